@@ -1,0 +1,73 @@
+# Every target says what it does; "make help" lists them. Plain POSIX make: no GNU extensions.
+.POSIX:
+.SUFFIXES:
+
+PYTHON = python3
+PY = .venv/bin/python
+SOURCES = operator e2e bench tests
+
+.PHONY: help venv requirements image cluster-up cluster-down cluster-status demo test unit e2e bench fuzz generate verify lint clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
+
+venv: ## Make or update .venv (instant when nothing changed)
+	@$(PYTHON) requirements/venv.py
+
+requirements: venv ## Resolve pyproject.toml into requirements/*.txt (UPGRADE=1: newest versions)
+	@UPGRADE=$(UPGRADE) sh requirements/compile.sh
+
+image: ## Build the operator's and the worker's image (Docker, or buildah as root on Debian)
+	@$(PYTHON) -m e2e.image build
+
+cluster-up: ## Start a real cluster (CLUSTER=kind|debian) and print its kubeconfig
+	@$(PYTHON) -m e2e.cluster up
+
+cluster-down: ## Stop the cluster and leave nothing behind
+	@$(PYTHON) -m e2e.cluster down
+
+cluster-status: ## Say what runs
+	@$(PYTHON) -m e2e.cluster status
+
+demo: venv ## Real cluster, real data, real clusterings; leaves the cluster up
+	@$(PY) -m e2e.demo
+
+test: unit e2e ## Everything
+
+unit: venv ## Tests that need no cluster of their own
+	@echo "unit: pytest tests"
+	@$(PY) -m pytest -q -n 2 tests
+
+e2e: venv ## Stories on a real cluster
+	@echo "e2e: pytest e2e"
+	@$(PY) -m pytest -q e2e
+
+fuzz: venv ## The long random searches
+	@echo "fuzz: a million schedules"
+	@$(PY) -m pytest -q -m fuzz tests
+
+bench: venv ## Measure, and compare with the peers' figures
+	@$(PY) -m bench
+
+generate: venv ## Write crds/, the chart's copies and the field reference from the models
+	@echo "generate: python -m clustertrigger.api.generate"
+	@$(PY) -m clustertrigger.api.generate
+
+verify: generate ## Fail when generated files are not what is committed
+	@echo "verify: the tree must not change"
+	@git diff --exit-code
+	@test -z "$$(git ls-files --others --exclude-standard)" || { \
+		echo "verify: not committed:"; git ls-files --others --exclude-standard; exit 1; }
+
+lint: venv ## ruff, mypy --strict, import walls
+	@echo "lint: ruff check"
+	@$(PY) -m ruff check --quiet .
+	@echo "lint: ruff format"
+	@$(PY) -m ruff format --quiet --check .
+	@echo "lint: mypy"
+	@$(PY) -m mypy $$(for dir in $(SOURCES); do test -d $$dir && echo $$dir; done)
+	@echo "lint: import walls"
+	@.venv/bin/lint-imports
+
+clean: ## Remove caches and build output, not .venv
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
