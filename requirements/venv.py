@@ -1,6 +1,6 @@
 """Make or update .venv from requirements/dev.txt; instant when nothing changed.
 
-Runs under any python3, also one that is too old to run the project, so that it can say so.
+Starts under any python3, also one that is too old to run the project, so that it can say so.
 """
 
 import fcntl
@@ -9,30 +9,30 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-VENV = os.path.join(ROOT, ".venv")
-STAMP = os.path.join(VENV, ".requirements")
-INPUTS = ("requirements/dev.txt", "pyproject.toml")
+ROOT = Path(__file__).resolve().parents[1]
+VENV = ROOT / ".venv"
+VENV_PYTHON = VENV / "bin" / "python"
+STAMP = VENV / ".requirements"
+DEV = ROOT / "requirements" / "dev.txt"
+LOCK = ROOT / "requirements" / ".lock"
 MINIMUM = (3, 11)
 
 
 def fingerprint():
-    """Return what the environment depends on: the inputs' content and the interpreter."""
-    digest = hashlib.sha256(repr((sys.version_info[:3], sys.base_prefix, ROOT)).encode())
-    for name in INPUTS:
-        with open(os.path.join(ROOT, name), "rb") as file:
-            digest.update(file.read())
-    return digest.hexdigest()
+    """Return a digest of what the environment depends on: interpreter, place, pins and packaging (not tool settings)."""
+    import tomllib  # not at the top: older Pythons must get far enough to be refused politely
+
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packaging = (pyproject["project"], pyproject["build-system"], pyproject["tool"]["hatch"])
+    inputs = (sys.version_info[:3], sys.base_prefix, str(ROOT), DEV.read_text(), packaging)
+    return hashlib.sha256(repr(inputs).encode()).hexdigest()
 
 
 def is_current(wanted):
     """Tell whether the stamp, written last, matches the inputs."""
-    try:
-        with open(STAMP) as file:
-            return file.read() == wanted
-    except FileNotFoundError:
-        return False
+    return STAMP.exists() and STAMP.read_text() == wanted
 
 
 def say(line):
@@ -40,70 +40,59 @@ def say(line):
     print("venv: " + line, file=sys.stderr, flush=True)
 
 
-def has_venv_module():
-    """Tell whether this interpreter can make environments (Debian splits that off)."""
-    return subprocess.run([sys.executable, "-c", "import ensurepip, venv"], stderr=subprocess.DEVNULL).returncode == 0
+def runs(python, statement):
+    """Tell whether that interpreter executes the statement without an error."""
+    return subprocess.run([python, "-c", statement], check=False, stderr=subprocess.DEVNULL).returncode == 0
 
 
 def ensure_venv_module():
     """Install Debian's python3-venv where it is missing and that is possible; otherwise say what to do."""
-    if has_venv_module():
+    if runs(sys.executable, "import ensurepip, venv"):
         return
     if os.geteuid() == 0 and shutil.which("apt-get"):
         say("this Python has no ensurepip; installing Debian's python3-venv")
         environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
         for arguments in (["update", "-qq"], ["install", "-qq", "-y", "--no-install-recommends", "python3-venv"]):
-            subprocess.run(["apt-get"] + arguments, check=True, env=environment, stdout=subprocess.DEVNULL)
-        if has_venv_module():
+            subprocess.run(["apt-get", *arguments], check=True, env=environment, stdout=subprocess.DEVNULL)
+        if runs(sys.executable, "import ensurepip, venv"):
             return
-    sys.exit("venv: %s cannot make environments; install the package python3-venv and try again" % sys.executable)
+    sys.exit(f"venv: {sys.executable} cannot make environments; install the package python3-venv and try again")
 
 
-def make(wanted):
+def make():
     """Create the environment if need be and install everything that dev.txt pins."""
-    python = os.path.join(VENV, "bin", "python")
-    works = os.path.exists(python) and (
-        subprocess.run(
-            [python, "-c", "import sys, pip; assert sys.version_info[:2] == %r" % (sys.version_info[:2],)],
-            stderr=subprocess.DEVNULL,
-        ).returncode
-        == 0
-    )
-    if not works:
+    version = sys.version_info[:2]
+    if not (VENV_PYTHON.exists() and runs(VENV_PYTHON, f"import pip, sys; assert sys.version_info[:2] == {version}")):
         ensure_venv_module()
-        say("creating .venv with Python %d.%d.%d" % sys.version_info[:3])
+        say("creating .venv with Python {}.{}.{}".format(*sys.version_info[:3]))
         subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
-    if os.path.exists(STAMP):
-        os.remove(STAMP)
-    pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "-qq", "--no-input"]
+    STAMP.unlink(missing_ok=True)
+    # -qq: pip warns once per package and extra index that lacks it.
+    pip = [VENV_PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "-qq", "--no-input", "--no-deps"]
     say("installing requirements/dev.txt (a minute or two the first time)")
-    subprocess.run(
-        pip + ["--require-hashes", "--no-deps", "-r", os.path.join(ROOT, "requirements", "dev.txt")], check=True
-    )
+    subprocess.run([*pip, "--require-hashes", "-r", DEV], check=True)
     say("installing the project itself, editable")
-    subprocess.run(pip + ["--no-deps", "--no-build-isolation", "--editable", ROOT], check=True)
-    with open(STAMP, "w") as file:
-        file.write(wanted)
-    say("ready: .venv/bin/python")
+    subprocess.run([*pip, "--no-build-isolation", "--editable", ROOT], check=True)
 
 
 def main():
     """Do nothing, or make the environment while holding a lock: several makes may run at once."""
     if sys.version_info < MINIMUM:
-        sys.exit(
-            "venv: Python %d.%d is too old, 3.11 or newer is needed: make venv PYTHON=/path/to/python3.11"
-            % sys.version_info[:2]
-        )
+        found = ".".join(map(str, sys.version_info[:3]))
+        sys.exit(f"venv: Python {found} is too old, 3.11 or newer is needed: make venv PYTHON=/path/to/python3.11")
     wanted = fingerprint()
     if is_current(wanted):
         return
-    with open(os.path.join(ROOT, "requirements", ".lock"), "w") as lock:
+    with LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not is_current(wanted):
-            try:
-                make(wanted)
-            except subprocess.CalledProcessError as error:
-                sys.exit("venv: failed: %s" % " ".join(error.cmd))
+        if is_current(wanted):
+            return
+        try:
+            make()
+        except subprocess.CalledProcessError as error:
+            sys.exit("venv: failed: " + " ".join(map(str, error.cmd)))
+        STAMP.write_text(wanted)
+    say("ready: .venv/bin/python")
 
 
 if __name__ == "__main__":
