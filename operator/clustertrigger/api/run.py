@@ -1,0 +1,106 @@
+"""The contract between operator and worker: a RunSpec goes in, a RunResult comes out.
+
+The operator hands the RunSpec to the Job's container in the environment variable `RUN_SPEC_VARIABLE`; the worker
+writes the RunResult, at most `RESULT_LIMIT` bytes of JSON, into the container's termination message, where the
+operator reads it. Exit codes tell Kubernetes whether another attempt makes sense.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from clustertrigger.api.algorithms import ClusteringConfig
+from clustertrigger.api.base import ApiModel
+from clustertrigger.api.collection import Source
+
+RUN_SPEC_VARIABLE = "CLUSTERWORKER_RUN_SPEC"
+RESULT_LIMIT = 4096
+"""Bytes that the kubelet keeps of a termination message."""
+RESULTS_MOUNT = "/results"
+COLLECTIONS_MOUNT = "/collections"
+SECRETS_MOUNT = "/secrets"
+SCRATCH_MOUNT = "/tmp"  # noqa: S108 - an emptyDir of the Pod's own
+
+
+class ExitCode(IntEnum):
+    """Of the worker's process."""
+
+    COMPLETED = 0
+    FAILED = 1
+    """May pass when tried again."""
+    MISCONFIGURED = 2
+    """Will not pass when tried again: the configuration or the data must change."""
+
+
+class CollectionInput(ApiModel):
+    """One collection, as the worker sees it."""
+
+    collection_id: str
+    source: Source
+    mount_path: str | None = Field(None, description="Where the collection's volume is mounted; absent for s3://.")
+
+
+class ResultsTarget(ApiModel):
+    """Where this run's folder goes: `<uri>/<namespace>/<trigger>/<run>/`."""
+
+    uri: str = Field(description="Absolute path below RESULTS_MOUNT, or s3://bucket/prefix.")
+    secret_name: str | None = None
+    endpoint: str | None = None
+    region: str | None = None
+
+
+class RunSpec(ApiModel):
+    """What a run is to do. Secrets are named here, never contained: they are mounted below SECRETS_MOUNT/<name>/."""
+
+    version: Literal[1] = 1
+    namespace: str
+    trigger: str
+    run: str = Field(description="The Job's name.")
+    slot: str = Field(description="What the run was fired for: an RFC 3339 time, or manual/<token>.")
+    collections: list[CollectionInput] = Field(min_length=1)
+    config: ClusteringConfig
+    seed: int = Field(description="Random seed, used where config.random_state is absent.")
+    results: ResultsTarget
+    history_limit: int = Field(10, ge=1)
+
+
+class Baseline(ApiModel):
+    """What a successful run leaves behind for later checks to compare with."""
+
+    uri: str
+    sha256: str
+    run: str
+    documents: int
+    dimensions: int
+    captured_at: AwareDatetime
+
+
+class RunResult(BaseModel):
+    """How a run ended. Unknown fields are kept out, so that an older operator reads a newer worker."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    version: Literal[1] = 1
+    status: Literal["completed", "failed"]
+    error: str | None = Field(None, description="One readable line that names the place and the remedy.")
+    num_clusters: int | None = None
+    num_documents: int | None = None
+    results_uri: str | None = None
+    baseline: Baseline | None = None
+    metrics: dict[str, float] = Field(default_factory=dict)
+    notes: list[str] = Field(default_factory=list, description="What the worker decided by itself, such as a reduction.")
+
+    def to_message(self) -> str:
+        """JSON of at most RESULT_LIMIT bytes; notes, then metrics, then the error's tail give way."""
+        for fitted in (self, self.model_copy(update={"notes": []}), self._least()):
+            message = fitted.model_dump_json(exclude_none=True)
+            if len(message.encode()) <= RESULT_LIMIT:
+                break
+        return message
+
+    def _least(self) -> Self:
+        error = self.error and self.error.encode()[: RESULT_LIMIT // 4].decode(errors="ignore")
+        return self.model_copy(update={"notes": [], "metrics": {}, "error": error})

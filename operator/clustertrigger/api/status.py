@@ -1,0 +1,108 @@
+"""ClusterTrigger.status: everything of the API's response models that is not in the request, and the operator's memory."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from clustertrigger.api.trigger import DesiredStatus
+
+RunStatus = Literal["pending", "running", "completed", "failed"]
+
+
+class StatusModel(BaseModel):
+    """A part of the status: fields of a newer operator are kept out of the way, not refused."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Condition(StatusModel):
+    """A condition as of the core API (metav1.Condition)."""
+
+    type: str = Field(max_length=316)
+    status: Literal["True", "False", "Unknown"]
+    observedGeneration: int | None = None  # noqa: N815
+    lastTransitionTime: AwareDatetime  # noqa: N815
+    reason: str = Field(max_length=1024)
+    message: str = Field("", max_length=32768)
+
+
+class Execution(StatusModel):
+    """One run in the history."""
+
+    job_id: str = Field(description="The Job's name.")
+    slot: str = Field(description="What it was fired for: an RFC 3339 time, or manual/<token>.")
+    triggered_at: AwareDatetime
+    status: RunStatus
+    execution_time_ms: int | None = None
+    error: str | None = None
+    num_clusters: int | None = None
+    num_documents: int | None = None
+    results_uri: str | None = None
+    notes: list[str] | None = Field(None, description="What the worker decided by itself, such as a reduction.")
+
+
+class ScheduleState(StatusModel):
+    """The operator's memory of the schedule."""
+
+    fingerprint: str = Field(description="Of trigger_type and schedule_config; another one is another schedule.")
+    live: bool = Field(description="Whether slots counted when this was written: valid, active, not failed.")
+    anchor: AwareDatetime = Field(description="Slot 0 of an interval's grid: creation, or the schedule's last edit.")
+    accounted_until: AwareDatetime = Field(
+        description="Every slot up to here has been fired, skipped or named as missed."
+    )
+    immediate_slot_open: bool = Field(False, description="The slot at the anchor (start_immediately) is still to come.")
+
+
+class ClusterTriggerStatus(StatusModel):
+    """What the operator observed and did. Nobody else writes it."""
+
+    observedGeneration: int | None = Field(None, description="Generation of the spec that this status speaks of.")  # noqa: N815
+    conditions: list[Condition] = Field(
+        default_factory=list,
+        max_length=8,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+        description="Ready, Stalled and Running, as kstatus reads them.",
+    )
+    trigger_id: str | None = Field(None, description="trg_ and 16 hex digits of the object's uid.")
+    namespace_id: str | None = Field(None, description="The namespace's name.")
+    internal_id: str | None = Field(None, description="The cluster's id: the uid of the namespace kube-system.")
+    status: DesiredStatus | None = Field(None, description="The effective state.")
+    schedule: str | None = Field(None, description="The schedule in words, for the table.")
+    last_triggered_at: AwareDatetime | None = Field(None, description="When the trigger last fired.")
+    last_execution_job_id: str | None = Field(None, description="The last run's Job.")
+    last_execution_task_id: str | None = Field(None, description="The same, under the unified model's name.")
+    next_scheduled_at: AwareDatetime | None = Field(None, description="The next slot; absent when there is none.")
+    execution_count: int = Field(0, description="Runs that succeeded.")
+    failure_count: int = Field(0, description="Runs that failed.")
+    consecutive_failures: int = Field(0, description="Failed runs since the last success.")
+    last_execution_status: RunStatus | None = Field(None, description="State of the last run.")
+    last_execution_error: str | None = Field(None, description="Why the last run failed, in one line.")
+    event_counter: int = Field(0, description="Events since the last fire.")
+    last_cooldown_at: AwareDatetime | None = Field(None, description="When the cooldown last began.")
+    baseline_snapshot: dict[str, Any] | None = Field(
+        None,
+        json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
+        description="What the last successful run left for checks to compare with: uri, sha256, run, documents, "
+        "dimensions, captured_at.",
+    )
+    last_drift_measurement: dict[str, Any] | None = Field(
+        None,
+        json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
+        description="Result of the last check.",
+    )
+    last_condition_check_at: AwareDatetime | None = Field(None, description="When the condition was last checked.")
+    created_at: AwareDatetime | None = Field(None, description="Creation of the object.")
+    updated_at: AwareDatetime | None = Field(None, description="Last change of the spec.")
+    created_by: str | None = Field(None, description="Who created the object, where the admission webhook saw it.")
+    history: list[Execution] = Field(
+        default_factory=list, max_length=512, description="Runs, newest first: active ones and run.history_limit ended ones."
+    )
+    last_run_requested: str | None = Field(
+        None, description="The last handled value of the annotation clustertrigger.dev/run-requested."
+    )
+    last_reset_requested: str | None = Field(
+        None, description="The last handled value of the annotation clustertrigger.dev/reset-requested."
+    )
+    schedule_state: ScheduleState | None = Field(None, description="The operator's memory of the schedule.")

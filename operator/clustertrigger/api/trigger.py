@@ -1,0 +1,161 @@
+"""ClusterTrigger: the spec, field for field the API's request body, and `run` for what only Kubernetes needs."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from clustertrigger.api.base import ApiModel, cel, with_rules
+from clustertrigger.api.collection import ApiId, ObjectName
+from clustertrigger.api.definition import ExecutionConfig
+from clustertrigger.api.schedule import SCHEDULES, Schedule, ScheduleConfig, TriggerType
+from clustertrigger.api.variants import check_variant, narrow, variant_rules
+
+DesiredStatus = Literal["active", "paused", "disabled", "failed"]
+Quantity = int | str
+
+
+class Toleration(ApiModel):
+    """A toleration of the run's Pod, as in the core API."""
+
+    key: str | None = Field(None, max_length=317)
+    operator: Literal["Exists", "Equal"] | None = None
+    value: str | None = Field(None, max_length=63)
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    tolerationSeconds: int | None = None  # noqa: N815 - the core API's name
+
+
+class Resources(ApiModel):
+    """Resources of the run's container, as in the core API."""
+
+    requests: dict[str, Quantity] = Field(
+        default_factory=dict, description="What the scheduler sets aside, such as cpu and memory."
+    )
+    limits: dict[str, Quantity] = Field(
+        default_factory=dict, description="What the container may not exceed; threads follow the cpu limit."
+    )
+
+
+class Results(ApiModel):
+    """Where results go; a folder <namespace>/<trigger>/<run> is made below."""
+
+    model_config = {
+        **ApiModel.model_config,
+        "json_schema_extra": with_rules(
+            cel(
+                "!has(self.uri) || !self.uri.contains('://') || self.uri.startsWith('s3://')",
+                "uri is a path on the volume or s3://bucket/prefix: other schemes are not written",
+            ),
+            cel(
+                "!has(self.uri) || (!self.uri.startsWith('/') && !self.uri.split('/').exists(part, part == '..'))",
+                "uri is relative to the volume's root: remove the leading / and any ..",
+            ),
+        ),
+    }
+
+    uri: str | None = Field(
+        None, max_length=1024, description="A path relative to the volume's root, or s3://bucket/prefix."
+    )
+    volume: ObjectName | None = Field(
+        None, description="PersistentVolumeClaim in this namespace; default: the one that the operator is set up with."
+    )
+    secret_name: ObjectName | None = Field(
+        None,
+        description="Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where used, AWS_SESSION_TOKEN, for s3:// only.",
+    )
+    endpoint: str | None = Field(
+        None, max_length=1024, pattern=r"^https?://", description="Address of an S3-compatible server; default: Amazon's."
+    )
+    region: str | None = Field(None, max_length=64, description="S3 region.")
+
+    @model_validator(mode="after")
+    def _uri_is_writable(self) -> Self:
+        uri = self.uri or ""
+        if "://" in uri and not uri.startswith("s3://"):
+            raise ValueError(f"uri {uri!r} is a path on the volume or s3://bucket/prefix: other schemes are not written")
+        if uri.startswith("/") or ".." in uri.split("/"):
+            raise ValueError(f"uri {uri!r} is relative to the volume's root: remove the leading / and any ..")
+        return self
+
+
+class RunPolicy(ApiModel):
+    """How the trigger's Jobs are run."""
+
+    concurrency_policy: Literal["Forbid", "Allow", "Replace"] = Field(
+        "Forbid",
+        description="When a slot comes while a run is active. Forbid: the slot is skipped; Allow: both run; "
+        "Replace: the active run is deleted first.",
+    )
+    starting_deadline_seconds: int = Field(
+        3600, ge=1, le=604_800, description="How late a slot may still fire, after downtime or a refused Job."
+    )
+    timeout_seconds: int = Field(21600, ge=1, le=2_592_000, description="Longest time a run may take.")
+    pending_timeout_seconds: int = Field(
+        600, ge=1, le=86_400, description="Longest time a run's Pod may take to start; time in a queue does not count."
+    )
+    max_consecutive_failures: int = Field(
+        5, ge=1, le=1000, description="Failed runs in a row after which the trigger stops firing (status failed)."
+    )
+    history_limit: int = Field(10, ge=1, le=100, description="Ended runs kept in status.history.")
+    retries: int = Field(1, ge=0, le=10, description="How often a failed Pod is tried again within a run.")
+    resources: Resources = Field(
+        default=Resources(requests={"cpu": "1", "memory": "2Gi"}), description="Resources of the run's container."
+    )
+    service_account_name: ObjectName = Field(
+        "default", description="Service account of the run's Pod; its token is not mounted."
+    )
+    node_selector: dict[str, str] = Field(default_factory=dict, description="Labels of the nodes that may run the Pod.")
+    tolerations: list[Toleration] = Field(default_factory=list, max_length=64, description="Tolerations of the Pod.")
+    queue_name: str = Field(
+        "", max_length=63, pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$", description="Kueue's LocalQueue, if any."
+    )
+    results: Results = Field(default=Results(), description="Where results go.")
+
+
+NEEDS_WORK = "execution_config or cluster_id is required: set one of them"
+
+
+def _spec_rules(schema: dict[str, Any]) -> None:
+    schema["x-kubernetes-validations"] = [
+        *variant_rules(
+            SCHEDULES,
+            discriminator="self.trigger_type",
+            parent="self.schedule_config",
+            fields=ScheduleConfig.model_fields,
+        ),
+        cel("has(self.execution_config) || has(self.cluster_id)", NEEDS_WORK),
+    ]
+
+
+class ClusterTriggerSpec(ApiModel):
+    """Says when embeddings are to be clustered again, and how."""
+
+    model_config = {**ApiModel.model_config, "json_schema_extra": _spec_rules}
+
+    trigger_type: TriggerType = Field(description="What makes the trigger due; decides the fields of schedule_config.")
+    schedule_config: ScheduleConfig = Field(description="The schedule's own fields.")
+    execution_config: ExecutionConfig | None = Field(
+        None, description="What to cluster; wins over cluster_id where both are set."
+    )
+    cluster_id: ApiId | None = Field(None, description="A ClusterDefinition, by its cluster_id or name.")
+    description: str | None = Field(None, max_length=2048, description="For people.")
+    status: DesiredStatus = Field(
+        "active",
+        description="What the owner wants. paused fires nothing but counts events; disabled does neither; failed is "
+        "what the operator sets in status after too many failures, and as a wish stops the trigger too.",
+    )
+    run: RunPolicy = Field(default=RunPolicy(), description="How the trigger's Jobs are run.")
+
+    @model_validator(mode="after")
+    def _schedule_fits_type(self) -> Self:
+        check_variant(SCHEDULES, self.trigger_type, self.schedule_config)
+        if self.execution_config is None and self.cluster_id is None:
+            raise ValueError(NEEDS_WORK)
+        return self
+
+    @property
+    def schedule(self) -> Schedule:
+        """The trigger type's own model, with its defaults filled in."""
+        schedule: Schedule = narrow(SCHEDULES, self.trigger_type, self.schedule_config)
+        return schedule

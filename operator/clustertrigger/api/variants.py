@@ -1,0 +1,75 @@
+"""Flat objects that stand for one of several models.
+
+A structural schema knows no tagged unions, so a user writes one object with the fields of all variants,
+and a discriminator beside it says which of them apply. What belongs where is read off the variants' models,
+for the CRD's CEL rules and for our own validation alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from clustertrigger.api.base import ApiModel, cel
+
+Variants = Mapping[str, type[ApiModel]]
+
+
+def takers(variants: Variants, field: str) -> list[str]:
+    """Names of the variants that have this field."""
+    return [name for name, model in variants.items() if field in model.model_fields]
+
+
+def variant_rules(variants: Variants, *, discriminator: str, parent: str, fields: Iterable[str]) -> list[dict[str, Any]]:
+    """CEL rules: each variant's required fields are there, and no variant has another's.
+
+    Args:
+        variants: the models by the discriminator's value.
+        discriminator: CEL path of the discriminator, such as `self.algorithm`.
+        parent: CEL path of the flat object, such as `self`.
+        fields: the flat object's own fields.
+    """
+    rules = [
+        cel(f"{discriminator} != '{name}' || has({parent}.{field})", missing(name, field))
+        for name, model in variants.items()
+        for field, info in model.model_fields.items()
+        if info.is_required()
+    ]
+    for field in fields:
+        having = takers(variants, field)
+        if 0 < len(having) < len(variants):
+            listed = ", ".join(f"'{name}'" for name in having)
+            rules.append(cel(f"!has({parent}.{field}) || {discriminator} in [{listed}]", foreign(having, field)))
+    return rules
+
+
+def check_variant(variants: Variants, kind: str, flat: ApiModel) -> None:
+    """What `variant_rules` says, said in Python.
+
+    Raises:
+        ValueError: a required field is missing, or a field of another variant is set.
+    """
+    model = variants[kind]
+    for field, info in model.model_fields.items():
+        if info.is_required() and getattr(flat, field) is None:
+            raise ValueError(missing(kind, field))
+    for field in type(flat).model_fields:
+        having = takers(variants, field)
+        if having and kind not in having and getattr(flat, field) is not None:
+            raise ValueError(foreign(having, field))
+
+
+def narrow(variants: Variants, kind: str, flat: ApiModel) -> Any:
+    """The variant's own model, with its defaults filled in."""
+    model = variants[kind]
+    return model(**{name: value for name in model.model_fields if (value := getattr(flat, name)) is not None})
+
+
+def missing(kind: str, field: str) -> str:
+    """The message for a required field that is not there."""
+    return f"{field} is required with {kind}: set it"
+
+
+def foreign(having: list[str], field: str) -> str:
+    """The message for a field of another variant."""
+    return f"{field} goes with {', '.join(having)} only: remove it"
