@@ -52,7 +52,6 @@ class ScheduleState(StatusModel):
     accounted_until: AwareDatetime = Field(
         description="Every slot up to here has been fired, skipped or named as missed."
     )
-    immediate_slot_open: bool = Field(False, description="The slot at the anchor (start_immediately) is still to come.")
 
 
 class ClusterTriggerStatus(StatusModel):
