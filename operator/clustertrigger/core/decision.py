@@ -1,0 +1,92 @@
+"""What a decision is made of: what was observed, and what is to be done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from clustertrigger.api.conditions import EventReason
+from clustertrigger.api.status import ClusterTriggerStatus
+from clustertrigger.core.catalog import Unresolved, Work
+from clustertrigger.core.jobs import RunDefaults
+from clustertrigger.core.workload import ObservedRun
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The API server's latest no to the creation of a slot's Job."""
+
+    reason: EventReason
+    message: str
+    since: datetime
+    retry_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What the cluster shows of a trigger, beside the trigger itself."""
+
+    cluster_id: str
+    defaults: RunDefaults
+    work: Work | Unresolved | None = None
+    runs: Mapping[str, ObservedRun] = field(default_factory=dict)
+    """By Job name."""
+    looked_up: frozenset[str] = frozenset()
+    """Jobs that were read from the API server itself for this decision: what is absent from `runs` is gone."""
+    refusals: Mapping[str, Refusal] = field(default_factory=dict)
+    """By Job name."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateJob:
+    """Create the one Job of a slot; one of that name that we own is the same as success."""
+
+    name: str
+    slot: str
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteJob:
+    """Delete a run's Job and its Pods."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndJob:
+    """End a run and keep its Job, with the reason on it."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpJob:
+    """Read a Job and its Pods from the API server: the watch has not shown what is needed."""
+
+    name: str
+
+
+Action = CreateJob | DeleteJob | EndJob | LookUpJob
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A Kubernetes event on the trigger."""
+
+    type: Literal["Normal", "Warning"]
+    reason: EventReason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Do the actions; where there are none, write the status, then record the events, then sleep until wake_at."""
+
+    actions: tuple[Action, ...]
+    status: ClusterTriggerStatus
+    events: tuple[Event, ...]
+    wake_at: datetime | None

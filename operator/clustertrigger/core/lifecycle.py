@@ -1,0 +1,117 @@
+"""Policies on the trigger itself: who it is, what its schedule remembers, resets and failures."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime, timedelta
+
+from clustertrigger.api.conditions import EventReason
+from clustertrigger.api.schedule import CronSchedule, IntervalSchedule
+from clustertrigger.api.status import ScheduleState
+from clustertrigger.api.trigger import ClusterTriggerSpec
+from clustertrigger.core.draft import Draft
+from clustertrigger.core.naming import trigger_id
+from clustertrigger.core.timetable import describe_schedule
+from clustertrigger.core.trigger import Trigger
+
+_NO_SCHEDULE = "none"
+
+
+def identify(draft: Draft) -> None:
+    """Fields that follow from the object alone."""
+    trigger, before = draft.trigger, draft.before
+    edited = trigger.generation != before.observedGeneration
+    draft.set(
+        observedGeneration=trigger.generation,
+        trigger_id=trigger_id(trigger.uid),
+        namespace_id=trigger.key.namespace,
+        internal_id=draft.observed.cluster_id,
+        created_at=trigger.created_at,
+        updated_at=edited_at(draft) if edited or before.updated_at is None else before.updated_at,
+    )
+    if trigger.spec is not None:
+        draft.set(schedule=describe_schedule(trigger.spec))
+
+
+def forgive_on_edit(draft: Draft) -> None:
+    """A trigger that stopped after too many failures starts afresh when its spec changes."""
+    before = draft.before
+    if before.status == "failed" and before.observedGeneration != draft.trigger.generation:
+        draft.set(consecutive_failures=0)
+
+
+def reset_on_request(draft: Draft) -> None:
+    """A new token in the annotation reset-requested clears the failures, once."""
+    token = draft.trigger.reset_requested
+    if token is None or token == draft.before.last_reset_requested:
+        return
+    draft.set(last_reset_requested=token, consecutive_failures=0)
+    draft.note(EventReason.RESET, f"Reset as requested by {token!r}: consecutive failures are back to 0")
+
+
+def follow_schedule(draft: Draft) -> None:
+    """Notices edits of the schedule and returns to life; from either, only slots to come count."""
+    trigger, state = draft.trigger, draft.before.schedule_state
+    fingerprint, live = schedule_fingerprint(trigger), is_live(draft)
+    if state is None:
+        draft.set(schedule_state=_begin(trigger, fingerprint, live, trigger.created_at))
+    elif state.fingerprint != fingerprint:
+        draft.set(schedule_state=_begin(trigger, fingerprint, live, edited_at(draft)))
+    elif state.live != live:
+        accounted = state.accounted_until
+        if live:
+            resumed = draft.now if draft.before.observedGeneration == trigger.generation else edited_at(draft)
+            accounted = max(accounted, resumed)
+        draft.set(schedule_state=state.model_copy(update={"live": live, "accounted_until": accounted}))
+
+
+def set_effective_status(draft: Draft) -> None:
+    """The state the trigger is in, which is the owner's wish unless too many runs failed."""
+    spec = draft.trigger.spec
+    wish = spec.status if spec else "active"
+    stopped = draft.failed and wish == "active"
+    if stopped and draft.before.status != "failed" and spec is not None:
+        draft.warn(
+            EventReason.TOO_MANY_FAILURES,
+            f"{draft.get('consecutive_failures')} runs failed in a row (run.max_consecutive_failures: "
+            f"{spec.run.max_consecutive_failures}): firing stops until the spec changes or a reset is requested with the "
+            "annotation clustertrigger.dev/reset-requested",
+        )
+    draft.set(status="failed" if stopped else wish)
+
+
+def is_live(draft: Draft) -> bool:
+    """Whether slots count: the spec is valid, the schedule one that fires, the owner wants it, and it has not failed."""
+    spec = draft.trigger.spec
+    return spec is not None and is_supported(spec) and spec.status == "active" and not draft.failed
+
+
+def is_supported(spec: ClusterTriggerSpec) -> bool:
+    """Whether this operator fires triggers of this type."""
+    return isinstance(spec.schedule, CronSchedule | IntervalSchedule)
+
+
+def edited_at(draft: Draft) -> datetime:
+    """When the spec was last written: never in the future, and now where nothing tells."""
+    written = draft.trigger.edited_at
+    return draft.now.replace(microsecond=0) if written is None else min(written, draft.now)
+
+
+def schedule_fingerprint(trigger: Trigger) -> str:
+    """Tells schedules apart; the same for a re-applied one."""
+    if trigger.spec is None:
+        return _NO_SCHEDULE
+    said = [trigger.spec.trigger_type, trigger.spec.schedule.model_dump(mode="json")]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _begin(trigger: Trigger, fingerprint: str, live: bool, at: datetime) -> ScheduleState:
+    schedule = trigger.spec.schedule if trigger.spec else None
+    at_once = live and isinstance(schedule, IntervalSchedule) and schedule.start_immediately
+    return ScheduleState(
+        fingerprint=fingerprint,
+        live=live,
+        anchor=at,
+        accounted_until=at - timedelta(seconds=1) if at_once else at,
+    )

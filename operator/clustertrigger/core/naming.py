@@ -1,0 +1,45 @@
+"""Names that are pure functions of what they name. The Job's name is the lock that makes a slot fire once."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+MANUAL = "manual/"
+_LONGEST_JOB_NAME = 63
+"""The Job's name becomes a label of its Pods."""
+
+
+def trigger_id(uid: str) -> str:
+    """`trg_` and the first 16 hex digits of the object's uid."""
+    return "trg_" + uid.replace("-", "")[:16]
+
+
+def manual_slot(token: str) -> str:
+    """The slot of a run that was requested by hand."""
+    return MANUAL + token
+
+
+def is_manual(slot: str) -> bool:
+    """Whether the slot is a request by hand rather than an instant of the schedule."""
+    return slot.startswith(MANUAL)
+
+
+def job_name(trigger: str, uid: str, slot: datetime | str) -> str:
+    """Name of the one Job that belongs to a slot: an instant, to the second, or a manual request's slot.
+
+    `products-nightly-3f9a2c-20261121020000`: the trigger's name as far as it fits, six hex digits that tell
+    triggers with the same beginning and successive triggers of the same name apart, and the slot.
+    """
+    suffix = f"{slot:%Y%m%d%H%M%S}" if isinstance(slot, datetime) else "m" + _digest(slot, 13)
+    tail = f"-{_digest(uid, 6)}-{suffix}"
+    return trigger.replace(".", "-")[: _LONGEST_JOB_NAME - len(tail)].rstrip("-") + tail
+
+
+def seed(uid: str) -> int:
+    """Random seed of all runs of a trigger, 0 to 2³¹ - 1: the same data yield the same clusters."""
+    return int(_digest(uid, 8), 16) & 0x7FFF_FFFF
+
+
+def _digest(text: str, digits: int) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:digits]

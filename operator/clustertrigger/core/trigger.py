@@ -1,0 +1,87 @@
+"""A ClusterTrigger as read from the API server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from clustertrigger.api.names import ANNOTATION_RESET_REQUESTED, ANNOTATION_RUN_REQUESTED
+from clustertrigger.api.status import ClusterTriggerStatus
+from clustertrigger.api.trigger import ClusterTriggerSpec
+from clustertrigger.core.instants import parse_instant
+from clustertrigger.core.validation import Problem, parse_trigger
+
+
+class Key(NamedTuple):
+    """Of a trigger."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """One ClusterTrigger; `spec` is None where `problems` says why."""
+
+    key: Key
+    uid: str
+    generation: int
+    resource_version: str
+    created_at: datetime
+    edited_at: datetime | None
+    """When the spec was last written, where managedFields tell; to the second."""
+    run_requested: str | None
+    reset_requested: str | None
+    spec: ClusterTriggerSpec | None
+    problems: tuple[Problem, ...]
+    status: ClusterTriggerStatus
+    raw_status: Mapping[str, Any]
+
+
+ParsedSpec = tuple[ClusterTriggerSpec | None, tuple[Problem, ...]]
+
+
+def read_trigger(raw: Mapping[str, Any], parsed: ParsedSpec | None = None) -> Trigger:
+    """Reads an object of the API server; `parsed` saves parsing a spec that is known already."""
+    metadata = raw["metadata"]
+    annotations = metadata.get("annotations") or {}
+    spec, problems = parsed or parse_spec(raw)
+    raw_status = raw.get("status") or {}
+    return Trigger(
+        key=Key(metadata["namespace"], metadata["name"]),
+        uid=metadata["uid"],
+        generation=metadata.get("generation", 1),
+        resource_version=metadata["resourceVersion"],
+        created_at=parse_instant(metadata["creationTimestamp"]),
+        edited_at=_spec_written_at(metadata.get("managedFields") or ()),
+        run_requested=annotations.get(ANNOTATION_RUN_REQUESTED) or None,
+        reset_requested=annotations.get(ANNOTATION_RESET_REQUESTED) or None,
+        spec=spec,
+        problems=problems,
+        status=ClusterTriggerStatus.model_validate(raw_status),
+        raw_status=raw_status,
+    )
+
+
+def parse_spec(raw: Mapping[str, Any]) -> ParsedSpec:
+    """The spec, or what is wrong with it."""
+    spec, problems = parse_trigger(raw.get("spec") or {})
+    return spec, tuple(problems)
+
+
+def _spec_written_at(managed_fields: Iterable[Mapping[str, Any]]) -> datetime | None:
+    """Time of the last write by any manager that owns a field of the spec.
+
+    Such a manager may have written a label later: then this is too late, never too early, so no past slot fires.
+    """
+    times = [
+        parse_instant(entry["time"])
+        for entry in managed_fields
+        if entry.get("time") and "f:spec" in (entry.get("fieldsV1") or {})
+    ]
+    return max(times, default=None)

@@ -1,0 +1,249 @@
+"""Runs as the cluster shows them: what a Job and its Pods say, reduced to what decisions need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from clustertrigger.api.names import (
+    ANNOTATION_FAILURE,
+    ANNOTATION_SLOT,
+    LABEL_TRIGGER_UID,
+    WORKER_CONTAINER,
+)
+from clustertrigger.api.run import RunResult
+from clustertrigger.core.instants import parse_instant
+
+_LONGEST_ERROR = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A Job of ours, reduced."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    trigger_uid: str
+    slot: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    outcome: Literal["completed", "failed"] | None
+    outcome_reason: str
+    outcome_message: str
+    suspended: bool
+    deleting: bool
+    failure: str | None
+    """Why the operator ended it, if it did."""
+    timeout_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PodView:
+    """A Pod of such a Job, reduced to its worker container."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    job: str
+    trigger_uid: str
+    created_at: datetime
+    running: bool
+    terminated: bool
+    finished_at: datetime | None
+    exit_code: int | None
+    reason: str
+    """Why it waits or ended: the container's reason, or the Pod's own (Unschedulable, Evicted)."""
+    message: str
+    memory_limit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedRun:
+    """A run: one Job and what its Pods tell."""
+
+    job: str
+    slot: str
+    created_at: datetime
+    phase: Literal["pending", "running", "completed", "failed"]
+    deleting: bool = False
+    suspended: bool = False
+    ended_by_operator: bool = False
+    pending_since: datetime | None = None
+    running_since: datetime | None = None
+    obstacle: str = ""
+    """What keeps a pending run from starting, in the Pod's own words."""
+    execution_time_ms: int | None = None
+    error: str | None = None
+    result: RunResult | None = None
+    explained: bool = True
+    """False where the run has ended and no ended Pod is known: its result may still be read."""
+
+
+def read_job(raw: Mapping[str, Any]) -> JobView:
+    """Reduces a Job of the API server."""
+    metadata, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
+    outcome: Literal["completed", "failed"] | None = None
+    reason = message = ""
+    finished_at = None
+    for condition in status.get("conditions") or ():
+        if condition.get("status") == "True" and condition.get("type") in ("Complete", "Failed"):
+            outcome = "completed" if condition["type"] == "Complete" else "failed"
+            reason, message = condition.get("reason") or "", condition.get("message") or ""
+            finished_at = _instant(status.get("completionTime") or condition.get("lastTransitionTime"))
+    annotations = metadata.get("annotations") or {}
+    return JobView(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        trigger_uid=(metadata.get("labels") or {}).get(LABEL_TRIGGER_UID, ""),
+        slot=annotations.get(ANNOTATION_SLOT, ""),
+        created_at=parse_instant(metadata["creationTimestamp"]),
+        started_at=_instant(status.get("startTime")),
+        finished_at=finished_at,
+        outcome=outcome,
+        outcome_reason=reason,
+        outcome_message=message,
+        suspended=bool(spec.get("suspend")),
+        deleting="deletionTimestamp" in metadata,
+        failure=annotations.get(ANNOTATION_FAILURE),
+        timeout_seconds=spec.get("activeDeadlineSeconds"),
+    )
+
+
+def read_pod(raw: Mapping[str, Any]) -> PodView:
+    """Reduces a Pod of the API server."""
+    metadata, status = raw["metadata"], raw.get("status") or {}
+    labels = metadata.get("labels") or {}
+    state = _worker_state(status.get("containerStatuses") or ())
+    ended, waiting = state.get("terminated"), state.get("waiting") or {}
+    reason, message = _why(status, ended, waiting)
+    return PodView(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        job=labels.get("job-name") or labels.get("batch.kubernetes.io/job-name") or "",
+        trigger_uid=labels.get(LABEL_TRIGGER_UID, ""),
+        created_at=parse_instant(metadata["creationTimestamp"]),
+        running="running" in state,
+        terminated=bool(ended) or status.get("phase") in ("Succeeded", "Failed"),
+        finished_at=_instant((ended or {}).get("finishedAt")),
+        exit_code=(ended or {}).get("exitCode"),
+        reason=reason,
+        message=message,
+        memory_limit=_memory_limit(raw),
+    )
+
+
+def observe_run(job: JobView, pods: Sequence[PodView]) -> ObservedRun:
+    """What a Job and its Pods, in any order, say about the run."""
+    ordered = sorted(pods, key=lambda pod: pod.created_at)
+    seen = ObservedRun(
+        job=job.name,
+        slot=job.slot,
+        created_at=job.created_at,
+        phase="pending",
+        deleting=job.deleting,
+        suspended=job.suspended,
+        ended_by_operator=job.failure is not None,
+    )
+    if job.outcome:
+        return _ended(seen, job, [pod for pod in ordered if pod.terminated])
+    for pod in ordered:
+        if pod.running:
+            return replace(seen, phase="running", running_since=pod.created_at)
+    since = max([job.started_at or job.created_at, *(pod.finished_at or pod.created_at for pod in ordered)])
+    return replace(seen, pending_since=since, obstacle=_obstacle(ordered))
+
+
+def _ended(seen: ObservedRun, job: JobView, ended_pods: list[PodView]) -> ObservedRun:
+    last = ended_pods[-1] if ended_pods else None
+    result = _result(last)
+    started = job.started_at or job.created_at
+    elapsed = job.finished_at - started if job.finished_at else None
+    return replace(
+        seen,
+        phase=job.outcome or "failed",
+        execution_time_ms=None if elapsed is None else round(elapsed.total_seconds() * 1000),
+        result=result,
+        error=_error(job, last, result) if job.outcome == "failed" else None,
+        # A Job that ran out of time or was ended by us has no Pods left to ask.
+        explained=last is not None or job.failure is not None or job.outcome_reason == "DeadlineExceeded",
+    )
+
+
+def _error(job: JobView, pod: PodView | None, result: RunResult | None) -> str:
+    if job.failure:
+        return job.failure
+    if job.outcome_reason == "DeadlineExceeded":
+        return f"timed out after {job.timeout_seconds} s: raise run.timeout_seconds or give the run less to do"
+    if pod and pod.reason == "OOMKilled":
+        limit = f" of {pod.memory_limit}" if pod.memory_limit else ""
+        return f"OOMKilled: the worker needed more than its memory limit{limit}: raise run.resources.limits.memory"
+    if result and result.error:
+        return result.error
+    if pod and pod.exit_code is not None:
+        said = _one_line(pod.message) or pod.reason
+        return f"the worker ended with exit code {pod.exit_code}" + (f": {said}" if said else "")
+    said = (pod and (_one_line(pod.message) or pod.reason)) or _one_line(job.outcome_message) or job.outcome_reason
+    return said or "the Job failed and left no reason"
+
+
+def _result(pod: PodView | None) -> RunResult | None:
+    if pod is None or not pod.message.startswith("{"):
+        return None
+    try:
+        return RunResult.model_validate_json(pod.message)
+    except ValidationError:
+        return None
+
+
+def _obstacle(pods: Sequence[PodView]) -> str:
+    if not pods:
+        return "no Pod has been created"
+    said = ": ".join(part for part in (pods[-1].reason, _one_line(pods[-1].message)) if part)
+    return said or "the Pod has not started"
+
+
+def _worker_state(container_statuses: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    for container in container_statuses:
+        if container.get("name") == WORKER_CONTAINER:
+            state: Mapping[str, Any] = container.get("state") or {}
+            return state
+    return {}
+
+
+def _why(status: Mapping[str, Any], ended: Mapping[str, Any] | None, waiting: Mapping[str, Any]) -> tuple[str, str]:
+    if ended:
+        return ended.get("reason") or "", ended.get("message") or ""
+    if waiting.get("reason"):
+        return waiting["reason"], waiting.get("message") or ""
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            return condition.get("reason") or "", condition.get("message") or ""
+    return status.get("reason") or "", status.get("message") or ""
+
+
+def _memory_limit(raw: Mapping[str, Any]) -> str | None:
+    for container in (raw.get("spec") or {}).get("containers") or ():
+        if container.get("name") == WORKER_CONTAINER:
+            limit = ((container.get("resources") or {}).get("limits") or {}).get("memory")
+            return None if limit is None else str(limit)
+    return None
+
+
+def _instant(text: str | None) -> datetime | None:
+    return parse_instant(text) if text else None
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:_LONGEST_ERROR]
