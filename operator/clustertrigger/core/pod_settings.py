@@ -1,0 +1,137 @@
+"""What Kubernetes would refuse in a run's Pod, said when the trigger is applied rather than when its Job is created.
+
+The rules are those of the core API's validation: quantities, labels and tolerations.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+
+from clustertrigger.api.trigger import Quantity, Resources, RunPolicy, Toleration
+from clustertrigger.core.problem import Problem, nearest
+
+_QUANTITY = re.compile(
+    r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+))(?:(?P<suffix>[KMGTPE]i|[numkMGTPE]?)|[eE](?P<exponent>[+-]?\d{1,3}))",
+    re.ASCII,
+)
+_SCALES = {
+    "": Decimal(1),
+    **{suffix: Decimal(1000) ** power for power, suffix in enumerate("kMGTPE", start=1)},
+    **{suffix: Decimal(1000) ** -power for power, suffix in enumerate("mun", start=1)},
+    **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", start=1)},
+}
+_STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage")
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re.ASCII)
+_DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
+
+
+def problems_in(run: RunPolicy) -> list[Problem]:
+    """Everything that Kubernetes would refuse in this run's Pod."""
+    return [
+        *_resources(run.resources),
+        *_node_selector(run.node_selector),
+        *(problem for index, item in enumerate(run.tolerations) for problem in _toleration(index, item)),
+    ]
+
+
+def quantity(text: Quantity) -> Decimal | None:
+    """A Kubernetes quantity, such as `500m`, `2Gi` or `1e3`, as a number; None where it is not one."""
+    match = _QUANTITY.fullmatch(str(text))
+    if match is None:
+        return None
+    number = Decimal(match["number"])
+    return number.scaleb(int(match["exponent"])) if match["exponent"] else number * _SCALES[match["suffix"] or ""]
+
+
+def _resources(resources: Resources) -> Iterator[Problem]:
+    amounts: dict[str, dict[str, Decimal]] = {"requests": {}, "limits": {}}
+    for part, given in (("requests", resources.requests), ("limits", resources.limits)):
+        for name, text in given.items():
+            field = f"spec.run.resources.{part}.{name}"
+            amount = quantity(text)
+            if amount is None:
+                yield Problem(field, text, "is not a Kubernetes quantity: write a number such as 500m, 2 or 4Gi")
+            elif amount < 0:
+                yield Problem(field, text, "must not be negative: write a positive quantity")
+            elif (wrong := _wrong_resource(name)) is not None:
+                yield Problem(field, text, wrong)
+            elif _is_extended(name) and amount % 1:
+                yield Problem(field, text, "must be whole: this resource is counted in units")
+            else:
+                amounts[part][name] = amount
+    yield from _against_limits(amounts, resources)
+
+
+def _against_limits(amounts: Mapping[str, Mapping[str, Decimal]], resources: Resources) -> Iterator[Problem]:
+    for name, amount in amounts["requests"].items():
+        field, text = f"spec.run.resources.requests.{name}", resources.requests[name]
+        limit = amounts["limits"].get(name)
+        if limit is None:
+            if not _is_overcommittable(name) and name not in resources.limits:
+                yield Problem(field, text, f"needs a limit: set resources.limits.{name} to the same")
+        elif amount > limit:
+            shown = resources.limits[name]
+            yield Problem(field, text, f"must not exceed the limit {shown}: lower it, or raise resources.limits.{name}")
+        elif amount != limit and not _is_overcommittable(name):
+            yield Problem(field, text, f"must equal the limit {resources.limits[name]}: set both to the same")
+
+
+def _wrong_resource(name: str) -> str | None:
+    if name in _STANDARD_RESOURCES or name.startswith("hugepages-"):
+        return None
+    if "/" in name:
+        return _wrong_label_key(name)
+    guess = nearest(name, _STANDARD_RESOURCES)
+    way_out = f"did you mean {guess}?" if guess else "write cpu, memory, ephemeral-storage or vendor.domain/resource"
+    return f"no such resource: {way_out}"
+
+
+def _is_extended(name: str) -> bool:
+    return "/" in name and not name.partition("/")[0].endswith("kubernetes.io")
+
+
+def _is_overcommittable(name: str) -> bool:
+    return name in _STANDARD_RESOURCES
+
+
+def _node_selector(selector: Mapping[str, str]) -> Iterator[Problem]:
+    for key, value in selector.items():
+        field = f"spec.run.node_selector.{key}"
+        if (wrong := _wrong_label_key(key)) is not None:
+            yield Problem(field, value, wrong)
+        if (wrong := _wrong_label_value(value)) is not None:
+            yield Problem(field, value, wrong)
+
+
+def _toleration(index: int, toleration: Toleration) -> Iterator[Problem]:
+    field = f"spec.run.tolerations[{index}]"
+    if not toleration.key:
+        if toleration.operator != "Exists":
+            yield Problem(f"{field}.operator", toleration.operator, "must be Exists without a key: set key or operator")
+    elif (wrong := _wrong_label_key(toleration.key)) is not None:
+        yield Problem(f"{field}.key", toleration.key, wrong)
+    if toleration.operator == "Exists":
+        if toleration.value:
+            yield Problem(f"{field}.value", toleration.value, "must be empty with operator Exists: remove it")
+    elif (wrong := _wrong_label_value(toleration.value or "")) is not None:
+        yield Problem(f"{field}.value", toleration.value, wrong)
+    if toleration.tolerationSeconds is not None and toleration.effect != "NoExecute":
+        message = "goes with effect NoExecute only: set that effect or remove tolerationSeconds"
+        yield Problem(f"{field}.tolerationSeconds", toleration.tolerationSeconds, message)
+
+
+def _wrong_label_key(key: str) -> str | None:
+    prefix, slash, name = key.rpartition("/")
+    if slash and (len(prefix) > 253 or not _DOMAIN.fullmatch(prefix)):
+        return f"prefix {prefix!r} of key {key!r} is not a domain name: write it in lower case, such as example.com"
+    if not _NAME.fullmatch(name):
+        return f"key {key!r} is not a label's key: write up to 63 letters, digits, '-', '_' and '.'"
+    return None
+
+
+def _wrong_label_value(value: str) -> str | None:
+    if value and not _NAME.fullmatch(value):
+        return "is not a label's value: write up to 63 letters, digits, '-', '_' and '.'"
+    return None

@@ -1,0 +1,175 @@
+"""What is wrong with a resource, one line each: the field, the value, what is wrong and the way out."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+_LONGEST_VALUE = 80
+_MEMBER_TAGS = frozenset({"int", "str", "constrained-int", "constrained-str"})
+"""What pydantic adds to a path for the members of a union of these two, which only a quantity is."""
+_PATTERNS = {
+    r"^https?://": "must begin with http:// or https://: write the whole address",
+    r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$": (
+        "must consist of letters, digits, '.', '_' and '-', and begin and end with a letter or digit: rename it"
+    ),
+    r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$": (
+        "must consist of lower-case letters, digits, '.' and '-', and begin and end with a letter or digit: "
+        "write the object's metadata.name"
+    ),
+    r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$": (
+        "must consist of lower-case letters, digits and '-', and begin and end with a letter or digit: "
+        "write the LocalQueue's metadata.name"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes:
+        field: path in the object, such as `spec.schedule_config.cron_expression`.
+        value: what the user wrote there; None when nothing was.
+        message: what is wrong, and the way out.
+    """
+
+    field: str
+    value: object | None
+    message: str
+
+    def __str__(self) -> str:
+        shown = _shown(self.value)
+        return " ".join(f"{self.field}: {shown}{self.message}".split())
+
+
+def problems_of(error: ValidationError, root: str, model: type[BaseModel]) -> list[Problem]:
+    """Pydantic's errors as people read them; several of one field are one problem."""
+    found: dict[str, Problem] = {}
+    for detail in error.errors(include_url=False):
+        problem = _problem(detail, root, model)
+        found.setdefault(problem.field, problem)
+    return list(found.values())
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant."""
+    by_folded = {name.replace("_", "").casefold(): name for name in known}
+    folded = word.replace("_", "").replace("-", "").casefold()
+    near = difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.7)
+    return by_folded[near[0]] if near else None
+
+
+def _problem(detail: ErrorDetails, root: str, model: type[BaseModel]) -> Problem:
+    path = [part for part in detail["loc"] if part not in _MEMBER_TAGS]
+    value, kind = detail["input"], detail["type"]
+    if kind == "value_error":
+        return _by_rule(detail, root, path, model)
+    field = _join(root, path)
+    if kind == "missing":
+        return Problem(field, None, "is required: set it")
+    if kind in ("extra_forbidden", "invalid_key"):
+        return Problem(field, None, _unknown(str(path[-1]), _model_at(model, path[:-1])))
+    if path != list(detail["loc"]):
+        return Problem(
+            field, value, "is not a Kubernetes quantity: write a whole number, or a string such as '500m' or '4Gi'"
+        )
+    return Problem(field, value, _message(detail))
+
+
+def _by_rule(detail: ErrorDetails, root: str, path: list[int | str], model: type[BaseModel]) -> Problem:
+    """A rule that crosses fields: its message begins with the name of the field to change, where there is one."""
+    message = str(detail["ctx"]["error"])
+    first = message.split(maxsplit=1)[0]
+    at = _model_at(model, path)
+    for below in ([], ["schedule_config"]):
+        holder = _model_at(at, list(below)) if at else None
+        if holder is not None and first in holder.model_fields:
+            return Problem(_join(root, [*path, *below, first]), _value_at(detail["input"], [*below, first]), message)
+    return Problem(_join(root, path), None, message)
+
+
+def _message(detail: ErrorDetails) -> str:
+    kind, limits = detail["type"], detail.get("ctx", {})
+    match kind:
+        case "literal_error":
+            guess = nearest(str(detail["input"]), limits["expected"].replace("'", " ").split())
+            return f"must be {limits['expected']}: " + (f"did you mean {guess}?" if guess else "write one of these")
+        case "greater_than_equal":
+            return f"must be at least {limits['ge']:g}: write a larger number"
+        case "greater_than":
+            return f"must be greater than {limits['gt']:g}: write a larger number"
+        case "less_than_equal":
+            return f"must be at most {limits['le']}: write a smaller number"
+        case "string_too_short" | "too_short":
+            return (
+                "must not be empty: write at least one" if kind == "too_short" else "must not be empty: write a value"
+            )
+        case "string_too_long":
+            return f"must have at most {limits['max_length']} characters: shorten it"
+        case "too_long":
+            return f"must have at most {limits['max_length']} items: remove some"
+        case "string_pattern_mismatch":
+            return _PATTERNS.get(limits["pattern"], f"must match {limits['pattern']}: rewrite it")
+        case _:
+            return _WRONG_TYPES.get(kind, f"{detail['msg'][:1].lower()}{detail['msg'][1:]}: rewrite it")
+
+
+_WRONG_TYPES = {
+    "string_type": "must be a string: write it in quotes",
+    "string_unicode": "is not valid Unicode: rewrite it",
+    "int_type": "must be a whole number: write it without quotes and fraction",
+    "int_from_float": "must be a whole number: write it without a fraction",
+    "float_type": "must be a number: write it without quotes",
+    "bool_type": "must be true or false: write it without quotes",
+    "list_type": "must be a list: write [...] or lines that begin with '- '",
+    "dict_type": "must be an object: write its fields below it, or remove it",
+    "model_type": "must be an object: write its fields below it, or remove it",
+}
+
+
+def _unknown(name: str, model: type[BaseModel] | None) -> str:
+    known = sorted(model.model_fields) if model else []
+    guess = nearest(name, known)
+    return "unknown field: " + (f"did you mean {guess}?" if guess else f"remove it; known are {', '.join(known)}")
+
+
+def _model_at(model: type[BaseModel] | None, path: Sequence[int | str]) -> type[BaseModel] | None:
+    """The model of the object that a path leads to."""
+    for part in path:
+        if isinstance(part, int):
+            continue
+        info = model.model_fields.get(part) if model else None
+        model = None if info is None else _model_in(info.annotation)
+    return model
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = (_model_in(argument) for argument in get_args(annotation))
+    return next((model for model in inner if model is not None), None)
+
+
+def _value_at(value: object, path: Sequence[int | str]) -> object | None:
+    for part in path:
+        value = value.get(part) if isinstance(value, Mapping) else getattr(value, str(part), None)
+    return value
+
+
+def _join(root: str, path: Iterable[int | str]) -> str:
+    return root + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+
+
+def _shown(value: object | None) -> str:
+    """A scalar as the user wrote it, cut where it is long; nothing for objects and lists."""
+    if value is None or isinstance(value, (Mapping, list, BaseModel)):
+        return ""
+    text = repr(value) if isinstance(value, str) else json.dumps(value, default=repr)
+    return (text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…") + ": "
