@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from clustertrigger.api.base import ApiModel, cel
 from clustertrigger.api.variants import check_variant, narrow, variant_rules
@@ -56,26 +56,35 @@ ALGORITHMS: dict[str, type[ApiModel]] = {
 EITHER_COUNT_OR_DISTANCE = "hierarchical takes either n_clusters or distance_threshold: set exactly one"
 WARD_METRIC = "linkage ward needs metric euclidean: set metric: euclidean or another linkage"
 
+
 def _rules(schema: dict[str, Any]) -> None:
     schema["x-kubernetes-validations"] = [
         *variant_rules(ALGORITHMS, discriminator="self.algorithm", parent="self", fields=schema["properties"]),
         cel(
-            "!(self.algorithm in ['hierarchical', 'agglomerative']) || has(self.n_clusters) != has(self.distance_threshold)",
+            "!(self.algorithm in ['hierarchical', 'agglomerative']) || "
+            "has(self.n_clusters) != has(self.distance_threshold)",
             EITHER_COUNT_OR_DISTANCE,
+            field=".n_clusters",
         ),
-        cel("!has(self.linkage) || self.linkage != 'ward' || (has(self.metric) && self.metric == 'euclidean')", WARD_METRIC),
+        cel(
+            "!has(self.linkage) || self.linkage != 'ward' || (has(self.metric) && self.metric == 'euclidean')",
+            WARD_METRIC,
+            field=".linkage",
+        ),
     ]
 
 
 class ClusteringConfig(ApiModel):
     """The algorithm and its parameters, under scikit-learn's names."""
 
-    model_config = {**ApiModel.model_config, "json_schema_extra": _rules}
+    model_config = ConfigDict(json_schema_extra=_rules)
 
     algorithm: Literal["kmeans", "hdbscan", "hierarchical", "agglomerative"] = Field(
         description="Clustering algorithm. agglomerative is another name for hierarchical."
     )
-    metric: Metric = Field("cosine", description="Distance between vectors; cosine normalises them to unit length first.")
+    metric: Metric = Field(
+        "cosine", description="Distance between vectors; cosine normalises them to unit length first."
+    )
     n_clusters: int | None = Field(
         None, ge=1, le=100_000, description="kmeans (required), hierarchical: number of clusters."
     )
@@ -105,7 +114,9 @@ class ClusteringConfig(ApiModel):
     @model_validator(mode="after")
     def _parameters_fit_algorithm(self) -> Self:
         check_variant(ALGORITHMS, self.algorithm, self)
-        if ALGORITHMS[self.algorithm] is Hierarchical and (self.n_clusters is None) == (self.distance_threshold is None):
+        if ALGORITHMS[self.algorithm] is Hierarchical and (self.n_clusters is None) == (
+            self.distance_threshold is None
+        ):
             raise ValueError(EITHER_COUNT_OR_DISTANCE)
         if self.linkage == "ward" and self.metric != "euclidean":
             raise ValueError(WARD_METRIC)

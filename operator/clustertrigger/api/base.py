@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 
 class ApiModel(BaseModel):
-    """A part of a resource: unknown fields are refused, as the API server's strict field validation does."""
+    """A part of a resource: unknown fields and other types are refused, as the API server's strict validation does."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, strict=True, allow_inf_nan=False)
 
 
-def cel(rule: str, message: str) -> dict[str, Any]:
-    """One CEL rule of a CRD schema; the message names the field and the way out."""
-    return {"rule": rule, "message": message}
+Blame = Literal["FieldValueInvalid", "FieldValueRequired", "FieldValueForbidden"]
+
+
+def cel(rule: str, message: str, *, field: str | None = None, reason: Blame = "FieldValueInvalid") -> dict[str, Any]:
+    """One CEL rule of a CRD schema; the message names the field and the way out.
+
+    Args:
+        rule: what must hold.
+        message: what is wrong otherwise.
+        field: the field to blame, from the rule's object on, such as `.schedule_config.timezone`.
+        reason: how the API server introduces the message.
+    """
+    written = {"rule": rule, "message": message}
+    return written if field is None else {**written, "fieldPath": field, "reason": reason}
 
 
 def with_rules(*rules: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from clustertrigger.api.base import ApiModel, cel, with_rules
 
@@ -16,23 +16,44 @@ ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0
 
 _REMOTE = "s3://"
 
+VOLUME_GOES_WITH_PATH = (
+    "volume names the claim that holds a path, and goes with a path only: set it for a path, remove it for s3://"
+)
+NO_BUCKET = "uri names no bucket: write s3://bucket/key"
+_S3_ONLY = ("secret_name", "endpoint", "region")
+
+
+def _goes_with_s3(field: str) -> str:
+    return f"{field} goes with s3:// only: remove it"
+
 
 class Source(ApiModel):
     """Where the vectors lie and how to read them."""
 
-    model_config = {
-        **ApiModel.model_config,
-        "json_schema_extra": with_rules(
+    model_config = ConfigDict(
+        json_schema_extra=with_rules(
             cel(
                 "!self.uri.contains('://') || self.uri.startsWith('s3://')",
                 "uri is a path on the volume or s3://bucket/key: other schemes are not read",
+                field=".uri",
             ),
             cel(
                 "!self.uri.startsWith('/') && !self.uri.split('/').exists(part, part == '..')",
                 "uri is relative to the volume's root: remove the leading / and any ..",
+                field=".uri",
             ),
-        ),
-    }
+            cel("!self.uri.startsWith('s3://') || self.uri.matches('^s3://[^/]+')", NO_BUCKET, field=".uri"),
+            *(
+                cel(
+                    f"!has(self.{field}) || self.uri.startsWith('s3://')",
+                    _goes_with_s3(field),
+                    field=f".{field}",
+                    reason="FieldValueForbidden",
+                )
+                for field in _S3_ONLY
+            ),
+        )
+    )
 
     type: Literal["parquet"] = Field("parquet", description="Format of the vectors.")
     uri: str = Field(
@@ -51,10 +72,14 @@ class Source(ApiModel):
     )
     secret_name: ObjectName | None = Field(
         None,
-        description="Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where used, AWS_SESSION_TOKEN, for s3:// only.",
+        description="For s3:// only: the Secret that holds AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where used, "
+        "AWS_SESSION_TOKEN.",
     )
     endpoint: str | None = Field(
-        None, max_length=1024, pattern=r"^https?://", description="Address of an S3-compatible server; default: Amazon's."
+        None,
+        max_length=1024,
+        pattern=r"^https?://",
+        description="Address of an S3-compatible server; default: Amazon's.",
     )
     region: str | None = Field(None, max_length=64, description="S3 region.")
 
@@ -69,21 +94,26 @@ class Source(ApiModel):
             raise ValueError(f"uri {self.uri!r} is a path on the volume or s3://bucket/key: other schemes are not read")
         if self.uri.startswith("/") or ".." in self.uri.split("/"):
             raise ValueError(f"uri {self.uri!r} is relative to the volume's root: remove the leading / and any ..")
+        if self.is_remote and self.uri.removeprefix(_REMOTE)[:1] in ("", "/"):
+            raise ValueError(NO_BUCKET)
+        for field in _S3_ONLY:
+            if getattr(self, field) is not None and not self.is_remote:
+                raise ValueError(_goes_with_s3(field))
         return self
 
 
 class CollectionSpec(ApiModel):
     """Says where a collection's vectors lie."""
 
-    model_config = {
-        **ApiModel.model_config,
-        "json_schema_extra": with_rules(
+    model_config = ConfigDict(
+        json_schema_extra=with_rules(
             cel(
                 "self.source.uri.startsWith('s3://') != has(self.volume)",
-                "volume names the claim that holds a path, and goes with a path only: set it for a path, remove it for s3://",
+                VOLUME_GOES_WITH_PATH,
+                field=".volume",
             )
-        ),
-    }
+        )
+    )
 
     collection_id: ApiId | None = Field(
         None, description="The id by which triggers refer to this collection; default: the object's name."
@@ -97,7 +127,5 @@ class CollectionSpec(ApiModel):
     @model_validator(mode="after")
     def _volume_goes_with_path(self) -> Self:
         if self.source.is_remote == (self.volume is not None):
-            raise ValueError(
-                "volume names the claim that holds a path, and goes with a path only: set it for a path, remove it for s3://"
-            )
+            raise ValueError(VOLUME_GOES_WITH_PATH)
         return self

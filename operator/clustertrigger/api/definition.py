@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from clustertrigger.api.algorithms import ClusteringConfig
 from clustertrigger.api.base import ApiModel
 from clustertrigger.api.collection import ApiId
 
+
+def _each_once(ids: list[str]) -> list[str]:
+    twice = next((name for index, name in enumerate(ids) if name in ids[:index]), None)
+    if twice is not None:
+        raise ValueError(f"{twice!r} is listed twice: remove one of them")
+    return ids
+
+
 CollectionIds = Annotated[
     list[ApiId],
+    AfterValidator(_each_once),
     Field(
         min_length=1,
         max_length=64,

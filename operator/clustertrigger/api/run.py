@@ -75,7 +75,7 @@ class Baseline(ApiModel):
     run: str
     documents: int
     dimensions: int
-    captured_at: AwareDatetime
+    captured_at: AwareDatetime = Field(strict=False)
 
 
 class RunResult(BaseModel):
@@ -91,7 +91,9 @@ class RunResult(BaseModel):
     results_uri: str | None = None
     baseline: Baseline | None = None
     metrics: dict[str, float] = Field(default_factory=dict)
-    notes: list[str] = Field(default_factory=list, description="What the worker decided by itself, such as a reduction.")
+    notes: list[str] = Field(
+        default_factory=list, description="What the worker decided by itself, such as a reduction."
+    )
 
     def to_message(self) -> str:
         """JSON of at most RESULT_LIMIT bytes; notes, then metrics, then the error's tail give way."""

@@ -98,5 +98,8 @@ class ScheduleConfig(ApiModel):
         None, ge=1, le=_YEAR, description="conditional (required): seconds from one check to the next."
     )
     min_documents: int | None = Field(
-        None, ge=1, le=1_000_000_000, description="conditional: least documents, then and now, to fire at all. Default 200."
+        None,
+        ge=1,
+        le=1_000_000_000,
+        description="conditional: least documents, then and now, to fire at all. Default 200.",
     )

@@ -1,4 +1,4 @@
-"""ClusterTrigger.status: everything of the API's response models that is not in the request, and the operator's memory."""
+"""ClusterTrigger.status: what the API's response models have beyond the request, and the operator's memory."""
 
 from __future__ import annotations
 
@@ -96,7 +96,9 @@ class ClusterTriggerStatus(StatusModel):
     updated_at: AwareDatetime | None = Field(None, description="Last change of the spec.")
     created_by: str | None = Field(None, description="Who created the object, where the admission webhook saw it.")
     history: list[Execution] = Field(
-        default_factory=list, max_length=512, description="Runs, newest first: active ones and run.history_limit ended ones."
+        default_factory=list,
+        max_length=512,
+        description="Runs, newest first: active ones and run.history_limit ended ones.",
     )
     last_run_requested: str | None = Field(
         None, description="The last handled value of the annotation clustertrigger.dev/run-requested."

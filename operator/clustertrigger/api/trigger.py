@@ -2,57 +2,120 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from clustertrigger.api.base import ApiModel, cel, with_rules
-from clustertrigger.api.collection import ApiId, ObjectName
+from clustertrigger.api.collection import NO_BUCKET, ApiId, ObjectName
 from clustertrigger.api.definition import ExecutionConfig
 from clustertrigger.api.schedule import SCHEDULES, Schedule, ScheduleConfig, TriggerType
 from clustertrigger.api.variants import check_variant, narrow, variant_rules
 
 DesiredStatus = Literal["active", "paused", "disabled", "failed"]
-Quantity = int | str
+Quantity = (
+    Annotated[int, Field(ge=0)]
+    | Annotated[str, Field(pattern=r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$")]
+)
+"""An amount of a resource, such as 2, 500m or 2Gi."""
+
+LabelValue = Annotated[str, Field(max_length=63, pattern=r"^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$")]
+
+TOLERATION_NEEDS_KEY = "key is required unless operator is Exists: set key, or operator: Exists to tolerate every taint"
+TOLERATION_TAKES_NO_VALUE = "value goes with operator Equal only: remove it"
+TOLERATION_SECONDS_EFFECT = "tolerationSeconds goes with effect NoExecute only: set effect: NoExecute or remove it"
 
 
 class Toleration(ApiModel):
     """A toleration of the run's Pod, as in the core API."""
 
-    key: str | None = Field(None, max_length=317)
-    operator: Literal["Exists", "Equal"] | None = None
-    value: str | None = Field(None, max_length=63)
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    tolerationSeconds: int | None = None  # noqa: N815 - the core API's name
+    model_config = ConfigDict(
+        json_schema_extra=with_rules(
+            cel(
+                "has(self.key) || (has(self.operator) && self.operator == 'Exists')",
+                TOLERATION_NEEDS_KEY,
+                field=".key",
+                reason="FieldValueRequired",
+            ),
+            cel(
+                "!has(self.value) || self.value == '' || !has(self.operator) || self.operator == 'Equal'",
+                TOLERATION_TAKES_NO_VALUE,
+                field=".value",
+                reason="FieldValueForbidden",
+            ),
+            cel(
+                "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+                TOLERATION_SECONDS_EFFECT,
+                field=".tolerationSeconds",
+            ),
+        )
+    )
+
+    key: str | None = Field(None, min_length=1, max_length=317, description="The taint's key; absent: every taint.")
+    operator: Literal["Exists", "Equal"] | None = Field(None, description="How value is compared; default Equal.")
+    value: LabelValue | None = Field(None, description="The taint's value, with operator Equal.")
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
+        None, description="The taint's effect; absent: every effect."
+    )
+    tolerationSeconds: int | None = Field(  # noqa: N815 - the core API's name
+        None, ge=0, le=2**31 - 1, description="With effect NoExecute: how long the Pod stays; absent: for ever."
+    )
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if self.key is None and self.operator != "Exists":
+            raise ValueError(TOLERATION_NEEDS_KEY)
+        if self.value and self.operator == "Exists":
+            raise ValueError(TOLERATION_TAKES_NO_VALUE)
+        if self.tolerationSeconds is not None and self.effect != "NoExecute":
+            raise ValueError(TOLERATION_SECONDS_EFFECT)
+        return self
 
 
 class Resources(ApiModel):
     """Resources of the run's container, as in the core API."""
 
     requests: dict[str, Quantity] = Field(
-        default_factory=dict, description="What the scheduler sets aside, such as cpu and memory."
+        default_factory=dict, max_length=16, description="What the scheduler sets aside, such as cpu and memory."
     )
     limits: dict[str, Quantity] = Field(
-        default_factory=dict, description="What the container may not exceed; threads follow the cpu limit."
+        default_factory=dict,
+        max_length=16,
+        description="What the container may not exceed; threads follow the cpu limit.",
     )
+
+
+RESULTS_VOLUME_GOES_WITH_PATH = "volume goes with a path only: remove it, or the s3:// uri"
 
 
 class Results(ApiModel):
     """Where results go; a folder <namespace>/<trigger>/<run> is made below."""
 
-    model_config = {
-        **ApiModel.model_config,
-        "json_schema_extra": with_rules(
+    model_config = ConfigDict(
+        json_schema_extra=with_rules(
             cel(
                 "!has(self.uri) || !self.uri.contains('://') || self.uri.startsWith('s3://')",
                 "uri is a path on the volume or s3://bucket/prefix: other schemes are not written",
+                field=".uri",
             ),
             cel(
                 "!has(self.uri) || (!self.uri.startsWith('/') && !self.uri.split('/').exists(part, part == '..'))",
                 "uri is relative to the volume's root: remove the leading / and any ..",
+                field=".uri",
             ),
-        ),
-    }
+            cel(
+                "!has(self.uri) || !self.uri.startsWith('s3://') || self.uri.matches('^s3://[^/]+')",
+                NO_BUCKET,
+                field=".uri",
+            ),
+            cel(
+                "!has(self.volume) || !has(self.uri) || !self.uri.startsWith('s3://')",
+                RESULTS_VOLUME_GOES_WITH_PATH,
+                field=".volume",
+                reason="FieldValueForbidden",
+            ),
+        )
+    )
 
     uri: str | None = Field(
         None, max_length=1024, description="A path relative to the volume's root, or s3://bucket/prefix."
@@ -62,10 +125,14 @@ class Results(ApiModel):
     )
     secret_name: ObjectName | None = Field(
         None,
-        description="Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where used, AWS_SESSION_TOKEN, for s3:// only.",
+        description="For s3:// only: the Secret that holds AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where used, "
+        "AWS_SESSION_TOKEN.",
     )
     endpoint: str | None = Field(
-        None, max_length=1024, pattern=r"^https?://", description="Address of an S3-compatible server; default: Amazon's."
+        None,
+        max_length=1024,
+        pattern=r"^https?://",
+        description="Address of an S3-compatible server; default: Amazon's.",
     )
     region: str | None = Field(None, max_length=64, description="S3 region.")
 
@@ -73,9 +140,15 @@ class Results(ApiModel):
     def _uri_is_writable(self) -> Self:
         uri = self.uri or ""
         if "://" in uri and not uri.startswith("s3://"):
-            raise ValueError(f"uri {uri!r} is a path on the volume or s3://bucket/prefix: other schemes are not written")
+            raise ValueError(
+                f"uri {uri!r} is a path on the volume or s3://bucket/prefix: other schemes are not written"
+            )
         if uri.startswith("/") or ".." in uri.split("/"):
             raise ValueError(f"uri {uri!r} is relative to the volume's root: remove the leading / and any ..")
+        if uri.startswith("s3://") and uri.removeprefix("s3://")[:1] in ("", "/"):
+            raise ValueError(NO_BUCKET)
+        if uri.startswith("s3://") and self.volume is not None:
+            raise ValueError(RESULTS_VOLUME_GOES_WITH_PATH)
         return self
 
 
@@ -105,7 +178,9 @@ class RunPolicy(ApiModel):
     service_account_name: ObjectName = Field(
         "default", description="Service account of the run's Pod; its token is not mounted."
     )
-    node_selector: dict[str, str] = Field(default_factory=dict, description="Labels of the nodes that may run the Pod.")
+    node_selector: dict[str, LabelValue] = Field(
+        default_factory=dict, max_length=64, description="Labels of the nodes that may run the Pod."
+    )
     tolerations: list[Toleration] = Field(default_factory=list, max_length=64, description="Tolerations of the Pod.")
     queue_name: str = Field(
         "", max_length=63, pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$", description="Kueue's LocalQueue, if any."
@@ -124,14 +199,19 @@ def _spec_rules(schema: dict[str, Any]) -> None:
             parent="self.schedule_config",
             fields=ScheduleConfig.model_fields,
         ),
-        cel("has(self.execution_config) || has(self.cluster_id)", NEEDS_WORK),
+        cel(
+            "has(self.execution_config) || has(self.cluster_id)",
+            NEEDS_WORK,
+            field=".execution_config",
+            reason="FieldValueRequired",
+        ),
     ]
 
 
 class ClusterTriggerSpec(ApiModel):
     """Says when embeddings are to be clustered again, and how."""
 
-    model_config = {**ApiModel.model_config, "json_schema_extra": _spec_rules}
+    model_config = ConfigDict(json_schema_extra=_spec_rules)
 
     trigger_type: TriggerType = Field(description="What makes the trigger due; decides the fields of schedule_config.")
     schedule_config: ScheduleConfig = Field(description="The schedule's own fields.")

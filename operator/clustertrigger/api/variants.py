@@ -20,7 +20,9 @@ def takers(variants: Variants, field: str) -> list[str]:
     return [name for name, model in variants.items() if field in model.model_fields]
 
 
-def variant_rules(variants: Variants, *, discriminator: str, parent: str, fields: Iterable[str]) -> list[dict[str, Any]]:
+def variant_rules(
+    variants: Variants, *, discriminator: str, parent: str, fields: Iterable[str]
+) -> list[dict[str, Any]]:
     """CEL rules: each variant's required fields are there, and no variant has another's.
 
     Args:
@@ -29,8 +31,14 @@ def variant_rules(variants: Variants, *, discriminator: str, parent: str, fields
         parent: CEL path of the flat object, such as `self`.
         fields: the flat object's own fields.
     """
+    path = parent.removeprefix("self")
     rules = [
-        cel(f"{discriminator} != '{name}' || has({parent}.{field})", missing(name, field))
+        cel(
+            f"{discriminator} != '{name}' || has({parent}.{field})",
+            missing(name, field),
+            field=f"{path}.{field}",
+            reason="FieldValueRequired",
+        )
         for name, model in variants.items()
         for field, info in model.model_fields.items()
         if info.is_required()
@@ -39,7 +47,9 @@ def variant_rules(variants: Variants, *, discriminator: str, parent: str, fields
         having = takers(variants, field)
         if 0 < len(having) < len(variants):
             listed = ", ".join(f"'{name}'" for name in having)
-            rules.append(cel(f"!has({parent}.{field}) || {discriminator} in [{listed}]", foreign(having, field)))
+            rule = f"!has({parent}.{field}) || {discriminator} in [{listed}]"
+            message = foreign(having, field)
+            rules.append(cel(rule, message, field=f"{path}.{field}", reason="FieldValueForbidden"))
     return rules
 
 
