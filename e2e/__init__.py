@@ -1,0 +1,1 @@
+"""What runs on a real cluster: the cluster itself, the images, the demo and the stories."""

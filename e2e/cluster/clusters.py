@@ -1,0 +1,73 @@
+"""The clusters behind one interface, and the one that a directory holds."""
+
+from pathlib import Path
+from typing import Protocol
+
+from e2e.cluster import state
+from e2e.cluster.choose import KIND, chosen
+from e2e.cluster.debian import ControlPlane, DebianCluster
+from e2e.cluster.errors import ClusterError
+from e2e.cluster.kind import KindCluster
+from e2e.cluster.state import Row
+
+
+class Cluster(Protocol):
+    """What the command line and the stories do with a cluster."""
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig."""
+
+    def up(self) -> bool:
+        """Start what does not run; returns False when there was nothing to do."""
+
+    def down(self) -> None:
+        """Stop everything and leave nothing behind."""
+
+    def status(self) -> list[Row]:
+        """Say what runs."""
+
+    def load_image(self, archive: Path, name: str | None = None) -> None:
+        """Give the cluster's node an image."""
+
+
+def existing(name: str, directory: Path) -> Cluster | None:
+    """Return the cluster that DIRECTORY holds, running or not."""
+    provider = state.provider_of(directory)
+    return None if provider is None else _of(provider, name, directory)
+
+
+def make(name: str, directory: Path, *, control_plane_only: bool = False) -> Cluster:
+    """Return a cluster of the kind that fits this machine, not yet started."""
+    provider = chosen()
+    if control_plane_only and provider != KIND:  # kind has no such thing: a whole cluster does as well
+        provider = "control-plane"
+    return _of(provider, name, directory)
+
+
+def _of(provider: str, name: str, directory: Path) -> Cluster:
+    if provider == KIND:
+        return KindCluster(name, directory)
+    if provider == "control-plane":
+        return _WithoutNode(directory)
+    return DebianCluster(directory)
+
+
+class _WithoutNode:
+    def __init__(self, directory: Path) -> None:
+        self._plane = ControlPlane(directory)
+        self.kubeconfig = self._plane.kubeconfig
+
+    def up(self) -> bool:
+        return self._plane.start()
+
+    def down(self) -> None:
+        self._plane.stop()
+
+    def status(self) -> list[Row]:
+        return self._plane.status()
+
+    def load_image(self, archive: Path, name: str | None = None) -> None:
+        raise ClusterError(
+            f"a control plane without a node runs no images: start a whole cluster to load {name or archive}"
+        )

@@ -1,0 +1,126 @@
+"""The full single-node cluster: a control plane and a node, in namespaces of their own."""
+
+import hashlib
+from pathlib import Path
+
+from e2e.cluster.api import Api
+from e2e.cluster.debian import network, node, packages
+from e2e.cluster.debian.build import Binaries, binaries
+from e2e.cluster.debian.cgroups import ControlGroup
+from e2e.cluster.debian.control_plane import Components, Endpoints
+from e2e.cluster.debian.namespaces import INIT, Namespaces
+from e2e.cluster.debian.processes import Daemons
+from e2e.cluster.progress import stage
+from e2e.cluster.state import Row, check_directory, remove_directory
+
+API_PORT, ETCD_PORT, ETCD_PEER_PORT, CONTROLLER_MANAGER_PORT, SCHEDULER_PORT = 6443, 2379, 2380, 10257, 10259
+DAEMONS = (
+    "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "containerd", "kubelet", "kube-proxy",
+)  # fmt: skip
+
+
+class DebianCluster:
+    """A full cluster on this machine.
+
+    Args:
+        directory: Its own directory; everything it writes is in there, until `down` removes it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory.resolve()
+        self.kubeconfig = self.directory / "kubeconfig"
+        self._daemons = Daemons(self.directory)
+        # Named by the directory, so that `down` finds it even when every file is gone.
+        digest = hashlib.sha256(str(self.directory).encode()).hexdigest()[:8]
+        self._cgroup = ControlGroup(f"clustertrigger-{digest}")
+        self._link = self.directory / "link.json"
+
+    def up(self) -> bool:
+        """Start what does not run; returns False when there was nothing to do."""
+        if self._complete():
+            return False
+        packages.require_debian()
+        packages.require_root("starting a cluster of plain processes")
+        packages.install_missing(packages.NODE_PROGRAMS)
+        programs = binaries()
+        check_directory(self.directory, "debian")
+        node.load_kernel_modules()
+        self._cgroup.create()
+        namespaces = self._namespaces(programs)
+        with stage("making the cluster's namespaces and its link to this machine"):
+            namespaces.start()
+            link = network.connect(self._link, namespaces)
+        components = self._components(programs, namespaces, link.node)
+        worker = node.Node(self.directory, programs, components, self._daemons, namespaces)
+        with stage("starting etcd and the API server"):
+            components.start_etcd()
+            worker.start_containerd()
+            components.start_api_server()
+        with stage("starting controller manager, scheduler, kubelet and kube-proxy"):
+            components.start_scheduler()
+            worker.start_kubelet(self._cgroup.name)
+            worker.start_proxy()
+            components.start_controller_manager()
+            components.create_storage_class()
+            worker.wait_until_ready()
+        return True
+
+    def down(self) -> None:
+        """Stop everything and remove every trace, whatever state it is in."""
+        for name in (INIT, *self._daemons.names()):
+            self._daemons.kill(name)
+        network.disconnect(self._link)
+        self._cgroup.remove()
+        remove_directory(self.directory)
+
+    def status(self) -> list[Row]:
+        """Return one row per component, and one for the node."""
+        rows = []
+        for name in DAEMONS:
+            process = self._daemons.find(name)
+            state = "running" if process else "stopped"
+            if process and name == "kube-apiserver":
+                state = "ready" if self._api().ready() else "not ready"
+            if process and name == "etcd":
+                state = "healthy" if self._api().ready("/healthz/etcd") else "not healthy"
+            rows.append(Row(name, str(process.pid) if process else "-", state, str(self._daemons.log(name))))
+        return rows
+
+    def load_image(self, archive: Path, name: str | None = None) -> None:
+        """Import a tar file of `docker save` or of an OCI layout; an archive without a name in it gets NAME."""
+        self._node().load_image(archive, name)
+
+    def images(self) -> str:
+        """Return the names of the images that Pods can use, one a line."""
+        return self._node().ctr("images", "list", "--quiet")
+
+    @property
+    def host_address(self) -> str:
+        """The address under which Pods reach servers on this machine."""
+        return network.load(self._link).host
+
+    def _complete(self) -> bool:
+        running = all(self._daemons.find(name) for name in (INIT, *DAEMONS))
+        return running and self._api().ready() and self._node().ready()
+
+    def _api(self) -> Api:
+        pki = self.directory / "pki"
+        server = f"https://{network.load(self._link).node}:{API_PORT}"
+        return Api(server, pki / "ca.crt", pki / "admin.crt", pki / "admin.key")
+
+    def _node(self) -> node.Node:
+        programs = binaries()
+        namespaces = self._namespaces(programs)
+        components = self._components(programs, namespaces, network.load(self._link).node)
+        return node.Node(self.directory, programs, components, self._daemons, namespaces)
+
+    def _namespaces(self, programs: Binaries) -> Namespaces:
+        return Namespaces(self.directory, programs["pause"], self._daemons)
+
+    def _components(self, programs: Binaries, namespaces: Namespaces, address: str) -> Components:
+        endpoints = Endpoints(
+            address, API_PORT, ETCD_PORT, ETCD_PEER_PORT, CONTROLLER_MANAGER_PORT, SCHEDULER_PORT
+        )  # fmt: skip
+        return Components(
+            self.directory, programs, endpoints, self._daemons, enter=namespaces.enter, on_node=True
+        )  # fmt: skip

@@ -1,0 +1,103 @@
+"""The link between a full cluster and its host: a pair of virtual Ethernet devices and a subnet of four addresses.
+
+The host reaches the API server at `node`; Pods reach servers of the host at `host`. There is no route to anywhere
+else: nothing that runs in the cluster can reach the outside, on purpose, and nobody on the outside the cluster.
+"""
+
+import ipaddress
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from e2e.cluster.commands import run, succeeds
+from e2e.cluster.debian.namespaces import Namespaces
+from e2e.cluster.errors import ClusterError
+from e2e.cluster.files import cache_directory, locked, write
+
+POD_RANGE = "10.244.0.0/16"
+INDICES = range(1, 250)
+
+
+@dataclass(frozen=True)
+class Link:
+    """One cluster's link; everything follows from its index."""
+
+    index: int
+
+    @property
+    def device(self) -> str:
+        """Name of the host's end."""
+        return f"ctcluster{self.index}"
+
+    @property
+    def subnet(self) -> ipaddress.IPv4Network:
+        """The four addresses."""
+        return ipaddress.IPv4Network(f"10.231.{self.index}.0/30")
+
+    @property
+    def host(self) -> str:
+        """Address of the host, for Pods."""
+        return str(self.subnet[1])
+
+    @property
+    def node(self) -> str:
+        """Address of the node, for the host."""
+        return str(self.subnet[2])
+
+
+def choose_link(routes: Iterable[str]) -> Link:
+    """Return the first link whose subnet the machine does not use.
+
+    Args:
+        routes: Destinations of the machine's routes. Wide ones (a VPN's 10.0.0.0/8) are no obstacle: the link's own
+            route is more specific.
+    """
+    networks = [ipaddress.ip_network(route, strict=False) for route in routes if route != "default"]
+    close = [network for network in networks if network.version == 4 and network.prefixlen >= 20]
+    for index in INDICES:
+        link = Link(index)
+        if not any(isinstance(used, ipaddress.IPv4Network) and used.overlaps(link.subnet) for used in close):
+            return link
+    raise ClusterError("every subnet of 10.231.0.0/16 is in use: stop a cluster with `down`")
+
+
+def connect(record: Path, namespaces: Namespaces) -> Link:
+    """Connect the namespaces with the host, by the link in RECORD or a new one; keeps what is connected."""
+    with locked(cache_directory() / "network.lock", "another cluster to get its network"):
+        link = load(record) if record.exists() else choose_link(_routes())
+        write(record, json.dumps(asdict(link)))
+        pid = str(namespaces.pid)
+        if succeeds(["nsenter", "--target", pid, "--net", "ip", "link", "show", "eth0"]):
+            return link
+        _remove(link)
+        run(["ip", "link", "add", link.device, "type", "veth", "peer", "name", "eth0", "netns", pid])
+        run(["ip", "address", "add", f"{link.host}/30", "dev", link.device])
+        run(["ip", "link", "set", link.device, "up"])
+        inside = ["nsenter", "--target", pid, "--net", "ip"]
+        run([*inside, "address", "add", f"{link.node}/30", "dev", "eth0"])
+        run([*inside, "link", "set", "eth0", "up"])
+    return link
+
+
+def load(record: Path) -> Link:
+    """Read the link of a cluster that was started."""
+    try:
+        return Link(**json.loads(record.read_text()))
+    except FileNotFoundError:
+        raise ClusterError(f"no cluster runs in {record.parent}: start it with `up`") from None
+
+
+def disconnect(record: Path) -> None:
+    """Remove the link in RECORD, which the kernel may have done already."""
+    if record.exists():
+        _remove(load(record))
+
+
+def _remove(link: Link) -> None:
+    if succeeds(["ip", "link", "show", link.device]):
+        succeeds(["ip", "link", "delete", link.device])
+
+
+def _routes() -> list[str]:
+    return [route["dst"] for route in json.loads(run(["ip", "-4", "-json", "route", "show"]) or "[]")]

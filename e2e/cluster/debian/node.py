@@ -1,0 +1,276 @@
+"""containerd, the kubelet and kube-proxy: what makes the machine a node."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from e2e.cluster.api import wait_until
+from e2e.cluster.commands import run, succeeds
+from e2e.cluster.debian import pause_image
+from e2e.cluster.debian.build import Binaries
+from e2e.cluster.debian.control_plane import Components
+from e2e.cluster.debian.namespaces import HOME, Namespaces
+from e2e.cluster.debian.network import POD_RANGE
+from e2e.cluster.debian.processes import Daemons
+from e2e.cluster.errors import ClusterError
+from e2e.cluster.files import write
+from e2e.cluster.progress import say
+
+NAME = "node"
+KUBELET_PORT = 10250
+SOCKET = "/run/containerd/containerd.sock"
+READY_SECONDS = 60.0
+CAP_SYS_RESOURCE = 24
+
+
+def containerd_config(programs: Binaries, snapshotter: str, *, restrict_oom_score: bool) -> str:
+    """Render containerd's configuration."""
+    cri = 'plugins."io.containerd.grpc.v1.cri"'
+    return f"""\
+version = 2
+root = "{HOME}/containerd"
+state = "/run/containerd"
+disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.v1.aufs",
+  "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs"]
+
+[grpc]
+  address = "{SOCKET}"
+
+[{cri}]
+  sandbox_image = "{pause_image.REFERENCE}"
+  disable_apparmor = true
+  restrict_oom_score_adj = {str(restrict_oom_score).lower()}
+
+  [{cri}.containerd]
+    snapshotter = "{snapshotter}"
+    default_runtime_name = "runc"
+
+    [{cri}.containerd.runtimes.runc]
+      runtime_type = "io.containerd.runc.v2"
+
+      [{cri}.containerd.runtimes.runc.options]
+        BinaryName = "{programs["runc"]}"
+        SystemdCgroup = false
+
+  [{cri}.cni]
+    bin_dir = "{programs.cni}"
+    conf_dir = "{HOME}/cni"
+"""
+
+
+def pod_network() -> dict[str, Any]:
+    """Return the CNI configuration: a bridge whose addresses are forgotten with the namespaces."""
+    addresses = {
+        "type": "host-local",
+        "dataDir": "/run/cni",
+        "ranges": [[{"subnet": POD_RANGE}]],
+        "routes": [{"dst": "0.0.0.0/0"}],
+    }
+    bridge = {"type": "bridge", "bridge": "pods", "isGateway": True, "ipMasq": True, "hairpinMode": True}
+    plugins = [{**bridge, "ipam": addresses}, {"type": "portmap", "capabilities": {"portMappings": True}}]
+    return {"cniVersion": "0.4.0", "name": "pods", "plugins": plugins}
+
+
+def kubelet_config(address: str, cgroup: str, pki: Path) -> dict[str, Any]:
+    """Return the kubelet's configuration.
+
+    Args:
+        address: The node's IP address.
+        cgroup: Name of the control group below which the Pods run.
+        pki: Directory with ca.crt, kubelet-server.crt and kubelet-server.key.
+    """
+    return {
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "address": address,
+        "port": KUBELET_PORT,
+        "authentication": {
+            "anonymous": {"enabled": False},
+            "webhook": {"enabled": True},
+            "x509": {"clientCAFile": f"{pki}/ca.crt"},
+        },
+        "authorization": {"mode": "Webhook"},
+        "tlsCertFile": f"{pki}/kubelet-server.crt",
+        "tlsPrivateKeyFile": f"{pki}/kubelet-server.key",
+        "cgroupDriver": "cgroupfs",
+        "cgroupRoot": f"/{cgroup}",
+        "failSwapOn": False,
+        "oomScoreAdj": 0,
+        "resolvConf": f"{HOME}/resolv.conf",
+        "volumePluginDir": f"{HOME}/kubelet/flexvolume",
+        # A laptop's or a build machine's disk may be nearly full: no reason to evict, nor to delete images
+        # that no registry could give back.
+        "evictionHard": dict.fromkeys(
+            ("memory.available", "nodefs.available", "nodefs.inodesFree", "imagefs.available"), "0%"
+        ),
+        "evictionPressureTransitionPeriod": "0s",
+        "imageGCHighThresholdPercent": 100,
+        "maxPods": 250,
+        "serializeImagePulls": False,
+        # The defaults (5 a second) make a burst of Jobs wait for their status.
+        "kubeAPIQPS": 50,
+        "kubeAPIBurst": 100,
+        "eventRecordQPS": 50,
+        "eventBurst": 100,
+    }
+
+
+def proxy_config(kubeconfig: Path) -> dict[str, Any]:
+    """Return kube-proxy's configuration; the host's conntrack limits are left alone."""
+    return {
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        "mode": "iptables",
+        "clusterCIDR": POD_RANGE,
+        "hostnameOverride": NAME,
+        "clientConnection": {"kubeconfig": str(kubeconfig)},
+        "conntrack": {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
+        "metricsBindAddress": "127.0.0.1:10249",
+        "healthzBindAddress": "127.0.0.1:10256",
+        "oomScoreAdj": 0,
+    }
+
+
+def full_image_name(name: str) -> str:
+    """Return NAME as Kubernetes completes it: worker becomes docker.io/library/worker:latest."""
+    repository, separator, tag = name.rpartition(":")
+    if not separator or "/" in tag:
+        repository, tag = name, "latest"
+    first = repository.split("/", 1)[0]
+    if "/" not in repository:
+        repository = f"docker.io/library/{repository}"
+    elif not ("." in first or ":" in first or first == "localhost"):
+        repository = f"docker.io/{repository}"
+    return f"{repository}:{tag}"
+
+
+def load_kernel_modules() -> None:
+    """Load what the distribution's kernel has as modules; elsewhere it is built in."""
+    if "overlay" not in Path("/proc/filesystems").read_text():
+        run(["modprobe", "overlay"])
+    # Without it, Pods of one bridge cannot reach each other through a Service.
+    if not Path("/proc/sys/net/bridge").exists() and not succeeds(["modprobe", "br_netfilter"]):
+        say("the kernel has no br_netfilter: Pods will not reach each other through a Service")
+
+
+class Node:
+    """The only node of a full cluster.
+
+    Args:
+        directory: The cluster's own directory.
+        programs: The binaries.
+        components: The control plane, which has the authority and the endpoints.
+        daemons: The cluster's daemons.
+        namespaces: The cluster's namespaces.
+    """
+
+    def __init__(
+        self, directory: Path, programs: Binaries, components: Components, daemons: Daemons, namespaces: Namespaces
+    ) -> None:
+        self._directory = directory
+        self._programs = programs
+        self._components = components
+        self._daemons = daemons
+        self._namespaces = namespaces
+        # The shims and runc are looked up on PATH, and so is iptables by kube-proxy and the CNI plugins.
+        self._env = {"PATH": f"{programs['runc'].parent}:/usr/sbin:/usr/bin:/sbin:/bin"}
+
+    def start_containerd(self) -> None:
+        """Start containerd and give it the image of the Pods' sandboxes."""
+        snapshotter = "native" if _file_system(self._directory) == "overlayfs" else "overlayfs"
+        text = containerd_config(self._programs, snapshotter, restrict_oom_score=not _has_capability(CAP_SYS_RESOURCE))
+        config = write(self._directory / "containerd.toml", text)
+        write(self._directory / "cni/pods.conflist", json.dumps(pod_network(), indent=1))
+        self._start("containerd", "--config", str(config))
+        wait_until(
+            lambda: self._answers(["version"]),
+            READY_SECONDS,
+            "containerd",
+            lambda: f"see {self._daemons.log('containerd')}",
+        )
+        if pause_image.REFERENCE not in self.ctr("images", "list", "--quiet").split():
+            self.load_image(self._programs.pause_image)
+
+    def start_kubelet(self, cgroup: str) -> None:
+        """Start the kubelet, whose Pods run below the control group CGROUP."""
+        address = self._components.endpoints.address
+        pki = self._directory / "pki"
+        self._components.authority.server(
+            "kubelet-server", f"system:node:{NAME}", [address, NAME], groups=("system:nodes",)
+        )
+        client = self._components.client_kubeconfig("kubelet", f"system:node:{NAME}", ("system:nodes",))
+        # No nameserver: there is no cluster DNS, and asking one outside would only take long.
+        write(self._directory / "resolv.conf", "options timeout:1 attempts:1\n")
+        config = write(self._directory / "kubelet.json", json.dumps(kubelet_config(address, cgroup, pki), indent=1))
+        self._start(
+            "kubelet",
+            f"--config={config}",
+            f"--kubeconfig={client}",
+            f"--root-dir={HOME}/kubelet",
+            "--container-runtime=remote",
+            f"--container-runtime-endpoint=unix://{SOCKET}",
+            f"--hostname-override={NAME}",
+            f"--node-ip={address}",
+        )
+
+    def start_proxy(self) -> None:
+        """Start kube-proxy."""
+        client = self._components.client_kubeconfig("kube-proxy", "system:kube-proxy")
+        config = write(self._directory / "kube-proxy.json", json.dumps(proxy_config(client), indent=1))
+        self._start("kube-proxy", f"--config={config}")
+
+    def wait_until_ready(self) -> None:
+        """Wait until the node takes Pods."""
+        for name in ("kubelet", "kube-proxy", "kube-scheduler"):
+            if self._daemons.find(name) is None:
+                raise ClusterError(
+                    f"{name} stopped at once: {self._daemons.last_words(name)} ({self._daemons.log(name)})"
+                )
+        wait_until(self.ready, READY_SECONDS, "the node", lambda: self._daemons.last_words("kubelet"))
+
+    def ready(self) -> bool:
+        """Tell whether the node's Ready condition is true."""
+        try:
+            node = json.loads(self._components.api.get(f"/api/v1/nodes/{NAME}"))
+        except OSError:
+            return False
+        conditions = {condition["type"]: condition["status"] for condition in node["status"].get("conditions", [])}
+        untainted = not node["spec"].get("taints")
+        return conditions.get("Ready") == "True" and untainted
+
+    def ctr(self, *arguments: str, stdin: str | None = None) -> str:
+        """Run containerd's own command line on the images and containers of Kubernetes."""
+        return self._namespaces.run(
+            [self._programs["ctr"], "--address", SOCKET, "--namespace", "k8s.io", *arguments], stdin=stdin
+        )
+
+    def load_image(self, archive: Path, name: str | None = None) -> None:
+        """Import a tar file of `docker save` or of an OCI layout; an archive without a name in it gets NAME."""
+        if not archive.is_file():
+            raise ClusterError(f"{archive} is not a file: give a tar of `docker save` or `buildah push oci-archive:`")
+        # containerd would turn `worker:1` into no name that a Pod's `image: worker:1` finds.
+        names = ["--index-name", full_image_name(name)] if name else []
+        self.ctr("images", "import", *names, str(archive.resolve()))
+
+    def _answers(self, command: list[str]) -> bool:
+        try:
+            self.ctr(*command)
+        except ClusterError:
+            if self._daemons.find("containerd") is None:
+                raise
+            return False
+        return True
+
+    def _start(self, name: str, *flags: str) -> None:
+        self._daemons.start(name, [self._programs[name], *flags], env=self._env, enter=self._namespaces.enter)
+
+
+def _file_system(path: Path) -> str:
+    return run(["stat", "--file-system", "--format=%T", path]).strip()
+
+
+def _has_capability(number: int) -> bool:
+    status = Path(f"/proc/{os.getpid()}/status").read_text()
+    effective = next(line for line in status.splitlines() if line.startswith("CapEff:"))
+    return bool(int(effective.split()[1], 16) >> number & 1)

@@ -1,0 +1,157 @@
+"""etcd, API server and controller manager without a node, for tests; seconds to start, any number side by side.
+
+Plain processes on ports of 127.0.0.1: nothing here needs root once the binaries are in the cache.
+"""
+
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from e2e.cluster.debian import packages
+from e2e.cluster.debian.build import binaries
+from e2e.cluster.debian.control_plane import Components, Endpoints, load_endpoints
+from e2e.cluster.debian.ports import free_ports
+from e2e.cluster.debian.processes import Daemons
+from e2e.cluster.errors import ClusterError
+from e2e.cluster.state import Row, check_directory, remove_directory
+
+PROVIDER = "control-plane"
+DAEMONS = ("etcd", "kube-apiserver", "kube-controller-manager")
+ATTEMPTS = 3
+
+
+class ControlPlane:
+    """A control plane of one's own.
+
+    Example:
+        with ControlPlane() as cluster:
+            subprocess.run(["kubectl", "--kubeconfig", cluster.kubeconfig, "get", "namespaces"])
+            cluster.kill_api_server()
+            cluster.start_api_server()
+
+    Args:
+        directory: Where everything is written; default: a new one below the system's temporary directory.
+
+    Attributes:
+        directory: That directory.
+        kubeconfig: The administrator's kubeconfig in it.
+    """
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self.directory = (directory or Path(tempfile.mkdtemp(prefix="clustertrigger-control-plane-"))).resolve()
+        self.kubeconfig = self.directory / "kubeconfig"
+        self._daemons = Daemons(self.directory)
+        self._components: Components | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> bool:
+        """Start what does not run; returns False when there was nothing to do."""
+        if all(self._daemons.find(name) for name in DAEMONS) and self._parts().api.ready():
+            return False
+        programs = binaries()
+        packages.install_missing(packages.CONTROL_PLANE_PROGRAMS)
+        check_directory(self.directory, PROVIDER)
+        known = load_endpoints(self.directory / "endpoints.json")
+        for attempt in range(ATTEMPTS):
+            endpoints = known or Endpoints("127.0.0.1", *free_ports(5))
+            self._components = Components(self.directory, programs, endpoints, self._daemons)
+            try:
+                self._start_all(self._components)
+            except ClusterError:
+                # Another process may have taken a port between choice and use; an old cluster must keep its ports.
+                if known or attempt == ATTEMPTS - 1:
+                    raise
+                self._kill_all()
+            else:
+                return True
+        raise AssertionError("unreachable")
+
+    def stop(self) -> None:
+        """Stop everything and remove the directory."""
+        self._kill_all()
+        remove_directory(self.directory)
+
+    @property
+    def server(self) -> str:
+        """URL of the API server."""
+        return self._parts().endpoints.server
+
+    @property
+    def etcd_url(self) -> str:
+        """URL of etcd, without TLS, on this machine only."""
+        return self._parts().endpoints.etcd_url
+
+    def kill_api_server(self) -> None:
+        """Kill the API server with SIGKILL; clients see a refused connection until start_api_server."""
+        self._daemons.kill("kube-apiserver")
+
+    def start_api_server(self) -> None:
+        """Start the API server on its old port and wait until it is ready."""
+        self._parts().start_api_server()
+
+    def restart_api_server(self) -> None:
+        """Kill the API server and start it again."""
+        self.kill_api_server()
+        self.start_api_server()
+
+    def stop_etcd(self) -> None:
+        """Stop etcd in good order; requests to the API server then fail or hang."""
+        self._daemons.stop("etcd")
+
+    def start_etcd(self) -> None:
+        """Start etcd again with its data."""
+        self._parts().start_etcd()
+
+    def stop_controller_manager(self) -> None:
+        """Stop the controllers: Jobs make no Pods, owners' dependents stay, nothing is collected."""
+        self._daemons.stop("kube-controller-manager")
+
+    def start_controller_manager(self) -> None:
+        """Start the controllers again."""
+        self._parts().start_controller_manager()
+
+    def log(self, component: str) -> Path:
+        """Return the file with the output of a component, for instance kube-apiserver."""
+        return self._daemons.log(component)
+
+    def status(self) -> list[Row]:
+        """Return one row per component."""
+        rows = []
+        for name in DAEMONS:
+            process = self._daemons.find(name)
+            rows.append(
+                Row(
+                    name, str(process.pid) if process else "-", "running" if process else "stopped", str(self.log(name))
+                )
+            )
+        return rows
+
+    def _parts(self) -> Components:
+        if self._components is None:
+            endpoints = load_endpoints(self.directory / "endpoints.json")
+            if endpoints is None:
+                raise ClusterError(
+                    f"no control plane runs in {self.directory}: start it with `up --control-plane-only`"
+                )
+            self._components = Components(self.directory, binaries(), endpoints, self._daemons)
+        return self._components
+
+    @staticmethod
+    def _start_all(components: Components) -> None:
+        components.start_etcd()
+        components.start_api_server()
+        components.start_controller_manager()
+        components.create_storage_class()
+
+    def _kill_all(self) -> None:
+        for name in self._daemons.names():
+            self._daemons.kill(name)

@@ -1,0 +1,5 @@
+"""Errors that a person can act on."""
+
+
+class ClusterError(Exception):
+    """What went wrong and the way out, in one line; the command line prints it and exits with 2."""

@@ -1,0 +1,129 @@
+"""A cluster in a container of a Docker engine, made by kind."""
+
+import string
+from pathlib import Path
+
+from e2e.cluster.commands import find_program, run, succeeds
+from e2e.cluster.errors import ClusterError
+from e2e.cluster.progress import stage
+from e2e.cluster.state import Row, check_directory, remove_directory
+
+PROVIDER = "kind"
+MANIFESTS = "/etc/kubernetes/manifests"
+VOLUMES = "/var/local-path-provisioner"
+COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+READY_SECONDS = 180
+CONFIG = Path(__file__).with_name("kind.yaml")
+
+
+def render_config(template: str, volumes: Path) -> str:
+    """Fill the directory of the volumes into kind's configuration."""
+    return string.Template(template).substitute(volumes=volumes)
+
+
+class KindCluster:
+    """A cluster of one node, run by kind.
+
+    Args:
+        name: Its name in `kind get clusters`.
+        directory: Where its kubeconfig and its volumes are.
+    """
+
+    def __init__(self, name: str, directory: Path) -> None:
+        self.name = name
+        self.directory = directory.resolve()
+        self.kubeconfig = self.directory / "kubeconfig"
+        self.node = f"{name}-control-plane"
+
+    def up(self) -> bool:
+        """Create the cluster; returns False when it was there."""
+        _require("kind", "install kind v0.33 or newer (https://kind.sigs.k8s.io)")
+        _require("kubectl", "install kubectl (https://kubernetes.io/docs/tasks/tools)")
+        exists = self.name in run(["kind", "get", "clusters"]).split()
+        if exists and self.kubeconfig.exists() and self.ready():
+            return False
+        check_directory(self.directory, PROVIDER)
+        if exists:
+            with stage(f"starting the node {self.node} again"):
+                succeeds(["docker", "start", self.node])
+                run(["kind", "export", "kubeconfig", "--name", self.name, "--kubeconfig", self.kubeconfig])
+                self.wait_until_ready()
+            return True
+        volumes = self.directory / "volumes"
+        volumes.mkdir(exist_ok=True)
+        config = render_config(CONFIG.read_text(), volumes)
+        with stage(f"creating the kind cluster {self.name}"):
+            run(
+                ["kind", "create", "cluster", "--name", self.name, "--config", "-", "--kubeconfig", self.kubeconfig,
+                 "--wait", f"{READY_SECONDS}s"],
+                stdin=config,
+            )  # fmt: skip
+        return True
+
+    def down(self) -> None:
+        """Delete the cluster and its volumes."""
+        if find_program("kind") and self.name in run(["kind", "get", "clusters"]).split():
+            # The files belong to the users of the Pods: on Linux only the node can remove them.
+            succeeds(["docker", "exec", self.node, "sh", "-c", f"rm -rf {VOLUMES}/*"])
+            run(["kind", "delete", "cluster", "--name", self.name, "--kubeconfig", self.kubeconfig])
+        remove_directory(self.directory)
+
+    def status(self) -> list[Row]:
+        """Return one row per component of the control plane, and one for the node."""
+        logs = f"kind export logs --name {self.name}"
+        rows = [Row("node", self.node, "ready" if self.ready() else "not ready", logs)]
+        for component in COMPONENTS:
+            found = succeeds(
+                ["docker", "exec", self.node, "sh", "-c", f"[ -n \"$(crictl ps -q --name '^{component}$')\" ]"]
+            )
+            rows.append(Row(component, "-", "running" if found else "stopped", logs))
+        return rows
+
+    def load_image(self, archive: Path, name: str | None = None) -> None:
+        """Import a tar file of `docker save`; an OCI archive without a name in it gets NAME."""
+        if not archive.is_file():
+            raise ClusterError(f"{archive} is not a file: give a tar of `docker save` or an OCI archive")
+        if name is None:
+            run(["kind", "load", "image-archive", archive, "--name", self.name])
+            return
+        run(["docker", "cp", archive, f"{self.node}:/image.tar"])
+        ctr = ["docker", "exec", self.node, "ctr", "--namespace", "k8s.io"]
+        run([*ctr, "images", "import", "--index-name", name, "/image.tar"])
+        run(["docker", "exec", self.node, "rm", "/image.tar"])
+
+    @property
+    def host_address(self) -> str:
+        """The address under which Pods reach servers on this machine."""
+        gateways = "{{range .IPAM.Config}}{{.Gateway}} {{end}}"
+        addresses = run(["docker", "network", "inspect", "kind", "--format", gateways]).split()
+        return next(address for address in addresses if ":" not in address)
+
+    def ready(self) -> bool:
+        """Tell whether the API server answers."""
+        return succeeds(["kubectl", "--kubeconfig", self.kubeconfig, "get", "--raw", "/readyz"])
+
+    def wait_until_ready(self) -> None:
+        """Wait until the API server answers and the node takes Pods."""
+        run(
+            ["sh", "-c", 'until kubectl --kubeconfig "$0" get --raw /readyz >/dev/null 2>&1; do sleep 0.2; done', self.kubeconfig],
+            timeout=READY_SECONDS,
+        )  # fmt: skip
+
+    def stop_component(self, component: str) -> None:
+        """Stop a component: without its manifest the kubelet does not start it again."""
+        container = f"crictl ps --quiet --name '^{component}$'"
+        script = (
+            f"mv {MANIFESTS}/{component}.yaml /etc/kubernetes/; "
+            f"for id in $({container}); do crictl stop --timeout 0 $id; done; "
+            f'while [ -n "$({container})" ]; do sleep 0.1; done'
+        )
+        run(["docker", "exec", self.node, "bash", "-c", script], timeout=READY_SECONDS)
+
+    def start_component(self, component: str) -> None:
+        """Give a stopped component its manifest back."""
+        run(["docker", "exec", self.node, "mv", f"/etc/kubernetes/{component}.yaml", f"{MANIFESTS}/"])
+
+
+def _require(program: str, way_out: str) -> None:
+    if find_program(program) is None:
+        raise ClusterError(f"a Docker engine answers and {program} is missing: {way_out}, or set CLUSTER=debian")

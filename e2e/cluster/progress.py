@@ -1,0 +1,36 @@
+"""Progress of the long stages, on standard error."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+HEARTBEAT_SECONDS = 20.0
+
+_started = time.monotonic()
+
+
+def say(text: str) -> None:
+    """Print one line with the seconds since this process began."""
+    print(f"[{time.monotonic() - _started:5.0f} s] {text}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def stage(text: str) -> Iterator[None]:
+    """Announce a stage, and every HEARTBEAT_SECONDS that it still goes on."""
+    say(text)
+    began = time.monotonic()
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(HEARTBEAT_SECONDS):
+            say(f"  still {text[0].lower()}{text[1:]} ({time.monotonic() - began:.0f} s)")
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
