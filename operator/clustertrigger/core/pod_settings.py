@@ -1,6 +1,7 @@
 """What Kubernetes would refuse in a run's Pod, said when the trigger is applied rather than when its Job is created.
 
-The rules are those of the core API's validation: quantities, labels and tolerations.
+The rules are those of the core API's validation: quantities, labels and tolerations. The CRD's schema holds some of
+them too, but not on every version of Kubernetes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from clustertrigger.api.trigger import Quantity, Resources, RunPolicy, Toleratio
 from clustertrigger.core.problem import Problem, nearest
 
 _QUANTITY = re.compile(
-    r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+))(?:(?P<suffix>[KMGTPE]i|[numkMGTPE]?)|[eE](?P<exponent>[+-]?\d{1,3}))",
+    r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+))"
+    r"(?:(?P<suffix>[KMGTPE]i|[numkMGTPE]?)|[eE](?P<exponent>[+-]?\d{1,3}))",
     re.ASCII,
 )
 _SCALES = {

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 _LONGEST_VALUE = 80
-_MEMBER_TAGS = frozenset({"int", "str", "constrained-int", "constrained-str"})
+_MEMBER_TAGS = frozenset({"int", "str"})
 """What pydantic adds to a path for the members of a union of these two, which only a quantity is."""
-_PATTERNS = {
+_REMEDIES = {
     r"^https?://": "must begin with http:// or https://: write the whole address",
     r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$": (
         "must consist of letters, digits, '.', '_' and '-', and begin and end with a letter or digit: rename it"
@@ -51,11 +51,8 @@ class Problem:
 
 def problems_of(error: ValidationError, root: str, model: type[BaseModel]) -> list[Problem]:
     """Pydantic's errors as people read them; several of one field are one problem."""
-    found: dict[str, Problem] = {}
-    for detail in error.errors(include_url=False):
-        problem = _problem(detail, root, model)
-        found.setdefault(problem.field, problem)
-    return list(found.values())
+    problems = (_problem(detail, root, model) for detail in error.errors(include_url=False))
+    return list({problem.field: problem for problem in problems}.values())
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -67,20 +64,17 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def _problem(detail: ErrorDetails, root: str, model: type[BaseModel]) -> Problem:
-    path = [part for part in detail["loc"] if part not in _MEMBER_TAGS]
-    value, kind = detail["input"], detail["type"]
+    path, value, kind = list(detail["loc"]), detail["input"], detail["type"]
     if kind == "value_error":
         return _by_rule(detail, root, path, model)
-    field = _join(root, path)
     if kind == "missing":
-        return Problem(field, None, "is required: set it")
+        return Problem(_join(root, path), None, "is required: set it")
     if kind in ("extra_forbidden", "invalid_key"):
-        return Problem(field, None, _unknown(str(path[-1]), _model_at(model, path[:-1])))
-    if path != list(detail["loc"]):
-        return Problem(
-            field, value, "is not a Kubernetes quantity: write a whole number, or a string such as '500m' or '4Gi'"
-        )
-    return Problem(field, value, _message(detail))
+        return Problem(_join(root, path), None, _unknown(str(path[-1]), _model_at(model, path[:-1])))
+    if path and path[-1] in _MEMBER_TAGS:
+        message = "is not a Kubernetes quantity: write a whole number, or a string such as '500m', '1.5' or '4Gi'"
+        return Problem(_join(root, path[:-1]), value, message)
+    return Problem(_join(root, path), value, _message(detail))
 
 
 def _by_rule(detail: ErrorDetails, root: str, path: list[int | str], model: type[BaseModel]) -> Problem:
@@ -116,7 +110,7 @@ def _message(detail: ErrorDetails) -> str:
         case "too_long":
             return f"must have at most {limits['max_length']} items: remove some"
         case "string_pattern_mismatch":
-            return _PATTERNS.get(limits["pattern"], f"must match {limits['pattern']}: rewrite it")
+            return _REMEDIES.get(limits["pattern"], f"must match {limits['pattern']}: rewrite it")
         case _:
             return _WRONG_TYPES.get(kind, f"{detail['msg'][:1].lower()}{detail['msg'][1:]}: rewrite it")
 
@@ -128,6 +122,7 @@ _WRONG_TYPES = {
     "int_from_float": "must be a whole number: write it without a fraction",
     "float_type": "must be a number: write it without quotes",
     "bool_type": "must be true or false: write it without quotes",
+    "finite_number": "must be a finite number: write its digits",
     "list_type": "must be a list: write [...] or lines that begin with '- '",
     "dict_type": "must be an object: write its fields below it, or remove it",
     "model_type": "must be an object: write its fields below it, or remove it",

@@ -45,8 +45,7 @@ class WallClock:
     """The wall clock of one zone. Use `wall_clock`, which keeps one per zone."""
 
     def __init__(self, zone: tzinfo) -> None:
-        self._zone = zone
-        # The latest year's stretches answer nearly every question, so they are kept at hand.
+        self.zone = zone
         self._years: dict[int, tuple[Stretch, ...]] = {}
 
     def at(self, instant: int) -> Stretch | None:
@@ -101,7 +100,7 @@ class WallClock:
         return after
 
     def _offset(self, instant: int) -> int:
-        offset = (EPOCH + timedelta(seconds=instant)).astimezone(self._zone).utcoffset()
+        offset = (EPOCH + timedelta(seconds=instant)).astimezone(self.zone).utcoffset()
         assert offset is not None  # noqa: S101 - an aware time has one
         return offset // timedelta(seconds=1)
 

@@ -1,0 +1,1 @@
+"""kubectl-clustertrigger: what can be said about trigger files without a cluster."""

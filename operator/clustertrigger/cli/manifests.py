@@ -1,0 +1,159 @@
+"""Reading Kubernetes objects from YAML and JSON files as kubectl does."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_SUFFIXES = (".yaml", ".yml", ".json")
+
+
+class UnreadableFileError(Exception):
+    """A file that is not there or cannot be read; the text names it and the way out."""
+
+
+class MalformedFileError(Exception):
+    """A file that is no YAML of Kubernetes objects; the text names the place and the way out."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One object of a file.
+
+    Attributes:
+        file: the file's name as given, `stdin` for `-`.
+        line: the line at which the object's document begins, counted from 1.
+        content: the object.
+    """
+
+    file: str
+    line: int
+    content: dict[str, Any]
+
+    @property
+    def api_version(self) -> str:
+        """apiVersion, or nothing."""
+        return _text(self.content.get("apiVersion"))
+
+    @property
+    def kind(self) -> str:
+        """Kind, or nothing."""
+        return _text(self.content.get("kind"))
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """metadata, or nothing."""
+        metadata = self.content.get("metadata")
+        return metadata if isinstance(metadata, dict) else {}
+
+    @property
+    def name(self) -> str:
+        """metadata.name, or nothing."""
+        return _text(self.metadata.get("name"))
+
+    @property
+    def namespace(self) -> str:
+        """metadata.namespace; `default` where it is not set."""
+        return _text(self.metadata.get("namespace")) or "default"
+
+    @property
+    def place(self) -> str:
+        """File and line, for messages."""
+        return f"{self.file}:{self.line}"
+
+    @property
+    def title(self) -> str:
+        """Kind, namespace and name, for messages."""
+        return f"{self.kind} {self.namespace}/{self.name or '(no name)'}"
+
+
+def read(names: Iterable[str]) -> list[Manifest]:
+    """All objects of files, of the YAML and JSON files of folders, and of standard input (`-`).
+
+    Raises:
+        UnreadableFileError: a file is not there or cannot be read.
+        MalformedFileError: a file is no YAML, or holds something else than objects.
+    """
+    return [manifest for name in names for file, text in _texts(name) for manifest in _manifests(file, text)]
+
+
+def _texts(name: str) -> Iterator[tuple[str, str]]:
+    if name == "-":
+        yield "stdin", sys.stdin.read()
+        return
+    path = Path(name)
+    try:
+        files = sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES) if path.is_dir() else [path]
+        for file in files:
+            yield str(file), file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UnreadableFileError(f"--filename: {name!r}: {error.strerror}: name a readable file, or -") from error
+    except UnicodeDecodeError as error:
+        raise MalformedFileError(f"{name}: not UTF-8 at byte {error.start}: save it as UTF-8") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as Kubernetes reads it: times stay strings, and a key given twice is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} is set twice", key.start_mark)
+            if isinstance(key.value, str):
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _manifests(file: str, text: str) -> Iterator[Manifest]:
+    loader = _Loader(text)
+    try:
+        while loader.check_node():
+            node = loader.get_node()
+            content = None if node is None else loader.construct_document(node)
+            if node is not None and content is not None:
+                yield from _objects(file, node.start_mark.line + 1, content)
+    except yaml.MarkedYAMLError as error:
+        raise MalformedFileError(_malformed(file, text, error)) from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise MalformedFileError(f"{file}: no YAML: {' '.join(str(error).split())}: correct it") from error
+    finally:
+        loader.dispose()
+
+
+def _objects(file: str, line: int, content: object) -> Iterator[Manifest]:
+    """The object, or the objects of a List."""
+    if not isinstance(content, dict):
+        raise MalformedFileError(f"{file}:{line}: no object: write apiVersion, kind, metadata and spec")
+    items = content.get("items")
+    if _text(content.get("kind")).endswith("List") and isinstance(items, list):
+        for item in items:
+            yield from _objects(file, line, item)
+    else:
+        yield Manifest(file, line, content)
+
+
+def _malformed(file: str, text: str, error: yaml.MarkedYAMLError) -> str:
+    mark = error.problem_mark or error.context_mark
+    if mark is None:
+        return f"{file}: no YAML: {error.problem}: correct it"
+    line = text.splitlines()[mark.line] if mark.line < len(text.splitlines()) else ""
+    _, colon, value = line.partition(": ")
+    # A cron expression written bare: `*` begins an alias in YAML, and `@` nothing at all.
+    way_out = f'put it in quotes: "{value.strip()}"' if colon and value.lstrip()[:1] in ("*", "@") else "correct it"
+    return f"{file}:{mark.line + 1}: {error.problem}: {way_out}"
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

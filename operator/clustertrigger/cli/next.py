@@ -1,0 +1,124 @@
+"""`next`: the coming slots of the triggers in files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any, Literal
+
+from clustertrigger.api.schedule import ConditionalSchedule, CronSchedule, EventSchedule, IntervalSchedule
+from clustertrigger.api.trigger import ClusterTriggerSpec
+from clustertrigger.cli.manifests import Manifest
+from clustertrigger.cli.validate import is_ours, problems_in
+from clustertrigger.core.humanize import duration
+from clustertrigger.core.instants import format_instant
+from clustertrigger.core.timetable import describe_schedule, timetable
+from clustertrigger.core.validation import parse_trigger
+from clustertrigger.core.wallclock import wall_clock
+
+Output = Literal["table", "json"]
+_LOCAL = "%a %Y-%m-%d %H:%M:%S %Z"
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The coming slots of one trigger.
+
+    Attributes:
+        manifest: the trigger.
+        spec: its spec.
+        slots: the coming slots, in UTC.
+        zone: where the trigger's owner reads the clock; None for this machine's zone.
+        zone_name: that zone's name.
+        note: what else there is to know.
+    """
+
+    manifest: Manifest
+    spec: ClusterTriggerSpec
+    slots: tuple[datetime, ...]
+    zone: tzinfo | None
+    zone_name: str
+    note: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """What `-o json` prints."""
+        slots = [{"utc": format_instant(slot), "local": slot.astimezone(self.zone).isoformat()} for slot in self.slots]
+        return {
+            "file": self.manifest.file,
+            "namespace": self.manifest.namespace,
+            "name": self.manifest.name,
+            "trigger_type": self.spec.trigger_type,
+            "schedule": describe_schedule(self.spec),
+            "timezone": self.zone_name,
+            "slots": slots,
+            "note": self.note,
+        }
+
+    def as_lines(self) -> Iterator[str]:
+        """What `-o table` prints."""
+        trigger = f"{self.manifest.namespace}/{self.manifest.name}"
+        yield f"{trigger}  {self.spec.trigger_type}  {describe_schedule(self.spec)}"
+        if self.note:
+            yield f"  {self.note}"
+        if self.slots:
+            yield f"  {'UTC':<22}{self.zone_name}"
+        for slot in self.slots:
+            yield f"  {format_instant(slot):<22}{slot.astimezone(self.zone):{_LOCAL}}"
+
+
+def print_next(manifests: list[Manifest], start: datetime, count: int, output: Output) -> int:
+    """Print the first slots after an instant of each trigger; 1 where a trigger is invalid or there is none, else 0."""
+    triggers = [manifest for manifest in manifests if is_ours(manifest) and manifest.kind == "ClusterTrigger"]
+    problems = [
+        f"{manifest.place}: {manifest.title}: {problem}" for manifest in triggers for problem in problems_in(manifest)
+    ]
+    if not triggers:
+        problems = ["no ClusterTrigger found: check apiVersion and kind"]
+    if problems:
+        print(*problems, sep="\n")
+        return 1
+    forecasts = [_forecast(manifest, start, count) for manifest in triggers]
+    if output == "json":
+        found = [forecast.as_json() for forecast in forecasts]
+        print(json.dumps({"from": format_instant(start), "triggers": found}, indent=2))
+    else:
+        print("\n\n".join("\n".join(forecast.as_lines()) for forecast in forecasts))
+    return 0
+
+
+def _forecast(manifest: Manifest, start: datetime, count: int) -> Forecast:
+    spec, _ = parse_trigger(manifest.content["spec"])
+    assert spec is not None  # noqa: S101 - invalid triggers were told before
+    schedule = spec.schedule
+    note = None if spec.status == "active" else f"status is {spec.status}: nothing fires until it is active"
+    zone, zone_name = None, "this machine's zone"
+    slots: tuple[datetime, ...] = ()
+    match schedule:
+        case CronSchedule():
+            zone, zone_name = wall_clock(schedule.timezone).zone, schedule.timezone
+            slots = tuple(_slots(schedule, start, count))
+        case IntervalSchedule():
+            slots = tuple(_slots(schedule, start, count))
+            note = note or f"as if created at {format_instant(start)}: the grid begins where the trigger is created"
+        case EventSchedule():
+            events = f"{schedule.event_threshold} {schedule.event_type} events of {schedule.collection_id}"
+            note = note or f"no slots in advance: fires after {events}"
+        case ConditionalSchedule():
+            often = duration(schedule.check_interval_seconds)
+            condition = f"{schedule.metric} exceeds {schedule.threshold:g}"
+            note = note or f"no slots in advance: checked every {often}, fires when {condition}"
+    return Forecast(manifest, spec, slots, zone, zone_name, note)
+
+
+def _slots(schedule: CronSchedule | IntervalSchedule, start: datetime, count: int) -> Iterator[datetime]:
+    coming = timetable(schedule, anchor=start)
+    # An interval's slot at its anchor is one of the coming ones, so looking begins just before.
+    slot = coming.latest_until(start) if isinstance(schedule, IntervalSchedule) else None
+    slot = slot or coming.next_after(start)
+    for _ in range(count):
+        if slot is None:
+            return
+        yield slot
+        slot = coming.next_after(slot)

@@ -1,0 +1,127 @@
+"""`validate`: what kubectl apply and the operator would say of the objects in files."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Set
+from typing import Any
+
+from clustertrigger.api import API_VERSION, GROUP
+from clustertrigger.api.conditions import Reason
+from clustertrigger.cli.manifests import Manifest
+from clustertrigger.core.catalog import Catalog, Unresolved
+from clustertrigger.core.problem import Problem, nearest
+from clustertrigger.core.timetable import describe_schedule
+from clustertrigger.core.validation import parse_collection, parse_definition, parse_trigger
+
+_PARSERS = {"ClusterTrigger": parse_trigger, "ClusterDefinition": parse_definition, "Collection": parse_collection}
+_MISSED = {Reason.DEFINITION_NOT_FOUND: "ClusterDefinition", Reason.COLLECTION_NOT_FOUND: "Collection"}
+_TOP_LEVEL = ("apiVersion", "kind", "metadata", "spec", "status")
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
+
+
+def validate(manifests: list[Manifest]) -> int:
+    """Print one line per problem, or OK, for each object of our API group; 1 if anything is wrong, else 0."""
+    ours = [manifest for manifest in manifests if is_ours(manifest)]
+    if not ours:
+        print(f"no ClusterTrigger, ClusterDefinition or Collection of {API_VERSION} found: check apiVersion and kind")
+        return 1
+    catalog = _catalog(ours)
+    held = {(manifest.namespace, manifest.kind) for manifest in ours}
+    times = Counter(manifest.title for manifest in ours)
+    invalid = 0
+    for manifest in ours:
+        problems = list(problems_in(manifest))
+        if times[manifest.title] > 1:
+            problems.append(Problem("metadata.name", manifest.name, "is given twice: rename or remove one of the two"))
+        lines = [str(problem) for problem in problems]
+        notes: list[str] = []
+        if not problems and manifest.kind == "ClusterTrigger":
+            lines, notes = _references(manifest, catalog, held)
+        _report(manifest, lines, notes)
+        invalid += bool(lines)
+    if invalid:
+        print(f"{invalid} of {len(ours)} objects invalid")
+    return 1 if invalid else 0
+
+
+def is_ours(manifest: Manifest) -> bool:
+    """Whether an object is of our API group, or means to be."""
+    return manifest.api_version.split("/")[0] == GROUP or (not manifest.api_version and manifest.kind in _PARSERS)
+
+
+def problems_in(manifest: Manifest) -> Iterator[Problem]:
+    """What is wrong with one object of our API group, looked at alone."""
+    if manifest.api_version != API_VERSION:
+        yield Problem("apiVersion", manifest.api_version or None, f"is not served: write {API_VERSION}")
+    if manifest.kind not in _PARSERS:
+        guess = nearest(manifest.kind, _PARSERS)
+        way_out = f"did you mean {guess}?" if guess else f"write one of {', '.join(_PARSERS)}"
+        yield Problem("kind", manifest.kind or None, f"no such kind in {GROUP}: {way_out}")
+        return
+    yield from _metadata_problems(manifest.content)
+    for field in manifest.content:
+        if field not in _TOP_LEVEL:
+            guess = nearest(str(field), _TOP_LEVEL)
+            yield Problem(str(field), None, f"unknown field: {f'did you mean {guess}?' if guess else 'remove it'}")
+    if "spec" not in manifest.content:
+        yield Problem("spec", None, "is required: set it")
+    else:
+        yield from _PARSERS[manifest.kind](manifest.content["spec"])[1]
+
+
+def _metadata_problems(content: Mapping[str, Any]) -> Iterator[Problem]:
+    metadata = content.get("metadata")
+    if not isinstance(metadata, Mapping):
+        yield Problem("metadata", metadata, "is required: set metadata.name")
+        return
+    name = metadata.get("name")
+    if name is None and isinstance(metadata.get("generateName"), str):
+        yield Problem("metadata.generateName", metadata["generateName"], "does not work with apply: set metadata.name")
+    elif name is None:
+        yield Problem("metadata.name", None, "is required: set it")
+    elif not isinstance(name, str) or len(name) > 253 or not _NAME.fullmatch(name):
+        way_out = "write up to 253 lower-case letters, digits, '-' and '.'"
+        yield Problem("metadata.name", name, f"is not an object's name: {way_out}")
+    for field in ("labels", "annotations"):
+        for key, value in (metadata.get(field) or {}).items():
+            if not isinstance(value, str):
+                yield Problem(f"metadata.{field}.{key}", value, "must be a string: write it in quotes")
+
+
+def _catalog(manifests: Iterable[Manifest]) -> Catalog:
+    catalog = Catalog()
+    put = {"ClusterDefinition": catalog.put_definition, "Collection": catalog.put_collection}
+    for manifest in manifests:
+        spec = manifest.content.get("spec")
+        if manifest.kind in put and manifest.name and isinstance(spec, dict):
+            put[manifest.kind](manifest.namespace, manifest.name, spec)
+    return catalog
+
+
+def _references(manifest: Manifest, catalog: Catalog, held: Set[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    """What is wrong with the objects that a valid trigger refers to, and what the files do not tell.
+
+    An id is missed only where the files hold objects of its kind in the trigger's namespace: without any, they are
+    elsewhere.
+    """
+    spec, _ = parse_trigger(manifest.content["spec"])
+    assert spec is not None  # noqa: S101 - called for valid triggers only
+    notes = [describe_schedule(spec)]
+    work = catalog.resolve(manifest.namespace, spec)
+    if not isinstance(work, Unresolved):
+        return [], notes
+    kind = {Reason.DEFINITION_NOT_FOUND: "ClusterDefinition", Reason.COLLECTION_NOT_FOUND: "Collection"}.get(
+        work.reason
+    )
+    if kind is None or (manifest.namespace, kind) in held:
+        return [work.message], []
+    return [], [*notes, f"its {kind} is looked up in the cluster"]
+
+
+def _report(manifest: Manifest, problems: list[str], notes: list[str]) -> None:
+    for problem in problems:
+        print(f"{manifest.place}: {manifest.title}: {problem}")
+    if not problems:
+        print(f"{manifest.place}: {manifest.title}: OK" + (f" ({'; '.join(notes)})" if notes else ""))
