@@ -42,7 +42,7 @@ class EventReason(StrEnum):
     RUN_CREATED = "RunCreated"
     RUN_COMPLETED = "RunCompleted"
     RUN_FAILED = "RunFailed"
-    RUN_REPLACED = "RunReplaced"
+    RUN_DELETED = "RunDeleted"
     SLOT_SKIPPED = "SlotSkipped"
     SLOTS_MISSED = "SlotsMissed"
     CREATE_REFUSED = "CreateRefused"

@@ -13,17 +13,18 @@ from clustertrigger.api.schedule import SCHEDULES, Schedule, ScheduleConfig, Tri
 from clustertrigger.api.variants import check_variant, narrow, variant_rules
 
 DesiredStatus = Literal["active", "paused", "disabled", "failed"]
+_QUANTITY = r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,3})?$"
+_LABEL_VALUE = r"^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$"
+
+# What Kubernetes would refuse in a Pod is said in full by core.pod_settings; the CRD's schema says what it can of it.
 Quantity = (
-    Annotated[int, Field(ge=0)]
-    | Annotated[str, Field(pattern=r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$")]
+    Annotated[int, Field(json_schema_extra={"minimum": 0})]
+    | Annotated[str, Field(json_schema_extra={"pattern": _QUANTITY})]
 )
 """An amount of a resource, such as 2, 500m or 2Gi."""
 
-LabelValue = Annotated[str, Field(max_length=63, pattern=r"^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$")]
-
-TOLERATION_NEEDS_KEY = "key is required unless operator is Exists: set key, or operator: Exists to tolerate every taint"
-TOLERATION_TAKES_NO_VALUE = "value goes with operator Equal only: remove it"
-TOLERATION_SECONDS_EFFECT = "tolerationSeconds goes with effect NoExecute only: set effect: NoExecute or remove it"
+LabelValue = Annotated[str, Field(json_schema_extra={"maxLength": 63, "pattern": _LABEL_VALUE})]
+"""The value of a label or a taint."""
 
 
 class Toleration(ApiModel):
@@ -32,26 +33,25 @@ class Toleration(ApiModel):
     model_config = ConfigDict(
         json_schema_extra=with_rules(
             cel(
-                "has(self.key) || (has(self.operator) && self.operator == 'Exists')",
-                TOLERATION_NEEDS_KEY,
-                field=".key",
-                reason="FieldValueRequired",
+                "(has(self.key) && self.key != '') || (has(self.operator) && self.operator == 'Exists')",
+                "operator must be Exists without a key: set key or operator",
+                field=".operator",
             ),
             cel(
                 "!has(self.value) || self.value == '' || !has(self.operator) || self.operator == 'Equal'",
-                TOLERATION_TAKES_NO_VALUE,
+                "value must be empty with operator Exists: remove it",
                 field=".value",
                 reason="FieldValueForbidden",
             ),
             cel(
                 "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
-                TOLERATION_SECONDS_EFFECT,
+                "tolerationSeconds goes with effect NoExecute only: set that effect or remove tolerationSeconds",
                 field=".tolerationSeconds",
             ),
         )
     )
 
-    key: str | None = Field(None, min_length=1, max_length=317, description="The taint's key; absent: every taint.")
+    key: str | None = Field(None, max_length=317, description="The taint's key; absent: every taint.")
     operator: Literal["Exists", "Equal"] | None = Field(None, description="How value is compared; default Equal.")
     value: LabelValue | None = Field(None, description="The taint's value, with operator Equal.")
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
@@ -60,16 +60,6 @@ class Toleration(ApiModel):
     tolerationSeconds: int | None = Field(  # noqa: N815 - the core API's name
         None, ge=0, le=2**31 - 1, description="With effect NoExecute: how long the Pod stays; absent: for ever."
     )
-
-    @model_validator(mode="after")
-    def _is_consistent(self) -> Self:
-        if self.key is None and self.operator != "Exists":
-            raise ValueError(TOLERATION_NEEDS_KEY)
-        if self.value and self.operator == "Exists":
-            raise ValueError(TOLERATION_TAKES_NO_VALUE)
-        if self.tolerationSeconds is not None and self.effect != "NoExecute":
-            raise ValueError(TOLERATION_SECONDS_EFFECT)
-        return self
 
 
 class Resources(ApiModel):
