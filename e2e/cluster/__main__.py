@@ -1,12 +1,13 @@
 """python3 -m e2e.cluster up|down|status|load-image: a real cluster, on any machine."""
 
 import argparse
+import hashlib
 import sys
 from pathlib import Path
 
 from e2e.cluster.clusters import existing, make
 from e2e.cluster.errors import ClusterError
-from e2e.cluster.files import REPOSITORY, locked
+from e2e.cluster.files import REPOSITORY, cache_directory, locked
 from e2e.cluster.progress import say
 from e2e.cluster.state import Row
 
@@ -35,7 +36,6 @@ def default_directory(name: str) -> Path:
 
 def _up(options: argparse.Namespace, name: str, directory: Path) -> int:
     cluster = existing(name, directory) or make(name, directory, control_plane_only=options.control_plane_only)
-    # Beside the directory, not in it: `down` removes the directory.
     with locked(_lock(directory), "another `up` or `down` of this cluster"):
         started = cluster.up()
     say("the cluster is ready" if started else "the cluster runs already; nothing to do")
@@ -53,7 +53,6 @@ def _down(_options: argparse.Namespace, name: str, directory: Path) -> int:
         else:
             cluster.down()
             say("the cluster is gone")
-    _lock(directory).unlink(missing_ok=True)
     return 0
 
 
@@ -87,7 +86,8 @@ def table(rows: list[Row]) -> str:
 
 
 def _lock(directory: Path) -> Path:
-    return directory.parent / f"{directory.name}.lock"
+    # Not in the directory, which `down` removes.
+    return cache_directory() / "locks" / hashlib.sha256(str(directory).encode()).hexdigest()[:16]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -18,6 +18,7 @@ from e2e.cluster.debian.processes import Daemons
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.files import write
 
+POD_RANGE = "10.244.0.0/16"
 SERVICE_RANGE = "10.96.0.0/16"
 SERVICE_ADDRESS = "10.96.0.1"  # of the Service `kubernetes`, the first of the range
 READY_SECONDS = 60.0
@@ -145,6 +146,8 @@ class Components:
             # Upstream's 20 requests a second would make its CronJob controller, a peer in bench/, look slower than it is.
             "--kube-api-qps=500",
             "--kube-api-burst=1000",
+            # The kubelet reports itself ready as soon as it has a range for its Pods, and ten seconds later without.
+            *(["--allocate-node-cidrs=true", f"--cluster-cidr={POD_RANGE}"] if self._on_node else []),
             env={"HOSTPATH_VOLUMES": str(self.volumes)},
         )
         # Every Pod needs its namespace's service account and the account's token: the last things to appear.
@@ -164,7 +167,9 @@ class Components:
 
     def create_storage_class(self) -> None:
         """Create the default StorageClass `standard`, as kind has it."""
-        self.api.create("/apis/storage.k8s.io/v1/storageclasses", STORAGE_CLASS)
+        # Without a node, no Pod would ever come for the claim to wait for.
+        mode = "WaitForFirstConsumer" if self._on_node else "Immediate"
+        self.api.create("/apis/storage.k8s.io/v1/storageclasses", {**STORAGE_CLASS, "volumeBindingMode": mode})
 
     def client_kubeconfig(self, component: str, user: str, groups: tuple[str, ...] = ()) -> Path:
         """Return the kubeconfig of a component that is USER to the API server."""

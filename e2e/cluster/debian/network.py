@@ -15,7 +15,6 @@ from e2e.cluster.debian.namespaces import Namespaces
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.files import cache_directory, locked, write
 
-POD_RANGE = "10.244.0.0/16"
 INDICES = range(1, 250)
 
 

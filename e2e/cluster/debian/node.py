@@ -9,9 +9,8 @@ from e2e.cluster.api import wait_until
 from e2e.cluster.commands import run, succeeds
 from e2e.cluster.debian import pause_image
 from e2e.cluster.debian.build import Binaries
-from e2e.cluster.debian.control_plane import Components
+from e2e.cluster.debian.control_plane import POD_RANGE, Components
 from e2e.cluster.debian.namespaces import HOME, Namespaces
-from e2e.cluster.debian.network import POD_RANGE
 from e2e.cluster.debian.processes import Daemons
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.files import write
@@ -19,6 +18,7 @@ from e2e.cluster.progress import say
 
 NAME = "node"
 KUBELET_PORT = 10250
+DNS_ADDRESS = "10.96.0.10"
 SOCKET = "/run/containerd/containerd.sock"
 READY_SECONDS = 60.0
 CAP_SYS_RESOURCE = 24
@@ -98,6 +98,10 @@ def kubelet_config(address: str, cgroup: str, pki: Path) -> dict[str, Any]:
         "failSwapOn": False,
         "oomScoreAdj": 0,
         "resolvConf": f"{HOME}/resolv.conf",
+        # Nobody serves this address, and the answer to a query is an immediate "unreachable"; without it the kubelet
+        # would warn about its absence in every Pod's events.
+        "clusterDNS": [DNS_ADDRESS],
+        "clusterDomain": "cluster.local",
         "volumePluginDir": f"{HOME}/kubelet/flexvolume",
         # A laptop's or a build machine's disk may be nearly full: no reason to evict, nor to delete images
         # that no registry could give back.
@@ -200,7 +204,7 @@ class Node:
             "kubelet-server", f"system:node:{NAME}", [address, NAME], groups=("system:nodes",)
         )
         client = self._components.client_kubeconfig("kubelet", f"system:node:{NAME}", ("system:nodes",))
-        # No nameserver: there is no cluster DNS, and asking one outside would only take long.
+        # For Pods with dnsPolicy Default: the host's nameservers cannot be reached from here.
         write(self._directory / "resolv.conf", "options timeout:1 attempts:1\n")
         config = write(self._directory / "kubelet.json", json.dumps(kubelet_config(address, cgroup, pki), indent=1))
         self._start(
