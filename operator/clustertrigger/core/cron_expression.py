@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from calendar import monthrange
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import MAXYEAR, MINYEAR, date
 from functools import lru_cache
 
 from croniter import croniter
@@ -88,37 +89,47 @@ class CronExpression:
 
     def _names_day(self, day: int) -> bool:
         moment = date.fromordinal(_EPOCH_ORDINAL + day)
-        if moment.month not in self.months:
-            return False
-        named = moment.day in self.days, (day + 4) % 7 in self.weekdays  # 1970-01-01 was a Thursday
-        return all(named) if self.days_and_weekdays else any(named)
+        return moment.month in self.months and self._allows(moment.day, day)
+
+    def _allows(self, of_month: int, day: int) -> bool:
+        """Whether a day of an allowed month is named; `day` counts from 1970-01-01, which was a Thursday."""
+        if self.days_and_weekdays:
+            return of_month in self.days and (day + 4) % 7 in self.weekdays
+        return of_month in self.days or (day + 4) % 7 in self.weekdays
 
     def _day_after(self, day: int) -> int | None:
         start = date.fromordinal(_EPOCH_ORDINAL + day + 1)
-        for year in range(start.year, min(start.year + _LEAP_CYCLE, date.max.year) + 1):
-            for month in self.months:
-                if (year, month) >= (start.year, start.month):
-                    for named in self._days_of(year, month):
-                        if named > day:
-                            return named
+        first = start.day
+        for year, month in _months_from(start, 1):
+            if month in self.months:
+                before = date(year, month, 1).toordinal() - _EPOCH_ORDINAL - 1
+                for of_month in range(first, monthrange(year, month)[1] + 1):
+                    if self._allows(of_month, before + of_month):
+                        return before + of_month
+            first = 1
         return None
 
     def _day_before(self, day: int) -> int | None:
-        start = date.fromordinal(_EPOCH_ORDINAL + day)
-        for year in range(start.year, max(start.year - _LEAP_CYCLE, date.min.year) - 1, -1):
-            for month in reversed(self.months):
-                if (year, month) <= (start.year, start.month):
-                    for named in reversed(self._days_of(year, month)):
-                        if named < day:
-                            return named
+        start = date.fromordinal(_EPOCH_ORDINAL + day - 1)
+        last = start.day
+        for year, month in _months_from(start, -1):
+            if month in self.months:
+                before = date(year, month, 1).toordinal() - _EPOCH_ORDINAL - 1
+                for of_month in range(min(last, monthrange(year, month)[1]), 0, -1):
+                    if self._allows(of_month, before + of_month):
+                        return before + of_month
+            last = 31
         return None
 
-    def _days_of(self, year: int, month: int) -> list[int]:
-        """The days named in a month, as days since 1970-01-01."""
-        first = date(year, month, 1).toordinal() - _EPOCH_ORDINAL
-        length = monthrange(year, month)[1]
-        candidates = self.days if self.days_and_weekdays else range(1, 32)
-        return [day for of_month in candidates if of_month <= length and self._names_day(day := first + of_month - 1)]
+
+def _months_from(start: date, step: int) -> Iterator[tuple[int, int]]:
+    """Years and months from a date on, or back (step -1), as long as it takes to meet any day that exists."""
+    count = start.year * 12 + start.month - 1
+    for month in range(count, count + step * 12 * _LEAP_CYCLE, step):
+        year, index = divmod(month, 12)
+        if not MINYEAR <= year <= MAXYEAR:
+            return
+        yield year, index + 1
 
 
 @dataclass(frozen=True)
@@ -157,15 +168,10 @@ def parse(expression: str) -> CronExpression:
     """
     fields = _SHORTCUTS.get(expression.strip().lower(), expression).split()
     _check_shape(expression, fields)
-    canonical = [
-        ",".join(_item(expression, field, item) for item in text.split(","))
-        for field, text in zip(_FIELDS, fields, strict=True)
-    ]
-    expanded, _ = croniter.expand(" ".join(canonical))
-    minutes, hours, days, months, weekdays = (
-        tuple(range(field.low, field.high + 1)) if "*" in values else tuple(sorted({int(value) for value in values}))
-        for field, values in zip(_FIELDS, expanded, strict=True)
-    )
+    try:
+        minutes, hours, days, months, weekdays = (_values(position, text) for position, text in enumerate(fields))
+    except _FieldError as error:
+        raise ScheduleError(FIELD, expression, str(error)) from None
     parsed = CronExpression(
         minutes,
         hours,
@@ -199,44 +205,53 @@ def _check_shape(expression: str, fields: list[str]) -> None:
         )
 
 
-def _item(expression: str, field: _Field, item: str) -> str:
+class _FieldError(Exception):
+    """What is wrong with one field, and the way out."""
+
+
+@lru_cache(maxsize=4096)
+def _values(position: int, text: str) -> tuple[int, ...]:
+    """The values that a field allows, ascending; Sunday is 0. Kept, since triggers differ in few fields."""
+    field = _FIELDS[position]
+    fields = ["*"] * len(_FIELDS)
+    fields[position] = ",".join(_item(field, item) for item in text.split(","))
+    expanded, _ = croniter.expand(" ".join(fields))
+    allowed = expanded[position]
+    return tuple(range(field.low, field.high + 1)) if "*" in allowed else tuple(sorted(int(value) for value in allowed))
+
+
+def _item(field: _Field, item: str) -> str:
     """One item of a field's list, checked, with numbers for names."""
-
-    def refuse(reason: str) -> ScheduleError:
-        return ScheduleError(FIELD, expression, reason)
-
     match = _ITEM.fullmatch(item)
     if match is None:
-        raise refuse(f"{field.name} {item!r} is not understood: write a number, a range 1-5, a list 1,3 or a step */2")
+        raise _FieldError(
+            f"{field.name} {item!r} is not understood: write a number, a range 1-5, a list 1,3 or a step */2"
+        )
     step = match["step"] and int(match["step"])
     if step == 0:
-        raise refuse(f"{field.name} {item!r} has step 0: write a step of at least 1")
+        raise _FieldError(f"{field.name} {item!r} has step 0: write a step of at least 1")
     suffix = f"/{step}" if step else ""
     if match["star"]:
         return f"*{suffix}"
-    low = _bound(expression, field, match["low"])
+    low = _bound(field, match["low"])
     if match["high"] is None:
         if step:
-            raise refuse(f"{field.name} {item!r} has a step without a range: write {low}-{field.high}/{step}")
+            raise _FieldError(f"{field.name} {item!r} has a step without a range: write {low}-{field.high}/{step}")
         return str(low)
-    high = _bound(expression, field, match["high"])
+    high = _bound(field, match["high"])
     if low > high:
-        raise refuse(
-            f"{field.name} range {item!r} runs backwards: write {low}-{field.high},{field.low}-{high}"
-            if field.low < high
-            else f"{field.name} range {item!r} runs backwards: write {low}-{field.high},{high}"
-        )
+        wrapped = f"{low}-{field.high},{field.low}-{high}"
+        raise _FieldError(f"{field.name} range {item!r} runs backwards: write {wrapped}")
+    # croniter takes 7-7 for the whole week.
     return f"{low}-{high}{suffix}" if low < high else str(low)
 
 
-def _bound(expression: str, field: _Field, text: str) -> int:
+def _bound(field: _Field, text: str) -> int:
     number = field.number(text)
     if number is None:
         names = f" or {field.names[0]}-{field.names[-1]}" if field.names else ""
-        raise ScheduleError(
-            FIELD, expression, f"{field.name} {text!r} is not a number: write {field.low}-{field.high}{names}"
-        )
+        raise _FieldError(f"{field.name} {text!r} is not a number: write {field.low}-{field.high}{names}")
     if not field.low <= number <= field.high:
         reach = f"{field.name} {text} is out of range {field.low}-{field.high}"
-        raise ScheduleError(FIELD, expression, f"{reach}: write a number from {field.low} to {field.high}")
+        raise _FieldError(f"{reach}: write a number from {field.low} to {field.high}")
     return number

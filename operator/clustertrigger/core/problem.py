@@ -59,7 +59,8 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant."""
     by_folded = {name.replace("_", "").casefold(): name for name in known}
     folded = word.replace("_", "").replace("-", "").casefold()
-    near = difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.7)
+    begun = [name for name in by_folded if len(folded) > 2 and name.startswith(folded)]
+    near = begun if len(begun) == 1 else difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.7)
     return by_folded[near[0]] if near else None
 
 

@@ -67,7 +67,7 @@ def describe_schedule(spec: ClusterTriggerSpec) -> str:
     """
     match spec.schedule:
         case CronSchedule() as cron:
-            return f"{cron.cron_expression} {cron.timezone}"
+            return _title(cron.cron_expression, cron.timezone)
         case IntervalSchedule() as interval:
             return f"every {duration(interval.interval_seconds)}"
         case EventSchedule() as event:
@@ -80,4 +80,8 @@ def describe_schedule(spec: ClusterTriggerSpec) -> str:
 @lru_cache(maxsize=16_384)
 def _cron(expression: str, zone: str) -> CronTimetable:
     parsed = cron_expression.parse(expression)
-    return CronTimetable(parsed, wall_clock(zone), f"{expression} {zone}")
+    return CronTimetable(parsed, wall_clock(zone), _title(expression, zone))
+
+
+def _title(expression: str, zone: str) -> str:
+    return f"{' '.join(expression.split())} {zone}"
