@@ -67,7 +67,8 @@ class _Shelf(Generic[Spec]):
         if not names:
             return Unresolved(
                 not_found,
-                f"no {kind} with spec.{id_field} or metadata.name {wanted!r} in this namespace: create one or correct the id",
+                f"no {kind} with spec.{id_field} or metadata.name {wanted!r} in this namespace: "
+                "create one or correct the id",
             )
         if len(names) > 1:
             return Unresolved(

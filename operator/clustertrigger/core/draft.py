@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from clustertrigger.api.conditions import EventReason
-from clustertrigger.api.status import ClusterTriggerStatus, Execution, ScheduleState
-from clustertrigger.core.decision import Action, Decision, Event, Observed
+from clustertrigger.api.schedule import CronSchedule, IntervalSchedule
+from clustertrigger.api.status import Execution, ScheduleState
+from clustertrigger.core.decision import Action, Decision, Event, Observed, Refusal
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.timetable import Timetable, timetable
 from clustertrigger.core.trigger import Trigger
@@ -29,8 +30,8 @@ class Draft:
         self.actions: list[Action] = []
         self.events: list[Event] = []
         self._wake: list[datetime] = []
-        self.held: str | None = None
-        """Why a due slot cannot fire yet."""
+        self.held: Refusal | None = None
+        """What keeps a due slot from firing now."""
 
     def get(self, field: str) -> Any:
         """A status field as this decision leaves it so far."""
@@ -65,11 +66,11 @@ class Draft:
 
     @property
     def timetable(self) -> Timetable | None:
-        """The slots, where the schedule is live and has any."""
-        spec = self.trigger.spec
-        if spec is None or not self.schedule_state.live:
-            return None
-        return timetable(spec.schedule, self.schedule_state.anchor)
+        """The slots, where the trigger is of a type that has any."""
+        schedule = self.trigger.spec.schedule if self.trigger.spec else None
+        if isinstance(schedule, CronSchedule | IntervalSchedule):
+            return timetable(schedule, self.schedule_state.anchor)
+        return None
 
     @property
     def history(self) -> list[Execution]:
@@ -94,16 +95,22 @@ class Draft:
             spec.status == "failed" or self.get("consecutive_failures") >= spec.run.max_consecutive_failures
         )
 
-    def account_for(self, slot: datetime) -> None:
-        """Moves the schedule on to a slot; slots that were passed over on the way are named in one event."""
+    def account_for(self, slot: datetime, missed: str | None = None) -> None:
+        """Moves the schedule on to a slot, once; slots passed over on the way are named in one event.
+
+        Args:
+            slot: fired, skipped or missed.
+            missed: why the slot itself is missed, if it is.
+        """
         state = self.schedule_state
         if slot <= state.accounted_until:
             return
-        slots = self.timetable
-        if slots is not None:
-            passed = slots.count_between(state.accounted_until, slot - timedelta(seconds=1), _MOST_NAMED + 1)
+        if state.live and (slots := self.timetable):
+            last = slot if missed else slot - timedelta(seconds=1)
+            passed = slots.count_between(state.accounted_until, last, _MOST_NAMED + 1)
             if passed:
-                self.warn(EventReason.SLOTS_MISSED, _missed(passed, slots, state.accounted_until, slot))
+                named = _named(passed, slots.next_after(state.accounted_until), slots.latest_until(last))
+                self.warn(EventReason.SLOTS_MISSED, f"Missed {named}: {missed or 'only the latest one may still fire'}")
         self.set(schedule_state=state.model_copy(update={"accounted_until": slot}))
 
     def decision(self) -> Decision:
@@ -122,13 +129,10 @@ def replace_entry(history: Iterable[Execution], job: str, changes: Mapping[str, 
     return [entry.model_copy(update=changes) if entry.job_id == job else entry for entry in history]
 
 
-def _missed(passed: int, slots: Timetable, accounted_until: datetime, slot: datetime) -> str:
-    first = slots.next_after(accounted_until)
-    last = slots.latest_until(slot - timedelta(seconds=1))
-    count = f"more than {_MOST_NAMED}" if passed > _MOST_NAMED else str(passed)
-    if first is None or last is None or first == last:
-        return f"Missed the slot {format_instant(last or slot)}: only the latest missed slot may still fire"
-    return (
-        f"Missed {count} slots from {format_instant(first)} to {format_instant(last)}: "
-        "only the latest missed slot may still fire"
-    )
+def _named(count: int, first: datetime | None, last: datetime | None) -> str:
+    if first is None or last is None:
+        return "slots"
+    if count == 1:
+        return f"the slot {format_instant(last)}"
+    number = f"more than {_MOST_NAMED}" if count > _MOST_NAMED else str(count)
+    return f"{number} slots from {format_instant(first)} to {format_instant(last)}"

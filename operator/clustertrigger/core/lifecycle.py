@@ -50,20 +50,26 @@ def reset_on_request(draft: Draft) -> None:
     draft.note(EventReason.RESET, f"Reset as requested by {token!r}: consecutive failures are back to 0")
 
 
-def follow_schedule(draft: Draft) -> None:
-    """Notices edits of the schedule and returns to life; from either, only slots to come count."""
+def follow_edits(draft: Draft) -> None:
+    """Another schedule begins when it was written; a re-applied one goes on."""
     trigger, state = draft.trigger, draft.before.schedule_state
-    fingerprint, live = schedule_fingerprint(trigger), is_live(draft)
+    fingerprint = schedule_fingerprint(trigger)
     if state is None:
-        draft.set(schedule_state=_begin(trigger, fingerprint, live, trigger.created_at))
+        draft.set(schedule_state=_begin(draft, fingerprint, trigger.created_at))
     elif state.fingerprint != fingerprint:
-        draft.set(schedule_state=_begin(trigger, fingerprint, live, edited_at(draft)))
-    elif state.live != live:
-        accounted = state.accounted_until
-        if live:
-            resumed = draft.now if draft.before.observedGeneration == trigger.generation else edited_at(draft)
-            accounted = max(accounted, resumed)
-        draft.set(schedule_state=state.model_copy(update={"live": live, "accounted_until": accounted}))
+        draft.set(schedule_state=_begin(draft, fingerprint, edited_at(draft)))
+
+
+def follow_liveness(draft: Draft) -> None:
+    """When a schedule comes back to life, only slots to come count."""
+    state, live = draft.schedule_state, is_live(draft)
+    if state.live == live:
+        return
+    accounted = state.accounted_until
+    if live:
+        by_edit = draft.before.observedGeneration != draft.trigger.generation
+        accounted = max(accounted, edited_at(draft) if by_edit else draft.now)
+    draft.set(schedule_state=state.model_copy(update={"live": live, "accounted_until": accounted}))
 
 
 def set_effective_status(draft: Draft) -> None:
@@ -75,14 +81,14 @@ def set_effective_status(draft: Draft) -> None:
         draft.warn(
             EventReason.TOO_MANY_FAILURES,
             f"{draft.get('consecutive_failures')} runs failed in a row (run.max_consecutive_failures: "
-            f"{spec.run.max_consecutive_failures}): firing stops until the spec changes or a reset is requested with the "
-            "annotation clustertrigger.dev/reset-requested",
+            f"{spec.run.max_consecutive_failures}): firing stops until the spec changes or a reset is requested with "
+            "the annotation clustertrigger.dev/reset-requested",
         )
     draft.set(status="failed" if stopped else wish)
 
 
 def is_live(draft: Draft) -> bool:
-    """Whether slots count: the spec is valid, the schedule one that fires, the owner wants it, and it has not failed."""
+    """Whether slots count: the spec is valid and of a type that fires, the owner wants it, and it has not failed."""
     spec = draft.trigger.spec
     return spec is not None and is_supported(spec) and spec.status == "active" and not draft.failed
 
@@ -106,8 +112,9 @@ def schedule_fingerprint(trigger: Trigger) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _begin(trigger: Trigger, fingerprint: str, live: bool, at: datetime) -> ScheduleState:
-    schedule = trigger.spec.schedule if trigger.spec else None
+def _begin(draft: Draft, fingerprint: str, at: datetime) -> ScheduleState:
+    schedule = draft.trigger.spec.schedule if draft.trigger.spec else None
+    live = is_live(draft)
     at_once = live and isinstance(schedule, IntervalSchedule) and schedule.start_immediately
     return ScheduleState(
         fingerprint=fingerprint,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
+from clustertrigger.core.instants import parse_instant
+
 MANUAL = "manual/"
 _LONGEST_JOB_NAME = 63
 """The Job's name becomes a label of its Pods."""
@@ -23,6 +25,17 @@ def manual_slot(token: str) -> str:
 def is_manual(slot: str) -> bool:
     """Whether the slot is a request by hand rather than an instant of the schedule."""
     return slot.startswith(MANUAL)
+
+
+def is_slot(text: str) -> bool:
+    """Whether a text names a slot: an instant, or a request by hand."""
+    if is_manual(text):
+        return True
+    try:
+        parse_instant(text)
+    except ValueError:
+        return False
+    return True
 
 
 def job_name(trigger: str, uid: str, slot: datetime | str) -> str:

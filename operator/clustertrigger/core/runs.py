@@ -66,21 +66,29 @@ def end_runs_that_cannot_start(draft: Draft) -> None:
             continue
         deadline = run.pending_since + patience
         if draft.now >= deadline:
-            reason = f"did not start within {patience.total_seconds():.0f} s (run.pending_timeout_seconds): {run.obstacle}"
+            reason = (
+                f"did not start within {patience.total_seconds():.0f} s (run.pending_timeout_seconds): {run.obstacle}"
+            )
             draft.do(EndJob(run.job, reason))
         else:
             draft.wake(deadline)
 
 
-def show_running(draft: Draft) -> None:
-    """A run that has been running for a while is shown so; a short one is not worth a write of its own."""
+def show_running(draft: Draft, *, at_once: bool) -> None:
+    """A run that has been running for a while is shown so; a short one is not worth a write of its own.
+
+    Args:
+        draft: the decision.
+        at_once: the status is written anyway.
+    """
     for entry in draft.history:
         run = draft.observed.runs.get(entry.job_id)
         if entry.status != "pending" or run is None or run.phase != "running" or run.running_since is None:
             continue
         settled = run.running_since + SETTLING
-        if draft.now >= settled:
+        if at_once or draft.now >= settled:
             draft.set(history=replace_entry(draft.history, entry.job_id, {"status": "running"}))
+            show_last_run(draft)
         else:
             draft.wake(settled)
 
@@ -146,7 +154,7 @@ def _settle(draft: Draft, entry: Execution, outcome: dict[str, Any], run: Observ
     draft.set(failure_count=draft.get("failure_count") + 1)
     if run is None:
         # Deleted or replaced: somebody's wish, not a sign that the next run would fail.
-        draft.note(EventReason.RUN_REPLACED, f"Run {entry.job_id} did not end: {outcome['error']}")
+        draft.note(EventReason.RUN_DELETED, f"Run {entry.job_id} did not end: {outcome['error']}")
         return
     draft.set(consecutive_failures=draft.get("consecutive_failures") + 1)
     draft.warn(EventReason.RUN_FAILED, f"Run {entry.job_id} failed{_took(outcome)}: {outcome['error']}")

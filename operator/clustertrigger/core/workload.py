@@ -17,6 +17,7 @@ from clustertrigger.api.names import (
 )
 from clustertrigger.api.run import RunResult
 from clustertrigger.core.instants import parse_instant
+from clustertrigger.core.naming import is_slot
 
 _LONGEST_ERROR = 1000
 
@@ -87,8 +88,10 @@ class ObservedRun:
     """False where the run has ended and no ended Pod is known: its result may still be read."""
 
 
-def read_job(raw: Mapping[str, Any]) -> JobView:
-    """Reduces a Job of the API server."""
+def read_job(raw: Mapping[str, Any]) -> JobView | None:
+    """Reduces a Job of the API server; None where it carries our label but is not a trigger's run."""
+    if not _is_run(raw["metadata"]):
+        return None
     metadata, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
     outcome: Literal["completed", "failed"] | None = None
     reason = message = ""
@@ -104,8 +107,8 @@ def read_job(raw: Mapping[str, Any]) -> JobView:
         name=metadata["name"],
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
-        trigger_uid=(metadata.get("labels") or {}).get(LABEL_TRIGGER_UID, ""),
-        slot=annotations.get(ANNOTATION_SLOT, ""),
+        trigger_uid=metadata["labels"][LABEL_TRIGGER_UID],
+        slot=annotations[ANNOTATION_SLOT],
         created_at=parse_instant(metadata["creationTimestamp"]),
         started_at=_instant(status.get("startTime")),
         finished_at=finished_at,
@@ -212,6 +215,14 @@ def _obstacle(pods: Sequence[PodView]) -> str:
         return "no Pod has been created"
     said = ": ".join(part for part in (pods[-1].reason, _one_line(pods[-1].message)) if part)
     return said or "the Pod has not started"
+
+
+def _is_run(metadata: Mapping[str, Any]) -> bool:
+    """Labels and annotations can be put on anything; the owner reference and a slot make it a run."""
+    owner = (metadata.get("labels") or {}).get(LABEL_TRIGGER_UID)
+    owners = [reference.get("uid") for reference in metadata.get("ownerReferences") or ()]
+    slot = (metadata.get("annotations") or {}).get(ANNOTATION_SLOT, "")
+    return bool(owner) and owner in owners and is_slot(slot)
 
 
 def _worker_state(container_statuses: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -1,0 +1,108 @@
+"""Policies on the conditions, as kstatus reads them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from clustertrigger.api.conditions import ConditionType, EventReason, Reason
+from clustertrigger.api.status import Condition
+from clustertrigger.core.catalog import Unresolved
+from clustertrigger.core.draft import Draft
+from clustertrigger.core.lifecycle import is_supported
+
+_Verdict = tuple[bool, Reason, str]
+
+
+def set_conditions(draft: Draft) -> None:
+    """Ready, Stalled and Running; each keeps the time of its last change."""
+    verdicts = {
+        ConditionType.READY: _ready(draft),
+        ConditionType.STALLED: _stalled(draft),
+        ConditionType.RUNNING: _running(draft),
+    }
+    draft.set(conditions=[_condition(draft, kind, *verdict) for kind, verdict in verdicts.items()])
+
+
+def announce(draft: Draft) -> None:
+    """An event for what a person should see happen, once for each message."""
+    for kind, reason, event in (
+        (ConditionType.READY, Reason.INVALID_SPEC, EventReason.INVALID_SPEC),
+        (ConditionType.RUNNING, Reason.CREATE_REFUSED, EventReason.CREATE_REFUSED),
+    ):
+        now = _find(draft.get("conditions"), kind)
+        before = _find(draft.before.conditions, kind)
+        if (
+            now
+            and now.reason == reason
+            and (before is None or (before.reason, before.message) != (reason, now.message))
+        ):
+            draft.warn(event, now.message)
+
+
+def _ready(draft: Draft) -> _Verdict:
+    spec = draft.trigger.spec
+    if spec is None:
+        return False, Reason.INVALID_SPEC, "; ".join(str(problem) for problem in draft.trigger.problems)
+    if not is_supported(spec):
+        return (
+            False,
+            Reason.NOT_YET_SUPPORTED,
+            f"spec.trigger_type: {spec.trigger_type!r} is accepted but not fired by this version: use cron or interval",
+        )
+    if spec.status == "disabled":
+        return True, Reason.DISABLED, "Disabled as spec.status asks: nothing fires, nothing is counted"
+    if spec.status == "paused":
+        return True, Reason.PAUSED, "Paused as spec.status asks: nothing fires"
+    if draft.failed:
+        return False, *_failed(draft)
+    if isinstance(draft.observed.work, Unresolved):
+        return False, draft.observed.work.reason, draft.observed.work.message
+    return True, Reason.SCHEDULED, f"The schedule is live: {draft.get('schedule')}"
+
+
+def _stalled(draft: Draft) -> _Verdict:
+    spec = draft.trigger.spec
+    if spec is None:
+        return True, Reason.INVALID_SPEC, "The spec must be corrected: the Ready condition says how"
+    if draft.failed and spec.status not in ("paused", "disabled") and is_supported(spec):
+        return True, *_failed(draft)
+    return False, Reason.NOT_STALLED, "Nothing needs a person"
+
+
+def _failed(draft: Draft) -> tuple[Reason, str]:
+    spec = draft.trigger.spec
+    if spec is not None and spec.status == "failed":
+        return Reason.MARKED_FAILED, "spec.status is failed: set it to active to fire again"
+    error = draft.get("last_execution_error")
+    return (
+        Reason.TOO_MANY_FAILURES,
+        f"{draft.get('consecutive_failures')} runs failed in a row, the last one: {error}. Change the spec or set the "
+        "annotation clustertrigger.dev/reset-requested to a new value to fire again",
+    )
+
+
+def _running(draft: Draft) -> _Verdict:
+    active = draft.active_runs()
+    if draft.held is not None:
+        return bool(active), Reason.CREATE_REFUSED, draft.held.message
+    if active:
+        return True, Reason.RUN_ACTIVE, "Active: " + ", ".join(entry.job_id for entry in active)
+    return False, Reason.NO_ACTIVE_RUN, "No run is active"
+
+
+def _condition(draft: Draft, kind: ConditionType, holds: bool, reason: Reason, message: str) -> Condition:
+    status: Literal["True", "False"] = "True" if holds else "False"
+    before = _find(draft.before.conditions, kind)
+    same = before is not None and before.status == status
+    return Condition(
+        type=kind.value,
+        status=status,
+        observedGeneration=draft.trigger.generation,
+        lastTransitionTime=before.lastTransitionTime if before and same else draft.now.replace(microsecond=0),
+        reason=reason.value,
+        message=message,
+    )
+
+
+def _find(conditions: list[Condition], kind: ConditionType) -> Condition | None:
+    return next((condition for condition in conditions if condition.type == kind.value), None)

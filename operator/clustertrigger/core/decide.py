@@ -1,0 +1,68 @@
+"""The heart: one function from what is known and what time it is to what is to be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from clustertrigger.core import conditions, firing, lifecycle, runs
+from clustertrigger.core.decision import Decision, Observed
+from clustertrigger.core.draft import Draft
+from clustertrigger.core.trigger import Trigger
+
+Policy = Callable[[Draft], None]
+
+RECORD: tuple[Policy, ...] = (
+    lifecycle.identify,
+    lifecycle.forgive_on_edit,
+    lifecycle.reset_on_request,
+    lifecycle.follow_edits,
+    runs.record_new_runs,
+    runs.settle_runs,
+)
+"""What has happened."""
+
+FIRE: tuple[Policy, ...] = (
+    lifecycle.follow_liveness,
+    lifecycle.set_effective_status,
+    runs.end_runs_that_cannot_start,
+    firing.fire_due_slot,
+    firing.run_on_request,
+)
+"""What is to happen now."""
+
+SHOW: tuple[Policy, ...] = (
+    runs.trim_history,
+    runs.show_last_run,
+    firing.look_ahead,
+    conditions.set_conditions,
+    conditions.announce,
+)
+"""What people are to see."""
+
+
+def decide(trigger: Trigger, observed: Observed, now: datetime) -> Decision:
+    """Decides about one trigger.
+
+    The answer depends on the arguments alone. Where it holds actions, they come first, and the decision is taken
+    anew from what they led to; the status counts only in an answer without actions.
+
+    Args:
+        trigger: as last written, its status being the only memory there is.
+        observed: the runs and references that the cluster shows.
+        now: the one reading of the clock, in UTC.
+    """
+    draft = Draft(trigger, observed, now)
+    for policy in RECORD:
+        policy(draft)
+    if draft.actions:
+        # Whether a run is active is not known yet.
+        return draft.decision()
+    for policy in FIRE:
+        policy(draft)
+    if draft.actions:
+        return draft.decision()
+    for policy in SHOW:
+        policy(draft)
+    runs.show_running(draft, at_once=draft.decision().status != trigger.status)
+    return draft.decision()

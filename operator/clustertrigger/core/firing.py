@@ -1,0 +1,108 @@
+"""Policies that fire: a slot of the schedule that is due, a run that was requested by hand."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from clustertrigger.api.conditions import EventReason
+from clustertrigger.api.trigger import ClusterTriggerSpec
+from clustertrigger.core.catalog import Unresolved, Work
+from clustertrigger.core.decision import CreateJob, DeleteJob, Refusal
+from clustertrigger.core.draft import Draft
+from clustertrigger.core.instants import format_instant
+from clustertrigger.core.jobs import build_job
+from clustertrigger.core.lifecycle import is_live
+from clustertrigger.core.naming import job_name, manual_slot
+
+
+def fire_due_slot(draft: Draft) -> None:
+    """The latest slot that is due fires, unless it is too old, or a run is in its way."""
+    spec, slots = draft.trigger.spec, draft.timetable
+    if spec is None or slots is None or not is_live(draft):
+        return
+    slot = slots.latest_until(draft.now)
+    if slot is None or slot <= draft.schedule_state.accounted_until:
+        return
+    name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
+    deadline = slot + timedelta(seconds=spec.run.starting_deadline_seconds)
+    if draft.now >= deadline:
+        draft.account_for(slot, missed=_why_missed(draft, spec, name))
+    elif in_the_way := _in_the_way(draft, spec):
+        draft.account_for(slot)
+        draft.note(EventReason.SLOT_SKIPPED, f"Skipped the slot {format_instant(slot)}: {in_the_way}")
+    else:
+        _create(draft, spec, name, format_instant(slot), deadline)
+
+
+def run_on_request(draft: Draft) -> None:
+    """A new token in the annotation run-requested fires once, on no schedule."""
+    token, spec = draft.trigger.run_requested, draft.trigger.spec
+    if token is None or token == draft.get("last_run_requested") or draft.actions:
+        return
+    obstacle = _why_not_now(draft)
+    if spec is None or obstacle:
+        draft.set(last_run_requested=token)
+        draft.warn(EventReason.REQUEST_IGNORED, f"The run requested by {token!r} was not started: {obstacle}")
+        return
+    slot = manual_slot(token)
+    name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
+    refusal = draft.observed.refusals.get(name)
+    deadline = (refusal.since if refusal else draft.now) + timedelta(seconds=spec.run.starting_deadline_seconds)
+    if draft.now >= deadline and refusal:
+        draft.set(last_run_requested=token)
+        draft.warn(EventReason.REQUEST_IGNORED, f"The run requested by {token!r} was given up: {refusal.message}")
+    else:
+        _create(draft, spec, name, slot, deadline)
+
+
+def look_ahead(draft: Draft) -> None:
+    """The next slot is shown, and waited for."""
+    slots = draft.timetable
+    upcoming = None
+    if slots is not None and draft.schedule_state.live:
+        upcoming = slots.next_after(max(draft.schedule_state.accounted_until, draft.now))
+    draft.set(next_scheduled_at=upcoming)
+    draft.wake(upcoming)
+
+
+def _create(draft: Draft, spec: ClusterTriggerSpec, name: str, slot: str, deadline: datetime) -> None:
+    work = draft.observed.work
+    if not isinstance(work, Work):
+        # The Ready condition says what is missing; what appears in time still fires.
+        draft.wake(deadline)
+        return
+    refusal = draft.observed.refusals.get(name)
+    if refusal is not None:
+        draft.held = refusal
+        if draft.now < refusal.retry_at:
+            draft.wake(min(refusal.retry_at, deadline))
+            return
+    if spec.run.concurrency_policy == "Replace":
+        draft.do(*(DeleteJob(entry.job_id) for entry in draft.active_runs()))
+    draft.do(CreateJob(name, slot, build_job(draft.trigger, spec, work, name, slot, draft.observed.defaults)))
+
+
+def _in_the_way(draft: Draft, spec: ClusterTriggerSpec) -> str | None:
+    active = draft.active_runs()
+    if not active or spec.run.concurrency_policy != "Forbid":
+        return None
+    return f"run {active[0].job_id} is still active (run.concurrency_policy: Forbid)"
+
+
+def _why_not_now(draft: Draft) -> str | None:
+    spec = draft.trigger.spec
+    if spec is None:
+        return "the spec is invalid"
+    if not is_live(draft):
+        return f"the trigger is {draft.get('status')}: set spec.status: active and request again"
+    return _in_the_way(draft, spec)
+
+
+def _why_missed(draft: Draft, spec: ClusterTriggerSpec, name: str) -> str:
+    why = f"older than run.starting_deadline_seconds ({spec.run.starting_deadline_seconds} s)"
+    refusal: Refusal | None = draft.observed.refusals.get(name)
+    if refusal is not None:
+        return f"{why}, and until then: {refusal.message}"
+    if isinstance(draft.observed.work, Unresolved):
+        return f"{why}, and until then: {draft.observed.work.message}"
+    return why

@@ -1,0 +1,83 @@
+"""Kopf's handlers: they hand over what a watch shows, and answer admission requests. Nothing is decided here."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import kopf
+from kubernetes.aio.client import Configuration
+
+from clustertrigger.api import GROUP, VERSION
+from clustertrigger.core.trigger import Key
+from clustertrigger.core.validation import Problem, parse_collection, parse_definition, parse_trigger
+from clustertrigger.shell.intake import References, Triggers
+
+_TOKEN_LIFETIME = timedelta(minutes=5)
+
+
+def register(
+    registry: kopf.OperatorRegistry, configuration: Configuration, triggers: Triggers, references: References
+) -> None:
+    """Registers the handlers of all kinds."""
+    _register_login(registry, configuration)
+    _register_watches(registry, triggers, references)
+
+
+def _register_login(registry: kopf.OperatorRegistry, configuration: Configuration) -> None:
+    @kopf.on.login(registry=registry)
+    async def login(**_: Any) -> kopf.ConnectionInfo:
+        """The same credentials as everything else here uses; a token is read again before it runs out."""
+        token = await configuration.get_api_key_with_prefix("BearerToken")
+        return kopf.ConnectionInfo(
+            server=configuration.host,
+            ca_path=configuration.ssl_ca_cert,
+            certificate_path=configuration.cert_file,
+            private_key_path=configuration.key_file,
+            token=token.split(" ", 1)[-1] if token else None,
+            insecure=not configuration.verify_ssl,
+            expiration=datetime.now(UTC) + _TOKEN_LIFETIME if token else None,
+        )
+
+
+def _register_watches(registry: kopf.OperatorRegistry, triggers: Triggers, references: References) -> None:
+    @kopf.on.event(GROUP, VERSION, "clustertriggers", registry=registry)
+    async def clustertrigger(event: kopf.RawEvent, **_: Any) -> None:
+        raw = event["object"]
+        if event["type"] == "DELETED":
+            metadata = raw["metadata"]
+            triggers.gone(Key(metadata["namespace"], metadata["name"]), metadata["uid"])
+        else:
+            triggers.saw(raw)
+
+    async def referred_to(event: kopf.RawEvent, resource: kopf.Resource, **_: Any) -> None:
+        raw = event["object"]
+        if event["type"] == "DELETED":
+            references.gone(resource.plural, raw["metadata"]["namespace"], raw["metadata"]["name"])
+        else:
+            references.saw(resource.plural, raw)
+
+    kopf.on.event(GROUP, VERSION, "collections", registry=registry)(referred_to)
+    kopf.on.event(GROUP, VERSION, "clusterdefinitions", registry=registry)(referred_to)
+
+
+def register_webhooks(registry: kopf.OperatorRegistry) -> None:
+    """Registers the admission handlers, which say at `kubectl apply` what the conditions would say a moment later."""
+
+    @kopf.on.validate(GROUP, VERSION, "clustertriggers", id="validate-clustertrigger", registry=registry)
+    async def clustertrigger(spec: kopf.Spec, **call: Any) -> None:
+        _refuse(call, parse_trigger(spec)[1])
+
+    @kopf.on.validate(GROUP, VERSION, "clusterdefinitions", id="validate-clusterdefinition", registry=registry)
+    async def clusterdefinition(spec: kopf.Spec, **call: Any) -> None:
+        _refuse(call, parse_definition(spec)[1])
+
+    @kopf.on.validate(GROUP, VERSION, "collections", id="validate-collection", registry=registry)
+    async def collection(spec: kopf.Spec, **call: Any) -> None:
+        _refuse(call, parse_collection(spec)[1])
+
+
+def _refuse(call: dict[str, Any], problems: list[Problem]) -> None:
+    # An object that was invalid all along must still be deletable.
+    if problems and call.get("operation") != "DELETE":
+        raise kopf.AdmissionError("; ".join(str(problem) for problem in problems), code=422)

@@ -1,0 +1,218 @@
+"""The composition root: the only place where objects are wired. `python -m clustertrigger.main`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+
+import kopf
+import uvloop
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.config import ConfigException
+
+from clustertrigger import __version__, handlers
+from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY
+from clustertrigger.core.catalog import Catalog
+from clustertrigger.core.decision import Observed
+from clustertrigger.core.jobs import RunDefaults
+from clustertrigger.core.workload import read_job, read_pod
+from clustertrigger.shell import paths
+from clustertrigger.shell.agenda import Agenda
+from clustertrigger.shell.api_server import ApiError, ApiServer, load_configuration
+from clustertrigger.shell.clock import Clock, utc_now
+from clustertrigger.shell.election import lead_when_elected
+from clustertrigger.shell.endpoints import serve_endpoints
+from clustertrigger.shell.intake import Known, References, Runs, Triggers
+from clustertrigger.shell.job_writer import JobWriter
+from clustertrigger.shell.logs import set_up_logging
+from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.reconciler import Reconciler
+from clustertrigger.shell.recorder import Recorder
+from clustertrigger.shell.reflector import Reflector
+from clustertrigger.shell.resync import Resync
+from clustertrigger.shell.settings import Settings, SettingsError, read_settings
+
+logger = logging.getLogger(__name__)
+
+_SELECTOR = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
+_UNKNOWN_CLUSTER = ""
+_STARTUP_PAUSE = 2.0
+
+
+class Operator:
+    """One operator process."""
+
+    def __init__(self, settings: Settings, configuration: Configuration, clock: Clock = utc_now) -> None:
+        self._settings = settings
+        self._configuration = configuration
+        self._clock = clock
+        self.metrics = Metrics()
+        self._namespaces: Sequence[str | None] = settings.watch_namespaces or (None,)
+        self._agenda = Agenda(clock, self.metrics)
+        self._triggers = Triggers(self._agenda.now, self.metrics)
+        self._runs = Runs(self._run_changed)
+        self._references = References(Catalog(), self._namespace_changed)
+        self._reflectors: list[Reflector] = []
+        self._waiting_for: str | None = "the API server"
+
+    async def run(self) -> None:
+        """Runs until cancelled, or until a part of it fails."""
+        settings = self._settings
+        async with (
+            ApiServer(self._configuration, self.metrics, connections=settings.concurrency + 16) as api,
+            serve_endpoints(settings.http_port, self.metrics, lambda: self._waiting_for) as port,
+        ):
+            logger.info("ClusterTrigger %s starts; endpoints on port %d", __version__, port)
+            resync = Resync(api, self._triggers, self._references, self._namespaces)
+            self._reflectors = [r for namespace in self._namespaces for r in self._reflect(api, namespace)]
+            async with asyncio.TaskGroup() as tasks:
+                for reflector in self._reflectors:
+                    tasks.create_task(reflector.run())
+                await self._until_known(resync)
+                tasks.create_task(resync.run(settings.resync_seconds))
+                tasks.create_task(self._run_kopf())
+                cluster_id = await self._cluster_id(api)
+                tasks.create_task(
+                    lead_when_elected(settings, self._configuration, self.metrics, lambda: self._lead(api, cluster_id))
+                )
+
+    def _reflect(self, api: ApiServer, namespace: str | None) -> list[Reflector]:
+        runs = self._runs
+        return [
+            Reflector(
+                api,
+                paths.jobs(namespace),
+                _SELECTOR,
+                listed=lambda items: runs.only_jobs(namespace, filter(None, map(read_job, items))),
+                seen=lambda raw: runs.put_job(job) if (job := read_job(raw)) else None,
+                gone=lambda raw: runs.job_gone(job.trigger_uid, job.name) if (job := read_job(raw)) else None,
+            ),
+            Reflector(
+                api,
+                paths.pods(namespace),
+                _SELECTOR,
+                listed=lambda items: runs.only_pods(namespace, map(read_pod, items)),
+                seen=lambda raw: runs.put_pod(read_pod(raw)),
+                gone=lambda raw: runs.pod_gone(read_pod(raw).trigger_uid, raw["metadata"]["name"]),
+            ),
+        ]
+
+    async def _until_known(self, resync: Resync) -> None:
+        """Nothing is decided before everything is known that decisions rest on."""
+        while True:
+            try:
+                await resync.load_references()
+                await resync.load_triggers()
+                break
+            except ApiError as error:
+                hint = " (are the CRDs installed?)" if error.status == 404 else ""
+                self._waiting_for = f"the API server: {error}{hint}"
+                logger.warning("Waiting for %s", self._waiting_for)
+                await asyncio.sleep(_STARTUP_PAUSE)
+        self._waiting_for = "the first lists of Jobs and Pods"
+        for reflector in self._reflectors:
+            await reflector.synced.wait()
+        self._waiting_for = None
+
+    async def _run_kopf(self) -> None:
+        registry = kopf.OperatorRegistry()
+        handlers.register(registry, self._configuration, self._triggers, self._references)
+        settings = kopf.OperatorSettings()
+        settings.posting.enabled = False
+        settings.scanning.disabled = True
+        settings.queueing.idle_timeout = 1.0
+        if self._settings.webhook_port:
+            handlers.register_webhooks(registry)
+            folder = self._settings.webhook_cert_dir
+            settings.admission.server = kopf.WebhookServer(
+                port=self._settings.webhook_port, certfile=folder / "tls.crt", pkeyfile=folder / "tls.key"
+            )
+        await kopf.operator(
+            registry=registry,
+            settings=settings,
+            standalone=True,
+            clusterwide=self._namespaces == (None,),
+            namespaces=[namespace for namespace in self._namespaces if namespace],
+        )
+        raise RuntimeError("Kopf has stopped watching")
+
+    async def _lead(self, api: ApiServer, cluster_id: str) -> None:
+        """What only the leader does. A new leader looks at every trigger once."""
+        settings = self._settings
+        recorder = Recorder(api, self._clock, self.metrics, settings.identity)
+        reconciler = Reconciler(
+            api=api,
+            clock=self._clock,
+            known=Known(self._triggers, self._runs, self._references),
+            jobs=JobWriter(api, self._clock, self._runs, self.metrics),
+            recorder=recorder,
+            agenda=self._agenda,
+            metrics=self.metrics,
+            surroundings=Observed(cluster_id=cluster_id, defaults=_run_defaults(settings)),
+        )
+        self._agenda.clear_times()
+        for key in self._triggers.all_keys():
+            self._agenda.now(key)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._agenda.run())
+            tasks.create_task(recorder.run())
+            for _ in range(settings.concurrency):
+                tasks.create_task(reconciler.work())
+
+    async def _cluster_id(self, api: ApiServer) -> str:
+        try:
+            return str((await api.get("/api/v1/namespaces/kube-system"))["metadata"]["uid"])
+        except ApiError as error:
+            logger.info("internal_id stays empty: kube-system cannot be read: %s", error)
+            return _UNKNOWN_CLUSTER
+
+    def _run_changed(self, trigger_uid: str) -> None:
+        if key := self._triggers.key_of(trigger_uid):
+            self._agenda.now(key)
+
+    def _namespace_changed(self, namespace: str) -> None:
+        for key in self._triggers.all_keys(namespace):
+            self._agenda.now(key)
+
+
+def _run_defaults(settings: Settings) -> RunDefaults:
+    return RunDefaults(
+        image=settings.worker_image,
+        image_pull_policy=settings.worker_image_pull_policy,
+        image_pull_secrets=settings.worker_image_pull_secrets,
+        results_uri=settings.results_uri,
+        results_volume=settings.results_volume,
+    )
+
+
+async def _run_until_signalled(settings: Settings) -> None:
+    operator = asyncio.create_task(Operator(settings, await load_configuration()).run())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, operator.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await operator
+
+
+def main() -> int:
+    """Runs the operator until SIGTERM; 2 when it cannot start."""
+    try:
+        settings = read_settings()
+    except SettingsError as error:
+        print(f"clustertrigger: {error}", file=sys.stderr)  # noqa: T201 - there is no log yet
+        return 2
+    set_up_logging(settings.log_format, settings.log_level)
+    try:
+        uvloop.run(_run_until_signalled(settings))
+    except ConfigException as error:
+        logger.error("No cluster to talk to: %s", error)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""I/O: gathers what decisions need, and carries them out."""

@@ -1,0 +1,178 @@
+"""The Kubernetes API server, spoken to in plain dictionaries: client models cost more than the requests themselves."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.client.rest import RESTClientObject
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+
+from clustertrigger.shell.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+_TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
+_QUIET_WATCH = 90
+"""Seconds. Bookmarks come every minute; a watch without any is a dead connection."""
+_PAGE = 500
+_MERGE_PATCH = "application/merge-patch+json"
+
+
+class ApiError(Exception):
+    """The API server said no, or nothing."""
+
+    def __init__(self, status: int, reason: str, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        """HTTP status; 0 when there was no answer."""
+        self.reason = reason
+        self.message = message
+        self.retry_after = retry_after
+
+
+async def load_configuration() -> Configuration:
+    """In a Pod, the service account; elsewhere the kubeconfig that kubectl would use.
+
+    Raises:
+        ConfigException: neither is there.
+    """
+    configuration = Configuration()
+    try:
+        load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except ConfigException:
+        await load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    return configuration
+
+
+class ApiServer:
+    """Requests and watches over one pool of connections."""
+
+    def __init__(self, configuration: Configuration, metrics: Metrics, connections: int) -> None:
+        self._configuration = configuration
+        self._metrics = metrics
+        # The client library knows how to read every kind of kubeconfig; only its TLS context is taken from it.
+        tls = RESTClientObject(configuration).ssl_context
+        self._session = aiohttp.ClientSession(
+            base_url=configuration.host,
+            connector=aiohttp.TCPConnector(limit=connections, ssl=tls),
+            timeout=_TIMEOUT,
+            read_bufsize=2**20,
+            trust_env=True,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def get(self, path: str) -> dict[str, Any]:
+        """Reads one object."""
+        return await self._request("GET", path)
+
+    async def create(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Creates an object in the collection at `path`."""
+        return await self._request("POST", path, body)
+
+    async def merge_patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Changes an object by a JSON merge patch (RFC 7386)."""
+        return await self._request("PATCH", path, body, content_type=_MERGE_PATCH)
+
+    async def delete(self, path: str) -> None:
+        """Deletes an object, its dependents in the background; one that is gone is fine."""
+        try:
+            await self._request("DELETE", path, {"propagationPolicy": "Background"})
+        except ApiError as error:
+            if error.status != 404:
+                raise
+
+    async def list(self, path: str, **parameters: str) -> tuple[list[dict[str, Any]], str]:
+        """All objects at `path`, page by page, and the resource version that a watch continues from."""
+        items: list[dict[str, Any]] = []
+        page: dict[str, str] = {}
+        while True:
+            answer = await self._request("GET", path, parameters={**parameters, "limit": str(_PAGE), **page})
+            items += answer.get("items") or ()
+            metadata = answer.get("metadata") or {}
+            if not metadata.get("continue"):
+                return items, metadata.get("resourceVersion", "")
+            page = {"continue": metadata["continue"]}
+
+    async def watch(self, path: str, resource_version: str, **parameters: str) -> AsyncIterator[dict[str, Any]]:
+        """Changes after a resource version, bookmarks included, until the server ends the stream.
+
+        Raises:
+            ApiError: refused, or interrupted; 410 when the version is too old.
+        """
+        query = {**parameters, "watch": "true", "allowWatchBookmarks": "true", "resourceVersion": resource_version}
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=_QUIET_WATCH)
+        try:
+            async with self._session.get(path, params=query, headers=await self._headers(), timeout=timeout) as answer:
+                if answer.status >= 400:
+                    raise _refusal(answer, await answer.read())
+                buffer = b""
+                async for chunk in answer.content.iter_any():
+                    *lines, buffer = (buffer + chunk).split(b"\n")
+                    for line in lines:
+                        if line.strip():
+                            yield _change(json.loads(line))
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ApiError(0, type(error).__name__, str(error) or type(error).__name__) from error
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        headers = {**await self._headers(), "Content-Type": content_type}
+        try:
+            async with self._session.request(method, path, data=data, params=parameters, headers=headers) as answer:
+                payload = await answer.read()
+                if answer.status < 400:
+                    found: dict[str, Any] = json.loads(payload)
+                    return found
+                error = _refusal(answer, payload)
+        except (aiohttp.ClientError, TimeoutError) as cause:
+            error = ApiError(
+                0, type(cause).__name__, f"no answer from the API server: {str(cause) or type(cause).__name__}"
+            )
+        self._metrics.api_errors.labels(method, str(error.status)).inc()
+        raise error
+
+    async def _headers(self) -> dict[str, str]:
+        # Refreshes the token where it has a lifetime.
+        token = await self._configuration.get_api_key_with_prefix("BearerToken")
+        return {"Authorization": token} if token else {}
+
+
+def _change(line: dict[str, Any]) -> dict[str, Any]:
+    if line.get("type") != "ERROR":
+        return line
+    status = line.get("object") or {}
+    raise ApiError(status.get("code") or 0, status.get("reason") or "", status.get("message") or "the watch failed")
+
+
+def _refusal(answer: aiohttp.ClientResponse, payload: bytes) -> ApiError:
+    """The server's Status object, or whatever stood in front of the server."""
+    try:
+        status = json.loads(payload)
+    except ValueError:
+        status = {}
+    if not isinstance(status, dict):
+        status = {}
+    message = status.get("message") or payload[:200].decode(errors="replace").strip() or answer.reason or "no message"
+    after = answer.headers.get("Retry-After", "")
+    return ApiError(answer.status, status.get("reason") or "", message, float(after) if after.isdigit() else None)

@@ -1,0 +1,80 @@
+"""One heap of due times, and one sleeper."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Callable
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from clustertrigger.shell.clock import Clock
+
+Item = TypeVar("Item")
+
+_LONGEST_NAP = 5.0
+"""Seconds: how long a stepped clock can go unnoticed."""
+_SHORTEST_NAP = 0.001
+
+
+class DueHeap(Generic[Item]):
+    """Holds at most one due time for each item, and hands the item over when it has come."""
+
+    def __init__(self, clock: Clock, hand_over: Callable[[Item], None]) -> None:
+        self._clock = clock
+        self._hand_over = hand_over
+        self._heap: list[tuple[datetime, int, Item]] = []
+        self._due: dict[Item, datetime] = {}
+        self._order = itertools.count()
+        self._changed = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def put(self, item: Item, due: datetime | None) -> None:
+        """Sets the item's due time in place of any other; None takes it out."""
+        if due is None:
+            self._due.pop(item, None)
+        elif self._due.get(item) != due:
+            self._due[item] = due
+            heapq.heappush(self._heap, (due, next(self._order), item))
+            if self._heap[0][2] == item:
+                self._changed.set()
+        if len(self._heap) > 2 * len(self._due) + 64:
+            self._sweep()
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self._heap.clear()
+        self._due.clear()
+
+    async def run(self) -> None:
+        """Hands items over as they become due, for ever."""
+        while True:
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(self._until_next()):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+            self._hand_over_due()
+
+    def _until_next(self) -> float:
+        if not self._heap:
+            return _LONGEST_NAP
+        wait = (self._heap[0][0] - self._clock()).total_seconds()
+        return min(max(wait, _SHORTEST_NAP), _LONGEST_NAP)
+
+    def _hand_over_due(self) -> None:
+        now = self._clock()
+        while self._heap and self._heap[0][0] <= now:
+            due, _, item = heapq.heappop(self._heap)
+            if self._due.get(item) == due:
+                del self._due[item]
+                self._hand_over(item)
+
+    def _sweep(self) -> None:
+        """Drops times that were replaced."""
+        self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[0]]
+        heapq.heapify(self._heap)

@@ -1,0 +1,44 @@
+"""/livez, /readyz and /metrics over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from clustertrigger.shell.metrics import Metrics
+
+
+@asynccontextmanager
+async def serve_endpoints(port: int, metrics: Metrics, ready: Callable[[], str | None]) -> AsyncIterator[int]:
+    """Serves while the context lasts; yields the port.
+
+    Args:
+        port: 0 for any free one.
+        metrics: shown at /metrics.
+        ready: what is still missing, or None.
+    """
+
+    async def livez(_: web.Request) -> web.Response:
+        # An event loop that is stuck does not answer, and that is what the probe finds.
+        return web.Response(text="ok\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        missing = ready()
+        return web.Response(text=f"{missing or 'ok'}\n", status=503 if missing else 200)
+
+    async def show(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app = web.Application()
+    app.add_routes([web.get("/livez", livez), web.get("/readyz", readyz), web.get("/metrics", show)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, port=port)
+    await site.start()
+    try:
+        yield int(runner.addresses[0][1])
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,204 @@
+"""What the watches have shown: triggers, what they refer to, and their runs. Every change enqueues a key."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from clustertrigger.core.catalog import Catalog
+from clustertrigger.core.trigger import Key, ParsedSpec, Trigger, read_trigger
+from clustertrigger.core.workload import JobView, ObservedRun, PodView, observe_run
+from clustertrigger.shell.metrics import Metrics
+
+
+class Triggers:
+    """The triggers as last seen, whether by a watch or in the answer to a write of our own."""
+
+    def __init__(self, changed: Callable[[Key], None], metrics: Metrics) -> None:
+        self._changed = changed
+        self._metrics = metrics
+        self._by_key: dict[Key, Trigger] = {}
+        self._key_by_uid: dict[str, Key] = {}
+
+    def get(self, key: Key) -> Trigger | None:
+        """The trigger, if it is there."""
+        return self._by_key.get(key)
+
+    def key_of(self, uid: str) -> Key | None:
+        """Whose uid it is."""
+        return self._key_by_uid.get(uid)
+
+    def all_keys(self, namespace: str | None = None) -> list[Key]:
+        """All keys, or those of a namespace."""
+        return [key for key in self._by_key if namespace in (None, key.namespace)]
+
+    def saw(self, raw: Mapping[str, Any]) -> None:
+        """A watch shows the trigger; one that it showed late, after our own write, is passed over."""
+        if self.put(raw) is not None:
+            self._changed(Key(raw["metadata"]["namespace"], raw["metadata"]["name"]))
+
+    def put(self, raw: Mapping[str, Any]) -> Trigger | None:
+        """Keeps the trigger, unless it is known in this or a later version."""
+        metadata = raw["metadata"]
+        key = Key(metadata["namespace"], metadata["name"])
+        known = self._by_key.get(key)
+        parsed: ParsedSpec | None = None
+        if known is not None and known.uid != metadata["uid"]:
+            self._key_by_uid.pop(known.uid, None)
+        elif known is not None:
+            if not is_newer(metadata["resourceVersion"], known.resource_version):
+                return None
+            if known.generation == metadata.get("generation"):
+                parsed = (known.spec, known.problems)
+        trigger = read_trigger(raw, parsed)
+        self._by_key[key] = trigger
+        self._key_by_uid[trigger.uid] = key
+        self._metrics.triggers.set(len(self._by_key))
+        return trigger
+
+    def gone(self, key: Key, uid: str | None = None) -> None:
+        """The trigger is deleted; with a uid, only if it is that one."""
+        known = self._by_key.get(key)
+        if known is None or (uid is not None and known.uid != uid):
+            return
+        del self._by_key[key]
+        self._key_by_uid.pop(known.uid, None)
+        self._metrics.triggers.set(len(self._by_key))
+        self._changed(key)
+
+
+class Runs:
+    """The Jobs and Pods of all triggers."""
+
+    def __init__(self, changed: Callable[[str], None]) -> None:
+        self._changed = changed
+        """Called with the uid of the trigger whose run changed."""
+        self._jobs: dict[str, dict[str, JobView]] = defaultdict(dict)
+        """By trigger uid, then by name."""
+        self._pods: dict[str, dict[str, PodView]] = defaultdict(dict)
+        """By trigger uid, then by name."""
+
+    def of(self, trigger_uid: str) -> dict[str, ObservedRun]:
+        """The runs of a trigger by Job name."""
+        jobs = self._jobs.get(trigger_uid)
+        if not jobs:
+            return {}
+        pods: dict[str, list[PodView]] = defaultdict(list)
+        for pod in self._pods.get(trigger_uid, {}).values():
+            pods[pod.job].append(pod)
+        return {name: observe_run(job, pods.get(name, ())) for name, job in jobs.items()}
+
+    def put_job(self, job: JobView) -> None:
+        """Keeps a Job, unless it is known in a later version."""
+        _put(self._jobs[job.trigger_uid], job, self._changed)
+
+    def put_pod(self, pod: PodView) -> None:
+        """Keeps a Pod, unless it is known in a later version."""
+        _put(self._pods[pod.trigger_uid], pod, self._changed)
+
+    def job_gone(self, trigger_uid: str, name: str) -> None:
+        """The Job is deleted."""
+        _drop(self._jobs, trigger_uid, name, self._changed)
+
+    def pod_gone(self, trigger_uid: str, name: str) -> None:
+        """The Pod is deleted."""
+        _drop(self._pods, trigger_uid, name, self._changed)
+
+    def only_jobs(self, namespace: str | None, jobs: Iterable[JobView]) -> None:
+        """A whole list: what it does not hold is gone."""
+        _replace(self._jobs, namespace, jobs, self.put_job, self.job_gone)
+
+    def only_pods(self, namespace: str | None, pods: Iterable[PodView]) -> None:
+        """A whole list: what it does not hold is gone."""
+        _replace(self._pods, namespace, pods, self.put_pod, self.pod_gone)
+
+
+class References:
+    """The Collections and ClusterDefinitions; a change concerns every trigger of the namespace."""
+
+    def __init__(self, catalog: Catalog, changed: Callable[[str], None]) -> None:
+        self.catalog = catalog
+        self._changed = changed
+        self._versions: dict[tuple[str, str, str], str] = {}
+
+    def saw(self, kind: str, raw: Mapping[str, Any]) -> None:
+        """A watch or a list shows the object."""
+        metadata = raw["metadata"]
+        namespace, name = metadata["namespace"], metadata["name"]
+        version = f"{metadata['uid']}/{metadata.get('generation')}"
+        if self._versions.get((kind, namespace, name)) == version:
+            return
+        self._versions[kind, namespace, name] = version
+        put = self.catalog.put_collection if kind == "collections" else self.catalog.put_definition
+        put(namespace, name, raw.get("spec") or {})
+        self._changed(namespace)
+
+    def gone(self, kind: str, namespace: str, name: str) -> None:
+        """The object is deleted."""
+        if self._versions.pop((kind, namespace, name), None) is None:
+            return
+        remove = self.catalog.remove_collection if kind == "collections" else self.catalog.remove_definition
+        remove(namespace, name)
+        self._changed(namespace)
+
+    def known(self, kind: str, namespace: str | None) -> list[tuple[str, str]]:
+        """Namespace and name of all objects of a kind, or of those in a namespace."""
+        return [(ns, name) for k, ns, name in self._versions if k == kind and namespace in (None, ns)]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that the watches have shown."""
+
+    triggers: Triggers
+    runs: Runs
+    references: References
+
+
+def is_newer(version: str, than: str) -> bool:
+    """Whether a resource version is later; they are comparable numbers (KEP-5504), and opaque ones count as later."""
+    if version.isdigit() and than.isdigit():
+        return int(version) > int(than)
+    return version != than
+
+
+def _put(known: dict[str, Any], view: Any, changed: Callable[[str], None]) -> None:
+    before = known.get(view.name)
+    if before is not None and before.uid == view.uid and not is_newer(view.resource_version, before.resource_version):
+        return
+    known[view.name] = view
+    # Most changes of a Pod are none that a decision looks at.
+    if before is None or replace(before, resource_version="") != replace(view, resource_version=""):
+        changed(view.trigger_uid)
+
+
+def _drop(views: dict[str, dict[str, Any]], trigger_uid: str, name: str, changed: Callable[[str], None]) -> None:
+    known = views.get(trigger_uid)
+    if known is None or known.pop(name, None) is None:
+        return
+    if not known:
+        del views[trigger_uid]
+    changed(trigger_uid)
+
+
+def _replace(
+    views: dict[str, dict[str, Any]],
+    namespace: str | None,
+    listed: Iterable[Any],
+    put: Callable[[Any], None],
+    gone: Callable[[str, str], None],
+) -> None:
+    present = set()
+    for view in listed:
+        present.add((view.trigger_uid, view.name))
+        put(view)
+    absent = [
+        (uid, name)
+        for uid, known in views.items()
+        for name, view in known.items()
+        if namespace in (None, view.namespace) and (uid, name) not in present
+    ]
+    for uid, name in absent:
+        gone(uid, name)

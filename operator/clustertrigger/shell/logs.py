@@ -1,0 +1,63 @@
+"""Structured logs: JSON in the cluster, readable in a terminal; namespace, trigger, slot and job on every line."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from pythonjsonlogger.json import JsonFormatter
+
+FIELDS = ("namespace", "trigger", "slot", "job")
+
+_context: ContextVar[dict[str, str] | None] = ContextVar("log_context", default=None)
+
+
+@contextmanager
+def log_context(**fields: str) -> Iterator[None]:
+    """Puts fields on every line that is logged inside."""
+    token = _context.set({**(_context.get() or {}), **fields})
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+class _Context(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        for field, value in (_context.get() or {}).items():
+            if not hasattr(record, field):
+                setattr(record, field, value)
+        return True
+
+
+class _Readable(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        said = [f"{field}={getattr(record, field)}" for field in FIELDS if getattr(record, field, None)]
+        line = super().format(record)
+        return f"{line}  {' '.join(said)}" if said else line
+
+
+def set_up_logging(log_format: str, level: str) -> None:
+    """Sets up the root logger.
+
+    Args:
+        log_format: json, text, or auto: text on a terminal and json elsewhere.
+        level: of our own lines; libraries speak from WARNING on.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_Context())
+    text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
+    if text:
+        handler.setFormatter(_Readable("%(asctime)s %(levelname)-7s %(message)s"))
+    else:
+        names = {"levelname": "level", "asctime": "time", "name": "logger"}
+        handler.setFormatter(
+            JsonFormatter(
+                "%(asctime)s %(levelname)s %(name)s %(message)s", rename_fields=names, datefmt="%Y-%m-%dT%H:%M:%S%z"
+            )
+        )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("clustertrigger").setLevel(level)

@@ -1,0 +1,82 @@
+"""The operator's own settings, from environment variables that the chart sets."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "CLUSTERTRIGGER_"
+
+Names = Annotated[tuple[str, ...], NoDecode]
+"""Names in one variable, separated by commas."""
+
+
+class SettingsError(Exception):
+    """One line that names the variable, its value and the way out."""
+
+
+class Settings(BaseSettings):
+    """Each field is the variable of its name in capitals, after CLUSTERTRIGGER_."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    worker_image: str = Field(min_length=1, description="Image of the runs.")
+    worker_image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    worker_image_pull_secrets: Names = ()
+    results_uri: str = Field("", description="Where results go by default: a path on the claim, or s3://bucket/prefix.")
+    results_volume: str = Field("clustertrigger-results", description="Claim for results, in each trigger's namespace.")
+    watch_namespaces: Names = Field((), description="Namespaces to serve; empty: all.")
+    leader_election: bool = True
+    lease_name: str = "clustertrigger"
+    lease_namespace: str = "default"
+    lease_duration_seconds: float = Field(15, ge=2)
+    lease_renew_seconds: float = Field(10, ge=1)
+    lease_retry_seconds: float = Field(2, ge=1)
+    identity: str = Field(default_factory=socket.gethostname, description="Who holds the Lease.")
+    http_port: int = Field(8080, ge=0, le=65535, description="Serves /livez, /readyz and /metrics; 0: any free port.")
+    log_format: Literal["auto", "json", "text"] = "auto"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    concurrency: int = Field(32, ge=1, le=1000, description="Triggers that are reconciled at the same time.")
+    resync_seconds: float = Field(300, ge=1, description="How often deletions that a broken watch hid are looked for.")
+    webhook_port: int = Field(0, ge=0, le=65535, description="Serves the admission webhook; 0: off.")
+    webhook_cert_dir: Path = Field(Path("/tls"), description="Holds tls.crt and tls.key.")
+
+    @field_validator("worker_image_pull_secrets", "watch_namespaces", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _lease_times_fit(self) -> Self:
+        if not self.lease_duration_seconds > self.lease_renew_seconds > 1.2 * self.lease_retry_seconds:
+            raise ValueError(
+                "lease_duration_seconds must exceed lease_renew_seconds, and that 1.2 x lease_retry_seconds: "
+                "15, 10 and 2 are usual"
+            )
+        return self
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings.
+
+    Raises:
+        SettingsError: a variable is unknown or malformed.
+    """
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise SettingsError(f"{unknown[0]}: unknown setting: known are {', '.join(sorted(known))}")
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = str(first["loc"][0]) if first["loc"] else ""
+        name = PREFIX + field.upper() if field else "settings"
+        given = f" is {environment[name]!r}" if name in environment else ""
+        raise SettingsError(f"{name}{given}: {first['msg'].removeprefix('Value error, ')}") from error
