@@ -8,7 +8,7 @@ from typing import Protocol
 
 from clustertrigger.api.schedule import ConditionalSchedule, CronSchedule, EventSchedule, IntervalSchedule
 from clustertrigger.api.trigger import ClusterTriggerSpec
-from clustertrigger.core import cron_expression
+from clustertrigger.core import cron_syntax
 from clustertrigger.core.cron import CronTimetable
 from clustertrigger.core.humanize import duration
 from clustertrigger.core.interval import IntervalTimetable
@@ -79,7 +79,7 @@ def describe_schedule(spec: ClusterTriggerSpec) -> str:
 
 @lru_cache(maxsize=16_384)
 def _cron(expression: str, zone: str) -> CronTimetable:
-    parsed = cron_expression.parse(expression)
+    parsed = cron_syntax.parse(expression)
     return CronTimetable(parsed, wall_clock(zone), _title(expression, zone))
 
 
