@@ -1,0 +1,67 @@
+# Two images: the operator's and the worker's.
+#
+#   docker build --target operator -t clustertrigger/operator .
+#   docker build --target worker   -t clustertrigger/worker   .
+#
+# Each has a stage of libraries, which changes with the requirements, and a last one of sources, which takes seconds.
+# BASE is any Debian-like image with python3 >= 3.11 and its venv module; python3 -m e2e.image makes one where there is
+# no registry of images. Plain Dockerfile syntax throughout: BuildKit and buildah 1.28 both build it.
+ARG BASE=python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d
+ARG OPERATOR_LIBRARIES=operator-libraries
+ARG WORKER_LIBRARIES=worker-libraries
+
+# What both images share: a user without a name to guess, and Python that never wants to write.
+FROM ${BASE} AS runtime
+RUN echo 'nonroot:x:65532:65532:nonroot:/tmp:/usr/sbin/nologin' >> /etc/passwd && echo 'nonroot:x:65532:' >> /etc/group
+ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    HOME=/tmp \
+    LANG=C.UTF-8 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+WORKDIR /opt/clustertrigger
+LABEL org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.vendor="ClusterTrigger"
+
+FROM ${BASE} AS operator-installed
+COPY requirements/install.sh requirements/operator.txt /requirements/
+RUN sh /requirements/install.sh /requirements/operator.txt
+
+FROM runtime AS operator-libraries
+COPY --from=operator-installed /opt/venv /opt/venv
+
+FROM ${BASE} AS worker-installed
+COPY requirements/install.sh requirements/worker.txt /requirements/
+RUN sh /requirements/install.sh /requirements/worker.txt
+# numba's code for a processor of no particular make, so that it is valid on every node of this architecture.
+COPY operator/clusterworker/jit_cache.py operator/clusterworker/warm.py /warm/clusterworker/
+RUN NUMBA_CPU_NAME=generic NUMBA_CACHE_DIR=/opt/numba-cache PYTHONPATH=/warm /opt/venv/bin/python -m clusterworker.warm
+
+FROM runtime AS worker-libraries
+COPY --from=worker-installed /opt/venv /opt/venv
+COPY --from=worker-installed /opt/numba-cache /opt/numba-cache
+# The root file system is read-only in a Job: read the cache where it is, write what it lacks to /tmp.
+ENV NUMBA_CPU_NAME=generic \
+    NUMBA_CACHE_DIR=/opt/numba-cache \
+    NUMBA_CACHE_LOCATOR_CLASSES=clusterworker.jit_cache.ImageCacheLocator \
+    MPLBACKEND=agg \
+    MPLCONFIGDIR=/tmp/matplotlib
+
+FROM ${OPERATOR_LIBRARIES} AS operator
+LABEL org.opencontainers.image.title="ClusterTrigger operator" \
+      org.opencontainers.image.description="Fires ClusterTriggers as Kubernetes Jobs"
+COPY operator/clustertrigger clustertrigger
+RUN python -m compileall -q --invalidation-mode unchecked-hash clustertrigger
+USER 65532:65532
+ENTRYPOINT ["python", "-m", "clustertrigger.main"]
+
+FROM ${WORKER_LIBRARIES} AS worker
+LABEL org.opencontainers.image.title="ClusterTrigger worker" \
+      org.opencontainers.image.description="Clusters a collection of embeddings: what a ClusterTrigger's Job runs"
+# Of the operator the worker knows the run contract only.
+COPY operator/clustertrigger/__init__.py clustertrigger/__init__.py
+COPY operator/clustertrigger/api clustertrigger/api
+COPY operator/clusterworker clusterworker
+RUN python -m compileall -q --invalidation-mode unchecked-hash clustertrigger clusterworker
+USER 65532:65532
+ENTRYPOINT ["python", "-m", "clusterworker"]

@@ -1,0 +1,32 @@
+"""Building with a Docker engine (BuildKit), which caches and skips stages itself."""
+
+from pathlib import Path
+
+from e2e.cluster.commands import run
+from e2e.cluster.files import REPOSITORY, cache_directory
+from e2e.cluster.progress import stage
+from e2e.image.plan import Plan, make_plan
+
+
+class Docker:
+    """Builder for machines where a Docker engine answers."""
+
+    def plan(self, target: str) -> Plan:
+        """Say what has to be built for the target."""
+        return make_plan(REPOSITORY, target)
+
+    def build(self, plan: Plan, archive: Path) -> None:
+        """Build the target and write it to ARCHIVE.
+
+        The image stays in the engine's store as well, under its tag and as :dev for a person's use.
+        """
+        log = cache_directory() / "logs" / f"image-{plan.target}.log"
+        log.parent.mkdir(exist_ok=True)
+        log.unlink(missing_ok=True)
+        development = f"{plan.name.rpartition(':')[0]}:dev"
+        with stage(f"building {plan.name}"):
+            run(
+                ["docker", "build", "--progress=plain", "--target", plan.target, "--tag", plan.name, "--tag", development, REPOSITORY],
+                env={"DOCKER_BUILDKIT": "1"}, log=log,
+            )  # fmt: skip
+            run(["docker", "save", "--output", archive, plan.name])

@@ -1,0 +1,57 @@
+"""What has to be built for a target, decided from the Dockerfile and the checkout alone."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from e2e.image import dockerfile, fingerprint
+
+TARGETS = ("operator", "worker")
+REPOSITORY = "clustertrigger"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Names, and the Dockerfiles of both steps.
+
+    Attributes:
+        target: operator or worker.
+        name: The image's name with its tag, which is the fingerprint of everything that goes into it.
+        libraries: The name of the image of libraries: it changes with the requirements only.
+        libraries_dockerfile: Builds the stage TARGET-libraries.
+        dockerfile: Builds the target on the image of libraries.
+    """
+
+    target: str
+    name: str
+    libraries: str
+    libraries_dockerfile: str
+    dockerfile: str
+
+    @property
+    def tag(self) -> str:
+        """The fingerprint in the image's name."""
+        return self.name.rpartition(":")[2]
+
+
+def make_plan(checkout: Path, target: str, base: str | None = None) -> Plan:
+    """Return the plan for one target.
+
+    Args:
+        checkout: The repository's root, which is the build's context.
+        target: operator or worker.
+        base: The image to build on; none means the Dockerfile's own, which is pinned.
+    """
+    text = (checkout / "Dockerfile").read_text()
+    arguments = {"BASE": base} if base else {}
+    stages = dockerfile.needed(dockerfile.parse(text, arguments), f"{target}-libraries")
+    libraries_dockerfile = dockerfile.only(stages)
+    libraries_tag = _tag(checkout, libraries_dockerfile, stages)
+    libraries = f"localhost/{REPOSITORY}/{target}-libraries:{libraries_tag}"
+    stages = dockerfile.needed(dockerfile.parse(text, {f"{target.upper()}_LIBRARIES": libraries}), target)
+    last_dockerfile = dockerfile.only(stages)
+    name = f"{REPOSITORY}/{target}:{_tag(checkout, last_dockerfile, stages)}"
+    return Plan(target, name, libraries, libraries_dockerfile, last_dockerfile)
+
+
+def _tag(checkout: Path, text: str, stages: list[dockerfile.Stage]) -> str:
+    return fingerprint.of_text(text, fingerprint.of_paths(checkout, dockerfile.copied_paths(stages)))
