@@ -36,7 +36,7 @@ from clustertrigger.shell.reflector import Reflector
 from clustertrigger.shell.resync import Resync
 from clustertrigger.shell.settings import Settings, SettingsError, read_settings
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("clustertrigger.main")  # __name__ is __main__ here
 
 _SELECTOR = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
 _UNKNOWN_CLUSTER = ""
@@ -76,9 +76,7 @@ class Operator:
                 tasks.create_task(resync.run(settings.resync_seconds))
                 tasks.create_task(self._run_kopf())
                 cluster_id = await self._cluster_id(api)
-                tasks.create_task(
-                    lead_when_elected(settings, self._configuration, self.metrics, lambda: self._lead(api, cluster_id))
-                )
+                tasks.create_task(lead_when_elected(settings, api, self.metrics, lambda: self._lead(api, cluster_id)))
 
     def _reflect(self, api: ApiServer, namespace: str | None) -> list[Reflector]:
         runs = self._runs
@@ -211,6 +209,9 @@ def main() -> int:
     except ConfigException as error:
         logger.error("No cluster to talk to: %s", error)
         return 2
+    except BaseExceptionGroup:
+        logger.exception("A part of the operator has failed: it ends, to be started again")
+        return 1
     return 0
 
 

@@ -82,6 +82,10 @@ class ApiServer:
         """Creates an object in the collection at `path`."""
         return await self._request("POST", path, body)
 
+    async def replace(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Replaces an object, if it is still in the version that the body names."""
+        return await self._request("PUT", path, body)
+
     async def merge_patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Changes an object by a JSON merge patch (RFC 7386)."""
         return await self._request("PATCH", path, body, content_type=_MERGE_PATCH)

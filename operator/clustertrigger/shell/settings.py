@@ -35,9 +35,9 @@ class Settings(BaseSettings):
     leader_election: bool = True
     lease_name: str = "clustertrigger"
     lease_namespace: str = "default"
-    lease_duration_seconds: float = Field(15, ge=2)
-    lease_renew_seconds: float = Field(10, ge=1)
-    lease_retry_seconds: float = Field(2, ge=1)
+    lease_duration_seconds: int = Field(15, ge=2)
+    lease_renew_seconds: int = Field(10, ge=1)
+    lease_retry_seconds: int = Field(2, ge=1)
     identity: str = Field(default_factory=socket.gethostname, description="Who holds the Lease.")
     http_port: int = Field(8080, ge=0, le=65535, description="Serves /livez, /readyz and /metrics; 0: any free port.")
     log_format: Literal["auto", "json", "text"] = "auto"
