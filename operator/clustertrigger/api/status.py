@@ -20,12 +20,12 @@ class StatusModel(BaseModel):
 class Condition(StatusModel):
     """A condition as of the core API (metav1.Condition)."""
 
-    type: str = Field(max_length=316)
-    status: Literal["True", "False", "Unknown"]
-    observedGeneration: int | None = None  # noqa: N815
-    lastTransitionTime: AwareDatetime  # noqa: N815
-    reason: str = Field(max_length=1024)
-    message: str = Field("", max_length=32768)
+    type: str = Field(max_length=316, description="Ready, Stalled or Running.")
+    status: Literal["True", "False", "Unknown"] = Field(description="Whether it holds.")
+    observedGeneration: int | None = Field(None, description="Generation of the spec that it speaks of.")  # noqa: N815
+    lastTransitionTime: AwareDatetime = Field(description="When status last changed.")  # noqa: N815
+    reason: str = Field(max_length=1024, description="Why, as one word for programs; part of the API.")
+    message: str = Field("", max_length=32768, description="Why, for people; may change from version to version.")
 
 
 class Execution(StatusModel):
@@ -33,13 +33,13 @@ class Execution(StatusModel):
 
     job_id: str = Field(description="The Job's name.")
     slot: str = Field(description="What it was fired for: an RFC 3339 time, or manual/<token>.")
-    triggered_at: AwareDatetime
-    status: RunStatus
-    execution_time_ms: int | None = None
-    error: str | None = None
-    num_clusters: int | None = None
-    num_documents: int | None = None
-    results_uri: str | None = None
+    triggered_at: AwareDatetime = Field(description="When the Job was created.")
+    status: RunStatus = Field(description="State of the run.")
+    execution_time_ms: int | None = Field(None, description="Milliseconds from the Pod's start to its end.")
+    error: str | None = Field(None, description="Why it failed, in one line.")
+    num_clusters: int | None = Field(None, description="Clusters found.")
+    num_documents: int | None = Field(None, description="Documents clustered.")
+    results_uri: str | None = Field(None, description="Folder of its results.")
     notes: list[str] | None = Field(None, description="What the worker decided by itself, such as a reduction.")
 
 

@@ -1,0 +1,385 @@
+"""One table of wrong specs, read by the models' tests and by those on a CRD server: both must say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from clustertrigger.api.crd import CLUSTER_DEFINITION, CLUSTER_TRIGGER, COLLECTION, Kind
+
+Spec = dict[str, Any]
+ABSENT = object()
+
+KMEANS: Spec = {"algorithm": "kmeans", "n_clusters": 5}
+HDBSCAN: Spec = {"algorithm": "hdbscan", "min_cluster_size": 10}
+HIERARCHICAL: Spec = {"algorithm": "hierarchical", "n_clusters": 3}
+WORK: Spec = {"collection_ids": ["col_products"], "config": KMEANS}
+
+SCHEDULES: dict[str, Spec] = {
+    "cron": {"cron_expression": "0 2 * * *", "timezone": "Europe/Berlin"},
+    "interval": {"interval_seconds": 3600, "start_immediately": True},
+    "event": {
+        "event_type": "documents_added",
+        "event_threshold": 100,
+        "collection_id": "col_products",
+        "cooldown_seconds": 300,
+    },
+    "conditional": {
+        "condition_type": "drift",
+        "threshold": 0.3,
+        "metric": "cosine_drift",
+        "check_interval_seconds": 3600,
+        "min_documents": 50,
+    },
+}
+
+
+def trigger(changes: Mapping[str, Any] = {}, *, of_type: str = "cron") -> Spec:
+    """A valid trigger of the type, with changes by dotted path; ABSENT removes a field."""
+    spec = {"trigger_type": of_type, "schedule_config": SCHEDULES[of_type], "execution_config": WORK}
+    return changed(spec, changes)
+
+
+def clustering(config: Spec, changes: Mapping[str, Any] = {}) -> Spec:
+    """A valid trigger with this config."""
+    return trigger({"execution_config.config": changed(config, changes)})
+
+
+def definition(changes: Mapping[str, Any]) -> Spec:
+    return changed({"cluster_id": "cluster_products", **WORK}, changes)
+
+
+def collection(changes: Mapping[str, Any]) -> Spec:
+    """A valid collection on a volume."""
+    spec = {"collection_id": "col_products", "source": {"uri": "products/*.parquet"}, "volume": "documents"}
+    return changed(spec, changes)
+
+
+def changed(spec: Spec, changes: Mapping[str, Any]) -> Spec:
+    spec = deepcopy(spec)
+    for path, value in changes.items():
+        *parents, last = path.split(".")
+        at = spec
+        for parent in parents:
+            at = at.setdefault(parent, {})
+        if value is ABSENT:
+            at.pop(last, None)
+        else:
+            at[last] = value
+    return spec
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A spec that must be refused, the field to blame, and a part of the message."""
+
+    name: str
+    spec: Spec
+    field: str
+    says: str
+    kind: Kind = CLUSTER_TRIGGER
+    python_field: str | None = None
+    """Where our own validation blames another field than the API server does."""
+    rule: bool = True
+    """Whether it is one of our rules that refuses it, so that the API server uses our words too."""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A spec that must be accepted."""
+
+    name: str
+    spec: Spec
+    kind: Kind = CLUSTER_TRIGGER
+
+    def __str__(self) -> str:
+        return self.name
+
+
+_REQUIRED = {
+    "cron": ["cron_expression"],
+    "interval": ["interval_seconds"],
+    "event": ["event_type", "event_threshold", "collection_id"],
+    "conditional": ["condition_type", "threshold", "metric", "check_interval_seconds"],
+}
+_FOREIGN = [
+    ("interval", "cron", "cron_expression"),
+    ("event", "cron", "timezone"),
+    ("cron", "interval", "interval_seconds"),
+    ("conditional", "interval", "start_immediately"),
+    ("cron", "event", "event_type"),
+    ("interval", "event", "event_threshold"),
+    ("conditional", "event", "collection_id"),
+    ("interval", "event", "cooldown_seconds"),
+    ("event", "conditional", "condition_type"),
+    ("cron", "conditional", "threshold"),
+    ("interval", "conditional", "metric"),
+    ("event", "conditional", "check_interval_seconds"),
+    ("cron", "conditional", "min_documents"),
+]
+"""(the trigger's type, the type that takes the field, the field)."""
+
+_SCHEDULE_RULES = [
+    *(
+        Refused(
+            f"{kind} without {field}",
+            trigger({f"schedule_config.{field}": ABSENT}, of_type=kind),
+            f"spec.schedule_config.{field}",
+            f"{field} is required with {kind}: set it",
+        )
+        for kind, fields in _REQUIRED.items()
+        for field in fields
+    ),
+    *(
+        Refused(
+            f"{kind} with {field}",
+            trigger({f"schedule_config.{field}": SCHEDULES[owner][field]}, of_type=kind),
+            f"spec.schedule_config.{field}",
+            f"{field} goes with {owner} only: remove it",
+        )
+        for kind, owner, field in _FOREIGN
+    ),
+    Refused(
+        "neither work nor definition",
+        trigger({"execution_config": ABSENT}),
+        "spec.execution_config",
+        "execution_config or cluster_id is required: set one of them",
+    ),
+]
+
+_CONFIG = "spec.execution_config.config"
+_ALGORITHM_RULES = [
+    Refused(
+        "kmeans without n_clusters",
+        clustering(KMEANS, {"n_clusters": ABSENT}),
+        f"{_CONFIG}.n_clusters",
+        "n_clusters is required with kmeans: set it",
+    ),
+    Refused(
+        "hdbscan without min_cluster_size",
+        clustering(HDBSCAN, {"min_cluster_size": ABSENT}),
+        f"{_CONFIG}.min_cluster_size",
+        "min_cluster_size is required with hdbscan: set it",
+    ),
+    *(
+        Refused(
+            f"{config['algorithm']} with {field}",
+            clustering(config, {field: value}),
+            f"{_CONFIG}.{field}",
+            f"{field} goes with {owners} only: remove it",
+        )
+        for config, field, value, owners in [
+            (HDBSCAN, "n_clusters", 3, "kmeans, hierarchical, agglomerative"),
+            (HDBSCAN, "max_iter", 10, "kmeans"),
+            (KMEANS, "min_cluster_size", 10, "hdbscan"),
+            (KMEANS, "min_samples", 5, "hdbscan"),
+            (HIERARCHICAL, "reduce", "umap", "hdbscan"),
+            (KMEANS, "n_components", 5, "hdbscan"),
+            (HDBSCAN, "linkage", "average", "hierarchical, agglomerative"),
+            (KMEANS, "distance_threshold", 0.5, "hierarchical, agglomerative"),
+        ]
+    ),
+    *(
+        Refused(
+            f"{algorithm}: {name}",
+            clustering({"algorithm": algorithm, **fields}),
+            f"{_CONFIG}.n_clusters",
+            "hierarchical takes either n_clusters or distance_threshold: set exactly one",
+            python_field=_CONFIG,
+        )
+        for algorithm in ("hierarchical", "agglomerative")
+        for name, fields in [("neither", {}), ("both", {"n_clusters": 3, "distance_threshold": 0.5})]
+    ),
+    *(
+        Refused(
+            f"ward, metric {metric}",
+            clustering(HIERARCHICAL, {"linkage": "ward", **fields}),
+            f"{_CONFIG}.linkage",
+            "linkage ward needs metric euclidean: set metric: euclidean or another linkage",
+        )
+        for metric, fields in [("by default", {}), ("cosine", {"metric": "cosine"})]
+    ),
+]
+
+_RUN_RULES = [
+    *(
+        Refused(f"results {uri}", trigger({"run.results.uri": uri}), "spec.run.results.uri", says)
+        for uri, says in [
+            ("gs://bucket/results", "is a path on the volume or s3://bucket/prefix: other schemes are not written"),
+            ("/results", "is relative to the volume's root: remove the leading / and any .."),
+            ("results/../../etc", "is relative to the volume's root: remove the leading / and any .."),
+            ("s3://", "uri names no bucket: write s3://bucket/key"),
+            ("s3:///results", "uri names no bucket: write s3://bucket/key"),
+        ]
+    ),
+    Refused(
+        "results in S3 and on a volume",
+        trigger({"run.results": {"uri": "s3://bucket/results", "volume": "results"}}),
+        "spec.run.results.volume",
+        "volume goes with a path only: remove it, or the s3:// uri",
+    ),
+    Refused(
+        "toleration of nothing",
+        trigger({"run.tolerations": [{"effect": "NoSchedule"}]}),
+        "spec.run.tolerations[0].operator",
+        "must be Exists without a key: set key or operator",
+    ),
+    Refused(
+        "toleration that exists with a value",
+        trigger({"run.tolerations": [{"key": "gpu", "operator": "Exists", "value": "a100"}]}),
+        "spec.run.tolerations[0].value",
+        "must be empty with operator Exists: remove it",
+    ),
+    Refused(
+        "tolerationSeconds with another effect",
+        trigger({"run.tolerations": [{"key": "gpu", "effect": "NoSchedule", "tolerationSeconds": 60}]}),
+        "spec.run.tolerations[0].tolerationSeconds",
+        "goes with effect NoExecute only: set that effect or remove tolerationSeconds",
+    ),
+]
+
+_COLLECTION_RULES = [
+    *(
+        Refused(f"source {uri}", collection({"source.uri": uri}), "spec.source.uri", says, COLLECTION)
+        for uri, says in [
+            ("gs://bucket/key", "is a path on the volume or s3://bucket/key: other schemes are not read"),
+            ("/etc/passwd", "is relative to the volume's root: remove the leading / and any .."),
+            ("a/../../b", "is relative to the volume's root: remove the leading / and any .."),
+        ]
+    ),
+    Refused(
+        "source without bucket",
+        collection({"source.uri": "s3://", "volume": ABSENT}),
+        "spec.source.uri",
+        "uri names no bucket: write s3://bucket/key",
+        COLLECTION,
+    ),
+    *(
+        Refused(
+            f"path with {field}",
+            collection({f"source.{field}": value}),
+            f"spec.source.{field}",
+            f"{field} goes with s3:// only: remove it",
+            COLLECTION,
+        )
+        for field, value in [("secret_name", "reader"), ("endpoint", "https://minio"), ("region", "eu-central-1")]
+    ),
+    *(
+        Refused(
+            name,
+            collection(changes),
+            "spec.volume",
+            "volume names the claim that holds a path, and goes with a path only: set it for a path, "
+            "remove it for s3://",
+            COLLECTION,
+        )
+        for name, changes in [
+            ("path without volume", dict[str, Any](volume=ABSENT)),
+            ("S3 with volume", {"source.uri": "s3://bucket/key"}),
+        ]
+    ),
+]
+
+_FIELDS = [
+    Refused("unknown type", trigger({"trigger_type": "hourly"}), "spec.trigger_type", "'hourly'", rule=False),
+    Refused("no type", trigger({"trigger_type": ABSENT}), "spec.trigger_type", "required", rule=False),
+    Refused("no schedule", trigger({"schedule_config": ABSENT}), "spec.schedule_config", "required", rule=False),
+    Refused("unknown field", trigger({"scheduel": 1}), "spec.scheduel", "unknown field", rule=False),
+    Refused(
+        "unknown parameter",
+        clustering(KMEANS, {"n_cluster": 3}),
+        f"{_CONFIG}.n_cluster",
+        "unknown field",
+        rule=False,
+    ),
+    Refused(
+        "unknown algorithm",
+        clustering({"algorithm": "kmedoids"}),
+        f"{_CONFIG}.algorithm",
+        "kmedoids",
+        rule=False,
+    ),
+    Refused("zero seconds", trigger({"schedule_config.interval_seconds": 0}, of_type="interval"),
+            "spec.schedule_config.interval_seconds", "1", rule=False),
+    Refused("number as text", clustering(KMEANS, {"n_clusters": "5"}), f"{_CONFIG}.n_clusters", "must be",
+            rule=False),
+    Refused("one as true", trigger({"schedule_config.start_immediately": 1}, of_type="interval"),
+            "spec.schedule_config.start_immediately", "must be", rule=False),
+    Refused("threshold below zero", trigger({"schedule_config.threshold": -0.1}, of_type="conditional"),
+            "spec.schedule_config.threshold", "0", rule=False),
+    Refused("distance of zero", clustering({"algorithm": "hierarchical", "distance_threshold": 0}),
+            f"{_CONFIG}.distance_threshold", "greater than 0", rule=False),
+    Refused("no collection", trigger({"execution_config.collection_ids": []}),
+            "spec.execution_config.collection_ids", "at least", rule=False),
+    Refused("id with a slash", trigger({"cluster_id": "a/b"}), "spec.cluster_id", "must consist of", rule=False),
+    Refused("long description", trigger({"description": "x" * 2049}), "spec.description", "2048", rule=False),
+    Refused("collection twice", trigger({"execution_config.collection_ids": ["a", "b", "a"]}),
+            "spec.execution_config.collection_ids[2]", "a", python_field="spec.execution_config.collection_ids",
+            rule=False),
+    Refused("no quantity", trigger({"run.resources.requests.cpu": "two"}), "spec.run.resources.requests.cpu", "two",
+            rule=False),
+    Refused("fraction without quotes", trigger({"run.resources.requests.cpu": 0.5}),
+            "spec.run.resources.requests.cpu", "or a string such as", rule=False),
+    Refused("negative quantity", trigger({"run.resources.limits.memory": -1}), "spec.run.resources.limits.memory", "-1",
+            rule=False),
+    Refused("wrong node label", trigger({"run.node_selector": {"disk": "fast!"}}), "spec.run.node_selector.disk",
+            "fast!", rule=False),
+    Refused("wrong account", trigger({"run.service_account_name": "Default"}), "spec.run.service_account_name",
+            "Default", rule=False),
+    Refused("wrong queue", trigger({"run.queue_name": "a.b"}), "spec.run.queue_name", "a.b", rule=False),
+    Refused("no retries below zero", trigger({"run.retries": -1}), "spec.run.retries", "0", rule=False),
+    Refused("definition without work", definition({"config": ABSENT}), "spec.config", "required", CLUSTER_DEFINITION,
+            rule=False),
+    Refused("definition's config", definition({"config.n_clusters": ABSENT}), "spec.config.n_clusters",
+            "n_clusters is required with kmeans: set it", CLUSTER_DEFINITION),
+    Refused("unknown source", collection({"source.type": "csv"}), "spec.source.type", "csv", COLLECTION,
+            rule=False),
+    Refused("odd endpoint", collection({"volume": ABSENT, "source": {"uri": "s3://b/k", "endpoint": "minio:9000"}}),
+            "spec.source.endpoint", "minio:9000", COLLECTION, rule=False),
+]  # fmt: skip
+
+REFUSED = [*_SCHEDULE_RULES, *_ALGORITHM_RULES, *_RUN_RULES, *_COLLECTION_RULES, *_FIELDS]
+
+ACCEPTED = [
+    *(Accepted(f"{kind}, every field", trigger(of_type=kind)) for kind in SCHEDULES),
+    *(
+        Accepted(f"{kind}, required fields", trigger({"schedule_config": {f: SCHEDULES[kind][f] for f in fields}},
+                                                     of_type=kind))
+        for kind, fields in _REQUIRED.items()
+    ),
+    Accepted("work and definition", trigger({"cluster_id": "cluster_xyz789"})),
+    Accepted("definition only", trigger({"cluster_id": "cluster_xyz789", "execution_config": ABSENT})),
+    Accepted("nulls as the API's clients write them",
+             trigger({"cluster_id": None, "description": None, "status": None, "run": None,
+                      "schedule_config.interval_seconds": None})),
+    Accepted("kmeans, every parameter", clustering(KMEANS, {"max_iter": 50, "metric": "euclidean", "random_state": 7})),
+    Accepted("hdbscan, every parameter",
+             clustering(HDBSCAN, {"min_samples": 4, "reduce": "auto", "n_components": 8, "metric": "cosine"})),
+    Accepted("hierarchical by distance",
+             clustering({"algorithm": "agglomerative", "distance_threshold": 0.4, "linkage": "complete"})),
+    Accepted("ward", clustering(HIERARCHICAL, {"linkage": "ward", "metric": "euclidean"})),
+    Accepted("every field of run", trigger({"run": {
+        "concurrency_policy": "Replace", "starting_deadline_seconds": 60, "timeout_seconds": 600,
+        "pending_timeout_seconds": 30, "max_consecutive_failures": 1, "history_limit": 1, "retries": 0,
+        "resources": {"requests": {"cpu": "500m", "memory": "1.5Gi"}, "limits": {"cpu": 2, "memory": "2e9"}},
+        "service_account_name": "clustering", "node_selector": {"disk": "ssd", "spare": ""},
+        "tolerations": [
+            {"key": "gpu", "value": "a100", "effect": "NoSchedule"},
+            {"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60},
+        ],
+        "queue_name": "team-a", "results": {"uri": "results/here", "volume": "results"},
+    }})),
+    Accepted("results in S3", trigger({"run.results": {
+        "uri": "s3://bucket/results", "secret_name": "writer", "endpoint": "http://minio:9000", "region": "x"}})),
+    Accepted("definition", definition({"description": "x"}), CLUSTER_DEFINITION),
+    Accepted("collection on a volume", collection({"source.text_column": "title"}), COLLECTION),
+    Accepted("collection in S3", collection({"volume": ABSENT, "source": {
+        "uri": "s3://bucket/key", "secret_name": "reader", "endpoint": "https://s3.example", "region": "x",
+    }}), COLLECTION),
+    Accepted("two dots inside a name", collection({"source.uri": "v1..2/a.parquet"}), COLLECTION),
+]  # fmt: skip

@@ -1,0 +1,100 @@
+"""The examples: those of the API unchanged, and those for newcomers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from clustertrigger.api import API_VERSION
+from clustertrigger.core.validation import Problem, parse_collection, parse_definition, parse_trigger
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PARSE = {"ClusterTrigger": parse_trigger, "ClusterDefinition": parse_definition, "Collection": parse_collection}
+
+API_EXAMPLES: dict[str, dict[str, Any]] = {
+    "cron": {
+        "trigger_type": "cron",
+        "schedule_config": {"cron_expression": "0 2 * * *", "timezone": "UTC"},
+        "execution_config": {"collection_ids": ["col_abc123"], "config": {"algorithm": "kmeans", "n_clusters": 5}},
+        "description": "Daily clustering at 2am",
+    },
+    "interval": {
+        "trigger_type": "interval",
+        "schedule_config": {"interval_seconds": 21600, "start_immediately": False},
+        "execution_config": {
+            "collection_ids": ["col_products"],
+            "config": {"algorithm": "hdbscan", "min_cluster_size": 10},
+        },
+        "description": "Cluster every 6 hours",
+    },
+    "event": {
+        "trigger_type": "event",
+        "schedule_config": {
+            "event_type": "documents_added",
+            "event_threshold": 100,
+            "collection_id": "col_abc123",
+            "cooldown_seconds": 300,
+        },
+        "execution_config": {"collection_ids": ["col_abc123"], "config": {"algorithm": "kmeans", "n_clusters": 3}},
+        "description": "Cluster after 100 new documents",
+    },
+    "conditional": {
+        "trigger_type": "conditional",
+        "schedule_config": {
+            "condition_type": "drift",
+            "threshold": 0.3,
+            "metric": "cosine_drift",
+            "check_interval_seconds": 3600,
+        },
+        "execution_config": {
+            "collection_ids": ["col_abc123"],
+            "config": {"algorithm": "hdbscan", "min_cluster_size": 5},
+        },
+        "description": "Re-cluster when drift > 30%",
+    },
+    "cluster-id": {
+        "trigger_type": "interval",
+        "schedule_config": {"interval_seconds": 3600, "start_immediately": True},
+        "cluster_id": "cluster_xyz789",
+        "description": "Hourly clustering using cluster_xyz789",
+    },
+}
+
+
+def manifests(path: Path) -> list[dict[str, Any]]:
+    return [manifest for manifest in yaml.safe_load_all(path.read_text()) if manifest]
+
+
+@pytest.mark.parametrize("name", API_EXAMPLES)
+def test_api_example_is_unchanged(name: str) -> None:
+    [manifest] = manifests(EXAMPLES / "api" / f"{name}.yaml")
+    assert manifest["spec"] == API_EXAMPLES[name]
+
+
+def test_there_are_no_other_api_examples() -> None:
+    assert {path.stem for path in (EXAMPLES / "api").glob("*.yaml")} == API_EXAMPLES.keys()
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.yaml")), ids=lambda path: str(path.relative_to(EXAMPLES)))
+def test_example_is_valid(path: Path) -> None:
+    ours = [manifest for manifest in manifests(path) if manifest.get("apiVersion", "").startswith("clustertrigger.dev")]
+    for manifest in ours:
+        assert manifest["apiVersion"] == API_VERSION
+        problems: list[Problem] = PARSE[manifest["kind"]](manifest["spec"])[1]
+        assert not problems, f"{manifest['metadata']['name']}: {problems[0]}"
+
+
+@pytest.mark.parametrize("name", ["cron", "interval", "by-cluster-id"])
+def test_newcomers_examples_refer_to_what_is_there(name: str) -> None:
+    given = [*manifests(EXAMPLES / "collection.yaml"), *manifests(EXAMPLES / f"{name}.yaml")]
+    specs = [(manifest["kind"], manifest["spec"]) for manifest in given if "spec" in manifest]
+    collections = {spec["collection_id"] for kind, spec in specs if kind == "Collection"}
+    definitions = {spec["cluster_id"] for kind, spec in specs if kind == "ClusterDefinition"}
+
+    for kind, spec in specs:
+        work = spec.get("execution_config", {}) if kind == "ClusterTrigger" else spec
+        assert set(work.get("collection_ids", ())) <= collections
+        assert kind != "ClusterTrigger" or spec.get("cluster_id") in {None, *definitions}

@@ -1,0 +1,41 @@
+"""What is committed is what the models generate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from clustertrigger.api.generate import generated_files, main, write
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("path", generated_files(), ids=str)
+def test_committed_file_is_up_to_date(path: Path) -> None:
+    assert (REPOSITORY / path).read_text() == generated_files()[path], "run `make generate` and commit"
+
+
+def test_writes_only_what_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path)]) == 0
+    assert set(capsys.readouterr().out.split()) >= {str(path) for path in generated_files()}
+
+    assert write(tmp_path) == []
+
+
+def test_removes_the_crd_of_a_kind_that_is_no_more(tmp_path: Path) -> None:
+    write(tmp_path)
+    stale = tmp_path / "crds" / "old.yaml"
+    stale.write_text("")
+
+    assert write(tmp_path) == [Path("crds/old.yaml")]
+    assert not stale.exists()
+
+
+def test_reference_names_every_kind_and_field() -> None:
+    page = generated_files()[Path("docs/reference.md")]
+
+    for heading in ("ClusterTrigger.spec.run.resources", "ClusterDefinition.spec", "Collection.spec.source"):
+        assert f"### `{heading}`" in page
+    assert "| **`trigger_type`** | `cron` \\| `interval` \\| `event` \\| `conditional` |" in page
+    assert "| `starting_deadline_seconds` | integer, 1 to 604,800 | `3600` |" in page

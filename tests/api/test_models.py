@@ -1,0 +1,38 @@
+"""What the models say of the shared table, through the operator's own validation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from clustertrigger.api.crd import CLUSTER_DEFINITION, CLUSTER_TRIGGER, COLLECTION
+from clustertrigger.core.validation import Problem, parse_collection, parse_definition, parse_trigger
+from tests.api.cases import ACCEPTED, REFUSED, Accepted, Refused
+
+Parse = Callable[[Mapping[str, Any]], tuple[object | None, list[Problem]]]
+PARSE: dict[str, Parse] = {
+    CLUSTER_TRIGGER.name: parse_trigger,
+    CLUSTER_DEFINITION.name: parse_definition,
+    COLLECTION.name: parse_collection,
+}
+
+
+@pytest.mark.parametrize("case", ACCEPTED, ids=str)
+def test_accepts(case: Accepted) -> None:
+    parsed, problems = PARSE[case.kind.name](case.spec)
+
+    assert not problems
+    assert parsed is not None
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=str)
+def test_refuses_and_names_field_and_remedy(case: Refused) -> None:
+    parsed, problems = PARSE[case.kind.name](case.spec)
+
+    assert parsed is None
+    field = case.python_field or case.field
+    assert [problem.field for problem in problems] == [field]
+    assert case.says in str(problems[0])
+    assert ": " in problems[0].message, "the way out follows a colon"
