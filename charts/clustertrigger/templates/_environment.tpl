@@ -1,0 +1,62 @@
+{{/*
+The operator's settings, all of them: operator/clustertrigger/shell/settings.py reads these variables and stops at one
+that it does not know. Numbers pass through int, because Helm would write large ones as 1e+06.
+*/}}
+{{- define "clustertrigger.environment" -}}
+- name: CLUSTERTRIGGER_WORKER_IMAGE
+  value: {{ include "clustertrigger.image" (dict "image" .Values.image.worker "version" .Chart.AppVersion) | quote }}
+- name: CLUSTERTRIGGER_WORKER_IMAGE_PULL_POLICY
+  value: {{ .Values.image.worker.pullPolicy | quote }}
+- name: CLUSTERTRIGGER_WORKER_IMAGE_PULL_SECRETS
+  value: {{ join "," .Values.image.worker.pullSecrets | quote }}
+- name: CLUSTERTRIGGER_RESULTS_URI
+  value: {{ .Values.results.uri | quote }}
+- name: CLUSTERTRIGGER_RESULTS_VOLUME
+  value: {{ .Values.results.volume | quote }}
+- name: CLUSTERTRIGGER_WATCH_NAMESPACES
+  value: {{ join "," .Values.watchNamespaces | quote }}
+- name: CLUSTERTRIGGER_LEADER_ELECTION
+  value: {{ .Values.leaderElection.enabled | quote }}
+- name: CLUSTERTRIGGER_LEASE_NAME
+  value: {{ include "clustertrigger.leaseName" . | quote }}
+- name: CLUSTERTRIGGER_LEASE_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+- name: CLUSTERTRIGGER_LEASE_DURATION_SECONDS
+  value: {{ int .Values.leaderElection.leaseDurationSeconds | quote }}
+- name: CLUSTERTRIGGER_LEASE_RENEW_SECONDS
+  value: {{ int .Values.leaderElection.renewDeadlineSeconds | quote }}
+- name: CLUSTERTRIGGER_LEASE_RETRY_SECONDS
+  value: {{ int .Values.leaderElection.retryPeriodSeconds | quote }}
+- name: CLUSTERTRIGGER_IDENTITY
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: CLUSTERTRIGGER_HTTP_PORT
+  value: {{ int .Values.http.port | quote }}
+- name: CLUSTERTRIGGER_LOG_FORMAT
+  value: {{ .Values.log.format | quote }}
+- name: CLUSTERTRIGGER_LOG_LEVEL
+  value: {{ .Values.log.level | quote }}
+- name: CLUSTERTRIGGER_CONCURRENCY
+  value: {{ int .Values.concurrency | quote }}
+- name: CLUSTERTRIGGER_RESYNC_SECONDS
+  value: {{ int .Values.resyncSeconds | quote }}
+- name: CLUSTERTRIGGER_WEBHOOK_PORT
+  value: {{ .Values.webhook.enabled | ternary (int .Values.webhook.port) 0 | quote }}
+- name: CLUSTERTRIGGER_WEBHOOK_CERT_DIR
+  value: {{ include "clustertrigger.webhookCertificateDirectory" . | quote }}
+{{- end -}}
+
+{{- define "clustertrigger.leaseName" -}}
+{{- .Values.leaderElection.leaseName | default (include "clustertrigger.fullname" .) -}}
+{{- end -}}
+
+{{- define "clustertrigger.webhookCertificateDirectory" -}}
+/etc/clustertrigger/webhook
+{{- end -}}
+
+{{- define "clustertrigger.webhookSecretName" -}}
+{{- .Values.webhook.certificate.existingSecret | default (printf "%s-webhook" (include "clustertrigger.fullname" .)) -}}
+{{- end -}}

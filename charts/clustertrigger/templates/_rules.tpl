@@ -1,0 +1,25 @@
+{{/* What the operator may do to the objects it serves: docs/install.md gives the reason for each verb. */}}
+{{- define "clustertrigger.rules" -}}
+- apiGroups: [clustertrigger.dev]
+  resources: [clustertriggers, clusterdefinitions, collections]
+  verbs: [get, list, watch]
+- apiGroups: [clustertrigger.dev]
+  resources: [clustertriggers/status]
+  verbs: [get, patch]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create, patch]
+{{- end -}}
+
+{{/* The subject of every binding. */}}
+{{- define "clustertrigger.subjects" -}}
+- kind: ServiceAccount
+  name: {{ include "clustertrigger.serviceAccountName" . }}
+  namespace: {{ .Release.Namespace }}
+{{- end -}}

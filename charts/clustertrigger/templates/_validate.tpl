@@ -1,0 +1,35 @@
+{{/* What values.schema.json cannot say: rules across values. Each message names the values and the way out. */}}
+
+{{- define "clustertrigger.validate" -}}
+{{- include "clustertrigger.validateElection" . -}}
+{{- include "clustertrigger.validateCertificate" . -}}
+{{- end -}}
+
+{{- define "clustertrigger.validateElection" -}}
+{{- $replicas := int .Values.replicas -}}
+{{- with .Values.leaderElection -}}
+{{- if and (not .enabled) (gt $replicas 1) -}}
+{{- fail (printf "replicas is %d and leaderElection.enabled is false, so that all of them would work: set replicas to 1, or leaderElection.enabled to true" $replicas) -}}
+{{- end -}}
+{{- if le (int .leaseDurationSeconds) (int .renewDeadlineSeconds) -}}
+{{- fail (printf "leaderElection.leaseDurationSeconds is %d, which must exceed leaderElection.renewDeadlineSeconds (%d): two leaders would work at once; 15 and 10 are usual" (int .leaseDurationSeconds) (int .renewDeadlineSeconds)) -}}
+{{- end -}}
+{{- if le (mul 5 (int .renewDeadlineSeconds)) (mul 6 (int .retryPeriodSeconds)) -}}
+{{- fail (printf "leaderElection.renewDeadlineSeconds is %d, which must exceed 1.2 times leaderElection.retryPeriodSeconds (%d): one missed renewal would end the leader; 10 and 2 are usual" (int .renewDeadlineSeconds) (int .retryPeriodSeconds)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "clustertrigger.validateCertificate" -}}
+{{- with .Values.webhook.certificate -}}
+{{- if and .existingSecret .certManager.enabled -}}
+{{- fail (printf "webhook.certificate.existingSecret is %q and webhook.certificate.certManager.enabled is true: keep one of them" .existingSecret) -}}
+{{- end -}}
+{{- if ne (empty .existingSecret) (empty .caBundle) -}}
+{{- fail (printf "webhook.certificate.existingSecret (%q) and webhook.certificate.caBundle go together: set both, the latter to the PEM of the CA that signed the former" .existingSecret) -}}
+{{- end -}}
+{{- end -}}
+{{- if eq (int .Values.webhook.port) (int .Values.http.port) -}}
+{{- fail (printf "webhook.port and http.port are both %d: give them two ports" (int .Values.http.port)) -}}
+{{- end -}}
+{{- end -}}
