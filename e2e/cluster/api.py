@@ -38,12 +38,12 @@ class Api:
         Raises:
             OSError: the server did not answer, or answered an error (urllib.error.HTTPError).
         """
-        return self._request("GET", path, None, timeout)
+        return self._request("GET", path, timeout)
 
     def create(self, path: str, manifest: dict[str, Any]) -> dict[str, Any]:
         """POST a manifest; returns what the server made of it, or {} where it exists already."""
         try:
-            answer: dict[str, Any] = json.loads(self._request("POST", path, manifest, 10))
+            answer: dict[str, Any] = json.loads(self._request("POST", path, 10, manifest))
         except urllib.error.HTTPError as error:
             if error.code == http.client.CONFLICT:
                 return {}
@@ -58,7 +58,7 @@ class Api:
             return False
         return True
 
-    def _request(self, method: str, path: str, body: dict[str, Any] | None, timeout: float) -> str:
+    def _request(self, method: str, path: str, timeout: float, body: dict[str, Any] | None = None) -> str:
         request = urllib.request.Request(  # noqa: S310 - always https
             self._server + path,
             method=method,

@@ -52,16 +52,17 @@ class DebianCluster:
             link = network.connect(self._link, namespaces)
         components = self._components(programs, namespaces, link.node)
         worker = node.Node(self.directory, programs, components, self._daemons, namespaces)
-        with stage("starting etcd and the API server"):
+        with stage("starting etcd, the API server, containerd and the kubelet"):
             components.start_etcd()
             worker.start_containerd()
+            worker.start_kubelet(self._cgroup.name)  # spends its first five seconds looking for Docker
             components.start_api_server()
-        with stage("starting controller manager, scheduler, kubelet and kube-proxy"):
+        with stage("starting controller manager, scheduler and kube-proxy"):
             components.start_scheduler()
-            worker.start_kubelet(self._cgroup.name)
             worker.start_proxy()
             components.start_controller_manager()
             components.create_storage_class()
+        with stage("waiting for the node to be ready"):
             worker.wait_until_ready()
         return True
 

@@ -18,7 +18,6 @@ from e2e.cluster.debian.processes import Daemons
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.files import write
 
-POD_RANGE = "10.244.0.0/16"
 SERVICE_RANGE = "10.96.0.0/16"
 SERVICE_ADDRESS = "10.96.0.1"  # of the Service `kubernetes`, the first of the range
 READY_SECONDS = 60.0
@@ -146,8 +145,6 @@ class Components:
             # Upstream's 20 requests a second would make its CronJob controller, a peer in bench/, look slower than it is.
             "--kube-api-qps=500",
             "--kube-api-burst=1000",
-            # The kubelet reports itself ready as soon as it has a range for its Pods, and ten seconds later without.
-            *(["--allocate-node-cidrs=true", f"--cluster-cidr={POD_RANGE}"] if self._on_node else []),
             env={"HOSTPATH_VOLUMES": str(self.volumes)},
         )
         # Every Pod needs its namespace's service account and the account's token: the last things to appear.

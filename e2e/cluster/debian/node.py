@@ -2,6 +2,7 @@
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from e2e.cluster.api import wait_until
 from e2e.cluster.commands import run, succeeds
 from e2e.cluster.debian import pause_image
 from e2e.cluster.debian.build import Binaries
-from e2e.cluster.debian.control_plane import POD_RANGE, Components
+from e2e.cluster.debian.control_plane import Components
 from e2e.cluster.debian.namespaces import HOME, Namespaces
 from e2e.cluster.debian.processes import Daemons
 from e2e.cluster.errors import ClusterError
@@ -17,6 +18,7 @@ from e2e.cluster.files import write
 from e2e.cluster.progress import say
 
 NAME = "node"
+POD_RANGE = "10.244.0.0/16"
 KUBELET_PORT = 10250
 DNS_ADDRESS = "10.96.0.10"
 SOCKET = "/run/containerd/containerd.sock"
@@ -111,6 +113,9 @@ def kubelet_config(address: str, cgroup: str, pki: Path) -> dict[str, Any]:
         "evictionPressureTransitionPeriod": "0s",
         "imageGCHighThresholdPercent": 100,
         "maxPods": 250,
+        # How soon a new node is Ready; it still writes its status only when it changes, or every five minutes.
+        "nodeStatusUpdateFrequency": "1s",
+        "nodeStatusReportFrequency": "5m",
         "serializeImagePulls": False,
         # The defaults (5 a second) make a burst of Jobs wait for their status.
         "kubeAPIQPS": 50,
@@ -225,13 +230,15 @@ class Node:
         self._start("kube-proxy", f"--config={config}")
 
     def wait_until_ready(self) -> None:
-        """Wait until the node takes Pods."""
+        """Wait until the node takes Pods, and was not only so before a crash."""
         for name in ("kubelet", "kube-proxy", "kube-scheduler"):
             if self._daemons.find(name) is None:
-                raise ClusterError(
-                    f"{name} stopped at once: {self._daemons.last_words(name)} ({self._daemons.log(name)})"
-                )
-        wait_until(self.ready, READY_SECONDS, "the node", lambda: self._daemons.last_words("kubelet"))
+                raise ClusterError(f"{name} stopped at once: {self._daemons.last_words(name)} ({self._daemons.log(name)})")
+        last_words = partial(self._daemons.last_words, "kubelet")
+        # Asked through the API server: this very kubelet answers, whatever a former one wrote into the node's status.
+        healthy = partial(self._components.api.ready, f"/api/v1/nodes/{NAME}/proxy/healthz")
+        wait_until(healthy, READY_SECONDS, "the kubelet", last_words)
+        wait_until(self.ready, READY_SECONDS, "the node", last_words)
 
     def ready(self) -> bool:
         """Tell whether the node's Ready condition is true."""
