@@ -3,6 +3,8 @@
 Starts under any python3, also one that is too old to run the project, so that it can say so.
 """
 
+from __future__ import annotations
+
 import fcntl
 import hashlib
 import os
@@ -20,8 +22,8 @@ LOCK = ROOT / "requirements" / ".lock"
 MINIMUM = (3, 11)
 
 
-def fingerprint():
-    """Return a digest of what the environment depends on: interpreter, place, pins and packaging (not tool settings)."""
+def fingerprint() -> str:
+    """Return a digest of what the environment depends on: interpreter, place, pins, packaging; not tools' settings."""
     import tomllib  # not at the top: older Pythons must get far enough to be refused politely
 
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -30,22 +32,22 @@ def fingerprint():
     return hashlib.sha256(repr(inputs).encode()).hexdigest()
 
 
-def is_current(wanted):
+def is_current(wanted: str) -> bool:
     """Tell whether the stamp, written last, matches the inputs."""
     return STAMP.exists() and STAMP.read_text() == wanted
 
 
-def say(line):
+def say(line: str) -> None:
     """Print one line of progress at once."""
     print("venv: " + line, file=sys.stderr, flush=True)
 
 
-def runs(python, statement):
+def runs(python: str | Path, statement: str) -> bool:
     """Tell whether that interpreter executes the statement without an error."""
     return subprocess.run([python, "-c", statement], check=False, stderr=subprocess.DEVNULL).returncode == 0
 
 
-def ensure_venv_module():
+def ensure_venv_module() -> None:
     """Install Debian's python3-venv where it is missing and that is possible; otherwise say what to do."""
     if runs(sys.executable, "import ensurepip, venv"):
         return
@@ -59,7 +61,7 @@ def ensure_venv_module():
     sys.exit(f"venv: {sys.executable} cannot make environments; install the package python3-venv and try again")
 
 
-def make():
+def make() -> None:
     """Create the environment if need be and install everything that dev.txt pins."""
     version = sys.version_info[:2]
     if not (VENV_PYTHON.exists() and runs(VENV_PYTHON, f"import pip, sys; assert sys.version_info[:2] == {version}")):
@@ -68,14 +70,14 @@ def make():
         subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
     STAMP.unlink(missing_ok=True)
     # -qq: pip warns once per package and extra index that lacks it.
-    pip = [VENV_PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "-qq", "--no-input", "--no-deps"]
+    pip = [str(VENV_PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "-qq", "--no-input", "--no-deps"]
     say("installing requirements/dev.txt (a minute or two the first time)")
-    subprocess.run([*pip, "--require-hashes", "-r", DEV], check=True)
+    subprocess.run([*pip, "--require-hashes", "-r", str(DEV)], check=True)
     say("installing the project itself, editable")
-    subprocess.run([*pip, "--no-build-isolation", "--editable", ROOT], check=True)
+    subprocess.run([*pip, "--no-build-isolation", "--editable", str(ROOT)], check=True)
 
 
-def main():
+def main() -> None:
     """Do nothing, or make the environment while holding a lock: several makes may run at once."""
     if sys.version_info < MINIMUM:
         found = ".".join(map(str, sys.version_info[:3]))

@@ -26,7 +26,11 @@ class Docker:
         development = f"{plan.name.rpartition(':')[0]}:dev"
         with stage(f"building {plan.name}"):
             run(
-                ["docker", "build", "--progress=plain", "--target", plan.target, "--tag", plan.name, "--tag", development, REPOSITORY],
-                env={"DOCKER_BUILDKIT": "1"}, log=log,
+                [
+                    "docker", "build", "--progress=plain", "--target", plan.target, "--tag", plan.name,
+                    "--tag", development, REPOSITORY,
+                ],
+                env={"DOCKER_BUILDKIT": "1"},
+                log=log,
             )  # fmt: skip
             run(["docker", "save", "--output", archive, plan.name])

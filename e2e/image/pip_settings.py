@@ -11,7 +11,8 @@ from pathlib import Path
 
 # Only what says where packages come from and how to get there; the rest is the machine's own business.
 CARRIED = frozenset({
-    "cert", "client-cert", "extra-index-url", "find-links", "index-url", "no-index", "proxy", "retries", "timeout", "trusted-host",
+    "cert", "client-cert", "extra-index-url", "find-links", "index-url", "no-index", "proxy", "retries", "timeout",
+    "trusted-host",
 })  # fmt: skip
 SECTIONS = ("global", "install")
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")

@@ -45,11 +45,11 @@ def enable() -> int:
     return enabled
 
 
-class ImageCacheLocator(UserProvidedCacheLocator):  # type: ignore[misc] # numba ships no types
+class ImageCacheLocator(UserProvidedCacheLocator):
     """Overlay of ``NUMBA_CACHE_DIR``, which may be read-only, and a directory of the same layout under TMPDIR."""
 
     def __init__(self, py_func: Callable[..., Any], py_file: str) -> None:
-        super().__init__(py_func, py_file)
+        super().__init__(py_func, py_file)  # type: ignore[no-untyped-call]
         self._image_path = Path(self._cache_path)
         self._cache_path = str(Path(tempfile.gettempdir(), "numba-cache", self._image_path.name))
 
@@ -59,7 +59,7 @@ class ImageCacheLocator(UserProvidedCacheLocator):  # type: ignore[misc] # numba
         Raises:
             OSError: TMPDIR cannot be written to; numba then reports that no locator is available.
         """
-        super().ensure_cache_path()
+        super().ensure_cache_path()  # type: ignore[no-untyped-call]
         _link_files(self._image_path, Path(self._cache_path))
 
 
