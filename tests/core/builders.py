@@ -1,0 +1,176 @@
+"""Triggers and runs for the tables, with only what a case is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from clustertrigger.api.collection import CollectionSpec
+from clustertrigger.api.conditions import EventReason
+from clustertrigger.api.trigger import ClusterTriggerSpec
+from clustertrigger.core.catalog import Unresolved, Work
+from clustertrigger.core.decide import decide
+from clustertrigger.core.decision import CreateJob, Decision, DeleteJob, EndJob, LookUpJob, Observed, Refusal
+from clustertrigger.core.instants import format_instant
+from clustertrigger.core.jobs import RunDefaults
+from clustertrigger.core.naming import job_name
+from clustertrigger.core.trigger import Trigger, parse_spec, read_trigger
+from clustertrigger.core.workload import ObservedRun
+from clustertrigger.shell.status_patch import status_patch
+
+CREATED = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
+UID = "0f0e0d0c-0b0a-0908-0706-050403020100"
+DEFAULTS = RunDefaults(image="worker:1")
+EXECUTION = {"collection_ids": ["col_a"], "config": {"algorithm": "kmeans", "n_clusters": 3}}
+HOURLY = {"trigger_type": "interval", "schedule_config": {"interval_seconds": 3600}, "execution_config": EXECUTION}
+MINUTELY = {"trigger_type": "cron", "schedule_config": {"cron_expression": "* * * * *"}, "execution_config": EXECUTION}
+
+
+def at(seconds: float = 0, *, minutes: float = 0, hours: float = 0, days: float = 0) -> datetime:
+    """An instant after the trigger's creation."""
+    return CREATED + timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days)
+
+
+def spec(base: Mapping[str, Any] = HOURLY, **changes: Any) -> dict[str, Any]:
+    """A spec with some fields changed."""
+    return {**base, **changes}
+
+
+def trigger(
+    raw_spec: Mapping[str, Any] = HOURLY,
+    status: Mapping[str, Any] | None = None,
+    *,
+    generation: int = 1,
+    edited_at: datetime | None = CREATED,
+    annotations: Mapping[str, str] | None = None,
+) -> Trigger:
+    """A trigger as the API server would show it."""
+    managed = [] if edited_at is None else [{"time": edited_at.isoformat(), "fieldsV1": {"f:spec": {}}}]
+    return read_trigger(
+        {
+            "metadata": {
+                "namespace": "search",
+                "name": "products",
+                "uid": UID,
+                "generation": generation,
+                "resourceVersion": "7",
+                "creationTimestamp": CREATED.isoformat(),
+                "annotations": {f"clustertrigger.dev/{name}": value for name, value in (annotations or {}).items()},
+                "managedFields": managed,
+            },
+            "spec": raw_spec,
+            "status": status or {},
+        }
+    )
+
+
+def run(slot: datetime | str, phase: Any = "pending", **fields: Any) -> ObservedRun:
+    """A run as its Job shows it; created at its slot unless said otherwise."""
+
+    text = slot if isinstance(slot, str) else format_instant(slot)
+    created = fields.pop("created_at", slot if isinstance(slot, datetime) else CREATED)
+    return ObservedRun(job=job_name("products", UID, slot), slot=text, created_at=created, phase=phase, **fields)
+
+
+def observed(
+    runs: Iterable[ObservedRun] = (),
+    *,
+    work: Work | Unresolved | None = None,
+    refusals: Mapping[str, Refusal] | None = None,
+    looked_up: Iterable[str] = (),
+) -> Observed:
+    """What the cluster shows; the collection exists unless said otherwise."""
+    parsed = ClusterTriggerSpec.model_validate(HOURLY)
+    assert parsed.execution_config is not None
+    collection = CollectionSpec.model_validate({"source": {"uri": "a.parquet"}, "volume": "data"})
+    return Observed(
+        cluster_id="cluster-uid",
+        defaults=DEFAULTS,
+        work=work or Work(parsed.execution_config, (("col_a", collection),)),
+        runs={run.job: run for run in runs},
+        looked_up=frozenset(looked_up),
+        refusals=refusals or {},
+    )
+
+
+class World:
+    """A trigger and its runs over time: decisions are carried out as the shell would, and statuses are kept."""
+
+    def __init__(self, raw_spec: Mapping[str, Any] = HOURLY, **fields: Any) -> None:
+        self.trigger = trigger(raw_spec, **fields)
+        self.runs: dict[str, ObservedRun] = {}
+        self.refusals: dict[str, Refusal] = {}
+        self.work: Work | Unresolved | None = None
+        self.created: list[str] = []
+        self.events: list[str] = []
+        self.writes = 0
+        self.refuse = False
+
+    def edit(self, raw_spec: Mapping[str, Any], when: datetime | None) -> None:
+        """The owner writes another spec."""
+        parsed, problems = parse_spec({"spec": raw_spec})
+        self.trigger = replace(
+            self.trigger, spec=parsed, problems=problems, generation=self.trigger.generation + 1, edited_at=when
+        )
+
+    def request(self, *, run: str | None = None, reset: str | None = None) -> None:
+        """The owner sets an annotation."""
+        self.trigger = replace(
+            self.trigger,
+            run_requested=run or self.trigger.run_requested,
+            reset_requested=reset or self.trigger.reset_requested,
+        )
+
+    def step(self, now: datetime) -> Decision:
+        """One reconciliation at an instant."""
+
+        looked_up: set[str] = set()
+        for _ in range(10):
+            decision = decide(self.trigger, self._observe(looked_up), now)
+            if not decision.actions:
+                self._write(decision)
+                return decision
+            for action in decision.actions:
+                match action:
+                    case CreateJob(name, slot):
+                        if self.refuse:
+                            before = self.refusals.get(name)
+                            since = before.since if before else now
+                            self.refusals[name] = refusal(since=since, retry_at=now + timedelta(seconds=30))
+                        else:
+                            assert name not in self.runs, "created twice"
+                            self.created.append(slot)
+                            self.runs[name] = ObservedRun(job=name, slot=slot, created_at=now, phase="pending")
+                    case DeleteJob(name):
+                        del self.runs[name]
+                    case EndJob(name, reason):
+                        self.runs[name] = replace(self.runs[name], phase="failed", error=reason, ended_by_operator=True)
+                    case LookUpJob(name):
+                        looked_up.add(name)
+        raise AssertionError("still undecided")
+
+    def end(self, phase: Any = "completed", **fields: Any) -> None:
+        """The newest run ends."""
+        name = max(self.runs.values(), key=lambda run: run.created_at).job
+        self.runs[name] = replace(self.runs[name], phase=phase, **fields)
+
+    def _observe(self, looked_up: set[str]) -> Observed:
+        return observed(self.runs.values(), work=self.work, refusals=self.refusals, looked_up=looked_up)
+
+    def _write(self, decision: Decision) -> None:
+        patch = status_patch(self.trigger.raw_status, decision.status)
+        if patch:
+            self.writes += 1
+            merged = {**self.trigger.raw_status, **patch}
+            self.trigger = replace(
+                self.trigger, status=decision.status, raw_status={k: v for k, v in merged.items() if v is not None}
+            )
+        self.events += [f"{event.reason}: {event.message}" for event in decision.events]
+
+
+def refusal(*, since: datetime, retry_at: datetime, message: str = "quota exceeded") -> Refusal:
+    """A refused create."""
+
+    return Refusal(EventReason.CREATE_REFUSED, message, since, retry_at)
