@@ -3,6 +3,7 @@
 import string
 from pathlib import Path
 
+from e2e.cluster.api import wait_until
 from e2e.cluster.commands import find_program, run, succeeds
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.progress import stage
@@ -103,11 +104,8 @@ class KindCluster:
         return succeeds(["kubectl", "--kubeconfig", self.kubeconfig, "get", "--raw", "/readyz"])
 
     def wait_until_ready(self) -> None:
-        """Wait until the API server answers and the node takes Pods."""
-        run(
-            ["sh", "-c", 'until kubectl --kubeconfig "$0" get --raw /readyz >/dev/null 2>&1; do sleep 0.2; done', self.kubeconfig],
-            timeout=READY_SECONDS,
-        )  # fmt: skip
+        """Wait until the API server answers."""
+        wait_until(self.ready, READY_SECONDS, f"kind cluster {self.name}", lambda: f"see docker logs {self.node}")
 
     def stop_component(self, component: str) -> None:
         """Stop a component: without its manifest the kubelet does not start it again."""

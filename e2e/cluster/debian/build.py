@@ -72,7 +72,8 @@ def _build_into(finished: Path) -> None:
     free = shutil.disk_usage(finished.parent).free
     if free < BUILD_BYTES:
         raise ClusterError(
-            f"{finished.parent} has {free / 1024**3:.1f} GiB free and the build needs 4: free some, or set XDG_CACHE_HOME"
+            f"{finished.parent} has {free / 1024**3:.1f} GiB free and the build needs 4: "
+            "free some, or set XDG_CACHE_HOME to another disk"
         )
     work = Path(tempfile.mkdtemp(prefix="kubernetes-build-", dir=finished.parent))
     log = finished.parent / "kubernetes-build.log"

@@ -9,7 +9,8 @@ from e2e.cluster.debian.build import Binaries, binaries
 from e2e.cluster.debian.cgroups import ControlGroup
 from e2e.cluster.debian.control_plane import Components, Endpoints
 from e2e.cluster.debian.namespaces import INIT, Namespaces
-from e2e.cluster.debian.processes import Daemons
+from e2e.cluster.debian.processes import Daemons, strays
+from e2e.cluster.files import cache_directory
 from e2e.cluster.progress import stage
 from e2e.cluster.state import Row, check_directory, remove_directory
 
@@ -70,6 +71,8 @@ class DebianCluster:
         """Stop everything and remove every trace, whatever state it is in."""
         for name in (INIT, *self._daemons.names()):
             self._daemons.kill(name)
+        for stray in strays(cache_directory(), self.directory):
+            stray.kill()
         network.disconnect(self._link)
         self._cgroup.remove()
         remove_directory(self.directory)

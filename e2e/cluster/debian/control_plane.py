@@ -15,7 +15,6 @@ from e2e.cluster.api import Api, wait_until
 from e2e.cluster.debian.build import Binaries
 from e2e.cluster.debian.certificates import Authority
 from e2e.cluster.debian.processes import Daemons
-from e2e.cluster.errors import ClusterError
 from e2e.cluster.files import write
 
 SERVICE_RANGE = "10.96.0.0/16"
@@ -142,7 +141,7 @@ class Components:
             f"--cluster-signing-key-file={self.authority.key}",
             "--use-service-account-credentials=true",
             "--enable-hostpath-provisioner=true",
-            # Upstream's 20 requests a second would make its CronJob controller, a peer in bench/, look slower than it is.
+            # Upstream's 20 requests a second would make its CronJob controller, a peer in bench/, look slow.
             "--kube-api-qps=500",
             "--kube-api-burst=1000",
             env={"HOSTPATH_VOLUMES": str(self.volumes)},
@@ -221,10 +220,7 @@ class Components:
 
     def _await(self, name: str, ready: Callable[[], bool]) -> None:
         def ready_or_dead() -> bool:
-            if self._daemons.find(name) is None:
-                raise ClusterError(
-                    f"{name} stopped at once: {self._daemons.last_words(name)} ({self._daemons.log(name)})"
-                )
+            self._daemons.require(name)
             return ready()
 
         wait_until(ready_or_dead, READY_SECONDS, name, lambda: f"see {self._daemons.log(name)}")

@@ -57,7 +57,8 @@ class Namespaces:
         if process and (Path(f"/proc/{process.pid}/root") / _READY).exists():
             return
         self.stop()
-        self._daemons.start(INIT, [self._init], enter=_make)
+        # The directory means nothing to the program; it is how processes.strays finds it.
+        self._daemons.start(INIT, [self._init, self._directory], enter=_make)
         self.run(["sh", "-euc", self._preparations()])
 
     def stop(self) -> None:

@@ -232,8 +232,7 @@ class Node:
     def wait_until_ready(self) -> None:
         """Wait until the node takes Pods, and was not only so before a crash."""
         for name in ("kubelet", "kube-proxy", "kube-scheduler"):
-            if self._daemons.find(name) is None:
-                raise ClusterError(f"{name} stopped at once: {self._daemons.last_words(name)} ({self._daemons.log(name)})")
+            self._daemons.require(name)
         last_words = partial(self._daemons.last_words, "kubelet")
         # Asked through the API server: this very kubelet answers, whatever a former one wrote into the node's status.
         healthy = partial(self._components.api.ready, f"/api/v1/nodes/{NAME}/proxy/healthz")

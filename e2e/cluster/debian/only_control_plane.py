@@ -3,7 +3,10 @@
 Plain processes on ports of 127.0.0.1: nothing here needs root once the binaries are in the cache.
 """
 
+import json
+import os
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,14 +14,17 @@ from typing import Self
 from e2e.cluster.debian import packages
 from e2e.cluster.debian.build import binaries
 from e2e.cluster.debian.control_plane import Components, Endpoints, load_endpoints
-from e2e.cluster.debian.ports import free_ports
-from e2e.cluster.debian.processes import Daemons
+from e2e.cluster.debian.ports import free_ports, listening
+from e2e.cluster.debian.processes import Daemons, Process, strays
 from e2e.cluster.errors import ClusterError
+from e2e.cluster.files import cache_directory, write
 from e2e.cluster.state import Row, check_directory, remove_directory
 
 PROVIDER = "control-plane"
 DAEMONS = ("etcd", "kube-apiserver", "kube-controller-manager")
 ATTEMPTS = 3
+PREFIX = "clustertrigger-control-plane-"
+OWNER = "owner.json"
 
 
 class ControlPlane:
@@ -39,13 +45,18 @@ class ControlPlane:
     """
 
     def __init__(self, directory: Path | None = None) -> None:
-        self.directory = (directory or Path(tempfile.mkdtemp(prefix="clustertrigger-control-plane-"))).resolve()
+        self._own = directory is None
+        self.directory = (directory or Path(tempfile.mkdtemp(prefix=PREFIX))).resolve()
         self.kubeconfig = self.directory / "kubeconfig"
         self._daemons = Daemons(self.directory)
         self._components: Components | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self._kill_all()  # the directory stays: its logs say why
+            raise
         return self
 
     def __exit__(
@@ -60,7 +71,12 @@ class ControlPlane:
         programs = binaries()
         packages.install_missing(packages.CONTROL_PLANE_PROGRAMS)
         check_directory(self.directory, PROVIDER)
+        if self._own:
+            _sweep()
+            write(self.directory / OWNER, json.dumps(asdict(Process.of(os.getpid()))))
         known = load_endpoints(self.directory / "endpoints.json")
+        if known:
+            self._check_ports(known)
         for attempt in range(ATTEMPTS):
             endpoints = known or Endpoints("127.0.0.1", *free_ports(5))
             self._components = Components(self.directory, programs, endpoints, self._daemons)
@@ -145,6 +161,13 @@ class ControlPlane:
             self._components = Components(self.directory, binaries(), endpoints, self._daemons)
         return self._components
 
+    def _check_ports(self, endpoints: Endpoints) -> None:
+        for name, port in zip(DAEMONS, (endpoints.etcd, endpoints.api, endpoints.controller_manager), strict=True):
+            if self._daemons.find(name) is None and listening(port):
+                raise ClusterError(
+                    f"port {port} of {name} in {self.directory} is taken: stop what listens there, or `down` and `up`"
+                )
+
     @staticmethod
     def _start_all(components: Components) -> None:
         components.start_etcd()
@@ -155,3 +178,12 @@ class ControlPlane:
     def _kill_all(self) -> None:
         for name in self._daemons.names():
             self._daemons.kill(name)
+        for stray in strays(cache_directory(), self.directory):
+            stray.kill()
+
+
+def _sweep() -> None:
+    """Stop control planes whose test process was killed before it could."""
+    for record in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{OWNER}"):
+        if not Process(**json.loads(record.read_text())).alive():
+            ControlPlane(record.parent).stop()

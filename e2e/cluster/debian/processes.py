@@ -34,6 +34,18 @@ class Process:
     started: int
     boot: str
 
+    @classmethod
+    def of(cls, pid: int) -> "Process":
+        """Return the process that runs as PID.
+
+        Raises:
+            ProcessLookupError: none does.
+        """
+        found = _identify(pid)
+        if found is None:
+            raise ProcessLookupError(pid)
+        return found
+
     def alive(self) -> bool:
         """Tell whether it runs; a zombie does not."""
         return _identify(self.pid) == self
@@ -134,6 +146,15 @@ class Daemons:
         """Return the file that NAME's output goes to."""
         return self._logs / f"{name}.log"
 
+    def require(self, name: str) -> None:
+        """Raise what NAME printed last, unless it runs.
+
+        Raises:
+            ClusterError: it does not.
+        """
+        if self.find(name) is None:
+            raise ClusterError(f"{name} stopped at once: {self.last_words(name)} ({self.log(name)})")
+
     def last_words(self, name: str) -> str:
         """Return the last line that NAME printed, for an error message."""
         with suppress(FileNotFoundError):
@@ -141,6 +162,26 @@ class Daemons:
             if lines:
                 return lines[-1][-400:]
         return "it printed nothing"
+
+
+def strays(programs: Path, directory: Path) -> list[Process]:
+    """Find processes of a cluster whose records are lost, because its directory was deleted or `up` was killed.
+
+    Args:
+        programs: The directory that the programs of all clusters lie below.
+        directory: The cluster's own directory, which the arguments of its daemons name.
+    """
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        mine = any(word == str(directory) or f"{directory}/" in word for word in words[1:])
+        process = _identify(int(path.parent.name)) if words[0].startswith(f"{programs}/") and mine else None
+        if process:
+            found.append(process)
+    return found
 
 
 def _identify(pid: int) -> Process | None:
