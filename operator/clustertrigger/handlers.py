@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -61,12 +62,19 @@ def _register_watches(registry: kopf.OperatorRegistry, triggers: Triggers, refer
     kopf.on.event(GROUP, VERSION, "clusterdefinitions", registry=registry)(referred_to)
 
 
-def register_webhooks(registry: kopf.OperatorRegistry) -> None:
-    """Registers the admission handlers, which say at `kubectl apply` what the conditions would say a moment later."""
+def register_webhooks(registry: kopf.OperatorRegistry, created: Callable[[Key, str, str], None]) -> None:
+    """Registers the admission handlers, which say at `kubectl apply` what the conditions would say a moment later.
+
+    Args:
+        registry: Kopf's.
+        created: told of each trigger whose creation was admitted: its key, its uid and the user's name.
+    """
 
     @kopf.on.validate(GROUP, VERSION, "clustertriggers", id="validate-clustertrigger", registry=registry)
     async def clustertrigger(spec: kopf.Spec, **call: Any) -> None:
         _refuse(call, parse_trigger(spec)[1])
+        if call.get("operation") == "CREATE" and not call["dryrun"] and call["namespace"]:
+            created(Key(call["namespace"], call["name"]), call["uid"], call["userinfo"]["username"])
 
     @kopf.on.validate(GROUP, VERSION, "clusterdefinitions", id="validate-clusterdefinition", registry=registry)
     async def clusterdefinition(spec: kopf.Spec, **call: Any) -> None:

@@ -24,6 +24,7 @@ from clustertrigger.shell import paths
 from clustertrigger.shell.agenda import Agenda
 from clustertrigger.shell.api_server import ApiError, ApiServer, load_configuration
 from clustertrigger.shell.clock import Clock, utc_now
+from clustertrigger.shell.creators import Creators
 from clustertrigger.shell.election import lead_when_elected
 from clustertrigger.shell.endpoints import serve_endpoints
 from clustertrigger.shell.intake import Known, References, Runs, Triggers
@@ -74,7 +75,9 @@ class Operator:
                     tasks.create_task(reflector.run())
                 await self._until_known(resync)
                 tasks.create_task(resync.run(settings.resync_seconds))
-                tasks.create_task(self._run_kopf())
+                creators = Creators(api)
+                tasks.create_task(creators.run())
+                tasks.create_task(self._run_kopf(creators))
                 cluster_id = await self._cluster_id(api)
                 tasks.create_task(lead_when_elected(settings, api, self.metrics, lambda: self._lead(api, cluster_id)))
 
@@ -116,7 +119,7 @@ class Operator:
             await reflector.synced.wait()
         self._waiting_for = None
 
-    async def _run_kopf(self) -> None:
+    async def _run_kopf(self, creators: Creators) -> None:
         registry = kopf.OperatorRegistry()
         handlers.register(registry, self._configuration, self._triggers, self._references)
         settings = kopf.OperatorSettings()
@@ -124,7 +127,7 @@ class Operator:
         settings.scanning.disabled = True
         settings.queueing.idle_timeout = 1.0
         if self._settings.webhook_port:
-            handlers.register_webhooks(registry)
+            handlers.register_webhooks(registry, creators.admitted)
             folder = self._settings.webhook_cert_dir
             settings.admission.server = kopf.WebhookServer(
                 port=self._settings.webhook_port, certfile=folder / "tls.crt", pkeyfile=folder / "tls.key"

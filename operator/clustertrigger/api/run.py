@@ -12,9 +12,30 @@ from typing import Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from clustertrigger.api.algorithms import ClusteringConfig
+from clustertrigger.api.algorithms import HDBSCAN, ClusteringConfig, Hierarchical, KMeans
 from clustertrigger.api.base import ApiModel
 from clustertrigger.api.collection import Source
+
+__all__ = [
+    "COLLECTIONS_MOUNT",
+    "HDBSCAN",
+    "RESULTS_MOUNT",
+    "RESULT_LIMIT",
+    "RUN_SPEC_VARIABLE",
+    "SCRATCH_MOUNT",
+    "SECRETS_MOUNT",
+    "Baseline",
+    "ClusteringConfig",
+    "CollectionInput",
+    "ExitCode",
+    "Hierarchical",
+    "KMeans",
+    "ResultsTarget",
+    "RunResult",
+    "RunSpec",
+    "Source",
+]
+"""All that the worker may know of the operator: the parts that a RunSpec is made of are named here too."""
 
 RUN_SPEC_VARIABLE = "CLUSTERWORKER_RUN_SPEC"
 RESULT_LIMIT = 4096

@@ -35,7 +35,7 @@ class Execution(StatusModel):
     slot: str = Field(description="What it was fired for: an RFC 3339 time, or manual/<token>.")
     triggered_at: AwareDatetime = Field(description="When the Job was created.")
     status: RunStatus = Field(description="State of the run.")
-    execution_time_ms: int | None = Field(None, description="Milliseconds from the Pod's start to its end.")
+    execution_time_ms: int | None = Field(None, description="Milliseconds from the Job's start to its end.")
     error: str | None = Field(None, description="Why it failed, in one line.")
     num_clusters: int | None = Field(None, description="Clusters found.")
     num_documents: int | None = Field(None, description="Documents clustered.")
