@@ -1,0 +1,149 @@
+"""Random values from the CRDs' own schemas: what a schema allows, and what it just does not."""
+
+from __future__ import annotations
+
+import re
+from copy import deepcopy
+from functools import cache
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from clustertrigger.api.crd import Kind
+from clustertrigger.api.structural import Schema
+
+Path = tuple[str, ...]
+ITEM, VALUE = "[]", "{}"
+_SHORT = 12
+_KEYS = {"requests": ["cpu", "memory"], "limits": ["cpu", "memory"], "node_selector": ["disk", "example.com/zone"]}
+_OF_ANY_TYPE: tuple[Any, ...] = ("text", 7, -1, 1.5, True, ["text"], {"a": "text"})
+
+
+@cache
+def places(kind: Kind) -> list[tuple[Path, Schema]]:
+    """Every place in a spec, and its schema."""
+    return list(_places((), kind.schema()["properties"]["spec"]))
+
+
+def _places(path: Path, schema: Schema) -> list[tuple[Path, Schema]]:
+    found = [(path, schema)] if path else []
+    for name, field in schema.get("properties", {}).items():
+        found += _places((*path, name), field)
+    if "items" in schema:
+        found += _places((*path, ITEM), schema["items"])
+    if "additionalProperties" in schema:
+        found += _places((*path, VALUE), schema["additionalProperties"])
+    return found
+
+
+def put(spec: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
+    """A copy of the spec with the value at the place, which is made where it is not there."""
+    spec = deepcopy(spec)
+    at: Any = spec
+    keys = [_key(path, index) for index in range(len(path))]
+    for index, key in enumerate(keys[:-1]):
+        empty: Any = [{}] if path[index + 1] == ITEM else {}
+        there = at[key] if isinstance(at, list) else at.get(key)
+        if not there or not isinstance(there, type(empty)):
+            at[key] = there = empty
+        at = there
+    at[keys[-1]] = value
+    return spec
+
+
+def _key(path: Path, index: int) -> Any:
+    if path[index] == ITEM:
+        return 0
+    return _KEYS[path[index - 1]][0] if path[index] == VALUE else path[index]
+
+
+def allowed(schema: Schema, name: str = "") -> SearchStrategy[Any]:
+    """Values that the schema allows."""
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
+    if schema.get("x-kubernetes-int-or-string"):
+        return st.integers(schema["minimum"], 10**6) | _matching(schema["pattern"])
+    match schema["type"]:
+        case "string":
+            return _text(schema)
+        case "integer":
+            return st.integers(schema["minimum"], schema["maximum"])
+        case "number":
+            return st.floats(schema["minimum"], 1e9, exclude_min=schema.get("exclusiveMinimum", False))
+        case "boolean":
+            return st.booleans()
+        case "array":
+            unique = schema["x-kubernetes-list-type"] == "set"
+            least = schema.get("minItems", 0)
+            return st.lists(allowed(schema["items"]), min_size=least, max_size=3, unique=unique)
+        case "object" if "additionalProperties" in schema:
+            return st.dictionaries(st.sampled_from(_KEYS[name]), allowed(schema["additionalProperties"]))
+        case _:
+            required = schema.get("required", ())
+            fields = {name: allowed(field, name) for name, field in schema["properties"].items()}
+            needed = {name: field for name, field in fields.items() if name in required}
+            return st.fixed_dictionaries(
+                needed, optional={name: field for name, field in fields.items() if name not in needed}
+            )
+
+
+def _text(schema: Schema) -> SearchStrategy[str]:
+    least, most = schema.get("minLength", 0), schema["maxLength"]
+    if "pattern" in schema:
+        texts = _matching(schema["pattern"]).filter(lambda text: least <= len(text) <= most)
+        longest = "a" * most
+        return texts | st.just(longest) if re.search(schema["pattern"], longest) else texts
+    return st.text(min_size=least, max_size=_SHORT) | st.just("ä" * most)
+
+
+def _matching(pattern: str) -> SearchStrategy[str]:
+    # Python's $ would also match before a final line feed, which neither Go's nor Rust's does.
+    return st.from_regex(
+        re.compile(pattern, re.ASCII), fullmatch=pattern.endswith("$"), alphabet=st.characters(codec="ascii")
+    )
+
+
+def forbidden(schema: Schema) -> SearchStrategy[Any]:
+    """Values that the schema does not allow: of another type, or just outside its bounds."""
+    wrong: list[Any] = [value for value in _OF_ANY_TYPE if not _fits(schema, value)]
+    if "enum" in schema:
+        wrong.append("no-such-value")
+    if "minimum" in schema:
+        wrong.append(schema["minimum"] if schema.get("exclusiveMinimum") else schema["minimum"] - 1)
+    if "maximum" in schema:
+        wrong += [schema["maximum"] + 1, 10**20]
+    if "maxLength" in schema:
+        wrong.append("a" * (schema["maxLength"] + 1))
+    if schema.get("minLength"):
+        wrong.append("")
+    if "pattern" in schema:
+        wrong += [
+            text
+            for text in ("!", "a b", "-a", "a\n", "ä", "1x")
+            if not re.search(schema["pattern"].replace("$", r"\Z"), text)
+        ]
+    if schema.get("minItems"):
+        wrong.append([])
+    if "maxItems" in schema and schema["items"].get("type") == "string":
+        wrong.append([f"a{index}" for index in range(schema["maxItems"] + 1)])
+    return st.sampled_from(wrong)
+
+
+def _fits(schema: Schema, value: Any) -> bool:
+    """Whether the value is of the schema's type."""
+    if schema.get("x-kubernetes-int-or-string"):
+        return isinstance(value, (int, str)) and not isinstance(value, bool)
+    match schema["type"]:
+        case "string":
+            return isinstance(value, str)
+        case "integer":
+            return isinstance(value, int) and not isinstance(value, bool)
+        case "number":
+            return isinstance(value, (int, float)) and not isinstance(value, bool)
+        case "boolean":
+            return isinstance(value, bool)
+        case "array":
+            return isinstance(value, list)
+        case _:
+            return isinstance(value, dict)

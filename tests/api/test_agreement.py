@@ -1,0 +1,143 @@
+"""The CRDs' schemas, the models and a present-day API server agree on random specs.
+
+The models may refuse more than a schema can say: cron syntax, time zones, names and amounts of resources. Those fields
+are listed here; anywhere else, a difference is an error.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from clustertrigger.api.crd import KINDS, Kind
+from clustertrigger.api.structural import Schema
+from clustertrigger.core.validation import Problem
+from tests.api.cases import ACCEPTED
+from tests.api.crd_server import CrdServer, RefusedError
+from tests.api.strategies import Path, allowed, forbidden, places, put
+from tests.api.test_models import PARSE
+
+PYTHON_ONLY = (
+    "spec.schedule_config.cron_expression",
+    "spec.schedule_config.timezone",
+    "spec.run.resources.",
+    "spec.run.node_selector.",
+    "spec.run.tolerations[",
+)
+Json = dict[str, Any]
+
+quick = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def problems(kind: Kind, spec: Json) -> list[Problem]:
+    return PARSE[kind.name](spec)[1]
+
+
+@cache
+def rules(kind: Kind) -> set[str]:
+    """Messages of all rules of a kind."""
+    return {rule["message"] for _, schema in places(kind) for rule in schema.get("x-kubernetes-validations", ())} | {
+        rule["message"] for rule in kind.schema()["properties"]["spec"].get("x-kubernetes-validations", ())
+    }
+
+
+def is_beyond_schemas(problem: Problem) -> bool:
+    return problem.field.startswith(PYTHON_ONLY)
+
+
+@st.composite
+def bases(draw: st.DrawFn) -> tuple[Kind, Json]:
+    """A valid spec."""
+    case = draw(st.sampled_from(ACCEPTED))
+    return case.kind, case.spec
+
+
+@st.composite
+def with_allowed_value(draw: st.DrawFn) -> tuple[Kind, Json]:
+    kind, spec = draw(bases())
+    path, schema = draw(st.sampled_from(_reachable(kind, spec)))
+    return kind, put(spec, path, draw(allowed(schema, path[-1])))
+
+
+@st.composite
+def with_forbidden_value(draw: st.DrawFn) -> tuple[Kind, Json]:
+    kind, spec = draw(bases())
+    path, schema = draw(st.sampled_from(_reachable(kind, spec)))
+    return kind, put(spec, path, draw(forbidden(schema)))
+
+
+@st.composite
+def with_changes(draw: st.DrawFn) -> tuple[Kind, Json]:
+    """A valid spec, then up to three fields changed, emptied or removed."""
+    kind, spec = draw(bases())
+    for _ in range(draw(st.integers(0, 3))):
+        path, schema = draw(st.sampled_from(_reachable(kind, spec)))
+        what = draw(st.sampled_from(["allowed", "allowed", "allowed", "forbidden", "null", "removed"]))
+        if what == "removed" and len(path) == 1:
+            spec = {name: value for name, value in spec.items() if name != path[0]}
+        elif what == "null" and path[-1].isidentifier():
+            spec = put(spec, path, None)
+        else:
+            spec = put(spec, path, draw(forbidden(schema) if what == "forbidden" else allowed(schema, path[-1])))
+    return kind, spec
+
+
+def _reachable(kind: Kind, spec: Json) -> list[tuple[Path, Schema]]:
+    """Places that can be filled without making objects that would lack required fields."""
+    return [(path, schema) for path, schema in places(kind) if path[0] == "run" or len(path) == 1 or spec.get(path[0])]
+
+
+@quick
+@given(with_allowed_value())
+def test_models_refuse_what_the_schema_allows_by_rules_only(changed: tuple[Kind, Json]) -> None:
+    kind, spec = changed
+    known = rules(kind)
+
+    for problem in problems(kind, spec):
+        by_rule = any(rule in problem.message or problem.message.endswith(rule.partition(" ")[2]) for rule in known)
+        assert by_rule or is_beyond_schemas(problem), f"{problem} in {spec}"
+
+
+@quick
+@given(with_forbidden_value())
+def test_models_refuse_what_the_schema_forbids(changed: tuple[Kind, Json]) -> None:
+    kind, spec = changed
+    assert problems(kind, spec), spec
+
+
+@quick
+@given(with_changes())
+def test_models_and_server_agree(crd_server: CrdServer, changed: tuple[Kind, Json]) -> None:
+    kind, spec = changed
+    found = problems(kind, spec)
+    refusal = _refusal(crd_server, kind, spec)
+
+    assert found or refusal is None, f"only the server refuses {spec}: {refusal}"
+    assert refusal or all(is_beyond_schemas(problem) for problem in found), f"only the models refuse {spec}: {found}"
+
+
+def _refusal(server: CrdServer, kind: Kind, spec: Json) -> RefusedError | None:
+    try:
+        server.create(kind, spec)
+    except RefusedError as refusal:
+        return refusal
+    return None
+
+
+@pytest.mark.fuzz
+@settings(quick, max_examples=5000)
+@given(with_changes())
+def test_models_and_server_agree_at_length(crd_server: CrdServer, changed: tuple[Kind, Json]) -> None:
+    test_models_and_server_agree.hypothesis.inner_test(crd_server, changed)  # type: ignore[attr-defined]
+
+
+def test_every_place_is_reached() -> None:
+    """Or the properties above would say nothing of it."""
+    for kind in KINDS:
+        specs = [case.spec for case in ACCEPTED if case.kind is kind]
+        reached = {path for spec in specs for path, _ in _reachable(kind, spec)}
+        assert reached == {path for path, _ in places(kind)}
