@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clustertrigger.api.generate import generated_files, main, write
+from clustertrigger.api.generate import changes, generated_files, main, write
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -16,19 +16,39 @@ def test_committed_file_is_up_to_date(path: Path) -> None:
     assert (REPOSITORY / path).read_text() == generated_files()[path], "run `make generate` and commit"
 
 
+def test_nothing_else_lies_among_them() -> None:
+    assert changes(REPOSITORY) == {}
+
+
 def test_writes_only_what_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(tmp_path)]) == 0
+    assert main(["--root", str(tmp_path)]) == 0
     assert set(capsys.readouterr().out.split()) >= {str(path) for path in generated_files()}
 
-    assert write(tmp_path) == []
+    (tmp_path / "docs/reference.md").write_text("edited by hand")
+    assert main(["--root", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "generate: docs/reference.md\n"
+
+
+def test_check_writes_nothing_and_prints_the_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, changes(tmp_path))
+    assert main(["--root", str(tmp_path), "--check"]) == 0
+
+    edited = tmp_path / "crds/collections.yaml"
+    edited.write_text(edited.read_text().replace("- col\n", "- kol\n"))
+    assert main(["--root", str(tmp_path), "--check"]) == 1
+    printed = capsys.readouterr()
+    assert "-    - kol\n+    - col\n" in printed.out
+    assert "1 generated files differ: run `make generate`" in printed.err
+    assert "- kol" in edited.read_text()
 
 
 def test_removes_the_crd_of_a_kind_that_is_no_more(tmp_path: Path) -> None:
-    write(tmp_path)
+    write(tmp_path, changes(tmp_path))
     stale = tmp_path / "crds" / "old.yaml"
     stale.write_text("")
 
-    assert write(tmp_path) == [Path("crds/old.yaml")]
+    assert main(["--root", str(tmp_path), "--check"]) == 1
+    assert main(["--root", str(tmp_path)]) == 0
     assert not stale.exists()
 
 

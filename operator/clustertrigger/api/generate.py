@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from clustertrigger.api.crd import KINDS
@@ -11,6 +13,7 @@ from clustertrigger.api.manifests import HEADER, chart_template, manifest
 from clustertrigger.api.reference import reference
 
 _REPOSITORY = Path(__file__).resolve().parents[3]
+_CRDS = Path("crds")
 _CHART_CRDS = Path("charts/clustertrigger/templates/crds")
 
 
@@ -19,37 +22,58 @@ def generated_files() -> dict[Path, str]:
     files = {Path("docs/reference.md"): reference(KINDS)}
     for kind in KINDS:
         resource = kind.custom_resource_definition()
-        files[Path("crds") / f"{kind.plural}.yaml"] = HEADER + manifest(resource)
+        files[_CRDS / f"{kind.plural}.yaml"] = HEADER + manifest(resource)
         files[_CHART_CRDS / f"{kind.plural}.yaml"] = chart_template(resource)
     return files
 
 
-def write(root: Path) -> list[Path]:
-    """Writes what changed, removes CRDs of kinds that are no more, and returns the changed paths."""
+def changes(root: Path) -> dict[Path, str | None]:
+    """What would change below this folder: the new text by path, None where the file is to go."""
     files = generated_files()
-    changed = [path for path, text in files.items() if not _holds(root / path, text)]
-    for path in changed:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(files[path], encoding="utf-8")
-    for folder in (Path("crds"), _CHART_CRDS):
-        for stale in (root / folder).glob("*.yaml"):
-            if stale.relative_to(root) not in files:
-                stale.unlink()
-                changed.append(stale.relative_to(root))
-    return changed
+    stale = {
+        path.relative_to(root): None
+        for folder in (_CRDS, _CHART_CRDS)
+        for path in (root / folder).glob("*.yaml")
+        if path.relative_to(root) not in files
+    }
+    return {**{path: text for path, text in files.items() if _text(root / path) != text}, **stale}
 
 
-def _holds(path: Path, text: str) -> bool:
-    return path.is_file() and path.read_text(encoding="utf-8") == text
+def write(root: Path, changed: dict[Path, str | None]) -> None:
+    """Makes the changes."""
+    for path, text in changed.items():
+        if text is None:
+            (root / path).unlink()
+        else:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(text, encoding="utf-8")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Writes into the checkout, or the folder given."""
+    """Writes into this checkout, or says what it would write there."""
     parser = argparse.ArgumentParser(prog="python -m clustertrigger.api.generate", description=__doc__)
-    parser.add_argument("root", nargs="?", type=Path, default=_REPOSITORY, help="folder to write into (this checkout)")
-    for path in write(parser.parse_args(arguments).root):
-        sys.stdout.write(f"generate: {path}\n")
-    return 0
+    parser.add_argument("--check", action="store_true", help="write nothing; print the difference and exit with 1")
+    parser.add_argument("--root", type=Path, default=_REPOSITORY, help="folder to write into (this checkout)")
+    options = parser.parse_args(arguments)
+    changed = changes(options.root)
+    if not options.check:
+        write(options.root, changed)
+        sys.stdout.writelines(f"generate: {path}\n" for path in changed)
+        return 0
+    for path, text in changed.items():
+        sys.stdout.writelines(_difference(path, _text(options.root / path), text))
+    if changed:
+        sys.stderr.write(f"verify: {len(changed)} generated files differ: run `make generate` and commit them\n")
+    return 1 if changed else 0
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def _difference(path: Path, old: str | None, new: str | None) -> Iterator[str]:
+    before, after = (text.splitlines(keepends=True) if text else [] for text in (old, new))
+    return difflib.unified_diff(before, after, f"a/{path}", f"b/{path}")
 
 
 if __name__ == "__main__":
