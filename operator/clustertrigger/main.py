@@ -7,7 +7,7 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import kopf
 import uvloop
@@ -20,6 +20,7 @@ from clustertrigger.core.catalog import Catalog
 from clustertrigger.core.decision import Observed
 from clustertrigger.core.jobs import RunDefaults
 from clustertrigger.core.workload import read_job, read_pod
+from clustertrigger.kopf_loop import run_kopf
 from clustertrigger.shell import paths
 from clustertrigger.shell.agenda import Agenda
 from clustertrigger.shell.api_server import ApiError, ApiServer, load_configuration
@@ -47,7 +48,14 @@ _STARTUP_PAUSE = 2.0
 class Operator:
     """One operator process."""
 
-    def __init__(self, settings: Settings, configuration: Configuration, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        configuration: Configuration,
+        clock: Clock = utc_now,
+        take_back_signals: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._take_back_signals = take_back_signals
         self._settings = settings
         self._configuration = configuration
         self._clock = clock
@@ -77,9 +85,12 @@ class Operator:
                 tasks.create_task(resync.run(settings.resync_seconds))
                 creators = Creators(api)
                 tasks.create_task(creators.run())
-                tasks.create_task(self._run_kopf(creators))
+                tasks.create_task(
+                    run_kopf(self._handlers(creators), settings, settings.watch_namespaces, self._take_back_signals)
+                )
                 cluster_id = await self._cluster_id(api)
-                tasks.create_task(lead_when_elected(settings, api, self.metrics, lambda: self._lead(api, cluster_id)))
+                # Not a task: on SIGTERM the Lease is given up before anything else ends.
+                await lead_when_elected(settings, api, self.metrics, lambda: self._lead(api, cluster_id))
 
     def _reflect(self, api: ApiServer, namespace: str | None) -> list[Reflector]:
         runs = self._runs
@@ -119,27 +130,12 @@ class Operator:
             await reflector.synced.wait()
         self._waiting_for = None
 
-    async def _run_kopf(self, creators: Creators) -> None:
+    def _handlers(self, creators: Creators) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
         handlers.register(registry, self._configuration, self._triggers, self._references)
-        settings = kopf.OperatorSettings()
-        settings.posting.enabled = False
-        settings.scanning.disabled = True
-        settings.queueing.idle_timeout = 1.0
         if self._settings.webhook_port:
             handlers.register_webhooks(registry, creators.admitted)
-            folder = self._settings.webhook_cert_dir
-            settings.admission.server = kopf.WebhookServer(
-                port=self._settings.webhook_port, certfile=folder / "tls.crt", pkeyfile=folder / "tls.key"
-            )
-        await kopf.operator(
-            registry=registry,
-            settings=settings,
-            standalone=True,
-            clusterwide=self._namespaces == (None,),
-            namespaces=[namespace for namespace in self._namespaces if namespace],
-        )
-        raise RuntimeError("Kopf has stopped watching")
+        return registry
 
     async def _lead(self, api: ApiServer, cluster_id: str) -> None:
         """What only the leader does. A new leader looks at every trigger once."""
@@ -191,12 +187,17 @@ def _run_defaults(settings: Settings) -> RunDefaults:
 
 
 async def _run_until_signalled(settings: Settings) -> None:
-    operator = asyncio.create_task(Operator(settings, await load_configuration()).run())
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, operator.cancel)
+
+    def heed_signals() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, running.cancel)
+
+    operator = Operator(settings, await load_configuration(), take_back_signals=heed_signals)
+    running = asyncio.create_task(operator.run())
+    heed_signals()
     with contextlib.suppress(asyncio.CancelledError):
-        await operator
+        await running
 
 
 def main() -> int:
