@@ -24,6 +24,9 @@ def main(arguments: list[str]) -> int:
     except ClusterError as error:
         print(f"cluster: {error}", file=sys.stderr)
         return 2
+    except PermissionError as error:
+        print(f"cluster: {error.filename or error}: permission denied: run it as root, with sudo", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("cluster: interrupted; `up` goes on from here, `down` removes what is there", file=sys.stderr)
         return 130

@@ -20,6 +20,11 @@ DAEMONS = (
 )  # fmt: skip
 
 
+def cgroup_name(directory: Path) -> str:
+    """Return the control group of the cluster in DIRECTORY; `down` finds it even when every file is gone."""
+    return f"clustertrigger-{hashlib.sha256(str(directory).encode()).hexdigest()[:8]}"
+
+
 class DebianCluster:
     """A full cluster on this machine.
 
@@ -31,9 +36,7 @@ class DebianCluster:
         self.directory = directory.resolve()
         self.kubeconfig = self.directory / "kubeconfig"
         self._daemons = Daemons(self.directory)
-        # Named by the directory, so that `down` finds it even when every file is gone.
-        digest = hashlib.sha256(str(self.directory).encode()).hexdigest()[:8]
-        self._cgroup = ControlGroup(f"clustertrigger-{digest}")
+        self._cgroup = ControlGroup(cgroup_name(self.directory))
         self._link = self.directory / "link.json"
 
     def up(self) -> bool:

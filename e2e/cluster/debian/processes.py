@@ -198,8 +198,8 @@ def _identify(pid: int) -> Process | None:
 
 
 def _spawn(argv: list[str], env: Mapping[str, str], log: Path, enter: Callable[[], None] | None) -> Process:
-    # Two forks: the daemon gets another parent, which reaps it, and a process that joins a PID namespace is
-    # not in it itself, only its children are. The pid travels through a pipe.
+    # Two forks: the daemon gets another parent, which reaps it, and a process that joins a PID namespace is not in it
+    # itself, only its children are. The pid, or the error, travels through a pipe that closes when the program starts.
     sys.stdout.flush()
     sys.stderr.flush()
     reader, writer = os.pipe()
@@ -208,11 +208,12 @@ def _spawn(argv: list[str], env: Mapping[str, str], log: Path, enter: Callable[[
         _exec_daemon(argv, env, log, enter, writer)
     os.close(writer)
     with os.fdopen(reader) as pipe:
-        answer = pipe.read()
+        answer = pipe.read().splitlines()
     os.waitpid(middle, 0)
-    process = _identify(int(answer)) if answer.isdigit() else None
+    errors = [line for line in answer if not line.isdigit()]
+    process = None if errors or not answer else _identify(int(answer[0]))
     if process is None:
-        raise ClusterError(f"{argv[0]} could not be started: {answer if answer and not answer.isdigit() else log}")
+        raise ClusterError(f"{argv[0]} could not be started: {errors[0] if errors else f'see {log}'}")
     return process
 
 
@@ -230,8 +231,8 @@ def _exec_daemon(
             for source, target in ((silence, 0), (output, 1), (output, 2)):
                 os.dup2(source, target)
             os.execve(argv[0], argv, env)  # noqa: S606 - a list, no shell
-        os.write(writer, str(child).encode())
+        os.write(writer, f"{child}\n".encode())
     except OSError as error:
-        os.write(writer, str(error).encode())
+        os.write(writer, f"{error}\n".encode())
     finally:
         os._exit(0)

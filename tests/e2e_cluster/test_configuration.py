@@ -1,0 +1,103 @@
+"""What is rendered for other programs to read."""
+
+import re
+import tarfile
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from e2e.cluster import kubeconfig
+from e2e.cluster.debian.build import Binaries, recipe_key
+from e2e.cluster.debian.cgroups import hierarchies
+from e2e.cluster.debian.node import containerd_config, full_image_name, kubelet_config, pod_network
+from e2e.cluster.debian.pause_image import REFERENCE, pack
+from e2e.cluster.kind import CONFIG, render_config
+
+
+def test_containerd_knows_the_pause_image_runc_and_the_network() -> None:
+    text = containerd_config(Binaries(Path("/cache/k")), "overlayfs", restrict_oom_score=True)
+    cri = tomllib.loads(text)["plugins"]["io.containerd.grpc.v1.cri"]
+    assert cri["sandbox_image"] == REFERENCE
+    assert cri["restrict_oom_score_adj"] is True
+    assert cri["containerd"]["runtimes"]["runc"]["options"]["BinaryName"] == "/cache/k/bin/runc"
+    assert cri["cni"]["bin_dir"] == "/cache/k/cni"
+
+
+def test_the_kubelet_never_evicts_for_a_full_disk() -> None:
+    config = kubelet_config("10.231.1.2", "clustertrigger-0", Path("/pki"))
+    assert set(config["evictionHard"].values()) == {"0%"}
+    assert config["imageGCHighThresholdPercent"] == 100
+    assert config["cgroupRoot"] == "/clustertrigger-0"
+
+
+def test_pod_addresses_are_forgotten_with_the_namespaces() -> None:
+    assert pod_network()["plugins"][0]["ipam"]["dataDir"].startswith("/run/")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("worker", "docker.io/library/worker:latest"),
+        ("worker:1", "docker.io/library/worker:1"),
+        ("team/worker:1", "docker.io/team/worker:1"),
+        ("ghcr.io/team/worker:1", "ghcr.io/team/worker:1"),
+        ("localhost/worker", "localhost/worker:latest"),
+        ("registry:5000/worker", "registry:5000/worker:latest"),
+        ("registry:5000/worker:2", "registry:5000/worker:2"),
+    ],
+)
+def test_image_names_are_completed_as_kubernetes_does(name: str, expected: str) -> None:
+    assert full_image_name(name) == expected
+
+
+def test_the_pause_image_is_one_layer_with_the_program(tmp_path: Path) -> None:
+    program = tmp_path / "pause"
+    program.write_bytes(b"\x7fELF")
+    pack(program, tmp_path / "pause.tar", "amd64")
+    with tarfile.open(tmp_path / "pause.tar") as archive:
+        layer = archive.extractfile("layer.tar")
+        assert layer is not None
+        with tarfile.open(fileobj=layer) as files:
+            (entry,) = files.getmembers()
+            assert (entry.name, entry.mode) == ("pause", 0o755)
+
+
+def test_kubeconfig_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    path = kubeconfig.with_token(tmp_path / "kubeconfig", "op", "https://127.0.0.1:1", "Q0E=", "secret")
+    assert path.stat().st_mode & 0o777 == 0o600
+    content = yaml.safe_load(path.read_text())
+    assert content["current-context"] == "op"
+    assert content["users"] == [{"name": "op", "user": {"token": "secret"}}]
+    assert content["clusters"][0]["cluster"]["certificate-authority-data"] == "Q0E="
+
+
+def test_kind_gets_a_pinned_image_and_the_volumes() -> None:
+    (node,) = yaml.safe_load(render_config(CONFIG.read_text(), Path("/home/me/.cluster/volumes")))["nodes"]
+    assert re.fullmatch(r"kindest/node:v[0-9.]+@sha256:[0-9a-f]{64}", node["image"])
+    assert node["extraMounts"][0]["hostPath"] == "/home/me/.cluster/volumes"
+
+
+VERSION_1 = "tmpfs /sys/fs/cgroup tmpfs rw\ncgroup /sys/fs/cgroup/memory cgroup rw,memory\n"
+VERSION_2 = "cgroup2 /sys/fs/cgroup cgroup2 rw\n"
+BOTH = VERSION_1 + "cgroup2 /sys/fs/cgroup/unified cgroup2 rw\n"
+
+
+@pytest.mark.parametrize(
+    ("mounts", "expected"),
+    [
+        (VERSION_1, ([Path("/sys/fs/cgroup/memory")], False)),
+        (VERSION_2, ([Path("/sys/fs/cgroup")], True)),
+        (BOTH, ([Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup/unified")], False)),
+        ("proc /proc proc rw\n", ([], True)),
+    ],
+    ids=["v1", "v2", "both", "none"],
+)
+def test_control_groups_of_either_version(mounts: str, expected: tuple[list[Path], bool]) -> None:
+    assert hierarchies(mounts) == expected
+
+
+def test_the_recipe_has_a_stable_key() -> None:
+    assert re.fullmatch("[0-9a-f]{12}", recipe_key())
+    assert recipe_key() == recipe_key()
