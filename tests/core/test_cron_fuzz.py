@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -23,6 +22,7 @@ pytestmark = pytest.mark.fuzz
 
 EXAMPLES = int(os.environ.get("FUZZ", "10000"))
 _SHARD = 5_000
+"""Examples of one test, so that they spread over processes and one that fails is found soon."""
 _RELAXED = settings(
     deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
@@ -30,9 +30,9 @@ _SECOND = timedelta(seconds=1)
 _DAY = 1440
 
 
-@pytest.mark.parametrize("shard", range(max(1, EXAMPLES // _SHARD)))
+@pytest.mark.parametrize("shard", range(max(1, EXAMPLES // _SHARD)), ids=lambda shard: f"from {shard * _SHARD}")
 @pytest.mark.timeout(1800)
-def test_agrees_with_debians_cron(shard: int, record_property: Callable[[str, object], None]) -> None:
+def test_agrees_with_debians_cron(shard: int) -> None:
     tried = 0
 
     @settings(_RELAXED, max_examples=min(EXAMPLES, _SHARD))
@@ -58,7 +58,7 @@ def test_agrees_with_debians_cron(shard: int, record_property: Callable[[str, ob
         assert counted == min(limit, len(slots))
 
     compare()
-    record_property("schedules", tried)
+    assert tried >= min(EXAMPLES, _SHARD)
 
 
 @settings(_RELAXED, max_examples=60)
