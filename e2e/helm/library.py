@@ -45,7 +45,7 @@ class HelmLibrary:
     ) -> Release:
         """See Helm.install."""
         options = {"namespace": self._namespace, "create_namespace": True, "timeout": timeout, "wait": _wait(wait)}
-        with self._connected(f"install {name}") as config:
+        with self._connected(f"install {name} {chart}") as config:
             return _release(config.install(chart, name, dict(values or {}), **options))
 
     def upgrade(
@@ -53,7 +53,7 @@ class HelmLibrary:
     ) -> Release:
         """See Helm.upgrade."""
         options = {"namespace": self._namespace, "reset_values": True, "timeout": timeout, "wait": _wait(wait)}
-        with self._connected(f"upgrade {name}") as config:
+        with self._connected(f"upgrade {name} {chart}") as config:
             return _release(config.upgrade(chart, name, dict(values or {}), **options))
 
     def uninstall(self, name: str, *, wait: bool = True, timeout: int = 300) -> None:
@@ -62,7 +62,7 @@ class HelmLibrary:
             config.uninstall(name, timeout=timeout, wait=_wait(wait), ignore_not_found=True)
 
     def _render(self, name: str, values: Values | None, chart: Path) -> dict[str, str]:
-        with _told_as(f"template {name}"), helm_python.Chart.load(chart) as loaded:
+        with _told_as(f"template {name} {chart}"), helm_python.Chart.load(chart) as loaded:
             files: dict[str, str] = loaded.render(dict(values or {}), name=name, namespace=self._namespace)
         return dict(sorted(files.items()))
 

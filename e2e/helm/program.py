@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 
 from e2e.helm.release import CHART, HelmError, Release, Values
@@ -74,7 +76,7 @@ class HelmProgram:
     def _checked(self, seconds: int, *arguments: str) -> str:
         done = self._run(seconds, *arguments)
         if done.returncode != 0:
-            raise HelmError(f"helm {arguments[0]} {arguments[1]}: {_said(done)}")
+            raise HelmError(f"{_tried(arguments)}: {_said(done)}")
         return done.stdout
 
     def _run(self, seconds: int, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -84,11 +86,15 @@ class HelmProgram:
                 words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False
             )
         except subprocess.TimeoutExpired as error:
-            raise HelmError(f"helm {arguments[0]} {arguments[1]}: no answer within {seconds} s") from error
+            raise HelmError(f"{_tried(arguments)}: no answer within {seconds} s") from error
 
 
 def _patience(wait: bool, timeout: int) -> tuple[str, ...]:
     return ("--timeout", f"{timeout}s", *(["--wait"] if wait else []))
+
+
+def _tried(arguments: tuple[str, ...]) -> str:
+    return shlex.join(["helm", *takewhile(lambda argument: not argument.startswith("--"), arguments)])
 
 
 def _said(done: subprocess.CompletedProcess[str]) -> str:

@@ -5,7 +5,7 @@
   verbs: [get, list, watch]
 - apiGroups: [clustertrigger.dev]
   resources: [clustertriggers/status]
-  verbs: [get, patch]
+  verbs: [patch]
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [get, list, watch, create, patch, delete]

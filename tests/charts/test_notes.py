@@ -1,0 +1,54 @@
+"""What Helm prints after an installation is right, and works as it stands."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from clustertrigger.core.validation import parse_collection, parse_trigger
+from e2e.helm import HelmLibrary
+from tests.charts.objects import NAMESPACE, RELEASE, VALUES_FILES, Object, values_of
+
+
+def notes(values: Object) -> str:
+    return HelmLibrary(namespace=NAMESPACE).notes(RELEASE, values)
+
+
+def manifests(text: str) -> dict[str, Object]:
+    """What the shell commands apply: the shell ends a document where EOF begins a line."""
+    blocks = re.findall(r"<<EOF\n(.*?)\nEOF$", text, re.DOTALL | re.MULTILINE)
+    documents = [document for block in blocks for document in yaml.safe_load_all(block)]
+    return {document["kind"]: document for document in documents}
+
+
+@pytest.mark.parametrize("values_file", VALUES_FILES)
+def test_the_examples_in_the_notes_are_valid(values_file: str) -> None:
+    shown = manifests(notes(values_of(values_file)))
+    ids = shown["ClusterTrigger"]["spec"]["execution_config"]["collection_ids"]
+    assert parse_trigger(shown["ClusterTrigger"]["spec"])[1] == []
+    assert parse_collection(shown["Collection"]["spec"])[1] == []
+    assert ids == [shown["Collection"]["spec"]["collection_id"]]
+
+
+def test_the_claim_for_results_is_named_where_it_is_needed() -> None:
+    assert manifests(notes({}))["PersistentVolumeClaim"]["metadata"]["name"] == "clustertrigger-results"
+    assert manifests(notes({"results": {"volume": "shared"}}))["PersistentVolumeClaim"]["metadata"]["name"] == "shared"
+    bucket = notes({"results": {"uri": "s3://results/clustering"}})
+    assert "s3://results/clustering" in bucket
+    assert "PersistentVolumeClaim" not in manifests(bucket)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "serves all namespaces."),
+        ({"watchNamespaces": ["search", "ads"]}, "serves the namespaces search, ads."),
+        ({"watchNamespaces": ["search", "ads"]}, "kubectl --namespace search get clustertriggers"),
+        ({"crds": {"install": False}}, "crds.install is false"),
+        ({"fullnameOverride": "ct"}, "kubectl --namespace ops rollout status deployment/ct"),
+    ],
+)
+def test_notes_fit_the_values(values: Object, said: str) -> None:
+    assert said in notes(values)

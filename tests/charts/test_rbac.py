@@ -1,0 +1,123 @@
+"""Rights: exactly those that docs/install.md gives a reason for."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+
+from e2e.cluster.files import REPOSITORY
+from tests.charts.objects import NAMESPACE, RELEASE, VALUES_FILES, Object, render, values_of
+
+Right = tuple[str, str, str, str, str]
+"""Where, API group, resource, name of the object or "", verb."""
+
+SERVED, CLUSTER, OWN = "served namespaces", "cluster", "own namespace"
+KUBE_SYSTEM: Right = (CLUSTER, "", "namespaces", "kube-system", "get")
+
+
+def rights(where: str, role: Object) -> set[Right]:
+    return {
+        (where, group, resource, name, verb)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for name in rule.get("resourceNames", [""])
+        for verb in rule["verbs"]
+    }
+
+
+def documented() -> set[Right]:
+    """The rights in the table of docs/install.md; every row must give its reason."""
+    found = set()
+    for line in (REPOSITORY / "docs" / "install.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) != 5 or cells[0] not in (SERVED, CLUSTER, OWN):
+            continue
+        where, group, resources, verbs, why = cells
+        assert len(why) > 20, line
+        kinds, _, name = resources.partition(" named ")
+        names = {"": "", "`kube-system`": "kube-system", "as `leaderElection.leaseName`": RELEASE}
+        for resource in re.findall(r"`([^`]+)`", kinds):
+            for verb in verbs.split():
+                found.add((where, "" if group == "core" else group.strip("`"), resource, names[name], verb))
+    return found
+
+
+def test_cluster_wide_rights_are_the_documented_ones() -> None:
+    rendered = render()
+    granted = rights(SERVED, rendered.one("ClusterRole", RELEASE))
+    kube_system = {right for right in granted if right[3] == "kube-system"}
+    granted = (granted - kube_system) | {(CLUSTER, *right[1:]) for right in kube_system}
+    granted |= rights(OWN, rendered.one("Role", f"{RELEASE}-leader-election"))
+    assert granted == documented()
+
+
+def test_rights_in_served_namespaces_only() -> None:
+    rendered = render(values_of("namespaced-values"))
+    assert not rendered.all("ClusterRole")
+    assert not rendered.all("ClusterRoleBinding")
+    roles = {(role["metadata"]["namespace"], role["metadata"]["name"]): role for role in rendered.all("Role")}
+    assert set(roles) == {("search", RELEASE), ("ads", RELEASE), (NAMESPACE, f"{RELEASE}-leader-election")}
+    for namespace in ("search", "ads"):
+        granted = rights(SERVED, roles[namespace, RELEASE])
+        granted |= rights(OWN, roles[NAMESPACE, f"{RELEASE}-leader-election"])
+        assert granted == documented() - {KUBE_SYSTEM}
+
+
+@pytest.mark.parametrize("values_file", VALUES_FILES)
+def test_every_role_of_the_operator_is_bound_to_it_once(values_file: str) -> None:
+    rendered = render(values_of(values_file))
+    account = rendered.pod["spec"]["serviceAccountName"]
+    users = {f"{RELEASE}-viewer", f"{RELEASE}-editor"}
+    roles: Counter[tuple[str | None, str]] = Counter()
+    for role in (*rendered.all("ClusterRole"), *rendered.all("Role")):
+        if role["metadata"]["name"] not in users:
+            roles[role["metadata"].get("namespace"), role["metadata"]["name"]] += 1
+    bound: Counter[tuple[str | None, str]] = Counter()
+    for binding in (*rendered.all("ClusterRoleBinding"), *rendered.all("RoleBinding")):
+        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE}]
+        assert binding["roleRef"]["kind"] == binding["kind"].removesuffix("Binding")
+        bound[binding["metadata"].get("namespace"), binding["roleRef"]["name"]] += 1
+    assert bound == roles
+    assert set(bound.values()) == {1}
+
+
+@pytest.mark.parametrize("values_file", VALUES_FILES)
+def test_nothing_is_granted_by_wildcard_and_no_secret_is_read(values_file: str) -> None:
+    rendered = render(values_of(values_file))
+    for role in (*rendered.all("ClusterRole"), *rendered.all("Role")):
+        for _, group, resource, _, verb in rights("", role):
+            assert "*" not in (group, resource, verb)
+            assert resource not in ("secrets", "configmaps", "pods/exec", "pods/log", "roles", "clusterroles")
+
+
+def test_the_lease_is_the_one_that_the_operator_takes() -> None:
+    rendered = render({"leaderElection": {"leaseName": "search-leader"}})
+    assert rendered.environment["CLUSTERTRIGGER_LEASE_NAME"] == "search-leader"
+    named = {right[3] for right in rights(OWN, rendered.one("Role"))}
+    assert named == {"", "search-leader"}
+
+
+def test_without_election_no_lease_is_touched() -> None:
+    assert not render(values_of("single-values")).all("Role")
+
+
+def test_no_rights_when_the_administrator_makes_them() -> None:
+    rendered = render({"rbac": {"create": False, "userRoles": False}})
+    assert not {one["kind"] for one in rendered} & {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
+
+
+@pytest.mark.parametrize("role", ["viewer", "editor"])
+def test_roles_for_people_are_the_documented_ones(role: str) -> None:
+    rendered = render().one("ClusterRole", f"{RELEASE}-{role}")
+    text = (REPOSITORY / "docs" / "install.md").read_text()
+    row = re.search(rf"^\| `clustertrigger-{role}` \| ([a-z ]+) \| ([a-z ]+) \|$", text, re.MULTILINE)
+    assert row, f"docs/install.md has no row for clustertrigger-{role}"
+    resources = ("clustertriggers", "clusterdefinitions", "collections")
+    expected = {("", "clustertrigger.dev", resource, "", verb) for resource in resources for verb in row[1].split()}
+    assert rights("", rendered) == expected
+    prefix = "rbac.authorization.k8s.io/aggregate-to-"
+    added_to = [label.removeprefix(prefix) for label in rendered["metadata"]["labels"] if label.startswith(prefix)]
+    assert sorted(added_to) == sorted(row[2].split())
