@@ -18,6 +18,10 @@ class Cluster(Protocol):
     def kubeconfig(self) -> Path:
         """The administrator's kubeconfig."""
 
+    @property
+    def host_address(self) -> str:
+        """The address under which Pods reach servers on this machine that listen on every address."""
+
     def up(self) -> bool:
         """Start what does not run; returns False when there was nothing to do."""
 
@@ -57,6 +61,7 @@ class _WithoutNode:
     def __init__(self, directory: Path) -> None:
         self._plane = ControlPlane(directory)
         self.kubeconfig = self._plane.kubeconfig
+        self.host_address = "127.0.0.1"
 
     def up(self) -> bool:
         return self._plane.start()

@@ -78,7 +78,8 @@ class DebianCluster:
             stray.kill()
         network.disconnect(self._link)
         self._cgroup.remove()
-        remove_directory(self.directory)
+        with stage(f"removing {self.directory}"):  # images are large
+            remove_directory(self.directory)
 
     def status(self) -> list[Row]:
         """Return one row per component, and one for the node."""
