@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from clustertrigger.api.conditions import ConditionType, EventReason, Reason
 from clustertrigger.api.generate import changes, generated_files, main, write
 
 REPOSITORY = Path(__file__).parents[2]
+FILES = generated_files()
 
 
-@pytest.mark.parametrize("path", generated_files(), ids=str)
+@pytest.mark.parametrize("path", FILES, ids=str)
 def test_committed_file_is_up_to_date(path: Path) -> None:
-    assert (REPOSITORY / path).read_text() == generated_files()[path], "run `make generate` and commit"
+    assert (REPOSITORY / path).read_text() == FILES[path], "run `make generate` and commit"
 
 
 def test_nothing_else_lies_among_them() -> None:
@@ -22,7 +25,7 @@ def test_nothing_else_lies_among_them() -> None:
 
 def test_writes_only_what_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--root", str(tmp_path)]) == 0
-    assert set(capsys.readouterr().out.split()) >= {str(path) for path in generated_files()}
+    assert set(capsys.readouterr().out.split()) >= {str(path) for path in FILES}
 
     (tmp_path / "docs/reference.md").write_text("edited by hand")
     assert main(["--root", str(tmp_path)]) == 0
@@ -53,9 +56,27 @@ def test_removes_the_crd_of_a_kind_that_is_no_more(tmp_path: Path) -> None:
 
 
 def test_reference_names_every_kind_and_field() -> None:
-    page = generated_files()[Path("docs/reference.md")]
+    page = FILES[Path("docs/reference.md")]
 
     for heading in ("ClusterTrigger.spec.run.resources", "ClusterDefinition.spec", "Collection.spec.source"):
         assert f"### `{heading}`" in page
     assert "| **`trigger_type`** | `cron` \\| `interval` \\| `event` \\| `conditional` |" in page
     assert "| `starting_deadline_seconds` | integer, 1 to 604,800 | `3600` |" in page
+
+
+def test_reference_names_conditions_reasons_and_annotations() -> None:
+    page = FILES[Path("docs/reference.md")]
+
+    for enum in (ConditionType, Reason, EventReason):
+        for member in enum:
+            assert re.search(rf"^\| `{member.value}` \| \w.+ \|$", page, re.MULTILINE), f"{member!r} has no docstring"
+    assert "`clustertrigger.dev/run-requested`" in page
+
+
+def test_reference_describes_shared_objects_once() -> None:
+    page = FILES[Path("docs/reference.md")]
+
+    assert page.count("| `n_clusters` |") == 1
+    assert (
+        "The same as [`ClusterTrigger.spec.execution_config.config`](#clustertriggerspecexecution_configconfig)" in page
+    )
