@@ -10,6 +10,7 @@ import kopf
 from kubernetes.aio.client import Configuration
 
 from clustertrigger.api import GROUP, VERSION
+from clustertrigger.core.catalog import Catalog, Unresolved
 from clustertrigger.core.trigger import Key
 from clustertrigger.core.validation import Problem, parse_collection, parse_definition, parse_trigger
 from clustertrigger.shell.intake import References, Triggers
@@ -62,17 +63,24 @@ def _register_watches(registry: kopf.OperatorRegistry, triggers: Triggers, refer
     kopf.on.event(GROUP, VERSION, "clusterdefinitions", registry=registry)(referred_to)
 
 
-def register_webhooks(registry: kopf.OperatorRegistry, created: Callable[[Key, str, str], None]) -> None:
+def register_webhooks(
+    registry: kopf.OperatorRegistry, catalog: Catalog, created: Callable[[Key, str, str], None]
+) -> None:
     """Registers the admission handlers, which say at `kubectl apply` what the conditions would say a moment later.
 
     Args:
         registry: Kopf's.
+        catalog: what ids refer to; one that is unknown is warned of, not refused: its object may be applied next.
         created: told of each trigger whose creation was admitted: its key, its uid and the user's name.
     """
 
     @kopf.on.validate(GROUP, VERSION, "clustertriggers", id="validate-clustertrigger", registry=registry)
-    async def clustertrigger(spec: kopf.Spec, **call: Any) -> None:
-        _refuse(call, parse_trigger(spec)[1])
+    async def clustertrigger(spec: kopf.Spec, warnings: list[str], **call: Any) -> None:
+        parsed, problems = parse_trigger(spec)
+        _refuse(call, problems)
+        found = catalog.resolve(call["namespace"], parsed) if parsed and call.get("operation") != "DELETE" else None
+        if isinstance(found, Unresolved):
+            warnings.append(found.message)
         if call.get("operation") == "CREATE" and not call["dryrun"] and call["namespace"]:
             created(Key(call["namespace"], call["name"]), call["uid"], call["userinfo"]["username"])
 

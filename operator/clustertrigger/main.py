@@ -134,7 +134,7 @@ class Operator:
         registry = kopf.OperatorRegistry()
         handlers.register(registry, self._configuration, self._triggers, self._references)
         if self._settings.webhook_port:
-            handlers.register_webhooks(registry, creators.admitted)
+            handlers.register_webhooks(registry, self._references.catalog, creators.admitted)
         return registry
 
     async def _lead(self, api: ApiServer, cluster_id: str) -> None:

@@ -66,6 +66,9 @@ def _stalled(draft: Draft) -> _Verdict:
         return True, Reason.INVALID_SPEC, "The spec must be corrected: the Ready condition says how"
     if draft.failed and spec.status not in ("paused", "disabled") and is_supported(spec):
         return True, *_failed(draft)
+    if isinstance(draft.observed.work, Unresolved):
+        # It may still be applied, as a moment later in the same kubectl apply.
+        return False, draft.observed.work.reason, f"Waits for what it refers to: {draft.observed.work.message}"
     return False, Reason.NOT_STALLED, "Nothing needs a person"
 
 
