@@ -1,0 +1,117 @@
+"""A daily schedule fires once per local day, in every zone of the tz database, 2020 to 2040."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
+from importlib import resources
+from itertools import pairwise
+
+import pytest
+
+from clustertrigger.api.schedule import CronSchedule
+from clustertrigger.core.timetable import Timetable, timetable
+from clustertrigger.core.wallclock import DAY, EPOCH, Stretch, wall_clock, zone_names
+
+FIRST, LAST = date(2020, 1, 1), date(2040, 12, 31)
+DAYS = (LAST - FIRST).days + 1
+
+
+@lru_cache(maxsize=1)
+def behaviours() -> dict[tuple[Stretch, ...], list[str]]:
+    """Zones by what their clocks do in these years; a timetable knows nothing else of a zone."""
+    same_file = defaultdict(list)
+    for name in sorted(zone_names()):
+        same_file[(resources.files("tzdata") / "zoneinfo" / name).read_bytes()].append(name)
+    found: dict[tuple[Stretch, ...], list[str]] = defaultdict(list)
+    start, end = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2019, 2042))
+    for names in same_file.values():
+        clock = wall_clock(names[0])
+        stretch = clock.at(start)
+        stretches = []
+        while stretch is not None and stretch.start < end:
+            stretches.append(stretch)
+            stretch = clock.after(stretch)
+        found[tuple(stretches)] += names
+    return found
+
+
+def changes(stretches: tuple[Stretch, ...]) -> list[tuple[Stretch, Stretch]]:
+    """Neighbours that differ."""
+    return [(before, after) for before, after in pairwise(stretches) if before.offset != after.offset]
+
+
+def test_stretches_are_what_the_tz_database_says() -> None:
+    """The product looks once a day; here each stretch is confirmed hour by hour on both of its sides and within."""
+    for stretches, (name, *_) in behaviours().items():
+        zone = wall_clock(name).zone
+        for stretch in stretches:
+            inside = [*range(stretch.start, stretch.end, 7 * DAY + 3607), stretch.end - 1]
+            assert {offset_at(zone, instant) for instant in inside} == {stretch.offset}, name
+        for before, after in changes(stretches):
+            assert before.end == after.start
+            assert after.end - after.start > DAY, f"{name} changes twice within a day"
+
+
+def test_every_local_day_fires_once() -> None:
+    assert sum(map(len, behaviours().values())) == len(zone_names())
+    for stretches, (name, *_) in behaviours().items():
+        gaps = [before.wall_end for before, after in changes(stretches) if after.offset > before.offset]
+        # The most awkward time: within the zone's last gap; half past two where there is none.
+        minute = (gaps[-1] % DAY) // 60 + 10 if gaps else 150
+        slots = daily(minute % 1440, name)
+        slot = slots.next_after(expected(FIRST, minute % 1440, name) - timedelta(seconds=1))
+        for day in range(DAYS):
+            due = expected(FIRST + timedelta(days=day), minute % 1440, name)
+            assert slot == due, f"{name}: {FIRST + timedelta(days=day)}"
+            slot = slots.next_after(due)
+
+
+@pytest.mark.parametrize("around", [-61, -60, -31, -1, 0, 1, 29, 30, 59, 60, 61, 119, 120])
+def test_days_around_each_change_fire_once(around: int) -> None:
+    """Times of the day at various minutes from the change, on the day before, of and after it."""
+    for stretches, (name, *_) in behaviours().items():
+        for before, after in changes(stretches):
+            if not FIRST.year <= EPOCH.year + before.end // 31_556_952 <= LAST.year:
+                continue
+            minute = (min(before.wall_end, after.wall_start) // 60 + around) % 1440
+            changed = (EPOCH + timedelta(seconds=before.wall_end)).date()
+            slots = daily(minute, name)
+            dues = [expected(changed + timedelta(days=step), minute, name) for step in (-2, -1, 0, 1, 2)]
+            found = [slots.next_after(due) for due in dues[:-1]]
+            assert found == dues[1:], f"{name}: {minute} minutes after midnight around {changed}"
+            assert [slots.latest_until(due) for due in dues] == dues
+
+
+def daily(minute: int, zone: str) -> Timetable:
+    expression = f"{minute % 60} {minute // 60} * * *"
+    return timetable(CronSchedule(cron_expression=expression, timezone=zone), EPOCH)
+
+
+def expected(day: date, minute: int, name: str) -> datetime:
+    """The first time that the wall shows this, or the end of the gap that it lies in.
+
+    Both folds are tried, and only what comes back is believed: CPython's zoneinfo maps America/Nuuk's evening of
+    2023-10-28 to an hour too early. (The product never asks it for that direction.)
+    """
+    zone = wall_clock(name).zone
+    local = datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=zone)
+    dues = [local.replace(fold=fold).astimezone(UTC) for fold in (0, 1)]
+    shown = [due for due in dues if due.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None)]
+    if shown:
+        return min(shown)
+    before, after = int(local.replace(fold=1).timestamp()), int(local.timestamp())
+    while after - before > 1:
+        middle = (before + after) // 2
+        if offset_at(zone, middle) == offset_at(zone, before):
+            before = middle
+        else:
+            after = middle
+    return datetime.fromtimestamp(after, UTC)
+
+
+def offset_at(zone: tzinfo, instant: int) -> int:
+    offset = datetime.fromtimestamp(instant, zone).utcoffset()
+    assert offset is not None
+    return offset // timedelta(seconds=1)
