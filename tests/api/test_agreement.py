@@ -6,10 +6,10 @@ are listed here; anywhere else, a difference is an error.
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -31,6 +31,7 @@ PYTHON_ONLY = (
 Json = dict[str, Any]
 
 quick = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+at_length = settings(quick, max_examples=int(os.environ.get("CRD_SERVER_EXAMPLES", "150")))
 
 
 def problems(kind: Kind, spec: Json) -> list[Problem]:
@@ -109,7 +110,7 @@ def test_models_refuse_what_the_schema_forbids(changed: tuple[Kind, Json]) -> No
     assert problems(kind, spec), spec
 
 
-@quick
+@at_length
 @given(with_changes())
 def test_models_and_server_agree(crd_server: CrdServer, changed: tuple[Kind, Json]) -> None:
     kind, spec = changed
@@ -126,13 +127,6 @@ def _refusal(server: CrdServer, kind: Kind, spec: Json) -> RefusedError | None:
     except RefusedError as refusal:
         return refusal
     return None
-
-
-@pytest.mark.fuzz
-@settings(quick, max_examples=5000)
-@given(with_changes())
-def test_models_and_server_agree_at_length(crd_server: CrdServer, changed: tuple[Kind, Json]) -> None:
-    test_models_and_server_agree.hypothesis.inner_test(crd_server, changed)  # type: ignore[attr-defined]
 
 
 def test_every_place_is_reached() -> None:
