@@ -1,0 +1,60 @@
+"""From the configuration to the algorithm."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from clustertrigger.api.run import HDBSCAN, ClusteringConfig, KMeans
+from clusterworker.algorithms.clustering import Clustering
+from clusterworker.dataset import SpooledDataset, StreamedDataset
+from clusterworker.progress import Progress
+from clusterworker.sources.parquet import ParquetCollection
+
+STREAMED_ROWS = 1_000_000
+"""Above it, k-means reads the sources twice instead of keeping a copy."""
+
+
+def load(
+    collections: Sequence[ParquetCollection], config: ClusteringConfig, scratch: Path, progress: Progress
+) -> SpooledDataset | StreamedDataset:
+    """Return the documents in the form that the algorithm needs.
+
+    Args:
+        collections: of equal dimensions.
+        config: the algorithm and its metric.
+        scratch: directory for a copy of the vectors.
+        progress: told how far reading is.
+    """
+    source = StreamedDataset(collections, config.metric, progress)
+    if isinstance(config.parameters(), KMeans) and source.rows > STREAMED_ROWS:
+        return source
+    return SpooledDataset(source, scratch)
+
+
+def cluster(
+    dataset: SpooledDataset | StreamedDataset, config: ClusteringConfig, seed: int, memory: int, progress: Progress
+) -> Clustering:
+    """Run the algorithm that the configuration names.
+
+    Args:
+        dataset: from `load`.
+        config: the algorithm and its parameters.
+        seed: of all random choices.
+        memory: bytes that the container may use.
+        progress: told which step is on.
+
+    Raises:
+        MisconfiguredError: the parameters do not fit the documents.
+    """
+    parameters = config.parameters()
+    if isinstance(parameters, KMeans):
+        from clusterworker.algorithms.kmeans import kmeans
+
+        return kmeans(dataset, parameters, config.metric, seed)
+    assert isinstance(dataset, SpooledDataset)  # noqa: S101 - load() spools for all others
+    if isinstance(parameters, HDBSCAN):
+        from clusterworker.algorithms.density import hdbscan
+
+        return hdbscan(dataset, parameters, config.metric, seed, progress)
+    from clusterworker.algorithms.hierarchical import document_limit, hierarchical
+
+    return hierarchical(dataset, parameters, config.metric, seed, document_limit(memory))

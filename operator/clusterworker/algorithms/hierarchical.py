@@ -1,0 +1,129 @@
+"""Agglomerative clustering (scipy's), on micro-clusters where the documents are too many for all pairs."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.cluster.hierarchy import linkage
+
+from clustertrigger.api.run import Hierarchical
+from clusterworker.algorithms.clustering import Clustering, by_size, centroids_of, means
+from clusterworker.algorithms.kmeans import train
+from clusterworker.algorithms.nearest import NearestCentroid
+from clusterworker.arrays import Doubles, Labels, Vectors
+from clusterworker.dataset import SpooledDataset
+from clusterworker.errors import MisconfiguredError
+
+MOST_DOCUMENTS = 20_000
+"""Above it, always on micro-clusters: time and memory grow with the square."""
+MICRO_CLUSTERS = 2_000
+MICRO_ITERATIONS = 25
+
+
+def document_limit(memory: int) -> int:
+    """How many documents may be clustered directly.
+
+    All pairs take 8 n² bytes (two copies of the condensed distances); half of the memory is for them.
+
+    Args:
+        memory: bytes that the container may use.
+    """
+    return min(MOST_DOCUMENTS, math.isqrt(memory // 16))
+
+
+def hierarchical(dataset: SpooledDataset, parameters: Hierarchical, metric: str, seed: int, limit: int) -> Clustering:
+    """Cluster by merging the nearest pair again and again.
+
+    Args:
+        dataset: the documents.
+        parameters: n_clusters or distance_threshold, linkage.
+        metric: cosine or euclidean.
+        seed: of the micro-clusters.
+        limit: documents that may be clustered directly, see `document_limit`.
+
+    Raises:
+        MisconfiguredError: more clusters than documents, or than the limit.
+    """
+    wanted = parameters.n_clusters
+    if wanted is not None and wanted > dataset.rows:
+        raise MisconfiguredError(
+            f"n_clusters {wanted} is more than the {dataset.rows} documents: lower n_clusters, or add documents"
+        )
+    notes: list[str] = []
+    if dataset.rows <= limit:
+        labels = agglomerate(dataset.vectors, parameters, metric)
+    else:
+        labels, notes = _over_micro_clusters(dataset, parameters, metric, seed, limit)
+    labels = by_size(labels)
+    mean = means(dataset.vectors, labels)
+    return Clustering(centroids_of(mean, metric), mean, labels, notes=notes)
+
+
+def agglomerate(vectors: Vectors, parameters: Hierarchical, metric: str) -> Labels:
+    """Return a label per vector, shape (rows,).
+
+    The linkage defaults to average with cosine and ward with euclidean. Equals scikit-learn's
+    AgglomerativeClustering; the distances come from matrix products, which is what takes the time.
+    """
+    if len(vectors) == 1:
+        return np.zeros(1, np.int32)
+    method = parameters.linkage or ("average" if metric == "cosine" else "ward")
+    merges = linkage(condensed_distances(vectors, metric), method)
+    if parameters.distance_threshold is not None:
+        count = int((merges[:, 2] < parameters.distance_threshold).sum())
+    else:
+        count = len(vectors) - (parameters.n_clusters or 1)
+    return _cut(merges, count)
+
+
+def condensed_distances(vectors: Vectors, metric: str) -> Doubles:
+    """Distances of all pairs, as scipy's pdist lays them out: shape (n(n-1)/2,)."""
+    rows = len(vectors)
+    if metric == "euclidean":
+        vectors = (vectors - vectors.mean(axis=0, dtype=np.float64)).astype(np.float32)  # small numbers cancel less
+    squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
+    condensed = np.empty(rows * (rows - 1) // 2)
+    block = 512
+    filled = 0
+    for first in range(0, rows - 1, block):
+        products = (vectors[first : first + block] @ vectors[first:].T).astype(np.float64)
+        for offset in range(min(block, rows - 1 - first)):
+            row = first + offset
+            product = products[offset, offset + 1 :]
+            distances = 1 - product if metric == "cosine" else squares[row] + squares[row + 1 :] - 2 * product
+            condensed[filled : filled + len(distances)] = distances
+            filled += len(distances)
+    np.maximum(condensed, 0, out=condensed)
+    return condensed if metric == "cosine" else np.sqrt(condensed, out=condensed)
+
+
+def _cut(merges: npt.NDArray[np.float64], count: int) -> Labels:
+    """Carry out the first merges of a linkage and return what belongs together."""
+    rows = len(merges) + 1
+    parents = np.repeat(np.arange(rows, rows + count), 2)
+    children = merges[:count, :2].astype(np.int64).ravel()
+    graph = sparse.coo_array((np.ones(len(children), np.int8), (children, parents)), shape=(rows + count, rows + count))
+    _, labels = sparse.csgraph.connected_components(graph, directed=False)
+    return labels[:rows].astype(np.int32)
+
+
+def _over_micro_clusters(
+    dataset: SpooledDataset, parameters: Hierarchical, metric: str, seed: int, limit: int
+) -> tuple[Labels, list[str]]:
+    wanted = parameters.n_clusters or 0
+    micro = min(limit, max(MICRO_CLUSTERS, 4 * wanted))
+    if wanted > micro:
+        raise MisconfiguredError(
+            f"n_clusters {wanted} is more than hierarchical can tell apart in this memory ({limit}): "
+            "raise run.resources.limits.memory, lower n_clusters, or use algorithm: kmeans"
+        )
+    centroids = train(dataset.vectors, micro, MICRO_ITERATIONS, metric, seed)
+    nearest = NearestCentroid(centroids)(dataset.vectors)
+    used, numbers = np.unique(nearest, return_inverse=True)
+    labels = agglomerate(np.ascontiguousarray(centroids[used]), parameters, metric)[numbers]
+    note = (
+        f"{dataset.rows} documents are more than the limit of {limit} for comparing all pairs: "
+        f"merged from {len(used)} k-means micro-clusters"
+    )
+    return labels, [note]

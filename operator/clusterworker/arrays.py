@@ -1,0 +1,17 @@
+"""The array types that the worker passes around."""
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Vectors: TypeAlias = npt.NDArray[np.float32]
+"""Shape (rows, dimensions), C-contiguous."""
+Labels: TypeAlias = npt.NDArray[np.int32]
+"""Shape (rows,); a cluster's number, or NOISE."""
+Doubles: TypeAlias = npt.NDArray[np.float64]
+Rows: TypeAlias = npt.NDArray[np.int64]
+"""Row numbers of the whole data set, counted from 0."""
+
+NOISE = -1
+"""Label of a document that belongs to no cluster, as in scikit-learn."""

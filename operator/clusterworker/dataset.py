@@ -1,0 +1,117 @@
+"""All collections of a run as one sequence of documents, as the clustering sees them.
+
+Rows are numbered from 0 across collections and files, in the order of the RunSpec and of the files' names. With
+metric cosine the vectors are of unit length here, so that everything behind may use Euclidean geometry.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from clusterworker.arrays import Rows, Vectors
+from clusterworker.errors import MisconfiguredError
+from clusterworker.progress import Progress
+from clusterworker.sources.batch import Batch
+from clusterworker.sources.parquet import ParquetCollection
+
+
+class Dataset(Protocol):
+    """Documents that can be passed over more than once."""
+
+    rows: int
+    dimensions: int
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield all documents in order."""
+
+
+class StreamedDataset:
+    """Reads the sources anew at every pass: memory is bounded by a batch.
+
+    Args:
+        collections: of equal dimensions.
+        metric: cosine or euclidean.
+        progress: told how far each pass is.
+    """
+
+    def __init__(self, collections: Sequence[ParquetCollection], metric: str, progress: Progress) -> None:
+        self.rows = sum(collection.rows for collection in collections)
+        self.dimensions = collections[0].dimensions
+        self.integer_ids = all(collection.has_integer_ids for collection in collections)
+        self._collections = collections
+        self._unit = metric == "cosine"
+        self._progress = progress
+
+    def batches(self) -> Iterator[Batch]:
+        """See Dataset."""
+        done = 0
+        for index, collection in enumerate(self._collections):
+            for batch in collection.batches(index):
+                ids = batch.ids if self.integer_ids else batch.ids.cast(pa.string())
+                vectors = _unit_length(batch) if self._unit else batch.vectors
+                yield Batch(ids, vectors, index, batch.place)
+                done += len(vectors)
+                self._progress.advance(done / self.rows)
+
+
+class SpooledDataset:
+    """A copy in a memory-mapped scratch file, for what passes over the data more than once.
+
+    Its pages are the kernel's cache: they do not count as long as there is need for memory elsewhere.
+
+    Args:
+        source: read once, here.
+        directory: scratch space for 4 bytes per number; the file vanishes with the process.
+    """
+
+    def __init__(self, source: StreamedDataset, directory: Path) -> None:
+        self.rows = source.rows
+        self.dimensions = source.dimensions
+        self._parts: list[Batch] = []
+        with (directory / "vectors.f32").open("w+b") as file:
+            file.truncate(self.rows * self.dimensions * np.dtype(np.float32).itemsize)
+            self.vectors: Vectors = np.memmap(file, np.float32, "r+", shape=(self.rows, self.dimensions))
+        (directory / "vectors.f32").unlink()
+        row = 0
+        for batch in source.batches():
+            kept = self.vectors[row : row + len(batch.vectors)]
+            kept[:] = batch.vectors
+            self._parts.append(Batch(batch.ids, kept, batch.collection, batch.place))
+            row += len(kept)
+
+    def batches(self) -> Iterator[Batch]:
+        """See Dataset."""
+        return iter(self._parts)
+
+
+def sample(dataset: Dataset, size: int, seed: int) -> tuple[Rows, Vectors]:
+    """Draw documents uniformly, without replacement, in one pass; the same ones for the same seed.
+
+    Returns:
+        Row numbers, ascending, shape (min(size, rows),), and their vectors.
+    """
+    chosen = np.arange(dataset.rows)
+    if size < dataset.rows:
+        chosen = np.sort(np.random.default_rng(seed).choice(dataset.rows, size, replace=False, shuffle=False))
+    vectors = np.empty((len(chosen), dataset.dimensions), np.float32)
+    first = filled = 0
+    for batch in dataset.batches():
+        end = int(np.searchsorted(chosen, first + len(batch.vectors)))
+        vectors[filled:end] = batch.vectors[chosen[filled:end] - first]
+        first, filled = first + len(batch.vectors), end
+    return chosen, vectors
+
+
+def _unit_length(batch: Batch) -> Vectors:
+    norms = np.sqrt(np.einsum("ij,ij->i", batch.vectors, batch.vectors, dtype=np.float64))
+    if not norms.all():
+        row = int(np.argmin(norms))
+        raise MisconfiguredError(
+            f"{batch.place.at(row)}: a vector of zeros has no direction: "
+            "leave that document out, or set metric: euclidean"
+        )
+    unit: Vectors = (batch.vectors / norms[:, None]).astype(np.float32)
+    return unit

@@ -1,0 +1,65 @@
+"""report.html: one file that opens from disk, without network."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from clusterworker.report.summary import ClusterSummary
+
+READING = {
+    "silhouette_score": "From -1 to 1, higher is better: how much nearer documents are to their own cluster than to the next "
+    "one. Text embeddings rarely exceed 0.2; compare runs with each other rather than with a fixed mark.",
+    "davies_bouldin_index": "0 and up, lower is better: how wide clusters are, measured by how far apart they lie.",
+    "calinski_harabasz_score": "0 and up, higher is better: spread between clusters over spread within them. "
+    "It depends on the number of documents and clusters: compare like with like.",
+    "inertia": "0 and up, lower is tighter: the sum of squared distances to the cluster's mean. "
+    "It always falls as n_clusters grows: look for the bend.",
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the report says.
+
+    Attributes:
+        title: of the page.
+        facts: shown at the top: name and value.
+        parameters: the algorithm's, with defaults filled in.
+        metrics: value per measure; None where it does not apply.
+        notes: what the worker decided by itself.
+        clusters: the largest ones, with their central documents.
+        more: number of clusters not listed.
+        documents: all documents.
+        noise: documents in no cluster.
+        picture: PNG file to inline.
+        finished_at: when the run ended, UTC.
+    """
+
+    title: str
+    facts: Mapping[str, str]
+    parameters: Mapping[str, object]
+    metrics: Mapping[str, float | None]
+    notes: Sequence[str]
+    clusters: Sequence[ClusterSummary]
+    more: int
+    documents: int
+    noise: int
+    picture: Path
+    finished_at: datetime
+
+    def save(self, file: Path) -> None:
+        """Write the page."""
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+
+        environment = Environment(
+            loader=PackageLoader("clusterworker.report", "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        image = base64.b64encode(self.picture.read_bytes()).decode()
+        template = environment.get_template("report.html.j2")
+        file.write_text(template.render(page=self, reading=READING, image=image), encoding="utf-8")

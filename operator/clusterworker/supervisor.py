@@ -1,0 +1,83 @@
+"""A small parent process that outlives the work.
+
+In a Pod the worker is process 1, for which SIGTERM has no default action, and a Python handler would wait until the
+compiled code at work returns, which can take minutes. So the work happens in a child: on SIGTERM the parent ends the
+child at once and clears up after it, and when the kernel kills the child for want of memory, the parent says so.
+"""
+
+import ctypes
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the child ended.
+
+    Attributes:
+        code: its exit code, or 128 + the signal's number, as a shell counts.
+        killed_by: the signal that ended it, if one did.
+        requested: whether that was SIGTERM or SIGINT, sent to us.
+    """
+
+    code: int
+    killed_by: signal.Signals | None = None
+    requested: bool = False
+
+
+def supervise(work: Callable[[], int]) -> Ended:
+    """Run `work` in a child process and wait for it.
+
+    Args:
+        work: returns the exit code; runs in the child only.
+    """
+    parent = os.getpid()
+    child = 0
+    stopped: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        stopped.append(number)
+        if child:
+            os.kill(child, signal.SIGKILL)
+
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        child = os.fork()
+        if child == 0:
+            for number in previous:
+                signal.signal(number, signal.SIG_DFL)
+            _die_with(parent)
+            os._exit(_run(work))
+        if stopped:
+            os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    if stopped:
+        return Ended(128 + stopped[0], signal.Signals(stopped[0]), requested=True)
+    if os.WIFSIGNALED(status):
+        return Ended(128 + os.WTERMSIG(status), signal.Signals(os.WTERMSIG(status)))
+    return Ended(os.WEXITSTATUS(status))
+
+
+def _run(work: Callable[[], int]) -> int:
+    try:
+        return int(work())
+    except BaseException:  # the child must not return into the parent's code
+        import traceback
+
+        traceback.print_exc()
+        return 1
+
+
+def _die_with(parent: int) -> None:
+    """End this process when its parent ends, even by SIGKILL."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
