@@ -47,14 +47,17 @@ class Buildah:
                 self._bud(plan.libraries_dockerfile, plan.libraries, f"{plan.target}-libraries")
             self._remove_other_libraries(plan)
         with stage(f"building {plan.name}"):
-            name = f"localhost/{plan.name}"
+            # With its host: container runtimes look up a name without one there.
+            names = [f"docker.io/{name}" for name in (plan.name, plan.development_name)]
             try:
-                self._bud(plan.dockerfile, name, plan.target)
-                # The archive's own name has no host: container runtimes add their default one.
-                self._run("push", "--signature-policy", self._policy, name, f"docker-archive:{archive}:{plan.name}")
+                self._bud(plan.dockerfile, names[0], plan.target)
+                self._run("tag", *names)
+                destination = f"docker-archive:{archive}:{names[0]}"
+                self._run("push", "--signature-policy", self._policy, names[0], destination)
             finally:
-                if self._exists(name):
-                    self._run("rmi", name)
+                for name in names:
+                    if self._exists(name):
+                        self._run("rmi", name)
 
     def _ensure_base(self) -> None:
         if self._exists(self._base):

@@ -16,21 +16,17 @@ class Docker:
         return make_plan(REPOSITORY, target)
 
     def build(self, plan: Plan, archive: Path) -> None:
-        """Build the target and write it to ARCHIVE.
-
-        The image stays in the engine's store as well, under its tag and as :dev for a person's use.
-        """
+        """Build the target and write it to ARCHIVE; the image stays in the engine's store as well."""
         log = cache_directory() / "logs" / f"image-{plan.target}.log"
         log.parent.mkdir(exist_ok=True)
         log.unlink(missing_ok=True)
-        development = f"{plan.name.rpartition(':')[0]}:dev"
         with stage(f"building {plan.name}"):
             run(
                 [
                     "docker", "build", "--progress=plain", "--target", plan.target, "--tag", plan.name,
-                    "--tag", development, REPOSITORY,
+                    "--tag", plan.development_name, REPOSITORY,
                 ],
                 env={"DOCKER_BUILDKIT": "1"},
                 log=log,
             )  # fmt: skip
-            run(["docker", "save", "--output", archive, plan.name])
+            run(["docker", "save", "--output", archive, plan.name, plan.development_name])

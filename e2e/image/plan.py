@@ -32,6 +32,11 @@ class Plan:
         """The fingerprint in the image's name."""
         return self.name.rpartition(":")[2]
 
+    @property
+    def development_name(self) -> str:
+        """A name for people, that means the build which was loaded last; a cluster's Pods use the other one."""
+        return f"{self.name.rpartition(':')[0]}:dev"
+
 
 def make_plan(checkout: Path, target: str, base: str | None = None) -> Plan:
     """Return the plan for one target.

@@ -1,8 +1,8 @@
 """Compile once, while the image is built, what every Job would otherwise compile: ``python -m clusterworker.warm``.
 
-It calls the libraries as the worker does, on data of the worker's types (float32, C-contiguous), small but past the
-sizes at which the libraries change their method: UMAP computes distances exactly below 4,096 points and
-approximately, by nearest-neighbour descent, from there on.
+It calls UMAP and fast_hdbscan as ``algorithms.embedding`` and ``algorithms.density`` do: the types of the arguments
+decide what numba compiles, the values do not. It does so without importing them, so that their sources may change and
+the image's layer of libraries stays; ``tests/clusterworker/test_warm.py`` holds the two together.
 """
 
 import sys
@@ -13,14 +13,14 @@ from collections.abc import Callable
 import fast_hdbscan
 import numpy as np
 import numpy.typing as npt
-import pynndescent
 import umap
+from numba.core.errors import NumbaWarning
 
 from clusterworker import jit_cache
 
-DIMENSIONS = 32
+DIMENSIONS = 32  # more than 30: from there on fast_hdbscan looks for neighbours by pynndescent
 TOPICS = 20
-UMAP_EXACT_LIMIT = 4096
+NEIGHBOURS = 15
 
 Vectors = npt.NDArray[np.float32]
 
@@ -33,58 +33,48 @@ def unit_vectors(count: int, dimensions: int = DIMENSIONS) -> Vectors:
     return np.ascontiguousarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
 
 
-def _exact_neighbours(vectors: Vectors, count: int) -> tuple[npt.NDArray[np.int64], Vectors]:
-    """Return each vector's nearest neighbours by cosine distance: indices and distances, both (n, count)."""
+def exact_neighbours(vectors: Vectors, count: int) -> tuple[npt.NDArray[np.int64], Vectors]:
+    """Return each unit vector's nearest neighbours: indices and cosine distances, both of shape (rows, count)."""
     distances = np.maximum(1 - vectors @ vectors.T, 0)
     np.fill_diagonal(distances, 0)
     indices = np.argsort(distances, axis=1, kind="stable")[:, :count]
     return indices, np.take_along_axis(distances, indices, axis=1)
 
 
-def _reduce(count: int, *, seed: int | None, neighbours_given: bool = False) -> Vectors:
-    vectors = unit_vectors(count)
-    knn = (*_exact_neighbours(vectors, 15), None) if neighbours_given else (None, None, None)
+def reduce(vectors: Vectors, metric: str) -> Vectors:
+    """Map the vectors to five dimensions by UMAP, their neighbours given and with a seed."""
     reducer = umap.UMAP(
         n_components=5,
-        n_neighbors=15,
-        min_dist=0.0,
-        metric="cosine",
-        random_state=seed,
+        n_neighbors=NEIGHBOURS,
         n_epochs=11,
-        precomputed_knn=knn,
+        min_dist=0.0,
+        metric=metric,
+        random_state=0,
+        n_jobs=1,
+        precomputed_knn=(*exact_neighbours(vectors, NEIGHBOURS), None),
+        force_approximation_algorithm=True,
     )
-    reduced: Vectors = reducer.fit_transform(vectors)
-    return reduced
+    return np.ascontiguousarray(reducer.fit_transform(vectors), dtype=np.float32)
 
 
-def _cluster(vectors: Vectors, *, metric: str = "euclidean") -> None:
-    for reproducible in (True, False):
-        for selection in ("eom", "leaf"):
-            fast_hdbscan.HDBSCAN(
-                min_cluster_size=15, metric=metric, reproducible=reproducible, cluster_selection_method=selection
-            ).fit(vectors)
-
-
-def _descend(metric: str) -> None:
-    pynndescent.NNDescent(unit_vectors(5000), n_neighbors=15, metric=metric, random_state=0).neighbor_graph  # noqa: B018
+def cluster(vectors: Vectors) -> None:
+    """Cluster by HDBSCAN, with results that repeat."""
+    fast_hdbscan.HDBSCAN(min_cluster_size=15, min_samples=15, reproducible=True).fit(vectors)
 
 
 STEPS: dict[str, Callable[[], object]] = {
-    "umap, neighbours given": lambda: _reduce(1000, seed=0, neighbours_given=True),
-    "umap, exact neighbours": lambda: _reduce(400, seed=0),
-    "umap, approximate neighbours": lambda: _reduce(UMAP_EXACT_LIMIT + 400, seed=0),
-    "umap, without a seed": lambda: _reduce(UMAP_EXACT_LIMIT + 400, seed=None),
-    "hdbscan, few dimensions": lambda: _cluster(unit_vectors(2000, dimensions=5)),
-    "hdbscan, many dimensions": lambda: _cluster(unit_vectors(2000)),
-    "hdbscan, cosine": lambda: _cluster(unit_vectors(2000), metric="cosine"),
-    "nearest neighbours, cosine": lambda: _descend("cosine"),
-    "nearest neighbours, euclidean": lambda: _descend("euclidean"),
+    "umap, cosine": lambda: reduce(unit_vectors(1000), "cosine"),
+    "umap, euclidean": lambda: reduce(unit_vectors(1000), "euclidean"),
+    "hdbscan, few dimensions": lambda: cluster(unit_vectors(2000, dimensions=5)),
+    "hdbscan, many dimensions": lambda: cluster(unit_vectors(2000)),
 }
 
 
 def main() -> None:
-    """Run every step and say how long it took: run a second time, each takes less than a second or two."""
-    warnings.filterwarnings("ignore", module="umap|pynndescent|fast_hdbscan|sklearn")
+    """Run every step and say how long it took; a second time, all but the last take less than a second."""
+    # "Cannot cache nn_descent" is true: only `reduce: none` meets it, and compiles it in every Job.
+    warnings.filterwarnings("ignore", category=NumbaWarning)
+    warnings.filterwarnings("ignore", category=UserWarning, message=".*(n_jobs|precomputed_knn)")
     print(f"warm: caching {jit_cache.enable()} more functions", file=sys.stderr)  # noqa: T201 (a build step's progress)
     for name, step in STEPS.items():
         begin = time.perf_counter()

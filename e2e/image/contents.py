@@ -1,0 +1,47 @@
+"""Look into an image's archive without a container engine."""
+
+import json
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What an archive of ``docker save`` holds.
+
+    Attributes:
+        names: The image's names.
+        config: Its configuration (User, Entrypoint, Env, Labels), as in the image's JSON.
+        files: Every path in any of its layers, without a leading slash.
+    """
+
+    names: tuple[str, ...]
+    config: dict[str, Any]
+    files: frozenset[str]
+
+    def packages(self) -> set[str]:
+        """Return the Python packages installed in the image's environment, by their import names."""
+        marker = "/site-packages/"
+        below = (path.partition(marker)[2] for path in self.files if path.startswith("opt/venv/") and marker in path)
+        return {path.partition("/")[0] for path in below if path}
+
+
+def read(archive: Path) -> Contents:
+    """Read an archive that holds one image."""
+    with tarfile.open(archive) as outer:
+        (manifest,) = json.loads(_bytes(outer, "manifest.json"))
+        config = json.loads(_bytes(outer, manifest["Config"]))["config"]
+        files: set[str] = set()
+        for layer in manifest["Layers"]:
+            with tarfile.open(fileobj=outer.extractfile(layer)) as inner:
+                files.update(name.removeprefix("./").removeprefix("/") for name in inner.getnames())
+    return Contents(tuple(manifest["RepoTags"]), config, frozenset(files))
+
+
+def _bytes(archive: tarfile.TarFile, name: str) -> bytes:
+    member = archive.extractfile(name)
+    if member is None:
+        raise ValueError(f"the archive's {name} is no file: give an archive as docker save writes it")
+    return member.read()
