@@ -37,7 +37,7 @@ def exact_neighbours(vectors: Vectors, count: int) -> tuple[npt.NDArray[np.int64
     """Return each unit vector's nearest neighbours: indices and cosine distances, both of shape (rows, count)."""
     distances = np.maximum(1 - vectors @ vectors.T, 0)
     np.fill_diagonal(distances, 0)
-    indices = np.argsort(distances, axis=1, kind="stable")[:, :count]
+    indices = np.ascontiguousarray(np.argsort(distances, axis=1, kind="stable")[:, :count])
     return indices, np.take_along_axis(distances, indices, axis=1)
 
 

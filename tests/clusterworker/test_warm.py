@@ -35,6 +35,9 @@ for rows, metric, components, min_dist in [(5000, "cosine", 5, 0.0), (600, "eucl
 print("compiled:", *compiled, sep="\\n  ")
 """
 
+# Declared with their signatures, so numba compiles them while umap is imported, before anyone can ask for a cache: 1 s.
+COMPILED_BY_IMPORT = {"umap.utils.tau_rand_int", "umap.utils.tau_rand"}
+
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
@@ -49,6 +52,6 @@ def test_after_warming_the_workers_calls_compile_nothing(tmp_path: Path) -> None
         done = subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     libraries = ("umap.", "pynndescent.", "fast_hdbscan.")
-    compiled = [line.strip() for line in done.stdout.splitlines() if line.strip().startswith(libraries)]
+    compiled = {line.strip() for line in done.stdout.splitlines() if line.strip().startswith(libraries)}
     assert "compiled:" in done.stdout
-    assert compiled == []
+    assert compiled - COMPILED_BY_IMPORT == set()
