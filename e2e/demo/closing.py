@@ -6,15 +6,15 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from clustertrigger.api.names import ANNOTATION_RUN_REQUESTED
 from e2e.demo.awaited import Run
-from e2e.demo.central import format_clusters, read_clustering, read_texts
+from e2e.demo.clusters import format_clusters, read_metrics
 from e2e.kubectl import Kubectl
 
 LARGEST = 6
-CENTRAL = 3
 
 
-def tell(kubectl: Kubectl, runs: Mapping[str, Run], *, featured: str, reports: Path, data: Path) -> None:
+def tell(kubectl: Kubectl, runs: Mapping[str, Run], *, featured: str, reports: Path) -> None:
     """Print it.
 
     Args:
@@ -22,17 +22,17 @@ def tell(kubectl: Kubectl, runs: Mapping[str, Run], *, featured: str, reports: P
         runs: The runs that ended, by trigger.
         featured: The trigger whose events and clusters are shown.
         reports: Folder of this machine that holds the results of each run that succeeded, by trigger.
-        data: The collection's file, with document_id and description.
     """
     print()
     _show(kubectl, "get", "clustertriggers")
     events = f"--field-selector=involvedObject.name={featured}"
     _show(kubectl, "get", "events", events, "--sort-by=.metadata.creationTimestamp")
-    clustering = read_clustering(reports / featured / "members.parquet", CENTRAL)
-    run = runs[featured]
-    print(f"The {LARGEST} largest of the {run.clusters} clusters of {featured}; {clustering.in_none:,} of "
-          f"{run.documents:,} documents are in none")  # fmt: skip
-    print(format_clusters(clustering, read_texts(data, "description"), LARGEST))
+    metrics = read_metrics(reports / featured)
+    print(
+        f"The {LARGEST} largest of the {metrics['num_clusters']} clusters of {featured} ({metrics['algorithm']}); "
+        f"{metrics['num_noise']:,} of {metrics['num_documents']:,} documents are in none"
+    )
+    print(format_clusters(metrics, LARGEST))
     print("\nReports on this machine")
     for name, run in runs.items():
         if run.status == "completed":
@@ -47,12 +47,14 @@ def _show(kubectl: Kubectl, *words: str) -> None:
 
 
 def _what_next(kubectl: Kubectl, featured: str) -> str:
+    namespace = f"kubectl -n {kubectl.namespace}"
+    request = f'{ANNOTATION_RUN_REQUESTED}="$(date +%s)" --overwrite'
     return f"""
 The cluster stays up, and every-minute goes on firing; `make cluster-down` ends both. To try next:
   export KUBECONFIG={_short(kubectl.kubeconfig)}
-  kubectl -n {kubectl.namespace} get clustertriggers --watch
-  kubectl -n {kubectl.namespace} describe clustertrigger missing-file
-  kubectl -n {kubectl.namespace} annotate clustertrigger {featured} clustertrigger.dev/run-requested="$(date +%s)" --overwrite"""
+  {namespace} get clustertriggers --watch
+  {namespace} describe clustertrigger missing-file
+  {namespace} annotate clustertrigger {featured} {request}"""
 
 
 def _short(path: Path) -> str:

@@ -55,7 +55,7 @@ class Demo:
             runs = self._fire()
             say("6/6 Copying the reports to this machine")
             self._fetch_results(claims, runs)
-        closing.tell(self._kubectl, runs, featured=FEATURED, reports=REPORTS, data=DATA)
+        closing.tell(self._kubectl, runs, featured=FEATURED, reports=REPORTS)
 
     def _provide_images(self) -> Images:
         say("2/6 Building the images of operator and worker, and loading them into the cluster")
