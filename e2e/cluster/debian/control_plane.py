@@ -19,7 +19,7 @@ from e2e.cluster.files import write
 
 SERVICE_RANGE = "10.96.0.0/16"
 SERVICE_ADDRESS = "10.96.0.1"  # of the Service `kubernetes`, the first of the range
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
 STORAGE_CLASS: dict[str, Any] = {
     "apiVersion": "storage.k8s.io/v1",
     "kind": "StorageClass",
