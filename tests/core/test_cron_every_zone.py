@@ -97,10 +97,10 @@ def expected(day: date, minute: int, name: str) -> datetime:
     """
     zone = wall_clock(name).zone
     local = datetime(day.year, day.month, day.day, minute // 60, minute % 60, tzinfo=zone)
-    dues = [local.replace(fold=fold).astimezone(UTC) for fold in (0, 1)]
-    shown = [due for due in dues if due.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None)]
-    if shown:
-        return min(shown)
+    for fold in (0, 1):
+        due = local.replace(fold=fold).astimezone(UTC)
+        if due.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None):
+            return due
     before, after = int(local.replace(fold=1).timestamp()), int(local.timestamp())
     while after - before > 1:
         middle = (before + after) // 2

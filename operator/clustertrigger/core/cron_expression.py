@@ -109,7 +109,7 @@ class CronExpression:
 def _months_from(start: date, step: int) -> Iterator[tuple[int, int]]:
     """Years and months from a date on, or back (step -1), as long as it takes to meet any day that exists."""
     count = start.year * 12 + start.month - 1
-    for month in range(count, count + step * 12 * _LEAP_CYCLE, step):
+    for month in range(count, count + step * (12 * _LEAP_CYCLE + 1), step):
         year, index = divmod(month, 12)
         if not MINYEAR <= year <= MAXYEAR:
             return

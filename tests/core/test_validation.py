@@ -1,0 +1,194 @@
+"""What is said of specs: each problem names its field, its value and the way out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clustertrigger.core.validation import parse_collection, parse_definition, parse_trigger
+
+CRON = {"trigger_type": "cron", "schedule_config": {"cron_expression": "0 2 * * *"}, "cluster_id": "cluster_a"}
+KMEANS = {"algorithm": "kmeans", "n_clusters": 5}
+DEFINITION = {"collection_ids": ["col_a"], "config": KMEANS}
+
+
+def problems_of(spec: Any, parse: Callable[[Any], tuple[Any, list[Any]]] = parse_trigger) -> list[str]:
+    parsed, problems = parse(spec)
+    assert (parsed is None) == bool(problems)
+    return [str(problem) for problem in problems]
+
+
+def with_schedule(trigger_type: str, **config: Any) -> dict[str, Any]:
+    return {**CRON, "trigger_type": trigger_type, "schedule_config": config}
+
+
+def with_run(**run: Any) -> dict[str, Any]:
+    return {**CRON, "run": run}
+
+
+def with_config(**config: Any) -> dict[str, Any]:
+    return {**CRON, "execution_config": {"collection_ids": ["col_a"], "config": config}}
+
+
+SCHEDULE = "spec.schedule_config"
+CONFIG = "spec.execution_config.config"
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        # schedules
+        (with_schedule("cron", cron_expression="61 * * * *"),
+         f"{SCHEDULE}.cron_expression: '61 * * * *': minute 61 is out of range 0-59: write a number from 0 to 59"),
+        (with_schedule("cron", cron_expression="0 0 31 2 *"),
+         f"{SCHEDULE}.cron_expression: '0 0 31 2 *': never fires, because no such day exists: "
+         "change day of month or month"),
+        (with_schedule("cron", cron_expression="0 2 * * *", timezone="Berlin"),
+         f"{SCHEDULE}.timezone: 'Berlin': no such time zone: did you mean Europe/Berlin?"),
+        (with_schedule("cron"), f"{SCHEDULE}.cron_expression: cron_expression is required with cron: set it"),
+        (with_schedule("cron", cron_expression="* * * * *", interval_seconds=60),
+         f"{SCHEDULE}.interval_seconds: 60: interval_seconds goes with interval only: remove it"),
+        (with_schedule("interval"), f"{SCHEDULE}.interval_seconds: interval_seconds is required with interval: set it"),
+        (with_schedule("interval", interval_seconds=0),
+         f"{SCHEDULE}.interval_seconds: 0: must be at least 1: write a larger number"),
+        (with_schedule("interval", interval_seconds="60"),
+         f"{SCHEDULE}.interval_seconds: '60': must be a whole number: write it without quotes and fraction"),
+        (with_schedule("interval", interval_seconds=1.5),
+         f"{SCHEDULE}.interval_seconds: 1.5: must be a whole number: write it without quotes and fraction"),
+        (with_schedule("interval", interval_seconds=True),
+         f"{SCHEDULE}.interval_seconds: true: must be a whole number: write it without quotes and fraction"),
+        (with_schedule("interval", interval_seconds=60, start_immediately="yes"),
+         f"{SCHEDULE}.start_immediately: 'yes': must be true or false: write it without quotes"),
+        (with_schedule("interval", intervall_seconds=60),
+         f"{SCHEDULE}.intervall_seconds: unknown field: did you mean interval_seconds?"),
+        (with_schedule("cron", cron="* * * * *"),
+         f"{SCHEDULE}.cron: unknown field: did you mean cron_expression?"),
+        # the spec itself
+        ({**CRON, "trigger_type": "crom"}, "spec.trigger_type: 'crom': must be 'cron', 'interval', 'event' or "
+         "'conditional': did you mean cron?"),
+        ({**CRON, "status": "on"}, "spec.status: 'on': must be 'active', 'paused', 'disabled' or 'failed': "
+         "write one of these"),
+        ({**CRON, "schedule_config": None}, "spec.schedule_config: is required: set it"),
+        ({**CRON, "clusterId": "a"}, "spec.clusterId: unknown field: did you mean cluster_id?"),
+        ({**CRON, "cluster_id": "-a"}, "spec.cluster_id: '-a': must consist of letters, digits, '.', '_' and '-', "
+         "and begin and end with a letter or digit: rename it"),
+        ({**CRON, "description": "x" * 2049}, f"spec.description: '{'x' * 79}…: must have at most 2048 characters: "
+         "shorten it"),
+        ({**CRON, "description": "\ud800"}, r"spec.description: '\ud800': is not valid Unicode: rewrite it"),
+        ({**CRON, "schedule_config": []},
+         "spec.schedule_config: must be an object: write its fields below it, or remove it"),
+        ([], "spec: must be an object: write its fields below it, or remove it"),
+        (None, "spec: must be an object: write its fields below it, or remove it"),
+        ("x", "spec: 'x': must be an object: write its fields below it, or remove it"),
+        # what is to be clustered
+        (with_config(algorithm="kmean"),
+         f"{CONFIG}.algorithm: 'kmean': must be 'kmeans', 'hdbscan', 'hierarchical' or 'agglomerative': "
+         "did you mean kmeans?"),
+        (with_config(algorithm="kmeans"), f"{CONFIG}.n_clusters: n_clusters is required with kmeans: set it"),
+        (with_config(algorithm="hdbscan"), f"{CONFIG}.min_cluster_size: min_cluster_size is required with hdbscan: "
+         "set it"),
+        (with_config(**KMEANS, min_samples=3),
+         f"{CONFIG}.min_samples: 3: min_samples goes with hdbscan only: remove it"),
+        (with_config(**KMEANS, distance_threshold=0),
+         f"{CONFIG}.distance_threshold: 0: must be greater than 0: write a larger number"),
+        ({**CRON, "execution_config": {"collection_ids": [], "config": KMEANS}},
+         "spec.execution_config.collection_ids: must not be empty: write at least one"),
+        ({**CRON, "execution_config": {"collection_ids": "col_a", "config": KMEANS}},
+         "spec.execution_config.collection_ids: 'col_a': must be a list: write [...] or lines that begin with '- '"),
+        ({**CRON, "execution_config": {"collection_ids": ["col a"], "config": KMEANS}},
+         "spec.execution_config.collection_ids[0]: 'col a': must consist of letters, digits, '.', '_' and '-', "
+         "and begin and end with a letter or digit: rename it"),
+        # how it runs
+        (with_run(timeout_seconds=10**9),
+         "spec.run.timeout_seconds: 1000000000: must be at most 2592000: write a smaller number"),
+        (with_run(concurrencyPolicy="Forbid"),
+         "spec.run.concurrencyPolicy: unknown field: did you mean concurrency_policy?"),
+        (with_run(concurrency_policy="forbid"), "spec.run.concurrency_policy: 'forbid': must be 'Forbid', 'Allow' or "
+         "'Replace': did you mean Forbid?"),
+        (with_run(results={"uri": "gs://bucket/x"}),
+         "spec.run.results.uri: 'gs://bucket/x': uri 'gs://bucket/x' is a path on the volume or s3://bucket/prefix: "
+         "other schemes are not written"),
+        (with_run(node_selector={"zone": 1}), "spec.run.node_selector.zone: 1: must be a string: write it in quotes"),
+    ],
+)  # fmt: skip
+def test_one_problem(spec: Any, expected: str) -> None:
+    assert problems_of(spec) == [expected]
+
+
+def test_all_problems_are_told_at_once() -> None:
+    spec = {
+        "schedule_config": {"cron_expression": "", "threshold": -1},
+        "execution_config": {"config": {"algorithm": "kmeans"}},
+        "run": {"retries": 11, "tolerations": [{"effect": "NoRun"}]},
+    }
+    assert [line.split(":")[0] for line in problems_of(spec)] == [
+        "spec.trigger_type",
+        "spec.schedule_config.cron_expression",
+        "spec.schedule_config.threshold",
+        "spec.execution_config.collection_ids",
+        "spec.execution_config.config.n_clusters",
+        "spec.run.retries",
+        "spec.run.tolerations[0].effect",
+    ]
+
+
+def test_null_is_absent_as_on_the_api_server() -> None:
+    assert problems_of({**CRON, "status": None, "run": None, "execution_config": None}) == []
+
+
+def test_a_cluster_or_a_configuration_is_required() -> None:
+    spec = {name: CRON[name] for name in ("trigger_type", "schedule_config")}
+    assert problems_of(spec) == ["spec.execution_config: execution_config or cluster_id is required: set one of them"]
+
+
+def test_definitions_and_collections() -> None:
+    assert problems_of(DEFINITION, parse_definition) == []
+    assert problems_of({**DEFINITION, "config": {"algorithm": "kmeans"}}, parse_definition) == [
+        "spec.config.n_clusters: n_clusters is required with kmeans: set it"
+    ]
+    assert problems_of({"source": {"uri": "s3://bucket/a.parquet"}}, parse_collection) == []
+    assert problems_of({}, parse_collection) == ["spec.source: is required: set it"]
+    (line,) = problems_of({"source": {"uri": "/a.parquet"}, "volume": "claim"}, parse_collection)
+    assert line.startswith("spec.source.uri: '/a.parquet': ")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+WORDS = """
+    trigger_type schedule_config execution_config cluster_id run status cron_expression timezone interval_seconds config
+    collection_ids algorithm resources requests cpu tolerations source uri results node_selector int str
+"""
+FIELDS = st.sampled_from(WORDS.split())
+LIKELY = st.recursive(
+    JSON | st.sampled_from(["cron", "interval", "0 2 * * *", "UTC", "kmeans", "500m", "active", 5]),
+    lambda inner: st.dictionaries(FIELDS, inner, max_size=5) | st.lists(inner, max_size=3),
+    max_leaves=20,
+)
+
+
+@given(JSON | LIKELY)
+@pytest.mark.parametrize("parse", [parse_trigger, parse_definition, parse_collection])
+def test_any_json_yields_a_spec_or_lines_that_name_field_and_way_out(parse: Any, content: Any) -> None:
+    for content in (content, {**CRON, "run": content}, {**CRON, "schedule_config": content}):  # noqa: B020
+        lines = problems_of(content, parse)
+        for line in lines:
+            assert line.startswith("spec")
+            assert "\n" not in line
+            assert ": " in line
+            assert "Value error" not in line
+            assert "Input should" not in line
+
+
+def test_a_valid_spec_survives_json() -> None:
+    spec, problems = parse_trigger(json.loads(json.dumps(CRON)))
+    assert problems == []
+    assert spec is not None
+    assert spec.run.starting_deadline_seconds == 3600
