@@ -25,7 +25,7 @@ def run(
         argv: Program and arguments.
         cwd: Directory to run in.
         env: Variables added to this process's own.
-        stdin: Text for standard input; none means /dev/null.
+        stdin: Text for standard input, by default none.
         log: File that both outputs are appended to instead of being returned.
         timeout: Seconds after which the program is killed.
 
@@ -35,20 +35,10 @@ def run(
     words = [str(word) for word in argv]
     environment = {**os.environ, **(env or {})}
     try:
-        done = (
-            subprocess.run(
-                words,
-                cwd=cwd,
-                env=environment,
-                input=stdin or "",
-                capture_output=True,
-                text=True,
-                timeout=timeout,
-                check=False,
-            )
-            if log is None
-            else _run_logged(words, cwd, environment, log, timeout)
-        )
+        if log is None:
+            done = _run_captured(words, cwd, environment, stdin or "", timeout)
+        else:
+            done = _run_logged(words, cwd, environment, log, timeout)
     except FileNotFoundError as error:
         raise ClusterError(f"{words[0]} is not installed, or {cwd} does not exist ({error})") from error
     except subprocess.TimeoutExpired as error:
@@ -73,6 +63,14 @@ def succeeds(argv: Sequence[str | Path], *, timeout: float = 30) -> bool:
 def find_program(name: str) -> str | None:
     """Find NAME on PATH or where administrators' programs are, which a user's PATH may lack."""
     return shutil.which(name) or shutil.which(name, path="/usr/local/sbin:/usr/sbin:/sbin")
+
+
+def _run_captured(
+    words: list[str], cwd: Path | None, environment: Mapping[str, str], stdin: str, timeout: float | None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        words, cwd=cwd, env=environment, input=stdin, capture_output=True, text=True, timeout=timeout, check=False
+    )
 
 
 def _run_logged(

@@ -14,10 +14,16 @@ from e2e.cluster.files import cache_directory
 from e2e.cluster.progress import stage
 from e2e.cluster.state import Row, check_directory, remove_directory
 
-API_PORT, ETCD_PORT, ETCD_PEER_PORT, CONTROLLER_MANAGER_PORT, SCHEDULER_PORT = 6443, 2379, 2380, 10257, 10259
+PORTS = (6443, 2379, 2380, 10257, 10259)  # in the order of Endpoints; the usual ones: the namespaces are the cluster's
 DAEMONS = (
-    "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "containerd", "kubelet", "kube-proxy",
-)  # fmt: skip
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "containerd",
+    "kubelet",
+    "kube-proxy",
+)
 
 
 def cgroup_name(directory: Path) -> str:
@@ -92,6 +98,8 @@ class DebianCluster:
             if process and name == "etcd":
                 state = "healthy" if self._api().ready("/healthz/etcd") else "not healthy"
             rows.append(Row(name, str(process.pid) if process else "-", state, str(self._daemons.log(name))))
+        ready = self._daemons.find("kube-apiserver") is not None and self._node().ready()
+        rows.append(Row("node", "-", "ready" if ready else "not ready", str(self._daemons.log("kubelet"))))
         return rows
 
     def load_image(self, archive: Path, name: str | None = None) -> None:
@@ -113,7 +121,7 @@ class DebianCluster:
 
     def _api(self) -> Api:
         pki = self.directory / "pki"
-        server = f"https://{network.load(self._link).node}:{API_PORT}"
+        server = Endpoints(network.load(self._link).node, *PORTS).server
         return Api(server, pki / "ca.crt", pki / "admin.crt", pki / "admin.key")
 
     def _node(self) -> node.Node:
@@ -126,9 +134,5 @@ class DebianCluster:
         return Namespaces(self.directory, programs["pause"], self._daemons)
 
     def _components(self, programs: Binaries, namespaces: Namespaces, address: str) -> Components:
-        endpoints = Endpoints(
-            address, API_PORT, ETCD_PORT, ETCD_PEER_PORT, CONTROLLER_MANAGER_PORT, SCHEDULER_PORT
-        )  # fmt: skip
-        return Components(
-            self.directory, programs, endpoints, self._daemons, enter=namespaces.enter, on_node=True
-        )  # fmt: skip
+        endpoints = Endpoints(address, *PORTS)
+        return Components(self.directory, programs, endpoints, self._daemons, enter=namespaces.enter, on_node=True)
