@@ -50,8 +50,9 @@ ENV NUMBA_CPU_NAME=generic \
 FROM ${OPERATOR_LIBRARIES} AS operator
 LABEL org.opencontainers.image.title="ClusterTrigger operator" \
       org.opencontainers.image.description="Fires ClusterTriggers as Kubernetes Jobs"
+# a+rX: whoever checks out with a strict umask would otherwise build an image that its own user cannot read.
 COPY operator/clustertrigger clustertrigger
-RUN python -m compileall -q --invalidation-mode unchecked-hash clustertrigger
+RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash clustertrigger
 USER 65532:65532
 ENTRYPOINT ["python", "-m", "clustertrigger.main"]
 
@@ -62,6 +63,6 @@ LABEL org.opencontainers.image.title="ClusterTrigger worker" \
 COPY operator/clustertrigger/__init__.py clustertrigger/__init__.py
 COPY operator/clustertrigger/api clustertrigger/api
 COPY operator/clusterworker clusterworker
-RUN python -m compileall -q --invalidation-mode unchecked-hash clustertrigger clusterworker
+RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash clustertrigger clusterworker
 USER 65532:65532
 ENTRYPOINT ["python", "-m", "clusterworker"]

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from e2e.cluster.choose import KIND, chosen
-from e2e.cluster.files import cache_directory, locked
+from e2e.cluster.files import REPOSITORY, cache_directory, locked
 from e2e.image.buildah import Buildah
 from e2e.image.docker import Docker
-from e2e.image.plan import TARGETS, Plan
+from e2e.image.plan import TARGETS, Plan, snapshot
 
 KEPT_PER_TARGET = 2
 
@@ -50,12 +50,12 @@ class Images:
 class Builder(Protocol):
     """What Docker and buildah have in common."""
 
-    def plan(self, target: str) -> Plan:
+    def plan(self, checkout: Path, target: str) -> Plan:
         """Say what has to be built for the target."""
         ...
 
-    def build(self, plan: Plan, archive: Path) -> None:
-        """Build the target and write it to ARCHIVE."""
+    def build(self, plan: Plan, context: Path, archive: Path) -> None:
+        """Build the target from the files in CONTEXT and write it to ARCHIVE."""
         ...
 
 
@@ -76,18 +76,25 @@ def build_image(target: str) -> Image:
     builder: Builder = Docker() if chosen() == KIND else Buildah()
     directory = cache_directory() / "images"
     with locked(directory / "lock", "another build of images"):
-        plan = builder.plan(target)
-        archive = directory / f"{target}-{plan.tag}" / f"{target}.tar"
-        if archive.exists():
-            os.utime(archive.parent)
-        else:
-            with tempfile.TemporaryDirectory(prefix="build-", dir=directory) as scratch:
-                draft = Path(scratch) / archive.name
-                builder.build(plan, draft)
-                archive.parent.mkdir(exist_ok=True)
-                draft.replace(archive)
-            remove_old(directory, target)
-    return Image(plan.name, archive)
+        image = _image(directory, builder.plan(REPOSITORY, target))
+        if image.archive.exists():
+            os.utime(image.archive.parent)
+            return image
+        with tempfile.TemporaryDirectory(prefix="build-", dir=directory) as scratch:
+            # Of a copy, planned again: files edited during the build must not end up under a tag that is not theirs.
+            context = snapshot(REPOSITORY, Path(scratch) / "context")
+            plan = builder.plan(context, target)
+            image = _image(directory, plan)
+            draft = Path(scratch) / image.archive.name
+            builder.build(plan, context, draft)
+            image.archive.parent.mkdir(exist_ok=True)
+            draft.replace(image.archive)
+        remove_old(directory, target)
+    return image
+
+
+def _image(directory: Path, plan: Plan) -> Image:
+    return Image(plan.name, directory / f"{plan.target}-{plan.tag}" / f"{plan.target}.tar")
 
 
 def remove_old(directory: Path, target: str) -> None:

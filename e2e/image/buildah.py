@@ -14,7 +14,7 @@ from pathlib import Path
 
 from e2e.cluster.commands import run, succeeds
 from e2e.cluster.debian.packages import install_missing, require_debian, require_root
-from e2e.cluster.files import REPOSITORY, cache_directory, write
+from e2e.cluster.files import cache_directory, write
 from e2e.cluster.progress import stage
 from e2e.image import debian_base, pip_settings
 from e2e.image.plan import Plan, make_plan
@@ -35,22 +35,22 @@ class Buildah:
         self._policy = write(self._directory / "policy.json", POLICY)
         self._base = f"localhost/clustertrigger/base:{debian_base.key()}"
 
-    def plan(self, target: str) -> Plan:
+    def plan(self, checkout: Path, target: str) -> Plan:
         """Say what has to be built for the target."""
-        return make_plan(REPOSITORY, target, base=self._base)
+        return make_plan(checkout, target, base=self._base)
 
-    def build(self, plan: Plan, archive: Path) -> None:
-        """Build the target and write it to ARCHIVE as ``docker save`` would."""
+    def build(self, plan: Plan, context: Path, archive: Path) -> None:
+        """Build the target from the files in CONTEXT and write it to ARCHIVE as ``docker save`` would."""
         if not self._exists(plan.libraries):
             self._ensure_base()
             with stage(f"building the {plan.target}'s libraries"):
-                self._bud(plan.libraries_dockerfile, plan.libraries, f"{plan.target}-libraries")
+                self._bud(context, plan.libraries_dockerfile, plan.libraries, f"{plan.target}-libraries")
             self._remove_other_libraries(plan)
         with stage(f"building {plan.name}"):
             # With its host: container runtimes look up a name without one there.
             names = [f"docker.io/{name}" for name in (plan.name, plan.development_name)]
             try:
-                self._bud(plan.dockerfile, names[0], plan.target)
+                self._bud(context, plan.dockerfile, names[0], plan.target)
                 self._run("tag", *names)
                 destination = f"docker-archive:{archive}:{names[0]}"
                 self._run("push", "--signature-policy", self._policy, names[0], destination)
@@ -71,7 +71,7 @@ class Buildah:
             finally:
                 self._run("rm", container)
 
-    def _bud(self, dockerfile: str, name: str, what: str) -> None:
+    def _bud(self, context: Path, dockerfile: str, name: str, what: str) -> None:
         log = cache_directory() / "logs" / f"image-{what}.log"
         log.parent.mkdir(exist_ok=True)
         log.unlink(missing_ok=True)
@@ -82,7 +82,7 @@ class Buildah:
             file = write(scratch / "Dockerfile", dockerfile)
             self._run(
                 "build", "--isolation=chroot", "--network=host", "--pull-never", "--format=docker", "--layers=false",
-                "--signature-policy", self._policy, *volumes, "--file", file, "--tag", name, REPOSITORY, log=log,
+                "--signature-policy", self._policy, *volumes, "--file", file, "--tag", name, context, log=log,
             )  # fmt: skip
 
     def _exists(self, name: str) -> bool:

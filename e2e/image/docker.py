@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from e2e.cluster.commands import run
-from e2e.cluster.files import REPOSITORY, cache_directory
+from e2e.cluster.files import cache_directory
 from e2e.cluster.progress import stage
 from e2e.image.plan import Plan, make_plan
 
@@ -11,12 +11,12 @@ from e2e.image.plan import Plan, make_plan
 class Docker:
     """Builder for machines where a Docker engine answers."""
 
-    def plan(self, target: str) -> Plan:
+    def plan(self, checkout: Path, target: str) -> Plan:
         """Say what has to be built for the target."""
-        return make_plan(REPOSITORY, target)
+        return make_plan(checkout, target)
 
-    def build(self, plan: Plan, archive: Path) -> None:
-        """Build the target and write it to ARCHIVE; the image stays in the engine's store as well."""
+    def build(self, plan: Plan, context: Path, archive: Path) -> None:
+        """Build the target from the files in CONTEXT and write it to ARCHIVE; the engine keeps the image as well."""
         log = cache_directory() / "logs" / f"image-{plan.target}.log"
         log.parent.mkdir(exist_ok=True)
         log.unlink(missing_ok=True)
@@ -24,7 +24,7 @@ class Docker:
             run(
                 [
                     "docker", "build", "--progress=plain", "--target", plan.target, "--tag", plan.name,
-                    "--tag", plan.development_name, REPOSITORY,
+                    "--tag", plan.development_name, context,
                 ],
                 env={"DOCKER_BUILDKIT": "1"},
                 log=log,

@@ -26,13 +26,18 @@ def of_paths(root: Path, paths: Iterable[str]) -> str:
         FileNotFoundError: one of PATHS does not exist.
     """
     digest = hashlib.sha256()
-    for file in _files(root, paths):
+    for file in files(root, paths):
         content = hashlib.sha256(file.read_bytes()).hexdigest()
         digest.update(f"{file.relative_to(root)}\0{content}\n".encode())
     return digest.hexdigest()[:DIGITS]
 
 
-def _files(root: Path, paths: Iterable[str]) -> list[Path]:
+def files(root: Path, paths: Iterable[str]) -> list[Path]:
+    """Return the files that PATHS, files and directories below ROOT, stand for in a build's context, sorted.
+
+    Raises:
+        FileNotFoundError: one of PATHS does not exist.
+    """
     found: set[Path] = set()
     for path in paths:
         start = root / path

@@ -1,5 +1,6 @@
 """What has to be built for a target, decided from the Dockerfile and the checkout alone."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +57,16 @@ def make_plan(checkout: Path, target: str, base: str | None = None) -> Plan:
     last_dockerfile = dockerfile.only(stages)
     name = f"{REPOSITORY}/{target}:{_tag(checkout, last_dockerfile, stages)}"
     return Plan(target, name, libraries, libraries_dockerfile, last_dockerfile)
+
+
+def snapshot(checkout: Path, directory: Path) -> Path:
+    """Copy the Dockerfile and all that it copies into DIRECTORY and return that: a context that stands still."""
+    paths = dockerfile.copied_paths(dockerfile.parse((checkout / "Dockerfile").read_text(), {}))
+    for file in fingerprint.files(checkout, ["Dockerfile", ".dockerignore", *paths]):
+        copy = directory / file.relative_to(checkout)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copy)
+    return directory
 
 
 def _tag(checkout: Path, text: str, stages: list[dockerfile.Stage]) -> str:

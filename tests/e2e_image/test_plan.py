@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from e2e.image import fingerprint
-from e2e.image.plan import make_plan
+from e2e.image.plan import make_plan, snapshot
 
 DOCKERFILE = """
 ARG BASE=registry/base:1
@@ -73,3 +73,14 @@ def test_a_file_that_is_copied_and_missing_is_named(checkout: Path) -> None:
     (checkout / "pins.txt").unlink()
     with pytest.raises(FileNotFoundError, match=r"copies pins\.txt, which is not in the checkout"):
         make_plan(checkout, "operator")
+
+
+def test_a_snapshot_has_the_plan_of_the_checkout_and_nothing_else(checkout: Path, tmp_path: Path) -> None:
+    (checkout / ".dockerignore").write_text("*\n")
+    (checkout / "unrelated").write_text("")
+    (checkout / "source" / "__pycache__").mkdir()
+    (checkout / "source" / "__pycache__" / "main.cpython-311.pyc").write_bytes(b"\0")
+    copy = snapshot(checkout, tmp_path / "copy")
+    assert make_plan(copy, "operator") == make_plan(checkout, "operator")
+    files = sorted(str(path.relative_to(copy)) for path in copy.rglob("*") if path.is_file())
+    assert files == [".dockerignore", "Dockerfile", "pins.txt", "source/main.py"]
