@@ -19,7 +19,6 @@ class Clustering:
         labels: shape (rows,); None: every document belongs to its nearest centroid.
         has_inertia: whether the algorithm minimises the sum of squared distances, so that it means something.
         notes: what was decided by itself, for people.
-        reduced: shape (rows, components): where the clusters were looked for, if not among the vectors themselves.
     """
 
     centroids: Vectors
@@ -27,7 +26,6 @@ class Clustering:
     labels: Labels | None
     has_inertia: bool = False
     notes: list[str] = field(default_factory=list)
-    reduced: Vectors | None = None
 
 
 def by_size(labels: Labels) -> Labels:

@@ -43,7 +43,7 @@ def hdbscan(dataset: SpooledDataset, parameters: HDBSCAN, metric: str, seed: int
     if not (labels >= 0).any():
         notes.append("no cluster found, all documents are noise: lower min_cluster_size or min_samples")
     mean = means(dataset.vectors, labels)
-    return Clustering(centroids_of(mean, metric), mean, labels, notes=notes, reduced=reduced)
+    return Clustering(centroids_of(mean, metric), mean, labels, notes=notes)
 
 
 def find_clusters(vectors: Vectors, parameters: HDBSCAN) -> Labels:

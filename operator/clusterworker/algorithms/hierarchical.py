@@ -63,12 +63,13 @@ def hierarchical(dataset: SpooledDataset, parameters: Hierarchical, metric: str,
 def agglomerate(vectors: Vectors, parameters: Hierarchical, metric: str) -> Labels:
     """Return a label per vector, shape (rows,).
 
-    The linkage defaults to average with cosine and ward with euclidean. Equals scikit-learn's
-    AgglomerativeClustering; the distances come from matrix products, which is what takes the time.
+    The linkage defaults to ward with euclidean, and to complete with cosine, where average puts nearly all text
+    embeddings into one cluster. Equals scikit-learn's AgglomerativeClustering; the distances come from matrix
+    products, since scipy's own loop over pairs is what would take the time.
     """
     if len(vectors) == 1:
         return np.zeros(1, np.int32)
-    method = parameters.linkage or ("average" if metric == "cosine" else "ward")
+    method = parameters.linkage or ("complete" if metric == "cosine" else "ward")
     merges = linkage(condensed_distances(vectors, metric), method)
     if parameters.distance_threshold is not None:
         count = int((merges[:, 2] < parameters.distance_threshold).sum())

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from clusterworker.algorithms.clustering import means
 from clusterworker.arrays import Rows
 from clusterworker.findings import Findings
 from clusterworker.report.map import MAP_ROWS, coordinates
@@ -83,19 +82,14 @@ def write_report(staged: Path, findings: Findings) -> None:
 
 
 def _picture(findings: Findings, title: str) -> Picture:
-    """Lay a sample out; where the clusters were found among reduced vectors, the map is made from those."""
-    survey, clustering, metric = findings.survey, findings.clustering, findings.spec.config.metric
-    rows, labels = survey.reservoir.rows[:MAP_ROWS], survey.reservoir.labels[:MAP_ROWS]
-    if clustering.reduced is None:
-        points = coordinates(survey.reservoir.vectors[:MAP_ROWS], labels, clustering.centroids, metric, findings.seed)
-    else:
-        assert clustering.labels is not None  # noqa: S101 - a reduction goes with labels
-        centres = means(clustering.reduced, clustering.labels).astype(np.float32)
-        points = coordinates(clustering.reduced[rows], labels, centres, "euclidean", findings.seed)
-    shown = f"one of a sample of {len(rows):,} documents" if len(rows) < survey.documents else "a document"
+    """Lay a sample out."""
+    survey, metric = findings.survey, findings.spec.config.metric
+    vectors, labels = survey.reservoir.vectors[:MAP_ROWS], survey.reservoir.labels[:MAP_ROWS]
+    points = coordinates(vectors, labels, findings.clustering.centroids, metric, findings.seed)
+    shown = f"one of a sample of {len(labels):,} documents" if len(labels) < survey.documents else "a document"
     return Picture(
         title=title,
-        subtitle=f"Each point is {shown}. Near points are alike; the axes have no meaning.",
+        subtitle=f"Each point is {shown}, drawn a little towards its cluster. Near points are alike; the axes have no meaning.",
         points=points,
         labels=labels,
         names=findings.names,

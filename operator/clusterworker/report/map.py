@@ -7,7 +7,7 @@ from clusterworker.arrays import NOISE, Labels, Vectors
 
 MAP_ROWS = 2_500
 EPOCHS = 200
-PULL = 0.6
+PULL = 0.3
 """How far each document is drawn towards its cluster's centroid before the map is made. Without it, the map shows the
 documents' own neighbourhoods, across which k-means and others draw borders that then look arbitrary."""
 
@@ -32,7 +32,7 @@ def coordinates(vectors: Vectors, labels: Labels, centroids: Vectors, metric: st
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float32).tiny)
     if len(vectors) < FEWEST_ROWS or vectors.shape[1] <= 2:
         return _main_directions(vectors)
-    return embed(vectors, 2, metric, seed, min_dist=0.1, epochs=EPOCHS)
+    return embed(vectors, 2, metric, seed, min_dist=0.35, epochs=EPOCHS)
 
 
 def _main_directions(vectors: Vectors) -> Vectors:

@@ -8,7 +8,8 @@ from clusterworker.arrays import Labels
 
 WORDS = 3
 _TOKEN = r"(?u)\b[^\W\d_][\w+]{2,}\b"  # noqa: S105
-_LEAST_SHARE = 0.1
+_LEAST_SHARE = 0.04
+_LEAST_DOCUMENTS = 2
 """A word that fewer of a cluster's documents contain does not speak for it."""
 
 
@@ -45,8 +46,9 @@ def _telling_words(count: int, texts: Sequence[str], labels: Labels) -> list[lis
     named = []
     for cluster in range(count):
         rows = np.flatnonzero(labels == cluster)
-        share = np.asarray(counts[rows].sum(axis=0)).ravel() / max(len(rows), 1)
-        score = np.where(share >= _LEAST_SHARE, share * rarity, 0)
+        containing = np.asarray(counts[rows].sum(axis=0)).ravel()
+        share = containing / max(len(rows), 1)
+        score = np.where((share >= _LEAST_SHARE) & (containing >= _LEAST_DOCUMENTS), share * rarity, 0)
         order = np.argsort(-score, kind="stable")[: 4 * WORDS]
         named.append(_distinct([str(vocabulary[index]) for index in order if score[index] > 0]))
     return named
@@ -56,7 +58,7 @@ def _distinct(words: Sequence[str]) -> list[str]:
     """Keep the first words, without a second form of one already kept (library, libraries)."""
     kept: list[str] = []
     for word in words:
-        if not any(word[:5] == other[:5] for other in kept):
+        if not any(word[:5] == other[:5] or word.startswith(other) or other.startswith(word) for other in kept):
             kept.append(word)
     return kept[:WORDS]
 

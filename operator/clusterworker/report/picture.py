@@ -24,6 +24,8 @@ COLOURS = (
 """Told apart with any colour vision: seven of Okabe and Ito 2008, three of Tol's muted scheme."""
 OTHER, NOISE_COLOUR, INK = "#9A9A9A", "#D3D3D3", "#222222"
 _DPI = 130
+_NARROW = 0.02
+"""A cluster less wide than this share of the map has its number beside it, so as not to be hidden."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Picture:
             handles.append(Line2D([], [], marker="o", linestyle="", color=colour, markersize=8, label=name))
 
         shown = min(len(COLOURS), len(self.names))
-        size = float(np.clip(30_000 / max(len(self.points), 1), 9, 60))
+        size = float(np.clip(45_000 / max(len(self.points), 1), 9, 60))
         if self.noise:
             series(self.labels == NOISE, NOISE_COLOUR, f"noise ({self.noise:,})", size=size * 0.6)
         if len(self.names) > shown:
@@ -114,9 +116,13 @@ class Picture:
             return
         middle = np.median(points, axis=0)
         nearest = points[np.argmin(np.linalg.norm(points - middle, axis=1))]
-        axes.text(
-            *nearest,
+        spread = float(np.median(np.abs(points - middle), axis=0).max())
+        beside = spread < _NARROW * float(np.ptp(self.points, axis=0).max())
+        axes.annotate(
             str(cluster),
+            nearest,
+            xytext=(11, 11) if beside else (0, 0),
+            textcoords="offset points",
             fontsize=14,
             weight="bold",
             color=INK,
