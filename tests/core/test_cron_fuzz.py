@@ -24,7 +24,10 @@ EXAMPLES = int(os.environ.get("FUZZ", "10000"))
 _SHARD = 5_000
 """Examples of one test, so that they spread over processes and one that fails is found soon."""
 _RELAXED = settings(
-    deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 _SECOND = timedelta(seconds=1)
 _DAY = 1440
@@ -50,8 +53,7 @@ def test_agrees_with_debians_cron(shard: int) -> None:
         start = instant // 60
         slots = oracle.slots(start, start + 3 * _DAY)
         for minute in near(slots, changes_of(zone), start):
-            for moment in (minute * 60, minute * 60 + later % 60):
-                agrees(found, slots, start, moment)
+            agrees(found, slots, start, minute * 60)
         agrees(found, slots, start, start * 60 + later)
         limit = 40
         counted = found.count_between(at(start * 60), at((start + 3 * _DAY) * 60), limit)
