@@ -25,18 +25,12 @@ def set_conditions(draft: Draft) -> None:
 
 def announce(draft: Draft) -> None:
     """An event for what a person should see happen, once for each message."""
-    for kind, reason, event in (
-        (ConditionType.READY, Reason.INVALID_SPEC, EventReason.INVALID_SPEC),
-        (ConditionType.RUNNING, Reason.CREATE_REFUSED, EventReason.CREATE_REFUSED),
-    ):
-        now = _find(draft.get("conditions"), kind)
-        before = _find(draft.before.conditions, kind)
-        if (
-            now
-            and now.reason == reason
-            and (before is None or (before.reason, before.message) != (reason, now.message))
-        ):
-            draft.warn(event, now.message)
+    ready = _find(draft.get("conditions"), ConditionType.READY)
+    if ready and ready.reason == Reason.INVALID_SPEC and _is_news(draft, ready):
+        draft.warn(EventReason.INVALID_SPEC, ready.message)
+    running = _find(draft.get("conditions"), ConditionType.RUNNING)
+    if draft.held and running and _is_news(draft, running):
+        draft.warn(draft.held.reason, running.message)
 
 
 def _ready(draft: Draft) -> _Verdict:
@@ -105,6 +99,11 @@ def _condition(draft: Draft, kind: ConditionType, holds: bool, reason: Reason, m
         reason=reason.value,
         message=message,
     )
+
+
+def _is_news(draft: Draft, condition: Condition) -> bool:
+    before = _find(draft.before.conditions, ConditionType(condition.type))
+    return before is None or (before.reason, before.message) != (condition.reason, condition.message)
 
 
 def _find(conditions: list[Condition], kind: ConditionType) -> Condition | None:

@@ -100,7 +100,8 @@ def trim_history(draft: Draft) -> None:
     kept, ended = [], 0
     for entry in draft.history:
         ended += not is_active(entry)
-        if is_active(entry) or ended <= limit:
+        # One of the newest second must stay: its Job would look new.
+        if is_active(entry) or ended <= limit or entry.triggered_at >= draft.history[0].triggered_at:
             kept.append(entry)
     if len(kept) < len(draft.history):
         draft.set(history=kept)

@@ -41,6 +41,8 @@ class Trigger:
     problems: tuple[Problem, ...]
     status: ClusterTriggerStatus
     raw_status: Mapping[str, Any]
+    deleting: bool = False
+    """Deleted, and still there until somebody else's finalizer is done."""
 
 
 ParsedSpec = tuple[ClusterTriggerSpec | None, tuple[Problem, ...]]
@@ -65,6 +67,7 @@ def read_trigger(raw: Mapping[str, Any], parsed: ParsedSpec | None = None) -> Tr
         problems=problems,
         status=ClusterTriggerStatus.model_validate(raw_status),
         raw_status=raw_status,
+        deleting="deletionTimestamp" in metadata,
     )
 
 

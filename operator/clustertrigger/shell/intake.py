@@ -115,29 +115,40 @@ class Runs:
         _replace(self._pods, namespace, pods, self.put_pod, self.pod_gone)
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    spec: str
+    """Tells specs apart: uid and generation."""
+    resource_version: str
+
+
 class References:
     """The Collections and ClusterDefinitions; a change concerns every trigger of the namespace."""
 
     def __init__(self, catalog: Catalog, changed: Callable[[str], None]) -> None:
         self.catalog = catalog
         self._changed = changed
-        self._versions: dict[tuple[str, str, str], str] = {}
+        self._seen: dict[tuple[str, str, str], _Seen] = {}
 
     def saw(self, kind: str, raw: Mapping[str, Any]) -> None:
         """A watch or a list shows the object."""
         metadata = raw["metadata"]
         namespace, name = metadata["namespace"], metadata["name"]
-        version = f"{metadata['uid']}/{metadata.get('generation')}"
-        if self._versions.get((kind, namespace, name)) == version:
+        before = self._seen.get((kind, namespace, name))
+        seen = _Seen(f"{metadata['uid']}/{metadata.get('generation')}", metadata["resourceVersion"])
+        # A list that was asked for before the watch's last news is older than that.
+        if before is not None and not is_newer(seen.resource_version, before.resource_version):
             return
-        self._versions[kind, namespace, name] = version
+        self._seen[kind, namespace, name] = seen
+        if before is not None and before.spec == seen.spec:
+            return
         put = self.catalog.put_collection if kind == "collections" else self.catalog.put_definition
         put(namespace, name, raw.get("spec") or {})
         self._changed(namespace)
 
     def gone(self, kind: str, namespace: str, name: str) -> None:
         """The object is deleted."""
-        if self._versions.pop((kind, namespace, name), None) is None:
+        if self._seen.pop((kind, namespace, name), None) is None:
             return
         remove = self.catalog.remove_collection if kind == "collections" else self.catalog.remove_definition
         remove(namespace, name)
@@ -145,7 +156,7 @@ class References:
 
     def known(self, kind: str, namespace: str | None) -> list[tuple[str, str]]:
         """Namespace and name of all objects of a kind, or of those in a namespace."""
-        return [(ns, name) for k, ns, name in self._versions if k == kind and namespace in (None, ns)]
+        return [(ns, name) for k, ns, name in self._seen if k == kind and namespace in (None, ns)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from clustertrigger.shell.paths import pods as pods_path
 
 logger = logging.getLogger(__name__)
 
-_CONFLICT, _NOT_FOUND = 409, 404
+_NOT_FOUND = 404
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 60.0
 
@@ -52,14 +52,18 @@ class JobWriter:
         self._refusals.pop(key, None)
 
     async def create(self, trigger: Trigger, action: CreateJob) -> None:
-        """Creates the Job of a slot. A refusal is remembered, not raised: the decision knows how long to try."""
+        """Creates the Job of a slot. A refusal is remembered, not raised: the decision knows how long to try.
+
+        Raises:
+            ApiError: a Job of that name exists and cannot be read.
+        """
         namespace = trigger.key.namespace
         trigger_type = trigger.spec.trigger_type if trigger.spec else ""
         extra = {"slot": action.slot, "job": action.name}
         try:
             raw = await self._api.create(jobs_path(namespace), action.manifest)
         except ApiError as error:
-            if error.status == _CONFLICT and await self._is_ours(trigger, action):
+            if _is_taken(error) and await self._is_ours(trigger, action):
                 self._metrics.fires.labels(trigger_type, "existed").inc()
                 logger.info("The Job exists already", extra=extra)
                 return
@@ -112,11 +116,7 @@ class JobWriter:
         self._runs.put_job(job)
 
     async def _is_ours(self, trigger: Trigger, action: CreateJob) -> bool:
-        try:
-            raw = await self._api.get(f"{jobs_path(trigger.key.namespace)}/{action.name}")
-        except ApiError:
-            return False  # refused for now; the next attempt sees more
-        job = read_job(raw)
+        job = read_job(await self._api.get(f"{jobs_path(trigger.key.namespace)}/{action.name}"))
         if job is None or job.trigger_uid != trigger.uid:
             return False
         self._runs.put_job(job)
@@ -126,7 +126,7 @@ class JobWriter:
         now = self._clock()
         before = self._refusals.setdefault(trigger.key, {}).get(action.name)
         since = before.since if before else now
-        taken = error.status == _CONFLICT
+        taken = _is_taken(error)
         message = (
             f"Job {action.name} exists and does not belong to this trigger: delete it or rename the trigger"
             if taken
@@ -134,6 +134,11 @@ class JobWriter:
         )
         reason = EventReason.NAME_TAKEN if taken else EventReason.CREATE_REFUSED
         self._refusals[trigger.key][action.name] = Refusal(reason, message, since, _retry_at(since, now, error))
+
+
+def _is_taken(error: ApiError) -> bool:
+    # A quota that two requests count up at once is also answered by 409, with the reason Conflict.
+    return error.reason == "AlreadyExists"
 
 
 def _retry_at(since: datetime, now: datetime, error: ApiError) -> datetime:

@@ -84,7 +84,7 @@ class Reconciler:
             ApiError: something could not be read or written; nothing is lost, the next attempt decides anew.
         """
         trigger = self._triggers.get(key)
-        if trigger is None:
+        if trigger is None or trigger.deleting:
             self._agenda.at(key, None)
             self._jobs.forget(key)
             return

@@ -35,11 +35,13 @@ class Resync:
         """
         for namespace in self._namespaces:
             for kind in REFERENCE_KINDS:
+                before = self._references.known(kind, namespace)
                 objects, _ = await self._api.list(custom(kind, namespace))
                 present = {(raw["metadata"]["namespace"], raw["metadata"]["name"]) for raw in objects}
                 for raw in objects:
                     self._references.saw(kind, raw)
-                for known in set(self._references.known(kind, namespace)) - present:
+                # Only those known before the list was asked for: a newer one may be missing from it.
+                for known in set(before) - present:
                     self._references.gone(kind, *known)
 
     async def load_triggers(self) -> None:
@@ -54,7 +56,6 @@ class Resync:
             present = {Key(raw["metadata"]["namespace"], raw["metadata"]["name"]) for raw in objects}
             for raw in objects:
                 self._triggers.saw(raw)
-            # Only those known before the list was asked for: a newer one may be missing from it.
             for key in set(before) - present:
                 self._triggers.gone(key)
 

@@ -1,0 +1,128 @@
+"""The administrator's client: what tests do to the cluster, and how they look at it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import urllib3
+import yaml
+
+from clustertrigger.core.trigger import Key
+from clustertrigger.shell import paths
+
+T = TypeVar("T")
+Object = dict[str, Any]
+
+
+class RefusedError(Exception):
+    """The API server said no."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+        self.message = message
+
+
+class Kube:
+    """A synchronous client that is the user of a kubeconfig with a client certificate.
+
+    Args:
+        kubeconfig: the file.
+        directory: where certificate and key are put, which the library wants as files.
+    """
+
+    def __init__(self, kubeconfig: Path, directory: Path) -> None:
+        self.kubeconfig = kubeconfig
+        config = yaml.safe_load(kubeconfig.read_text())
+        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+        self.server: str = cluster["server"]
+        directory.mkdir(parents=True, exist_ok=True)
+        self.ca = _written(directory / "ca.crt", cluster["certificate-authority-data"])
+        self._pool = urllib3.PoolManager(
+            ca_certs=str(self.ca),
+            cert_file=str(_written(directory / "admin.crt", user["client-certificate-data"])),
+            key_file=str(_written(directory / "admin.key", user["client-key-data"])),
+            maxsize=8,
+            retries=False,
+            timeout=urllib3.Timeout(30),
+        )
+
+    def get(self, path: str) -> Object:
+        """Reads an object or a list."""
+        return self._request("GET", path)
+
+    def find(self, path: str) -> Object | None:
+        """Reads an object; None where there is none."""
+        try:
+            return self.get(path)
+        except RefusedError as refused:
+            if refused.status == 404:
+                return None
+            raise
+
+    def items(self, path: str) -> list[Object]:
+        """Reads a list; its items, oldest first."""
+        listed: list[Object] = self.get(path).get("items") or []
+        return sorted(listed, key=lambda item: (item["metadata"]["creationTimestamp"], item["metadata"]["name"]))
+
+    def create(self, path: str, body: Object) -> Object:
+        """Creates an object in the collection at `path`."""
+        return self._request("POST", path, body)
+
+    def patch(self, path: str, body: Object) -> Object:
+        """Changes an object by a JSON merge patch."""
+        return self._request("PATCH", path, body, "application/merge-patch+json")
+
+    def delete(self, path: str, propagation: str = "Background") -> None:
+        """Deletes an object; one that is gone is fine."""
+        try:
+            self._request("DELETE", path, {"propagationPolicy": propagation})
+        except RefusedError as refused:
+            if refused.status != 404:
+                raise
+
+    def _request(
+        self, method: str, path: str, body: Object | None = None, content_type: str = "application/json"
+    ) -> Object:
+        answer = self._pool.request(
+            method,
+            self.server + path,
+            body=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": content_type},
+        )
+        found: Object = json.loads(answer.data) if answer.data.startswith(b"{") else {"message": answer.data.decode()}
+        if answer.status >= 400:
+            raise RefusedError(answer.status, found.get("message", ""))
+        return found
+
+
+def eventually(ask: Callable[[], T], within: float = 15.0, *, until: Callable[[T], object] = bool, what: str = "") -> T:
+    """Asks every 50 ms until the answer is right, and returns it.
+
+    Raises:
+        AssertionError: it was never right; shows the last answer.
+    """
+    deadline = time.monotonic() + within
+    while True:
+        answer = ask()
+        if until(answer):
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {within:g} s: {what or 'the awaited'}; last seen: {answer!r:.3000}")
+        time.sleep(0.05)
+
+
+def trigger_path(namespace: str, name: str) -> str:
+    """Path of a ClusterTrigger."""
+    return paths.trigger(Key(namespace, name))
+
+
+def _written(path: Path, data: str) -> Path:
+    path.write_bytes(base64.b64decode(data))
+    path.chmod(0o600)
+    return path

@@ -1,0 +1,103 @@
+"""The part of the kubelet, played by tests: no node runs here, so they write Pods' status over the API, as it does.
+
+What follows from it (the Job's own status, retries, deadlines) is the Job controller's work, which is the real one.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
+from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY, WORKER_CONTAINER
+from clustertrigger.api.run import RunResult
+from clustertrigger.core.instants import format_instant
+from clustertrigger.shell import paths
+from tests.control_plane.kube import Kube, Object, RefusedError, eventually
+
+COMPLETED = RunResult(
+    status="completed", num_clusters=5, num_documents=1000, results_uri="/results/test", metrics={"silhouette": 0.5}
+)
+
+
+class Kubelet:
+    """Writes the status of the Pods of one namespace."""
+
+    def __init__(self, kube: Kube, namespace: str) -> None:
+        self._kube = kube
+        self._pods = paths.pods(namespace)
+
+    def pod_of(self, job: str) -> Object:
+        """The newest Pod of a Job, awaited."""
+        selector = f"{self._pods}?labelSelector=job-name%3D{job}"
+        found: Object = eventually(lambda: self._kube.items(selector), what=f"a Pod of {job}")[-1]
+        return found
+
+    def complete(self, job: str, result: RunResult = COMPLETED) -> None:
+        """The run ends well and leaves its result."""
+        self._end(job, "Succeeded", exitCode=0, reason="Completed", message=result.to_message())
+
+    def fail(self, job: str, message: str = "", *, exit_code: int = 1, reason: str = "Error") -> None:
+        """The run ends badly."""
+        self._end(job, "Failed", exitCode=exit_code, reason=reason, message=message)
+
+    def start(self, job: str) -> None:
+        """The run's container runs."""
+        self._write(job, "Running", {"running": {"startedAt": _now()}})
+
+    def wait(self, job: str, reason: str, message: str) -> None:
+        """The run's container cannot start."""
+        self._write(job, "Pending", {"waiting": {"reason": reason, "message": message}})
+
+    def _end(self, job: str, phase: str, **terminated: Any) -> None:
+        self._write(job, phase, {"terminated": {"startedAt": _now(), "finishedAt": _now(), **terminated}})
+
+    def _write(self, job: str, phase: str, state: Object) -> None:
+        self.write(self.pod_of(job)["metadata"]["name"], phase, state)
+
+    def write(self, pod: str, phase: str, state: Object) -> None:
+        """Sets a Pod's phase and the state of its worker container."""
+        container = {
+            "name": WORKER_CONTAINER,
+            "image": "worker:test",
+            "imageID": "",
+            "ready": "running" in state,
+            "restartCount": 0,
+            "state": state,
+        }
+        body = {"status": {"phase": phase, "startTime": _now(), "containerStatuses": [container]}}
+        self._kube.patch(f"{self._pods}/{pod}/status", body)
+
+
+class BusyKubelet:
+    """Completes every run of a namespace as soon as its Pod appears, in a thread of its own."""
+
+    def __init__(self, kube: Kube, namespace: str) -> None:
+        self._kube = kube
+        self._kubelet = Kubelet(kube, namespace)
+        self._pods = f"{paths.pods(namespace)}?labelSelector={LABEL_MANAGED_BY}%3D{MANAGED_BY}"
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def __enter__(self) -> BusyKubelet:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        ended = {"exitCode": 0, "reason": "Completed", "message": COMPLETED.to_message()}
+        while not self._over.wait(0.1):
+            try:
+                for pod in self._kube.items(self._pods):
+                    if pod["status"].get("phase", "Pending") == "Pending":
+                        state = {"terminated": {**ended, "startedAt": _now(), "finishedAt": _now()}}
+                        self._kubelet.write(pod["metadata"]["name"], "Succeeded", state)
+            except (RefusedError, OSError):  # a Pod that is gone, an API server that is down
+                continue
+
+
+def _now() -> str:
+    return format_instant(datetime.now(UTC).replace(microsecond=0))

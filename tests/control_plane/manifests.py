@@ -1,0 +1,62 @@
+"""The resources that tests create."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clustertrigger.api import API_VERSION
+
+Object = dict[str, Any]
+
+COLLECTION = "col_products"
+NOWHERE = {"kubernetes.io/hostname": "no-such-node"}
+"""Where a scheduler runs, the Pods of tests must stay without a node: the tests play the kubelet."""
+
+
+def collection(name: str = "products", collection_id: str = COLLECTION) -> Object:
+    """A Collection."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Collection",
+        "metadata": {"name": name},
+        "spec": {"collection_id": collection_id, "source": {"uri": "products.parquet"}, "volume": "documents"},
+    }
+
+
+def interval(seconds: int, *, start_immediately: bool = False, **others: Any) -> Object:
+    """Spec of an interval trigger; see `_spec` for the others."""
+    schedule = {"interval_seconds": seconds, "start_immediately": start_immediately}
+    return _spec("interval", schedule, **others)
+
+
+def cron(expression: str, timezone: str = "UTC", **others: Any) -> Object:
+    """Spec of a cron trigger; see `_spec` for the others."""
+    return _spec("cron", {"cron_expression": expression, "timezone": timezone}, **others)
+
+
+def rarely(**others: Any) -> Object:
+    """Spec of a trigger that fires on request only, as far as a test lasts."""
+    return interval(86_400, **others)
+
+
+def trigger(name: str, spec: Object, **metadata: Any) -> Object:
+    """A ClusterTrigger."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "ClusterTrigger",
+        "metadata": {"name": name, **metadata},
+        "spec": spec,
+    }
+
+
+def _spec(
+    trigger_type: str, schedule: Object, *, status: str = "active", collection_id: str = COLLECTION, **run: Any
+) -> Object:
+    """What all types have; keywords are fields of spec.run."""
+    return {
+        "trigger_type": trigger_type,
+        "schedule_config": schedule,
+        "execution_config": {"collection_ids": [collection_id], "config": {"algorithm": "kmeans", "n_clusters": 5}},
+        "status": status,
+        "run": {"retries": 0, "node_selector": NOWHERE, **run},
+    }

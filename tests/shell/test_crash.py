@@ -1,0 +1,110 @@
+"""SIGKILL, lost answers and failing writes: no run is lost, and none is doubled."""
+
+from __future__ import annotations
+
+import random
+import time
+
+from tests.conftest import StartOperator
+from tests.control_plane.books import assert_balanced, hold_still
+from tests.control_plane.kube import eventually
+from tests.control_plane.kubelet import Kubelet
+from tests.control_plane.manifests import interval, rarely
+from tests.control_plane.proxy import Answer, Fault, Proxy, Request, failing
+from tests.control_plane.sandbox import Sandbox
+
+
+def test_killed_between_the_job_and_the_status(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy
+) -> None:
+    first = operator(through=proxy)
+    # Once a Job is created, no status gets through any more.
+    proxy.rule = lambda request: "drop" if request.matches("PATCH", "/status") and proxy.writes("/jobs") else None
+    sandbox.trigger("nightly", interval(3600, start_immediately=True))
+    sandbox.trigger("by-hand", rarely(), annotations={"clustertrigger.dev/run-requested": "token"})
+    eventually(sandbox.jobs, until=lambda jobs: len(jobs) == 2)
+    first.kill()
+    before = {job["metadata"]["name"]: job["metadata"]["uid"] for job in sandbox.jobs()}
+    assert sandbox.history("nightly") == sandbox.history("by-hand") == []
+
+    operator()
+    for name in ("nightly", "by-hand"):
+        (entry,) = eventually(lambda name=name: sandbox.history(name))
+        kubelet.complete(entry["job_id"])
+        eventually(lambda name=name: sandbox.status(name), until=lambda status: status["execution_count"] == 1)
+        assert len(sandbox.history(name)) == 1
+    assert {job["metadata"]["name"]: job["metadata"]["uid"] for job in sandbox.jobs()} == before
+
+
+def test_killed_between_the_end_of_a_run_and_the_status(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet
+) -> None:
+    first = operator()
+    sandbox.trigger("nightly", interval(3600, start_immediately=True))
+    (entry,) = eventually(lambda: sandbox.history("nightly"))
+    first.kill()
+    kubelet.complete(entry["job_id"])
+    eventually(lambda: sandbox.job(entry["job_id"])["status"].get("succeeded"))
+    operator()
+    status = eventually(lambda: sandbox.status("nightly"), until=lambda status: status["execution_count"] == 1)
+    assert status["history"][0]["num_clusters"] == 5
+    assert len(sandbox.jobs("nightly")) == 1
+
+
+def test_answers_that_get_lost_count_nothing_twice(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy
+) -> None:
+    """The write is done and nobody tells the operator: the Job's creation, its record, the run's end."""
+    operator(through=proxy)
+    sandbox.trigger("lost", rarely())
+    eventually(lambda: sandbox.status("lost"))
+
+    proxy.rule = failing(2, lambda request: "lose" if request.writes and "/events" not in request.path else None)
+    sandbox.request_run("lost", "one")
+    (entry,) = eventually(lambda: sandbox.history("lost"))
+    proxy.rule = failing(1, lambda request: "lose" if request.matches("PATCH", "/status") else None)
+    kubelet.complete(entry["job_id"])
+    eventually(lambda: sandbox.status("lost"), until=lambda status: status["execution_count"])
+    # What follows is decided after the lost answers have been dealt with.
+    sandbox.request_run("lost", "two")
+    eventually(lambda: sandbox.history("lost"), until=lambda history: len(history) == 2)
+    assert sandbox.status("lost")["execution_count"] == 1
+    assert len(sandbox.jobs("lost")) == 2
+
+
+def test_writes_that_fail_at_random_lose_and_double_nothing(
+    operator: StartOperator, sandbox: Sandbox, proxy: Proxy, busy_kubelet: None
+) -> None:
+    chance = random.Random(20261121)
+    faults: list[Fault] = [Answer(409, "Conflict"), Answer(429, retry_after=1), Answer(500), "drop", "lose"]
+
+    def half_of_the_writes(request: Request) -> Fault | None:
+        concerned = request.writes and "/events" not in request.path
+        return chance.choice(faults) if concerned and chance.random() < 0.5 else None
+
+    operator(through=proxy)
+    proxy.rule = half_of_the_writes
+    names = [f"busy-{n}" for n in range(6)]
+    for name in names:
+        sandbox.trigger(name, interval(2, concurrency_policy="Allow", history_limit=100))
+    time.sleep(8)
+    proxy.rule = None
+    for name in names:
+        hold_still(sandbox, name)
+        assert_balanced(sandbox, name)
+
+
+def test_killed_again_and_again(operator: StartOperator, sandbox: Sandbox, busy_kubelet: None) -> None:
+    """Whatever instant the kill hits, each slot has one Job or was due while nothing ran."""
+    chance = random.Random(20261121)
+    names = [f"busy-{n}" for n in range(5)]
+    for name in names:
+        sandbox.trigger(name, interval(1, concurrency_policy="Allow", history_limit=100))
+    for _ in range(3):
+        process = operator()
+        time.sleep(1 + chance.random())
+        process.kill()
+    operator()
+    for name in names:
+        hold_still(sandbox, name)
+        assert_balanced(sandbox, name, some_missed=True)

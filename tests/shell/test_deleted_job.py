@@ -1,0 +1,46 @@
+"""Jobs that somebody deletes by hand."""
+
+from __future__ import annotations
+
+import time
+
+from tests.conftest import StartOperator
+from tests.control_plane.kube import eventually
+from tests.control_plane.kubelet import Kubelet
+from tests.control_plane.manifests import interval
+from tests.control_plane.sandbox import Sandbox
+
+GONE = "the Job was deleted before it ended"
+
+
+def test_a_deleted_job_is_recorded_and_not_fired_again(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet
+) -> None:
+    first = operator()
+    names = ("before-its-end", "after-its-end", "while-nobody-looks")
+    job = {}
+    for name in names:
+        sandbox.trigger(name, interval(3600, start_immediately=True))
+    for name in names:
+        job[name] = eventually(lambda name=name: sandbox.history(name))[0]["job_id"]
+    kubelet.complete(job["after-its-end"])
+    eventually(lambda: sandbox.status("after-its-end")["execution_count"])
+
+    deleted = sandbox.kubectl("delete", "job", job["before-its-end"], job["after-its-end"], "--wait=true")
+    assert deleted.returncode == 0, deleted.stderr
+    status = eventually(lambda: sandbox.status("before-its-end"), until=lambda status: status["failure_count"] == 1)
+    assert (status["last_execution_status"], status["last_execution_error"]) == ("failed", GONE)
+    assert status["consecutive_failures"] == 0, "somebody's wish is no sign that the next run would fail"
+    assert [event["type"] for event in sandbox.events("before-its-end", "RunDeleted")] == ["Normal"]
+    assert sandbox.status("after-its-end")["history"][0]["status"] == "completed"
+
+    first.kill()
+    sandbox.delete_job(job["while-nobody-looks"])
+    eventually(lambda: not sandbox.jobs(), what="no Job left")
+    operator()
+    status = eventually(lambda: sandbox.status("while-nobody-looks"), until=lambda status: status["failure_count"] == 1)
+    assert status["last_execution_error"] == GONE
+    time.sleep(1)
+    assert sandbox.jobs() == []
+    for name in names:
+        assert len(sandbox.history(name)) == 1

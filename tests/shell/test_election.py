@@ -1,0 +1,96 @@
+"""Two replicas: one leads, and the other takes over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import StartOperator
+from tests.control_plane.cluster import SYSTEM
+from tests.control_plane.kube import eventually
+from tests.control_plane.manifests import interval
+from tests.control_plane.operator_process import OperatorProcess
+from tests.control_plane.sandbox import Sandbox
+
+LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/clustertrigger"
+DURATION, RENEW, RETRY = 4, 3, 1
+SHORT = {
+    "leader_election": True,
+    "lease_duration_seconds": DURATION,
+    "lease_renew_seconds": RENEW,
+    "lease_retry_seconds": RETRY,
+}
+
+
+@pytest.fixture
+def no_lease(sandbox: Sandbox) -> Iterator[None]:
+    """The Lease is the control plane's, not the namespace's: each test begins and ends without it."""
+    sandbox.kube.delete(LEASE)
+    yield
+    sandbox.kube.delete(LEASE)
+
+
+def leads(process: OperatorProcess) -> bool:
+    return process.metric("clustertrigger_leader") == 1
+
+
+def holder(sandbox: Sandbox) -> str:
+    lease = sandbox.kube.find(LEASE)
+    return str(lease["spec"].get("holderIdentity", "")) if lease else ""
+
+
+def start_two(operator: StartOperator) -> tuple[OperatorProcess, OperatorProcess]:
+    """Two replicas, the leader first."""
+    replicas = [operator(wait=False, **SHORT), operator(wait=False, **SHORT)]
+    for replica in replicas:
+        replica.wait_until_ready()
+    eventually(lambda: any(leads(replica) for replica in replicas))
+    leader, follower = sorted(replicas, key=leads, reverse=True)
+    assert not leads(follower), "one leads at a time"
+    return leader, follower
+
+
+def test_sigkill_of_the_leader_neither_loses_nor_doubles_a_slot(
+    operator: StartOperator, sandbox: Sandbox, busy_kubelet: None, no_lease: None
+) -> None:
+    leader, follower = start_two(operator)
+    # More than the gap apart, so that none may be missed; staggered, so that some come due in the gap.
+    names = [f"staggered-{n}" for n in range(8)]
+    for name in names:
+        sandbox.trigger(name, interval(10))
+        time.sleep(0.6)
+    time.sleep(4)
+    leader.kill()
+    killed = time.monotonic()
+    eventually(lambda: leads(follower), DURATION + RETRY + 5)
+    assert time.monotonic() - killed < DURATION + 2
+    for name in names:
+        eventually(lambda name=name: sandbox.status(name)["execution_count"] >= 2, 25)
+        slots = sandbox.slots(name)
+        assert {(after - before).total_seconds() for before, after in zip(slots, slots[1:], strict=False)} == {10.0}
+        assert sandbox.events(name, "SlotsMissed") == []
+        assert len({entry["slot"] for entry in sandbox.history(name)}) == len(sandbox.history(name))
+
+
+def test_sigterm_hands_over_at_once(operator: StartOperator, sandbox: Sandbox, no_lease: None) -> None:
+    leader, follower = start_two(operator)
+    told = time.monotonic()
+    assert leader.terminate() == 0
+    eventually(lambda: leads(follower))
+    assert time.monotonic() - told < RETRY + 1.5
+    assert holder(sandbox) in ("operator-0", "operator-1")
+    assert follower.terminate() == 0
+    assert holder(sandbox) == ""
+
+
+def test_a_follower_fires_nothing_and_shows_so(operator: StartOperator, sandbox: Sandbox, no_lease: None) -> None:
+    leader, follower = start_two(operator)
+    sandbox.trigger("once", interval(3600, start_immediately=True))
+    eventually(lambda: sandbox.history("once"))
+    assert leader.metric("clustertrigger_fires_total") == 1
+    assert follower.metric("clustertrigger_fires_total") == 0
+    assert follower.fetch("/readyz")[0] == 200, "a follower is ready to take over"
+    lease = sandbox.kube.get(LEASE)["spec"]
+    assert (lease["leaseDurationSeconds"], lease["holderIdentity"]) == (DURATION, holder(sandbox))
