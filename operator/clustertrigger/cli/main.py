@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{PROG}: {error}", file=sys.stderr)
         return USAGE
     except MalformedFileError as error:
-        print(error)
+        # The problems of files are what validate is asked for; anything else may feed another program.
+        print(error, file=sys.stdout if options.command == "validate" else sys.stderr)
         return INVALID
     except BrokenPipeError:
         # The reader, such as head, has seen enough; what is still buffered must not complain at exit.

@@ -103,9 +103,11 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
-            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} is set twice", key.start_mark)
-            if isinstance(key.value, str):
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"key {key.value!r} is set twice", key.start_mark
+                    )
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -117,8 +119,11 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def _manifests(file: str, text: str) -> Iterator[Manifest]:
-    loader = _Loader(text)
+    if text.lstrip().startswith("{"):
+        # JSON may be indented by tabs, YAML may not.
+        text = text.replace("\t", " ")
     try:
+        loader = _Loader(text)
         while loader.check_node():
             node = loader.get_node()
             content = None if node is None else loader.construct_document(node)
@@ -126,10 +131,8 @@ def _manifests(file: str, text: str) -> Iterator[Manifest]:
                 yield from _objects(file, node.start_mark.line + 1, content)
     except yaml.MarkedYAMLError as error:
         raise MalformedFileError(_malformed(file, text, error)) from error
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise MalformedFileError(f"{file}: no YAML: {' '.join(str(error).split())}: correct it") from error
-    finally:
-        loader.dispose()
 
 
 def _objects(file: str, line: int, content: object) -> Iterator[Manifest]:

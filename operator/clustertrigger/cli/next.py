@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -51,7 +52,7 @@ class Forecast:
             "name": self.manifest.name,
             "trigger_type": self.spec.trigger_type,
             "schedule": describe_schedule(self.spec),
-            "timezone": self.zone_name,
+            "timezone": self.zone_name if isinstance(self.spec.schedule, CronSchedule) else None,
             "slots": slots,
             "note": self.note,
         }
@@ -69,23 +70,26 @@ class Forecast:
 
 
 def print_next(manifests: list[Manifest], start: datetime, count: int, output: Output) -> int:
-    """Print the first slots after an instant of each trigger; 1 where a trigger is invalid or there is none, else 0."""
+    """Print the first slots of each trigger from an instant on; what is wrong with others goes to standard error.
+
+    Returns:
+        1 where a trigger is invalid or there is none, else 0.
+    """
     triggers = [manifest for manifest in manifests if is_ours(manifest) and manifest.kind == "ClusterTrigger"]
-    problems = [
-        f"{manifest.place}: {manifest.title}: {problem}" for manifest in triggers for problem in problems_in(manifest)
-    ]
-    if not triggers:
-        problems = ["no ClusterTrigger found: check apiVersion and kind"]
-    if problems:
-        print(*problems, sep="\n")
-        return 1
-    forecasts = [_forecast(manifest, start, count) for manifest in triggers]
+    forecasts, problems = [], [] if triggers else ["no ClusterTrigger found: check apiVersion and kind"]
+    for manifest in triggers:
+        wrong = [f"{manifest.place}: {manifest.title}: {problem}" for problem in problems_in(manifest)]
+        problems += wrong
+        if not wrong:
+            forecasts.append(_forecast(manifest, start, count))
     if output == "json":
         found = [forecast.as_json() for forecast in forecasts]
         print(json.dumps({"from": format_instant(start), "triggers": found}, indent=2))
-    else:
+    elif forecasts:
         print("\n\n".join("\n".join(forecast.as_lines()) for forecast in forecasts))
-    return 0
+    if problems:
+        print(*problems, sep="\n", file=sys.stderr)
+    return 1 if problems else 0
 
 
 def _forecast(manifest: Manifest, start: datetime, count: int) -> Forecast:

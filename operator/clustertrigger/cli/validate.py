@@ -85,7 +85,11 @@ def _metadata_problems(content: Mapping[str, Any]) -> Iterator[Problem]:
         way_out = "write up to 253 lower-case letters, digits, '-' and '.'"
         yield Problem("metadata.name", name, f"is not an object's name: {way_out}")
     for field in ("labels", "annotations"):
-        for key, value in (metadata.get(field) or {}).items():
+        written = metadata.get(field) or {}
+        if not isinstance(written, Mapping):
+            yield Problem(f"metadata.{field}", written, "must be an object: write its keys below it, or remove it")
+            continue
+        for key, value in written.items():
             if not isinstance(value, str):
                 yield Problem(f"metadata.{field}.{key}", value, "must be a string: write it in quotes")
 

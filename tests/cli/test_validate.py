@@ -1,0 +1,183 @@
+"""`kubectl clustertrigger validate`."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from clustertrigger.cli.main import main
+
+HEAD = "apiVersion: clustertrigger.dev/v1alpha1\n"
+TRIGGER = f"""{HEAD}kind: ClusterTrigger
+metadata: {{name: nightly, namespace: search}}
+spec:
+  trigger_type: cron
+  schedule_config: {{cron_expression: "0 2 * * *"}}
+  cluster_id: cluster_a
+"""
+DEFINITION = f"""{HEAD}kind: ClusterDefinition
+metadata: {{name: products, namespace: search}}
+spec:
+  cluster_id: cluster_a
+  collection_ids: [col_a]
+  config: {{algorithm: kmeans, n_clusters: 5}}
+"""
+COLLECTION = f"""{HEAD}kind: Collection
+metadata: {{name: first, namespace: search}}
+spec: {{collection_id: col_a, source: {{uri: "s3://bucket/a.parquet"}}}}
+"""
+
+
+def validate(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *documents: str
+) -> tuple[int, list[str]]:
+    monkeypatch.setattr("sys.stdin", io.StringIO("---\n".join(documents)))
+    code = main(["validate", "-f", "-"])
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return code, captured.out.splitlines()
+
+
+def test_references_are_followed_within_the_files(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
+    assert validate(monkeypatch, capsys, TRIGGER, DEFINITION, COLLECTION) == (
+        0,
+        [
+            "stdin:1: ClusterTrigger search/nightly: OK (0 2 * * * UTC)",
+            "stdin:9: ClusterDefinition search/products: OK",
+            "stdin:17: Collection search/first: OK",
+        ],
+    )
+
+
+def test_what_the_files_do_not_hold_is_in_the_cluster(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
+    code, lines = validate(monkeypatch, capsys, TRIGGER, COLLECTION)
+    assert code == 0
+    assert lines[0].endswith("OK (0 2 * * * UTC; its ClusterDefinition is looked up in the cluster)")
+    code, lines = validate(monkeypatch, capsys, TRIGGER, DEFINITION)
+    assert code == 0
+    assert lines[0].endswith("OK (0 2 * * * UTC; its Collection is looked up in the cluster)")
+    elsewhere = COLLECTION.replace("namespace: search", "namespace: other").replace("col_a", "col_b")
+    code, lines = validate(monkeypatch, capsys, TRIGGER, DEFINITION, elsewhere)
+    assert code == 0
+
+
+@pytest.mark.parametrize(
+    ("documents", "message"),
+    [
+        ((TRIGGER, DEFINITION.replace("cluster_a", "cluster_b")),
+         "no ClusterDefinition with spec.cluster_id or metadata.name 'cluster_a' in this namespace: "
+         "create one or correct the id"),
+        ((TRIGGER, DEFINITION, COLLECTION.replace("col_a", "col_b")),
+         "no Collection with spec.collection_id or metadata.name 'col_a' in this namespace: "
+         "create one or correct the id"),
+        ((TRIGGER, DEFINITION, COLLECTION, COLLECTION.replace("first", "second")),
+         "collection_id 'col_a' is claimed by Collections first, second: give all but one another collection_id"),
+    ],
+)  # fmt: skip
+def test_references_that_lead_nowhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: Check, documents: tuple[str, ...], message: str
+) -> None:
+    code, lines = validate(monkeypatch, capsys, *documents)
+    assert code == 1
+    assert lines[0] == f"stdin:1: ClusterTrigger search/nightly: {message}"
+    assert lines[-1] == f"1 of {len(documents)} objects invalid"
+
+
+@pytest.mark.parametrize(
+    ("document", "problems"),
+    [
+        (TRIGGER.replace("v1alpha1", "v1"), ["apiVersion: 'clustertrigger.dev/v1': is not served: write "
+                                             "clustertrigger.dev/v1alpha1"]),
+        (TRIGGER.replace(HEAD, ""), ["apiVersion: is not served: write clustertrigger.dev/v1alpha1"]),
+        (TRIGGER.replace("ClusterTrigger", "ClusterTriger"),
+         ["kind: 'ClusterTriger': no such kind in clustertrigger.dev: did you mean ClusterTrigger?"]),
+        (TRIGGER.replace("name: nightly", "name: Nightly_1"),
+         ["metadata.name: 'Nightly_1': is not an object's name: write up to 253 lower-case letters, digits, '-' and "
+          "'.'"]),
+        (TRIGGER.replace("name: nightly, ", ""), ["metadata.name: is required: set it"]),
+        (TRIGGER.replace("name:", "generateName:"),
+         ["metadata.generateName: 'nightly': does not work with apply: set metadata.name"]),
+        (TRIGGER.replace("namespace: search", "labels: {a: 1}"),
+         ["metadata.labels.a: 1: must be a string: write it in quotes"]),
+        (TRIGGER.replace("namespace: search", "labels: [a]"),
+         ["metadata.labels: must be an object: write its keys below it, or remove it"]),
+        (TRIGGER.replace("metadata: {name: nightly, namespace: search}\n", ""),
+         ["metadata: is required: set metadata.name"]),
+        (TRIGGER.replace("spec:", "specs:"), ["specs: unknown field: did you mean spec?", "spec: is required: set it"]),
+        (TRIGGER.replace('"0 2 * * *"', '"0 2 31 2 *", timezone: CET/Berlin'),
+         ["spec.schedule_config.cron_expression: '0 2 31 2 *': never fires, because no such day exists: "
+          "change day of month or month"]),
+        (TRIGGER.replace("cron_expression", "cronExpression") + "  statuss: paused\n",
+         ["spec.schedule_config.cronExpression: unknown field: did you mean cron_expression?",
+          "spec.statuss: unknown field: did you mean status?"]),
+        (f"{HEAD}kind: Collection\nmetadata: {{name: a}}\nspec: []\n",
+         ["spec: must be an object: write its fields below it, or remove it"]),
+    ],
+)  # fmt: skip
+def test_a_line_for_each_problem(
+    monkeypatch: pytest.MonkeyPatch, capsys: Check, document: str, problems: list[str]
+) -> None:
+    code, lines = validate(monkeypatch, capsys, document)
+    assert code == 1
+    assert [line.split(": ", 2)[2] for line in lines[:-1]] == problems
+    assert all(line.startswith("stdin:1: ") for line in lines[:-1])
+    assert lines[-1] == "1 of 1 objects invalid"
+
+
+def test_the_same_object_twice(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
+    code, lines = validate(monkeypatch, capsys, COLLECTION, COLLECTION)
+    assert code == 1
+    message = "metadata.name: 'first': is given twice: rename or remove one of the two"
+    assert lines[0] == f"stdin:1: Collection search/first: {message}"
+
+
+def test_lists_folders_and_foreign_objects(tmp_path: Path, capsys: Check) -> None:
+    (tmp_path / "a.yaml").write_text("apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n---\n---\n" + COLLECTION)
+    indented = "".join(f"    {line}\n" for line in DEFINITION.splitlines())
+    (tmp_path / "b.yml").write_text("apiVersion: v1\nkind: List\nitems:\n  -\n" + indented)
+    (tmp_path / "c.json").write_text(
+        '{\n\t"apiVersion": "clustertrigger.dev/v1alpha1", "kind": "Collection",\n\t"metadata": {"name": "j"},\n'
+        '\t"spec": {"source": {"uri": "s3://b/j.parquet"}}\n}\n'
+    )
+    (tmp_path / "notes.txt").write_text("no YAML: at: all")
+    assert main(["validate", "-f", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{tmp_path}/a.yaml:6: Collection search/first: OK",
+        f"{tmp_path}/b.yml:1: ClusterDefinition search/products: OK",
+        f"{tmp_path}/c.json:1: Collection default/j: OK",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("spec:\n  cron_expression: */5 * * * *\n",
+         "stdin:2: expected alphabetic or numeric character, but found '/': put it in quotes: \"*/5 * * * *\""),
+        ("spec:\n  cron_expression: @daily\n",
+         "stdin:2: found character '@' that cannot start any token: put it in quotes: \"@daily\""),
+        ("a: 1\nb: 2\na: 3\n", "stdin:3: key 'a' is set twice: correct it"),
+        ("a: [1\n", "stdin:2: expected ',' or ']', but got '<stream end>': correct it"),
+        ("- a\n", "stdin:1: no object: write apiVersion, kind, metadata and spec"),
+        ("a: \x01\n", "stdin: no YAML: "),
+    ],
+)  # fmt: skip
+def test_files_that_are_no_objects(monkeypatch: pytest.MonkeyPatch, capsys: Check, text: str, message: str) -> None:
+    code, lines = validate(monkeypatch, capsys, text)
+    assert code == 1
+    assert len(lines) == 1
+    assert lines[0].startswith(message)
+
+
+def test_nothing_of_ours(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
+    assert validate(monkeypatch, capsys, "") == (
+        1,
+        ["no ClusterTrigger, ClusterDefinition or Collection of clustertrigger.dev/v1alpha1 found: "
+         "check apiVersion and kind"],
+    )  # fmt: skip
+
+
+def test_times_stay_text(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
+    code, _ = validate(monkeypatch, capsys, TRIGGER + "  description: 2026-03-28\n")
+    assert code == 0
