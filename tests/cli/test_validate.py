@@ -30,9 +30,10 @@ spec: {{collection_id: col_a, source: {{uri: "s3://bucket/a.parquet"}}}}
 """
 
 
-def validate(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *documents: str
-) -> tuple[int, list[str]]:
+Check = pytest.CaptureFixture[str]
+
+
+def validate(monkeypatch: pytest.MonkeyPatch, capsys: Check, *documents: str) -> tuple[int, list[str]]:
     monkeypatch.setattr("sys.stdin", io.StringIO("---\n".join(documents)))
     code = main(["validate", "-f", "-"])
     captured = capsys.readouterr()
