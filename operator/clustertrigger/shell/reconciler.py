@@ -142,6 +142,8 @@ class Reconciler:
         except ApiError as error:
             if error.status == _CONFLICT:
                 await self._refresh(trigger.key)
+                if self._triggers.get(trigger.key) is trigger:
+                    raise  # no newer version explains the conflict: trying at once would only spin
                 self._agenda.now(trigger.key)
                 return False
             if error.status == _NOT_FOUND:

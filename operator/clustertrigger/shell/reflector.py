@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 Raw = Mapping[str, Any]
 
 _PAUSE = 1.0
-_LONGEST_PAUSE = 30.0
+_LONGEST_PAUSE = 5.0
 _TOO_OLD = 410
 
 
