@@ -33,6 +33,8 @@ COPY --from=operator-installed /opt/venv /opt/venv
 FROM ${BASE} AS worker-installed
 COPY requirements/install.sh requirements/worker.txt /requirements/
 RUN sh /requirements/install.sh /requirements/worker.txt
+# What install.sh left out must not be missed.
+RUN /opt/venv/bin/python -c 'import faiss, jinja2, matplotlib.pyplot, pyarrow.fs, pyarrow.parquet, sklearn.cluster, sklearn.metrics'
 # numba's code for a processor of no particular make, so that it is valid on every node of this architecture.
 COPY operator/clusterworker/jit_cache.py operator/clusterworker/warm.py /warm/clusterworker/
 RUN NUMBA_CPU_NAME=generic NUMBA_CACHE_DIR=/opt/numba-cache PYTHONPATH=/warm /opt/venv/bin/python -m clusterworker.warm

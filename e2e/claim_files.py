@@ -68,17 +68,17 @@ def claim_files(kubectl: Kubectl, image: str, claims: Sequence[str]) -> Iterator
     Raises:
         ClusterError: the Pod did not start; the message says why.
     """
-    _remove(kubectl)  # what an interrupted one left
+    _remove(kubectl, wait=True)  # what an interrupted one left
     kubectl.apply(_manifest(image, claims))
     try:
         _wait_until_ready(kubectl)
         yield ClaimFiles(kubectl)
     finally:
-        _remove(kubectl)
+        _remove(kubectl, wait=False)
 
 
-def _remove(kubectl: Kubectl) -> None:
-    kubectl("delete", "pod", POD, "--ignore-not-found", "--grace-period=1")
+def _remove(kubectl: Kubectl, *, wait: bool) -> None:
+    kubectl("delete", "pod", POD, "--ignore-not-found", "--grace-period=1", f"--wait={str(wait).lower()}")
 
 
 def _wait_until_ready(kubectl: Kubectl) -> None:

@@ -62,7 +62,7 @@ class LocalCluster:
         cluster = existing(self.name, self.directory)
         if cluster is None:
             raise ClusterError(f"no cluster in {self.directory}: start it with `make cluster-up`")
-        with stage(f"  loading {image.name} into the cluster"):
+        with stage(f"loading {image.name} into the cluster"):
             cluster.load_image(image.archive)
 
     def _run(self, command: str, failed: str) -> None:

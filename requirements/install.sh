@@ -19,10 +19,9 @@ echo /opt/clustertrigger > "$site/clustertrigger.pth"
 find "$site" -type d \( -name tests -o -name test \) -prune -exec rm -rf {} +
 find "$site" -type f \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.hpp' -o -name '*.c' -o -name '*.cpp' -o -name '*.a' \) \
     -delete
-# pyarrow's parts that nothing here imports: Flight RPC, Substrait, Gandiva, headers.
+# pyarrow's parts that nothing here imports: Flight RPC, Gandiva, headers. (libarrow_substrait stays: pyarrow is linked to it.)
 rm -rf "$site"/pyarrow/include "$site"/pyarrow/src "$site"/pyarrow/libarrow_flight* "$site"/pyarrow/libarrow_python_flight* \
-    "$site"/pyarrow/_flight.* "$site"/pyarrow/libarrow_substrait* "$site"/pyarrow/_substrait.* "$site"/pyarrow/libgandiva* \
-    "$site"/pyarrow/gandiva.*
+    "$site"/pyarrow/_flight.* "$site"/pyarrow/libgandiva* "$site"/pyarrow/gandiva.*
 rm -rf "$site"/matplotlib/mpl-data/sample_data
 
 # unchecked-hash: valid whatever the files' times become on their way through image layers.

@@ -28,10 +28,14 @@ RUN_SECONDS = 240.0
 
 
 class Demo:
-    """One demo on this machine's default cluster."""
+    """One demo.
 
-    def __init__(self) -> None:
-        self._cluster = LocalCluster()
+    Args:
+        cluster: Where; default: the one of `make cluster-up`.
+    """
+
+    def __init__(self, cluster: LocalCluster | None = None) -> None:
+        self._cluster = cluster or LocalCluster()
         self._kubectl = Kubectl(self._cluster.kubeconfig, NAMESPACE)
         self.way_out = "correct that and repeat `make demo`: it goes on from here"
 

@@ -1,0 +1,129 @@
+"""The stage for all stories: a cluster of their own, the operator on it by its chart, and their triggers, all at once.
+
+The cluster is called `stories`, so that the stories neither disturb `make demo` nor are disturbed by it. It is stopped
+at the end, unless it ran before: `python3 -m e2e.cluster up --name stories` keeps it between runs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from e2e.claim_files import claim_files
+from e2e.cluster.errors import ClusterError
+from e2e.cluster.progress import say, stage
+from e2e.helm import find_helm
+from e2e.image import Images, build_images
+from e2e.installation import RELEASE, SYSTEM_NAMESPACE, LocalCluster, install_operator, operator_values
+from e2e.kubectl import Kubectl
+from e2e.stories import data
+from e2e.stories.operator_log import refusals_and_errors
+from e2e.stories.scene import Scene
+
+NAMESPACE = "stories"
+CLAIMS = ["embeddings", "clustertrigger-results"]
+TOGETHER = ("slow.yaml", "schedules.yaml", "references.yaml", "errors.yaml")
+"""Applied before the first story: their runs share the two cores while the stories wait for one after another."""
+FIRST_TO_LAST = ("schedules", "errors", "references", "pausing", "forbid", "deletion", "rights", "failover", "upgrade")
+_DELETION_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the stories share."""
+
+    images: Images
+    scene: Scene
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that need the operator as it is come before those that kill or replace it; setting up takes its time."""
+
+    def place(item: pytest.Item) -> int:
+        name = item.path.stem.removeprefix("test_")
+        return FIRST_TO_LAST.index(name) if name in FIRST_TO_LAST else -1
+
+    items.sort(key=place)
+    for item in items:
+        if item.path.parent.name == "stories":
+            item.add_marker(pytest.mark.timeout(300, func_only=True))
+
+
+@pytest.fixture(scope="session")
+def stage_set(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """The stage, set once; its progress is shown although pytest captures output."""
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        print(flush=True)
+        cluster = LocalCluster(NAMESPACE)
+        ran_before = cluster.exists()
+    try:
+        with capture.global_and_fixture_disabled():
+            ready = _set_up(cluster, leftovers=ran_before)
+        yield ready
+    finally:
+        with capture.global_and_fixture_disabled():
+            print(flush=True)
+            if ran_before:
+                _remove(cluster)
+            else:
+                cluster.down()
+
+
+@pytest.fixture
+def scene(stage_set: Stage) -> Scene:
+    """Where the stories happen."""
+    return stage_set.scene
+
+
+@pytest.fixture
+def images(stage_set: Stage) -> Images:
+    """The images of this checkout."""
+    return stage_set.images
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _operator_makes_no_mistake(stage_set: Stage) -> Iterator[None]:
+    """No story passes while the operator is refused anything, or logs an error: the chart's rights are all it has."""
+    yield
+    assert refusals_and_errors(stage_set.scene.system) == []
+
+
+@pytest.fixture(autouse=True)
+def _what_the_operator_said(stage_set: Stage, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Shows the operator's lines about the story's triggers, where the story fails."""
+    yield
+
+
+def _set_up(cluster: LocalCluster, *, leftovers: bool) -> Stage:
+    cluster.up()
+    if leftovers:
+        _remove(cluster)
+    images = build_images()
+    cluster.load(images.operator)
+    cluster.load(images.worker)
+    system = Kubectl(cluster.kubeconfig, SYSTEM_NAMESPACE)
+    with stage("installing the operator by its chart"):
+        install_operator(system, operator_values(images, {"log": {"level": "DEBUG"}}))
+    scene = Scene(Kubectl(cluster.kubeconfig, NAMESPACE), system)
+    with stage("copying data into a claim and applying all triggers"):
+        scene.kubectl.ensure_namespace()
+        scene.apply_file("volumes.yaml")
+        with claim_files(scene.kubectl, images.worker.name, CLAIMS) as claims:
+            claims.upload("embeddings", data.files())
+        for name in TOGETHER:
+            scene.apply_file(name)
+    return Stage(images, scene)
+
+
+def _remove(cluster: LocalCluster) -> None:
+    """Remove what stories make on a cluster that stays; its CRDs too, which are this checkout's."""
+    kubectl = Kubectl(cluster.kubeconfig)
+    with stage("removing what the stories made"):
+        kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", timeout=_DELETION_SECONDS)
+        find_helm(cluster.kubeconfig, SYSTEM_NAMESPACE).uninstall(RELEASE)
+        kubectl("delete", "namespace", SYSTEM_NAMESPACE, "--ignore-not-found", timeout=_DELETION_SECONDS)

@@ -1,0 +1,51 @@
+"""Parquet files as users have them: one that is fine, and one for each thing that can be wrong with the data."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from e2e.cluster.files import REPOSITORY
+
+EXAMPLE = REPOSITORY / "examples/data/debian-packages.parquet"
+DOCUMENTS = 400
+NAN_ROW, RAGGED_ROW, RAGGED_LENGTH = 7, 5, 3
+
+
+def files() -> dict[str, bytes]:
+    """Return the files that the stories' collections name, by name."""
+    fine = pq.read_table(EXAMPLE, columns=["document_id", "description", "embedding"])[:DOCUMENTS]
+    return {
+        "packages.parquet": _written(fine),
+        "missing-column.parquet": _written(fine.rename_columns(["document_id", "description", "vector"])),
+        "nan.parquet": _written(_with_embedding(fine, _with_nan(fine))),
+        "ragged.parquet": _written(_with_embedding(fine, _with_one_shorter(fine))),
+        "empty.parquet": _written(fine[:0]),
+    }
+
+
+def _with_nan(table: pa.Table) -> pa.Array:
+    vectors = table["embedding"].combine_chunks()
+    values = vectors.flatten().to_numpy(zero_copy_only=False).copy()
+    dimensions = vectors.type.list_size
+    values[NAN_ROW * dimensions] = np.nan
+    return pa.FixedSizeListArray.from_arrays(pa.array(values), dimensions)
+
+
+def _with_one_shorter(table: pa.Table) -> pa.Array:
+    vectors = table["embedding"].to_pylist()
+    vectors[RAGGED_ROW] = vectors[RAGGED_ROW][:RAGGED_LENGTH]
+    return pa.array(vectors, pa.list_(pa.float32()))
+
+
+def _with_embedding(table: pa.Table, vectors: pa.Array) -> pa.Table:
+    return table.set_column(table.schema.get_field_index("embedding"), "embedding", vectors)
+
+
+def _written(table: pa.Table) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    return buffer.getvalue()

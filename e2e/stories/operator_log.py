@@ -1,0 +1,39 @@
+"""What the operator's Pods have logged."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from e2e.installation import RELEASE
+from e2e.kubectl import Kubectl
+
+SELECTOR = f"--selector=app.kubernetes.io/instance={RELEASE}"
+
+Line = dict[str, Any]
+
+
+def operator_pods(system: Kubectl) -> list[str]:
+    """Return the names of the operator's Pods."""
+    return [pod["metadata"]["name"] for pod in system.items("pods", SELECTOR)]
+
+
+def operator_log(system: Kubectl) -> list[Line]:
+    """Return every line of every operator Pod that is there; one that is no JSON counts as an error."""
+    lines = []
+    for pod in operator_pods(system):
+        for text in system("logs", pod).splitlines():
+            try:
+                lines.append(json.loads(text) | {"pod": pod})
+            except ValueError:
+                lines.append({"pod": pod, "level": "ERROR", "message": text})
+    return lines
+
+
+def refusals_and_errors(system: Kubectl) -> list[str]:
+    """Return what must never be in the log: an error, or a request that the API server forbade."""
+    return [
+        f"{line['pod']}: {line.get('message')}"
+        for line in operator_log(system)
+        if line.get("level") in ("ERROR", "CRITICAL") or "forbidden" in str(line.get("message")).lower()
+    ]

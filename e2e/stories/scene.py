@@ -1,0 +1,122 @@
+"""Where a story happens: a namespace with triggers, asked through kubectl."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from clustertrigger.api.names import ANNOTATION_RUN_REQUESTED, LABEL_TRIGGER
+from e2e.cluster.files import REPOSITORY
+from e2e.kubectl import Kubectl
+
+MANIFESTS = REPOSITORY / "e2e/stories/manifests"
+PATIENCE = 150.0
+"""Seconds in which anything that is to happen has happened, on two busy cores."""
+_POLL_SECONDS = 0.5
+
+Object = dict[str, Any]
+Found = TypeVar("Found")
+
+
+class Scene:
+    """The triggers of one namespace.
+
+    Args:
+        kubectl: Its namespace has them.
+        system: Its namespace has the operator.
+    """
+
+    def __init__(self, kubectl: Kubectl, system: Kubectl) -> None:
+        self.kubectl = kubectl
+        self.system = system
+
+    def apply_file(self, name: str) -> None:
+        """Apply a file of manifests/."""
+        self.kubectl("apply", f"--filename={MANIFESTS / name}")
+
+    def trigger(self, name: str) -> Object:
+        """Return the trigger as it is now."""
+        found: Object = self.kubectl.json("get", "clustertrigger", name)
+        return found
+
+    def status(self, name: str) -> Object:
+        """Return the trigger's status, {} before the operator has seen it."""
+        found: Object = self.trigger(name).get("status", {})
+        return found
+
+    def condition(self, name: str, kind: str) -> Object:
+        """Return one condition of a trigger, {} while there is none."""
+        conditions: list[Object] = self.status(name).get("conditions", [])
+        return next((condition for condition in conditions if condition["type"] == kind), {})
+
+    def column(self, name: str, column: str) -> str:
+        """Return what `kubectl get clustertrigger NAME` prints in a column."""
+        header, row = self.kubectl("get", "clustertrigger", name).splitlines()
+        begin = header.index(column)
+        end = next((i for i in range(begin + len(column), len(header)) if header[i] != " "), None)
+        return row[begin:end].strip()
+
+    def jobs(self, name: str) -> list[Object]:
+        """Return the trigger's Jobs, oldest first."""
+        jobs = self.kubectl.items("jobs", f"--selector={LABEL_TRIGGER}={name}")
+        return sorted(jobs, key=lambda job: str(job["metadata"]["creationTimestamp"]))
+
+    def pods(self, name: str) -> list[Object]:
+        """Return the Pods of the trigger's runs."""
+        return self.kubectl.items("pods", f"--selector={LABEL_TRIGGER}={name}")
+
+    def events(self, name: str) -> list[str]:
+        """Return the Kubernetes events on the trigger, as `REASON: MESSAGE`, in order of their first appearance."""
+        found = self.kubectl.items("events", f"--field-selector=involvedObject.kind=ClusterTrigger,involvedObject.name={name}")
+        ordered = sorted(found, key=lambda event: str(event["metadata"]["creationTimestamp"]))
+        return [f"{event['reason']}: {event['message']}" for event in ordered]
+
+    def request_run(self, name: str, token: str) -> None:
+        """Ask for a run by hand."""
+        self.kubectl("annotate", "clustertrigger", name, f"{ANNOTATION_RUN_REQUESTED}={token}", "--overwrite")
+
+    def run_ended(self, name: str, *, slot: str | None = None, patience: float = PATIENCE) -> Object:
+        """Wait for the end of a run: that of a slot, or the oldest; return its entry in the history."""
+
+        def ended() -> Object | None:
+            history = reversed(self.status(name).get("history", []))
+            meant = next((entry for entry in history if slot in (None, entry["slot"])), None)
+            return meant if meant and meant["status"] in ("completed", "failed") else None
+
+        return self.eventually(ended, f"{name}: the run {slot or ''} has ended", name, patience)
+
+    def running(self, name: str) -> Object:
+        """Wait until a Pod of the trigger runs, and return it."""
+
+        def pod() -> Object | None:
+            return next((pod for pod in self.pods(name) if pod["status"].get("phase") == "Running"), None)
+
+        return self.eventually(pod, f"{name}: a Pod runs", name)
+
+    def eventually(
+        self, look: Callable[[], Found | None], what: str, trigger: str | None = None, patience: float = PATIENCE
+    ) -> Found:
+        """Look again and again until there is something.
+
+        Args:
+            look: Returns something true once it is there.
+            what: What is waited for.
+            trigger: Shown, with its events and Pods, when it does not happen.
+            patience: Seconds to wait.
+        """
+        deadline = time.monotonic() + patience
+        while True:
+            if found := look():
+                return found
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not within {patience:.0f} s: {what}\n{self._scenery(trigger)}")
+            time.sleep(_POLL_SECONDS)
+
+    def _scenery(self, trigger: str | None) -> str:
+        if trigger is None:
+            return str(self.kubectl("get", "clustertriggers,jobs,pods"))
+        shown = {"status": self.status(trigger), "events": self.events(trigger)}
+        pods = self.kubectl("get", "pods", f"--selector={LABEL_TRIGGER}={trigger}", "--output=wide")
+        return f"{json.dumps(shown, indent=2)}\n{pods}"

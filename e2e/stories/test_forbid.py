@@ -1,0 +1,14 @@
+"""concurrency_policy Forbid: a slot that comes while a run is active is skipped, and said to be."""
+
+from e2e.stories.scene import Scene
+
+
+def test_slot_is_skipped(scene: Scene) -> None:
+    def skipped() -> str | None:
+        return next((event for event in scene.events("forbid") if event.startswith("SlotSkipped: ")), None)
+
+    event = scene.eventually(skipped, "forbid: a slot is skipped", "forbid")
+    job = scene.jobs("forbid")[0]["metadata"]["name"]
+    assert f"run {job} is still active (run.concurrency_policy: Forbid)" in event
+    assert sum("active" in job["status"] for job in scene.jobs("forbid")) <= 1
+    scene.kubectl("delete", "clustertrigger", "forbid")

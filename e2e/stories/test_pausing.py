@@ -1,0 +1,34 @@
+"""paused fires nothing, and nothing is made up for afterwards."""
+
+from datetime import datetime, timedelta
+
+from e2e.stories.scene import Object, Scene
+
+
+def test_paused_then_resumed(scene: Scene) -> None:
+    created = datetime.fromisoformat(scene.trigger("paused")["metadata"]["creationTimestamp"])
+    ready = scene.condition("paused", "Ready")
+    assert (ready["status"], ready["reason"]) == ("True", "Paused")
+    assert scene.column("paused", "STATUS") == "paused"
+    scene.request_run("paused", "while-paused")
+
+    def refused() -> bool:
+        return any(event.startswith("RequestIgnored: ") and "active" in event for event in scene.events("paused"))
+
+    scene.eventually(refused, "paused: an event that says why the request was not met", "paused")
+    assert scene.jobs("paused") == [], "slots have passed every 5 s since it was applied"
+
+    scene.kubectl("patch", "clustertrigger", "paused", "--type=merge", '--patch={"spec": {"status": "active"}}')
+    resumed = scene.eventually(lambda: _written(scene.trigger("paused")), "paused: the edit is recorded", "paused")
+    run = scene.run_ended("paused")
+    first = datetime.fromisoformat(run["slot"])
+    assert resumed < first <= resumed + timedelta(seconds=5), "no slot of the past fires"
+    assert (first - created) % timedelta(seconds=5) == timedelta(0), "the grid is what it was"
+    scene.kubectl("delete", "clustertrigger", "paused")
+
+
+def _written(trigger: Object) -> datetime | None:
+    """When the spec was last changed, as status says, once that is after the pause."""
+    if trigger["status"].get("observedGeneration") != trigger["metadata"]["generation"]:
+        return None
+    return datetime.fromisoformat(trigger["status"]["updated_at"])

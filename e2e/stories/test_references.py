@@ -1,0 +1,28 @@
+"""Ids that lead nowhere, or to two places."""
+
+from e2e.stories.scene import MANIFESTS, Scene
+
+
+def test_two_collections_claim_one_id(scene: Scene) -> None:
+    ready = scene.eventually(lambda: scene.condition("ambiguous", "Ready"), "ambiguous: a Ready condition", "ambiguous")
+    assert (ready["status"], ready["reason"]) == ("False", "AmbiguousReference")
+    assert "twin-one" in ready["message"]
+    assert "twin-two" in ready["message"]
+    assert scene.jobs("ambiguous") == []
+
+    scene.kubectl("delete", "collection", "twin-two")
+    run = scene.run_ended("ambiguous")  # the slot is younger than its starting deadline
+    assert run["status"] == "completed"
+    assert scene.condition("ambiguous", "Ready")["status"] == "True"
+
+
+def test_collection_that_comes_later(scene: Scene) -> None:
+    ready = scene.eventually(lambda: scene.condition("too-early", "Ready"), "too-early: a Ready condition", "too-early")
+    assert (ready["status"], ready["reason"]) == ("False", "CollectionNotFound")
+    assert "'col_later'" in ready["message"]
+
+    fine = next(item for item in scene.kubectl.items("collections") if item["metadata"]["name"] == "packages")
+    spec = {**fine["spec"], "collection_id": "col_later"}
+    scene.kubectl.apply({**fine, "metadata": {"name": "later"}, "spec": spec})
+    assert scene.run_ended("too-early")["status"] == "completed"
+    assert (MANIFESTS / "references.yaml").exists()

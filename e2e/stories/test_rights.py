@@ -1,0 +1,44 @@
+"""The operator has the chart's rights, and no more than it needs."""
+
+import pytest
+
+from e2e.cluster.errors import ClusterError
+from e2e.installation import RELEASE, SYSTEM_NAMESPACE
+from e2e.stories.operator_log import operator_log, operator_pods
+from e2e.stories.scene import Scene
+
+OPERATOR = f"system:serviceaccount:{SYSTEM_NAMESPACE}:{RELEASE}"
+
+
+@pytest.mark.parametrize(
+    ("verb", "resource"),
+    [
+        ("get", "secrets"),
+        ("create", "pods"),
+        ("create", "pods/exec"),
+        ("update", "clustertriggers"),
+        ("delete", "clustertriggers"),
+        ("patch", "collections"),
+        ("create", "rolebindings"),
+    ],
+)
+def test_operator_may_not(scene: Scene, verb: str, resource: str) -> None:
+    with pytest.raises(ClusterError, match="no"):
+        scene.kubectl("auth", "can-i", verb, resource, f"--as={OPERATOR}")
+
+
+def test_two_replicas_and_one_leader(scene: Scene) -> None:
+    assert len(operator_pods(scene.system)) == 2
+    creators = {line["pod"] for line in operator_log(scene.system) if line.get("message") == "Created the Job"}
+    assert creators == {scene.system.json("get", "lease", RELEASE)["spec"]["holderIdentity"]}
+
+
+def test_workers_hold_no_token_and_no_privilege(scene: Scene) -> None:
+    pod = scene.pods("manual")[0]["spec"]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    container = pod["containers"][0]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+    }  # fmt: skip
+    assert not any("serviceaccount" in mount["mountPath"] for mount in container["volumeMounts"])

@@ -1,0 +1,78 @@
+"""Each way to fire a trigger, seen as its owner sees it: by kubectl."""
+
+from datetime import UTC, datetime, timedelta
+
+from clustertrigger.api.run import RESULTS_MOUNT
+from e2e.claim_files import claim_files
+from e2e.image import Images
+from e2e.stories.data import DOCUMENTS
+from e2e.stories.scene import Scene
+
+
+def test_cron(scene: Scene) -> None:
+    run = scene.run_ended("cron")
+    assert (run["status"], run["num_clusters"], run["num_documents"]) == ("completed", 6, DOCUMENTS)
+    slot = datetime.fromisoformat(run["slot"])
+    assert slot.second == 0
+    late = datetime.fromisoformat(run["triggered_at"]) - slot
+    assert timedelta(0) <= late <= timedelta(seconds=2)
+
+    status = scene.status("cron")
+    upcoming = datetime.fromisoformat(status["next_scheduled_at"])
+    assert upcoming.second == 0
+    assert slot < upcoming <= datetime.now(UTC) + timedelta(minutes=1)
+    assert scene.column("cron", "TYPE") == "cron"
+    assert scene.column("cron", "SCHEDULE") == "* * * * * Asia/Kolkata"
+    assert scene.column("cron", "STATUS") == "active"
+    events = scene.events("cron")
+    assert f"RunCreated: Created Job {run['job_id']} for the slot {run['slot']}" in events
+    assert any(event.startswith(f"RunCompleted: Run {run['job_id']} completed after") for event in events)
+
+
+def test_interval_keeps_its_grid(scene: Scene) -> None:
+    def three_runs() -> list[datetime] | None:
+        jobs = scene.jobs("interval")
+        slots = [datetime.fromisoformat(job["metadata"]["annotations"]["clustertrigger.dev/slot"]) for job in jobs]
+        return slots if len(slots) >= 3 else None
+
+    slots = scene.eventually(three_runs, "interval: three Jobs", "interval")
+    created = datetime.fromisoformat(scene.trigger("interval")["metadata"]["creationTimestamp"])
+    assert slots == [created + timedelta(seconds=25 * k) for k in range(len(slots))]
+    run = scene.run_ended("interval")
+    assert (run["status"], run["num_clusters"]) == ("completed", 6)
+    assert scene.column("interval", "SCHEDULE") == "every 25s"
+
+
+def test_manual_run_moves_no_schedule(scene: Scene) -> None:
+    due = scene.eventually(lambda: scene.status("manual").get("next_scheduled_at"), "manual: a next run", "manual")
+    scene.request_run("manual", "by-hand")
+    run = scene.run_ended("manual", slot="manual/by-hand")
+    assert (run["status"], run["num_clusters"]) == ("completed", 4)
+    status = scene.status("manual")
+    assert status["last_run_requested"] == "by-hand"
+    assert status["next_scheduled_at"] == due
+    scene.request_run("manual", "by-hand")  # the same token acts once
+    assert len(scene.jobs("manual")) == 1
+    assert scene.column("manual", "LAST RESULT") == "completed"
+    assert scene.column("manual", "RUNS") == "1"
+
+
+def test_by_cluster_id(scene: Scene) -> None:
+    run = scene.run_ended("by-cluster-id")
+    assert run["status"] == "completed"
+    assert run["num_documents"] == DOCUMENTS
+    assert run["num_clusters"] >= 2
+    assert any("umap" in note.lower() for note in run["notes"]), "the reduction that hdbscan chose is recorded"
+
+
+def test_results_are_whole_and_on_the_claim(scene: Scene, images: Images) -> None:
+    run = scene.run_ended("by-cluster-id")
+    folder = run["results_uri"].removeprefix(f"{RESULTS_MOUNT}/")
+    assert folder == f"stories/by-cluster-id/{run['job_id']}"
+    with claim_files(scene.kubectl, images.worker.name, ["clustertrigger-results"]) as claims:
+        there = [path for path in claims.listing("clustertrigger-results") if path.startswith(folder)]
+    assert sorted(path.removeprefix(f"{folder}/") for path in there) == [
+        "baseline.npz", "centroids.parquet", "members.parquet", "metrics.json", "report.html", "report.png",
+    ]  # fmt: skip
+    baseline = scene.status("by-cluster-id")["baseline_snapshot"]
+    assert (baseline["run"], baseline["documents"], baseline["dimensions"]) == (run["job_id"], DOCUMENTS, 384)
