@@ -6,6 +6,8 @@ import base64
 import json
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -77,6 +79,11 @@ class Kube:
     def patch(self, path: str, body: Object) -> Object:
         """Changes an object by a JSON merge patch."""
         return self._request("PATCH", path, body, "application/merge-patch+json")
+
+    def now(self) -> datetime:
+        """The API server's clock, to the second, as in what it stamps."""
+        answer = self._pool.request("GET", f"{self.server}/version")
+        return parsedate_to_datetime(answer.headers["Date"]).astimezone(UTC)
 
     def delete(self, path: str, propagation: str = "Background") -> None:
         """Deletes an object; one that is gone is fine."""

@@ -9,6 +9,8 @@ import threading
 from datetime import UTC, datetime
 from typing import Any
 
+from urllib3.exceptions import HTTPError
+
 from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY, WORKER_CONTAINER
 from clustertrigger.api.run import RunResult
 from clustertrigger.core.instants import format_instant
@@ -48,6 +50,12 @@ class Kubelet:
     def wait(self, job: str, reason: str, message: str) -> None:
         """The run's container cannot start."""
         self._write(job, "Pending", {"waiting": {"reason": reason, "message": message}})
+
+    def unschedulable(self, job: str, message: str) -> None:
+        """No node takes the run's Pod; this part is the scheduler's."""
+        condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+        path = f"{self._pods}/{self.pod_of(job)['metadata']['name']}/status"
+        self._kube.patch(path, {"status": {"conditions": [condition]}})
 
     def _end(self, job: str, phase: str, **terminated: Any) -> None:
         self._write(job, phase, {"terminated": {"startedAt": _now(), "finishedAt": _now(), **terminated}})
@@ -95,7 +103,7 @@ class BusyKubelet:
                     if pod["status"].get("phase", "Pending") == "Pending":
                         state = {"terminated": {**ended, "startedAt": _now(), "finishedAt": _now()}}
                         self._kubelet.write(pod["metadata"]["name"], "Succeeded", state)
-            except (RefusedError, OSError):  # a Pod that is gone, an API server that is down
+            except (RefusedError, HTTPError):  # a Pod that is gone, an API server that is down
                 continue
 
 

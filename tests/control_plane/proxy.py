@@ -72,6 +72,8 @@ class Proxy:
         self.requests: list[Request] = []
         self.rule: Rule | None = None
         self._server = server
+        self._is_cut = False
+        self._transports: set[asyncio.Transport] = set()
         self._tls = ssl.create_default_context(cafile=str(ca))
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -98,6 +100,16 @@ class Proxy:
         """The requests so far that change anything, with all these parts in their path."""
         return [request for request in list(self.requests) if request.writes and all(p in request.path for p in parts)]
 
+    def cut(self) -> None:
+        """Breaks all connections off and lets no new one through."""
+        self._is_cut = True
+        for transport in list(self._transports):
+            self._loop.call_soon_threadsafe(transport.abort)
+
+    def mend(self) -> None:
+        """Undoes `cut`."""
+        self._is_cut = False
+
     async def _serve(self) -> None:
         self._over = asyncio.Event()
         connector = aiohttp.TCPConnector(ssl=self._tls, limit=0)
@@ -121,6 +133,16 @@ class Proxy:
             await runner.cleanup()
 
     async def _handle(self, session: aiohttp.ClientSession, incoming: web.Request) -> web.StreamResponse:
+        transport = incoming.transport
+        if transport is None or self._is_cut:
+            return _broken_off(incoming)
+        self._transports.add(transport)
+        try:
+            return await self._answer(session, incoming)
+        finally:
+            self._transports.discard(transport)
+
+    async def _answer(self, session: aiohttp.ClientSession, incoming: web.Request) -> web.StreamResponse:
         request = Request(incoming.method, incoming.path, incoming.query_string, await incoming.read())
         self.requests.append(request)
         fault = self.rule(request) if self.rule else None

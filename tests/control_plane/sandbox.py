@@ -47,9 +47,9 @@ class Sandbox:
         return self.kube.get(trigger_path(self.namespace, name))
 
     def status(self, name: str) -> Object:
-        """The trigger's status; {} before the operator has seen it."""
+        """The trigger's status; {} before the operator has seen it, which the schema's default shows as -1."""
         found: Object = self.get(name).get("status") or {}
-        return found
+        return found if found.get("observedGeneration", -1) > 0 else {}
 
     def history(self, name: str) -> list[Object]:
         """The trigger's history, newest first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -69,7 +70,7 @@ def test_sigkill_of_the_leader_neither_loses_nor_doubles_a_slot(
     for name in names:
         eventually(lambda name=name: sandbox.status(name)["execution_count"] >= 2, 25)
         slots = sandbox.slots(name)
-        assert {(after - before).total_seconds() for before, after in zip(slots, slots[1:], strict=False)} == {10.0}
+        assert {(after - before).total_seconds() for before, after in pairwise(slots)} == {10.0}
         assert sandbox.events(name, "SlotsMissed") == []
         assert len({entry["slot"] for entry in sandbox.history(name)}) == len(sandbox.history(name))
 

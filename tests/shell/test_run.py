@@ -1,16 +1,18 @@
-"""One run, from its slot to its end."""
+"""One run, from its creation to its end, as the trigger shows it."""
 
 from __future__ import annotations
+
+import time
 
 from tests.conftest import StartOperator
 from tests.control_plane.kube import eventually
 from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import rarely
+from tests.control_plane.manifests import interval, rarely
 from tests.control_plane.proxy import Proxy
 from tests.control_plane.sandbox import Sandbox
 
 
-def test_a_short_run_costs_three_writes(
+def test_a_short_run_costs_three_writes_and_two_events(
     operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy
 ) -> None:
     operator(through=proxy)
@@ -18,8 +20,103 @@ def test_a_short_run_costs_three_writes(
     eventually(lambda: sandbox.status("short"))
     before = len(proxy.writes())
     sandbox.request_run("short", "now")
-    job = eventually(lambda: sandbox.jobs("short"))[0]["metadata"]["name"]
-    kubelet.complete(job)
-    eventually(lambda: sandbox.status("short"), until=lambda status: status["execution_count"] == 1)
-    writes = [f"{r.method} {r.path}" for r in proxy.writes()[before:] if not r.path.endswith("/events")]
-    assert len(writes) == 3, writes
+    (job,) = eventually(lambda: sandbox.jobs("short"))
+    name = job["metadata"]["name"]
+    kubelet.start(name)
+    kubelet.complete(name)
+    status = eventually(lambda: sandbox.status("short"), until=lambda status: status["execution_count"] == 1)
+    (entry,) = status["history"]
+    assert (entry["status"], entry["num_clusters"], entry["num_documents"]) == ("completed", 5, 1000)
+    assert entry["execution_time_ms"] >= 0
+    assert status["last_execution_status"] == "completed"
+    eventually(lambda: sandbox.events("short", "RunCompleted"))
+    # A write too many would follow at once.
+    time.sleep(1)
+    written = [
+        f"{request.method} {request.path.rpartition(sandbox.namespace)[2]}" for request in proxy.writes()[before:]
+    ]
+    status_path = "PATCH /clustertriggers/short/status"
+    assert [w for w in written if "/events" not in w] == ["POST /jobs", status_path, status_path]
+    assert len([w for w in written if "/events" in w]) == 2
+
+
+def test_what_a_run_shows_while_it_lasts(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:
+    operator()
+    sandbox.trigger("long", interval(3600, start_immediately=True))
+    (entry,) = eventually(lambda: sandbox.history("long"))
+    assert entry["status"] == "pending"
+    assert sandbox.condition("long", "Running")["status"] == "True"
+    kubelet.start(entry["job_id"])
+    time.sleep(1)
+    assert sandbox.status("long")["last_execution_status"] == "pending", "a short run would not be worth the write"
+    eventually(lambda: sandbox.status("long")["last_execution_status"] == "running")
+    kubelet.complete(entry["job_id"])
+    eventually(lambda: sandbox.status("long")["last_execution_status"] == "completed")
+    assert sandbox.condition("long", "Running")["status"] == "False"
+    row = sandbox.kubectl("get", "clustertriggers", "long", "--no-headers").stdout
+    assert "completed" in row
+    assert "every 1h" in row
+
+
+def test_why_runs_failed(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:
+    """Each error line names what went wrong, and the way out where the operator knows one."""
+    operator()
+    no_start = {"pending_timeout_seconds": 2}
+    limited = {"resources": {"limits": {"memory": "64Mi"}}}
+    for name, run in {
+        "oom": limited,
+        "exit": {},
+        "image": no_start,
+        "unschedulable": no_start,
+        "timeout": {"timeout_seconds": 2},
+    }.items():
+        sandbox.trigger(name, interval(3600, start_immediately=True, **run))
+    job = {name: eventually(lambda name=name: sandbox.history(name))[0]["job_id"] for name in NEEDLES}
+    kubelet.fail(job["oom"], exit_code=137, reason="OOMKilled")
+    kubelet.fail(job["exit"], "collection col_products: no column named embedding", exit_code=2)
+    kubelet.wait(job["image"], "ImagePullBackOff", 'Back-off pulling image "worker:test"')
+    kubelet.unschedulable(job["unschedulable"], "0/1 nodes are available: 1 Insufficient cpu.")
+    kubelet.start(job["timeout"])
+    for name, needles in NEEDLES.items():
+        status = eventually(
+            lambda name=name: sandbox.status(name), 30, until=lambda status: status["last_execution_status"] == "failed"
+        )
+        for needle in needles:
+            assert needle in status["last_execution_error"]
+        assert "\n" not in status["last_execution_error"]
+        assert (status["failure_count"], status["consecutive_failures"]) == (1, 1)
+        (event,) = eventually(lambda name=name: sandbox.events(name, "RunFailed"))
+        assert status["last_execution_error"] in event["message"]
+        assert sandbox.condition(name, "Ready")["status"] == "True", "one failed run leaves the schedule alive"
+    assert sandbox.job(job["image"])["status"]["conditions"][0]["type"] == "Failed", "an ended Job is kept"
+
+
+NEEDLES = {
+    "oom": ("OOMKilled", "64Mi", "run.resources.limits.memory"),
+    "exit": ("exit code 2", "no column named embedding"),
+    "image": ("ImagePullBackOff", "run.pending_timeout_seconds", "worker:test"),
+    "unschedulable": ("Unschedulable", "Insufficient cpu", "run.pending_timeout_seconds"),
+    "timeout": ("timed out after 2 s", "run.timeout_seconds"),
+}
+
+
+def test_the_history_keeps_its_limit_and_counts_each_run_once(
+    operator: StartOperator, sandbox: Sandbox, busy_kubelet: None
+) -> None:
+    operator()
+    runs = {"concurrency_policy": "Allow", "history_limit": 2}
+    sandbox.trigger("many", interval(1, start_immediately=True, **runs))
+    # A run by hand that is created in the same second as a slot's has the same time in the history.
+    for token in range(6):
+        sandbox.request_run("many", f"token-{token}")
+        time.sleep(0.5)
+    sandbox.edit("many", {"status": "paused"})
+    count = eventually(
+        lambda: len(sandbox.jobs("many")), until=lambda count: count == sandbox.status("many")["execution_count"]
+    )
+    assert count >= 6
+    sandbox.edit("many", {"description": "one decision more"})
+    generation = sandbox.get("many")["metadata"]["generation"]
+    status = eventually(lambda: sandbox.status("many"), until=lambda s: s["observedGeneration"] == generation)
+    assert status["execution_count"] == count
+    assert 2 <= len(status["history"]) <= 4

@@ -1,0 +1,39 @@
+"""Somebody edits a trigger between the operator's read and its write."""
+
+from __future__ import annotations
+
+from tests.conftest import StartOperator
+from tests.control_plane.kube import eventually
+from tests.control_plane.kubelet import Kubelet
+from tests.control_plane.manifests import rarely
+from tests.control_plane.proxy import Fault, Proxy, Request
+from tests.control_plane.sandbox import Sandbox
+
+
+def test_neither_the_edit_nor_the_run_is_lost(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy
+) -> None:
+    operator(through=proxy)
+    sandbox.trigger("edited", rarely())
+    eventually(lambda: sandbox.status("edited"))
+    sandbox.request_run("edited", "now")
+    (entry,) = eventually(lambda: sandbox.history("edited"))
+    edits: list[str] = []
+
+    def edit_just_before(request: Request) -> Fault | None:
+        if request.matches("PATCH", "/status") and len(edits) < 3:
+            edits.append(f"edit {len(edits)}")
+            sandbox.edit("edited", {"description": edits[-1]})
+        return None
+
+    proxy.rule = edit_just_before
+    kubelet.complete(entry["job_id"])
+    generation = 1 + 3
+    status = eventually(lambda: sandbox.status("edited"), until=lambda s: s["observedGeneration"] == generation)
+    assert len(edits) == 3
+    assert sandbox.get("edited")["spec"]["description"] == edits[-1]
+    assert status["execution_count"] == 1
+    assert [run["status"] for run in status["history"]] == ["completed"]
+    assert sandbox.condition("edited", "Ready")["observedGeneration"] == generation
+    (event,) = eventually(lambda: sandbox.events("edited", "RunCompleted"))
+    assert event["count"] == 1

@@ -1,0 +1,131 @@
+"""Watches that break, expire or lag behind: nothing that happened meanwhile is overlooked, and nothing is made up."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+
+import urllib3
+
+from clustertrigger.shell import paths
+from e2e.cluster.errors import ClusterError
+from tests.conftest import StartOperator
+from tests.control_plane.cluster import Cluster
+from tests.control_plane.kube import eventually
+from tests.control_plane.kubelet import Kubelet
+from tests.control_plane.manifests import collection, interval, rarely
+from tests.control_plane.proxy import Fault, Proxy, Request
+from tests.control_plane.sandbox import Sandbox
+
+
+def compact_etcd(cluster: Cluster) -> None:
+    """Throws away all former versions, as the API server does every five minutes."""
+    try:
+        etcd = cluster.plane.etcd_url
+    except ClusterError:
+        return  # out of reach; the restart of the API server, whose cache begins anew, expires watches as well
+    revision = _etcd(etcd, "range", {"key": "AA=="})["header"]["revision"]
+    _etcd(etcd, "compaction", {"revision": revision, "physical": True})
+
+
+def _etcd(url: str, call: str, body: dict[str, object]) -> dict[str, dict[str, str]]:
+    answer = urllib3.request("POST", f"{url}/v3/kv/{call}", body=json.dumps(body))
+    assert answer.status == 200, answer.data
+    found: dict[str, dict[str, str]] = answer.json()
+    return found
+
+
+def test_deletions_that_expired_watches_hid_are_noticed(
+    cluster: Cluster, operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy
+) -> None:
+    process = operator(through=proxy, resync_seconds=1)
+    sandbox.create("collections", collection("doomed", "col_doomed"))
+    for name in ("job-gone", "run-over"):
+        sandbox.trigger(name, interval(3600, start_immediately=True))
+    sandbox.trigger("gone", rarely())
+    sandbox.trigger("bereft", rarely(collection_id="col_doomed"))
+    job = {name: eventually(lambda name=name: sandbox.history(name))[0]["job_id"] for name in ("job-gone", "run-over")}
+    eventually(lambda: sandbox.condition("bereft", "Ready").get("status") == "True")
+    eventually(lambda: process.metric("clustertrigger_triggers") == 4)
+
+    proxy.cut()
+    sandbox.delete_job(job["job-gone"])
+    kubelet.complete(job["run-over"])
+    sandbox.kube.delete(f"{paths.custom('collections', sandbox.namespace)}/doomed")
+    sandbox.delete("gone")
+    eventually(lambda: len(sandbox.jobs()) == 1)
+    eventually(lambda: sandbox.job(job["run-over"])["status"].get("succeeded"))
+    compact_etcd(cluster)
+    cluster.plane.restart_api_server()
+    proxy.mend()
+
+    eventually(lambda: sandbox.status("job-gone")["failure_count"] == 1, 45)
+    eventually(lambda: sandbox.status("run-over")["execution_count"] == 1)
+    eventually(lambda: sandbox.condition("bereft", "Ready")["reason"] == "CollectionNotFound")
+    eventually(lambda: process.metric("clustertrigger_triggers") == 3)
+    assert any("fell behind: listing again" in line["message"] for line in process.log_lines()), "no watch has expired"
+    assert len(sandbox.jobs()) == 1
+
+
+def test_a_list_that_fails_is_not_taken_for_an_empty_one(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy
+) -> None:
+    process = operator(through=proxy, resync_seconds=1)
+    sandbox.trigger("steady", interval(3600, start_immediately=True))
+    (entry,) = eventually(lambda: sandbox.history("steady"))
+
+    def no_reading(request: Request) -> Fault | None:
+        return "drop" if request.method == "GET" else None
+
+    proxy.cut()
+    proxy.mend()
+    proxy.rule = no_reading
+    before = len(proxy.requests)
+    eventually(lambda: len(proxy.requests) >= before + 8, 20)
+    proxy.rule = None
+    kubelet.complete(entry["job_id"])
+    eventually(lambda: sandbox.status("steady")["execution_count"] == 1, 45)
+    assert sandbox.status("steady")["failure_count"] == 0
+    assert sandbox.condition("steady", "Ready")["status"] == "True"
+    assert process.metric("clustertrigger_triggers") == 1
+
+
+def test_a_list_that_is_older_than_the_watch_undoes_nothing(
+    operator: StartOperator, sandbox: Sandbox, proxy: Proxy
+) -> None:
+    """The periodic look for missed deletions is answered late: what was created or edited meanwhile stays."""
+    late = threading.Event()
+    held = threading.Event()
+
+    def hold_back(request: Request) -> Fault | None:
+        if request.matches("GET", "/collections") and "watch=true" not in request.query and not held.is_set():
+            held.set()
+            return late
+        return None
+
+    operator(through=proxy, resync_seconds=2)
+    sandbox.trigger("edited", rarely(collection_id="col_before"))
+    sandbox.create("collections", collection("renamed", "col_before"))
+    eventually(lambda: sandbox.condition("edited", "Ready").get("status") == "True")
+    sandbox.trigger("new", rarely(collection_id="col_new"))
+    eventually(lambda: sandbox.condition("new", "Ready").get("reason") == "CollectionNotFound")
+
+    proxy.rule = hold_back
+    assert held.wait(10), "no list was asked for"
+    sandbox.create("collections", collection("new", "col_new"))
+    path = f"{paths.custom('collections', sandbox.namespace)}/renamed"
+    sandbox.kube.patch(path, {"spec": {"collection_id": "col_after"}})
+    eventually(lambda: sandbox.condition("new", "Ready")["status"] == "True")
+    eventually(lambda: sandbox.condition("edited", "Ready")["reason"] == "CollectionNotFound")
+    versions = {name: sandbox.get(name)["metadata"]["resourceVersion"] for name in ("new", "edited")}
+    late.set()
+    asked = lists_of_triggers(proxy)
+    eventually(lambda: lists_of_triggers(proxy) > asked, what="the rest of the look")
+    time.sleep(0.5)
+    assert {name: sandbox.get(name)["metadata"]["resourceVersion"] for name in versions} == versions
+
+
+def lists_of_triggers(proxy: Proxy) -> int:
+    asked = [request for request in list(proxy.requests) if request.matches("GET", "/clustertriggers")]
+    return len([request for request in asked if "watch=true" not in request.query])
