@@ -18,6 +18,8 @@ from clusterworker.progress import Progress
 
 FEW_DIMENSIONS = 15
 """Up to here `reduce: auto` clusters the vectors themselves."""
+EXACT_ROWS = 2_000
+"""Up to here, vectors of many dimensions are compared pair by pair: memory grows with the square."""
 
 
 def hdbscan(dataset: SpooledDataset, parameters: HDBSCAN, metric: str, seed: int, progress: Progress) -> Clustering:
@@ -47,29 +49,43 @@ def hdbscan(dataset: SpooledDataset, parameters: HDBSCAN, metric: str, seed: int
 
 
 def find_clusters(vectors: Vectors, parameters: HDBSCAN) -> Labels:
-    """Return a label per vector, shape (rows,): the only call of fast_hdbscan.
+    """Return a label per vector, shape (rows,).
 
-    The image's JIT cache (``clusterworker.warm``) holds what it compiles: float32, C-contiguous, Euclidean,
-    reproducible. With `reduce: none` and many dimensions, Euclidean distance orders unit vectors as cosine does.
+    Euclidean distance is meant for unit vectors too: it orders them as cosine distance does.
+    """
+    rows, dimensions = vectors.shape
+    min_samples = min(parameters.min_samples or parameters.min_cluster_size, rows - 1)
+    if dimensions > FEW_DIMENSIONS and rows <= EXACT_ROWS:
+        return _compare_all_pairs(vectors, parameters.min_cluster_size, min_samples)
+    return _search_tree(vectors, parameters.min_cluster_size, min_samples)
+
+
+def _compare_all_pairs(vectors: Vectors, min_cluster_size: int, min_samples: int) -> Labels:
+    """Exact, and spares a short run the compilation of fast_hdbscan's approximate search in many dimensions."""
+    from sklearn.cluster import HDBSCAN as ExactHDBSCAN
+
+    model = ExactHDBSCAN(
+        min_cluster_size=min_cluster_size, min_samples=max(min_samples, 1), algorithm="brute", copy=True
+    )
+    labels: Labels = model.fit(vectors).labels_.astype(np.int32)
+    return labels
+
+
+def _search_tree(vectors: Vectors, min_cluster_size: int, min_samples: int) -> Labels:
+    """By a k-d tree in few dimensions, by nearest-neighbour descent in many: the only call of fast_hdbscan.
+
+    The image's JIT cache (``clusterworker.warm``) holds what it compiles: float32, C-contiguous, reproducible.
     """
     import fast_hdbscan
 
     from clusterworker import jit_cache
 
     jit_cache.enable()
-    model = fast_hdbscan.HDBSCAN(
-        min_cluster_size=parameters.min_cluster_size,
-        min_samples=_min_samples(parameters, len(vectors)),
-        reproducible=True,
-    )
+    model = fast_hdbscan.HDBSCAN(min_cluster_size=min_cluster_size, min_samples=min_samples, reproducible=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         labels: Labels = model.fit(np.ascontiguousarray(vectors)).labels_.astype(np.int32)
     return labels
-
-
-def _min_samples(parameters: HDBSCAN, rows: int) -> int:
-    return min(parameters.min_samples or parameters.min_cluster_size, rows - 1)
 
 
 def _reduce(

@@ -20,9 +20,9 @@ from clusterworker.errors import MisconfiguredError
 
 START_ROWS = 5_000
 """Size of the subsample that starting points come from, at least two rows per cluster."""
-STARTS = 3
-MANY_CLUSTERS = 1_000
-"""Above it one start must do, with one candidate per step: k-means++ grows with the square of n_clusters here."""
+STARTS = ((50, 10), (1_000, 3))
+"""How many starts are tried up to how many clusters. Above, one must do, with one candidate per step of k-means++,
+whose cost grows with the square of n_clusters here."""
 EARLY_STOP = 1e-3
 """Stop when an iteration lowers the objective by less than this share."""
 ROWS_PER_CENTROID = 256
@@ -76,11 +76,12 @@ def train(vectors: Vectors, clusters: int, iterations: int, metric: str, seed: i
     generator = np.random.default_rng(seed)
     rows = min(len(vectors), max(START_ROWS, 2 * clusters))
     start = vectors[np.sort(generator.choice(len(vectors), rows, replace=False))]
-    starts = STARTS if clusters <= MANY_CLUSTERS else 1
-    trials = None if clusters <= MANY_CLUSTERS else 1
+    starts = next((starts for most, starts in STARTS if clusters <= most), 1)
+    trials = 1 if starts == 1 else None
     best, best_objective = None, np.inf
-    for attempt in range(starts):
-        first, _ = kmeans_plusplus(start, clusters, random_state=(seed + attempt) % 2**32, n_local_trials=trials)
+    for _ in range(starts):
+        state = int(generator.integers(2**31))
+        first, _ = kmeans_plusplus(start, clusters, random_state=state, n_local_trials=trials)
         centroids, objective = _lloyd(start, first, 10, metric, seed)
         if objective < best_objective:
             best, best_objective = centroids, objective

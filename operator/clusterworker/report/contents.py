@@ -89,7 +89,8 @@ def _picture(findings: Findings, title: str) -> Picture:
     shown = f"one of a sample of {len(labels):,} documents" if len(labels) < survey.documents else "a document"
     return Picture(
         title=title,
-        subtitle=f"Each point is {shown}, drawn a little towards its cluster. Near points are alike; the axes have no meaning.",
+        subtitle=f"Each point is {shown}, drawn a little towards its cluster. "
+        "Near points are alike; the axes have no meaning.",
         points=points,
         labels=labels,
         names=findings.names,

@@ -9,8 +9,8 @@ from pathlib import Path
 from clusterworker.report.summary import ClusterSummary
 
 READING = {
-    "silhouette_score": "From -1 to 1, higher is better: how much nearer documents are to their own cluster than to the next "
-    "one. Text embeddings rarely exceed 0.2; compare runs with each other rather than with a fixed mark.",
+    "silhouette_score": "From -1 to 1, higher is better: how much nearer documents are to their own cluster than to "
+    "the next one. Text embeddings rarely exceed 0.2; compare runs with each other rather than with a fixed mark.",
     "davies_bouldin_index": "0 and up, lower is better: how wide clusters are, measured by how far apart they lie.",
     "calinski_harabasz_score": "0 and up, higher is better: spread between clusters over spread within them. "
     "It depends on the number of documents and clusters: compare like with like.",

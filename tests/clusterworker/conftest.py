@@ -1,0 +1,78 @@
+"""A Pod's directories, and runs in them."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clustertrigger.api.run import RunResult, RunSpec
+from clusterworker.job import Mounts, run
+from clusterworker.progress import Progress
+from clusterworker.report import contents
+
+
+@dataclass
+class Pod:
+    """Where a run finds its collection and leaves its results."""
+
+    root: Path
+    log: io.StringIO = field(default_factory=io.StringIO)
+
+    @property
+    def volume(self) -> Path:
+        return self.root / "collections"
+
+    @property
+    def results(self) -> Path:
+        return self.root / "results"
+
+    @property
+    def mounts(self) -> Mounts:
+        return Mounts(secrets=self.root / "secrets", scratch=self.root / "scratch")
+
+    def spec(self, config: dict[str, Any], *sources: dict[str, Any], **fields: Any) -> RunSpec:
+        """A RunSpec; without sources it reads data.parquet."""
+        collections = [
+            {
+                "collection_id": f"col_{number}",
+                "source": source,
+                **({} if source["uri"].startswith("s3://") else {"mount_path": str(self.volume)}),
+            }
+            for number, source in enumerate(sources or [{"uri": "data.parquet"}])
+        ]
+        document = {
+            "namespace": "search",
+            "trigger": "nightly",
+            "run": "nightly-1a2b",
+            "slot": "2026-11-21T02:00:00Z",
+            "collections": collections,
+            "config": config,
+            "seed": 7,
+            "results": {"uri": str(self.results)},
+        }
+        return RunSpec.model_validate_json(json.dumps(document | fields))
+
+    def run(self, spec: RunSpec, memory: int = 4 << 30) -> RunResult:
+        return run(spec, Progress(self.log), self.mounts, memory)
+
+    def folder(self, spec: RunSpec) -> Path:
+        return self.results / spec.namespace / spec.trigger / spec.run
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.getvalue().splitlines()]
+
+
+@pytest.fixture
+def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pod:
+    """A Pod whose reports map few documents, which needs no UMAP: the report's own tests map many."""
+    monkeypatch.setattr(contents, "MAP_ROWS", 30)
+    pod = Pod(tmp_path)
+    for directory in (pod.volume, pod.results, pod.mounts.secrets, pod.mounts.scratch):
+        directory.mkdir()
+    return pod

@@ -1,0 +1,51 @@
+"""Documents whose clusters are known, and the Parquet files that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clusterworker.arrays import Labels, Vectors
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Vectors of unit length around random directions, and the direction that each came from."""
+
+    vectors: Vectors
+    labels: Labels
+
+
+def planted(documents: int, clusters: int, dimensions: int = 16, spread: float = 0.08, seed: int = 0) -> Planted:
+    generator = np.random.default_rng(seed)
+    directions = generator.normal(size=(clusters, dimensions))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    labels = np.sort(generator.integers(clusters, size=documents)).astype(np.int32)
+    vectors = directions[labels] + spread * generator.normal(size=(documents, dimensions))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return Planted(vectors.astype(np.float32), labels)
+
+
+def fixed_size_list(vectors: Vectors) -> Any:
+    return pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
+
+
+def table(vectors: Any, ids: Sequence[Any] | None = None, texts: Sequence[str] | None = None) -> pa.Table:
+    """A collection's table; `vectors` is a matrix or a pyarrow array."""
+    column = fixed_size_list(vectors) if isinstance(vectors, np.ndarray) else vectors
+    columns = {"document_id": list(ids) if ids is not None else [f"doc-{row}" for row in range(len(column))]}
+    if texts is not None:
+        columns["text"] = list(texts)
+    return pa.table({**columns, "embedding": column})
+
+
+def write(file: Path, vectors: Any, ids: Sequence[Any] | None = None, texts: Sequence[str] | None = None) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table(vectors, ids, texts), file)
+    return file

@@ -1,0 +1,83 @@
+"""HDBSCAN, with and without reduction."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from sklearn.cluster import HDBSCAN
+from sklearn.metrics import adjusted_rand_score
+
+from tests.clusterworker.conftest import Pod
+from tests.clusterworker.planted import planted, write
+
+
+def labels_of(pod: Pod, **config: object) -> tuple[list[int], list[str]]:
+    spec = pod.spec({"algorithm": "hdbscan", **config})
+    result = pod.run(spec)
+    return pq.read_table(pod.folder(spec) / "members.parquet")["cluster_id"].to_pylist(), result.notes
+
+
+def test_like_scikit_learn_without_reduction(pod: Pod) -> None:
+    data = planted(600, 6, dimensions=4, spread=0.03)
+    generator = np.random.default_rng(1)
+    scattered = generator.normal(size=(60, 4)).astype(np.float32)
+    vectors = np.concatenate([data.vectors, scattered / np.linalg.norm(scattered, axis=1, keepdims=True)])
+    write(pod.volume / "data.parquet", vectors)
+    labels, notes = labels_of(pod, min_cluster_size=20)
+    theirs = HDBSCAN(min_cluster_size=20, copy=True).fit_predict(vectors)
+    assert adjusted_rand_score(theirs, labels) > 0.98
+    assert notes == []
+
+
+def test_finds_planted_clusters_in_many_dimensions(pod: Pod) -> None:
+    data = planted(1_500, 8, dimensions=96, spread=0.08)
+    write(pod.volume / "data.parquet", data.vectors)
+    labels, notes = labels_of(pod, min_cluster_size=25)
+    assert adjusted_rand_score(data.labels, labels) > 0.98
+    assert notes == ["clustered after UMAP from 96 to 5 dimensions"]
+    again, _ = labels_of(pod, min_cluster_size=25)
+    assert again == labels, "the same spec gives the same clusters"
+
+
+def test_raw_vectors_of_many_dimensions_are_compared_pair_by_pair(pod: Pod) -> None:
+    data = planted(400, 4, dimensions=64, spread=0.02)
+    write(pod.volume / "data.parquet", data.vectors)
+    labels, notes = labels_of(pod, min_cluster_size=20, reduce="none")
+    assert adjusted_rand_score(data.labels, labels) > 0.98
+    assert notes == []
+
+
+def test_noise_has_no_distance_and_is_counted(pod: Pod) -> None:
+    data = planted(300, 3, dimensions=4, spread=0.01)
+    generator = np.random.default_rng(1)
+    vectors = np.concatenate([data.vectors, generator.normal(size=(20, 4)).astype(np.float32)])
+    write(pod.volume / "data.parquet", vectors)
+    spec = pod.spec({"algorithm": "hdbscan", "min_cluster_size": 50})
+    result = pod.run(spec)
+    members = pq.read_table(pod.folder(spec) / "members.parquet")
+    noise = np.array(members["cluster_id"].to_pylist()) == -1
+    assert noise.sum() > 0
+    assert members["distance_to_centroid"].null_count == noise.sum()
+    assert result.num_documents == 320
+    assert result.num_clusters == 3
+    assert "inertia" not in result.metrics
+
+
+def test_all_noise_is_a_result_and_not_a_failure(pod: Pod) -> None:
+    generator = np.random.default_rng(0)
+    write(pod.volume / "data.parquet", generator.normal(size=(60, 3)).astype(np.float32))
+    spec = pod.spec({"algorithm": "hdbscan", "min_cluster_size": 55})
+    result = pod.run(spec)
+    assert result.num_clusters == 0
+    assert result.metrics == {}
+    assert "no cluster found, all documents are noise: lower min_cluster_size or min_samples" in result.notes
+    assert (pod.folder(spec) / "report.png").stat().st_size > 0
+    assert pq.read_table(pod.folder(spec) / "centroids.parquet").num_rows == 0
+
+
+@pytest.mark.parametrize("documents", [2, 10, 39])
+def test_too_few_documents_for_umap_are_clustered_as_they_are(pod: Pod, documents: int) -> None:
+    write(pod.volume / "data.parquet", planted(documents, 2, dimensions=32).vectors)
+    _, notes = labels_of(pod, min_cluster_size=2)
+    assert f"not reduced: {documents} documents are too few for UMAP, which needs 40" in notes
