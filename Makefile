@@ -36,7 +36,7 @@ test: unit e2e ## Everything
 
 unit: venv ## Tests that need no cluster of their own
 	@echo "unit: pytest tests"
-	@$(PY) -m pytest -q -n 2 tests
+	@$(PY) -m pytest -q -n 2 --dist loadgroup tests
 
 e2e: venv ## Stories on a real cluster
 	@echo "e2e: pytest e2e"

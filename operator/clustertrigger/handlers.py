@@ -78,7 +78,7 @@ def register_webhooks(
     async def clustertrigger(spec: kopf.Spec, warnings: list[str], **call: Any) -> None:
         parsed, problems = parse_trigger(spec)
         _refuse(call, problems)
-        found = catalog.resolve(call["namespace"], parsed) if parsed and call.get("operation") != "DELETE" else None
+        found = catalog.resolve(call["namespace"], parsed) if parsed and not _is_on_its_way_out(call) else None
         if isinstance(found, Unresolved):
             warnings.append(found.message)
         if call.get("operation") == "CREATE" and not call["dryrun"] and call["namespace"]:
@@ -95,5 +95,10 @@ def register_webhooks(
 
 def _refuse(call: dict[str, Any], problems: list[Problem]) -> None:
     # An object that was invalid all along must still be deletable.
-    if problems and call.get("operation") != "DELETE":
+    if problems and not _is_on_its_way_out(call):
         raise kopf.AdmissionError("; ".join(str(problem) for problem in problems), code=422)
+
+
+def _is_on_its_way_out(call: dict[str, Any]) -> bool:
+    """Whether the object is deleted, or its last finalizers are removed, which is an update."""
+    return call.get("operation") == "DELETE" or "deletionTimestamp" in call["meta"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from clustertrigger.api.run import Baseline, RunResult
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import EndJob
+from clustertrigger.shell.status_patch import status_patch
 from tests.core.builders import HOURLY, World, at, observed, run, spec, trigger
 
 
@@ -342,3 +344,9 @@ def test_conditions_keep_the_time_of_their_last_change() -> None:
     times = {c.type: c.lastTransitionTime for c in world.trigger.status.conditions}
     assert times["Ready"] == at(1)
     assert times["Running"] == at(hours=1)
+
+
+def test_an_unknown_cluster_id_is_absent_not_empty() -> None:
+    known = trigger()
+    decision = decide(known, replace(observed(), cluster_id=""), at(1))
+    assert "internal_id" not in status_patch(known.raw_status, decision.status)

@@ -26,7 +26,7 @@ def identify(draft: Draft) -> None:
         observedGeneration=trigger.generation,
         trigger_id=trigger_id(trigger.uid),
         namespace_id=trigger.key.namespace,
-        internal_id=draft.observed.cluster_id,
+        internal_id=draft.observed.cluster_id or None,
         created_at=trigger.created_at,
         updated_at=edited_at(draft) if edited or before.updated_at is None else before.updated_at,
     )

@@ -25,8 +25,15 @@ def log_context(**fields: str) -> Iterator[None]:
         _context.reset(token)
 
 
+_OURS = frozenset({*logging.makeLogRecord({}).__dict__, *FIELDS})
+
+
 class _Context(logging.Filter):
+    """Adds the fields of the context, and drops those of libraries: Kopf's hold objects that are no JSON."""
+
     def filter(self, record: logging.LogRecord) -> bool:
+        for field in record.__dict__.keys() - _OURS:
+            delattr(record, field)
         for field, value in (_context.get() or {}).items():
             if not hasattr(record, field):
                 setattr(record, field, value)

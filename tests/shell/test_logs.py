@@ -1,0 +1,49 @@
+"""Log lines: JSON with namespace, trigger, slot and job, whatever libraries hang onto a record."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from clustertrigger.shell.logs import log_context, set_up_logging
+
+
+@pytest.fixture(autouse=True)
+def _root_logger() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+
+
+def test_json_lines_carry_the_context_and_nothing_that_is_no_json(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logging("json", "INFO")
+
+    async def generator() -> object:
+        yield 1
+
+    with log_context(namespace="search", trigger="products"):
+        logging.getLogger("clustertrigger.x").info("Created the Job", extra={"slot": "s", "job": "j"})
+        logging.getLogger("kopf").error("Handler failed", extra={"k8s_ref": generator(), "settings": object()})
+    ours, theirs = map(json.loads, capsys.readouterr().err.splitlines())
+    assert {**ours, "time": ""} == {
+        "time": "",
+        "level": "INFO",
+        "logger": "clustertrigger.x",
+        "message": "Created the Job",
+        "namespace": "search",
+        "trigger": "products",
+        "slot": "s",
+        "job": "j",
+    }
+    assert (theirs["message"], theirs["trigger"]) == ("Handler failed", "products")
+
+
+def test_readable_lines_name_the_trigger(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logging("text", "INFO")
+    with log_context(namespace="search", trigger="products"):
+        logging.getLogger("clustertrigger.x").warning("Trying again")
+    assert capsys.readouterr().err.endswith("WARNING Trying again  namespace=search trigger=products\n")
