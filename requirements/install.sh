@@ -19,10 +19,19 @@ echo /opt/clustertrigger > "$site/clustertrigger.pth"
 find "$site" -type d \( -name tests -o -name test \) -prune -exec rm -rf {} +
 find "$site" -type f \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.hpp' -o -name '*.c' -o -name '*.cpp' -o -name '*.a' \) \
     -delete
-# pyarrow's parts that nothing here imports: Flight RPC, Gandiva, headers. (libarrow_substrait stays: pyarrow is linked to it.)
-rm -rf "$site"/pyarrow/include "$site"/pyarrow/src "$site"/pyarrow/libarrow_flight* "$site"/pyarrow/libarrow_python_flight* \
-    "$site"/pyarrow/_flight.* "$site"/pyarrow/libgandiva* "$site"/pyarrow/gandiva.*
+# Arrow's Flight RPC, which nothing here imports.
+rm -rf "$site"/pyarrow/include "$site"/pyarrow/src "$site"/pyarrow/libarrow_flight* "$site"/pyarrow/_flight.*
 rm -rf "$site"/matplotlib/mpl-data/sample_data
 
 # unchecked-hash: valid whatever the files' times become on their way through image layers.
 "$venv/bin/python" -m compileall -q --invalidation-mode unchecked-hash "$site"
+
+# What was dropped must not be missed: import every package once, without numba's compiling.
+NUMBA_DISABLE_JIT=1 "$venv/bin/python" - <<'END'
+import importlib
+import importlib.metadata
+
+for package in sorted(importlib.metadata.packages_distributions()):
+    if not package.startswith("_"):
+        importlib.import_module(package)
+END
