@@ -8,7 +8,6 @@ is repeated and runs after the wall's clock when it has jumped ahead.
 from __future__ import annotations
 
 from datetime import datetime, tzinfo
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,17 +104,17 @@ def _bits(text: str, low: int, high: int, names: tuple[str, ...] = (), first: in
 def _offsets(zone: tzinfo, start: int, end: int) -> NDArray[np.int64]:
     """The zone's offset in minutes at each minute from start to end."""
     days = range(start // DAY, end // DAY + 1)
-    offsets: NDArray[np.int64] = np.concatenate([_offsets_of(zone, day) for day in days])
+    offsets: NDArray[np.int64] = np.concatenate([_offsets_of(zone, day * DAY, DAY) for day in days])
     return offsets[start - days[0] * DAY :][: end - start + 1]
 
 
-@lru_cache(maxsize=20_000)
-def _offsets_of(zone: tzinfo, day: int) -> NDArray[np.int64]:
-    """The offset at each minute of a UTC day; a day that begins, halves and ends alike is taken whole."""
-    seen = {_offset(zone, day * DAY + minute) for minute in (0, DAY // 2, DAY - 1)}
+def _offsets_of(zone: tzinfo, start: int, length: int) -> NDArray[np.int64]:
+    """The offset at each minute of a span: taken whole where it begins, halves and ends alike, halved where not."""
+    half = length // 2
+    seen = {_offset(zone, start + minute) for minute in (0, half, length - 1)}
     if len(seen) == 1:
-        return np.broadcast_to(np.int64(seen.pop()), DAY)
-    return np.array([_offset(zone, day * DAY + minute) for minute in range(DAY)])
+        return np.full(length, seen.pop())
+    return np.concatenate([_offsets_of(zone, start, half), _offsets_of(zone, start + half, length - half)])
 
 
 def _offset(zone: tzinfo, minute: int) -> int:

@@ -82,6 +82,9 @@ def midnight(day: date, zone: str) -> datetime:
         ("0 1 * * *", "Pacific/Apia", "2011-12-31", ["12-30 11:00"]),
         ("0 1 30 12 *", "Pacific/Apia", "2011-12-31", []),
         ("0 0 * * *", "Pacific/Apia", "2011-12-31", ["12-30 10:00"]),
+        # Fakaofo left the same day out, two days before the year ended in UTC.
+        ("0 1 * * *", "Pacific/Fakaofo", "2011-12-31", ["12-30 12:00"]),
+        ("0 */2 29 12 *", "Pacific/Fakaofo", "2011-12-31", []),
         # Zones that are not whole hours from UTC, and one that never changes.
         ("0 2 * * *", "Asia/Kathmandu", "2026-03-29", ["03-28 20:15"]),
         ("0 2 * * *", "UTC", "2026-03-29", ["02:00"]),

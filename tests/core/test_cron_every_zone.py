@@ -43,15 +43,15 @@ def changes(stretches: tuple[Stretch, ...]) -> list[tuple[Stretch, Stretch]]:
 
 
 def test_stretches_are_what_the_tz_database_says() -> None:
-    """The product looks once a day; here each stretch is confirmed hour by hour on both of its sides and within."""
+    """The product looks every third day only; here it is asked at other instants, and at both ends of each stretch."""
     for stretches, (name, *_) in behaviours().items():
         zone = wall_clock(name).zone
         for stretch in stretches:
-            inside = [*range(stretch.start, stretch.end, 7 * DAY + 3607), stretch.end - 1]
+            inside = [*range(stretch.start, stretch.end, 5 * DAY + 3607), stretch.end - 1]
             assert {offset_at(zone, instant) for instant in inside} == {stretch.offset}, name
         for before, after in changes(stretches):
             assert before.end == after.start
-            assert after.end - after.start > DAY, f"{name} changes twice within a day"
+            assert all(part.end - part.start > 3 * DAY for part in (before, after)), f"{name} changes too often"
 
 
 def test_every_local_day_fires_once() -> None:
