@@ -206,8 +206,6 @@ class Components:
             f"--kubelet-client-certificate={kubelet_certificate}",
             f"--kubelet-client-key={kubelet_key}",
             "--kubelet-preferred-address-types=InternalIP",
-            # Webhooks are called at their Pods' addresses: from here, no route leads to those of Services.
-            "--enable-aggregator-routing=true",
             # A thousand triggers may fire in one second; the defaults (400 and 200) answer part of them with 429.
             "--max-requests-inflight=2000",
             "--max-mutating-requests-inflight=1000",

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from e2e.cluster.commands import run, succeeds
+from e2e.cluster.debian.control_plane import SERVICE_RANGE
 from e2e.cluster.debian.namespaces import Namespaces
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.files import cache_directory, locked, write
@@ -76,6 +77,9 @@ def connect(record: Path, namespaces: Namespaces) -> Link:
         inside = ["nsenter", "--target", pid, "--net", "ip"]
         run([*inside, "address", "add", f"{link.node}/30", "dev", "eth0"])
         run([*inside, "link", "set", "eth0", "up"])
+        # kube-proxy rewrites the addresses of Services, but only of packets that have a route to begin with. The API
+        # server sends such packets when it calls webhooks.
+        run([*inside, "route", "add", SERVICE_RANGE, "dev", "eth0"])
     return link
 
 
