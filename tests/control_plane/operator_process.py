@@ -122,8 +122,8 @@ class OperatorProcess:
         return lines
 
     def mistakes(self) -> list[str]:
-        """Lines that speak of a mistake in the operator itself."""
-        signs = ("Traceback", "A mistake of ours", "Task exception was never retrieved", "was never awaited")
+        """Lines that speak of a mistake in the operator itself; Kopf's tracebacks of broken watches are none."""
+        signs = ("A part of the operator has failed", "A mistake of ours", "never retrieved", "was never awaited")
         return [line for line in self.log.read_text(errors="replace").splitlines() if any(s in line for s in signs)]
 
 

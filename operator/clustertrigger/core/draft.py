@@ -32,6 +32,9 @@ class Draft:
         self._wake: list[datetime] = []
         self.held: Refusal | None = None
         """What keeps a due slot from firing now."""
+        self.begins_now = False
+        """Whether the schedule begins at this reading of the clock: that must be written before anything fires by it,
+        or the next decision would begin it anew."""
 
     def get(self, field: str) -> Any:
         """A status field as this decision leaves it so far."""

@@ -23,6 +23,9 @@ def fire_due_slot(draft: Draft) -> None:
     slot = slots.latest_until(draft.now)
     if slot is None or slot <= draft.schedule_state.accounted_until:
         return
+    if draft.begins_now:
+        draft.wake(draft.now)
+        return
     name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
     deadline = slot + timedelta(seconds=spec.run.starting_deadline_seconds)
     if name in draft.observed.runs:

@@ -57,7 +57,10 @@ def follow_edits(draft: Draft) -> None:
     if state is None:
         draft.set(schedule_state=_begin(draft, fingerprint, trigger.created_at))
     elif state.fingerprint != fingerprint:
-        draft.set(schedule_state=_begin(draft, fingerprint, edited_at(draft)))
+        begun = _begin(draft, fingerprint, edited_at(draft))
+        accounted = max(begun.accounted_until, state.accounted_until)
+        draft.set(schedule_state=begun.model_copy(update={"accounted_until": accounted}))
+        draft.begins_now = is_edit_undated(draft)
 
 
 def follow_liveness(draft: Draft) -> None:
@@ -101,7 +104,20 @@ def is_supported(spec: ClusterTriggerSpec) -> bool:
 def edited_at(draft: Draft) -> datetime:
     """When the spec was last written: never in the future, and now where nothing tells."""
     written = draft.trigger.edited_at
-    return draft.now.replace(microsecond=0) if written is None else min(written, draft.now)
+    if written is None or is_edit_undated(draft):
+        return draft.now.replace(microsecond=0)
+    return min(written, draft.now)
+
+
+def is_edit_undated(draft: Draft) -> bool:
+    """Whether nothing tells when the spec was last written.
+
+    Kubernetes 1.20 dates a manager's write only where it touches other fields than that manager's writes before, so
+    of a value that changes there and back (status: paused, active) only the first change is dated.
+    """
+    written, known = draft.trigger.edited_at, draft.before.updated_at
+    edited = draft.before.observedGeneration != draft.trigger.generation
+    return written is None or (edited and known is not None and written <= known)
 
 
 def schedule_fingerprint(trigger: Trigger) -> str:
