@@ -62,9 +62,9 @@ def find_clusters(vectors: Vectors, parameters: HDBSCAN) -> Labels:
 
 def _compare_all_pairs(vectors: Vectors, min_cluster_size: int, min_samples: int) -> Labels:
     """Exact, and spares a short run the compilation of fast_hdbscan's approximate search in many dimensions."""
-    from sklearn.cluster import HDBSCAN as ExactHDBSCAN
+    from sklearn import cluster
 
-    model = ExactHDBSCAN(
+    model = cluster.HDBSCAN(
         min_cluster_size=min_cluster_size, min_samples=max(min_samples, 1), algorithm="brute", copy=True
     )
     labels: Labels = model.fit(vectors).labels_.astype(np.int32)

@@ -85,7 +85,8 @@ class ParquetCollection:
     @property
     def has_integer_ids(self) -> bool:
         """Whether every file has integer document ids."""
-        return all(pa.types.is_integer(file.schema.field(self.source.document_id_column).type) for file in self.files)
+        column = self.source.document_id_column
+        return all(pa.types.is_integer(file.schema.field(column).type) for file in self.files if file.rows)
 
     @property
     def embedding_model(self) -> str:
@@ -148,6 +149,8 @@ class ParquetCollection:
                 raise MisconfiguredError(
                     f"{shown}: no column {column}: it has {there}: set source.{field} to one of them"
                 )
+        if not file.rows:  # writers give columns of empty tables no type
+            return
         kind = file.schema.field(source.document_id_column).type
         if not (_is_string(kind) or pa.types.is_integer(kind)):
             raise MisconfiguredError(

@@ -1,6 +1,7 @@
 """Shell patterns for paths, the same on a volume and in S3."""
 
 import re
+from collections.abc import Callable
 
 _WILDCARDS = re.compile(r"[*?\[]")
 
@@ -43,8 +44,22 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     return re.compile(expression)
 
 
+def matcher(pattern: str) -> Callable[[str], bool]:
+    """Return a test for whole paths: hidden ones (_temporary, .part) match only where named as such."""
+    expression = compile_pattern(pattern)
+    hidden_named = {part[0] for part in pattern.split("/") if _is_hidden(part)}
+
+    def matches(path: str) -> bool:
+        hidden = {part[0] for part in path.split("/") if _is_hidden(part)}
+        return hidden <= hidden_named and expression.fullmatch(path) is not None
+
+    return matches
+
+
 def is_data_file(path: str) -> bool:
     """Whether a file found in a directory holds rows: not hidden, not a marker such as _SUCCESS, named *.parquet."""
-    return path.endswith((".parquet", ".parq", ".pq")) and not any(
-        part.startswith(("_", ".")) for part in path.split("/")
-    )
+    return path.endswith((".parquet", ".parq", ".pq")) and not any(_is_hidden(part) for part in path.split("/"))
+
+
+def _is_hidden(part: str) -> bool:
+    return part.startswith(("_", ".")) and part != "."

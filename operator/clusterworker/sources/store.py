@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from clusterworker.errors import MisconfiguredError, UnavailableError
 from clusterworker.s3 import S3Access
-from clusterworker.sources.patterns import compile_pattern, fixed_part, has_wildcard, is_data_file
+from clusterworker.sources.patterns import fixed_part, has_wildcard, is_data_file, matcher
 
 _PASSING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.ENOTCONN, errno.EHOSTDOWN})
 """What a network volume says while its server is away."""
@@ -89,11 +89,10 @@ class VolumeStore:
         if target.exists():
             return [self.uri]
         if has_wildcard(self.uri):
-            matches = compile_pattern(self.uri).fullmatch
-            return self._below(fixed_part(self.uri), lambda name: matches(name) is not None)
+            return self._below(fixed_part(self.uri), matcher(self.uri))
         return []
 
-    def _below(self, directory: str, wanted: Any) -> list[str]:
+    def _below(self, directory: str, wanted: Callable[[str], bool]) -> list[str]:
         top = self._inside(directory)
         found = []
         for folder, _, files in os.walk(top, onerror=_raise):
@@ -152,7 +151,7 @@ class S3Store:
             with self.access.errors():
                 yield
         except pa.ArrowInvalid as error:
-            raise _damaged(f"s3://{name}", error) from error
+            raise _damaged(name, error) from error
 
     def _names(self) -> list[str]:
         path = self.access.path
@@ -162,11 +161,10 @@ class S3Store:
             case "Directory":
                 return self._below(path, lambda name: is_data_file(name.removeprefix(path).lstrip("/")))
         if has_wildcard(path):
-            matches = compile_pattern(path).fullmatch
-            return self._below(fixed_part(path), lambda name: matches(name) is not None)
+            return self._below(fixed_part(path), matcher(path))
         return []
 
-    def _below(self, directory: str, wanted: Any) -> list[str]:
+    def _below(self, directory: str, wanted: Callable[[str], bool]) -> list[str]:
         from pyarrow import fs
 
         selector = fs.FileSelector(directory, recursive=True, allow_not_found=True)
