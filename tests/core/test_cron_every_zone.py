@@ -51,7 +51,11 @@ def test_stretches_are_what_the_tz_database_says() -> None:
             assert {offset_at(zone, instant) for instant in inside} == {stretch.offset}, name
         for before, after in changes(stretches):
             assert before.end == after.start
-            assert all(part.end - part.start > 3 * DAY for part in (before, after)), f"{name} changes too often"
+            assert (EPOCH + timedelta(seconds=before.end + DAY)).year == (EPOCH + timedelta(seconds=before.end)).year, (
+                f"{name} changes on New Year's Eve, where the product cuts its stretches"
+            )
+        moments = [before.end for before, _ in changes(stretches)]
+        assert all(later - earlier > 3 * DAY for earlier, later in pairwise(moments)), f"{name} changes too often"
 
 
 def test_every_local_day_fires_once() -> None:
