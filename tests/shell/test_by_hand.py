@@ -47,7 +47,7 @@ def test_a_request_that_cannot_be_met_is_told(operator: StartOperator, sandbox: 
     eventually(lambda: sandbox.history("busy"))
     for name, reason in reasons.items():
         sandbox.request_run(name, "now")
-        (event,) = eventually(lambda name=name: sandbox.events(name, "RequestIgnored"))
+        (event,) = eventually(lambda: sandbox.events(name, "RequestIgnored"))
         assert reason in event["message"]
         assert event["type"] == "Warning"
         assert sandbox.status(name)["last_run_requested"] == "now"
@@ -67,7 +67,7 @@ def test_failures_stop_a_trigger_until_it_is_reset_or_edited(
         for count in (1, 2):
             history = eventually(lambda: sandbox.history("failing"), until=lambda h: h and h[0]["status"] == "pending")
             kubelet.fail(history[0]["job_id"], "it cannot work")
-            eventually(lambda count=count: sandbox.status("failing")["failure_count"] == failures_so_far + count)
+            eventually(lambda: sandbox.status("failing")["failure_count"] == failures_so_far + count)
 
     def assert_stopped() -> None:
         status = eventually(lambda: sandbox.status("failing"), until=lambda status: status["status"] == "failed")

@@ -29,9 +29,9 @@ def test_killed_between_the_job_and_the_status(
 
     operator()
     for name in ("nightly", "by-hand"):
-        (entry,) = eventually(lambda name=name: sandbox.history(name))
+        (entry,) = eventually(lambda: sandbox.history(name))
         kubelet.complete(entry["job_id"])
-        eventually(lambda name=name: sandbox.status(name), until=lambda status: status["execution_count"] == 1)
+        eventually(lambda: sandbox.status(name), until=lambda status: status["execution_count"] == 1)
         assert len(sandbox.history(name)) == 1
     assert {job["metadata"]["name"]: job["metadata"]["uid"] for job in sandbox.jobs()} == before
 

@@ -22,7 +22,7 @@ def test_a_deleted_job_is_recorded_and_not_fired_again(
     for name in names:
         sandbox.trigger(name, interval(3600, start_immediately=True))
     for name in names:
-        job[name] = eventually(lambda name=name: sandbox.history(name))[0]["job_id"]
+        job[name] = eventually(lambda: sandbox.history(name))[0]["job_id"]
     kubelet.complete(job["after-its-end"])
     eventually(lambda: sandbox.status("after-its-end")["execution_count"])
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from clustertrigger.core.instants import parse_instant
 from tests.conftest import StartOperator
-from tests.control_plane.kube import eventually
+from tests.control_plane.kube import Object, eventually
 from tests.control_plane.kubelet import Kubelet
 from tests.control_plane.manifests import cron, interval, trigger
 from tests.control_plane.sandbox import Sandbox
@@ -36,7 +36,7 @@ def test_an_edit_leaves_the_running_job_alone(operator: StartOperator, sandbox: 
 def test_nothing_is_retroactive(operator: StartOperator, sandbox: Sandbox) -> None:
     """Creating, editing, resuming and re-applying fire no slot that lies before."""
     operator()
-    often = {"concurrency_policy": "Allow"}
+    often: Object = {"concurrency_policy": "Allow"}
     since = {
         name: parse_instant(sandbox.trigger(name, spec)["metadata"]["creationTimestamp"])
         for name, spec in {
@@ -50,12 +50,12 @@ def test_nothing_is_retroactive(operator: StartOperator, sandbox: Sandbox) -> No
         }.items()
     }
     for name in since:
-        eventually(lambda name=name: sandbox.status(name))
+        eventually(lambda: sandbox.status(name))
     assert sandbox.status("resumed")["status"] == "paused"
     assert sandbox.status("enabled")["status"] == "disabled"
     assert "next_scheduled_at" not in sandbox.status("resumed")
     time.sleep(4)
-    edits = {
+    edits: dict[str, Object] = {
         "resumed": {"status": "active"},
         "enabled": {"status": "active"},
         "slower": {"schedule_config": {"interval_seconds": 3}},
@@ -70,7 +70,7 @@ def test_nothing_is_retroactive(operator: StartOperator, sandbox: Sandbox) -> No
         sandbox.edit(name, edit)
         since[name] = before
     for name in ("created", "resumed", "enabled", "slower", "mended", "at-once"):
-        slots = eventually(lambda name=name: sandbox.slots(name))
+        slots = eventually(lambda: sandbox.slots(name))
         # Only start_immediately means the very second of the edit.
         earliest = since[name] if name == "at-once" else since[name] + timedelta(seconds=1)
         assert slots[0] >= earliest, name
@@ -103,9 +103,9 @@ def test_an_edit_within_the_second_of_a_slot_fires_it_once(operator: StartOperat
     for attempt in range(3):
         name = f"same-second-{attempt}"
         sandbox.trigger(name, interval(3600, start_immediately=True))
-        eventually(lambda name=name: sandbox.history(name))
+        eventually(lambda: sandbox.history(name))
         sandbox.edit(name, {"schedule_config": {"interval_seconds": 7200}})
-        status = eventually(lambda name=name: sandbox.status(name), until=lambda s: s["observedGeneration"] == 2)
+        status = eventually(lambda: sandbox.status(name), until=lambda s: s["observedGeneration"] == 2)
         assert parse_instant(status["next_scheduled_at"]) > sandbox.kube.now()
         assert len(sandbox.jobs(name)) == len(set(sandbox.slots(name))) <= 2
     reconciled = process.metric("clustertrigger_reconcile_duration_seconds_count")

@@ -10,14 +10,14 @@ import pytest
 
 from tests.conftest import StartOperator
 from tests.control_plane.cluster import SYSTEM
-from tests.control_plane.kube import eventually
+from tests.control_plane.kube import Object, eventually
 from tests.control_plane.manifests import interval
 from tests.control_plane.operator_process import OperatorProcess
 from tests.control_plane.sandbox import Sandbox
 
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/clustertrigger"
 DURATION, RENEW, RETRY = 4, 3, 1
-SHORT = {
+SHORT: Object = {
     "leader_election": True,
     "lease_duration_seconds": DURATION,
     "lease_renew_seconds": RENEW,
@@ -68,7 +68,7 @@ def test_sigkill_of_the_leader_neither_loses_nor_doubles_a_slot(
     eventually(lambda: leads(follower), DURATION + RETRY + 5)
     assert time.monotonic() - killed < DURATION + 2
     for name in names:
-        eventually(lambda name=name: sandbox.status(name)["execution_count"] >= 2, 25)
+        eventually(lambda: sandbox.status(name)["execution_count"] >= 2, 25)
         slots = sandbox.slots(name)
         assert {(after - before).total_seconds() for before, after in pairwise(slots)} == {10.0}
         assert sandbox.events(name, "SlotsMissed") == []

@@ -22,7 +22,7 @@ def test_an_outage_of_the_api_server(
     for name in names:
         sandbox.trigger(name, interval(2, concurrency_policy="Allow", history_limit=100))
     for name in names:
-        eventually(lambda name=name: sandbox.slots(name))
+        eventually(lambda: sandbox.slots(name))
     lines, spent = len(process.log_lines()), process.cpu_seconds()
     cluster.plane.kill_api_server()
     time.sleep(8)
@@ -37,7 +37,7 @@ def test_an_outage_of_the_api_server(
     # Pauses double: each trigger has no more than a handful of attempts, and each watch too.
     assert len(during) < 20 * (len(names) + 5), during[-5:]
     for name in names:
-        eventually(lambda name=name: sandbox.slots(name)[-1] >= back, 60)
+        eventually(lambda: sandbox.slots(name)[-1] >= back, 60)
     for name in names:
         hold_still(sandbox, name, 60)
         assert_balanced(sandbox, name)

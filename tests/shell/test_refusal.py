@@ -99,7 +99,7 @@ def test_a_quota_that_many_jobs_contend_for_hinders_none(operator: StartOperator
     operator()
     eventually(sandbox.jobs, until=lambda jobs: len(jobs) == len(names))
     for name in names:
-        eventually(lambda name=name: sandbox.history(name), until=lambda history: len(history) == 1)
+        eventually(lambda: sandbox.history(name), until=lambda history: len(history) == 1)
         assert sandbox.events(name, "NameTaken") == []
 
 

@@ -72,7 +72,7 @@ def test_catching_up_costs_the_same_after_ten_slots_and_after_ten_thousand(
         before = len(proxy.writes())
         process = operator(through=proxy)
         for name in names:
-            (event,) = eventually(lambda name=name: sandbox.events(name, "SlotsMissed"))
+            (event,) = eventually(lambda: sandbox.events(name, "SlotsMissed"))
             assert event["message"].startswith(f"Missed {'more than 100' if outage > 100 else 9} slots from ")
             assert len(sandbox.jobs(name)) == 1
         reconciled = process.metric("clustertrigger_reconcile_duration_seconds_count")
@@ -99,7 +99,7 @@ def test_a_restart_with_nothing_changed_writes_nothing(
     eventually(lambda: sandbox.status("fired").get("execution_count"))
     names = ("waiting", "paused", "wrong", "event", "nothing-there")
     for name in names:
-        eventually(lambda name=name: sandbox.status(name))
+        eventually(lambda: sandbox.status(name))
     assert first.terminate() == 0
     before = {name: sandbox.get(name)["metadata"]["resourceVersion"] for name in ("fired", *names)}
     second = operator(through=proxy)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from tests.conftest import StartOperator
-from tests.control_plane.kube import eventually
+from tests.control_plane.kube import Object, eventually
 from tests.control_plane.kubelet import Kubelet
 from tests.control_plane.manifests import interval, rarely
 from tests.control_plane.proxy import Proxy
@@ -63,15 +63,16 @@ def test_why_runs_failed(operator: StartOperator, sandbox: Sandbox, kubelet: Kub
     operator()
     no_start = {"pending_timeout_seconds": 2}
     limited = {"resources": {"limits": {"memory": "64Mi"}}}
-    for name, run in {
+    policies: dict[str, Object] = {
         "oom": limited,
         "exit": {},
         "image": no_start,
         "unschedulable": no_start,
         "timeout": {"timeout_seconds": 2},
-    }.items():
+    }
+    for name, run in policies.items():
         sandbox.trigger(name, interval(3600, start_immediately=True, **run))
-    job = {name: eventually(lambda name=name: sandbox.history(name))[0]["job_id"] for name in NEEDLES}
+    job = {name: eventually(lambda: sandbox.history(name))[0]["job_id"] for name in NEEDLES}
     kubelet.fail(job["oom"], exit_code=137, reason="OOMKilled")
     kubelet.fail(job["exit"], "collection col_products: no column named embedding", exit_code=2)
     kubelet.wait(job["image"], "ImagePullBackOff", 'Back-off pulling image "worker:test"')
@@ -79,13 +80,13 @@ def test_why_runs_failed(operator: StartOperator, sandbox: Sandbox, kubelet: Kub
     kubelet.start(job["timeout"])
     for name, needles in NEEDLES.items():
         status = eventually(
-            lambda name=name: sandbox.status(name), 30, until=lambda status: status["last_execution_status"] == "failed"
+            lambda: sandbox.status(name), 30, until=lambda status: status["last_execution_status"] == "failed"
         )
         for needle in needles:
             assert needle in status["last_execution_error"]
         assert "\n" not in status["last_execution_error"]
         assert (status["failure_count"], status["consecutive_failures"]) == (1, 1)
-        (event,) = eventually(lambda name=name: sandbox.events(name, "RunFailed"))
+        (event,) = eventually(lambda: sandbox.events(name, "RunFailed"))
         assert status["last_execution_error"] in event["message"]
         assert sandbox.condition(name, "Ready")["status"] == "True", "one failed run leaves the schedule alive"
     assert sandbox.job(job["image"])["status"]["conditions"][0]["type"] == "Failed", "an ended Job is kept"

@@ -15,7 +15,7 @@ from tests.control_plane.cluster import Cluster
 from tests.control_plane.kube import eventually
 from tests.control_plane.kubelet import Kubelet
 from tests.control_plane.manifests import collection, interval, rarely
-from tests.control_plane.proxy import Fault, Proxy, Request
+from tests.control_plane.proxy import Answer, Fault, Proxy, Request
 from tests.control_plane.sandbox import Sandbox
 
 
@@ -45,7 +45,7 @@ def test_deletions_that_expired_watches_hid_are_noticed(
         sandbox.trigger(name, interval(3600, start_immediately=True))
     sandbox.trigger("gone", rarely())
     sandbox.trigger("bereft", rarely(collection_id="col_doomed"))
-    job = {name: eventually(lambda name=name: sandbox.history(name))[0]["job_id"] for name in ("job-gone", "run-over")}
+    job = {name: eventually(lambda: sandbox.history(name))[0]["job_id"] for name in ("job-gone", "run-over")}
     eventually(lambda: sandbox.condition("bereft", "Ready").get("status") == "True")
     eventually(lambda: process.metric("clustertrigger_triggers") == 4)
 
@@ -129,3 +129,28 @@ def test_a_list_that_is_older_than_the_watch_undoes_nothing(
 def lists_of_triggers(proxy: Proxy) -> int:
     asked = [request for request in list(proxy.requests) if request.matches("GET", "/clustertriggers")]
     return len([request for request in asked if "watch=true" not in request.query])
+
+
+def test_an_answer_that_kopf_does_not_expect_stops_nothing(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy
+) -> None:
+    """An API server that has just started does not know its CRDs yet, nor anybody's rights."""
+    process = operator(through=proxy)
+    sandbox.trigger("steady", interval(3600, start_immediately=True))
+    (entry,) = eventually(lambda: sandbox.history("steady"))
+    unready = [Answer(404, "NotFound"), Answer(403, "Forbidden"), Answer(500, "InternalError")]
+
+    def starting(request: Request) -> Fault | None:
+        return unready.pop() if unready and request.matches("GET", "/clustertriggers") else None
+
+    proxy.rule = starting
+    proxy.cut()
+    proxy.mend()
+    eventually(lambda: not unready, 30)
+    kubelet.complete(entry["job_id"])
+    eventually(lambda: sandbox.status("steady")["execution_count"] == 1, 30)
+    generation = sandbox.edit("steady", {"description": "noticed"})["metadata"]["generation"]
+    eventually(lambda: sandbox.status("steady")["observedGeneration"] == generation, 30)
+    assert process.running()
+    assert process.metric("clustertrigger_leader") == 1
+    assert process.terminate() == 0

@@ -1,0 +1,63 @@
+"""Deleting a trigger."""
+
+from __future__ import annotations
+
+import time
+
+from tests.conftest import StartOperator
+from tests.control_plane.kube import eventually
+from tests.control_plane.kubelet import Kubelet
+from tests.control_plane.manifests import interval
+from tests.control_plane.sandbox import Sandbox
+
+
+def test_a_deleted_trigger_takes_its_jobs_along(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:
+    process = operator()
+    for name in ("done", "running", "kept"):
+        sandbox.trigger(name, interval(3600, start_immediately=True))
+    job = {name: eventually(lambda: sandbox.history(name))[0]["job_id"] for name in ("done", "running", "kept")}
+    kubelet.complete(job["done"])
+    kubelet.start(job["running"])
+    eventually(lambda: sandbox.status("done")["execution_count"])
+
+    assert sandbox.kubectl("delete", "clustertrigger", "done", "running", "--wait=true").returncode == 0
+    left = eventually(sandbox.jobs, 30, until=lambda jobs: len(jobs) == 1)
+    assert left[0]["metadata"]["name"] == job["kept"]
+    pods = f"/api/v1/namespaces/{sandbox.namespace}/pods"
+    eventually(lambda: [pod["metadata"]["labels"]["job-name"] for pod in sandbox.kube.items(pods)] == [job["kept"]], 30)
+    eventually(lambda: process.metric("clustertrigger_triggers") == 1)
+
+    # One of the same name is another trigger.
+    sandbox.trigger("done", interval(3600, start_immediately=True))
+    (entry,) = eventually(lambda: sandbox.history("done"))
+    assert entry["job_id"] != job["done"]
+    assert sandbox.status("done")["execution_count"] == 0
+
+
+def test_triggers_deleted_while_due_leave_nothing(operator: StartOperator, sandbox: Sandbox) -> None:
+    process = operator()
+    names = [f"busy-{n}" for n in range(10)]
+    for name in names:
+        sandbox.trigger(name, interval(1, concurrency_policy="Allow"))
+    eventually(lambda: len(sandbox.jobs()) >= len(names))
+    for name in names:
+        sandbox.delete(name)
+        time.sleep(0.1)
+    eventually(lambda: process.metric("clustertrigger_triggers") == 0)
+    eventually(lambda: sandbox.jobs() == [], 30)
+    time.sleep(1.5)
+    assert sandbox.jobs() == []
+
+
+def test_a_trigger_on_its_way_out_fires_nothing(operator: StartOperator, sandbox: Sandbox) -> None:
+    """Somebody else's finalizer, or foreground deletion, keeps it for a while."""
+    operator()
+    sandbox.trigger("held", interval(1, concurrency_policy="Allow"), finalizers=["example.com/audit"])
+    eventually(lambda: sandbox.jobs("held"))
+    sandbox.delete("held")
+    time.sleep(1)
+    jobs = len(sandbox.jobs("held"))
+    time.sleep(2.5)
+    assert len(sandbox.jobs("held")) <= jobs
+    sandbox.edit("held", finalizers=None)
+    eventually(lambda: sandbox.jobs("held") == [], 30)
