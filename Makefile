@@ -32,7 +32,8 @@ cluster-status: ## Say what runs
 demo: venv ## Real cluster, real data, real clusterings; leaves the cluster up
 	@$(PY) -m e2e.demo
 
-test: unit e2e ## Everything
+test: venv ## Everything: lint, verify, unit, e2e, and the time each took
+	@.ci/phases lint verify unit e2e
 
 unit: venv ## Tests that need no cluster of their own
 	@echo "unit: pytest tests"
@@ -40,7 +41,7 @@ unit: venv ## Tests that need no cluster of their own
 
 e2e: venv ## Stories on a real cluster
 	@echo "e2e: pytest e2e"
-	@$(PY) -m pytest -q e2e
+	@$(PY) -m pytest -v --no-header e2e
 
 fuzz: venv ## A million random schedules against a simulation of Debian's cron
 	@echo "fuzz: FUZZ=1000000 pytest -m fuzz tests/core"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,7 +68,9 @@ class LocalCluster:
             cluster.load_image(image.archive)
 
     def _run(self, command: str, failed: str) -> None:
-        if cluster_command([command, "--name", self.name]) != 0:
+        with redirect_stdout(io.StringIO()):  # the kubeconfig's path, which callers know
+            code = cluster_command([command, "--name", self.name])
+        if code != 0:
             raise ClusterError(f"the cluster {failed}: the line above says why")
 
 

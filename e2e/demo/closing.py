@@ -42,7 +42,7 @@ def tell(kubectl: Kubectl, runs: Mapping[str, Run], *, featured: str, reports: P
 
 
 def _show(kubectl: Kubectl, *words: str) -> None:
-    print(f"$ kubectl {' '.join(words)}")
+    print(f"$ kubectl -n {kubectl.namespace} {' '.join(words)}")
     print(kubectl(*words))
 
 

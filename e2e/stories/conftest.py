@@ -6,16 +6,13 @@ at the end, unless it ran before: `python3 -m e2e.cluster up --name stories` kee
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
 
 from e2e.claim_files import claim_files
-from e2e.cluster.errors import ClusterError
-from e2e.cluster.progress import say, stage
+from e2e.cluster.progress import stage
 from e2e.helm import find_helm
 from e2e.image import Images, build_images
 from e2e.installation import RELEASE, SYSTEM_NAMESPACE, LocalCluster, install_operator, operator_values
@@ -91,12 +88,6 @@ def _operator_makes_no_mistake(stage_set: Stage) -> Iterator[None]:
     """No story passes while the operator is refused anything, or logs an error: the chart's rights are all it has."""
     yield
     assert refusals_and_errors(stage_set.scene.system) == []
-
-
-@pytest.fixture(autouse=True)
-def _what_the_operator_said(stage_set: Stage, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Shows the operator's lines about the story's triggers, where the story fails."""
-    yield
 
 
 def _set_up(cluster: LocalCluster, *, leftovers: bool) -> Stage:

@@ -69,9 +69,15 @@ class Scene:
 
     def events(self, name: str) -> list[str]:
         """Return the Kubernetes events on the trigger, as `REASON: MESSAGE`, in order of their first appearance."""
-        found = self.kubectl.items("events", f"--field-selector=involvedObject.kind=ClusterTrigger,involvedObject.name={name}")
+        found = self.kubectl.items(
+            "events", f"--field-selector=involvedObject.kind=ClusterTrigger,involvedObject.name={name}"
+        )
         ordered = sorted(found, key=lambda event: str(event["metadata"]["creationTimestamp"]))
         return [f"{event['reason']}: {event['message']}" for event in ordered]
+
+    def pause(self, name: str) -> None:
+        """Let the trigger fire no more: the stories that follow need the cores."""
+        self.kubectl("patch", "clustertrigger", name, "--type=merge", '--patch={"spec": {"status": "paused"}}')
 
     def request_run(self, name: str, token: str) -> None:
         """Ask for a run by hand."""

@@ -1,6 +1,6 @@
 """Ids that lead nowhere, or to two places."""
 
-from e2e.stories.scene import MANIFESTS, Scene
+from e2e.stories.scene import Scene
 
 
 def test_two_collections_claim_one_id(scene: Scene) -> None:
@@ -21,8 +21,7 @@ def test_collection_that_comes_later(scene: Scene) -> None:
     assert (ready["status"], ready["reason"]) == ("False", "CollectionNotFound")
     assert "'col_later'" in ready["message"]
 
-    fine = next(item for item in scene.kubectl.items("collections") if item["metadata"]["name"] == "packages")
-    spec = {**fine["spec"], "collection_id": "col_later"}
-    scene.kubectl.apply({**fine, "metadata": {"name": "later"}, "spec": spec})
+    packages = scene.kubectl.json("get", "collection", "packages")
+    spec = {**packages["spec"], "collection_id": "col_later"}
+    scene.kubectl.apply({**packages, "metadata": {"name": "later"}, "spec": spec})
     assert scene.run_ended("too-early")["status"] == "completed"
-    assert (MANIFESTS / "references.yaml").exists()

@@ -27,6 +27,7 @@ def test_cron(scene: Scene) -> None:
     events = scene.events("cron")
     assert f"RunCreated: Created Job {run['job_id']} for the slot {run['slot']}" in events
     assert any(event.startswith(f"RunCompleted: Run {run['job_id']} completed after") for event in events)
+    scene.pause("cron")
 
 
 def test_interval_keeps_its_grid(scene: Scene) -> None:
@@ -36,6 +37,7 @@ def test_interval_keeps_its_grid(scene: Scene) -> None:
         return slots if len(slots) >= 3 else None
 
     slots = scene.eventually(three_runs, "interval: three Jobs", "interval")
+    scene.pause("interval")
     created = datetime.fromisoformat(scene.trigger("interval")["metadata"]["creationTimestamp"])
     assert slots == [created + timedelta(seconds=25 * k) for k in range(len(slots))]
     run = scene.run_ended("interval")

@@ -1,0 +1,97 @@
+"""The operator's Pod is killed amid runs: another replica goes on, and no slot fires twice or unseen."""
+
+import re
+from collections import Counter
+from datetime import datetime, timedelta
+
+from clustertrigger.api.names import ANNOTATION_SLOT
+from e2e.installation import RELEASE
+from e2e.stories.scene import Object, Scene
+
+SECONDS = 8
+MISSED = re.compile(r"SlotsMissed: Missed (?:the slot|(\d+) slots from) (\S+?)(?: to (\S+?))?:")
+
+
+def trigger(name: str) -> Object:
+    """A trigger of many short runs."""
+    return {
+        "apiVersion": "clustertrigger.dev/v1alpha1",
+        "kind": "ClusterTrigger",
+        "metadata": {"name": name},
+        "spec": {
+            "trigger_type": "interval",
+            "schedule_config": {"interval_seconds": SECONDS, "start_immediately": True},
+            "execution_config": {
+                "collection_ids": ["col_packages"],
+                "config": {"algorithm": "kmeans", "n_clusters": 3},
+            },
+            "run": {
+                "concurrency_policy": "Allow",
+                "history_limit": 100,
+                "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}},
+            },
+        },
+    }
+
+
+def test_leader_is_killed(scene: Scene) -> None:
+    scene.kubectl.apply(trigger("steady"))
+    scene.running("steady")
+    killed = holder(scene)
+    fired = len(scene.jobs("steady"))
+    scene.system("delete", "pod", killed, "--grace-period=0", "--force")
+
+    scene.eventually(lambda: holder(scene) not in ("", killed), "another replica leads")
+    scene.eventually(lambda: len(scene.jobs("steady")) >= fired + 2, "steady: the schedule goes on", "steady")
+    scene.pause("steady")
+
+    def settled() -> Object | None:
+        status = scene.status("steady")
+        history = status.get("history", [])
+        ended = all(entry["status"] in ("completed", "failed") for entry in history)
+        return status if ended and len(history) == len(scene.jobs("steady")) else None
+
+    status = scene.eventually(settled, "steady: every Job is in the history, and all have ended", "steady")
+    check_every_slot(scene, status)
+    scene.kubectl("delete", "clustertrigger", "steady")
+
+
+def check_every_slot(scene: Scene, status: Object) -> None:
+    """Each slot of the grid has exactly one Job, or is named as missed; and the status counts what the Jobs say."""
+    jobs = scene.jobs("steady")
+    slots = Counter(instant(job["metadata"]["annotations"][ANNOTATION_SLOT]) for job in jobs)
+    assert set(slots.values()) == {1}, f"a slot has several Jobs: {slots}"
+    missed = {slot for event in scene.events("steady") for slot in missed_slots(event)}
+    assert not missed & set(slots), "a slot is called missed and has a Job"
+
+    first, last = min(slots), max(slots)
+    grid = {first + timedelta(seconds=SECONDS * k) for k in range((last - first) // timedelta(seconds=SECONDS) + 1)}
+    assert first == instant(scene.trigger("steady")["metadata"]["creationTimestamp"])
+    assert grid == set(slots) | {slot for slot in missed if slot <= last}
+
+    outcomes = Counter("completed" if job["status"].get("succeeded") else "failed" for job in jobs)
+    assert outcomes == Counter(entry["status"] for entry in status["history"])
+    assert (status["execution_count"], status["failure_count"]) == (outcomes["completed"], outcomes["failed"])
+    assert outcomes["failed"] == 0
+    told = [event for event in scene.events("steady") if event.startswith("RunCreated: ")]
+    assert len(told) <= len(jobs), "events are news and may be lost with their operator, but never invented"
+
+
+def holder(scene: Scene) -> str:
+    """The Pod that leads."""
+    return str(scene.system.json("get", "lease", RELEASE)["spec"].get("holderIdentity") or "")
+
+
+def missed_slots(event: str) -> set[datetime]:
+    """The slots that an event names as missed."""
+    found = MISSED.match(event)
+    if found is None:
+        return set()
+    first = instant(found[2])
+    count = int(found[1] or 1)
+    return {first + timedelta(seconds=SECONDS * k) for k in range(count)}
+
+
+def instant(text: str) -> datetime:
+    """An RFC 3339 time."""
+    return datetime.fromisoformat(text)

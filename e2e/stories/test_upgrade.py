@@ -1,0 +1,73 @@
+"""The chart is upgraded amid a run: the run goes on. The new worker image has a typo: runs say so until it is put right.
+
+The last upgrade also narrows the operator to the stories' namespace: Roles take the place of the ClusterRole.
+"""
+
+import re
+
+from e2e.helm import find_helm
+from e2e.image import Images
+from e2e.installation import RELEASE, SYSTEM_NAMESPACE, operator_values
+from e2e.stories.operator_log import operator_pods, refusals_and_errors
+from e2e.stories.scene import Object, Scene
+
+NOWHERE = "localhost:9/clustertrigger/worker"
+"""No registry listens on the discard port of any node."""
+
+
+def trigger(name: str, run: Object) -> Object:
+    """A trigger that fires once, when it is applied."""
+    return {
+        "apiVersion": "clustertrigger.dev/v1alpha1",
+        "kind": "ClusterTrigger",
+        "metadata": {"name": name},
+        "spec": {
+            "trigger_type": "interval",
+            "schedule_config": {"interval_seconds": 86400, "start_immediately": True},
+            "execution_config": {
+                "collection_ids": ["col_packages"],
+                "config": {"algorithm": "kmeans", "n_clusters": 3},
+            },
+            "run": run,
+        },
+    }
+
+
+def test_running_run_is_untouched(scene: Scene, images: Images) -> None:
+    slow = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"cpu": "100m"}}
+    scene.kubectl.apply(trigger("long-run", {"resources": slow}))
+    before = scene.running("long-run")
+    operators = set(operator_pods(scene.system))
+
+    typo = {"image": {"worker": {"repository": NOWHERE, "tag": "missing"}}}
+    release = upgrade(scene, images, typo)
+    assert release == "deployed"
+    assert not operators & set(operator_pods(scene.system)), "every replica was replaced"
+    assert [pod["metadata"]["uid"] for pod in scene.pods("long-run")] == [before["metadata"]["uid"]]
+
+    small = {"requests": {"cpu": "20m", "memory": "64Mi"}}
+    scene.kubectl.apply(trigger("no-image", {"pending_timeout_seconds": 8, "retries": 0, "resources": small}))
+    run = scene.run_ended("no-image")
+    assert run["status"] == "failed"
+    pattern = r"did not start within 8 s \(run\.pending_timeout_seconds\): (ErrImagePull|ImagePullBackOff): "
+    assert re.match(pattern, run["error"]), run["error"]
+    assert NOWHERE in run["error"], "the line names the image"
+
+    assert upgrade(scene, images, {"watchNamespaces": [scene.kubectl.namespace]}) == "deployed"
+    scene.request_run("no-image", "image-is-back")
+    run = scene.run_ended("no-image", slot="manual/image-is-back")
+    assert run["status"] == "completed"
+    status = scene.status("no-image")
+    assert (status["execution_count"], status["failure_count"], status["consecutive_failures"]) == (1, 1, 0)
+    assert refusals_and_errors(scene.system) == [], "the Roles of one namespace suffice for it"
+
+    run = scene.run_ended("long-run")
+    assert run["status"] == "completed"
+    assert [pod["metadata"]["uid"] for pod in scene.pods("long-run")] == [before["metadata"]["uid"]]
+    assert len(scene.jobs("long-run")) == 1
+
+
+def upgrade(scene: Scene, images: Images, values: Object) -> str:
+    """Upgrade the release; returns its state."""
+    helm = find_helm(scene.system.kubeconfig, SYSTEM_NAMESPACE)
+    return helm.upgrade(RELEASE, operator_values(images, {"log": {"level": "DEBUG"}, **values})).status
