@@ -83,7 +83,7 @@ def test_as_many_clusters_as_documents(pod: Pod) -> None:
 
 
 def test_random_state_wins_over_the_seed(pod: Pod) -> None:
-    data = planted(900, 9, spread=0.6)
+    data = planted(300, 9, spread=0.6)
     write(pod.volume / "data.parquet", data.vectors)
 
     def labels(config: dict[str, object], **fields: object) -> list[int]:

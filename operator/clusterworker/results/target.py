@@ -150,7 +150,7 @@ class BucketTarget:
 def _explain(uri: str, error: OSError) -> RunError:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return MisconfiguredError(
-            f"{uri}: cannot write results there as user {os.getuid()}: {error.strerror}: "
+            f"{uri}: cannot write results there as user {os.geteuid()}: {error.strerror}: "
             "check that the results volume is mounted, writable, and owned by the Pod's fsGroup"
         )
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

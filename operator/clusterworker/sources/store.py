@@ -70,7 +70,7 @@ class VolumeStore:
             yield
         except PermissionError as error:
             raise MisconfiguredError(
-                f"{name}: permission denied for user {os.getuid()}: "
+                f"{name}: permission denied for user {os.geteuid()}: "
                 "make the file readable for others or for the Pod's fsGroup"
             ) from error
         except FileNotFoundError as error:
