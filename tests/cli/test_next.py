@@ -101,9 +101,11 @@ def test_triggers_without_slots_in_advance(tmp_path: Path, capsys: pytest.Captur
     assert capsys.readouterr().out.splitlines() == [
         "default/eager  event  100 documents_added, cooldown 5m",
         "  no slots in advance: fires after 100 documents_added events of col_a",
+        "  event triggers are accepted but not fired by this version",
         "",
         "default/drifting  conditional  cosine_drift > 0.3 every 1h",
         "  no slots in advance: checked every 1h, fires when cosine_drift exceeds 0.3",
+        "  conditional triggers are accepted but not fired by this version",
     ]
 
 
@@ -129,7 +131,7 @@ def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
                     {"utc": "2026-10-25T00:30:00Z", "local": "2026-10-25T02:30:00+02:00"},
                     {"utc": "2026-10-26T01:30:00Z", "local": "2026-10-26T02:30:00+01:00"},
                 ],
-                "note": None,
+                "notes": [],
             },
             {
                 "file": str(tmp_path / "triggers.yaml"),
@@ -139,7 +141,10 @@ def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
                 "schedule": "100 documents_added, cooldown 5m",
                 "timezone": None,
                 "slots": [],
-                "note": "no slots in advance: fires after 100 documents_added events of col_a",
+                "notes": [
+                    "no slots in advance: fires after 100 documents_added events of col_a",
+                    "event triggers are accepted but not fired by this version",
+                ],
             },
         ],
     }

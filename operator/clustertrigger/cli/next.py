@@ -15,6 +15,7 @@ from clustertrigger.cli.manifests import Manifest
 from clustertrigger.cli.validate import is_ours, problems_in
 from clustertrigger.core.humanize import duration
 from clustertrigger.core.instants import format_instant
+from clustertrigger.core.lifecycle import is_supported
 from clustertrigger.core.timetable import describe_schedule, timetable
 from clustertrigger.core.validation import parse_trigger
 from clustertrigger.core.wallclock import wall_clock
@@ -33,7 +34,7 @@ class Forecast:
         slots: the coming slots, in UTC.
         zone: where the trigger's owner reads the clock; None for this machine's zone.
         zone_name: that zone's name.
-        note: what else there is to know.
+        notes: what else there is to know.
     """
 
     manifest: Manifest
@@ -41,7 +42,7 @@ class Forecast:
     slots: tuple[datetime, ...]
     zone: tzinfo | None
     zone_name: str
-    note: str | None
+    notes: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
         """What `-o json` prints."""
@@ -54,15 +55,15 @@ class Forecast:
             "schedule": describe_schedule(self.spec),
             "timezone": self.zone_name if isinstance(self.spec.schedule, CronSchedule) else None,
             "slots": slots,
-            "note": self.note,
+            "notes": list(self.notes),
         }
 
     def as_lines(self) -> Iterator[str]:
         """What `-o table` prints."""
         trigger = f"{self.manifest.namespace}/{self.manifest.name}"
         yield f"{trigger}  {self.spec.trigger_type}  {describe_schedule(self.spec)}"
-        if self.note:
-            yield f"  {self.note}"
+        for note in self.notes:
+            yield f"  {note}"
         if self.slots:
             yield f"  {'UTC':<22}{self.zone_name}"
         for slot in self.slots:
@@ -94,26 +95,30 @@ def print_next(manifests: list[Manifest], start: datetime, count: int, output: O
 
 def _forecast(manifest: Manifest, start: datetime, count: int) -> Forecast:
     spec, _ = parse_trigger(manifest.content["spec"])
-    assert spec is not None  # noqa: S101 - invalid triggers were told before
+    assert spec is not None  # noqa: S101 - called for valid triggers only
     schedule = spec.schedule
-    note = None if spec.status == "active" else f"status is {spec.status}: nothing fires until it is active"
     zone, zone_name = None, "this machine's zone"
-    slots: tuple[datetime, ...] = ()
-    match schedule:
-        case CronSchedule():
-            zone, zone_name = wall_clock(schedule.timezone).zone, schedule.timezone
-            slots = tuple(_slots(schedule, start, count))
+    if isinstance(schedule, CronSchedule):
+        zone, zone_name = wall_clock(schedule.timezone).zone, schedule.timezone
+    slots = _slots(schedule, start, count) if isinstance(schedule, CronSchedule | IntervalSchedule) else ()
+    return Forecast(manifest, spec, tuple(slots), zone, zone_name, tuple(_notes(spec, start)))
+
+
+def _notes(spec: ClusterTriggerSpec, start: datetime) -> Iterator[str]:
+    match spec.schedule:
         case IntervalSchedule():
-            slots = tuple(_slots(schedule, start, count))
-            note = note or f"as if created at {format_instant(start)}: the grid begins where the trigger is created"
-        case EventSchedule():
-            events = f"{schedule.event_threshold} {schedule.event_type} events of {schedule.collection_id}"
-            note = note or f"no slots in advance: fires after {events}"
-        case ConditionalSchedule():
-            often = duration(schedule.check_interval_seconds)
-            condition = f"{schedule.metric} exceeds {schedule.threshold:g}"
-            note = note or f"no slots in advance: checked every {often}, fires when {condition}"
-    return Forecast(manifest, spec, slots, zone, zone_name, note)
+            yield f"as if created at {format_instant(start)}: the grid begins where the trigger is created"
+        case EventSchedule() as event:
+            events = f"{event.event_threshold} {event.event_type} events of {event.collection_id}"
+            yield f"no slots in advance: fires after {events}"
+        case ConditionalSchedule() as condition:
+            often = duration(condition.check_interval_seconds)
+            drifted = f"{condition.metric} exceeds {condition.threshold:g}"
+            yield f"no slots in advance: checked every {often}, fires when {drifted}"
+    if not is_supported(spec):
+        yield f"{spec.trigger_type} triggers are accepted but not fired by this version"
+    elif spec.status != "active":
+        yield f"status is {spec.status}: nothing fires until it is active"
 
 
 def _slots(schedule: CronSchedule | IntervalSchedule, start: datetime, count: int) -> Iterator[datetime]:
