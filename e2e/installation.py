@@ -11,7 +11,7 @@ from typing import Any
 
 from e2e.cluster.__main__ import DEFAULT_NAME, default_directory
 from e2e.cluster.__main__ import main as cluster_command
-from e2e.cluster.clusters import existing
+from e2e.cluster.clusters import Cluster, existing
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.progress import say, stage
 from e2e.helm import Release, Values, find_helm
@@ -40,6 +40,11 @@ class LocalCluster:
         """The administrator's kubeconfig."""
         return self.directory / "kubeconfig"
 
+    @property
+    def host_address(self) -> str:
+        """The address under which Pods reach servers on this machine."""
+        return self._running().host_address
+
     def exists(self) -> bool:
         """Tell whether it has been started and not been stopped."""
         return existing(self.name, self.directory) is not None
@@ -61,11 +66,14 @@ class LocalCluster:
         if image.name in _images_on_nodes(Kubectl(self.kubeconfig)):
             say(f"  {image.name} is on the node")
             return
+        with stage(f"loading {image.name} into the cluster"):
+            self._running().load_image(image.archive)
+
+    def _running(self) -> Cluster:
         cluster = existing(self.name, self.directory)
         if cluster is None:
             raise ClusterError(f"no cluster in {self.directory}: start it with `make cluster-up`")
-        with stage(f"loading {image.name} into the cluster"):
-            cluster.load_image(image.archive)
+        return cluster
 
     def _run(self, command: str, failed: str) -> None:
         with redirect_stdout(io.StringIO()):  # the kubeconfig's path, which callers know

@@ -25,7 +25,18 @@ NAMESPACE = "stories"
 CLAIMS = ["embeddings", "clustertrigger-results"]
 TOGETHER = ("slow.yaml", "schedules.yaml", "references.yaml", "errors.yaml")
 """Applied before the first story: their runs share the two cores while the stories wait for one after another."""
-FIRST_TO_LAST = ("schedules", "errors", "references", "pausing", "forbid", "deletion", "rights", "failover", "upgrade")
+FIRST_TO_LAST = (
+    "pausing",
+    "forbid",
+    "schedules",
+    "errors",
+    "references",
+    "s3",
+    "deletion",
+    "rights",
+    "failover",
+    "upgrade",
+)
 _DELETION_SECONDS = 120.0
 
 
@@ -33,6 +44,7 @@ _DELETION_SECONDS = 120.0
 class Stage:
     """What the stories share."""
 
+    cluster: LocalCluster
     images: Images
     scene: Scene
 
@@ -47,7 +59,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
     for item in items:
         if item.path.parent.name == "stories":
-            item.add_marker(pytest.mark.timeout(300, func_only=True))
+            item.add_marker(pytest.mark.timeout(900, func_only=True))
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +120,7 @@ def _set_up(cluster: LocalCluster, *, leftovers: bool) -> Stage:
             claims.upload("embeddings", data.files())
         for name in TOGETHER:
             scene.apply_file(name)
-    return Stage(images, scene)
+    return Stage(cluster, images, scene)
 
 
 def _remove(cluster: LocalCluster) -> None:

@@ -14,8 +14,9 @@ Line = dict[str, Any]
 
 
 def operator_pods(system: Kubectl) -> list[str]:
-    """Return the names of the operator's Pods."""
-    return [pod["metadata"]["name"] for pod in system.items("pods", SELECTOR)]
+    """Return the names of the operator's Pods, those that are being deleted left out."""
+    metadata = [pod["metadata"] for pod in system.items("pods", SELECTOR)]
+    return [each["name"] for each in metadata if "deletionTimestamp" not in each]
 
 
 def operator_log(system: Kubectl) -> list[Line]:

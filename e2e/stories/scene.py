@@ -12,7 +12,7 @@ from e2e.cluster.files import REPOSITORY
 from e2e.kubectl import Kubectl
 
 MANIFESTS = REPOSITORY / "e2e/stories/manifests"
-PATIENCE = 150.0
+PATIENCE = 240.0
 """Seconds in which anything that is to happen has happened, on two busy cores."""
 _POLL_SECONDS = 0.5
 

@@ -1,4 +1,4 @@
-"""The chart is upgraded amid a run: the run goes on. The new worker image has a typo: runs say so until it is put right.
+"""The chart is upgraded amid a run, which goes on. The new worker image has a typo: runs say so until it is put right.
 
 The last upgrade also narrows the operator to the stories' namespace: Roles take the place of the ClusterRole.
 """
