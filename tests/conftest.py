@@ -8,11 +8,13 @@ from typing import Any, Protocol
 
 import pytest
 
-from tests.control_plane.cluster import SYSTEM, Cluster, running_cluster
-from tests.control_plane.kubelet import BusyKubelet, Kubelet
-from tests.control_plane.operator_process import OperatorProcess
-from tests.control_plane.proxy import Proxy
-from tests.control_plane.sandbox import Sandbox
+pytest.register_assert_rewrite("tests.control_plane")
+
+from tests.control_plane.cluster import SYSTEM, Cluster, running_cluster  # noqa: E402
+from tests.control_plane.kubelet import BusyKubelet, Kubelet  # noqa: E402
+from tests.control_plane.operator_process import OperatorProcess  # noqa: E402
+from tests.control_plane.proxy import Proxy  # noqa: E402
+from tests.control_plane.sandbox import Sandbox  # noqa: E402
 
 _LONGEST_LOG = 60
 

@@ -46,7 +46,8 @@ def assert_balanced(sandbox: Sandbox, name: str, *, some_missed: bool = False) -
     assert fired, "nothing has fired"
     assert fired <= due
     if not some_missed:
-        assert due - fired == _told_as_missed(sandbox, name, step)
+        told = _told_as_missed(sandbox, name, step)
+        assert due - fired == told
 
 
 def _told_as_missed(sandbox: Sandbox, name: str, step: timedelta) -> set[datetime]:

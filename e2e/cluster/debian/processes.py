@@ -190,7 +190,8 @@ def _identify(pid: int) -> Process | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = text.rpartition(")")[2].split()  # the name before it may hold spaces and parentheses
-    if fields[0] in "ZX":
+    # Killed, its first thread may be a zombie while others still close its files, and its port is still taken.
+    if fields[0] in "ZX" and int(fields[17]) <= 1:
         with suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)
         return None

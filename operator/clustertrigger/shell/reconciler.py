@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import Action, CreateJob, Decision, DeleteJob, EndJob, LookUpJob, Observed
@@ -24,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 _MOST_ROUNDS = 10
 """Decisions in a row that each ask for something else to be done; more is a mistake of ours."""
-_CONFLICT, _NOT_FOUND = 409, 404
+_CONFLICT, _NOT_FOUND, _NO_ANSWER = 409, 404, 0
 
 
 class Reconciler:
@@ -149,11 +151,20 @@ class Reconciler:
             if error.status == _NOT_FOUND:
                 self._triggers.gone(trigger.key, trigger.uid)
                 return False
-            raise
+            arrived = await self._read_back(trigger.key, changes) if error.status == _NO_ANSWER else None
+            if arrived is None:
+                raise
+            written = arrived
         self._triggers.put(written)
         self._jobs.settle(trigger.key, decision.status)
         self._count_ended(trigger, decision)
         return True
+
+    async def _read_back(self, key: Key, changes: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The trigger, if a write whose answer was lost has changed it: then its events are still to be told."""
+        raw = await self._api.get(trigger_path(key))
+        status = raw.get("status") or {}
+        return raw if all(status.get(field) == value for field, value in changes.items()) else None
 
     async def _refresh(self, key: Key) -> None:
         try:
