@@ -74,9 +74,10 @@ def stage_set(request: pytest.FixtureRequest) -> Iterator[Stage]:
         with capture.global_and_fixture_disabled():
             ready = _set_up(cluster, leftovers=ran_before)
         yield ready
+        with capture.global_and_fixture_disabled():
+            _show(ready.scene.kubectl)
     finally:
         with capture.global_and_fixture_disabled():
-            print(flush=True)
             if ran_before:
                 _remove(cluster)
             else:
@@ -121,6 +122,13 @@ def _set_up(cluster: LocalCluster, *, leftovers: bool) -> Stage:
         for name in TOGETHER:
             scene.apply_file(name)
     return Stage(cluster, images, scene)
+
+
+def _show(kubectl: Kubectl) -> None:
+    """What the stories' owner would see now."""
+    errors = "custom-columns=NAME:.metadata.name,LAST ERROR:.status.last_execution_error"
+    print("\n\n$ kubectl get clustertriggers", kubectl("get", "clustertriggers"), sep="\n")
+    print(f"$ kubectl get clustertriggers -o '{errors}'", kubectl("get", "clustertriggers", "-o", errors), sep="\n")
 
 
 def _remove(cluster: LocalCluster) -> None:
