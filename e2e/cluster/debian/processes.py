@@ -73,11 +73,19 @@ class Process:
 
     def _wait(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
-        while self.alive():
+        while self.alive() or self._ending():
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.02)
         return True
+
+    def _ending(self) -> bool:
+        """Tell whether its first thread is a zombie and others still hold its files: its ports are still taken."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return fields[0] == "Z" and int(fields[17]) > 1 and int(fields[19]) == self.started
 
 
 class Daemons:
@@ -190,8 +198,7 @@ def _identify(pid: int) -> Process | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = text.rpartition(")")[2].split()  # the name before it may hold spaces and parentheses
-    # Killed, its first thread may be a zombie while others still close its files, and its port is still taken.
-    if fields[0] in "ZX" and int(fields[17]) <= 1:
+    if fields[0] in "ZX":
         with suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)
         return None
