@@ -40,7 +40,7 @@ def wait_for_runs(kubectl: Kubectl, awaited: Sequence[Awaited], seconds: float) 
             if run is not None and one.trigger not in ended:
                 ended[one.trigger] = run
                 line.clear()
-                say(f"  {one.trigger}: {run}")
+                say(f"  {one.trigger}: {run}{' (as it is meant to)' if one.outcome == 'failed' else ''}")
                 _check(one, run)
         left = [one for one in awaited if one.trigger not in ended]
         if not left:
@@ -71,6 +71,7 @@ class _LiveLine:
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
+        self._began = time.monotonic()
         self._turns = 0
         self._last = ""
 
@@ -82,7 +83,8 @@ class _LiveLine:
             return
         self._turns += 1
         room = shutil.get_terminal_size().columns - 1
-        line = f"  {_SPINNER[self._turns % len(_SPINNER)]} {text}"
+        elapsed = f"{time.monotonic() - self._began:.0f} s"
+        line = f"  {_SPINNER[self._turns % len(_SPINNER)]} {elapsed:>5}  {text}"
         print(f"\r\x1b[K{line[:room]}", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:

@@ -37,7 +37,7 @@ FIRST_TO_LAST = (
     "failover",
     "upgrade",
 )
-_DELETION_SECONDS = 120.0
+_DELETION_SECONDS = 240.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def stage_set(request: pytest.FixtureRequest) -> Iterator[Stage]:
     finally:
         with capture.global_and_fixture_disabled():
             if ran_before:
-                _remove(cluster)
+                _remove(cluster, wait=False)
             else:
                 cluster.down()
 
@@ -106,7 +106,7 @@ def _operator_makes_no_mistake(stage_set: Stage) -> Iterator[None]:
 def _set_up(cluster: LocalCluster, *, leftovers: bool) -> Stage:
     cluster.up()
     if leftovers:
-        _remove(cluster)
+        _remove(cluster, wait=True)
     images = build_images()
     cluster.load(images.operator)
     cluster.load(images.worker)
@@ -131,10 +131,11 @@ def _show(kubectl: Kubectl) -> None:
     print(f"$ kubectl get clustertriggers -o '{errors}'", kubectl("get", "clustertriggers", "-o", errors), sep="\n")
 
 
-def _remove(cluster: LocalCluster) -> None:
-    """Remove what stories make on a cluster that stays; its CRDs too, which are this checkout's."""
+def _remove(cluster: LocalCluster, *, wait: bool) -> None:
+    """Remove what stories make, from a cluster that stays."""
     kubectl = Kubectl(cluster.kubeconfig)
+    options = ("--ignore-not-found", f"--wait={str(wait).lower()}")
     with stage("removing what the stories made"):
-        kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", timeout=_DELETION_SECONDS)
+        kubectl("delete", "namespace", NAMESPACE, *options, timeout=_DELETION_SECONDS)
         find_helm(cluster.kubeconfig, SYSTEM_NAMESPACE).uninstall(RELEASE)
-        kubectl("delete", "namespace", SYSTEM_NAMESPACE, "--ignore-not-found", timeout=_DELETION_SECONDS)
+        kubectl("delete", "namespace", SYSTEM_NAMESPACE, *options, timeout=_DELETION_SECONDS)
