@@ -64,17 +64,21 @@ class OperatorProcess:
         self._process.kill()
         self._process.wait()
 
-    def terminate(self, within: float = 10.0) -> int:
-        """SIGTERM; returns the exit code."""
+    def ask_to_end(self) -> None:
+        """SIGTERM."""
         self._process.terminate()
-        return self._process.wait(within)
+
+    def terminate(self) -> int:
+        """SIGTERM; returns the exit code."""
+        self.ask_to_end()
+        return self.exit_code()
 
     def running(self) -> bool:
         """Whether it has not ended."""
         return self._process.poll() is None
 
-    def exit_code(self, within: float = 10.0) -> int:
-        """Waits for its end."""
+    def exit_code(self, within: float = 30.0) -> int:
+        """Waits for its end, no longer than Kubernetes does by default."""
         return self._process.wait(within)
 
     def fetch(self, path: str) -> tuple[int, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -42,9 +43,14 @@ def holder(sandbox: Sandbox) -> str:
     return str(lease["spec"].get("holderIdentity", "")) if lease else ""
 
 
-def start_two(operator: StartOperator) -> tuple[OperatorProcess, OperatorProcess]:
+def slowness() -> float:
+    """How many runnable processes share a processor: what else this machine does is no fault of the operator's."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def start_two(operator: StartOperator, **settings: int) -> tuple[OperatorProcess, OperatorProcess]:
     """Two replicas, the leader first."""
-    replicas = [operator(wait=False, **SHORT), operator(wait=False, **SHORT)]
+    replicas = [operator(wait=False, **{**SHORT, **settings}) for _ in range(2)]
     for replica in replicas:
         replica.wait_until_ready()
     eventually(lambda: any(leads(replica) for replica in replicas))
@@ -66,7 +72,7 @@ def test_sigkill_of_the_leader_neither_loses_nor_doubles_a_slot(
     leader.kill()
     killed = time.monotonic()
     eventually(lambda: leads(follower), DURATION + RETRY + 5)
-    assert time.monotonic() - killed < DURATION + 2
+    assert time.monotonic() - killed < DURATION + 2 * slowness()
     for name in names:
         eventually(lambda: sandbox.status(name)["execution_count"] >= 2, 25)
         slots = sandbox.slots(name)
@@ -76,11 +82,13 @@ def test_sigkill_of_the_leader_neither_loses_nor_doubles_a_slot(
 
 
 def test_sigterm_hands_over_at_once(operator: StartOperator, sandbox: Sandbox, no_lease: None) -> None:
-    leader, follower = start_two(operator)
+    # Were the Lease not given up, the other would have to wait for it to run out.
+    leader, follower = start_two(operator, lease_duration_seconds=60, lease_renew_seconds=40)
     told = time.monotonic()
-    assert leader.terminate() == 0
-    eventually(lambda: leads(follower))
-    assert time.monotonic() - told < RETRY + 1.5
+    leader.ask_to_end()
+    eventually(lambda: leads(follower), 30)
+    assert time.monotonic() - told < (RETRY + 1.5) * slowness()
+    assert leader.exit_code() == 0
     assert holder(sandbox) in ("operator-0", "operator-1")
     assert follower.terminate() == 0
     assert holder(sandbox) == ""
