@@ -102,7 +102,7 @@ class ClusteringConfig(ApiModel):
     )
     n_components: int | None = Field(None, ge=2, le=50, description="hdbscan: dimensions after reduction. Default 5.")
     linkage: Linkage | None = Field(
-        None, description="hierarchical: which distance to minimise. Default average with cosine, ward with euclidean."
+        None, description="hierarchical: which distance to minimise. Default complete with cosine, ward with euclidean."
     )
     distance_threshold: float | None = Field(
         None, gt=0, description="hierarchical: merge below this distance, in place of n_clusters."
