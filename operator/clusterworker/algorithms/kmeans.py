@@ -20,10 +20,10 @@ from clusterworker.errors import MisconfiguredError
 
 START_ROWS = 5_000
 """Size of the subsample that starting points come from, at least two rows per cluster."""
-STARTS = ((50, 10), (1_000, 3))
+STARTS = ((50, 10), (1_000, 2))
 """How many starts are tried up to how many clusters. Above, one must do, with one candidate per step of k-means++,
 whose cost grows with the square of n_clusters here."""
-EARLY_STOP = 1e-3
+EARLY_STOP = 5e-4
 """Stop when an iteration lowers the objective by less than this share."""
 ROWS_PER_CENTROID = 256
 """Training rows per centroid of a streamed data set: more do not lower the inertia measurably."""
