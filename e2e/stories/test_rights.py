@@ -23,7 +23,7 @@ OPERATOR = f"system:serviceaccount:{SYSTEM_NAMESPACE}:{RELEASE}"
     ],
 )
 def test_operator_may_not(scene: Scene, verb: str, resource: str) -> None:
-    with pytest.raises(ClusterError, match="no"):
+    with pytest.raises(ClusterError, match=r"exit code 1: no\b"):
         scene.kubectl("auth", "can-i", verb, resource, f"--as={OPERATOR}")
 
 
