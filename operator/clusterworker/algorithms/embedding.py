@@ -5,7 +5,7 @@ seed. Change the call, and what warm.py calls must change with it; or let warm.p
 
 Neighbours come from faiss, exact up to 50,000 documents, which also spares numba the compilation of UMAP's own search.
 With a seed UMAP's layout is single-threaded; without one, two threads took the same CPU time at 3,000 documents (3 s)
-and at 20,000 (45 s). The same spec giving the same clusters is worth more than the wall time that a second thread saves.
+and at 20,000 (45 s). The same spec giving the same clusters is worth more than what wall time a second thread saves.
 """
 
 import warnings
