@@ -17,6 +17,7 @@ class Run:
     trigger: str
     job: str
     status: Literal["completed", "failed"]
+    triggered_at: datetime
     seconds: float
     error: str = ""
     clusters: int | None = None
@@ -54,6 +55,7 @@ class Awaited:
             trigger=self.trigger,
             job=entry["job_id"],
             status=entry["status"],
+            triggered_at=datetime.fromisoformat(entry["triggered_at"]),
             seconds=entry.get("execution_time_ms", 0) / 1000,
             error=entry.get("error", ""),
             clusters=entry.get("num_clusters"),

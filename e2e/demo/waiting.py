@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.progress import say
@@ -13,6 +14,8 @@ from e2e.demo.awaited import Awaited, Run, Status
 from e2e.kubectl import Kubectl
 
 _POLL_SECONDS = 1.0
+_NEW = timedelta(seconds=10)
+"""A run that is older than this when the waiting begins is an earlier demo's."""
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
@@ -32,6 +35,7 @@ def wait_for_runs(kubectl: Kubectl, awaited: Sequence[Awaited], seconds: float) 
     """
     ended: dict[str, Run] = {}
     line = _LiveLine()
+    began = datetime.now(UTC).replace(microsecond=0)
     deadline = time.monotonic() + seconds
     while True:
         statuses = {item["metadata"]["name"]: item.get("status", {}) for item in kubectl.items("clustertriggers")}
@@ -40,7 +44,7 @@ def wait_for_runs(kubectl: Kubectl, awaited: Sequence[Awaited], seconds: float) 
             if run is not None and one.trigger not in ended:
                 ended[one.trigger] = run
                 line.clear()
-                say(f"  {one.trigger}: {run}{' (as it is meant to)' if one.outcome == 'failed' else ''}")
+                say(f"  {one.trigger}: {run}{_remark(one, run, began)}")
                 _check(one, run)
         left = [one for one in awaited if one.trigger not in ended]
         if not left:
@@ -51,6 +55,11 @@ def wait_for_runs(kubectl: Kubectl, awaited: Sequence[Awaited], seconds: float) 
             raise ClusterError(f"after {seconds:.0f} s still waiting: {_where_they_are(left, statuses)}")
         line.show(_where_they_are(left, statuses))
         time.sleep(_POLL_SECONDS)
+
+
+def _remark(one: Awaited, run: Run, began: datetime) -> str:
+    meant = " (as it is meant to)" if one.outcome == "failed" else ""
+    return f"{meant} (at {run.triggered_at:%H:%M:%S} UTC)" if run.triggered_at < began - _NEW else meant
 
 
 def _check(one: Awaited, run: Run) -> None:

@@ -36,7 +36,9 @@ def test_the_meant_run_has_ended_or_not(awaited: Awaited, job: str | None) -> No
 
 
 def test_without_conditions_the_newest_run_counts() -> None:
-    assert Awaited("t").ended({"history": NEWEST_FIRST[2:]}) == Run("t", "early", "failed", 2.0, "no such file")
+    assert Awaited("t").ended({"history": NEWEST_FIRST[2:]}) == Run(
+        "t", "early", "failed", datetime.fromisoformat(EARLY), 2.0, "no such file"
+    )
 
 
 @pytest.mark.parametrize(
