@@ -152,4 +152,4 @@ def test_an_empty_string_is_a_string(operator: StartOperator, sandbox: Sandbox) 
     operator()
     spec = rarely()
     sandbox.trigger("empty", {**spec, "description": "", "run": {**spec.get("run", {}), "queue_name": ""}})
-    eventually(lambda: sandbox.condition("empty", "Ready")["status"] == "True")
+    assert eventually(lambda: sandbox.condition("empty", "Ready"))["status"] == "True"
