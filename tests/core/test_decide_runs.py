@@ -169,6 +169,19 @@ def test_a_run_that_cannot_start_is_ended_with_the_pods_reason() -> None:
     )
 
 
+def test_a_run_that_kubernetes_does_not_end_in_time_is_ended() -> None:
+    """The Job controller of 1.20 can lose a deadline when its first write of the start time meets a conflict."""
+    slow = run(at(hours=1), "running", started_at=at(hours=1), timeout_seconds=60, running_since=at(hours=1))
+    world = World()
+    world.step(at(1))
+    world.runs[slow.job] = slow
+    assert world.step(at(hours=1, seconds=65)).wake_at == at(hours=1, seconds=70)
+    world.step(at(hours=1, seconds=70))
+    status = world.trigger.status
+    assert status.last_execution_status == "failed"
+    assert status.last_execution_error == "timed out after 60 s: raise run.timeout_seconds or give the run less to do"
+
+
 def test_a_run_is_ended_once() -> None:
     entry = {"job_id": run(at(hours=1)).job, "slot": "s", "triggered_at": at(hours=1).isoformat(), "status": "pending"}
     ended = run(at(hours=1), pending_since=at(hours=1), ended_by_operator=True)

@@ -26,6 +26,7 @@ FIRE: tuple[Policy, ...] = (
     lifecycle.follow_liveness,
     lifecycle.set_effective_status,
     runs.end_runs_that_cannot_start,
+    runs.end_runs_that_outlive_their_deadline,
     firing.fire_due_slot,
     firing.run_on_request,
 )

@@ -11,10 +11,12 @@ from clustertrigger.core.decision import EndJob, LookUpJob
 from clustertrigger.core.draft import Draft, is_active, replace_entry
 from clustertrigger.core.instants import format_instant, parse_instant
 from clustertrigger.core.naming import is_manual
-from clustertrigger.core.workload import ObservedRun
+from clustertrigger.core.workload import ObservedRun, timed_out
 
 SETTLING = timedelta(seconds=5)
 """A run that ends within this time is never shown as running: it costs three writes, not four."""
+OVERDUE = timedelta(seconds=10)
+"""How long after a run's deadline the operator ends it itself."""
 
 
 def record_new_runs(draft: Draft) -> None:
@@ -72,6 +74,21 @@ def end_runs_that_cannot_start(draft: Draft) -> None:
             draft.do(EndJob(run.job, reason))
         else:
             draft.wake(deadline)
+
+
+def end_runs_that_outlive_their_deadline(draft: Draft) -> None:
+    """Ending a run in time is Kubernetes' work; its Job controller has been seen to miss a deadline."""
+    for entry in draft.active_runs():
+        run = draft.observed.runs.get(entry.job_id)
+        if run is None or run.phase not in ("pending", "running") or run.ended_by_operator:
+            continue
+        if run.started_at is None or run.timeout_seconds is None:
+            continue
+        overdue = run.started_at + timedelta(seconds=run.timeout_seconds) + OVERDUE
+        if draft.now >= overdue:
+            draft.do(EndJob(run.job, timed_out(run.timeout_seconds)))
+        else:
+            draft.wake(overdue)
 
 
 def show_running(draft: Draft, *, at_once: bool) -> None:

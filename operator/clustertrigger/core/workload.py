@@ -77,6 +77,9 @@ class ObservedRun:
     deleting: bool = False
     suspended: bool = False
     ended_by_operator: bool = False
+    started_at: datetime | None = None
+    timeout_seconds: int | None = None
+    """run.timeout_seconds as of its creation: how long after its start Kubernetes is to end it."""
     pending_since: datetime | None = None
     running_since: datetime | None = None
     obstacle: str = ""
@@ -158,6 +161,8 @@ def observe_run(job: JobView, pods: Sequence[PodView]) -> ObservedRun:
         deleting=job.deleting,
         suspended=job.suspended,
         ended_by_operator=job.failure is not None,
+        started_at=job.started_at,
+        timeout_seconds=job.timeout_seconds,
     )
     if job.outcome:
         return _ended(seen, job, [pod for pod in ordered if pod.terminated])
@@ -184,11 +189,16 @@ def _ended(seen: ObservedRun, job: JobView, ended_pods: list[PodView]) -> Observ
     )
 
 
+def timed_out(seconds: int | None) -> str:
+    """Why a run failed that took too long."""
+    return f"timed out after {seconds} s: raise run.timeout_seconds or give the run less to do"
+
+
 def _error(job: JobView, pod: PodView | None, result: RunResult | None) -> str:
     if job.failure:
         return job.failure
     if job.outcome_reason == "DeadlineExceeded":
-        return f"timed out after {job.timeout_seconds} s: raise run.timeout_seconds or give the run less to do"
+        return timed_out(job.timeout_seconds)
     if pod and pod.reason == "OOMKilled":
         limit = f" of {pod.memory_limit}" if pod.memory_limit else ""
         return f"OOMKilled: the worker needed more than its memory limit{limit}: raise run.resources.limits.memory"
