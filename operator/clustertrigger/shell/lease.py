@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,9 @@ from kubernetes.aio.leaderelection.resourcelock.baselock import BaseLock
 
 from clustertrigger.shell.api_server import ApiError, ApiServer
 
-_NO_ANSWER = 0
+logger = logging.getLogger(__name__)
+
+_NO_ANSWER, _NOT_FOUND, _CONFLICT = 0, 404, 409
 
 
 class LeaseLock(BaseLock):
@@ -47,6 +50,8 @@ class LeaseLock(BaseLock):
         except TimeoutError:
             return False, _as_library_error(_NO_ANSWER, "no answer in time")
         except ApiError as error:
+            if error.status != _NOT_FOUND:
+                logger.warning("The Lease could not be read: %s", error)
             return False, _as_library_error(error.status, error.message)
         return True, _record(self._lease.get("spec") or {})
 
@@ -77,7 +82,10 @@ class LeaseLock(BaseLock):
         try:
             async with asyncio.timeout(self._patience):
                 self._lease = await request
-        except (ApiError, TimeoutError):
+        except (ApiError, TimeoutError) as error:
+            # Another replica was faster: that is what an election is.
+            if not (isinstance(error, ApiError) and error.status == _CONFLICT):
+                logger.warning("The Lease could not be written: %s", error or "no answer in time")
             return False
         return True
 
