@@ -85,7 +85,7 @@ class LeaseLock(BaseLock):
         except (ApiError, TimeoutError) as error:
             # Another replica was faster: that is what an election is.
             if not (isinstance(error, ApiError) and error.status == _CONFLICT):
-                logger.warning("The Lease could not be written: %s", error or "no answer in time")
+                logger.warning("The Lease could not be written: %s", str(error) or "no answer in time")
             return False
         return True
 

@@ -68,7 +68,5 @@ def set_up_logging(log_format: str, level: str) -> None:
         )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("clustertrigger").setLevel(level)
-    # It calls it an error when another replica is faster; what is wrong with the Lease, shell.lease says.
-    logging.getLogger("kubernetes.aio.leaderelection").setLevel(logging.CRITICAL)
     # To the library a race lost to another replica is an error; lease.py says what went wrong.
     logging.getLogger("kubernetes.aio.leaderelection").setLevel(logging.CRITICAL)
