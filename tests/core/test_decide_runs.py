@@ -170,7 +170,7 @@ def test_a_run_that_cannot_start_is_ended_with_the_pods_reason() -> None:
 
 
 def test_a_run_that_kubernetes_does_not_end_in_time_is_ended() -> None:
-    """The Job controller of 1.20 can lose a deadline when its first write of the start time meets a conflict."""
+    """A Job has been seen to outlive its activeDeadlineSeconds on Kubernetes 1.20."""
     slow = run(at(hours=1), "running", started_at=at(hours=1), timeout_seconds=60, running_since=at(hours=1))
     world = World()
     world.step(at(1))
