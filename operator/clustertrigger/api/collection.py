@@ -14,6 +14,19 @@ ApiId = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")]
 """The name of a Kubernetes object in the same namespace."""
 
+S3SecretName = Annotated[
+    ObjectName | None,
+    Field(
+        description="For s3:// only: the Secret that holds AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where used, "
+        "AWS_SESSION_TOKEN."
+    ),
+]
+S3Endpoint = Annotated[
+    str | None,
+    Field(max_length=1024, pattern=r"^https?://", description="Address of an S3-compatible server; default: Amazon's."),
+]
+S3Region = Annotated[str | None, Field(max_length=64, description="S3 region.")]
+
 _REMOTE = "s3://"
 
 VOLUME_GOES_WITH_PATH = (
@@ -70,18 +83,9 @@ class Source(ApiModel):
     text_column: str | None = Field(
         None, min_length=1, max_length=253, description="Column shown beside document ids in the report, if any."
     )
-    secret_name: ObjectName | None = Field(
-        None,
-        description="For s3:// only: the Secret that holds AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where used, "
-        "AWS_SESSION_TOKEN.",
-    )
-    endpoint: str | None = Field(
-        None,
-        max_length=1024,
-        pattern=r"^https?://",
-        description="Address of an S3-compatible server; default: Amazon's.",
-    )
-    region: str | None = Field(None, max_length=64, description="S3 region.")
+    secret_name: S3SecretName = None
+    endpoint: S3Endpoint = None
+    region: S3Region = None
 
     @property
     def is_remote(self) -> bool:

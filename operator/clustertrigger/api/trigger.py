@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from clustertrigger.api.base import ApiModel, cel, with_rules
-from clustertrigger.api.collection import NO_BUCKET, ApiId, ObjectName
+from clustertrigger.api.collection import NO_BUCKET, ApiId, ObjectName, S3Endpoint, S3Region, S3SecretName
 from clustertrigger.api.definition import ExecutionConfig
 from clustertrigger.api.schedule import SCHEDULES, Schedule, ScheduleConfig, TriggerType
 from clustertrigger.api.variants import check_variant, narrow, variant_rules
@@ -113,18 +113,9 @@ class Results(ApiModel):
     volume: ObjectName | None = Field(
         None, description="PersistentVolumeClaim in this namespace; default: the one that the operator is set up with."
     )
-    secret_name: ObjectName | None = Field(
-        None,
-        description="For s3:// only: the Secret that holds AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where used, "
-        "AWS_SESSION_TOKEN.",
-    )
-    endpoint: str | None = Field(
-        None,
-        max_length=1024,
-        pattern=r"^https?://",
-        description="Address of an S3-compatible server; default: Amazon's.",
-    )
-    region: str | None = Field(None, max_length=64, description="S3 region.")
+    secret_name: S3SecretName = None
+    endpoint: S3Endpoint = None
+    region: S3Region = None
 
     @model_validator(mode="after")
     def _uri_is_writable(self) -> Self:
