@@ -1,0 +1,111 @@
+"""The cluster that a command talks to, chosen as kubectl chooses it: kubeconfig, context, namespace."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clustertrigger.cli.command import CommandError
+
+if TYPE_CHECKING:
+    from kubernetes.aio.client import Configuration
+
+    from clustertrigger.shell.api_server import ApiServer
+
+_DEFAULT_NAMESPACE = "default"
+_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_CONNECTIONS = 4
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster and a namespace in it.
+
+    Attributes:
+        api: its API server.
+        namespace: given by -n, or else the context's, or else `default`.
+    """
+
+    api: ApiServer
+    namespace: str
+
+
+def add_cluster_options(parser: argparse.ArgumentParser) -> None:
+    """-n, --context and --kubeconfig, as kubectl has them: a plugin gets none of those that stand before its name."""
+    parser.add_argument("-n", "--namespace", help="namespace (default: the context's)")
+    parser.add_argument("--context", help="context of the kubeconfig (default: the current one)")
+    parser.add_argument("--kubeconfig", metavar="FILE", help="kubeconfig (default: KUBECONFIG, or else ~/.kube/config)")
+
+
+def in_cluster(options: argparse.Namespace, command: Callable[[Cluster], Awaitable[int]]) -> int:
+    """Connect as the options say, carry a command out, and return its exit code.
+
+    Raises:
+        CommandError: no cluster is configured, or the API server said no, in one line.
+    """
+    return asyncio.run(_connected(options, command))
+
+
+async def _connected(options: argparse.Namespace, command: Callable[[Cluster], Awaitable[int]]) -> int:
+    # Commands about files do without the Kubernetes client, and its half second.
+    from clustertrigger.shell.api_server import ApiError, ApiServer
+    from clustertrigger.shell.metrics import Metrics
+
+    configuration, namespace = await _configured(options.kubeconfig, options.context)
+    try:
+        async with ApiServer(configuration, Metrics(), _CONNECTIONS) as api:
+            return await command(Cluster(api, options.namespace or namespace))
+    except ApiError as error:
+        raise CommandError(_explain(error, configuration.host)) from error
+
+
+async def _configured(kubeconfig: str | None, context: str | None) -> tuple[Configuration, str]:
+    """Return how to reach the cluster, and the namespace of its context: kubeconfig first, as kubectl does."""
+    from kubernetes.aio.client import Configuration
+    from kubernetes.aio.config import ConfigException, list_kube_config_contexts, load_kube_config
+
+    configuration = Configuration()
+    try:
+        contexts, current = list_kube_config_contexts(kubeconfig)  # type: ignore[no-untyped-call]
+        await load_kube_config(kubeconfig, context, configuration, persist_config=False)  # type: ignore[no-untyped-call]
+    except (ConfigException, OSError) as error:
+        if kubeconfig is None and context is None and (namespace := _load_service_account(configuration)):
+            return configuration, namespace
+        raise CommandError(_no_kubeconfig(error, kubeconfig, context)) from error
+    chosen = next((item for item in contexts if item["name"] == context), current)
+    return configuration, (chosen.get("context") or {}).get("namespace") or _DEFAULT_NAMESPACE
+
+
+def _load_service_account(configuration: Configuration) -> str | None:
+    """In a Pod, take its service account; return the Pod's namespace, None elsewhere."""
+    from kubernetes.aio.config import load_incluster_config
+
+    if not _POD_NAMESPACE.exists():
+        return None
+    load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    return _POD_NAMESPACE.read_text().strip()
+
+
+def _no_kubeconfig(error: Exception, kubeconfig: str | None, context: str | None) -> str:
+    reason = " ".join(str(error).split()).rstrip(".")
+    if context:
+        return f"--context: {context!r}: {reason}: kubectl config get-contexts lists what there is"
+    if kubeconfig:
+        return f"--kubeconfig: {kubeconfig!r}: {reason}: name a kubeconfig"
+    return f"no cluster to talk to: {reason}: set KUBECONFIG or --kubeconfig"
+
+
+def _explain(error: Exception, host: str) -> str:
+    status = getattr(error, "status", 0)
+    message = " ".join(str(error).split())
+    if status == 0:
+        return f"{host}: {message}: check the cluster and the context"
+    if status == 401:
+        return f"{host}: not authenticated: log in again, or choose another --context"
+    if status == 403:
+        return f"{message}: ask for that right"
+    return message
