@@ -19,6 +19,7 @@ from clustertrigger.core.naming import job_name
 from clustertrigger.core.trigger import Trigger, parse_spec, read_trigger
 from clustertrigger.core.workload import ObservedRun
 from clustertrigger.shell.status_patch import status_patch
+from tests.control_plane.merge_patch import merge_patch
 
 CREATED = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
 UID = "0f0e0d0c-0b0a-0908-0706-050403020100"
@@ -163,9 +164,8 @@ class World:
         patch = status_patch(self.trigger.raw_status, decision.status)
         if patch:
             self.writes += 1
-            merged = {**self.trigger.raw_status, **patch}
             self.trigger = replace(
-                self.trigger, status=decision.status, raw_status={k: v for k, v in merged.items() if v is not None}
+                self.trigger, status=decision.status, raw_status=merge_patch(self.trigger.raw_status, patch)
             )
         self.events += [f"{event.reason}: {event.message}" for event in decision.events]
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from clustertrigger.api.conditions import EventReason
-from clustertrigger.api.trigger import ClusterTriggerSpec
-from clustertrigger.core.catalog import Unresolved, Work
-from clustertrigger.core.decision import CreateJob, DeleteJob, Refusal
 from clustertrigger.core.draft import Draft
 from clustertrigger.core.instants import format_instant
-from clustertrigger.core.jobs import build_job
+from clustertrigger.core.launching import in_the_way, launch, why_missed
 from clustertrigger.core.lifecycle import is_live
 from clustertrigger.core.naming import job_name, manual_slot
 
@@ -32,12 +29,12 @@ def fire_due_slot(draft: Draft) -> None:
         # An edit within the second of a slot can make the new schedule begin with a slot that the old one fired.
         draft.account_for(slot)
     elif draft.now >= deadline:
-        draft.account_for(slot, missed=_why_missed(draft, spec, name))
-    elif in_the_way := _in_the_way(draft, spec):
+        draft.account_for(slot, missed=why_missed(draft, spec, name))
+    elif obstacle := in_the_way(draft, spec):
         draft.account_for(slot)
-        draft.note(EventReason.SLOT_SKIPPED, f"Skipped the slot {format_instant(slot)}: {in_the_way}")
+        draft.note(EventReason.SLOT_SKIPPED, f"Skipped the slot {format_instant(slot)}: {obstacle}")
     else:
-        _create(draft, spec, name, format_instant(slot), deadline)
+        launch(draft, spec, name, format_instant(slot), deadline)
 
 
 def run_on_request(draft: Draft) -> None:
@@ -65,7 +62,7 @@ def run_on_request(draft: Draft) -> None:
         draft.set(last_run_requested=token)
         draft.warn(EventReason.REQUEST_IGNORED, f"The run requested by {token!r} was given up: {refusal.message}")
     else:
-        _create(draft, spec, name, slot, deadline)
+        launch(draft, spec, name, slot, deadline)
 
 
 def look_ahead(draft: Draft) -> None:
@@ -78,44 +75,10 @@ def look_ahead(draft: Draft) -> None:
     draft.wake(upcoming)
 
 
-def _create(draft: Draft, spec: ClusterTriggerSpec, name: str, slot: str, deadline: datetime) -> None:
-    work = draft.observed.work
-    if not isinstance(work, Work):
-        # The Ready condition says what is missing; what appears in time still fires.
-        draft.wake(deadline)
-        return
-    refusal = draft.observed.refusals.get(name)
-    if refusal is not None:
-        draft.held = refusal
-        if draft.now < refusal.retry_at:
-            draft.wake(min(refusal.retry_at, deadline))
-            return
-    if spec.run.concurrency_policy == "Replace":
-        draft.do(*(DeleteJob(entry.job_id) for entry in draft.active_runs()))
-    draft.do(CreateJob(name, slot, build_job(draft.trigger, spec, work, name, slot, draft.observed.defaults)))
-
-
-def _in_the_way(draft: Draft, spec: ClusterTriggerSpec) -> str | None:
-    active = draft.active_runs()
-    if not active or spec.run.concurrency_policy != "Forbid":
-        return None
-    return f"run {active[0].job_id} is still active (run.concurrency_policy: Forbid)"
-
-
 def _why_not_now(draft: Draft) -> str | None:
     spec = draft.trigger.spec
     if spec is None:
         return "the spec is invalid"
     if not is_live(draft):
         return f"the trigger is {draft.get('status')}: set spec.status: active and request again"
-    return _in_the_way(draft, spec)
-
-
-def _why_missed(draft: Draft, spec: ClusterTriggerSpec, name: str) -> str:
-    why = f"older than run.starting_deadline_seconds ({spec.run.starting_deadline_seconds} s)"
-    refusal: Refusal | None = draft.observed.refusals.get(name)
-    if refusal is not None:
-        return f"{why}, and until then: {refusal.message}"
-    if isinstance(draft.observed.work, Unresolved):
-        return f"{why}, and until then: {draft.observed.work.message}"
-    return why
+    return in_the_way(draft, spec)

@@ -8,6 +8,7 @@ from datetime import datetime
 from clustertrigger.core.instants import parse_instant
 
 MANUAL = "manual/"
+EVENT = "event/"
 _LONGEST_JOB_NAME = 63
 """The Job's name becomes a label of its Pods."""
 
@@ -27,24 +28,42 @@ def is_manual(slot: str) -> bool:
     return slot.startswith(MANUAL)
 
 
-def is_slot(text: str) -> bool:
-    """Whether a text names a slot: an instant, or a request by hand."""
-    if is_manual(text):
-        return True
+def event_slot(ordinal: int) -> str:
+    """The slot of the event that reached the threshold, by its number among all that were counted."""
+    return f"{EVENT}{ordinal}"
+
+
+def event_ordinal(slot: str) -> int | None:
+    """The number of the event that the slot is, if it is one."""
+    number = slot.removeprefix(EVENT)
+    return int(number) if number != slot and number.isdecimal() else None
+
+
+def instant_of(slot: str) -> datetime | None:
+    """The instant of the schedule that the slot is, if it is one."""
     try:
-        parse_instant(text)
+        return parse_instant(slot)
     except ValueError:
-        return False
-    return True
+        return None
+
+
+def is_slot(text: str) -> bool:
+    """Whether a text names a slot: an instant, an event, or a request by hand."""
+    return is_manual(text) or event_ordinal(text) is not None or instant_of(text) is not None
 
 
 def job_name(trigger: str, uid: str, slot: datetime | str) -> str:
-    """Name of the one Job that belongs to a slot: an instant, to the second, or a manual request's slot.
+    """Name of the one Job that belongs to a slot: an instant, to the second, an event's slot or a manual request's.
 
     `products-nightly-3f9a2c-20261121020000`: the trigger's name as far as it fits, six hex digits that tell
     triggers with the same beginning and successive triggers of the same name apart, and the slot.
     """
-    suffix = f"{slot:%Y%m%d%H%M%S}" if isinstance(slot, datetime) else "m" + _digest(slot, 13)
+    if isinstance(slot, datetime):
+        suffix = f"{slot:%Y%m%d%H%M%S}"
+    elif (ordinal := event_ordinal(slot)) is not None:
+        suffix = f"e{ordinal}"
+    else:
+        suffix = "m" + _digest(slot, 13)
     tail = f"-{_digest(uid, 6)}-{suffix}"
     return trigger.replace(".", "-")[: _LONGEST_JOB_NAME - len(tail)].rstrip("-") + tail
 

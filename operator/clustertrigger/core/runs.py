@@ -9,8 +9,8 @@ from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.status import Execution
 from clustertrigger.core.decision import EndJob, LookUpJob
 from clustertrigger.core.draft import Draft, is_active, replace_entry
-from clustertrigger.core.instants import format_instant, parse_instant
-from clustertrigger.core.naming import is_manual
+from clustertrigger.core.instants import format_instant
+from clustertrigger.core.naming import instant_of, is_manual
 from clustertrigger.core.workload import ObservedRun, timed_out
 
 SETTLING = timedelta(seconds=5)
@@ -35,8 +35,8 @@ def record_new_runs(draft: Draft) -> None:
         draft.note(EventReason.RUN_CREATED, f"Created Job {run.job} for {_for(run.slot)}")
         if is_manual(run.slot):
             draft.set(last_run_requested=run.slot.partition("/")[2])
-        else:
-            draft.account_for(parse_instant(run.slot))
+        elif instant := instant_of(run.slot):
+            draft.account_for(instant)
 
 
 def settle_runs(draft: Draft) -> None:
@@ -192,4 +192,5 @@ def _found(outcome: dict[str, Any]) -> str:
 def _for(slot: str) -> str:
     if is_manual(slot):
         return f"the request {slot.partition('/')[2]!r}"
-    return f"the slot {format_instant(parse_instant(slot))}"
+    instant = instant_of(slot)
+    return f"the slot {format_instant(instant)}" if instant else f"the slot {slot}"

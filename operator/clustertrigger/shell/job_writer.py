@@ -9,9 +9,8 @@ from datetime import datetime, timedelta
 from clustertrigger.api.conditions import EventReason, Reason
 from clustertrigger.api.status import ClusterTriggerStatus
 from clustertrigger.core.decision import CreateJob, Refusal
-from clustertrigger.core.instants import parse_instant
 from clustertrigger.core.jobs import end_job_patch
-from clustertrigger.core.naming import is_manual
+from clustertrigger.core.naming import instant_of
 from clustertrigger.core.trigger import Key, Trigger
 from clustertrigger.core.workload import read_job, read_pod
 from clustertrigger.shell.api_server import ApiError, ApiServer
@@ -72,9 +71,8 @@ class JobWriter:
             logger.warning("The Job was refused: %s", error, extra=extra)
             return
         self._metrics.fires.labels(trigger_type, "created").inc()
-        if not is_manual(action.slot):
-            late = self._clock() - parse_instant(action.slot)
-            self._metrics.lateness.observe(max(0.0, late.total_seconds()))
+        if instant := instant_of(action.slot):
+            self._metrics.lateness.observe(max(0.0, (self._clock() - instant).total_seconds()))
         logger.info("Created the Job", extra=extra)
         if job := read_job(raw):
             self._runs.put_job(job)

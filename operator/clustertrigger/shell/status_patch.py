@@ -9,11 +9,21 @@ from clustertrigger.api.status import ClusterTriggerStatus
 
 
 def status_patch(raw: Mapping[str, Any], status: ClusterTriggerStatus) -> dict[str, Any]:
-    """Top-level fields that differ; None removes one. Empty where nothing changed: then nothing is written.
+    """Fields that differ, as a JSON merge patch (RFC 7386). Empty where nothing changed: then nothing is written.
 
-    Fields that this version does not know are left alone.
+    Top-level fields that this version does not know are left alone.
     """
     wanted = status.model_dump(mode="json", exclude_none=True)
     return {
-        field: wanted.get(field) for field in ClusterTriggerStatus.model_fields if wanted.get(field) != raw.get(field)
+        field: _change(raw.get(field), wanted.get(field))
+        for field in ClusterTriggerStatus.model_fields
+        if wanted.get(field) != raw.get(field)
     }
+
+
+def _change(before: Any, after: Any) -> Any:
+    """What makes the one the other: a merge patch keeps the members of an object that it does not name."""
+    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        return after
+    dropped = {member: None for member in before if member not in after}
+    return {**dropped, **{member: _change(before.get(member), value) for member, value in after.items()}}

@@ -1,0 +1,48 @@
+"""What all that fire have in common: the Job of a slot is asked for, unless something is in its way."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from clustertrigger.api.trigger import ClusterTriggerSpec
+from clustertrigger.core.catalog import Unresolved, Work
+from clustertrigger.core.decision import CreateJob, DeleteJob, Refusal
+from clustertrigger.core.draft import Draft
+from clustertrigger.core.jobs import build_job
+
+
+def launch(draft: Draft, spec: ClusterTriggerSpec, name: str, slot: str, deadline: datetime) -> None:
+    """Asks for the Job of a slot, or for another look when that may succeed, at the latest at its deadline."""
+    work = draft.observed.work
+    if not isinstance(work, Work):
+        # The Ready condition says what is missing; what appears in time still fires.
+        draft.wake(deadline)
+        return
+    refusal = draft.observed.refusals.get(name)
+    if refusal is not None:
+        draft.held = refusal
+        if draft.now < refusal.retry_at:
+            draft.wake(min(refusal.retry_at, deadline))
+            return
+    if spec.run.concurrency_policy == "Replace":
+        draft.do(*(DeleteJob(entry.job_id) for entry in draft.active_runs()))
+    draft.do(CreateJob(name, slot, build_job(draft.trigger, spec, work, name, slot, draft.observed.defaults)))
+
+
+def in_the_way(draft: Draft, spec: ClusterTriggerSpec) -> str | None:
+    """Why nothing may start now, where concurrency_policy forbids it."""
+    active = draft.active_runs()
+    if not active or spec.run.concurrency_policy != "Forbid":
+        return None
+    return f"run {active[0].job_id} is still active (run.concurrency_policy: Forbid)"
+
+
+def why_missed(draft: Draft, spec: ClusterTriggerSpec, name: str) -> str:
+    """Why a slot that reached its starting deadline did not fire."""
+    why = f"older than run.starting_deadline_seconds ({spec.run.starting_deadline_seconds} s)"
+    refusal: Refusal | None = draft.observed.refusals.get(name)
+    if refusal is not None:
+        return f"{why}, and until then: {refusal.message}"
+    if isinstance(draft.observed.work, Unresolved):
+        return f"{why}, and until then: {draft.observed.work.message}"
+    return why
