@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import yaml
 
 from clustertrigger.cli.command import CommandError
 
@@ -55,6 +58,7 @@ async def _connected(options: argparse.Namespace, command: Callable[[Cluster], A
     from clustertrigger.shell.api_server import ApiError, ApiServer
     from clustertrigger.shell.metrics import Metrics
 
+    logging.getLogger("kubernetes").setLevel(logging.ERROR)  # what it warns of is in the error that follows
     configuration, namespace = await _configured(options.kubeconfig, options.context)
     try:
         async with ApiServer(configuration, Metrics(), _CONNECTIONS) as api:
@@ -72,7 +76,7 @@ async def _configured(kubeconfig: str | None, context: str | None) -> tuple[Conf
     try:
         contexts, current = list_kube_config_contexts(kubeconfig)  # type: ignore[no-untyped-call]
         await load_kube_config(kubeconfig, context, configuration, persist_config=False)  # type: ignore[no-untyped-call]
-    except (ConfigException, OSError) as error:
+    except (ConfigException, OSError, yaml.YAMLError) as error:
         if kubeconfig is None and context is None and (namespace := _load_service_account(configuration)):
             return configuration, namespace
         raise CommandError(_no_kubeconfig(error, kubeconfig, context)) from error
@@ -92,6 +96,8 @@ def _load_service_account(configuration: Configuration) -> str | None:
 
 def _no_kubeconfig(error: Exception, kubeconfig: str | None, context: str | None) -> str:
     reason = " ".join(str(error).split()).rstrip(".")
+    if kubeconfig and not Path(kubeconfig).is_file():
+        return f"--kubeconfig: {kubeconfig!r}: no such file: name a kubeconfig"
     if context:
         return f"--context: {context!r}: {reason}: kubectl config get-contexts lists what there is"
     if kubeconfig:
