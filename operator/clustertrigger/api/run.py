@@ -7,70 +7,65 @@ operator reads it. Exit codes tell Kubernetes whether another attempt makes sens
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from clustertrigger.api.algorithms import HDBSCAN, ClusteringConfig, Hierarchical, KMeans
 from clustertrigger.api.base import ApiModel
+from clustertrigger.api.check import (
+    CHECK_SPEC_VARIABLE,
+    RECOMPUTE_SLOT,
+    CheckResult,
+    CheckSpec,
+    Measurement,
+    Obstacle,
+)
 from clustertrigger.api.collection import Source
+from clustertrigger.api.container import (
+    COLLECTIONS_MOUNT,
+    RESULT_LIMIT,
+    RESULTS_MOUNT,
+    SCRATCH_MOUNT,
+    SECRETS_MOUNT,
+    Baseline,
+    CollectionInput,
+    ExitCode,
+    ResultsTarget,
+    shortened,
+)
+from clustertrigger.api.schedule import DriftMetric
 
 __all__ = [
+    "CHECK_SPEC_VARIABLE",
     "COLLECTIONS_MOUNT",
     "HDBSCAN",
+    "RECOMPUTE_SLOT",
     "RESULTS_MOUNT",
     "RESULT_LIMIT",
     "RUN_SPEC_VARIABLE",
     "SCRATCH_MOUNT",
     "SECRETS_MOUNT",
     "Baseline",
+    "CheckResult",
+    "CheckSpec",
     "ClusteringConfig",
     "CollectionInput",
+    "DriftMetric",
     "ExitCode",
     "Hierarchical",
     "KMeans",
+    "Measurement",
+    "Obstacle",
     "ResultsTarget",
     "RunResult",
     "RunSpec",
     "Source",
 ]
-"""All that the worker may know of the operator: the parts that a RunSpec is made of are named here too."""
+"""All that the worker may know of the operator: the parts of the contract that have files of their own are named here
+too."""
 
 RUN_SPEC_VARIABLE = "CLUSTERWORKER_RUN_SPEC"
-RESULT_LIMIT = 4096
-"""Bytes that the kubelet keeps of a termination message."""
-RESULTS_MOUNT = "/results"
-COLLECTIONS_MOUNT = "/collections"
-SECRETS_MOUNT = "/secrets"
-SCRATCH_MOUNT = "/tmp"  # noqa: S108 - an emptyDir of the Pod's own
-
-
-class ExitCode(IntEnum):
-    """Of the worker's process."""
-
-    COMPLETED = 0
-    FAILED = 1
-    """May pass when tried again."""
-    MISCONFIGURED = 2
-    """Will not pass when tried again: the configuration or the data must change."""
-
-
-class CollectionInput(ApiModel):
-    """One collection, as the worker sees it."""
-
-    collection_id: str
-    source: Source
-    mount_path: str | None = Field(None, description="Where the collection's volume is mounted; absent for s3://.")
-
-
-class ResultsTarget(ApiModel):
-    """Where this run's folder goes: `<uri>/<namespace>/<trigger>/<run>/`."""
-
-    uri: str = Field(description="Absolute path below RESULTS_MOUNT, or s3://bucket/prefix.")
-    secret_name: str | None = None
-    endpoint: str | None = None
-    region: str | None = None
 
 
 class RunSpec(ApiModel):
@@ -86,17 +81,6 @@ class RunSpec(ApiModel):
     seed: int = Field(description="Random seed, used where config.random_state is absent.")
     results: ResultsTarget
     history_limit: int = Field(10, ge=1)
-
-
-class Baseline(ApiModel):
-    """What a successful run leaves behind for later checks to compare with."""
-
-    uri: str
-    sha256: str
-    run: str
-    documents: int
-    dimensions: int
-    captured_at: AwareDatetime = Field(strict=False)
 
 
 class RunResult(BaseModel):
@@ -125,5 +109,4 @@ class RunResult(BaseModel):
         return message
 
     def _least(self) -> Self:
-        error = self.error and self.error.encode()[: RESULT_LIMIT // 4].decode(errors="ignore")
-        return self.model_copy(update={"notes": [], "metrics": {}, "error": error})
+        return self.model_copy(update={"notes": [], "metrics": {}, "error": shortened(self.error)})

@@ -10,6 +10,8 @@ from clustertrigger.api.base import ApiModel
 from clustertrigger.api.collection import ApiId
 
 TriggerType = Literal["cron", "interval", "event", "conditional"]
+DriftMetric = Literal["cosine_drift", "centroid_euclidean", "assignment_js", "assignment_psi", "mmd_rbf", "domain_auc"]
+"""How drift is measured; docs/drift.md helps to choose."""
 
 
 class CronSchedule(ApiModel):
@@ -91,9 +93,7 @@ class ScheduleConfig(ApiModel):
     threshold: float | None = Field(
         None, ge=0, description="conditional (required): fire when the metric exceeds this."
     )
-    metric: (
-        Literal["cosine_drift", "centroid_euclidean", "assignment_js", "assignment_psi", "mmd_rbf", "domain_auc"] | None
-    ) = Field(None, description="conditional (required): how drift is measured.")
+    metric: DriftMetric | None = Field(None, description="conditional (required): how drift is measured.")
     check_interval_seconds: int | None = Field(
         None, ge=1, le=_YEAR, description="conditional (required): seconds from one check to the next."
     )
