@@ -13,9 +13,11 @@ from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.catalog import Unresolved, Work
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import CreateJob, Decision, DeleteJob, EndJob, LookUpJob, Observed, Refusal
+from clustertrigger.core.event_counting import Arrival, count_events
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs import RunDefaults
 from clustertrigger.core.naming import job_name
+from clustertrigger.core.seen_events import fingerprint
 from clustertrigger.core.trigger import Trigger, parse_spec, read_trigger
 from clustertrigger.core.workload import ObservedRun
 from clustertrigger.shell.status_patch import status_patch
@@ -27,6 +29,11 @@ DEFAULTS = RunDefaults(image="worker:1")
 EXECUTION = {"collection_ids": ["col_a"], "config": {"algorithm": "kmeans", "n_clusters": 3}}
 HOURLY = {"trigger_type": "interval", "schedule_config": {"interval_seconds": 3600}, "execution_config": EXECUTION}
 MINUTELY = {"trigger_type": "cron", "schedule_config": {"cron_expression": "* * * * *"}, "execution_config": EXECUTION}
+EVENTS = {
+    "trigger_type": "event",
+    "schedule_config": {"event_type": "documents_added", "event_threshold": 100, "collection_id": "col_a"},
+    "execution_config": EXECUTION,
+}
 
 
 def at(seconds: float = 0, *, minutes: float = 0, hours: float = 0, days: float = 0) -> datetime:
@@ -115,6 +122,14 @@ class World:
         self.trigger = replace(
             self.trigger, spec=parsed, problems=problems, generation=self.trigger.generation + 1, edited_at=when
         )
+
+    def send(self, now: datetime, *ids: str, count: int = 1) -> tuple[bool, ...] | None:
+        """Events arrive, each of which stands for `count`; for each whether it is counted."""
+        counted = count_events(self.trigger, [Arrival(fingerprint("test", event), count) for event in ids], now)
+        if counted is None:
+            return None
+        self._write(Decision((), counted.status, (), None))
+        return counted.fresh
 
     def request(self, *, run: str | None = None, reset: str | None = None) -> None:
         """The owner sets an annotation."""

@@ -35,15 +35,6 @@ def slots(world: World) -> list[str]:
         ("paused", spec(status="paused"), [at(1), at(hours=1)], []),
         ("disabled", spec(status="disabled"), [at(1), at(hours=1)], []),
         ("marked failed", spec(status="failed"), [at(1), at(hours=1)], []),
-        (
-            "event triggers do not fire yet",
-            spec(
-                trigger_type="event",
-                schedule_config={"event_type": "documents_added", "event_threshold": 1, "collection_id": "col_a"},
-            ),
-            [at(1), at(hours=1)],
-            [],
-        ),
     ],
 )
 def test_fires(case: str, raw_spec: dict[str, Any], instants: list[datetime], fired: list[str]) -> None:

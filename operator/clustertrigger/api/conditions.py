@@ -66,6 +66,13 @@ class EventReason(StrEnum):
     """Normal: a slot came while a run was active and concurrency_policy is Forbid."""
     SLOTS_MISSED = "SlotsMissed"
     """Warning: slots that passed while nothing could fire, counted and named."""
+    THRESHOLD_REACHED = "ThresholdReached"
+    """Normal: event_threshold events have arrived."""
+    COOLING_DOWN = "CoolingDown"
+    """Normal: the threshold was reached before cooldown_seconds had passed; the trigger fires when they have."""
+    SLOT_DEFERRED = "SlotDeferred"
+    """Normal: the threshold was reached while a run was active and concurrency_policy is Forbid; the trigger fires
+    when that run has ended."""
     CREATE_REFUSED = "CreateRefused"
     """Warning: the API server refused a run's Job, for a quota or a webhook perhaps."""
     NAME_TAKEN = "NameTaken"

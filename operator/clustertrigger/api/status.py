@@ -54,6 +54,29 @@ class ScheduleState(StatusModel):
     )
 
 
+class SeenEvents(StatusModel):
+    """Events that are known, so that a repeated one does not count again."""
+
+    until: AwareDatetime = Field(description="When they are forgotten.")
+    ids: str = Field(description="Of each event 8 bytes of a hash of its source and id, oldest first, in base64.")
+
+
+class EventState(StatusModel):
+    """The operator's memory of events, written together with event_counter."""
+
+    counts: str = Field(description="Which events are counted: <event_type>/<collection_id>.")
+    total: int = Field(0, description="Events ever counted; an event that fires is known by its number among these.")
+    due_since: AwareDatetime | None = Field(
+        None, description="Since when the threshold is reached and only a cooldown or an active run is waited for."
+    )
+    announced: bool = Field(False, description="Whether the events on the trigger say so already.")
+    seen: list[SeenEvents] = Field(
+        default_factory=list,
+        max_length=16,
+        description="Events of the last ten minutes, at most 16,384 of them, oldest first.",
+    )
+
+
 class ClusterTriggerStatus(StatusModel):
     """What the operator observed and did. Nobody else writes it."""
 
@@ -78,7 +101,9 @@ class ClusterTriggerStatus(StatusModel):
     consecutive_failures: int = Field(0, description="Failed runs since the last success.")
     last_execution_status: RunStatus | None = Field(None, description="State of the last run.")
     last_execution_error: str | None = Field(None, description="Why the last run failed, in one line.")
-    event_counter: int = Field(0, description="Events since the last fire.")
+    event_counter: int = Field(
+        0, description="Events since the last fire; of those that came with it, the ones beyond the threshold."
+    )
     last_cooldown_at: AwareDatetime | None = Field(None, description="When the cooldown last began.")
     baseline_snapshot: dict[str, Any] | None = Field(
         None,
@@ -107,3 +132,4 @@ class ClusterTriggerStatus(StatusModel):
         None, description="The last handled value of the annotation clustertrigger.dev/reset-requested."
     )
     schedule_state: ScheduleState | None = Field(None, description="The operator's memory of the schedule.")
+    event_state: EventState | None = Field(None, description="The operator's memory of events.")

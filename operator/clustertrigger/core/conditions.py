@@ -9,6 +9,7 @@ from clustertrigger.api.status import Condition
 from clustertrigger.core.catalog import Unresolved
 from clustertrigger.core.draft import Draft
 from clustertrigger.core.lifecycle import is_supported
+from clustertrigger.core.timetable import describe_schedule
 
 _Verdict = tuple[bool, Reason, str]
 
@@ -41,7 +42,8 @@ def _ready(draft: Draft) -> _Verdict:
         return (
             False,
             Reason.NOT_YET_SUPPORTED,
-            f"spec.trigger_type: {spec.trigger_type!r} is accepted but not fired by this version: use cron or interval",
+            f"spec.trigger_type: {spec.trigger_type!r} is accepted but not fired by this version: "
+            "use cron, interval or event",
         )
     if spec.status == "disabled":
         return True, Reason.DISABLED, "Disabled as spec.status asks: nothing fires, nothing is counted"
@@ -51,7 +53,7 @@ def _ready(draft: Draft) -> _Verdict:
         return False, *_failed(draft)
     if isinstance(draft.observed.work, Unresolved):
         return False, draft.observed.work.reason, draft.observed.work.message
-    return True, Reason.SCHEDULED, f"The schedule is live: {draft.get('schedule')}"
+    return True, Reason.SCHEDULED, f"The schedule is live: {describe_schedule(spec)}"
 
 
 def _stalled(draft: Draft) -> _Verdict:

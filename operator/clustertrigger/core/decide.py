@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from clustertrigger.core import conditions, firing, lifecycle, runs
+from clustertrigger.core import conditions, event_firing, firing, lifecycle, runs
 from clustertrigger.core.decision import Decision, Observed
 from clustertrigger.core.draft import Draft
 from clustertrigger.core.trigger import Trigger
@@ -17,17 +17,21 @@ RECORD: tuple[Policy, ...] = (
     lifecycle.forgive_on_edit,
     lifecycle.reset_on_request,
     lifecycle.follow_edits,
+    event_firing.follow_what_is_counted,
     runs.record_new_runs,
     runs.settle_runs,
+    event_firing.wait_anew_after_a_run,
 )
 """What has happened."""
 
 FIRE: tuple[Policy, ...] = (
     lifecycle.follow_liveness,
     lifecycle.set_effective_status,
+    event_firing.forget_what_is_not_due,
     runs.end_runs_that_cannot_start,
     runs.end_runs_that_outlive_their_deadline,
     firing.fire_due_slot,
+    event_firing.fire_on_threshold,
     firing.run_on_request,
 )
 """What is to happen now."""
@@ -36,6 +40,8 @@ SHOW: tuple[Policy, ...] = (
     runs.trim_history,
     runs.show_last_run,
     firing.look_ahead,
+    event_firing.forget_old_events,
+    lifecycle.show_schedule,
     conditions.set_conditions,
     conditions.announce,
 )

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.core.draft import Draft
+from clustertrigger.core.event_firing import ready_at
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.launching import in_the_way, launch, why_missed
 from clustertrigger.core.lifecycle import is_live
@@ -71,6 +72,8 @@ def look_ahead(draft: Draft) -> None:
     upcoming = None
     if slots is not None and draft.schedule_state.live:
         upcoming = slots.next_after(max(draft.schedule_state.accounted_until, draft.now))
+    elif (ready := ready_at(draft)) is not None and ready > draft.now:
+        upcoming = ready
     draft.set(next_scheduled_at=upcoming)
     draft.wake(upcoming)
 

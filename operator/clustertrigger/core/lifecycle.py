@@ -7,7 +7,7 @@ import json
 from datetime import datetime, timedelta
 
 from clustertrigger.api.conditions import EventReason
-from clustertrigger.api.schedule import CronSchedule, IntervalSchedule
+from clustertrigger.api.schedule import CronSchedule, EventSchedule, IntervalSchedule
 from clustertrigger.api.status import ScheduleState
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.draft import Draft
@@ -30,8 +30,6 @@ def identify(draft: Draft) -> None:
         created_at=trigger.created_at,
         updated_at=edited_at(draft) if edited or before.updated_at is None else before.updated_at,
     )
-    if trigger.spec is not None:
-        draft.set(schedule=describe_schedule(trigger.spec))
 
 
 def forgive_on_edit(draft: Draft) -> None:
@@ -90,6 +88,12 @@ def set_effective_status(draft: Draft) -> None:
     draft.set(status="failed" if stopped else wish)
 
 
+def show_schedule(draft: Draft) -> None:
+    """The schedule in words, for the table; of events also how many there are."""
+    if draft.trigger.spec is not None:
+        draft.set(schedule=describe_schedule(draft.trigger.spec, draft.get("event_counter")))
+
+
 def is_live(draft: Draft) -> bool:
     """Whether slots count: the spec is valid and of a type that fires, the owner wants it, and it has not failed."""
     spec = draft.trigger.spec
@@ -98,7 +102,7 @@ def is_live(draft: Draft) -> bool:
 
 def is_supported(spec: ClusterTriggerSpec) -> bool:
     """Whether this operator fires triggers of this type."""
-    return isinstance(spec.schedule, CronSchedule | IntervalSchedule)
+    return isinstance(spec.schedule, CronSchedule | IntervalSchedule | EventSchedule)
 
 
 def edited_at(draft: Draft) -> datetime:

@@ -7,10 +7,11 @@ from typing import Any
 
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.status import Execution
+from clustertrigger.core import event_firing
 from clustertrigger.core.decision import EndJob, LookUpJob
 from clustertrigger.core.draft import Draft, is_active, replace_entry
 from clustertrigger.core.instants import format_instant
-from clustertrigger.core.naming import instant_of, is_manual
+from clustertrigger.core.naming import event_ordinal, instant_of, is_manual
 from clustertrigger.core.workload import ObservedRun, timed_out
 
 SETTLING = timedelta(seconds=5)
@@ -35,6 +36,8 @@ def record_new_runs(draft: Draft) -> None:
         draft.note(EventReason.RUN_CREATED, f"Created Job {run.job} for {_for(run.slot)}")
         if is_manual(run.slot):
             draft.set(last_run_requested=run.slot.partition("/")[2])
+        elif (ordinal := event_ordinal(run.slot)) is not None:
+            event_firing.consume(draft, ordinal, run.created_at)
         elif instant := instant_of(run.slot):
             draft.account_for(instant)
 
@@ -193,4 +196,4 @@ def _for(slot: str) -> str:
     if is_manual(slot):
         return f"the request {slot.partition('/')[2]!r}"
     instant = instant_of(slot)
-    return f"the slot {format_instant(instant)}" if instant else f"the slot {slot}"
+    return f"the slot {format_instant(instant)}" if instant else f"event {event_ordinal(slot)}"

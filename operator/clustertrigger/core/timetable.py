@@ -59,11 +59,11 @@ def check_cron(schedule: CronSchedule) -> None:
     _cron(schedule.cron_expression, schedule.timezone)
 
 
-def describe_schedule(spec: ClusterTriggerSpec) -> str:
+def describe_schedule(spec: ClusterTriggerSpec, event_counter: int | None = None) -> str:
     """What the column SCHEDULE shows; needs no valid cron expression.
 
-    Examples: `0 2 * * * Europe/Berlin`, `every 6h`, `100 documents_added, cooldown 5m`,
-    `cosine_drift > 0.3 every 1h`.
+    Examples: `0 2 * * * Europe/Berlin`, `every 6h`, `100 documents_added, cooldown 5m`, with a counter
+    `37/100 documents_added, cooldown 5m`, `cosine_drift > 0.3 every 1h`.
     """
     match spec.schedule:
         case CronSchedule() as cron:
@@ -72,7 +72,8 @@ def describe_schedule(spec: ClusterTriggerSpec) -> str:
             return f"every {duration(interval.interval_seconds)}"
         case EventSchedule() as event:
             cooldown = f", cooldown {duration(event.cooldown_seconds)}" if event.cooldown_seconds else ""
-            return f"{event.event_threshold} {event.event_type}{cooldown}"
+            counted = "" if event_counter is None else f"{event_counter}/"
+            return f"{counted}{event.event_threshold} {event.event_type}{cooldown}"
         case ConditionalSchedule() as condition:
             return f"{condition.metric} > {condition.threshold:g} every {duration(condition.check_interval_seconds)}"
 

@@ -1,0 +1,66 @@
+"""Which events have been counted: a memory of bounded size, stored beside the count."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import struct
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from clustertrigger.api.status import SeenEvents
+
+MOST_SEEN = 16_384
+"""Events remembered for each trigger: 175 KB of status. Beyond that the oldest are forgotten before their time."""
+REMEMBERED_FOR = timedelta(minutes=10)
+_MINUTE = 60
+_BYTES = 8
+
+
+def fingerprint(source: str, event_id: str) -> int:
+    """64 bits that stand for an event's source and id: a new one is mistaken for a known one once in 10¹⁵ times."""
+    digest = hashlib.sha256(f"{len(source)} {source}{event_id}".encode()).digest()
+    return int.from_bytes(digest[:_BYTES], "little")
+
+
+class SeenMemory:
+    """The events of the last ten minutes, in groups by the minute in which they are forgotten."""
+
+    def __init__(self, stored: Iterable[SeenEvents], now: datetime) -> None:
+        self._groups = [(group.until, _decode(group.ids)) for group in stored if group.until > now]
+        self._known = {known for _, ids in self._groups for known in ids}
+        self._until = _end_of_minute(now + REMEMBERED_FOR)
+
+    def add(self, event: int) -> bool:
+        """Remembers an event; False where it is known."""
+        if event in self._known:
+            return False
+        self._known.add(event)
+        if not self._groups or self._groups[-1][0] < self._until:
+            self._groups.append((self._until, []))
+        self._groups[-1][1].append(event)
+        return True
+
+    def stored(self) -> list[SeenEvents]:
+        """What goes into the status; the oldest are left out where there are too many."""
+        surplus = sum(len(ids) for _, ids in self._groups) - MOST_SEEN
+        kept = []
+        for until, ids in self._groups:
+            rest = ids[max(surplus, 0) :]
+            surplus -= len(ids)
+            if rest:
+                kept.append(SeenEvents(until=until, ids=_encode(rest)))
+        return kept
+
+
+def _end_of_minute(instant: datetime) -> datetime:
+    return datetime.fromtimestamp((int(instant.timestamp()) // _MINUTE + 1) * _MINUTE, UTC)
+
+
+def _encode(ids: Sequence[int]) -> str:
+    return base64.b64encode(struct.pack(f"<{len(ids)}Q", *ids)).decode()
+
+
+def _decode(text: str) -> list[int]:
+    raw = base64.b64decode(text)
+    return list(struct.unpack(f"<{len(raw) // _BYTES}Q", raw[: len(raw) // _BYTES * _BYTES]))
