@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.api.run import Baseline, RunResult
+from clustertrigger.api.run import Baseline, CentralDocument, ClusterBrief, RunResult
+from clustertrigger.api.status import LastResult
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import EndJob
 from clustertrigger.shell.status_patch import status_patch
@@ -50,6 +51,20 @@ def test_a_completed_run_is_counted_and_shown() -> None:
     assert status.baseline_snapshot["documents"] == 3000
     assert world.events[-1].endswith("completed after 12 s: 5 clusters of 3000 documents")
     assert condition(world, "Running") == ("False", "NoActiveRun")
+
+
+def test_clusters_of_the_last_successful_run_are_kept_in_brief() -> None:
+    world = World()
+    clusters = [ClusterBrief(cluster_id=0, name="rust", num_documents=9, central_documents=[_document("librust-dev")])]
+    fire(world, 1)
+    world.end("completed", result=RunResult(status="completed", num_noise=3, clusters=clusters))
+    job = world.step(at(hours=1, seconds=12)).status.history[0].job_id
+    fail(world, 2)
+    assert world.trigger.status.last_result == LastResult(job_id=job, num_noise=3, clusters=clusters)
+
+
+def _document(document_id: str) -> CentralDocument:
+    return CentralDocument(document_id=document_id, text="library for Rust")
 
 
 def test_a_run_costs_two_status_writes() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.api.run import RunResult
+from clustertrigger.api.run import ClusterBrief, RunResult
 from clustertrigger.core.workload import observe_run, read_job, read_pod
 
 OWNER = "owner-uid"
@@ -198,3 +198,13 @@ def test_a_result_never_exceeds_the_termination_message() -> None:
     message = result.to_message()
     assert len(message.encode()) <= 4096
     assert RunResult.model_validate_json(message).status == "failed"
+
+
+def test_the_smallest_clusters_give_way_first() -> None:
+    clusters = [ClusterBrief(cluster_id=number, name="n" * 200, num_documents=1) for number in range(50)]
+    result = RunResult(status="completed", clusters=clusters, notes=["reduced by UMAP"], metrics={"inertia": 1.5})
+    message = result.to_message()
+    assert 3700 < len(message.encode()) <= 4096
+    told = RunResult.model_validate_json(message)
+    assert told.clusters == clusters[: len(told.clusters)]
+    assert (told.notes, told.metrics) == (result.notes, result.metrics)

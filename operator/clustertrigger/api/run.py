@@ -7,12 +7,14 @@ operator reads it. Exit codes tell Kubernetes whether another attempt makes sens
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from clustertrigger.api.algorithms import HDBSCAN, ClusteringConfig, Hierarchical, KMeans
 from clustertrigger.api.base import ApiModel
+from clustertrigger.api.brief import CentralDocument, ClusterBrief
 from clustertrigger.api.check import (
     CHECK_SPEC_VARIABLE,
     RECOMPUTE_SLOT,
@@ -34,6 +36,7 @@ from clustertrigger.api.container import (
     ResultsTarget,
     shortened,
 )
+from clustertrigger.api.report import Report
 from clustertrigger.api.schedule import DriftMetric
 
 __all__ = [
@@ -47,8 +50,10 @@ __all__ = [
     "SCRATCH_MOUNT",
     "SECRETS_MOUNT",
     "Baseline",
+    "CentralDocument",
     "CheckResult",
     "CheckSpec",
+    "ClusterBrief",
     "ClusteringConfig",
     "CollectionInput",
     "DriftMetric",
@@ -57,6 +62,7 @@ __all__ = [
     "KMeans",
     "Measurement",
     "Obstacle",
+    "Report",
     "ResultsTarget",
     "RunResult",
     "RunSpec",
@@ -80,7 +86,8 @@ class RunSpec(ApiModel):
     config: ClusteringConfig
     seed: int = Field(description="Random seed, used where config.random_state is absent.")
     results: ResultsTarget
-    history_limit: int = Field(10, ge=1)
+    history_limit: int = Field(10, ge=1, description="Folders of results to keep.")
+    report: Report = Report()
 
 
 class RunResult(BaseModel):
@@ -93,20 +100,27 @@ class RunResult(BaseModel):
     error: str | None = Field(None, description="One readable line that names the place and the remedy.")
     num_clusters: int | None = None
     num_documents: int | None = None
+    num_noise: int | None = Field(None, description="Documents in no cluster.")
     results_uri: str | None = None
     baseline: Baseline | None = None
     metrics: dict[str, float] = Field(default_factory=dict)
     notes: list[str] = Field(
         default_factory=list, description="What the worker decided by itself, such as a reduction."
     )
+    clusters: list[ClusterBrief] = Field(default_factory=list, description="The largest clusters, largest first.")
 
     def to_message(self) -> str:
-        """JSON of at most RESULT_LIMIT bytes; notes, then metrics, then the error's tail give way."""
-        for fitted in (self, self.model_copy(update={"notes": []}), self._least()):
+        """JSON of at most RESULT_LIMIT bytes; the smallest clusters, notes, metrics, the error's tail give way."""
+        message = ""
+        for fitted in (*self._with_fewer_clusters(), self.model_copy(update={"clusters": [], "notes": []})):
             message = fitted.model_dump_json(exclude_none=True)
             if len(message.encode()) <= RESULT_LIMIT:
-                break
-        return message
+                return message
+        return self._least().model_dump_json(exclude_none=True)
+
+    def _with_fewer_clusters(self) -> Iterator[Self]:
+        for count in range(len(self.clusters), -1, -1):
+            yield self.model_copy(update={"clusters": self.clusters[:count]})
 
     def _least(self) -> Self:
-        return self.model_copy(update={"notes": [], "metrics": {}, "error": shortened(self.error)})
+        return self.model_copy(update={"clusters": [], "notes": [], "metrics": {}, "error": shortened(self.error)})

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from clustertrigger.api.brief import ClusterBrief
 from clustertrigger.api.trigger import DesiredStatus
 
 RunStatus = Literal["pending", "running", "completed", "failed"]
@@ -41,6 +42,16 @@ class Execution(StatusModel):
     num_documents: int | None = Field(None, description="Documents clustered.")
     results_uri: str | None = Field(None, description="Folder of its results.")
     notes: list[str] | None = Field(None, description="What the worker decided by itself, such as a reduction.")
+
+
+class LastResult(StatusModel):
+    """What the newest completed run found, in brief; all of it is in the run's folder."""
+
+    job_id: str = Field(description="The run's Job.")
+    num_noise: int | None = Field(None, description="Documents in no cluster.")
+    clusters: list[ClusterBrief] = Field(
+        default_factory=list, description="The largest clusters, as many as the worker's message of 4 KiB holds."
+    )
 
 
 class ScheduleState(StatusModel):
@@ -101,6 +112,7 @@ class ClusterTriggerStatus(StatusModel):
     consecutive_failures: int = Field(0, description="Failed runs since the last success.")
     last_execution_status: RunStatus | None = Field(None, description="State of the last run.")
     last_execution_error: str | None = Field(None, description="Why the last run failed, in one line.")
+    last_result: LastResult | None = Field(None, description="What the last successful run found, in brief.")
     event_counter: int = Field(
         0, description="Events since the last fire; of those that came with it, the ones beyond the threshold."
     )

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 from clustertrigger.api.base import ApiModel, cel, with_rules
 from clustertrigger.api.collection import NO_BUCKET, ApiId, ObjectName, S3Endpoint, S3Region, S3SecretName
 from clustertrigger.api.definition import ExecutionConfig
+from clustertrigger.api.report import Report
 from clustertrigger.api.schedule import SCHEDULES, Schedule, ScheduleConfig, TriggerType
 from clustertrigger.api.variants import check_variant, narrow, variant_rules
 
@@ -151,7 +152,9 @@ class RunPolicy(ApiModel):
     max_consecutive_failures: int = Field(
         5, ge=1, le=1000, description="Failed runs in a row after which the trigger stops firing (status failed)."
     )
-    history_limit: int = Field(10, ge=1, le=100, description="Ended runs kept in status.history.")
+    history_limit: int = Field(
+        10, ge=1, le=100, description="Ended runs kept in status.history, and folders of results kept; of 1, two."
+    )
     retries: int = Field(1, ge=0, le=10, description="How often a failed Pod is tried again within a run.")
     resources: Resources = Field(
         default=Resources(requests={"cpu": "1", "memory": "2Gi"}), description="Resources of the run's container."
@@ -167,6 +170,7 @@ class RunPolicy(ApiModel):
         "", max_length=63, pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$", description="Kueue's LocalQueue, if any."
     )
     results: Results = Field(default=Results(), description="Where results go.")
+    report: Report = Field(default=Report(), description="What the report shows.")
 
 
 NEEDS_WORK = "execution_config or cluster_id is required: set one of them"

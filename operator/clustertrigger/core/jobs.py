@@ -130,6 +130,7 @@ def _pod_spec(
         seed=seed(trigger.uid),
         results=_results_target(run, defaults),
         history_limit=run.history_limit,
+        report=run.report,
     )
     volumes, mounts = _mounts(run, work, defaults)
     return {

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from clustertrigger.api.conditions import EventReason
-from clustertrigger.api.status import Execution
+from clustertrigger.api.status import Execution, LastResult
 from clustertrigger.core import event_firing
 from clustertrigger.core.decision import EndJob, LookUpJob
 from clustertrigger.core.draft import Draft, is_active, replace_entry
@@ -170,6 +170,8 @@ def _settle(draft: Draft, entry: Execution, outcome: dict[str, Any], run: Observ
         draft.set(execution_count=draft.get("execution_count") + 1, consecutive_failures=0)
         if run and run.result and run.result.baseline:
             draft.set(baseline_snapshot=run.result.baseline.model_dump(mode="json"))
+        if run and (found := run.result):
+            draft.set(last_result=LastResult(job_id=run.job, num_noise=found.num_noise, clusters=found.clusters))
         draft.note(EventReason.RUN_COMPLETED, f"Run {entry.job_id} completed{_took(outcome)}{_found(outcome)}")
         return
     draft.set(failure_count=draft.get("failure_count") + 1)
