@@ -15,6 +15,11 @@ ABSENT = object()
 KMEANS: Spec = {"algorithm": "kmeans", "n_clusters": 5}
 HDBSCAN: Spec = {"algorithm": "hdbscan", "min_cluster_size": 10}
 HIERARCHICAL: Spec = {"algorithm": "hierarchical", "n_clusters": 3}
+DBSCAN: Spec = {"algorithm": "dbscan", "eps": 0.3}
+SPECTRAL: Spec = {"algorithm": "spectral", "n_clusters": 3}
+GAUSSIAN_MIXTURE: Spec = {"algorithm": "gaussian_mixture", "n_components": 3}
+MEAN_SHIFT: Spec = {"algorithm": "mean_shift"}
+OPTICS: Spec = {"algorithm": "optics"}
 WORK: Spec = {"collection_ids": ["col_products"], "config": KMEANS}
 
 SCHEDULES: dict[str, Spec] = {
@@ -154,17 +159,20 @@ _SCHEDULE_RULES = [
 
 _CONFIG = "spec.execution_config.config"
 _ALGORITHM_RULES = [
-    Refused(
-        "kmeans without n_clusters",
-        clustering(KMEANS, {"n_clusters": ABSENT}),
-        f"{_CONFIG}.n_clusters",
-        "n_clusters is required with kmeans: set it",
-    ),
-    Refused(
-        "hdbscan without min_cluster_size",
-        clustering(HDBSCAN, {"min_cluster_size": ABSENT}),
-        f"{_CONFIG}.min_cluster_size",
-        "min_cluster_size is required with hdbscan: set it",
+    *(
+        Refused(
+            f"{config['algorithm']} without {field}",
+            clustering(config, {field: ABSENT}),
+            f"{_CONFIG}.{field}",
+            f"{field} is required with {config['algorithm']}: set it",
+        )
+        for config, field in [
+            (KMEANS, "n_clusters"),
+            (HDBSCAN, "min_cluster_size"),
+            (DBSCAN, "eps"),
+            (SPECTRAL, "n_clusters"),
+            (GAUSSIAN_MIXTURE, "n_components"),
+        ]
     ),
     *(
         Refused(
@@ -174,14 +182,27 @@ _ALGORITHM_RULES = [
             f"{field} goes with {owners} only: remove it",
         )
         for config, field, value, owners in [
-            (HDBSCAN, "n_clusters", 3, "kmeans, hierarchical, agglomerative"),
-            (HDBSCAN, "max_iter", 10, "kmeans"),
-            (KMEANS, "min_cluster_size", 10, "hdbscan"),
-            (KMEANS, "min_samples", 5, "hdbscan"),
-            (HIERARCHICAL, "reduce", "umap", "hdbscan"),
-            (KMEANS, "n_components", 5, "hdbscan"),
+            (HDBSCAN, "n_clusters", 3, "kmeans, hierarchical, agglomerative, spectral"),
+            (HDBSCAN, "max_iter", 10, "kmeans, gaussian_mixture, mean_shift"),
+            (KMEANS, "min_cluster_size", 10, "hdbscan, optics"),
+            (MEAN_SHIFT, "min_samples", 5, "hdbscan, dbscan, optics"),
+            (HIERARCHICAL, "reduce", "umap", "hdbscan, dbscan, mean_shift, optics"),
+            (KMEANS, "n_components", 5, "hdbscan, dbscan, gaussian_mixture, mean_shift, optics"),
             (HDBSCAN, "linkage", "average", "hierarchical, agglomerative"),
             (KMEANS, "distance_threshold", 0.5, "hierarchical, agglomerative"),
+            (HDBSCAN, "eps", 0.5, "dbscan"),
+            (DBSCAN, "max_eps", 0.5, "optics"),
+            (HDBSCAN, "xi", 0.1, "optics"),
+            (DBSCAN, "bandwidth", 0.5, "mean_shift"),
+            (OPTICS, "quantile", 0.1, "mean_shift"),
+            (KMEANS, "cluster_all", False, "mean_shift"),
+            (KMEANS, "affinity", "rbf", "spectral"),
+            (GAUSSIAN_MIXTURE, "gamma", 2.0, "spectral"),
+            (HDBSCAN, "n_neighbors", 10, "spectral"),
+            (KMEANS, "covariance_type", "full", "gaussian_mixture"),
+            (KMEANS, "n_init", 3, "gaussian_mixture"),
+            (MEAN_SHIFT, "tol", 0.1, "gaussian_mixture"),
+            (SPECTRAL, "reg_covar", 0.1, "gaussian_mixture"),
         ]
     ),
     *(
@@ -203,6 +224,28 @@ _ALGORITHM_RULES = [
             "linkage ward needs metric euclidean: set metric: euclidean or another linkage",
         )
         for metric, fields in [("by default", {}), ("cosine", {"metric": "cosine"})]
+    ),
+    *(
+        Refused(
+            f"{config['algorithm']} reduced to {dimensions}",
+            clustering(config, {"n_components": dimensions}),
+            f"{_CONFIG}.n_components",
+            "n_components is a number of dimensions with reduce: set 2 to 50, or use gaussian_mixture",
+        )
+        for config in (HDBSCAN, DBSCAN, MEAN_SHIFT, OPTICS)
+        for dimensions in (1, 51)
+    ),
+    Refused(
+        "mean_shift, bandwidth given and estimated",
+        clustering(MEAN_SHIFT, {"bandwidth": 0.5, "quantile": 0.1}),
+        f"{_CONFIG}.quantile",
+        "quantile estimates the bandwidth: remove it, or remove bandwidth",
+    ),
+    Refused(
+        "optics, every document a core point",
+        clustering(OPTICS, {"min_samples": 1}),
+        f"{_CONFIG}.min_samples",
+        "min_samples must be at least 2 with optics: raise it",
     ),
 ]
 
@@ -314,6 +357,25 @@ _FIELDS = [
             "spec.schedule_config.threshold", "0", rule=False),
     Refused("distance of zero", clustering({"algorithm": "hierarchical", "distance_threshold": 0}),
             f"{_CONFIG}.distance_threshold", "greater than 0", rule=False),
+    *(
+        Refused(f"{field} out of range", clustering(config, {field: value}), f"{_CONFIG}.{field}", says, rule=False)
+        for config, field, value, says in [
+            (DBSCAN, "eps", 0, "greater than 0"),
+            (OPTICS, "max_eps", 0, "greater than 0"),
+            (OPTICS, "xi", 1.1, "1"),
+            (MEAN_SHIFT, "bandwidth", 0, "greater than 0"),
+            (MEAN_SHIFT, "quantile", 1.5, "1"),
+            (MEAN_SHIFT, "max_iter", 0, "1"),
+            (SPECTRAL, "affinity", "cosine", "cosine"),
+            (SPECTRAL, "gamma", 0, "greater than 0"),
+            (SPECTRAL, "n_neighbors", 0, "1"),
+            (GAUSSIAN_MIXTURE, "n_components", 0, "1"),
+            (GAUSSIAN_MIXTURE, "covariance_type", "round", "round"),
+            (GAUSSIAN_MIXTURE, "n_init", 101, "100"),
+            (GAUSSIAN_MIXTURE, "tol", 0, "greater than 0"),
+            (GAUSSIAN_MIXTURE, "reg_covar", -1, "greater than 0"),
+        ]
+    ),
     Refused("no collection", trigger({"execution_config.collection_ids": []}),
             "spec.execution_config.collection_ids", "at least", rule=False),
     Refused("id with a slash", trigger({"cluster_id": "a/b"}), "spec.cluster_id", "must consist of", rule=False),
@@ -363,6 +425,21 @@ ACCEPTED = [
     Accepted("hierarchical by distance",
              clustering({"algorithm": "agglomerative", "distance_threshold": 0.4, "linkage": "complete"})),
     Accepted("ward", clustering(HIERARCHICAL, {"linkage": "ward", "metric": "euclidean"})),
+    *(
+        Accepted(f"{config['algorithm']}, required fields", clustering(config))
+        for config in (KMEANS, HDBSCAN, HIERARCHICAL, DBSCAN, SPECTRAL, GAUSSIAN_MIXTURE, MEAN_SHIFT, OPTICS)
+    ),
+    Accepted("dbscan, every parameter",
+             clustering(DBSCAN, {"min_samples": 1, "reduce": "umap", "n_components": 2, "random_state": 1})),
+    Accepted("spectral, every parameter",
+             clustering(SPECTRAL, {"affinity": "nearest_neighbors", "n_neighbors": 12, "gamma": 2.5})),
+    Accepted("gaussian_mixture, every parameter", clustering(GAUSSIAN_MIXTURE, {
+        "n_components": 500, "covariance_type": "tied", "max_iter": 20, "n_init": 2, "tol": 0.01, "reg_covar": 1e-3})),
+    Accepted("mean_shift by share", clustering(MEAN_SHIFT, {"quantile": 0.02})),
+    Accepted("mean_shift, every parameter", clustering(MEAN_SHIFT, {
+        "bandwidth": 0.8, "max_iter": 100, "cluster_all": False, "reduce": "none", "n_components": 50})),
+    Accepted("optics, every parameter", clustering(OPTICS, {
+        "min_samples": 2, "max_eps": 1.5, "xi": 1.0, "min_cluster_size": 10, "reduce": "none", "n_components": 8})),
     Accepted("every field of run", trigger({"run": {
         "concurrency_policy": "Replace", "starting_deadline_seconds": 60, "timeout_seconds": 600,
         "pending_timeout_seconds": 30, "max_consecutive_failures": 1, "history_limit": 1, "retries": 0,

@@ -70,7 +70,9 @@ def allowed(schema: Schema, name: str = "") -> SearchStrategy[Any]:
         case "integer":
             return st.integers(schema["minimum"], schema["maximum"])
         case "number":
-            return st.floats(schema["minimum"], 1e9, exclude_min=schema.get("exclusiveMinimum", False))
+            return st.floats(
+                schema["minimum"], schema.get("maximum", 1e9), exclude_min=schema.get("exclusiveMinimum", False)
+            )
         case "boolean":
             return st.booleans()
         case "array":

@@ -12,7 +12,16 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from clustertrigger.api.algorithms import HDBSCAN, ClusteringConfig, Hierarchical, KMeans
+from clustertrigger.api.algorithms import (
+    DBSCAN,
+    HDBSCAN,
+    OPTICS,
+    GaussianMixture,
+    Hierarchical,
+    KMeans,
+    MeanShift,
+    Spectral,
+)
 from clustertrigger.api.base import ApiModel
 from clustertrigger.api.brief import CentralDocument, ClusterBrief
 from clustertrigger.api.check import (
@@ -23,6 +32,7 @@ from clustertrigger.api.check import (
     Measurement,
     Obstacle,
 )
+from clustertrigger.api.clustering import ClusteringConfig
 from clustertrigger.api.collection import Source
 from clustertrigger.api.container import (
     COLLECTIONS_MOUNT,
@@ -42,7 +52,9 @@ from clustertrigger.api.schedule import DriftMetric
 __all__ = [
     "CHECK_SPEC_VARIABLE",
     "COLLECTIONS_MOUNT",
+    "DBSCAN",
     "HDBSCAN",
+    "OPTICS",
     "RECOMPUTE_SLOT",
     "RESULTS_MOUNT",
     "RESULT_LIMIT",
@@ -58,8 +70,10 @@ __all__ = [
     "CollectionInput",
     "DriftMetric",
     "ExitCode",
+    "GaussianMixture",
     "Hierarchical",
     "KMeans",
+    "MeanShift",
     "Measurement",
     "Obstacle",
     "Report",
@@ -67,6 +81,7 @@ __all__ = [
     "RunResult",
     "RunSpec",
     "Source",
+    "Spectral",
 ]
 """All that the worker may know of the operator: the parts of the contract that have files of their own are named here
 too."""
