@@ -6,7 +6,7 @@ PYTHON = python3
 PY = .venv/bin/python
 SOURCES = operator e2e bench tests
 
-.PHONY: help venv requirements image cluster-up cluster-down cluster-status demo test unit e2e bench fuzz generate verify lint clean
+.PHONY: help venv requirements image prepare cluster-up cluster-down cluster-status demo test unit e2e bench fuzz generate verify lint clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
@@ -19,6 +19,9 @@ requirements: venv ## Resolve pyproject.toml into requirements/*.txt (UPGRADE=1:
 
 image: ## Build the operator's and the worker's image (Docker, or buildah as root on Debian)
 	@$(PYTHON) -m e2e.image build
+
+prepare: ## Build or fetch, once, what a cluster is made of (Kubernetes from source: 6 minutes, without Docker)
+	@$(PYTHON) -m e2e.cluster prepare
 
 cluster-up: ## Start a real cluster (CLUSTER=kind|debian) and print its kubeconfig
 	@$(PYTHON) -m e2e.cluster up
@@ -33,13 +36,13 @@ demo: venv ## Real cluster, real data, real clusterings; leaves the cluster up
 	@$(PY) -m e2e.demo
 
 test: venv ## Everything: lint, verify, unit, e2e, and the time each took
-	@.ci/phases lint verify unit e2e
+	@.ci/phases lint verify prepare unit e2e
 
-unit: venv ## Tests that need no cluster of their own
+unit: venv prepare ## Tests that need no cluster of their own
 	@echo "unit: pytest tests"
 	@$(PY) -m pytest -q -n 2 --dist loadgroup tests
 
-e2e: venv ## Stories on a real cluster
+e2e: venv prepare ## Stories on a real cluster
 	@echo "e2e: pytest e2e"
 	@$(PY) -m pytest -v --no-header e2e
 

@@ -1,11 +1,11 @@
-"""python3 -m e2e.cluster up|down|status|load-image: a real cluster, on any machine."""
+"""python3 -m e2e.cluster prepare|up|down|status|load-image: a real cluster, on any machine."""
 
 import argparse
 import hashlib
 import sys
 from pathlib import Path
 
-from e2e.cluster.clusters import existing, make
+from e2e.cluster.clusters import existing, make, prepare
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.files import REPOSITORY, cache_directory, locked
 from e2e.cluster.progress import say
@@ -35,6 +35,11 @@ def main(arguments: list[str]) -> int:
 def default_directory(name: str) -> Path:
     """Return .cluster for the default name, .cluster-NAME for others."""
     return REPOSITORY / (".cluster" if name == DEFAULT_NAME else f".cluster-{name}")
+
+
+def _prepare(_options: argparse.Namespace, _name: str, _directory: Path) -> int:
+    prepare()
+    return 0
 
 
 def _up(options: argparse.Namespace, name: str, directory: Path) -> int:
@@ -101,6 +106,8 @@ def _parser() -> argparse.ArgumentParser:
         "--directory", type=Path, help="where it lives (default: .cluster, or .cluster-NAME, in the repository)"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    ready = commands.add_parser("prepare", parents=[common], help="build or fetch once what a cluster is made of")
+    ready.set_defaults(run=_prepare)
     up = commands.add_parser("up", parents=[common], help="start the cluster, unless it runs; prints its kubeconfig")
     up.add_argument("--control-plane-only", action="store_true", help="etcd, API server and controllers; no node")
     up.set_defaults(run=_up)

@@ -6,8 +6,9 @@ from typing import Protocol
 from e2e.cluster import state
 from e2e.cluster.choose import KIND, chosen
 from e2e.cluster.debian import ControlPlane, DebianCluster
+from e2e.cluster.debian.build import binaries
 from e2e.cluster.errors import ClusterError
-from e2e.cluster.kind import KindCluster
+from e2e.cluster.kind import KindCluster, fetch_node_image
 from e2e.cluster.state import Row
 
 
@@ -47,6 +48,14 @@ def make(name: str, directory: Path, *, control_plane_only: bool = False) -> Clu
     if control_plane_only and provider != KIND:  # kind has no such thing: a whole cluster does as well
         provider = "control-plane"
     return _of(provider, name, directory)
+
+
+def prepare() -> None:
+    """Build or fetch what clusters on this machine are made of, unless it is there."""
+    if chosen() == KIND:
+        fetch_node_image()
+    else:
+        binaries()
 
 
 def _of(provider: str, name: str, directory: Path) -> Cluster:

@@ -22,6 +22,14 @@ def render_config(template: str, volumes: Path) -> str:
     return string.Template(template).substitute(volumes=volumes)
 
 
+def fetch_node_image() -> None:
+    """Pull the node's image, unless the engine has it."""
+    image = next(line.split()[-1] for line in CONFIG.read_text().splitlines() if line.lstrip().startswith("image:"))
+    if not succeeds(["docker", "image", "inspect", image]):
+        with stage(f"pulling {image.partition('@')[0]}"):
+            run(["docker", "pull", "--quiet", image])
+
+
 class KindCluster:
     """A cluster of one node, run by kind.
 
