@@ -28,6 +28,7 @@ from clustertrigger.shell.clock import Clock, utc_now
 from clustertrigger.shell.creators import Creators
 from clustertrigger.shell.election import lead_when_elected
 from clustertrigger.shell.endpoints import serve_endpoints
+from clustertrigger.shell.events.endpoint import EventsEndpoint, serve_events
 from clustertrigger.shell.intake import Known, References, Runs, Triggers
 from clustertrigger.shell.job_writer import JobWriter
 from clustertrigger.shell.logs import set_up_logging
@@ -72,8 +73,9 @@ class Operator:
         """Runs until cancelled, or until a part of it fails."""
         settings = self._settings
         async with (
-            ApiServer(self._configuration, self.metrics, connections=settings.concurrency + 16) as api,
+            ApiServer(self._configuration, self.metrics, connections=settings.concurrency + 32) as api,
             serve_endpoints(settings.http_port, self.metrics, lambda: self._waiting_for) as port,
+            serve_events(settings.events_port, settings.events_cert_dir, self._events_endpoint(api)),
         ):
             logger.info("ClusterTrigger %s starts; endpoints on port %d", __version__, port)
             resync = Resync(api, self._triggers, self._references, self._namespaces)
@@ -129,6 +131,12 @@ class Operator:
         for reflector in self._reflectors:
             await reflector.synced.wait()
         self._waiting_for = None
+
+    def _events_endpoint(self, api: ApiServer) -> EventsEndpoint:
+        namespaces = self._settings.watch_namespaces
+        return EventsEndpoint(
+            api, self._clock, self._triggers, self.metrics, namespaces, waiting_for=lambda: self._waiting_for
+        )
 
     def _handlers(self, creators: Creators) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()

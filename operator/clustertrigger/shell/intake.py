@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from clustertrigger.core.catalog import Catalog
+from clustertrigger.core.event_index import EventIndex
 from clustertrigger.core.trigger import Key, ParsedSpec, Trigger, read_trigger
 from clustertrigger.core.workload import JobView, ObservedRun, PodView, observe_run
 from clustertrigger.shell.metrics import Metrics
@@ -21,6 +22,7 @@ class Triggers:
         self._metrics = metrics
         self._by_key: dict[Key, Trigger] = {}
         self._key_by_uid: dict[str, Key] = {}
+        self.event_index = EventIndex()
 
     def get(self, key: Key) -> Trigger | None:
         """The trigger, if it is there."""
@@ -54,6 +56,7 @@ class Triggers:
                 parsed = (known.spec, known.problems)
         trigger = read_trigger(raw, parsed)
         self._by_key[key] = trigger
+        self.event_index.put(trigger)
         self._key_by_uid[trigger.uid] = key
         self._metrics.triggers.set(len(self._by_key))
         return trigger
@@ -64,6 +67,7 @@ class Triggers:
         if known is None or (uid is not None and known.uid != uid):
             return
         del self._by_key[key]
+        self.event_index.remove(key)
         self._key_by_uid.pop(known.uid, None)
         self._metrics.triggers.set(len(self._by_key))
         self._changed(key)

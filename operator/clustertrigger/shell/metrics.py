@@ -5,6 +5,8 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _LATENESS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+_COMMIT = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 _RECONCILE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 
 
@@ -52,4 +54,25 @@ class Metrics:
         self.leader = Gauge("clustertrigger_leader", "1 while this replica fires triggers.", registry=self.registry)
         self.events_dropped = Counter(
             "clustertrigger_events_dropped", "Kubernetes events that could not be written.", registry=self.registry
+        )
+        self.cloudevents = Counter(
+            "clustertrigger_cloudevents",
+            "CloudEvents acknowledged, by result: accepted, duplicate, unmatched.",
+            ("result",),
+            registry=self.registry,
+        )
+        self.event_requests = Counter(
+            "clustertrigger_event_requests",
+            "Requests with CloudEvents, by HTTP code.",
+            ("code",),
+            registry=self.registry,
+        )
+        self.commit_duration = Histogram(
+            "clustertrigger_event_commit_duration_seconds",
+            "From the end of a window until its count was stored, or given up.",
+            buckets=_COMMIT,
+            registry=self.registry,
+        )
+        self.commit_size = Histogram(
+            "clustertrigger_event_commit_size", "Events in one write.", buckets=_SIZES, registry=self.registry
         )

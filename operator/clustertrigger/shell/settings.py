@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     lease_retry_seconds: int = Field(2, ge=1)
     identity: str = Field(default_factory=socket.gethostname, description="Who holds the Lease.")
     http_port: int = Field(8080, ge=0, le=65535, description="Serves /livez, /readyz and /metrics; 0: any free port.")
+    events_port: int = Field(0, ge=0, le=65535, description="Takes CloudEvents in; 0: off.")
+    events_cert_dir: Path | None = Field(None, description="Holds tls.crt and tls.key for events_port; empty: HTTP.")
     log_format: Literal["auto", "json", "text"] = "auto"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     concurrency: int = Field(32, ge=1, le=1000, description="Triggers that are reconciled at the same time.")
@@ -47,10 +49,25 @@ class Settings(BaseSettings):
     webhook_port: int = Field(0, ge=0, le=65535, description="Serves the admission webhook; 0: off.")
     webhook_cert_dir: Path = Field(Path("/tls"), description="Holds tls.crt and tls.key.")
 
+    @field_validator("events_cert_dir", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return value or None
+
     @field_validator("worker_image_pull_secrets", "watch_namespaces", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+    @field_validator("events_cert_dir")
+    @classmethod
+    def _holds_a_certificate(cls, value: Path | None) -> Path | None:
+        for name in ("tls.crt", "tls.key"):
+            if value is not None and not (value / name).is_file():
+                raise ValueError(
+                    f"there is no {name}: mount a Secret of type kubernetes.io/tls there, or leave it empty"
+                )
+        return value
 
     @model_validator(mode="after")
     def _lease_times_fit(self) -> Self:

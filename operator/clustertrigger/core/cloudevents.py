@@ -1,0 +1,170 @@
+"""CloudEvents 1.0 over HTTP: what a request says has happened.
+
+Source: CloudEvents 1.0.2, the JSON event format and the HTTP protocol binding (binary, structured and batched mode).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+MOST_EVENTS = 1_000
+"""Events in one request."""
+LARGEST_COUNT = 1_000_000_000
+
+STRUCTURED = "application/cloudevents+json"
+BATCHED = "application/cloudevents-batch+json"
+_BINARY = "ce-"
+
+_Attribute = Annotated[str, Field(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """What an event says, as far as triggers care."""
+
+    source: str
+    id: str
+    type: str
+    collection_id: str
+    count: int
+
+
+class EventError(Exception):
+    """The request holds no events that can be counted."""
+
+    def __init__(self, status: Literal[400, 413, 415], message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        """HTTP status of the answer."""
+
+
+class _CloudEvent(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    specversion: Literal["1.0"]
+    id: _Attribute
+    source: _Attribute
+    type: _Attribute
+    subject: _Attribute | None = None
+    collectionid: _Attribute | None = None
+    time: AwareDatetime | None = None
+    data: Any = None
+
+
+_ONE = TypeAdapter(_CloudEvent)
+_MANY = TypeAdapter(list[_CloudEvent])
+_COUNT = TypeAdapter(Annotated[int, Field(ge=1, le=LARGEST_COUNT, strict=True)])
+_JSON = TypeAdapter(Any)
+
+
+def read_events(headers: Mapping[str, str], body: bytes) -> list[Occurrence]:
+    """The events of a request, in order.
+
+    Args:
+        headers: of the request, by names in lower case.
+        body: of the request.
+
+    Raises:
+        EventError: the request is of no known mode, holds too many events, or one that is wrong: the message names
+            the attribute.
+    """
+    content_type, _, parameters = headers.get("content-type", "").lower().partition(";")
+    content_type = content_type.strip()
+    if content_type == STRUCTURED:
+        _check_charset(parameters)
+        return [_occurrence(_parse(_ONE, body), "")]
+    if content_type == BATCHED:
+        _check_charset(parameters)
+        events = _parse(_MANY, body)
+        if len(events) > MOST_EVENTS:
+            raise EventError(413, f"{len(events)} events in one request: send at most {MOST_EVENTS}")
+        return [_occurrence(event, f"[{place}].") for place, event in enumerate(events)]
+    if content_type.startswith("application/cloudevents"):
+        raise EventError(415, f"content type {content_type!r} is not read: send {STRUCTURED} or {BATCHED}")
+    attributes = {name.removeprefix(_BINARY): value for name, value in headers.items() if name.startswith(_BINARY)}
+    if not attributes:
+        raise EventError(
+            415, f"no CloudEvent: send content type {STRUCTURED} or {BATCHED}, or the attributes as {_BINARY}* headers"
+        )
+    return [_occurrence(_binary(attributes, content_type, body), "")]
+
+
+def _binary(attributes: Mapping[str, str], content_type: str, body: bytes) -> _CloudEvent:
+    said: dict[str, Any] = {name: _header_value(value) for name, value in attributes.items()}
+    said["data"] = None
+    if body and (content_type == "application/json" or content_type.endswith("+json")):
+        try:
+            said["data"] = _JSON.validate_json(body)
+        except ValidationError as error:
+            raise EventError(400, f"data: {_reason(error)}: send JSON, as the content type says") from None
+    try:
+        return _ONE.validate_python(said)
+    except ValidationError as error:
+        raise _refusal(error, prefix=_BINARY) from None
+
+
+def _header_value(value: str) -> str:
+    """A header's value as HTTP protocol binding 3.1.3.2 decodes it."""
+    if len(value) >= 2 and value[0] == value[-1] == '"':
+        value = value[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+    return unquote(value)
+
+
+def _parse(shape: TypeAdapter[Any], body: bytes) -> Any:
+    try:
+        return shape.validate_json(body)
+    except ValidationError as error:
+        raise _refusal(error) from None
+
+
+def _occurrence(event: _CloudEvent, where: str) -> Occurrence:
+    collection = event.collectionid or event.subject
+    if collection is None:
+        raise EventError(400, f"{where}subject: is missing: name the collection there or in the extension collectionid")
+    return Occurrence(event.source, event.id, event.type, collection, _count(event.data, where))
+
+
+def _count(data: Any, where: str) -> int:
+    if not isinstance(data, Mapping) or "count" not in data:
+        return 1
+    try:
+        return _COUNT.validate_python(data["count"])
+    except ValidationError:
+        raise EventError(
+            400, f"{where}data.count: must be a whole number from 1 to {LARGEST_COUNT}, not {_short(data['count'])}"
+        ) from None
+
+
+def _check_charset(parameters: str) -> None:
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "us-ascii"):
+            raise EventError(415, f"charset {value.strip()} is not read: send UTF-8")
+
+
+def _refusal(error: ValidationError, prefix: str = "") -> EventError:
+    first = error.errors(include_url=False)[0]
+    place, *_ = (*(part for part in first["loc"] if isinstance(part, str)), "")
+    where = "".join(f"[{part}]." for part in first["loc"] if isinstance(part, int))
+    if not place:
+        return EventError(400, f"{where or 'the body'}: {_reason(error)}: send a JSON object, or an array in a batch")
+    if first["type"] == "missing":
+        return EventError(400, f"{where}{prefix}{place}: is missing: every CloudEvent needs it")
+    if place == "specversion":
+        return EventError(400, f"{where}{prefix}{place}: must be 1.0, not {_short(first['input'])}")
+    return EventError(400, f"{where}{prefix}{place}: {_reason(error)}, not {_short(first['input'])}")
+
+
+def _reason(error: ValidationError) -> str:
+    message = error.errors(include_url=False)[0]["msg"]
+    return message[:1].lower() + message[1:]
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

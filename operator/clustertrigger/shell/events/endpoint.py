@@ -1,0 +1,180 @@
+"""POST /v1/namespaces/{namespace}/events: CloudEvents in. A 202 means that the count is stored in the cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from clustertrigger.core.cloudevents import EventError, Occurrence, read_events
+from clustertrigger.core.event_counting import Arrival
+from clustertrigger.core.seen_events import fingerprint
+from clustertrigger.core.trigger import Key
+from clustertrigger.shell.api_server import ApiError, ApiServer
+from clustertrigger.shell.clock import Clock
+from clustertrigger.shell.events.freshness import Freshness
+from clustertrigger.shell.events.group_commit import GroupCommit, NotStoredError
+from clustertrigger.shell.events.senders import Senders
+from clustertrigger.shell.intake import Triggers
+from clustertrigger.shell.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+PATH = "/v1/namespaces/{namespace}/events"
+LARGEST_BODY = 2**20
+MOST_WAITING = 50_000
+"""Events that may wait for a write; more are told to come back."""
+_SLOWEST_BODY = 30.0
+_COME_BACK = {"Retry-After": "1"}
+_DRAIN = 15.0
+_CERTIFICATE_AGE = 60.0
+
+
+@dataclass
+class _Receipt:
+    accepted: int = 0
+    duplicates: int = 0
+    unmatched: int = 0
+
+
+class EventsEndpoint:
+    """Takes events in, for any namespace that this operator serves."""
+
+    def __init__(
+        self,
+        api: ApiServer,
+        clock: Clock,
+        triggers: Triggers,
+        metrics: Metrics,
+        namespaces: Sequence[str],
+        waiting_for: Callable[[], str | None],
+    ) -> None:
+        self._index = triggers.event_index
+        self._metrics = metrics
+        self._namespaces = namespaces
+        self._waiting_for = waiting_for
+        self._senders = Senders(api)
+        self._freshness = Freshness(api, triggers)
+        self.commits = GroupCommit(api, clock, triggers, metrics)
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """The answer to one request."""
+        try:
+            response = await self._receive(request)
+        except EventError as error:
+            response = _no(error.status, str(error))
+        except web.HTTPRequestEntityTooLarge:
+            response = _no(413, f"the body is larger than {LARGEST_BODY} bytes: send fewer events at once")
+        except TimeoutError:
+            response = _no(408, f"the body did not arrive within {_SLOWEST_BODY:.0f} s: send it again")
+        except (ApiError, NotStoredError) as error:
+            logger.warning("Events were turned away: %s", error)
+            response = _no(503, f"the cluster could not be written, nothing is lost: send again: {error}", retry=True)
+        self._metrics.event_requests.labels(str(response.status)).inc()
+        return response
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        namespace = request.match_info["namespace"]
+        if missing := self._waiting_for():
+            return _no(503, f"not ready yet: waits for {missing}", retry=True)
+        if denial := await self._senders.denial(request.headers.get("Authorization"), namespace):
+            return _no(denial.status, denial.message)
+        if self._namespaces and namespace not in self._namespaces:
+            return _no(404, f"namespace {namespace!r} is not served here: {', '.join(self._namespaces)} are")
+        async with asyncio.timeout(_SLOWEST_BODY):
+            body = await request.read()
+        events = read_events({name.lower(): value for name, value in request.headers.items()}, body)
+        if self.commits.backlog + len(events) > MOST_WAITING:
+            return _no(429, f"{self.commits.backlog} events wait to be stored: send again", retry=True)
+        receipt = await self._count(namespace, events)
+        for result, count in (
+            ("accepted", receipt.accepted),
+            ("duplicate", receipt.duplicates),
+            ("unmatched", receipt.unmatched),
+        ):
+            if count:
+                self._metrics.cloudevents.labels(result).inc(count)
+        return web.json_response(vars(receipt), status=202)
+
+    async def _count(self, namespace: str, events: Sequence[Occurrence]) -> _Receipt:
+        """Counts each event for every trigger that it matches; all or nothing is acknowledged."""
+        matched = [self._match(namespace, event) for event in events]
+        if not all(matched):
+            await self._freshness.ensure(namespace)
+            matched = [self._match(namespace, event) for event in events]
+        by_trigger: defaultdict[Key, list[int]] = defaultdict(list)
+        for place, keys in enumerate(matched):
+            for key in keys:
+                by_trigger[key].append(place)
+        arrivals = [Arrival(fingerprint(event.source, event.id), event.count) for event in events]
+        verdicts = await asyncio.gather(
+            *(self.commits.count(key, [arrivals[place] for place in places]) for key, places in by_trigger.items())
+        )
+        known: set[int] = set()
+        fresh: set[int] = set()
+        for places, verdict in zip(by_trigger.values(), verdicts, strict=True):
+            if verdict is not None:
+                known.update(places)
+                fresh.update(place for place, is_fresh in zip(places, verdict, strict=True) if is_fresh)
+        return _Receipt(len(fresh), len(known - fresh), len(events) - len(known))
+
+    def _match(self, namespace: str, event: Occurrence) -> list[Key]:
+        return list(self._index.match(namespace, event.type, event.collection_id))
+
+
+@asynccontextmanager
+async def serve_events(port: int, cert_dir: Path | None, endpoint: EventsEndpoint) -> AsyncIterator[None]:
+    """Serves while the context lasts; at its end, what was accepted is stored and answered first.
+
+    Args:
+        port: to listen on; 0: nothing is served.
+        cert_dir: holds tls.crt and tls.key, which are read again when they change; None: plain HTTP.
+        endpoint: answers.
+    """
+    if not port:
+        yield
+        return
+    app = web.Application(client_max_size=LARGEST_BODY)
+    app.add_routes([web.post(PATH, endpoint.answer)])
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_DRAIN)
+    await runner.setup()
+    tls = _tls(cert_dir) if cert_dir else None
+    await web.TCPSite(runner, port=port, ssl_context=tls).start()
+    logger.info("Events are taken in on port %d, over %s", port, "HTTPS" if tls else "HTTP")
+    renewing = asyncio.create_task(_renew(tls, cert_dir)) if tls and cert_dir else None
+    try:
+        yield
+    finally:
+        if renewing:
+            renewing.cancel()
+        await runner.cleanup()
+
+
+def _tls(cert_dir: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(cert_dir / "tls.crt", cert_dir / "tls.key")
+    return context
+
+
+async def _renew(context: ssl.SSLContext, cert_dir: Path) -> None:
+    """Follows a certificate that is renewed in its mounted Secret; for ever."""
+    while True:
+        await asyncio.sleep(_CERTIFICATE_AGE)
+        try:
+            context.load_cert_chain(cert_dir / "tls.crt", cert_dir / "tls.key")
+        except (OSError, ssl.SSLError) as error:
+            logger.warning("The certificate for events could not be read again: %s", error)
+
+
+def _no(status: int, message: str, *, retry: bool = False) -> web.Response:
+    headers = dict(_COME_BACK) if retry else {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return web.json_response({"error": message}, status=status, headers=headers)

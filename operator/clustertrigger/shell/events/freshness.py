@@ -1,0 +1,42 @@
+"""Triggers that were applied a moment ago: a watch may show them late, or be broken."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+
+from clustertrigger.shell.api_server import ApiServer
+from clustertrigger.shell.intake import Triggers
+from clustertrigger.shell.paths import custom
+
+_FRESH = 1.0
+"""Seconds for which a list is good enough."""
+_SHARE = 20
+"""A list is good for this many times as long as it took: a namespace of thousands is not listed all the time."""
+
+
+class Freshness:
+    """Makes sure that what is known of a namespace's triggers is about a second old at most."""
+
+    def __init__(self, api: ApiServer, triggers: Triggers) -> None:
+        self._api = api
+        self._triggers = triggers
+        self._good_until: dict[str, float] = {}
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def ensure(self, namespace: str) -> None:
+        """Lists the namespace's triggers, unless that was done just now.
+
+        Raises:
+            ApiError: they could not be listed.
+        """
+        async with self._locks[namespace]:
+            started = time.monotonic()
+            if started < self._good_until.get(namespace, 0.0):
+                return
+            triggers, _ = await self._api.list(custom("clustertriggers", namespace))
+            for raw in triggers:
+                self._triggers.saw(raw)
+            took = time.monotonic() - started
+            self._good_until[namespace] = started + max(_FRESH, _SHARE * took)

@@ -1,0 +1,181 @@
+"""Group commit: the events of all senders within a short window become one status write for each trigger."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from clustertrigger.core.event_counting import Arrival, Counted, count_events
+from clustertrigger.core.trigger import Key, Trigger
+from clustertrigger.shell.api_server import ApiError, ApiServer
+from clustertrigger.shell.clock import Clock
+from clustertrigger.shell.intake import Triggers
+from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.paths import trigger as trigger_path
+from clustertrigger.shell.status_patch import status_patch
+
+logger = logging.getLogger(__name__)
+
+Verdicts = tuple[bool, ...] | None
+"""For each arrival whether it counts; None where the trigger does not count events any more."""
+
+_GATHER = 0.005
+"""Seconds a lone event waits for company."""
+_BETWEEN_WRITES = 0.21
+"""Seconds at least from one write of a trigger to the next: fewer than 5 a second."""
+_BYTES_PER_SECOND = 200_000
+"""Of a trigger's memory: etcd keeps every version of an object for minutes, so a large one is written less often."""
+_PATIENCE = 8.0
+"""Seconds for which a refused write is tried again before the senders are told."""
+_PAUSE = 0.1
+_CONFLICT_PAUSE = 0.005
+_WRITES_AT_ONCE = 16
+_MOST_PACED = 10_000
+_CONFLICT, _NOT_FOUND, _NO_ANSWER = 409, 404, 0
+
+
+class NotStoredError(Exception):
+    """The cluster could not be written: the events may be sent again."""
+
+
+@dataclass
+class _Request:
+    arrivals: Sequence[Arrival]
+    verdicts: asyncio.Future[Verdicts]
+
+
+@dataclass
+class _Lane:
+    """What waits to be counted for one trigger."""
+
+    waiting: list[_Request] = field(default_factory=list)
+    task: asyncio.Task[None] | None = None
+
+
+class GroupCommit:
+    """Counts events; answers once the count is stored."""
+
+    def __init__(self, api: ApiServer, clock: Clock, triggers: Triggers, metrics: Metrics) -> None:
+        self._api = api
+        self._clock = clock
+        self._triggers = triggers
+        self._metrics = metrics
+        self._lanes: dict[Key, _Lane] = {}
+        self._next_write: OrderedDict[Key, float] = OrderedDict()
+        self._writes = asyncio.Semaphore(_WRITES_AT_ONCE)
+        self.backlog = 0
+        """Events that wait for a write."""
+
+    async def count(self, key: Key, arrivals: Sequence[Arrival]) -> Verdicts:
+        """Counts events for a trigger, and returns once that is stored.
+
+        Raises:
+            NotStoredError: it could not be stored.
+        """
+        lane = self._lanes.setdefault(key, _Lane())
+        request = _Request(arrivals, asyncio.get_running_loop().create_future())
+        lane.waiting.append(request)
+        self.backlog += len(arrivals)
+        if lane.task is None:
+            lane.task = asyncio.create_task(self._serve(key, lane))
+        try:
+            return await request.verdicts
+        finally:
+            self.backlog -= len(arrivals)
+
+    async def _serve(self, key: Key, lane: _Lane) -> None:
+        """Writes window by window, until nobody waits."""
+        loop = asyncio.get_running_loop()
+        while lane.waiting:
+            await asyncio.sleep(max(_GATHER, self._next_write.get(key, 0.0) - loop.time()))
+            async with self._writes:
+                requests, lane.waiting = lane.waiting, []
+                started = loop.time()
+                await self._commit(key, requests)
+            self._pace(key, started)
+        del self._lanes[key]
+
+    def _pace(self, key: Key, started: float) -> None:
+        trigger = self._triggers.get(key)
+        state = trigger.status.event_state if trigger else None
+        size = sum(len(group.ids) for group in state.seen) if state else 0
+        self._next_write[key] = started + max(_BETWEEN_WRITES, size / _BYTES_PER_SECOND)
+        self._next_write.move_to_end(key)
+        if len(self._next_write) > _MOST_PACED:
+            self._next_write.popitem(last=False)
+
+    async def _commit(self, key: Key, requests: list[_Request]) -> None:
+        arrivals = [arrival for request in requests for arrival in request.arrivals]
+        with self._metrics.commit_duration.time():
+            try:
+                verdicts = await self._store(key, arrivals)
+            except Exception as error:
+                if not isinstance(error, ApiError):
+                    logger.exception("A mistake of ours: events for %s were not counted", key)
+                for request in requests:
+                    if not request.verdicts.done():
+                        request.verdicts.set_exception(NotStoredError(str(error)))
+                return
+        self._metrics.commit_size.observe(len(arrivals))
+        start = 0
+        for request in requests:
+            end = start + len(request.arrivals)
+            if not request.verdicts.done():
+                request.verdicts.set_result(verdicts and verdicts[start:end])
+            start = end
+
+    async def _store(self, key: Key, arrivals: Sequence[Arrival]) -> Verdicts:
+        """One write on top of the version that was counted from; another version is counted from anew."""
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + _PATIENCE
+        perhaps_stored = (False,) * len(arrivals)
+        while True:
+            trigger = self._triggers.get(key)
+            if trigger is None or trigger.deleting:
+                return None
+            counted = count_events(trigger, arrivals, self._clock())
+            if counted is None:
+                return None
+            fresh = tuple(a or b for a, b in zip(counted.fresh, perhaps_stored, strict=True))
+            try:
+                await self._write(trigger, counted)
+                return fresh
+            except ApiError as error:
+                if loop.time() >= give_up:
+                    raise
+                if error.status == _NO_ANSWER:
+                    # It may have been stored: then the ids are known from now on, and yet they were ours.
+                    perhaps_stored = fresh
+                if error.status != _CONFLICT:
+                    logger.info("Counting events for %s is tried again: %s", key, error)
+                await asyncio.sleep(_CONFLICT_PAUSE if error.status == _CONFLICT else _PAUSE)
+            await self._refresh(key, give_up)
+
+    async def _write(self, trigger: Trigger, counted: Counted) -> None:
+        changes = status_patch(trigger.raw_status, counted.status)
+        if not changes:
+            return
+        body = {"metadata": {"resourceVersion": trigger.resource_version}, "status": changes}
+        self._triggers.saw(await self._api.merge_patch(trigger_path(trigger.key) + "/status", body))
+
+    async def _refresh(self, key: Key, give_up: float) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                self._triggers.saw(await self._api.get(trigger_path(key)))
+                return
+            except ApiError as error:
+                if error.status == _NOT_FOUND:
+                    self._triggers.gone(key)
+                    return
+                if loop.time() >= give_up:
+                    raise
+                await asyncio.sleep(_PAUSE)
+
+    async def drain(self) -> None:
+        """Waits until nothing is left to be written."""
+        while tasks := [lane.task for lane in self._lanes.values() if lane.task is not None]:
+            await asyncio.wait(tasks)
