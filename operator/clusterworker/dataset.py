@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from clusterworker.arrays import Rows, Vectors
+from clusterworker.arrays import Doubles, Rows, Vectors
 from clusterworker.errors import MisconfiguredError
 from clusterworker.progress import Progress
 from clusterworker.sources.batch import Batch
@@ -105,13 +105,22 @@ def sample(dataset: Dataset, size: int, seed: int) -> tuple[Rows, Vectors]:
     return chosen, vectors
 
 
-def _unit_length(batch: Batch) -> Vectors:
-    norms = np.sqrt(np.einsum("ij,ij->i", batch.vectors, batch.vectors, dtype=np.float64))
+def lengths(batch: Batch) -> Doubles:
+    """Euclidean length of each vector, shape (rows,).
+
+    Raises:
+        MisconfiguredError: one is 0; names the row.
+    """
+    norms: Doubles = np.sqrt(np.einsum("ij,ij->i", batch.vectors, batch.vectors, dtype=np.float64))
     if not norms.all():
         row = int(np.argmin(norms))
         raise MisconfiguredError(
             f"{batch.place.at(row)}: a vector of zeros has no direction: "
             "leave that document out, or set metric: euclidean"
         )
-    unit: Vectors = (batch.vectors / norms[:, None]).astype(np.float32)
+    return norms
+
+
+def _unit_length(batch: Batch) -> Vectors:
+    unit: Vectors = (batch.vectors / lengths(batch)[:, None]).astype(np.float32)
     return unit

@@ -1,0 +1,1 @@
+"""Measures how far a collection has moved from the baseline of a run."""

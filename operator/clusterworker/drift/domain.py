@@ -1,0 +1,100 @@
+"""domain_auc: how well a classifier tells the documents of the baseline from those of now.
+
+A classifier two-sample test (Lopez-Paz and Oquab 2017, "Revisiting Classifier Two-Sample Tests"; Rabanser et al. 2019,
+"Failing Loudly"). The classifier is ridge regression on the labels, that is Fisher's discriminant with a shrunk
+covariance: its predictions are linear in the labels, so that a permutation of the labels costs a product of matrices
+instead of another fit.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from clusterworker.arrays import Doubles, Rows, Vectors
+
+FOLDS = 5
+PERMUTATIONS = 200
+SHRINKAGE = 0.1
+"""Ridge penalty, in mean eigenvalues of the training documents' scatter."""
+_DEVIATIONS = 2.576
+"""Of a normal distribution: 99.5 % lie below. A mean of five AUCs is close to normal."""
+
+
+@dataclass(frozen=True)
+class Separation:
+    """What the test found.
+
+    Attributes:
+        value: mean AUC over the folds; 0.5 where nothing has changed, below it where documents are the same ones.
+        noise_floor: half of what permuted labels stay below in 99.5 % of permutations, about 0.26.
+        p_value: share of permutations that are told apart at least as well.
+    """
+
+    value: float
+    noise_floor: float
+    p_value: float
+
+
+def domain_auc(baseline: Vectors, now: Vectors, seed: int, permutations: int = PERMUTATIONS) -> Separation:
+    """Cross-validate, stratified, on up to five folds.
+
+    Args:
+        baseline: shape (rows, dimensions).
+        now: shape (other rows, dimensions).
+        seed: of folds and permutations.
+        permutations: how many.
+
+    Returns:
+        The value and the test; of fewer than two documents on a side, no separation.
+    """
+    folds = min(FOLDS, len(baseline), len(now))
+    if folds < 2:
+        return Separation(0.5, 0.5, 1.0)
+    vectors = np.concatenate([baseline, now])
+    labels = np.repeat(np.array([0.0, 1.0]), [len(baseline), len(now)])
+    generator = np.random.default_rng(seed)
+    fold = assign_folds(len(baseline), len(now), folds, generator)
+    columns = np.tile(labels[:, None], permutations + 1)
+    for rows in (np.flatnonzero(fold == number) for number in range(folds)):
+        columns[rows, 1:] = generator.permuted(columns[rows, 1:], axis=0)
+    found = np.mean([areas(scores, truth) for scores, truth in _predictions(vectors, columns, fold)], axis=0)
+    value, null = float(found[0]), found[1:]
+    reached = int(np.count_nonzero(null >= value))
+    floor = float(null.mean() + _DEVIATIONS * null.std(ddof=1)) / 2
+    return Separation(value, floor, (1 + reached) / (1 + permutations))
+
+
+def assign_folds(baseline: int, now: int, folds: int, generator: np.random.Generator) -> Rows:
+    """Return the fold of each document, baseline first: of each side, folds of equal size, drawn at random."""
+    return np.concatenate([generator.permutation(np.arange(rows) % folds) for rows in (baseline, now)])
+
+
+def areas(scores: Doubles, labels: Doubles) -> Doubles:
+    """Area under the ROC curve of each column: the Mann-Whitney statistic, ties counting half.
+
+    Args:
+        scores: shape (rows, columns).
+        labels: 1 or 0, same shape, each column with as many ones.
+    """
+    from scipy.stats import rankdata
+
+    positive = labels[:, 0].sum()
+    negative = len(labels) - positive
+    ranks = np.sum(rankdata(scores, axis=0) * labels, axis=0)
+    return np.asarray((ranks - positive * (positive + 1) / 2) / (positive * negative))
+
+
+def _predictions(vectors: Vectors, labels: Doubles, fold: Rows) -> Iterator[tuple[Doubles, Doubles]]:
+    """Yield scores and labels of each fold, of a ridge regression fitted to the other folds."""
+    from scipy.linalg import solve
+
+    for number in range(int(fold.max()) + 1):
+        inside = fold != number
+        train, mean = vectors[inside].astype(np.float64), vectors[inside].mean(axis=0, dtype=np.float64)
+        train -= mean
+        scatter = train.T @ train
+        penalty = SHRINKAGE * np.trace(scatter) / len(scatter) or 1.0
+        scatter[np.diag_indices_from(scatter)] += penalty
+        weights = solve(scatter, train.T @ (labels[inside] - labels[inside].mean(axis=0)), assume_a="pos")
+        yield (vectors[~inside] - mean) @ weights, labels[~inside]

@@ -1,0 +1,61 @@
+"""From a baseline and a profile to one number, and how much of it chance alone would give."""
+
+from dataclasses import dataclass
+
+from clustertrigger.api.run import DriftMetric
+from clusterworker.drift.assignment import (
+    assignment_floor,
+    assignment_js,
+    assignment_psi,
+    jensen_shannon,
+    stability_index,
+)
+from clusterworker.drift.domain import domain_auc
+from clusterworker.drift.mmd import mmd_rbf
+from clusterworker.drift.moments import centroid_euclidean, cosine_drift, cosine_floor, euclidean_floor
+from clusterworker.drift.profile import Profile
+from clusterworker.drift.stored import StoredBaseline
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What a metric found.
+
+    Attributes:
+        value: of the metric.
+        noise_floor: unchanged data exceeds twice of it in at most 1 % of checks.
+        p_value: of the permutation test, where the metric has one.
+    """
+
+    value: float
+    noise_floor: float
+    p_value: float | None = None
+
+
+def measure(metric: DriftMetric, baseline: StoredBaseline, now: Profile, seed: int) -> Drift:
+    """Measure drift; the same arguments give the same numbers.
+
+    Args:
+        metric: design §5.3.
+        baseline: what to compare with.
+        now: of the documents as they are now.
+        seed: of draws and permutations.
+    """
+    before = baseline.total / baseline.documents
+    match metric:
+        case "cosine_drift":
+            return Drift(cosine_drift(before, now.mean), cosine_floor(baseline, now.documents))
+        case "centroid_euclidean":
+            return Drift(centroid_euclidean(before, now.mean), euclidean_floor(baseline, now.documents))
+        case "assignment_js":
+            floor = assignment_floor(jensen_shannon, baseline.counts, now.counts, seed)
+            return Drift(assignment_js(baseline.counts, now.counts), floor)
+        case "assignment_psi":
+            floor = assignment_floor(stability_index, baseline.counts, now.counts, seed)
+            return Drift(assignment_psi(baseline.counts, now.counts), floor)
+        case "mmd_rbf":
+            discrepancy = mmd_rbf(baseline.reservoir, now.reservoir, seed)
+            return Drift(discrepancy.value, discrepancy.noise_floor, discrepancy.p_value)
+        case "domain_auc":
+            separation = domain_auc(baseline.reservoir, now.reservoir, seed)
+            return Drift(separation.value, separation.noise_floor, separation.p_value)

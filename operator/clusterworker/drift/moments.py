@@ -1,0 +1,105 @@
+"""Metrics of the mean: cosine_drift and centroid_euclidean, and what chance alone does to them.
+
+Of n documents drawn from a distribution with mean μ and covariance Σ, the mean differs from μ by about N(0, Σ/n). So
+for two unchanged samples ‖mean - mean'‖² is a sum of squared normal variables with expectation tr Σ (1/n + 1/n'),
+distributed nearly as a multiple of χ² with df = (tr Σ)² / tr Σ² degrees of freedom (Satterthwaite 1946; Box 1954,
+"Some theorems on quadratic forms", theorem 3.1).
+"""
+
+import numpy as np
+
+from clusterworker.arrays import Doubles, Vectors
+from clusterworker.drift.stored import StoredBaseline
+
+CONFIDENCE = 0.995
+"""Share of checks on unchanged data that stay below twice the noise floor: 1 % is promised, half of it is aimed at."""
+
+
+def cosine_drift(baseline: Doubles, now: Doubles) -> float:
+    """1 - cos of the angle between two means, 0 to 2; design §5.3.
+
+    Args:
+        baseline: mean of the baseline, shape (dimensions,).
+        now: mean of the documents as they are now.
+    """
+    lengths = float(np.linalg.norm(baseline) * np.linalg.norm(now))
+    if lengths == 0:  # no direction to compare; the noise floor of such a mean is 1, so nothing fires
+        return 1.0
+    return float(np.clip(1 - (baseline @ now) / lengths, 0, 2))
+
+
+def centroid_euclidean(baseline: Doubles, now: Doubles) -> float:
+    """Euclidean distance of two means, each of shape (dimensions,)."""
+    return float(np.linalg.norm(baseline - now))
+
+
+def cosine_floor(baseline: StoredBaseline, documents: int) -> float:
+    """Noise floor of cosine_drift: (1 - ‖μ‖²) / (2 ‖μ‖²) · (1/n + 1/n'), design §5.3, at most 1.
+
+    That is the expectation for unit vectors, whose tr Σ is 1 - ‖μ‖². ‖μ‖² is estimated without the bias that
+    the mean of few documents has. Where documents vary in few directions only (df < 16), twice the expectation is too
+    little, and half of the 99.5th percentile takes its place.
+
+    Args:
+        baseline: tells μ, Σ and n.
+        documents: n', counted now.
+    """
+    variance, squared_mean = _moments(baseline)
+    if squared_mean <= 0:
+        return 1.0
+    expected = variance / (2 * squared_mean) * (1 / baseline.documents + 1 / documents)
+    direction = baseline.total / np.linalg.norm(baseline.total)
+    across = baseline.reservoir - np.outer(baseline.reservoir @ direction, direction)
+    return min(expected * max(1.0, _tail(degrees_of_freedom(across)) / 2), 1.0)
+
+
+def euclidean_floor(baseline: StoredBaseline, documents: int) -> float:
+    """Noise floor of centroid_euclidean: √(tr Σ (1/n + 1/n')), or half of the 99.5th percentile where that is more.
+
+    Args:
+        baseline: tells Σ and n.
+        documents: n', counted now.
+    """
+    variance, _ = _moments(baseline)
+    expected = variance * (1 / baseline.documents + 1 / documents)
+    return float(np.sqrt(expected * max(1.0, _tail(degrees_of_freedom(baseline.reservoir)) / 4)))
+
+
+def degrees_of_freedom(sample: Vectors | Doubles) -> float:
+    """(tr Σ)² / tr Σ², at least 1: in how many directions documents vary.
+
+    tr Σ² of a sample is biased by (tr Σ)² over its size, which is taken off (Bai and Saranadasa 1996, "Effect of high
+    dimension", equation 3.5).
+
+    Args:
+        sample: shape (rows, dimensions).
+    """
+    rows = len(sample)
+    if rows < 3:
+        return 1.0
+    centred = sample - sample.mean(axis=0, dtype=np.float64)
+    narrow = centred.T if rows > sample.shape[1] else centred
+    products = narrow @ narrow.T / (rows - 1)
+    trace = float(np.trace(products))
+    squares = float(np.sum(products**2)) - trace**2 / (rows - 1)
+    squares *= (rows - 1) ** 2 / ((rows - 2) * (rows + 1))
+    if trace <= 0 or squares <= 0:
+        return 1.0
+    return max(trace**2 / squares, 1.0)
+
+
+def _moments(baseline: StoredBaseline) -> tuple[float, float]:
+    """Estimates of tr Σ and ‖μ‖² without bias."""
+    count = baseline.documents
+    raw = float(np.sum((baseline.total / count) ** 2))
+    if count < 2:
+        return 0.0, 0.0
+    variance = max(float(baseline.total_squares.sum()) - count * raw, 0.0) / (count - 1)
+    return variance, raw - variance / count
+
+
+def _tail(degrees: float) -> float:
+    """Quantile of χ² / df: how far chance goes beyond the expectation."""
+    from scipy.stats import chi2
+
+    return float(chi2.ppf(CONFIDENCE, degrees) / degrees)

@@ -1,0 +1,16 @@
+"""What keeps a check from measuring, and is no failure of the check."""
+
+from clustertrigger.api.run import Obstacle
+
+
+class ObstacleFound(Exception):  # noqa: N818 - it is a finding, not an error
+    """There is nothing to measure; the message says why in one line, and what will happen or help.
+
+    Args:
+        obstacle: for programs.
+        message: for people.
+    """
+
+    def __init__(self, obstacle: Obstacle, message: str) -> None:
+        super().__init__(message)
+        self.obstacle: Obstacle = obstacle

@@ -1,0 +1,117 @@
+"""The one pass over a collection's documents: everything that the metrics need, in bounded memory."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from clusterworker.algorithms.nearest import NearestCentroid
+from clusterworker.arrays import NOISE, Doubles, Rows, Vectors
+from clusterworker.dataset import lengths
+from clusterworker.drift.ahead import ahead
+from clusterworker.drift.stored import StoredBaseline
+from clusterworker.progress import Progress
+from clusterworker.reservoir import Reservoir
+from clusterworker.results.baseline import RESERVOIR_ROWS
+from clusterworker.sources.batch import Batch
+from clusterworker.sources.parquet import ParquetCollection
+
+_BLOCK_ROWS = 1_024
+"""Documents worked on at a time: they stay in the processor's cache, and sums of so few are exact to six digits in
+float32; they are added up in float64."""
+_SAFE = (1e-30, 1e30)
+"""Squared lengths that float32 tells well; others are computed again in float64."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What is kept of the documents; with metric cosine, of vectors of unit length.
+
+    Attributes:
+        documents: how many.
+        total: Σx, shape (dimensions,).
+        total_squares: Σx² per dimension, shape (dimensions,).
+        counts: documents per nearest centroid of the baseline, shape (clusters,).
+        reservoir: uniform sample, shape (≤ 2000, dimensions).
+    """
+
+    documents: int
+    total: Doubles
+    total_squares: Doubles
+    counts: Rows
+    reservoir: Vectors
+
+    @property
+    def mean(self) -> Doubles:
+        """Shape (dimensions,)."""
+        return np.asarray(self.total / self.documents)
+
+
+def profile(
+    collections: Sequence[ParquetCollection], baseline: StoredBaseline, seed: int, progress: Progress
+) -> Profile:
+    """Pass over the documents once.
+
+    Args:
+        collections: of the baseline's dimensions.
+        baseline: names the centroids, and whether vectors are scaled to unit length.
+        seed: of the reservoir.
+        progress: told how far the pass is.
+
+    Raises:
+        MisconfiguredError: bad data, named by file and row.
+        UnavailableError: a source does not answer.
+    """
+    rows = sum(collection.rows for collection in collections)
+    tally = _Tally(baseline, seed)
+    for batch in ahead(_batches(collections)):
+        tally.add(batch)
+        progress.advance(tally.documents / rows)
+    return tally.profile()
+
+
+class _Tally:
+    """The sums while they grow."""
+
+    def __init__(self, baseline: StoredBaseline, seed: int) -> None:
+        self.documents = 0
+        self._unit = baseline.metric == "cosine"
+        self._total, self._squares = np.zeros(baseline.dimensions), np.zeros(baseline.dimensions)
+        self._counts = np.zeros(len(baseline.centroids), np.int64)
+        self._nearest = NearestCentroid(baseline.centroids) if len(baseline.centroids) else None
+        self._reservoir = Reservoir(RESERVOIR_ROWS, baseline.dimensions, seed)
+
+    def add(self, batch: Batch) -> None:
+        """Take in a batch."""
+        norms = _lengths(batch) if self._unit else None
+        for first in range(0, len(batch.vectors), _BLOCK_ROWS):
+            rows = slice(first, first + _BLOCK_ROWS)
+            block = batch.vectors[rows] if norms is None else batch.vectors[rows] / norms[rows, None]
+            self._total += block.sum(axis=0)
+            self._squares += np.einsum("ij,ij->j", block, block)
+            if self._nearest:
+                self._counts += np.bincount(self._nearest(block), minlength=len(self._counts))
+        self._reservoir.add(self.documents, batch.vectors, np.full(len(batch.vectors), NOISE, np.int32))
+        self.documents += len(batch.vectors)
+
+    def profile(self) -> Profile:
+        """Return what was found so far."""
+        reservoir = self._reservoir.vectors
+        if self._unit:
+            reservoir = (reservoir / np.linalg.norm(reservoir.astype(np.float64), axis=1, keepdims=True)).astype(
+                np.float32
+            )
+        return Profile(self.documents, self._total, self._squares, self._counts, reservoir)
+
+
+def _lengths(batch: Batch) -> Vectors:
+    """Length of each vector, shape (rows,)."""
+    squares = np.vecdot(batch.vectors, batch.vectors)
+    if squares.min() < _SAFE[0] or squares.max() > _SAFE[1]:
+        return lengths(batch).astype(np.float32)
+    return np.asarray(np.sqrt(squares), np.float32)
+
+
+def _batches(collections: Sequence[ParquetCollection]) -> Iterator[Batch]:
+    for index, collection in enumerate(collections):
+        yield from collection.batches(index)

@@ -1,0 +1,85 @@
+"""The baseline as a check reads it: the arrays that clusterworker.results.baseline writes."""
+
+import io
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from clusterworker.arrays import Doubles, Rows, Vectors
+
+
+@dataclass(frozen=True)
+class StoredBaseline:
+    """What a run left behind; see clusterworker.results.baseline for the arrays.
+
+    With metric cosine everything refers to vectors of unit length.
+
+    Attributes:
+        documents: at least 1.
+        total: Σx, shape (dimensions,).
+        total_squares: Σx² per dimension, shape (dimensions,).
+        centroids: shape (clusters, dimensions).
+        shares: of documents per nearest centroid, shape (clusters,).
+        reservoir: uniform sample, shape (≤ 2000, dimensions).
+        metric: cosine or euclidean.
+        embedding_model: name, or "".
+    """
+
+    documents: int
+    total: Doubles
+    total_squares: Doubles
+    centroids: Vectors
+    shares: Doubles
+    reservoir: Vectors
+    metric: str
+    embedding_model: str
+
+    @property
+    def dimensions(self) -> int:
+        """Length of the vectors."""
+        return len(self.total)
+
+    @cached_property
+    def counts(self) -> Rows:
+        """Documents per nearest centroid, shape (clusters,): shares are exact fractions of the documents."""
+        return np.rint(self.shares * self.documents).astype(np.int64)
+
+
+def parse(content: bytes) -> StoredBaseline:
+    """Return the baseline that a file holds.
+
+    Raises:
+        ValueError: it is not such a file, or its arrays do not fit together.
+    """
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            baseline = StoredBaseline(
+                documents=int(arrays["n"]),
+                total=np.asarray(arrays["sum"], np.float64),
+                total_squares=np.asarray(arrays["sum_squares"], np.float64),
+                centroids=np.ascontiguousarray(arrays["centroids"], np.float32),
+                shares=np.asarray(arrays["shares"], np.float64),
+                reservoir=np.ascontiguousarray(arrays["reservoir"], np.float32),
+                metric=str(arrays["metric"]),
+                embedding_model=str(arrays["embedding_model"]),
+            )
+    except (KeyError, TypeError, EOFError, zipfile.BadZipFile, OSError) as error:
+        raise ValueError(f"no baseline: {error}") from error
+    _check(baseline)
+    return baseline
+
+
+def _check(baseline: StoredBaseline) -> None:
+    dimensions, clusters = baseline.dimensions, len(baseline.shares)
+    shapes = {
+        "sum_squares": (baseline.total_squares.shape, (dimensions,)),
+        "centroids": (baseline.centroids.shape, (clusters, dimensions)),
+        "reservoir": (baseline.reservoir.shape[1:], (dimensions,)),
+    }
+    for name, (found, expected) in shapes.items():
+        if found != expected:
+            raise ValueError(f"no baseline: {name} is of shape {found} instead of {expected}")
+    if baseline.documents < 1 or not len(baseline.reservoir):
+        raise ValueError("no baseline: it speaks of no documents")
