@@ -60,26 +60,36 @@ class _Run:
         self._spec = spec
         self._progress = progress
         self._target = target
+        self._started = datetime.now(UTC)
         self._seed = spec.config.random_state if spec.config.random_state is not None else spec.seed
 
     def carry_out(self, staged: Path, scratch: Path, secrets: Path, memory: int) -> RunResult:
         """Read, cluster, measure, write, publish."""
+        from clusterworker.report.brief import in_brief
+        from clusterworker.results.record import FILE, record_of
+        from clusterworker.results.retention import retire
         from clusterworker.sources.collections import open_collections
 
         self._progress.phase("open", f"opening {len(self._spec.collections)} collections")
         collections = open_collections(self._spec.collections, secrets)
         findings = self._find(collections, staged, scratch, memory)
         baseline = self._write(findings, collections, staged)
+        record = record_of(self._spec, findings, self._started)
+        (staged / FILE).write_bytes(record.to_bytes())
         self._progress.phase("publish", f"publishing {self._target.uri}")
         self._target.publish(staged)
+        self._target.point_latest(record)
+        left = retire(self._target, self._spec.history_limit)
         return RunResult(
             status="completed",
             num_clusters=findings.num_clusters,
             num_documents=findings.survey.documents,
+            num_noise=findings.survey.noise,
             results_uri=self._target.uri,
             baseline=baseline,
             metrics={name: value for name, value in findings.metrics.items() if value is not None},
-            notes=list(findings.notes),
+            notes=[*findings.notes, *left],
+            clusters=in_brief(findings.clusters),
         )
 
     def _find(self, collections: "list[ParquetCollection]", staged: Path, scratch: Path, memory: int) -> "Findings":

@@ -14,6 +14,9 @@ from clustertrigger.api.run import RunResult, RunSpec
 from clusterworker.job import Mounts, run
 from clusterworker.progress import Progress
 from clusterworker.report import contents
+from tests.clusterworker.s3_server import bucket, keys
+
+__all__ = ["Pod", "bucket", "keys", "pod"]
 
 
 @dataclass

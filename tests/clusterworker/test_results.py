@@ -13,13 +13,21 @@ import pyarrow.parquet as pq
 import pytest
 
 from clusterworker.errors import MisconfiguredError, RunError
-from clusterworker.results import target
-from clusterworker.results.target import VolumeTarget
+from clusterworker.results import volume
+from clusterworker.results.volume import VolumeTarget
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 
 KMEANS = {"algorithm": "kmeans", "n_clusters": 3}
-FILES = {"baseline.npz", "centroids.parquet", "members.parquet", "metrics.json", "report.html", "report.png"}
+FILES = {
+    "baseline.npz",
+    "centroids.parquet",
+    "members.parquet",
+    "metrics.json",
+    "report.html",
+    "report.png",
+    "run.json",
+}
 
 
 def names(directory: Path) -> set[str]:
@@ -98,7 +106,7 @@ def test_same_spec_same_bytes(pod: Pod) -> None:
     contents = []
     for _ in range(2):
         pod.run(spec)
-        contents.append({name: (pod.folder(spec) / name).read_bytes() for name in FILES - {"report.html"}})
+        contents.append({name: (pod.folder(spec) / name).read_bytes() for name in FILES - {"report.html", "run.json"}})
     assert contents[0] == contents[1]
 
 
@@ -121,7 +129,7 @@ def test_repeated_run_replaces_the_folder(pod: Pod) -> None:
     (pod.folder(spec) / "of-the-first-attempt").touch()
     pod.run(spec)
     assert names(pod.folder(spec)) == FILES
-    assert names(pod.folder(spec).parent) == {spec.run}
+    assert names(pod.folder(spec).parent) == {spec.run, "latest.json"}
 
 
 def test_replacing_works_where_directories_cannot_be_swapped(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,10 +137,10 @@ def test_replacing_works_where_directories_cannot_be_swapped(pod: Pod, monkeypat
     spec = pod.spec(KMEANS)
     pod.run(spec)
     (pod.folder(spec) / "of-the-first-attempt").touch()
-    monkeypatch.setattr(target, "_RENAME_EXCHANGE", 1 << 20)  # no such flag: EINVAL, as on file systems without it
+    monkeypatch.setattr(volume, "_RENAME_EXCHANGE", 1 << 20)  # no such flag: EINVAL, as on file systems without it
     pod.run(spec)
     assert names(pod.folder(spec)) == FILES
-    assert names(pod.folder(spec).parent) == {spec.run}
+    assert names(pod.folder(spec).parent) == {spec.run, "latest.json"}
 
 
 def test_failed_run_keeps_the_earlier_folder_and_leaves_nothing(pod: Pod) -> None:
@@ -143,7 +151,7 @@ def test_failed_run_keeps_the_earlier_folder_and_leaves_nothing(pod: Pod) -> Non
     with pytest.raises(MisconfiguredError):
         pod.run(spec)
     assert names(pod.folder(spec)) == FILES
-    assert names(pod.folder(spec).parent) == {spec.run}
+    assert names(pod.folder(spec).parent) == {spec.run, "latest.json"}
     assert names(pod.mounts.scratch) == set()
 
 
@@ -156,7 +164,7 @@ def test_leftovers_of_crashed_attempts_are_removed_and_others_kept(pod: Pod) -> 
         (parent / leftover).mkdir()
         (parent / leftover / "members.parquet").touch()
     pod.run(spec)
-    assert names(parent) == {spec.run, ".another-run.22.partial"}
+    assert names(parent) == {spec.run, "latest.json", ".another-run.22.partial"}
 
 
 def test_nothing_is_visible_before_the_end(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,13 +205,13 @@ def test_results_volume_that_cannot_be_written(pod: Pod) -> None:
 
 
 def test_full_results_volume_may_pass_when_tried_again() -> None:
-    error = target._explain("/results/a/b/c", OSError(28, os.strerror(28)))
+    error = volume.explain("/results/a/b/c", OSError(28, os.strerror(28)))
     assert not isinstance(error, MisconfiguredError)
     assert str(error).startswith("/results/a/b/c: no space left for results: enlarge the results volume")
 
 
 @pytest.mark.parametrize("number", [13, 30])
 def test_read_only_results_volume_is_a_wrong_configuration(number: int) -> None:
-    error = target._explain("/results/a/b/c", OSError(number, os.strerror(number)))
+    error = volume.explain("/results/a/b/c", OSError(number, os.strerror(number)))
     assert isinstance(error, MisconfiguredError)
     assert os.strerror(number) in str(error)

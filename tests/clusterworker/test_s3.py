@@ -10,70 +10,26 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import boto3
 import pyarrow.parquet as pq
 import pytest
 import requests
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
-from moto.server import ThreadedMotoServer
 
 from clusterworker.errors import MisconfiguredError, UnavailableError
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
+from tests.clusterworker.s3_server import BUCKET, Bucket
 
 KMEANS = {"algorithm": "kmeans", "n_clusters": 3}
-FILES = ["baseline.npz", "centroids.parquet", "members.parquet", "metrics.json", "report.html", "report.png"]
-BUCKET = "vectors"
-
-
-class Bucket:
-    """One server with one bucket, and a client that may do everything."""
-
-    def __init__(self, endpoint: str) -> None:
-        self.endpoint = endpoint
-        self.client: Any = boto3.client(
-            "s3",
-            endpoint_url=endpoint,
-            aws_access_key_id="admin",
-            aws_secret_access_key="admin",
-            region_name="us-east-1",
-        )
-        self.client.create_bucket(Bucket=BUCKET)
-
-    def upload(self, key: str, file: Path) -> None:
-        self.client.upload_file(str(file), BUCKET, key)
-
-    def keys(self, prefix: str = "") -> list[str]:
-        found = self.client.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
-        return [item["Key"] for item in found]
-
-    def source(self, key: str, **fields: Any) -> dict[str, Any]:
-        return {"uri": f"s3://{BUCKET}/{key}", "endpoint": self.endpoint, "secret_name": "s3-keys", **fields}
-
-    def results(self, prefix: str = "results", **fields: Any) -> dict[str, Any]:
-        return {"uri": f"s3://{BUCKET}/{prefix}", "endpoint": self.endpoint, "secret_name": "s3-keys", **fields}
-
-
-@pytest.fixture
-def bucket() -> Iterator[Bucket]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    try:
-        yield Bucket(f"http://{host}:{port}")
-    finally:
-        requests.post(f"http://{host}:{port}/moto-api/reset", timeout=10)
-        server.stop()
-
-
-@pytest.fixture
-def keys(pod: Pod) -> Path:
-    """A Secret as the kubelet mounts it."""
-    secret = pod.mounts.secrets / "s3-keys"
-    secret.mkdir()
-    (secret / "AWS_ACCESS_KEY_ID").write_text("admin\n")
-    (secret / "AWS_SECRET_ACCESS_KEY").write_text("admin\n")
-    return secret
+FILES = [
+    "baseline.npz",
+    "centroids.parquet",
+    "members.parquet",
+    "metrics.json",
+    "report.html",
+    "report.png",
+    "run.json",
+]
 
 
 @pytest.mark.parametrize("uri", ["docs/part-0.parquet", "docs/part-*.parquet", "docs", "docs/", "**/*.parquet"])
@@ -88,7 +44,8 @@ def test_reads_and_writes_s3(pod: Pod, bucket: Bucket, keys: Path, uri: str) -> 
     assert result.results_uri == f"s3://{BUCKET}/results/search/nightly/nightly-1a2b"
     assert result.baseline is not None
     assert result.baseline.uri == f"{result.results_uri}/baseline.npz"
-    assert bucket.keys("results/") == [f"results/search/nightly/nightly-1a2b/{name}" for name in FILES]
+    folder = "results/search/nightly/nightly-1a2b"
+    assert bucket.keys("results/") == ["results/search/nightly/latest.json", *(f"{folder}/{name}" for name in FILES)]
     assert result.num_documents == (60 if uri == "docs/part-0.parquet" else 90)
     bucket.client.download_file(BUCKET, "results/search/nightly/nightly-1a2b/members.parquet", pod.root / "members")
     assert pq.read_table(pod.root / "members").num_rows == result.num_documents
@@ -123,7 +80,9 @@ def test_the_marker_comes_last_and_goes_first(
 
     monkeypatch.setattr(DomainDispatcherApplication, "__call__", watched)
     pod.run(spec)
-    assert written == ["metrics.json", *(name for name in FILES if name != "metrics.json"), "metrics.json"]
+    last = ["run.json", "metrics.json"]
+    assert written[:2] == last[::-1]
+    assert written[2 : len(FILES) + 3] == [*(name for name in FILES if name not in last), *last, "latest.json"]
 
 
 def refused(pod: Pod, *sources: dict[str, Any], **fields: Any) -> str:
