@@ -1,10 +1,18 @@
-"""Hands the RunResult to the operator, through the container's termination message."""
+"""Hands the result to the operator, through the container's termination message."""
 
 from pathlib import Path
+from typing import Protocol
 
-from clustertrigger.api.run import RunResult
+from clustertrigger.api.run import CheckResult, RunResult
 
 TERMINATION_LOG = Path("/dev/termination-log")
+
+
+class Message(Protocol):
+    """A RunResult or a CheckResult."""
+
+    def to_message(self) -> str:
+        """JSON of at most RESULT_LIMIT bytes."""
 
 
 def failure(error: str) -> RunResult:
@@ -12,11 +20,16 @@ def failure(error: str) -> RunResult:
     return RunResult(status="failed", error=" ".join(error.split()))
 
 
-def deliver(result: RunResult, file: Path | None) -> None:
+def check_failure(error: str) -> CheckResult:
+    """Return the result of a check that failed, its error folded into one line."""
+    return CheckResult(status="failed", error=" ".join(error.split()))
+
+
+def deliver(result: Message, file: Path | None) -> None:
     """Write the result where the kubelet reads it.
 
     Args:
-        result: how the run ended.
+        result: how the run or check ended.
         file: where to write; None: the termination log if there is one, which outside a Pod there is not.
     """
     target = file or TERMINATION_LOG

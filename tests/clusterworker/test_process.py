@@ -91,12 +91,6 @@ def test_bad_spec(pod: Pod, spec: str | None, line: str) -> None:
     assert result.error == log[-1]["message"] == line
 
 
-def test_check_is_refused_for_now(pod: Pod) -> None:
-    code, result, _ = finish(pod, start(pod, "check"))
-    assert code == 2
-    assert result.error == "check: drift checks are not supported by this version: use run"
-
-
 def test_wrong_configuration_is_told_without_loading_the_libraries(pod: Pod) -> None:
     watch = (
         "import atexit\n"

@@ -1,0 +1,70 @@
+"""drift.json beside a trigger's runs: its last measurements, oldest first. Reports draw them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from clustertrigger.api.run import CheckSpec, Measurement, ResultsTarget
+from clusterworker.drift.files import StoredFile, open_file
+
+FILE = "drift.json"
+KEPT = 100
+
+
+class RecordedMeasurement(Measurement):
+    """A measurement, and the check that made it."""
+
+    check: str = Field(description="The Job's name.")
+    slot: str = Field(description="What the check was made for.")
+    min_documents: int = Field(description="As in the CheckSpec.")
+
+
+class DriftRecord(BaseModel):
+    """The file's content."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    version: int = 1
+    measurements: tuple[RecordedMeasurement, ...] = ()
+
+    def with_measurement(self, added: RecordedMeasurement) -> DriftRecord:
+        """The record with one more; a check that was tried again counts once."""
+        others = tuple(known for known in self.measurements if known.check != added.check)
+        return DriftRecord(measurements=(*others, added)[-KEPT:])
+
+    def to_bytes(self) -> bytes:
+        """The file's content."""
+        return self.model_dump_json(indent=1, exclude_none=True).encode() + b"\n"
+
+
+def record_file(namespace: str, trigger: str, results: ResultsTarget, secrets: Path) -> StoredFile:
+    """Return where the record of a trigger lies: `<results>/<namespace>/<trigger>/drift.json`."""
+    uri = "/".join([results.uri.rstrip("/"), namespace, trigger, FILE])
+    return open_file(uri, results, secrets)
+
+
+def read_record(file: StoredFile) -> DriftRecord:
+    """Return the record; an empty one where there is none, or the file holds something else.
+
+    Raises:
+        RunError: the file cannot be read.
+    """
+    content = file.read()
+    try:
+        return DriftRecord.model_validate_json(content) if content else DriftRecord()
+    except ValidationError:
+        return DriftRecord()
+
+
+def append(file: StoredFile, spec: CheckSpec, measurement: Measurement) -> None:
+    """Add a measurement to the record.
+
+    Raises:
+        RunError: the file cannot be read or written.
+    """
+    added = RecordedMeasurement(
+        **measurement.model_dump(), check=spec.check, slot=spec.slot, min_documents=spec.min_documents
+    )
+    file.write(read_record(file).with_measurement(added).to_bytes())
