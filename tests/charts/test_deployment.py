@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clustertrigger.shell.settings import PREFIX, Settings, read_settings
-from tests.charts.objects import VALUES_FILES, Object, Rendered, render, values_of
+from tests.charts.objects import RELEASE, VALUES_FILES, Object, Rendered, render, values_of
 
 DIGEST = f"sha256:{'ab' * 32}"
 
@@ -31,6 +31,8 @@ def test_variables_are_the_operator_s_settings(values_file: str) -> None:
                 "leader_election": True,
                 "lease_name": "clustertrigger",
                 "http_port": 8080,
+                "events_port": 8081,
+                "events_cert_dir": None,
                 "log_format": "json",
                 "webhook_port": 0,
             },
@@ -51,6 +53,7 @@ def test_variables_are_the_operator_s_settings(values_file: str) -> None:
             {"worker_image": "clustertrigger/worker:2026.11", "results_uri": "s3://results/clustering"},
         ),
         ("single-values", {"leader_election": False, "log_format": "text", "log_level": "DEBUG"}),
+        ("single-values", {"events_port": 0, "events_cert_dir": None}),
         ("webhook-values", {"webhook_port": 10250}),
         ("cert-manager-values", {"webhook_port": 9443}),
     ],
@@ -67,7 +70,7 @@ def test_defaults_are_the_operator_s_own(monkeypatch: pytest.MonkeyPatch) -> Non
     settings = settings_of(render(), monkeypatch)
     own = {name: field.default for name, field in Settings.model_fields.items()}
     differ = {name for name in own if getattr(settings, name) != own[name]}
-    assert differ == {"worker_image", "lease_namespace", "identity", "log_format", "webhook_cert_dir"}
+    assert differ == {"worker_image", "lease_namespace", "identity", "log_format", "webhook_cert_dir", "events_port"}
 
 
 def test_large_numbers_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,6 +124,7 @@ def test_probes_and_services_reach_ports_that_exist(values_file: str) -> None:
     container = rendered.container
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert ports["http"] == int(rendered.environment["CLUSTERTRIGGER_HTTP_PORT"])
+    assert ports.get("events", 0) == int(rendered.environment["CLUSTERTRIGGER_EVENTS_PORT"])
     assert ports.get("webhook", 0) == int(rendered.environment["CLUSTERTRIGGER_WEBHOOK_PORT"])
     probes = {kind: container[kind]["httpGet"] for kind in ("startupProbe", "livenessProbe", "readinessProbe")}
     assert {kind: probe["path"] for kind, probe in probes.items()} == {
@@ -195,7 +199,7 @@ def test_service_account_of_one_s_own() -> None:
     rendered = render({"serviceAccount": {"create": False, "name": "runner"}})
     assert not rendered.all("ServiceAccount")
     assert rendered.pod["spec"]["serviceAccountName"] == "runner"
-    assert rendered.one("ClusterRoleBinding")["subjects"] == [
+    assert rendered.one("ClusterRoleBinding", RELEASE)["subjects"] == [
         {"kind": "ServiceAccount", "name": "runner", "namespace": "ops"}
     ]
 

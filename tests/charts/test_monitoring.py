@@ -13,7 +13,7 @@ def test_service_monitor() -> None:
     assert monitor["spec"]["namespaceSelector"] == {"matchNames": [NAMESPACE]}
     (endpoint,) = monitor["spec"]["endpoints"]
     assert endpoint == {"port": "http", "path": "/metrics", "interval": "15s", "scrapeTimeout": "10s"}
-    assert {port["name"]: port["port"] for port in service["spec"]["ports"]} == {"http": 80}
+    assert {port["name"]: port["port"] for port in service["spec"]["ports"]} == {"http": 80, "events": 8081}
     assert service["metadata"]["annotations"] == {"example.com/team": "search"}
 
 

@@ -48,7 +48,19 @@ def test_the_claim_for_results_is_named_where_it_is_needed() -> None:
         ({"watchNamespaces": ["search", "ads"]}, "kubectl --namespace search get clustertriggers"),
         ({"crds": {"install": False}}, "crds.install is false"),
         ({"fullnameOverride": "ct"}, "kubectl --namespace ops rollout status deployment/ct"),
+        ({}, "\nhttp://clustertrigger.ops.svc:8081/v1/namespaces/default/events\n"),
+        ({"watchNamespaces": ["search"]}, "http://clustertrigger.ops.svc:8081/v1/namespaces/search/events\n"),
+        ({"events": {"tls": {"secretName": "tls"}}}, "\nhttps://clustertrigger.ops.svc:8081/v1/namespaces/"),
+        (values_of("events-values"), "\nhttps://events.example.com/v1/namespaces/default/events\n"),
+        ({}, "--clusterrole clustertrigger-event-sender --serviceaccount default:default\n"),
+        ({"rbac": {"userRoles": False}}, "--verb create --resource clustertriggers.clustertrigger.dev/events\n"),
+        ({"events": {"ingress": {"enabled": True}}}, "WARNING: the Ingress for events has no certificate"),
     ],
 )
 def test_notes_fit_the_values(values: Object, said: str) -> None:
     assert said in notes(values)
+
+
+def test_notes_say_nothing_of_what_is_off() -> None:
+    assert "events" not in notes(values_of("single-values"))
+    assert "WARNING" not in notes(values_of("events-values"))

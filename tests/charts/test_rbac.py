@@ -15,6 +15,11 @@ Right = tuple[str, str, str, str, str]
 
 SERVED, CLUSTER, OWN = "served namespaces", "cluster", "own namespace"
 KUBE_SYSTEM: Right = (CLUSTER, "", "namespaces", "kube-system", "get")
+REVIEWS: set[Right] = {
+    (CLUSTER, "authentication.k8s.io", "tokenreviews", "", "create"),
+    (CLUSTER, "authorization.k8s.io", "subjectaccessreviews", "", "create"),
+}
+DELEGATOR, SENDER = f"{RELEASE}-auth-delegator", f"{RELEASE}-event-sender"
 
 
 def rights(where: str, role: Object) -> set[Right]:
@@ -50,6 +55,7 @@ def test_cluster_wide_rights_are_the_documented_ones() -> None:
     granted = rights(SERVED, rendered.one("ClusterRole", RELEASE))
     kube_system = {right for right in granted if right[3] == "kube-system"}
     granted = (granted - kube_system) | {(CLUSTER, *right[1:]) for right in kube_system}
+    granted |= rights(CLUSTER, rendered.one("ClusterRole", DELEGATOR))
     granted |= rights(OWN, rendered.one("Role", f"{RELEASE}-leader-election"))
     assert granted == documented()
 
@@ -63,14 +69,30 @@ def test_rights_in_served_namespaces_only() -> None:
     for namespace in ("search", "ads"):
         granted = rights(SERVED, roles[namespace, RELEASE])
         granted |= rights(OWN, roles[NAMESPACE, f"{RELEASE}-leader-election"])
-        assert granted == documented() - {KUBE_SYSTEM}
+        assert granted == documented() - REVIEWS - {KUBE_SYSTEM}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, REVIEWS),
+        ({"watchNamespaces": ["search"]}, REVIEWS),
+        ({"events": {"enabled": False}}, set()),
+        ({"rbac": {"authDelegator": False}}, set()),
+        ({"rbac": {"create": False}}, set()),
+    ],
+)
+def test_senders_are_looked_up_in_the_whole_cluster(values: Object, expected: set[Right]) -> None:
+    """Reviews belong to no namespace: a Role could not grant them."""
+    roles = [role for role in render(values).all("ClusterRole") if role["metadata"]["name"] == DELEGATOR]
+    assert {right for role in roles for right in rights(CLUSTER, role)} == expected
 
 
 @pytest.mark.parametrize("values_file", VALUES_FILES)
 def test_every_role_of_the_operator_is_bound_to_it_once(values_file: str) -> None:
     rendered = render(values_of(values_file))
     account = rendered.pod["spec"]["serviceAccountName"]
-    users = {f"{RELEASE}-viewer", f"{RELEASE}-editor"}
+    users = {f"{RELEASE}-viewer", f"{RELEASE}-editor", SENDER}
     roles: Counter[tuple[str | None, str]] = Counter()
     for role in (*rendered.all("ClusterRole"), *rendered.all("Role")):
         if role["metadata"]["name"] not in users:
@@ -109,15 +131,30 @@ def test_no_rights_when_the_administrator_makes_them() -> None:
     assert not {one["kind"] for one in rendered} & {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
 
 
-@pytest.mark.parametrize("role", ["viewer", "editor"])
+@pytest.mark.parametrize(
+    ("values", "made"),
+    [
+        ({}, True),
+        ({"events": {"enabled": False}}, False),
+        ({"rbac": {"userRoles": False}}, False),
+        ({"rbac": {"create": False}}, True),
+    ],
+)
+def test_senders_may_send_and_nothing_else(values: Object, *, made: bool) -> None:
+    roles = [role for role in render(values).all("ClusterRole") if role["metadata"]["name"] == SENDER]
+    granted = {right for role in roles for right in rights("", role)}
+    assert granted == ({("", "clustertrigger.dev", "clustertriggers/events", "", "create")} if made else set())
+
+
+@pytest.mark.parametrize("role", ["viewer", "editor", "event-sender"])
 def test_roles_for_people_are_the_documented_ones(role: str) -> None:
     rendered = render().one("ClusterRole", f"{RELEASE}-{role}")
     text = (REPOSITORY / "docs" / "install.md").read_text()
-    row = re.search(rf"^\| `clustertrigger-{role}` \| ([a-z ]+) \| ([a-z ]+) \|$", text, re.MULTILINE)
+    row = re.search(rf"^\| `clustertrigger-{role}` \| ([`a-z/ ]+) \| ([a-z ]+) \| ([a-z ]+) \|$", text, re.MULTILINE)
     assert row, f"docs/install.md has no row for clustertrigger-{role}"
-    resources = ("clustertriggers", "clusterdefinitions", "collections")
-    expected = {("", "clustertrigger.dev", resource, "", verb) for resource in resources for verb in row[1].split()}
+    resources = re.findall(r"`([^`]+)`", row[1])
+    expected = {("", "clustertrigger.dev", resource, "", verb) for resource in resources for verb in row[2].split()}
     assert rights("", rendered) == expected
     prefix = "rbac.authorization.k8s.io/aggregate-to-"
     added_to = [label.removeprefix(prefix) for label in rendered["metadata"]["labels"] if label.startswith(prefix)]
-    assert sorted(added_to) == sorted(row[2].split())
+    assert sorted(added_to) == sorted(row[3].split())

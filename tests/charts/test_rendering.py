@@ -13,11 +13,13 @@ CLUSTER_SCOPED = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition
 
 ALWAYS = {"Deployment": 1, "Service": 1, "ServiceAccount": 1}
 CLUSTER_WIDE = {"ClusterRole": 3, "ClusterRoleBinding": 1, "CustomResourceDefinition": 3}
+WITH_EVENTS = {"ClusterRole": 5, "ClusterRoleBinding": 2}
 REPLICATED = {"PodDisruptionBudget": 1, "Role": 1, "RoleBinding": 1}
-DEFAULT = {**ALWAYS, **CLUSTER_WIDE, **REPLICATED}
+DEFAULT = {**ALWAYS, **CLUSTER_WIDE, **REPLICATED, **WITH_EVENTS}
 
 KINDS = {
     "default": DEFAULT,
+    "events-values": {**DEFAULT, "Ingress": 1},
     "monitoring-values": {**DEFAULT, "ServiceMonitor": 1},
     "webhook-values": {**DEFAULT, "Secret": 1, "ValidatingWebhookConfiguration": 1},
     "cert-manager-values": {**DEFAULT, "Certificate": 1, "ValidatingWebhookConfiguration": 1},

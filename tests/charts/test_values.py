@@ -80,6 +80,10 @@ def test_the_readme_lists_every_value() -> None:
         ({"podDisruptionBudget": {"maxUnavailable": "half"}}, "at '/podDisruptionBudget/maxUnavailable'"),
         ({"podLabels": {"build": 7}}, "at '/podLabels/build'"),
         ({"crds": {"install": "yes"}}, "at '/crds/install'"),
+        ({"events": {"port": 443}}, "at '/events/port'"),
+        ({"events": {"tls": {"secretName": "TLS"}}}, "at '/events/tls/secretName'"),
+        ({"events": {"ingress": {"host": "https://events"}}}, "at '/events/ingress/host'"),
+        ({"events": {"ingress": {"hosts": []}}}, "additional properties 'hosts' not allowed"),
     ],
 )
 def test_the_schema_refuses_wrong_values_by_name(values: dict[str, Any], named: str) -> None:
@@ -104,6 +108,17 @@ def test_the_schema_refuses_wrong_values_by_name(values: dict[str, Any], named: 
             "leaderElection.renewDeadlineSeconds is 10, which must exceed 1.2 times leaderElection.retryPeriodSeconds",
         ),
         ({"webhook": {"port": 8080}}, "webhook.port and http.port are both 8080: give them two ports"),
+        ({"http": {"port": 8081}}, "events.port and http.port are both 8081: give them two ports"),
+        ({"webhook": {"port": 8081}}, "events.port and webhook.port are both 8081: give them two ports"),
+        ({"service": {"port": 8081}}, "events.servicePort and service.port are both 8081: give them two ports"),
+        (
+            {"events": {"servicePort": 443}, "webhook": {"enabled": True}},
+            "events.servicePort is 443, which is the webhook's: choose another, or set webhook.enabled to false",
+        ),
+        (
+            {"events": {"enabled": False, "ingress": {"enabled": True}}},
+            "events.ingress.enabled is true and events.enabled is false, so that nothing would answer: set both, or",
+        ),
     ],
 )
 def test_the_templates_refuse_values_that_contradict_each_other(values: dict[str, Any], said: str) -> None:

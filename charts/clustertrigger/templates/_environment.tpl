@@ -35,6 +35,10 @@ that it does not know. Numbers pass through int, because Helm would write large 
       fieldPath: metadata.name
 - name: CLUSTERTRIGGER_HTTP_PORT
   value: {{ int .Values.http.port | quote }}
+- name: CLUSTERTRIGGER_EVENTS_PORT
+  value: {{ .Values.events.enabled | ternary (int .Values.events.port) 0 | quote }}
+- name: CLUSTERTRIGGER_EVENTS_CERT_DIR
+  value: {{ include "clustertrigger.eventsSecretName" . | empty | ternary "" (include "clustertrigger.eventsCertificateDirectory" .) | quote }}
 - name: CLUSTERTRIGGER_LOG_FORMAT
   value: {{ .Values.log.format | quote }}
 - name: CLUSTERTRIGGER_LOG_LEVEL
@@ -51,6 +55,15 @@ that it does not know. Numbers pass through int, because Helm would write large 
 
 {{- define "clustertrigger.leaseName" -}}
 {{- .Values.leaderElection.leaseName | default (include "clustertrigger.fullname" .) -}}
+{{- end -}}
+
+{{/* The Secret with the certificate for events; empty where they are taken in over HTTP, or not at all. */}}
+{{- define "clustertrigger.eventsSecretName" -}}
+{{- if .Values.events.enabled }}{{ .Values.events.tls.secretName }}{{ end -}}
+{{- end -}}
+
+{{- define "clustertrigger.eventsCertificateDirectory" -}}
+/etc/clustertrigger/events
 {{- end -}}
 
 {{- define "clustertrigger.webhookCertificateDirectory" -}}

@@ -3,6 +3,8 @@
 {{- define "clustertrigger.validate" -}}
 {{- include "clustertrigger.validateElection" . -}}
 {{- include "clustertrigger.validateCertificate" . -}}
+{{- include "clustertrigger.validatePorts" . -}}
+{{- include "clustertrigger.validateIngress" . -}}
 {{- end -}}
 
 {{- define "clustertrigger.validateElection" -}}
@@ -29,7 +31,34 @@
 {{- fail (printf "webhook.certificate.existingSecret (%q) and webhook.certificate.caBundle go together: set both, the latter to the PEM of the CA that signed the former" .existingSecret) -}}
 {{- end -}}
 {{- end -}}
-{{- if eq (int .Values.webhook.port) (int .Values.http.port) -}}
-{{- fail (printf "webhook.port and http.port are both %d: give them two ports" (int .Values.http.port)) -}}
+{{- end -}}
+
+{{/* Also of what is off: switching it on must not be what breaks an installation. */}}
+{{- define "clustertrigger.validatePorts" -}}
+{{- $http := int .Values.http.port -}}
+{{- $events := int .Values.events.port -}}
+{{- $webhook := int .Values.webhook.port -}}
+{{- if eq $webhook $http -}}
+{{- fail (printf "webhook.port and http.port are both %d: give them two ports" $http) -}}
+{{- end -}}
+{{- if eq $events $http -}}
+{{- fail (printf "events.port and http.port are both %d: give them two ports" $http) -}}
+{{- end -}}
+{{- if eq $events $webhook -}}
+{{- fail (printf "events.port and webhook.port are both %d: give them two ports" $webhook) -}}
+{{- end -}}
+{{- $service := int .Values.service.port -}}
+{{- $forEvents := int .Values.events.servicePort -}}
+{{- if eq $forEvents $service -}}
+{{- fail (printf "events.servicePort and service.port are both %d: give them two ports" $service) -}}
+{{- end -}}
+{{- if and .Values.webhook.enabled (eq $forEvents 443) -}}
+{{- fail "events.servicePort is 443, which is the webhook's: choose another, or set webhook.enabled to false" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "clustertrigger.validateIngress" -}}
+{{- if and .Values.events.ingress.enabled (not .Values.events.enabled) -}}
+{{- fail "events.ingress.enabled is true and events.enabled is false, so that nothing would answer: set both, or neither" -}}
 {{- end -}}
 {{- end -}}
