@@ -26,6 +26,7 @@ from clustertrigger.shell.agenda import Agenda
 from clustertrigger.shell.api_server import ApiError, ApiServer, load_configuration
 from clustertrigger.shell.clock import Clock, utc_now
 from clustertrigger.shell.creators import Creators
+from clustertrigger.shell.drift_metrics import DriftCollector
 from clustertrigger.shell.election import lead_when_elected
 from clustertrigger.shell.endpoints import serve_endpoints
 from clustertrigger.shell.events.endpoint import EventsEndpoint, serve_events
@@ -64,6 +65,9 @@ class Operator:
         self._namespaces: Sequence[str | None] = settings.watch_namespaces or (None,)
         self._agenda = Agenda(clock, self.metrics)
         self._triggers = Triggers(self._agenda.now, self.metrics)
+        self._leads = False
+        # Other replicas know the same triggers: one of them speaks.
+        self.metrics.registry.register(DriftCollector(lambda: self._triggers.all() if self._leads else ()))
         self._runs = Runs(self._run_changed)
         self._references = References(Catalog(), self._namespace_changed)
         self._reflectors: list[Reflector] = []
@@ -162,11 +166,15 @@ class Operator:
         self._agenda.clear_times()
         for key in self._triggers.all_keys():
             self._agenda.now(key)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._agenda.run())
-            tasks.create_task(recorder.run())
-            for _ in range(settings.concurrency):
-                tasks.create_task(reconciler.work())
+        self._leads = True
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._agenda.run())
+                tasks.create_task(recorder.run())
+                for _ in range(settings.concurrency):
+                    tasks.create_task(reconciler.work())
+        finally:
+            self._leads = False
 
     async def _cluster_id(self, api: ApiServer) -> str:
         try:

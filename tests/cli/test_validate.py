@@ -127,12 +127,11 @@ def test_a_line_for_each_problem(
     assert lines[-1] == "1 of 1 objects invalid"
 
 
-def test_what_this_version_does_not_fire(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
+def test_the_schedule_in_words(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
     schedule = "{event_type: documents_added, event_threshold: 100, collection_id: col_a}"
     event = TRIGGER.replace("cron\n", "event\n").replace('{cron_expression: "0 2 * * *"}', schedule)
     assert validate(monkeypatch, capsys, event, DEFINITION, COLLECTION)[1][0] == (
-        "stdin:1: ClusterTrigger search/nightly: OK "
-        "(100 documents_added; event triggers are accepted but not fired by this version)"
+        "stdin:1: ClusterTrigger search/nightly: OK (100 documents_added)"
     )
 
 

@@ -19,7 +19,7 @@ from clustertrigger.core.jobs import RunDefaults
 from clustertrigger.core.naming import job_name
 from clustertrigger.core.seen_events import fingerprint
 from clustertrigger.core.trigger import Trigger, parse_spec, read_trigger
-from clustertrigger.core.workload import ObservedRun
+from clustertrigger.core.workload import ObservedRun, split
 from clustertrigger.shell.status_patch import status_patch
 from tests.control_plane.merge_patch import merge_patch
 
@@ -27,6 +27,16 @@ CREATED = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
 UID = "0f0e0d0c-0b0a-0908-0706-050403020100"
 DEFAULTS = RunDefaults(image="worker:1")
 EXECUTION = {"collection_ids": ["col_a"], "config": {"algorithm": "kmeans", "n_clusters": 3}}
+HOURLY_CHECK = {
+    "trigger_type": "conditional",
+    "schedule_config": {
+        "condition_type": "drift",
+        "threshold": 0.3,
+        "metric": "cosine_drift",
+        "check_interval_seconds": 3600,
+    },
+    "execution_config": EXECUTION,
+}
 HOURLY = {"trigger_type": "interval", "schedule_config": {"interval_seconds": 3600}, "execution_config": EXECUTION}
 MINUTELY = {"trigger_type": "cron", "schedule_config": {"cron_expression": "* * * * *"}, "execution_config": EXECUTION}
 EVENTS = {
@@ -93,11 +103,13 @@ def observed(
     parsed = ClusterTriggerSpec.model_validate(HOURLY)
     assert parsed.execution_config is not None
     collection = CollectionSpec.model_validate({"source": {"uri": "a.parquet"}, "volume": "data"})
+    seen_runs, checks = split({run.job: run for run in runs})
     return Observed(
         cluster_id="cluster-uid",
         defaults=DEFAULTS,
         work=work or Work(parsed.execution_config, (("col_a", collection),)),
-        runs={run.job: run for run in runs},
+        runs=seen_runs,
+        checks=checks,
         looked_up=frozenset(looked_up),
         refusals=refusals or {},
     )

@@ -353,7 +353,7 @@ def test_an_invalid_spec_needs_a_person() -> None:
                     "check_interval_seconds": 60,
                 },
             ),
-            ("False", "NotYetSupported"),
+            ("True", "Scheduled"),
             "False",
         ),
     ],

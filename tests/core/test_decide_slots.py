@@ -239,7 +239,7 @@ def test_the_job_carries_slot_owner_and_contract() -> None:
     assert isinstance(action, CreateJob)
     job = action.manifest
     assert action.name == job["metadata"]["name"] == "products-" + action.name.split("-")[1] + "-20260302130000"
-    assert job["metadata"]["annotations"] == {"clustertrigger.dev/slot": "2026-03-02T13:00:00Z"}
+    assert job["metadata"]["annotations"]["clustertrigger.dev/slot"] == "2026-03-02T13:00:00Z"
     assert job["metadata"]["ownerReferences"][0]["uid"] == trigger().uid
     pod = job["spec"]["template"]["spec"]
     assert pod["automountServiceAccountToken"] is False

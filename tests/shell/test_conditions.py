@@ -109,8 +109,8 @@ def test_the_examples_and_the_table(operator: StartOperator, sandbox: Sandbox, k
         "api-cron": ("False", "CollectionNotFound"),
         "api-interval": ("True", "Scheduled"),
         "api-cluster-id": ("False", "DefinitionNotFound"),
-        "api-event": ("False", "NotYetSupported"),
-        "api-conditional": ("False", "NotYetSupported"),
+        "api-event": ("False", "CollectionNotFound"),
+        "api-conditional": ("False", "CollectionNotFound"),
         "products-nightly": ("True", "Scheduled"),
         "reviews-every-6h": ("True", "Scheduled"),
     }

@@ -42,7 +42,7 @@ class ConditionalSchedule(ApiModel):
 
     condition_type: Literal["drift"]
     threshold: float
-    metric: str
+    metric: DriftMetric
     check_interval_seconds: int
     min_documents: int = 200
 

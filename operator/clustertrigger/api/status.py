@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from clustertrigger.api.brief import ClusterBrief
+from clustertrigger.api.check import Obstacle
 from clustertrigger.api.trigger import DesiredStatus
 
 RunStatus = Literal["pending", "running", "completed", "failed"]
@@ -54,6 +55,27 @@ class LastResult(StatusModel):
     )
 
 
+class Check(StatusModel):
+    """One check of the condition."""
+
+    job_id: str = Field(description="The Job's name.")
+    slot: AwareDatetime = Field(description="The instant for which it was due.")
+    status: Literal["pending", "completed", "failed"] = Field(description="State of the check.")
+    error: str | None = Field(None, description="Why it failed, or what was in the way of measuring, in one line.")
+    value: float | None = Field(None, description="Of the metric.")
+    fires: bool | None = Field(None, description="Whether it fired a run.")
+
+
+class CheckState(StatusModel):
+    """The operator's memory of checks."""
+
+    due: AwareDatetime | None = Field(None, description="Slot of a check that found drift, until its run exists.")
+    due_since: AwareDatetime | None = Field(None, description="When that was found.")
+    obstacle: Obstacle | None = Field(None, description="Why the last check had nothing to compare.")
+    message: str | None = Field(None, description="The same, in one line.")
+    baseline_run: str | None = Field(None, description="The run whose baseline that was; another baseline ends it.")
+
+
 class ScheduleState(StatusModel):
     """The operator's memory of the schedule."""
 
@@ -76,6 +98,7 @@ class EventState(StatusModel):
     """The operator's memory of events, written together with event_counter."""
 
     counts: str = Field(description="Which events are counted: <event_type>/<collection_id>.")
+    counted_at: AwareDatetime | None = Field(None, description="When events were last counted.")
     total: int = Field(0, description="Events ever counted; an event that fires is known by its number among these.")
     due_since: AwareDatetime | None = Field(
         None, description="Since when the threshold is reached and only a cooldown or an active run is waited for."
@@ -121,14 +144,23 @@ class ClusterTriggerStatus(StatusModel):
         None,
         json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
         description="What the last successful run left for checks to compare with: uri, sha256, run, documents, "
-        "dimensions, captured_at.",
+        "dimensions, captured_at, and collections, which tells other collections apart.",
     )
     last_drift_measurement: dict[str, Any] | None = Field(
         None,
         json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
-        description="Result of the last check.",
+        description="Result of the last check: summary says all in one line; fires, metric, value, threshold, "
+        "noise_floor, baseline_documents, current_documents, assignment_js, p_value, checked_at, and what it takes to "
+        "compute them again: check, seed, baseline_run, baseline_uri, baseline_sha256.",
     )
     last_condition_check_at: AwareDatetime | None = Field(None, description="When the condition was last checked.")
+    consecutive_check_failures: int = Field(0, description="Failed checks since the last one that did not fail.")
+    last_check_error: str | None = Field(None, description="Why the last check failed, in one line.")
+    checks: list[Check] = Field(
+        default_factory=list,
+        max_length=512,
+        description="Checks, newest first: an active one and run.history_limit ended ones.",
+    )
     created_at: AwareDatetime | None = Field(None, description="Creation of the object.")
     updated_at: AwareDatetime | None = Field(None, description="Last change of the spec.")
     created_by: str | None = Field(None, description="Who created the object, where the admission webhook saw it.")
@@ -145,3 +177,4 @@ class ClusterTriggerStatus(StatusModel):
     )
     schedule_state: ScheduleState | None = Field(None, description="The operator's memory of the schedule.")
     event_state: EventState | None = Field(None, description="The operator's memory of events.")
+    check_state: CheckState | None = Field(None, description="The operator's memory of checks.")

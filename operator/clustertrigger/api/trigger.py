@@ -134,6 +134,16 @@ class Results(ApiModel):
         return self
 
 
+class CheckPolicy(ApiModel):
+    """How the Jobs of checks are run; what is not here is as for runs."""
+
+    timeout_seconds: int = Field(3600, ge=1, le=2_592_000, description="Longest time a check may take.")
+    resources: Resources = Field(
+        default=Resources(requests={"cpu": "500m", "memory": "512Mi"}),
+        description="Resources of the check's container: a check reads the collection once, in bounded memory.",
+    )
+
+
 class RunPolicy(ApiModel):
     """How the trigger's Jobs are run."""
 
@@ -150,7 +160,11 @@ class RunPolicy(ApiModel):
         600, ge=1, le=86_400, description="Longest time a run's Pod may take to start; time in a queue does not count."
     )
     max_consecutive_failures: int = Field(
-        5, ge=1, le=1000, description="Failed runs in a row after which the trigger stops firing (status failed)."
+        5,
+        ge=1,
+        le=1000,
+        description="Failed runs in a row after which the trigger stops firing (status failed); failed checks in a row "
+        "after which it is Stalled.",
     )
     history_limit: int = Field(
         10, ge=1, le=100, description="Ended runs kept in status.history, and folders of results kept; of 1, two."
@@ -170,6 +184,7 @@ class RunPolicy(ApiModel):
         "", max_length=63, pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$", description="Kueue's LocalQueue, if any."
     )
     results: Results = Field(default=Results(), description="Where results go.")
+    check: CheckPolicy = Field(default=CheckPolicy(), description="conditional: how checks are run.")
     report: Report = Field(default=Report(), description="What the report shows.")
 
 

@@ -15,12 +15,12 @@ from clustertrigger.cli.manifests import Manifest
 from clustertrigger.cli.validate import is_ours, problems_in
 from clustertrigger.core.humanize import duration
 from clustertrigger.core.instants import format_instant
-from clustertrigger.core.lifecycle import is_supported
 from clustertrigger.core.timetable import describe_schedule, timetable
 from clustertrigger.core.validation import parse_trigger
 from clustertrigger.core.wallclock import wall_clock
 
 Output = Literal["table", "json"]
+_GRID = "as if created at {}: the grid begins where the trigger is created"
 _LOCAL = "%a %Y-%m-%d %H:%M:%S %Z"
 
 
@@ -100,28 +100,29 @@ def _forecast(manifest: Manifest, start: datetime, count: int) -> Forecast:
     zone, zone_name = None, "this machine's zone"
     if isinstance(schedule, CronSchedule):
         zone, zone_name = wall_clock(schedule.timezone).zone, schedule.timezone
-    slots = _slots(schedule, start, count) if isinstance(schedule, CronSchedule | IntervalSchedule) else ()
+    slots = () if isinstance(schedule, EventSchedule) else _slots(schedule, start, count)
     return Forecast(manifest, spec, tuple(slots), zone, zone_name, tuple(_notes(spec, start)))
 
 
 def _notes(spec: ClusterTriggerSpec, start: datetime) -> Iterator[str]:
     match spec.schedule:
         case IntervalSchedule():
-            yield f"as if created at {format_instant(start)}: the grid begins where the trigger is created"
+            yield _GRID.format(format_instant(start))
         case EventSchedule() as event:
             events = f"{event.event_threshold} {event.event_type} events of {event.collection_id}"
             yield f"no slots in advance: fires after {events}"
         case ConditionalSchedule() as condition:
             often = duration(condition.check_interval_seconds)
             drifted = f"{condition.metric} exceeds {condition.threshold:g}"
-            yield f"no slots in advance: checked every {often}, fires when {drifted}"
-    if not is_supported(spec):
-        yield f"{spec.trigger_type} triggers are accepted but not fired by this version"
-    elif spec.status != "active":
+            yield f"checked every {often}, fires when {drifted}; without a baseline, the slot runs to make one"
+            yield _GRID.format(format_instant(start))
+    if spec.status != "active":
         yield f"status is {spec.status}: nothing fires until it is active"
 
 
-def _slots(schedule: CronSchedule | IntervalSchedule, start: datetime, count: int) -> Iterator[datetime]:
+def _slots(
+    schedule: CronSchedule | IntervalSchedule | ConditionalSchedule, start: datetime, count: int
+) -> Iterator[datetime]:
     coming = timetable(schedule, anchor=start)
     # An interval's slot at its anchor is one of the coming ones, so looking begins just before.
     slot = coming.latest_until(start) if isinstance(schedule, IntervalSchedule) else None

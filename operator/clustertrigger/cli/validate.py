@@ -11,7 +11,6 @@ from clustertrigger.api import API_VERSION, GROUP
 from clustertrigger.api.conditions import Reason
 from clustertrigger.cli.manifests import Manifest
 from clustertrigger.core.catalog import Catalog, Unresolved
-from clustertrigger.core.lifecycle import is_supported
 from clustertrigger.core.problem import Problem, nearest
 from clustertrigger.core.timetable import describe_schedule
 from clustertrigger.core.validation import parse_collection, parse_definition, parse_trigger
@@ -114,8 +113,6 @@ def _references(manifest: Manifest, catalog: Catalog, held: Set[tuple[str, str]]
     spec, _ = parse_trigger(manifest.content["spec"])
     assert spec is not None  # noqa: S101 - called for valid triggers only
     notes = [describe_schedule(spec)]
-    if not is_supported(spec):
-        notes.append(f"{spec.trigger_type} triggers are accepted but not fired by this version")
     work = catalog.resolve(manifest.namespace, spec)
     if not isinstance(work, Unresolved):
         return [], notes

@@ -7,8 +7,8 @@ from typing import Literal
 from clustertrigger.api.conditions import ConditionType, EventReason, Reason
 from clustertrigger.api.status import Condition
 from clustertrigger.core.catalog import Unresolved
+from clustertrigger.core.checks import trouble
 from clustertrigger.core.draft import Draft
-from clustertrigger.core.lifecycle import is_supported
 from clustertrigger.core.timetable import describe_schedule
 
 _Verdict = tuple[bool, Reason, str]
@@ -38,13 +38,6 @@ def _ready(draft: Draft) -> _Verdict:
     spec = draft.trigger.spec
     if spec is None:
         return False, Reason.INVALID_SPEC, "; ".join(str(problem) for problem in draft.trigger.problems)
-    if not is_supported(spec):
-        return (
-            False,
-            Reason.NOT_YET_SUPPORTED,
-            f"spec.trigger_type: {spec.trigger_type!r} is accepted but not fired by this version: "
-            "use cron, interval or event",
-        )
     if spec.status == "disabled":
         return True, Reason.DISABLED, "Disabled as spec.status asks: nothing fires, nothing is counted"
     if spec.status == "paused":
@@ -53,6 +46,8 @@ def _ready(draft: Draft) -> _Verdict:
         return False, *_failed(draft)
     if isinstance(draft.observed.work, Unresolved):
         return False, draft.observed.work.reason, draft.observed.work.message
+    if (problem := trouble(draft)) is not None:
+        return False, *problem
     return True, Reason.SCHEDULED, f"The schedule is live: {describe_schedule(spec)}"
 
 
@@ -60,11 +55,13 @@ def _stalled(draft: Draft) -> _Verdict:
     spec = draft.trigger.spec
     if spec is None:
         return True, Reason.INVALID_SPEC, "The spec must be corrected: the Ready condition says how"
-    if draft.failed and spec.status not in ("paused", "disabled") and is_supported(spec):
+    if draft.failed and spec.status not in ("paused", "disabled"):
         return True, *_failed(draft)
     if isinstance(draft.observed.work, Unresolved):
         # It may still be applied, as a moment later in the same kubectl apply.
         return False, draft.observed.work.reason, f"Waits for what it refers to: {draft.observed.work.message}"
+    if spec.status == "active" and (problem := trouble(draft)) is not None:
+        return True, *problem
     return False, Reason.NOT_STALLED, "Nothing needs a person"
 
 

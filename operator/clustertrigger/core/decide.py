@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from clustertrigger.core import conditions, event_firing, firing, lifecycle, runs
+from clustertrigger.core import check_results, checking, conditions, event_firing, firing, lifecycle, runs
 from clustertrigger.core.decision import Decision, Observed
 from clustertrigger.core.draft import Draft
 from clustertrigger.core.trigger import Trigger
@@ -18,6 +18,9 @@ RECORD: tuple[Policy, ...] = (
     lifecycle.reset_on_request,
     lifecycle.follow_edits,
     event_firing.follow_what_is_counted,
+    check_results.forgive_on_edit_or_reset,
+    checking.record_new_checks,
+    check_results.settle_checks,
     runs.record_new_runs,
     runs.settle_runs,
     event_firing.wait_anew_after_a_run,
@@ -30,6 +33,8 @@ FIRE: tuple[Policy, ...] = (
     event_firing.forget_what_is_not_due,
     runs.end_runs_that_cannot_start,
     runs.end_runs_that_outlive_their_deadline,
+    checking.fire_on_drift,
+    checking.check_due_slot,
     firing.fire_due_slot,
     event_firing.fire_on_threshold,
     firing.run_on_request,
@@ -39,6 +44,7 @@ FIRE: tuple[Policy, ...] = (
 SHOW: tuple[Policy, ...] = (
     runs.trim_history,
     runs.show_last_run,
+    checking.trim_checks,
     firing.look_ahead,
     event_firing.forget_old_events,
     lifecycle.show_schedule,
@@ -56,7 +62,7 @@ def decide(trigger: Trigger, observed: Observed, now: datetime) -> Decision:
 
     Args:
         trigger: as last written, its status being the only memory there is.
-        observed: the runs and references that the cluster shows.
+        observed: the runs, checks and references that the cluster shows.
         now: the one reading of the clock, in UTC.
     """
     draft = Draft(trigger, observed, now)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.status import ClusterTriggerStatus
 from clustertrigger.core.catalog import Unresolved, Work
-from clustertrigger.core.jobs import RunDefaults
+from clustertrigger.core.run_defaults import RunDefaults
 from clustertrigger.core.workload import ObservedRun
 
 
@@ -32,6 +32,8 @@ class Observed:
     defaults: RunDefaults
     work: Work | Unresolved | None = None
     runs: Mapping[str, ObservedRun] = field(default_factory=dict)
+    """By Job name."""
+    checks: Mapping[str, ObservedRun] = field(default_factory=dict)
     """By Job name."""
     looked_up: frozenset[str] = frozenset()
     """Jobs that were read from the API server itself for this decision: what is absent from `runs` is gone."""
@@ -80,6 +82,8 @@ class Event:
     type: Literal["Normal", "Warning"]
     reason: EventReason
     message: str
+    series: str = ""
+    """Events of the same series are one, which shows the latest message; without one, those with the same message."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from clustertrigger.api.conditions import EventReason
-from clustertrigger.api.schedule import CronSchedule, IntervalSchedule
-from clustertrigger.api.status import Execution, ScheduleState
+from clustertrigger.api.schedule import ConditionalSchedule, CronSchedule, IntervalSchedule
+from clustertrigger.api.status import Check, Execution, ScheduleState
 from clustertrigger.core.decision import Action, Decision, Event, Observed, Refusal
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.timetable import Timetable, timetable
 from clustertrigger.core.trigger import Trigger
+from clustertrigger.core.workload import ObservedRun
 
 _MOST_NAMED = 100
 """Missed slots are counted up to here: the work does not grow with the outage."""
@@ -48,9 +49,9 @@ class Draft:
         """Adds actions."""
         self.actions.extend(actions)
 
-    def note(self, reason: EventReason, message: str) -> None:
+    def note(self, reason: EventReason, message: str, series: str = "") -> None:
         """Adds a Normal event."""
-        self.events.append(Event("Normal", reason, message))
+        self.events.append(Event("Normal", reason, message, series))
 
     def warn(self, reason: EventReason, message: str) -> None:
         """Adds a Warning event."""
@@ -71,7 +72,7 @@ class Draft:
     def timetable(self) -> Timetable | None:
         """The slots, where the trigger is of a type that has any."""
         schedule = self.trigger.spec.schedule if self.trigger.spec else None
-        if isinstance(schedule, CronSchedule | IntervalSchedule):
+        if isinstance(schedule, CronSchedule | IntervalSchedule | ConditionalSchedule):
             return timetable(schedule, self.schedule_state.anchor)
         return None
 
@@ -90,6 +91,22 @@ class Draft:
             if is_active(entry) and not ((run := runs.get(entry.job_id)) and run.deleting)
         ]
 
+    def active_checks(self) -> list[Check]:
+        """Checks that have not ended, those being deleted left out."""
+        seen = self.observed.checks
+        checks: list[Check] = self.get("checks")
+        return [
+            entry
+            for entry in checks
+            if entry.status == "pending" and not ((check := seen.get(entry.job_id)) and check.deleting)
+        ]
+
+    def active_jobs(self) -> list[ObservedRun]:
+        """What the cluster shows of the active runs and checks."""
+        seen = {**self.observed.runs, **self.observed.checks}
+        names = [run.job_id for run in self.active_runs()] + [check.job_id for check in self.active_checks()]
+        return [seen[name] for name in names if name in seen]
+
     @property
     def failed(self) -> bool:
         """Whether too many runs failed in a row, or the owner marked the trigger so."""
@@ -101,6 +118,8 @@ class Draft:
     def account_for(self, slot: datetime, missed: str | None = None) -> None:
         """Moves the schedule on to a slot, once; slots passed over on the way are named in one event.
 
+        Checks that were passed over are not worth one: the latest says what they would have said.
+
         Args:
             slot: fired, skipped or missed.
             missed: why the slot itself is missed, if it is.
@@ -108,13 +127,17 @@ class Draft:
         state = self.schedule_state
         if slot <= state.accounted_until:
             return
-        if state.live and (slots := self.timetable):
+        if state.live and (slots := self.timetable) and (missed or not self._checks):
             last = slot if missed else slot - timedelta(seconds=1)
             passed = slots.count_between(state.accounted_until, last, _MOST_NAMED + 1)
             if passed:
                 named = _named(passed, slots.next_after(state.accounted_until), slots.latest_until(last))
                 self.warn(EventReason.SLOTS_MISSED, f"Missed {named}: {missed or 'only the latest one may still fire'}")
         self.set(schedule_state=state.model_copy(update={"accounted_until": slot}))
+
+    @property
+    def _checks(self) -> bool:
+        return self.trigger.spec is not None and isinstance(self.trigger.spec.schedule, ConditionalSchedule)
 
     def decision(self) -> Decision:
         """The outcome."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from clustertrigger.api.conditions import EventReason
+from clustertrigger.core.checks import is_checked
 from clustertrigger.core.draft import Draft
 from clustertrigger.core.event_firing import ready_at
 from clustertrigger.core.instants import format_instant
@@ -16,7 +17,7 @@ from clustertrigger.core.naming import job_name, manual_slot
 def fire_due_slot(draft: Draft) -> None:
     """The latest slot that is due fires, unless it is too old, or a run is in its way."""
     spec, slots = draft.trigger.spec, draft.timetable
-    if spec is None or slots is None or not is_live(draft):
+    if spec is None or slots is None or not is_live(draft) or is_checked(draft):
         return
     slot = slots.latest_until(draft.now)
     if slot is None or slot <= draft.schedule_state.accounted_until:

@@ -1,71 +1,141 @@
-"""The Job that a slot becomes."""
+"""The Jobs that slots become: runs and checks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from clustertrigger.api import API_VERSION
+from clustertrigger.api.check import CHECK_SPEC_VARIABLE, CheckSpec
 from clustertrigger.api.names import (
+    ANNOTATION_COLLECTIONS,
     ANNOTATION_FAILURE,
     ANNOTATION_SLOT,
     LABEL_MANAGED_BY,
+    LABEL_ROLE,
     LABEL_TRIGGER,
     LABEL_TRIGGER_UID,
     MANAGED_BY,
+    ROLE_CHECK,
+    ROLE_RUN,
     WORKER_CONTAINER,
 )
-from clustertrigger.api.run import (
-    COLLECTIONS_MOUNT,
-    RESULTS_MOUNT,
-    RUN_SPEC_VARIABLE,
-    SCRATCH_MOUNT,
-    SECRETS_MOUNT,
-    CollectionInput,
-    ExitCode,
-    ResultsTarget,
-    RunSpec,
-)
+from clustertrigger.api.run import RUN_SPEC_VARIABLE, Baseline, ExitCode, RunSpec
+from clustertrigger.api.schedule import ConditionalSchedule
 from clustertrigger.api.trigger import ClusterTriggerSpec, RunPolicy
 from clustertrigger.core.catalog import Work
-from clustertrigger.core.naming import seed
+from clustertrigger.core.instants import format_instant
+from clustertrigger.core.naming import check_slot, seed
+from clustertrigger.core.pods import collection_inputs, pod_spec, results_target
+from clustertrigger.core.run_defaults import RunDefaults
 from clustertrigger.core.trigger import Trigger
 
-NON_ROOT = 65532
+__all__ = ["RunDefaults", "build_check_job", "build_job", "collections_digest", "end_job_patch"]
+
 _LONGEST_LABEL = 63
-_SCRATCH_VOLUME = "scratch"
+_SHORTEST_MEMORY, _LONGEST_MEMORY = 600, 604_800
+"""Seconds for which an ended check is kept."""
 
 
 @dataclass(frozen=True, slots=True)
-class RunDefaults:
-    """What the operator adds to every run."""
-
-    image: str
-    image_pull_policy: str = "IfNotPresent"
-    image_pull_secrets: tuple[str, ...] = ()
-    results_uri: str = ""
-    results_volume: str = "clustertrigger-results"
+class _Kind:
+    role: str
+    timeout_seconds: int
+    ttl_seconds: int
 
 
 def build_job(
     trigger: Trigger, spec: ClusterTriggerSpec, work: Work, name: str, slot: str, defaults: RunDefaults
 ) -> dict[str, Any]:
-    """The Job of one slot, ready to be created."""
+    """The Job of a run, ready to be created."""
     run = spec.run
+    run_spec = RunSpec(
+        namespace=trigger.key.namespace,
+        trigger=trigger.key.name,
+        run=name,
+        slot=slot,
+        collections=collection_inputs(work),
+        config=work.execution.config,
+        seed=seed(trigger.uid),
+        results=results_target(run, defaults),
+        history_limit=run.history_limit,
+        report=run.report,
+    )
+    said = RUN_SPEC_VARIABLE, run_spec.model_dump_json(exclude_none=True)
+    pod = pod_spec(run, work, defaults, command="run", spec=said, resources=run.resources)
+    # The name guards the slot until the status does: keep the Job for as long as the slot could fire.
+    kind = _Kind(ROLE_RUN, run.timeout_seconds, ttl_seconds=max(run.starting_deadline_seconds, 3600))
+    return _job(trigger, run, work, kind, name, slot, pod)
+
+
+def build_check_job(
+    trigger: Trigger,
+    spec: ClusterTriggerSpec,
+    schedule: ConditionalSchedule,
+    work: Work,
+    baseline: Baseline,
+    name: str,
+    due: datetime,
+    defaults: RunDefaults,
+) -> dict[str, Any]:
+    """The Job of a check, ready to be created."""
+    run = spec.run
+    check_spec = CheckSpec(
+        namespace=trigger.key.namespace,
+        trigger=trigger.key.name,
+        check=name,
+        slot=format_instant(due),
+        collections=collection_inputs(work),
+        metric=schedule.metric,
+        baseline=baseline,
+        results=results_target(run, defaults),
+        threshold=schedule.threshold,
+        min_documents=schedule.min_documents,
+        seed=seed(trigger.uid),
+    )
+    said = CHECK_SPEC_VARIABLE, check_spec.model_dump_json(exclude_none=True)
+    pod = pod_spec(run, work, defaults, command="check", spec=said, resources=run.check.resources)
+    kind = _Kind(ROLE_CHECK, run.check.timeout_seconds, ttl_seconds=_check_ttl_seconds(schedule))
+    return _job(trigger, run, work, kind, name, check_slot(due), pod)
+
+
+def collections_digest(work: Work) -> str:
+    """Tells apart which collections are meant, in whatever order."""
+    ids = sorted(collection_id for collection_id, _ in work.collections)
+    return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:12]
+
+
+def end_job_patch(reason: str) -> dict[str, Any]:
+    """Merge patch that makes Kubernetes end a Job and keep it: its deadline is over, and the annotation says why."""
+    return {"metadata": {"annotations": {ANNOTATION_FAILURE: reason}}, "spec": {"activeDeadlineSeconds": 1}}
+
+
+def _check_ttl_seconds(schedule: ConditionalSchedule) -> int:
+    """How long an ended check is kept: until the next one has ended too, so that the last one can be looked at.
+
+    A check's slot may fire until the next slot comes, so its name guards it for as long.
+    """
+    return min(max(2 * schedule.check_interval_seconds, _SHORTEST_MEMORY), _LONGEST_MEMORY)
+
+
+def _job(
+    trigger: Trigger, run: RunPolicy, work: Work, kind: _Kind, name: str, slot: str, pod: dict[str, Any]
+) -> dict[str, Any]:
     labels = {
         LABEL_MANAGED_BY: MANAGED_BY,
         LABEL_TRIGGER_UID: trigger.uid,
         LABEL_TRIGGER: trigger.key.name[:_LONGEST_LABEL].rstrip("-."),
+        LABEL_ROLE: kind.role,
     }
     queued = {"kueue.x-k8s.io/queue-name": run.queue_name} if run.queue_name else {}
     job_spec: dict[str, Any] = {
         "completions": 1,
         "parallelism": 1,
         "backoffLimit": run.retries,
-        "activeDeadlineSeconds": run.timeout_seconds,
-        # The name guards the slot until the status does: keep the Job for as long as the slot could fire.
-        "ttlSecondsAfterFinished": max(run.starting_deadline_seconds, 3600),
+        "activeDeadlineSeconds": kind.timeout_seconds,
+        "ttlSecondsAfterFinished": kind.ttl_seconds,
         "podFailurePolicy": {
             "rules": [
                 {
@@ -78,7 +148,7 @@ def build_job(
                 }
             ]
         },
-        "template": {"metadata": {"labels": labels}, "spec": _pod_spec(trigger, spec, work, name, slot, defaults)},
+        "template": {"metadata": {"labels": labels}, "spec": pod},
     }
     if queued:
         job_spec["suspend"] = True
@@ -89,7 +159,7 @@ def build_job(
             "name": name,
             "namespace": trigger.key.namespace,
             "labels": {**labels, **queued},
-            "annotations": {ANNOTATION_SLOT: slot},
+            "annotations": {ANNOTATION_SLOT: slot, ANNOTATION_COLLECTIONS: collections_digest(work)},
             "ownerReferences": [
                 {
                     "apiVersion": API_VERSION,
@@ -102,108 +172,3 @@ def build_job(
         },
         "spec": job_spec,
     }
-
-
-def end_job_patch(reason: str) -> dict[str, Any]:
-    """Merge patch that makes Kubernetes end a Job and keep it: its deadline is over, and the annotation says why."""
-    return {"metadata": {"annotations": {ANNOTATION_FAILURE: reason}}, "spec": {"activeDeadlineSeconds": 1}}
-
-
-def _pod_spec(
-    trigger: Trigger, spec: ClusterTriggerSpec, work: Work, name: str, slot: str, defaults: RunDefaults
-) -> dict[str, Any]:
-    run = spec.run
-    run_spec = RunSpec(
-        namespace=trigger.key.namespace,
-        trigger=trigger.key.name,
-        run=name,
-        slot=slot,
-        collections=[
-            CollectionInput(
-                collection_id=collection_id,
-                source=collection.source,
-                mount_path=f"{COLLECTIONS_MOUNT}/{collection.volume}" if collection.volume else None,
-            )
-            for collection_id, collection in work.collections
-        ],
-        config=work.execution.config,
-        seed=seed(trigger.uid),
-        results=_results_target(run, defaults),
-        history_limit=run.history_limit,
-        report=run.report,
-    )
-    volumes, mounts = _mounts(run, work, defaults)
-    return {
-        "restartPolicy": "Never",
-        "serviceAccountName": run.service_account_name,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "nodeSelector": dict(run.node_selector),
-        "tolerations": [toleration.model_dump(exclude_none=True) for toleration in run.tolerations],
-        "imagePullSecrets": [{"name": secret} for secret in defaults.image_pull_secrets],
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": NON_ROOT,
-            "runAsGroup": NON_ROOT,
-            "fsGroup": NON_ROOT,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "volumes": volumes,
-        "containers": [
-            {
-                "name": WORKER_CONTAINER,
-                "image": defaults.image,
-                "imagePullPolicy": defaults.image_pull_policy,
-                "args": ["run"],
-                "env": [{"name": RUN_SPEC_VARIABLE, "value": run_spec.model_dump_json(exclude_none=True)}],
-                "resources": run.resources.model_dump(exclude_none=True),
-                "terminationMessagePolicy": "FallbackToLogsOnError",
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "readOnlyRootFilesystem": True,
-                    "capabilities": {"drop": ["ALL"]},
-                },
-                "volumeMounts": mounts,
-            }
-        ],
-    }
-
-
-def _results_target(run: RunPolicy, defaults: RunDefaults) -> ResultsTarget:
-    uri = run.results.uri if run.results.uri is not None else defaults.results_uri
-    if not uri.startswith("s3://"):
-        uri = f"{RESULTS_MOUNT}/{uri}".rstrip("/")
-    return ResultsTarget(
-        uri=uri, secret_name=run.results.secret_name, endpoint=run.results.endpoint, region=run.results.region
-    )
-
-
-def _mounts(run: RunPolicy, work: Work, defaults: RunDefaults) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Volumes, and where they are mounted.
-
-    A claim is one volume however often it is mounted: the kubelet never starts a Pod that names a claim twice.
-    """
-    results = _results_target(run, defaults).uri.startswith(RESULTS_MOUNT)
-    results_claim = run.results.volume or defaults.results_volume if results else None
-    collection_claims = _distinct(collection.volume for _, collection in work.collections)
-    claims = {claim: f"claim-{n}" for n, claim in enumerate(_distinct([results_claim, *collection_claims]))}
-    names = _distinct([*(collection.source.secret_name for _, collection in work.collections), run.results.secret_name])
-    secrets = {secret: f"secret-{n}" for n, secret in enumerate(names)}
-    volumes: list[dict[str, Any]] = [
-        {"name": _SCRATCH_VOLUME, "emptyDir": {}},
-        *({"name": v, "persistentVolumeClaim": {"claimName": claim}} for claim, v in claims.items()),
-        *({"name": v, "secret": {"secretName": secret, "defaultMode": 0o440}} for secret, v in secrets.items()),
-    ]
-    mounts: list[dict[str, Any]] = [
-        {"name": _SCRATCH_VOLUME, "mountPath": SCRATCH_MOUNT},
-        *({"name": claims[c], "mountPath": f"{COLLECTIONS_MOUNT}/{c}", "readOnly": True} for c in collection_claims),
-        *({"name": v, "mountPath": f"{SECRETS_MOUNT}/{secret}", "readOnly": True} for secret, v in secrets.items()),
-    ]
-    if results_claim:
-        mounts.append({"name": claims[results_claim], "mountPath": RESULTS_MOUNT})
-    return volumes, mounts
-
-
-def _distinct(names: Iterable[str | None]) -> list[str]:
-    return list(dict.fromkeys(name for name in names if name))

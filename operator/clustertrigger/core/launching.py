@@ -12,21 +12,33 @@ from clustertrigger.core.jobs import build_job
 
 
 def launch(draft: Draft, spec: ClusterTriggerSpec, name: str, slot: str, deadline: datetime) -> None:
-    """Asks for the Job of a slot, or for another look when that may succeed, at the latest at its deadline."""
+    """Asks for the Job of a run's slot, or for another look when that may succeed, at the latest at its deadline.
+
+    An active check gives way: it compares with what the run is about to renew.
+    """
+    work = work_to_start(draft, name, deadline)
+    if work is None:
+        return
+    draft.do(*(DeleteJob(check.job_id) for check in draft.active_checks()))
+    if spec.run.concurrency_policy == "Replace":
+        draft.do(*(DeleteJob(entry.job_id) for entry in draft.active_runs()))
+    draft.do(CreateJob(name, slot, build_job(draft.trigger, spec, work, name, slot, draft.observed.defaults)))
+
+
+def work_to_start(draft: Draft, name: str, deadline: datetime) -> Work | None:
+    """What the Job of this name is to do; None where it must wait, and then another look is asked for."""
     work = draft.observed.work
     if not isinstance(work, Work):
         # The Ready condition says what is missing; what appears in time still fires.
         draft.wake(deadline)
-        return
+        return None
     refusal = draft.observed.refusals.get(name)
     if refusal is not None:
         draft.held = refusal
         if draft.now < refusal.retry_at:
             draft.wake(min(refusal.retry_at, deadline))
-            return
-    if spec.run.concurrency_policy == "Replace":
-        draft.do(*(DeleteJob(entry.job_id) for entry in draft.active_runs()))
-    draft.do(CreateJob(name, slot, build_job(draft.trigger, spec, work, name, slot, draft.observed.defaults)))
+            return None
+    return work
 
 
 def in_the_way(draft: Draft, spec: ClusterTriggerSpec) -> str | None:

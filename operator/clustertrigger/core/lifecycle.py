@@ -7,9 +7,8 @@ import json
 from datetime import datetime, timedelta
 
 from clustertrigger.api.conditions import EventReason
-from clustertrigger.api.schedule import CronSchedule, EventSchedule, IntervalSchedule
+from clustertrigger.api.schedule import IntervalSchedule
 from clustertrigger.api.status import ScheduleState
-from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.draft import Draft
 from clustertrigger.core.naming import trigger_id
 from clustertrigger.core.timetable import describe_schedule
@@ -95,14 +94,9 @@ def show_schedule(draft: Draft) -> None:
 
 
 def is_live(draft: Draft) -> bool:
-    """Whether slots count: the spec is valid and of a type that fires, the owner wants it, and it has not failed."""
+    """Whether slots count: the spec is valid, the owner wants it, and it has not failed."""
     spec = draft.trigger.spec
-    return spec is not None and is_supported(spec) and spec.status == "active" and not draft.failed
-
-
-def is_supported(spec: ClusterTriggerSpec) -> bool:
-    """Whether this operator fires triggers of this type."""
-    return isinstance(spec.schedule, CronSchedule | IntervalSchedule | EventSchedule)
+    return spec is not None and spec.status == "active" and not draft.failed
 
 
 def edited_at(draft: Draft) -> datetime:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from clustertrigger.core.instants import parse_instant
+from clustertrigger.core.instants import format_instant, parse_instant
 
 MANUAL = "manual/"
 EVENT = "event/"
+CHECK = "check/"
 _LONGEST_JOB_NAME = 63
 """The Job's name becomes a label of its Pods."""
 
@@ -39,6 +40,17 @@ def event_ordinal(slot: str) -> int | None:
     return int(number) if number != slot and number.isdecimal() else None
 
 
+def check_slot(instant: datetime) -> str:
+    """The slot of a check: the instant for which it is due."""
+    return CHECK + format_instant(instant)
+
+
+def check_instant(slot: str) -> datetime | None:
+    """The instant for which a check was due, if the slot is a check's."""
+    instant = slot.removeprefix(CHECK)
+    return instant_of(instant) if instant != slot else None
+
+
 def instant_of(slot: str) -> datetime | None:
     """The instant of the schedule that the slot is, if it is one."""
     try:
@@ -48,12 +60,12 @@ def instant_of(slot: str) -> datetime | None:
 
 
 def is_slot(text: str) -> bool:
-    """Whether a text names a slot: an instant, an event, or a request by hand."""
-    return is_manual(text) or event_ordinal(text) is not None or instant_of(text) is not None
+    """Whether a text names a slot: an instant, an event, a request by hand, or a check's."""
+    return is_manual(text) or any(read(text) is not None for read in (event_ordinal, check_instant, instant_of))
 
 
 def job_name(trigger: str, uid: str, slot: datetime | str) -> str:
-    """Name of the one Job that belongs to a slot: an instant, to the second, an event's slot or a manual request's.
+    """Name of a slot's one Job; the slot is an instant, to the second, or the slot of an event, a check, a run by hand.
 
     `products-nightly-3f9a2c-20261121020000`: the trigger's name as far as it fits, six hex digits that tell
     triggers with the same beginning and successive triggers of the same name apart, and the slot.
@@ -62,6 +74,8 @@ def job_name(trigger: str, uid: str, slot: datetime | str) -> str:
         suffix = f"{slot:%Y%m%d%H%M%S}"
     elif (ordinal := event_ordinal(slot)) is not None:
         suffix = f"e{ordinal}"
+    elif (instant := check_instant(slot)) is not None:
+        suffix = f"c{instant:%Y%m%d%H%M%S}"
     else:
         suffix = "m" + _digest(slot, 13)
     tail = f"-{_digest(uid, 6)}-{suffix}"

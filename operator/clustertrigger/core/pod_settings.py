@@ -32,7 +32,8 @@ _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-
 def problems_in(run: RunPolicy) -> list[Problem]:
     """Everything that Kubernetes would refuse in this run's Pod."""
     return [
-        *_resources(run.resources),
+        *_resources(run.resources, "spec.run.resources"),
+        *_resources(run.check.resources, "spec.run.check.resources"),
         *_node_selector(run.node_selector),
         *(problem for index, item in enumerate(run.tolerations) for problem in _toleration(index, item)),
     ]
@@ -47,11 +48,11 @@ def quantity(text: Quantity) -> Decimal | None:
     return number.scaleb(int(match["exponent"])) if match["exponent"] else number * _SCALES[match["suffix"] or ""]
 
 
-def _resources(resources: Resources) -> Iterator[Problem]:
+def _resources(resources: Resources, path: str) -> Iterator[Problem]:
     amounts: dict[str, dict[str, Decimal]] = {"requests": {}, "limits": {}}
     for part, given in (("requests", resources.requests), ("limits", resources.limits)):
         for name, text in given.items():
-            field = f"spec.run.resources.{part}.{name}"
+            field = f"{path}.{part}.{name}"
             amount = quantity(text)
             if amount is None:
                 yield Problem(field, text, "is not a Kubernetes quantity: write a number such as 500m, 2 or 4Gi")
@@ -63,12 +64,12 @@ def _resources(resources: Resources) -> Iterator[Problem]:
                 yield Problem(field, text, "must be whole: this resource is counted in units")
             else:
                 amounts[part][name] = amount
-    yield from _against_limits(amounts, resources)
+    yield from _against_limits(amounts, resources, path)
 
 
-def _against_limits(amounts: Mapping[str, Mapping[str, Decimal]], resources: Resources) -> Iterator[Problem]:
+def _against_limits(amounts: Mapping[str, Mapping[str, Decimal]], resources: Resources, path: str) -> Iterator[Problem]:
     for name, amount in amounts["requests"].items():
-        field, text = f"spec.run.resources.requests.{name}", resources.requests[name]
+        field, text = f"{path}.requests.{name}", resources.requests[name]
         limit = amounts["limits"].get(name)
         if limit is None:
             if not _is_overcommittable(name) and name not in resources.limits:

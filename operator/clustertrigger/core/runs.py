@@ -62,12 +62,11 @@ def settle_runs(draft: Draft) -> None:
 
 
 def end_runs_that_cannot_start(draft: Draft) -> None:
-    """A run whose Pod does not start in time ends, with the Pod's own reason; one held in a queue may wait."""
+    """A run or check whose Pod does not start in time ends, with the Pod's own reason; one held in a queue may wait."""
     spec = draft.trigger.spec
     patience = timedelta(seconds=spec.run.pending_timeout_seconds if spec else 600)
-    for entry in draft.active_runs():
-        run = draft.observed.runs.get(entry.job_id)
-        if run is None or run.phase != "pending" or run.suspended or run.pending_since is None or run.ended_by_operator:
+    for run in draft.active_jobs():
+        if run.phase != "pending" or run.suspended or run.pending_since is None or run.ended_by_operator:
             continue
         deadline = run.pending_since + patience
         if draft.now >= deadline:
@@ -81,15 +80,14 @@ def end_runs_that_cannot_start(draft: Draft) -> None:
 
 def end_runs_that_outlive_their_deadline(draft: Draft) -> None:
     """Ending a run in time is Kubernetes' work; its Job controller has been seen to miss a deadline."""
-    for entry in draft.active_runs():
-        run = draft.observed.runs.get(entry.job_id)
-        if run is None or run.phase not in ("pending", "running") or run.ended_by_operator:
+    for run in draft.active_jobs():
+        if run.phase not in ("pending", "running") or run.ended_by_operator:
             continue
         if run.started_at is None or run.timeout_seconds is None:
             continue
         overdue = run.started_at + timedelta(seconds=run.timeout_seconds) + OVERDUE
         if draft.now >= overdue:
-            draft.do(EndJob(run.job, timed_out(run.timeout_seconds)))
+            draft.do(EndJob(run.job, timed_out(run.slot, run.timeout_seconds)))
         else:
             draft.wake(overdue)
 
@@ -169,7 +167,8 @@ def _settle(draft: Draft, entry: Execution, outcome: dict[str, Any], run: Observ
     if outcome["status"] == "completed":
         draft.set(execution_count=draft.get("execution_count") + 1, consecutive_failures=0)
         if run and run.result and run.result.baseline:
-            draft.set(baseline_snapshot=run.result.baseline.model_dump(mode="json"))
+            made_for = {"collections": run.collections} if run.collections else {}
+            draft.set(baseline_snapshot={**run.result.baseline.model_dump(mode="json"), **made_for})
         if run and (found := run.result):
             draft.set(last_result=LastResult(job_id=run.job, num_noise=found.num_noise, clusters=found.clusters))
         draft.note(EventReason.RUN_COMPLETED, f"Run {entry.job_id} completed{_took(outcome)}{_found(outcome)}")

@@ -34,8 +34,8 @@ class Timetable(Protocol):
         """The schedule in a few words: `0 2 * * * Europe/Berlin`, `every 6h`."""
 
 
-def timetable(schedule: CronSchedule | IntervalSchedule, anchor: datetime) -> Timetable:
-    """The slots of a schedule.
+def timetable(schedule: CronSchedule | IntervalSchedule | ConditionalSchedule, anchor: datetime) -> Timetable:
+    """The slots of a schedule; of a conditional one, the instants of its checks.
 
     Args:
         schedule: what the trigger's schedule_config says.
@@ -47,6 +47,8 @@ def timetable(schedule: CronSchedule | IntervalSchedule, anchor: datetime) -> Ti
     """
     if isinstance(schedule, CronSchedule):
         return _cron(schedule.cron_expression, schedule.timezone)
+    if isinstance(schedule, ConditionalSchedule):
+        return IntervalTimetable(anchor, schedule.check_interval_seconds, from_anchor=False)
     return IntervalTimetable(anchor, schedule.interval_seconds, from_anchor=schedule.start_immediately)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
+from clustertrigger.api.check import CheckResult
 from clustertrigger.api.names import (
+    ANNOTATION_COLLECTIONS,
     ANNOTATION_FAILURE,
     ANNOTATION_SLOT,
     LABEL_TRIGGER_UID,
@@ -17,9 +19,10 @@ from clustertrigger.api.names import (
 )
 from clustertrigger.api.run import RunResult
 from clustertrigger.core.instants import parse_instant
-from clustertrigger.core.naming import is_slot
+from clustertrigger.core.naming import check_instant, is_slot
 
 _LONGEST_ERROR = 1000
+_Result = TypeVar("_Result", RunResult, CheckResult)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class JobView:
     failure: str | None
     """Why the operator ended it, if it did."""
     timeout_seconds: int | None
+    collections: str
+    """Tells apart which collections it was made for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ class PodView:
 
 @dataclass(frozen=True, slots=True)
 class ObservedRun:
-    """A run: one Job and what its Pods tell."""
+    """A run or a check: one Job and what its Pods tell."""
 
     job: str
     slot: str
@@ -79,7 +84,7 @@ class ObservedRun:
     ended_by_operator: bool = False
     started_at: datetime | None = None
     timeout_seconds: int | None = None
-    """run.timeout_seconds as of its creation: how long after its start Kubernetes is to end it."""
+    """As of its creation: how long after its start Kubernetes is to end it."""
     pending_since: datetime | None = None
     running_since: datetime | None = None
     obstacle: str = ""
@@ -87,12 +92,15 @@ class ObservedRun:
     execution_time_ms: int | None = None
     error: str | None = None
     result: RunResult | None = None
+    check: CheckResult | None = None
+    """In place of the result, where this is a check."""
+    collections: str = ""
     explained: bool = True
     """False where the run has ended and no ended Pod is known: its result may still be read."""
 
 
 def read_job(raw: Mapping[str, Any]) -> JobView | None:
-    """Reduces a Job of the API server; None where it carries our label but is not a trigger's run."""
+    """Reduces a Job of the API server; None where it carries our label but is not a trigger's run or check."""
     if not _is_run(raw["metadata"]):
         return None
     metadata, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
@@ -122,6 +130,7 @@ def read_job(raw: Mapping[str, Any]) -> JobView | None:
         deleting="deletionTimestamp" in metadata,
         failure=annotations.get(ANNOTATION_FAILURE),
         timeout_seconds=spec.get("activeDeadlineSeconds"),
+        collections=annotations.get(ANNOTATION_COLLECTIONS, ""),
     )
 
 
@@ -163,6 +172,7 @@ def observe_run(job: JobView, pods: Sequence[PodView]) -> ObservedRun:
         ended_by_operator=job.failure is not None,
         started_at=job.started_at,
         timeout_seconds=job.timeout_seconds,
+        collections=job.collections,
     )
     if job.outcome:
         return _ended(seen, job, [pod for pod in ordered if pod.terminated])
@@ -175,7 +185,9 @@ def observe_run(job: JobView, pods: Sequence[PodView]) -> ObservedRun:
 
 def _ended(seen: ObservedRun, job: JobView, ended_pods: list[PodView]) -> ObservedRun:
     last = ended_pods[-1] if ended_pods else None
-    result = _result(last)
+    is_check = check_instant(job.slot) is not None
+    result = None if is_check else _result(RunResult, last)
+    check = _result(CheckResult, last) if is_check else None
     started = job.started_at or job.created_at
     elapsed = job.finished_at - started if job.finished_at else None
     return replace(
@@ -183,25 +195,35 @@ def _ended(seen: ObservedRun, job: JobView, ended_pods: list[PodView]) -> Observ
         phase=job.outcome or "failed",
         execution_time_ms=None if elapsed is None else round(elapsed.total_seconds() * 1000),
         result=result,
-        error=_error(job, last, result) if job.outcome == "failed" else None,
+        check=check,
+        error=_error(job, last, result or check) if job.outcome == "failed" else None,
         # A Job that ran out of time or was ended by us has no Pods left to ask.
         explained=last is not None or job.failure is not None or job.outcome_reason == "DeadlineExceeded",
     )
 
 
-def timed_out(seconds: int | None) -> str:
-    """Why a run failed that took too long."""
+def timed_out(slot: str, seconds: int | None) -> str:
+    """Why a run or a check failed that took too long."""
+    if check_instant(slot) is not None:
+        return f"timed out after {seconds} s: raise run.check.timeout_seconds or give the check more cpu"
     return f"timed out after {seconds} s: raise run.timeout_seconds or give the run less to do"
 
 
-def _error(job: JobView, pod: PodView | None, result: RunResult | None) -> str:
+def split(jobs: Mapping[str, ObservedRun]) -> tuple[dict[str, ObservedRun], dict[str, ObservedRun]]:
+    """Runs, and checks."""
+    checks = {name: job for name, job in jobs.items() if check_instant(job.slot) is not None}
+    return {name: job for name, job in jobs.items() if name not in checks}, checks
+
+
+def _error(job: JobView, pod: PodView | None, result: RunResult | CheckResult | None) -> str:
     if job.failure:
         return job.failure
     if job.outcome_reason == "DeadlineExceeded":
-        return timed_out(job.timeout_seconds)
+        return timed_out(job.slot, job.timeout_seconds)
     if pod and pod.reason == "OOMKilled":
         limit = f" of {pod.memory_limit}" if pod.memory_limit else ""
-        return f"OOMKilled: the worker needed more than its memory limit{limit}: raise run.resources.limits.memory"
+        field = "run.resources" if check_instant(job.slot) is None else "run.check.resources"
+        return f"OOMKilled: the worker needed more than its memory limit{limit}: raise {field}.limits.memory"
     if result and result.error:
         return result.error
     if pod and pod.exit_code is not None:
@@ -211,11 +233,11 @@ def _error(job: JobView, pod: PodView | None, result: RunResult | None) -> str:
     return said or "the Job failed and left no reason"
 
 
-def _result(pod: PodView | None) -> RunResult | None:
+def _result(model: type[_Result], pod: PodView | None) -> _Result | None:
     if pod is None or not pod.message.startswith("{"):
         return None
     try:
-        return RunResult.model_validate_json(pod.message)
+        return model.model_validate_json(pod.message)
     except ValidationError:
         return None
 

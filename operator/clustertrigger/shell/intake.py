@@ -36,6 +36,10 @@ class Triggers:
         """All keys, or those of a namespace."""
         return [key for key in self._by_key if namespace in (None, key.namespace)]
 
+    def all(self) -> list[Trigger]:
+        """All triggers."""
+        return list(self._by_key.values())
+
     def saw(self, raw: Mapping[str, Any]) -> None:
         """A watch shows the trigger; one that it showed late, after our own write, is passed over."""
         if self.put(raw) is not None:

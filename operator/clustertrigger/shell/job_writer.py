@@ -10,7 +10,7 @@ from clustertrigger.api.conditions import EventReason, Reason
 from clustertrigger.api.status import ClusterTriggerStatus
 from clustertrigger.core.decision import CreateJob, Refusal
 from clustertrigger.core.jobs import end_job_patch
-from clustertrigger.core.naming import instant_of
+from clustertrigger.core.naming import check_instant, instant_of
 from clustertrigger.core.trigger import Key, Trigger
 from clustertrigger.core.workload import read_job, read_pod
 from clustertrigger.shell.api_server import ApiError, ApiServer
@@ -71,7 +71,9 @@ class JobWriter:
             logger.warning("The Job was refused: %s", error, extra=extra)
             return
         self._metrics.fires.labels(trigger_type, "created").inc()
-        if instant := instant_of(action.slot):
+        # A run that a check fired is for the slot of that check: how long that took is no lateness.
+        by_check = trigger_type == "conditional" and check_instant(action.slot) is None
+        if (instant := check_instant(action.slot) or instant_of(action.slot)) and not by_check:
             self._metrics.lateness.observe(max(0.0, (self._clock() - instant).total_seconds()))
         logger.info("Created the Job", extra=extra)
         if job := read_job(raw):

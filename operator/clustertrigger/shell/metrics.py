@@ -30,6 +30,12 @@ class Metrics:
         self.runs = Counter(
             "clustertrigger_runs", "Runs that ended, by result: completed, failed.", ("result",), registry=self.registry
         )
+        self.checks = Counter(
+            "clustertrigger_checks",
+            "Checks that ended, by result: completed, failed.",
+            ("result",),
+            registry=self.registry,
+        )
         self.reconcile = Histogram(
             "clustertrigger_reconcile_duration_seconds",
             "From taking a trigger off the queue until its status was written.",

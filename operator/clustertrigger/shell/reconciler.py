@@ -11,6 +11,7 @@ from typing import Any
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import Action, CreateJob, Decision, DeleteJob, EndJob, LookUpJob, Observed
 from clustertrigger.core.trigger import Key, Trigger
+from clustertrigger.core.workload import split
 from clustertrigger.shell.agenda import Agenda
 from clustertrigger.shell.api_server import ApiError, ApiServer
 from clustertrigger.shell.clock import Clock
@@ -112,10 +113,12 @@ class Reconciler:
             self._agenda.at(key, decision.wake_at)
 
     def _gather(self, trigger: Trigger, looked_up: frozenset[str]) -> Observed:
+        runs, checks = split(self._runs.of(trigger.uid))
         return replace(
             self._surroundings,
             work=self._references.catalog.resolve(trigger.key.namespace, trigger.spec) if trigger.spec else None,
-            runs=self._runs.of(trigger.uid),
+            runs=runs,
+            checks=checks,
             looked_up=looked_up,
             refusals=self._jobs.refusals(trigger.key),
         )
@@ -178,3 +181,8 @@ class Reconciler:
         before, after = trigger.status, decision.status
         self._metrics.runs.labels("completed").inc(max(0, after.execution_count - before.execution_count))
         self._metrics.runs.labels("failed").inc(max(0, after.failure_count - before.failure_count))
+        pending = {check.job_id for check in after.checks if check.status == "pending"}
+        known = {check.job_id for check in before.checks if check.status != "pending"} | pending
+        for check in after.checks:
+            if check.job_id not in known:
+                self._metrics.checks.labels(check.status).inc()

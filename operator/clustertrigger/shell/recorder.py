@@ -1,4 +1,4 @@
-"""Kubernetes events on triggers. A repeated one is counted up, as kubectl expects."""
+"""Kubernetes events on triggers. One that is repeated, or of the same series, is counted up, as kubectl expects."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Recorder:
                 # Another process, or this one before it forgot, has told this already.
                 if error.status != _CONFLICT:
                     raise
-        again = {"count": count, "lastTimestamp": body["lastTimestamp"]}
+        again = {"count": count, "lastTimestamp": body["lastTimestamp"], "message": body["message"]}
         try:
             await self._api.merge_patch(f"{path}/{name}", again)
         except ApiError as error:
@@ -83,7 +83,8 @@ class Recorder:
             await self._api.create(path, body)
 
     def _body(self, trigger: Trigger, event: Event) -> dict[str, Any]:
-        digest = hashlib.sha256(f"{trigger.uid}\0{event.reason}\0{event.message}".encode()).hexdigest()[:16]
+        identity = f"{trigger.uid}\0{event.reason}\0{event.series or event.message}"
+        digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
         at = format_instant(self._clock().replace(microsecond=0))
         return {
             "apiVersion": "v1",

@@ -1,0 +1,85 @@
+"""When a measurement is drift, and how that reads."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from clustertrigger.api.check import Measurement
+from clustertrigger.api.schedule import ConditionalSchedule
+from clustertrigger.core.drift_rule import judge
+
+
+def measured(value: float, **fields: Any) -> Measurement:
+    """A measurement of cosine_drift."""
+    said = {
+        "metric": "cosine_drift",
+        "value": value,
+        "threshold": 0.3,
+        "baseline_documents": 6000,
+        "current_documents": 3000,
+        "noise_floor": 0.002,
+        "assignment_js": 0.32,
+        "baseline_run": "r",
+        "baseline_uri": "/results/b.npz",
+        "baseline_sha256": "0" * 64,
+        "seed": 1,
+        "checked_at": datetime(2026, 3, 2, tzinfo=UTC),
+    }
+    return Measurement.model_validate({**said, **fields})
+
+
+def schedule(threshold: float = 0.3, **fields: Any) -> ConditionalSchedule:
+    """A condition on cosine_drift."""
+    return ConditionalSchedule(
+        condition_type="drift", metric="cosine_drift", threshold=threshold, check_interval_seconds=60, **fields
+    )
+
+
+FEW = {"baseline_documents": 20, "current_documents": 20, "noise_floor": 0.4}
+
+
+@pytest.mark.parametrize(
+    ("measurement", "rule", "why", "summary"),
+    [
+        (measured(0.0841), schedule(), "threshold",
+         "cosine_drift 0.084 ≤ 0.3 (floor 0.002, 6000 → 3000 documents, assignment_js 0.32)"),
+        (measured(0.0841), schedule(0.05), "drift",
+         "cosine_drift 0.084 > 0.05 (floor 0.002, 6000 → 3000 documents, assignment_js 0.32)"),
+        (measured(0.3), schedule(), "threshold",
+         "cosine_drift 0.3 ≤ 0.3 (floor 0.002, 6000 → 3000 documents, assignment_js 0.32)"),
+        (measured(0.30004), schedule(), "drift",
+         "cosine_drift 0.30004 > 0.3 (floor 0.002, 6000 → 3000 documents, assignment_js 0.32)"),
+        (measured(0.29996), schedule(), "threshold",
+         "cosine_drift 0.29996 ≤ 0.3 (floor 0.002, 6000 → 3000 documents, assignment_js 0.32)"),
+        (measured(0.0), schedule(0.0), "threshold",
+         "cosine_drift 0 ≤ 0 (floor 0.002, 6000 → 3000 documents, assignment_js 0.32)"),
+        (measured(1e-9, noise_floor=0), schedule(0.0), "drift",
+         "cosine_drift 1e-09 > 0 (floor 0, 6000 → 3000 documents, assignment_js 0.32)"),
+        (measured(0.5, **FEW), schedule(), "documents",
+         "cosine_drift 0.5 > 0.3 (floor 0.4, 20 → 20 documents, assignment_js 0.32): does not fire, "
+         "20 documents are fewer than min_documents (200)"),
+        (measured(0.5, **FEW), schedule(min_documents=20), "noise",
+         "cosine_drift 0.5 > 0.3 (floor 0.4, 20 → 20 documents, assignment_js 0.32): does not fire, "
+         "chance alone reaches twice the floor"),
+        (measured(0.81, **FEW), schedule(min_documents=20), "drift",
+         "cosine_drift 0.81 > 0.3 (floor 0.4, 20 → 20 documents, assignment_js 0.32)"),
+        (measured(0.8, **FEW), schedule(min_documents=20), "noise",
+         "cosine_drift 0.8 > 0.3 (floor 0.4, 20 → 20 documents, assignment_js 0.32): does not fire, "
+         "chance alone reaches twice the floor"),
+        (measured(0.5, baseline_documents=199), schedule(), "documents",
+         "cosine_drift 0.5 > 0.3 (floor 0.002, 199 → 3000 documents, assignment_js 0.32): does not fire, "
+         "199 documents are fewer than min_documents (200)"),
+        (measured(0.1, current_documents=20), schedule(), "threshold",
+         "cosine_drift 0.1 ≤ 0.3 (floor 0.002, 6000 → 20 documents, assignment_js 0.32)"),
+        (measured(0.7, metric="assignment_js", assignment_js=0.7), schedule(), "drift",
+         "assignment_js 0.7 > 0.3 (floor 0.002, 6000 → 3000 documents)"),
+        (measured(0.7, metric="domain_auc", p_value=0.004975), schedule(), "drift",
+         "domain_auc 0.7 > 0.3 (floor 0.002, 6000 → 3000 documents, assignment_js 0.32, p 0.005)"),
+    ],
+)  # fmt: skip
+def test_judge(measurement: Measurement, rule: ConditionalSchedule, why: str, summary: str) -> None:
+    verdict = judge(measurement, rule)
+    assert (verdict.why, verdict.summary, verdict.fires) == (why, summary, why == "drift")
