@@ -31,10 +31,12 @@ class Cluster:
     Attributes:
         api: its API server.
         namespace: given by -n, or else the context's, or else `default`.
+        configuration: as whom it is reached.
     """
 
     api: ApiServer
     namespace: str
+    configuration: Configuration
 
 
 def add_cluster_options(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +64,7 @@ async def _connected(options: argparse.Namespace, command: Callable[[Cluster], A
     configuration, namespace = await _configured(options.kubeconfig, options.context)
     try:
         async with ApiServer(configuration, Metrics(), _CONNECTIONS) as api:
-            return await command(Cluster(api, options.namespace or namespace))
+            return await command(Cluster(api, options.namespace or namespace, configuration))
     except ApiError as error:
         raise CommandError(_explain(error, configuration.host)) from error
 

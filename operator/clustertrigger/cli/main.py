@@ -15,6 +15,7 @@ from clustertrigger import __version__
 from clustertrigger.cli.command import PROG, CommandError, Commands, add_command, add_filename_option
 from clustertrigger.cli.manifests import MalformedFileError, UnreadableFileError, read
 from clustertrigger.cli.next import print_next
+from clustertrigger.cli.send import add_send
 from clustertrigger.cli.validate import validate
 from clustertrigger.core.instants import parse_instant
 
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_next(commands)
     _add_validate(commands)
+    add_send(commands)
     return parser
 
 

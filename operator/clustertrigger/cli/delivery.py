@@ -1,0 +1,171 @@
+"""Delivering an event to the operator: tried again, under the same id, until it is known to be stored."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from clustertrigger.cli.command import PROG, CommandError
+from clustertrigger.core.cloudevents import STRUCTURED
+
+_ANSWER = aiohttp.ClientTimeout(total=30, sock_connect=10)
+_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
+_ACCEPTED = 202
+_LATER = frozenset({408, 429, 500, 502, 503, 504})
+"""What passes: said by the operator, or by an Ingress before it."""
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where the operator answers for the moment.
+
+    Attributes:
+        base: URL without a path of the operator's.
+        tls: how an https one is verified.
+        proxied: whether the environment's HTTP proxy leads there.
+    """
+
+    base: str
+    tls: ssl.SSLContext | None = None
+    proxied: bool = True
+
+
+Route = Callable[[], AbstractAsyncContextManager[Destination]]
+"""Opens the way to the operator for one attempt.
+
+Raises:
+    UnreachableError: there is no way now; there may be one later.
+    CommandError: there will be none.
+"""
+
+
+class UnreachableError(Exception):
+    """The operator could not be reached, this time."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of an event.
+
+    Attributes:
+        accepted: events that counted.
+        duplicates: events that had counted before.
+        unmatched: events that no trigger counts.
+        tried_again: whether an earlier attempt may have been stored already: then a duplicate is our own.
+    """
+
+    accepted: int
+    duplicates: int
+    unmatched: int
+    tried_again: bool
+
+
+def direct(url: str, certificate_authority: str | None) -> Route:
+    """The way to a URL.
+
+    Raises:
+        CommandError: the certificate authority cannot be read.
+    """
+    try:
+        tls = ssl.create_default_context(cafile=certificate_authority)
+    except (OSError, ssl.SSLError) as error:
+        raise CommandError(
+            f"--certificate-authority: {certificate_authority!r}: {error.strerror or error}: name a PEM file"
+        ) from error
+
+    @asynccontextmanager
+    async def route() -> AsyncIterator[Destination]:
+        yield Destination(url, tls)
+
+    return route
+
+
+async def deliver(
+    route: Route, namespace: str, token: str, event: Mapping[str, Any], patience: float, pause: float = _PAUSE
+) -> Receipt:
+    """Send an event until there is an answer that stays.
+
+    Args:
+        route: to the operator, opened for each attempt.
+        namespace: whose triggers count it.
+        token: of the sender.
+        event: in CloudEvents' JSON format.
+        patience: seconds for which to try again.
+        pause: seconds before the first repetition; the next ones wait twice as long each.
+
+    Raises:
+        CommandError: the event was refused, or the time is over.
+    """
+    give_up = time.monotonic() + patience
+    attempts = 0
+    while True:
+        attempts += 1
+        try:
+            async with route() as destination:
+                status, answer, after = await _post(destination, namespace, token, event)
+        except (UnreachableError, aiohttp.ClientConnectionError, TimeoutError) as error:
+            _check_certificate(error)
+            obstacle, after = " ".join(str(error).split()) or type(error).__name__, None
+        else:
+            if status == _ACCEPTED and isinstance(answer, dict) and "accepted" in answer:
+                counts = {name: int(answer.get(name, 0)) for name in ("accepted", "duplicates", "unmatched")}
+                return Receipt(**counts, tried_again=attempts > 1)
+            obstacle = _said(status, answer)
+            if status not in _LATER:
+                raise CommandError(f"{obstacle}{_way_out(status, answer, destination)}")
+        if time.monotonic() + pause > give_up:
+            raise CommandError(f"not delivered within {patience:.0f} s: {obstacle}: send again with --id {event['id']}")
+        print(f"{PROG}: tried again with the same id: {obstacle}", file=sys.stderr)
+        await asyncio.sleep(max(pause, min(after or 0.0, _LONGEST_PAUSE)))
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+async def _post(
+    destination: Destination, namespace: str, token: str, event: Mapping[str, Any]
+) -> tuple[int, Any, float | None]:
+    """Status, parsed body or text, and the seconds after which to come back."""
+    url = f"{destination.base}/v1/namespaces/{namespace}/events"
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": STRUCTURED}
+    # None would have the library verify as it likes; without TLS it makes no difference.
+    tls = destination.tls or True
+    async with (
+        aiohttp.ClientSession(timeout=_ANSWER, trust_env=destination.proxied) as session,
+        # A redirection would have to carry the token somewhere else.
+        session.post(url, data=json.dumps(event), headers=headers, ssl=tls, allow_redirects=False) as response,
+    ):
+        body = await response.read()
+        after = response.headers.get("Retry-After", "")
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            answer = body[:200].decode(errors="replace").strip()
+        return response.status, answer, float(after) if after.isdigit() else None
+
+
+def _check_certificate(error: Exception) -> None:
+    """A certificate that is not trusted will not be trusted later."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        raise CommandError(
+            f"{error.host}: {error.certificate_error}: name who signed it with --certificate-authority FILE"
+        ) from error
+
+
+def _said(status: int, answer: Any) -> str:
+    said = answer.get("error") if isinstance(answer, dict) else answer
+    return f"{status}: {said}" if said else f"answered {status}"
+
+
+def _way_out(status: int, answer: Any, destination: Destination) -> str:
+    """Where the operator's own answer names none: something else has answered."""
+    if isinstance(answer, dict) and "error" in answer:
+        return ""
+    return f": is {destination.base} the operator's port for events? ({status} without a reason)"

@@ -1,0 +1,164 @@
+"""The way to the operator through the API server: `kubectl port-forward` to its Service.
+
+Not the API server's own proxy for Services: it takes the sender's token away before it passes a request on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import shutil
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from clustertrigger.cli.command import CommandError
+from clustertrigger.cli.delivery import Destination, Route, UnreachableError
+from clustertrigger.shell.api_server import ApiError, ApiServer
+
+SELECTOR = "app.kubernetes.io/part-of=clustertrigger,app.kubernetes.io/component=operator"
+"""Labels of the Service that the chart makes."""
+PORT = "events"
+_FORWARDING = re.compile(rb"Forwarding from 127\.0\.0\.1:(\d+)")
+_STARTUP = 20.0
+_END = 5.0
+_FORBIDDEN = 403
+
+
+@dataclass(frozen=True)
+class EventsService:
+    """The operator's Service.
+
+    Attributes:
+        namespace: where it is.
+        name: of the Service.
+        port: for events.
+        https: whether that port speaks TLS.
+    """
+
+    namespace: str
+    name: str
+    port: int
+    https: bool
+
+
+async def find_service(api: ApiServer, named: tuple[str, str] | None) -> EventsService:
+    """The Service of that namespace and name, or the only one with the chart's labels.
+
+    Raises:
+        CommandError: there is none, there are several, or the user may not look.
+        ApiError: the API server said no for another reason.
+    """
+    if named is not None:
+        namespace, name = named
+        service = _events_service(await api.get(f"/api/v1/namespaces/{namespace}/services/{name}"))
+        if service is None:
+            raise CommandError(f"--service: {namespace}/{name} has no port named {PORT}: install with events.enabled")
+        return service
+    try:
+        listed, _ = await api.list("/api/v1/services", labelSelector=SELECTOR)
+    except ApiError as error:
+        if error.status != _FORBIDDEN:
+            raise
+        raise CommandError(
+            "you may not look for the operator in all namespaces: name its Service with --service NAMESPACE/NAME, or "
+            "where it takes events in with --url"
+        ) from error
+    found = [service for raw in listed if (service := _events_service(raw)) is not None]
+    if not found:
+        raise CommandError(
+            "no operator in this cluster takes events in: install the chart with events.enabled, or name --url"
+        )
+    if len(found) > 1:
+        names = ", ".join(sorted(f"{service.namespace}/{service.name}" for service in found))
+        raise CommandError(f"several operators take events in: choose one with --service: {names}")
+    return found[0]
+
+
+def _events_service(raw: dict[str, Any]) -> EventsService | None:
+    for port in raw["spec"].get("ports") or ():
+        if port.get("name") == PORT:
+            metadata = raw["metadata"]
+            https = port.get("appProtocol") == "https"
+            return EventsService(metadata["namespace"], metadata["name"], int(port["port"]), https)
+    return None
+
+
+def forwarded(service: EventsService, kubeconfig: str | None, context: str | None) -> Route:
+    """The way to a Service, through a kubectl that runs for as long as the way is open.
+
+    Raises:
+        CommandError: there is no kubectl.
+    """
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        raise CommandError("kubectl is not in PATH, which forwards a port to the operator: name --url instead")
+    scope = [f"--kubeconfig={kubeconfig}"] if kubeconfig else []
+    scope += [f"--context={context}"] if context else []
+    command = [
+        kubectl,
+        *scope,
+        f"--namespace={service.namespace}",
+        "port-forward",
+        "--address=127.0.0.1",
+        f"service/{service.name}",
+        f":{service.port}",
+    ]
+
+    @asynccontextmanager
+    async def route() -> AsyncIterator[Destination]:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            port = await _local_port(process, service)
+            scheme = "https" if service.https else "http"
+            yield Destination(f"{scheme}://127.0.0.1:{port}", _unverified(), proxied=False)
+        finally:
+            await _end(process)
+
+    return route
+
+
+async def _local_port(process: asyncio.subprocess.Process, service: EventsService) -> int:
+    assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 - both are pipes
+    try:
+        async with asyncio.timeout(_STARTUP):
+            line = await process.stdout.readline()
+            if found := _FORWARDING.match(line):
+                return int(found[1])
+            said = (await process.stderr.read()).decode(errors="replace").strip()
+    except TimeoutError:
+        raise UnreachableError(f"kubectl port-forward did not start within {_STARTUP:.0f} s") from None
+    reason = " ".join(said.split()).removeprefix("error: ") or "kubectl port-forward has ended"
+    if "forbidden" in reason.lower():
+        raise CommandError(
+            f"{reason}: ask for pods/portforward in the namespace {service.namespace!r}, or name --url instead"
+        )
+    raise UnreachableError(reason)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Ends kubectl; that it has ended already is fine."""
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(_END):
+            await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def _unverified() -> ssl.SSLContext:
+    """The API server and the kubelet have led us to the Pod; its certificate is for a name that we do not use."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
