@@ -62,7 +62,7 @@ def count_events(trigger: Trigger, arrivals: Sequence[Arrival], now: datetime) -
     if due_since is None and may_fire and counter >= schedule.event_threshold:
         due_since = now
     state = state.model_copy(
-        update={"total": state.total + added, "due_since": due_since, "seen": memory.stored()},
+        update={"counted_at": now, "total": state.total + added, "due_since": due_since, "seen": memory.stored()},
     )
     status = before.model_copy(
         update={

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -28,12 +28,12 @@ _BETWEEN_WRITES = 0.21
 """Seconds at least from one write of a trigger to the next: fewer than 5 a second."""
 _BYTES_PER_SECOND = 200_000
 """Of a trigger's memory: etcd keeps every version of an object for minutes, so a large one is written less often."""
+_SHARE = 0.1
+"""Of the pause, by which replicas that count for the same trigger get out of each other's step."""
 _PATIENCE = 8.0
 """Seconds for which a refused write is tried again before the senders are told."""
 _PAUSE = 0.1
-_CONFLICT_PAUSE = 0.005
 _WRITES_AT_ONCE = 16
-_MOST_PACED = 10_000
 _CONFLICT, _NOT_FOUND, _NO_ANSWER = 409, 404, 0
 
 
@@ -64,7 +64,6 @@ class GroupCommit:
         self._triggers = triggers
         self._metrics = metrics
         self._lanes: dict[Key, _Lane] = {}
-        self._next_write: OrderedDict[Key, float] = OrderedDict()
         self._writes = asyncio.Semaphore(_WRITES_AT_ONCE)
         self.backlog = 0
         """Events that wait for a write."""
@@ -88,24 +87,33 @@ class GroupCommit:
 
     async def _serve(self, key: Key, lane: _Lane) -> None:
         """Writes window by window, until nobody waits."""
-        loop = asyncio.get_running_loop()
         while lane.waiting:
-            await asyncio.sleep(max(_GATHER, self._next_write.get(key, 0.0) - loop.time()))
+            await asyncio.sleep(_GATHER)
+            await self._turn(key)
             async with self._writes:
                 requests, lane.waiting = lane.waiting, []
-                started = loop.time()
                 await self._commit(key, requests)
-            self._pace(key, started)
         del self._lanes[key]
 
-    def _pace(self, key: Key, started: float) -> None:
+    async def _turn(self, key: Key) -> None:
+        """Waits until the trigger may be written again."""
+        while True:
+            pause = self._until_next_write(key)
+            if pause <= 0:
+                return
+            await asyncio.sleep(pause)
+
+    def _until_next_write(self, key: Key) -> float:
+        """Seconds; the last write may have been another replica's."""
         trigger = self._triggers.get(key)
         state = trigger.status.event_state if trigger else None
-        size = sum(len(group.ids) for group in state.seen) if state else 0
-        self._next_write[key] = started + max(_BETWEEN_WRITES, size / _BYTES_PER_SECOND)
-        self._next_write.move_to_end(key)
-        if len(self._next_write) > _MOST_PACED:
-            self._next_write.popitem(last=False)
+        if state is None or state.counted_at is None:
+            return 0.0
+        size = sum(len(group.ids) for group in state.seen)
+        pause = max(_BETWEEN_WRITES, size / _BYTES_PER_SECOND) * (1 + _SHARE * random.random())  # noqa: S311
+        since = (self._clock() - state.counted_at).total_seconds()
+        # The other's clock may be ahead.
+        return min(pause - since, pause)
 
     async def _commit(self, key: Key, requests: list[_Request]) -> None:
         arrivals = [arrival for request in requests for arrival in request.arrivals]
@@ -151,8 +159,9 @@ class GroupCommit:
                     perhaps_stored = fresh
                 if error.status != _CONFLICT:
                     logger.info("Counting events for %s is tried again: %s", key, error)
-                await asyncio.sleep(_CONFLICT_PAUSE if error.status == _CONFLICT else _PAUSE)
+                    await asyncio.sleep(_PAUSE)
             await self._refresh(key, give_up)
+            await self._turn(key)
 
     async def _write(self, trigger: Trigger, counted: Counted) -> None:
         changes = status_patch(trigger.raw_status, counted.status)
