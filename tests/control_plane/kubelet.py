@@ -12,7 +12,7 @@ from typing import Any
 from urllib3.exceptions import HTTPError
 
 from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY, WORKER_CONTAINER
-from clustertrigger.api.run import RunResult
+from clustertrigger.api.run import CheckResult, RunResult
 from clustertrigger.core.instants import format_instant
 from clustertrigger.shell import paths
 from tests.control_plane.kube import Kube, Object, RefusedError, eventually
@@ -35,7 +35,7 @@ class Kubelet:
         found: Object = eventually(lambda: self._kube.items(selector), what=f"a Pod of {job}")[-1]
         return found
 
-    def complete(self, job: str, result: RunResult = COMPLETED) -> None:
+    def complete(self, job: str, result: RunResult | CheckResult = COMPLETED) -> None:
         """The run ends well and leaves its result."""
         self._end(job, "Succeeded", exitCode=0, reason="Completed", message=result.to_message())
 

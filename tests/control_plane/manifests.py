@@ -34,6 +34,17 @@ def cron(expression: str, timezone: str = "UTC", **others: Any) -> Object:
     return _spec("cron", {"cron_expression": expression, "timezone": timezone}, **others)
 
 
+def conditional(seconds: int, *, threshold: float = 0.3, **others: Any) -> Object:
+    """Spec of a conditional trigger on cosine_drift; see `_spec` for the others."""
+    schedule = {
+        "condition_type": "drift",
+        "metric": "cosine_drift",
+        "threshold": threshold,
+        "check_interval_seconds": seconds,
+    }
+    return _spec("conditional", schedule, **others)
+
+
 def rarely(**others: Any) -> Object:
     """Spec of a trigger that fires on request only, as far as a test lasts."""
     return interval(86_400, **others)

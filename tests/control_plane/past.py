@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.lifecycle import schedule_fingerprint
@@ -11,7 +12,9 @@ from tests.control_plane.kube import Object, trigger_path
 from tests.control_plane.sandbox import Sandbox
 
 
-def left_behind(sandbox: Sandbox, name: str, spec: Object, *, away: timedelta, anchor: timedelta) -> None:
+def left_behind(
+    sandbox: Sandbox, name: str, spec: Object, *, away: timedelta, anchor: timedelta, **remembered: Any
+) -> None:
     """Creates a trigger, and writes the status that it had when its operator went away.
 
     Only the object's creationTimestamp cannot be put back; the operator does not look at it once there is a status.
@@ -22,6 +25,7 @@ def left_behind(sandbox: Sandbox, name: str, spec: Object, *, away: timedelta, a
         spec: its spec.
         away: how long ago the operator went away, having accounted for all slots until then.
         anchor: how long ago the schedule began.
+        remembered: other fields of the status.
     """
     raw = sandbox.trigger(name, spec)
     now = datetime.now(UTC).replace(microsecond=0)
@@ -31,5 +35,5 @@ def left_behind(sandbox: Sandbox, name: str, spec: Object, *, away: timedelta, a
         "anchor": format_instant(now - anchor),
         "accounted_until": format_instant(now - away),
     }
-    status = {"observedGeneration": raw["metadata"]["generation"], "schedule_state": state}
+    status = {"observedGeneration": raw["metadata"]["generation"], "schedule_state": state, **remembered}
     sandbox.kube.patch(f"{trigger_path(sandbox.namespace, name)}/status", {"status": status})

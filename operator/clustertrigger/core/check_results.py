@@ -40,15 +40,15 @@ def settle_checks(draft: Draft) -> None:
 
 def _settle(draft: Draft, entry: Check, check: ObservedRun) -> None:
     result = check.check
-    if check.phase == "failed" or result is None or result.status == "failed":
+    if check.phase == "completed" and result and result.measurement:
+        draft.set(consecutive_check_failures=0, last_check_error=None)
+        _measured(draft, entry, result.measurement)
+    elif check.phase == "completed" and result and result.obstacle:
+        draft.set(consecutive_check_failures=0, last_check_error=None)
+        _obstructed(draft, entry, result)
+    else:
         said = result.error if result else None
         _failed(draft, entry, check.error or said or "the check left no result: look at its Pod's log")
-        return
-    draft.set(consecutive_check_failures=0, last_check_error=None)
-    if result.measurement is not None:
-        _measured(draft, entry, result.measurement)
-    else:
-        _obstructed(draft, entry, result)
 
 
 def _measured(draft: Draft, entry: Check, measurement: Measurement) -> None:
