@@ -23,7 +23,11 @@ SELECTOR = "app.kubernetes.io/part-of=clustertrigger,app.kubernetes.io/component
 """Labels of the Service that the chart makes."""
 PORT = "events"
 _FORWARDING = re.compile(rb"Forwarding from 127\.0\.0\.1:(\d+)")
+_HOPELESS = re.compile("invalid|not ?found|unauthorized", re.IGNORECASE)
+"""In what kubectl says: trying again would not help. It does where a Pod is just being replaced."""
+_FORBIDDEN_SAID = re.compile("forbidden", re.IGNORECASE)
 _STARTUP = 20.0
+_POD_STARTUP = 10
 _END = 5.0
 _FORBIDDEN = 403
 
@@ -104,6 +108,7 @@ def forwarded(service: EventsService, kubeconfig: str | None, context: str | Non
         f"--namespace={service.namespace}",
         "port-forward",
         "--address=127.0.0.1",
+        f"--pod-running-timeout={_POD_STARTUP}s",
         f"service/{service.name}",
         f":{service.port}",
     ]
@@ -137,11 +142,13 @@ async def _local_port(process: asyncio.subprocess.Process, service: EventsServic
     except TimeoutError:
         raise UnreachableError(f"kubectl port-forward did not start within {_STARTUP:.0f} s") from None
     reason = " ".join(said.split()).removeprefix("error: ") or "kubectl port-forward has ended"
-    if "forbidden" in reason.lower():
+    if _FORBIDDEN_SAID.search(reason):
         raise CommandError(
             f"{reason}: ask for pods/portforward in the namespace {service.namespace!r}, or name --url instead"
         )
-    raise UnreachableError(reason)
+    if _HOPELESS.search(reason):
+        raise CommandError(f"kubectl port-forward: {reason}: name --url instead")
+    raise UnreachableError(f"kubectl port-forward: {reason}")
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -104,7 +104,7 @@ def cloud_event(options: argparse.Namespace, now: datetime) -> dict[str, Any]:
 
 
 def _outcome(receipt: Receipt, event: dict[str, Any], namespace: str, options: argparse.Namespace) -> str:
-    what = f"{options.type} for {options.collection} in namespace {namespace}"
+    what = f"{options.type} for {options.collection} in {namespace}"
     if receipt.unmatched:
         raise CommandError(
             f"unmatched: no active or paused trigger counts {what}: "

@@ -1,0 +1,269 @@
+"""`kubectl clustertrigger send`, to a real operator; the way through a port-forward is a story on a real cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from clustertrigger.cli.command import CommandError
+from clustertrigger.cli.delivery import deliver, direct
+from clustertrigger.cli.main import main
+from clustertrigger.cli.send import URL_VARIABLE
+from e2e.cluster.accounts import service_account_kubeconfig
+from e2e.cluster.debian.certificates import Authority
+from tests.conftest import StartOperator
+from tests.control_plane.cluster import Cluster
+from tests.control_plane.event_sender import event, events, free_port, service_account
+from tests.control_plane.kube import Object, eventually
+from tests.control_plane.proxy import Answer, Proxy, failing
+from tests.control_plane.sandbox import Sandbox
+
+Send = Callable[..., int]
+WHAT = ["--type", "documents_added", "--collection", "col_products"]
+THRESHOLD = 10**6
+LABELS = {"app.kubernetes.io/part-of": "clustertrigger", "app.kubernetes.io/component": "operator"}
+
+
+@pytest.fixture(autouse=True)
+def _no_url_of_one_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(URL_VARIABLE, raising=False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@pytest.fixture
+def sender(cluster: Cluster, sandbox: Sandbox, tmp_path: Path) -> Path:
+    """A kubeconfig of one who may send events, and nothing else."""
+    service_account(sandbox, "sender", may_send=True)
+    return service_account_kubeconfig(cluster.plane.kubeconfig, sandbox.namespace, "sender", tmp_path / "sender")
+
+
+@pytest.fixture
+def send(sandbox: Sandbox, sender: Path) -> Send:
+    """The command, as that sender unless another kubeconfig is given; returns its exit code."""
+
+    def command(*arguments: str, kubeconfig: Path = sender) -> int:
+        return main(["send", "-n", sandbox.namespace, "--kubeconfig", str(kubeconfig), *WHAT, *arguments])
+
+    return command
+
+
+@pytest.fixture
+def url(operator: StartOperator, sandbox: Sandbox) -> str:
+    """Where an operator takes in events for the trigger `ingest`."""
+    port = free_port()
+    operator(events_port=port)
+    sandbox.trigger("ingest", events(THRESHOLD))
+    eventually(lambda: sandbox.status("ingest"))
+    return f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def between(cluster: Cluster, url: str) -> Iterator[Proxy]:
+    """An Ingress, as it were, that makes things go wrong."""
+    with Proxy(url, cluster.kube.ca) as proxy:
+        yield proxy
+
+
+def counted(sandbox: Sandbox) -> int:
+    found: int = sandbox.status("ingest").get("event_counter", 0)
+    return found
+
+
+def test_an_event_is_counted(send: Send, sandbox: Sandbox, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert send("--url", url, "--count", "100") == 0
+    assert counted(sandbox) == 100
+    said = capsys.readouterr()
+    assert (said.out, said.err) == (f"accepted: 100 documents_added for col_products in {sandbox.namespace}\n", "")
+
+
+def test_each_event_has_an_id_of_its_own_unless_it_is_given(
+    send: Send, sandbox: Sandbox, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert [send("--url", url) for _ in range(2)] == [0, 0]
+    assert counted(sandbox) == 2
+    assert [send("--url", url, "--id", "upload-7") for _ in range(2)] == [0, 0]
+    assert counted(sandbox) == 3
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "duplicate: the event upload-7 of /kubectl-clustertrigger was counted before, and counts once"
+    )
+    assert send("--url", url, "--id", "upload-7", "--source", "/crawler") == 0
+    assert counted(sandbox) == 4
+
+
+def test_an_event_that_nobody_counts(
+    send: Send, sandbox: Sandbox, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert send("--url", url, "--type", "documents_deleted") == 1
+    assert capsys.readouterr().err == (
+        "kubectl clustertrigger: unmatched: no active or paused trigger counts documents_deleted for col_products in "
+        f"{sandbox.namespace}: kubectl get clustertriggers -n {sandbox.namespace} lists them with what they count\n"
+    )
+
+
+@pytest.mark.parametrize("suffix", ["/", "/v1/namespaces/elsewhere/events"])
+def test_the_url_may_be_the_one_that_helm_prints(send: Send, sandbox: Sandbox, url: str, suffix: str) -> None:
+    assert send("--url", url + suffix) == 0
+    assert counted(sandbox) == 1
+
+
+def test_the_url_may_come_from_the_environment(
+    send: Send, sandbox: Sandbox, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(URL_VARIABLE, url)
+    assert send() == 0
+    assert counted(sandbox) == 1
+
+
+def test_https(
+    send: Send, operator: StartOperator, sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    authority, port = Authority(tmp_path / "pki"), free_port()
+    certificate, key = authority.server("events", "events", ["127.0.0.1"])
+    shutil.copy(certificate, tmp_path / "tls.crt")
+    shutil.copy(key, tmp_path / "tls.key")
+    operator(events_port=port, events_cert_dir=tmp_path)
+    sandbox.trigger("ingest", events(THRESHOLD))
+    url = f"https://127.0.0.1:{port}"
+    assert send("--url", url) == 1
+    assert "name who signed it with --certificate-authority FILE" in capsys.readouterr().err
+    assert send("--url", url, "--certificate-authority", str(authority.certificate)) == 0
+    assert counted(sandbox) == 1
+
+
+@pytest.mark.parametrize("fault", ["lose", "drop", Answer(503, retry_after=1), Answer(429, retry_after=1), Answer(502)])
+def test_what_passes_is_waited_for_and_nothing_counts_twice(
+    send: Send, sandbox: Sandbox, between: Proxy, fault: Answer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    between.rule = failing(2, lambda _: fault)
+    assert send("--url", between.url, "--count", "5") == 0
+    assert counted(sandbox) == 5
+    said = capsys.readouterr()
+    assert said.out.startswith("accepted: 5 documents_added")
+    assert said.err.count("tried again with the same id") == 2
+    assert len({json.loads(request.body)["id"] for request in between.requests}) == 1
+
+
+def test_what_does_not_pass_is_said_at_once(
+    send: Send, sandbox: Sandbox, between: Proxy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    between.rule = lambda _: Answer(404)
+    assert send("--url", between.url) == 1
+    said = capsys.readouterr().err
+    assert f"is {between.url} the operator's port for events?" in said
+    assert len(between.requests) == 1
+
+
+def test_the_operator_s_reason_is_told(
+    cluster: Cluster, send: Send, sandbox: Sandbox, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service_account(sandbox, "stranger", may_send=False)
+    stranger = service_account_kubeconfig(
+        cluster.plane.kubeconfig, sandbox.namespace, "stranger", tmp_path / "stranger"
+    )
+    assert send("--url", url, kubeconfig=stranger) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"kubectl clustertrigger: 403: 'system:serviceaccount:{sandbox.namespace}:stranger' may not")
+    assert counted(sandbox) == 0
+
+
+def test_who_has_no_token_borrows_one(
+    cluster: Cluster, send: Send, sandbox: Sandbox, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    administrator = cluster.plane.kubeconfig
+    assert send("--url", url, kubeconfig=administrator) == 1
+    said = capsys.readouterr().err
+    assert "your kubeconfig holds no token" in said
+    assert "--service-account" in said
+    assert send("--url", url, "--service-account", "sender", kubeconfig=administrator) == 0
+    assert counted(sandbox) == 1
+    assert send("--url", url, "--service-account", "nobody", kubeconfig=administrator) == 1
+    assert 'serviceaccounts "nobody" not found' in capsys.readouterr().err
+
+
+def test_time_is_over() -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(CommandError, match=r"not delivered within 0 s: .*: send again with --id a$"):
+        asyncio.run(deliver(direct(nobody, None), "search", "token", event("a"), 0.3, pause=0.1))
+
+
+def service(name: str, *ports: Object) -> Object:
+    return {"metadata": {"name": name, "labels": LABELS}, "spec": {"clusterIP": "None", "ports": list(ports)}}
+
+
+def test_the_operator_s_service_is_found(
+    cluster: Cluster, send: Send, sandbox: Sandbox, sender: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is no Pod behind it: kubectl says so, which shows that it was asked for that Service."""
+
+    def say(*arguments: str, kubeconfig: Path) -> str:
+        assert send(*arguments, kubeconfig=kubeconfig) == 1
+        return capsys.readouterr().err.strip().removeprefix("kubectl clustertrigger: ")
+
+    administrator = ["--service-account", "sender"]
+    kubeconfig = cluster.plane.kubeconfig
+    services = f"/api/v1/namespaces/{sandbox.namespace}/services"
+    assert say(*administrator, kubeconfig=kubeconfig) == (
+        "no operator in this cluster takes events in: install the chart with events.enabled, or name --url"
+    )
+    sandbox.kube.create(services, service("metrics-only", {"name": "http", "port": 8080}))
+    sandbox.kube.create(services, service("one", {"name": "http", "port": 8080}, {"name": "events", "port": 8081}))
+    try:
+        found = say(*administrator, kubeconfig=kubeconfig)
+        assert found == (
+            "kubectl port-forward: cannot attach to *v1.Service: invalid service 'one': Service is defined without a "
+            "selector: name --url instead"
+        )
+        assert say(*administrator, "--service", f"{sandbox.namespace}/one", kubeconfig=kubeconfig) == found
+        assert say(*administrator, "--service", f"{sandbox.namespace}/metrics-only", kubeconfig=kubeconfig) == (
+            f"--service: {sandbox.namespace}/metrics-only has no port named events: install with events.enabled"
+        )
+        assert say(kubeconfig=sender) == (
+            "you may not look for the operator in all namespaces: name its Service with --service NAMESPACE/NAME, or "
+            "where it takes events in with --url"
+        )
+        sandbox.kube.create(services, service("two", {"name": "events", "port": 8081}))
+        assert say(*administrator, kubeconfig=kubeconfig) == (
+            "several operators take events in: choose one with --service: "
+            f"{sandbox.namespace}/one, {sandbox.namespace}/two"
+        )
+    finally:
+        for name in ("metrics-only", "one", "two"):
+            sandbox.kube.delete(f"{services}/{name}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: --type, --collection"),
+        ([*WHAT, "--count", "0"], "'0' is no count: write a number from 1 to 1000000000"),
+        ([*WHAT, "--count", "1000000001"], "'1000000001' is no count"),
+        ([*WHAT, "--count", "many"], "'many' is no count"),
+        ([*WHAT, "--id", " "], "argument --id: must not be empty"),
+        ([*WHAT, "--url", "events.example.com"], "is no URL: write it as https://events.example.com"),
+        ([*WHAT, "--service", "clustertrigger"], "'clustertrigger' is no Service: write it as NAMESPACE/NAME"),
+    ],
+)
+def test_wrong_usage(capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["send", *arguments])
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_wrong_url_in_the_environment(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv(URL_VARIABLE, "events")
+    with pytest.raises(SystemExit):
+        main(["send", *WHAT])
+    assert "'events' is no URL" in capsys.readouterr().err
+
+
+def test_a_certificate_authority_that_is_not_there(
+    send: Send, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert send("--url", "https://127.0.0.1", "--certificate-authority", str(tmp_path / "ca")) == 1
+    assert "No such file or directory: name a PEM file" in capsys.readouterr().err
