@@ -8,7 +8,8 @@ from sklearn.cluster import AgglomerativeClustering
 from sklearn.metrics import adjusted_rand_score
 
 from clustertrigger.api.run import Hierarchical
-from clusterworker.algorithms.hierarchical import agglomerate, document_limit
+from clusterworker.algorithms.hierarchical import BYTES_PER_PAIR, MOST_DOCUMENTS, agglomerate
+from clusterworker.algorithms.limits import pair_limit
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 
@@ -51,13 +52,13 @@ def test_micro_clusters_above_the_limit(pod: Pod) -> None:
     assert adjusted_rand_score(data.labels, labels) > 0.98
     assert len(result.notes) == 1
     assert result.notes[0].startswith(
-        "6000 documents are more than the limit of 3000 for comparing all pairs: merged from"
+        "6000 documents are more than the limit of 3000 for comparing all pairs: clustered by way of"
     )
 
 
 @pytest.mark.parametrize(("memory", "limit"), [(2 << 30, 11_585), (512 << 20, 5_792), (1 << 40, 20_000)])
 def test_limit_follows_memory(memory: int, limit: int) -> None:
-    assert document_limit(memory) == limit
+    assert pair_limit(memory, BYTES_PER_PAIR, MOST_DOCUMENTS) == limit
 
 
 def test_agglomerative_is_another_name(pod: Pod) -> None:

@@ -2,9 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import assert_never
 
-from clustertrigger.api.run import HDBSCAN, ClusteringConfig, KMeans
+from clustertrigger.api.run import (
+    DBSCAN,
+    HDBSCAN,
+    OPTICS,
+    ClusteringConfig,
+    GaussianMixture,
+    Hierarchical,
+    KMeans,
+    MeanShift,
+    Spectral,
+)
 from clusterworker.algorithms.clustering import Clustering
+from clusterworker.algorithms.task import Task
 from clusterworker.dataset import SpooledDataset, StreamedDataset
 from clusterworker.progress import Progress
 from clusterworker.sources.parquet import ParquetCollection
@@ -51,10 +63,42 @@ def cluster(
 
         return kmeans(dataset, parameters, config.metric, seed)
     assert isinstance(dataset, SpooledDataset)  # noqa: S101 - load() spools for all others
-    if isinstance(parameters, HDBSCAN):
-        from clusterworker.algorithms.density import hdbscan
+    return _cluster_spooled(Task(dataset, config.metric, seed, memory, progress), parameters)
 
-        return hdbscan(dataset, parameters, config.metric, seed, progress)
-    from clusterworker.algorithms.hierarchical import document_limit, hierarchical
 
-    return hierarchical(dataset, parameters, config.metric, seed, document_limit(memory))
+Spooled = HDBSCAN | DBSCAN | OPTICS | MeanShift | Spectral | GaussianMixture | Hierarchical
+
+
+def _cluster_spooled(task: Task, parameters: Spooled) -> Clustering:
+    """Import only what the algorithm needs: a container that runs one loads no other."""
+    match parameters:
+        case HDBSCAN():
+            from clusterworker.algorithms.density import hdbscan
+
+            return hdbscan(task, parameters)
+        case DBSCAN():
+            from clusterworker.algorithms.dbscan import dbscan
+
+            return dbscan(task, parameters)
+        case OPTICS():
+            from clusterworker.algorithms.optics import optics
+
+            return optics(task, parameters)
+        case MeanShift():
+            from clusterworker.algorithms.mean_shift import mean_shift
+
+            return mean_shift(task, parameters)
+        case Spectral():
+            from clusterworker.algorithms.spectral import spectral
+
+            return spectral(task, parameters)
+        case GaussianMixture():
+            from clusterworker.algorithms.mixture import gaussian_mixture
+
+            return gaussian_mixture(task, parameters)
+        case Hierarchical():
+            from clusterworker.algorithms.hierarchical import hierarchical
+
+            return hierarchical(task, parameters)
+        case _ as unknown:
+            assert_never(unknown)

@@ -46,6 +46,23 @@ def sums_by_label(vectors: Vectors, labels: Labels, clusters: int) -> Doubles:
     return np.asarray(members @ vectors.astype(np.float64), dtype=np.float64)
 
 
+def labelled(
+    vectors: Vectors, labels: Labels, metric: str, *, notes: list[str], has_inertia: bool = False
+) -> Clustering:
+    """Return the clustering that labels say, its clusters numbered by size.
+
+    Args:
+        vectors: the documents' own, shape (rows, dimensions).
+        labels: any numbers, or NOISE, shape (rows,).
+        metric: cosine or euclidean.
+        notes: what was decided by itself, for people.
+        has_inertia: whether the algorithm minimises it.
+    """
+    labels = by_size(labels)
+    mean = means(vectors, labels)
+    return Clustering(centroids_of(mean, metric), mean, labels, has_inertia, notes)
+
+
 def means(vectors: Vectors, labels: Labels) -> Doubles:
     """Arithmetic mean of each cluster, shape (clusters, dimensions)."""
     clusters = int(labels.max(initial=NOISE)) + 1

@@ -1,63 +1,45 @@
 """Agglomerative clustering (scipy's), on micro-clusters where the documents are too many for all pairs."""
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 from scipy.cluster.hierarchy import linkage
 
 from clustertrigger.api.run import Hierarchical
-from clusterworker.algorithms.clustering import Clustering, by_size, centroids_of, means
-from clusterworker.algorithms.kmeans import train
-from clusterworker.algorithms.nearest import NearestCentroid
+from clusterworker.algorithms.clustering import Clustering, labelled
+from clusterworker.algorithms.limits import pair_limit
+from clusterworker.algorithms.micro import MICRO_CLUSTERS, micro_clusters, note
+from clusterworker.algorithms.task import Task
 from clusterworker.arrays import Doubles, Labels, Vectors
-from clusterworker.dataset import SpooledDataset
 from clusterworker.errors import MisconfiguredError
 
 MOST_DOCUMENTS = 20_000
 """Above it, always on micro-clusters: time and memory grow with the square."""
-MICRO_CLUSTERS = 2_000
-MICRO_ITERATIONS = 25
+BYTES_PER_PAIR = 8
+"""Two copies of the condensed distances, which hold each pair once."""
 
 
-def document_limit(memory: int) -> int:
-    """How many documents may be clustered directly.
-
-    All pairs take 8 n² bytes (two copies of the condensed distances); half of the memory is for them.
-
-    Args:
-        memory: bytes that the container may use.
-    """
-    return min(MOST_DOCUMENTS, math.isqrt(memory // 16))
-
-
-def hierarchical(dataset: SpooledDataset, parameters: Hierarchical, metric: str, seed: int, limit: int) -> Clustering:
+def hierarchical(task: Task, parameters: Hierarchical) -> Clustering:
     """Cluster by merging the nearest pair again and again.
 
-    Args:
-        dataset: the documents.
-        parameters: n_clusters or distance_threshold, linkage.
-        metric: cosine or euclidean.
-        seed: of the micro-clusters.
-        limit: documents that may be clustered directly, see `document_limit`.
-
     Raises:
-        MisconfiguredError: more clusters than documents, or than the limit.
+        MisconfiguredError: more clusters than documents, or than micro-clusters.
     """
     wanted = parameters.n_clusters
-    if wanted is not None and wanted > dataset.rows:
+    task.refuse_above_documents("n_clusters", wanted)
+    vectors = task.dataset.vectors
+    limit = pair_limit(task.memory, BYTES_PER_PAIR, MOST_DOCUMENTS)
+    if len(vectors) <= limit:
+        return labelled(vectors, agglomerate(vectors, parameters, task.metric), task.metric, notes=[])
+    count = min(limit, max(MICRO_CLUSTERS, 4 * (wanted or 0)))
+    if wanted is not None and wanted > count:
         raise MisconfiguredError(
-            f"n_clusters {wanted} is more than the {dataset.rows} documents: lower n_clusters, or add documents"
+            f"n_clusters {wanted} is more than hierarchical can tell apart in this memory ({limit}): "
+            "raise run.resources.limits.memory, lower n_clusters, or use algorithm: kmeans"
         )
-    notes: list[str] = []
-    if dataset.rows <= limit:
-        labels = agglomerate(dataset.vectors, parameters, metric)
-    else:
-        labels, notes = _over_micro_clusters(dataset, parameters, metric, seed, limit)
-    labels = by_size(labels)
-    mean = means(dataset.vectors, labels)
-    return Clustering(centroids_of(mean, metric), mean, labels, notes=notes)
+    micro = micro_clusters(vectors, count, task.metric, task.seed)
+    labels = micro.spread(agglomerate(micro.centroids, parameters, task.metric))
+    return labelled(vectors, labels, task.metric, notes=[note(len(vectors), limit, micro)])
 
 
 def agglomerate(vectors: Vectors, parameters: Hierarchical, metric: str) -> Labels:
@@ -107,24 +89,3 @@ def _cut(merges: npt.NDArray[np.float64], count: int) -> Labels:
     graph = sparse.coo_array((np.ones(len(children), np.int8), (children, parents)), shape=(rows + count, rows + count))
     _, labels = sparse.csgraph.connected_components(graph, directed=False)
     return labels[:rows].astype(np.int32)
-
-
-def _over_micro_clusters(
-    dataset: SpooledDataset, parameters: Hierarchical, metric: str, seed: int, limit: int
-) -> tuple[Labels, list[str]]:
-    wanted = parameters.n_clusters or 0
-    micro = min(limit, max(MICRO_CLUSTERS, 4 * wanted))
-    if wanted > micro:
-        raise MisconfiguredError(
-            f"n_clusters {wanted} is more than hierarchical can tell apart in this memory ({limit}): "
-            "raise run.resources.limits.memory, lower n_clusters, or use algorithm: kmeans"
-        )
-    centroids = train(dataset.vectors, micro, MICRO_ITERATIONS, metric, seed)
-    nearest = NearestCentroid(centroids)(dataset.vectors)
-    used, numbers = np.unique(nearest, return_inverse=True)
-    labels = agglomerate(np.ascontiguousarray(centroids[used]), parameters, metric)[numbers]
-    note = (
-        f"{dataset.rows} documents are more than the limit of {limit} for comparing all pairs: "
-        f"merged from {len(used)} k-means micro-clusters"
-    )
-    return labels, [note]

@@ -14,9 +14,9 @@ from sklearn.cluster import kmeans_plusplus
 from clustertrigger.api.run import KMeans
 from clusterworker.algorithms.clustering import Clustering, by_size, means
 from clusterworker.algorithms.nearest import NearestCentroid
+from clusterworker.algorithms.task import refuse_above_documents
 from clusterworker.arrays import Vectors
 from clusterworker.dataset import SpooledDataset, StreamedDataset, sample
-from clusterworker.errors import MisconfiguredError
 
 START_ROWS = 5_000
 """Size of the subsample that starting points come from, at least two rows per cluster."""
@@ -44,10 +44,7 @@ def kmeans(dataset: SpooledDataset | StreamedDataset, parameters: KMeans, metric
         MisconfiguredError: more clusters than documents.
     """
     wanted = parameters.n_clusters
-    if wanted > dataset.rows:
-        raise MisconfiguredError(
-            f"n_clusters {wanted} is more than the {dataset.rows} documents: lower n_clusters, or add documents"
-        )
+    refuse_above_documents("n_clusters", wanted, dataset.rows)
     if isinstance(dataset, SpooledDataset):
         training, notes = dataset.vectors, []
     else:

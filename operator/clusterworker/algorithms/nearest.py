@@ -20,8 +20,13 @@ class NearestCentroid:
 
     def __call__(self, vectors: Vectors) -> Labels:
         """Return the number of the nearest centroid of each vector, shape (rows,)."""
-        labels = np.empty(len(vectors), np.int32)
+        return self.with_squares(vectors)[0]
+
+    def with_squares(self, vectors: Vectors) -> tuple[Labels, Vectors]:
+        """Return the same, and the squared Euclidean distances, both of shape (rows,)."""
+        labels, squares = np.empty(len(vectors), np.int32), np.empty(len(vectors), np.float32)
         for first in range(0, len(vectors), BATCH_ROWS):
             rows = slice(first, first + BATCH_ROWS)
-            labels[rows] = self._index.search(np.ascontiguousarray(vectors[rows]), 1)[1][:, 0]
-        return labels
+            found, numbers = self._index.search(np.ascontiguousarray(vectors[rows]), 1)
+            labels[rows], squares[rows] = numbers[:, 0], found[:, 0]
+        return labels, squares
