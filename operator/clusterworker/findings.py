@@ -23,6 +23,7 @@ class Findings:
         notes: what the worker decided by itself.
         names: of all clusters.
         clusters: the largest ones in a few lines.
+        texts: of sampled documents, by row number; empty without a text column.
         finished_at: UTC.
     """
 
@@ -34,6 +35,7 @@ class Findings:
     notes: Sequence[str]
     names: Sequence[str]
     clusters: Sequence[ClusterSummary]
+    texts: Mapping[int, str]
     finished_at: datetime
 
     @property

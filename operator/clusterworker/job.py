@@ -95,7 +95,7 @@ class _Run:
     def _find(self, collections: "list[ParquetCollection]", staged: Path, scratch: Path, memory: int) -> "Findings":
         from clusterworker.algorithms.choice import cluster, load
         from clusterworker.findings import Findings
-        from clusterworker.report.contents import summarise
+        from clusterworker.report.contents import describe
         from clusterworker.results.tables import MembersTable
         from clusterworker.survey import survey
 
@@ -119,9 +119,20 @@ class _Run:
         notes = [*clustering.notes, *quality.notes]
         for note in notes:
             progress.info(note)
-        names, clusters = summarise(collections, found, LISTED_CLUSTERS)
+        said = describe(collections, found, LISTED_CLUSTERS)
         metrics = quality.measures(with_inertia=clustering.has_inertia)
-        return Findings(self._spec, seed, clustering, found, metrics, notes, names, clusters, datetime.now(UTC))
+        return Findings(
+            spec=self._spec,
+            seed=seed,
+            clustering=clustering,
+            survey=found,
+            metrics=metrics,
+            notes=notes,
+            names=said.names,
+            clusters=said.clusters,
+            texts=said.texts,
+            finished_at=datetime.now(UTC),
+        )
 
     def _write(self, findings: "Findings", collections: "list[ParquetCollection]", staged: Path) -> Baseline:
         from clusterworker.report.contents import write_report

@@ -1,28 +1,51 @@
 """Gathers what the report says, and writes report.png and report.html."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from clusterworker.arrays import Rows
 from clusterworker.findings import Findings
-from clusterworker.report.map import MAP_ROWS, coordinates
+from clusterworker.report.groups import groups_of
+from clusterworker.report.map import MAP_ROWS, coordinates, is_too_small_for_umap
 from clusterworker.report.naming import name_clusters
 from clusterworker.report.page import Page
 from clusterworker.report.picture import Picture
+from clusterworker.report.plot import plot
 from clusterworker.report.summary import ClusterSummary, Document
+from clusterworker.results.tables import read_document_ids
 from clusterworker.sources.parquet import ParquetCollection
 from clusterworker.survey import Survey
 
 TEXT_LENGTH = 200
-"""Characters of a document's text that are shown."""
+"""Characters of a central document's text that are shown."""
+HOVER_LENGTH = 120
+"""Characters of a text that are shown when the pointer is over its document."""
+_LAYOUTS = {
+    "pca": "the two directions in which documents differ most (PCA)",
+    "umap": "neighbourhoods (UMAP): near points are alike, distances between groups mean little",
+}
 
 
-def summarise(
-    collections: Sequence[ParquetCollection], found: Survey, listed: int
-) -> tuple[list[str], list[ClusterSummary]]:
-    """Return a name for every cluster, and a summary of the largest ones.
+@dataclass(frozen=True)
+class Description:
+    """Clusters in words.
+
+    Attributes:
+        names: of all clusters.
+        clusters: the largest ones in a few lines.
+        texts: of the sampled documents, by row number of the whole data set; empty without a text column.
+    """
+
+    names: Sequence[str]
+    clusters: Sequence[ClusterSummary]
+    texts: Mapping[int, str]
+
+
+def describe(collections: Sequence[ParquetCollection], found: Survey, listed: int) -> Description:
+    """Name every cluster, and summarise the largest ones.
 
     Args:
         collections: asked for texts.
@@ -45,29 +68,39 @@ def summarise(
             names[cluster],
             int(found.sizes[cluster]),
             tuple(
-                Document(item.document_id, item.distance, _shorten(texts.get(item.row, "")))
+                Document(item.document_id, item.distance, _shorten(texts.get(item.row, ""), TEXT_LENGTH))
                 for item in central[cluster]
             ),
         )
         for cluster in range(min(listed, count))
     ]
-    return names, summaries
+    return Description(names, summaries, {row: _shorten(text, HOVER_LENGTH) for row, text in texts.items()})
 
 
 def write_report(staged: Path, findings: Findings) -> None:
-    """Write report.png and report.html into a directory."""
+    """Write report.png and report.html into the directory that holds members.parquet."""
     spec, survey, config = findings.spec, findings.survey, findings.spec.config
-    count = "1 cluster" if findings.num_clusters == 1 else f"{findings.num_clusters:,} clusters"
-    title = f"{spec.namespace}/{spec.trigger}: {count} of {survey.documents:,} documents"
-    picture = staged / "report.png"
-    _picture(findings, f"{title} ({config.algorithm})").save(picture)
+    sample = survey.reservoir
+    vectors, labels, rows = sample.vectors[:MAP_ROWS], sample.labels[:MAP_ROWS], sample.rows[:MAP_ROWS]
+    layout = "pca" if is_too_small_for_umap(vectors) else spec.report.map
+    points = coordinates(vectors, labels, findings.clustering.centroids, config.metric, findings.seed, layout)
+    groups = groups_of(labels, findings.names, survey.sizes, survey.noise)
+
+    title = f"{_counted(findings.num_clusters)} of {survey.documents:,} documents"
+    each = f"one of a sample of {len(labels):,} documents" if len(labels) < survey.documents else "a document"
+    reading = f"Each point is {each}, drawn a little towards its cluster. Laid out by {_LAYOUTS[layout]}."
+    picture_title = f"{spec.namespace}/{spec.trigger}: {title} ({config.algorithm})"
+    Picture(picture_title, reading, points, groups).save(staged / "report.png")
+    ids = read_document_ids(staged / "members.parquet", rows)
     Page(
+        trigger=f"{spec.namespace}/{spec.trigger}",
         title=title,
         facts={
             "Run": spec.run,
             "Slot": spec.slot,
             "Collections": ", ".join(collection.collection_id for collection in spec.collections),
             "Documents": f"{survey.documents:,} of {len(survey.total)} dimensions",
+            "Finished": f"{findings.finished_at:%Y-%m-%d %H:%M:%S} UTC",
         },
         parameters={"algorithm": config.algorithm, "metric": config.metric, **findings.parameters},
         metrics=findings.metrics,
@@ -76,27 +109,14 @@ def write_report(staged: Path, findings: Findings) -> None:
         more=findings.num_clusters - len(findings.clusters),
         documents=survey.documents,
         noise=survey.noise,
-        picture=picture,
-        finished_at=findings.finished_at,
+        plot=plot(points, groups, [(str(ids[row]), findings.texts.get(row, "")) for row in rows.tolist()]),
+        groups=groups,
+        reading=reading,
     ).save(staged / "report.html")
 
 
-def _picture(findings: Findings, title: str) -> Picture:
-    """Lay a sample out."""
-    survey, metric = findings.survey, findings.spec.config.metric
-    vectors, labels = survey.reservoir.vectors[:MAP_ROWS], survey.reservoir.labels[:MAP_ROWS]
-    points = coordinates(vectors, labels, findings.clustering.centroids, metric, findings.seed)
-    shown = f"one of a sample of {len(labels):,} documents" if len(labels) < survey.documents else "a document"
-    return Picture(
-        title=title,
-        subtitle=f"Each point is {shown}, drawn a little towards its cluster. "
-        "Near points are alike; the axes have no meaning.",
-        points=points,
-        labels=labels,
-        names=findings.names,
-        sizes=survey.sizes,
-        noise=survey.noise,
-    )
+def _counted(clusters: int) -> str:
+    return "1 cluster" if clusters == 1 else f"{clusters:,} clusters"
 
 
 def _texts(collections: Sequence[ParquetCollection], rows: Rows) -> dict[int, str]:
@@ -110,6 +130,6 @@ def _texts(collections: Sequence[ParquetCollection], rows: Rows) -> dict[int, st
     return texts
 
 
-def _shorten(text: str) -> str:
+def _shorten(text: str, length: int) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= TEXT_LENGTH else text[: TEXT_LENGTH - 1] + "…"
+    return text if len(text) <= length else text[: length - 1] + "…"

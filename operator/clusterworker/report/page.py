@@ -1,14 +1,16 @@
 """report.html: one file that opens from disk, without network."""
 
 import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
+from clusterworker.report.groups import Group, colour_of
+from clusterworker.report.plot import Plot
 from clusterworker.report.summary import ClusterSummary
 
-READING = {
+HOW_TO_READ = {
     "silhouette_score": "From -1 to 1, higher is better: how much nearer documents are to their own cluster than to "
     "the next one. Text embeddings rarely exceed 0.2; compare runs with each other rather than with a fixed mark.",
     "davies_bouldin_index": "0 and up, lower is better: how wide clusters are, measured by how far apart they lie.",
@@ -24,6 +26,7 @@ class Page:
     """What the report says.
 
     Attributes:
+        trigger: namespace and name.
         title: of the page.
         facts: shown at the top: name and value.
         parameters: the algorithm's, with defaults filled in.
@@ -33,10 +36,12 @@ class Page:
         more: number of clusters not listed.
         documents: all documents.
         noise: documents in no cluster.
-        picture: PNG file to inline.
-        finished_at: when the run ended, UTC.
+        plot: the map.
+        groups: its legend.
+        reading: how to read the map.
     """
 
+    trigger: str
     title: str
     facts: Mapping[str, str]
     parameters: Mapping[str, object]
@@ -46,8 +51,9 @@ class Page:
     more: int
     documents: int
     noise: int
-    picture: Path
-    finished_at: datetime
+    plot: Plot
+    groups: Sequence[Group]
+    reading: str
 
     def save(self, file: Path) -> None:
         """Write the page."""
@@ -60,6 +66,9 @@ class Page:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        image = base64.b64encode(self.picture.read_bytes()).decode()
+        # The page says itself that nothing but this script may run, whatever a document's text may hold.
+        script = (Path(__file__).parent / "templates" / "map.js").read_text(encoding="utf-8")
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         template = environment.get_template("report.html.j2")
-        file.write_text(template.render(page=self, reading=READING, image=image), encoding="utf-8")
+        page = template.render(page=self, how_to_read=HOW_TO_READ, colour_of=colour_of, script=script, digest=digest)
+        file.write_text(page, encoding="utf-8")

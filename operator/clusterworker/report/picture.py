@@ -1,4 +1,4 @@
-"""report.png: a map of the clusters, with a title and a legend."""
+"""report.png: the map of the clusters, with a title and a legend."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,25 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from clusterworker.arrays import NOISE, Labels, Rows, Vectors
+from clusterworker.arrays import Vectors
+from clusterworker.report.groups import Group, place_of_number
 
-COLOURS = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#D55E00",
-    "#CC79A7",
-    "#56B4E9",
-    "#332288",
-    "#999933",
-    "#882255",
-    "#F0E442",
-)
-"""Told apart with any colour vision: seven of Okabe and Ito 2008, three of Tol's muted scheme."""
-OTHER, NOISE_COLOUR, INK = "#9A9A9A", "#D3D3D3", "#222222"
+INK = "#222222"
 _DPI = 130
-_NARROW = 0.02
-"""A cluster less wide than this share of the map has its number beside it, so as not to be hidden."""
 
 
 @dataclass(frozen=True)
@@ -36,19 +22,13 @@ class Picture:
         title: first line.
         subtitle: second line, how to read the map.
         points: shape (rows, 2).
-        labels: shape (rows,).
-        names: per cluster.
-        sizes: documents per cluster, of all documents and not of the sample.
-        noise: documents in no cluster.
+        groups: of these points, in the order of the legend; drawn in the opposite order.
     """
 
     title: str
     subtitle: str
     points: Vectors
-    labels: Labels
-    names: Sequence[str]
-    sizes: Rows
-    noise: int
+    groups: Sequence[Group]
 
     def save(self, file: Path) -> None:
         """Write a PNG."""
@@ -58,9 +38,9 @@ class Picture:
         figure = Figure(figsize=(12, 7.2), dpi=_DPI, facecolor="white")
         FigureCanvasAgg(figure)
         axes = figure.add_axes((0.02, 0.03, 0.64, 0.85))
-        handles = self._draw(axes)
+        self._draw(axes)
         axes.legend(
-            handles=handles,
+            handles=[_handle(group) for group in self.groups],
             loc="upper left",
             bbox_to_anchor=(1.01, 1.0),
             frameon=False,
@@ -75,52 +55,29 @@ class Picture:
         figure.text(0.02, 0.905, self.subtitle, fontsize=10, color="#555555")
         figure.savefig(file, metadata={"Software": None})
 
-    def _draw(self, axes: Any) -> list[Any]:
-        from matplotlib.lines import Line2D
-
+    def _draw(self, axes: Any) -> None:
         axes.set_xticks([])
         axes.set_yticks([])
         for spine in axes.spines.values():
             spine.set_color("#DDDDDD")
-        handles: list[Any] = []
-
-        def series(mask: Any, colour: str, name: str, *, size: float) -> None:
-            points = self.points[mask]
-            axes.scatter(points[:, 0], points[:, 1], s=size, c=colour, linewidths=0, alpha=0.85)
-            handles.append(Line2D([], [], marker="o", linestyle="", color=colour, markersize=8, label=name))
-
-        shown = min(len(COLOURS), len(self.names))
         size = float(np.clip(45_000 / max(len(self.points), 1), 9, 60))
-        if self.noise:
-            series(self.labels == NOISE, NOISE_COLOUR, f"noise ({self.noise:,})", size=size * 0.6)
-        if len(self.names) > shown:
-            rest = int(self.sizes[shown:].sum())
-            series(
-                self.labels >= shown, OTHER, f"{len(self.names) - shown} smaller clusters ({rest:,})", size=size * 0.7
-            )
-        background = handles.copy()
-        handles.clear()
-        for cluster in range(shown):
-            name = f"{cluster}  {self.names[cluster]} ({self.sizes[cluster]:,})"
-            series(self.labels == cluster, COLOURS[cluster], name, size=size)
-        for cluster in range(shown):
-            self._number(axes, cluster)
-        return handles + background[::-1]
+        for group in reversed(self.groups):
+            own = self.points[group.rows]
+            axes.scatter(own[:, 0], own[:, 1], s=size * group.scale, c=group.colour, linewidths=0, alpha=0.85)
+        for group in self.groups:
+            self._number(axes, group)
 
-    def _number(self, axes: Any, cluster: int) -> None:
+    def _number(self, axes: Any, group: Group) -> None:
         """Write the cluster's number where its documents are: colour is not the only key."""
         from matplotlib.patheffects import withStroke
 
-        points = self.points[self.labels == cluster]
-        if not len(points):
+        place = place_of_number(self.points, group)
+        if place is None:
             return
-        middle = np.median(points, axis=0)
-        nearest = points[np.argmin(np.linalg.norm(points - middle, axis=1))]
-        spread = float(np.median(np.abs(points - middle), axis=0).max())
-        beside = spread < _NARROW * float(np.ptp(self.points, axis=0).max())
+        x, y, beside = place
         axes.annotate(
-            str(cluster),
-            nearest,
+            str(group.cluster),
+            (x, y),
             xytext=(11, 11) if beside else (0, 0),
             textcoords="offset points",
             fontsize=14,
@@ -130,3 +87,10 @@ class Picture:
             va="center",
             path_effects=[withStroke(linewidth=3.5, foreground="white")],
         )
+
+
+def _handle(group: Group) -> Any:
+    from matplotlib.lines import Line2D
+
+    label = f"{group.title} ({group.documents:,})"
+    return Line2D([], [], marker="o", linestyle="", color=group.colour, markersize=8, label=label)

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -67,3 +68,24 @@ def write_centroids(file: Path, centroids: Vectors, sizes: Rows, names: Sequence
         }
     )
     pq.write_table(table, file, compression="zstd")
+
+
+def read_document_ids(members: Path, rows: Rows) -> dict[int, str | int]:
+    """Return the ids of some documents, by row number of the whole data set.
+
+    Args:
+        members: members.parquet, which lists documents in the order of the data set.
+        rows: row numbers, in any order; only row groups that hold one of them are read.
+    """
+    ids: dict[int, str | int] = {}
+    wanted, first = np.sort(rows), 0
+    with pq.ParquetFile(members, pre_buffer=False) as file:
+        for group in range(file.num_row_groups):
+            end = first + file.metadata.row_group(group).num_rows
+            begin, stop = np.searchsorted(wanted, [first, end])
+            if begin < stop:
+                inside = wanted[begin:stop]
+                column = file.read_row_group(group, columns=["document_id"])["document_id"]
+                ids.update(zip(inside.tolist(), column.take(inside - first).to_pylist(), strict=True))
+            first = end
+    return ids
