@@ -43,6 +43,7 @@ def run(spec: RunSpec, progress: Progress, mounts: Mounts | None = None, memory:
     Raises:
         RunError: the run failed, in one line.
     """
+    progress.plan(PHASES)
     mounts = mounts or Mounts()
     memory = memory or ControlGroup().memory()
     with ExitStack() as stack:
@@ -51,6 +52,9 @@ def run(spec: RunSpec, progress: Progress, mounts: Mounts | None = None, memory:
         staged = target.prepare(scratch)
         stack.callback(target.abandon)
         return _Run(spec, progress, target).carry_out(staged, scratch, mounts.secrets, memory)
+
+
+PHASES = ("open", "read", "cluster", "assign", "measure", "report", "publish")
 
 
 class _Run:

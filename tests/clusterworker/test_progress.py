@@ -24,6 +24,7 @@ class Terminal(io.StringIO):
 def test_json_lines() -> None:
     stream, clock = io.StringIO(), Clock()
     progress = Progress(stream, {"trigger": "nightly"}, clock)
+    progress.plan(("open", "read"))
     progress.phase("read", "reading 10 documents")
     for step in range(100):
         clock.now = step / 10
@@ -33,8 +34,21 @@ def test_json_lines() -> None:
     assert [line.get("done") for line in lines] == [0.0, 0.2, 0.4, 0.6, 0.8, None]
     assert {line["trigger"] for line in lines} == {"nightly"}
     assert {line["phase"] for line in lines} == {"read"}
+    assert [(line["step"], line["steps"]) for line in lines] == [(2, 2)] * len(lines)
+    assert [line.get("seconds_left") for line in lines] == [None, 8, 6, 4, 2, None]
     assert lines[0]["time"].endswith("Z")
     assert lines[-1].items() >= {"level": "error", "message": "it broke", "traceback": "line 1"}.items()
+
+
+def test_time_left_is_of_the_pass_that_is_going_on() -> None:
+    stream, clock = io.StringIO(), Clock()
+    progress = Progress(stream, clock=clock)
+    progress.phase("cluster", "two passes")
+    for clock.now, done in [(50, 0.5), (100, 1.0), (101, 0.01), (103, 0.21), (106, 0.51)]:
+        progress.advance(done)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line.get("seconds_left") for line in lines] == [None, 50, 0, 8, 5]
+    assert all("step" not in line for line in lines), "the phases are not known beforehand"
 
 
 def test_terminal() -> None:
