@@ -35,6 +35,7 @@ FIRST_TO_LAST = (
     "deletion",
     "rights",
     "failover",
+    "events",
     "upgrade",
 )
 _DELETION_SECONDS = 240.0
