@@ -20,7 +20,7 @@ from tests.conftest import StartOperator
 from tests.control_plane.cluster import Cluster
 from tests.control_plane.event_sender import event, events, free_port, service_account
 from tests.control_plane.kube import Object, eventually
-from tests.control_plane.proxy import Answer, Proxy, failing
+from tests.control_plane.proxy import Answer, Fault, Proxy, Rule, failing
 from tests.control_plane.sandbox import Sandbox
 
 Send = Callable[..., int]
@@ -105,18 +105,14 @@ def test_an_event_that_nobody_counts(
     )
 
 
-@pytest.mark.parametrize("suffix", ["/", "/v1/namespaces/elsewhere/events"])
-def test_the_url_may_be_the_one_that_helm_prints(send: Send, sandbox: Sandbox, url: str, suffix: str) -> None:
-    assert send("--url", url + suffix) == 0
-    assert counted(sandbox) == 1
-
-
-def test_the_url_may_come_from_the_environment(
+def test_the_url_may_be_the_one_that_helm_prints_or_come_from_the_environment(
     send: Send, sandbox: Sandbox, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for given in (f"{url}/", f"{url}/v1/namespaces/elsewhere/events"):
+        assert send("--url", given) == 0
     monkeypatch.setenv(URL_VARIABLE, url)
     assert send() == 0
-    assert counted(sandbox) == 1
+    assert counted(sandbox) == 3
 
 
 def test_https(
@@ -135,17 +131,23 @@ def test_https(
     assert counted(sandbox) == 1
 
 
-@pytest.mark.parametrize("fault", ["lose", "drop", Answer(503, retry_after=1), Answer(429, retry_after=1), Answer(502)])
+def once(fault: Fault) -> Rule:
+    return failing(1, lambda _: fault)
+
+
 def test_what_passes_is_waited_for_and_nothing_counts_twice(
-    send: Send, sandbox: Sandbox, between: Proxy, fault: Answer, capsys: pytest.CaptureFixture[str]
+    send: Send, sandbox: Sandbox, between: Proxy, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    between.rule = failing(2, lambda _: fault)
-    assert send("--url", between.url, "--count", "5") == 0
-    assert counted(sandbox) == 5
-    said = capsys.readouterr()
-    assert said.out.startswith("accepted: 5 documents_added")
-    assert said.err.count("tried again with the same id") == 2
-    assert len({json.loads(request.body)["id"] for request in between.requests}) == 1
+    faults: list[Fault] = ["lose", "drop", Answer(503, retry_after=1), Answer(429), Answer(502)]
+    for number, fault in enumerate(faults, 1):
+        between.requests.clear()
+        between.rule = once(fault)
+        assert send("--url", between.url, "--count", "5") == 0
+        assert counted(sandbox) == 5 * number
+        said = capsys.readouterr()
+        assert said.out.startswith("accepted: 5 documents_added")
+        assert said.err.count("tried again with the same id") == 1
+        assert len({json.loads(request.body)["id"] for request in between.requests}) == 1
 
 
 def test_what_does_not_pass_is_said_at_once(
