@@ -4,7 +4,7 @@ import hashlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from clustertrigger.api.run import RECOMPUTE_SLOT, CheckResult, CheckSpec, Measurement
+from clustertrigger.api.run import RECOMPUTE_SLOT, RECORD_FIELD, CheckResult, CheckSpec, Measurement
 from clusterworker.drift.files import open_file
 from clusterworker.drift.obstacle import ObstacleFound
 from clusterworker.drift.record import append, record_file
@@ -118,6 +118,9 @@ def _comparable(spec: CheckSpec, baseline: "StoredBaseline", collections: "list[
 def _record(spec: CheckSpec, measurement: Measurement, progress: Progress, mounts: Mounts) -> None:
     """What was measured counts, also where it cannot be recorded."""
     try:
-        append(record_file(spec.namespace, spec.trigger, spec.results, mounts.secrets), spec, measurement)
+        file = record_file(spec.namespace, spec.trigger, spec.results, mounts.secrets)
+        record = append(file, spec, measurement)
+        # `kubectl clustertrigger drift` reads it here: it cannot reach the results.
+        progress.info(f"{len(record.measurements)} measurements on record", **{RECORD_FIELD: record.table()})
     except RunError as error:
         progress.error(f"the measurement is not in the drift record: {error}")

@@ -3,88 +3,27 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
-from clustertrigger.api.run import Baseline, CheckResult, Measurement, RunResult
+from clustertrigger.api.run import RunResult
 from tests.conftest import StartOperator
-from tests.control_plane.kube import Object, eventually
+from tests.control_plane.checks import (
+    BASELINE,
+    DRIFTED,
+    QUIET,
+    about_to_check,
+    checks_of,
+    found,
+    jobs,
+    measured,
+    the_check,
+    the_run,
+)
+from tests.control_plane.kube import eventually
 from tests.control_plane.kubelet import Kubelet
 from tests.control_plane.manifests import conditional
-from tests.control_plane.past import left_behind
 from tests.control_plane.proxy import Proxy
 from tests.control_plane.sandbox import Sandbox
-
-_HOUR = timedelta(hours=1)
-_SOON = timedelta(seconds=3)
-_CHECK, _RUN = "check", "run"
-BASELINE = Baseline(
-    uri="/results/b.npz",
-    sha256="0" * 64,
-    run="first",
-    documents=6000,
-    dimensions=384,
-    captured_at=datetime(2026, 3, 2, tzinfo=UTC),
-)
-QUIET = "cosine_drift 0.084 ≤ 0.3 (floor 0.002, 6000 → 3000 documents, assignment_js 0.32)"
-DRIFTED = "cosine_drift 0.42 > 0.3 (floor 0.002, 6000 → 3000 documents, assignment_js 0.32)"
-
-
-def found(value: float) -> CheckResult:
-    """What a check reports."""
-    measurement = Measurement(
-        metric="cosine_drift",
-        value=value,
-        threshold=0.3,
-        baseline_documents=6000,
-        current_documents=3000,
-        noise_floor=0.002,
-        assignment_js=0.32,
-        baseline_run=BASELINE.run,
-        baseline_uri=BASELINE.uri,
-        baseline_sha256=BASELINE.sha256,
-        seed=1,
-        checked_at=datetime.now(UTC).replace(microsecond=0),
-    )
-    return CheckResult(status="completed", measurement=measurement)
-
-
-def about_to_check(sandbox: Sandbox, name: str, *, soon: timedelta = _SOON, **run: Any) -> None:
-    """An hourly condition with a baseline, whose next slot comes in a few seconds; no operator runs yet."""
-    snapshot = BASELINE.model_dump(mode="json")
-    anchor = _HOUR - soon
-    left_behind(sandbox, name, conditional(3600, **run), away=anchor, anchor=anchor, baseline_snapshot=snapshot)
-
-
-def jobs(sandbox: Sandbox, name: str, role: str) -> list[str]:
-    """The names of a trigger's checks or runs."""
-    found = sandbox.jobs(name)
-    return [job["metadata"]["name"] for job in found if job["metadata"]["labels"]["clustertrigger.dev/role"] == role]
-
-
-def the_check(sandbox: Sandbox, name: str) -> str:
-    """The trigger's one check, awaited."""
-    (check,) = eventually(lambda: jobs(sandbox, name, _CHECK))
-    return str(check)
-
-
-def the_run(sandbox: Sandbox, name: str) -> str:
-    """The trigger's one run, awaited."""
-    (run,) = eventually(lambda: jobs(sandbox, name, _RUN))
-    return str(run)
-
-
-def measured(sandbox: Sandbox, name: str) -> Object:
-    """The last measurement, awaited."""
-    status = eventually(lambda: sandbox.status(name), until=lambda status: status.get("last_drift_measurement"))
-    measurement: Object = status["last_drift_measurement"]
-    return measurement
-
-
-def checks_of(sandbox: Sandbox, name: str) -> list[Object]:
-    """The checks in the trigger's status."""
-    checks: list[Object] = sandbox.status(name).get("checks") or []
-    return checks
 
 
 def test_from_the_first_baseline_to_the_next(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:
@@ -109,9 +48,9 @@ def test_from_the_first_baseline_to_the_next(operator: StartOperator, sandbox: S
     assert f"clustertrigger_drift_threshold{labels} 0.3" in exposed
     assert 'clustertrigger_checks_total{result="completed"} 1.0' in exposed
 
-    second = eventually(lambda: jobs(sandbox, "drifting", _CHECK), until=lambda checks: len(checks) == 2)[-1]
+    second = eventually(lambda: jobs(sandbox, "drifting", "check"), until=lambda checks: len(checks) == 2)[-1]
     kubelet.complete(second, found(0.42))
-    fired = eventually(lambda: jobs(sandbox, "drifting", _RUN), until=lambda runs: len(runs) == 2)[-1]
+    fired = eventually(lambda: jobs(sandbox, "drifting", "run"), until=lambda runs: len(runs) == 2)[-1]
     slots = {name: sandbox.job(name)["metadata"]["annotations"]["clustertrigger.dev/slot"] for name in (second, fired)}
     assert slots[second] == f"check/{slots[fired]}"
     assert eventually(lambda: sandbox.events("drifting", "DriftDetected"))[0]["message"] == DRIFTED
@@ -127,7 +66,7 @@ def test_events_of_quiet_checks_are_one(operator: StartOperator, sandbox: Sandbo
     sandbox.edit("quiet", {"schedule_config": {"check_interval_seconds": 2}})
     operator()
     for number in range(1, 4):
-        checks = eventually(lambda: jobs(sandbox, "quiet", _CHECK), until=lambda checks: len(checks) >= number)
+        checks = eventually(lambda: jobs(sandbox, "quiet", "check"), until=lambda checks: len(checks) >= number)
         kubelet.complete(checks[number - 1], found(number / 100))
         eventually(lambda: sandbox.status("quiet").get("last_drift_measurement", {}).get("value") == number / 100)
     events = eventually(lambda: sandbox.events("quiet", "NoDrift"), until=lambda events: events[0]["count"] == 3)
@@ -222,7 +161,7 @@ def test_a_check_costs_three_writes_and_a_restart_none(
     first = operator(through=proxy)
     eventually(lambda: sandbox.condition("quiet", "Ready"))
     before = len(proxy.writes())
-    (check,) = eventually(lambda: jobs(sandbox, "quiet", _CHECK), 30)
+    (check,) = eventually(lambda: jobs(sandbox, "quiet", "check"), 30)
     kubelet.complete(check, found(0.084))
     measured(sandbox, "quiet")
     eventually(lambda: sandbox.events("quiet", "NoDrift"))

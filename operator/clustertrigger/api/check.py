@@ -18,6 +18,9 @@ CHECK_SPEC_VARIABLE = "CLUSTERWORKER_CHECK_SPEC"
 RECOMPUTE_SLOT = "recompute"
 """Slot of a check that repeats an earlier one: it measures and reports, and leaves the drift record as it is."""
 
+RECORD_FIELD = "drift_record"
+"""Field of the line that a check logs last: the trigger's last measurements, oldest first, as columns and rows."""
+
 Obstacle = Literal["baseline_missing", "baseline_altered", "dimensions_changed", "model_changed"]
 """Why there is nothing to measure. The first two end when a run writes a new baseline; so do the others, if the change
 was meant."""

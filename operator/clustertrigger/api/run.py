@@ -27,6 +27,7 @@ from clustertrigger.api.brief import CentralDocument, ClusterBrief
 from clustertrigger.api.check import (
     CHECK_SPEC_VARIABLE,
     RECOMPUTE_SLOT,
+    RECORD_FIELD,
     CheckResult,
     CheckSpec,
     Measurement,
@@ -56,6 +57,7 @@ __all__ = [
     "HDBSCAN",
     "OPTICS",
     "RECOMPUTE_SLOT",
+    "RECORD_FIELD",
     "RESULTS_MOUNT",
     "RESULT_LIMIT",
     "RUN_SPEC_VARIABLE",

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from clustertrigger import __version__
 from clustertrigger.cli.command import PROG, CommandError, Commands, add_command, add_filename_option
+from clustertrigger.cli.drift import add_drift
 from clustertrigger.cli.manifests import MalformedFileError, UnreadableFileError, read
 from clustertrigger.cli.next import print_next
 from clustertrigger.cli.send import add_send
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_next(commands)
     _add_validate(commands)
+    add_drift(commands)
     add_send(commands)
     return parser
 

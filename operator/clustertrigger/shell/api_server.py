@@ -78,6 +78,10 @@ class ApiServer:
         """Reads one object."""
         return await self._request("GET", path)
 
+    async def text(self, path: str, **parameters: str) -> str:
+        """Reads what is no object, such as a container's log."""
+        return (await self._send("GET", path, parameters=parameters)).decode(errors="replace")
+
     async def create(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Creates an object in the collection at `path`."""
         return await self._request("POST", path, body)
@@ -140,14 +144,27 @@ class ApiServer:
         parameters: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(
+            await self._send(method, path, body, parameters=parameters, content_type=content_type)
+        )
+        return found
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> bytes:
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         headers = {**await self._headers(), "Content-Type": content_type}
         try:
             async with self._session.request(method, path, data=data, params=parameters, headers=headers) as answer:
                 payload = await answer.read()
                 if answer.status < 400:
-                    found: dict[str, Any] = json.loads(payload)
-                    return found
+                    return payload
                 error = _refusal(answer, payload)
         except (aiohttp.ClientError, TimeoutError) as cause:
             error = ApiError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -11,6 +12,10 @@ from clusterworker.drift.files import StoredFile, open_file
 
 FILE = "drift.json"
 KEPT = 100
+_COLUMNS = (
+    *("checked_at", "metric", "value", "threshold", "noise_floor"),
+    *("baseline_documents", "current_documents", "min_documents"),
+)
 
 
 class RecordedMeasurement(Measurement):
@@ -33,6 +38,11 @@ class DriftRecord(BaseModel):
         """The record with one more; a check that was tried again counts once."""
         others = tuple(known for known in self.measurements if known.check != added.check)
         return DriftRecord(measurements=(*others, added)[-KEPT:])
+
+    def table(self) -> dict[str, list[Any]]:
+        """The measurements in few words, as columns and rows, oldest first."""
+        dumped = [measurement.model_dump(mode="json", include=set(_COLUMNS)) for measurement in self.measurements]
+        return {"columns": list(_COLUMNS), "rows": [[row[name] for name in _COLUMNS] for row in dumped]}
 
     def to_bytes(self) -> bytes:
         """The file's content."""
@@ -58,8 +68,8 @@ def read_record(file: StoredFile) -> DriftRecord:
         return DriftRecord()
 
 
-def append(file: StoredFile, spec: CheckSpec, measurement: Measurement) -> None:
-    """Add a measurement to the record.
+def append(file: StoredFile, spec: CheckSpec, measurement: Measurement) -> DriftRecord:
+    """Add a measurement to the record, and return all of it.
 
     Raises:
         RunError: the file cannot be read or written.
@@ -67,4 +77,6 @@ def append(file: StoredFile, spec: CheckSpec, measurement: Measurement) -> None:
     added = RecordedMeasurement(
         **measurement.model_dump(), check=spec.check, slot=spec.slot, min_documents=spec.min_documents
     )
-    file.write(read_record(file).with_measurement(added).to_bytes())
+    record = read_record(file).with_measurement(added)
+    file.write(record.to_bytes())
+    return record

@@ -1,0 +1,165 @@
+"""`kubectl clustertrigger drift`: what checks measured, as a picture and a table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from clustertrigger.api.check import RECORD_FIELD
+from clustertrigger.api.names import WORKER_CONTAINER
+from clustertrigger.cli.cluster import Cluster, add_cluster_options, in_cluster
+from clustertrigger.cli.command import CommandError, Commands, add_command
+from clustertrigger.cli.drift_chart import Marks, chart, marks_for
+from clustertrigger.core.drift_series import Point, from_log, from_status, of_metric
+from clustertrigger.core.instants import format_instant
+
+_LISTED = 10
+_COLUMNS = ("CHECKED AT", "VALUE", "THRESHOLD", "FLOOR", "DOCUMENTS", "DRIFT")
+
+
+def add_drift(commands: Commands) -> None:
+    """Declare the command."""
+    parser = add_command(
+        commands,
+        "drift",
+        lambda options: in_cluster(options, lambda cluster: _carry_out(cluster, options)),
+        summary="show what the checks of a conditional trigger measured",
+        about="Draws the measurements of a conditional trigger with its threshold, and lists the last ones: up to 100 "
+        "as long as the last check's Pod is there to tell, else those in the status. With --recompute, a Job computes "
+        "the last measurement again from the stored baseline and the collection; exit code 1 where a number differs.",
+        example="kubectl clustertrigger drift products -n search --recompute",
+    )
+    add_cluster_options(parser)
+    parser.add_argument("name", metavar="NAME", help="of the trigger")
+    parser.add_argument("--recompute", action="store_true", help="compute the last measurement again and compare")
+    parser.add_argument(
+        "-o", "--output", choices=("table", "json"), default="table", help="how to print (default: table)"
+    )
+
+
+async def _carry_out(cluster: Cluster, options: argparse.Namespace) -> int:
+    trigger = await _trigger(cluster, options.name)
+    if options.recompute:
+        from clustertrigger.cli.recompute import recompute
+
+        return await recompute(cluster, trigger)
+    status = trigger.get("status") or {}
+    points = await _recorded(cluster, status) or from_status(status)
+    print(*(_as_json(trigger, points) if options.output == "json" else _as_lines(trigger, points)), sep="\n")
+    return 0
+
+
+async def _trigger(cluster: Cluster, name: str) -> dict[str, Any]:
+    from clustertrigger.core.trigger import Key
+    from clustertrigger.shell import paths
+    from clustertrigger.shell.api_server import ApiError
+
+    try:
+        trigger = await cluster.api.get(paths.trigger(Key(cluster.namespace, name)))
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        raise CommandError(
+            f"no ClusterTrigger {name!r} in namespace {cluster.namespace!r}: kubectl get clustertriggers lists them"
+        ) from error
+    kind = trigger["spec"].get("trigger_type")
+    if kind != "conditional" and not (trigger.get("status") or {}).get("last_drift_measurement"):
+        raise CommandError(f"trigger {name!r} is of type {kind}: only conditional triggers measure drift")
+    return trigger
+
+
+async def _recorded(cluster: Cluster, status: dict[str, Any]) -> list[Point]:
+    """What the last check that measured logged of the record; [] where its Pod is gone or may not be read."""
+    from clustertrigger.shell import paths
+    from clustertrigger.shell.api_server import ApiError
+
+    check = (status.get("last_drift_measurement") or {}).get("check")
+    if not check:
+        return []
+    path = paths.pods(cluster.namespace)
+    try:
+        pods, _ = await cluster.api.list(path, labelSelector=f"job-name={check}")
+        for pod in pods:
+            log = await cluster.api.text(f"{path}/{pod['metadata']['name']}/log", container=WORKER_CONTAINER)
+            if points := from_log(log, RECORD_FIELD):
+                return points
+    except ApiError:
+        return []
+    return []
+
+
+def _as_json(trigger: dict[str, Any], points: Sequence[Point]) -> Iterator[str]:
+    found = [
+        {name: format_instant(value) if name == "checked_at" else value for name, value in asdict(point).items()}
+        for point in points
+    ]
+    status = trigger.get("status") or {}
+    yield json.dumps(
+        {
+            "namespace": trigger["metadata"]["namespace"],
+            "name": trigger["metadata"]["name"],
+            "last_drift_measurement": status.get("last_drift_measurement"),
+            "last_check_error": status.get("last_check_error"),
+            "baseline_snapshot": status.get("baseline_snapshot"),
+            "measurements": found,
+        },
+        indent=2,
+    )
+
+
+def _as_lines(trigger: dict[str, Any], points: Sequence[Point]) -> Iterator[str]:
+    metadata, status, schedule = trigger["metadata"], trigger.get("status") or {}, trigger["spec"]["schedule_config"]
+    metric, threshold = schedule.get("metric"), schedule.get("threshold")
+    yield f"{metadata['namespace']}/{metadata['name']}  {status.get('schedule') or metric}"
+    baseline = status.get("baseline_snapshot")
+    if baseline:
+        yield (
+            f"baseline: {baseline['documents']} documents of {baseline['dimensions']} dimensions, "
+            f"run {baseline['run']}, {baseline['captured_at']}"
+        )
+    else:
+        yield "no baseline yet: the next slot runs to make one"
+    if summary := (status.get("last_drift_measurement") or {}).get("summary"):
+        yield f"last check: {summary}"
+    if error := status.get("last_check_error"):
+        yield f"failed since: {error}"
+    drawn = of_metric(points, metric)
+    marks = marks_for()
+    if drawn:
+        yield ""
+        yield from chart(drawn, threshold, shutil.get_terminal_size().columns, marks)
+        yield _legend(drawn, marks)
+        yield ""
+        yield from _table(drawn[-_LISTED:])
+    else:
+        yield "nothing has been measured yet"
+
+
+def _legend(points: Sequence[Point], marks: Marks) -> str:
+    first, last = format_instant(points[0].checked_at), format_instant(points[-1].checked_at)
+    span = f"{len(points)} checks from {first} to {last}" if len(points) > 1 else f"one check at {first}"
+    fired = f"; {marks.fires} drift" if any(point.fires for point in points) else ""
+    return f"{'':>10} {span}{fired}"
+
+
+def _table(points: Sequence[Point]) -> Iterator[str]:
+    rows = [_COLUMNS, *(_row(point) for point in points)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    for row in rows:
+        yield "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _row(point: Point) -> tuple[str, ...]:
+    documents = "" if point.current_documents is None else f"{point.baseline_documents} to {point.current_documents}"
+    return (
+        format_instant(point.checked_at.replace(microsecond=0)),
+        f"{point.value:.4g}",
+        "" if point.threshold is None else f"{point.threshold:g}",
+        "" if point.noise_floor is None else f"{point.noise_floor:.2g}",
+        documents,
+        {True: "yes", False: "no", None: ""}[point.fires],
+    )

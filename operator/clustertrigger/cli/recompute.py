@@ -1,0 +1,180 @@
+"""`drift --recompute`: the last measurement, computed again by a Job and compared number by number.
+
+The Job is the check's own Pod once more, with the same CheckSpec but for the slot. It carries neither the operator's
+labels nor a slot of the schedule, so the operator passes it over; it goes with the trigger, and within ten minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from pydantic import ValidationError
+
+from clustertrigger.api.check import CHECK_SPEC_VARIABLE, RECOMPUTE_SLOT, CheckResult, CheckSpec, Measurement
+from clustertrigger.api.names import LABEL_ROLE, LABEL_TRIGGER
+from clustertrigger.cli.cluster import Cluster
+from clustertrigger.cli.command import CommandError
+from clustertrigger.core.workload import read_pod
+from clustertrigger.shell import paths
+from clustertrigger.shell.api_server import ApiError
+
+TOLERANCE = 1e-6
+NUMBERS = ("value", "noise_floor", "assignment_js", "p_value", "baseline_documents", "current_documents")
+_ROLE = "recompute"
+_QUEUE = "kueue.x-k8s.io/queue-name"
+_TTL_SECONDS = 600
+_POLL_SECONDS = 1.0
+_LONGEST_PREFIX = 40
+_NOT_FOUND = 404
+
+
+async def recompute(cluster: Cluster, trigger: Mapping[str, Any]) -> int:
+    """Compute the last measurement again and print both.
+
+    Returns:
+        0 where every number agrees to TOLERANCE, else 1.
+
+    Raises:
+        CommandError: there is nothing to compute again, or it could not be done.
+    """
+    stored = (trigger.get("status") or {}).get("last_drift_measurement") or {}
+    if "value" not in stored:
+        said = stored.get("summary") or "nothing has been measured yet"
+        raise CommandError(f"there are no numbers to compute again: {said}")
+    template = await _check_job(cluster, trigger, stored["check"])
+    async with _job(cluster, recompute_job(template, trigger["metadata"]["name"])) as name:
+        print(f"computing again what {stored['check']} measured, by Job {name}", file=sys.stderr)
+        result = await _result(cluster, name)
+    if result.measurement is None:
+        raise CommandError(f"it cannot be computed again: {result.error}")
+    print(*compare(stored, result.measurement), sep="\n")
+    return 1 if differences(stored, result.measurement) else 0
+
+
+def recompute_job(check: Mapping[str, Any], trigger: str) -> dict[str, Any]:
+    """The Job that computes again what a check measured.
+
+    Args:
+        check: the check's Job.
+        trigger: the trigger's name.
+    """
+    metadata, spec = check["metadata"], check["spec"]
+    labels = {LABEL_TRIGGER: (metadata.get("labels") or {}).get(LABEL_TRIGGER, ""), LABEL_ROLE: _ROLE}
+    queue = (metadata.get("labels") or {}).get(_QUEUE)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "generateName": f"{trigger.replace('.', '-')[:_LONGEST_PREFIX].rstrip('-')}-recompute-",
+            "labels": {**labels, **({_QUEUE: queue} if queue else {})},
+            "ownerReferences": metadata.get("ownerReferences") or [],
+        },
+        "spec": {
+            "completions": 1,
+            "parallelism": 1,
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": spec["activeDeadlineSeconds"],
+            "ttlSecondsAfterFinished": _TTL_SECONDS,
+            **({"suspend": True} if queue else {}),
+            "template": {"metadata": {"labels": labels}, "spec": _pod(spec["template"]["spec"])},
+        },
+    }
+
+
+def differences(stored: Mapping[str, Any], again: Measurement) -> list[str]:
+    """Names of the numbers that do not agree to TOLERANCE."""
+    return [name for name in NUMBERS if not _agree(stored.get(name), getattr(again, name))]
+
+
+def compare(stored: Mapping[str, Any], again: Measurement) -> Iterator[str]:
+    """Both measurements side by side, and what follows."""
+    different = differences(stored, again)
+    yield f"{'NUMBER':<20}{'STORED':<24}{'COMPUTED AGAIN':<24}"
+    for name in NUMBERS:
+        one, other = stored.get(name), getattr(again, name)
+        if one is not None or other is not None:
+            verdict = "differs" if name in different else "agrees"
+            yield f"{name:<20}{one!s:<24}{other!s:<24}{verdict}"
+    if not different:
+        yield f"every number agrees to {TOLERANCE:g}"
+    elif "current_documents" in different:
+        yield "the collection has changed since the check: its numbers cannot be the same"
+    else:
+        yield f"{len(different)} of them differ by more than {TOLERANCE:g}: has the collection changed since the check?"
+
+
+def _agree(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) <= TOLERANCE
+
+
+def _pod(spec: Mapping[str, Any]) -> dict[str, Any]:
+    (container,) = spec["containers"]
+    said = {variable["name"]: variable["value"] for variable in container["env"]}
+    check = CheckSpec.model_validate_json(said[CHECK_SPEC_VARIABLE]).model_copy(update={"slot": RECOMPUTE_SLOT})
+    variable = {"name": CHECK_SPEC_VARIABLE, "value": check.model_dump_json(exclude_none=True)}
+    return {**spec, "containers": [{**container, "env": [variable]}]}
+
+
+async def _check_job(cluster: Cluster, trigger: Mapping[str, Any], name: str) -> dict[str, Any]:
+    try:
+        return await cluster.api.get(f"{paths.jobs(cluster.namespace)}/{name}")
+    except ApiError as error:
+        if error.status != _NOT_FOUND:
+            raise
+        upcoming = (trigger.get("status") or {}).get("next_scheduled_at")
+        when = f" at {upcoming}" if upcoming else ""
+        raise CommandError(
+            f"the check's Job {name} is gone, and it says what to compute: wait for the next{when}"
+        ) from (error)
+
+
+@asynccontextmanager
+async def _job(cluster: Cluster, manifest: dict[str, Any]) -> AsyncIterator[str]:
+    """Create the Job, and delete it in the end; where that is not allowed, its time to live does so."""
+    path = paths.jobs(cluster.namespace)
+    created = await cluster.api.create(path, manifest)
+    name = str(created["metadata"]["name"])
+    try:
+        yield name
+    finally:
+        with contextlib.suppress(ApiError):
+            await cluster.api.delete(f"{path}/{name}")
+
+
+async def _result(cluster: Cluster, name: str) -> CheckResult:
+    """Wait for the Job's end and read what it found.
+
+    Raises:
+        CommandError: it failed.
+    """
+    path, told = f"{paths.jobs(cluster.namespace)}/{name}", ""
+    while True:
+        status = (await cluster.api.get(path)).get("status") or {}
+        pods, _ = await cluster.api.list(paths.pods(cluster.namespace), labelSelector=f"job-name={name}")
+        seen = read_pod(pods[-1]) if pods else None
+        over = [
+            c for c in status.get("conditions") or () if c["type"] in ("Complete", "Failed") and c["status"] == "True"
+        ]
+        if over:
+            break
+        waits = f"waiting: {seen.reason} {seen.message}".strip() if seen and seen.reason and not seen.running else ""
+        if waits and waits != told:
+            print(waits, file=sys.stderr)
+            told = waits
+        await asyncio.sleep(_POLL_SECONDS)
+    message = seen.message if seen else ""
+    try:
+        result = CheckResult.model_validate_json(message)
+    except ValidationError:
+        why = message or (seen.reason if seen else "") or over[0].get("message") or "its Pod left no result"
+        raise CommandError(f"Job {name} failed: {why}") from None
+    if result.status == "failed":
+        raise CommandError(f"Job {name} failed: {result.error}")
+    return result
