@@ -70,6 +70,14 @@ def test_fires(case: str, raw_spec: Any, arrivals: list[tuple[int, int]], fired:
     assert (world.created, counter(world)) == (fired, left), case
 
 
+def test_each_fire_is_written_down_before_the_next() -> None:
+    world = started(events(threshold=1, run=ALLOW))
+    world.send(at(10), "a", count=1000)
+    for number in range(1, 4):
+        assert world.step(at(10)).wake_at == at(10)
+        assert len(world.trigger.status.history) == len(world.created) == number
+
+
 def test_a_repeated_event_counts_once() -> None:
     world = started(events())
     assert world.send(at(10), "a", "b", "a") == (True, True, False)

@@ -64,6 +64,10 @@ def fire_on_threshold(draft: Draft) -> None:
     spec, schedule, ready = draft.trigger.spec, _schedule(draft), ready_at(draft)
     if spec is None or schedule is None or ready is None:
         return
+    if draft.get("event_counter") != draft.before.event_counter:
+        # What has just fired is written down before the next: a large batch may hold many thresholds.
+        draft.wake(draft.now)
+        return
     ordinal = _state(draft).total - draft.get("event_counter") + schedule.event_threshold
     slot = event_slot(ordinal)
     name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)

@@ -1,0 +1,108 @@
+"""A closed loop of HTTP POSTs over many connections, at as little cost to the machine that is measured as possible."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+_HEAD_END = b"\r\n\r\n"
+_LENGTH = b"content-length:"
+
+
+@dataclass
+class Load:
+    """What came of it.
+
+    Attributes:
+        statuses: how often each HTTP status was answered.
+        latencies: seconds from the request to its whole answer.
+        seconds: how long it lasted.
+    """
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    latencies: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def quantile(self, share: float) -> float:
+        """Seconds within which this share of the requests was answered."""
+        ordered = sorted(self.latencies)
+        return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else float("nan")
+
+
+class _Connection(asyncio.Protocol):
+    """Sends a request, waits for its answer, sends the next."""
+
+    def __init__(self, render: Callable[[], bytes], load: Load, end: float, over: asyncio.Event) -> None:
+        self._render = render
+        self._load = load
+        self._end = end
+        self._over = over
+        self._buffer = b""
+        self._sent = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: asyncio.WriteTransport = transport  # type: ignore[assignment]
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head, found, body = self._buffer.partition(_HEAD_END)
+        if not found or len(body) < _content_length(head):
+            return
+        self._buffer = b""
+        self._load.statuses[int(head[9:12])] += 1
+        self._load.latencies.append(time.perf_counter() - self._sent)
+        self._send()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._over.set()
+
+    def _send(self) -> None:
+        self._sent = time.perf_counter()
+        if self._sent >= self._end:
+            self._transport.close()
+        else:
+            self._transport.write(self._render())
+
+
+async def post(port: int, path: str, headers: dict[str, str], body: Callable[[], bytes], connections: int,
+               seconds: float) -> Load:  # fmt: skip
+    """Posts to 127.0.0.1 for a while.
+
+    Args:
+        port: of the server.
+        path: of the request.
+        headers: of each request.
+        body: makes the next request's.
+        connections: each has one request under way.
+        seconds: after which no more are sent.
+    """
+    fields = {"Host": f"127.0.0.1:{port}", **headers}
+    head = f"POST {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    prefix = head.encode()
+
+    def render() -> bytes:
+        payload = body()
+        return b"%sContent-Length: %d\r\n\r\n%s" % (prefix, len(payload), payload)
+
+    load, loop = Load(), asyncio.get_running_loop()
+    started = time.perf_counter()
+    ends = [asyncio.Event() for _ in range(connections)]
+    for over in ends:
+        await loop.create_connection(
+            lambda over=over: _Connection(render, load, started + seconds, over),
+            "127.0.0.1",
+            port,  # type: ignore[misc]
+        )
+    for over in ends:
+        await over.wait()
+    load.seconds = time.perf_counter() - started
+    return load
+
+
+def _content_length(head: bytes) -> int:
+    at = head.lower().find(_LENGTH)
+    return int(head[at + len(_LENGTH) :].split(b"\r\n", 1)[0]) if at >= 0 else 0

@@ -1,0 +1,125 @@
+"""Whatever happens to an event trigger, its books balance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from clustertrigger.core.naming import event_ordinal
+from tests.core.builders import EVENTS, World, at, spec
+
+
+class EventTrigger(RuleBasedStateMachine):
+    """Events, decisions, edits, crashes and the passing of time, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threshold, self.cooldown, self.wish, self.policy = 5, 0, "active", "Allow"
+        self.clock = 1.0
+        self.sent: dict[str, int] = {}
+        self.world = World(self.spec(), edited_at=None)
+        self.fired: list[int] = []
+        self.world.step(at(self.clock))
+
+    def spec(self) -> dict[str, Any]:
+        schedule = {
+            "event_type": "documents_added",
+            "event_threshold": self.threshold,
+            "collection_id": "col_a",
+            "cooldown_seconds": self.cooldown,
+        }
+        run = {"concurrency_policy": self.policy, "max_consecutive_failures": 1000, "history_limit": 100}
+        return spec(EVENTS, schedule_config=schedule, status=self.wish, run=run)
+
+    def edited(self) -> None:
+        self.world.edit(self.spec(), None)
+        self.decide()
+
+    def decide(self) -> None:
+        before = len(self.world.created)
+        counted = self.world.trigger.status.event_counter
+        self.world.step(at(self.clock))
+        for slot in self.world.created[before:]:
+            ordinal = event_ordinal(slot)
+            assert ordinal is not None
+            assert self.wish == "active", "fired although nobody wants it"
+            assert counted >= self.threshold, "fired below the threshold"
+            self.fired.append(ordinal)
+
+    @rule(count=st.integers(1, 12), number=st.integers(0, 30))
+    def send(self, count: int, number: int) -> None:
+        """An event arrives, perhaps again."""
+        event = f"e{number}"
+        fresh = self.world.send(at(self.clock), event, count=count)
+        if fresh == (True,):
+            assert event not in self.sent
+            self.sent[event] = count
+        else:
+            assert event in self.sent
+
+    @rule(seconds=st.floats(0, 20))
+    def wait(self, seconds: float) -> None:
+        """Time passes, and the operator looks."""
+        self.clock += seconds
+        self.decide()
+
+    @rule(threshold=st.integers(1, 12))
+    def edit_threshold(self, threshold: int) -> None:
+        """Another threshold."""
+        self.threshold = threshold
+        self.edited()
+
+    @rule(cooldown=st.sampled_from([0, 5, 60]))
+    def edit_cooldown(self, cooldown: int) -> None:
+        """Another cooldown."""
+        self.cooldown = cooldown
+        self.edited()
+
+    @rule(policy=st.sampled_from(["Allow", "Forbid"]))
+    def edit_policy(self, policy: str) -> None:
+        """Another concurrency policy."""
+        self.policy = policy
+        self.edited()
+
+    @rule()
+    def pause_or_resume(self) -> None:
+        """It is paused, or active again."""
+        fired = len(self.world.created)
+        self.wish = "paused" if self.wish == "active" else "active"
+        self.world.edit(self.spec(), None)
+        self.decide()
+        assert len(self.world.created) == fired, "neither fires anything"
+
+    @rule()
+    def crash(self) -> None:
+        """The operator creates what is due, and dies before it writes the status."""
+        kept = self.world.trigger
+        self.decide()
+        self.world.trigger = kept
+
+    @precondition(lambda self: self.world.runs)
+    @rule(phase=st.sampled_from(["completed", "failed"]))
+    def end(self, phase: str) -> None:
+        """The newest run ends."""
+        self.world.end(phase)
+        self.decide()
+
+    @invariant()
+    def books_balance(self) -> None:
+        """What was sent is counted once, and what was counted has fired or still waits."""
+        state = self.world.trigger.status.event_state
+        assert state is not None
+        assert state.total == sum(self.sent.values())
+        recorded = [event_ordinal(entry.slot) or 0 for entry in self.world.trigger.status.history]
+        assert state.total - self.world.trigger.status.event_counter == max(recorded, default=0)
+        assert sorted(set(self.fired)) == self.fired, "each event fires once, in order"
+
+
+# Shrinking such a failure takes minutes; its steps are told as they are.
+EventTrigger.TestCase.settings = settings(
+    max_examples=100, stateful_step_count=40, deadline=None, phases=[Phase.generate]
+)
+TestEventTrigger = EventTrigger.TestCase
