@@ -78,7 +78,7 @@ class EventsEndpoint:
             logger.warning("Events were turned away: %s", error)
             response = _no(503, f"the cluster could not be written, nothing is lost: send again: {error}", retry=True)
         self._metrics.event_requests.labels(str(response.status)).inc()
-        return response
+        return _without_body(response) if _wants_an_event_back(request) else response
 
     async def _receive(self, request: web.Request) -> web.Response:
         namespace = request.match_info["namespace"]
@@ -171,6 +171,19 @@ async def _renew(context: ssl.SSLContext, cert_dir: Path) -> None:
             context.load_cert_chain(cert_dir / "tls.crt", cert_dir / "tls.key")
         except (OSError, ssl.SSLError) as error:
             logger.warning("The certificate for events could not be read again: %s", error)
+
+
+def _wants_an_event_back(request: web.Request) -> bool:
+    """A Knative broker or channel: it takes any other body for a failed delivery, and would send again and again.
+
+    Source: Knative's data plane contract, derived reply events.
+    """
+    return "reply" in request.headers.get("Prefer", "").lower()
+
+
+def _without_body(response: web.Response) -> web.Response:
+    kept = {name: value for name, value in response.headers.items() if name in ("Retry-After", "WWW-Authenticate")}
+    return web.Response(status=response.status, headers=kept)
 
 
 def _no(status: int, message: str, *, retry: bool = False) -> web.Response:
