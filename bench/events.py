@@ -40,7 +40,7 @@ def main() -> int:
     """Measures, prints, writes bench/out/events.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=15, help="for each figure (default: %(default)s)")
-    parser.add_argument("--triggers", type=int, default=20, help="that count events (default: %(default)s)")
+    parser.add_argument("--triggers", type=int, default=10, help="that count events (default: %(default)s)")
     parser.add_argument("--connections", type=int, default=1000, help="senders at once (default: %(default)s)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="clustertrigger-bench-") as name:
@@ -165,7 +165,7 @@ def _requests(
         collection = next(places).encode()
         return template % tuple(part for _ in range(size) for part in (next(numbers), collection))
 
-    return size, 2 * len(collections), batch, BATCH
+    return size, 4 * len(collections), batch, BATCH
 
 
 def _run(sender: EventSender, content_type: str, body: Callable[[], bytes], connections: int, seconds: float) -> Load:

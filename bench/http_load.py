@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"content-length:"
@@ -92,11 +93,8 @@ async def post(port: int, path: str, headers: dict[str, str], body: Callable[[],
     started = time.perf_counter()
     ends = [asyncio.Event() for _ in range(connections)]
     for over in ends:
-        await loop.create_connection(
-            lambda over=over: _Connection(render, load, started + seconds, over),
-            "127.0.0.1",
-            port,  # type: ignore[misc]
-        )
+        connect = partial(_Connection, render, load, started + seconds, over)
+        await loop.create_connection(connect, "127.0.0.1", port)
     for over in ends:
         await over.wait()
     load.seconds = time.perf_counter() - started
