@@ -48,7 +48,7 @@ def test_a_file_that_is_not_text(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out == f"{file}: not UTF-8 at byte 3: save it as UTF-8\n"
 
 
-@pytest.mark.parametrize("command", ["next", "validate", "send", "drift"])
+@pytest.mark.parametrize("command", ["next", "validate", "send", "drift", "watch", "results"])
 def test_help_ends_with_an_example_that_parses(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main([command, "--help"])

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -53,6 +53,26 @@ def in_cluster(options: argparse.Namespace, command: Callable[[Cluster], Awaitab
         CommandError: no cluster is configured, or the API server said no, in one line.
     """
     return asyncio.run(_connected(options, command))
+
+
+async def read_trigger(cluster: Cluster, name: str) -> dict[str, Any]:
+    """Return a trigger as the API server has it.
+
+    Raises:
+        CommandError: there is none of that name.
+    """
+    from clustertrigger.core.trigger import Key
+    from clustertrigger.shell import paths
+    from clustertrigger.shell.api_server import ApiError
+
+    try:
+        return await cluster.api.get(paths.trigger(Key(cluster.namespace, name)))
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        raise CommandError(
+            f"no ClusterTrigger {name!r} in namespace {cluster.namespace!r}: kubectl get clustertriggers lists them"
+        ) from error
 
 
 async def _connected(options: argparse.Namespace, command: Callable[[Cluster], Awaitable[int]]) -> int:

@@ -16,8 +16,10 @@ from clustertrigger.cli.command import PROG, CommandError, Commands, add_command
 from clustertrigger.cli.drift import add_drift
 from clustertrigger.cli.manifests import MalformedFileError, UnreadableFileError, read
 from clustertrigger.cli.next import print_next
+from clustertrigger.cli.results import add_results
 from clustertrigger.cli.send import add_send
 from clustertrigger.cli.validate import validate
+from clustertrigger.cli.watch import add_watch
 from clustertrigger.core.instants import parse_instant
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -60,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_validate(commands)
     add_drift(commands)
     add_send(commands)
+    add_watch(commands)
+    add_results(commands)
     return parser
 
 

@@ -126,12 +126,25 @@ class ApiServer:
             async with self._session.get(path, params=query, headers=await self._headers(), timeout=timeout) as answer:
                 if answer.status >= 400:
                     raise _refusal(answer, await answer.read())
-                buffer = b""
-                async for chunk in answer.content.iter_any():
-                    *lines, buffer = (buffer + chunk).split(b"\n")
-                    for line in lines:
-                        if line.strip():
-                            yield _change(json.loads(line))
+                async for line in _lines(answer.content):
+                    yield _change(json.loads(line))
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ApiError(0, type(error).__name__, str(error) or type(error).__name__) from error
+
+    async def follow(self, path: str, **parameters: str) -> AsyncIterator[str]:
+        """The lines of a container's log, those to come too, until the container ends.
+
+        Raises:
+            ApiError: refused, or interrupted.
+        """
+        query = {**parameters, "follow": "true"}
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
+        try:
+            async with self._session.get(path, params=query, headers=await self._headers(), timeout=timeout) as answer:
+                if answer.status >= 400:
+                    raise _refusal(answer, await answer.read())
+                async for line in _lines(answer.content):
+                    yield line.decode(errors="replace")
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ApiError(0, type(error).__name__, str(error) or type(error).__name__) from error
 
@@ -177,6 +190,16 @@ class ApiServer:
         # Refreshes the token where it has a lifetime.
         token = await self._configuration.get_api_key_with_prefix("BearerToken")
         return {"Authorization": token} if token else {}
+
+
+async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """Lines that are not blank, however long."""
+    buffer = b""
+    async for chunk in content.iter_any():
+        *lines, buffer = (buffer + chunk).split(b"\n")
+        for line in lines:
+            if line.strip():
+                yield line
 
 
 def _change(line: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,91 @@
+"""Follows the log of a run through all attempts, and says what it waits for in between."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from clustertrigger.api.names import WORKER_CONTAINER
+from clustertrigger.cli.cluster import Cluster
+from clustertrigger.core.workload import ObservedRun, observe_run, read_job, read_pod
+
+if TYPE_CHECKING:
+    from clustertrigger.cli.progress_bar import Display
+
+POLL_SECONDS = 1.0
+_HIDDEN = (401, 403)
+_LAST_LINES = "20"
+
+
+async def follow_run(cluster: Cluster, job: str, display: Display) -> None:
+    """Show a run's progress until cancelled, or until nothing of it may be seen."""
+    from clustertrigger.shell.api_server import ApiError
+
+    followed: set[str] = set()
+    while True:
+        try:
+            pods = await _pods_of(cluster, job)
+            started = [pod for pod in pods if (view := read_pod(pod)).running or view.terminated]
+            fresh = [pod for pod in started if pod["metadata"]["uid"] not in followed]
+            if fresh:
+                await _follow(cluster, fresh[-1], display)
+                followed |= {pod["metadata"]["uid"] for pod in started}
+            else:
+                display.waiting(_why_waiting(await observe(cluster, job)))
+        except ApiError as error:
+            if error.status in _HIDDEN:
+                display.say(f"no progress to show, only the outcome: {error}")
+                return
+            display.waiting(f"waiting for the API server: {error}")
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def observe(cluster: Cluster, job: str) -> ObservedRun | None:
+    """What a run's Job and Pods tell; None where the Job is gone."""
+    from clustertrigger.shell import paths
+    from clustertrigger.shell.api_server import ApiError
+
+    try:
+        view = read_job(await cluster.api.get(f"{paths.jobs(cluster.namespace)}/{job}"))
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        return None
+    return None if view is None else observe_run(view, [read_pod(pod) for pod in await _pods_of(cluster, job)])
+
+
+async def _pods_of(cluster: Cluster, job: str) -> list[dict[str, Any]]:
+    from clustertrigger.shell import paths
+
+    pods, _ = await cluster.api.list(paths.pods(cluster.namespace), labelSelector=f"job-name={job}")
+    return sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+
+
+async def _follow(cluster: Cluster, pod: dict[str, Any], display: Display) -> None:
+    """Show the lines of one Pod until it ends; a connection that breaks on the way is made again."""
+    from clustertrigger.shell import paths
+    from clustertrigger.shell.api_server import ApiError
+
+    path = f"{paths.pods(cluster.namespace)}/{pod['metadata']['name']}"
+    tail: dict[str, str] = {}
+    while True:
+        try:
+            async for line in cluster.api.follow(f"{path}/log", container=WORKER_CONTAINER, **tail):
+                display.line(line)
+        except ApiError as error:
+            if error.status != 0:
+                raise
+        if not read_pod(await cluster.api.get(path)).running:
+            return
+        tail = {"tailLines": _LAST_LINES}
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def _why_waiting(run: ObservedRun | None) -> str:
+    if run is None:
+        return "the Job is gone: waiting for the operator to see it"
+    if run.suspended:
+        return "waiting in a queue: the Job is suspended"
+    if run.phase == "pending":
+        return f"waiting for the Pod: {run.obstacle}"
+    return "waiting for the operator to see the end"

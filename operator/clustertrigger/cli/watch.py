@@ -1,0 +1,120 @@
+"""`kubectl clustertrigger watch`: a run's progress, and its outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from clustertrigger.api.names import ANNOTATION_RUN_REQUESTED
+from clustertrigger.api.status import ClusterTriggerStatus, Execution
+from clustertrigger.cli.cluster import Cluster, add_cluster_options, in_cluster, read_trigger
+from clustertrigger.cli.command import CommandError, Commands, add_command
+from clustertrigger.cli.progress_bar import Display
+from clustertrigger.cli.run_log import POLL_SECONDS, follow_run
+from clustertrigger.core.instants import format_instant
+from clustertrigger.core.naming import manual_slot
+
+_REQUEST_SECONDS = 60.0
+"""How long a run that was asked for may take to appear."""
+
+
+def add_watch(commands: Commands) -> None:
+    """Declare the command."""
+    parser = add_command(
+        commands,
+        "watch",
+        lambda options: in_cluster(options, lambda cluster: watch(cluster, options.name, options.run)),
+        summary="follow a run to its end",
+        about="Shows how far the newest active run of a trigger is: its phase, the share done, the time left; and then "
+        "its outcome. Of a trigger with no active run, the outcome of the last one. A run that was just asked for by "
+        "the annotation clustertrigger.dev/run-requested is waited for. Needs the rights to get the trigger and its "
+        "Job, to list Pods, and to get their logs. Exit codes: 0 the run completed, 1 it failed or there is none, "
+        "2 wrong usage.",
+        example="kubectl clustertrigger watch nightly -n search",
+    )
+    add_cluster_options(parser)
+    parser.add_argument("name", metavar="NAME", help="of the trigger")
+    parser.add_argument("--run", metavar="JOB", help="this run (default: the newest active one, or else the last)")
+
+
+async def watch(cluster: Cluster, name: str, job: str | None = None) -> int:
+    """Follow a run to its end; 0 where it completed, else 1."""
+    display = Display(sys.stdout, time.monotonic)
+    run = await _chosen(cluster, name, job, display)
+    follower: asyncio.Task[None] | None = None
+    try:
+        while run.status in ("pending", "running"):
+            if follower is None:
+                display.say(f"{run.job_id}, fired for {run.slot}")
+                follower = asyncio.create_task(follow_run(cluster, run.job_id, display))
+            await asyncio.sleep(POLL_SECONDS)
+            display.refresh()
+            if follower.done() and (error := follower.exception()):
+                raise error
+            run = _named((await _status(cluster, name)).history, run.job_id)
+    finally:
+        if follower:
+            follower.cancel()
+            with suppress(asyncio.CancelledError):
+                await follower
+    display.say(outcome(run))
+    return 0 if run.status == "completed" else 1
+
+
+def outcome(run: Execution) -> str:
+    """How a run ended, in one line."""
+    took = "" if run.execution_time_ms is None else f" after {run.execution_time_ms / 1000:.0f} s"
+    if run.status != "completed":
+        return f"{run.job_id} failed{took}: {run.error or 'no reason is known'}"
+    found = (
+        "" if run.num_clusters is None else f": {run.num_clusters:,} clusters of {run.num_documents or 0:,} documents"
+    )
+    return f"{run.job_id} completed{took}{found}" + (f" in {run.results_uri}" if run.results_uri else "")
+
+
+async def _chosen(cluster: Cluster, name: str, job: str | None, display: Display) -> Execution:
+    """The run that is meant.
+
+    Raises:
+        CommandError: there is none.
+    """
+    deadline = time.monotonic() + _REQUEST_SECONDS
+    while True:
+        trigger = await read_trigger(cluster, name)
+        status = ClusterTriggerStatus.model_validate(trigger.get("status") or {})
+        if job is not None:
+            return _named(status.history, job)
+        token = (trigger["metadata"].get("annotations") or {}).get(ANNOTATION_RUN_REQUESTED)
+        if not token or token == status.last_run_requested or time.monotonic() > deadline:
+            return _newest(status, name, token)
+        display.waiting(f"waiting for the run that was asked for ({ANNOTATION_RUN_REQUESTED}: {token})")
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def _newest(status: ClusterTriggerStatus, name: str, token: str | None) -> Execution:
+    """The run that was asked for last if it is active, else the newest active one, else the newest."""
+    active = [run for run in status.history if run.status in ("pending", "running")]
+    asked = [run for run in active if token and run.slot == manual_slot(token)]
+    for run in (*asked, *active, *status.history):
+        return run
+    coming = format_instant(status.next_scheduled_at) if status.next_scheduled_at else None
+    raise CommandError(
+        f"trigger {name!r} has not run yet: "
+        + (f"its next run is at {coming}" if coming else f"annotate it with {ANNOTATION_RUN_REQUESTED} to run it now")
+    )
+
+
+async def _status(cluster: Cluster, name: str) -> ClusterTriggerStatus:
+    raw: dict[str, Any] = (await read_trigger(cluster, name)).get("status") or {}
+    return ClusterTriggerStatus.model_validate(raw)
+
+
+def _named(history: Sequence[Execution], job: str) -> Execution:
+    for run in history:
+        if run.job_id == job:
+            return run
+    raise CommandError(f"--run: {job!r} is not in the trigger's history: kubectl clustertrigger results lists its runs")

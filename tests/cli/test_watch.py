@@ -1,0 +1,177 @@
+"""`kubectl clustertrigger watch` against a real API server; with real logs it is a story on the whole cluster."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clustertrigger.cli.main import main
+from e2e.cluster.accounts import service_account_kubeconfig
+from tests.conftest import StartOperator
+from tests.control_plane.cluster import Cluster
+from tests.control_plane.event_sender import service_account
+from tests.control_plane.kube import Object, eventually
+from tests.control_plane.kubelet import Kubelet
+from tests.control_plane.manifests import rarely
+from tests.control_plane.sandbox import Sandbox
+
+Watch = Callable[..., int]
+
+
+@pytest.fixture
+def watch(sandbox: Sandbox) -> Watch:
+    """The command, as the administrator unless another kubeconfig is given; returns its exit code."""
+
+    def command(*arguments: str, kubeconfig: Path = sandbox.kube.kubeconfig) -> int:
+        return main(["watch", "-n", sandbox.namespace, "--kubeconfig", str(kubeconfig), *arguments])
+
+    return command
+
+
+def fire(sandbox: Sandbox, name: str, token: str) -> str:
+    """Requests a run; returns its Job's name."""
+    sandbox.request_run(name, token)
+    newest = eventually(lambda: [run for run in sandbox.history(name) if run["slot"] == f"manual/{token}"])[0]
+    return str(newest["job_id"])
+
+
+def later(act: Callable[[], object], seconds: float = 2.0) -> threading.Thread:
+    def wait_and_act() -> None:
+        time.sleep(seconds)
+        act()
+
+    thread = threading.Thread(target=wait_and_act)
+    thread.start()
+    return thread
+
+
+def test_a_run_is_followed_from_its_pod_to_its_end(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, watch: Watch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operator()
+    sandbox.trigger("long", rarely())
+    job = fire(sandbox, "long", "a")
+    kubelet.wait(job, "ImagePullBackOff", "no such image")
+    ending = later(lambda: kubelet.complete(job))
+    assert watch("long") == 0
+    ending.join()
+    first, second, *_, last = capsys.readouterr().out.splitlines()
+    assert first == f"{job}, fired for manual/a"
+    assert second == "waiting for the Pod: ImagePullBackOff: no such image"
+    assert last.startswith(f"{job} completed after ")
+    assert last.endswith(": 5 clusters of 1,000 documents in /results/test")
+
+
+def test_a_failed_run_is_exit_code_1_and_says_why(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, watch: Watch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operator()
+    sandbox.trigger("failing", rarely())
+    job = fire(sandbox, "failing", "a")
+    ending = later(lambda: kubelet.fail(job, '{"status": "failed", "error": "no column \'embedding\'"}', exit_code=2))
+    assert watch("failing", "--run", job) == 1
+    ending.join()
+    assert capsys.readouterr().out.splitlines()[-1].endswith(" s: no column 'embedding'")
+    assert watch("failing") == 1, "of a run that is over, the outcome"
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{job} failed after ")
+
+
+def test_a_run_that_was_just_asked_for_is_the_one(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, watch: Watch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a script: `kubectl annotate … && kubectl clustertrigger watch …`, before the operator has seen it."""
+    first = operator()
+    sandbox.trigger("asked", rarely())
+    old = fire(sandbox, "asked", "old")
+    kubelet.complete(old)
+    eventually(lambda: sandbox.history("asked")[0]["status"] == "completed")
+    first.kill()
+    sandbox.request_run("asked", "new")
+
+    def bring_back() -> None:
+        operator()
+        new = eventually(lambda: [run for run in sandbox.history("asked") if run["slot"] == "manual/new"])[0]
+        kubelet.fail(new["job_id"], "it broke")
+
+    back = later(bring_back)
+    assert watch("asked") == 1
+    back.join()
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0] == "waiting for the run that was asked for (clustertrigger.dev/run-requested: new)"
+    assert old not in "".join(shown)
+    assert "it broke" in shown[-1]
+
+
+def test_a_run_whose_job_is_deleted_ends(
+    operator: StartOperator, sandbox: Sandbox, watch: Watch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operator()
+    sandbox.trigger("deleted", rarely())
+    job = fire(sandbox, "deleted", "a")
+    deletion = later(lambda: sandbox.delete_job(job))
+    assert watch("deleted") == 1
+    deletion.join()
+    assert capsys.readouterr().out.splitlines()[-1] == f"{job} failed: the Job was deleted before it ended"
+
+
+def test_who_may_not_see_pods_sees_the_outcome(
+    cluster: Cluster,
+    operator: StartOperator,
+    sandbox: Sandbox,
+    kubelet: Kubelet,
+    watch: Watch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    operator()
+    sandbox.trigger("hidden", rarely())
+    job = fire(sandbox, "hidden", "a")
+    service_account(sandbox, "viewer", may_send=False)
+    _may_read_triggers(sandbox, "viewer")
+    viewer = service_account_kubeconfig(cluster.plane.kubeconfig, sandbox.namespace, "viewer", tmp_path / "viewer")
+    ending = later(lambda: kubelet.complete(job))
+    assert watch("hidden", kubeconfig=viewer) == 0
+    ending.join()
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[1].startswith("no progress to show, only the outcome: pods is forbidden: ")
+    assert shown[2].startswith(f"{job} completed")
+
+
+def _may_read_triggers(sandbox: Sandbox, account: str) -> None:
+    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{sandbox.namespace}"
+    rule: Object = {"apiGroups": ["clustertrigger.dev"], "resources": ["clustertriggers"], "verbs": ["get"]}
+    sandbox.kube.create(f"{rbac}/roles", {"metadata": {"name": "reader"}, "rules": [rule]})
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"}
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": sandbox.namespace}
+    binding = {"metadata": {"name": "reader"}, "roleRef": reference, "subjects": [subject]}
+    sandbox.kube.create(f"{rbac}/rolebindings", binding)
+
+
+def test_what_there_is_not(
+    operator: StartOperator, sandbox: Sandbox, watch: Watch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operator()
+    assert watch("nowhere") == 1
+    prefix = "kubectl clustertrigger: "
+    assert capsys.readouterr().err == (
+        f"{prefix}no ClusterTrigger 'nowhere' in namespace '{sandbox.namespace}': "
+        "kubectl get clustertriggers lists them\n"
+    )
+    sandbox.trigger("never", rarely())
+    eventually(lambda: sandbox.status("never"))
+    assert watch("never") == 1
+    coming = sandbox.status("never")["next_scheduled_at"]
+    assert capsys.readouterr().err == f"{prefix}trigger 'never' has not run yet: its next run is at {coming}\n"
+    assert watch("never", "--run", "x") == 1
+    assert capsys.readouterr().err.startswith(f"{prefix}--run: 'x' is not in the trigger's history: ")
+
+
+def test_wrong_usage(watch: Watch) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        watch()
+    assert stopped.value.code == 2
