@@ -32,6 +32,7 @@ FIRST_TO_LAST = (
     "errors",
     "references",
     "s3",
+    "drift",
     "deletion",
     "rights",
     "failover",
