@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clustertrigger.api.check import CHECK_SPEC_VARIABLE, CheckResult, CheckSpec
 from clustertrigger.api.run import Baseline, RunResult
@@ -429,3 +431,38 @@ def test_the_job_of_a_check() -> None:
     assert said.results.uri == "/results"
     again = decide(replace(it, status=known), observed([run(action.slot)]), at(hours=1, seconds=1))
     assert not again.actions
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.integers(1, 5_000),
+        st.sampled_from([("completed", 0.1), ("completed", 0.42), ("failed", None), ("pending", None)]),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(STEPS)
+def test_whenever_it_is_killed_nothing_is_doubled_and_no_drift_is_lost(
+    steps: list[tuple[int, tuple[str, float | None], bool]],
+) -> None:
+    """Each step: time passes, the newest Job may end, a decision is carried out, and its status may get lost."""
+    it, seconds, drifted = world(run={"max_consecutive_failures": 1000}), 0, set()
+    for passed, (phase, value), lost in steps:
+        seconds += passed
+        if it.runs:
+            newest = max(it.runs.values(), key=lambda job: (job.created_at, job.slot.startswith("check/")))
+            if newest.phase == "pending":
+                result = None if value is None else found(value)
+                it.runs[newest.job] = replace(newest, phase=phase, check=result)  # type: ignore[arg-type]
+                if value == 0.42 and newest.slot.startswith("check/"):
+                    drifted.add(newest.slot.removeprefix("check/"))
+        before = it.trigger
+        it.step(at(seconds))
+        if lost:
+            it.trigger = before
+    it.step(at(seconds + 1))
+    assert len(set(it.created)) == len(it.created)
+    assert {slot for slot in it.created if not slot.startswith("check/")} == drifted

@@ -11,7 +11,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clustertrigger.api.check import CheckResult
 from tests.core.builders import EXECUTION, World, at, spec
+from tests.core.test_drift_rule import measured
 
 CRON = st.sampled_from(["* * * * *", "*/7 * * * *", "0 2 * * *", "30 2 * * sun", "0 0 29 2 *", "@hourly"])
 ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia"])
@@ -29,16 +31,46 @@ SCHEDULES = st.one_of(
         st.integers(1, 100_000),
         st.booleans(),
     ),
+    st.builds(
+        lambda seconds: {
+            "trigger_type": "conditional",
+            "schedule_config": {
+                "condition_type": "drift",
+                "metric": "cosine_drift",
+                "threshold": 0.3,
+                "check_interval_seconds": seconds,
+            },
+        },
+        st.integers(1, 100_000),
+    ),
 )
 INSTANTS = st.lists(st.integers(0, 400 * 86_400_000), min_size=1, max_size=6)
 """Milliseconds after creation, in any order: the clock may step back."""
 
 
-@given(SCHEDULES, INSTANTS, st.sampled_from(["completed", "failed", "pending", None]), st.booleans())
+OUTCOMES = st.sampled_from(["completed", "failed", "pending", None])
+BASELINE = {
+    "uri": "/results/b.npz",
+    "sha256": "0" * 64,
+    "run": "first",
+    "documents": 6000,
+    "dimensions": 384,
+    "captured_at": "2026-03-02T12:00:00Z",
+}
+
+
+@given(SCHEDULES, INSTANTS, OUTCOMES, st.sampled_from([0.1, 0.5, None]), st.booleans(), st.booleans())
 def test_the_next_look_lies_ahead(
-    schedule: dict[str, Any], instants: list[int], outcome: str | None, refuse: bool
+    schedule: dict[str, Any],
+    instants: list[int],
+    outcome: str | None,
+    drift: float | None,
+    refuse: bool,
+    has_baseline: bool,
 ) -> None:
-    world = World(spec({**schedule, "execution_config": EXECUTION}))
+    status = {"baseline_snapshot": BASELINE} if has_baseline else {}
+    world = World(spec({**schedule, "execution_config": EXECUTION}), status=status)
+    result = None if drift is None else CheckResult(status="completed", measurement=measured(drift))
     world.refuse = refuse
     for milliseconds in instants:
         now = at() + timedelta(milliseconds=milliseconds)
@@ -50,4 +82,4 @@ def test_the_next_look_lies_ahead(
         world.step(now)
         assert (world.writes, world.created) == (writes, created)
         if world.runs and outcome is not None:
-            world.end(outcome)
+            world.end(outcome, check=result)

@@ -68,6 +68,9 @@ CONFIG = "spec.execution_config.config"
          f"{SCHEDULE}.intervall_seconds: unknown field: did you mean interval_seconds?"),
         (with_schedule("cron", cron="* * * * *"),
          f"{SCHEDULE}.cron: unknown field: did you mean cron_expression?"),
+        (with_schedule("conditional", condition_type="drift", metric="cosine", threshold=1, check_interval_seconds=60),
+         f"{SCHEDULE}.metric: 'cosine': must be 'cosine_drift', 'centroid_euclidean', 'assignment_js', "
+         "'assignment_psi', 'mmd_rbf' or 'domain_auc': did you mean cosine_drift?"),
         # the spec itself
         ({**CRON, "trigger_type": "crom"}, "spec.trigger_type: 'crom': must be 'cron', 'interval', 'event' or "
          "'conditional': did you mean cron?"),

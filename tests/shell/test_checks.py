@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import timedelta
+from typing import get_args
 
 from clustertrigger.api.run import RunResult
+from clustertrigger.api.schedule import DriftMetric
 from tests.conftest import StartOperator
 from tests.control_plane.checks import (
     BASELINE,
@@ -21,7 +24,7 @@ from tests.control_plane.checks import (
 )
 from tests.control_plane.kube import eventually
 from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import conditional
+from tests.control_plane.manifests import conditional, trigger
 from tests.control_plane.proxy import Proxy
 from tests.control_plane.sandbox import Sandbox
 
@@ -177,3 +180,13 @@ def test_a_check_costs_three_writes_and_a_restart_none(
     eventually(lambda: second.metric("clustertrigger_reconcile_duration_seconds_count") >= 1)
     time.sleep(1)
     assert proxy.writes()[before:] == []
+
+
+def test_an_unknown_metric_is_refused_with_the_known_ones(sandbox: Sandbox) -> None:
+    spec = conditional(3600)
+    spec["schedule_config"]["metric"] = "cosine"
+    refused = sandbox.kubectl("apply", "-f", "-", stdin=json.dumps(trigger("wrong", spec)))
+    assert refused.returncode == 1
+    assert "schedule_config.metric" in refused.stderr
+    for metric in get_args(DriftMetric):
+        assert f'"{metric}"' in refused.stderr
