@@ -28,13 +28,14 @@ TRIGGER: Object = {
     "spec": {"trigger_type": "cron", "schedule_config": {"cron_expression": "@daily"}, "cluster_id": "cluster_a"},
 }
 TRIGGERS, LEASES = "clustertriggers.clustertrigger.dev", "leases.coordination.k8s.io"
+TOKEN_REVIEWS, ACCESS_REVIEWS = "tokenreviews.authentication.k8s.io", "subjectaccessreviews.authorization.k8s.io"
 EVERYWHERE = ""
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:{RELEASE}"
 PATIENCE = 30.0
-WITHOUT_FOREIGN_KINDS = ["webhook-values", "namespaced-values", "single-values"]
+WITHOUT_FOREIGN_KINDS = ["webhook-values", "namespaced-values", "single-values", "events-values"]
 """Together all kinds of object but those of Prometheus and cert-manager."""
 KINDS = (
-    "configmaps,deployments,leases,poddisruptionbudgets,pods,replicasets,rolebindings,roles,secrets,serviceaccounts,"
+    "configmaps,deployments,ingresses,leases,poddisruptionbudgets,pods,replicasets,rolebindings,roles,secrets,serviceaccounts,"
     "services,clusterroles,clusterrolebindings,customresourcedefinitions,validatingwebhookconfigurations"
 )
 
@@ -135,6 +136,8 @@ def test_rights_in_all_namespaces(kubectl: Kubectl, helm: Helm) -> None:
         Access("watch", "pods", EVERYWHERE),
         Access("get", "namespaces", EVERYWHERE, name="kube-system"),
         Access("update", LEASES, NAMESPACE, name=RELEASE),
+        Access("create", TOKEN_REVIEWS, EVERYWHERE),
+        Access("create", ACCESS_REVIEWS, EVERYWHERE),
     }
     refused = {
         Access("patch", TRIGGERS, "search"),
@@ -144,6 +147,7 @@ def test_rights_in_all_namespaces(kubectl: Kubectl, helm: Helm) -> None:
         Access("get", "namespaces", EVERYWHERE, name="search"),
         Access("update", LEASES, NAMESPACE, name="other"),
         Access("create", LEASES, "search"),
+        Access("create", TRIGGERS, "search", subresource="events"),
     }
     assert permitted(kubectl, OPERATOR, allowed | refused) == allowed
 
@@ -180,6 +184,28 @@ def test_who_may_edit_or_view_a_namespace_may_do_so_to_triggers(
     # The controller manager adds the chart's roles to Kubernetes' own a moment later.
     eventually(lambda: permitted(kubectl, role, asked), PATIENCE, until=lambda given: given == expected)
     search("delete", "rolebinding", role)
+
+
+@pytest.mark.parametrize(
+    ("role", "may_send"),
+    [("view", False), ("edit", True), (f"{RELEASE}-event-sender", True), (f"{RELEASE}-viewer", False)],
+)
+def test_who_may_send_events(kubectl: Kubectl, helm: Helm, role: str, *, may_send: bool) -> None:
+    helm.install(RELEASE, wait=False)
+    user = f"{role}-of-search"
+    kubectl.in_namespace("search").apply(
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": user},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+        }
+    )
+    asked = {Access("create", TRIGGERS, namespace, subresource="events") for namespace in ("search", "ads")}
+    expected = {access for access in asked if may_send and access.namespace == "search"}
+    eventually(lambda: permitted(kubectl, user, asked), PATIENCE, until=lambda given: given == expected)
+    kubectl.in_namespace("search")("delete", "rolebinding", user)
 
 
 def applied(kubectl: Kubectl, one: Object) -> bool:
