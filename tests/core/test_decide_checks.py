@@ -71,6 +71,10 @@ def test_without_a_baseline_the_first_slot_runs() -> None:
     it = World(HOURLY_CHECK)
     it.step(at(1))
     assert it.created == []
+    ready = it.trigger.status.conditions[0]
+    assert ready.message == (
+        "The schedule is live: cosine_drift > 0.3 every 1h; the next slot runs: there is no baseline yet"
+    )
     it.step(at(hours=1))
     assert it.created == ["2026-03-02T13:00:00Z"]
     result = RunResult(status="completed", num_clusters=3, num_documents=6000, baseline=BASELINE)

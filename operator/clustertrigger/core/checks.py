@@ -45,6 +45,12 @@ def why_no_baseline(draft: Draft) -> str | None:
     return None
 
 
+def outlook(draft: Draft) -> str:
+    """What the next slot of a conditional trigger does, where that is not a check: the end of a sentence."""
+    why = why_no_baseline(draft) if condition(draft) else None
+    return f"; the next slot runs: {why}" if why else ""
+
+
 def trouble(draft: Draft) -> tuple[Reason, str] | None:
     """What a person must see to, before a check can find drift again."""
     spec, state, baseline = draft.trigger.spec, check_state(draft), baseline_of(draft)

@@ -7,7 +7,7 @@ from typing import Literal
 from clustertrigger.api.conditions import ConditionType, EventReason, Reason
 from clustertrigger.api.status import Condition
 from clustertrigger.core.catalog import Unresolved
-from clustertrigger.core.checks import trouble
+from clustertrigger.core.checks import outlook, trouble
 from clustertrigger.core.draft import Draft
 from clustertrigger.core.timetable import describe_schedule
 
@@ -48,7 +48,7 @@ def _ready(draft: Draft) -> _Verdict:
         return False, draft.observed.work.reason, draft.observed.work.message
     if (problem := trouble(draft)) is not None:
         return False, *problem
-    return True, Reason.SCHEDULED, f"The schedule is live: {describe_schedule(spec)}"
+    return True, Reason.SCHEDULED, f"The schedule is live: {describe_schedule(spec)}{outlook(draft)}"
 
 
 def _stalled(draft: Draft) -> _Verdict:
