@@ -32,6 +32,7 @@ FIRST_TO_LAST = (
     "errors",
     "references",
     "s3",
+    "results",
     "drift",
     "deletion",
     "rights",
