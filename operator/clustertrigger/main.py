@@ -19,7 +19,8 @@ from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY
 from clustertrigger.core.catalog import Catalog
 from clustertrigger.core.decision import Observed
 from clustertrigger.core.jobs import RunDefaults
-from clustertrigger.core.workload import read_job, read_pod
+from clustertrigger.core.trigger import Owner
+from clustertrigger.core.workload import JobView, PodView, read_job, read_pod
 from clustertrigger.kopf_loop import run_kopf
 from clustertrigger.shell import paths
 from clustertrigger.shell.agenda import Agenda
@@ -34,6 +35,7 @@ from clustertrigger.shell.intake import Known, References, Runs, Triggers
 from clustertrigger.shell.job_writer import JobWriter
 from clustertrigger.shell.logs import set_up_logging
 from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.reading import Raw, read_or_skip
 from clustertrigger.shell.reconciler import Reconciler
 from clustertrigger.shell.recorder import Recorder
 from clustertrigger.shell.reflector import Reflector
@@ -105,17 +107,17 @@ class Operator:
                 api,
                 paths.jobs(namespace),
                 _SELECTOR,
-                listed=lambda items: runs.only_jobs(namespace, filter(None, map(read_job, items))),
-                seen=lambda raw: runs.put_job(job) if (job := read_job(raw)) else None,
-                gone=lambda raw: runs.job_gone(job.trigger_uid, job.name) if (job := read_job(raw)) else None,
+                listed=lambda items: runs.only_jobs(namespace, filter(None, map(_job, items))),
+                seen=lambda raw: runs.put_job(job) if (job := _job(raw)) else None,
+                gone=lambda raw: runs.job_gone(job.owner, job.name) if (job := _job(raw)) else None,
             ),
             Reflector(
                 api,
                 paths.pods(namespace),
                 _SELECTOR,
-                listed=lambda items: runs.only_pods(namespace, map(read_pod, items)),
-                seen=lambda raw: runs.put_pod(read_pod(raw)),
-                gone=lambda raw: runs.pod_gone(read_pod(raw).trigger_uid, raw["metadata"]["name"]),
+                listed=lambda items: runs.only_pods(namespace, filter(None, map(_pod, items))),
+                seen=lambda raw: runs.put_pod(pod) if (pod := _pod(raw)) else None,
+                gone=lambda raw: runs.pod_gone(pod.owner, pod.name) if (pod := _pod(raw)) else None,
             ),
         ]
 
@@ -183,13 +185,21 @@ class Operator:
             logger.info("internal_id stays empty: kube-system cannot be read: %s", error)
             return _UNKNOWN_CLUSTER
 
-    def _run_changed(self, trigger_uid: str) -> None:
-        if key := self._triggers.key_of(trigger_uid):
+    def _run_changed(self, owner: Owner) -> None:
+        if key := self._triggers.key_of(owner):
             self._agenda.now(key)
 
     def _namespace_changed(self, namespace: str) -> None:
         for key in self._triggers.all_keys(namespace):
             self._agenda.now(key)
+
+
+def _job(raw: Raw) -> JobView | None:
+    return read_or_skip(read_job, raw)
+
+
+def _pod(raw: Raw) -> PodView | None:
+    return read_or_skip(read_pod, raw)
 
 
 def _run_defaults(settings: Settings) -> RunDefaults:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clustertrigger.core.naming import job_name, manual_slot, seed, trigger_id
+from clustertrigger.core.naming import is_slot, job_name, manual_slot, seed, trigger_id
 
 SLOT = datetime(2026, 3, 2, 13, tzinfo=UTC)
 NAMES = st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,250}[a-z0-9])?", fullmatch=True)
@@ -38,6 +39,27 @@ def test_slots_triggers_and_lives_have_names_of_their_own() -> None:
         job_name("a", "uid-1", manual_slot("y")),
     }
     assert len(names) == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-03-02T13:00:00Z", True),
+        ("check/2026-03-02T13:00:00Z", True),
+        ("event/7", True),
+        ("manual/anything", True),
+        ("", False),
+        ("event/", False),
+        ("event/٣", False),
+        ("event/" + "9" * 5000, False),
+        ("check/event/7", False),
+        ("2026-03-02T13:00:00", False),
+        ("0001-01-01T00:00:00+23:59", False),
+        ("check/9999-12-31T23:59:59-23:59", False),
+    ],
+)
+def test_what_anybody_may_have_written_where_a_slot_is_read(text: str, *, expected: bool) -> None:
+    assert is_slot(text) is expected
 
 
 def test_ids_and_seeds_are_stable() -> None:

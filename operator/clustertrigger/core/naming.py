@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime
 
 from clustertrigger.core.instants import format_instant, parse_instant
@@ -10,6 +11,8 @@ from clustertrigger.core.instants import format_instant, parse_instant
 MANUAL = "manual/"
 EVENT = "event/"
 CHECK = "check/"
+_ORDINAL = re.compile(r"[0-9]{1,18}")
+"""Anybody who may create Jobs can write anything where a slot is read: more digits would be no number to Python."""
 _LONGEST_JOB_NAME = 63
 """The Job's name becomes a label of its Pods."""
 
@@ -37,7 +40,7 @@ def event_slot(ordinal: int) -> str:
 def event_ordinal(slot: str) -> int | None:
     """The number of the event that the slot is, if it is one."""
     number = slot.removeprefix(EVENT)
-    return int(number) if number != slot and number.isdecimal() else None
+    return int(number) if number != slot and _ORDINAL.fullmatch(number) else None
 
 
 def check_slot(instant: datetime) -> str:

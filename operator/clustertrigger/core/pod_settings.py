@@ -60,7 +60,7 @@ def _resources(resources: Resources, path: str) -> Iterator[Problem]:
                 yield Problem(field, text, "must not be negative: write a positive quantity")
             elif (wrong := _wrong_resource(name)) is not None:
                 yield Problem(field, text, wrong)
-            elif _is_extended(name) and amount % 1:
+            elif _is_extended(name) and amount != amount.to_integral_value():
                 yield Problem(field, text, "must be whole: this resource is counted in units")
             else:
                 amounts[part][name] = amount

@@ -24,6 +24,13 @@ class Key(NamedTuple):
         return f"{self.namespace}/{self.name}"
 
 
+class Owner(NamedTuple):
+    """The trigger that a Job or a Pod names as its own: the uid alone could be that of another namespace's."""
+
+    namespace: str
+    uid: str
+
+
 @dataclass(frozen=True, slots=True)
 class Trigger:
     """One ClusterTrigger; `spec` is None where `problems` says why."""
@@ -43,6 +50,11 @@ class Trigger:
     raw_status: Mapping[str, Any]
     deleting: bool = False
     """Deleted, and still there until somebody else's finalizer is done."""
+
+    @property
+    def owner(self) -> Owner:
+        """Whose its Jobs and Pods are."""
+        return Owner(self.key.namespace, self.uid)
 
 
 ParsedSpec = tuple[ClusterTriggerSpec | None, tuple[Problem, ...]]

@@ -20,6 +20,7 @@ from clustertrigger.api.names import (
 from clustertrigger.api.run import RunResult
 from clustertrigger.core.instants import parse_instant
 from clustertrigger.core.naming import check_instant, is_slot
+from clustertrigger.core.trigger import Owner
 
 _LONGEST_ERROR = 1000
 _Result = TypeVar("_Result", RunResult, CheckResult)
@@ -49,6 +50,11 @@ class JobView:
     collections: str
     """Tells apart which collections it was made for."""
 
+    @property
+    def owner(self) -> Owner:
+        """Whose it is."""
+        return Owner(self.namespace, self.trigger_uid)
+
 
 @dataclass(frozen=True, slots=True)
 class PodView:
@@ -69,6 +75,11 @@ class PodView:
     """Why it waits or ended: the container's reason, or the Pod's own (Unschedulable, Evicted)."""
     message: str
     memory_limit: str | None
+
+    @property
+    def owner(self) -> Owner:
+        """Whose it is."""
+        return Owner(self.namespace, self.trigger_uid)
 
 
 @dataclass(frozen=True, slots=True)

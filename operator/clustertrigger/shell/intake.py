@@ -9,7 +9,7 @@ from typing import Any
 
 from clustertrigger.core.catalog import Catalog
 from clustertrigger.core.event_index import EventIndex
-from clustertrigger.core.trigger import Key, ParsedSpec, Trigger, read_trigger
+from clustertrigger.core.trigger import Key, Owner, ParsedSpec, Trigger, read_trigger
 from clustertrigger.core.workload import JobView, ObservedRun, PodView, observe_run
 from clustertrigger.shell.metrics import Metrics
 
@@ -28,9 +28,10 @@ class Triggers:
         """The trigger, if it is there."""
         return self._by_key.get(key)
 
-    def key_of(self, uid: str) -> Key | None:
-        """Whose uid it is."""
-        return self._key_by_uid.get(uid)
+    def key_of(self, owner: Owner) -> Key | None:
+        """Which trigger that is; None where the uid is one of another namespace."""
+        key = self._key_by_uid.get(owner.uid)
+        return key if key is not None and key.namespace == owner.namespace else None
 
     def all_keys(self, namespace: str | None = None) -> list[Key]:
         """All keys, or those of a namespace."""
@@ -80,39 +81,37 @@ class Triggers:
 class Runs:
     """The Jobs and Pods of all triggers."""
 
-    def __init__(self, changed: Callable[[str], None]) -> None:
+    def __init__(self, changed: Callable[[Owner], None]) -> None:
         self._changed = changed
-        """Called with the uid of the trigger whose run changed."""
-        self._jobs: dict[str, dict[str, JobView]] = defaultdict(dict)
-        """By trigger uid, then by name."""
-        self._pods: dict[str, dict[str, PodView]] = defaultdict(dict)
-        """By trigger uid, then by name."""
+        """Called with the trigger whose run changed."""
+        self._jobs: dict[Owner, dict[str, JobView]] = defaultdict(dict)
+        self._pods: dict[Owner, dict[str, PodView]] = defaultdict(dict)
 
-    def of(self, trigger_uid: str) -> dict[str, ObservedRun]:
+    def of(self, owner: Owner) -> dict[str, ObservedRun]:
         """The runs of a trigger by Job name."""
-        jobs = self._jobs.get(trigger_uid)
+        jobs = self._jobs.get(owner)
         if not jobs:
             return {}
         pods: dict[str, list[PodView]] = defaultdict(list)
-        for pod in self._pods.get(trigger_uid, {}).values():
+        for pod in self._pods.get(owner, {}).values():
             pods[pod.job].append(pod)
         return {name: observe_run(job, pods.get(name, ())) for name, job in jobs.items()}
 
     def put_job(self, job: JobView) -> None:
         """Keeps a Job, unless it is known in a later version."""
-        _put(self._jobs[job.trigger_uid], job, self._changed)
+        _put(self._jobs[job.owner], job, self._changed)
 
     def put_pod(self, pod: PodView) -> None:
         """Keeps a Pod, unless it is known in a later version."""
-        _put(self._pods[pod.trigger_uid], pod, self._changed)
+        _put(self._pods[pod.owner], pod, self._changed)
 
-    def job_gone(self, trigger_uid: str, name: str) -> None:
+    def job_gone(self, owner: Owner, name: str) -> None:
         """The Job is deleted."""
-        _drop(self._jobs, trigger_uid, name, self._changed)
+        _drop(self._jobs, owner, name, self._changed)
 
-    def pod_gone(self, trigger_uid: str, name: str) -> None:
+    def pod_gone(self, owner: Owner, name: str) -> None:
         """The Pod is deleted."""
-        _drop(self._pods, trigger_uid, name, self._changed)
+        _drop(self._pods, owner, name, self._changed)
 
     def only_jobs(self, namespace: str | None, jobs: Iterable[JobView]) -> None:
         """A whole list: what it does not hold is gone."""
@@ -183,41 +182,42 @@ def is_newer(version: str, than: str) -> bool:
     return version != than
 
 
-def _put(known: dict[str, Any], view: Any, changed: Callable[[str], None]) -> None:
+def _put(known: dict[str, Any], view: Any, changed: Callable[[Owner], None]) -> None:
     before = known.get(view.name)
     if before is not None and before.uid == view.uid and not is_newer(view.resource_version, before.resource_version):
         return
     known[view.name] = view
     # Most changes of a Pod are none that a decision looks at.
     if before is None or replace(before, resource_version="") != replace(view, resource_version=""):
-        changed(view.trigger_uid)
+        changed(view.owner)
 
 
-def _drop(views: dict[str, dict[str, Any]], trigger_uid: str, name: str, changed: Callable[[str], None]) -> None:
-    known = views.get(trigger_uid)
+def _drop(views: dict[Owner, dict[str, Any]], owner: Owner, name: str, changed: Callable[[Owner], None]) -> None:
+    known = views.get(owner)
     if known is None or known.pop(name, None) is None:
         return
     if not known:
-        del views[trigger_uid]
-    changed(trigger_uid)
+        del views[owner]
+    changed(owner)
 
 
 def _replace(
-    views: dict[str, dict[str, Any]],
+    views: dict[Owner, dict[str, Any]],
     namespace: str | None,
     listed: Iterable[Any],
     put: Callable[[Any], None],
-    gone: Callable[[str, str], None],
+    gone: Callable[[Owner, str], None],
 ) -> None:
     present = set()
     for view in listed:
-        present.add((view.trigger_uid, view.name))
+        present.add((view.owner, view.name))
         put(view)
     absent = [
-        (uid, name)
-        for uid, known in views.items()
-        for name, view in known.items()
-        if namespace in (None, view.namespace) and (uid, name) not in present
+        (owner, name)
+        for owner, known in views.items()
+        if namespace in (None, owner.namespace)
+        for name in known
+        if (owner, name) not in present
     ]
-    for uid, name in absent:
-        gone(uid, name)
+    for owner, name in absent:
+        gone(owner, name)

@@ -82,7 +82,7 @@ class JobWriter:
     async def delete(self, trigger: Trigger, name: str) -> None:
         """Deletes a Job and its Pods."""
         await self._api.delete(f"{jobs_path(trigger.key.namespace)}/{name}")
-        self._runs.job_gone(trigger.uid, name)
+        self._runs.job_gone(trigger.owner, name)
         logger.info("Deleted the Job", extra={"job": name})
 
     async def end(self, trigger: Trigger, name: str, reason: str) -> None:
@@ -92,7 +92,7 @@ class JobWriter:
         except ApiError as error:
             if error.status != _NOT_FOUND:
                 raise
-            self._runs.job_gone(trigger.uid, name)
+            self._runs.job_gone(trigger.owner, name)
             return
         logger.info("Ended the Job: %s", reason, extra={"job": name})
         if job := read_job(raw):
@@ -108,7 +108,7 @@ class JobWriter:
                 raise
             job = None
         if job is None or job.trigger_uid != trigger.uid:
-            self._runs.job_gone(trigger.uid, name)
+            self._runs.job_gone(trigger.owner, name)
             return
         pods, _ = await self._api.list(pods_path(namespace), labelSelector=f"job-name={name}")
         for raw in pods:

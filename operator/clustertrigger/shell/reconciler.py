@@ -113,7 +113,7 @@ class Reconciler:
             self._agenda.at(key, decision.wake_at)
 
     def _gather(self, trigger: Trigger, looked_up: frozenset[str]) -> Observed:
-        runs, checks = split(self._runs.of(trigger.uid))
+        runs, checks = split(self._runs.of(trigger.owner))
         return replace(
             self._surroundings,
             work=self._references.catalog.resolve(trigger.key.namespace, trigger.spec) if trigger.spec else None,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 from clustertrigger.core.trigger import Key
 from clustertrigger.shell.api_server import ApiError, ApiServer
 from clustertrigger.shell.intake import References, Triggers
 from clustertrigger.shell.paths import custom
+from clustertrigger.shell.reading import read_or_skip
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +41,7 @@ class Resync:
                 objects, _ = await self._api.list(custom(kind, namespace))
                 present = {(raw["metadata"]["namespace"], raw["metadata"]["name"]) for raw in objects}
                 for raw in objects:
-                    self._references.saw(kind, raw)
+                    read_or_skip(partial(self._references.saw, kind), raw)
                 # Only those known before the list was asked for: a newer one may be missing from it.
                 for known in set(before) - present:
                     self._references.gone(kind, *known)
@@ -55,7 +57,7 @@ class Resync:
             objects, _ = await self._api.list(custom("clustertriggers", namespace))
             present = {Key(raw["metadata"]["namespace"], raw["metadata"]["name"]) for raw in objects}
             for raw in objects:
-                self._triggers.saw(raw)
+                read_or_skip(self._triggers.saw, raw)
             for key in set(before) - present:
                 self._triggers.gone(key)
 

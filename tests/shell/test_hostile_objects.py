@@ -1,0 +1,103 @@
+"""Objects that tenants made up: they reach nothing outside of their namespace, and keep the operator from nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from clustertrigger.api.names import (
+    ANNOTATION_SLOT,
+    LABEL_MANAGED_BY,
+    LABEL_TRIGGER_UID,
+    MANAGED_BY,
+    WORKER_CONTAINER,
+)
+from clustertrigger.core.instants import format_instant
+from clustertrigger.shell import paths
+from clustertrigger.shell.reading import read_or_skip
+from tests.conftest import StartOperator
+from tests.control_plane.cluster import Cluster
+from tests.control_plane.kube import Object, eventually
+from tests.control_plane.kubelet import Kubelet
+from tests.control_plane.manifests import NOWHERE, interval, rarely
+from tests.control_plane.sandbox import Sandbox
+
+
+@pytest.fixture
+def elsewhere(cluster: Cluster) -> Iterator[Sandbox]:
+    """Another tenant's namespace."""
+    sandbox = Sandbox(cluster.kube)
+    yield sandbox
+    sandbox.close()
+
+
+def forge(sandbox: Sandbox, name: str, owner: Object, slot: str) -> None:
+    """A Job as the operator makes them, made by somebody who may create Jobs in this namespace."""
+    labels = {LABEL_MANAGED_BY: MANAGED_BY, LABEL_TRIGGER_UID: owner["uid"]}
+    reference = {
+        "apiVersion": "clustertrigger.dev/v1alpha1",
+        "kind": "ClusterTrigger",
+        "name": owner["name"],
+        "uid": owner["uid"],
+    }
+    pod = {
+        "restartPolicy": "Never",
+        "nodeSelector": NOWHERE,
+        "containers": [{"name": WORKER_CONTAINER, "image": "forged"}],
+    }
+    body = {
+        "metadata": {
+            "name": name,
+            "labels": labels,
+            "annotations": {ANNOTATION_SLOT: slot},
+            "ownerReferences": [reference],
+        },
+        "spec": {"backoffLimit": 0, "template": {"metadata": {"labels": labels}, "spec": pod}},
+    }
+    sandbox.kube.create(paths.jobs(sandbox.namespace), body)
+
+
+def test_a_job_of_another_namespace_is_no_run(
+    operator: StartOperator, sandbox: Sandbox, elsewhere: Sandbox, kubelet: Kubelet
+) -> None:
+    operator(watch_namespaces=f"{sandbox.namespace},{elsewhere.namespace}")
+    victim = sandbox.trigger("nightly", rarely())["metadata"]
+    eventually(lambda: sandbox.condition("nightly", "Ready"))
+    forge(elsewhere, "forged", victim, format_instant(sandbox.kube.now()))
+    # Jobs of a namespace are seen in order: once this one is, so is the forged one.
+    elsewhere.trigger("own", interval(86_400, start_immediately=True))
+    eventually(lambda: elsewhere.history("own"))
+
+    sandbox.request_run("nightly", "now")
+    (entry,) = eventually(lambda: sandbox.history("nightly"))
+    assert entry["slot"] == "manual/now"
+    kubelet.complete(entry["job_id"])
+    status = eventually(lambda: sandbox.status("nightly"), until=lambda status: status["execution_count"] == 1)
+    assert [run["job_id"] for run in status["history"]] == [entry["job_id"]]
+    assert status["failure_count"] == 0
+
+
+def test_what_cannot_be_meant_stops_nobody(operator: StartOperator, sandbox: Sandbox) -> None:
+    own = sandbox.trigger("own", rarely())["metadata"]
+    forge(sandbox, "no-number", own, "event/" + "9" * 5000)
+    forge(sandbox, "no-instant", own, "0001-01-01T00:00:00+23:59")
+    sandbox.trigger("endless", rarely(resources={"limits": {"nvidia.com/gpu": "1e999"}}))
+    process = operator(resync_seconds=1)
+    sandbox.request_run("own", "now")
+    (entry,) = eventually(lambda: sandbox.history("own"))
+    assert entry["slot"] == "manual/now"
+    eventually(lambda: sandbox.condition("endless", "Ready"))
+    assert process.running()
+
+
+def test_an_object_that_cannot_be_read_is_passed_over_and_named(caplog: pytest.LogCaptureFixture) -> None:
+    def read(raw: object) -> None:
+        raise ArithmeticError("too large")
+
+    with caplog.at_level(logging.ERROR):
+        assert read_or_skip(read, {"kind": "Job", "metadata": {"namespace": "search", "name": "odd"}}) is None
+    assert "Job search/odd cannot be read" in caplog.text
+    assert "too large" in caplog.text
+    assert read_or_skip(len, {"a": 1}) == 1
