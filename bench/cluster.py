@@ -1,4 +1,4 @@
-"""The worker's clusterings beside plain scikit-learn, in one run: ``python -m bench.cluster [--documents N]``.
+"""The worker's clusterings beside plain scikit-learn, in one run: ``python -m bench.cluster [CASE ...]``.
 
 Each side runs in a process of its own, on the same vectors, so that peak memory is its own. Only ratios hold:
 absolute times depend on the machine and on what else it does.
@@ -9,7 +9,11 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import resource
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,23 +22,31 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-OUT = Path(__file__).with_name("out")
+from bench.outcome import Goal, Row, finish
+
 DIMENSIONS = 384
+TOPICS = 300
+MIN_CLUSTER_SIZE = 15
 SEED = 0
+MILLION = 1_000_000
+_SOURCES = Path(__file__).parents[1] / "operator"
 Vectors = npt.NDArray[np.float32]
-Row = dict[str, Any]
+Labels = npt.NDArray[np.int64]
 
 
-def vectors_of(documents: int, topics: int = 300) -> Vectors:
-    """Unit vectors in overlapping groups of unequal size, as text embeddings are."""
+def documents(count: int, first: int = 0) -> tuple[Vectors, Labels]:
+    """Unit vectors in overlapping groups of unequal size, as text embeddings are, and their groups."""
     generator = np.random.default_rng(SEED)
-    directions = generator.normal(size=(topics, DIMENSIONS)).astype(np.float32)
+    directions = generator.normal(size=(TOPICS, DIMENSIONS)).astype(np.float32)
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    weights = generator.dirichlet(np.full(topics, 2.0))
-    vectors = directions[generator.choice(topics, documents, p=weights)]
-    vectors = vectors + generator.normal(scale=0.06, size=vectors.shape).astype(np.float32)
-    unit: Vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    return unit
+    weights = generator.dirichlet(np.full(TOPICS, 2.0))
+    generator = np.random.default_rng((SEED, first))
+    topics = generator.choice(TOPICS, count, p=weights)
+    vectors = generator.standard_normal((count, DIMENSIONS), np.float32)
+    vectors *= 0.06
+    vectors += directions[topics]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors, topics
 
 
 def inertia(vectors: Vectors, centroids: Vectors) -> float:
@@ -46,96 +58,219 @@ def inertia(vectors: Vectors, centroids: Vectors) -> float:
     return float(index.search(vectors, 1)[0].sum(dtype=np.float64))
 
 
-def ours_kmeans(documents: int, clusters: int) -> Row:
+def agreement(topics: Labels, labels: npt.NDArray[Any]) -> float:
+    """Adjusted mutual information of clusters and planted groups."""
+    from sklearn.metrics import adjusted_mutual_info_score
+
+    return float(adjusted_mutual_info_score(topics, labels))
+
+
+def ours_kmeans(count: int, clusters: int) -> Row:
     """The worker's k-means."""
     from clusterworker.algorithms.kmeans import train
 
-    vectors = vectors_of(documents)
+    vectors, _ = documents(count)
+    train(vectors[:2_000], 10, 2, "euclidean", SEED)  # loads what is loaded on first use
     return timed(lambda: train(vectors, clusters, 300, "euclidean", SEED), lambda found: inertia(vectors, found))
 
 
-def theirs_kmeans(documents: int, clusters: int) -> Row:
+def theirs_kmeans(count: int, clusters: int) -> Row:
     """scikit-learn's default: k-means++ on all vectors, one start, Lloyd."""
     from sklearn.cluster import KMeans
 
-    vectors = vectors_of(documents)
+    vectors, _ = documents(count)
+    KMeans(10, max_iter=2, random_state=SEED).fit(vectors[:2_000])
     model = KMeans(clusters, random_state=SEED)
     return timed(lambda: model.fit(vectors).cluster_centers_, lambda found: inertia(vectors, found))
 
 
-def ours_hdbscan(documents: int, min_cluster_size: int) -> Row:
-    """The worker's HDBSCAN on reduced vectors."""
+def ours_hdbscan(count: int, _: int) -> Row:
+    """The worker's HDBSCAN on the vectors as they are, after a first call that compiles."""
+    from clustertrigger.api.run import HDBSCAN
+    from clusterworker.algorithms.density import find_clusters
+
+    vectors, topics = documents(count)
+    parameters = HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE)
+    find_clusters(vectors[:2_500], parameters)
+    return timed(lambda: find_clusters(vectors, parameters), lambda labels: agreement(topics, labels))
+
+
+def reduced_hdbscan(count: int, _: int) -> Row:
+    """The worker's HDBSCAN as it is by default: reduced by UMAP first."""
     from clustertrigger.api.run import HDBSCAN
     from clusterworker.algorithms.density import find_clusters
     from clusterworker.algorithms.embedding import embed
 
-    vectors = vectors_of(documents)
-    parameters = HDBSCAN(min_cluster_size=min_cluster_size)
+    vectors, topics = documents(count)
+    parameters = HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE)
+    find_clusters(embed(vectors[:2_500], 5, "cosine", SEED, epochs=10), parameters)
     return timed(
-        lambda: find_clusters(embed(vectors, 5, "cosine", SEED), parameters), lambda labels: float(labels.max() + 1)
+        lambda: find_clusters(embed(vectors, 5, "cosine", SEED), parameters), lambda labels: agreement(topics, labels)
     )
 
 
-def theirs_hdbscan(documents: int, min_cluster_size: int) -> Row:
+def theirs_hdbscan(count: int, _: int) -> Row:
     """scikit-learn's, on the vectors as they are."""
     from sklearn.cluster import HDBSCAN
 
-    vectors = vectors_of(documents)
-    model = HDBSCAN(min_cluster_size=min_cluster_size, copy=True)
-    return timed(lambda: model.fit(vectors).labels_, lambda labels: float(labels.max() + 1))
+    vectors, topics = documents(count)
+    model = HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE, copy=True)
+    return timed(lambda: model.fit(vectors).labels_, lambda labels: agreement(topics, labels))
 
 
 def timed(work: Callable[[], Any], judge: Callable[[Any], float]) -> Row:
-    """Seconds and CPU seconds of the work alone, its quality, and the process's peak memory."""
+    """Seconds and CPU seconds of the work alone, the process's peak memory, and the quality of what came out."""
     wall, cpu = time.perf_counter(), time.process_time()
     found = work()
     seconds, busy = time.perf_counter() - wall, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": seconds, "cpu_seconds": busy, "peak_mib": peak, "quality": judge(found)}
+    return {"seconds": seconds, "CPU s": busy, "peak MiB": peak, "quality": judge(found)}
 
 
-CASES: dict[str, tuple[Callable[[int, int], Row], Callable[[int, int], Row], str]] = {
-    "kmeans": (ours_kmeans, theirs_kmeans, "inertia"),
-    "hdbscan": (ours_hdbscan, theirs_hdbscan, "clusters"),
+def apart(work: Callable[[int, int], Row], count: int, parameter: int) -> Row:
+    """Run one side in a fresh process."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(work, (count, parameter))
+
+
+def kmeans(clusters: int, least: float) -> tuple[list[Row], list[Goal]]:
+    """k-means of 100,000 vectors."""
+    name = f"kmeans 100k x {DIMENSIONS}, k={clusters}"
+    ours, theirs = (apart(side, 100_000, clusters) for side in (ours_kmeans, theirs_kmeans))
+    goals = [
+        Goal(f"{name}: times faster", theirs["seconds"] / ours["seconds"], least, at_least=True, unit="times"),
+        Goal(f"{name}: inertia", ours["quality"] / theirs["quality"], 1.01, at_least=False, unit="of scikit-learn's"),
+    ]
+    return compared(name, {"worker": ours, "scikit-learn": theirs}, "inertia"), goals
+
+
+def hdbscan() -> tuple[list[Row], list[Goal]]:
+    """HDBSCAN of 20,000 vectors, raw on both sides; reduced beside it, warm and in the cold process of a container."""
+    name = f"hdbscan 20k x {DIMENSIONS}"
+    count = 20_000
+    ours, reduced, theirs = (apart(side, count, 0) for side in (ours_hdbscan, reduced_hdbscan, theirs_hdbscan))
+    sides = {"worker, raw": ours, "worker, reduced": reduced, "scikit-learn, raw": theirs}
+    rows = compared(name, sides | cold(count), "AMI")
+    memory = ours["peak MiB"] / theirs["peak MiB"]
+    goals = [
+        Goal(f"{name}: times faster", theirs["seconds"] / ours["seconds"], 5, at_least=True, unit="times"),
+        Goal(f"{name}: memory", memory, 0.1, at_least=False, unit="of scikit-learn's"),
+    ]
+    return rows, goals
+
+
+def cold(count: int) -> dict[str, Row]:
+    """The same in processes that start cold, with nothing but the JIT cache that an image holds."""
+    with tempfile.TemporaryDirectory(prefix="bench-cluster-") as cache:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": cache, "NUMBA_CPU_NAME": "generic", "PYTHONPATH": str(_SOURCES)}
+        subprocess.run([sys.executable, "-m", "clusterworker.warm"], env=environment, check=True, capture_output=True)
+        return {
+            "worker, raw, cold process": _cold_side("raw", count, environment),
+            "worker, reduced, cold process": _cold_side("reduced", count, environment),
+        }
+
+
+def _cold_side(side: str, count: int, environment: dict[str, str]) -> Row:
+    command = [sys.executable, "-m", "bench.cluster", "--cold", side, str(count)]
+    root = str(_SOURCES.parent)
+    done = subprocess.run(command, env=environment, cwd=root, check=True, stdout=subprocess.PIPE, text=True)
+    row: Row = json.loads(done.stdout.splitlines()[-1])
+    return row
+
+
+def cold_side(side: str, count: int) -> None:
+    """What a cold process does: load the libraries, cluster once; vectors are made before the clock starts."""
+    vectors, topics = documents(count)
+
+    def work() -> Any:
+        from clustertrigger.api.run import HDBSCAN
+        from clusterworker.algorithms.density import find_clusters
+        from clusterworker.algorithms.embedding import embed
+
+        space = embed(vectors, 5, "cosine", SEED) if side == "reduced" else vectors
+        return find_clusters(space, HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE))
+
+    print(json.dumps(timed(work, lambda labels: agreement(topics, labels))))
+
+
+def million() -> tuple[list[Row], list[Goal]]:
+    """A whole run of the worker over a million vectors: Parquet in, results out."""
+    name = f"run of kmeans 1M x {DIMENSIONS}, k=100"
+    with tempfile.TemporaryDirectory(prefix="bench-cluster-") as directory:
+        root = Path(directory)
+        write_collection(root / "collection", MILLION)
+        (root / "scratch").mkdir()
+        spec = {
+            "namespace": "bench", "trigger": "million", "run": "million-1", "slot": "manual/bench", "seed": SEED,
+            "collections": [{"collection_id": "million", "source": {"uri": "."}, "mount_path": str(root / "collection")}],
+            "config": {"algorithm": "kmeans", "n_clusters": 100},
+            "results": {"uri": str(root / "results")},
+        }  # fmt: skip
+        (root / "spec.json").write_text(json.dumps(spec))
+        command = [sys.executable, "-m", "clusterworker", "run", "--spec", str(root / "spec.json")]
+        command += ["--result", str(root / "result.json"), "--scratch", str(root / "scratch")]
+        begin = time.perf_counter()
+        subprocess.run(command, env=os.environ | {"PYTHONPATH": str(_SOURCES)}, check=True, stdout=subprocess.DEVNULL)
+        seconds = time.perf_counter() - begin
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        result = json.loads((root / "result.json").read_text())
+    peak = usage.ru_maxrss / 1024
+    row = {"case": name, "side": "worker", "seconds": seconds, "peak MiB": peak, "measure": "silhouette"}
+    row |= {"quality": result["metrics"]["silhouette_score"]}
+    return [row], [Goal(f"{name}: peak memory", peak, 2_048, at_least=False, unit="MiB")]
+
+
+def write_collection(directory: Path, count: int, batch: int = 50_000) -> None:
+    """Write Parquet files batch by batch, so that this process's own memory stays small."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    directory.mkdir()
+    for first in range(0, count, batch):
+        vectors, _ = documents(batch, first + 1)
+        column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), DIMENSIONS)
+        table = pa.table({"document_id": [f"doc-{first + row}" for row in range(batch)], "embedding": column})
+        pq.write_table(table, directory / f"part-{first // batch:03}.parquet")
+
+
+def compared(case: str, sides: dict[str, Row], measure: str) -> list[Row]:
+    """The table's rows, each with how many times faster it is than the last of the sides that is scikit-learn's."""
+    reference = next(row for name, row in sides.items() if name.startswith("scikit-learn"))
+    return [
+        {"case": case, "side": name, **row, "measure": measure, "times faster": reference["seconds"] / row["seconds"]}
+        for name, row in sides.items()
+    ]
+
+
+CASES: dict[str, Callable[[], tuple[list[Row], list[Goal]]]] = {
+    "million": million,  # first: the memory of all children before it would count
+    "kmeans-100": lambda: kmeans(100, 5),
+    "kmeans-1000": lambda: kmeans(1_000, 3),
+    "hdbscan": hdbscan,
 }
 
 
-def compare(name: str, documents: int, parameter: int) -> Row:
-    """Run both sides one after the other, each in a fresh process."""
-    ours, theirs, quality = CASES[name]
-    rows = []
-    for side in (ours, theirs):
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            rows.append(pool.apply(side, (documents, parameter)))
-    case = f"{name} {documents}x{DIMENSIONS}, {'k' if name == 'kmeans' else 'min_cluster_size'} = {parameter}"
-    return {"case": case, "ours": rows[0], "scikit-learn": rows[1], "quality": quality}
-
-
-def tell(row: Row) -> None:
-    """Print one comparison."""
-    ours, theirs = row["ours"], row["scikit-learn"]
-    print(row["case"])
-    print(f"  {'':14}{'seconds':>9}{'CPU s':>9}{'peak MiB':>10}{row['quality']:>12}")
-    for side in ("ours", "scikit-learn"):
-        found = row[side]
-        times = f"{found['seconds']:9.2f}{found['cpu_seconds']:9.2f}"
-        print(f"  {side:14}{times}{found['peak_mib']:10.0f}{found['quality']:12.1f}")
-    print(f"  {'ratio':14}{theirs['seconds'] / ours['seconds']:9.1f}{theirs['cpu_seconds'] / ours['cpu_seconds']:9.1f}")
-
-
-def main() -> None:
+def main() -> int:
     """Compare, print, and write out/cluster.json."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--documents", type=int, default=100_000, help="of the k-means comparison")
-    parser.add_argument("--clusters", type=int, default=100, help="of the k-means comparison")
-    parser.add_argument("--hdbscan-documents", type=int, default=3_000)
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; default: all")
+    parser.add_argument("--cold", nargs=2, metavar=("SIDE", "COUNT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
-    rows = [compare("kmeans", options.documents, options.clusters), compare("hdbscan", options.hdbscan_documents, 15)]
-    for row in rows:
-        tell(row)
-    OUT.mkdir(exist_ok=True)
-    (OUT / "cluster.json").write_text(json.dumps(rows, indent=2) + "\n")
+    if options.cold:
+        cold_side(options.cold[0], int(options.cold[1]))
+        return 0
+    if unknown := set(options.cases) - CASES.keys():
+        parser.error(f"no case {', '.join(sorted(unknown))}: choose from {', '.join(CASES)}")
+    rows: list[Row] = []
+    goals: list[Goal] = []
+    for name, case in CASES.items():
+        if not options.cases or name in options.cases:
+            print(f"cluster: {name}", flush=True)
+            found, held_to = case()
+            rows += found
+            goals += held_to
+    return finish("cluster", rows, goals)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -19,10 +21,11 @@ from tests.clusterworker.planted import planted, write
 
 def scattered(documents: int, dimensions: int) -> Vectors:
     vectors = np.random.default_rng(1).normal(size=(documents, dimensions))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    unit: Vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
-def labels_of(pod: Pod, **config: object) -> tuple[Labels, list[str]]:
+def labels_of(pod: Pod, **config: Any) -> tuple[Labels, list[str]]:
     spec = pod.spec({"algorithm": "dbscan", **config})
     result = pod.run(spec)
     return pq.read_table(pod.folder(spec) / "members.parquet")["cluster_id"].to_numpy(), result.notes

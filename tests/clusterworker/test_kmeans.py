@@ -9,6 +9,8 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from clusterworker.algorithms import choice
+from clusterworker.algorithms.kmeans import sample_rows
+from clusterworker.errors import MisconfiguredError
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 
@@ -58,6 +60,18 @@ def test_streamed_above_a_limit_and_as_good(pod: Pod, monkeypatch: pytest.Monkey
     assert streamed.notes == ["trained on a sample of 1536 of 20000 documents, then all were assigned to the nearest"]
     for name, value in whole.metrics.items():
         assert streamed.metrics[name] == pytest.approx(value, rel=0.02), name
+
+
+@pytest.mark.parametrize(
+    ("clusters", "memory", "rows"), [(100, 2 << 30, 25_600), (1_000, 1 << 30, 174_762), (10, 1 << 30, 2_560)]
+)
+def test_sample_follows_memory(clusters: int, memory: int, rows: int) -> None:
+    assert sample_rows(clusters, 384, memory) == rows
+
+
+def test_sample_too_large_for_the_memory_is_refused() -> None:
+    with pytest.raises(MisconfiguredError, match="n_clusters 100000 of 1536 dimensions do not fit into 1024 MiB"):
+        sample_rows(100_000, 1_536, 1 << 30)
 
 
 def test_fewer_distinct_vectors_than_clusters(pod: Pod) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -17,7 +19,7 @@ from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 
 
-def labels_of(pod: Pod, **config: object) -> tuple[Labels, list[str]]:
+def labels_of(pod: Pod, **config: Any) -> tuple[Labels, list[str]]:
     spec = pod.spec({"algorithm": "mean_shift", **config})
     result = pod.run(spec)
     return pq.read_table(pod.folder(spec) / "members.parquet")["cluster_id"].to_numpy(), result.notes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -17,7 +19,7 @@ from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 
 
-def labels_of(pod: Pod, **config: object) -> tuple[Labels, list[str]]:
+def labels_of(pod: Pod, **config: Any) -> tuple[Labels, list[str]]:
     spec = pod.spec({"algorithm": "gaussian_mixture", "n_components": 6, **config})
     result = pod.run(spec)
     assert "inertia" not in result.metrics

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -25,7 +27,7 @@ def rings(documents: int) -> tuple[Vectors, Labels]:
     return (vectors + generator.normal(scale=0.03, size=vectors.shape)).astype(np.float32), labels
 
 
-def labels_of(pod: Pod, memory: int = 4 << 30, **config: object) -> tuple[Labels, list[str]]:
+def labels_of(pod: Pod, memory: int = 4 << 30, **config: Any) -> tuple[Labels, list[str]]:
     spec = pod.spec({"algorithm": "spectral", **config})
     result = pod.run(spec, memory)
     return pq.read_table(pod.folder(spec) / "members.parquet")["cluster_id"].to_numpy(), result.notes
@@ -42,7 +44,7 @@ def test_as_good_as_scikit_learn(config: dict[str, object], spread: float) -> No
 
 
 @pytest.mark.parametrize("config", [{"gamma": 30.0}, {"affinity": "nearest_neighbors"}])
-def test_tells_apart_what_k_means_cannot(pod: Pod, config: dict[str, object]) -> None:
+def test_tells_apart_what_k_means_cannot(pod: Pod, config: dict[str, Any]) -> None:
     vectors, rings_of = rings(600)
     write(pod.volume / "data.parquet", vectors)
     labels, notes = labels_of(pod, n_clusters=2, metric="euclidean", **config)

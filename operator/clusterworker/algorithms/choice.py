@@ -21,8 +21,8 @@ from clusterworker.dataset import SpooledDataset, StreamedDataset
 from clusterworker.progress import Progress
 from clusterworker.sources.parquet import ParquetCollection
 
-STREAMED_ROWS = 1_000_000
-"""Above it, k-means reads the sources twice instead of keeping a copy."""
+STREAMED_ROWS = 500_000
+"""Above it, k-means reads the sources twice instead of keeping a copy, whose pages would count as memory in use."""
 
 
 def load(
@@ -61,7 +61,7 @@ def cluster(
     if isinstance(parameters, KMeans):
         from clusterworker.algorithms.kmeans import kmeans
 
-        return kmeans(dataset, parameters, config.metric, seed)
+        return kmeans(dataset, parameters, config.metric, seed, memory)
     assert isinstance(dataset, SpooledDataset)  # noqa: S101 - load() spools for all others
     return _cluster_spooled(Task(dataset, config.metric, seed, memory, progress), parameters)
 
