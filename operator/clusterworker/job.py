@@ -84,6 +84,8 @@ class _Run:
         self._target.publish(staged)
         self._target.point_latest(record)
         left = retire(self._target, self._spec.history_limit)
+        for note in left:
+            self._progress.info(note)
         return RunResult(
             status="completed",
             num_clusters=findings.num_clusters,

@@ -107,6 +107,34 @@ def test_a_run_that_was_just_asked_for_is_the_one(
     assert "it broke" in shown[-1]
 
 
+def test_a_run_that_was_asked_for_and_does_not_come(
+    operator: StartOperator,
+    sandbox: Sandbox,
+    kubelet: Kubelet,
+    watch: Watch,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What an earlier run came to is no answer then."""
+    first = operator()
+    sandbox.trigger("off", rarely())
+    kubelet.complete(fire(sandbox, "off", "old"))
+    eventually(lambda: sandbox.history("off")[0]["status"] == "completed")
+    ready = sandbox.condition("off", "Ready")["message"]
+    first.kill()
+    sandbox.edit("off", {"status": "disabled"})
+    sandbox.request_run("off", "new")
+    asked = "kubectl clustertrigger: the run that was asked for (clustertrigger.dev/run-requested: new)"
+    with monkeypatch.context() as impatient:
+        impatient.setattr("clustertrigger.cli.watch._REQUEST_SECONDS", 2.0)
+        assert watch("off") == 1
+    assert capsys.readouterr().err == f"{asked} has not begun within 2 s: {ready}\n"
+    back = later(operator)
+    assert watch("off") == 1
+    back.join()
+    assert capsys.readouterr().err == f"{asked} was not begun: kubectl describe clustertrigger off says why\n"
+
+
 def test_a_run_whose_job_is_deleted_ends(
     operator: StartOperator, sandbox: Sandbox, watch: Watch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,8 @@ from tests.clusterworker.browser import Tab, find_browser, tab
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 
+pytestmark = pytest.mark.xdist_group("browser")
+
 INJECTION = """</script><script>document.title = 'injected'</script><img src=x onerror="document.title = 'injected'">"""
 _BOX_OF = (
     "(() => {{ const box = document.{}.getBoundingClientRect(); return [box.x, box.y, box.width, box.height] }})()"

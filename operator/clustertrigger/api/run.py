@@ -128,7 +128,6 @@ class RunResult(BaseModel):
 
     def to_message(self) -> str:
         """JSON of at most RESULT_LIMIT bytes; the smallest clusters, notes, metrics, the error's tail give way."""
-        message = ""
         for fitted in (*self._with_fewer_clusters(), self.model_copy(update={"clusters": [], "notes": []})):
             message = fitted.model_dump_json(exclude_none=True)
             if len(message.encode()) <= RESULT_LIMIT:

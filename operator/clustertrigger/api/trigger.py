@@ -167,7 +167,7 @@ class RunPolicy(ApiModel):
         "after which it is Stalled.",
     )
     history_limit: int = Field(
-        10, ge=1, le=100, description="Ended runs kept in status.history, and folders of results kept; of 1, two."
+        10, ge=1, le=100, description="Ended runs kept in status.history, and folders of results kept (at least two)."
     )
     retries: int = Field(1, ge=0, le=10, description="How often a failed Pod is tried again within a run.")
     resources: Resources = Field(

@@ -82,20 +82,25 @@ async def _chosen(cluster: Cluster, name: str, job: str | None, display: Display
     Raises:
         CommandError: there is none.
     """
-    deadline = time.monotonic() + _REQUEST_SECONDS
+    waited, deadline = False, time.monotonic() + _REQUEST_SECONDS
     while True:
         trigger = await read_trigger(cluster, name)
         status = ClusterTriggerStatus.model_validate(trigger.get("status") or {})
         if job is not None:
             return _named(status.history, job)
-        token = (trigger["metadata"].get("annotations") or {}).get(ANNOTATION_RUN_REQUESTED)
-        if not token or token == status.last_run_requested or time.monotonic() > deadline:
+        token = str((trigger["metadata"].get("annotations") or {}).get(ANNOTATION_RUN_REQUESTED) or "")
+        if not token or token == status.last_run_requested:
+            if waited and not any(run.slot == manual_slot(token) for run in status.history):
+                raise CommandError(f"{_asked(token)} was not begun: kubectl describe clustertrigger {name} says why")
             return _newest(status, name, token)
-        display.waiting(f"waiting for the run that was asked for ({ANNOTATION_RUN_REQUESTED}: {token})")
+        if time.monotonic() > deadline:
+            raise CommandError(_not_begun(status, token))
+        waited = True
+        display.waiting(f"waiting for {_asked(token)}")
         await asyncio.sleep(POLL_SECONDS)
 
 
-def _newest(status: ClusterTriggerStatus, name: str, token: str | None) -> Execution:
+def _newest(status: ClusterTriggerStatus, name: str, token: str) -> Execution:
     """The run that was asked for last if it is active, else the newest active one, else the newest."""
     active = [run for run in status.history if run.status in ("pending", "running")]
     asked = [run for run in active if token and run.slot == manual_slot(token)]
@@ -106,6 +111,15 @@ def _newest(status: ClusterTriggerStatus, name: str, token: str | None) -> Execu
         f"trigger {name!r} has not run yet: "
         + (f"its next run is at {coming}" if coming else f"annotate it with {ANNOTATION_RUN_REQUESTED} to run it now")
     )
+
+
+def _not_begun(status: ClusterTriggerStatus, token: str) -> str:
+    ready = next((condition.message for condition in status.conditions if condition.type == "Ready"), "")
+    return f"{_asked(token)} has not begun within {_REQUEST_SECONDS:.0f} s: {ready or 'is the operator running?'}"
+
+
+def _asked(token: str) -> str:
+    return f"the run that was asked for ({ANNOTATION_RUN_REQUESTED}: {token})"
 
 
 async def _status(cluster: Cluster, name: str) -> ClusterTriggerStatus:
