@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.conftest import StartOperator
 from tests.control_plane.event_sender import EventSender, event, events, free_port, service_account
 from tests.control_plane.kube import Object, eventually
 from tests.control_plane.kubelet import Kubelet
+from tests.control_plane.manifests import rarely
 from tests.control_plane.operator_process import OperatorProcess
 from tests.control_plane.proxy import Answer, Fault, Proxy, Request, failing
 from tests.control_plane.sandbox import Sandbox
@@ -96,6 +98,24 @@ def test_who_may_not_send_changes_nothing(sending: StartSending, sandbox: Sandbo
     assert elsewhere.status == 403
     time.sleep(0.5)
     assert sandbox.get("ingest")["metadata"]["resourceVersion"] == before
+
+
+def test_made_up_tokens_hold_up_no_run(sending: StartSending, sandbox: Sandbox, proxy: Proxy) -> None:
+    _, sender = sending(through=proxy)
+    sandbox.trigger("nightly", rarely())
+    ready(sandbox, "nightly")
+    unanswered = threading.Event()
+    proxy.rule = lambda request: unanswered if request.matches("POST", "/tokenreviews") else None
+    with ThreadPoolExecutor(150) as pool:
+        answers = [pool.submit(replace(sender, token=f"made-up-{n}").send, event("1")) for n in range(150)]
+        eventually(lambda: proxy.writes("/tokenreviews"))
+        sandbox.request_run("nightly", "now")
+        try:
+            eventually(lambda: sandbox.history("nightly"), what="a run while nobody answers who the senders are")
+        finally:
+            proxy.rule = None
+            unanswered.set()
+        assert {answer.result().status for answer in answers} == {401}
 
 
 def test_what_cannot_be_read_is_named_and_changes_nothing(sending: StartSending, sandbox: Sandbox) -> None:

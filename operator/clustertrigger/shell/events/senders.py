@@ -16,6 +16,8 @@ _REMEMBERED_FOR = 60.0
 """Seconds for which a yes holds, and so how long a revoked token may still send."""
 _DENIAL_REMEMBERED_FOR = 5.0
 _MOST_REMEMBERED = 10_000
+_REVIEWS_AT_ONCE = 8
+"""Anybody who reaches the port can make up tokens: the connections to the API server are not theirs to fill."""
 _TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 - a path
 _ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 
@@ -37,6 +39,7 @@ class Senders:
         self._api = api
         self._answers: OrderedDict[_Question, tuple[float, Denial | None]] = OrderedDict()
         self._asking: dict[_Question, asyncio.Task[Denial | None]] = {}
+        self._turn = asyncio.Semaphore(_REVIEWS_AT_ONCE)
 
     async def denial(self, authorization: str | None, namespace: str) -> Denial | None:
         """Why the sender may not send events to a namespace, or None.
@@ -95,7 +98,8 @@ class Senders:
 
     async def _review(self, path: str, group: str, kind: str, spec: dict[str, Any]) -> dict[str, Any]:
         body = {"apiVersion": f"{group}.k8s.io/v1", "kind": kind, "spec": spec}
-        status: dict[str, Any] = (await self._api.create(path, body)).get("status") or {}
+        async with self._turn:
+            status: dict[str, Any] = (await self._api.create(path, body)).get("status") or {}
         return status
 
     def _remember(self, question: _Question, asked: asyncio.Task[Denial | None]) -> None:
