@@ -202,3 +202,14 @@ def test_page_without_texts_and_with_one_cluster(pod: Pod) -> None:
     assert "1 cluster of 20 documents" in page.text
     assert re.search(r"doc & \d+", page.text)
     assert "quality measures compare clusters, and there is one cluster" in page.text
+
+
+def test_page_of_noise_alone(pod: Pod) -> None:
+    scattered = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
+    write(pod.volume / "data.parquet", scattered)
+    spec = pod.spec({"algorithm": "hdbscan", "min_cluster_size": 30})
+    result = pod.run(spec)
+    assert (result.num_clusters, result.num_noise, result.clusters) == (0, 60, [])
+    page = Page((pod.folder(spec) / "report.html").read_text())
+    assert "0 clusters of 60 documents" in page.text
+    assert page.tags.count("circle") == 30, "as many as the fixture maps"
