@@ -102,6 +102,7 @@ def test_a_check_that_finds_nothing_is_stored_and_told() -> None:
     assert it.events == [f"NoDrift: {QUIET}"]
     assert it.writes - writes == 2, "one when the check is created, one when it has ended"
     assert status.next_scheduled_at == at(hours=2)
+    assert status.check_state is None, "nothing is left to do"
     assert (status.execution_count, status.history, status.last_triggered_at) == (0, [], None)
     assert condition(it, "Ready") == ("True", "Scheduled")
 

@@ -67,8 +67,8 @@ class EventReason(StrEnum):
     RUN_DELETED = "RunDeleted"
     """Normal: a run's Job was deleted before it ended, by a person or by concurrency_policy Replace."""
     SLOT_SKIPPED = "SlotSkipped"
-    """Normal: a slot came while a run was active and concurrency_policy is Forbid; the slot of a check, while any run or
-    check was active."""
+    """Normal: a slot came while a run was active and concurrency_policy is Forbid; the slot of a check, while any run
+    or check was active."""
     SLOTS_MISSED = "SlotsMissed"
     """Warning: slots that passed while nothing could fire, counted and named."""
     THRESHOLD_REACHED = "ThresholdReached"

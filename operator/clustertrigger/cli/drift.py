@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from clustertrigger.api.check import RECORD_FIELD
@@ -15,7 +16,7 @@ from clustertrigger.cli.cluster import Cluster, add_cluster_options, in_cluster
 from clustertrigger.cli.command import CommandError, Commands, add_command
 from clustertrigger.cli.drift_chart import Marks, chart, marks_for
 from clustertrigger.core.drift_series import Point, from_log, from_status, of_metric
-from clustertrigger.core.instants import format_instant
+from clustertrigger.core.instants import format_instant, parse_instant
 
 _LISTED = 10
 _COLUMNS = ("CHECKED AT", "VALUE", "THRESHOLD", "FLOOR", "DOCUMENTS", "DRIFT")
@@ -119,7 +120,7 @@ def _as_lines(trigger: dict[str, Any], points: Sequence[Point]) -> Iterator[str]
     if baseline:
         yield (
             f"baseline: {baseline['documents']} documents of {baseline['dimensions']} dimensions, "
-            f"run {baseline['run']}, {baseline['captured_at']}"
+            f"run {baseline['run']}, {_to_the_second(parse_instant(baseline['captured_at']))}"
         )
     else:
         yield "no baseline yet: the next slot runs to make one"
@@ -140,7 +141,7 @@ def _as_lines(trigger: dict[str, Any], points: Sequence[Point]) -> Iterator[str]
 
 
 def _legend(points: Sequence[Point], marks: Marks) -> str:
-    first, last = format_instant(points[0].checked_at), format_instant(points[-1].checked_at)
+    first, last = _to_the_second(points[0].checked_at), _to_the_second(points[-1].checked_at)
     span = f"{len(points)} checks from {first} to {last}" if len(points) > 1 else f"one check at {first}"
     fired = f"; {marks.fires} drift" if any(point.fires for point in points) else ""
     return f"{'':>10} {span}{fired}"
@@ -156,10 +157,14 @@ def _table(points: Sequence[Point]) -> Iterator[str]:
 def _row(point: Point) -> tuple[str, ...]:
     documents = "" if point.current_documents is None else f"{point.baseline_documents} to {point.current_documents}"
     return (
-        format_instant(point.checked_at.replace(microsecond=0)),
+        _to_the_second(point.checked_at),
         f"{point.value:.4g}",
         "" if point.threshold is None else f"{point.threshold:g}",
         "" if point.noise_floor is None else f"{point.noise_floor:.2g}",
         documents,
         {True: "yes", False: "no", None: ""}[point.fires],
     )
+
+
+def _to_the_second(instant: datetime) -> str:
+    return format_instant(instant.replace(microsecond=0))

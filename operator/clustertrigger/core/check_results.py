@@ -62,7 +62,7 @@ def _measured(draft: Draft, entry: Check, measurement: Measurement) -> None:
     if fires and (late := _too_late(draft, entry)):
         summary, fires = f"{summary}: does not fire, {late}", False
     draft.set(
-        check_state=CheckState(due=entry.slot, due_since=draft.now) if fires else CheckState(),
+        check_state=CheckState(due=entry.slot, due_since=draft.now) if fires else None,
         last_condition_check_at=measurement.checked_at,
         last_drift_measurement={
             "summary": summary,

@@ -87,7 +87,8 @@ def check_state(draft: Draft) -> CheckState:
 
 def remember(draft: Draft, **fields: Any) -> None:
     """Changes fields of the memory of checks."""
-    draft.set(check_state=check_state(draft).model_copy(update=fields))
+    remembered = check_state(draft).model_copy(update=fields)
+    draft.set(check_state=remembered if remembered != _NO_STATE else None)
 
 
 def change_check(draft: Draft, entry: Check, **fields: Any) -> None:
