@@ -25,7 +25,8 @@ def cosine_drift(baseline: Doubles, now: Doubles) -> float:
     lengths = float(np.linalg.norm(baseline) * np.linalg.norm(now))
     if lengths == 0:  # no direction to compare; the noise floor of such a mean is 1, so nothing fires
         return 1.0
-    return float(np.clip(1 - (baseline @ now) / lengths, 0, 2))
+    # Twelve digits: beyond them is only the rounding of the division.
+    return round(float(np.clip(1 - (baseline @ now) / lengths, 0, 2)), 12)
 
 
 def centroid_euclidean(baseline: Doubles, now: Doubles) -> float:

@@ -106,7 +106,8 @@ class _Tally:
 
 def _lengths(batch: Batch) -> Vectors:
     """Length of each vector, shape (rows,)."""
-    squares = np.vecdot(batch.vectors, batch.vectors)
+    with np.errstate(over="ignore"):
+        squares = np.vecdot(batch.vectors, batch.vectors)
     if squares.min() < _SAFE[0] or squares.max() > _SAFE[1]:
         return lengths(batch).astype(np.float32)
     return np.asarray(np.sqrt(squares), np.float32)
