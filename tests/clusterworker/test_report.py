@@ -18,7 +18,7 @@ from clustertrigger.api.run import RunResult
 from clusterworker.algorithms.clustering import centroids_of, means
 from clusterworker.report import contents
 from clusterworker.report.brief import in_brief
-from clusterworker.report.groups import COLOURS, groups_of
+from clusterworker.report.groups import COLOURS, groups_of, numbers_of
 from clusterworker.report.map import MAP_ROWS, Layout, coordinates
 from clusterworker.report.naming import name_clusters
 from clusterworker.report.picture import Picture
@@ -101,6 +101,14 @@ def test_groups_are_every_document_once_and_count_all() -> None:
     ]  # fmt: skip
     assert [group.documents for group in groups][-2:] == [30 + 20 + 10, 7]
     assert len({group.colour for group in groups}) == 12
+
+
+def test_numbers_do_not_cover_each_other() -> None:
+    points = np.array([[0, 0], [50, 50], [51, 51], [50, 52], [100, 100]], np.float32)
+    groups = groups_of(np.array([3, 0, 1, 2, -1], np.int32), list("abcd"), np.array([4, 3, 2, 1]), 1)
+    numbers = numbers_of(points, groups)
+    assert [number.text for number in numbers] == ["0", "1", "2", "3"]
+    assert [(number.x, number.y) for number in numbers] == [(50, 50), (51, 55), (50, 60), (0, 0)]
 
 
 def test_plot_fits_its_box_and_keeps_texts_with_their_dots() -> None:

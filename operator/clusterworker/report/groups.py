@@ -23,6 +23,8 @@ COLOURS = (
 OTHER, NOISE_COLOUR = "#9A9A9A", "#D3D3D3"
 _HIDDEN = 0.02
 """A cluster less wide than this share of the map would be hidden by its number."""
+_CLEARANCE = 0.04
+"""Share of the map that numbers keep between them."""
 
 
 @dataclass(frozen=True)
@@ -78,15 +80,35 @@ def colour_of(cluster: int) -> str:
     return COLOURS[cluster] if cluster < len(COLOURS) else OTHER
 
 
-def place_of_number(points: Vectors, group: Group) -> tuple[float, float, bool] | None:
-    """Where to write a cluster's number, and whether beside that point so as not to hide the cluster.
+@dataclass(frozen=True)
+class Number:
+    """A cluster's number on the map: colour is not the only key.
 
-    The document nearest to the cluster's median; None where the sample has none of its documents.
+    Attributes:
+        text: the number.
+        x: of the document nearest to the cluster's median, in the units of the points.
+        y: likewise, moved if another number is there already.
+        beside: whether to write it beside that point, so as not to hide a narrow cluster.
     """
-    own = points[group.rows]
-    if group.cluster is None or not len(own):
-        return None
-    middle = np.median(own, axis=0)
-    x, y = own[np.argmin(np.linalg.norm(own - middle, axis=1))]
-    spread = float(np.median(np.abs(own - middle), axis=0).max())
-    return float(x), float(y), spread < _HIDDEN * float(np.ptp(points, axis=0).max())
+
+    text: str
+    x: float
+    y: float
+    beside: bool
+
+
+def numbers_of(points: Vectors, groups: Sequence[Group]) -> list[Number]:
+    """Return where to write the numbers of those clusters that have a colour of their own and a document in the sample."""
+    width, height = (float(side) or 1.0 for side in np.ptp(points, axis=0))
+    numbers: list[Number] = []
+    for group in groups:
+        own = points[group.rows]
+        if group.cluster is None or not len(own):
+            continue
+        middle = np.median(own, axis=0)
+        x, y = (float(value) for value in own[np.argmin(np.linalg.norm(own - middle, axis=1))])
+        while any(abs(x - n.x) < _CLEARANCE * width and abs(y - n.y) < _CLEARANCE * height for n in numbers):
+            y += _CLEARANCE * height
+        spread = float(np.median(np.abs(own - middle), axis=0).max())
+        numbers.append(Number(str(group.cluster), x, y, beside=spread < _HIDDEN * max(width, height)))
+    return numbers

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from clusterworker.arrays import Vectors
-from clusterworker.report.groups import Group, place_of_number
+from clusterworker.report.groups import Group, Number, numbers_of
 
 INK = "#222222"
 _DPI = 130
@@ -64,29 +64,25 @@ class Picture:
         for group in reversed(self.groups):
             own = self.points[group.rows]
             axes.scatter(own[:, 0], own[:, 1], s=size * group.scale, c=group.colour, linewidths=0, alpha=0.85)
-        for group in self.groups:
-            self._number(axes, group)
+        for number in numbers_of(self.points, self.groups):
+            _write(axes, number)
 
-    def _number(self, axes: Any, group: Group) -> None:
-        """Write the cluster's number where its documents are: colour is not the only key."""
-        from matplotlib.patheffects import withStroke
 
-        place = place_of_number(self.points, group)
-        if place is None:
-            return
-        x, y, beside = place
-        axes.annotate(
-            str(group.cluster),
-            (x, y),
-            xytext=(11, 11) if beside else (0, 0),
-            textcoords="offset points",
-            fontsize=14,
-            weight="bold",
-            color=INK,
-            ha="center",
-            va="center",
-            path_effects=[withStroke(linewidth=3.5, foreground="white")],
-        )
+def _write(axes: Any, number: Number) -> None:
+    from matplotlib.patheffects import withStroke
+
+    axes.annotate(
+        number.text,
+        (number.x, number.y),
+        xytext=(11, 11) if number.beside else (0, 0),
+        textcoords="offset points",
+        fontsize=14,
+        weight="bold",
+        color=INK,
+        ha="center",
+        va="center",
+        path_effects=[withStroke(linewidth=3.5, foreground="white")],
+    )
 
 
 def _handle(group: Group) -> Any:

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from clusterworker.arrays import Vectors
-from clusterworker.report.groups import Group, place_of_number
+from clusterworker.report.groups import Group, numbers_of
 
 WIDTH, HEIGHT = 1000, 640
 _MARGIN = 18
 
 
 @dataclass(frozen=True)
-class Number:
-    """A cluster's number on the map."""
+class Text:
+    """A cluster's number, and where its middle is."""
 
     text: str
     x: float
@@ -47,7 +47,7 @@ class Plot:
     """
 
     layers: Sequence[Layer]
-    numbers: Sequence[Number]
+    numbers: Sequence[Text]
     documents: Sequence[tuple[str, str]]
     width: int = WIDTH
     height: int = HEIGHT
@@ -67,11 +67,10 @@ def plot(points: Vectors, groups: Sequence[Group], documents: Sequence[tuple[str
         Layer(group, round(radius * float(np.sqrt(group.scale)), 1), [_rounded(*fitted[row]) for row in group.rows])
         for group in reversed(groups)
     ]
-    numbers = []
-    for group in groups:
-        if place := place_of_number(fitted, group):
-            x, y, beside = place
-            numbers.append(Number(str(group.cluster), *_rounded(x + 14 * beside, y - 14 * beside)))
+    numbers = [
+        Text(number.text, *_rounded(number.x + 14 * number.beside, number.y - 14 * number.beside))
+        for number in numbers_of(fitted, groups)
+    ]
     return Plot(layers, numbers, [documents[row] for layer in layers for row in layer.group.rows])
 
 
