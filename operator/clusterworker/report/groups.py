@@ -98,7 +98,7 @@ class Number:
 
 
 def numbers_of(points: Vectors, groups: Sequence[Group]) -> list[Number]:
-    """Return where to write the numbers of those clusters that have a colour of their own and a document in the sample."""
+    """Return where to write the numbers of clusters that have a colour of their own and a document in the sample."""
     width, height = (float(side) or 1.0 for side in np.ptp(points, axis=0))
     numbers: list[Number] = []
     for group in groups:
