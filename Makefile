@@ -6,7 +6,8 @@ PYTHON = python3
 PY = .venv/bin/python
 SOURCES = operator e2e bench tests
 
-.PHONY: help venv requirements image prepare cluster-up cluster-down cluster-status demo test unit e2e bench bench-cluster bench-drift bench-events fuzz generate verify lint clean
+.PHONY: help venv requirements image prepare cluster-up cluster-down cluster-status demo test unit e2e bench bench-cluster bench-drift bench-events bench-burst bench-scale bench-takeover \
+	fuzz generate verify lint clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
@@ -50,7 +51,7 @@ fuzz: venv ## A million random schedules against a simulation of Debian's cron
 	@echo "fuzz: FUZZ=1000000 pytest -m fuzz tests/core"
 	@FUZZ=1000000 nice $(PY) -m pytest -q -n 2 -m fuzz tests/core
 
-bench: bench-cluster bench-drift bench-events ## Measure everything; CHECK=1 fails when a goal is missed
+bench: bench-cluster bench-drift bench-events bench-burst bench-scale bench-takeover ## Measure everything; CHECK=1 fails when a goal is missed
 
 bench-cluster: venv ## Clusterings beside plain scikit-learn
 	@$(PY) -m bench.cluster
@@ -60,6 +61,15 @@ bench-drift: venv ## Drift of a million vectors, beside reading them
 
 bench-events: venv prepare ## Events taken in and stored, beside an empty handler
 	@$(PY) -m bench.events
+
+bench-burst: venv prepare ## A thousand triggers due in one second, beside CronJobs and a bare client
+	@$(PY) -m bench.burst
+
+bench-scale: venv prepare ## Start, idling and lateness with thousands of triggers
+	@$(PY) -m bench.scale
+
+bench-takeover: venv prepare ## The leader killed, and ended in order, under a steady stream
+	@$(PY) -m bench.takeover
 
 generate: venv ## Write crds/, the chart's copies and the field reference from the models
 	@echo "generate: python -m clustertrigger.api.generate"

@@ -200,9 +200,10 @@ def million() -> tuple[list[Row], list[Goal]]:
         root = Path(directory)
         write_collection(root / "collection", MILLION)
         (root / "scratch").mkdir()
+        mount = str(root / "collection")
         spec = {
             "namespace": "bench", "trigger": "million", "run": "million-1", "slot": "manual/bench", "seed": SEED,
-            "collections": [{"collection_id": "million", "source": {"uri": "."}, "mount_path": str(root / "collection")}],
+            "collections": [{"collection_id": "million", "source": {"uri": "."}, "mount_path": mount}],
             "config": {"algorithm": "kmeans", "n_clusters": 100},
             "results": {"uri": str(root / "results")},
         }  # fmt: skip

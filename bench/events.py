@@ -13,17 +13,17 @@ import json
 import multiprocessing
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import uvloop
 from aiohttp import web
 
+from bench import fleet
 from bench.http_load import Load, post
 from bench.outcome import Goal, finish
-from tests.control_plane.cluster import SYSTEM, running_cluster
+from tests.control_plane.cluster import running_cluster
 from tests.control_plane.event_sender import EventSender, event, events, free_port, service_account
 from tests.control_plane.kube import eventually
 from tests.control_plane.operator_process import OperatorProcess
@@ -45,8 +45,8 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="clustertrigger-bench-") as name:
         directory = Path(name)
-        with running_cluster(directory) as cluster, running_operator(cluster.operator_kubeconfig, directory) as found:
-            operator, port = found
+        port = free_port()
+        with running_cluster(directory) as cluster, fleet.operator(cluster, directory, events_port=port) as operator:
             sandbox = Sandbox(cluster.kube)
             sender = EventSender(port, sandbox.namespace, service_account(sandbox, "sender", may_send=True))
             rows = [measured(kind, sandbox, operator, sender, options) for kind in ("single", "batch")]
@@ -119,28 +119,6 @@ def serve_nothing(port: int) -> None:
         await asyncio.Event().wait()
 
     uvloop.run(serve())
-
-
-@contextmanager
-def running_operator(kubeconfig: Path, directory: Path) -> Iterator[tuple[OperatorProcess, int]]:
-    """An operator for all namespaces, and its port for events."""
-    port = free_port()
-    settings = {
-        "worker_image": "worker:bench",
-        "lease_namespace": SYSTEM,
-        "identity": "bench",
-        "http_port": 0,
-        "events_port": port,
-        "log_format": "json",
-        "log_level": "WARNING",
-    }
-    operator = OperatorProcess(kubeconfig, directory / "operator.log", {**settings, "log_level": "INFO"})
-    try:
-        operator.wait_until_ready()
-        eventually(lambda: operator.metric("clustertrigger_leader") == 1, 30)
-        yield operator, port
-    finally:
-        operator.terminate()
 
 
 def lost(rows: list[dict[str, Any]]) -> float:

@@ -13,11 +13,13 @@ from typing import Any, TypeVar
 
 import urllib3
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from clustertrigger.core.trigger import Key
 from clustertrigger.shell import paths
 
 T = TypeVar("T")
+_WRITES = ("POST", "PUT", "PATCH", "APPLY", "DELETE")
 Object = dict[str, Any]
 
 
@@ -84,6 +86,17 @@ class Kube:
         """The API server's clock, to the second, as in what it stamps."""
         answer = self._pool.request("GET", f"{self.server}/version")
         return parsedate_to_datetime(answer.headers["Date"]).astimezone(UTC)
+
+    def written(self, *resources: str) -> int:
+        """Requests that changed objects of these kinds and were carried out, by anybody, as the API server counts."""
+        answer = self._pool.request("GET", f"{self.server}/metrics")
+        found = 0
+        for family in text_string_to_metric_families(answer.data.decode()):
+            for sample in family.samples if family.name == "apiserver_request" else ():
+                labels = sample.labels
+                if labels["resource"] in resources and labels["verb"] in _WRITES and labels["code"].startswith("2"):
+                    found += int(sample.value)
+        return found
 
     def delete(self, path: str, propagation: str = "Background") -> None:
         """Deletes an object; one that is gone is fine."""

@@ -1,0 +1,173 @@
+"""Thousands of triggers on a control plane of one's own, an operator beside it, and a watch that notes each Job."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.config import load_kube_config
+
+from clustertrigger.api import API_VERSION
+from clustertrigger.shell import paths
+from clustertrigger.shell.api_server import ApiServer
+from clustertrigger.shell.metrics import Metrics
+from tests.control_plane.cluster import SYSTEM, Cluster
+from tests.control_plane.kube import eventually
+from tests.control_plane.manifests import NOWHERE, collection
+from tests.control_plane.operator_process import OperatorProcess
+
+AT_ONCE = 32
+"""Requests that the administrator has under way."""
+Object = dict[str, Any]
+
+
+@asynccontextmanager
+async def administrator(cluster: Cluster) -> AsyncIterator[ApiServer]:
+    """The administrator, who sets the stage quickly."""
+    configuration = Configuration()
+    await load_kube_config(  # type: ignore[no-untyped-call]
+        config_file=str(cluster.kube.kubeconfig), client_configuration=configuration
+    )
+    async with ApiServer(configuration, Metrics(), connections=AT_ONCE + 8) as api:
+        yield api
+
+
+async def namespace(api: ApiServer, name: str) -> str:
+    """A namespace with a Collection that triggers can refer to."""
+    await api.create("/api/v1/namespaces", {"metadata": {"name": name}})
+    await api.create(paths.custom("collections", name), collection())
+    return name
+
+
+async def create_all(api: ApiServer, path: str, bodies: Iterable[Object], at_once: int = AT_ONCE) -> None:
+    """Creates objects, some at a time."""
+    left = iter(bodies)
+
+    async def work() -> None:
+        for body in left:
+            await api.create(path, body)
+
+    await asyncio.gather(*(work() for _ in range(at_once)))
+
+
+def trigger(name: str, trigger_type: str, schedule: Object) -> Object:
+    """A trigger whose runs find no node: what is measured is firing, not clustering."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "ClusterTrigger",
+        "metadata": {"name": name},
+        "spec": {
+            "trigger_type": trigger_type,
+            "schedule_config": schedule,
+            "execution_config": {
+                "collection_ids": ["col_products"],
+                "config": {"algorithm": "kmeans", "n_clusters": 5},
+            },
+            "run": {"retries": 0, "node_selector": NOWHERE, "pending_timeout_seconds": 86_400},
+        },
+    }
+
+
+class Arrivals:
+    """When each Job of a namespace was seen, by a watch, in order."""
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[datetime, Object]] = []
+
+    def seconds_after(self, instant: datetime) -> list[float]:
+        """From an instant until each arrival."""
+        return sorted((seen - instant).total_seconds() for seen, _ in self.jobs)
+
+    async def until(self, number: int, within: float) -> None:
+        """Waits for so many.
+
+        Raises:
+            TimeoutError: there are fewer.
+        """
+        async with asyncio.timeout(within):
+            while len(self.jobs) < number:  # noqa: ASYNC110 - a bench may poll
+                await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def arrivals(api: ApiServer, in_namespace: str) -> AsyncIterator[Arrivals]:
+    """Watches while the context lasts."""
+    seen = Arrivals()
+    path = paths.jobs(in_namespace)
+    _, version = await api.list(path)
+
+    async def follow() -> None:
+        async for change in api.watch(path, version):
+            if change["type"] == "ADDED":
+                seen.jobs.append((datetime.now(UTC), change["object"]))
+
+    following = asyncio.create_task(follow())
+    try:
+        yield seen
+    finally:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+
+
+@contextmanager
+def operator(cluster: Cluster, directory: Path, **settings: Any) -> Iterator[OperatorProcess]:
+    """A replica that leads."""
+    with replica(cluster, directory, **settings) as process:
+        eventually(lambda: process.metric("clustertrigger_leader") == 1, 30)
+        yield process
+
+
+@contextmanager
+def replica(cluster: Cluster, directory: Path, **settings: Any) -> Iterator[OperatorProcess]:
+    """An operator for all namespaces under the chart's rights; ends with the context."""
+    defaults = {
+        "worker_image": "worker:bench",
+        "lease_namespace": SYSTEM,
+        "identity": "bench",
+        "http_port": 0,
+        "log_format": "json",
+    }
+    process = OperatorProcess(cluster.operator_kubeconfig, directory / "operator.log", {**defaults, **settings})
+    try:
+        process.wait_until_ready()
+        yield process
+    finally:
+        if process.running():
+            process.terminate()
+        for mistake in process.mistakes():
+            print(f"operator: {mistake}")
+
+
+async def until_settled(process: OperatorProcess, triggers: int, within: float = 600) -> None:
+    """Waits until the operator knows so many triggers and has nothing left to do."""
+
+    def settled() -> bool:
+        return (
+            process.metric("clustertrigger_triggers") >= triggers and process.metric("clustertrigger_queue_depth") == 0
+        )
+
+    await asyncio.to_thread(eventually, settled, within)
+
+
+def resident_mib(process: OperatorProcess) -> float:
+    """Resident memory of the process."""
+    for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return float("nan")
+
+
+def quantile(ordered: list[float], share: float) -> float:
+    """Of sorted figures."""
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else float("nan")
+
+
+def slot_of(job: Object) -> datetime:
+    """The instant that a trigger's Job belongs to."""
+    return datetime.fromisoformat(job["metadata"]["annotations"]["clustertrigger.dev/slot"])

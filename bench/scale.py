@@ -1,0 +1,131 @@
+"""What many triggers cost: ``python -m bench.scale [--triggers 1000 10000 50000]``.
+
+For each number: how long the operator takes to start, what it writes and uses while nothing is due, and how late it
+fires when a steady stream of triggers is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from bench import fleet
+from bench.outcome import Goal, finish
+from clustertrigger.shell import paths
+from clustertrigger.shell.api_server import ApiServer
+from e2e.cluster.progress import say
+from tests.control_plane.cluster import Cluster, running_cluster
+from tests.control_plane.operator_process import OperatorProcess
+
+NEVER = 10 * 86_400
+"""Seconds: an interval that does not end while this lasts."""
+LEAD = 90
+"""Seconds from the creation of a trigger of the stream until it is due."""
+WRITTEN = ("clustertriggers", "events", "jobs")
+
+
+def main() -> int:
+    """Measures, prints, writes bench/out/scale.json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--triggers", type=int, nargs="+", default=[1_000, 10_000], help="(default: %(default)s)")
+    parser.add_argument("--idle", type=float, default=120, help="seconds without anything due (default: %(default)s)")
+    parser.add_argument("--rate", type=int, default=50, help="triggers due in each second (default: %(default)s)")
+    parser.add_argument("--seconds", type=int, default=60, help="of the steady stream (default: %(default)s)")
+    options = parser.parse_args()
+    rows = [_measure(number, options) for number in options.triggers]
+    return finish("scale", rows, _goals(rows))
+
+
+def _measure(number: int, options: argparse.Namespace) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="clustertrigger-bench-") as name, running_cluster(Path(name)) as cluster:
+        return uvloop.run(_one_size(cluster, Path(name), number, options))
+
+
+async def _one_size(cluster: Cluster, directory: Path, number: int, options: argparse.Namespace) -> dict[str, Any]:
+    async with fleet.administrator(cluster) as api:
+        place = await fleet.namespace(api, "scale")
+        say(f"creating {number} triggers")
+        bodies = (fleet.trigger(f"t{n:05d}", "interval", {"interval_seconds": NEVER}) for n in range(number))
+        await fleet.create_all(api, paths.custom("clustertriggers", place), bodies)
+        say("first start: every status is written")
+        with fleet.operator(cluster, directory) as process:
+            await fleet.until_settled(process, number)
+        say("second start: nothing has changed")
+        written, began = cluster.kube.written(*WRITTEN), time.perf_counter()
+        with fleet.operator(cluster, directory) as process:
+            await fleet.until_settled(process, number)
+            start = time.perf_counter() - began
+            start_writes = cluster.kube.written(*WRITTEN) - written
+            idle = await _idle(cluster, process, options.idle)
+            lateness = await _stream(api, place, options)
+        return {
+            "triggers": number,
+            "start s": start,
+            "writes at start": start_writes,
+            **idle,
+            "late p50 ms": fleet.quantile(lateness, 0.5) * 1000,
+            "late p99 ms": fleet.quantile(lateness, 0.99) * 1000,
+            "late max ms": lateness[-1] * 1000,
+        }
+
+
+async def _idle(cluster: Cluster, process: OperatorProcess, seconds: float) -> dict[str, Any]:
+    say(f"{seconds:.0f} s with nothing due")
+    written, used = cluster.kube.written(*WRITTEN), process.cpu_seconds()
+    await asyncio.sleep(seconds)
+    return {
+        "idle writes": cluster.kube.written(*WRITTEN) - written,
+        "idle % of a core": 100 * (process.cpu_seconds() - used) / seconds,
+        "MiB": fleet.resident_mib(process),
+    }
+
+
+async def _stream(api: ApiServer, place: str, options: argparse.Namespace) -> list[float]:
+    """Seconds from each slot until its Job was seen, sorted."""
+    total = options.rate * options.seconds
+    say(f"{options.rate} due in each second, for {options.seconds} s")
+    path = paths.custom("clustertriggers", place)
+    async with fleet.arrivals(api, place) as seen:
+        began = time.monotonic()
+        for second in range(options.seconds):
+            names = (f"s{second:03d}-{n:03d}" for n in range(options.rate))
+            await asyncio.sleep(max(0.0, began + second - time.monotonic()))
+            bodies = (fleet.trigger(name, "interval", {"interval_seconds": LEAD}) for name in names)
+            await fleet.create_all(api, path, bodies, at_once=8)
+        await seen.until(total, LEAD + 120)
+        # Those that came due again are not waited for.
+        return sorted((at - fleet.slot_of(job)).total_seconds() for at, job in seen.jobs[:total])
+
+
+def _goals(rows: list[dict[str, Any]]) -> list[Goal]:
+    first, last = rows[0], rows[-1]
+    goals = []
+    for row in rows:
+        case = f"{row['triggers']:,} triggers: "
+        goals += [
+            Goal(f"{case}writes at start", row["writes at start"], 0, at_least=False, unit=""),
+            Goal(f"{case}writes while idle", row["idle writes"], 0, at_least=False, unit=""),
+            Goal(f"{case}lateness p50", row["late p50 ms"], 50, at_least=False, unit="ms"),
+            Goal(f"{case}lateness p99", row["late p99 ms"], 250, at_least=False, unit="ms"),
+        ]
+        if row["triggers"] == 10_000:
+            goals += [
+                Goal(f"{case}start", row["start s"], 6, at_least=False, unit="s"),
+                Goal(f"{case}processor while idle", row["idle % of a core"], 1, at_least=False, unit="%"),
+                Goal(f"{case}memory", row["MiB"], 250 / 1.048576, at_least=False, unit="MiB"),
+            ]
+    if len(rows) > 1:
+        growth = (last["start s"] / last["triggers"]) / (first["start s"] / first["triggers"])
+        goals.append(Goal("start time for each trigger, last over first", growth, 1.2, at_least=False, unit="times"))
+    return goals
+
+
+if __name__ == "__main__":
+    sys.exit(main())
