@@ -62,7 +62,8 @@ class CrdServer:
     def conditions(self, kind: Kind) -> dict[str, str]:
         """The CRD's conditions: status by type."""
         crd = self._request("GET", f"{_CRDS}/{kind.crd_name}")
-        return {condition["type"]: condition["status"] for condition in crd.get("status", {}).get("conditions", ())}
+        conditions = crd.get("status", {}).get("conditions") or ()  # null until the server has looked at it
+        return {condition["type"]: condition["status"] for condition in conditions}
 
     def create(self, kind: Kind, spec: Json, *, name: str = "test", dry_run: bool = True) -> Json:
         """Creates an object under strict field validation, as kubectl does.

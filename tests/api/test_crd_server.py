@@ -65,6 +65,8 @@ def test_defaults_are_stored_for_status_and_run_only(crd_server: CrdServer) -> N
         "retries": 1,
         "resources": {"requests": {"cpu": "1", "memory": "2Gi"}},
         "service_account_name": "default",
+        "check": {"resources": {"requests": {"cpu": "500m", "memory": "512Mi"}}, "timeout_seconds": 3600},
+        "report": {"map": "pca"},
     }
     assert spec == trigger()
 
