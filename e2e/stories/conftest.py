@@ -31,6 +31,7 @@ FIRST_TO_LAST = (
     "schedules",
     "errors",
     "references",
+    "algorithms",
     "s3",
     "results",
     "drift",

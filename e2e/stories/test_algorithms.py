@@ -1,0 +1,50 @@
+"""A run of each algorithm on real embeddings, as its owner sees it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from e2e.cluster.errors import ClusterError
+from e2e.stories.conftest import Stage
+from e2e.stories.data import DOCUMENTS
+from e2e.stories.scene import Scene
+
+TOLD = ("gaussian-mixture", "hierarchical", "kmeans", "spectral")
+"""How many clusters to make."""
+REDUCING = ("hdbscan", "mean-shift", "optics")
+FINDING = ("dbscan", *REDUCING)
+"""How many clusters there are."""
+TOKEN = "each-algorithm"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _all_asked_to_run(stage_set: Stage) -> Iterator[None]:
+    """All at once, so that their runs share the cores."""
+    scene = stage_set.scene
+    scene.apply_file("algorithms.yaml")
+    for algorithm in (*TOLD, *FINDING):
+        scene.request_run(f"by-{algorithm}", TOKEN)
+    yield
+    scene.kubectl("delete", "clustertrigger", *(f"by-{algorithm}" for algorithm in (*TOLD, *FINDING)))
+
+
+@pytest.mark.parametrize("algorithm", [*TOLD, *FINDING])
+def test_clusters_real_embeddings(scene: Scene, algorithm: str) -> None:
+    run = scene.run_ended(f"by-{algorithm}", slot=f"manual/{TOKEN}")
+    assert (run["status"], run["num_documents"]) == ("completed", DOCUMENTS)
+    assert run["num_clusters"] == 6 if algorithm in TOLD else run["num_clusters"] >= 2
+    reduced = "clustered after UMAP from 384 to 5 dimensions" in run.get("notes", [])
+    assert reduced == (algorithm in REDUCING), run.get("notes")
+    assert scene.column(f"by-{algorithm}", "LAST RESULT") == "completed"
+
+
+def test_parameter_of_another_algorithm_is_refused_by_name(scene: Scene) -> None:
+    patch = '--patch={"spec": {"execution_config": {"config": {"eps": 0.3}}}}'
+    try:
+        scene.kubectl("patch", "clustertrigger", "by-kmeans", "--type=merge", patch)
+    except ClusterError as refusal:  # since Kubernetes 1.25 the API server itself evaluates the CRD's rules
+        message = str(refusal)
+    else:
+        stalled = scene.eventually(lambda: scene.condition("by-kmeans", "Stalled"), "by-kmeans: Stalled", "by-kmeans")
+        message = stalled["message"]
+    assert "eps goes with dbscan only: remove it" in message
