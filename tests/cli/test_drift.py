@@ -98,12 +98,12 @@ def test_what_the_status_alone_tells() -> None:
 @pytest.mark.parametrize(
     ("changes", "different", "last_line"),
     [
-        ({}, [], "every number agrees to 1e-06"),
-        ({"value": 0.084 + 9e-7}, [], "every number agrees to 1e-06"),
+        ({}, [], "every number agrees to 1e-6"),
+        ({"value": 0.084 + 9e-7}, [], "every number agrees to 1e-6"),
         ({"value": 0.084 + 2e-6}, ["value"],
-         "1 of them differ by more than 1e-06: has the collection changed since the check?"),
+         "1 of them differ by more than 1e-6: has the collection changed since the check?"),
         ({"p_value": 0.01}, ["p_value"],
-         "1 of them differ by more than 1e-06: has the collection changed since the check?"),
+         "1 of them differ by more than 1e-6: has the collection changed since the check?"),
         ({"value": 0.5, "current_documents": 3001}, ["value", "current_documents"],
          "the collection has changed since the check: its numbers cannot be the same"),
     ],
@@ -159,7 +159,7 @@ def test_on_a_cluster(
     assert (said["value"], said["fires"]) == (0.084, False)
 
     before = sandbox.get("drifting")["metadata"]["resourceVersion"]
-    for value, code, last in ((0.084, 0, "every number agrees"), (0.085, 1, "1 of them differ by more than 1e-06")):
+    for value, code, last in ((0.084, 0, "every number agrees"), (0.085, 1, "1 of them differ by more than 1e-6")):
         assert recompute(sandbox, kubelet, found(value)) == code
         assert capsys.readouterr().out.splitlines()[-1].startswith(last)
     lost = CheckResult(status="completed", obstacle="baseline_missing", error="/results/b.npz: is not there")

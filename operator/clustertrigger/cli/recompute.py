@@ -94,18 +94,22 @@ def differences(stored: Mapping[str, Any], again: Measurement) -> list[str]:
 def compare(stored: Mapping[str, Any], again: Measurement) -> Iterator[str]:
     """Both measurements side by side, and what follows."""
     different = differences(stored, again)
-    yield f"{'NUMBER':<20}{'STORED':<24}{'COMPUTED AGAIN':<24}"
+    yield f"{'NUMBER':<20}{'STORED':<18}COMPUTED AGAIN"
     for name in NUMBERS:
         one, other = stored.get(name), getattr(again, name)
         if one is not None or other is not None:
             verdict = "differs" if name in different else "agrees"
-            yield f"{name:<20}{one!s:<24}{other!s:<24}{verdict}"
+            yield f"{name:<20}{_shown(one):<18}{_shown(other):<18}{verdict}"
     if not different:
-        yield f"every number agrees to {TOLERANCE:g}"
+        yield "every number agrees to 1e-6"
     elif "current_documents" in different:
         yield "the collection has changed since the check: its numbers cannot be the same"
     else:
-        yield f"{len(different)} of them differ by more than {TOLERANCE:g}: has the collection changed since the check?"
+        yield f"{len(different)} of them differ by more than 1e-6: has the collection changed since the check?"
+
+
+def _shown(number: float | None) -> str:
+    return "" if number is None else f"{number:.9g}"
 
 
 def _agree(one: float | None, other: float | None) -> bool:
