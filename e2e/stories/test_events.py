@@ -198,7 +198,7 @@ def test_a_thousand_senders_and_a_leader_that_is_killed(scene: Scene, sender: Pr
         told = flooding.result()
     print(f"\n{told}; the leader was killed when {killed_at} of {distinct} were counted")
     assert killed_at < distinct, "the leader was killed in the middle"
-    assert restarted_by_sigkill(scene, leader)
+    scene.eventually(lambda: restarted_by_sigkill(scene, leader), "the leader's container was started again")
     assert told["acknowledged"] == sent
     assert told["accepted"] + told["duplicates"] == sent
     assert told.get("unmatched", 0) == 0

@@ -156,7 +156,7 @@ def test_what_does_not_pass_is_said_at_once(
     between.rule = lambda _: Answer(404)
     assert send("--url", between.url) == 1
     said = capsys.readouterr().err
-    assert f"is {between.url} the operator's port for events?" in said
+    assert f"is {between.url} where the operator takes events in?" in said
     assert len(between.requests) == 1
 
 
@@ -184,7 +184,7 @@ def test_who_has_no_token_borrows_one(
     assert send("--url", url, "--service-account", "sender", kubeconfig=administrator) == 0
     assert counted(sandbox) == 1
     assert send("--url", url, "--service-account", "nobody", kubeconfig=administrator) == 1
-    assert 'serviceaccounts "nobody" not found' in capsys.readouterr().err
+    assert '--service-account: serviceaccounts "nobody" not found: name one of' in capsys.readouterr().err
 
 
 def test_time_is_over() -> None:
@@ -236,6 +236,27 @@ def test_the_operator_s_service_is_found(
     finally:
         for name in ("metrics-only", "one", "two"):
             sandbox.kube.delete(f"{services}/{name}")
+
+
+def test_who_may_not_forward_a_port_is_told_of_the_other_way(
+    cluster: Cluster, send: Send, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = service("guarded", {"name": "events", "port": 8081})
+    one["spec"]["selector"] = {"app": "clustertrigger"}
+    sandbox.kube.create(f"/api/v1/namespaces/{sandbox.namespace}/services", one)
+    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{sandbox.namespace}"
+    rule = {"apiGroups": [""], "resources": ["services"], "verbs": ["get"]}
+    sandbox.kube.create(f"{rbac}/roles", {"metadata": {"name": "looker"}, "rules": [rule]})
+    subject = {"kind": "ServiceAccount", "name": "sender", "namespace": sandbox.namespace}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "looker"}
+    sandbox.kube.create(
+        f"{rbac}/rolebindings", {"metadata": {"name": "looker"}, "roleRef": role, "subjects": [subject]}
+    )
+    assert send("--service", f"{sandbox.namespace}/guarded") == 1
+    said = capsys.readouterr().err
+    assert "forbidden" in said
+    assert f"ask for pods/portforward in the namespace '{sandbox.namespace}', or name --url instead" in said
+    sandbox.kube.delete(f"/api/v1/namespaces/{sandbox.namespace}/services/guarded")
 
 
 @pytest.mark.parametrize(

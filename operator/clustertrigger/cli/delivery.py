@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 
@@ -30,12 +30,12 @@ class Destination:
 
     Attributes:
         base: URL without a path of the operator's.
-        tls: how an https one is verified.
+        tls: how an https one is verified; True: as usual.
         proxied: whether the environment's HTTP proxy leads there.
     """
 
     base: str
-    tls: ssl.SSLContext | None = None
+    tls: ssl.SSLContext | Literal[True] = True
     proxied: bool = True
 
 
@@ -121,7 +121,7 @@ async def deliver(
                 return Receipt(**counts, tried_again=attempts > 1)
             obstacle = _said(status, answer)
             if status not in _LATER:
-                raise CommandError(f"{obstacle}{_way_out(status, answer, destination)}")
+                raise CommandError(f"{obstacle}{_way_out(answer, destination)}")
         if time.monotonic() + pause > give_up:
             raise CommandError(f"not delivered within {patience:.0f} s: {obstacle}: send again with --id {event['id']}")
         print(f"{PROG}: tried again with the same id: {obstacle}", file=sys.stderr)
@@ -135,12 +135,12 @@ async def _post(
     """Status, parsed body or text, and the seconds after which to come back."""
     url = f"{destination.base}/v1/namespaces/{namespace}/events"
     headers = {"Authorization": f"Bearer {token}", "Content-Type": STRUCTURED}
-    # None would have the library verify as it likes; without TLS it makes no difference.
-    tls = destination.tls or True
     async with (
         aiohttp.ClientSession(timeout=_ANSWER, trust_env=destination.proxied) as session,
         # A redirection would have to carry the token somewhere else.
-        session.post(url, data=json.dumps(event), headers=headers, ssl=tls, allow_redirects=False) as response,
+        session.post(
+            url, data=json.dumps(event), headers=headers, ssl=destination.tls, allow_redirects=False
+        ) as response,
     ):
         body = await response.read()
         after = response.headers.get("Retry-After", "")
@@ -164,8 +164,8 @@ def _said(status: int, answer: Any) -> str:
     return f"{status}: {said}" if said else f"answered {status}"
 
 
-def _way_out(status: int, answer: Any, destination: Destination) -> str:
+def _way_out(answer: Any, destination: Destination) -> str:
     """Where the operator's own answer names none: something else has answered."""
     if isinstance(answer, dict) and "error" in answer:
         return ""
-    return f": is {destination.base} the operator's port for events? ({status} without a reason)"
+    return f": is {destination.base} where the operator takes events in?"

@@ -24,8 +24,7 @@ SELECTOR = "app.kubernetes.io/part-of=clustertrigger,app.kubernetes.io/component
 PORT = "events"
 _FORWARDING = re.compile(rb"Forwarding from 127\.0\.0\.1:(\d+)")
 _HOPELESS = re.compile("invalid|not ?found|unauthorized", re.IGNORECASE)
-"""In what kubectl says: trying again would not help. It does where a Pod is just being replaced."""
-_FORBIDDEN_SAID = re.compile("forbidden", re.IGNORECASE)
+"""Where kubectl says so, trying again does not help, as it does while a Pod is being replaced."""
 _STARTUP = 20.0
 _POD_STARTUP = 10
 _END = 5.0
@@ -142,7 +141,7 @@ async def _local_port(process: asyncio.subprocess.Process, service: EventsServic
     except TimeoutError:
         raise UnreachableError(f"kubectl port-forward did not start within {_STARTUP:.0f} s") from None
     reason = " ".join(said.split()).removeprefix("error: ") or "kubectl port-forward has ended"
-    if _FORBIDDEN_SAID.search(reason):
+    if "forbidden" in reason.lower():
         raise CommandError(
             f"{reason}: ask for pods/portforward in the namespace {service.namespace!r}, or name --url instead"
         )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 URL_VARIABLE = "CLUSTERTRIGGER_EVENTS_URL"
 _SOURCE = "/kubectl-clustertrigger"
 _TOKEN_SECONDS = 600
+_NOT_FOUND = 404
 _PATIENCE = 60.0
 
 
@@ -116,11 +117,20 @@ def _outcome(receipt: Receipt, event: dict[str, Any], namespace: str, options: a
 
 
 async def _token(cluster: Cluster, service_account: str | None) -> str:
+    from clustertrigger.shell.api_server import ApiError
+
     if service_account is not None:
         path = f"/api/v1/namespaces/{cluster.namespace}/serviceaccounts/{service_account}/token"
         spec = {"expirationSeconds": _TOKEN_SECONDS}
         request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
-        return str((await cluster.api.create(path, request))["status"]["token"])
+        try:
+            return str((await cluster.api.create(path, request))["status"]["token"])
+        except ApiError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            raise CommandError(
+                f"--service-account: {error}: name one of {cluster.namespace!r}, or another -n"
+            ) from error
     authorization = await cluster.configuration.get_api_key_with_prefix("BearerToken")
     scheme, _, token = (authorization or "").partition(" ")
     if scheme != "Bearer" or not token:
