@@ -7,7 +7,7 @@ PY = .venv/bin/python
 SOURCES = operator e2e bench tests
 
 .PHONY: help venv requirements image prepare cluster-up cluster-down cluster-status demo test unit e2e bench bench-cluster bench-drift bench-events bench-burst bench-scale bench-takeover \
-	fuzz generate verify lint clean
+	fuzz generate verify lint audit clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
@@ -88,6 +88,11 @@ lint: venv ## ruff, mypy --strict, import walls
 	@$(PY) -m mypy $$(for dir in $(SOURCES); do test -d $$dir && echo $$dir; done)
 	@echo "lint: import walls"
 	@.venv/bin/lint-imports
+
+audit: venv ## Known vulnerabilities of what the images are made of; asks PyPI's advisory database
+	@echo "audit: pip-audit of requirements/operator.txt and requirements/worker.txt"
+	@.venv/bin/uv tool run pip-audit==2.10.1 --strict --progress-spinner off --require-hashes --disable-pip \
+		--requirement requirements/operator.txt --requirement requirements/worker.txt
 
 clean: ## Remove caches and build output, not .venv
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
