@@ -7,8 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from clustertrigger.api.run import CheckSpec, Measurement, ResultsTarget
+from clustertrigger.api.run import CheckSpec, Measurement, ResultsTarget, RunSpec
 from clusterworker.drift.files import StoredFile, open_file
+from clusterworker.errors import RunError
+from clusterworker.progress import Progress
 
 FILE = "drift.json"
 KEPT = 100
@@ -80,3 +82,12 @@ def append(file: StoredFile, spec: CheckSpec, measurement: Measurement) -> Drift
     record = read_record(file).with_measurement(added)
     file.write(record.to_bytes())
     return record
+
+
+def measured_before(spec: RunSpec, secrets: Path, progress: Progress) -> tuple[RecordedMeasurement, ...]:
+    """Return what checks of the run's trigger have measured, oldest first: none where that cannot be read."""
+    try:
+        return read_record(record_file(spec.namespace, spec.trigger, spec.results, secrets)).measurements
+    except RunError as error:
+        progress.info(f"the report shows no drift: {error}")
+        return ()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from clusterworker.report.curve import Curve
 from clusterworker.report.groups import Group, colour_of
 from clusterworker.report.plot import Plot
 from clusterworker.report.summary import ClusterSummary
@@ -39,6 +40,7 @@ class Page:
         plot: the map.
         groups: its legend.
         reading: how to read the map.
+        drift: what checks have measured before this run, if any.
     """
 
     trigger: str
@@ -54,6 +56,7 @@ class Page:
     plot: Plot
     groups: Sequence[Group]
     reading: str
+    drift: Curve | None = None
 
     def save(self, file: Path) -> None:
         """Write the page."""

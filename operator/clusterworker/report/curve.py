@@ -1,0 +1,159 @@
+"""The recorded drift measurements as the page draws them: a curve with the threshold and what chance alone does."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from clusterworker.drift.record import RecordedMeasurement
+
+WIDTH, HEIGHT = 1000, 300
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 20, 16, 40
+_TICKS = 4
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One check.
+
+    Attributes:
+        x: in units of the view box.
+        y: likewise.
+        drift: whether it exceeds the threshold and what chance alone does, with enough documents on both sides.
+        said: shown when the pointer is over it.
+    """
+
+    x: float
+    y: float
+    drift: bool
+    said: str
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A line of the grid, or a time below it."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Measurements in units of the view box.
+
+    Attributes:
+        metric: of all of them.
+        dots: one per check, oldest first.
+        line: through the dots, as an SVG path.
+        threshold: as an SVG path.
+        noise: area up to twice the noise floor, as an SVG path.
+        renewals: where a new baseline came in between.
+        values: grid lines.
+        times: of the first and the last check.
+        earlier: measurements by another metric, which are not drawn.
+    """
+
+    metric: str
+    dots: Sequence[Dot]
+    line: str
+    threshold: str
+    noise: str
+    renewals: Sequence[float]
+    values: Sequence[Tick]
+    times: Sequence[Tick]
+    earlier: int
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = _LEFT
+    right: int = WIDTH - _RIGHT
+    top: int = _TOP
+    bottom: int = HEIGHT - _BOTTOM
+
+
+def curve(recorded: Sequence[RecordedMeasurement]) -> Curve | None:
+    """Lay out the measurements by the newest one's metric; None where there is none.
+
+    Args:
+        recorded: oldest first.
+    """
+    if not recorded:
+        return None
+    shown = [one for one in recorded if one.metric == recorded[-1].metric]
+    across, up = _time_scale(shown), _value_scale(shown)
+    xs = [across(one) for one in shown]
+    dots = [Dot(x, up(one.value), _is_drift(one), _said(one)) for x, one in zip(xs, shown, strict=True)]
+    edges = [_LEFT, *((a + b) / 2 for a, b in pairwise(xs)), WIDTH - _RIGHT]
+    spans = list(pairwise(edges))
+    ground = up(0)
+    noise = [(x, up(2 * one.noise_floor)) for span, one in zip(spans, shown, strict=True) for x in span]
+    return Curve(
+        metric=recorded[-1].metric,
+        dots=dots,
+        line=_path([(dot.x, dot.y) for dot in dots]),
+        threshold=_path([(x, up(one.threshold)) for span, one in zip(spans, shown, strict=True) for x in span]),
+        noise=f"{_path([(_LEFT, ground), *noise, (WIDTH - _RIGHT, ground)])}Z",
+        renewals=[
+            edge
+            for edge, before, after in zip(edges[1:], shown, shown[1:], strict=False)
+            if before.baseline_run != after.baseline_run
+        ],
+        values=[Tick(round(up(value), 1), f"{value:g}") for value in _round_values(_highest(shown))],
+        times=[Tick(xs[index], f"{shown[index].checked_at:%Y-%m-%d %H:%M}") for index in dict.fromkeys((0, -1))]
+        if len(shown) > 1
+        else [Tick(xs[0], f"{shown[0].checked_at:%Y-%m-%d %H:%M}")],
+        earlier=len(recorded) - len(shown),
+    )
+
+
+def _time_scale(shown: Sequence[RecordedMeasurement]) -> Callable[[RecordedMeasurement], float]:
+    first, last = shown[0].checked_at, shown[-1].checked_at
+    seconds = (last - first).total_seconds()
+    begin, width = _LEFT + 12, WIDTH - _LEFT - _RIGHT - 24
+
+    def across(one: RecordedMeasurement) -> float:
+        share = (one.checked_at - first).total_seconds() / seconds if seconds > 0 else 0.5
+        return round(begin + width * min(max(share, 0.0), 1.0), 1)
+
+    return across
+
+
+def _value_scale(shown: Sequence[RecordedMeasurement]) -> Callable[[float], float]:
+    highest = _highest(shown)
+
+    def up(value: float) -> float:
+        share = min(max(value / highest, 0.0), 1.0)  # mmd_rbf may fall a little below 0
+        return round(HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * share, 1)
+
+    return up
+
+
+def _highest(shown: Sequence[RecordedMeasurement]) -> float:
+    top = max(max(one.value, one.threshold, 2 * one.noise_floor) for one in shown)
+    return 1.1 * top if top > 0 else 1.0
+
+
+def _round_values(highest: float) -> list[float]:
+    """About four values between 0 and the highest, in steps of 1, 2 or 5 times a power of ten."""
+    magnitude = 10.0 ** math.floor(math.log10(highest / _TICKS))
+    step = next(factor * magnitude for factor in (1, 2, 5, 10) if factor * magnitude * _TICKS >= highest * 0.8)
+    return [number * step for number in range(math.floor(highest / step) + 1)]
+
+
+def _is_drift(one: RecordedMeasurement) -> bool:
+    fewest = min(one.baseline_documents, one.current_documents)
+    return one.value > one.threshold and one.value > 2 * one.noise_floor and fewest >= one.min_documents
+
+
+def _said(one: RecordedMeasurement) -> str:
+    sign = ">" if one.value > one.threshold else "≤"
+    return (
+        f"{one.checked_at:%Y-%m-%d %H:%M:%S} UTC: {one.metric} {one.value:.3g} {sign} {one.threshold:g} "
+        f"(floor {one.noise_floor:.2g}, {one.baseline_documents:,} → {one.current_documents:,} documents, "
+        f"assignment_js {one.assignment_js:.2g}), since {one.baseline_run}"
+    )
+
+
+def _path(points: Sequence[Point]) -> str:
+    return "M" + "L".join(f"{x:g} {y:g}" for x, y in points)
