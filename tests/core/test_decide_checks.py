@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clustertrigger.api.check import CHECK_SPEC_VARIABLE, CheckResult, CheckSpec
@@ -83,6 +83,13 @@ def test_without_a_baseline_the_first_slot_runs() -> None:
     assert it.trigger.status.baseline_snapshot == {**BASELINE.model_dump(mode="json"), "collections": COLLECTIONS}
     it.step(at(hours=2))
     assert it.created[1:] == ["check/2026-03-02T14:00:00Z"]
+
+
+def test_a_baseline_that_cannot_be_read_is_none() -> None:
+    it = World(conditional(), status={"baseline_snapshot": {**BASELINE.model_dump(mode="json"), "documents": "many"}})
+    it.step(at(1))
+    it.step(at(hours=1))
+    assert it.created == ["2026-03-02T13:00:00Z"]
 
 
 def test_a_check_that_finds_nothing_is_stored_and_told() -> None:
@@ -449,6 +456,7 @@ STEPS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_whenever_it_is_killed_nothing_is_doubled_and_no_drift_is_lost(
     steps: list[tuple[int, tuple[str, float | None], bool]],

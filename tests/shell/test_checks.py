@@ -50,6 +50,7 @@ def test_from_the_first_baseline_to_the_next(operator: StartOperator, sandbox: S
     assert f"clustertrigger_drift_value{labels} 0.084" in exposed
     assert f"clustertrigger_drift_threshold{labels} 0.3" in exposed
     assert 'clustertrigger_checks_total{result="completed"} 1.0' in exposed
+    assert process.metric("clustertrigger_fires_total", trigger_type="check", result="created") == 1
 
     second = eventually(lambda: jobs(sandbox, "drifting", "check"), until=lambda checks: len(checks) == 2)[-1]
     kubelet.complete(second, found(0.42))

@@ -59,11 +59,10 @@ def fire_on_drift(draft: Draft) -> None:
 def check_due_slot(draft: Draft) -> None:
     """The latest slot that is due is checked, where there is a baseline to compare with."""
     spec, slots, schedule = draft.trigger.spec, draft.timetable, condition(draft)
-    baseline = usable_baseline(draft)
-    if spec is None or slots is None or schedule is None or baseline is None or not is_live(draft) or draft.actions:
+    if spec is None or slots is None or schedule is None or not is_live(draft) or draft.actions:
         return
-    due = slots.latest_until(draft.now)
-    if due is None or due <= draft.schedule_state.accounted_until:
+    due, baseline = slots.latest_until(draft.now), usable_baseline(draft)
+    if due is None or due <= draft.schedule_state.accounted_until or baseline is None:
         return
     if draft.begins_now:
         draft.wake(draft.now)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import ValidationError
+
 from clustertrigger.api.conditions import Reason
 from clustertrigger.api.run import Baseline
 from clustertrigger.api.schedule import ConditionalSchedule
@@ -70,8 +72,10 @@ def trouble(draft: Draft) -> tuple[Reason, str] | None:
 def baseline_of(draft: Draft) -> Baseline | None:
     """What the last successful run left, usable or not."""
     snapshot = draft.get("baseline_snapshot") or {}
-    fields = {name: snapshot[name] for name in Baseline.model_fields if name in snapshot}
-    return Baseline.model_validate(fields) if len(fields) == len(Baseline.model_fields) else None
+    try:
+        return Baseline.model_validate({name: snapshot.get(name) for name in Baseline.model_fields})
+    except ValidationError:  # none, or not of our making: a run makes another
+        return None
 
 
 def all_checks(draft: Draft) -> list[Check]:

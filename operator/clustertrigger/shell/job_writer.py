@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
 from clustertrigger.api.conditions import EventReason, Reason
 from clustertrigger.api.status import ClusterTriggerStatus
@@ -57,23 +58,24 @@ class JobWriter:
             ApiError: a Job of that name exists and cannot be read.
         """
         namespace = trigger.key.namespace
+        due = check_instant(action.slot)
         trigger_type = trigger.spec.trigger_type if trigger.spec else ""
+        fires = partial(self._metrics.fires.labels, "check" if due else trigger_type)
         extra = {"slot": action.slot, "job": action.name}
         try:
             raw = await self._api.create(jobs_path(namespace), action.manifest)
         except ApiError as error:
             if _is_taken(error) and await self._is_ours(trigger, action):
-                self._metrics.fires.labels(trigger_type, "existed").inc()
+                fires("existed").inc()
                 logger.info("The Job exists already", extra=extra)
                 return
             self._refuse(trigger, action, error)
-            self._metrics.fires.labels(trigger_type, "refused").inc()
+            fires("refused").inc()
             logger.warning("The Job was refused: %s", error, extra=extra)
             return
-        self._metrics.fires.labels(trigger_type, "created").inc()
+        fires("created").inc()
         # A run that a check fired is for the slot of that check: how long that took is no lateness.
-        by_check = trigger_type == "conditional" and check_instant(action.slot) is None
-        if (instant := check_instant(action.slot) or instant_of(action.slot)) and not by_check:
+        if instant := due if trigger_type == "conditional" else instant_of(action.slot):
             self._metrics.lateness.observe(max(0.0, (self._clock() - instant).total_seconds()))
         logger.info("Created the Job", extra=extra)
         if job := read_job(raw):

@@ -17,7 +17,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.fires = Counter(
             "clustertrigger_fires",
-            "Slots that were to fire, by trigger type and result: created, existed, refused.",
+            "Slots that were to fire, by trigger type (check: to be checked) and result: created, existed, refused.",
             ("trigger_type", "result"),
             registry=self.registry,
         )
