@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clustertrigger.api.check import CheckResult
@@ -59,6 +59,7 @@ BASELINE = {
 }
 
 
+@settings(deadline=None)
 @given(SCHEDULES, INSTANTS, OUTCOMES, st.sampled_from([0.1, 0.5, None]), st.booleans(), st.booleans())
 def test_the_next_look_lies_ahead(
     schedule: dict[str, Any],
