@@ -1,0 +1,57 @@
+"""docs/events.md says what the code does: its examples work, its figures are the code's."""
+
+from __future__ import annotations
+
+import re
+
+import yaml
+
+from clustertrigger.core.cloudevents import LARGEST_COUNT, MOST_EVENTS, STRUCTURED, read_events
+from clustertrigger.core.seen_events import MOST_SEEN, REMEMBERED_FOR
+from clustertrigger.core.validation import parse_trigger
+from clustertrigger.shell.events.endpoint import LARGEST_BODY, MOST_WAITING, PATH
+from clustertrigger.shell.metrics import Metrics
+from e2e.cluster.files import REPOSITORY
+
+PAGE = (REPOSITORY / "docs/events.md").read_text()
+
+
+def manifest(kind: str) -> dict[str, object]:
+    blocks = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    (found,) = [one for block in blocks if (one := yaml.safe_load(block))["kind"] == kind]
+    manifest: dict[str, object] = found
+    return manifest
+
+
+def test_the_trigger_is_valid() -> None:
+    spec = manifest("ClusterTrigger")["spec"]
+    assert isinstance(spec, dict)
+    assert parse_trigger(spec)[1] == []
+
+
+def test_the_event_that_curl_sends_is_one() -> None:
+    (body,) = re.findall(r"--data '(.*?)'", PAGE, re.DOTALL)
+    (said,) = read_events({"content-type": STRUCTURED}, body.encode())
+    assert (said.type, said.collection_id, said.count) == ("documents_added", "col_products", 37)
+
+
+def test_everybody_sends_to_the_path_that_is_served() -> None:
+    urls = re.findall(r"http://clustertrigger\.clustertrigger\.svc:8081(/\S+)", PAGE)
+    assert len(urls) == 3
+    assert {url.replace("/search/", "/{namespace}/") for url in urls} == {PATH}
+
+
+def test_figures() -> None:
+    assert f"last {MOST_SEEN:,} events" in PAGE
+    assert f"{MOST_SEEN / REMEMBERED_FOR.total_seconds():.0f} a second" in PAGE
+    assert REMEMBERED_FOR.total_seconds() == 600
+    assert f"1 to {LARGEST_COUNT:,}" in PAGE
+    assert f"{MOST_WAITING:,} events wait" in PAGE
+    assert (LARGEST_BODY, f"1 MiB or {MOST_EVENTS:,} events" in PAGE) == (2**20, True)
+
+
+def test_metrics() -> None:
+    named = set(re.findall(r"`(clustertrigger_[a-z_]+)", PAGE))
+    families = {family.name for family in Metrics().registry.collect()}
+    assert {name.removesuffix("_total") for name in named} <= families
+    assert len(named) == 4
