@@ -30,7 +30,7 @@ def line(phase: str, step: int, message: str = "", **fields: object) -> str:
 @pytest.mark.parametrize(
     ("progress", "waited", "drawn"),
     [
-        (Progress("open"), 0, "open  [........................]   0%  "),
+        (Progress("open"), 0, "open  [........................]  75s so far  "),
         (
             Progress("cluster", " 3/7", "clustering by kmeans", 0.5, 90),
             0,
@@ -50,7 +50,7 @@ def line(phase: str, step: int, message: str = "", **fields: object) -> str:
     ],
 )
 def test_a_bar_says_phase_share_and_time_left(progress: Progress, waited: float, drawn: str) -> None:
-    assert draw(progress, waited) == drawn
+    assert draw(progress, waited, elapsed=75) == drawn
 
 
 def test_a_phase_keeps_its_message_and_begins_without_the_last_ones_share() -> None:

@@ -55,17 +55,19 @@ def read_line(text: str) -> dict[str, Any] | None:
     return line if isinstance(line, dict) and "phase" in line else None
 
 
-def draw(progress: Progress, waited: float) -> str:
+def draw(progress: Progress, waited: float, elapsed: float) -> str:
     """One line with a bar.
 
     Args:
         progress: of the run.
         waited: seconds since the worker's last word.
+        elapsed: seconds since the phase began; shown while nothing else tells that something goes on.
     """
     filled = round(progress.done * _WIDTH)
     bar = "#" * filled + "." * (_WIDTH - filled)
+    share = f"{progress.done:4.0%}" if progress.done else f" {duration(round(elapsed))} so far"
     left = "" if progress.left is None else f"  {duration(max(round(progress.left - waited), 0))} left"
-    return f"{progress.phase}{progress.place}  [{bar}] {progress.done:4.0%}{left}  {progress.message}"
+    return f"{progress.phase}{progress.place}  [{bar}] {share}{left}  {progress.message}"
 
 
 class Display:
@@ -82,7 +84,7 @@ class Display:
         self._bar = stream.isatty()
         self._progress: Progress | None = None
         self._note = ""
-        self._heard = self._told = clock()
+        self._begun = self._heard = self._told = clock()
 
     def waiting(self, why: str) -> None:
         """The run has not started, or is between two attempts."""
@@ -100,6 +102,8 @@ class Display:
             return
         before, self._note, self._heard = self._progress, "", self._clock()
         self._progress = (before or Progress(str(told["phase"]))).heed(told)
+        if before is None or before.phase != self._progress.phase:
+            self._begun = self._heard
         if told.get("level") == "error":
             self.say(str(told.get("message") or ""))
         elif self._bar:
@@ -109,13 +113,14 @@ class Display:
             self._print(f"{self._progress.phase}{self._progress.place}  {self._progress.message}")
         elif self._heard - self._told >= _PLAIN_SECONDS and "done" in told:
             self._told = self._heard
-            self._print(draw(self._progress, 0.0))
+            self._print(draw(self._progress, 0.0, self._heard - self._begun))
 
     def refresh(self) -> None:
         """Draw the bar anew: time has passed."""
         if not self._bar:
             return
-        text = self._note if self._progress is None else draw(self._progress, self._clock() - self._heard)
+        now, known = self._clock(), self._progress
+        text = self._note if known is None else draw(known, now - self._heard, now - self._begun)
         width = shutil.get_terminal_size().columns - 1
         self._stream.write(f"\r\x1b[2K{text[:width]}")
         self._stream.flush()
