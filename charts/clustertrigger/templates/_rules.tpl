@@ -1,8 +1,11 @@
 {{/* What the operator may do to the objects it serves: docs/install.md gives the reason for each verb. */}}
 {{- define "clustertrigger.rules" -}}
 - apiGroups: [clustertrigger.dev]
-  resources: [clustertriggers, clusterdefinitions, collections]
+  resources: [clustertriggers]
   verbs: [get, list, watch]
+- apiGroups: [clustertrigger.dev]
+  resources: [clusterdefinitions, collections]
+  verbs: [list, watch]
 - apiGroups: [clustertrigger.dev]
   resources: [clustertriggers/status]
   verbs: [patch]
@@ -11,7 +14,7 @@
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [""]
   resources: [events]
   verbs: [create, patch]
