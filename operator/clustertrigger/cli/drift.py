@@ -78,8 +78,8 @@ async def _recorded(cluster: Cluster, status: dict[str, Any]) -> list[Point]:
     from clustertrigger.shell import paths
     from clustertrigger.shell.api_server import ApiError
 
-    check = (status.get("last_drift_measurement") or {}).get("check")
-    if not check:
+    check = next((check["job_id"] for check in status.get("checks") or () if check.get("value") is not None), None)
+    if check is None:
         return []
     path = paths.pods(cluster.namespace)
     try:
