@@ -17,6 +17,9 @@ from clustertrigger.shell.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+_STANDBY_PERIOD = 0.5
+"""Seconds between a standby's looks at the Lease, which are reads: how long one that was given up lies idle."""
+
 Lead = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -57,14 +60,20 @@ async def _one_term(settings: Settings, lock: LeaseLock, metrics: Metrics, lead:
         metrics.leader.set(0)
         logger.warning("The Lease was lost: this replica stops firing")
 
+    def elected() -> Coroutine[Any, Any, None]:
+        # The library reads the period anew for renewing, which writes.
+        config.retry_period = settings.lease_retry_seconds
+        return started()
+
     config = Config(
         lock,
         lease_duration=settings.lease_duration_seconds,
         renew_deadline=settings.lease_renew_seconds,
         retry_period=settings.lease_retry_seconds,
-        onstarted_leading=started,
+        onstarted_leading=elected,
         onstopped_leading=stopped,
     )
+    config.retry_period = _STANDBY_PERIOD
     try:
         await LeaderElection(config).run()
     finally:
