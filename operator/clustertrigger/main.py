@@ -41,6 +41,7 @@ from clustertrigger.shell.recorder import Recorder
 from clustertrigger.shell.reflector import Reflector
 from clustertrigger.shell.resync import Resync
 from clustertrigger.shell.settings import Settings, SettingsError, read_settings
+from clustertrigger.shell.trigger_metrics import NotReadyCollector
 
 logger = logging.getLogger("clustertrigger.main")  # __name__ is __main__ here
 
@@ -69,7 +70,8 @@ class Operator:
         self._triggers = Triggers(self._agenda.now, self.metrics)
         self._leads = False
         # Other replicas know the same triggers: one of them speaks.
-        self.metrics.registry.register(DriftCollector(lambda: self._triggers.all() if self._leads else ()))
+        for collector in (DriftCollector, NotReadyCollector):
+            self.metrics.registry.register(collector(lambda: self._triggers.all() if self._leads else ()))
         self._runs = Runs(self._run_changed)
         self._references = References(Catalog(), self._namespace_changed)
         self._reflectors: list[Reflector] = []

@@ -77,7 +77,7 @@ class _Run:
         self._progress.phase("open", f"opening {len(self._spec.collections)} collections")
         collections = open_collections(self._spec.collections, secrets)
         findings = self._find(collections, staged, scratch, memory)
-        baseline = self._write(findings, collections, staged)
+        baseline = self._write(findings, collections, staged, secrets)
         record = record_of(self._spec, findings, self._started)
         (staged / FILE).write_bytes(record.to_bytes())
         self._progress.phase("publish", f"publishing {self._target.uri}")
@@ -140,7 +140,8 @@ class _Run:
             finished_at=datetime.now(UTC),
         )
 
-    def _write(self, findings: "Findings", collections: "list[ParquetCollection]", staged: Path) -> Baseline:
+    def _write(self, findings: "Findings", collections: "list[ParquetCollection]", staged: Path, secrets: Path) -> Baseline:
+        from clusterworker.drift.record import measured_before
         from clusterworker.report.contents import write_report
         from clusterworker.results.baseline import FILE, describe_baseline, write_baseline
         from clusterworker.results.metrics import write_metrics
@@ -150,7 +151,7 @@ class _Run:
         found, centroids = findings.survey, findings.clustering.centroids
         write_centroids(staged / "centroids.parquet", centroids, found.sizes, findings.names)
         write_baseline(staged / FILE, found, centroids, self._spec.config.metric, collections[0].embedding_model)
-        write_report(staged, findings)
+        write_report(staged, findings, measured_before(self._spec, secrets, self._progress))
         write_metrics(staged / MARKER, findings)
         uri = f"{self._target.uri}/{FILE}"
         return describe_baseline(staged / FILE, uri, findings)

@@ -36,7 +36,7 @@ WITHOUT_FOREIGN_KINDS = ["webhook-values", "namespaced-values", "single-values",
 """Together all kinds of object but those of Prometheus and cert-manager."""
 KINDS = (
     "configmaps,deployments,ingresses,leases,poddisruptionbudgets,pods,replicasets,rolebindings,roles,secrets,serviceaccounts,"
-    "services,clusterroles,clusterrolebindings,customresourcedefinitions,validatingwebhookconfigurations"
+    "services,networkpolicies,clusterroles,clusterrolebindings,customresourcedefinitions,validatingwebhookconfigurations"
 )
 
 

@@ -12,7 +12,13 @@ def test_service_monitor() -> None:
     assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     assert monitor["spec"]["namespaceSelector"] == {"matchNames": [NAMESPACE]}
     (endpoint,) = monitor["spec"]["endpoints"]
-    assert endpoint == {"port": "http", "path": "/metrics", "interval": "15s", "scrapeTimeout": "10s"}
+    assert endpoint == {
+        "port": "http",
+        "path": "/metrics",
+        "honorLabels": True,
+        "interval": "15s",
+        "scrapeTimeout": "10s",
+    }
     assert {port["name"]: port["port"] for port in service["spec"]["ports"]} == {"http": 80, "events": 8081}
     assert service["metadata"]["annotations"] == {"example.com/team": "search"}
 

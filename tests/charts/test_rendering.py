@@ -20,8 +20,14 @@ DEFAULT = {**ALWAYS, **CLUSTER_WIDE, **REPLICATED, **WITH_EVENTS}
 KINDS = {
     "default": DEFAULT,
     "events-values": {**DEFAULT, "Ingress": 1},
-    "monitoring-values": {**DEFAULT, "ServiceMonitor": 1},
-    "webhook-values": {**DEFAULT, "Secret": 1, "ValidatingWebhookConfiguration": 1},
+    "monitoring-values": {**DEFAULT, "ServiceMonitor": 1, "PrometheusRule": 1, "ConfigMap": 1, "NetworkPolicy": 1},
+    "webhook-values": {
+        **DEFAULT,
+        "Secret": 1,
+        "ValidatingWebhookConfiguration": 1,
+        "ConfigMap": 1,
+        "NetworkPolicy": 1,
+    },
     "cert-manager-values": {**DEFAULT, "Certificate": 1, "ValidatingWebhookConfiguration": 1},
     "single-values": {**ALWAYS, **CLUSTER_WIDE},
     "namespaced-values": {**ALWAYS, "PodDisruptionBudget": 1, "Role": 3, "RoleBinding": 3},

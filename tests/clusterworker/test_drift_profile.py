@@ -13,10 +13,11 @@ import pytest
 from clustertrigger.api.run import CollectionInput, Source
 from clusterworker.arrays import Vectors
 from clusterworker.drift.ahead import ahead
-from clusterworker.drift.profile import Profile, profile
+from clusterworker.drift.profile import RESERVOIR_ROWS, Profile, profile
 from clusterworker.progress import Progress
+from clusterworker.results import baseline
+from clusterworker.sources.batch import BATCH_ROWS
 from clusterworker.sources.collections import open_collections
-from clusterworker.sources.parquet import BATCH_ROWS
 from tests.clusterworker.drifting import baseline_of
 from tests.clusterworker.planted import planted, write
 
@@ -27,8 +28,8 @@ def profile_files(folder: Path, vectors: Vectors, metric: str, seed: int = 3) ->
         write(folder / "data" / f"part-{number}.parquet", part)
     given = CollectionInput(collection_id="col", source=Source(uri="data"), mount_path=str(folder))
     centroids = planted(6, 6, vectors.shape[1], spread=0, seed=5).vectors
-    baseline = baseline_of(vectors[:10], centroids, metric)
-    return profile(open_collections([given], folder), baseline, seed, Progress(SimpleNamespace(**QUIET)))  # type: ignore[arg-type]
+    stored = baseline_of(vectors[:10], centroids, metric)
+    return profile(open_collections([given], folder), stored, seed, Progress(SimpleNamespace(**QUIET)))  # type: ignore[arg-type]
 
 
 QUIET: dict[str, Any] = {"write": lambda _: None, "flush": lambda: None, "isatty": lambda: True}
@@ -91,3 +92,7 @@ def test_ahead_keeps_the_order_and_reads_one_further() -> None:
     assert next(items) == 1
     assert len(read) <= 3
     assert list(items) == [2, 3, 4]
+
+
+def test_as_many_documents_are_kept_as_in_a_baseline() -> None:
+    assert RESERVOIR_ROWS == baseline.RESERVOIR_ROWS

@@ -47,11 +47,15 @@ def test_what_is_wrong_is_said_and_nothing_else_suffers(
     already = sandbox.status("healthy").get("execution_count", 0)
     eventually(lambda: sandbox.status("healthy")["execution_count"] >= already + 3)
     assert process.metric("clustertrigger_reconcile_errors_total") == 0
+    broken = {"namespace": sandbox.namespace, "trigger": "expression"}
+    assert process.metric("clustertrigger_trigger_not_ready", **broken, reason="InvalidSpec") == 1
+    assert process.metric("clustertrigger_trigger_not_ready") == len(WRONG)
 
     mended = sandbox.edit("expression", {"schedule_config": {"cron_expression": "@daily"}})
     eventually(lambda: sandbox.condition("expression", "Ready")["status"] == "True")
     assert sandbox.condition("expression", "Ready")["observedGeneration"] == mended["metadata"]["generation"]
     assert sandbox.condition("expression", "Stalled")["status"] == "False"
+    eventually(lambda: process.metric("clustertrigger_trigger_not_ready", **broken) == 0)
 
 
 def test_conditions_come_within_a_second(operator: StartOperator, sandbox: Sandbox) -> None:

@@ -17,7 +17,7 @@ from tests.control_plane.event_sender import EventSender, event, events, free_po
 from tests.control_plane.kube import eventually
 from tests.control_plane.kubelet import Kubelet
 from tests.control_plane.manifests import interval, rarely
-from tests.control_plane.proxy import Answer, Fault, Proxy, Request
+from tests.control_plane.proxy import Answer, Fault, Proxy, Request, Rule
 from tests.control_plane.rights import Right, Use, rights_listed, use_of
 from tests.control_plane.sandbox import Sandbox
 
@@ -78,7 +78,7 @@ def _checks(sandbox: Sandbox, kubelet: Kubelet) -> None:
         )
 
 
-def _conflict_once() -> object:
+def _conflict_once() -> Rule:
     told = False
 
     def rule(request: Request) -> Fault | None:

@@ -77,18 +77,19 @@ def areas(scores: Doubles, labels: Doubles) -> Doubles:
         scores: shape (rows, columns).
         labels: 1 or 0, same shape, each column with as many ones.
     """
-    from scipy.stats import rankdata
-
-    positive = labels[:, 0].sum()
-    negative = len(labels) - positive
-    ranks = np.sum(rankdata(scores, axis=0) * labels, axis=0)
-    return np.asarray((ranks - positive * (positive + 1) / 2) / (positive * negative))
+    positive = int(labels[:, 0].sum())
+    found = np.empty(scores.shape[1])
+    for column in range(scores.shape[1]):
+        inside = labels[:, column] == 1
+        others = np.sort(scores[~inside, column])
+        below = np.searchsorted(others, scores[inside, column], "left")
+        not_above = np.searchsorted(others, scores[inside, column], "right")
+        found[column] = (below + not_above).sum() / 2
+    return found / (positive * (len(labels) - positive))
 
 
 def _predictions(vectors: Vectors, labels: Doubles, fold: Rows) -> Iterator[tuple[Doubles, Doubles]]:
     """Yield scores and labels of each fold, of a ridge regression fitted to the other folds."""
-    from scipy.linalg import solve
-
     for number in range(int(fold.max()) + 1):
         inside = fold != number
         train, mean = vectors[inside].astype(np.float64), vectors[inside].mean(axis=0, dtype=np.float64)
@@ -96,5 +97,5 @@ def _predictions(vectors: Vectors, labels: Doubles, fold: Rows) -> Iterator[tupl
         scatter = train.T @ train
         penalty = SHRINKAGE * np.trace(scatter) / len(scatter) or 1.0
         scatter[np.diag_indices_from(scatter)] += penalty
-        weights = solve(scatter, train.T @ (labels[inside] - labels[inside].mean(axis=0)), assume_a="pos")
+        weights = np.linalg.solve(scatter, train.T @ (labels[inside] - labels[inside].mean(axis=0)))
         yield (vectors[~inside] - mean) @ weights, labels[~inside]

@@ -12,10 +12,11 @@ from clusterworker.drift.ahead import ahead
 from clusterworker.drift.stored import StoredBaseline
 from clusterworker.progress import Progress
 from clusterworker.reservoir import Reservoir
-from clusterworker.results.baseline import RESERVOIR_ROWS
 from clusterworker.sources.batch import Batch
 from clusterworker.sources.parquet import ParquetCollection
 
+RESERVOIR_ROWS = 2_000
+"""Documents that are kept for mmd_rbf and domain_auc: as many as a baseline has."""
 _BLOCK_ROWS = 1_024
 """Documents worked on at a time: they stay in the processor's cache, and sums of so few are exact to six digits in
 float32; they are added up in float64."""
@@ -47,9 +48,7 @@ class Profile:
         return np.asarray(self.total / self.documents)
 
 
-def profile(
-    collections: Sequence[ParquetCollection], baseline: StoredBaseline, seed: int, progress: Progress
-) -> Profile:
+def profile(collections: Sequence[ParquetCollection], baseline: StoredBaseline, seed: int, progress: Progress) -> Profile:
     """Pass over the documents once.
 
     Args:

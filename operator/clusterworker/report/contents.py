@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from clusterworker.arrays import Rows
+from clusterworker.drift.record import RecordedMeasurement
 from clusterworker.findings import Findings
+from clusterworker.report.curve import curve
 from clusterworker.report.groups import groups_of
 from clusterworker.report.map import MAP_ROWS, coordinates, is_too_small_for_umap
 from clusterworker.report.naming import name_clusters
@@ -77,8 +79,14 @@ def describe(collections: Sequence[ParquetCollection], found: Survey, listed: in
     return Description(names, summaries, {row: _shorten(text, HOVER_LENGTH) for row, text in texts.items()})
 
 
-def write_report(staged: Path, findings: Findings) -> None:
-    """Write report.png and report.html into the directory that holds members.parquet."""
+def write_report(staged: Path, findings: Findings, measured: Sequence[RecordedMeasurement] = ()) -> None:
+    """Write report.png and report.html into the directory that holds members.parquet.
+
+    Args:
+        staged: the directory.
+        findings: of the run.
+        measured: by checks before this run, oldest first.
+    """
     spec, survey, config = findings.spec, findings.survey, findings.spec.config
     sample = survey.reservoir
     vectors, labels, rows = sample.vectors[:MAP_ROWS], sample.labels[:MAP_ROWS], sample.rows[:MAP_ROWS]
@@ -112,6 +120,7 @@ def write_report(staged: Path, findings: Findings) -> None:
         plot=plot(points, groups, [(str(ids[row]), findings.texts.get(row, "")) for row in rows.tolist()]),
         groups=groups,
         reading=reading,
+        drift=curve(measured),
     ).save(staged / "report.html")
 
 

@@ -1,0 +1,130 @@
+"""What PromQL expressions ask for, compared with what the operator exposes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import promql_parser
+from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.metrics_core import Metric
+
+from clustertrigger.shell.drift_metrics import DriftCollector
+from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.trigger_metrics import NotReadyCollector
+
+TARGET_LABELS = frozenset({"job", "namespace", "pod"})
+"""What Prometheus adds to every sample of a Pod behind a Service."""
+_OF_THE_PROCESS = ("process_cpu_seconds_total", "process_resident_memory_bytes")
+"""Exposed on Linux only, which is where the operator runs, though not always where tests do."""
+_SUFFIXES = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
+
+
+@dataclass(frozen=True)
+class Matcher:
+    """A condition on a label.
+
+    Attributes:
+        label: its name.
+        values: those that it may have; empty where any will do, or a dashboard's variable says which.
+    """
+
+    label: str
+    values: frozenset[str]
+
+
+@dataclass
+class Asked:
+    """What one expression asks for.
+
+    Attributes:
+        series: names of metrics, each with the conditions on it.
+        grouped: labels that are left by aggregation.
+    """
+
+    series: list[tuple[str, list[Matcher]]] = field(default_factory=list)
+    grouped: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Exposed:
+    """A series that the operator exposes.
+
+    Attributes:
+        labels: the operator's own, without those of the target.
+        said: what its help says; values of labels are listed there.
+        buckets: values of `le`, where it has it.
+    """
+
+    labels: frozenset[str]
+    said: str
+    buckets: frozenset[str]
+
+
+def read(expression: str) -> Asked:
+    """What an expression asks for.
+
+    Raises:
+        ValueError: it is no PromQL.
+    """
+    asked = Asked()
+
+    def visit(node: promql_parser.Expr) -> None:
+        if isinstance(node, promql_parser.MatrixSelector):
+            node = node.vector_selector
+        if isinstance(node, promql_parser.VectorSelector):
+            asked.series.append((node.name or "", [_matcher(one) for one in node.matchers.matchers]))
+        elif isinstance(node, promql_parser.AggregateExpr) and node.modifier is not None:
+            asked.grouped.update(node.modifier.labels)
+
+    promql_parser.walk(promql_parser.parse(expression), visit)
+    return asked
+
+
+def _matcher(one: promql_parser.Matcher) -> Matcher:
+    if one.op == promql_parser.MatchOp.Equal:
+        values = [one.value]
+    elif one.op == promql_parser.MatchOp.Re:
+        values = one.value.split("|")
+    else:
+        values = []
+    return Matcher(one.name, frozenset(value for value in values if re.fullmatch(r"[\w.]+", value)))
+
+
+def exposed() -> dict[str, Exposed]:
+    """All series of an operator by name."""
+    metrics = Metrics()
+    found: dict[str, Exposed] = {}
+    for wrapper in vars(metrics).values():
+        if isinstance(wrapper, MetricWrapperBase):
+            (family,) = wrapper.describe()
+            buckets = {str(bound) for bound in getattr(wrapper, "_upper_bounds", ())}
+            found.update(_series(family, wrapper._labelnames, buckets))
+    for collector in (DriftCollector(tuple), NotReadyCollector(tuple)):
+        for family in collector.describe():
+            found.update(_series(family, family._labelnames))
+    return {**found, **{name: Exposed(frozenset(), "", frozenset()) for name in _OF_THE_PROCESS}}
+
+
+def _series(family: Metric, labels: tuple[str, ...] = (), buckets: Iterable[str] = ()) -> Iterator[tuple[str, Exposed]]:
+    for suffix in _SUFFIXES[family.type]:
+        beside = ("le",) if suffix == "_bucket" else ()
+        yield family.name + suffix, Exposed(frozenset({*labels, *beside}), family.documentation, frozenset(buckets))
+
+
+def mistakes(expression: str) -> list[str]:
+    """What an expression asks for that the operator does not expose."""
+    asked, known = read(expression), exposed()
+    wrong = [f"no metric {name}" for name, _ in asked.series if name not in known]
+    there = [(known[name], name, matchers) for name, matchers in asked.series if name in known]
+    for series, name, matchers in there:
+        for matcher in matchers:
+            if matcher.label not in series.labels | TARGET_LABELS:
+                wrong.append(f"{name} has no label {matcher.label}")
+            elif matcher.label == "le":
+                wrong += [f"{name} has no bucket {value}" for value in matcher.values - series.buckets]
+            elif matcher.label == "result":
+                wrong += [f"{name} has no result {value}" for value in matcher.values if value not in series.said]
+    labels = TARGET_LABELS.union(*(series.labels for series, _, _ in there))
+    return wrong + [f"nothing has the label {label}" for label in asked.grouped - labels]
