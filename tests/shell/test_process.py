@@ -18,7 +18,7 @@ from tests.control_plane.operator_process import environment
 from tests.control_plane.proxy import Answer, Proxy
 from tests.control_plane.sandbox import Sandbox
 
-_UNITS = ("_seconds", "_bytes", "_ratio")
+_UNITS = ("_seconds", "_bytes", "_ratio", "_size")
 
 
 @pytest.mark.parametrize(
