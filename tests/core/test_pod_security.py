@@ -1,0 +1,136 @@
+"""Whatever a tenant writes, its Pods are of one shape: admitted by the Pod Security Standard restricted, with the
+operator's image, without a token, and with nothing mounted but what lies in the trigger's namespace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from pydantic import ValidationError
+
+from clustertrigger.api.crd import KINDS
+from clustertrigger.api.trigger import RunPolicy
+from clustertrigger.core.catalog import Work
+from clustertrigger.core.jobs import build_job
+from clustertrigger.core.pods import pod_spec
+from clustertrigger.core.validation import parse_collection, parse_trigger
+from tests.api.strategies import allowed
+from tests.core.builders import DEFAULTS, HOURLY, trigger
+
+Object = dict[str, Any]
+
+RUN = next(kind.schema() for kind in KINDS if kind.plural == "clustertriggers")["properties"]["spec"]["properties"][
+    "run"
+]
+COLLECTIONS: tuple[Object, ...] = (
+    {"source": {"uri": "products.parquet"}, "volume": "documents"},
+    {"source": {"uri": "s3://bucket/key", "secret_name": "s3-keys"}},
+)
+VOLUMES = {"emptyDir", "persistentVolumeClaim", "secret"}
+POD = {
+    "restartPolicy", "serviceAccountName", "automountServiceAccountToken", "enableServiceLinks", "nodeSelector",
+    "tolerations", "imagePullSecrets", "securityContext", "volumes", "containers",
+}  # fmt: skip
+CONTAINER = {
+    "name", "image", "imagePullPolicy", "args", "env", "resources", "terminationMessagePolicy", "securityContext",
+    "volumeMounts",
+}  # fmt: skip
+
+
+def work() -> Work:
+    found = [parse_collection(one)[0] for one in COLLECTIONS]
+    spec, _ = parse_trigger(HOURLY)
+    assert spec is not None
+    assert spec.execution_config is not None
+    return Work(spec.execution_config, tuple((f"col_{n}", one) for n, one in enumerate(found) if one))
+
+
+def unrestricted(pod: Object) -> Iterator[str]:
+    """What keeps a Pod out of a namespace with `pod-security.kubernetes.io/enforce: restricted`: every control of the
+    standard, baseline's included.
+    """
+    for field in ("hostNetwork", "hostPID", "hostIPC"):
+        if pod.get(field):
+            yield field
+    allowed_volumes = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "projected", *VOLUMES}
+    for volume in pod["volumes"]:
+        yield from (f"volume {kind}" for kind in volume.keys() - {"name"} - allowed_volumes)
+    shared = pod.get("securityContext", {})
+    yield from (f"{field} of the Pod" for field in ("sysctls", "seLinuxOptions", "windowsOptions") if field in shared)
+    for container in (*pod["containers"], *pod.get("initContainers", ()), *pod.get("ephemeralContainers", ())):
+        own = container.get("securityContext", {})
+        context = {**shared, **own}
+        if own.get("privileged") or own.get("allowPrivilegeEscalation") is not False:
+            yield "privilege escalation"
+        if own.get("capabilities", {}).get("drop") != ["ALL"] or set(own["capabilities"]) != {"drop"}:
+            yield "capabilities"
+        if context.get("runAsNonRoot") is not True or context.get("runAsUser") == 0:
+            yield "root"
+        if context.get("seccompProfile", {}).get("type") not in ("RuntimeDefault", "Localhost"):
+            yield "seccomp"
+        yield from (field for field in ("procMount", "seLinuxOptions", "windowsOptions") if field in own)
+        yield from ("hostPort" for port in container.get("ports", ()) if port.get("hostPort"))
+        for probe in ("livenessProbe", "readinessProbe", "startupProbe", "lifecycle"):
+            if probe in container:
+                yield probe
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@given(allowed(RUN, "run"))
+def test_every_run_has_the_same_harmless_shape(run: Object) -> None:
+    spec, problems = parse_trigger({**HOURLY, "run": run})
+    assume(not problems and spec is not None)
+    assert spec is not None
+    job = build_job(trigger({**HOURLY, "run": run}), spec, work(), "job", "2026-03-02T13:00:00Z", DEFAULTS)
+    assert job["metadata"]["namespace"] == "search"
+    pod = job["spec"]["template"]["spec"]
+    assert list(unrestricted(pod)) == []
+    assert pod.keys() <= POD
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["enableServiceLinks"] is False
+    (container,) = pod["containers"]
+    assert container.keys() <= CONTAINER
+    assert container["image"] == DEFAULTS.image
+    assert container["args"] == ["run"]
+    assert [sorted(variable) for variable in container["env"]] == [["name", "value"]]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    for volume in pod["volumes"]:
+        assert volume.keys() - {"name"} <= VOLUMES
+    for mount in container["volumeMounts"]:
+        assert ".." not in mount["mountPath"].split("/")
+        assert "subPath" not in mount
+
+
+def test_checks_have_it_too() -> None:
+    run = RunPolicy()
+    pod = pod_spec(run, work(), DEFAULTS, command="check", spec=("SPEC", "{}"), resources=run.check.resources)
+    assert list(unrestricted(pod)) == []
+    assert pod.keys() <= POD
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"hostNetwork": True}, ["hostNetwork"]),
+        ({"volumes": [{"name": "a", "hostPath": {"path": "/"}}]}, ["volume hostPath"]),
+        ({"securityContext": {"runAsNonRoot": True}}, ["seccomp"]),
+        ({"securityContext": {"runAsUser": 0, "seccompProfile": {"type": "RuntimeDefault"}}}, ["root"]),
+        ({"containers": [{"name": "worker"}]}, ["privilege escalation", "capabilities"]),
+    ],
+)  # fmt: skip
+def test_what_is_not_restricted_is_found(change: Object, expected: list[str]) -> None:
+    run = RunPolicy()
+    pod = pod_spec(run, work(), DEFAULTS, command="run", spec=("SPEC", "{}"), resources=run.resources)
+    assert list(unrestricted({**pod, **change})) == expected
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["image", "command", "env", "volumes", "security_context", "priority_class_name", "host_network", "node_name"],
+)
+def test_nothing_else_of_a_pod_can_be_said(field: str) -> None:
+    with pytest.raises(ValidationError):
+        RunPolicy.model_validate({field: "anything"})
