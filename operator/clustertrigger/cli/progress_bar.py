@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TextIO
 
+from clustertrigger.cli.terminal import printable
 from clustertrigger.core.humanize import duration
 
 _WIDTH = 24
@@ -122,7 +123,7 @@ class Display:
         now, known = self._clock(), self._progress
         text = self._note if known is None else draw(known, now - self._heard, now - self._begun)
         width = shutil.get_terminal_size().columns - 1
-        self._stream.write(f"\r\x1b[2K{text[:width]}")
+        self._stream.write(f"\r\x1b[2K{printable(text)[:width]}")
         self._stream.flush()
 
     def say(self, text: str) -> None:
@@ -132,5 +133,5 @@ class Display:
         self._print(text)
 
     def _print(self, text: str) -> None:
-        self._stream.write(f"{text}\n")
+        self._stream.write(f"{printable(text)}\n")
         self._stream.flush()

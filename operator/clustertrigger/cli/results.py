@@ -14,6 +14,7 @@ from clustertrigger.api.status import ClusterTriggerStatus, Execution
 from clustertrigger.cli.cluster import Cluster, add_cluster_options, in_cluster, read_trigger
 from clustertrigger.cli.command import CommandError, Commands, add_command
 from clustertrigger.cli.run_log import observe
+from clustertrigger.cli.terminal import printable
 from clustertrigger.core.instants import format_instant
 
 _RUN_COLUMNS = ("RUN", "TRIGGERED", "STATUS", ">CLUSTERS", ">DOCUMENTS", ">TIME", "RESULTS")
@@ -90,6 +91,7 @@ def clusters_in_words(found: Found) -> Iterator[str]:
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Aligned lines; on a terminal the last column is cut at its edge."""
     header = [column.lstrip(">") for column in columns]
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, cells)) for cells in zip(header, *rows, strict=True)]
     edge = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for row in (header, *rows):

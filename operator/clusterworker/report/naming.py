@@ -7,7 +7,7 @@ import numpy as np
 from clusterworker.arrays import Labels
 
 WORDS = 3
-_TOKEN = r"(?u)\b[^\W\d_][\w+]{2,}\b"  # noqa: S105
+_TOKEN = r"(?u)\b[^\W\d_][\w+]{2,}\b"  # noqa: S105 - a pattern of words
 _LEAST_SHARE = 0.04
 _LEAST_DOCUMENTS = 2
 """A word that fewer of a cluster's documents contain does not speak for it."""

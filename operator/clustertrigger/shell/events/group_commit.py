@@ -110,7 +110,7 @@ class GroupCommit:
         if state is None or state.counted_at is None:
             return 0.0
         size = sum(len(group.ids) for group in state.seen)
-        pause = max(_BETWEEN_WRITES, size / _BYTES_PER_SECOND) * (1 + _SHARE * random.random())  # noqa: S311
+        pause = max(_BETWEEN_WRITES, size / _BYTES_PER_SECOND) * (1 + _SHARE * random.random())  # noqa: S311 - no secret
         since = (self._clock() - state.counted_at).total_seconds()
         # The other's clock may be ahead.
         return min(pause - since, pause)

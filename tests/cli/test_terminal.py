@@ -1,0 +1,41 @@
+"""What others wrote must not steer the terminal of who reads it."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from clustertrigger.cli.progress_bar import Display
+from clustertrigger.cli.results import table
+from clustertrigger.cli.terminal import printable
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2Jabc\r\n\u202edef"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Grüße, 世界 ½", "Grüße, 世界 ½"),
+        ("", ""),
+        (HOSTILE, "\ufffd]0;owned\ufffd\ufffd[2Jabc\ufffd\ufffd\ufffddef"),
+    ],
+)
+def test_printable(text: str, expected: str) -> None:
+    assert printable(text) == expected
+
+
+def test_tables_and_progress_hold_no_escapes_of_others() -> None:
+    (_, row) = table(("NAME", "TEXT"), [("a", HOSTILE)])
+    assert row.isprintable()
+    for terminal in (True, False):
+        stream = io.StringIO()
+        stream.isatty = lambda terminal=terminal: terminal  # type: ignore[method-assign,misc]
+        display = Display(stream, lambda: 0.0)
+        display.line(json.dumps({"phase": HOSTILE, "message": HOSTILE, "level": "info"}))
+        display.line(json.dumps({"phase": "run", "message": HOSTILE, "level": "error"}))
+        display.say(HOSTILE)
+        shown = stream.getvalue().replace("\r\x1b[2K", "").replace("\n", "")
+        assert "abc" in shown
+        assert shown.isprintable()
