@@ -14,7 +14,7 @@ from clusterworker.progress import Progress
 
 if TYPE_CHECKING:
     from clusterworker.drift.stored import StoredBaseline
-    from clusterworker.sources.parquet import ParquetCollection
+    from clusterworker.sources.collection import Collection
 
 
 def check(spec: CheckSpec, progress: Progress, mounts: Mounts | None = None) -> CheckResult:
@@ -98,7 +98,7 @@ def _baseline(spec: CheckSpec, mounts: Mounts) -> "StoredBaseline":
         ) from error
 
 
-def _comparable(spec: CheckSpec, baseline: "StoredBaseline", collections: "list[ParquetCollection]") -> None:
+def _comparable(spec: CheckSpec, baseline: "StoredBaseline", collections: "list[Collection]") -> None:
     run, first = spec.baseline.run, collections[0]
     if first.dimensions != baseline.dimensions:
         raise ObstacleFound(

@@ -15,7 +15,7 @@ from clusterworker.arrays import Doubles, Rows, Vectors
 from clusterworker.errors import MisconfiguredError
 from clusterworker.progress import Progress
 from clusterworker.sources.batch import Batch
-from clusterworker.sources.parquet import ParquetCollection
+from clusterworker.sources.collection import Collection
 
 
 class Dataset(Protocol):
@@ -37,7 +37,7 @@ class StreamedDataset:
         progress: told how far each pass is.
     """
 
-    def __init__(self, collections: Sequence[ParquetCollection], metric: str, progress: Progress) -> None:
+    def __init__(self, collections: Sequence[Collection], metric: str, progress: Progress) -> None:
         self.rows = sum(collection.rows for collection in collections)
         self.dimensions = collections[0].dimensions
         self.integer_ids = all(collection.has_integer_ids for collection in collections)

@@ -14,7 +14,7 @@ from clusterworker.results.target import MARKER, Target, open_target
 
 if TYPE_CHECKING:
     from clusterworker.findings import Findings
-    from clusterworker.sources.parquet import ParquetCollection
+    from clusterworker.sources.collection import Collection
 
 LISTED_CLUSTERS = 50
 """Clusters that the report and metrics.json describe; all are in centroids.parquet."""
@@ -98,7 +98,7 @@ class _Run:
             clusters=in_brief(findings.clusters),
         )
 
-    def _find(self, collections: "list[ParquetCollection]", staged: Path, scratch: Path, memory: int) -> "Findings":
+    def _find(self, collections: "list[Collection]", staged: Path, scratch: Path, memory: int) -> "Findings":
         from clusterworker.algorithms.choice import cluster, load
         from clusterworker.findings import Findings
         from clusterworker.report.contents import describe
@@ -140,7 +140,7 @@ class _Run:
             finished_at=datetime.now(UTC),
         )
 
-    def _write(self, findings: "Findings", collections: "list[ParquetCollection]", staged: Path, secrets: Path) -> Baseline:
+    def _write(self, findings: "Findings", collections: "list[Collection]", staged: Path, secrets: Path) -> Baseline:
         from clusterworker.drift.record import measured_before
         from clusterworker.report.contents import write_report
         from clusterworker.results.baseline import FILE, describe_baseline, write_baseline

@@ -33,6 +33,7 @@ class S3Access:
     endpoint: str | None
     region: str | None
     secrets: Path
+    product: str = "S3"
 
     @property
     def path(self) -> str:

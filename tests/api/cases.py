@@ -62,6 +62,22 @@ def collection(changes: Mapping[str, Any]) -> Spec:
     return changed(spec, changes)
 
 
+def database(changes: Mapping[str, Any]) -> Spec:
+    """A valid collection in PostgreSQL, with changes to its source."""
+    source = {
+        "type": "postgresql",
+        "uri": "postgresql://db:5432/shop",
+        "table": "public.documents",
+        "secret_name": "db",
+    }
+    return {"source": changed(source, changes)}
+
+
+def qdrant(changes: Mapping[str, Any]) -> Spec:
+    """A valid collection in Qdrant, with changes to its source."""
+    return {"source": changed({"type": "qdrant", "uri": "http://qdrant:6333", "collection": "documents"}, changes)}
+
+
 def changed(spec: Spec, changes: Mapping[str, Any]) -> Spec:
     spec = deepcopy(spec)
     for path, value in changes.items():
@@ -290,7 +306,8 @@ _COLLECTION_RULES = [
     *(
         Refused(f"source {uri}", collection({"source.uri": uri}), "spec.source.uri", says, COLLECTION)
         for uri, says in [
-            ("gs://bucket/key", "is a path on the volume or s3://bucket/key: other schemes are not read"),
+            ("hdfs://name/key", "is a path on the volume, s3://bucket/key or gs://bucket/key with type parquet"),
+            ("postgresql://db/shop", "is a path on the volume, s3://bucket/key or gs://bucket/key with type parquet"),
             ("/etc/passwd", "is relative to the volume's root: remove the leading / and any .."),
             ("a/../../b", "is relative to the volume's root: remove the leading / and any .."),
         ]
@@ -299,7 +316,7 @@ _COLLECTION_RULES = [
         "source without bucket",
         collection({"source.uri": "s3://", "volume": ABSENT}),
         "spec.source.uri",
-        "uri names no bucket: write s3://bucket/key",
+        "uri names no bucket: write s3://bucket/key or gs://bucket/key",
         COLLECTION,
     ),
     *(
@@ -307,10 +324,74 @@ _COLLECTION_RULES = [
             f"path with {field}",
             collection({f"source.{field}": value}),
             f"spec.source.{field}",
-            f"{field} goes with s3:// only: remove it",
+            f"{field} goes with {owner} only: remove it",
             COLLECTION,
         )
-        for field, value in [("secret_name", "reader"), ("endpoint", "https://minio"), ("region", "eu-central-1")]
+        for field, value, owner in [
+            ("secret_name", "reader", "an address"),
+            ("endpoint", "https://minio", "s3:// and gs://"),
+            ("region", "eu-central-1", "s3://"),
+            ("table", "documents", "type postgresql"),
+            ("collection", "documents", "type qdrant"),
+        ]
+    ),
+    *(
+        Refused(
+            f"PostgreSQL at {uri}",
+            database({"uri": uri}),
+            "spec.source.uri",
+            "uri is postgresql://host:port/database",
+            COLLECTION,
+        )
+        for uri in (
+            "documents",
+            "postgresql://",
+            "postgresql://db",
+            "postgresql://ada:secret@db/shop",
+            "postgres://db/shop",
+            "postgresql://db:port/shop",
+            "postgresql://db/shop?password=secret",
+            "postgresql://db/shop?sslmode=maybe",
+        )
+    ),
+    *(
+        Refused(
+            f"Qdrant at {uri}",
+            qdrant({"uri": uri}),
+            "spec.source.uri",
+            "uri is the address of Qdrant's HTTP API, http(s)://host:port",
+            COLLECTION,
+        )
+        for uri in ("qdrant:6333", "http://", "http://key@qdrant:6333", "https://qdrant:6333/?api-key=secret")
+    ),
+    *(
+        Refused(
+            f"{name} without {field}",
+            make({field: ABSENT}),
+            f"spec.source.{field}",
+            f"{field} is required with type {name}: set it",
+            COLLECTION,
+        )
+        for name, field, make in [
+            ("postgresql", "table", database),
+            ("postgresql", "secret_name", database),
+            ("qdrant", "collection", qdrant),
+        ]
+    ),
+    *(
+        Refused(
+            f"{name} with {field}",
+            make({field: value}),
+            f"spec.source.{field}",
+            f"{field} goes with {owner} only: remove it",
+            COLLECTION,
+        )
+        for name, field, value, owner, make in [
+            ("postgresql", "endpoint", "https://db", "s3:// and gs://", database),
+            ("postgresql", "collection", "documents", "type qdrant", database),
+            ("qdrant", "region", "eu-central-1", "s3://", qdrant),
+            ("qdrant", "table", "documents", "type postgresql", qdrant),
+        ]
     ),
     *(
         Refused(
@@ -318,7 +399,7 @@ _COLLECTION_RULES = [
             collection(changes),
             "spec.volume",
             "volume names the claim that holds a path, and goes with a path only: set it for a path, "
-            "remove it for s3://",
+            "remove it for an address",
             COLLECTION,
         )
         for name, changes in [
@@ -457,6 +538,21 @@ ACCEPTED = [
     Accepted("collection on a volume", collection({"source.text_column": "title"}), COLLECTION),
     Accepted("collection in S3", collection({"volume": ABSENT, "source": {
         "uri": "s3://bucket/key", "secret_name": "reader", "endpoint": "https://s3.example", "region": "x",
+    }}), COLLECTION),
+    Accepted("collection in Google Cloud Storage", collection({"volume": ABSENT, "source": {
+        "type": "parquet", "uri": "gs://bucket/key", "secret_name": "reader", "endpoint": "https://storage.example",
+    }}), COLLECTION),
+    Accepted("collection in PostgreSQL", database({"document_id_column": "id", "vector_column": "vector"}), COLLECTION),
+    Accepted("PostgreSQL without a port, over TLS",
+             database({"uri": "postgresql://db.example/shop?sslmode=verify-full"}), COLLECTION),
+    Accepted("PostgreSQL by IPv6", database({"uri": "postgresql://[::1]:5432/shop"}), COLLECTION),
+    Accepted("collection in Qdrant", qdrant({"secret_name": "qdrant", "vector_column": "text"}), COLLECTION),
+    Accepted("Qdrant behind a path", qdrant({"uri": "https://example.org/qdrant/"}), COLLECTION),
+    Accepted("filters", collection({"source.filters": {
+        "AND": [{"field": "language", "operator": "eq", "value": "en"},
+                {"field": "year", "operator": "gte", "value": 2020}],
+        "NOT": [{"OR": [{"field": "draft", "operator": "eq", "value": True},
+                        {"field": "tag", "operator": "in", "value": ["x", "y"]}]}],
     }}), COLLECTION),
     Accepted("two dots inside a name", collection({"source.uri": "v1..2/a.parquet"}), COLLECTION),
 ]  # fmt: skip

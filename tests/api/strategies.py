@@ -79,6 +79,8 @@ def allowed(schema: Schema, name: str = "") -> SearchStrategy[Any]:
             unique = schema["x-kubernetes-list-type"] == "set"
             least = schema.get("minItems", 0)
             return st.lists(allowed(schema["items"]), min_size=least, max_size=3, unique=unique)
+        case "object" if "x-kubernetes-preserve-unknown-fields" in schema:  # filters, which no schema can describe
+            return st.fixed_dictionaries({"field": st.just("a"), "operator": st.just("eq"), "value": st.integers(0, 9)})
         case "object" if "additionalProperties" in schema:
             return st.dictionaries(st.sampled_from(_KEYS[name]), allowed(schema["additionalProperties"]))
         case _:

@@ -27,6 +27,7 @@ PYTHON_ONLY = (
     "spec.run.resources.",
     "spec.run.node_selector.",
     "spec.run.tolerations[",
+    "spec.source.filters",
 )
 Json = dict[str, Any]
 

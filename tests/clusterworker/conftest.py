@@ -15,8 +15,9 @@ from clusterworker.job import Mounts, run
 from clusterworker.progress import Progress
 from clusterworker.report import contents
 from tests.clusterworker.s3_server import bucket, keys
+from tests.clusterworker.sources_of_all_kinds import database, postgresql
 
-__all__ = ["Pod", "bucket", "keys", "pod"]
+__all__ = ["Pod", "bucket", "database", "keys", "pod", "postgresql"]
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Pod:
             {
                 "collection_id": f"col_{number}",
                 "source": source,
-                **({} if source["uri"].startswith("s3://") else {"mount_path": str(self.volume)}),
+                **({} if "://" in source["uri"] else {"mount_path": str(self.volume)}),
             }
             for number, source in enumerate(sources or [{"uri": "data.parquet"}])
         ]

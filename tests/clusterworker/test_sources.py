@@ -13,7 +13,7 @@ import pytest
 from clustertrigger.api.run import Source
 from clusterworker.arrays import Vectors
 from clusterworker.errors import MisconfiguredError
-from clusterworker.sources import parquet
+from clusterworker.sources.batch import BATCH_ROWS
 from clusterworker.sources.parquet import ParquetCollection
 from clusterworker.sources.patterns import compile_pattern, fixed_part, is_data_file
 from clusterworker.sources.store import VolumeStore
@@ -157,12 +157,12 @@ def test_batches_are_bounded_and_in_order(tmp_path: Path) -> None:
     write(tmp_path / "part-1.parquet", vectors[30_000:])
     opened = collection(tmp_path, "*.parquet")
     batches = list(opened.batches(0))
-    assert max(len(batch.vectors) for batch in batches) <= parquet.BATCH_ROWS
+    assert max(len(batch.vectors) for batch in batches) <= BATCH_ROWS
     assert np.array_equal(np.concatenate([batch.vectors for batch in batches]), vectors)
-    assert [(batch.place.file, batch.place.row) for batch in batches] == [
-        ("part-0.parquet", 0),
-        ("part-0.parquet", 16_384),
-        ("part-1.parquet", 0),
+    assert [batch.place.at(0) for batch in batches] == [
+        "part-0.parquet, row 0 (the first row is 0)",
+        "part-0.parquet, row 16384 (the first row is 0)",
+        "part-1.parquet, row 0 (the first row is 0)",
     ]
 
 

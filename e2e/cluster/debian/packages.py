@@ -87,12 +87,13 @@ def unpack(packages: list[str], directory: Path) -> None:
     debs.rmdir()
 
 
-def unpack_source(package: str, directory: Path) -> Path:
+def unpack_source(package: str, directory: Path, suite: str = CODENAME) -> Path:
     """Download Debian's source of PACKAGE with apt and unpack it below DIRECTORY, with Debian's patches applied.
 
-    apt is given lists, cache and source entries of its own below DIRECTORY; the machine's are not touched.
+    apt is given lists, cache and source entries of its own below DIRECTORY; the machine's are not touched. Another
+    SUITE comes from the same mirrors.
     """
-    one_line, deb822 = source_entries(APT_DIRECTORY, CODENAME)
+    one_line, deb822 = (text.replace(CODENAME, suite) for text in source_entries(APT_DIRECTORY, CODENAME))
     if not (one_line or deb822):
         raise ClusterError(
             f"no apt source in {APT_DIRECTORY} offers {CODENAME} main: add the machine's Debian mirror there"

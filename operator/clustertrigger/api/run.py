@@ -47,6 +47,7 @@ from clustertrigger.api.container import (
     ResultsTarget,
     shortened,
 )
+from clustertrigger.api.filters import Filter, is_number, parsed_time
 from clustertrigger.api.report import Report
 from clustertrigger.api.schedule import DriftMetric
 
@@ -72,6 +73,7 @@ __all__ = [
     "CollectionInput",
     "DriftMetric",
     "ExitCode",
+    "Filter",
     "GaussianMixture",
     "Hierarchical",
     "KMeans",
@@ -84,6 +86,8 @@ __all__ = [
     "RunSpec",
     "Source",
     "Spectral",
+    "is_number",
+    "parsed_time",
 ]
 """All that the worker may know of the operator: the parts of the contract that have files of their own are named here
 too."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -12,6 +13,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 _LONGEST_VALUE = 80
+_USER_INFO = re.compile(r"://[^/]*@")
+"""A user and a password in an address, which belong into no message."""
 _MEMBER_TAGS = frozenset({"int", "str"})
 """What pydantic adds to a path for the members of a union of these two, which only a quantity is."""
 _REMEDIES = {
@@ -168,4 +171,5 @@ def _shown(value: object | None) -> str:
     if value is None or isinstance(value, (Mapping, list, BaseModel)):
         return ""
     text = repr(value) if isinstance(value, str) else json.dumps(value, default=repr)
+    text = _USER_INFO.sub("://…@", text)
     return (text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…") + ": "

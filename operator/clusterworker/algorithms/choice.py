@@ -19,14 +19,14 @@ from clusterworker.algorithms.clustering import Clustering
 from clusterworker.algorithms.task import Task
 from clusterworker.dataset import SpooledDataset, StreamedDataset
 from clusterworker.progress import Progress
-from clusterworker.sources.parquet import ParquetCollection
+from clusterworker.sources.collection import Collection
 
 STREAMED_ROWS = 500_000
 """Above it, k-means reads the sources twice instead of keeping a copy, whose pages would count as memory in use."""
 
 
 def load(
-    collections: Sequence[ParquetCollection], config: ClusteringConfig, scratch: Path, progress: Progress
+    collections: Sequence[Collection], config: ClusteringConfig, scratch: Path, progress: Progress
 ) -> SpooledDataset | StreamedDataset:
     """Return the documents in the form that the algorithm needs.
 

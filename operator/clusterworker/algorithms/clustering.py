@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from clusterworker.arrays import NOISE, Doubles, Labels, Vectors
-from clusterworker.sources.parquet import BATCH_ROWS
+from clusterworker.sources.batch import BATCH_ROWS
 
 
 @dataclass

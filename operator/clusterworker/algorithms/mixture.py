@@ -11,7 +11,7 @@ from clusterworker.algorithms.clustering import Clustering, labelled
 from clusterworker.algorithms.task import Task
 from clusterworker.arrays import Labels, Vectors
 from clusterworker.errors import MisconfiguredError
-from clusterworker.sources.parquet import BATCH_ROWS
+from clusterworker.sources.batch import BATCH_ROWS
 
 MOST_ROWS = 50_000
 """Above it, trained on a sample of so many: every iteration passes over the training rows in double precision."""

@@ -4,7 +4,7 @@ import faiss
 import numpy as np
 
 from clusterworker.arrays import Labels, Vectors
-from clusterworker.sources.parquet import BATCH_ROWS
+from clusterworker.sources.batch import BATCH_ROWS
 
 
 class NearestCentroid:

@@ -13,7 +13,7 @@ from clusterworker.drift.stored import StoredBaseline
 from clusterworker.progress import Progress
 from clusterworker.reservoir import Reservoir
 from clusterworker.sources.batch import Batch
-from clusterworker.sources.parquet import ParquetCollection
+from clusterworker.sources.collection import Collection
 
 RESERVOIR_ROWS = 2_000
 """Documents that are kept for mmd_rbf and domain_auc: as many as a baseline has."""
@@ -48,7 +48,7 @@ class Profile:
         return np.asarray(self.total / self.documents)
 
 
-def profile(collections: Sequence[ParquetCollection], baseline: StoredBaseline, seed: int, progress: Progress) -> Profile:
+def profile(collections: Sequence[Collection], baseline: StoredBaseline, seed: int, progress: Progress) -> Profile:
     """Pass over the documents once.
 
     Args:
@@ -112,6 +112,6 @@ def _lengths(batch: Batch) -> Vectors:
     return np.asarray(np.sqrt(squares), np.float32)
 
 
-def _batches(collections: Sequence[ParquetCollection]) -> Iterator[Batch]:
+def _batches(collections: Sequence[Collection]) -> Iterator[Batch]:
     for index, collection in enumerate(collections):
         yield from collection.batches(index)

@@ -18,7 +18,7 @@ from clusterworker.report.picture import Picture
 from clusterworker.report.plot import plot
 from clusterworker.report.summary import ClusterSummary, Document
 from clusterworker.results.tables import read_document_ids
-from clusterworker.sources.parquet import ParquetCollection
+from clusterworker.sources.collection import Collection
 from clusterworker.survey import Survey
 
 TEXT_LENGTH = 200
@@ -46,7 +46,7 @@ class Description:
     texts: Mapping[int, str]
 
 
-def describe(collections: Sequence[ParquetCollection], found: Survey, listed: int) -> Description:
+def describe(collections: Sequence[Collection], found: Survey, listed: int) -> Description:
     """Name every cluster, and summarise the largest ones.
 
     Args:
@@ -128,7 +128,7 @@ def _counted(clusters: int) -> str:
     return "1 cluster" if clusters == 1 else f"{clusters:,} clusters"
 
 
-def _texts(collections: Sequence[ParquetCollection], rows: Rows) -> dict[int, str]:
+def _texts(collections: Sequence[Collection], rows: Rows) -> dict[int, str]:
     """Texts of documents by row number of the whole data set."""
     texts: dict[int, str] = {}
     first = 0

@@ -5,13 +5,16 @@ from pathlib import Path
 
 from clustertrigger.api.run import CollectionInput
 from clusterworker.errors import MisconfiguredError
-from clusterworker.s3 import S3Access
+from clusterworker.s3 import SCHEME, S3Access
+from clusterworker.sources.collection import Collection
+from clusterworker.sources.gcs import GcsAccess
 from clusterworker.sources.parquet import ParquetCollection
-from clusterworker.sources.store import FileStore, S3Store, VolumeStore
+from clusterworker.sources.secret import SecretFiles
+from clusterworker.sources.store import BucketStore, FileStore, VolumeStore
 
 
-def open_collections(inputs: Sequence[CollectionInput], secrets: Path) -> list[ParquetCollection]:
-    """Open every collection and check that they fit together; reads file footers only.
+def open_collections(inputs: Sequence[CollectionInput], secrets: Path) -> list[Collection]:
+    """Open every collection and check that they fit together; reads no vectors.
 
     Args:
         inputs: of the RunSpec.
@@ -20,7 +23,7 @@ def open_collections(inputs: Sequence[CollectionInput], secrets: Path) -> list[P
     Raises:
         MisconfiguredError: a collection is not readable, or two have vectors of different lengths.
     """
-    collections = [ParquetCollection(given.collection_id, given.source, _store(given, secrets)) for given in inputs]
+    collections = [_open(given, secrets) for given in inputs]
     first = collections[0]
     for other in collections[1:]:
         if other.dimensions != first.dimensions:
@@ -31,11 +34,28 @@ def open_collections(inputs: Sequence[CollectionInput], secrets: Path) -> list[P
     return collections
 
 
-def _store(given: CollectionInput, secrets: Path) -> FileStore:
+def _open(given: CollectionInput, secrets: Path) -> Collection:
+    """Import only the client that the source needs."""
+    source, secret = given.source, SecretFiles(given.source.secret_name, secrets)
+    if source.type == "postgresql":
+        from clusterworker.sources.postgresql.collection import PostgresCollection
+
+        return PostgresCollection(given.collection_id, source, secret)
+    if source.type == "qdrant":
+        from clusterworker.sources.qdrant.collection import open_qdrant
+
+        return open_qdrant(given.collection_id, source, secret)
+    return ParquetCollection(given.collection_id, source, _store(given, secret))
+
+
+def _store(given: CollectionInput, secret: SecretFiles) -> FileStore:
     source = given.source
+    if source.uri.startswith(SCHEME):
+        access = S3Access(source.uri, source.secret_name, source.endpoint, source.region, secret.root)
+        return BucketStore(access, access.connect())
     if source.is_remote:
-        access = S3Access(source.uri, source.secret_name, source.endpoint, source.region, secrets)
-        return S3Store(access, access.connect())
+        google = GcsAccess(source.uri, source.endpoint, secret)
+        return BucketStore(google, google.connect())
     if given.mount_path is None:
         raise MisconfiguredError(
             f"collection {given.collection_id}: uri {source.uri} is a path, and no volume is mounted: set spec.volume"

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from clusterworker.arrays import Vectors
 from clusterworker.errors import MisconfiguredError
 from clusterworker.sources.batch import Place
+from clusterworker.sources.messages import REMEDY, wrong_length
 
 
 def storage_type(kind: Any) -> Any:
@@ -29,14 +30,14 @@ def fixed_dimensions(kind: Any) -> int | None:
     return int(kind.list_size) if pa.types.is_fixed_size_list(kind) else None
 
 
-def to_matrix(column: Any, dimensions: int, place: Place, name: str) -> Vectors:
+def to_matrix(column: Any, dimensions: int, place: Place, what: str) -> Vectors:
     """Return the column's vectors, shape (rows, dimensions).
 
     Args:
         column: pyarrow array of lists.
         dimensions: length that every vector must have.
         place: where the column's first row lies.
-        name: the column's name.
+        what: how the column is called in messages.
 
     Raises:
         MisconfiguredError: a vector is null, of another length, or holds a null, NaN or infinity; names the row.
@@ -44,32 +45,35 @@ def to_matrix(column: Any, dimensions: int, place: Place, name: str) -> Vectors:
     if isinstance(column, pa.ExtensionArray):
         column = column.storage
     if column.null_count:
-        raise MisconfiguredError(f"{place.at(_first(column.is_null()))}: column {name} is null: {_REMEDY}")
+        raise MisconfiguredError(f"{place.at(_first(column.is_null()))}: {what} is null: {REMEDY}")
     lengths = pc.list_value_length(column)
     wrong = pc.not_equal(lengths, dimensions)
     if pc.any(wrong).as_py():
         row = _first(wrong)
-        raise MisconfiguredError(
-            f"{place.at(row)}: column {name} holds a vector of length {lengths[row].as_py()} "
-            f"where {dimensions} is expected: "
-            "embed all documents with one model"
-        )
+        raise wrong_length(place.at(row), what, lengths[row].as_py(), dimensions)
     values = column.flatten()
     if values.null_count:
         row = _first(values.is_null()) // dimensions
-        raise MisconfiguredError(f"{place.at(row)}: column {name} holds a null inside the vector: {_REMEDY}")
+        raise MisconfiguredError(f"{place.at(row)}: {what} holds a null inside the vector: {REMEDY}")
     with np.errstate(over="ignore"):  # a double too large for float32 becomes infinite, which is told below
         numbers: Vectors = values.to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
     matrix = numbers.reshape(len(column), dimensions)
-    if not np.isfinite(matrix).all():
-        row = int(np.argmin(np.isfinite(matrix).all(axis=1)))
-        value = matrix[row][~np.isfinite(matrix[row])][0]
-        shown = "NaN" if np.isnan(value) else "an infinite number"
-        raise MisconfiguredError(f"{place.at(row)}: column {name} holds {shown}: {_REMEDY}")
+    check_finite(matrix, place, what)
     return matrix
 
 
-_REMEDY = "embed that document again or leave it out"
+def check_finite(matrix: Vectors, place: Place, what: str) -> None:
+    """Refuse vectors with numbers that are none.
+
+    Raises:
+        MisconfiguredError: a vector holds NaN or infinity; names the row.
+    """
+    if np.isfinite(matrix).all():
+        return
+    row = int(np.argmin(np.isfinite(matrix).all(axis=1)))
+    value = matrix[row][~np.isfinite(matrix[row])][0]
+    shown = "NaN" if np.isnan(value) else "an infinite number"
+    raise MisconfiguredError(f"{place.at(row)}: {what} holds {shown}: {REMEDY}")
 
 
 def _first(mask: Any) -> int:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from clusterworker.errors import MisconfiguredError, UnavailableError
-from clusterworker.s3 import S3Access
 from clusterworker.sources.patterns import fixed_part, has_wildcard, is_data_file, matcher
 
 _PASSING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.ENOTCONN, errno.EHOSTDOWN})
@@ -120,11 +119,37 @@ class VolumeStore:
         return f"{place} holds {', '.join(names)}" if names else f"{place} is empty"
 
 
+class BucketAccess(Protocol):
+    """How to reach a bucket."""
+
+    @property
+    def uri(self) -> str:
+        """As the user wrote it."""
+
+    @property
+    def product(self) -> str:
+        """Whose bucket it is, for messages."""
+
+    @property
+    def path(self) -> str:
+        """Bucket and key, as pyarrow names them."""
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+
+    def errors(self) -> AbstractContextManager[None]:
+        """Turn what pyarrow raises about this bucket into one line with a remedy."""
+
+    def no_such_bucket(self) -> MisconfiguredError:
+        """The error for a bucket that is not there."""
+
+
 @dataclass(frozen=True)
-class S3Store:
+class BucketStore:
     """Objects below a bucket's prefix."""
 
-    access: S3Access
+    access: BucketAccess
     filesystem: Any
 
     def find(self) -> list[str]:
@@ -134,7 +159,7 @@ class S3Store:
             if not names and self._type(self.access.bucket) == "NotFound":
                 raise self.access.no_such_bucket()
         if not names:
-            raise MisconfiguredError(f"{self.access.uri}: no such object in S3: check source.uri")
+            raise MisconfiguredError(f"{self.access.uri}: no such object in {self.access.product}: check source.uri")
         return names
 
     def open(self, name: str) -> Any:

@@ -1,0 +1,152 @@
+"""Filters: which documents of a collection count, as AND, OR and NOT of comparisons."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Literal, Self
+
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from clustertrigger.api.base import ApiModel
+
+Operator = Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "exists"]
+ORDERING = ("gt", "gte", "lt", "lte")
+SET = ("in", "nin")
+
+DEEPEST = 4
+"""Levels of AND, OR and NOT inside one another."""
+MOST_COMPARISONS = 64
+MOST_VALUES = 256
+LONGEST_TEXT = 1024
+_SAFE_INTEGER = 2**53
+"""Beyond it a source that counts in doubles no longer tells neighbours apart."""
+
+Scalar = bool | int | float | str
+
+
+class Filter(ApiModel):
+    """Either a comparison (`field`, `operator`, `value`) or a group (`AND`, `OR`, `NOT`).
+
+    Of a group, all of AND, at least one of OR, and none of NOT must hold. A comparison does not hold for a document
+    whose field is missing, null or not a number where numbers are compared; ne, nin and NOT are the exact opposite of
+    eq, in and what they negate, and so hold for such documents.
+
+    A structural schema knows no recursion: the CustomResourceDefinition takes any object here, and this model is what
+    the operator's webhook, the operator itself and `kubectl clustertrigger validate` go by.
+    """
+
+    field: str | None = Field(None, min_length=1, max_length=253)
+    operator: Operator | None = None
+    value: Any = None
+    AND: list[Filter] | None = Field(None, min_length=1)
+    OR: list[Filter] | None = Field(None, min_length=1)
+    NOT: list[Filter] | None = Field(None, min_length=1)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _core: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """What the CRD says of it."""
+        return {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+
+    @model_validator(mode="after")
+    def _is_one_or_the_other(self) -> Self:
+        written = [name for name in ("field", "operator", "value") if getattr(self, name) is not None]
+        if self.groups():
+            if written:
+                raise ValueError(f"{written[0]} goes with a comparison, not beside AND, OR or NOT: move it into one")
+            return self
+        if not written:
+            raise ValueError("is empty: write field, operator and value, or AND, OR or NOT")
+        for name in ("field", "operator", "value"):
+            if name not in written:
+                raise ValueError(f"{name} is required with a comparison: set it")
+        self._check_value()
+        return self
+
+    def groups(self) -> list[tuple[str, list[Filter]]]:
+        """The groups that are there, by the API's names; none in a comparison."""
+        parts = [("AND", self.AND), ("OR", self.OR), ("NOT", self.NOT)]
+        return [(name, part) for name, part in parts if part is not None]
+
+    def depth(self) -> int:
+        """Levels of groups."""
+        inner = [part.depth() for _, parts in self.groups() for part in parts]
+        return 1 + max(inner) if inner else 0
+
+    def comparisons(self) -> Iterator[Filter]:
+        """All comparisons in it."""
+        parts = [part for _, group in self.groups() for part in group]
+        if not parts:
+            yield self
+        for part in parts:
+            yield from part.comparisons()
+
+    def _check_value(self) -> None:
+        value, operator = self.value, self.operator
+        if operator == "exists":
+            if not isinstance(value, bool):
+                raise ValueError(f"value {value!r} must be true or false with exists")
+        elif operator in SET:
+            _check_set(value)
+        elif operator in ORDERING:
+            if not is_number(value) and parsed_time(value) is None:
+                raise ValueError(
+                    f"value {value!r} must be a number or a time (RFC 3339, such as '2026-11-22' or "
+                    f"'2026-11-22T08:00:00Z') with {operator}"
+                )
+        elif not isinstance(value, Scalar):
+            raise ValueError(f"value {value!r} must be a string, a number, true or false with {operator}")
+        for one in value if isinstance(value, list) else [value]:
+            _check_size(one)
+
+
+def check_filters(filters: Filter | None) -> None:
+    """What a filter as a whole must keep to.
+
+    Raises:
+        ValueError: it is too deep or too long.
+    """
+    if filters is None:
+        return
+    if filters.depth() > DEEPEST:
+        raise ValueError(f"filters nest {filters.depth()} levels of AND, OR and NOT: {DEEPEST} are taken")
+    count = sum(1 for _ in filters.comparisons())
+    if count > MOST_COMPARISONS:
+        raise ValueError(f"filters hold {count} comparisons: {MOST_COMPARISONS} are taken; use in for many values")
+
+
+def is_number(value: object) -> bool:
+    """Whether a filter's value is a number; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def parsed_time(value: object) -> datetime | None:
+    """A filter's time, UTC where it says nothing else; None where it is none."""
+    if not isinstance(value, str) or len(value) < len("2026-11-22"):
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _check_set(value: object) -> None:
+    if not isinstance(value, list) or not 0 < len(value) <= MOST_VALUES:
+        raise ValueError(f"value must be a list of 1 to {MOST_VALUES} strings or numbers with in and nin")
+    if not (all(isinstance(one, str) for one in value) or all(is_number(one) for one in value)):
+        raise ValueError("value must hold strings only, or numbers only, with in and nin")
+
+
+def _check_size(value: object) -> None:
+    if isinstance(value, str) and len(value) > LONGEST_TEXT:
+        raise ValueError(f"value is longer than {LONGEST_TEXT} characters: shorten it")
+    if isinstance(value, str) and "\0" in value:
+        raise ValueError("value holds a NUL character: remove it")
+    if isinstance(value, int) and abs(value) > _SAFE_INTEGER:
+        raise ValueError(f"value {value} is beyond 2^53, where numbers are no longer exact: store it as a string")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("value must be a finite number")

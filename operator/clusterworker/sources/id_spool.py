@@ -1,0 +1,41 @@
+"""Remembers, on disk, which key each row has, for sources that look rows up by key only."""
+
+import tempfile
+from collections.abc import Sequence
+from typing import BinaryIO, cast
+
+import numpy as np
+
+from clusterworker.arrays import Rows
+
+
+class IdSpool:
+    """The keys of all rows as strings, in two scratch files that vanish with the process."""
+
+    def __init__(self) -> None:
+        self._text = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - lives as long as the collection
+        self._ends = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115
+        self.rows = 0
+        self._end = 0
+
+    def add(self, keys: Sequence[str]) -> None:
+        """Append the keys of the rows that come next."""
+        encoded = [key.encode() for key in keys]
+        ends = np.cumsum([self._end, *map(len, encoded)], dtype=np.int64)[1:]
+        self._text.write(b"".join(encoded))
+        self._ends.write(ends.tobytes())
+        self.rows += len(encoded)
+        self._end = int(ends[-1]) if len(ends) else self._end
+
+    def keys(self, rows: Rows) -> dict[int, str]:
+        """Return the keys of some rows, by row number."""
+        found = {}
+        for row in rows[rows < self.rows].tolist():
+            begin = self._end_of(row - 1) if row else 0
+            self._text.seek(begin)
+            found[row] = self._text.read(self._end_of(row) - begin).decode()
+        return found
+
+    def _end_of(self, row: int) -> int:
+        self._ends.seek(row * 8)
+        return int(np.frombuffer(self._ends.read(8), np.int64)[0])

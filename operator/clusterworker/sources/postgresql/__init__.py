@@ -1,0 +1,1 @@
+"""Collections in PostgreSQL tables, with pgvector or arrays of floats."""
