@@ -18,7 +18,8 @@ from clusterworker.arrays import NOISE, Labels, Rows, Vectors
 
 MOST_DOCUMENTS = 50_000
 """Above it core points are looked for in a sample of so many: time grows with the square."""
-BLOCK_BYTES = 64 << 20
+BLOCK_BYTES = 16 << 20
+"""Of distances at a time; at a generous eps, lists of near pairs take ten times as much."""
 ADVICE_ROWS = 500
 
 

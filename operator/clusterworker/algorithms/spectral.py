@@ -133,7 +133,7 @@ def _connected_eigenvectors(similarity: Similarity, count: int, seed: int) -> tu
         return (np.asarray(similarity @ scaled.astype(np.float32), np.float64) - diagonal * scaled) / roots
 
     normalised: Any = LinearOperator((rows, rows), matvec=times, dtype=np.float64)
-    subspace = max(4 * count + 1, 20)
+    subspace = max(2 * count + 1, min(4 * count + 1, 200), 20)
     if rows <= subspace:
         values, vectors = np.linalg.eigh(normalised @ np.eye(rows))
     else:
