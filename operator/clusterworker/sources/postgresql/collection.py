@@ -1,7 +1,6 @@
 """A collection in a PostgreSQL table."""
 
 from collections.abc import Iterator
-from functools import cached_property
 from itertools import islice
 
 import numpy as np
@@ -59,21 +58,8 @@ class PostgresCollection:
             if self.rows == 0:
                 filtered = source.filters is not None and self._has_rows()
                 raise MisconfiguredError(f"{self._shown}: {no_documents(collection_id, filtered=filtered)}")
-
-    @cached_property
-    def dimensions(self) -> int:
-        """See Collection: what the column's type says, or the first vector."""
-        promised = self._vector.dimensions
-        if promised:
-            return promised
-        [rows] = self._read(1)
-        self._check_null(rows)
-        length = int(rows.lengths()[0])
-        if length == 0:
-            raise MisconfiguredError(
-                f"{self._place(rows).at(0)}: column {self._vector.name} holds an empty vector: {REMEDY}"
-            )
-        return length
+        # Told here, not when asked for: the connection does one thing at a time, and is then busy with a COPY.
+        self.dimensions = self._vector.dimensions or self._first_length()
 
     @property
     def has_integer_ids(self) -> bool:
@@ -154,6 +140,15 @@ class PostgresCollection:
         table = quoted(str(self._source.table))
         found = self._connection.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(table)).fetchone()
         return bool(found and found[0])
+
+    def _first_length(self) -> int:
+        """Length of the first vector, where the column's type promises none."""
+        [rows] = self._read(1)
+        self._check_null(rows)
+        length = int(rows.lengths()[0])
+        if length == 0:
+            raise MisconfiguredError(f"{self._at(rows, 0)}: column {self._vector.name} holds an empty vector: {REMEDY}")
+        return length
 
     @property
     def _format(self) -> VectorFormat:
