@@ -15,6 +15,7 @@ from clustertrigger.api.names import WORKER_CONTAINER
 from clustertrigger.cli.cluster import Cluster, add_cluster_options, in_cluster
 from clustertrigger.cli.command import CommandError, Commands, add_command
 from clustertrigger.cli.drift_chart import Marks, chart, marks_for
+from clustertrigger.cli.terminal import printable
 from clustertrigger.core.drift_series import Point, from_log, from_status, of_metric
 from clustertrigger.core.instants import format_instant, parse_instant
 
@@ -50,7 +51,8 @@ async def _carry_out(cluster: Cluster, options: argparse.Namespace) -> int:
         return await recompute(cluster, trigger)
     status = trigger.get("status") or {}
     points = await _recorded(cluster, status) or from_status(status)
-    print(*(_as_json(trigger, points) if options.output == "json" else _as_lines(trigger, points)), sep="\n")
+    lines = _as_json(trigger, points) if options.output == "json" else map(printable, _as_lines(trigger, points))
+    print(*lines, sep="\n")
     return 0
 
 
