@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from clusterworker.drift.stored import StoredBaseline
     from clusterworker.sources.collection import Collection
 
+PHASES = ("open", "read", "measure")
+
 
 def check(spec: CheckSpec, progress: Progress, mounts: Mounts | None = None) -> CheckResult:
     """Compare the collections with the baseline, and add the measurement to the drift record.
@@ -32,6 +34,7 @@ def check(spec: CheckSpec, progress: Progress, mounts: Mounts | None = None) -> 
         RunError: the check failed, in one line.
     """
     mounts = mounts or Mounts()
+    progress.plan(PHASES)
     try:
         measurement = _measure(spec, progress, mounts)
     except ObstacleFound as found:

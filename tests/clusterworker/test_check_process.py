@@ -61,7 +61,8 @@ def test_completes(pod: Pod, spec: CheckSpec) -> None:
     code, result, log = finish(pod, start(pod, spec))
     assert code == 0
     assert result.measurement is not None
-    assert [line["phase"] for line in log if line.get("done") == 0] == ["open", "read", "measure"]
+    begun = [(line["phase"], line["step"], line["steps"]) for line in log if line.get("done") == 0]
+    assert begun == [("open", 1, 3), ("read", 2, 3), ("measure", 3, 3)]
     assert {(line["namespace"], line["trigger"], line["check"]) for line in log} == {("search", "nightly", spec.check)}
     assert log[-1]["message"].startswith("completed: cosine_drift 0, threshold 0.3 (floor 0.")
     assert log[-1]["message"].endswith(", 60 → 60 documents, assignment_js 0)")
