@@ -73,7 +73,10 @@ class Database:
         self.connection.execute(sql.SQL("CREATE TABLE {} ({})").format(target, typed))
         if rows:
             places = sql.SQL(", ").join(sql.Placeholder() * len(names))
-            insert = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(target, sql.SQL(", ").join(names), places)
+            escaped = sql.SQL(", ").join(sql.Identifier(column.replace("%", "%%")) for column in columns)
+            insert = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+                sql.Identifier(self.schema, table.replace("%", "%%")), escaped, places
+            )
             with self.connection.cursor() as cursor:
                 cursor.executemany(insert, [[_literal(row.get(column)) for column in columns] for row in rows])
         return name

@@ -58,10 +58,7 @@ class GcsAccess:
         try:
             return fs.GcsFileSystem(**options)
         except (OSError, ValueError):
-            raise MisconfiguredError(
-                f"Secret {self.secret.name}: its key {SERVICE_ACCOUNT} is no service account's key in JSON: "
-                "download it again"
-            ) from None
+            raise self._unusable_key() from None
         finally:
             del os.environ[_VARIABLE]
             if before is not None:
@@ -74,10 +71,20 @@ class GcsAccess:
             yield
         except OSError as error:
             raise self._explained(error) from None
+        except ValueError as error:  # pyarrow's ArrowInvalid, which a damaged file raises too
+            if "OAuth2 access token" not in str(error):
+                raise
+            raise self._unusable_key() from None
 
     def no_such_bucket(self) -> MisconfiguredError:
         """The error for a bucket that is not there."""
         return MisconfiguredError(f"{self.uri}: no such bucket {self.bucket}: check its name and endpoint")
+
+    def _unusable_key(self) -> MisconfiguredError:
+        return MisconfiguredError(
+            f"Secret {self.secret.name}: its key {SERVICE_ACCOUNT} is no service account's key in JSON: "
+            "download it again"
+        )
 
     def _explained(self, error: OSError) -> MisconfiguredError | UnavailableError:
         reason = " ".join(str(error).split())

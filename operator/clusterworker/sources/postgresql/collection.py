@@ -22,6 +22,7 @@ from clusterworker.sources.secret import SecretFiles
 
 LOOKUP_ROWS = 1_000
 """Texts that are asked for at once."""
+_KEYS = "clusterworker.keys"
 
 
 class PostgresCollection:
@@ -102,15 +103,20 @@ class PostgresCollection:
         return {row: texts.get(key, "") for row, key in keys.items()}
 
     def _lookup(self, keys: list[str]) -> dict[str, str]:
-        kind = sql.SQL("bigint[]" if self._id.is_integer else "text[]")
-        query = sql.SQL("SELECT {id}::text, {text}::text FROM {table} WHERE {compared} = ANY (%s::{kind})").format(
+        # Bound to a setting as filters' values are: in a statement with parameters, a name with % in it is misread.
+        self._connection.execute("SELECT set_config(%s, (%s::text[])::text, true)", [_KEYS, keys])
+        query = sql.SQL(
+            "SELECT {id}::text, {text}::text FROM {table} "
+            "WHERE {compared} = ANY ((SELECT current_setting({keys}))::{kind})"
+        ).format(
             id=sql.Identifier(self._id.name),
             text=sql.Identifier(str(self._source.text_column)),
             table=quoted(str(self._source.table)),
             compared=self._id_expression(),
-            kind=kind,
+            keys=sql.Literal(_KEYS),
+            kind=sql.SQL("bigint[]" if self._id.is_integer else "text[]"),
         )
-        return {key: text or "" for key, text in self._connection.execute(query, [keys])}
+        return {key: text or "" for key, text in self._connection.execute(query)}
 
     def _read(self, batch: int) -> Iterator[Rows]:
         """Yield all rows, a batch at a time, over one COPY."""

@@ -167,9 +167,12 @@ class QdrantCollection:
             if isinstance(parameters, models.VectorParams):
                 return self._dense(parameters)
             raise missing(self._server.shown, "vector without a name", parameters or (), "vector_column")
-        if not isinstance(parameters, dict) or name not in parameters:
-            there = parameters if isinstance(parameters, dict) else ["one without a name: remove source.vector_column"]
-            raise missing(self._server.shown, f"vector {name}", there, "vector_column")
+        if isinstance(parameters, models.VectorParams):
+            raise MisconfiguredError(
+                f"{self._server.shown}: no vector {name}: its only vector has no name: remove source.vector_column"
+            )
+        if not parameters or name not in parameters:
+            raise missing(self._server.shown, f"vector {name}", parameters or (), "vector_column")
         return self._dense(parameters[name])
 
     def _dense(self, parameters: models.VectorParams) -> int:
