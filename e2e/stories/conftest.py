@@ -33,6 +33,7 @@ FIRST_TO_LAST = (
     "references",
     "algorithms",
     "s3",
+    "sources",
     "results",
     "drift",
     "deletion",
