@@ -45,6 +45,10 @@ def test_parameter_of_another_algorithm_is_refused_by_name(scene: Scene) -> None
     except ClusterError as refusal:  # since Kubernetes 1.25 the API server itself evaluates the CRD's rules
         message = str(refusal)
     else:
-        stalled = scene.eventually(lambda: scene.condition("by-kmeans", "Stalled"), "by-kmeans: Stalled", "by-kmeans")
-        message = stalled["message"]
+        message = scene.eventually(lambda: _not_ready(scene, "by-kmeans"), "by-kmeans: not Ready", "by-kmeans")
     assert "eps goes with dbscan only: remove it" in message
+
+
+def _not_ready(scene: Scene, name: str) -> str | None:
+    ready = scene.condition(name, "Ready")
+    return str(ready["message"]) if ready.get("status") == "False" else None
