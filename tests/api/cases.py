@@ -306,11 +306,19 @@ _COLLECTION_RULES = [
     *(
         Refused(f"source {uri}", collection({"source.uri": uri}), "spec.source.uri", says, COLLECTION)
         for uri, says in [
-            ("hdfs://name/key", "is a path on the volume, s3://bucket/key or gs://bucket/key with type parquet"),
-            ("postgresql://db/shop", "is a path on the volume, s3://bucket/key or gs://bucket/key with type parquet"),
             ("/etc/passwd", "is relative to the volume's root: remove the leading / and any .."),
             ("a/../../b", "is relative to the volume's root: remove the leading / and any .."),
         ]
+    ),
+    *(
+        Refused(
+            f"source {uri}",
+            collection({"source.uri": uri, "volume": ABSENT}),
+            "spec.source.uri",
+            "is a path on the volume, s3://bucket/key or gs://bucket/key with type parquet",
+            COLLECTION,
+        )
+        for uri in ("hdfs://name/key", "postgresql://db/shop")
     ),
     Refused(
         "source without bucket",
@@ -344,7 +352,6 @@ _COLLECTION_RULES = [
             COLLECTION,
         )
         for uri in (
-            "documents",
             "postgresql://",
             "postgresql://db",
             "postgresql://ada:secret@db/shop",
@@ -362,7 +369,7 @@ _COLLECTION_RULES = [
             "uri is the address of Qdrant's HTTP API, http(s)://host:port",
             COLLECTION,
         )
-        for uri in ("qdrant:6333", "http://", "http://key@qdrant:6333", "https://qdrant:6333/?api-key=secret")
+        for uri in ("http://", "http://key@qdrant:6333", "https://qdrant:6333/?api-key=secret")
     ),
     *(
         Refused(
