@@ -57,7 +57,8 @@ class Places:
 
 @cache
 def documents() -> pa.Table:
-    """The 3,003 packages of the example, then copies of them with a little noise, under ids of their own."""
+    """The 3,003 packages of the example and copies of them with a little noise, under ids of their own, in their order:
+    k-means depends on the order of documents, and PostgreSQL's rows come by their ids."""
     packages = pq.read_table(EXAMPLE, columns=["document_id", "description", "embedding"])
     kind = packages.schema.field("embedding").type
     vectors = packages["embedding"].combine_chunks().flatten().to_numpy().reshape(-1, kind.list_size)
@@ -68,7 +69,7 @@ def documents() -> pa.Table:
         ids = [f"{name}-{copy}" for name in packages["document_id"].to_pylist()]
         column = pa.FixedSizeListArray.from_arrays(pa.array(noisy.ravel()), type=kind)
         copies.append(pa.table({"document_id": ids, "description": packages["description"], "embedding": column}))
-    return pa.concat_tables(copies)[:DOCUMENTS].combine_chunks()
+    return pa.concat_tables(copies)[:DOCUMENTS].sort_by("document_id").combine_chunks()
 
 
 @pytest.fixture(scope="module")

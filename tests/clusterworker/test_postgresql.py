@@ -32,7 +32,7 @@ def shop(database: Database, pod: Pod) -> Database:
 
 
 def rows(vectors: Any = DATA.vectors) -> Rows:
-    return [{"document_id": f"doc-{n}", "embedding": vector.tolist()} for n, vector in enumerate(vectors)]
+    return [{"document_id": f"doc-{n:02}", "embedding": vector.tolist()} for n, vector in enumerate(vectors)]
 
 
 def table(database: Database, given: Rows, vector: str = "vector(4)", identifier: str = "text", **more: str) -> str:
@@ -63,15 +63,23 @@ def test_vector_types(database: Database, kind: str) -> None:
     np.testing.assert_allclose(batch.vectors, DATA.vectors, rtol=1e-3 if "half" in kind else 1e-7)
 
 
+def test_rows_come_by_id_however_the_table_lies(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = [{"document_id": name, "embedding": [1.0, 2.0]} for name in ("b", "Z", "é", "a", "10", "9")]
+    name = table(database, given, "vector")
+    assert ids(database.open(name)) == ["10", "9", "Z", "a", "b", "é"]
+    monkeypatch.setattr("clusterworker.sources.postgresql.collection.ORDERED_ROWS", 5)
+    assert ids(database.open(name)) == ["b", "Z", "é", "a", "10", "9"]
+
+
 @pytest.mark.parametrize(
     ("kind", "values", "expected"),
     [
-        ("smallint", [1, -2], [1, -2]),
-        ("integer", [1, -2], [1, -2]),
-        ("bigint", [2**62, -(2**62)], [2**62, -(2**62)]),
-        ("varchar(20)", ["ä", "b"], ["ä", "b"]),
-        ("uuid", ["6F9619FF-8B86-D011-B42D-00CF4FC964FF", "0" * 32], ["6f9619ff-8b86-d011-b42d-00cf4fc964ff",
-         "00000000-0000-0000-0000-000000000000"]),
+        ("smallint", [-2, 1], [-2, 1]),
+        ("integer", [-2, 1], [-2, 1]),
+        ("bigint", [-(2**62), 2**62], [-(2**62), 2**62]),
+        ("varchar(20)", ["b", "ä"], ["b", "ä"]),
+        ("uuid", ["0" * 32, "6F9619FF-8B86-D011-B42D-00CF4FC964FF"], ["00000000-0000-0000-0000-000000000000",
+         "6f9619ff-8b86-d011-b42d-00cf4fc964ff"]),
     ],
 )  # fmt: skip
 def test_id_types(database: Database, kind: str, values: list[Any], expected: list[Any]) -> None:
@@ -113,7 +121,12 @@ def test_batches_are_bounded_and_passes_see_one_snapshot(database: Database) -> 
 
 
 def test_same_clusters_as_from_a_file(pod: Pod, shop: Database) -> None:
-    write(pod.volume / "data.parquet", DATA.vectors, texts=[f"text {n}" for n in range(90)])
+    write(
+        pod.volume / "data.parquet",
+        DATA.vectors,
+        [row["document_id"] for row in rows()],
+        [f"text {n}" for n in range(90)],
+    )
     name = table(shop, [{**row, "text": f"text {n}"} for n, row in enumerate(rows())], text="text")
     local = pod.run(pod.spec(KMEANS, {"uri": "data.parquet", "text_column": "text"}))
     remote = pod.run(pod.spec(KMEANS, shop.source(name, text_column="text")))
@@ -130,7 +143,7 @@ def test_together_with_a_file(pod: Pod, shop: Database) -> None:
     spec = pod.spec(KMEANS, {"uri": "data.parquet"}, shop.source(table(shop, rows(DATA.vectors[60:]))))
     assert pod.run(spec).num_documents == 90
     members = pq.read_table(pod.folder(spec) / "members.parquet")
-    assert members["document_id"].to_pylist() == [*(str(n) for n in range(60)), *(f"doc-{n}" for n in range(30))]
+    assert members["document_id"].to_pylist() == [*(str(n) for n in range(60)), *(f"doc-{n:02}" for n in range(30))]
     assert members["collection_id"].to_pylist() == ["col_0"] * 60 + ["col_1"] * 30
 
 
@@ -272,7 +285,7 @@ def test_columns_that_are_not_there(database: Database, fields: dict[str, Any], 
 
 def test_zeros_with_cosine(pod: Pod, shop: Database) -> None:
     source = shop.source(table(shop, rows(np.zeros((5, 4)))))
-    with pytest.raises(MisconfiguredError, match="document_id doc-0: a vector of zeros has no direction"):
+    with pytest.raises(MisconfiguredError, match="document_id doc-00: a vector of zeros has no direction"):
         pod.run(pod.spec(KMEANS, source))
 
 
@@ -367,12 +380,12 @@ def test_values_are_in_no_statement(database: Database) -> None:
     """What the server is sent never holds a filter's value: it is bound to a setting."""
     name = table(database, rows())
     opened = database.open(
-        name, filters={"field": "document_id", "operator": "in", "value": ["doc-1", "x'; DROP TABLE y"]}
+        name, filters={"field": "document_id", "operator": "in", "value": ["doc-01", "x'; DROP TABLE y"]}
     )
     statement = opened._from.as_string(None)
-    assert "doc-1" not in statement
+    assert "doc-01" not in statement
     assert "DROP" not in statement
-    assert ids(opened) == ["doc-1"]
+    assert ids(opened) == ["doc-01"]
 
 
 def test_a_table_that_is_being_changed_is_waited_for(database: Database) -> None:

@@ -22,6 +22,9 @@ from clusterworker.sources.secret import SecretFiles
 
 LOOKUP_ROWS = 1_000
 """Texts that are asked for at once."""
+ORDERED_ROWS = 100_000
+"""Up to here rows are asked for by id, so that a table that was rewritten gives the same clusters again; beyond, the
+server would sort gigabytes on its disk before the first row comes."""
 _KEYS = "clusterworker.keys"
 
 
@@ -120,10 +123,11 @@ class PostgresCollection:
 
     def _read(self, batch: int) -> Iterator[Rows]:
         """Yield all rows, a batch at a time, over one COPY."""
-        query = sql.SQL("COPY (SELECT {vector}, {id} {source}{limit}) TO STDOUT (FORMAT BINARY)").format(
+        query = sql.SQL("COPY (SELECT {vector}, {id} {source}{order}{limit}) TO STDOUT (FORMAT BINARY)").format(
             vector=sql.Identifier(self._vector.name),
             id=self._id_expression(cast="int8"),
             source=self._from,
+            order=self._order if self.rows <= ORDERED_ROWS else sql.SQL(""),
             limit=sql.SQL(" LIMIT 1" if batch == 1 else ""),
         )
         with self._database.errors():
@@ -137,6 +141,13 @@ class PostgresCollection:
         name = sql.Identifier(self._id.name)
         wanted = cast if self._id.is_integer else "text"
         return sql.SQL("{}::{}").format(name, sql.SQL(wanted)) if wanted and wanted != self._id.type else name
+
+    @property
+    def _order(self) -> sql.Composable:
+        if self._id.is_integer:
+            return sql.SQL(" ORDER BY {}").format(sql.Identifier(self._id.name))
+        # By bytes, as everything else sorts them, whatever language the database sorts by.
+        return sql.SQL(' ORDER BY {}::text COLLATE "C"').format(sql.Identifier(self._id.name))
 
     def _count(self, source: sql.Composable) -> int:
         [count] = self._connection.execute(sql.SQL("SELECT count(*) {}").format(source)).fetchone() or (0,)
