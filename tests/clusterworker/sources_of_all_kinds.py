@@ -53,7 +53,7 @@ class Database:
 
     def run(self, statement: str, *names: str, values: Sequence[Any] | None = None) -> None:
         identifiers = (sql.Identifier(*name.split(".")) for name in names)
-        self.connection.execute(sql.SQL(statement).format(*identifiers), values)  # type: ignore[arg-type]
+        self.connection.execute(sql.SQL(statement).format(*identifiers), values)
 
     def write_secret(self, **values: str) -> None:
         directory = self.secrets / SECRET
@@ -66,8 +66,7 @@ class Database:
         name = f"{self.schema}.{table}"
         names = [sql.Identifier(column) for column in columns]
         typed = sql.SQL(", ").join(
-            sql.SQL("{} {}").format(column, sql.SQL(kind))  # type: ignore[arg-type]
-            for column, kind in zip(names, columns.values(), strict=True)
+            sql.SQL("{} {}").format(column, sql.SQL(kind)) for column, kind in zip(names, columns.values(), strict=True)
         )
         target = sql.Identifier(self.schema, table)
         self.connection.execute(sql.SQL("CREATE TABLE {} ({})").format(target, typed))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +18,7 @@ from clustertrigger.api.filters import DEEPEST, MOST_COMPARISONS, MOST_VALUES
 from clustertrigger.api.run import Filter, parsed_time
 from clustertrigger.core.validation import parse_collection
 from clusterworker.errors import MisconfiguredError
+from clusterworker.sources.collection import Collection
 from clusterworker.sources.parquet_file import ParquetFile
 from clusterworker.sources.predicate import predicate
 from clusterworker.sources.store import VolumeStore
@@ -98,7 +100,7 @@ def holds(given: dict[str, Any], document: dict[str, Any]) -> bool:
     value, wanted = document.get(given["field"]), given["value"]
     match given["operator"]:
         case "exists":
-            return (value is not None) == wanted
+            return (value is not None) is wanted
         case "ne":
             return value is None or value != wanted
         case "nin":
@@ -109,8 +111,8 @@ def holds(given: dict[str, Any], document: dict[str, Any]) -> bool:
         case "eq":
             return bool(value == wanted)
         case "in":
-            return value in wanted
-    compare = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}[given["operator"]]
+            return bool(value in wanted)
+    compare: Any = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}[given["operator"]]
     return bool(compare(value, parsed_time(wanted) if isinstance(wanted, str) else wanted))
 
 
@@ -124,7 +126,7 @@ def documents() -> list[dict[str, Any]]:
     ]
 
 
-def passed(opened: Any) -> list[str]:
+def passed(opened: Callable[[], Collection]) -> list[str]:
     """Ids of the documents that pass, none where nothing does."""
     try:
         return ids(opened())
@@ -194,7 +196,7 @@ def test_other_column_types(
     if pa.types.is_temporal(parquet):
         epoch = datetime(1970, 1, 1, tzinfo=UTC)
         step = timedelta(days=1) if sql == "date" else timedelta(seconds=1)
-        values = [(epoch + n * step).replace(tzinfo=None) for n in (1, 2, 3)]
+        values: list[Any] = [(epoch + n * step).replace(tzinfo=None) for n in (1, 2, 3)]
     elif "char" in sql:
         values = [str(n) for n in (1, 2, 3)]
     else:
@@ -263,10 +265,12 @@ def test_comparisons_that_a_column_does_not_take(
 ) -> None:
     kinds = {"document_id": (pa.string(), "text"), "embedding": (pa.list_(pa.float32(), 2), "vector(2)"), **TYPES}
     table = database.create("t", {name: kind for name, (_, kind) in kinds.items()}, documents())
-    for opened in (
-        lambda: in_parquet(tmp_path, {n: kind for n, (kind, _) in kinds.items()}, documents(), filters=Filter(**given)),
+    columns = {name: kind for name, (kind, _) in kinds.items()}
+    ways: list[Callable[[], Collection]] = [
+        lambda: in_parquet(tmp_path, columns, documents(), filters=Filter(**given)),
         lambda: database.open(table, filters=given),
-    ):
+    ]
+    for opened in ways:
         with pytest.raises(MisconfiguredError) as raised:
             opened()
         assert begins in str(raised.value)
