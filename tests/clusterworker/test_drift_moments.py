@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy.spatial import distance
+from scipy.stats import chi2
 
 from clusterworker.arrays import Vectors
 from clusterworker.drift.moments import (
@@ -14,6 +15,7 @@ from clusterworker.drift.moments import (
     cosine_floor,
     degrees_of_freedom,
     euclidean_floor,
+    tail,
 )
 from clusterworker.drift.stored import StoredBaseline
 from tests.clusterworker.drifting import baseline_of
@@ -124,3 +126,8 @@ def test_degrees_of_freedom_of_a_known_covariance(rows: int) -> None:
 @pytest.mark.parametrize("sample", [np.ones((5, 4)), np.zeros((1, 4)), np.arange(8.0).reshape(2, 4)])
 def test_degrees_of_freedom_of_too_little(sample: Doubles) -> None:
     assert degrees_of_freedom(sample) == 1
+
+
+@pytest.mark.parametrize("degrees", [1.0, 1.5, 2.0, 7.3, 100.0])
+def testtail_as_scipy_computes_it(degrees: float) -> None:
+    assert tail(degrees) == pytest.approx(chi2.ppf(0.995, degrees) / degrees, rel=0.01)

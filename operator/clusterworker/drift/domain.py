@@ -12,13 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from clusterworker.arrays import Doubles, Rows, Vectors
+from clusterworker.drift.moments import NORMAL_TAIL
 
 FOLDS = 5
 PERMUTATIONS = 200
 SHRINKAGE = 0.1
 """Ridge penalty, in mean eigenvalues of the training documents' scatter."""
-_DEVIATIONS = 2.576
-"""Of a normal distribution: 99.5 % lie below. A mean of five AUCs is close to normal."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,8 @@ def domain_auc(baseline: Vectors, now: Vectors, seed: int, permutations: int = P
     found = np.mean([areas(scores, truth) for scores, truth in _predictions(vectors, columns, fold)], axis=0)
     value, null = float(found[0]), found[1:]
     reached = int(np.count_nonzero(null >= value))
-    floor = float(null.mean() + _DEVIATIONS * null.std(ddof=1)) / 2
+    # A mean of five AUCs is close to normal.
+    floor = float(null.mean() + NORMAL_TAIL * null.std(ddof=1)) / 2
     return Separation(value, floor, (1 + reached) / (1 + permutations))
 
 
