@@ -23,6 +23,7 @@ image: ## Build the operator's and the worker's image (Docker, or buildah as roo
 
 prepare: ## Build or fetch, once, what a cluster is made of (Kubernetes from source: 6 minutes, without Docker)
 	@$(PYTHON) -m e2e.cluster prepare
+	@$(PYTHON) -m e2e.servers prepare
 
 cluster-up: ## Start a real cluster (CLUSTER=kind|debian) and print its kubeconfig
 	@$(PYTHON) -m e2e.cluster up

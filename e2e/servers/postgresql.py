@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -20,12 +21,12 @@ from e2e.cluster.choose import docker_answers
 from e2e.cluster.commands import run
 from e2e.cluster.debian.ports import free_ports
 from e2e.cluster.errors import ClusterError
-from e2e.servers.postgresql_program import VERSION, Program, program
+from e2e.servers.postgresql_program import IMAGE, Program, program
 
 USER = "postgres"
-IMAGE = f"pgvector/pgvector:pg{VERSION}"
 _NOBODY = 65534
 _READY_SECONDS = 60.0
+_STOP_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -111,12 +112,8 @@ def _process(found: Program, host: str) -> Iterator[PostgreSQL]:
             _wait(server, lambda: process.poll() is None, log.read_text)
             yield server
         finally:
-            process.terminate()  # smart shutdown; whoever is still connected is disconnected by the next signal
-            try:
-                process.wait(2)
-            except subprocess.TimeoutExpired:
-                process.send_signal(2)
-                process.wait(20)
+            process.send_signal(signal.SIGINT)  # a fast shutdown: whoever is still connected is disconnected
+            process.wait(_STOP_SECONDS)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

@@ -16,6 +16,8 @@ from e2e.cluster.files import cache_directory, locked
 from e2e.cluster.progress import stage
 
 VERSION = "15"
+IMAGE = f"pgvector/pgvector:pg{VERSION}"
+"""What has both where there is Docker and no Debian 12."""
 PGVECTOR_SUITE = "trixie"
 LIBRARIES = (
     "libcom-err2", "libgssapi-krb5-2", "libicu72", "libk5crypto3", "libkeyutils1", "libkrb5-3", "libkrb5support0",

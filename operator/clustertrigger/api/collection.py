@@ -34,10 +34,15 @@ SourceSecretName = Annotated[
 ]
 S3Endpoint = Annotated[
     str | None,
+    Field(max_length=1024, pattern=r"^https?://", description="Address of an S3-compatible server; default: Amazon's."),
+]
+BucketEndpoint = Annotated[
+    str | None,
     Field(
         max_length=1024,
         pattern=r"^https?://",
-        description="Address of a server that speaks the bucket's protocol; default: Amazon's, Google's with gs://.",
+        description="Address of a server that speaks the bucket's protocol; default: Amazon's for s3://, Google's for "
+        "gs://.",
     ),
 ]
 S3Region = Annotated[str | None, Field(max_length=64, description="S3 region.")]
@@ -185,7 +190,7 @@ class Source(ApiModel):
         "docs/sources.md. Default: all.",
     )
     secret_name: SourceSecretName = None
-    endpoint: S3Endpoint = None
+    endpoint: BucketEndpoint = None
     region: S3Region = None
 
     @property

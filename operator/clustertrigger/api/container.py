@@ -32,7 +32,7 @@ class CollectionInput(ApiModel):
 
     collection_id: str
     source: Source
-    mount_path: str | None = Field(None, description="Where the collection's volume is mounted; absent for s3://.")
+    mount_path: str | None = Field(None, description="Where the collection's volume is mounted; absent for an address.")
 
 
 class ResultsTarget(ApiModel):
