@@ -65,7 +65,7 @@ def test_mmd_tells_a_change_from_none() -> None:
     assert same.value <= 2 * same.noise_floor
     assert same.p_value > 0.01
     assert changed.value > 2 * changed.noise_floor
-    assert changed.p_value == pytest.approx(1 / 1001)
+    assert changed.p_value == pytest.approx(1 / 501)
 
 
 @pytest.mark.parametrize(("then", "now"), [(1, 50), (50, 1)])
