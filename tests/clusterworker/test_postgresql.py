@@ -340,6 +340,16 @@ def test_odd_passwords_work(database: Database, password: str) -> None:
     database.run("DROP ROLE {}", role)
 
 
+def test_a_port_that_does_not_exist(database: Database) -> None:
+    line = refused(database, "documents", uri="postgresql://db:99999/shop")
+    assert line == "postgresql://db:99999/shop: ports end at 65535: correct source.uri"
+
+
+def test_credentials_are_in_no_representation(database: Database) -> None:
+    opened = database.open(table(database, rows()[:3]))
+    assert database.server.password not in repr(opened._database)
+
+
 def test_a_secret_without_a_username(database: Database) -> None:
     (database.secrets / SECRET / "username").unlink()
     assert refused(database, "documents") == "Secret database has no key username: add it"

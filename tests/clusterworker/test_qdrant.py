@@ -266,6 +266,10 @@ def test_a_secret_without_the_key(secrets: Path) -> None:
     assert str(opened("http://127.0.0.1:1", secrets)) == "Secret qdrant has no key api-key: add it"
 
 
+def test_a_port_that_does_not_exist() -> None:
+    assert str(opened("http://qdrant:99999", None)) == "http://qdrant:99999: ports end at 65535: correct source.uri"
+
+
 def test_nothing_answers() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

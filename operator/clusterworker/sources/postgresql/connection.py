@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import psycopg
 
 from clustertrigger.api.run import Source
 from clusterworker.errors import MisconfiguredError, RunError, UnavailableError
+from clusterworker.sources.address import address_of
 from clusterworker.sources.secret import SecretFiles
 
 USERNAME, PASSWORD, CERTIFICATES = "username", "password", "ca.crt"
@@ -55,11 +55,11 @@ class Database:
             MisconfiguredError: the Secret lacks a key, or the server refuses the user or the database.
             UnavailableError: it does not answer.
         """
-        address = urlsplit(self.source.uri)
+        address = address_of(self.source.uri)
         options: dict[str, Any] = {
-            "host": address.hostname,
+            "host": address.host,
             "port": address.port or 5432,
-            "dbname": unquote(address.path.removeprefix("/")),
+            "dbname": address.path,
             "user": self.secret.value(USERNAME, private=False),
             "password": self.secret.value(PASSWORD, required=False),
             "connect_timeout": CONNECT_SECONDS,

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import httpx
 from qdrant_client import QdrantClient
@@ -11,6 +10,7 @@ from qdrant_client.http.exceptions import ApiException, ResponseHandlingExceptio
 
 from clustertrigger.api.run import Source
 from clusterworker.errors import MisconfiguredError, RunError, UnavailableError
+from clusterworker.sources.address import address_of
 from clusterworker.sources.secret import SecretFiles
 
 API_KEY = "api-key"
@@ -35,11 +35,12 @@ class Server:
         Raises:
             MisconfiguredError: the Secret lacks the key.
         """
-        address = urlsplit(self.source.uri)
+        address = address_of(self.source.uri)
+        host = f"[{address.host}]" if ":" in address.host else address.host
         key = self.secret.value(API_KEY) if self.secret.name else None
         return QdrantClient(
-            url=f"{address.scheme}://{address.netloc}",
-            port=None if address.port else (443 if address.scheme == "https" else 6333),
+            url=f"{address.scheme}://{host}",
+            port=address.port or (443 if address.scheme == "https" else 6333),
             prefix=address.path.strip("/") or None,
             api_key=key,
             timeout=TIMEOUT_SECONDS,
