@@ -25,6 +25,7 @@ from e2e.servers.postgresql_program import IMAGE, Program, program
 
 USER = "postgres"
 _NOBODY = 65534
+_OTHER_USER = [f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"] if os.geteuid() == 0 else []
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 
@@ -105,9 +106,19 @@ def _process(found: Program, host: str) -> Iterator[PostgreSQL]:
         server = PostgreSQL(host, port, password, certificate)
         log = directory / "log"
         with log.open("wb") as output:
-            process = subprocess.Popen(
-                [copy["postgres"], "-D", data, *words], stdout=output, stderr=output, **_as_nobody(copy)
-            )
+            # Ends with the process that started it, however that ends.
+            command: list[str | Path] = [
+                "setpriv",
+                "--pdeathsig=INT",
+                *_OTHER_USER,
+                "--",
+                copy["postgres"],
+                "-D",
+                data,
+                *words,
+            ]
+            environment = {**_as_nobody(copy), "user": None, "group": None, "extra_groups": None}
+            process = subprocess.Popen(command, stdout=output, stderr=output, **environment)
         try:
             _wait(server, lambda: process.poll() is None, log.read_text)
             yield server
