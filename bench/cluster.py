@@ -110,11 +110,11 @@ def reduced_hdbscan(count: int, _: int) -> Row:
 
 
 def theirs_hdbscan(count: int, _: int) -> Row:
-    """scikit-learn's, on the vectors as they are."""
+    """scikit-learn's on the vectors as they are, by comparing all pairs: its trees do no better in 384 dimensions."""
     from sklearn.cluster import HDBSCAN
 
     vectors, topics = documents(count)
-    model = HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE, copy=True)
+    model = HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE, algorithm="brute", copy=True)
     return timed(lambda: model.fit(vectors).labels_, lambda labels: agreement(topics, labels))
 
 
@@ -149,7 +149,7 @@ def hdbscan() -> tuple[list[Row], list[Goal]]:
     name = f"hdbscan 20k x {DIMENSIONS}"
     count = 20_000
     ours, reduced, theirs = (apart(side, count, 0) for side in (ours_hdbscan, reduced_hdbscan, theirs_hdbscan))
-    sides = {"worker, raw": ours, "worker, reduced": reduced, "scikit-learn, raw": theirs}
+    sides = {"worker, raw": ours, "worker, reduced": reduced, "scikit-learn, raw, brute": theirs}
     rows = compared(name, sides | cold(count), "AMI")
     memory = ours["peak MiB"] / theirs["peak MiB"]
     goals = [
