@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from clusterworker.algorithms.nearest import NearestCentroid
 from clusterworker.arrays import NOISE, Doubles, Rows, Vectors
@@ -66,6 +67,7 @@ def profile(collections: Sequence[Collection], baseline: StoredBaseline, seed: i
     for batch in ahead(_batches(collections)):
         tally.add(batch)
         progress.advance(tally.documents / rows)
+    pa.default_memory_pool().release_unused()  # what batches lay in would stay reserved while samples are compared
     return tally.profile()
 
 
