@@ -89,13 +89,18 @@ def areas(scores: Doubles, labels: Doubles) -> Doubles:
 
 
 def _predictions(vectors: Vectors, labels: Doubles, fold: Rows) -> Iterator[tuple[Doubles, Doubles]]:
-    """Yield scores and labels of each fold, of a ridge regression fitted to the other folds."""
+    """Yield scores and labels of each fold, of a ridge regression fitted to the other folds.
+
+    The sums of products over the other folds are those over all documents less those over the fold.
+    """
+    centred = vectors - vectors.mean(axis=0, dtype=np.float64)
+    scatter, products, ones = centred.T @ centred, centred.T @ labels, labels.sum(axis=0)
     for number in range(int(fold.max()) + 1):
-        inside = fold != number
-        train, mean = vectors[inside].astype(np.float64), vectors[inside].mean(axis=0, dtype=np.float64)
-        train -= mean
-        scatter = train.T @ train
-        penalty = SHRINKAGE * np.trace(scatter) / len(scatter) or 1.0
-        scatter[np.diag_indices_from(scatter)] += penalty
-        weights = np.linalg.solve(scatter, train.T @ (labels[inside] - labels[inside].mean(axis=0)))
-        yield (vectors[~inside] - mean) @ weights, labels[~inside]
+        held, said = centred[fold == number], labels[fold == number]
+        count = len(centred) - len(held)
+        mean = -held.sum(axis=0) / count
+        train = scatter - held.T @ held - count * np.outer(mean, mean)
+        penalty = SHRINKAGE * np.trace(train) / len(train)
+        train[np.diag_indices_from(train)] += penalty if penalty > 0 else 1.0
+        weights = np.linalg.solve(train, products - held.T @ said - np.outer(mean, ones - said.sum(axis=0)))
+        yield (held - mean) @ weights, said

@@ -1,8 +1,10 @@
 """The one pass over a collection's documents: everything that the metrics need, in bounded memory."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import faiss
 import numpy as np
 import pyarrow as pa
 
@@ -64,11 +66,23 @@ def profile(collections: Sequence[Collection], baseline: StoredBaseline, seed: i
     """
     rows = sum(collection.rows for collection in collections)
     tally = _Tally(baseline, seed)
-    for batch in ahead(_batches(collections)):
-        tally.add(batch)
-        progress.advance(tally.documents / rows)
+    with _a_core_for_the_reader():
+        for batch in ahead(_batches(collections)):
+            tally.add(batch)
+            progress.advance(tally.documents / rows)
     pa.default_memory_pool().release_unused()  # what batches lay in would stay reserved while samples are compared
     return tally.profile()
+
+
+@contextmanager
+def _a_core_for_the_reader() -> Iterator[None]:
+    """Assign with one thread less: more threads than cores wait for each other."""
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(max(threads - 1, 1))
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)
 
 
 class _Tally:
