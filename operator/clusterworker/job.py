@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from clustertrigger.api.run import SCRATCH_MOUNT, SECRETS_MOUNT, Baseline, RunResult, RunSpec
 from clusterworker.cgroup import ControlGroup
 from clusterworker.progress import Progress
-from clusterworker.results.target import MARKER, Target, open_target
+from clusterworker.results.record import MARKER
+from clusterworker.results.target import Target, open_target
 
 if TYPE_CHECKING:
     from clusterworker.findings import Findings

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clusterworker.results import record as records
-from clusterworker.results.record import RunRecord, lineage, read_record
-from clusterworker.results.target import LATEST, MARKER
+from clusterworker.results.record import LATEST, MARKER, RunRecord, lineage, read_record
 from clusterworker.s3 import S3Access
 
 _COPY_BYTES = 8 << 20

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from clusterworker.findings import Findings
 
 FILE = "run.json"
+LATEST = "latest.json"
+MARKER = "metrics.json"
+"""The last file of a folder: one without it is not whole, in S3 where nothing can be renamed."""
 
 
 class RunRecord(BaseModel):

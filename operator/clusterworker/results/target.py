@@ -9,10 +9,6 @@ from clusterworker.errors import MisconfiguredError
 from clusterworker.results.record import RunRecord
 from clusterworker.s3 import SCHEME, S3Access
 
-MARKER = "metrics.json"
-"""The last file of a folder: one without it is not whole, in S3 where nothing can be renamed."""
-LATEST = "latest.json"
-
 
 class Target(Protocol):
     """Where results go: `<uri of the results>/<namespace>/<trigger>/<run>/`."""

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from clusterworker.errors import MisconfiguredError, RunError, UnavailableError
 from clusterworker.results import record as records
-from clusterworker.results.record import RunRecord, lineage, read_record
-from clusterworker.results.target import LATEST, MARKER
+from clusterworker.results.record import LATEST, MARKER, RunRecord, lineage, read_record
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 _REMOVED = ".removed"
