@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,6 +57,17 @@ def test_rights_are_checked(plane: ControlPlane, tmp_path: Path) -> None:
     assert kubectl(plane.kubeconfig, "create", "rolebinding", "reader", "--clusterrole=view",
                    "--serviceaccount=default:reader").returncode == 0  # fmt: skip
     assert kubectl(reader, "get", "pods").returncode == 0
+
+
+def test_the_api_server_is_started_again_where_etcd_comes_late(plane: ControlPlane) -> None:
+    """It ends when etcd does not answer within 20 s, which a busy disk can bring about."""
+    plane.kill_api_server()
+    plane.stop_etcd()
+    late = threading.Timer(23, plane.start_etcd)
+    late.start()
+    plane.start_api_server()
+    late.join()
+    assert kubectl(plane.kubeconfig, "get", "namespaces").returncode == 0
 
 
 def test_a_killed_api_server_refuses_and_comes_back_with_its_data(plane: ControlPlane) -> None:

@@ -15,10 +15,12 @@ from e2e.cluster.api import Api, wait_until
 from e2e.cluster.debian.build import Binaries
 from e2e.cluster.debian.certificates import Authority
 from e2e.cluster.debian.processes import Daemons
+from e2e.cluster.errors import ClusterError
 from e2e.cluster.files import write
 
 SERVICE_RANGE = "10.96.0.0/16"
 SERVICE_ADDRESS = "10.96.0.1"  # of the Service `kubernetes`, the first of the range
+API_SERVER_STARTS = 3
 READY_SECONDS = 180.0
 STORAGE_CLASS: dict[str, Any] = {
     "apiVersion": "storage.k8s.io/v1",
@@ -120,8 +122,15 @@ class Components:
 
     def start_api_server(self) -> None:
         """Start the API server and wait until it is ready."""
-        self._start("kube-apiserver", *self._api_server_flags())
-        self._await("kube-apiserver", self.api.ready)
+        for left in reversed(range(API_SERVER_STARTS)):
+            self._start("kube-apiserver", *self._api_server_flags())
+            try:
+                return self._await("kube-apiserver", self.api.ready)
+            except ClusterError:
+                # It ends when etcd does not answer within 20 s, as on a disk that is busy.
+                if not left or self._daemons.find("kube-apiserver"):
+                    raise
+        raise AssertionError("unreachable")
 
     def start_controller_manager(self) -> None:
         """Start the controller manager and wait until its controllers run."""
