@@ -26,7 +26,7 @@ from e2e.stories.data import EXAMPLE
 from e2e.stories.scene import Object, Scene
 from e2e.stories.test_s3 import KEYS, REGION, client_of
 
-DOCUMENTS, MILLION, DIMENSIONS = 9_000, 1_000_000, 64
+DOCUMENTS, MILLION, DIMENSIONS = 9_000, 1_000_000, 192
 KINDS = ("parquet", "s3", "postgresql")
 API = {"apiVersion": "clustertrigger.dev/v1alpha1"}
 READER = "stories_reader"
