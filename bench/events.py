@@ -24,8 +24,9 @@ from bench import fleet
 from bench.http_load import Load, post
 from bench.outcome import Goal, finish
 from tests.control_plane.cluster import running_cluster
-from tests.control_plane.event_sender import EventSender, event, events, free_port, service_account
+from tests.control_plane.event_sender import EventSender, event, free_port, service_account
 from tests.control_plane.kube import eventually
+from tests.control_plane.manifests import events
 from tests.control_plane.operator_process import OperatorProcess
 from tests.control_plane.sandbox import Sandbox
 

@@ -12,13 +12,12 @@ from typing import Any
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import load_kube_config
 
-from clustertrigger.api import API_VERSION
 from clustertrigger.shell import paths
 from clustertrigger.shell.api_server import ApiServer
 from clustertrigger.shell.metrics import Metrics
+from tests.control_plane import manifests
 from tests.control_plane.cluster import SYSTEM, Cluster
 from tests.control_plane.kube import eventually
-from tests.control_plane.manifests import NOWHERE, collection
 from tests.control_plane.operator_process import OperatorProcess
 
 AT_ONCE = 32
@@ -40,7 +39,7 @@ async def administrator(cluster: Cluster) -> AsyncIterator[ApiServer]:
 async def namespace(api: ApiServer, name: str) -> str:
     """A namespace with a Collection that triggers can refer to."""
     await api.create("/api/v1/namespaces", {"metadata": {"name": name}})
-    await api.create(paths.custom("collections", name), collection())
+    await api.create(paths.custom("collections", name), manifests.collection())
     return name
 
 
@@ -57,20 +56,7 @@ async def create_all(api: ApiServer, path: str, bodies: Iterable[Object], at_onc
 
 def trigger(name: str, trigger_type: str, schedule: Object) -> Object:
     """A trigger whose runs find no node: what is measured is firing, not clustering."""
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "ClusterTrigger",
-        "metadata": {"name": name},
-        "spec": {
-            "trigger_type": trigger_type,
-            "schedule_config": schedule,
-            "execution_config": {
-                "collection_ids": ["col_products"],
-                "config": {"algorithm": "kmeans", "n_clusters": 5},
-            },
-            "run": {"retries": 0, "node_selector": NOWHERE, "pending_timeout_seconds": 86_400},
-        },
-    }
+    return manifests.trigger(name, manifests.spec(trigger_type, schedule, pending_timeout_seconds=86_400))
 
 
 class Arrivals:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from clusterworker.errors import MisconfiguredError, UnavailableError
+from clusterworker.secret import SecretFiles
 
 SCHEME = "s3://"
 ACCESS_KEY, SECRET_KEY, SESSION_TOKEN = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"
@@ -61,9 +62,10 @@ class S3Access:
         if self.secret_name is None:
             options["anonymous"] = True
         else:
-            options["access_key"] = self._credential(ACCESS_KEY)
-            options["secret_key"] = self._credential(SECRET_KEY)
-            options["session_token"] = self._credential(SESSION_TOKEN, required=False) or None
+            secret = SecretFiles(self.secret_name, self.secrets)
+            options["access_key"] = secret.value(ACCESS_KEY)
+            options["secret_key"] = secret.value(SECRET_KEY)
+            options["session_token"] = secret.value(SESSION_TOKEN, required=False)
         if self.endpoint:
             address = urlsplit(self.endpoint)
             options["endpoint_override"] = address.netloc + address.path.rstrip("/")
@@ -98,17 +100,3 @@ class S3Access:
     def no_such_bucket(self) -> MisconfiguredError:
         """The error for a bucket that is not there."""
         return MisconfiguredError(f"{self.uri}: no such bucket {self.bucket}: check its name, endpoint and region")
-
-    def _credential(self, key: str, *, required: bool = True) -> str:
-        file = self.secrets / str(self.secret_name) / key
-        try:
-            value = file.read_text().strip()
-        except FileNotFoundError:
-            value = ""
-        except OSError as error:
-            raise MisconfiguredError(
-                f"Secret {self.secret_name}: cannot read its key {key}: {error.strerror}"
-            ) from error
-        if required and not value:
-            raise MisconfiguredError(f"Secret {self.secret_name} has no key {key}: add it")
-        return value

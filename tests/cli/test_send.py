@@ -18,8 +18,9 @@ from e2e.cluster.accounts import service_account_kubeconfig
 from e2e.cluster.debian.certificates import Authority
 from tests.conftest import StartOperator
 from tests.control_plane.cluster import Cluster
-from tests.control_plane.event_sender import event, events, free_port, service_account
+from tests.control_plane.event_sender import event, free_port, service_account
 from tests.control_plane.kube import Object, eventually
+from tests.control_plane.manifests import events
 from tests.control_plane.proxy import Answer, Fault, Proxy, Rule, failing
 from tests.control_plane.sandbox import Sandbox
 

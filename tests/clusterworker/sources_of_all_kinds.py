@@ -15,12 +15,12 @@ from psycopg.types.json import Jsonb
 from qdrant_client import QdrantClient, models
 
 from clustertrigger.api.run import Source
+from clusterworker.secret import SecretFiles
 from clusterworker.sources.collection import Collection
 from clusterworker.sources.parquet import ParquetCollection
 from clusterworker.sources.postgresql.collection import PostgresCollection
 from clusterworker.sources.qdrant.collection import QdrantCollection
 from clusterworker.sources.qdrant.connection import Server
-from clusterworker.sources.secret import SecretFiles
 from clusterworker.sources.store import VolumeStore
 from e2e.servers.postgresql import USER, PostgreSQL, running_postgresql
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,40 +11,25 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clustertrigger.api.run import CHECK_SPEC_VARIABLE, CheckResult, CheckSpec
+from clustertrigger.api.run import CheckResult, CheckSpec
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.drifting import KMEANS, check_spec
 from tests.clusterworker.planted import planted, write
+from tests.clusterworker.worker_process import finish_worker, start_worker
 
-SOURCES = Path(__file__).resolve().parents[2] / "operator"
 STALL = (
     "import ctypes, clusterworker.sources.collections as collections\n"
     "collections.open_collections = lambda *_: (print('stalled', flush=True), ctypes.PyDLL(None).sleep(60))"
 )
 
 
-def start(pod: Pod, spec: CheckSpec | str | None, *arguments: str, before: str = "", **options: Any) -> Any:
-    environment = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
-    environment |= {"PYTHONPATH": str(SOURCES)}
-    if spec is not None:
-        environment[CHECK_SPEC_VARIABLE] = spec if isinstance(spec, str) else spec.model_dump_json()
-    program = f"import sys\n{before}\nfrom clusterworker.main import main\nsys.exit(main())"
-    places = [f"--result={pod.root / 'result'}", f"--secrets={pod.mounts.secrets}", f"--scratch={pod.mounts.scratch}"]
-    return subprocess.Popen(
-        [sys.executable, "-c", program, "check", *arguments, *places],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **options,
-    )
+def start(pod: Pod, spec: CheckSpec | str | None, *arguments: str, **options: Any) -> Any:
+    return start_worker(pod, "check", *arguments, spec=spec, **options)
 
 
 def finish(pod: Pod, process: Any) -> tuple[int, CheckResult, list[dict[str, Any]]]:
-    output, errors = process.communicate(timeout=120)
-    assert errors == "", errors
-    result = CheckResult.model_validate_json((pod.root / "result").read_text())
-    return process.returncode, result, [json.loads(line) for line in output.splitlines()]
+    code, result, log = finish_worker(pod, process)
+    return code, CheckResult.model_validate_json(result), log
 
 
 @pytest.fixture

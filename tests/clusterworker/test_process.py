@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,37 +12,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from clustertrigger.api.run import RESULT_LIMIT, RUN_SPEC_VARIABLE, RunResult, RunSpec
+from clustertrigger.api.run import RESULT_LIMIT, RunResult, RunSpec
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
+from tests.clusterworker.worker_process import finish_worker, start_worker
 
-SOURCES = Path(__file__).resolve().parents[2] / "operator"
 KMEANS = {"algorithm": "kmeans", "n_clusters": 3}
 
 
-def start(pod: Pod, *arguments: str, spec: RunSpec | str | None = None, before: str = "", **options: Any) -> Any:
-    """Start `python -m clusterworker`; `before` runs in the process first."""
-    environment = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
-    environment |= {"PYTHONPATH": str(SOURCES)}
-    if spec is not None:
-        environment[RUN_SPEC_VARIABLE] = spec if isinstance(spec, str) else spec.model_dump_json()
-    program = f"import sys\n{before}\nfrom clusterworker.main import main\nsys.exit(main())"
-    places = [f"--result={pod.root / 'result'}", f"--secrets={pod.mounts.secrets}", f"--scratch={pod.mounts.scratch}"]
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *(arguments or ("run",)), *places],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **options,
-    )
+def start(pod: Pod, *arguments: str, spec: RunSpec | str | None = None, **options: Any) -> Any:
+    command, *others = arguments or ("run",)
+    return start_worker(pod, command, *others, spec=spec, **options)
 
 
 def finish(pod: Pod, process: Any) -> tuple[int, RunResult, list[dict[str, Any]]]:
-    output, errors = process.communicate(timeout=120)
-    assert errors == "", errors
-    result = RunResult.model_validate_json((pod.root / "result").read_text())
-    return process.returncode, result, [json.loads(line) for line in output.splitlines()]
+    code, result, log = finish_worker(pod, process)
+    return code, RunResult.model_validate_json(result), log
 
 
 def test_completes(pod: Pod) -> None:

@@ -17,9 +17,9 @@ from qdrant_client import QdrantClient, models
 
 from clustertrigger.api.run import Source
 from clusterworker.errors import MisconfiguredError, RunError, UnavailableError
+from clusterworker.secret import SecretFiles
 from clusterworker.sources.qdrant import collection as module
 from clusterworker.sources.qdrant.collection import open_qdrant
-from clusterworker.sources.secret import SecretFiles
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 from tests.clusterworker.sources_of_all_kinds import Rows, ids, in_qdrant, qdrant_with

@@ -85,20 +85,6 @@ def event(event_id: str, *, count: int = 1, **attributes: Any) -> Object:
     }
 
 
-def events(threshold: int, *, cooldown: int = 0, collection_id: str = "col_products", **run: Any) -> Object:
-    """Spec of an event trigger; keywords are fields of spec.run."""
-    from tests.control_plane.manifests import rarely
-
-    spec = rarely(**run)
-    schedule = {
-        "event_type": "documents_added",
-        "event_threshold": threshold,
-        "collection_id": collection_id,
-        "cooldown_seconds": cooldown,
-    }
-    return {**spec, "trigger_type": "event", "schedule_config": schedule}
-
-
 def free_port() -> int:
     """A port that nobody listens on now."""
     with socket.socket() as listening:

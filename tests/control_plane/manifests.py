@@ -24,30 +24,41 @@ def collection(name: str = "products", collection_id: str = COLLECTION) -> Objec
 
 
 def interval(seconds: int, *, start_immediately: bool = False, **others: Any) -> Object:
-    """Spec of an interval trigger; see `_spec` for the others."""
+    """Spec of an interval trigger; see `spec` for the others."""
     schedule = {"interval_seconds": seconds, "start_immediately": start_immediately}
-    return _spec("interval", schedule, **others)
+    return spec("interval", schedule, **others)
 
 
 def cron(expression: str, timezone: str = "UTC", **others: Any) -> Object:
-    """Spec of a cron trigger; see `_spec` for the others."""
-    return _spec("cron", {"cron_expression": expression, "timezone": timezone}, **others)
+    """Spec of a cron trigger; see `spec` for the others."""
+    return spec("cron", {"cron_expression": expression, "timezone": timezone}, **others)
 
 
 def conditional(seconds: int, *, threshold: float = 0.3, **others: Any) -> Object:
-    """Spec of a conditional trigger on cosine_drift; see `_spec` for the others."""
+    """Spec of a conditional trigger on cosine_drift; see `spec` for the others."""
     schedule = {
         "condition_type": "drift",
         "metric": "cosine_drift",
         "threshold": threshold,
         "check_interval_seconds": seconds,
     }
-    return _spec("conditional", schedule, **others)
+    return spec("conditional", schedule, **others)
 
 
 def rarely(**others: Any) -> Object:
     """Spec of a trigger that fires on request only, as far as a test lasts."""
     return interval(86_400, **others)
+
+
+def events(threshold: int, *, cooldown: int = 0, collection_id: str = COLLECTION, **others: Any) -> Object:
+    """Spec of a trigger that counts documents_added for a collection; see `spec` for the others."""
+    schedule = {
+        "event_type": "documents_added",
+        "event_threshold": threshold,
+        "collection_id": collection_id,
+        "cooldown_seconds": cooldown,
+    }
+    return spec("event", schedule, **others)
 
 
 def trigger(name: str, spec: Object, **metadata: Any) -> Object:
@@ -60,7 +71,7 @@ def trigger(name: str, spec: Object, **metadata: Any) -> Object:
     }
 
 
-def _spec(
+def spec(
     trigger_type: str, schedule: Object, *, status: str = "active", collection_id: str = COLLECTION, **run: Any
 ) -> Object:
     """What all types have; keywords are fields of spec.run."""

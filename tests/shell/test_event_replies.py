@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 from tests.conftest import StartOperator
-from tests.control_plane.event_sender import EventSender, event, events, free_port, service_account
+from tests.control_plane.event_sender import EventSender, event, free_port, service_account
 from tests.control_plane.kube import eventually
+from tests.control_plane.manifests import events
 from tests.control_plane.sandbox import Sandbox
 
 JSON = "application/json"

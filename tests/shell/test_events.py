@@ -22,10 +22,10 @@ import pytest
 import urllib3
 
 from tests.conftest import StartOperator
-from tests.control_plane.event_sender import EventSender, event, events, free_port, service_account
+from tests.control_plane.event_sender import EventSender, event, free_port, service_account
 from tests.control_plane.kube import Object, eventually
 from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import rarely
+from tests.control_plane.manifests import events, rarely
 from tests.control_plane.operator_process import OperatorProcess
 from tests.control_plane.proxy import Answer, Fault, Proxy, Request, failing
 from tests.control_plane.sandbox import Sandbox

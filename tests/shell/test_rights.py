@@ -13,10 +13,10 @@ from e2e.cluster.accounts import service_account_kubeconfig
 from tests.conftest import StartOperator
 from tests.control_plane.checks import about_to_check, found, jobs
 from tests.control_plane.cluster import SYSTEM, Cluster
-from tests.control_plane.event_sender import EventSender, event, events, free_port, service_account
+from tests.control_plane.event_sender import EventSender, event, free_port, service_account
 from tests.control_plane.kube import eventually
 from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import interval, rarely
+from tests.control_plane.manifests import events, interval, rarely
 from tests.control_plane.proxy import Answer, Fault, Proxy, Request, Rule
 from tests.control_plane.rights import Right, Use, rights_listed, use_of
 from tests.control_plane.sandbox import Sandbox

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -234,7 +235,7 @@ class ClusterTriggerSpec(ApiModel):
             raise ValueError(NEEDS_WORK)
         return self
 
-    @property
+    @cached_property
     def schedule(self) -> Schedule:
         """The trigger type's own model, with its defaults filled in."""
         schedule: Schedule = narrow(SCHEDULES, self.trigger_type, self.schedule_config)

@@ -75,6 +75,14 @@ async def read_trigger(cluster: Cluster, name: str) -> dict[str, Any]:
         ) from error
 
 
+async def pods_of(cluster: Cluster, job: str) -> list[dict[str, Any]]:
+    """Return the Pods of a Job, oldest first."""
+    from clustertrigger.shell import paths
+
+    pods, _ = await cluster.api.list(paths.pods(cluster.namespace), labelSelector=f"job-name={job}")
+    return sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+
+
 async def _connected(options: argparse.Namespace, command: Callable[[Cluster], Awaitable[int]]) -> int:
     # Commands about files do without the Kubernetes client, and its half second.
     from clustertrigger.shell.api_server import ApiError, ApiServer

@@ -12,7 +12,7 @@ from typing import Any
 
 from clustertrigger.api.check import RECORD_FIELD
 from clustertrigger.api.names import WORKER_CONTAINER
-from clustertrigger.cli.cluster import Cluster, add_cluster_options, in_cluster
+from clustertrigger.cli.cluster import Cluster, add_cluster_options, in_cluster, pods_of, read_trigger
 from clustertrigger.cli.command import CommandError, Commands, add_command
 from clustertrigger.cli.drift_chart import Marks, chart, marks_for
 from clustertrigger.cli.terminal import printable
@@ -57,18 +57,7 @@ async def _carry_out(cluster: Cluster, options: argparse.Namespace) -> int:
 
 
 async def _trigger(cluster: Cluster, name: str) -> dict[str, Any]:
-    from clustertrigger.core.trigger import Key
-    from clustertrigger.shell import paths
-    from clustertrigger.shell.api_server import ApiError
-
-    try:
-        trigger = await cluster.api.get(paths.trigger(Key(cluster.namespace, name)))
-    except ApiError as error:
-        if error.status != 404:
-            raise
-        raise CommandError(
-            f"no ClusterTrigger {name!r} in namespace {cluster.namespace!r}: kubectl get clustertriggers lists them"
-        ) from error
+    trigger = await read_trigger(cluster, name)
     kind = trigger["spec"].get("trigger_type")
     if kind != "conditional" and not (trigger.get("status") or {}).get("last_drift_measurement"):
         raise CommandError(f"trigger {name!r} is of type {kind}: only conditional triggers measure drift")
@@ -85,8 +74,7 @@ async def _recorded(cluster: Cluster, status: dict[str, Any]) -> list[Point]:
         return []
     path = paths.pods(cluster.namespace)
     try:
-        pods, _ = await cluster.api.list(path, labelSelector=f"job-name={check}")
-        for pod in pods:
+        for pod in await pods_of(cluster, check):
             log = await cluster.api.text(f"{path}/{pod['metadata']['name']}/log", container=WORKER_CONTAINER)
             if points := from_log(log, RECORD_FIELD):
                 return points

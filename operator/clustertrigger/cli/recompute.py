@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from clustertrigger.api.check import CHECK_SPEC_VARIABLE, RECOMPUTE_SLOT, CheckResult, CheckSpec, Measurement
 from clustertrigger.api.names import LABEL_ROLE, LABEL_TRIGGER
-from clustertrigger.cli.cluster import Cluster
+from clustertrigger.cli.cluster import Cluster, pods_of
 from clustertrigger.cli.command import CommandError
 from clustertrigger.core.workload import read_pod
 from clustertrigger.shell import paths
@@ -161,7 +161,7 @@ async def _result(cluster: Cluster, name: str) -> CheckResult:
     path, told = f"{paths.jobs(cluster.namespace)}/{name}", ""
     while True:
         status = (await cluster.api.get(path)).get("status") or {}
-        pods, _ = await cluster.api.list(paths.pods(cluster.namespace), labelSelector=f"job-name={name}")
+        pods = await pods_of(cluster, name)
         seen = read_pod(pods[-1]) if pods else None
         over = [
             c for c in status.get("conditions") or () if c["type"] in ("Complete", "Failed") and c["status"] == "True"

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from clustertrigger.api.names import WORKER_CONTAINER
-from clustertrigger.cli.cluster import Cluster
+from clustertrigger.cli.cluster import Cluster, pods_of
 from clustertrigger.core.workload import ObservedRun, observe_run, read_job, read_pod
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ async def follow_run(cluster: Cluster, job: str, display: Display) -> None:
     followed: set[str] = set()
     while True:
         try:
-            pods = await _pods_of(cluster, job)
+            pods = await pods_of(cluster, job)
             started = [pod for pod in pods if (view := read_pod(pod)).running or view.terminated]
             fresh = [pod for pod in started if pod["metadata"]["uid"] not in followed]
             if fresh:
@@ -51,14 +51,7 @@ async def observe(cluster: Cluster, job: str) -> ObservedRun | None:
         if error.status != 404:
             raise
         return None
-    return None if view is None else observe_run(view, [read_pod(pod) for pod in await _pods_of(cluster, job)])
-
-
-async def _pods_of(cluster: Cluster, job: str) -> list[dict[str, Any]]:
-    from clustertrigger.shell import paths
-
-    pods, _ = await cluster.api.list(paths.pods(cluster.namespace), labelSelector=f"job-name={job}")
-    return sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+    return None if view is None else observe_run(view, [read_pod(pod) for pod in await pods_of(cluster, job)])
 
 
 async def _follow(cluster: Cluster, pod: dict[str, Any], display: Display) -> None:

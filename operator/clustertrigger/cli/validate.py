@@ -116,9 +116,7 @@ def _references(manifest: Manifest, catalog: Catalog, held: Set[tuple[str, str]]
     work = catalog.resolve(manifest.namespace, spec)
     if not isinstance(work, Unresolved):
         return [], notes
-    kind = {Reason.DEFINITION_NOT_FOUND: "ClusterDefinition", Reason.COLLECTION_NOT_FOUND: "Collection"}.get(
-        work.reason
-    )
+    kind = _MISSED.get(work.reason)
     if kind is None or (manifest.namespace, kind) in held:
         return [work.message], []
     return [], [*notes, f"its {kind} is looked up in the cluster"]

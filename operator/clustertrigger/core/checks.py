@@ -20,7 +20,7 @@ _NO_STATE = CheckState()
 
 def condition(draft: Draft) -> ConditionalSchedule | None:
     """What is checked, where the trigger is conditional."""
-    schedule = draft.trigger.spec.schedule if draft.trigger.spec else None
+    schedule = draft.schedule
     return schedule if isinstance(schedule, ConditionalSchedule) else None
 
 

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from clustertrigger.api.conditions import EventReason
-from clustertrigger.api.schedule import ConditionalSchedule, CronSchedule, IntervalSchedule
+from clustertrigger.api.schedule import ConditionalSchedule, CronSchedule, IntervalSchedule, Schedule
 from clustertrigger.api.status import Check, Execution, ScheduleState
+from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.decision import Action, Decision, Event, Observed, Refusal
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.timetable import Timetable, timetable
@@ -69,9 +70,14 @@ class Draft:
         return state
 
     @property
+    def schedule(self) -> Schedule | None:
+        """What makes the trigger due; None where its spec is invalid."""
+        return self.trigger.spec.schedule if self.trigger.spec else None
+
+    @property
     def timetable(self) -> Timetable | None:
         """The slots, where the trigger is of a type that has any."""
-        schedule = self.trigger.spec.schedule if self.trigger.spec else None
+        schedule = self.schedule
         if isinstance(schedule, CronSchedule | IntervalSchedule | ConditionalSchedule):
             return timetable(schedule, self.schedule_state.anchor)
         return None
@@ -111,9 +117,7 @@ class Draft:
     def failed(self) -> bool:
         """Whether too many runs failed in a row, or the owner marked the trigger so."""
         spec = self.trigger.spec
-        return spec is not None and (
-            spec.status == "failed" or self.get("consecutive_failures") >= spec.run.max_consecutive_failures
-        )
+        return spec is not None and has_failed(spec, self.get("consecutive_failures"))
 
     def account_for(self, slot: datetime, missed: str | None = None) -> None:
         """Moves the schedule on to a slot, once; slots passed over on the way are named in one event.
@@ -127,7 +131,7 @@ class Draft:
         state = self.schedule_state
         if slot <= state.accounted_until:
             return
-        if state.live and (slots := self.timetable) and (missed or not self._checks):
+        if state.live and (slots := self.timetable) and (missed or not isinstance(self.schedule, ConditionalSchedule)):
             last = slot if missed else slot - timedelta(seconds=1)
             passed = slots.count_between(state.accounted_until, last, _MOST_NAMED + 1)
             if passed:
@@ -135,14 +139,15 @@ class Draft:
                 self.warn(EventReason.SLOTS_MISSED, f"Missed {named}: {missed or 'only the latest one may still fire'}")
         self.set(schedule_state=state.model_copy(update={"accounted_until": slot}))
 
-    @property
-    def _checks(self) -> bool:
-        return self.trigger.spec is not None and isinstance(self.trigger.spec.schedule, ConditionalSchedule)
-
     def decision(self) -> Decision:
         """The outcome."""
         status = self.before.model_copy(update=self.changes) if self.changes else self.before
         return Decision(tuple(self.actions), status, tuple(self.events), min(self._wake, default=None))
+
+
+def has_failed(spec: ClusterTriggerSpec, consecutive_failures: int) -> bool:
+    """Whether so many failed runs in a row stop the trigger, or the owner marked it so."""
+    return spec.status == "failed" or consecutive_failures >= spec.run.max_consecutive_failures
 
 
 def is_active(entry: Execution) -> bool:

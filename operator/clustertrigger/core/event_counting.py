@@ -8,6 +8,7 @@ from datetime import datetime
 
 from clustertrigger.api.schedule import EventSchedule
 from clustertrigger.api.status import ClusterTriggerStatus, EventState
+from clustertrigger.core.draft import has_failed
 from clustertrigger.core.seen_events import SeenMemory
 from clustertrigger.core.timetable import describe_schedule
 from clustertrigger.core.trigger import Trigger
@@ -57,7 +58,7 @@ def count_events(trigger: Trigger, arrivals: Sequence[Arrival], now: datetime) -
     if not added:
         return Counted(before, fresh)
     counter += added
-    may_fire = spec.status == "active" and before.consecutive_failures < spec.run.max_consecutive_failures
+    may_fire = spec.status == "active" and not has_failed(spec, before.consecutive_failures)
     due_since = state.due_since
     if due_since is None and may_fire and counter >= schedule.event_threshold:
         due_since = now

@@ -119,8 +119,8 @@ def ready_at(draft: Draft) -> datetime | None:
 
 
 def _schedule(draft: Draft) -> EventSchedule | None:
-    spec = draft.trigger.spec
-    return spec.schedule if spec and isinstance(spec.schedule, EventSchedule) else None
+    schedule = draft.schedule
+    return schedule if isinstance(schedule, EventSchedule) else None
 
 
 def _state(draft: Draft) -> EventState:

@@ -127,7 +127,7 @@ def schedule_fingerprint(trigger: Trigger) -> str:
 
 
 def _begin(draft: Draft, fingerprint: str, at: datetime) -> ScheduleState:
-    schedule = draft.trigger.spec.schedule if draft.trigger.spec else None
+    schedule = draft.schedule
     live = is_live(draft)
     at_once = live and isinstance(schedule, IntervalSchedule) and schedule.start_immediately
     return ScheduleState(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
 
@@ -121,15 +122,9 @@ class ApiServer:
             ApiError: refused, or interrupted; 410 when the version is too old.
         """
         query = {**parameters, "watch": "true", "allowWatchBookmarks": "true", "resourceVersion": resource_version}
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=_QUIET_WATCH)
-        try:
-            async with self._session.get(path, params=query, headers=await self._headers(), timeout=timeout) as answer:
-                if answer.status >= 400:
-                    raise _refusal(answer, await answer.read())
-                async for line in _lines(answer.content):
-                    yield _change(json.loads(line))
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise ApiError(0, type(error).__name__, str(error) or type(error).__name__) from error
+        async with aclosing(self._stream(path, query, longest_silence=_QUIET_WATCH)) as lines:
+            async for line in lines:
+                yield _change(json.loads(line))
 
     async def follow(self, path: str, **parameters: str) -> AsyncIterator[str]:
         """The lines of a container's log, those to come too, until the container ends.
@@ -138,13 +133,21 @@ class ApiServer:
             ApiError: refused, or interrupted.
         """
         query = {**parameters, "follow": "true"}
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
+        async with aclosing(self._stream(path, query)) as lines:
+            async for line in lines:
+                yield line.decode(errors="replace")
+
+    async def _stream(
+        self, path: str, query: Mapping[str, str], longest_silence: float | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Lines of an answer that goes on; ApiError where it is refused or breaks off."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=longest_silence)
         try:
             async with self._session.get(path, params=query, headers=await self._headers(), timeout=timeout) as answer:
                 if answer.status >= 400:
                     raise _refusal(answer, await answer.read())
                 async for line in _lines(answer.content):
-                    yield line.decode(errors="replace")
+                    yield line
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ApiError(0, type(error).__name__, str(error) or type(error).__name__) from error
 

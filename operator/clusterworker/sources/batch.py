@@ -45,7 +45,7 @@ class FilteredPlace:
 
     def at(self, offset: int) -> str:
         """See Place."""
-        return f"{self.file}, row {int(self.rows[offset])} (the first row is 0)"
+        return FilePlace(self.file, int(self.rows[offset])).at(0)
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from pathlib import Path
 from clustertrigger.api.run import CollectionInput
 from clusterworker.errors import MisconfiguredError
 from clusterworker.s3 import SCHEME, S3Access
+from clusterworker.secret import SecretFiles
 from clusterworker.sources.collection import Collection
 from clusterworker.sources.gcs import GcsAccess
 from clusterworker.sources.parquet import ParquetCollection
-from clusterworker.sources.secret import SecretFiles
 from clusterworker.sources.store import BucketStore, FileStore, VolumeStore
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from clusterworker.errors import MisconfiguredError, UnavailableError
-from clusterworker.sources.secret import SecretFiles
+from clusterworker.secret import SecretFiles
 
 SCHEME = "gs://"
 SERVICE_ACCOUNT = "service-account.json"

@@ -183,8 +183,3 @@ class GroupCommit:
                 if loop.time() >= give_up:
                     raise
                 await asyncio.sleep(_PAUSE)
-
-    async def drain(self) -> None:
-        """Waits until nothing is left to be written."""
-        while tasks := [lane.task for lane in self._lanes.values() if lane.task is not None]:
-            await asyncio.wait(tasks)

@@ -9,6 +9,7 @@ from psycopg import sql
 from clustertrigger.api.run import Source
 from clusterworker.arrays import Rows as RowNumbers
 from clusterworker.errors import MisconfiguredError
+from clusterworker.secret import SecretFiles
 from clusterworker.sources.batch import BATCH_ROWS, Batch, KeyedPlace
 from clusterworker.sources.id_spool import IdSpool
 from clusterworker.sources.matrix import check_finite
@@ -18,7 +19,6 @@ from clusterworker.sources.postgresql.connection import LOOKUP_MILLISECONDS, Dat
 from clusterworker.sources.postgresql.copied import Rows, VectorFormat, rows_of
 from clusterworker.sources.postgresql.where import Where, check_columns
 from clusterworker.sources.predicate import predicate
-from clusterworker.sources.secret import SecretFiles
 
 LOOKUP_ROWS = 1_000
 """Texts that are asked for at once."""

@@ -9,8 +9,8 @@ import psycopg
 
 from clustertrigger.api.run import Source
 from clusterworker.errors import MisconfiguredError, RunError, UnavailableError
+from clusterworker.secret import SecretFiles
 from clusterworker.sources.address import address_of
-from clusterworker.sources.secret import SecretFiles
 
 USERNAME, PASSWORD, CERTIFICATES = "username", "password", "ca.crt"
 CONNECT_SECONDS = 10

@@ -10,6 +10,7 @@ from qdrant_client import QdrantClient, models
 from clustertrigger.api.run import Source
 from clusterworker.arrays import Rows, Vectors
 from clusterworker.errors import MisconfiguredError, UnavailableError
+from clusterworker.secret import SecretFiles
 from clusterworker.sources.batch import Batch, KeyedPlace
 from clusterworker.sources.id_spool import IdSpool
 from clusterworker.sources.matrix import check_finite
@@ -17,7 +18,6 @@ from clusterworker.sources.messages import REMEDY, missing, no_documents, wrong_
 from clusterworker.sources.predicate import predicate
 from clusterworker.sources.qdrant.conditions import conditions
 from clusterworker.sources.qdrant.connection import Server
-from clusterworker.sources.secret import SecretFiles
 
 PAGE_NUMBERS = 1 << 20
 """Numbers per page: the server's answer is JSON, some ten bytes for each."""

@@ -10,8 +10,8 @@ from qdrant_client.http.exceptions import ApiException, ResponseHandlingExceptio
 
 from clustertrigger.api.run import Source
 from clusterworker.errors import MisconfiguredError, RunError, UnavailableError
+from clusterworker.secret import SecretFiles
 from clusterworker.sources.address import address_of
-from clusterworker.sources.secret import SecretFiles
 
 API_KEY = "api-key"
 TIMEOUT_SECONDS = 60

@@ -30,11 +30,10 @@ class SecretFiles:
         Raises:
             MisconfiguredError: it cannot be read, or is required and not there.
         """
-        file = self.file(key, required=required)
-        if file is None:
-            return None
         try:
-            value = file.read_text().strip()
+            value = (self.root / self.name / key).read_text().strip() if self.name else ""
+        except FileNotFoundError:
+            value = ""
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no text"
             raise MisconfiguredError(f"Secret {self.name}: cannot read its key {key}: {reason}") from None
