@@ -92,8 +92,8 @@ def ours_hdbscan(count: int, _: int) -> Row:
 
     vectors, topics = documents(count)
     parameters = HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE)
-    find_clusters(vectors[:2_500], parameters)
-    return timed(lambda: find_clusters(vectors, parameters), lambda labels: agreement(topics, labels))
+    find_clusters(vectors[:2_500], parameters, SEED)
+    return timed(lambda: find_clusters(vectors, parameters, SEED), lambda labels: agreement(topics, labels))
 
 
 def reduced_hdbscan(count: int, _: int) -> Row:
@@ -104,9 +104,10 @@ def reduced_hdbscan(count: int, _: int) -> Row:
 
     vectors, topics = documents(count)
     parameters = HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE)
-    find_clusters(embed(vectors[:2_500], 5, "cosine", SEED, epochs=10), parameters)
+    find_clusters(embed(vectors[:2_500], 5, "cosine", SEED, epochs=10), parameters, SEED)
     return timed(
-        lambda: find_clusters(embed(vectors, 5, "cosine", SEED), parameters), lambda labels: agreement(topics, labels)
+        lambda: find_clusters(embed(vectors, 5, "cosine", SEED), parameters, SEED),
+        lambda labels: agreement(topics, labels),
     )
 
 
@@ -197,7 +198,7 @@ def cold_side(side: str, count: int) -> None:
         from clusterworker.algorithms.embedding import embed
 
         space = embed(vectors, 5, "cosine", SEED) if side == "reduced" else vectors
-        return find_clusters(space, HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE))
+        return find_clusters(space, HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE), SEED)
 
     print(json.dumps(timed(work, lambda labels: agreement(topics, labels))))
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
+from clustertrigger.api import run
+from clusterworker.algorithms.density import EXACT_ROWS, find_clusters
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 
@@ -46,6 +50,30 @@ def test_raw_vectors_of_many_dimensions_are_compared_pair_by_pair(pod: Pod) -> N
     labels, notes = labels_of(pod, min_cluster_size=20, reduce="none")
     assert adjusted_rand_score(data.labels, labels) > 0.98
     assert notes == []
+
+
+def test_over_neighbours_like_over_all_pairs() -> None:
+    """Above what is compared pair by pair: dense groups in scattered documents, the same in every process and run."""
+    generator = np.random.default_rng(3)
+    data = planted(2_400, 12, dimensions=96, spread=0.05)
+    scattered = generator.normal(size=(400, 96)).astype(np.float32)
+    vectors = np.concatenate([data.vectors, scattered / np.linalg.norm(scattered, axis=1, keepdims=True)])
+    assert len(vectors) > EXACT_ROWS
+    first, second = (find_clusters(vectors, run.HDBSCAN(min_cluster_size=20), seed) for seed in (0, 1))
+    theirs = HDBSCAN(min_cluster_size=20, algorithm="brute", copy=True).fit_predict(vectors)
+    assert adjusted_rand_score(theirs, first) > 0.98
+    assert (first == second).all()
+
+
+@pytest.mark.parametrize("min_samples", [1, 40, 2_500])
+def test_over_neighbours_with_duplicates_and_any_min_samples(min_samples: int) -> None:
+    kinds = np.eye(4, 64, dtype=np.float32)
+    vectors = np.repeat(kinds, 600, axis=0)
+    labels = find_clusters(vectors, run.HDBSCAN(min_cluster_size=100, min_samples=min_samples), seed=0)
+    assert labels.shape == (2_400,)
+    if min_samples < 600:
+        assert sorted({*labels.tolist()}) == [0, 1, 2, 3]
+        assert all((labels[first:last] == labels[first]).all() for first, last in pairwise(range(0, 2_401, 600)))
 
 
 def test_noise_has_no_distance_and_is_counted(pod: Pod) -> None:

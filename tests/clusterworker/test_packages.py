@@ -39,6 +39,6 @@ def test_kmeans(packages: tuple[Vectors, list[str]]) -> None:
 
 def test_hdbscan_after_reduction(packages: tuple[Vectors, list[str]]) -> None:
     vectors, sections = packages
-    labels = find_clusters(embed(vectors, 5, "cosine", seed=0), HDBSCAN(min_cluster_size=15))
+    labels = find_clusters(embed(vectors, 5, "cosine", seed=0), HDBSCAN(min_cluster_size=15), seed=0)
     assert adjusted_mutual_info_score(sections, labels) >= 0.30
     assert labels.max() > 30

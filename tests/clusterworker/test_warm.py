@@ -30,8 +30,9 @@ from clusterworker.warm import unit_vectors
 
 for rows, metric, components, min_dist in [(5000, "cosine", 5, 0.0), (600, "euclidean", 2, 0.1)]:
     reduced = embed(unit_vectors(rows, dimensions=384), components, metric, seed=7, min_dist=min_dist, epochs=20)
-    labels = find_clusters(reduced, HDBSCAN(min_cluster_size=15))
+    labels = find_clusters(reduced, HDBSCAN(min_cluster_size=15), seed=7)
     assert len(labels) == rows
+find_clusters(unit_vectors(5000, dimensions=384), HDBSCAN(min_cluster_size=15), seed=7)
 print("compiled:", *compiled, sep="\\n  ")
 """
 

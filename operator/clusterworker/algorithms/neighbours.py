@@ -5,6 +5,7 @@ import math
 import faiss
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from clusterworker.arrays import Vectors
 
@@ -37,6 +38,17 @@ def nearest_neighbours(vectors: Vectors, count: int, metric: str, seed: int) -> 
     # Of unit vectors, the squared distance is twice the cosine distance.
     distances: Vectors = squared / np.float32(2) if metric == "cosine" else np.sqrt(squared)
     return indices, distances
+
+
+def neighbour_graph(vectors: Vectors, count: int, seed: int) -> sparse.csr_array:
+    """Return the Euclidean distances from each vector to its nearest others, shape (rows, rows), `count` in each row.
+
+    Zeros that are stored are distances between duplicates.
+    """
+    indices, distances = nearest_neighbours(vectors, count + 1, "euclidean", seed)
+    rows = len(vectors)
+    ends = np.arange(0, rows * count + 1, count)
+    return sparse.csr_array((distances[:, 1:].ravel(), indices[:, 1:].ravel(), ends), shape=(rows, rows))
 
 
 def _index(vectors: Vectors, seed: int) -> faiss.Index:
