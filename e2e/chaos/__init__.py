@@ -1,0 +1,1 @@
+"""Faults on a real control plane: nothing is lost, nothing is doubled, nothing turns in circles."""

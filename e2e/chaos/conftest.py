@@ -1,0 +1,19 @@
+"""A control plane of these tests' own, and how long they last: ``make chaos`` sets CHAOS=full."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+pytest.register_assert_rewrite("tests.control_plane", "tests.conftest")
+
+from tests.conftest import busy_kubelet, cluster, kubelet, operator, proxy, sandbox  # noqa: E402
+
+__all__ = ["busy_kubelet", "cluster", "full", "kubelet", "operator", "proxy", "sandbox"]
+
+
+@pytest.fixture(scope="session")
+def full() -> bool:
+    """Whether there is time for all of it; otherwise for a minute each."""
+    return os.environ.get("CHAOS") == "full"
