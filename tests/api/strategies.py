@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from copy import deepcopy
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from clustertrigger.api.crd import Kind
+from clustertrigger.api.crd import KINDS, Kind
 from clustertrigger.api.structural import Schema
+from tests.api.cases import ACCEPTED
 
 Path = tuple[str, ...]
 ITEM, VALUE = "[]", "{}"
@@ -151,3 +154,48 @@ def _fits(schema: Schema, value: Any) -> bool:
             return isinstance(value, list)
         case _:
             return isinstance(value, dict)
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A spec that was valid before some of its places were changed.
+
+    Attributes:
+        kind: whose spec it is.
+        spec: as changed.
+        paths: the places that were given another value, or none.
+    """
+
+    kind: Kind
+    spec: dict[str, Any]
+    paths: tuple[Path, ...]
+
+
+@st.composite
+def bases(draw: st.DrawFn, kinds: Collection[Kind] = KINDS) -> tuple[Kind, dict[str, Any]]:
+    """A valid spec of one of the kinds."""
+    case = draw(st.sampled_from([case for case in ACCEPTED if case.kind in kinds]))
+    return case.kind, case.spec
+
+
+@st.composite
+def with_changes(draw: st.DrawFn, kinds: Collection[Kind] = KINDS) -> Changed:
+    """A valid spec of one of the kinds, then up to three places changed, emptied or removed."""
+    kind, spec = draw(bases(kinds))
+    paths = []
+    for _ in range(draw(st.integers(0, 3))):
+        path, schema = draw(st.sampled_from(reachable(kind, spec)))
+        what = draw(st.sampled_from(["allowed", "allowed", "allowed", "forbidden", "null", "removed"]))
+        if what == "removed" and len(path) == 1:
+            spec = {name: value for name, value in spec.items() if name != path[0]}
+        elif what == "null" and path[-1].isidentifier():
+            spec = put(spec, path, None)
+        else:
+            spec = put(spec, path, draw(forbidden(schema) if what == "forbidden" else allowed(schema, path[-1])))
+        paths.append(path)
+    return Changed(kind, spec, tuple(paths))
+
+
+def reachable(kind: Kind, spec: dict[str, Any]) -> list[tuple[Path, Schema]]:
+    """Places that can be filled without making objects that would lack required fields."""
+    return [(path, schema) for path, schema in places(kind) if path[0] == "run" or len(path) == 1 or spec.get(path[0])]

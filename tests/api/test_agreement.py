@@ -14,11 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clustertrigger.api.crd import KINDS, Kind
-from clustertrigger.api.structural import Schema
 from clustertrigger.core.validation import Problem
 from tests.api.cases import ACCEPTED
 from tests.api.crd_server import CrdServer, RefusedError
-from tests.api.strategies import Path, allowed, forbidden, places, put
+from tests.api.strategies import Changed, allowed, bases, forbidden, places, put, reachable, with_changes
 from tests.api.test_models import PARSE
 
 PYTHON_ONLY = (
@@ -53,45 +52,17 @@ def is_beyond_schemas(problem: Problem) -> bool:
 
 
 @st.composite
-def bases(draw: st.DrawFn) -> tuple[Kind, Json]:
-    """A valid spec."""
-    case = draw(st.sampled_from(ACCEPTED))
-    return case.kind, case.spec
-
-
-@st.composite
 def with_allowed_value(draw: st.DrawFn) -> tuple[Kind, Json]:
     kind, spec = draw(bases())
-    path, schema = draw(st.sampled_from(_reachable(kind, spec)))
+    path, schema = draw(st.sampled_from(reachable(kind, spec)))
     return kind, put(spec, path, draw(allowed(schema, path[-1])))
 
 
 @st.composite
 def with_forbidden_value(draw: st.DrawFn) -> tuple[Kind, Json]:
     kind, spec = draw(bases())
-    path, schema = draw(st.sampled_from(_reachable(kind, spec)))
+    path, schema = draw(st.sampled_from(reachable(kind, spec)))
     return kind, put(spec, path, draw(forbidden(schema)))
-
-
-@st.composite
-def with_changes(draw: st.DrawFn) -> tuple[Kind, Json]:
-    """A valid spec, then up to three fields changed, emptied or removed."""
-    kind, spec = draw(bases())
-    for _ in range(draw(st.integers(0, 3))):
-        path, schema = draw(st.sampled_from(_reachable(kind, spec)))
-        what = draw(st.sampled_from(["allowed", "allowed", "allowed", "forbidden", "null", "removed"]))
-        if what == "removed" and len(path) == 1:
-            spec = {name: value for name, value in spec.items() if name != path[0]}
-        elif what == "null" and path[-1].isidentifier():
-            spec = put(spec, path, None)
-        else:
-            spec = put(spec, path, draw(forbidden(schema) if what == "forbidden" else allowed(schema, path[-1])))
-    return kind, spec
-
-
-def _reachable(kind: Kind, spec: Json) -> list[tuple[Path, Schema]]:
-    """Places that can be filled without making objects that would lack required fields."""
-    return [(path, schema) for path, schema in places(kind) if path[0] == "run" or len(path) == 1 or spec.get(path[0])]
 
 
 @quick
@@ -114,8 +85,8 @@ def test_models_refuse_what_the_schema_forbids(changed: tuple[Kind, Json]) -> No
 
 @at_length
 @given(with_changes())
-def test_models_and_server_agree(crd_server: CrdServer, changed: tuple[Kind, Json]) -> None:
-    kind, spec = changed
+def test_models_and_server_agree(crd_server: CrdServer, changed: Changed) -> None:
+    kind, spec = changed.kind, changed.spec
     found = problems(kind, spec)
     refusal = _refusal(crd_server, kind, spec)
 
@@ -135,5 +106,5 @@ def test_every_place_is_reached() -> None:
     """Or the properties above would say nothing of it."""
     for kind in KINDS:
         specs = [case.spec for case in ACCEPTED if case.kind is kind]
-        reached = {path for spec in specs for path, _ in _reachable(kind, spec)}
+        reached = {path for spec in specs for path, _ in reachable(kind, spec)}
         assert reached == {path for path, _ in places(kind)}
