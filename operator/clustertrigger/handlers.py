@@ -12,7 +12,7 @@ from kubernetes.aio.client import Configuration
 from clustertrigger.api import GROUP, VERSION
 from clustertrigger.core.catalog import Catalog, Unresolved
 from clustertrigger.core.trigger import Key
-from clustertrigger.core.validation import Problem, parse_collection, parse_definition, parse_trigger
+from clustertrigger.core.validation import Problem, all_of, parse_collection, parse_definition, parse_trigger
 from clustertrigger.shell.intake import References, Triggers
 
 _TOKEN_LIFETIME = timedelta(minutes=5)
@@ -96,7 +96,7 @@ def register_webhooks(
 def _refuse(call: dict[str, Any], problems: list[Problem]) -> None:
     # An object that was invalid all along must still be deletable.
     if problems and not _is_on_its_way_out(call):
-        raise kopf.AdmissionError("; ".join(str(problem) for problem in problems), code=422)
+        raise kopf.AdmissionError(all_of(problems), code=422)
 
 
 def _is_on_its_way_out(call: dict[str, Any]) -> bool:

@@ -65,6 +65,20 @@ def test_what_is_not_a_quantity(text: str) -> None:
         ({"resources": {"limits": {"nvidia.com/gpu": "500m"}}},
          ["resources.limits.nvidia.com/gpu: '500m': must be whole: this resource is counted in units"]),
         ({"resources": {"limits": {"nvidia.com/gpu": "1e999", "example.com/a": "9" * 5000}}}, []),
+        ({"resources": {"limits": {"requests.example.com/gpu": 1}}},
+         ["resources.limits.requests.example.com/gpu: 1: begins with requests., which quotas have for themselves: "
+          "write vendor.domain/resource"]),
+        ({"resources": {"limits": {"hugepages-2Mi": "4Mi", "memory": "1Gi"}}}, []),
+        ({"resources": {"limits": {"hugepages-2Mi": "4Mi"}, "requests": {"cpu": 1}}}, []),
+        ({"resources": {"limits": {"hugepages-2Mi": "4Mi"}}},
+         ["resources.limits.hugepages-2Mi: '4Mi': goes with cpu or memory only: set one of them too"]),
+        ({"resources": {"limits": {"hugepages-huge": "4Mi", "cpu": 1}}},
+         ["resources.limits.hugepages-huge: '4Mi': no such resource: write hugepages- and the size of a page, such as "
+          "hugepages-2Mi"]),
+        ({"service_account_name": "team.clustering"}, []),
+        *(({"service_account_name": name},
+           [f"service_account_name: {name!r}: is not a name of Kubernetes, whose parts between dots begin and end with "
+            "a letter or digit: write the ServiceAccount's metadata.name"]) for name in ("a..b", "a.-b", "a-.b")),
         ({"resources": {"request": {"cpu": 1}}}, ["resources.request: unknown field: did you mean requests?"]),
         ({"node_selector": {"kubernetes.io/arch": "arm64", "empty": ""}}, []),
         ({"node_selector": {"a b": "c"}},

@@ -10,6 +10,8 @@ from clustertrigger.api.brief import ClusterBrief
 from clustertrigger.api.check import Obstacle
 from clustertrigger.api.trigger import DesiredStatus
 
+LONGEST_CONDITION = 32_768
+"""Characters that Kubernetes takes in the message of a condition."""
 RunStatus = Literal["pending", "running", "completed", "failed"]
 
 
@@ -27,7 +29,9 @@ class Condition(StatusModel):
     observedGeneration: int | None = Field(None, description="Generation of the spec that it speaks of.")  # noqa: N815
     lastTransitionTime: AwareDatetime = Field(description="When status last changed.")  # noqa: N815
     reason: str = Field(max_length=1024, description="Why, as one word for programs; part of the API.")
-    message: str = Field("", max_length=32768, description="Why, for people; may change from version to version.")
+    message: str = Field(
+        "", max_length=LONGEST_CONDITION, description="Why, for people; may change from version to version."
+    )
 
 
 class Execution(StatusModel):

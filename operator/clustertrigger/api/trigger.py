@@ -150,8 +150,8 @@ class RunPolicy(ApiModel):
 
     concurrency_policy: Literal["Forbid", "Allow", "Replace"] = Field(
         "Forbid",
-        description="When a slot comes while a run is active. Forbid: the slot is skipped; Allow: both run; "
-        "Replace: the active run is deleted first.",
+        description="When a slot comes while a run is active. Forbid: the slot is skipped; Allow: both run, up to 100 "
+        "at a time; Replace: the active run is deleted first.",
     )
     starting_deadline_seconds: int = Field(
         3600, ge=1, le=604_800, description="How late a slot may still fire, after downtime or a refused Job."

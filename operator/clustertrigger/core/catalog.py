@@ -11,7 +11,7 @@ from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.conditions import Reason
 from clustertrigger.api.definition import ClusterDefinitionSpec, ExecutionConfig
 from clustertrigger.api.trigger import ClusterTriggerSpec
-from clustertrigger.core.validation import Problem, parse_collection, parse_definition
+from clustertrigger.core.validation import Problem, all_of, parse_collection, parse_definition
 
 Spec = TypeVar("Spec", CollectionSpec, ClusterDefinitionSpec)
 
@@ -79,7 +79,7 @@ class _Shelf(Generic[Spec]):
         if entry.spec is None:
             return Unresolved(
                 Reason.INVALID_REFERENCE,
-                f"{kind} {names[0]!r} is invalid: " + "; ".join(str(problem) for problem in entry.problems),
+                f"{kind} {names[0]!r} is invalid: {all_of(entry.problems)}",
             )
         return entry.spec
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 from clustertrigger.api.conditions import ConditionType, EventReason, Reason
-from clustertrigger.api.status import Condition
+from clustertrigger.api.status import LONGEST_CONDITION, Condition
 from clustertrigger.core.catalog import Unresolved
 from clustertrigger.core.checks import outlook, trouble
 from clustertrigger.core.draft import Draft
+from clustertrigger.core.problem import all_of, cut
 from clustertrigger.core.timetable import describe_schedule
 
 _Verdict = tuple[bool, Reason, str]
@@ -37,7 +38,7 @@ def announce(draft: Draft) -> None:
 def _ready(draft: Draft) -> _Verdict:
     spec = draft.trigger.spec
     if spec is None:
-        return False, Reason.INVALID_SPEC, "; ".join(str(problem) for problem in draft.trigger.problems)
+        return False, Reason.INVALID_SPEC, all_of(draft.trigger.problems)
     if spec.status == "disabled":
         return True, Reason.DISABLED, "Disabled as spec.status asks: nothing fires, nothing is counted"
     if spec.status == "paused":
@@ -96,7 +97,7 @@ def _condition(draft: Draft, kind: ConditionType, holds: bool, reason: Reason, m
         observedGeneration=draft.trigger.generation,
         lastTransitionTime=before.lastTransitionTime if before and same else draft.now.replace(microsecond=0),
         reason=reason.value,
-        message=message,
+        message=cut(message, LONGEST_CONDITION),
     )
 
 

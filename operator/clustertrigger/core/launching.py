@@ -10,6 +10,9 @@ from clustertrigger.core.decision import CreateJob, DeleteJob, Refusal
 from clustertrigger.core.draft import Draft
 from clustertrigger.core.jobs import build_job
 
+MOST_ACTIVE = 100
+"""Runs of one trigger at the same time: all of them are in its history."""
+
 
 def launch(draft: Draft, spec: ClusterTriggerSpec, name: str, slot: str, deadline: datetime) -> None:
     """Asks for the Job of a run's slot, or for another look when that may succeed, at the latest at its deadline.
@@ -42,11 +45,13 @@ def work_to_start(draft: Draft, name: str, deadline: datetime) -> Work | None:
 
 
 def in_the_way(draft: Draft, spec: ClusterTriggerSpec) -> str | None:
-    """Why nothing may start now, where concurrency_policy forbids it."""
+    """Why nothing may start now, as concurrency_policy has it."""
     active = draft.active_runs()
-    if not active or spec.run.concurrency_policy != "Forbid":
-        return None
-    return f"run {active[0].job_id} is still active (run.concurrency_policy: Forbid)"
+    if active and spec.run.concurrency_policy == "Forbid":
+        return f"run {active[0].job_id} is still active (run.concurrency_policy: Forbid)"
+    if len(active) >= MOST_ACTIVE and spec.run.concurrency_policy == "Allow":
+        return f"{len(active)} runs are still active, which is the most (run.concurrency_policy: Allow)"
+    return None
 
 
 def why_missed(draft: Draft, spec: ClusterTriggerSpec, name: str) -> str:

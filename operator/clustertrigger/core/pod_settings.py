@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from clustertrigger.api.trigger import Quantity, Resources, RunPolicy, Toleration
-from clustertrigger.core.problem import Problem, nearest
+from clustertrigger.core.problem import Problem, cut, nearest
 
 _QUANTITY = re.compile(
-    r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+))"
+    r"(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+))"
     r"(?:(?P<suffix>[KMGTPE]i|[numkMGTPE]?)|[eE](?P<exponent>[+-]?\d{1,3}))",
     re.ASCII,
 )
@@ -24,6 +24,8 @@ _SCALES = {
     **{suffix: Decimal(1000) ** -power for power, suffix in enumerate("mun", start=1)},
     **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", start=1)},
 }
+_LONGEST_SHOWN = 80
+_HUGE_PAGES = "hugepages-"
 _STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage")
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re.ASCII)
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
@@ -32,11 +34,21 @@ _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-
 def problems_in(run: RunPolicy) -> list[Problem]:
     """Everything that Kubernetes would refuse in this run's Pod."""
     return [
+        *_account(run.service_account_name),
         *_resources(run.resources, "spec.run.resources"),
         *_resources(run.check.resources, "spec.run.check.resources"),
         *_node_selector(run.node_selector),
         *(problem for index, item in enumerate(run.tolerations) for problem in _toleration(index, item)),
     ]
+
+
+def _account(name: str) -> Iterator[Problem]:
+    if not _DOMAIN.fullmatch(name):
+        message = (
+            "is not a name of Kubernetes, whose parts between dots begin and end with a letter or digit: "
+            "write the ServiceAccount's metadata.name"
+        )
+        yield Problem("spec.run.service_account_name", name, message)
 
 
 def quantity(text: Quantity) -> Decimal | None:
@@ -65,6 +77,7 @@ def _resources(resources: Resources, path: str) -> Iterator[Problem]:
             else:
                 amounts[part][name] = amount
     yield from _against_limits(amounts, resources, path)
+    yield from _huge_pages(resources, path)
 
 
 def _against_limits(amounts: Mapping[str, Mapping[str, Decimal]], resources: Resources, path: str) -> Iterator[Problem]:
@@ -75,16 +88,37 @@ def _against_limits(amounts: Mapping[str, Mapping[str, Decimal]], resources: Res
             if not _is_overcommittable(name) and name not in resources.limits:
                 yield Problem(field, text, f"needs a limit: set resources.limits.{name} to the same")
         elif amount > limit:
-            shown = resources.limits[name]
+            shown = cut(str(resources.limits[name]), _LONGEST_SHOWN)
             yield Problem(field, text, f"must not exceed the limit {shown}: lower it, or raise resources.limits.{name}")
         elif amount != limit and not _is_overcommittable(name):
-            yield Problem(field, text, f"must equal the limit {resources.limits[name]}: set both to the same")
+            yield Problem(
+                field,
+                text,
+                f"must equal the limit {cut(str(resources.limits[name]), _LONGEST_SHOWN)}: set both to the same",
+            )
+
+
+def _huge_pages(resources: Resources, path: str) -> Iterator[Problem]:
+    if {"cpu", "memory"} & {*resources.requests, *resources.limits}:
+        return
+    for name, text in resources.limits.items():
+        if name.startswith(_HUGE_PAGES) and _wrong_resource(name) is None:
+            yield Problem(f"{path}.limits.{name}", text, "goes with cpu or memory only: set one of them too")
 
 
 def _wrong_resource(name: str) -> str | None:
-    if name in _STANDARD_RESOURCES or name.startswith("hugepages-"):
+    if name in _STANDARD_RESOURCES:
         return None
+    if name.startswith(_HUGE_PAGES):
+        size = quantity(name.removeprefix(_HUGE_PAGES))
+        return (
+            None
+            if size and size > 0
+            else "no such resource: write hugepages- and the size of a page, such as hugepages-2Mi"
+        )
     if "/" in name:
+        if name.startswith("requests."):
+            return "begins with requests., which quotas have for themselves: write vendor.domain/resource"
         return _wrong_label_key(name)
     guess = nearest(name, _STANDARD_RESOURCES)
     way_out = f"did you mean {guess}?" if guess else "write cpu, memory, ephemeral-storage or vendor.domain/resource"
@@ -128,10 +162,15 @@ def _toleration(index: int, toleration: Toleration) -> Iterator[Problem]:
 def _wrong_label_key(key: str) -> str | None:
     prefix, slash, name = key.rpartition("/")
     if slash and (len(prefix) > 253 or not _DOMAIN.fullmatch(prefix)):
-        return f"prefix {prefix!r} of key {key!r} is not a domain name: write it in lower case, such as example.com"
+        shown = f"prefix {_shown(prefix)} of key {_shown(key)}"
+        return f"{shown} is not a domain name: write it in lower case, such as example.com"
     if not _NAME.fullmatch(name):
-        return f"key {key!r} is not a label's key: write up to 63 letters, digits, '-', '_' and '.'"
+        return f"key {_shown(key)} is not a label's key: write up to 63 letters, digits, '-', '_' and '.'"
     return None
+
+
+def _shown(text: str) -> str:
+    return repr(cut(text, _LONGEST_SHOWN))
 
 
 def _wrong_label_value(value: str) -> str | None:

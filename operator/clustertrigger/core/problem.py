@@ -13,6 +13,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 _LONGEST_VALUE = 80
+_LONGEST_FIELD = 400
+"""Longer than any that is right: the keys of a node selector end at 317 characters."""
+_LONGEST_MESSAGE = 1_000
+_LONGEST_LIST = 8_000
+"""Characters of problems told together; the message of a condition may have 32,768."""
 _USER_INFO = re.compile(r"://[^/]*@")
 """A user and a password in an address, which belong into no message."""
 _MEMBER_TAGS = frozenset({"int", "str"})
@@ -49,13 +54,30 @@ class Problem:
 
     def __str__(self) -> str:
         shown = _shown(self.value)
-        return " ".join(f"{self.field}: {shown}{self.message}".split())
+        return " ".join(f"{cut(self.field, _LONGEST_FIELD)}: {shown}{cut(self.message, _LONGEST_MESSAGE)}".split())
 
 
 def problems_of(error: ValidationError, root: str, model: type[BaseModel]) -> list[Problem]:
     """Pydantic's errors as people read them; several of one field are one problem."""
     problems = (_problem(detail, root, model) for detail in error.errors(include_url=False))
     return list({problem.field: problem for problem in problems}.values())
+
+
+def all_of(problems: Sequence[Problem]) -> str:
+    """Problems in one line; how many more there are, where that would be longer than anybody reads."""
+    told, length = [], 0
+    for problem in problems:
+        text = str(problem)
+        length += len(text)
+        if told and length > _LONGEST_LIST:
+            return f"{'; '.join(told)}; and {len(problems) - len(told)} more"
+        told.append(text)
+    return "; ".join(told)
+
+
+def cut(text: str, longest: int) -> str:
+    """A text, or its beginning where it is longer than so many characters."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -126,6 +148,7 @@ _WRONG_TYPES = {
     "int_from_float": "must be a whole number: write it without a fraction",
     "float_type": "must be a number: write it without quotes",
     "bool_type": "must be true or false: write it without quotes",
+    "recursion_depth_exceeded": "nests far too deep: use fewer levels",
     "finite_number": "must be a finite number: write its digits",
     "list_type": "must be a list: write [...] or lines that begin with '- '",
     "dict_type": "must be an object: write its fields below it, or remove it",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,8 @@ from clustertrigger.api.status import ClusterTriggerStatus
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.instants import parse_instant
 from clustertrigger.core.validation import Problem, parse_trigger
+
+_LONGEST_TOKEN = 200
 
 
 class Key(NamedTuple):
@@ -73,14 +76,25 @@ def read_trigger(raw: Mapping[str, Any], parsed: ParsedSpec | None = None) -> Tr
         resource_version=metadata["resourceVersion"],
         created_at=parse_instant(metadata["creationTimestamp"]),
         edited_at=_spec_written_at(metadata.get("managedFields") or ()),
-        run_requested=annotations.get(ANNOTATION_RUN_REQUESTED) or None,
-        reset_requested=annotations.get(ANNOTATION_RESET_REQUESTED) or None,
+        run_requested=_token(annotations.get(ANNOTATION_RUN_REQUESTED)),
+        reset_requested=_token(annotations.get(ANNOTATION_RESET_REQUESTED)),
         spec=spec,
         problems=problems,
         status=ClusterTriggerStatus.model_validate(raw_status),
         raw_status=raw_status,
         deleting="deletionTimestamp" in metadata,
     )
+
+
+def _token(text: str | None) -> str | None:
+    """What a request is known by: status and Jobs repeat it, so of a long one the beginning and a digest.
+
+    A status of several runs with a quarter of a megabyte each, which is what an annotation may have, would be more
+    than the API server stores.
+    """
+    if not text or len(text) <= _LONGEST_TOKEN:
+        return text or None
+    return f"{text[:_LONGEST_TOKEN]}…{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def parse_spec(raw: Mapping[str, Any]) -> ParsedSpec:

@@ -12,10 +12,10 @@ from clustertrigger.api.definition import ClusterDefinitionSpec
 from clustertrigger.api.schedule import CronSchedule
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core import pod_settings
-from clustertrigger.core.problem import Problem, problems_of
+from clustertrigger.core.problem import Problem, all_of, problems_of
 from clustertrigger.core.timetable import ScheduleError, check_cron
 
-__all__ = ["Problem", "parse_collection", "parse_definition", "parse_trigger"]
+__all__ = ["Problem", "all_of", "parse_collection", "parse_definition", "parse_trigger"]
 
 Spec = TypeVar("Spec", bound=BaseModel)
 

@@ -139,7 +139,7 @@ def read_job(raw: Mapping[str, Any]) -> JobView | None:
         outcome_message=message,
         suspended=bool(spec.get("suspend")),
         deleting="deletionTimestamp" in metadata,
-        failure=annotations.get(ANNOTATION_FAILURE),
+        failure=_one_line(said) if (said := annotations.get(ANNOTATION_FAILURE)) is not None else None,
         timeout_seconds=spec.get("activeDeadlineSeconds"),
         collections=annotations.get(ANNOTATION_COLLECTIONS, ""),
     )
