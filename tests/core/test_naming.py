@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clustertrigger.core.naming import is_slot, job_name, manual_slot, seed, trigger_id
+from clustertrigger.core.naming import event_name, is_slot, job_name, manual_slot, seed, trigger_id
 
 SLOT = datetime(2026, 3, 2, 13, tzinfo=UTC)
 NAMES = st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,250}[a-z0-9])?", fullmatch=True)
@@ -26,6 +26,16 @@ def test_job_names_are_labels_and_dns_names(name: str, uid: object, offset: int)
     for slot in (SLOT + timedelta(seconds=offset), manual_slot(f"token {offset}")):
         job = job_name(name, str(uid), slot)
         assert re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", job), job
+
+
+@pytest.mark.parametrize(
+    "name", ["products", "a.b", "1", "a" * 253, "a" * 199 + ".b", "a" * 199 + "-b", "a-" * 126 + "a"]
+)
+def test_event_names_are_dns_names(name: str) -> None:
+    part = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+    event = event_name(name, "identity")
+    assert re.fullmatch(rf"{part}(\.{part})*", event), event
+    assert len(event) <= 253
 
 
 def test_slots_triggers_and_lives_have_names_of_their_own() -> None:

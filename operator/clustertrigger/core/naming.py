@@ -15,6 +15,7 @@ _ORDINAL = re.compile(r"[0-9]{1,18}")
 """Anybody who may create Jobs can write anything where a slot is read: more digits would be no number to Python."""
 _LONGEST_JOB_NAME = 63
 """The Job's name becomes a label of its Pods."""
+_LONGEST_OF_EVENT = 200
 
 
 def trigger_id(uid: str) -> str:
@@ -83,6 +84,11 @@ def job_name(trigger: str, uid: str, slot: datetime | str) -> str:
         suffix = "m" + _digest(slot, 13)
     tail = f"-{_digest(uid, 6)}-{suffix}"
     return trigger.replace(".", "-")[: _LONGEST_JOB_NAME - len(tail)].rstrip("-") + tail
+
+
+def event_name(trigger: str, identity: str) -> str:
+    """Name of the one Kubernetes event that tells of this, whatever it is that its identity stands for."""
+    return f"{trigger[:_LONGEST_OF_EVENT].rstrip('.-')}.{_digest(identity, 16)}"
 
 
 def seed(uid: str) -> int:

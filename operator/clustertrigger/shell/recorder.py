@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections import OrderedDict
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from clustertrigger.api import API_VERSION
 from clustertrigger.core.decision import Event
 from clustertrigger.core.instants import format_instant
+from clustertrigger.core.naming import event_name
 from clustertrigger.core.trigger import Trigger
 from clustertrigger.shell.api_server import ApiError, ApiServer
 from clustertrigger.shell.clock import Clock
@@ -84,12 +84,11 @@ class Recorder:
 
     def _body(self, trigger: Trigger, event: Event) -> dict[str, Any]:
         identity = f"{trigger.uid}\0{event.reason}\0{event.series or event.message}"
-        digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
         at = format_instant(self._clock().replace(microsecond=0))
         return {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"namespace": trigger.key.namespace, "name": f"{trigger.key.name[:200]}.{digest}"},
+            "metadata": {"namespace": trigger.key.namespace, "name": event_name(trigger.key.name, identity)},
             "involvedObject": {
                 "apiVersion": API_VERSION,
                 "kind": "ClusterTrigger",
