@@ -19,6 +19,7 @@ from clustertrigger.api.check import CHECK_SPEC_VARIABLE, RECOMPUTE_SLOT, CheckR
 from clustertrigger.api.names import LABEL_ROLE, LABEL_TRIGGER
 from clustertrigger.cli.cluster import Cluster, pods_of
 from clustertrigger.cli.command import CommandError
+from clustertrigger.core.pods import json_variable
 from clustertrigger.core.workload import read_pod
 from clustertrigger.shell import paths
 from clustertrigger.shell.api_server import ApiError
@@ -122,7 +123,7 @@ def _pod(spec: Mapping[str, Any]) -> dict[str, Any]:
     (container,) = spec["containers"]
     said = {variable["name"]: variable["value"] for variable in container["env"]}
     check = CheckSpec.model_validate_json(said[CHECK_SPEC_VARIABLE]).model_copy(update={"slot": RECOMPUTE_SLOT})
-    variable = {"name": CHECK_SPEC_VARIABLE, "value": check.model_dump_json(exclude_none=True)}
+    variable = json_variable(CHECK_SPEC_VARIABLE, check.model_dump_json(exclude_none=True))
     return {**spec, "containers": [{**container, "env": [variable]}]}
 
 

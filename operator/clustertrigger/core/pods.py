@@ -32,11 +32,10 @@ def pod_spec(
         work: what it refers to is mounted.
         defaults: what the operator adds.
         command: of the worker.
-        spec: the environment variable that says what to do, and its value.
+        spec: the environment variable that says what to do, and its value, which is JSON.
         resources: of the container.
     """
     volumes, mounts = _mounts(run, work, defaults)
-    variable, value = spec
     return {
         "restartPolicy": "Never",
         "serviceAccountName": run.service_account_name,
@@ -60,7 +59,7 @@ def pod_spec(
                 "image": defaults.image,
                 "imagePullPolicy": defaults.image_pull_policy,
                 "args": [command],
-                "env": [{"name": variable, "value": value}],
+                "env": [json_variable(*spec)],
                 "resources": resources.model_dump(exclude_none=True),
                 "terminationMessagePolicy": "FallbackToLogsOnError",
                 "securityContext": {
@@ -72,6 +71,11 @@ def pod_spec(
             }
         ],
     }
+
+
+def json_variable(name: str, value: str) -> dict[str, str]:
+    """An environment variable that holds JSON. The kubelet would expand $(NAME) in it, and make one $ of two."""
+    return {"name": name, "value": value.replace("$", r"\u0024")}
 
 
 def collection_inputs(work: Work) -> list[CollectionInput]:

@@ -1,0 +1,40 @@
+"""The kubelet expands $(NAME) in a variable, and reads $$ as one $: what the worker is told must survive that."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from clustertrigger.api.run import RunSpec
+from clustertrigger.core.catalog import Work
+from clustertrigger.core.jobs import build_job
+from clustertrigger.core.validation import parse_collection
+from tests.core.builders import DEFAULTS, HOURLY, at, trigger
+
+
+def expanded(text: str) -> str:
+    """As the kubelet does, to which KUBERNETES_SERVICE_HOST is known."""
+
+    def one(match: re.Match[str]) -> str:
+        if match[0] == "$$":
+            return "$"
+        return "10.0.0.1" if match[1] == "KUBERNETES_SERVICE_HOST" else match[0]
+
+    return re.sub(r"\$\$|\$\(([^)]*)\)", one, text)
+
+
+@pytest.mark.parametrize("uri", ["a$$b.parquet", "$(KUBERNETES_SERVICE_HOST)", "$", "$$(NAME)", "a$(b"])
+def test_a_path_reaches_the_worker_as_it_was_written(uri: str) -> None:
+    it = trigger(HOURLY)
+    collection, problems = parse_collection({"source": {"uri": uri}, "volume": "data"})
+    assert collection is not None, problems
+    assert it.spec is not None
+    assert it.spec.execution_config is not None
+    work = Work(it.spec.execution_config, (("col_a", collection),))
+    slot = (at() + timedelta(hours=1)).isoformat()
+    job = build_job(it, it.spec, work, "products-1", slot, DEFAULTS)
+    (variable,) = job["spec"]["template"]["spec"]["containers"][0]["env"]
+    said = RunSpec.model_validate_json(expanded(variable["value"]))
+    assert said.collections[0].source.uri == uri
