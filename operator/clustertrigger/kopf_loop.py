@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 _PAUSE = 2.0
 _FIRST_BACKOFFS = (1, 1, 2, 3, 5)
 _LONGEST_BACKOFF = 10
+_NOTHING = kopf.BodyEssence()
+_NO_FINALIZER = "no finalizer of ours"
+"""Blanks are not allowed in one, so no object has it. Kopf would take its own away from whoever wrote it."""
 
 
 async def run_kopf(
@@ -71,6 +74,23 @@ class _NotKopfs(Collection["asyncio.Task[Any]"]):
         return sum(1 for _ in self)
 
 
+class _NoMemory(kopf.DiffBaseStorage):
+    """Keeps Kopf from remembering on objects what it has seen of them, which no handler of ours asks for.
+
+    What it remembers is an annotation. One that anybody wrote and that is no JSON would make it pass the object over;
+    and to compare with it, every object that a watch shows is copied in depth.
+    """
+
+    def build(self, *, body: kopf.Body, extra_fields: object = None) -> kopf.BodyEssence:
+        return _NOTHING
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        pass
+
+
 class _Patience:
     """Seconds to wait before each further attempt: without end, so that no outage is too long."""
 
@@ -82,6 +102,8 @@ def _kopf_settings(settings: Settings) -> kopf.OperatorSettings:
     kopf_settings = kopf.OperatorSettings()
     kopf_settings.posting.enabled = False
     kopf_settings.scanning.disabled = True
+    kopf_settings.persistence.diffbase_storage = _NoMemory()
+    kopf_settings.persistence.finalizer = _NO_FINALIZER
     kopf_settings.networking.error_backoffs = _Patience()
     kopf_settings.queueing.idle_timeout = 1.0
     kopf_settings.process.ultimate_exiting_timeout = None

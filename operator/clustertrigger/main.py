@@ -35,7 +35,7 @@ from clustertrigger.shell.intake import Known, References, Runs, Triggers
 from clustertrigger.shell.job_writer import JobWriter
 from clustertrigger.shell.logs import set_up_logging
 from clustertrigger.shell.metrics import Metrics
-from clustertrigger.shell.reading import Raw, read_or_skip
+from clustertrigger.shell.reading import Raw, read_deep_objects, read_or_skip
 from clustertrigger.shell.reconciler import Reconciler
 from clustertrigger.shell.recorder import Recorder
 from clustertrigger.shell.reflector import Reflector
@@ -236,6 +236,7 @@ def main() -> int:
         print(f"clustertrigger: {error}", file=sys.stderr)  # noqa: T201 - there is no log yet
         return 2
     set_up_logging(settings.log_format, settings.log_level)
+    read_deep_objects()
     try:
         uvloop.run(_run_until_signalled(settings))
     except ConfigException as error:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 
 import pytest
 
+from clustertrigger.api import API_VERSION
 from clustertrigger.api.names import (
     ANNOTATION_SLOT,
     LABEL_MANAGED_BY,
@@ -16,12 +18,12 @@ from clustertrigger.api.names import (
 )
 from clustertrigger.core.instants import format_instant
 from clustertrigger.shell import paths
-from clustertrigger.shell.reading import read_or_skip
+from clustertrigger.shell.reading import read_deep_objects, read_or_skip
 from tests.conftest import StartOperator
 from tests.control_plane.cluster import Cluster
 from tests.control_plane.kube import Object, eventually
 from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import NOWHERE, interval, rarely
+from tests.control_plane.manifests import NOWHERE, collection, interval, rarely
 from tests.control_plane.sandbox import Sandbox
 
 
@@ -31,6 +33,15 @@ def elsewhere(cluster: Cluster) -> Iterator[Sandbox]:
     sandbox = Sandbox(cluster.kube)
     yield sandbox
     sandbox.close()
+
+
+@pytest.fixture
+def deep_objects() -> Iterator[None]:
+    """The tests' own client reads them too."""
+    before = sys.getrecursionlimit()
+    read_deep_objects()
+    yield
+    sys.setrecursionlimit(before)
 
 
 def forge(sandbox: Sandbox, name: str, owner: Object, slot: str) -> None:
@@ -90,6 +101,55 @@ def test_what_cannot_be_meant_stops_nobody(operator: StartOperator, sandbox: San
     assert entry["slot"] == "manual/now"
     eventually(lambda: sandbox.condition("endless", "Ready"))
     assert process.running()
+
+
+def nested(key: str, levels: int, innermost: Object) -> Object:
+    """An object inside an object inside an object."""
+    for _ in range(levels):
+        innermost = {key: innermost}
+    return innermost
+
+
+def test_an_object_of_thousands_of_levels_stops_nobody(
+    deep_objects: None, operator: StartOperator, sandbox: Sandbox
+) -> None:
+    """One such object in a list or a watch used to end the operator, for all tenants."""
+    process = operator(resync_seconds=1)
+    ownership = {
+        "manager": "anybody",
+        "operation": "Update",
+        "apiVersion": API_VERSION,
+        "time": "2026-01-01T00:00:00Z",
+        "fieldsType": "FieldsV1",
+        "fieldsV1": {"f:spec": nested("f:a", 5_000, {})},
+    }
+    sandbox.trigger("deep", rarely(), managedFields=[ownership])
+    filters = nested("AND", 5_000, {"field": "a", "operator": "eq", "value": 1})
+    deep = collection("deep", "col_deep")
+    deep["spec"]["source"]["filters"] = filters
+    sandbox.create("collections", deep)
+    eventually(lambda: sandbox.condition("deep", "Ready"))
+    sandbox.trigger("ours", rarely())
+    eventually(lambda: sandbox.condition("ours", "Ready"))
+    sandbox.trigger("theirs", rarely(collection_id="col_deep"))
+    ready = eventually(lambda: sandbox.condition("theirs", "Ready"))
+    assert ready["reason"] == "InvalidReference"
+    assert "spec.source.filters.AND" in ready["message"]
+    assert process.running()
+
+
+def test_what_kopf_writes_on_objects_may_have_been_written_by_anybody(
+    operator: StartOperator, sandbox: Sandbox
+) -> None:
+    process = operator(resync_seconds=3600)
+    memory = {"kopf.zalando.org/last-handled-configuration": "{"}
+    sandbox.trigger("remembered", rarely(), annotations=memory)
+    eventually(lambda: sandbox.condition("remembered", "Ready"))
+    marked = sandbox.trigger("marked", rarely(), finalizers=["kopf.zalando.org/KopfFinalizerMarker"])
+    eventually(lambda: sandbox.condition("marked", "Ready"))
+    assert sandbox.get("marked")["metadata"]["finalizers"] == marked["metadata"]["finalizers"]
+    sandbox.edit("marked", finalizers=None)
+    assert not [line for line in process.log_lines() if line["level"] == "ERROR"]
 
 
 def test_an_object_that_cannot_be_read_is_passed_over_and_named(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -10,6 +11,20 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Raw = Mapping[str, Any]
+
+_LEVELS = 10_000
+"""Of JSON, one inside the other: what an API server takes where no schema says what is allowed, as in managedFields."""
+_FRAMES = 2_000
+"""Calls that lead to where JSON is read, and more."""
+
+
+def read_deep_objects() -> None:
+    """Makes Python read whatever an API server may show; by itself it stops after 1,000 levels.
+
+    One such object in the answer to a list or a watch would otherwise keep the operator from all others. A level takes
+    260 bytes of the stack, of which a thread has 8 MiB.
+    """
+    sys.setrecursionlimit(_LEVELS + _FRAMES)
 
 
 def read_or_skip(read: Callable[[Raw], T], raw: Raw) -> T | None:
