@@ -65,7 +65,8 @@ def problems_of(error: ValidationError, root: str, model: type[BaseModel]) -> li
 
 def all_of(problems: Sequence[Problem]) -> str:
     """Problems in one line; how many more there are, where that would be longer than anybody reads."""
-    told, length = [], 0
+    told: list[str] = []
+    length = 0
     for problem in problems:
         text = str(problem)
         length += len(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +13,9 @@ from clustertrigger.core.trigger import Key, Owner, ParsedSpec, Trigger, read_tr
 from clustertrigger.core.workload import JobView, ObservedRun, PodView, observe_run
 from clustertrigger.shell.metrics import Metrics
 
+_LATELY = 4_096
+"""Deletions of the last seconds, even where hundreds happen in each."""
+
 
 class Triggers:
     """The triggers as last seen, whether by a watch or in the answer to a write of our own."""
@@ -22,6 +25,9 @@ class Triggers:
         self._metrics = metrics
         self._by_key: dict[Key, Trigger] = {}
         self._key_by_uid: dict[str, Key] = {}
+        self.lately_gone: OrderedDict[str, None] = OrderedDict()
+        """The uids of triggers that are gone: the answer to a write, or a list, may show one later than the watch
+        tells of its end."""
         self.event_index = EventIndex()
 
     def get(self, key: Key) -> Trigger | None:
@@ -47,13 +53,16 @@ class Triggers:
             self._changed(Key(raw["metadata"]["namespace"], raw["metadata"]["name"]))
 
     def put(self, raw: Mapping[str, Any]) -> Trigger | None:
-        """Keeps the trigger, unless it is known in this or a later version."""
+        """Keeps the trigger, unless it is known in this or a later version, or to be gone."""
         metadata = raw["metadata"]
+        if metadata["uid"] in self.lately_gone:
+            return None
         key = Key(metadata["namespace"], metadata["name"])
         known = self._by_key.get(key)
         parsed: ParsedSpec | None = None
         if known is not None and known.uid != metadata["uid"]:
             self._key_by_uid.pop(known.uid, None)
+            self._bury(known.uid)
         elif known is not None:
             if not is_newer(metadata["resourceVersion"], known.resource_version):
                 return None
@@ -69,13 +78,21 @@ class Triggers:
     def gone(self, key: Key, uid: str | None = None) -> None:
         """The trigger is deleted; with a uid, only if it is that one."""
         known = self._by_key.get(key)
+        if uid is not None:
+            self._bury(uid)
         if known is None or (uid is not None and known.uid != uid):
             return
+        self._bury(known.uid)
         del self._by_key[key]
         self.event_index.remove(key)
         self._key_by_uid.pop(known.uid, None)
         self._metrics.triggers.set(len(self._by_key))
         self._changed(key)
+
+    def _bury(self, uid: str) -> None:
+        self.lately_gone[uid] = None
+        if len(self.lately_gone) > _LATELY:
+            self.lately_gone.popitem(last=False)
 
 
 class Runs:

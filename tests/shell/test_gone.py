@@ -1,0 +1,73 @@
+"""What is deleted stays so, whatever answers and lists arrive late."""
+
+from __future__ import annotations
+
+import pytest
+
+from clustertrigger.core.trigger import Key
+from clustertrigger.shell.intake import Triggers
+from clustertrigger.shell.metrics import Metrics
+from tests.control_plane.kube import Object
+from tests.control_plane.manifests import rarely
+
+KEY = Key("search", "products")
+
+
+@pytest.fixture
+def triggers() -> Triggers:
+    return Triggers(lambda _: None, Metrics())
+
+
+def trigger(version: int, uid: str = "first") -> Object:
+    metadata = {
+        "namespace": KEY.namespace,
+        "name": KEY.name,
+        "uid": uid,
+        "generation": 1,
+        "resourceVersion": str(version),
+        "creationTimestamp": "2026-11-22T05:00:00Z",
+    }
+    return {"metadata": metadata, "spec": rarely()}
+
+
+def test_the_answer_to_a_write_comes_after_the_news_of_the_deletion(triggers: Triggers) -> None:
+    triggers.saw(trigger(1))
+    triggers.gone(KEY, "first")
+    assert triggers.put(trigger(2)) is None
+    assert triggers.get(KEY) is None
+
+
+def test_a_list_that_was_asked_for_before_comes_after_it(triggers: Triggers) -> None:
+    triggers.gone(KEY, "first")
+    triggers.saw(trigger(1))
+    assert triggers.all_keys() == []
+
+
+def test_a_deletion_that_only_a_list_tells_of_counts_too(triggers: Triggers) -> None:
+    triggers.saw(trigger(1))
+    triggers.gone(KEY)
+    assert triggers.put(trigger(2)) is None
+
+
+def test_another_trigger_of_the_name_is_another(triggers: Triggers) -> None:
+    triggers.saw(trigger(1))
+    triggers.gone(KEY, "first")
+    triggers.saw(trigger(3, uid="second"))
+    assert triggers.put(trigger(2)) is None
+    known = triggers.get(KEY)
+    assert known is not None
+    assert known.uid == "second"
+
+
+def test_a_deletion_of_which_nobody_told_is_seen_by_the_next_of_the_name(triggers: Triggers) -> None:
+    triggers.saw(trigger(1))
+    triggers.saw(trigger(3, uid="second"))
+    assert triggers.put(trigger(2)) is None
+
+
+def test_what_is_remembered_of_them_is_bounded(triggers: Triggers) -> None:
+    for number in range(10_000):
+        triggers.saw(trigger(1, uid=str(number)))
+        triggers.gone(KEY, str(number))
+    assert len(triggers.lately_gone) <= 5_000
+    assert triggers.put(trigger(2, uid="9999")) is None
