@@ -1,0 +1,186 @@
+"""How objects are received: refused by the API server, or taken in and judged by the operator, and what is said."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from clustertrigger.core.trigger import Key
+from clustertrigger.shell import paths
+from clustertrigger.shell.api_server import ApiError, ApiServer
+from e2e.chaos.hostile_objects import Case
+
+Object = dict[str, Any]
+Answer = Literal["refused", "stalled", "waiting", "ready"]
+
+_PATIENCE = 30.0
+"""Seconds until the operator has written a status, on a machine that does much else."""
+_INDEX = re.compile(r"\[\d+\]")
+_REFUSALS = (400, 413, 422)
+_METADATA = ("labels", "annotations", "finalizers")
+_MISSING = {"CollectionNotFound": "spec.collection_id", "DefinitionNotFound": "spec.cluster_id"}
+_STALLED = ("InvalidSpec", "MarkedFailed")
+_READY = ("Scheduled", "Paused", "Disabled")
+
+
+@dataclass(frozen=True)
+class Reception:
+    """How one object was received.
+
+    Attributes:
+        what: was odd about it.
+        answer: who said what: refused by the API server; or taken in, and Ready, Stalled, or waiting for what it
+            refers to.
+        broken: the promise that was broken, in words; None where all were kept.
+    """
+
+    what: str
+    answer: Answer
+    broken: str | None
+
+
+class Receptionist:
+    """Creates objects and sees what becomes of them; only the last ones stay.
+
+    Args:
+        api: the administrator's.
+        namespace: where all is created.
+        stay: how many objects are there at the same time.
+    """
+
+    def __init__(self, api: ApiServer, namespace: str, stay: int) -> None:
+        self._api = api
+        self._namespace = namespace
+        self._path = paths.custom("clustertriggers", namespace)
+        self._stay = stay
+        self._names: deque[str] = deque()
+        self._seen: dict[str, Object] = {}
+        self._changed = asyncio.Event()
+
+    async def receive(self, case: Case) -> Reception:
+        """Creates the object, and waits until it is refused or has a status.
+
+        Raises:
+            ApiError: the API server had other troubles.
+        """
+        try:
+            made = await self._api.create(self._path, case.body)
+        except ApiError as refusal:
+            if refusal.status not in _REFUSALS:
+                raise
+            return Reception(case.what, "refused", _unnamed(case, refusal.message))
+        name = made["metadata"]["name"]
+        self._names.append(name)
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                while not (judged := _judged(self._seen.get(name))):
+                    await self._news()
+        except TimeoutError:
+            return Reception(case.what, "waiting", f"{_short(case)} has no status after {_PATIENCE:g} s")
+        answer, broken = _judge(case, judged)
+        return Reception(case.what, answer, broken or _touched(case, made, judged))
+
+    async def see_off(self, *, everyone: bool = False) -> None:
+        """Deletes those that have been there longest, or all."""
+        while self._names and (everyone or len(self._names) > self._stay):
+            path = paths.trigger(Key(self._namespace, self._names.popleft()))
+            with suppress(ApiError):  # a finalizer that nobody else would take away
+                await self._api.merge_patch(path, {"metadata": {"finalizers": None}})
+            await self._api.delete(path)
+
+    async def _news(self) -> None:
+        changed = self._changed
+        await changed.wait()
+
+    async def follow(self) -> None:
+        """Keeps an eye on the triggers, for ever."""
+        while True:
+            with suppress(ApiError):
+                triggers, version = await self._api.list(self._path)
+                for raw in triggers:
+                    self._saw("ADDED", raw)
+                async for change in self._api.watch(self._path, version):
+                    self._saw(change["type"], change["object"])
+
+    def _saw(self, how: str, raw: Object) -> None:
+        name = raw["metadata"].get("name", "")
+        if how == "DELETED":
+            self._seen.pop(name, None)
+        elif how != "BOOKMARK":
+            self._seen[name] = raw
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
+@asynccontextmanager
+async def receptionist(api: ApiServer, namespace: str, stay: int) -> AsyncIterator[Receptionist]:
+    """One who works while the context lasts, and leaves nobody behind."""
+    staff = Receptionist(api, namespace, stay)
+    following = asyncio.create_task(staff.follow())
+    try:
+        yield staff
+        await staff.see_off(everyone=True)
+    finally:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+
+
+def _judged(raw: Object | None) -> Object | None:
+    """The object, if the operator has said something of it."""
+    if raw is None:
+        return None
+    status = raw.get("status") or {}
+    current = status.get("observedGeneration") == raw["metadata"]["generation"]
+    return raw if current and _conditions(raw).keys() >= {"Ready", "Stalled", "Running"} else None
+
+
+def _judge(case: Case, raw: Object) -> tuple[Answer, str | None]:
+    conditions = _conditions(raw)
+    ready, stalled = conditions["Ready"], conditions["Stalled"]
+    reason, message = ready["reason"], ready["message"]
+    said = f"{_short(case)} is {reason}: {message:.300}"
+    if ready["status"] == "True":
+        return "ready", None if reason in _READY and stalled["status"] == "False" else said
+    if reason in _MISSING:
+        named = _MISSING[reason] in message and any(repr(wanted) in message for wanted in _references(raw["spec"]))
+        return "waiting", None if named else said
+    if reason not in _STALLED or stalled["status"] != "True":
+        return "stalled", said
+    return "stalled", _unnamed(case, message)
+
+
+def _unnamed(case: Case, message: str) -> str | None:
+    """What is wrong with a message that blames none of the fields."""
+    # Kubernetes 1.20 does not say which item of a list.
+    without_indices = _INDEX.sub("", message)
+    if any(field in without_indices for field in case.fields):
+        return None
+    return f"{_short(case)}: {' or '.join(sorted(case.fields)) or 'no field'} is not named: {message:.300}"
+
+
+def _touched(case: Case, made: Object, raw: Object) -> str | None:
+    """The operator writes status, never what GitOps tools compare."""
+    for field in _METADATA:
+        if made["metadata"].get(field) != raw["metadata"].get(field):
+            return f"{_short(case)}: metadata.{field} was changed to {raw['metadata'].get(field)!r:.300}"
+    return None if made["spec"] == raw["spec"] else f"{_short(case)}: the spec was changed"
+
+
+def _references(spec: Object) -> list[str]:
+    ids = [*(spec.get("execution_config") or {}).get("collection_ids", []), spec.get("cluster_id")]
+    return [wanted for wanted in ids if wanted]
+
+
+def _conditions(raw: Object) -> dict[str, Object]:
+    conditions: list[Object] = (raw.get("status") or {}).get("conditions") or []
+    return {condition["type"]: condition for condition in conditions}
+
+
+def _short(case: Case) -> str:
+    return f"{case.what} {case.body['metadata']!r:.150}"

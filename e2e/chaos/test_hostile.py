@@ -1,0 +1,102 @@
+"""Triggers as nobody should write them: each is refused or judged with its field named, and no other waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from bench import fleet
+from clustertrigger.shell.reading import read_deep_objects
+from e2e.chaos import canaries
+from e2e.chaos.busy_node import busy_node
+from e2e.chaos.hostile_objects import Case, generated, naughty, special
+from e2e.chaos.reception import Reception, receptionist
+from tests.conftest import StartOperator
+from tests.control_plane.cluster import Cluster
+from tests.control_plane.kube import eventually
+from tests.control_plane.operator_process import OperatorProcess
+from tests.control_plane.sandbox import Sandbox
+
+SEED = 20261122
+AT_ONCE = 24
+STAY = 200
+"""Objects that are there at the same time: some of them are due every second."""
+LATEST = 2.0
+"""Seconds: what the API server and the tests beside it may cost a canary on two busy cores."""
+
+
+@pytest.fixture
+def aviary(cluster: Cluster) -> Iterator[Sandbox]:
+    """The namespace of the canaries."""
+    sandbox = Sandbox(cluster.kube)
+    yield sandbox
+    sandbox.close()
+
+
+@pytest.mark.timeout(3600)
+def test_each_is_judged_and_none_delays_others(
+    cluster: Cluster, operator: StartOperator, sandbox: Sandbox, aviary: Sandbox, full: bool
+) -> None:
+    read_deep_objects()
+    cases = [
+        *special(),
+        *naughty(everywhere=full, seeded=SEED),
+        *generated(10_000 if full else 200, SEED),
+    ]
+    process = operator(watch_namespaces=f"{sandbox.namespace},{aviary.namespace}")
+
+    received = asyncio.run(_receive(cluster, sandbox.namespace, aviary.namespace, cases))
+
+    _print_counts(received)
+    broken = [reception.broken for reception in received if reception.broken]
+    assert not broken, f"{len(broken)} of {len(received)}:\n" + "\n".join(broken[:20])
+    _assert_sound(process)
+
+
+async def _receive(cluster: Cluster, hostile: str, aviary: str, cases: list[Case]) -> list[Reception]:
+    left, received = iter(cases), []
+    async with (
+        fleet.administrator(cluster) as api,
+        busy_node(api, aviary),
+        fleet.arrivals(api, aviary) as seen,
+        receptionist(api, hostile, STAY) as staff,
+    ):
+        birds = await canaries.settle(api, aviary, seen)
+
+        async def work() -> None:
+            for case in left:
+                received.append(await staff.receive(case))
+                await staff.see_off()
+
+        await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+        late = birds.lateness()
+        print(
+            f"hostile: canaries fired {len(late)} times, late by p50 {fleet.quantile(late, 0.5) * 1000:.0f} ms, "
+            f"p99 {fleet.quantile(late, 0.99) * 1000:.0f} ms, at most {late[-1] * 1000:.0f} ms"
+        )
+        birds.assert_in_time(LATEST)
+    return received
+
+
+def _assert_sound(process: OperatorProcess) -> None:
+    """The operator runs, has failed at nothing, and has forgotten what is gone."""
+    assert process.running()
+    eventually(
+        lambda: process.metric("clustertrigger_triggers") == len(canaries.STEPS), 60, what="the others forgotten"
+    )
+    errors = [line["message"] for line in process.log_lines() if line["level"] == "ERROR"]
+    assert not errors
+    assert process.metric("clustertrigger_events_dropped_total") == 0
+    refused = {line["message"] for line in process.log_lines() if "The Job was refused" in line["message"]}
+    assert not refused, "a trigger that is Ready has Jobs that Kubernetes takes"
+
+
+def _print_counts(received: list[Reception]) -> None:
+    answers = Counter(reception.answer for reception in received)
+    print(f"hostile: {len(received)} triggers, " + ", ".join(f"{n} {answer}" for answer, n in answers.most_common()))
+    kinds = Counter((reception.what, reception.answer) for reception in received)
+    for what in sorted({what for what, _ in kinds}):
+        print(f"  {what}: " + ", ".join(f"{n} {answer}" for (kind, answer), n in kinds.items() if kind == what))
