@@ -24,9 +24,10 @@ from clustertrigger.core.workload import JobView, PodView, read_job, read_pod
 from clustertrigger.kopf_loop import run_kopf
 from clustertrigger.shell import paths
 from clustertrigger.shell.agenda import Agenda
-from clustertrigger.shell.api_server import ApiError, ApiServer, load_configuration
-from clustertrigger.shell.clock import Clock, utc_now
+from clustertrigger.shell.api_server import ApiError, ApiServer
+from clustertrigger.shell.clock import ClusterClock
 from clustertrigger.shell.creators import Creators
+from clustertrigger.shell.credentials import load_configuration
 from clustertrigger.shell.drift_metrics import DriftCollector
 from clustertrigger.shell.election import lead_when_elected
 from clustertrigger.shell.endpoints import serve_endpoints
@@ -57,16 +58,15 @@ class Operator:
         self,
         settings: Settings,
         configuration: Configuration,
-        clock: Clock = utc_now,
         take_back_signals: Callable[[], None] = lambda: None,
     ) -> None:
         self._take_back_signals = take_back_signals
         self._settings = settings
         self._configuration = configuration
-        self._clock = clock
         self.metrics = Metrics()
+        self._clock = ClusterClock(self.metrics.clock_skew.set)
         self._namespaces: Sequence[str | None] = settings.watch_namespaces or (None,)
-        self._agenda = Agenda(clock, self.metrics)
+        self._agenda = Agenda(self._clock, self.metrics)
         self._triggers = Triggers(self._agenda.now, self.metrics)
         self._leads = False
         # Other replicas know the same triggers: one of them speaks.
@@ -81,7 +81,13 @@ class Operator:
         """Runs until cancelled, or until a part of it fails."""
         settings = self._settings
         async with (
-            ApiServer(self._configuration, self.metrics, connections=settings.concurrency + 32) as api,
+            ApiServer(
+                self._configuration,
+                self.metrics,
+                connections=settings.concurrency + 32,
+                reload=load_configuration,
+                hear=self._clock.hear,
+            ) as api,
             serve_endpoints(settings.http_port, self.metrics, lambda: self._waiting_for) as port,
             serve_events(settings.events_port, settings.events_cert_dir, self._events_endpoint(api)),
         ):

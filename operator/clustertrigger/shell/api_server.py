@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
@@ -12,8 +13,8 @@ from typing import Any, Self
 import aiohttp
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
-from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
+from clustertrigger.shell.credentials import Credentials
 from clustertrigger.shell.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,9 @@ _TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
 _QUIET_WATCH = 90
 """Seconds. Bookmarks come every minute; a watch without any is a dead connection."""
 _PAGE = 500
+_PROMPT = 1.0
+"""Seconds: an answer that took longer tells little about what time it is."""
+_UNAUTHORIZED = 401
 _MERGE_PATCH = "application/merge-patch+json"
 
 
@@ -37,25 +41,28 @@ class ApiError(Exception):
         self.retry_after = retry_after
 
 
-async def load_configuration() -> Configuration:
-    """In a Pod, the service account; elsewhere the kubeconfig that kubectl would use.
-
-    Raises:
-        ConfigException: neither is there.
-    """
-    configuration = Configuration()
-    try:
-        load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    except ConfigException:
-        await load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    return configuration
-
-
 class ApiServer:
-    """Requests and watches over one pool of connections."""
+    """Requests and watches over one pool of connections.
 
-    def __init__(self, configuration: Configuration, metrics: Metrics, connections: int) -> None:
-        self._configuration = configuration
+    Args:
+        configuration: where the API server is, and who we are.
+        metrics: count what is refused.
+        connections: at most so many.
+        reload: reads the credentials again when they are refused.
+        hear: told the Date of answers as they come.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        metrics: Metrics,
+        connections: int,
+        *,
+        reload: Callable[[], Awaitable[Configuration]] | None = None,
+        hear: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._credentials = Credentials(configuration, reload)
+        self._hear = hear
         self._metrics = metrics
         # The client library knows how to read every kind of kubeconfig; only its TLS context is taken from it.
         tls = RESTClientObject(configuration).ssl_context
@@ -142,8 +149,11 @@ class ApiServer:
     ) -> AsyncGenerator[bytes, None]:
         """Lines of an answer that goes on; ApiError where it is refused or breaks off."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=longest_silence)
+        headers = await self._credentials.headers()
         try:
-            async with self._session.get(path, params=query, headers=await self._headers(), timeout=timeout) as answer:
+            async with self._session.get(path, params=query, headers=headers, timeout=timeout) as answer:
+                if answer.status == _UNAUTHORIZED:
+                    await self._credentials.renew(headers)
                 if answer.status >= 400:
                     raise _refusal(answer, await answer.read())
                 async for line in _lines(answer.content):
@@ -175,13 +185,11 @@ class ApiServer:
         content_type: str = "application/json",
     ) -> bytes:
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
-        headers = {**await self._headers(), "Content-Type": content_type}
         try:
-            async with self._session.request(method, path, data=data, params=parameters, headers=headers) as answer:
-                payload = await answer.read()
-                if answer.status < 400:
-                    return payload
-                error = _refusal(answer, payload)
+            answer, payload = await self._ask(method, path, data, parameters, content_type)
+            if answer.status < 400:
+                return payload
+            error = _refusal(answer, payload)
         except (aiohttp.ClientError, TimeoutError) as cause:
             error = ApiError(
                 0, type(cause).__name__, f"no answer from the API server: {str(cause) or type(cause).__name__}"
@@ -189,10 +197,21 @@ class ApiServer:
         self._metrics.api_errors.labels(method, str(error.status)).inc()
         raise error
 
-    async def _headers(self) -> dict[str, str]:
-        # Refreshes the token where it has a lifetime.
-        token = await self._configuration.get_api_key_with_prefix("BearerToken")
-        return {"Authorization": token} if token else {}
+    async def _ask(
+        self, method: str, path: str, data: bytes | None, parameters: Mapping[str, str] | None, content_type: str
+    ) -> tuple[aiohttp.ClientResponse, bytes]:
+        """One answer, and what it holds; a second one where the first refuses credentials that have been renewed."""
+        credentials = await self._credentials.headers()
+        while True:
+            headers = {**credentials, "Content-Type": content_type}
+            began = time.monotonic()
+            async with self._session.request(method, path, data=data, params=parameters, headers=headers) as answer:
+                if time.monotonic() - began <= _PROMPT:
+                    self._hear(answer.headers.get("Date", ""))
+                payload = await answer.read()
+            if answer.status != _UNAUTHORIZED or not await self._credentials.renew(credentials):
+                return answer, payload
+            credentials = await self._credentials.headers()
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:

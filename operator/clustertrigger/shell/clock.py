@@ -2,12 +2,90 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+logger = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
 
+TOLERANCE = 2.0
+"""Seconds between this machine's clock and the API server's that mean nothing: its answers are dated to the second."""
+_IN_A_ROW = 3
+"""Answers that must contradict this machine's clock: one of several API servers may be the one that is wrong."""
 
-def utc_now() -> datetime:
-    """Now, in UTC."""
-    return datetime.now(UTC)
+
+def _steady() -> float:
+    """Seconds that nobody can set, and that pass while the machine sleeps, where the system has them."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
+
+
+class ClusterClock:
+    """This machine's clock, as long as the API server's agrees with it.
+
+    Whoever sets the clock of one node must neither skip slots nor fire them twice: between two answers of the API
+    server time passes by a steady clock, and when answers contradict the machine's clock, they are believed.
+
+    Args:
+        show_skew: told how many seconds this machine's clock is ahead, 0 where it agrees.
+        wall: this machine's clock, in seconds since the Unix epoch.
+        steady: seconds since any instant.
+    """
+
+    def __init__(
+        self,
+        show_skew: Callable[[float], None] = lambda _: None,
+        wall: Callable[[], float] = time.time,
+        steady: Callable[[], float] = _steady,
+    ) -> None:
+        self._show_skew = show_skew
+        self._wall = wall
+        self._steady = steady
+        self._offset = wall() - steady()
+        self._agrees: bool | None = None
+        self._contradicted = 0
+
+    def __call__(self) -> datetime:
+        """Now, in UTC."""
+        return datetime.fromtimestamp(self._steady() + self._offset, UTC)
+
+    def hear(self, date: str) -> None:
+        """Takes in the Date of an answer that has just been given.
+
+        Args:
+            date: as HTTP writes it (RFC 9110, 5.6.7), in whole seconds.
+        """
+        try:
+            said = parsedate_to_datetime(date).timestamp() + 0.5
+        except ValueError:
+            return
+        ahead = self._wall() - said
+        # Near the border, no back and forth.
+        if abs(ahead) <= (TOLERANCE / 2 if self._agrees is False else TOLERANCE):
+            self._offset = self._wall() - self._steady()
+            self._contradicted = 0
+            self._judge(agrees=True, ahead=ahead)
+            return
+        self._contradicted += 1
+        if self._agrees is None or self._contradicted >= _IN_A_ROW:
+            if abs(self._steady() + self._offset - said) > TOLERANCE:
+                self._offset = said - self._steady()
+            self._judge(agrees=False, ahead=ahead)
+
+    def _judge(self, *, agrees: bool, ahead: float) -> None:
+        self._show_skew(0.0 if agrees else round(ahead, 1))
+        if agrees and self._agrees is False:
+            logger.info("This machine's clock agrees with the API server's again")
+        elif not agrees and self._agrees is not False:
+            behind = "ahead of" if ahead > 0 else "behind"
+            logger.warning(
+                "This machine's clock is %.0f s %s the API server's, whose time is taken until they agree: "
+                "check this node's time synchronisation",
+                abs(ahead),
+                behind,
+            )
+        self._agrees = agrees

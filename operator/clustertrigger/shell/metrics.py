@@ -59,6 +59,11 @@ class Metrics:
             registry=self.registry,
         )
         self.leader = Gauge("clustertrigger_leader", "1 while this replica fires triggers.", registry=self.registry)
+        self.clock_skew = Gauge(
+            "clustertrigger_clock_skew_seconds",
+            "How far this machine's clock is ahead of the API server's, whose time is then taken; 0 where they agree.",
+            registry=self.registry,
+        )
         self.events_dropped = Counter(
             "clustertrigger_events_dropped", "Kubernetes events that could not be written.", registry=self.registry
         )
