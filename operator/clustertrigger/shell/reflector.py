@@ -48,26 +48,30 @@ class Reflector:
                 items, version = await self._api.list(self._path, labelSelector=self._selector)
                 self._listed(list(items))
                 self.synced.set()
-                pause = _PAUSE
-                await self._follow(version)
+                if await self._follow(version):
+                    pause = _PAUSE
+                    continue
+                # A server that answers every watch so would be asked for lists without end.
             except ApiError as error:
                 logger.warning("Listing %s failed, trying again in %.0f s: %s", self._path, pause, error)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
-    async def _follow(self, version: str) -> None:
-        """Watches on from a version until that is too old to continue from."""
+    async def _follow(self, version: str) -> bool:
+        """Watches on from a version until that is too old to continue from; whether it has told anything until then."""
         pause = _PAUSE
+        told = False
         while True:
             try:
                 async for change in self._api.watch(self._path, version, labelSelector=self._selector):
                     version = change["object"]["metadata"]["resourceVersion"]
                     self._tell(change)
+                    told = True
                     pause = _PAUSE
             except ApiError as error:
                 if error.status == _TOO_OLD:
                     logger.info("The watch of %s fell behind: listing again", self._path)
-                    return
+                    return told
                 logger.info("The watch of %s broke off, going on in %.0f s: %s", self._path, pause, error)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
