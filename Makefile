@@ -7,7 +7,7 @@ PY = .venv/bin/python
 SOURCES = operator e2e bench tests
 
 .PHONY: help venv requirements image prepare cluster-up cluster-down cluster-status demo test unit e2e bench bench-cluster bench-drift bench-events bench-burst bench-scale bench-takeover \
-	fuzz generate verify lint audit clean
+	fuzz chaos generate verify lint audit clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,10 @@ unit: venv prepare ## Tests that need no cluster of their own
 e2e: venv prepare ## Stories on a real cluster
 	@echo "e2e: pytest e2e"
 	@$(PY) -m pytest -v --no-header e2e
+
+chaos: venv prepare ## Faults in full: a thousand SIGKILLs, outages of 30 s, thousands of hostile objects, half an hour of churn (2 h)
+	@echo "chaos: CHAOS=full pytest e2e/chaos"
+	@CHAOS=full $(PY) -m pytest -v -s --no-header e2e/chaos
 
 fuzz: venv ## A million random schedules against a simulation of Debian's cron
 	@echo "fuzz: FUZZ=1000000 pytest -m fuzz tests/core"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,9 +20,20 @@ _LONGEST_LOG = 60
 
 
 class StartOperator(Protocol):
-    """Starts an operator for the test's namespace and waits until it is ready; keywords are its settings."""
+    """Starts an operator for the test's namespace and waits until it is ready; keywords are its settings.
 
-    def __call__(self, *, through: Proxy | None = None, wait: bool = True, **settings: Any) -> OperatorProcess: ...
+    It reaches the API server `through` a proxy, or as a `kubeconfig` says, and gets the variables of `environ`.
+    """
+
+    def __call__(
+        self,
+        *,
+        through: Proxy | None = None,
+        kubeconfig: Path | None = None,
+        environ: Mapping[str, str] | None = None,
+        wait: bool = True,
+        **settings: Any,
+    ) -> OperatorProcess: ...
 
 
 @pytest.fixture(scope="session")
@@ -65,8 +76,15 @@ def operator(cluster: Cluster, sandbox: Sandbox, tmp_path: Path) -> Iterator[Sta
     """Starts operators, ends them, and shows their logs where the test fails; none may have made a mistake."""
     started: list[OperatorProcess] = []
 
-    def start(*, through: Proxy | None = None, wait: bool = True, **settings: Any) -> OperatorProcess:
-        kubeconfig = cluster.operator_kubeconfig
+    def start(
+        *,
+        through: Proxy | None = None,
+        kubeconfig: Path | None = None,
+        environ: Mapping[str, str] | None = None,
+        wait: bool = True,
+        **settings: Any,
+    ) -> OperatorProcess:
+        kubeconfig = kubeconfig or cluster.operator_kubeconfig
         if through is not None:
             kubeconfig = cluster.kubeconfig_by(through.url, tmp_path / f"proxy-{len(started)}.kubeconfig")
         defaults = {
@@ -78,7 +96,8 @@ def operator(cluster: Cluster, sandbox: Sandbox, tmp_path: Path) -> Iterator[Sta
             "http_port": 0,
             "log_format": "json",
         }
-        process = OperatorProcess(kubeconfig, tmp_path / f"operator-{len(started)}.log", {**defaults, **settings})
+        log = tmp_path / f"operator-{len(started)}.log"
+        process = OperatorProcess(kubeconfig, log, {**defaults, **settings}, environ)
         started.append(process)
         if wait:
             process.wait_until_ready()

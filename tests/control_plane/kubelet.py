@@ -83,7 +83,11 @@ class BusyKubelet:
     def __init__(self, kube: Kube, namespace: str) -> None:
         self._kube = kube
         self._kubelet = Kubelet(kube, namespace)
-        self._pods = f"{paths.pods(namespace)}?labelSelector={LABEL_MANAGED_BY}%3D{MANAGED_BY}"
+        # From the API server's cache, and only those that wait: thousands may have run.
+        self._pods = (
+            f"{paths.pods(namespace)}?labelSelector={LABEL_MANAGED_BY}%3D{MANAGED_BY}"
+            "&fieldSelector=status.phase%3DPending&resourceVersion=0"
+        )
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
 

@@ -1,0 +1,69 @@
+"""SIGKILL at any instant, also while starting, under a load of due triggers: each slot has its one Job."""
+
+from __future__ import annotations
+
+import random
+import time
+from datetime import timedelta
+
+import pytest
+
+from clustertrigger.core.instants import parse_instant
+from clustertrigger.shell import paths
+from tests.conftest import StartOperator
+from tests.control_plane.books import hold_still
+from tests.control_plane.manifests import interval
+from tests.control_plane.sandbox import Sandbox
+
+SEED = 20261122
+TRIGGERS = 30
+PERIOD = 20
+"""Seconds between the slots of a trigger: longer than any row of kills, so that none may be missed."""
+
+
+@pytest.mark.timeout(3 * 3600)
+def test_sigkill_at_random_instants(operator: StartOperator, sandbox: Sandbox, busy_kubelet: None, full: bool) -> None:
+    kills = 1_000 if full else 12
+    chance = random.Random(SEED)
+    names = [f"steady-{n:02}" for n in range(TRIGGERS)]
+    for name in names:
+        sandbox.trigger(name, interval(PERIOD, concurrency_policy="Allow", history_limit=100))
+    while_starting = False
+    for _ in range(kills):
+        # Two in a row that come before it is ready could outlast a period.
+        while_starting = not while_starting and chance.random() < 0.2
+        process = operator(wait=not while_starting)
+        time.sleep(chance.random() * (1.5 if while_starting else 3.0))
+        process.kill()
+    operator()
+    for name in names:
+        hold_still(sandbox, name, 2 * PERIOD)
+    fired = sum(_assert_each_slot_has_its_job(sandbox, name) for name in names)
+    _assert_no_orphans(sandbox, names)
+    assert fired >= TRIGGERS, "too little was due"
+    print(f"kills: {kills} times, {fired} slots of {TRIGGERS} triggers, one Job each")
+
+
+def _assert_each_slot_has_its_job(sandbox: Sandbox, name: str) -> int:
+    """Returns how many slots there were."""
+    status, jobs = sandbox.status(name), sandbox.jobs(name)
+    state = status["schedule_state"]
+    step = timedelta(seconds=PERIOD)
+    anchor, until = parse_instant(state["anchor"]), parse_instant(state["accounted_until"])
+    due = [anchor + n * step for n in range(1, (until - anchor) // step + 1)]
+    assert sandbox.slots(name) == due, name
+    assert (status["execution_count"], status["failure_count"]) == (len(jobs), 0), name
+    recorded = {entry["job_id"] for entry in status["history"]}
+    assert recorded <= {job["metadata"]["name"] for job in jobs}, name
+    assert len(recorded) == min(len(jobs), 100), name
+    assert sandbox.events(name, "SlotsMissed") == [], name
+    return len(due)
+
+
+def _assert_no_orphans(sandbox: Sandbox, names: list[str]) -> None:
+    triggers = {sandbox.get(name)["metadata"]["uid"] for name in names}
+    jobs = sandbox.jobs()
+    assert {job["metadata"]["ownerReferences"][0]["uid"] for job in jobs} <= triggers
+    pods = sandbox.kube.items(paths.pods(sandbox.namespace))
+    owners = {pod["metadata"]["ownerReferences"][0]["uid"] for pod in pods}
+    assert owners == {job["metadata"]["uid"] for job in jobs}
