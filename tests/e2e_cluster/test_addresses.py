@@ -1,10 +1,15 @@
 """Ports and subnets, so that clusters can live side by side."""
 
+import json
+import os
+import shutil
 import socket
+import subprocess
+from pathlib import Path
 
 import pytest
 
-from e2e.cluster.debian.network import Link, choose_link
+from e2e.cluster.debian.network import INDICES, Link, choose_link, disconnect
 from e2e.cluster.debian.ports import choose_ports, free_ports, listening
 from e2e.cluster.errors import ClusterError
 
@@ -51,3 +56,19 @@ def test_a_link_has_two_addresses_in_its_subnet() -> None:
 def test_no_subnet_left_is_said() -> None:
     with pytest.raises(ClusterError, match="every subnet"):
         choose_link([f"10.231.{index}.0/24" for index in range(256)])
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("ip"), reason="needs root and iproute2")
+def test_a_link_whose_number_another_cluster_has_taken_over_stays(tmp_path: Path) -> None:
+    """The kernel removes a link with the namespaces of its cluster, before the cluster itself comes to do so."""
+    link = Link(INDICES[-1])
+    record = tmp_path / "link.json"
+    record.write_text(json.dumps({"index": link.index}))
+    subprocess.run(["ip", "link", "add", link.device, "type", "veth", "peer", "name", "ctpeer"], check=True)
+    try:
+        for owner, stays in (("/somebody/else", True), (str(record), False)):
+            subprocess.run(["ip", "link", "set", link.device, "alias", owner], check=True)
+            disconnect(record)
+            assert Path("/sys/class/net", link.device).exists() is stays
+    finally:
+        subprocess.run(["ip", "link", "delete", link.device], check=False, capture_output=True)

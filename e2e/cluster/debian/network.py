@@ -72,6 +72,7 @@ def connect(record: Path, namespaces: Namespaces) -> Link:
             return link
         _remove(link)
         run(["ip", "link", "add", link.device, "type", "veth", "peer", "name", "eth0", "netns", pid])
+        run(["ip", "link", "set", link.device, "alias", _alias(record)])
         run(["ip", "address", "add", f"{link.host}/30", "dev", link.device])
         run(["ip", "link", "set", link.device, "up"])
         inside = ["nsenter", "--target", pid, "--net", "ip"]
@@ -92,9 +93,18 @@ def load(record: Path) -> Link:
 
 
 def disconnect(record: Path) -> None:
-    """Remove the link in RECORD, which the kernel may have done already."""
+    """Remove the link in RECORD, which the kernel may have done already; another cluster may have its number by now."""
     if record.exists():
-        _remove(load(record))
+        link = load(record)
+        with locked(cache_directory() / "network.lock", "another cluster to get its network"):
+            devices = json.loads(run(["ip", "-json", "link", "show"]) or "[]")
+            if any((device["ifname"], device.get("ifalias")) == (link.device, _alias(record)) for device in devices):
+                _remove(link)
+
+
+def _alias(record: Path) -> str:
+    """Whose link it is; the kernel keeps 255 characters."""
+    return str(record.resolve())[-255:]
 
 
 def _remove(link: Link) -> None:
