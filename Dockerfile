@@ -10,9 +10,20 @@ ARG BASE=python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa
 ARG OPERATOR_LIBRARIES=operator-libraries
 ARG WORKER_LIBRARIES=worker-libraries
 
-# What both images share: a user without a name to guess, and Python that never wants to write.
-FROM ${BASE} AS runtime
+# The base without what only an intruder would use: shells, package managers, files that lend their owner's rights. What
+# dpkg has installed stays on record, for scanners.
+FROM ${BASE} AS trimmed
 RUN echo 'nonroot:x:65532:65532:nonroot:/tmp:/usr/sbin/nologin' >> /etc/passwd && echo 'nonroot:x:65532:' >> /etc/group
+RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
+    && rm -rf /usr/bin/apt* /usr/lib/apt /usr/bin/dpkg* /usr/sbin/dpkg* /usr/lib/dpkg /usr/bin/deb* /usr/sbin/deb* \
+        /usr/bin/perl* /usr/share/perl* /usr/lib/*/perl* \
+        /usr/local/bin/pip* /usr/local/lib/python3*/site-packages/* \
+        /usr/local/lib/python3*/ensurepip /usr/lib/python3*/ensurepip /usr/share/python-wheels \
+        /bin/bash /bin/rbash /bin/dash /bin/sh /usr/bin/bash /usr/bin/rbash /usr/bin/dash /usr/bin/sh
+
+# What both images share: a user without a name to guess, and Python that never wants to write.
+FROM scratch AS runtime
+COPY --from=trimmed / /
 ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     HOME=/tmp \
     LANG=C.UTF-8 \
@@ -54,7 +65,8 @@ LABEL org.opencontainers.image.title="ClusterTrigger operator" \
       org.opencontainers.image.description="Fires ClusterTriggers as Kubernetes Jobs"
 # a+rX: whoever checks out with a strict umask would otherwise build an image that its own user cannot read.
 COPY operator/clustertrigger clustertrigger
-RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash clustertrigger
+RUN ["chmod", "-R", "a+rX", "."]
+RUN ["python", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "clustertrigger"]
 USER 65532:65532
 ENTRYPOINT ["python", "-m", "clustertrigger.main"]
 
@@ -65,6 +77,7 @@ LABEL org.opencontainers.image.title="ClusterTrigger worker" \
 COPY operator/clustertrigger/__init__.py clustertrigger/__init__.py
 COPY operator/clustertrigger/api clustertrigger/api
 COPY operator/clusterworker clusterworker
-RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash clustertrigger clusterworker
+RUN ["chmod", "-R", "a+rX", "."]
+RUN ["python", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "clustertrigger", "clusterworker"]
 USER 65532:65532
 ENTRYPOINT ["python", "-m", "clusterworker"]

@@ -15,11 +15,13 @@ class Contents:
         names: The image's names.
         config: Its configuration (User, Entrypoint, Env, Labels), as in the image's JSON.
         files: Every path in any of its layers, without a leading slash.
+        privileged: Those of them that run with their owner's or group's rights (setuid, setgid).
     """
 
     names: tuple[str, ...]
     config: dict[str, Any]
     files: frozenset[str]
+    privileged: frozenset[str]
 
     def packages(self) -> set[str]:
         """Return the Python packages installed in the image's environment, by their import names."""
@@ -33,11 +35,12 @@ def read(archive: Path) -> Contents:
     with tarfile.open(archive) as outer:
         (manifest,) = json.loads(_bytes(outer, "manifest.json"))
         config = json.loads(_bytes(outer, manifest["Config"]))["config"]
-        files: set[str] = set()
+        members: dict[str, tarfile.TarInfo] = {}
         for layer in manifest["Layers"]:
             with tarfile.open(fileobj=outer.extractfile(layer)) as inner:
-                files.update(name.removeprefix("./").removeprefix("/") for name in inner.getnames())
-    return Contents(tuple(manifest["RepoTags"]), config, frozenset(files))
+                members.update((member.name.removeprefix("./").removeprefix("/"), member) for member in inner)
+    privileged = frozenset(path for path, member in members.items() if member.isfile() and member.mode & 0o6000)
+    return Contents(tuple(manifest["RepoTags"]), config, frozenset(members), privileged)
 
 
 def _bytes(archive: tarfile.TarFile, name: str) -> bytes:

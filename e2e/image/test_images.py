@@ -74,6 +74,20 @@ def test_the_worker_brings_compiled_code(worker: Contents) -> None:
     assert len(compiled) > 100
 
 
+@pytest.mark.parametrize("target", ["operator", "worker"])
+def test_no_shell_and_no_package_manager(target: str, request: pytest.FixtureRequest) -> None:
+    contents: Contents = request.getfixturevalue(target)
+    programs = {path.rpartition("/")[2] for path in contents.files if path.split("/")[-2:-1] in (["bin"], ["sbin"])}
+    assert "python" in programs
+    assert (
+        programs & {"sh", "bash", "dash", "ash", "zsh", "busybox", "apt", "apt-get", "dpkg", "apk", "pip", "pip3"}
+        == set()
+    )
+    assert "perl" not in programs
+    assert contents.privileged == frozenset()
+    assert "var/lib/dpkg/status" in contents.files
+
+
 def test_python_needs_to_write_no_byte_code(operator: Contents, worker: Contents) -> None:
     for contents in (operator, worker):
         sources = [path for path in contents.files if path.startswith("opt/") and path.endswith(".py")]
