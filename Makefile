@@ -6,7 +6,7 @@ PYTHON = python3
 PY = .venv/bin/python
 SOURCES = operator e2e bench tests
 
-.PHONY: help venv requirements image prepare cluster-up cluster-down cluster-status demo test unit e2e bench bench-cluster bench-drift bench-events bench-burst bench-scale bench-takeover \
+.PHONY: help venv requirements image prepare cluster-up cluster-down cluster-status demo test unit e2e bench bench-cluster bench-drift bench-events bench-burst bench-writes bench-scale bench-takeover \
 	fuzz chaos generate verify lint audit clean
 
 help: ## Show this list
@@ -56,7 +56,7 @@ fuzz: venv ## A million random schedules against a simulation of Debian's cron
 	@echo "fuzz: FUZZ=1000000 pytest -m fuzz tests/core"
 	@FUZZ=1000000 nice $(PY) -m pytest -q -n 2 -m fuzz tests/core
 
-bench: bench-cluster bench-drift bench-events bench-burst bench-scale bench-takeover ## Measure everything; CHECK=1 fails when a goal is missed
+bench: bench-cluster bench-drift bench-events bench-burst bench-writes bench-scale bench-takeover ## Measure everything; CHECK=1 fails when a goal is missed
 
 bench-cluster: venv ## Clusterings beside plain scikit-learn
 	@$(PY) -m bench.cluster
@@ -69,6 +69,9 @@ bench-events: venv prepare ## Events taken in and stored, beside an empty handle
 
 bench-burst: venv prepare ## A thousand triggers due in one second, beside CronJobs and a bare client
 	@$(PY) -m bench.burst
+
+bench-writes: venv prepare ## What a run costs the API server, beside a CronJob's
+	@$(PY) -m bench.writes
 
 bench-scale: venv prepare ## Start, idling and lateness with thousands of triggers
 	@$(PY) -m bench.scale

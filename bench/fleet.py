@@ -13,7 +13,7 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import load_kube_config
 
 from clustertrigger.shell import paths
-from clustertrigger.shell.api_server import ApiServer
+from clustertrigger.shell.api_server import ApiError, ApiServer
 from clustertrigger.shell.metrics import Metrics
 from tests.control_plane import manifests
 from tests.control_plane.cluster import SYSTEM, Cluster
@@ -88,9 +88,13 @@ async def arrivals(api: ApiServer, in_namespace: str) -> AsyncIterator[Arrivals]
     _, version = await api.list(path)
 
     async def follow() -> None:
-        async for change in api.watch(path, version):
-            if change["type"] == "ADDED":
-                seen.jobs.append((datetime.now(UTC), change["object"]))
+        after = version
+        while True:  # The server ends a watch that cannot keep up, and one without news sends no bookmarks.
+            with suppress(ApiError):
+                async for change in api.watch(path, after):
+                    after = change["object"]["metadata"]["resourceVersion"]
+                    if change["type"] == "ADDED":
+                        seen.jobs.append((datetime.now(UTC), change["object"]))
 
     following = asyncio.create_task(follow())
     try:

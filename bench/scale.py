@@ -1,7 +1,7 @@
 """What many triggers cost: ``python -m bench.scale [--triggers 1000 10000 50000]``.
 
-For each number: how long the operator takes to start, what it writes and uses while nothing is due, and how late it
-fires when a steady stream of triggers is.
+For each number: how long the operator takes to start, what it writes and uses while nothing is due, how long a thousand
+others that are due in the same second take it, and how late it fires when a steady stream of triggers is due.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 import uvloop
 
 from bench import fleet
+from bench.burst import fire_at_once
 from bench.outcome import Goal, finish
 from clustertrigger.shell import paths
 from clustertrigger.shell.api_server import ApiServer
@@ -34,8 +35,11 @@ WRITTEN = ("clustertriggers", "events", "jobs")
 def main() -> int:
     """Measures, prints, writes bench/out/scale.json."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--triggers", type=int, nargs="+", default=[1_000, 10_000], help="(default: %(default)s)")
-    parser.add_argument("--idle", type=float, default=120, help="seconds without anything due (default: %(default)s)")
+    parser.add_argument(
+        "--triggers", type=int, nargs="+", default=[1_000, 10_000, 50_000], help="(default: %(default)s)"
+    )
+    parser.add_argument("--idle", type=float, default=600, help="seconds without anything due (default: %(default)s)")
+    parser.add_argument("--burst", type=int, default=1000, help="due in one second (default: %(default)s)")
     parser.add_argument("--rate", type=int, default=50, help="triggers due in each second (default: %(default)s)")
     parser.add_argument("--seconds", type=int, default=60, help="of the steady stream (default: %(default)s)")
     options = parser.parse_args()
@@ -64,12 +68,15 @@ async def _one_size(cluster: Cluster, directory: Path, number: int, options: arg
             start = time.perf_counter() - began
             start_writes = cluster.kube.written(*WRITTEN) - written
             idle = await _idle(cluster, process, options.idle)
+            say(f"{options.burst} more, due in one second")
+            burst, _ = await fire_at_once(api, process, "burst", options.burst, number + options.burst)
             lateness = await _stream(api, place, options)
         return {
             "triggers": number,
             "start s": start,
             "writes at start": start_writes,
             **idle,
+            f"{options.burst:,} at once: last s": burst[-1],
             "late p50 ms": fleet.quantile(lateness, 0.5) * 1000,
             "late p99 ms": fleet.quantile(lateness, 0.99) * 1000,
             "late max ms": lateness[-1] * 1000,
@@ -122,8 +129,9 @@ def _goals(rows: list[dict[str, Any]]) -> list[Goal]:
                 Goal(f"{case}memory", row["MiB"], 250 / 1.048576, at_least=False, unit="MiB"),
             ]
     if len(rows) > 1:
-        growth = (last["start s"] / last["triggers"]) / (first["start s"] / first["triggers"])
-        goals.append(Goal("start time for each trigger, last over first", growth, 1.2, at_least=False, unit="times"))
+        for figure, name in (("start s", "start time"), ("MiB", "memory")):
+            growth = (last[figure] / last["triggers"]) / (first[figure] / first["triggers"])
+            goals.append(Goal(f"{name} for each trigger, last over first", growth, 1.2, at_least=False, unit="times"))
     return goals
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -89,13 +90,17 @@ class Kube:
 
     def written(self, *resources: str) -> int:
         """Requests that changed objects of these kinds and were carried out, by anybody, as the API server counts."""
+        return sum(number for (resource, _, _), number in self.writes().items() if resource in resources)
+
+    def writes(self) -> Counter[tuple[str, str, str]]:
+        """Requests that were carried out so far, as the API server counts: by resource, subresource and verb."""
         answer = self._pool.request("GET", f"{self.server}/metrics")
-        found = 0
+        found: Counter[tuple[str, str, str]] = Counter()
         for family in text_string_to_metric_families(answer.data.decode()):
             for sample in family.samples if family.name == "apiserver_request" else ():
                 labels = sample.labels
-                if labels["resource"] in resources and labels["verb"] in _WRITES and labels["code"].startswith("2"):
-                    found += int(sample.value)
+                if labels["verb"] in _WRITES and labels["code"].startswith("2"):
+                    found[labels["resource"], labels["subresource"], labels["verb"]] += int(sample.value)
         return found
 
     def delete(self, path: str, propagation: str = "Background") -> None:

@@ -1,0 +1,140 @@
+"""What a run costs the API server: ``python -m bench.writes``.
+
+Triggers that fire each minute, and then as many CronJobs as they are shipped, on the same control plane; the runs end
+well at once. What the Job controller writes (a Job's status, its Pods, its own events) is the same for both and is left
+out. Requests are counted by the API server's own metrics, events by who sent them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench import fleet
+from bench.fleet import Object
+from bench.outcome import Goal, finish
+from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY, WORKER_CONTAINER
+from clustertrigger.shell import paths
+from e2e.cluster.progress import say
+from tests.control_plane import manifests
+from tests.control_plane.cluster import Cluster, running_cluster
+from tests.control_plane.kube import Kube
+from tests.control_plane.kubelet import BusyKubelet
+
+_STEADY = 5
+"""Minutes until CronJobs are in their steady state: they keep three Jobs, and delete one for each new one then."""
+_QUIET = 45
+"""Second of a minute at which nothing is under way."""
+_EVENTS_OF = {"triggers": ("clustertrigger",), "CronJobs": ("cronjob-controller",)}
+"""Who sends events in each arm; the scheduler's and the Job controller's are not theirs."""
+_OWN = (
+    ("jobs", "", "POST"),
+    ("jobs", "", "DELETE"),
+    ("clustertriggers", "status", "PATCH"),
+    ("cronjobs", "status", "PUT"),
+    ("cronjobs", "", "PUT"),
+)
+
+
+def main() -> int:
+    """Measures, prints, writes bench/out/writes.json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--number", type=int, default=20, help="of triggers and of CronJobs (default: %(default)s)")
+    parser.add_argument("--minutes", type=int, default=2, help="that are counted (default: %(default)s)")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="clustertrigger-bench-") as name, running_cluster(Path(name)) as cluster:
+        say(f"{options.number} triggers")
+        ours = _triggers(cluster, Path(name), options)
+        say(f"{options.number} CronJobs")
+        theirs = _cron_jobs(cluster.kube, options)
+    return finish(
+        "writes",
+        [ours, theirs],
+        [
+            Goal("writes per run", ours["writes per run"], 3, at_least=False, unit=""),
+            Goal("writes per run, over CronJob's", ours["writes per run"] / theirs["writes per run"], 1,
+                 at_least=False, unit="times"),
+        ],
+    )  # fmt: skip
+
+
+def _triggers(cluster: Cluster, directory: Path, options: argparse.Namespace) -> dict[str, Any]:
+    kube, place = cluster.kube, "triggers"
+    kube.create("/api/v1/namespaces", {"metadata": {"name": place}})
+    kube.create(paths.custom("collections", place), manifests.collection())
+    with fleet.operator(cluster, directory), BusyKubelet(kube, place):
+        for n in range(options.number):
+            body = fleet.trigger(f"t{n:03d}", "cron", {"cron_expression": "* * * * *"})
+            kube.create(paths.custom("clustertriggers", place), body)
+        return _counted(kube, place, "triggers", 1, options)
+
+
+def _cron_jobs(kube: Kube, options: argparse.Namespace) -> dict[str, Any]:
+    place = "cronjobs"
+    kube.create("/api/v1/namespaces", {"metadata": {"name": place}})
+    pod = {
+        "restartPolicy": "Never",
+        "nodeSelector": manifests.NOWHERE,
+        "containers": [{"name": WORKER_CONTAINER, "image": "worker:bench"}],
+    }
+    template = {"metadata": {"labels": {LABEL_MANAGED_BY: MANAGED_BY}}, "spec": pod}  # by which the kubelet finds them
+    spec = {"schedule": "* * * * *", "jobTemplate": {"spec": {"backoffLimit": 0, "template": template}}}
+    with BusyKubelet(kube, place):
+        for n in range(options.number):
+            body = {"apiVersion": "batch/v1beta1", "kind": "CronJob", "metadata": {"name": f"t{n:03d}"}, "spec": spec}
+            kube.create(f"/apis/batch/v1beta1/namespaces/{place}/cronjobs", body)
+        return _counted(kube, place, "CronJobs", _STEADY, options)
+
+
+def _counted(kube: Kube, place: str, case: str, settle: int, options: argparse.Namespace) -> dict[str, Any]:
+    """What is written between two quiet instants, for each run that ends between them."""
+    _sleep_past_minutes(settle)
+    before, told = kube.writes(), _events(kube, place, case)
+    _sleep_past_minutes(options.minutes)
+    expected = options.number * options.minutes
+    written = kube.writes() - before
+    runs = written["jobs", "", "POST"]
+    if runs != expected:
+        raise SystemExit(f"{runs} Jobs in {options.minutes} minutes, not {expected}: this machine is too busy")
+    by_kind = {kind: written[kind] for kind in _OWN}
+    return {
+        "case": case,
+        "runs": runs,
+        "Jobs created": by_kind["jobs", "", "POST"] / runs,
+        "status written": sum(by_kind[kind] for kind in _OWN[2:]) / runs,
+        "Jobs deleted": by_kind["jobs", "", "DELETE"] / runs,
+        "writes per run": sum(by_kind.values()) / runs,
+        "events per run": (_events(kube, place, case) - told) / runs,
+    }
+
+
+def _events(kube: Kube, place: str, case: str) -> int:
+    """Events that this arm's controller has sent; one that is told again counts again."""
+    senders: Counter[str] = Counter()
+    for event in kube.items(f"/api/v1/namespaces/{place}/events"):
+        senders[_sender(event)] += event.get("count") or 1
+    return sum(number for sender, number in senders.items() if sender in _EVENTS_OF[case])
+
+
+def _sender(event: Object) -> str:
+    return str((event.get("source") or {}).get("component") or event.get("reportingComponent") or "")
+
+
+def _sleep_past_minutes(minutes: int) -> None:
+    """Until second 45 of the minute that so many whole minutes have begun before."""
+    now = time.time()
+    began = now - now % 60
+    until = began + 60 * minutes + _QUIET
+    if datetime.now(UTC).second > _QUIET:
+        until += 60
+    time.sleep(until - now)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
