@@ -19,6 +19,8 @@ SEED = 20261122
 TRIGGERS = 30
 PERIOD = 20
 """Seconds between the slots of a trigger: longer than any row of kills, so that none may be missed."""
+KEPT = 4 * 3600
+"""Seconds for which finished Jobs are kept: a thousand kills take more than an hour, and all are counted at the end."""
 
 
 @pytest.mark.timeout(3 * 3600)
@@ -27,7 +29,8 @@ def test_sigkill_at_random_instants(operator: StartOperator, sandbox: Sandbox, b
     chance = random.Random(SEED)
     names = [f"steady-{n:02}" for n in range(TRIGGERS)]
     for name in names:
-        sandbox.trigger(name, interval(PERIOD, concurrency_policy="Allow", history_limit=100))
+        spec = interval(PERIOD, concurrency_policy="Allow", history_limit=100, starting_deadline_seconds=KEPT)
+        sandbox.trigger(name, spec)
     while_starting = False
     for _ in range(kills):
         # Two in a row that come before it is ready could outlast a period.
