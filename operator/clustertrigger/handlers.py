@@ -1,4 +1,4 @@
-"""Kopf's handlers: they hand over what a watch shows, and answer admission requests. Nothing is decided here."""
+"""Kopf's handlers, which answer admission requests. Nothing is decided here."""
 
 from __future__ import annotations
 
@@ -13,20 +13,13 @@ from clustertrigger.api import GROUP, VERSION
 from clustertrigger.core.catalog import Catalog, Unresolved
 from clustertrigger.core.trigger import Key
 from clustertrigger.core.validation import Problem, all_of, parse_collection, parse_definition, parse_trigger
-from clustertrigger.shell.intake import References, Triggers
 
 _TOKEN_LIFETIME = timedelta(minutes=5)
 
 
-def register(
-    registry: kopf.OperatorRegistry, configuration: Configuration, triggers: Triggers, references: References
-) -> None:
-    """Registers the handlers of all kinds."""
-    _register_login(registry, configuration)
-    _register_watches(registry, triggers, references)
+def register_login(registry: kopf.OperatorRegistry, configuration: Configuration) -> None:
+    """Registers how Kopf reaches the API server, which it asks which kinds there are."""
 
-
-def _register_login(registry: kopf.OperatorRegistry, configuration: Configuration) -> None:
     @kopf.on.login(registry=registry)
     async def login(**_: Any) -> kopf.ConnectionInfo:
         """The same credentials as everything else here uses; a token is read again before it runs out."""
@@ -40,27 +33,6 @@ def _register_login(registry: kopf.OperatorRegistry, configuration: Configuratio
             insecure=not configuration.verify_ssl,
             expiration=datetime.now(UTC) + _TOKEN_LIFETIME if token else None,
         )
-
-
-def _register_watches(registry: kopf.OperatorRegistry, triggers: Triggers, references: References) -> None:
-    @kopf.on.event(GROUP, VERSION, "clustertriggers", registry=registry)
-    async def clustertrigger(event: kopf.RawEvent, **_: Any) -> None:
-        raw = event["object"]
-        if event["type"] == "DELETED":
-            metadata = raw["metadata"]
-            triggers.gone(Key(metadata["namespace"], metadata["name"]), metadata["uid"])
-        else:
-            triggers.saw(raw)
-
-    async def referred_to(event: kopf.RawEvent, resource: kopf.Resource, **_: Any) -> None:
-        raw = event["object"]
-        if event["type"] == "DELETED":
-            references.gone(resource.plural, raw["metadata"]["namespace"], raw["metadata"]["name"])
-        else:
-            references.saw(resource.plural, raw)
-
-    kopf.on.event(GROUP, VERSION, "collections", registry=registry)(referred_to)
-    kopf.on.event(GROUP, VERSION, "clusterdefinitions", registry=registry)(referred_to)
 
 
 def register_webhooks(

@@ -18,9 +18,6 @@ logger = logging.getLogger(__name__)
 _PAUSE = 2.0
 _FIRST_BACKOFFS = (1, 1, 2, 3, 5)
 _LONGEST_BACKOFF = 10
-_NOTHING = kopf.BodyEssence()
-_NO_FINALIZER = "no finalizer of ours"
-"""Blanks are not allowed in one, so no object has it. Kopf would take its own away from whoever wrote it."""
 
 
 async def run_kopf(
@@ -29,15 +26,15 @@ async def run_kopf(
     namespaces: Sequence[str],
     take_back_signals: Callable[[], None],
 ) -> None:
-    """Watches and serves until cancelled.
+    """Serves until cancelled.
 
-    Kopf ends for good when a watch is answered by an error that it does not expect, such as the 404 of an API server
+    Kopf ends for good when it is answered by an error that it does not expect, such as the 404 of an API server
     that has just started and does not know its CRDs yet. Then it is started again.
 
     Args:
         registry: holds the handlers.
         settings: say where the admission webhook is served, if at all.
-        namespaces: those to watch; none for all.
+        namespaces: those whose objects are admitted; none for all.
         take_back_signals: Kopf takes SIGTERM for itself, and would stop long before the Lease is given up.
     """
     while True:
@@ -52,9 +49,9 @@ async def run_kopf(
         try:
             await kopf.run_tasks(tasks, ignored=_NotKopfs())
         except Exception as error:
-            logger.warning("Watching the triggers broke off, starting again in %.0f s: %s", _PAUSE, error)
+            logger.warning("The admission webhook broke off, starting again in %.0f s: %s", _PAUSE, error)
         else:
-            logger.warning("Watching the triggers has ended, starting again in %.0f s", _PAUSE)
+            logger.warning("The admission webhook has ended, starting again in %.0f s", _PAUSE)
         await asyncio.sleep(_PAUSE)
 
 
@@ -74,23 +71,6 @@ class _NotKopfs(Collection["asyncio.Task[Any]"]):
         return sum(1 for _ in self)
 
 
-class _NoMemory(kopf.DiffBaseStorage):
-    """Keeps Kopf from remembering on objects what it has seen of them, which no handler of ours asks for.
-
-    What it remembers is an annotation. One that anybody wrote and that is no JSON would make it pass the object over;
-    and to compare with it, every object that a watch shows is copied in depth.
-    """
-
-    def build(self, *, body: kopf.Body, extra_fields: object = None) -> kopf.BodyEssence:
-        return _NOTHING
-
-    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
-        return None
-
-    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
-        pass
-
-
 class _Patience:
     """Seconds to wait before each further attempt: without end, so that no outage is too long."""
 
@@ -102,10 +82,7 @@ def _kopf_settings(settings: Settings) -> kopf.OperatorSettings:
     kopf_settings = kopf.OperatorSettings()
     kopf_settings.posting.enabled = False
     kopf_settings.scanning.disabled = True
-    kopf_settings.persistence.diffbase_storage = _NoMemory()
-    kopf_settings.persistence.finalizer = _NO_FINALIZER
     kopf_settings.networking.error_backoffs = _Patience()
-    kopf_settings.queueing.idle_timeout = 1.0
     kopf_settings.process.ultimate_exiting_timeout = None
     if settings.webhook_port:
         folder = settings.webhook_cert_dir

@@ -8,6 +8,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import kopf
 import uvloop
@@ -20,9 +21,8 @@ from clustertrigger.core.catalog import Catalog
 from clustertrigger.core.decision import Observed
 from clustertrigger.core.jobs import RunDefaults
 from clustertrigger.core.trigger import Owner
-from clustertrigger.core.workload import JobView, PodView, read_job, read_pod
 from clustertrigger.kopf_loop import run_kopf
-from clustertrigger.shell import paths
+from clustertrigger.shell import garbage, paths
 from clustertrigger.shell.agenda import Agenda
 from clustertrigger.shell.api_server import ApiError, ApiServer
 from clustertrigger.shell.clock import ClusterClock
@@ -36,12 +36,12 @@ from clustertrigger.shell.intake import Known, References, Runs, Triggers
 from clustertrigger.shell.job_writer import JobWriter
 from clustertrigger.shell.logs import set_up_logging
 from clustertrigger.shell.metrics import Metrics
-from clustertrigger.shell.reading import Raw, read_deep_objects, read_or_skip
+from clustertrigger.shell.reading import read_deep_objects
 from clustertrigger.shell.reconciler import Reconciler
 from clustertrigger.shell.recorder import Recorder
 from clustertrigger.shell.reflector import Reflector
-from clustertrigger.shell.resync import Resync
 from clustertrigger.shell.settings import Settings, SettingsError, read_settings
+from clustertrigger.shell.stores import REFERENCE_KINDS, jobs_of, pods_of, references_of, triggers_of
 from clustertrigger.shell.trigger_metrics import NotReadyCollector
 
 logger = logging.getLogger("clustertrigger.main")  # __name__ is __main__ here
@@ -74,7 +74,6 @@ class Operator:
             self.metrics.registry.register(collector(lambda: self._triggers.all() if self._leads else ()))
         self._runs = Runs(self._run_changed)
         self._references = References(Catalog(), self._namespace_changed)
-        self._reflectors: list[Reflector] = []
         self._waiting_for: str | None = "the API server"
 
     async def run(self) -> None:
@@ -92,58 +91,47 @@ class Operator:
             serve_events(settings.events_port, settings.events_cert_dir, self._events_endpoint(api)),
         ):
             logger.info("ClusterTrigger %s starts; endpoints on port %d", __version__, port)
-            resync = Resync(api, self._triggers, self._references, self._namespaces)
-            self._reflectors = [r for namespace in self._namespaces for r in self._reflect(api, namespace)]
+            reflectors = [r for namespace in self._namespaces for r in self._reflect(api, namespace)]
+            await self._until_known(reflectors)
             async with asyncio.TaskGroup() as tasks:
-                for reflector in self._reflectors:
+                for reflector in reflectors:
                     tasks.create_task(reflector.run())
-                await self._until_known(resync)
-                tasks.create_task(resync.run(settings.resync_seconds))
-                creators = Creators(api)
-                tasks.create_task(creators.run())
-                tasks.create_task(
-                    run_kopf(self._handlers(creators), settings, settings.watch_namespaces, self._take_back_signals)
-                )
+                if settings.webhook_port:
+                    creators = Creators(api)
+                    tasks.create_task(creators.run())
+                    tasks.create_task(
+                        run_kopf(self._webhooks(creators), settings, settings.watch_namespaces, self._take_back_signals)
+                    )
                 cluster_id = await self._cluster_id(api)
                 # Not a task: on SIGTERM the Lease is given up before anything else ends.
                 await lead_when_elected(settings, api, self.metrics, lambda: self._lead(api, cluster_id))
 
-    def _reflect(self, api: ApiServer, namespace: str | None) -> list[Reflector]:
-        runs = self._runs
+    def _reflect(self, api: ApiServer, namespace: str | None) -> list[Reflector[Any]]:
+        """In the order in which they are read first: no trigger is seen before what it refers to."""
+        references = [
+            Reflector(api, paths.custom(kind, namespace), references_of(self._references, kind, namespace))
+            for kind in REFERENCE_KINDS
+        ]
         return [
-            Reflector(
-                api,
-                paths.jobs(namespace),
-                _SELECTOR,
-                listed=lambda items: runs.only_jobs(namespace, filter(None, map(_job, items))),
-                seen=lambda raw: runs.put_job(job) if (job := _job(raw)) else None,
-                gone=lambda raw: runs.job_gone(job.owner, job.name) if (job := _job(raw)) else None,
-            ),
-            Reflector(
-                api,
-                paths.pods(namespace),
-                _SELECTOR,
-                listed=lambda items: runs.only_pods(namespace, filter(None, map(_pod, items))),
-                seen=lambda raw: runs.put_pod(pod) if (pod := _pod(raw)) else None,
-                gone=lambda raw: runs.pod_gone(pod.owner, pod.name) if (pod := _pod(raw)) else None,
-            ),
+            *references,
+            Reflector(api, paths.custom("clustertriggers", namespace), triggers_of(self._triggers, namespace)),
+            Reflector(api, paths.jobs(namespace), jobs_of(self._runs, namespace), _SELECTOR),
+            Reflector(api, paths.pods(namespace), pods_of(self._runs, namespace), _SELECTOR),
         ]
 
-    async def _until_known(self, resync: Resync) -> None:
+    async def _until_known(self, reflectors: Sequence[Reflector[Any]]) -> None:
         """Nothing is decided before everything is known that decisions rest on."""
         while True:
             try:
-                await resync.load_references()
-                await resync.load_triggers()
+                with garbage.exempt():
+                    for reflector in reflectors:
+                        await reflector.read()
                 break
             except ApiError as error:
                 hint = " (are the CRDs installed?)" if error.status == 404 else ""
                 self._waiting_for = f"the API server: {error}{hint}"
                 logger.warning("Waiting for %s", self._waiting_for)
                 await asyncio.sleep(_STARTUP_PAUSE)
-        self._waiting_for = "the first lists of Jobs and Pods"
-        for reflector in self._reflectors:
-            await reflector.synced.wait()
         self._waiting_for = None
 
     def _events_endpoint(self, api: ApiServer) -> EventsEndpoint:
@@ -152,11 +140,10 @@ class Operator:
             api, self._clock, self._triggers, self.metrics, namespaces, waiting_for=lambda: self._waiting_for
         )
 
-    def _handlers(self, creators: Creators) -> kopf.OperatorRegistry:
+    def _webhooks(self, creators: Creators) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
-        handlers.register(registry, self._configuration, self._triggers, self._references)
-        if self._settings.webhook_port:
-            handlers.register_webhooks(registry, self._references.catalog, creators.admitted)
+        handlers.register_login(registry, self._configuration)
+        handlers.register_webhooks(registry, self._references.catalog, creators.admitted)
         return registry
 
     async def _lead(self, api: ApiServer, cluster_id: str) -> None:
@@ -202,14 +189,6 @@ class Operator:
             self._agenda.now(key)
 
 
-def _job(raw: Raw) -> JobView | None:
-    return read_or_skip(read_job, raw)
-
-
-def _pod(raw: Raw) -> PodView | None:
-    return read_or_skip(read_pod, raw)
-
-
 def _run_defaults(settings: Settings) -> RunDefaults:
     return RunDefaults(
         image=settings.worker_image,
@@ -243,6 +222,7 @@ def main() -> int:
         return 2
     set_up_logging(settings.log_format, settings.log_level)
     read_deep_objects()
+    garbage.look_rarely()
     try:
         uvloop.run(_run_until_signalled(settings))
     except ConfigException as error:

@@ -74,7 +74,7 @@ def test_defaults_are_the_operator_s_own(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_large_numbers_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert settings_of(render({"resyncSeconds": 86400}), monkeypatch).resync_seconds == 86400
+    assert settings_of(render({"concurrency": 1000}), monkeypatch).concurrency == 1000
 
 
 @pytest.mark.parametrize(

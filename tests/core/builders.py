@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic_core import to_json
+
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.trigger import ClusterTriggerSpec
@@ -192,7 +194,7 @@ class World:
         if patch:
             self.writes += 1
             self.trigger = replace(
-                self.trigger, status=decision.status, raw_status=merge_patch(self.trigger.raw_status, patch)
+                self.trigger, status=decision.status, status_json=to_json(merge_patch(self.trigger.raw_status, patch))
             )
         self.events += [f"{event.reason}: {event.message}" for event in decision.events]
 

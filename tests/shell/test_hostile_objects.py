@@ -95,7 +95,7 @@ def test_what_cannot_be_meant_stops_nobody(operator: StartOperator, sandbox: San
     forge(sandbox, "no-number", own, "event/" + "9" * 5000)
     forge(sandbox, "no-instant", own, "0001-01-01T00:00:00+23:59")
     sandbox.trigger("endless", rarely(resources={"limits": {"nvidia.com/gpu": "1e999"}}))
-    process = operator(resync_seconds=1)
+    process = operator()
     sandbox.request_run("own", "now")
     (entry,) = eventually(lambda: sandbox.history("own"))
     assert entry["slot"] == "manual/now"
@@ -114,7 +114,7 @@ def test_an_object_of_thousands_of_levels_stops_nobody(
     deep_objects: None, operator: StartOperator, sandbox: Sandbox
 ) -> None:
     """One such object in a list or a watch used to end the operator, for all tenants."""
-    process = operator(resync_seconds=1)
+    process = operator()
     ownership = {
         "manager": "anybody",
         "operation": "Update",
@@ -141,7 +141,7 @@ def test_an_object_of_thousands_of_levels_stops_nobody(
 def test_what_kopf_writes_on_objects_may_have_been_written_by_anybody(
     operator: StartOperator, sandbox: Sandbox
 ) -> None:
-    process = operator(resync_seconds=3600)
+    process = operator()
     memory = {"kopf.zalando.org/last-handled-configuration": "{"}
     sandbox.trigger("remembered", rarely(), annotations=memory)
     eventually(lambda: sandbox.condition("remembered", "Ready"))

@@ -17,7 +17,7 @@ def test_300_idle_triggers_cause_no_write(operator: StartOperator, sandbox: Sand
     specs = [rarely(), cron("0 0 1 1 *", "Asia/Tokyo"), interval(1, status="paused"), cron("61 * * * *")]
     for n in range(300):
         sandbox.trigger(f"idle-{n}", specs[n % len(specs)])
-    process = operator(through=proxy, resync_seconds=5, leader_election=True)
+    process = operator(through=proxy, leader_election=True)
     eventually(lambda: len(proxy.writes("/status")) >= 300, 60)
     eventually(lambda: len(proxy.writes("/events")) >= 75, 60)
     before = len(proxy.requests)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 
 import urllib3
 
@@ -39,7 +37,7 @@ def _etcd(url: str, call: str, body: dict[str, object]) -> dict[str, dict[str, s
 def test_deletions_that_expired_watches_hid_are_noticed(
     cluster: Cluster, operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy
 ) -> None:
-    process = operator(through=proxy, resync_seconds=1)
+    process = operator(through=proxy)
     sandbox.create("collections", collection("doomed", "col_doomed"))
     for name in ("job-gone", "run-over"):
         sandbox.trigger(name, interval(3600, start_immediately=True))
@@ -71,7 +69,7 @@ def test_deletions_that_expired_watches_hid_are_noticed(
 def test_a_list_that_fails_is_not_taken_for_an_empty_one(
     operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy
 ) -> None:
-    process = operator(through=proxy, resync_seconds=1)
+    process = operator(through=proxy)
     sandbox.trigger("steady", interval(3600, start_immediately=True))
     (entry,) = eventually(lambda: sandbox.history("steady"))
 
@@ -91,47 +89,7 @@ def test_a_list_that_fails_is_not_taken_for_an_empty_one(
     assert process.metric("clustertrigger_triggers") == 1
 
 
-def test_a_list_that_is_older_than_the_watch_undoes_nothing(
-    operator: StartOperator, sandbox: Sandbox, proxy: Proxy
-) -> None:
-    """The periodic look for missed deletions is answered late: what was created or edited meanwhile stays."""
-    late = threading.Event()
-    held = threading.Event()
-
-    def hold_back(request: Request) -> Fault | None:
-        if request.matches("GET", "/collections") and "watch=true" not in request.query and not held.is_set():
-            held.set()
-            return late
-        return None
-
-    operator(through=proxy, resync_seconds=2)
-    sandbox.trigger("edited", rarely(collection_id="col_before"))
-    sandbox.create("collections", collection("renamed", "col_before"))
-    eventually(lambda: sandbox.condition("edited", "Ready").get("status") == "True")
-    sandbox.trigger("new", rarely(collection_id="col_new"))
-    eventually(lambda: sandbox.condition("new", "Ready").get("reason") == "CollectionNotFound")
-
-    proxy.rule = hold_back
-    assert held.wait(10), "no list was asked for"
-    sandbox.create("collections", collection("new", "col_new"))
-    path = f"{paths.custom('collections', sandbox.namespace)}/renamed"
-    sandbox.kube.patch(path, {"spec": {"collection_id": "col_after"}})
-    eventually(lambda: sandbox.condition("new", "Ready")["status"] == "True")
-    eventually(lambda: sandbox.condition("edited", "Ready")["reason"] == "CollectionNotFound")
-    versions = {name: sandbox.get(name)["metadata"]["resourceVersion"] for name in ("new", "edited")}
-    late.set()
-    asked = lists_of_triggers(proxy)
-    eventually(lambda: lists_of_triggers(proxy) > asked, what="the rest of the look")
-    time.sleep(0.5)
-    assert {name: sandbox.get(name)["metadata"]["resourceVersion"] for name in versions} == versions
-
-
-def lists_of_triggers(proxy: Proxy) -> int:
-    asked = [request for request in list(proxy.requests) if request.matches("GET", "/clustertriggers")]
-    return len([request for request in asked if "watch=true" not in request.query])
-
-
-def test_an_answer_that_kopf_does_not_expect_stops_nothing(
+def test_an_answer_that_nobody_expects_stops_nothing(
     operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy
 ) -> None:
     """An API server that has just started does not know its CRDs yet, nor anybody's rights."""

@@ -45,8 +45,6 @@ that it does not know. Numbers pass through int, because Helm would write large 
   value: {{ .Values.log.level | quote }}
 - name: CLUSTERTRIGGER_CONCURRENCY
   value: {{ int .Values.concurrency | quote }}
-- name: CLUSTERTRIGGER_RESYNC_SECONDS
-  value: {{ int .Values.resyncSeconds | quote }}
 - name: CLUSTERTRIGGER_WEBHOOK_PORT
   value: {{ .Values.webhook.enabled | ternary (int .Values.webhook.port) 0 | quote }}
 - name: CLUSTERTRIGGER_WEBHOOK_CERT_DIR

@@ -63,9 +63,8 @@ def check_variant(variants: Variants, kind: str, flat: ApiModel) -> None:
     for field, info in model.model_fields.items():
         if info.is_required() and getattr(flat, field) is None:
             raise ValueError(missing(kind, field))
-    for field in type(flat).model_fields:
-        having = takers(variants, field)
-        if having and kind not in having and getattr(flat, field) is not None:
+    for field in sorted(flat.model_fields_set):
+        if getattr(flat, field) is not None and (having := takers(variants, field)) and kind not in having:
             raise ValueError(foreign(having, field))
 
 

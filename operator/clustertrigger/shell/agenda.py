@@ -16,7 +16,7 @@ class Agenda:
 
     def __init__(self, clock: Clock, metrics: Metrics) -> None:
         self.queue: WorkQueue[Key] = WorkQueue(metrics.queue_depth.set)
-        self._heap: DueHeap[Key] = DueHeap(clock, self.queue.add)
+        self._heap: DueHeap[Key] = DueHeap(clock, self.queue.add_first)
 
     def now(self, key: Key) -> None:
         """Look at the trigger as soon as a worker is free."""

@@ -13,15 +13,20 @@ from typing import Any, Self
 import aiohttp
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
+from pydantic_core import to_json
 
 from clustertrigger.shell.credentials import Credentials
+from clustertrigger.shell.list_reader import ListReader
 from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.proxies import proxy_for
 
 logger = logging.getLogger(__name__)
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
 _QUIET_WATCH = 90
 """Seconds. Bookmarks come every minute; a watch without any is a dead connection."""
+_LONGEST_PAUSE = 30.0
+"""Seconds without a byte of an answer that is not a watch's."""
 _PAGE = 500
 _PROMPT = 1.0
 """Seconds: an answer that took longer tells little about what time it is."""
@@ -71,7 +76,7 @@ class ApiServer:
             connector=aiohttp.TCPConnector(limit=connections, ssl=tls),
             timeout=_TIMEOUT,
             read_bufsize=2**20,
-            trust_env=True,
+            proxy=proxy_for(configuration),
         )
 
     async def __aenter__(self) -> Self:
@@ -110,17 +115,48 @@ class ApiServer:
             if error.status != 404:
                 raise
 
-    async def list(self, path: str, **parameters: str) -> tuple[list[dict[str, Any]], str]:
-        """All objects at `path`, page by page, and the resource version that a watch continues from."""
-        items: list[dict[str, Any]] = []
+    async def pages(self, path: str, **parameters: str) -> AsyncIterator[tuple[list[dict[str, Any]], str]]:
+        """All objects at `path`, some at a time, and the resource version that a watch continues from."""
         page: dict[str, str] = {}
         while True:
             answer = await self._request("GET", path, parameters={**parameters, "limit": str(_PAGE), **page})
-            items += answer.get("items") or ()
             metadata = answer.get("metadata") or {}
+            yield answer.get("items") or [], metadata.get("resourceVersion", "")
             if not metadata.get("continue"):
-                return items, metadata.get("resourceVersion", "")
+                return
             page = {"continue": metadata["continue"]}
+
+    async def remembered(self, path: str, **parameters: str) -> AsyncIterator[tuple[list[dict[str, Any]], str]]:
+        """All objects as the API server has them in memory, which may be a moment old; the version comes last.
+
+        Of 10,000 custom resources this takes a fifth of the time that reading them from etcd takes. The server answers
+        in one piece, however long, and compresses it unless told not to.
+
+        Raises:
+            ApiError: refused, or interrupted.
+        """
+        reader = ListReader()
+        query = {**parameters, "resourceVersion": "0"}
+        async with aclosing(self._chunks(path, query, _LONGEST_PAUSE, {"Accept-Encoding": "identity"})) as chunks:
+            async for chunk in chunks:
+                try:
+                    items = list(reader.feed(chunk))
+                except ValueError as error:
+                    raise ApiError(0, type(error).__name__, f"{path}: {error}") from error
+                if items:
+                    yield items, ""
+        if not reader.complete:
+            raise ApiError(0, "Incomplete", f"{path}: the list breaks off")
+        yield [], reader.metadata.get("resourceVersion", "")
+
+    async def list(self, path: str, **parameters: str) -> tuple[list[dict[str, Any]], str]:
+        """The same in one piece."""
+        items: list[dict[str, Any]] = []
+        version = ""
+        async for page, as_of in self.pages(path, **parameters):
+            items += page
+            version = as_of
+        return items, version
 
     async def watch(self, path: str, resource_version: str, **parameters: str) -> AsyncIterator[dict[str, Any]]:
         """Changes after a resource version, bookmarks included, until the server ends the stream.
@@ -147,17 +183,35 @@ class ApiServer:
     async def _stream(
         self, path: str, query: Mapping[str, str], longest_silence: float | None = None
     ) -> AsyncGenerator[bytes, None]:
-        """Lines of an answer that goes on; ApiError where it is refused or breaks off."""
+        """Lines of an answer that goes on, without the blank ones; ApiError where it is refused or breaks off."""
+        buffer = b""
+        async with aclosing(self._chunks(path, query, longest_silence)) as chunks:
+            async for chunk in chunks:
+                *lines, buffer = (buffer + chunk).split(b"\n")
+                for line in lines:
+                    if line.strip():
+                        yield line
+
+    async def _chunks(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        longest_silence: float | None = None,
+        more_headers: Mapping[str, str] | None = None,
+    ) -> AsyncGenerator[bytes, None]:
+        """An answer as it comes; ApiError where it is refused or breaks off."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=longest_silence)
         headers = await self._credentials.headers()
         try:
-            async with self._session.get(path, params=query, headers=headers, timeout=timeout) as answer:
+            async with self._session.get(
+                path, params=query, headers={**headers, **(more_headers or {})}, timeout=timeout
+            ) as answer:
                 if answer.status == _UNAUTHORIZED:
                     await self._credentials.renew(headers)
                 if answer.status >= 400:
                     raise _refusal(answer, await answer.read())
-                async for line in _lines(answer.content):
-                    yield line
+                async for chunk in answer.content.iter_any():
+                    yield chunk
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ApiError(0, type(error).__name__, str(error) or type(error).__name__) from error
 
@@ -184,7 +238,7 @@ class ApiServer:
         parameters: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> bytes:
-        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        data = None if body is None else to_json(body)
         try:
             answer, payload = await self._ask(method, path, data, parameters, content_type)
             if answer.status < 400:
@@ -212,16 +266,6 @@ class ApiServer:
             if answer.status != _UNAUTHORIZED or not await self._credentials.renew(credentials):
                 return answer, payload
             credentials = await self._credentials.headers()
-
-
-async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    """Lines that are not blank, however long."""
-    buffer = b""
-    async for chunk in content.iter_any():
-        *lines, buffer = (buffer + chunk).split(b"\n")
-        for line in lines:
-            if line.strip():
-                yield line
 
 
 def _change(line: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +23,12 @@ _IN_A_ROW = 3
 def _steady() -> float:
     """Seconds that nobody can set, and that pass while the machine sleeps, where the system has them."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
+
+
+@lru_cache(maxsize=1)
+def _middle_of(date: str) -> float:
+    """Of the second that an answer is dated to; a thousand answers may bear one date."""
+    return parsedate_to_datetime(date).timestamp() + 0.5
 
 
 class ClusterClock:
@@ -60,7 +67,7 @@ class ClusterClock:
             date: as HTTP writes it (RFC 9110, 5.6.7), in whole seconds.
         """
         try:
-            said = parsedate_to_datetime(date).timestamp() + 0.5
+            said = _middle_of(date)
         except ValueError:
             return
         ahead = self._wall() - said

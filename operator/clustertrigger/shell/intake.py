@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -130,13 +130,13 @@ class Runs:
         """The Pod is deleted."""
         _drop(self._pods, owner, name, self._changed)
 
-    def only_jobs(self, namespace: str | None, jobs: Iterable[JobView]) -> None:
-        """A whole list: what it does not hold is gone."""
-        _replace(self._jobs, namespace, jobs, self.put_job, self.job_gone)
+    def all_jobs(self, namespace: str | None) -> list[tuple[Owner, str]]:
+        """Owners and names of all Jobs, or of those in a namespace."""
+        return _all(self._jobs, namespace)
 
-    def only_pods(self, namespace: str | None, pods: Iterable[PodView]) -> None:
-        """A whole list: what it does not hold is gone."""
-        _replace(self._pods, namespace, pods, self.put_pod, self.pod_gone)
+    def all_pods(self, namespace: str | None) -> list[tuple[Owner, str]]:
+        """Owners and names of all Pods, or of those in a namespace."""
+        return _all(self._pods, namespace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,23 +218,5 @@ def _drop(views: dict[Owner, dict[str, Any]], owner: Owner, name: str, changed: 
     changed(owner)
 
 
-def _replace(
-    views: dict[Owner, dict[str, Any]],
-    namespace: str | None,
-    listed: Iterable[Any],
-    put: Callable[[Any], None],
-    gone: Callable[[Owner, str], None],
-) -> None:
-    present = set()
-    for view in listed:
-        present.add((view.owner, view.name))
-        put(view)
-    absent = [
-        (owner, name)
-        for owner, known in views.items()
-        if namespace in (None, owner.namespace)
-        for name in known
-        if (owner, name) not in present
-    ]
-    for owner, name in absent:
-        gone(owner, name)
+def _all(views: Mapping[Owner, Mapping[str, Any]], namespace: str | None) -> list[tuple[Owner, str]]:
+    return [(owner, name) for owner, known in views.items() if namespace in (None, owner.namespace) for name in known]

@@ -45,7 +45,6 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "text"] = "auto"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     concurrency: int = Field(32, ge=1, le=1000, description="Triggers that are reconciled at the same time.")
-    resync_seconds: float = Field(300, ge=1, description="How often deletions that a broken watch hid are looked for.")
     webhook_port: int = Field(0, ge=0, le=65535, description="Serves the admission webhook; 0: off.")
     webhook_cert_dir: Path = Field(Path("/tls"), description="Holds tls.crt and tls.key.")
 

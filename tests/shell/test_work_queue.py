@@ -1,0 +1,75 @@
+"""In which order keys are worked on."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from clustertrigger.shell.work_queue import WorkQueue
+
+
+@pytest.fixture
+def depths() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def queue(depths: list[int]) -> WorkQueue[str]:
+    return WorkQueue(depths.append)
+
+
+async def taken(queue: WorkQueue[str]) -> list[str]:
+    """All that waits, in order."""
+    found: list[str] = []
+    while True:
+        try:
+            async with asyncio.timeout(0.01):
+                item = await queue.take()
+        except TimeoutError:
+            return found
+        found.append(item)
+        queue.done(item)
+
+
+def test_what_is_due_goes_ahead_of_bookkeeping(queue: WorkQueue[str]) -> None:
+    for item in ("a", "b", "c"):
+        queue.add(item)
+    queue.add_first("due")
+    assert asyncio.run(taken(queue)) == ["due", "a", "b", "c"]
+
+
+def test_what_waits_already_is_moved_to_the_front_and_comes_once(queue: WorkQueue[str], depths: list[int]) -> None:
+    for item in ("a", "b", "c"):
+        queue.add(item)
+    queue.add_first("c")
+    queue.add_first("c")
+    queue.add("c")
+    assert asyncio.run(taken(queue)) == ["c", "a", "b"]
+    assert (max(depths), depths[-1]) == (3, 0)
+
+
+def test_what_is_due_while_it_is_worked_on_comes_again_at_once(queue: WorkQueue[str]) -> None:
+    async def scene() -> list[str]:
+        queue.add("a")
+        assert await queue.take() == "a"
+        queue.add("b")
+        queue.add("a")
+        queue.add_first("a")
+        queue.done("a")
+        return await taken(queue)
+
+    assert asyncio.run(scene()) == ["a", "b"]
+
+
+def test_nothing_is_worked_on_twice_at_a_time(queue: WorkQueue[str]) -> None:
+    async def scene() -> list[str]:
+        queue.add("a")
+        queue.add_first("a")
+        assert await queue.take() == "a"
+        queue.add_first("a")
+        during = await taken(queue)
+        queue.done("a")
+        return during + await taken(queue)
+
+    assert asyncio.run(scene()) == ["a"]
