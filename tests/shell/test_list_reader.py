@@ -17,7 +17,7 @@ ITEMS: list[dict[str, Any]] = [
     {"items": [{"metadata": {"resourceVersion": "not the list's"}}]},
 ]
 METADATA = {"resourceVersion": "4711", "continue": ""}
-LISTS = {
+LISTS: dict[str, dict[str, Any]] = {
     "as custom resources come": {"apiVersion": "v1", "items": ITEMS, "kind": "List", "metadata": METADATA},
     "as built-in kinds come": {"kind": "JobList", "apiVersion": "batch/v1", "metadata": METADATA, "items": ITEMS},
     "empty": {"items": [], "metadata": METADATA},
@@ -27,7 +27,8 @@ LISTS = {
 
 
 def read(data: bytes, sizes: list[int]) -> tuple[ListReader, list[dict[str, Any]]]:
-    reader, found, at = ListReader(), [], 0
+    reader, at = ListReader(), 0
+    found: list[dict[str, Any]] = []
     for size in sizes:
         found += reader.feed(data[at : at + size])
         at += size
