@@ -25,7 +25,7 @@ class Sandbox:
         self.namespace = f"test-{uuid.uuid4().hex[:8]}"
         kube.create("/api/v1/namespaces", {"metadata": {"name": self.namespace}})
         # Without it the Job controller's first Pod is refused, and tried again 10 s later.
-        eventually(lambda: kube.find(f"/api/v1/namespaces/{self.namespace}/serviceaccounts/default"))
+        eventually(lambda: kube.find(f"/api/v1/namespaces/{self.namespace}/serviceaccounts/default"), 60)
         self.create("collections", collection())
 
     def close(self) -> None:
