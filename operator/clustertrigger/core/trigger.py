@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
-
-from pydantic_core import from_json, to_json
 
 from clustertrigger.api.names import ANNOTATION_RESET_REQUESTED, ANNOTATION_RUN_REQUESTED
 from clustertrigger.api.status import ClusterTriggerStatus
@@ -60,7 +59,7 @@ class Trigger:
     @property
     def raw_status(self) -> dict[str, Any]:
         """The status as the API server has it, with what this version does not know."""
-        found: dict[str, Any] = from_json(self.status_json)
+        found: dict[str, Any] = json.loads(self.status_json)
         return found
 
     @property
@@ -90,7 +89,7 @@ def read_trigger(raw: Mapping[str, Any], parsed: ParsedSpec | None = None) -> Tr
         spec=spec,
         problems=problems,
         status=ClusterTriggerStatus.model_validate(raw_status),
-        status_json=to_json(raw_status),
+        status_json=json.dumps(raw_status, separators=(",", ":")).encode(),
         deleting="deletionTimestamp" in metadata,
     )
 

@@ -13,7 +13,6 @@ from typing import Any, Self
 import aiohttp
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
-from pydantic_core import to_json
 
 from clustertrigger.shell.credentials import Credentials
 from clustertrigger.shell.list_reader import ListReader
@@ -238,7 +237,7 @@ class ApiServer:
         parameters: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> bytes:
-        data = None if body is None else to_json(body)
+        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         try:
             answer, payload = await self._ask(method, path, data, parameters, content_type)
             if answer.status < 400:
