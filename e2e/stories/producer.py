@@ -6,6 +6,7 @@ The operator's image is on the node, and has Python and aiohttp.
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,8 +37,9 @@ Object = dict[str, Any]
 class Producer:
     """Sends events from within the cluster; made by `producer`."""
 
-    def __init__(self, kubectl: Kubectl, base: str) -> None:
+    def __init__(self, kubectl: Kubectl, pod: str, base: str) -> None:
         self._kubectl = kubectl
+        self._pod = pod
         self._base = base
 
     def url(self, namespace: str) -> str:
@@ -46,18 +48,18 @@ class Producer:
 
     def token(self) -> str:
         """Return the service account's token, as the Pod has it."""
-        return self._kubectl.pipe(["exec", NAME, "--", "cat", TOKEN_FILE]).decode().strip()
+        return self._kubectl.pipe(["exec", self._pod, "--", "cat", TOKEN_FILE]).decode().strip()
 
     def post(self, namespace: str, event: Object, token: str | None) -> tuple[int, Object]:
         """Send one event; return status and body of the answer."""
         headers = {"Content-Type": STRUCTURED} | ({"Authorization": f"Bearer {token}"} if token else {})
         asked = json.dumps([self.url(namespace), headers, json.dumps(event)])
-        status, body = json.loads(self._kubectl.pipe(["exec", NAME, "--", "python", "-c", _POST, asked]))
+        status, body = json.loads(self._kubectl.pipe(["exec", self._pod, "--", "python", "-c", _POST, asked]))
         return status, body
 
     def flood(self, plan: Object, seconds: float) -> Object:
         """Have many send at once, as `event_senders.py` says; return what it prints."""
-        words = ["exec", "--stdin", NAME, "--", "python", "-", json.dumps({"token_file": TOKEN_FILE, **plan})]
+        words = ["exec", "--stdin", self._pod, "--", "python", "-", json.dumps({"token_file": TOKEN_FILE, **plan})]
         told: Object = json.loads(self._kubectl.pipe(words, _SENDERS.read_bytes(), timeout=seconds))
         return told
 
@@ -65,15 +67,17 @@ class Producer:
 @contextmanager
 def producer(kubectl: Kubectl, system: Kubectl, image: str) -> Iterator[Producer]:
     """Run the Pod for as long as the context lasts; it may send events to its own namespace."""
-    kubectl.apply(*_rights(kubectl.namespace), _pod(image))
+    # A name of its own: a kubelet that still ends the last one's container answers `exec` by the Pod's name alone.
+    pod = f"{NAME}-{secrets.token_hex(3)}"
+    kubectl.apply(*_rights(kubectl.namespace), _pod(pod, image))
     try:
-        kubectl("wait", f"pod/{NAME}", "--for=condition=Ready", f"--timeout={_READY_SECONDS}s", timeout=130)
+        kubectl("wait", f"pod/{pod}", "--for=condition=Ready", f"--timeout={_READY_SECONDS}s", timeout=130)
         service = system.json("get", "service", RELEASE)["spec"]
         (port,) = [port["port"] for port in service["ports"] if port["name"] == "events"]
         # By its address: the cluster built here has no DNS.
-        yield Producer(kubectl, f"http://{service['clusterIP']}:{port}")
+        yield Producer(kubectl, pod, f"http://{service['clusterIP']}:{port}")
     finally:
-        kubectl("delete", "pod", NAME, "--grace-period=0", "--force", "--wait=false")
+        kubectl("delete", "pod", pod, "--grace-period=0", "--force", "--wait=false")
 
 
 def _rights(namespace: str) -> list[Object]:
@@ -89,7 +93,7 @@ def _rights(namespace: str) -> list[Object]:
     ]
 
 
-def _pod(image: str) -> Object:
+def _pod(name: str, image: str) -> Object:
     container = {
         "name": NAME,
         "image": image,
@@ -98,4 +102,4 @@ def _pod(image: str) -> Object:
         "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}},
     }
     spec = {"serviceAccountName": NAME, "containers": [container], "terminationGracePeriodSeconds": 0}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": NAME}, "spec": spec}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
