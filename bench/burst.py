@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import copy
 import statistics
 import sys
 import tempfile
@@ -33,7 +32,6 @@ Row = dict[str, Any]
 _AHEAD = 20
 """Seconds that the operator gets, at least, to settle before the minute that is measured."""
 _LAST_ARRIVAL = 300.0
-_BARE_CONNECTIONS = 32
 
 
 def main() -> int:
@@ -125,19 +123,11 @@ async def _cron_jobs(api: ApiServer, name: str, number: int) -> list[float]:
 
 async def _bare_client(api: ApiServer, name: str, job: Object, number: int) -> list[float]:
     place = await fleet.namespace(api, name)
-    template = {"labels": job["metadata"]["labels"], "annotations": job["metadata"]["annotations"]}
-    spec = copy.deepcopy(job["spec"])
-    spec.pop("selector")
-    for label in ("controller-uid", "job-name"):
-        spec["template"]["metadata"]["labels"].pop(label, None)
-    bodies = (
-        {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": f"t{n:05d}", **template}, "spec": spec}
-        for n in range(number)
-    )
+    bodies = fleet.bare_jobs(job, (f"t{n:05d}" for n in range(number)))
     async with fleet.arrivals(api, place) as seen:
         await asyncio.sleep(1)
         began = datetime.now(UTC)
-        await fleet.create_all(api, paths.jobs(place), bodies, at_once=_BARE_CONNECTIONS)
+        await fleet.create_all(api, paths.jobs(place), bodies, at_once=fleet.AT_ONCE)
         await seen.until(number, _LAST_ARRIVAL)
     await until_quiet(api, place, number)
     return seen.seconds_after(began)

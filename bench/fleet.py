@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
@@ -57,6 +58,17 @@ async def create_all(api: ApiServer, path: str, bodies: Iterable[Object], at_onc
 def trigger(name: str, trigger_type: str, schedule: Object) -> Object:
     """A trigger whose runs find no node: what is measured is firing, not clustering."""
     return manifests.trigger(name, manifests.spec(trigger_type, schedule, pending_timeout_seconds=86_400))
+
+
+def bare_jobs(like: Object, names: Iterable[str]) -> Iterator[Object]:
+    """Jobs as the operator has created one, for a client that does nothing but create them."""
+    kept = {field: like["metadata"][field] for field in ("labels", "annotations")}
+    spec = copy.deepcopy(like["spec"])
+    spec.pop("selector")
+    for label in ("controller-uid", "job-name"):
+        spec["template"]["metadata"]["labels"].pop(label, None)
+    for name in names:
+        yield {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, **kept}, "spec": spec}
 
 
 class Arrivals:

@@ -11,6 +11,7 @@ import asyncio
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import uvloop
 
 from bench import fleet
 from bench.burst import fire_at_once
+from bench.fleet import Object
 from bench.outcome import Goal, finish
 from clustertrigger.shell import paths
 from clustertrigger.shell.api_server import ApiServer
@@ -29,6 +31,8 @@ NEVER = 10 * 86_400
 """Seconds: an interval that does not end while this lasts."""
 LEAD = 90
 """Seconds from the creation of a trigger of the stream until it is due."""
+BARE_SECONDS = 20
+"""Of the bare client's stream."""
 WRITTEN = ("clustertriggers", "events", "jobs")
 
 
@@ -70,7 +74,8 @@ async def _one_size(cluster: Cluster, directory: Path, number: int, options: arg
             idle = await _idle(cluster, process, options.idle)
             say(f"{options.burst} more, due in one second")
             burst, _ = await fire_at_once(api, process, "burst", options.burst, number + options.burst)
-            lateness = await _stream(api, place, options)
+            lateness, job = await _stream(api, place, options)
+        bare = await _bare_stream(api, job, options.rate)
         return {
             "triggers": number,
             "start s": start,
@@ -80,6 +85,8 @@ async def _one_size(cluster: Cluster, directory: Path, number: int, options: arg
             "late p50 ms": fleet.quantile(lateness, 0.5) * 1000,
             "late p99 ms": fleet.quantile(lateness, 0.99) * 1000,
             "late max ms": lateness[-1] * 1000,
+            "bare p50 ms": fleet.quantile(bare, 0.5) * 1000,
+            "bare p99 ms": fleet.quantile(bare, 0.99) * 1000,
         }
 
 
@@ -94,8 +101,8 @@ async def _idle(cluster: Cluster, process: OperatorProcess, seconds: float) -> d
     }
 
 
-async def _stream(api: ApiServer, place: str, options: argparse.Namespace) -> list[float]:
-    """Seconds from each slot until its Job was seen, sorted."""
+async def _stream(api: ApiServer, place: str, options: argparse.Namespace) -> tuple[list[float], Object]:
+    """Seconds from each slot until its Job was seen, sorted; and one of the Jobs."""
     total = options.rate * options.seconds
     say(f"{options.rate} due in each second, for {options.seconds} s")
     path = paths.custom("clustertriggers", place)
@@ -108,7 +115,25 @@ async def _stream(api: ApiServer, place: str, options: argparse.Namespace) -> li
             await fleet.create_all(api, path, bodies, at_once=8)
         await seen.until(total, LEAD + 120)
         # Those that came due again are not waited for.
-        return sorted((at - fleet.slot_of(job)).total_seconds() for at, job in seen.jobs[:total])
+        jobs = seen.jobs[:total]
+        return sorted((at - fleet.slot_of(job)).total_seconds() for at, job in jobs), jobs[0][1]
+
+
+async def _bare_stream(api: ApiServer, job: Object, rate: int) -> list[float]:
+    """Seconds from the beginning of each second until its Jobs were seen, sorted."""
+    place = await fleet.namespace(api, "bare")
+    say(f"{rate} Jobs of a bare client in each second, for {BARE_SECONDS} s")
+    path = paths.jobs(place)
+    begins: list[datetime] = []
+    async with fleet.arrivals(api, place) as seen:
+        began = time.monotonic()
+        for second in range(BARE_SECONDS):
+            names = (f"s{second:03d}-{n:03d}" for n in range(rate))
+            await asyncio.sleep(max(0.0, began + second - time.monotonic()))
+            begins.append(datetime.now(UTC))
+            await fleet.create_all(api, path, fleet.bare_jobs(job, names))
+        await seen.until(rate * BARE_SECONDS, 120)
+        return sorted((at - begins[int(made["metadata"]["name"][1:4])]).total_seconds() for at, made in seen.jobs)
 
 
 def _goals(rows: list[dict[str, Any]]) -> list[Goal]:

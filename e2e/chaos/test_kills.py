@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from datetime import timedelta
@@ -15,7 +16,8 @@ from tests.control_plane.books import hold_still
 from tests.control_plane.manifests import interval
 from tests.control_plane.sandbox import Sandbox
 
-SEED = 20261122
+SEED = int(os.environ.get("CHAOS_SEED", "20261122"))
+KILLS = int(os.environ.get("CHAOS_KILLS", "1000"))
 TRIGGERS = 30
 PERIOD = 20
 """Seconds between the slots of a trigger: longer than any row of kills, so that none may be missed."""
@@ -25,7 +27,7 @@ KEPT = 4 * 3600
 
 @pytest.mark.timeout(3 * 3600)
 def test_sigkill_at_random_instants(operator: StartOperator, sandbox: Sandbox, busy_kubelet: None, full: bool) -> None:
-    kills = 1_000 if full else 12
+    kills = KILLS if full else 12
     chance = random.Random(SEED)
     names = [f"steady-{n:02}" for n in range(TRIGGERS)]
     for name in names:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from clustertrigger.api.crd import CLUSTER_DEFINITION, CLUSTER_TRIGGER, COLLECTION
+from clustertrigger.api.schedule import IntervalSchedule
 from clustertrigger.core.validation import Problem, parse_collection, parse_definition, parse_trigger
 from tests.api.cases import ACCEPTED, REFUSED, Accepted, Refused
 
@@ -36,3 +37,11 @@ def test_refuses_and_names_field_and_remedy(case: Refused) -> None:
     assert [problem.field for problem in problems] == [field]
     assert case.says in str(problems[0])
     assert ": " in problems[0].message, "the way out follows a colon"
+
+
+def test_models_given_the_same_fields_share_what_tells_which() -> None:
+    one, other = (IntervalSchedule(interval_seconds=seconds) for seconds in (60, 120))
+    assert one.model_fields_set is other.model_fields_set
+    changed = one.model_copy(update={"start_immediately": True})
+    assert changed.model_fields_set == {"interval_seconds", "start_immediately"}
+    assert one.model_fields_set == {"interval_seconds"}, "the copy has a set of its own"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from clustertrigger.api.base import FrugalModel
 
 
-class _Brief(BaseModel):
+class _Brief(FrugalModel):
     """Unknown fields are kept out of the way: the worker may be newer than the operator."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)

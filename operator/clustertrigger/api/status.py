@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
+from clustertrigger.api.base import FrugalModel
 from clustertrigger.api.brief import ClusterBrief
 from clustertrigger.api.check import Obstacle
 from clustertrigger.api.trigger import DesiredStatus
@@ -15,7 +16,7 @@ LONGEST_CONDITION = 32_768
 RunStatus = Literal["pending", "running", "completed", "failed"]
 
 
-class StatusModel(BaseModel):
+class StatusModel(FrugalModel):
     """A part of the status: fields of a newer operator are kept out of the way, not refused."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
