@@ -24,8 +24,9 @@ SEED = 20261122
 AT_ONCE = 24
 STAY = 200
 """Objects that are there at the same time: some of them are due every second."""
-LATEST = 2.0
-"""Seconds: what the API server and the tests beside it may cost a canary on two busy cores."""
+LATEST, LATEST_OF_FEW = 2.0, 5.0
+"""Seconds: what the API server and the tests beside it may cost 99 of 100 canaries on two busy cores; and all of them,
+where too few fire to leave one out."""
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ async def _receive(cluster: Cluster, hostile: str, aviary: str, cases: list[Case
             f"hostile: canaries fired {len(late)} times, late by p50 {fleet.quantile(late, 0.5) * 1000:.0f} ms, "
             f"p99 {fleet.quantile(late, 0.99) * 1000:.0f} ms, at most {late[-1] * 1000:.0f} ms"
         )
-        birds.assert_in_time(LATEST)
+        birds.assert_in_time(LATEST if len(late) >= 1_000 else LATEST_OF_FEW)
     return received
 
 
