@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from clustertrigger.shell.work_queue import WorkQueue
+from clustertrigger.shell.work_queue import Rank, WorkQueue
 
 
 @pytest.fixture
@@ -32,18 +32,19 @@ async def taken(queue: WorkQueue[str]) -> list[str]:
         queue.done(item)
 
 
-def test_what_is_due_goes_ahead_of_bookkeeping(queue: WorkQueue[str]) -> None:
+def test_what_is_due_comes_first_and_news_last(queue: WorkQueue[str]) -> None:
     for item in ("a", "b", "c"):
         queue.add(item)
-    queue.add_first("due")
-    assert asyncio.run(taken(queue)) == ["due", "a", "b", "c"]
+    queue.add("begun", Rank.BEGUN)
+    queue.add("due", Rank.DUE)
+    assert asyncio.run(taken(queue)) == ["due", "begun", "a", "b", "c"]
 
 
 def test_what_waits_already_is_moved_to_the_front_and_comes_once(queue: WorkQueue[str], depths: list[int]) -> None:
     for item in ("a", "b", "c"):
         queue.add(item)
-    queue.add_first("c")
-    queue.add_first("c")
+    queue.add("c", Rank.DUE)
+    queue.add("c", Rank.DUE)
     queue.add("c")
     assert asyncio.run(taken(queue)) == ["c", "a", "b"]
     assert (max(depths), depths[-1]) == (3, 0)
@@ -55,7 +56,7 @@ def test_what_is_due_while_it_is_worked_on_comes_again_at_once(queue: WorkQueue[
         assert await queue.take() == "a"
         queue.add("b")
         queue.add("a")
-        queue.add_first("a")
+        queue.add("a", Rank.DUE)
         queue.done("a")
         return await taken(queue)
 
@@ -65,9 +66,9 @@ def test_what_is_due_while_it_is_worked_on_comes_again_at_once(queue: WorkQueue[
 def test_nothing_is_worked_on_twice_at_a_time(queue: WorkQueue[str]) -> None:
     async def scene() -> list[str]:
         queue.add("a")
-        queue.add_first("a")
+        queue.add("a", Rank.DUE)
         assert await queue.take() == "a"
-        queue.add_first("a")
+        queue.add("a", Rank.DUE)
         during = await taken(queue)
         queue.done("a")
         return during + await taken(queue)

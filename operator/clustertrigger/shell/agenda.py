@@ -8,7 +8,7 @@ from clustertrigger.core.trigger import Key
 from clustertrigger.shell.clock import Clock
 from clustertrigger.shell.due_heap import DueHeap
 from clustertrigger.shell.metrics import Metrics
-from clustertrigger.shell.work_queue import WorkQueue
+from clustertrigger.shell.work_queue import Rank, WorkQueue
 
 
 class Agenda:
@@ -16,11 +16,15 @@ class Agenda:
 
     def __init__(self, clock: Clock, metrics: Metrics) -> None:
         self.queue: WorkQueue[Key] = WorkQueue(metrics.queue_depth.set)
-        self._heap: DueHeap[Key] = DueHeap(clock, self.queue.add_first)
+        self._heap: DueHeap[Key] = DueHeap(clock, lambda key: self.queue.add(key, Rank.DUE))
 
     def now(self, key: Key) -> None:
         """Look at the trigger as soon as a worker is free."""
         self.queue.add(key)
+
+    def again(self, key: Key) -> None:
+        """Look at the trigger again, behind those that are due and ahead of all news."""
+        self.queue.add(key, Rank.BEGUN)
 
     def at(self, key: Key, due: datetime | None) -> None:
         """Look at the trigger then, in place of any other time; None: only when something changes."""

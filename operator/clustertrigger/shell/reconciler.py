@@ -103,7 +103,7 @@ class Reconciler:
                     looked_up |= {action.name}
             if any(isinstance(action, CreateJob) for action in decision.actions):
                 # The Jobs of other triggers that are due come before this one's bookkeeping.
-                self._agenda.now(key)
+                self._agenda.again(key)
                 return
         else:
             raise RuntimeError(f"still undecided after {_MOST_ROUNDS} rounds: {decision.actions}")
@@ -149,7 +149,7 @@ class Reconciler:
                 await self._refresh(trigger.key)
                 if self._triggers.get(trigger.key) is trigger:
                     raise  # no newer version explains the conflict: trying at once would only spin
-                self._agenda.now(trigger.key)
+                self._agenda.again(trigger.key)
                 return False
             if error.status == _NOT_FOUND:
                 self._triggers.gone(trigger.key, trigger.uid)

@@ -5,36 +5,40 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable
+from enum import IntEnum
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
-_DUE, _LATER = 0, 1
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 60.0
 
 
+class Rank(IntEnum):
+    """Why an item is added; what comes first is worked on first."""
+
+    DUE = 0
+    """Its time has come."""
+    BEGUN = 1
+    """Its work is done in part; until the rest is, nobody knows when it is due again."""
+    CHANGED = 2
+    """There is news of it, and there may be any amount of such."""
+
+
 class WorkQueue(Generic[Item]):
-    """An item that is added while it is worked on comes again afterwards; what is due comes before all else."""
+    """An item that is added while it is worked on comes again afterwards."""
 
     def __init__(self, on_depth: Callable[[int], None]) -> None:
         self._on_depth = on_depth
         self._queue: asyncio.PriorityQueue[tuple[int, int, Item]] = asyncio.PriorityQueue()
         self._order = itertools.count()
-        self._waiting: dict[Item, int] = {}
+        self._waiting: dict[Item, Rank] = {}
         self._working: set[Item] = set()
         self._failures: dict[Item, int] = {}
 
-    def add(self, item: Item) -> None:
-        """Adds an item, unless it waits already."""
-        self._add(item, _LATER)
-
-    def add_first(self, item: Item) -> None:
-        """Adds an item before those that are not due, also if it waits among them already."""
-        self._add(item, _DUE)
-
-    def _add(self, item: Item, rank: int) -> None:
-        if self._waiting.get(item, _LATER + 1) <= rank:
+    def add(self, item: Item, rank: Rank = Rank.CHANGED) -> None:
+        """Adds an item, or moves it ahead if it waits behind others of that rank already."""
+        if item in self._waiting and self._waiting[item] <= rank:
             return
         self._waiting[item] = rank
         if item not in self._working:
