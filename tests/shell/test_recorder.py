@@ -1,0 +1,60 @@
+"""How fast events are written, and in which order."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from kubernetes.aio.client import Configuration
+
+from clustertrigger.api.conditions import EventReason
+from clustertrigger.core.decision import Event
+from clustertrigger.shell.api_server import ApiServer
+from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.recorder import Recorder
+from tests.core.builders import trigger
+
+LATENCY = 0.02
+TRIGGERS, EACH = 40, 3
+
+
+async def written() -> tuple[dict[str, list[str]], float]:
+    """Messages by trigger in the order in which a slow API server got them, and the seconds that it took."""
+    got: dict[str, list[str]] = defaultdict(list)
+
+    async def take(request: web.Request) -> web.Response:
+        body = await request.json()
+        got[body["involvedObject"]["uid"]].append(body["message"])
+        await asyncio.sleep(LATENCY)
+        return web.json_response(body, status=201)
+
+    app = web.Application()
+    app.router.add_post("/api/v1/namespaces/{namespace}/events", take)
+    async with TestServer(app) as server:
+        configuration = Configuration(host=str(server.make_url("/")).rstrip("/"))
+        async with ApiServer(configuration, Metrics(), connections=64) as api:
+            recorder = Recorder(api, lambda: datetime.now(UTC), Metrics(), "test")
+            for n in range(EACH):
+                for owner in range(TRIGGERS):
+                    recorder.record(
+                        replace(trigger(), uid=f"uid-{owner}"), Event("Normal", EventReason.RUN_CREATED, f"message {n}")
+                    )
+            began = time.monotonic()
+            running = asyncio.create_task(recorder.run())
+            async with asyncio.timeout(30):
+                while sum(map(len, got.values())) < TRIGGERS * EACH:  # noqa: ASYNC110 - told by the server
+                    await asyncio.sleep(0.005)
+            running.cancel()
+            return got, time.monotonic() - began
+
+
+def test_a_slow_api_server_gets_several_at_a_time_and_those_of_a_trigger_in_order() -> None:
+    got, seconds = asyncio.run(written())
+    assert set(got) == {f"uid-{owner}" for owner in range(TRIGGERS)}
+    assert all(messages == [f"message {n}" for n in range(EACH)] for messages in got.values())
+    assert seconds < 0.7 * TRIGGERS * EACH * LATENCY, "no faster than one after another"
