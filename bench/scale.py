@@ -20,7 +20,7 @@ import uvloop
 from bench import fleet
 from bench.burst import fire_at_once
 from bench.fleet import Object
-from bench.outcome import Goal, finish
+from bench.outcome import Goal, finish, table
 from clustertrigger.shell import paths
 from clustertrigger.shell.api_server import ApiServer
 from e2e.cluster.progress import say
@@ -47,7 +47,10 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=50, help="triggers due in each second (default: %(default)s)")
     parser.add_argument("--seconds", type=int, default=60, help="of the steady stream (default: %(default)s)")
     options = parser.parse_args()
-    rows = [_measure(number, options) for number in options.triggers]
+    rows: list[dict[str, Any]] = []
+    for number in options.triggers:
+        rows.append(_measure(number, options))
+        print("\n".join(table(rows)), flush=True)  # The next may take half an hour.
     return finish("scale", rows, _goals(rows))
 
 

@@ -71,7 +71,7 @@ class Operator:
         self._leads = False
         # Other replicas know the same triggers: one of them speaks.
         for collector in (DriftCollector, NotReadyCollector):
-            self.metrics.registry.register(collector(lambda: self._triggers.all() if self._leads else ()))
+            self.metrics.registry.register(collector(lambda: self._triggers.notable() if self._leads else ()))
         self._runs = Runs(self._run_changed)
         self._references = References(Catalog(), self._namespace_changed)
         self._waiting_for: str | None = "the API server"

@@ -32,8 +32,10 @@ class DriftCollector(Collector):
         value, threshold, floor = families = _families()
         for trigger in self._triggers():
             measured = trigger.status.last_drift_measurement
+            if not measured or "value" not in measured:
+                continue
             schedule = trigger.spec.schedule if trigger.spec else None
-            if not measured or "value" not in measured or not isinstance(schedule, ConditionalSchedule):
+            if not isinstance(schedule, ConditionalSchedule):
                 continue
             labels = (trigger.key.namespace, trigger.key.name, str(measured["metric"]))
             value.add_metric(labels, measured["value"])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from clustertrigger.api.conditions import ConditionType
 from clustertrigger.core.catalog import Catalog
 from clustertrigger.core.event_index import EventIndex
 from clustertrigger.core.trigger import Key, Owner, ParsedSpec, Trigger, read_trigger
@@ -25,6 +26,7 @@ class Triggers:
         self._metrics = metrics
         self._by_key: dict[Key, Trigger] = {}
         self._key_by_uid: dict[str, Key] = {}
+        self._notable: dict[Key, Trigger] = {}
         self.lately_gone: OrderedDict[str, None] = OrderedDict()
         """The uids of triggers that are gone: the answer to a write, or a list, may show one later than the watch
         tells of its end."""
@@ -43,9 +45,9 @@ class Triggers:
         """All keys, or those of a namespace."""
         return [key for key in self._by_key if namespace in (None, key.namespace)]
 
-    def all(self) -> list[Trigger]:
-        """All triggers."""
-        return list(self._by_key.values())
+    def notable(self) -> list[Trigger]:
+        """Those that metrics speak of one by one: a scrape must not cost the time to look at all."""
+        return list(self._notable.values())
 
     def saw(self, raw: Mapping[str, Any]) -> None:
         """A watch shows the trigger; one that it showed late, after our own write, is passed over."""
@@ -70,6 +72,10 @@ class Triggers:
                 parsed = (known.spec, known.problems)
         trigger = read_trigger(raw, parsed)
         self._by_key[key] = trigger
+        if is_notable(trigger):
+            self._notable[key] = trigger
+        else:
+            self._notable.pop(key, None)
         self.event_index.put(trigger)
         self._key_by_uid[trigger.uid] = key
         self._metrics.triggers.set(len(self._by_key))
@@ -84,6 +90,7 @@ class Triggers:
             return
         self._bury(known.uid)
         del self._by_key[key]
+        self._notable.pop(key, None)
         self.event_index.remove(key)
         self._key_by_uid.pop(known.uid, None)
         self._metrics.triggers.set(len(self._by_key))
@@ -190,6 +197,12 @@ class Known:
     triggers: Triggers
     runs: Runs
     references: References
+
+
+def is_notable(trigger: Trigger) -> bool:
+    """Whether the trigger is not ready, or its drift has been measured."""
+    unready = any(c.type == ConditionType.READY and c.status != "True" for c in trigger.status.conditions)
+    return unready or bool(trigger.status.last_drift_measurement)
 
 
 def is_newer(version: str, than: str) -> bool:
