@@ -45,10 +45,11 @@ def provider_of(directory: Path) -> str | None:
 
 def settings_of(directory: Path) -> dict[str, str]:
     """Return everything that check_directory kept."""
-    mark = directory / MARK
-    if not mark.exists():
+    try:
+        text = (directory / MARK).read_text()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):  # the last: of another user
         return {}
-    settings: dict[str, str] = json.loads(mark.read_text())
+    settings: dict[str, str] = json.loads(text)
     return settings
 
 

@@ -17,14 +17,14 @@ from e2e.cluster.debian.control_plane import Components, Endpoints, load_endpoin
 from e2e.cluster.debian.ports import free_ports, listening
 from e2e.cluster.debian.processes import Daemons, Process, strays
 from e2e.cluster.errors import ClusterError
-from e2e.cluster.files import cache_directory, write
-from e2e.cluster.state import Row, check_directory, remove_directory
+from e2e.cluster.files import cache_directory, locked
+from e2e.cluster.state import Row, check_directory, remove_directory, settings_of
 
 PROVIDER = "control-plane"
 DAEMONS = ("etcd", "kube-apiserver", "kube-controller-manager")
 ATTEMPTS = 3
 PREFIX = "clustertrigger-control-plane-"
-OWNER = "owner.json"
+OWNER = "owner"
 
 
 class ControlPlane:
@@ -70,10 +70,10 @@ class ControlPlane:
             return False
         programs = binaries()
         packages.install_missing(packages.CONTROL_PLANE_PROGRAMS)
-        check_directory(self.directory, PROVIDER)
         if self._own:
-            _sweep()
-            write(self.directory / OWNER, json.dumps(asdict(Process.of(os.getpid()))))
+            sweep()
+        owner = {OWNER: json.dumps(asdict(Process.of(os.getpid())))} if self._own else {}
+        check_directory(self.directory, PROVIDER, **owner)
         known = load_endpoints(self.directory / "endpoints.json")
         if known:
             self._check_ports(known)
@@ -182,8 +182,11 @@ class ControlPlane:
             stray.kill()
 
 
-def _sweep() -> None:
-    """Stop control planes whose test process was killed before it could."""
-    for record in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{OWNER}"):
-        if not Process(**json.loads(record.read_text())).alive():
-            ControlPlane(record.parent).stop()
+def sweep() -> None:
+    """Stop control planes whose test process was killed before it could; one process at a time, they start together."""
+    temporary = Path(tempfile.gettempdir())
+    with locked(temporary / f"{PREFIX}{os.getuid()}.lock", "another process that clears up"):
+        for directory in temporary.glob(f"{PREFIX}*/"):
+            owner = settings_of(directory).get(OWNER)
+            if owner and not Process(**json.loads(owner)).alive():
+                ControlPlane(directory).stop()
