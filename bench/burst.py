@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import statistics
 import sys
-import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,7 @@ from bench.outcome import Goal, finish
 from clustertrigger.shell import paths
 from clustertrigger.shell.api_server import ApiServer
 from e2e.cluster.progress import say
-from tests.control_plane.cluster import Cluster, running_cluster
-from tests.control_plane.manifests import NOWHERE
+from tests.control_plane.cluster import Cluster
 from tests.control_plane.operator_process import OperatorProcess
 
 TRIGGERS, CRON_JOBS, BARE = "triggers", "CronJobs", "bare client"
@@ -40,8 +38,8 @@ def main() -> int:
     parser.add_argument("--triggers", type=int, default=1000, help="due in one second (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="of all three, one after another (default: %(default)s)")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="clustertrigger-bench-") as name, running_cluster(Path(name)) as cluster:
-        rows = uvloop.run(measure(cluster, Path(name), options.triggers, options.rounds))
+    with fleet.stage() as (cluster, directory):
+        rows = uvloop.run(measure(cluster, directory, options.triggers, options.rounds))
     return finish(
         "burst",
         rows,
@@ -100,20 +98,9 @@ async def fire_at_once(
 async def _cron_jobs(api: ApiServer, name: str, number: int) -> list[float]:
     place = await fleet.namespace(api, name)
     due = _coming_minute(number)
-    pod = {
-        "restartPolicy": "Never",
-        "nodeSelector": NOWHERE,
-        "containers": [{"name": "worker", "image": "worker:bench"}],
-    }
-    spec = {
-        "schedule": f"{due.minute} {due.hour} {due.day} {due.month} *",
-        "jobTemplate": {"spec": {"backoffLimit": 0, "template": {"spec": pod}}},
-    }
-    bodies: list[Object] = [
-        {"apiVersion": "batch/v1beta1", "kind": "CronJob", "metadata": {"name": f"t{n:05d}"}, "spec": spec}
-        for n in range(number)
-    ]
-    await fleet.create_all(api, f"/apis/batch/v1beta1/namespaces/{place}/cronjobs", bodies)
+    schedule = f"{due.minute} {due.hour} {due.day} {due.month} *"
+    bodies = (fleet.cron_job(f"t{n:05d}", schedule) for n in range(number))
+    await fleet.create_all(api, fleet.cron_jobs(place), bodies)
     _require_early(due)
     async with fleet.arrivals(api, place) as seen:
         await seen.until(number, (due - datetime.now(UTC)).total_seconds() + _LAST_ARRIVAL)
@@ -127,7 +114,7 @@ async def _bare_client(api: ApiServer, name: str, job: Object, number: int) -> l
     async with fleet.arrivals(api, place) as seen:
         await asyncio.sleep(1)
         began = datetime.now(UTC)
-        await fleet.create_all(api, paths.jobs(place), bodies, at_once=fleet.AT_ONCE)
+        await fleet.create_all(api, paths.jobs(place), bodies)
         await seen.until(number, _LAST_ARRIVAL)
     await until_quiet(api, place, number)
     return seen.seconds_after(began)

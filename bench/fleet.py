@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Iterable, Iterator
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,17 +15,25 @@ from typing import Any
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import load_kube_config
 
+from clustertrigger.api.names import WORKER_CONTAINER
 from clustertrigger.shell import paths
 from clustertrigger.shell.api_server import ApiError, ApiServer
 from clustertrigger.shell.metrics import Metrics
 from tests.control_plane import manifests
-from tests.control_plane.cluster import SYSTEM, Cluster
+from tests.control_plane.cluster import SYSTEM, Cluster, running_cluster
 from tests.control_plane.kube import eventually
 from tests.control_plane.operator_process import OperatorProcess
 
 AT_ONCE = 32
 """Requests that the administrator has under way."""
 Object = dict[str, Any]
+
+
+@contextmanager
+def stage() -> Iterator[tuple[Cluster, Path]]:
+    """A control plane of the bench's own, and a directory for what its operators write; gone with the context."""
+    with tempfile.TemporaryDirectory(prefix="clustertrigger-bench-") as name, running_cluster(Path(name)) as cluster:
+        yield cluster, Path(name)
 
 
 @asynccontextmanager
@@ -58,6 +68,31 @@ async def create_all(api: ApiServer, path: str, bodies: Iterable[Object], at_onc
 def trigger(name: str, trigger_type: str, schedule: Object) -> Object:
     """A trigger whose runs find no node: what is measured is firing, not clustering."""
     return manifests.trigger(name, manifests.spec(trigger_type, schedule, pending_timeout_seconds=86_400))
+
+
+async def every_second(number: int) -> AsyncIterator[int]:
+    """Counts from 0, and waits each time until so many seconds have passed."""
+    began = time.monotonic()
+    for second in range(number):
+        await asyncio.sleep(max(0.0, began + second - time.monotonic()))
+        yield second
+
+
+def cron_jobs(namespace: str) -> str:
+    """Path of a namespace's CronJobs."""
+    return f"/apis/batch/v1beta1/namespaces/{namespace}/cronjobs"
+
+
+def cron_job(name: str, schedule: str, pod_labels: Mapping[str, str] | None = None) -> Object:
+    """A CronJob as it is shipped, whose Pods find no node either."""
+    pod = {
+        "restartPolicy": "Never",
+        "nodeSelector": manifests.NOWHERE,
+        "containers": [{"name": WORKER_CONTAINER, "image": "worker:bench"}],
+    }
+    template = {"metadata": {"labels": dict(pod_labels or {})}, "spec": pod}
+    spec = {"schedule": schedule, "jobTemplate": {"spec": {"backoffLimit": 0, "template": template}}}
+    return {"apiVersion": "batch/v1beta1", "kind": "CronJob", "metadata": {"name": name}, "spec": spec}
 
 
 def bare_jobs(like: Object, names: Iterable[str]) -> Iterator[Object]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +23,7 @@ from bench.outcome import Goal, finish, table
 from clustertrigger.shell import paths
 from clustertrigger.shell.api_server import ApiServer
 from e2e.cluster.progress import say
-from tests.control_plane.cluster import Cluster, running_cluster
+from tests.control_plane.cluster import Cluster
 from tests.control_plane.operator_process import OperatorProcess
 
 NEVER = 10 * 86_400
@@ -49,14 +48,15 @@ def main() -> int:
     options = parser.parse_args()
     rows: list[dict[str, Any]] = []
     for number in options.triggers:
+        if rows:
+            print("\n".join(table(rows)), flush=True)  # The next may take half an hour.
         rows.append(_measure(number, options))
-        print("\n".join(table(rows)), flush=True)  # The next may take half an hour.
     return finish("scale", rows, _goals(rows))
 
 
 def _measure(number: int, options: argparse.Namespace) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="clustertrigger-bench-") as name, running_cluster(Path(name)) as cluster:
-        return uvloop.run(_one_size(cluster, Path(name), number, options))
+    with fleet.stage() as (cluster, directory):
+        return uvloop.run(_one_size(cluster, directory, number, options))
 
 
 async def _one_size(cluster: Cluster, directory: Path, number: int, options: argparse.Namespace) -> dict[str, Any]:
@@ -110,10 +110,8 @@ async def _stream(api: ApiServer, place: str, options: argparse.Namespace) -> tu
     say(f"{options.rate} due in each second, for {options.seconds} s")
     path = paths.custom("clustertriggers", place)
     async with fleet.arrivals(api, place) as seen:
-        began = time.monotonic()
-        for second in range(options.seconds):
+        async for second in fleet.every_second(options.seconds):
             names = (f"s{second:03d}-{n:03d}" for n in range(options.rate))
-            await asyncio.sleep(max(0.0, began + second - time.monotonic()))
             bodies = (fleet.trigger(name, "interval", {"interval_seconds": LEAD}) for name in names)
             await fleet.create_all(api, path, bodies, at_once=8)
         await seen.until(total, LEAD + 120)
@@ -129,10 +127,8 @@ async def _bare_stream(api: ApiServer, job: Object, rate: int) -> list[float]:
     path = paths.jobs(place)
     begins: list[datetime] = []
     async with fleet.arrivals(api, place) as seen:
-        began = time.monotonic()
-        for second in range(BARE_SECONDS):
+        async for second in fleet.every_second(BARE_SECONDS):
             names = (f"s{second:03d}-{n:03d}" for n in range(rate))
-            await asyncio.sleep(max(0.0, began + second - time.monotonic()))
             begins.append(datetime.now(UTC))
             await fleet.create_all(api, path, fleet.bare_jobs(job, names))
         await seen.until(rate * BARE_SECONDS, 120)

@@ -8,8 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-import tempfile
-import time
 from collections import Counter
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -23,7 +21,7 @@ from bench.outcome import Goal, finish
 from clustertrigger.shell import paths
 from clustertrigger.shell.api_server import ApiServer
 from e2e.cluster.progress import say
-from tests.control_plane.cluster import Cluster, running_cluster
+from tests.control_plane.cluster import Cluster
 from tests.control_plane.operator_process import OperatorProcess
 
 LEASE = 15
@@ -54,8 +52,8 @@ def main() -> int:
 
 
 def _measure(ending: Ending, options: argparse.Namespace) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="clustertrigger-bench-") as name, running_cluster(Path(name)) as cluster:
-        return uvloop.run(_one_ending(ending, cluster, Path(name), options))
+    with fleet.stage() as (cluster, directory):
+        return uvloop.run(_one_ending(ending, cluster, directory, options))
 
 
 async def _one_ending(ending: Ending, cluster: Cluster, directory: Path, options: argparse.Namespace) -> dict[str, Any]:
@@ -89,9 +87,7 @@ async def _one_ending(ending: Ending, cluster: Cluster, directory: Path, options
 async def _create(api: ApiServer, place: str, options: argparse.Namespace) -> dict[str, datetime]:
     """Triggers that come due one second after another; the first slot of each."""
     path, slots = paths.custom("clustertriggers", place), {}
-    began = time.monotonic()
-    for second in range(options.seconds):
-        await asyncio.sleep(max(0.0, began + second - time.monotonic()))
+    async for second in fleet.every_second(options.seconds):
         bodies = [
             fleet.trigger(f"s{second:03d}-{n:03d}", "interval", {"interval_seconds": LEAD}) for n in range(options.rate)
         ]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -19,11 +18,11 @@ from typing import Any
 from bench import fleet
 from bench.fleet import Object
 from bench.outcome import Goal, finish
-from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY, WORKER_CONTAINER
+from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY
 from clustertrigger.shell import paths
 from e2e.cluster.progress import say
 from tests.control_plane import manifests
-from tests.control_plane.cluster import Cluster, running_cluster
+from tests.control_plane.cluster import Cluster
 from tests.control_plane.kube import Kube
 from tests.control_plane.kubelet import BusyKubelet
 
@@ -48,9 +47,9 @@ def main() -> int:
     parser.add_argument("--number", type=int, default=20, help="of triggers and of CronJobs (default: %(default)s)")
     parser.add_argument("--minutes", type=int, default=2, help="that are counted (default: %(default)s)")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="clustertrigger-bench-") as name, running_cluster(Path(name)) as cluster:
+    with fleet.stage() as (cluster, directory):
         say(f"{options.number} triggers")
-        ours = _triggers(cluster, Path(name), options)
+        ours = _triggers(cluster, directory, options)
         say(f"{options.number} CronJobs")
         theirs = _cron_jobs(cluster.kube, options)
     return finish(
@@ -78,17 +77,10 @@ def _triggers(cluster: Cluster, directory: Path, options: argparse.Namespace) ->
 def _cron_jobs(kube: Kube, options: argparse.Namespace) -> dict[str, Any]:
     place = "cronjobs"
     kube.create("/api/v1/namespaces", {"metadata": {"name": place}})
-    pod = {
-        "restartPolicy": "Never",
-        "nodeSelector": manifests.NOWHERE,
-        "containers": [{"name": WORKER_CONTAINER, "image": "worker:bench"}],
-    }
-    template = {"metadata": {"labels": {LABEL_MANAGED_BY: MANAGED_BY}}, "spec": pod}  # by which the kubelet finds them
-    spec = {"schedule": "* * * * *", "jobTemplate": {"spec": {"backoffLimit": 0, "template": template}}}
+    labels = {LABEL_MANAGED_BY: MANAGED_BY}  # by which the kubelet finds them
     with BusyKubelet(kube, place):
         for n in range(options.number):
-            body = {"apiVersion": "batch/v1beta1", "kind": "CronJob", "metadata": {"name": f"t{n:03d}"}, "spec": spec}
-            kube.create(f"/apis/batch/v1beta1/namespaces/{place}/cronjobs", body)
+            kube.create(fleet.cron_jobs(place), fleet.cron_job(f"t{n:03d}", "* * * * *", labels))
         return _counted(kube, place, "CronJobs", _STEADY, options)
 
 

@@ -33,7 +33,7 @@ async def run_kopf(
 
     Args:
         registry: holds the handlers.
-        settings: say where the admission webhook is served, if at all.
+        settings: say where the admission webhook is served.
         namespaces: those whose objects are admitted; none for all.
         take_back_signals: Kopf takes SIGTERM for itself, and would stop long before the Lease is given up.
     """
@@ -84,12 +84,10 @@ def _kopf_settings(settings: Settings) -> kopf.OperatorSettings:
     kopf_settings.scanning.disabled = True
     kopf_settings.networking.error_backoffs = _Patience()
     kopf_settings.process.ultimate_exiting_timeout = None
-    if settings.webhook_port:
-        folder = settings.webhook_cert_dir
-        kopf_settings.admission.server = kopf.WebhookServer(
-            addr="0.0.0.0",  # noqa: S104 - the API server calls from outside the Pod
-            port=settings.webhook_port,
-            certfile=folder / "tls.crt",
-            pkeyfile=folder / "tls.key",
-        )
+    kopf_settings.admission.server = kopf.WebhookServer(
+        addr="0.0.0.0",  # noqa: S104 - the API server calls from outside the Pod
+        port=settings.webhook_port,
+        certfile=settings.webhook_cert_dir / "tls.crt",
+        pkeyfile=settings.webhook_cert_dir / "tls.key",
+    )
     return kopf_settings

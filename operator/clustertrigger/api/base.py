@@ -30,7 +30,7 @@ def _shared(names: frozenset[str]) -> set[str]:
 class ApiModel(FrugalModel):
     """A part of a resource: unknown fields and other types are refused, as the API server's strict validation does."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, strict=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -39,6 +39,12 @@ class ApiModel(FrugalModel):
         if not isinstance(data, Mapping):
             return data
         return {name: value for name, value in data.items() if value is not None or name not in cls.model_fields}
+
+
+class TolerantModel(FrugalModel):
+    """A part of what an operator or a worker wrote: fields of a newer one are kept out of the way, not refused."""
+
+    model_config = ConfigDict(extra="ignore")
 
 
 Blame = Literal["FieldValueInvalid", "FieldValueRequired", "FieldValueForbidden"]

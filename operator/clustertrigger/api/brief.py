@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from clustertrigger.api.base import FrugalModel
-
-
-class _Brief(FrugalModel):
-    """Unknown fields are kept out of the way: the worker may be newer than the operator."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
+from clustertrigger.api.base import TolerantModel
 
 
-class CentralDocument(_Brief):
+class CentralDocument(TolerantModel):
     """A document near the middle of its cluster."""
 
     document_id: str = Field(description="Its id.")
     text: str | None = Field(None, description="The beginning of its text, where the collection has a text_column.")
 
 
-class ClusterBrief(_Brief):
+class ClusterBrief(TolerantModel):
     """One cluster in a line."""
 
     cluster_id: int = Field(description="Its number; 0 is the largest cluster.")

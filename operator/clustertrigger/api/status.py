@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
-from clustertrigger.api.base import FrugalModel
+from clustertrigger.api.base import TolerantModel
 from clustertrigger.api.brief import ClusterBrief
 from clustertrigger.api.check import Obstacle
 from clustertrigger.api.trigger import DesiredStatus
@@ -16,13 +16,7 @@ LONGEST_CONDITION = 32_768
 RunStatus = Literal["pending", "running", "completed", "failed"]
 
 
-class StatusModel(FrugalModel):
-    """A part of the status: fields of a newer operator are kept out of the way, not refused."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class Condition(StatusModel):
+class Condition(TolerantModel):
     """A condition as of the core API (metav1.Condition)."""
 
     type: str = Field(max_length=316, description="Ready, Stalled or Running.")
@@ -35,7 +29,7 @@ class Condition(StatusModel):
     )
 
 
-class Execution(StatusModel):
+class Execution(TolerantModel):
     """One run in the history."""
 
     job_id: str = Field(description="The Job's name.")
@@ -50,7 +44,7 @@ class Execution(StatusModel):
     notes: list[str] | None = Field(None, description="What the worker decided by itself, such as a reduction.")
 
 
-class LastResult(StatusModel):
+class LastResult(TolerantModel):
     """What the newest completed run found, in brief; all of it is in the run's folder."""
 
     job_id: str = Field(description="The run's Job.")
@@ -60,7 +54,7 @@ class LastResult(StatusModel):
     )
 
 
-class Check(StatusModel):
+class Check(TolerantModel):
     """One check of the condition."""
 
     job_id: str = Field(description="The Job's name.")
@@ -71,7 +65,7 @@ class Check(StatusModel):
     fires: bool | None = Field(None, description="Whether it fired a run.")
 
 
-class CheckState(StatusModel):
+class CheckState(TolerantModel):
     """The operator's memory of checks."""
 
     due: AwareDatetime | None = Field(None, description="Slot of a check that found drift, until its run exists.")
@@ -81,7 +75,7 @@ class CheckState(StatusModel):
     baseline_run: str | None = Field(None, description="The run whose baseline that was; another baseline ends it.")
 
 
-class ScheduleState(StatusModel):
+class ScheduleState(TolerantModel):
     """The operator's memory of the schedule."""
 
     fingerprint: str = Field(description="Of trigger_type and schedule_config; another one is another schedule.")
@@ -92,14 +86,14 @@ class ScheduleState(StatusModel):
     )
 
 
-class SeenEvents(StatusModel):
+class SeenEvents(TolerantModel):
     """Events that are known, so that a repeated one does not count again."""
 
     until: AwareDatetime = Field(description="When they are forgotten.")
     ids: str = Field(description="Of each event 8 bytes of a hash of its source and id, oldest first, in base64.")
 
 
-class EventState(StatusModel):
+class EventState(TolerantModel):
     """The operator's memory of events, written together with event_counter."""
 
     counts: str = Field(description="Which events are counted: <event_type>/<collection_id>.")
@@ -116,7 +110,7 @@ class EventState(StatusModel):
     )
 
 
-class ClusterTriggerStatus(StatusModel):
+class ClusterTriggerStatus(TolerantModel):
     """What the operator observed and did. Nobody else writes it."""
 
     observedGeneration: int | None = Field(None, description="Generation of the spec that this status speaks of.")  # noqa: N815

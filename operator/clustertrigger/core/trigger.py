@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from clustertrigger.api.conditions import ConditionType
 from clustertrigger.api.names import ANNOTATION_RESET_REQUESTED, ANNOTATION_RUN_REQUESTED
-from clustertrigger.api.status import ClusterTriggerStatus
+from clustertrigger.api.status import ClusterTriggerStatus, Condition
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.instants import parse_instant
 from clustertrigger.core.validation import Problem, parse_trigger
@@ -61,6 +62,12 @@ class Trigger:
         """The status as the API server has it, with what this version does not know."""
         found: dict[str, Any] = json.loads(self.status_json)
         return found
+
+    @property
+    def not_ready(self) -> Condition | None:
+        """Its Ready condition, where that is not True."""
+        ready = (c for c in self.status.conditions if c.type == ConditionType.READY and c.status != "True")
+        return next(ready, None)
 
     @property
     def owner(self) -> Owner:

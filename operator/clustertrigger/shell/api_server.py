@@ -149,7 +149,7 @@ class ApiServer:
         yield [], reader.metadata.get("resourceVersion", "")
 
     async def list(self, path: str, **parameters: str) -> tuple[list[dict[str, Any]], str]:
-        """The same in one piece."""
+        """What `pages` gives, in one piece."""
         items: list[dict[str, Any]] = []
         version = ""
         async for page, as_of in self.pages(path, **parameters):

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from clustertrigger.api.conditions import ConditionType
 from clustertrigger.core.catalog import Catalog
 from clustertrigger.core.event_index import EventIndex
 from clustertrigger.core.trigger import Key, Owner, ParsedSpec, Trigger, read_trigger
@@ -72,7 +71,7 @@ class Triggers:
                 parsed = (known.spec, known.problems)
         trigger = read_trigger(raw, parsed)
         self._by_key[key] = trigger
-        if is_notable(trigger):
+        if trigger.not_ready or trigger.status.last_drift_measurement:
             self._notable[key] = trigger
         else:
             self._notable.pop(key, None)
@@ -197,12 +196,6 @@ class Known:
     triggers: Triggers
     runs: Runs
     references: References
-
-
-def is_notable(trigger: Trigger) -> bool:
-    """Whether the trigger is not ready, or its drift has been measured."""
-    unready = any(c.type == ConditionType.READY and c.status != "True" for c in trigger.status.conditions)
-    return unready or bool(trigger.status.last_drift_measurement)
 
 
 def is_newer(version: str, than: str) -> bool:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from clustertrigger.shell.api_server import ApiError, ApiServer
+from clustertrigger.shell.reading import Raw
 
 logger = logging.getLogger(__name__)
 
-Raw = Mapping[str, Any]
 Id = TypeVar("Id")
 
 _PAUSE = 1.0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 from clustertrigger.core.trigger import Key, Owner
 from clustertrigger.core.workload import JobView, PodView, read_job, read_pod
@@ -13,6 +15,7 @@ from clustertrigger.shell.reflector import Store
 REFERENCE_KINDS = ("collections", "clusterdefinitions")
 Part = tuple[Owner, str]
 """A Job or a Pod: whose, and its name."""
+View = TypeVar("View", JobView, PodView)
 
 
 def triggers_of(triggers: Triggers, namespace: str | None) -> Store[Key]:
@@ -47,43 +50,32 @@ def references_of(references: References, kind: str, namespace: str | None) -> S
 
 def jobs_of(runs: Runs, namespace: str | None) -> Store[Part]:
     """The Jobs of runs and checks in a namespace, or all."""
-
-    def saw(raw: Raw) -> Part | None:
-        if (job := _job(raw)) is None:
-            return None
-        runs.put_job(job)
-        return job.owner, job.name
-
-    def gone(raw: Raw) -> None:
-        if job := _job(raw):
-            runs.job_gone(job.owner, job.name)
-
-    return Store(known=lambda: runs.all_jobs(namespace), saw=saw, gone=gone, lost=lambda part: runs.job_gone(*part))
+    return _parts(read_job, runs.put_job, runs.job_gone, lambda: runs.all_jobs(namespace))
 
 
 def pods_of(runs: Runs, namespace: str | None) -> Store[Part]:
     """The Pods of such Jobs in a namespace, or all."""
+    return _parts(read_pod, runs.put_pod, runs.pod_gone, lambda: runs.all_pods(namespace))
 
+
+def _parts(
+    read: Callable[[Raw], View | None],
+    put: Callable[[View], None],
+    part_gone: Callable[[Owner, str], None],
+    known: Callable[[], list[Part]],
+) -> Store[Part]:
     def saw(raw: Raw) -> Part | None:
-        if (pod := _pod(raw)) is None:
+        if (view := read_or_skip(read, raw)) is None:
             return None
-        runs.put_pod(pod)
-        return pod.owner, pod.name
+        put(view)
+        return view.owner, view.name
 
     def gone(raw: Raw) -> None:
-        if pod := _pod(raw):
-            runs.pod_gone(pod.owner, pod.name)
+        if view := read_or_skip(read, raw):
+            part_gone(view.owner, view.name)
 
-    return Store(known=lambda: runs.all_pods(namespace), saw=saw, gone=gone, lost=lambda part: runs.pod_gone(*part))
+    return Store(known=known, saw=saw, gone=gone, lost=lambda part: part_gone(*part))
 
 
 def _key(raw: Raw) -> Key:
     return Key(raw["metadata"]["namespace"], raw["metadata"]["name"])
-
-
-def _job(raw: Raw) -> JobView | None:
-    return read_or_skip(read_job, raw)
-
-
-def _pod(raw: Raw) -> PodView | None:
-    return read_or_skip(read_pod, raw)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from clustertrigger.api.conditions import ConditionType
 from clustertrigger.core.trigger import Trigger
 
 
@@ -29,9 +28,8 @@ class NotReadyCollector(Collector):
         """The gauge as of now."""
         family = _family()
         for trigger in self._triggers():
-            for condition in trigger.status.conditions:
-                if condition.type == ConditionType.READY and condition.status != "True":
-                    family.add_metric((trigger.key.namespace, trigger.key.name, condition.reason), 1)
+            if ready := trigger.not_ready:
+                family.add_metric((trigger.key.namespace, trigger.key.name, ready.reason), 1)
         return (family,)
 
 

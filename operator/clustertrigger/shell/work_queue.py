@@ -37,7 +37,7 @@ class WorkQueue(Generic[Item]):
         self._failures: dict[Item, int] = {}
 
     def add(self, item: Item, rank: Rank = Rank.CHANGED) -> None:
-        """Adds an item, or moves it ahead if it waits behind others of that rank already."""
+        """Adds an item; one that waits already is moved ahead where this rank comes before its own."""
         if item in self._waiting and self._waiting[item] <= rank:
             return
         self._waiting[item] = rank
