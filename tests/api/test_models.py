@@ -9,6 +9,7 @@ import pytest
 
 from clustertrigger.api.crd import CLUSTER_DEFINITION, CLUSTER_TRIGGER, COLLECTION
 from clustertrigger.api.schedule import IntervalSchedule
+from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.validation import Problem, parse_collection, parse_definition, parse_trigger
 from tests.api.cases import ACCEPTED, REFUSED, Accepted, Refused
 
@@ -45,3 +46,11 @@ def test_models_given_the_same_fields_share_what_tells_which() -> None:
     changed = one.model_copy(update={"start_immediately": True})
     assert changed.model_fields_set == {"interval_seconds", "start_immediately"}
     assert one.model_fields_set == {"interval_seconds"}, "the copy has a set of its own"
+
+
+def test_defaults_are_shared() -> None:
+    execution = {"collection_ids": ["products"], "config": {"algorithm": "kmeans", "n_clusters": 3}}
+    schedule = {"interval_seconds": 60}
+    spec = {"trigger_type": "interval", "schedule_config": schedule, "execution_config": execution}
+    one, other = (ClusterTriggerSpec.model_validate(spec) for _ in range(2))
+    assert one.run is other.run, "a copy for each trigger is half of what its spec weighs"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class FrugalModel(BaseModel):
-    """Shares the set of the fields that were given with all models that were given the same.
+    """Shares what never changes with other models: the set of the fields that were given, and defaults.
 
-    It is half of a model's memory, and thousands of triggers are held.
+    They are most of a model's memory, and thousands of triggers are held.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -20,6 +20,10 @@ class FrugalModel(BaseModel):
     def model_post_init(self, context: Any, /) -> None:
         """Lets go of the set that pydantic has made."""
         object.__setattr__(self, "__pydantic_fields_set__", _shared(frozenset(self.__pydantic_fields_set__)))
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Itself: pydantic would give each model a copy of a default of its own."""
+        return self
 
 
 @lru_cache(maxsize=1024)

@@ -63,8 +63,8 @@ def check_variant(variants: Variants, kind: str, flat: ApiModel) -> None:
     for field, info in model.model_fields.items():
         if info.is_required() and getattr(flat, field) is None:
             raise ValueError(missing(kind, field))
-    for field in sorted(flat.model_fields_set):
-        if getattr(flat, field) is not None and (having := takers(variants, field)) and kind not in having:
+    for field in sorted(flat.model_fields_set - model.model_fields.keys()):
+        if getattr(flat, field) is not None and (having := takers(variants, field)):
             raise ValueError(foreign(having, field))
 
 

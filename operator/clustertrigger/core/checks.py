@@ -55,9 +55,10 @@ def outlook(draft: Draft) -> str:
 
 def trouble(draft: Draft) -> tuple[Reason, str] | None:
     """What a person must see to, before a check can find drift again."""
-    spec, state, baseline = draft.trigger.spec, check_state(draft), baseline_of(draft)
+    spec = draft.trigger.spec
     if spec is None or condition(draft) is None:
         return None
+    state, baseline = check_state(draft), baseline_of(draft)
     failures = draft.get("consecutive_check_failures")
     if failures >= spec.run.max_consecutive_failures:
         return Reason.CHECKS_FAILING, (
