@@ -37,7 +37,8 @@ class OperatorProcess:
         self.log = log
         self._process = subprocess.Popen(
             [sys.executable, "-m", "clustertrigger.main"],
-            env={**environment(kubeconfig, settings), **(environ or {})},
+            # The client keeps certificates of the kubeconfig in temporary files, and one that is killed leaves them.
+            env={**environment(kubeconfig, settings), "TMPDIR": str(log.parent), **(environ or {})},
             stdout=subprocess.DEVNULL,
             stderr=log.open("wb"),
             stdin=subprocess.DEVNULL,
