@@ -90,6 +90,10 @@ def _running(draft: Draft) -> _Verdict:
 def _condition(draft: Draft, kind: ConditionType, holds: bool, reason: Reason, message: str) -> Condition:
     status: Literal["True", "False"] = "True" if holds else "False"
     before = _find(draft.before.conditions, kind)
+    message = cut(message, LONGEST_CONDITION)
+    said = (status, draft.trigger.generation, reason.value, message)
+    if before and (before.status, before.observedGeneration, before.reason, before.message) == said:
+        return before  # as with most decisions: a new one would be a tenth of what a decision costs
     same = before is not None and before.status == status
     return Condition(
         type=kind.value,
@@ -97,7 +101,7 @@ def _condition(draft: Draft, kind: ConditionType, holds: bool, reason: Reason, m
         observedGeneration=draft.trigger.generation,
         lastTransitionTime=before.lastTransitionTime if before and same else draft.now.replace(microsecond=0),
         reason=reason.value,
-        message=cut(message, LONGEST_CONDITION),
+        message=message,
     )
 
 
