@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
@@ -9,6 +10,7 @@ from pydantic import AwareDatetime, Field
 from clustertrigger.api.base import TolerantModel
 from clustertrigger.api.brief import ClusterBrief
 from clustertrigger.api.check import Obstacle
+from clustertrigger.api.conditions import ConditionType
 from clustertrigger.api.trigger import DesiredStatus
 
 LONGEST_CONDITION = 32_768
@@ -27,6 +29,11 @@ class Condition(TolerantModel):
     message: str = Field(
         "", max_length=LONGEST_CONDITION, description="Why, for people; may change from version to version."
     )
+
+
+def find_condition(conditions: Iterable[Condition], kind: ConditionType) -> Condition | None:
+    """The condition of a kind; there is at most one."""
+    return next((condition for condition in conditions if condition.type == kind.value), None)
 
 
 class Execution(TolerantModel):

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from clustertrigger.api.conditions import ConditionType
 from clustertrigger.api.names import ANNOTATION_RUN_REQUESTED
-from clustertrigger.api.status import ClusterTriggerStatus, Execution
+from clustertrigger.api.status import ClusterTriggerStatus, Execution, find_condition
 from clustertrigger.cli.cluster import Cluster, add_cluster_options, in_cluster, read_trigger
 from clustertrigger.cli.command import CommandError, Commands, add_command
 from clustertrigger.cli.progress_bar import Display
@@ -114,8 +115,9 @@ def _newest(status: ClusterTriggerStatus, name: str, token: str) -> Execution:
 
 
 def _not_begun(status: ClusterTriggerStatus, token: str) -> str:
-    ready = next((condition.message for condition in status.conditions if condition.type == "Ready"), "")
-    return f"{_asked(token)} has not begun within {_REQUEST_SECONDS:.0f} s: {ready or 'is the operator running?'}"
+    ready = find_condition(status.conditions, ConditionType.READY)
+    why = (ready and ready.message) or "is the operator running?"
+    return f"{_asked(token)} has not begun within {_REQUEST_SECONDS:.0f} s: {why}"
 
 
 def _asked(token: str) -> str:

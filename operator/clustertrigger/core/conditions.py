@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from clustertrigger.api.conditions import ConditionType, EventReason, Reason
-from clustertrigger.api.status import LONGEST_CONDITION, Condition
+from clustertrigger.api.status import LONGEST_CONDITION, Condition, find_condition
 from clustertrigger.core.catalog import Unresolved
 from clustertrigger.core.checks import outlook, trouble
 from clustertrigger.core.draft import Draft
@@ -27,10 +27,10 @@ def set_conditions(draft: Draft) -> None:
 
 def announce(draft: Draft) -> None:
     """An event for what a person should see happen, once for each message."""
-    ready = _find(draft.get("conditions"), ConditionType.READY)
+    ready = find_condition(draft.get("conditions"), ConditionType.READY)
     if ready and ready.reason == Reason.INVALID_SPEC and _is_news(draft, ready):
         draft.warn(EventReason.INVALID_SPEC, ready.message)
-    running = _find(draft.get("conditions"), ConditionType.RUNNING)
+    running = find_condition(draft.get("conditions"), ConditionType.RUNNING)
     if draft.held and running and _is_news(draft, running):
         draft.warn(draft.held.reason, running.message)
 
@@ -89,7 +89,7 @@ def _running(draft: Draft) -> _Verdict:
 
 def _condition(draft: Draft, kind: ConditionType, holds: bool, reason: Reason, message: str) -> Condition:
     status: Literal["True", "False"] = "True" if holds else "False"
-    before = _find(draft.before.conditions, kind)
+    before = find_condition(draft.before.conditions, kind)
     message = cut(message, LONGEST_CONDITION)
     said = (status, draft.trigger.generation, reason.value, message)
     if before and (before.status, before.observedGeneration, before.reason, before.message) == said:
@@ -106,9 +106,5 @@ def _condition(draft: Draft, kind: ConditionType, holds: bool, reason: Reason, m
 
 
 def _is_news(draft: Draft, condition: Condition) -> bool:
-    before = _find(draft.before.conditions, ConditionType(condition.type))
+    before = find_condition(draft.before.conditions, ConditionType(condition.type))
     return before is None or (before.reason, before.message) != (condition.reason, condition.message)
-
-
-def _find(conditions: list[Condition], kind: ConditionType) -> Condition | None:
-    return next((condition for condition in conditions if condition.type == kind.value), None)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from clustertrigger.api.conditions import ConditionType
 from clustertrigger.api.names import ANNOTATION_RESET_REQUESTED, ANNOTATION_RUN_REQUESTED
-from clustertrigger.api.status import ClusterTriggerStatus, Condition
+from clustertrigger.api.status import ClusterTriggerStatus, Condition, find_condition
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.instants import parse_instant
 from clustertrigger.core.validation import Problem, parse_trigger
@@ -66,8 +66,8 @@ class Trigger:
     @property
     def not_ready(self) -> Condition | None:
         """Its Ready condition, where that is not True."""
-        ready = (c for c in self.status.conditions if c.type == ConditionType.READY and c.status != "True")
-        return next(ready, None)
+        ready = find_condition(self.status.conditions, ConditionType.READY)
+        return ready if ready and ready.status != "True" else None
 
     @property
     def owner(self) -> Owner:
