@@ -12,9 +12,7 @@ import itertools
 import json
 import multiprocessing
 import sys
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -23,7 +21,6 @@ from aiohttp import web
 from bench import fleet
 from bench.http_load import Load, post
 from bench.outcome import Goal, finish
-from tests.control_plane.cluster import running_cluster
 from tests.control_plane.event_sender import EventSender, event, free_port, service_account
 from tests.control_plane.kube import eventually
 from tests.control_plane.manifests import events
@@ -44,15 +41,13 @@ def main() -> int:
     parser.add_argument("--triggers", type=int, default=10, help="that count events (default: %(default)s)")
     parser.add_argument("--connections", type=int, default=1000, help="senders at once (default: %(default)s)")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="clustertrigger-bench-") as name:
-        directory = Path(name)
-        port = free_port()
-        with running_cluster(directory) as cluster, fleet.operator(cluster, directory, events_port=port) as operator:
-            sandbox = Sandbox(cluster.kube)
-            sender = EventSender(port, sandbox.namespace, service_account(sandbox, "sender", may_send=True))
-            rows = [measured(kind, sandbox, operator, sender, options) for kind in ("single", "batch")]
-        rows.append(floor("single", sender, options))
-        rows.append(floor("batch", sender, options))
+    port = free_port()
+    with fleet.stage() as (cluster, directory), fleet.operator(cluster, directory, events_port=port) as operator:
+        sandbox = Sandbox(cluster.kube)
+        sender = EventSender(port, sandbox.namespace, service_account(sandbox, "sender", may_send=True))
+        rows = [measured(kind, sandbox, operator, sender, options) for kind in ("single", "batch")]
+    rows.append(floor("single", sender, options))
+    rows.append(floor("batch", sender, options))
     single, batch = rows[0], rows[1]
     paces = max(row["writes/s and trigger"] for row in (single, batch))
     return finish(

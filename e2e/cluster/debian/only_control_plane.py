@@ -70,9 +70,10 @@ class ControlPlane:
             return False
         programs = binaries()
         packages.install_missing(packages.CONTROL_PLANE_PROGRAMS)
+        owner: dict[str, str] = {}
         if self._own:
             sweep()
-        owner = {OWNER: json.dumps(asdict(Process.of(os.getpid())))} if self._own else {}
+            owner[OWNER] = json.dumps(asdict(Process.of(os.getpid())))
         check_directory(self.directory, PROVIDER, **owner)
         known = load_endpoints(self.directory / "endpoints.json")
         if known:
