@@ -74,3 +74,47 @@ def test_nothing_is_worked_on_twice_at_a_time(queue: WorkQueue[str]) -> None:
         return during + await taken(queue)
 
     assert asyncio.run(scene()) == ["a"]
+
+
+REST = 0.1
+
+
+def test_what_rests_comes_once_afterwards_whatever_news_there_is(queue: WorkQueue[str], depths: list[int]) -> None:
+    async def scene() -> tuple[list[str], list[str]]:
+        queue.add("a", Rank.DUE)
+        assert await queue.take() == "a"
+        queue.add("a")
+        queue.add_after_rest("a", Rank.BEGUN, REST)
+        queue.done("a")
+        queue.add("a")
+        during = await taken(queue)
+        assert depths[-1] == 1
+        await asyncio.sleep(REST)
+        queue.add("news")
+        return during, await taken(queue)
+
+    assert asyncio.run(scene()) == ([], ["a", "news"])
+    assert depths[-1] == 0
+
+
+def test_what_is_due_while_it_rests_comes_at_once_and_only_once(queue: WorkQueue[str]) -> None:
+    async def scene() -> tuple[list[str], list[str]]:
+        queue.add_after_rest("a", Rank.BEGUN, REST)
+        queue.add("a", Rank.DUE)
+        during = await taken(queue)
+        await asyncio.sleep(2 * REST)
+        return during, await taken(queue)
+
+    assert asyncio.run(scene()) == (["a"], [])
+
+
+def test_what_is_due_already_does_not_rest(queue: WorkQueue[str]) -> None:
+    async def scene() -> list[str]:
+        queue.add("a")
+        assert await queue.take() == "a"
+        queue.add("a", Rank.DUE)
+        queue.add_after_rest("a", Rank.BEGUN, REST)
+        queue.done("a")
+        return await taken(queue)
+
+    assert asyncio.run(scene()) == ["a"]

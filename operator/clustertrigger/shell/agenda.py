@@ -10,6 +10,10 @@ from clustertrigger.shell.due_heap import DueHeap
 from clustertrigger.shell.metrics import Metrics
 from clustertrigger.shell.work_queue import Rank, WorkQueue
 
+_REST = 0.5
+"""Seconds. By then the Jobs of others that are due in the same second are created, and the watches have told what became
+of this one's Job and Pod: one decision for all of it, at a time when nobody waits for the API server."""
+
 
 class Agenda:
     """The queue of keys to look at now, fed by the heap of due times."""
@@ -23,8 +27,8 @@ class Agenda:
         self.queue.add(key)
 
     def again(self, key: Key) -> None:
-        """Look at the trigger again, behind those that are due and ahead of all news."""
-        self.queue.add(key, Rank.BEGUN)
+        """Look at the trigger again after a rest, behind those that are due and ahead of all news."""
+        self.queue.add_after_rest(key, Rank.BEGUN, _REST)
 
     def at(self, key: Key, due: datetime | None) -> None:
         """Look at the trigger then, in place of any other time; None: only when something changes."""

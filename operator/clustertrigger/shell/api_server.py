@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
@@ -15,6 +14,7 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 
 from clustertrigger.shell.credentials import Credentials
+from clustertrigger.shell.json_text import read_json, write_json
 from clustertrigger.shell.list_reader import ListReader
 from clustertrigger.shell.metrics import Metrics
 from clustertrigger.shell.proxies import proxy_for
@@ -166,7 +166,7 @@ class ApiServer:
         query = {**parameters, "watch": "true", "allowWatchBookmarks": "true", "resourceVersion": resource_version}
         async with aclosing(self._stream(path, query, longest_silence=_QUIET_WATCH)) as lines:
             async for line in lines:
-                yield _change(json.loads(line))
+                yield _change(read_json(line))
 
     async def follow(self, path: str, **parameters: str) -> AsyncIterator[str]:
         """The lines of a container's log, those to come too, until the container ends.
@@ -223,7 +223,7 @@ class ApiServer:
         parameters: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(
+        found: dict[str, Any] = read_json(
             await self._send(method, path, body, parameters=parameters, content_type=content_type)
         )
         return found
@@ -237,7 +237,7 @@ class ApiServer:
         parameters: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> bytes:
-        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        data = None if body is None else write_json(body)
         try:
             answer, payload = await self._ask(method, path, data, parameters, content_type)
             if answer.status < 400:
@@ -277,7 +277,7 @@ def _change(line: dict[str, Any]) -> dict[str, Any]:
 def _refusal(answer: aiohttp.ClientResponse, payload: bytes) -> ApiError:
     """The server's Status object, or whatever stood in front of the server."""
     try:
-        status = json.loads(payload)
+        status = read_json(payload)
     except ValueError:
         status = {}
     if not isinstance(status, dict):

@@ -102,7 +102,7 @@ class Reconciler:
                 if isinstance(action, LookUpJob):
                     looked_up |= {action.name}
             if any(isinstance(action, CreateJob) for action in decision.actions):
-                # The Jobs of other triggers that are due come before this one's bookkeeping.
+                # The Jobs of other triggers that are due come before this one's status and events.
                 self._agenda.again(key)
                 return
         else:

@@ -33,17 +33,30 @@ class WorkQueue(Generic[Item]):
         self._queue: asyncio.PriorityQueue[tuple[int, int, Item]] = asyncio.PriorityQueue()
         self._order = itertools.count()
         self._waiting: dict[Item, Rank] = {}
+        self._resting: dict[Item, asyncio.TimerHandle] = {}
         self._working: set[Item] = set()
         self._failures: dict[Item, int] = {}
 
     def add(self, item: Item, rank: Rank = Rank.CHANGED) -> None:
         """Adds an item; one that waits already is moved ahead where this rank comes before its own."""
+        if item in self._resting:
+            if rank != Rank.DUE:
+                return
+            self._resting.pop(item).cancel()
         if item in self._waiting and self._waiting[item] <= rank:
             return
         self._waiting[item] = rank
         if item not in self._working:
             self._queue.put_nowait((rank, next(self._order), item))
-        self._on_depth(len(self._waiting))
+        self._tell_depth()
+
+    def add_after_rest(self, item: Item, rank: Rank, seconds: float) -> None:
+        """Adds an item later. News of it waits as long; it comes at once where its time has come, or comes meanwhile."""
+        if item in self._resting or self._waiting.get(item) == Rank.DUE:
+            return
+        self._waiting.pop(item, None)
+        self._resting[item] = asyncio.get_running_loop().call_later(seconds, self._end_rest, item, rank)
+        self._tell_depth()
 
     def add_after_failure(self, item: Item) -> float:
         """Adds an item again after a pause that doubles with each failure in a row; returns the pause in seconds."""
@@ -61,12 +74,12 @@ class WorkQueue(Generic[Item]):
         """The next item; `done` must follow."""
         while True:
             _, _, item = await self._queue.get()
-            # One that was moved to the front is still in its old place.
+            # One that was moved to the front, or rests, is still in its old place.
             if item in self._waiting and item not in self._working:
                 break
         del self._waiting[item]
         self._working.add(item)
-        self._on_depth(len(self._waiting))
+        self._tell_depth()
         return item
 
     def done(self, item: Item) -> None:
@@ -74,3 +87,10 @@ class WorkQueue(Generic[Item]):
         self._working.discard(item)
         if item in self._waiting:
             self._queue.put_nowait((self._waiting[item], next(self._order), item))
+
+    def _end_rest(self, item: Item, rank: Rank) -> None:
+        del self._resting[item]
+        self.add(item, rank)
+
+    def _tell_depth(self) -> None:
+        self._on_depth(len(self._waiting) + len(self._resting))
