@@ -1,4 +1,4 @@
-"""JSON as the API server speaks it: by pydantic's parser, which takes half the time, and by Python's where that gives up.
+"""JSON as the API server speaks it: by pydantic's parser in half the time, and by Python's where that one gives up.
 
 It gives up on what is nested deeper than 200 levels and on half a surrogate pair; an API server stores both.
 """

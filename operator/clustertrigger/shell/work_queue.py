@@ -51,7 +51,7 @@ class WorkQueue(Generic[Item]):
         self._tell_depth()
 
     def add_after_rest(self, item: Item, rank: Rank, seconds: float) -> None:
-        """Adds an item later. News of it waits as long; it comes at once where its time has come, or comes meanwhile."""
+        """Adds an item later. News of it waits as long; one whose time has come, or comes meanwhile, comes at once."""
         if item in self._resting or self._waiting.get(item) == Rank.DUE:
             return
         self._waiting.pop(item, None)
