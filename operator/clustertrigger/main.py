@@ -168,6 +168,7 @@ class Operator:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._agenda.run())
                 tasks.create_task(recorder.run())
+                tasks.create_task(reconciler.look_ahead())
                 for _ in range(settings.concurrency):
                     tasks.create_task(reconciler.work())
         finally:

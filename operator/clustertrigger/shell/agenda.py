@@ -1,8 +1,9 @@
-"""What is to be reconciled: now, and when."""
+"""What is to be reconciled: now, soon, and when."""
 
 from __future__ import annotations
 
-from datetime import datetime
+import asyncio
+from datetime import datetime, timedelta
 
 from clustertrigger.core.trigger import Key
 from clustertrigger.shell.clock import Clock
@@ -11,8 +12,10 @@ from clustertrigger.shell.metrics import Metrics
 from clustertrigger.shell.work_queue import Rank, WorkQueue
 
 _REST = 0.5
-"""Seconds. By then the Jobs of others that are due in the same second are created, and the watches have told what became
-of this one's Job and Pod: one decision for all of it, at a time when nobody waits for the API server."""
+"""Seconds. By then the Jobs of others that are due in the same second are created, and the watches have told what
+became of this one's Job and Pod: one decision for all of it, at a time when nobody waits for the API server."""
+_FORESIGHT = timedelta(seconds=1.3)
+"""Time for a thousand decisions. Slots being whole seconds, it begins when what fired in one of them has rested."""
 
 
 class Agenda:
@@ -21,6 +24,8 @@ class Agenda:
     def __init__(self, clock: Clock, metrics: Metrics) -> None:
         self.queue: WorkQueue[Key] = WorkQueue(metrics.queue_depth.set)
         self._heap: DueHeap[Key] = DueHeap(clock, lambda key: self.queue.add(key, Rank.DUE))
+        self._soon: asyncio.Queue[Key] = asyncio.Queue()
+        self._ahead: DueHeap[Key] = DueHeap(clock, self._soon.put_nowait)
 
     def now(self, key: Key) -> None:
         """Look at the trigger as soon as a worker is free."""
@@ -33,11 +38,22 @@ class Agenda:
     def at(self, key: Key, due: datetime | None) -> None:
         """Look at the trigger then, in place of any other time; None: only when something changes."""
         self._heap.put(key, due)
+        self._ahead.put(key, due and due - _FORESIGHT)
+
+    async def soon(self) -> tuple[Key, datetime]:
+        """The next trigger that will be due shortly, and when."""
+        while True:
+            key = await self._soon.get()
+            if due := self._heap.due(key):
+                return key, due
 
     def clear_times(self) -> None:
         """Forgets all due times."""
         self._heap.clear()
+        self._ahead.clear()
 
     async def run(self) -> None:
-        """Moves keys from the heap to the queue as they become due, for ever."""
-        await self._heap.run()
+        """Moves keys from the heaps to the queues as their times come, for ever."""
+        async with asyncio.TaskGroup() as heaps:
+            heaps.create_task(self._heap.run())
+            heaps.create_task(self._ahead.run())

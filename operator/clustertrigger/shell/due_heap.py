@@ -32,6 +32,10 @@ class DueHeap(Generic[Item]):
     def __len__(self) -> int:
         return len(self._due)
 
+    def due(self, item: Item) -> datetime | None:
+        """When the item is due; None where it is not waited for."""
+        return self._due.get(item)
+
     def put(self, item: Item, due: datetime | None) -> None:
         """Sets the item's due time in place of any other; None takes it out."""
         if due is None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +17,7 @@ from clustertrigger.core.workload import split
 from clustertrigger.shell.agenda import Agenda
 from clustertrigger.shell.api_server import ApiError, ApiServer
 from clustertrigger.shell.clock import Clock
+from clustertrigger.shell.foresight import Foresight
 from clustertrigger.shell.intake import Known
 from clustertrigger.shell.job_writer import JobWriter
 from clustertrigger.shell.logs import log_context
@@ -56,6 +59,7 @@ class Reconciler:
         self._queue = agenda.queue
         self._metrics = metrics
         self._surroundings = surroundings
+        self._foresight = Foresight()
 
     async def work(self) -> None:
         """Takes keys off the queue, for ever. What goes wrong with one trigger stays with it."""
@@ -68,6 +72,16 @@ class Reconciler:
             finally:
                 self._queue.done(key)
                 self._metrics.reconcile.observe(time.perf_counter() - started)
+
+    async def look_ahead(self) -> None:
+        """Decides beforehand about what will be due shortly, a trigger at a time, for ever."""
+        while True:
+            key, due = await self._agenda.soon()
+            # What goes wrong here goes wrong again when it is due, and is told then.
+            with suppress(Exception):
+                if (trigger := self._triggers.get(key)) and self._clock() < due:
+                    self._foresight.foresee(trigger, self._gather(trigger, frozenset()), due)
+            await asyncio.sleep(0)
 
     async def _reconcile_safely(self, key: Key) -> None:
         try:
@@ -90,11 +104,13 @@ class Reconciler:
         if trigger is None or trigger.deleting:
             self._agenda.at(key, None)
             self._jobs.forget(key)
+            self._foresight.forget(key)
             return
         now = self._clock()
         looked_up: frozenset[str] = frozenset()
         for _ in range(_MOST_ROUNDS):
-            decision = decide(trigger, self._gather(trigger, looked_up), now)
+            observed = self._gather(trigger, looked_up)
+            decision = self._foresight.recall(trigger, observed, now) or decide(trigger, observed, now)
             if not decision.actions:
                 break
             for action in decision.actions:

@@ -1,0 +1,91 @@
+"""A decision that was taken beforehand is the one that would be taken, or none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from clustertrigger.core.decide import decide
+from clustertrigger.core.decision import CreateJob, Observed
+from clustertrigger.core.trigger import Key, Trigger
+from clustertrigger.shell import foresight
+from clustertrigger.shell.foresight import Foresight
+from tests.core.builders import HOURLY, MINUTELY, World, at, observed, refusal, run, spec
+
+DUE = at(hours=1)
+REPLACING = spec(run={"concurrency_policy": "Replace"})
+
+
+def settled(raw_spec: dict[str, Any] = HOURLY) -> Trigger:
+    """A trigger whose status says what is to be said before its first slot."""
+    world = World(raw_spec)
+    world.step(at(1))
+    return world.trigger
+
+
+def recalled(now: Any, then: Observed | None = None, trigger: Trigger | None = None) -> Any:
+    """Foreseen for DUE; what is recalled, maybe of another trigger, and maybe with something else to see."""
+    taken, known = Foresight(), settled()
+    taken.foresee(known, observed(), DUE)
+    return taken.recall(trigger or known, then or observed(), now)
+
+
+@pytest.mark.parametrize("raw_spec", [HOURLY, MINUTELY, REPLACING])
+@pytest.mark.parametrize("late", [0.0, 0.2, 0.999])
+def test_it_holds_for_the_second_that_begins_with_the_slot(raw_spec: dict[str, Any], late: float) -> None:
+    known, now = settled(raw_spec), DUE + timedelta(seconds=late)
+    taken = Foresight()
+    taken.foresee(known, observed(), DUE)
+    decision = taken.recall(known, observed(), now)
+    assert decision is not None
+    assert decision.actions == decide(known, observed(), now).actions
+    assert [type(action) for action in decision.actions] == [CreateJob]
+    assert taken.recall(known, observed(), now) is None, "it is used once"
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"now": DUE - timedelta(milliseconds=1)},
+        {"now": DUE + timedelta(seconds=1)},
+        {"now": DUE, "then": observed([run(at(minutes=30), "running")])},
+        {"now": DUE, "then": observed(refusals={"products": refusal(since=DUE, retry_at=DUE)})},
+        {"now": DUE, "trigger": settled()},
+    ],
+    ids=["too early", "too late", "a run has begun", "something was refused", "another version of the trigger"],
+)
+def test_it_does_not_hold_where_something_has_changed(case: dict[str, Any]) -> None:
+    assert recalled(DUE) is not None
+    assert recalled(**case) is None
+
+
+def test_only_what_fires_is_kept() -> None:
+    known, taken = settled(), Foresight()
+    taken.foresee(known, observed(), at(minutes=30))
+    assert taken.recall(known, observed(), at(minutes=30)) is None
+
+
+def test_what_was_refused_is_not_foreseen() -> None:
+    known, taken = settled(), Foresight()
+    refused = observed(refusals={"another": refusal(since=at(1), retry_at=at(1))})
+    taken.foresee(known, refused, DUE)
+    assert taken.recall(known, refused, DUE) is None
+
+
+def test_a_trigger_that_is_gone_is_forgotten() -> None:
+    known, taken = settled(), Foresight()
+    taken.foresee(known, observed(), DUE)
+    taken.forget(known.key)
+    assert taken.recall(known, observed(), DUE) is None
+
+
+def test_there_are_only_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foresight, "_MOST", 2)
+    taken = Foresight()
+    known = [replace(settled(), key=Key("search", f"t{n}")) for n in range(3)]
+    for trigger in known:
+        taken.foresee(trigger, observed(), DUE)
+    assert [taken.recall(trigger, observed(), DUE) is not None for trigger in known] == [True, True, False]
