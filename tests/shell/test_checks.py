@@ -166,6 +166,7 @@ def test_a_check_costs_three_writes_and_a_restart_none(
     eventually(lambda: sandbox.condition("quiet", "Ready"))
     before = len(proxy.writes())
     (check,) = eventually(lambda: jobs(sandbox, "quiet", "check"), 30)
+    eventually(lambda: sandbox.status("quiet").get("checks"))
     kubelet.complete(check, found(0.084))
     measured(sandbox, "quiet")
     eventually(lambda: sandbox.events("quiet", "NoDrift"))

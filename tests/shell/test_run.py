@@ -20,8 +20,8 @@ def test_a_short_run_costs_three_writes_and_two_events(
     eventually(lambda: sandbox.status("short"))
     before = len(proxy.writes())
     sandbox.request_run("short", "now")
-    (job,) = eventually(lambda: sandbox.jobs("short"))
-    name = job["metadata"]["name"]
+    (pending,) = eventually(lambda: sandbox.history("short"))
+    name = pending["job_id"]
     kubelet.start(name)
     kubelet.complete(name)
     status = eventually(lambda: sandbox.status("short"), until=lambda status: status["execution_count"] == 1)
@@ -29,15 +29,20 @@ def test_a_short_run_costs_three_writes_and_two_events(
     assert (entry["status"], entry["num_clusters"], entry["num_documents"]) == ("completed", 5, 1000)
     assert entry["execution_time_ms"] >= 0
     assert status["last_execution_status"] == "completed"
-    eventually(lambda: sandbox.events("short", "RunCompleted"))
-    # A write too many would follow at once.
-    time.sleep(1)
-    written = [
-        f"{request.method} {request.path.rpartition(sandbox.namespace)[2]}" for request in proxy.writes()[before:]
-    ]
     status_path = "PATCH /clustertriggers/short/status"
-    assert [w for w in written if "/events" not in w] == ["POST /jobs", status_path, status_path]
-    assert len([w for w in written if "/events" in w]) == 2
+    assert _written("short", sandbox, proxy, before) == ["POST /jobs", status_path, status_path]
+
+
+def test_a_run_that_ends_at_once_costs_two_writes_and_two_events(
+    operator: StartOperator, sandbox: Sandbox, busy_kubelet: None, proxy: Proxy
+) -> None:
+    operator(through=proxy)
+    sandbox.trigger("shortest", rarely())
+    eventually(lambda: sandbox.status("shortest"))
+    before = len(proxy.writes())
+    sandbox.request_run("shortest", "now")
+    eventually(lambda: sandbox.status("shortest"), until=lambda status: status["execution_count"] == 1)
+    assert _written("shortest", sandbox, proxy, before) == ["POST /jobs", "PATCH /clustertriggers/shortest/status"]
 
 
 def test_what_a_run_shows_while_it_lasts(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:
@@ -121,3 +126,15 @@ def test_the_history_keeps_its_limit_and_counts_each_run_once(
     status = eventually(lambda: sandbox.status("many"), until=lambda s: s["observedGeneration"] == generation)
     assert status["execution_count"] == count
     assert 2 <= len(status["history"]) <= 4
+
+
+def _written(name: str, sandbox: Sandbox, proxy: Proxy, before: int) -> list[str]:
+    """What a trigger's run has written, beside its two events."""
+    eventually(lambda: sandbox.events(name, "RunCompleted"))
+    # A write too many would follow at once.
+    time.sleep(1)
+    written = [
+        f"{request.method} {request.path.rpartition(sandbox.namespace)[2]}" for request in proxy.writes()[before:]
+    ]
+    assert len([w for w in written if "/events" in w]) == 2
+    return [w for w in written if "/events" not in w]

@@ -60,6 +60,8 @@ class Reconciler:
         self._metrics = metrics
         self._surroundings = surroundings
         self._foresight = Foresight()
+        self._unrecorded: set[Key] = set()
+        """Triggers whose status does not tell yet of a Job that was created."""
 
     async def work(self) -> None:
         """Takes keys off the queue, for ever. What goes wrong with one trigger stays with it."""
@@ -105,6 +107,7 @@ class Reconciler:
             self._agenda.at(key, None)
             self._jobs.forget(key)
             self._foresight.forget(key)
+            self._unrecorded.discard(key)
             return
         now = self._clock()
         looked_up: frozenset[str] = frozenset()
@@ -117,13 +120,16 @@ class Reconciler:
                 await self._carry_out(trigger, action)
                 if isinstance(action, LookUpJob):
                     looked_up |= {action.name}
-            if any(isinstance(action, CreateJob) for action in decision.actions):
-                # The Jobs of other triggers that are due come before this one's status and events.
+            if key not in self._unrecorded and any(isinstance(action, CreateJob) for action in decision.actions):
+                # The Jobs of other triggers that are due come before this one's status and events, once: where
+                # something fires again and again, these would never be written.
+                self._unrecorded.add(key)
                 self._agenda.again(key)
                 return
         else:
             raise RuntimeError(f"still undecided after {_MOST_ROUNDS} rounds: {decision.actions}")
         if await self._write_status(trigger, decision):
+            self._unrecorded.discard(key)
             for event in decision.events:
                 self._recorder.record(trigger, event)
             self._agenda.at(key, decision.wake_at)
