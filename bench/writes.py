@@ -1,8 +1,8 @@
 """What a run costs the API server: ``python -m bench.writes``.
 
 Triggers that fire each minute, and then as many CronJobs as they are shipped, on the same control plane; the runs end
-well at once. What the Job controller writes (a Job's status, its Pods, its own events) is the same for both and is left
-out. Requests are counted by the API server's own metrics, events by who sent them.
+well after two seconds. What the Job controller writes (a Job's status, its Pods, its own events) is the same for both
+and is left out. Requests are counted by the API server's own metrics, events by who sent them.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from tests.control_plane.kubelet import BusyKubelet
 
 _STEADY = 5
 """Minutes until CronJobs are in their steady state: they keep three Jobs, and delete one for each new one then."""
+_LASTING = 2.0
+"""Seconds of a run: no container starts and ends in less."""
 _QUIET = 45
 """Second of a minute at which nothing is under way."""
 _EVENTS_OF = {"triggers": ("clustertrigger",), "CronJobs": ("cronjob-controller",)}
@@ -67,7 +69,7 @@ def _triggers(cluster: Cluster, directory: Path, options: argparse.Namespace) ->
     kube, place = cluster.kube, "triggers"
     kube.create("/api/v1/namespaces", {"metadata": {"name": place}})
     kube.create(paths.custom("collections", place), manifests.collection())
-    with fleet.operator(cluster, directory), BusyKubelet(kube, place):
+    with fleet.operator(cluster, directory), BusyKubelet(kube, place, lasting=_LASTING):
         for n in range(options.number):
             body = fleet.trigger(f"t{n:03d}", "cron", {"cron_expression": "* * * * *"})
             kube.create(paths.custom("clustertriggers", place), body)
@@ -78,7 +80,7 @@ def _cron_jobs(kube: Kube, options: argparse.Namespace) -> dict[str, Any]:
     place = "cronjobs"
     kube.create("/api/v1/namespaces", {"metadata": {"name": place}})
     labels = {LABEL_MANAGED_BY: MANAGED_BY}  # by which the kubelet finds them
-    with BusyKubelet(kube, place):
+    with BusyKubelet(kube, place, lasting=_LASTING):
         for n in range(options.number):
             kube.create(fleet.cron_jobs(place), fleet.cron_job(f"t{n:03d}", "* * * * *", labels))
         return _counted(kube, place, "CronJobs", _STEADY, options)

@@ -6,6 +6,7 @@ What follows from it (the Job's own status, retries, deadlines) is the Job contr
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -78,10 +79,18 @@ class Kubelet:
 
 
 class BusyKubelet:
-    """Completes every run of a namespace as soon as its Pod appears, in a thread of its own."""
+    """Completes every run of a namespace as soon as its Pod appears, or later, in a thread of its own.
 
-    def __init__(self, kube: Kube, namespace: str) -> None:
+    Args:
+        kube: the API server.
+        namespace: of the runs.
+        lasting: seconds for which each Pod is left alone.
+    """
+
+    def __init__(self, kube: Kube, namespace: str, lasting: float = 0.0) -> None:
         self._kube = kube
+        self._lasting = lasting
+        self._appeared: dict[str, float] = {}
         self._kubelet = Kubelet(kube, namespace)
         # From the API server's cache, and only those that wait: thousands may have run.
         self._pods = (
@@ -104,7 +113,8 @@ class BusyKubelet:
         while not self._over.wait(0.1):
             try:
                 for pod in self._kube.items(self._pods):
-                    if pod["status"].get("phase", "Pending") == "Pending":
+                    since = self._appeared.setdefault(pod["metadata"]["name"], time.monotonic())
+                    if pod["status"].get("phase", "Pending") == "Pending" and time.monotonic() - since >= self._lasting:
                         state = {"terminated": {**ended, "startedAt": _now(), "finishedAt": _now()}}
                         self._kubelet.write(pod["metadata"]["name"], "Succeeded", state)
             except (RefusedError, HTTPError):  # a Pod that is gone, an API server that is down

@@ -48,7 +48,7 @@ class WorkQueue(Generic[Item]):
         self._waiting[item] = rank
         if item not in self._working:
             self._queue.put_nowait((rank, next(self._order), item))
-        self._tell_depth()
+        self._on_depth(len(self._waiting))
 
     def add_after_rest(self, item: Item, rank: Rank, seconds: float) -> None:
         """Adds an item later. News of it waits as long; one whose time has come, or comes meanwhile, comes at once."""
@@ -56,7 +56,7 @@ class WorkQueue(Generic[Item]):
             return
         self._waiting.pop(item, None)
         self._resting[item] = asyncio.get_running_loop().call_later(seconds, self._end_rest, item, rank)
-        self._tell_depth()
+        self._on_depth(len(self._waiting))
 
     def add_after_failure(self, item: Item) -> float:
         """Adds an item again after a pause that doubles with each failure in a row; returns the pause in seconds."""
@@ -79,7 +79,7 @@ class WorkQueue(Generic[Item]):
                 break
         del self._waiting[item]
         self._working.add(item)
-        self._tell_depth()
+        self._on_depth(len(self._waiting))
         return item
 
     def done(self, item: Item) -> None:
@@ -91,6 +91,3 @@ class WorkQueue(Generic[Item]):
     def _end_rest(self, item: Item, rank: Rank) -> None:
         del self._resting[item]
         self.add(item, rank)
-
-    def _tell_depth(self) -> None:
-        self._on_depth(len(self._waiting) + len(self._resting))
