@@ -16,7 +16,7 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import load_kube_config
 
 from clustertrigger.api.names import WORKER_CONTAINER
-from clustertrigger.shell import paths
+from clustertrigger.shell import garbage, paths
 from clustertrigger.shell.api_server import ApiError, ApiServer
 from clustertrigger.shell.metrics import Metrics
 from tests.control_plane import manifests
@@ -32,6 +32,7 @@ Object = dict[str, Any]
 @contextmanager
 def stage() -> Iterator[tuple[Cluster, Path]]:
     """A control plane of the bench's own, and a directory for what its operators write; gone with the context."""
+    garbage.look_rarely()  # Thousands of Jobs are kept: whoever looks for garbage among them sees the next ones late.
     with tempfile.TemporaryDirectory(prefix="clustertrigger-bench-") as name, running_cluster(Path(name)) as cluster:
         yield cluster, Path(name)
 
