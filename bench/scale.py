@@ -30,8 +30,6 @@ NEVER = 10 * 86_400
 """Seconds: an interval that does not end while this lasts."""
 LEAD = 90
 """Seconds from the creation of a trigger of the stream until it is due."""
-BARE_SECONDS = 20
-"""Of the bare client's stream."""
 WRITTEN = ("clustertriggers", "events", "jobs")
 
 
@@ -79,7 +77,7 @@ async def _one_size(cluster: Cluster, directory: Path, number: int, options: arg
             say(f"{options.burst} more, due in one second")
             burst, _ = await fire_at_once(api, process, "burst", options.burst, number + options.burst)
             lateness, job = await _stream(api, place, options)
-        bare = await _bare_stream(api, job, options.rate)
+        bare = await _bare_stream(api, job, options)
         return {
             "triggers": number,
             "start s": start,
@@ -129,19 +127,22 @@ async def _stream(api: ApiServer, place: str, options: argparse.Namespace) -> tu
         return sorted((at - fleet.slot_of(job)).total_seconds() for at, job in jobs), jobs[0][1]
 
 
-async def _bare_stream(api: ApiServer, job: Object, rate: int) -> list[float]:
-    """Seconds from the beginning of each second until its Jobs were seen, sorted."""
+async def _bare_stream(api: ApiServer, job: Object, options: argparse.Namespace) -> list[float]:
+    """Seconds from the beginning of each second until its Jobs were seen, sorted.
+
+    As long as the triggers' stream, for a short one may have no bad second; and what is left over of a second makes the
+    next one late, as it does there.
+    """
     place = await fleet.namespace(api, "bare")
-    say(f"{rate} Jobs of a bare client in each second, for {BARE_SECONDS} s")
+    say(f"{options.rate} Jobs of a bare client in each second, for {options.seconds} s")
     path = paths.jobs(place)
-    begins: list[datetime] = []
     async with fleet.arrivals(api, place) as seen:
-        async for second in fleet.every_second(BARE_SECONDS):
-            names = (f"s{second:03d}-{n:03d}" for n in range(rate))
-            begins.append(datetime.now(UTC))
+        began = datetime.now(UTC)
+        async for second in fleet.every_second(options.seconds):
+            names = (f"s{second:03d}-{n:03d}" for n in range(options.rate))
             await fleet.create_all(api, path, fleet.bare_jobs(job, names))
-        await seen.until(rate * BARE_SECONDS, 120)
-        return sorted((at - begins[int(made["metadata"]["name"][1:4])]).total_seconds() for at, made in seen.jobs)
+        await seen.until(options.rate * options.seconds, 120)
+        return sorted((at - began).total_seconds() - int(made["metadata"]["name"][1:4]) for at, made in seen.jobs)
 
 
 def _goals(rows: list[dict[str, Any]]) -> list[Goal]:
