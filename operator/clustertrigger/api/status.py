@@ -33,7 +33,10 @@ class Condition(TolerantModel):
 
 def find_condition(conditions: Iterable[Condition], kind: ConditionType) -> Condition | None:
     """The condition of a kind; there is at most one."""
-    return next((condition for condition in conditions if condition.type == kind.value), None)
+    for condition in conditions:
+        if condition.type == kind:
+            return condition
+    return None
 
 
 class Execution(TolerantModel):

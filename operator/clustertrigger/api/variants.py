@@ -8,6 +8,7 @@ for the CRD's CEL rules and for our own validation alike.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from clustertrigger.api.base import ApiModel, cel
@@ -18,6 +19,12 @@ Variants = Mapping[str, type[ApiModel]]
 def takers(variants: Variants, field: str) -> list[str]:
     """Names of the variants that have this field."""
     return [name for name, model in variants.items() if field in model.model_fields]
+
+
+@cache
+def required(model: type[ApiModel]) -> tuple[str, ...]:
+    """Names of the fields that must be given."""
+    return tuple(name for name, info in model.model_fields.items() if info.is_required())
 
 
 def variant_rules(
@@ -40,8 +47,7 @@ def variant_rules(
             reason="FieldValueRequired",
         )
         for name, model in variants.items()
-        for field, info in model.model_fields.items()
-        if info.is_required()
+        for field in required(model)
     ]
     for field in fields:
         having = takers(variants, field)
@@ -60,8 +66,8 @@ def check_variant(variants: Variants, kind: str, flat: ApiModel) -> None:
         ValueError: a required field is missing, or a field of another variant is set.
     """
     model = variants[kind]
-    for field, info in model.model_fields.items():
-        if info.is_required() and getattr(flat, field) is None:
+    for field in required(model):
+        if getattr(flat, field) is None:
             raise ValueError(missing(kind, field))
     for field in sorted(flat.model_fields_set - model.model_fields.keys()):
         if getattr(flat, field) is not None and (having := takers(variants, field)):

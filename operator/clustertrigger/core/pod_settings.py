@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
 
 from clustertrigger.api.trigger import Quantity, Resources, RunPolicy, Toleration
 from clustertrigger.core.problem import Problem, cut, nearest
@@ -51,6 +52,7 @@ def _account(name: str) -> Iterator[Problem]:
         yield Problem("spec.run.service_account_name", name, message)
 
 
+@lru_cache(maxsize=1024, typed=True)  # Triggers by the thousand ask for the same few.
 def quantity(text: Quantity) -> Decimal | None:
     """A Kubernetes quantity, such as `500m`, `2Gi` or `1e3`, as a number; None where it is not one."""
     match = _QUANTITY.fullmatch(str(text))

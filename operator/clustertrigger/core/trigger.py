@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +13,7 @@ from clustertrigger.api.names import ANNOTATION_RESET_REQUESTED, ANNOTATION_RUN_
 from clustertrigger.api.status import ClusterTriggerStatus, Condition, find_condition
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.instants import parse_instant
+from clustertrigger.core.json_text import read_json, write_json
 from clustertrigger.core.validation import Problem, parse_trigger
 
 _LONGEST_TOKEN = 200
@@ -60,7 +60,7 @@ class Trigger:
     @property
     def raw_status(self) -> dict[str, Any]:
         """The status as the API server has it, with what this version does not know."""
-        found: dict[str, Any] = json.loads(self.status_json)
+        found: dict[str, Any] = read_json(self.status_json)
         return found
 
     @property
@@ -96,7 +96,7 @@ def read_trigger(raw: Mapping[str, Any], parsed: ParsedSpec | None = None) -> Tr
         spec=spec,
         problems=problems,
         status=ClusterTriggerStatus.model_validate(raw_status),
-        status_json=json.dumps(raw_status, separators=(",", ":")).encode(),
+        status_json=write_json(raw_status),
         deleting="deletionTimestamp" in metadata,
     )
 

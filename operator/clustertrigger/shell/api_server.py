@@ -13,8 +13,8 @@ import aiohttp
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 
+from clustertrigger.core.json_text import read_json, write_json
 from clustertrigger.shell.credentials import Credentials
-from clustertrigger.shell.json_text import read_json, write_json
 from clustertrigger.shell.list_reader import ListReader
 from clustertrigger.shell.metrics import Metrics
 from clustertrigger.shell.proxies import proxy_for

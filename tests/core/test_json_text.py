@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.shell.json_text import read_json, write_json
+from clustertrigger.core.json_text import read_json, write_json
 from clustertrigger.shell.reading import read_deep_objects
 
 
