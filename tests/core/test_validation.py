@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -142,6 +143,12 @@ def test_all_problems_are_told_at_once() -> None:
 
 def test_null_is_absent_as_on_the_api_server() -> None:
     assert problems_of({**CRON, "status": None, "run": None, "execution_config": None}) == []
+
+
+def test_the_webhooks_read_only_view_of_a_spec_is_read_like_any_other() -> None:
+    schedule = MappingProxyType(with_schedule("interval", interval_seconds=60)["schedule_config"])
+    view = MappingProxyType({**CRON, "trigger_type": "interval", "schedule_config": schedule})
+    assert problems_of(view) == []
 
 
 def test_a_cluster_or_a_configuration_is_required() -> None:

@@ -40,7 +40,9 @@ class ApiModel(FrugalModel):
     @classmethod
     def _null_is_absent(cls, data: object) -> object:
         """As on the API server, which prunes nulls before it fills in defaults: the API's clients may write them."""
-        if not isinstance(data, Mapping) or None not in data.values():
+        if isinstance(data, dict) and None not in data.values():
+            return data  # as nearly always: what the API server stores holds no nulls
+        if not isinstance(data, Mapping):
             return data
         return {name: value for name, value in data.items() if value is not None or name not in cls.model_fields}
 
