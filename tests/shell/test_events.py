@@ -224,9 +224,11 @@ def test_a_repeated_event_counts_once_across_kill_and_restart(sending: StartSend
     batch = [event(str(number)) for number in range(500)]
     assert sender.send(batch).body["accepted"] == 500
     first.kill()
-    _, second = sending_again(sending, sender)
+    restarted, second = sending_again(sending, sender)
     assert second.send(batch).body == {"accepted": 0, "duplicates": 500, "unmatched": 0}
+    assert restarted.metric("clustertrigger_event_commit_size_count") == 0, "what is all known is no write"
     assert second.send([*batch[:10], event("new")]).body == {"accepted": 1, "duplicates": 10, "unmatched": 0}
+    assert restarted.metric("clustertrigger_event_commit_size_count") == 1
     assert count(sandbox, "ingest") == 501
 
 

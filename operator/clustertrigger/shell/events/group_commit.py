@@ -127,7 +127,6 @@ class GroupCommit:
                     if not request.verdicts.done():
                         request.verdicts.set_exception(NotStoredError(str(error)))
                 return
-        self._metrics.commit_size.observe(len(arrivals))
         start = 0
         for request in requests:
             end = start + len(request.arrivals)
@@ -149,7 +148,8 @@ class GroupCommit:
                 return None
             fresh = tuple(a or b for a, b in zip(counted.fresh, perhaps_stored, strict=True))
             try:
-                await self._write(trigger, counted)
+                if await self._write(trigger, counted):
+                    self._metrics.commit_size.observe(len(arrivals))
                 return fresh
             except ApiError as error:
                 if loop.time() >= give_up:
@@ -163,12 +163,14 @@ class GroupCommit:
             await self._refresh(key, give_up)
             await self._turn(key)
 
-    async def _write(self, trigger: Trigger, counted: Counted) -> None:
+    async def _write(self, trigger: Trigger, counted: Counted) -> bool:
+        """Stores the count; False where there is nothing to store, as of events that are all known."""
         changes = status_patch(trigger.raw_status, counted.status)
         if not changes:
-            return
+            return False
         body = {"metadata": {"resourceVersion": trigger.resource_version}, "status": changes}
         self._triggers.saw(await self._api.merge_patch(trigger_path(trigger.key) + "/status", body))
+        return True
 
     async def _refresh(self, key: Key, give_up: float) -> None:
         loop = asyncio.get_running_loop()
