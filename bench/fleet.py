@@ -16,8 +16,9 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import load_kube_config
 
 from clustertrigger.api.names import WORKER_CONTAINER
-from clustertrigger.shell import garbage, paths
-from clustertrigger.shell.api_server import ApiError, ApiServer
+from clustertrigger.shell import garbage
+from clustertrigger.shell.kube import paths
+from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from clustertrigger.shell.metrics import Metrics
 from tests.control_plane import manifests
 from tests.control_plane.cluster import SYSTEM, Cluster, running_cluster

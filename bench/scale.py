@@ -20,8 +20,8 @@ from bench import fleet
 from bench.burst import fire_at_once
 from bench.fleet import Object
 from bench.outcome import Goal, finish, table
-from clustertrigger.shell import paths
-from clustertrigger.shell.api_server import ApiServer
+from clustertrigger.shell.kube import paths
+from clustertrigger.shell.kube.api_server import ApiServer
 from e2e.cluster.progress import say
 from tests.control_plane.cluster import Cluster
 from tests.control_plane.operator_process import OperatorProcess

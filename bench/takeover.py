@@ -18,8 +18,8 @@ import uvloop
 
 from bench import fleet
 from bench.outcome import Goal, finish
-from clustertrigger.shell import paths
-from clustertrigger.shell.api_server import ApiServer
+from clustertrigger.shell.kube import paths
+from clustertrigger.shell.kube.api_server import ApiServer
 from e2e.cluster.progress import say
 from tests.control_plane.cluster import Cluster
 from tests.control_plane.operator_process import OperatorProcess

@@ -19,7 +19,7 @@ from bench import fleet
 from bench.fleet import Object
 from bench.outcome import Goal, finish
 from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY
-from clustertrigger.shell import paths
+from clustertrigger.shell.kube import paths
 from e2e.cluster.progress import say
 from tests.control_plane import manifests
 from tests.control_plane.cluster import Cluster

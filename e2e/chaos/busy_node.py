@@ -10,8 +10,8 @@ from typing import Any
 
 from clustertrigger.api.names import WORKER_CONTAINER
 from clustertrigger.core.instants import format_instant
-from clustertrigger.shell import paths
-from clustertrigger.shell.api_server import ApiError, ApiServer
+from clustertrigger.shell.kube import paths
+from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from tests.control_plane.kubelet import COMPLETED
 
 _AT_ONCE = 16

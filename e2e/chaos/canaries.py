@@ -6,8 +6,8 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from bench import fleet
-from clustertrigger.shell import paths
-from clustertrigger.shell.api_server import ApiServer
+from clustertrigger.shell.kube import paths
+from clustertrigger.shell.kube.api_server import ApiServer
 from tests.control_plane import manifests
 
 STEPS = (2, 2, 3, 3, 4, 4, 5, 5)

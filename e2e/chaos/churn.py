@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from clustertrigger.core.trigger import Key
-from clustertrigger.shell import paths
-from clustertrigger.shell.api_server import ApiError, ApiServer
+from clustertrigger.core.resources.trigger import Key
+from clustertrigger.shell.kube import paths
+from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from e2e.chaos.busy_node import busy_node
 from tests.control_plane.manifests import interval, trigger
 

@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from clustertrigger.core.trigger import Key
-from clustertrigger.shell import paths
-from clustertrigger.shell.api_server import ApiError, ApiServer
+from clustertrigger.core.resources.trigger import Key
+from clustertrigger.shell.kube import paths
+from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from e2e.chaos.hostile_objects import Case
 
 Object = dict[str, Any]

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from clustertrigger.core.instants import parse_instant
-from clustertrigger.shell import paths
+from clustertrigger.shell.kube import paths
 from tests.conftest import StartOperator
 from tests.control_plane.books import hold_still
 from tests.control_plane.manifests import interval

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from clustertrigger.core.cloudevents import STRUCTURED
+from clustertrigger.core.events.cloudevents import STRUCTURED
 from e2e.installation import RELEASE
 from e2e.kubectl import Kubectl
 

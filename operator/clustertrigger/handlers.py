@@ -10,9 +10,9 @@ import kopf
 from kubernetes.aio.client import Configuration
 
 from clustertrigger.api import GROUP, VERSION
-from clustertrigger.core.catalog import Catalog, Unresolved
-from clustertrigger.core.trigger import Key
-from clustertrigger.core.validation import Problem, all_of, parse_collection, parse_definition, parse_trigger
+from clustertrigger.core.resources.catalog import Catalog, Unresolved
+from clustertrigger.core.resources.trigger import Key
+from clustertrigger.core.resources.validation import Problem, all_of, parse_collection, parse_definition, parse_trigger
 
 _TOKEN_LIFETIME = timedelta(minutes=5)
 

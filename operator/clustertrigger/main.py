@@ -17,31 +17,32 @@ from kubernetes.aio.config import ConfigException
 
 from clustertrigger import __version__, handlers
 from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY
-from clustertrigger.core.catalog import Catalog
 from clustertrigger.core.decision import Observed
-from clustertrigger.core.jobs import RunDefaults
-from clustertrigger.core.trigger import Owner
+from clustertrigger.core.jobs.jobs import RunDefaults
+from clustertrigger.core.resources.catalog import Catalog
+from clustertrigger.core.resources.trigger import Owner
 from clustertrigger.kopf_loop import run_kopf
-from clustertrigger.shell import garbage, paths
-from clustertrigger.shell.agenda import Agenda
-from clustertrigger.shell.api_server import ApiError, ApiServer
+from clustertrigger.shell import garbage
 from clustertrigger.shell.clock import ClusterClock
-from clustertrigger.shell.creators import Creators
-from clustertrigger.shell.credentials import load_configuration
 from clustertrigger.shell.drift_metrics import DriftCollector
 from clustertrigger.shell.election import lead_when_elected
 from clustertrigger.shell.endpoints import serve_endpoints
 from clustertrigger.shell.events.endpoint import EventsEndpoint, serve_events
-from clustertrigger.shell.intake import Known, References, Runs, Triggers
-from clustertrigger.shell.job_writer import JobWriter
+from clustertrigger.shell.kube import paths
+from clustertrigger.shell.kube.api_server import ApiError, ApiServer
+from clustertrigger.shell.kube.credentials import load_configuration
+from clustertrigger.shell.kube.reading import read_deep_objects
+from clustertrigger.shell.kube.reflector import Reflector
 from clustertrigger.shell.logs import set_up_logging
 from clustertrigger.shell.metrics import Metrics
-from clustertrigger.shell.reading import read_deep_objects
-from clustertrigger.shell.reconciler import Reconciler
-from clustertrigger.shell.recorder import Recorder
-from clustertrigger.shell.reflector import Reflector
+from clustertrigger.shell.observed.creators import Creators
+from clustertrigger.shell.observed.intake import Known, References, Runs, Triggers
+from clustertrigger.shell.observed.stores import REFERENCE_KINDS, jobs_of, pods_of, references_of, triggers_of
+from clustertrigger.shell.reconciling.agenda import Agenda
+from clustertrigger.shell.reconciling.job_writer import JobWriter
+from clustertrigger.shell.reconciling.reconciler import Reconciler
+from clustertrigger.shell.reconciling.recorder import Recorder
 from clustertrigger.shell.settings import Settings, SettingsError, read_settings
-from clustertrigger.shell.stores import REFERENCE_KINDS, jobs_of, pods_of, references_of, triggers_of
 from clustertrigger.shell.trigger_metrics import NotReadyCollector
 
 logger = logging.getLogger("clustertrigger.main")  # __name__ is __main__ here

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clustertrigger.api.crd import KINDS, Kind
-from clustertrigger.core.validation import Problem
+from clustertrigger.core.resources.validation import Problem
 from tests.api.cases import ACCEPTED
 from tests.api.crd_server import CrdServer, RefusedError
 from tests.api.strategies import Changed, allowed, bases, forbidden, places, put, reachable, with_changes

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from clustertrigger.api import API_VERSION
-from clustertrigger.core.validation import Problem, parse_collection, parse_definition, parse_trigger
+from clustertrigger.core.resources.validation import Problem, parse_collection, parse_definition, parse_trigger
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PARSE = {"ClusterTrigger": parse_trigger, "ClusterDefinition": parse_definition, "Collection": parse_collection}

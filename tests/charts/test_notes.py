@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 
-from clustertrigger.core.validation import parse_collection, parse_trigger
+from clustertrigger.core.resources.validation import parse_collection, parse_trigger
 from e2e.helm import HelmLibrary
 from tests.charts.objects import NAMESPACE, RELEASE, VALUES_FILES, Object, values_of
 

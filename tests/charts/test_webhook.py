@@ -10,7 +10,7 @@ import kopf
 import pytest
 
 from clustertrigger import handlers
-from clustertrigger.core.catalog import Catalog
+from clustertrigger.core.resources.catalog import Catalog
 from tests.charts.objects import NAMESPACE, RELEASE, Object, Rendered, render, values_of
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"

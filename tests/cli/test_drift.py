@@ -14,7 +14,7 @@ from clustertrigger.api.run import CheckResult
 from clustertrigger.cli.drift_chart import ASCII, HEIGHT, UNICODE, chart, marks_for
 from clustertrigger.cli.main import main
 from clustertrigger.cli.recompute import compare, differences
-from clustertrigger.core.drift_series import Point, from_log, from_status
+from clustertrigger.core.drift.drift_series import Point, from_log, from_status
 from tests.conftest import StartOperator
 from tests.control_plane.checks import QUIET, about_to_check, found, jobs, measured, the_check
 from tests.control_plane.kube import Object, eventually

@@ -16,7 +16,7 @@ import pytest
 
 from clustertrigger.api.filters import DEEPEST, MOST_COMPARISONS, MOST_VALUES
 from clustertrigger.api.run import Filter, parsed_time
-from clustertrigger.core.validation import parse_collection
+from clustertrigger.core.resources.validation import parse_collection
 from clusterworker.errors import MisconfiguredError
 from clusterworker.sources.collection import Collection
 from clusterworker.sources.parquet_file import ParquetFile

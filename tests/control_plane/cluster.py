@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from clustertrigger.shell import paths
+from clustertrigger.shell.kube import paths
 from e2e.cluster.accounts import service_account_kubeconfig
 from e2e.cluster.control_planes import ControlPlane, control_plane
 from e2e.helm import find_helm

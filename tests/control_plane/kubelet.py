@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError
 from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY, WORKER_CONTAINER
 from clustertrigger.api.run import CheckResult, RunResult
 from clustertrigger.core.instants import format_instant
-from clustertrigger.shell import paths
+from clustertrigger.shell.kube import paths
 from tests.control_plane.kube import Kube, Object, RefusedError, eventually
 
 COMPLETED = RunResult(

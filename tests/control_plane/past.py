@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from clustertrigger.core.instants import format_instant
-from clustertrigger.core.lifecycle import schedule_fingerprint
-from clustertrigger.core.trigger import read_trigger
+from clustertrigger.core.policies.lifecycle import schedule_fingerprint
+from clustertrigger.core.resources.trigger import read_trigger
 from tests.control_plane.kube import Object, trigger_path
 from tests.control_plane.sandbox import Sandbox
 

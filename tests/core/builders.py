@@ -12,17 +12,17 @@ from pydantic_core import to_json
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.trigger import ClusterTriggerSpec
-from clustertrigger.core.catalog import Unresolved, Work
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import CreateJob, Decision, DeleteJob, EndJob, LookUpJob, Observed, Refusal
-from clustertrigger.core.event_counting import Arrival, count_events
+from clustertrigger.core.events.event_counting import Arrival, count_events
+from clustertrigger.core.events.seen_events import fingerprint
 from clustertrigger.core.instants import format_instant
-from clustertrigger.core.jobs import RunDefaults
-from clustertrigger.core.naming import job_name
-from clustertrigger.core.seen_events import fingerprint
-from clustertrigger.core.trigger import Trigger, parse_spec, read_trigger
-from clustertrigger.core.workload import ObservedRun, split
-from clustertrigger.shell.status_patch import status_patch
+from clustertrigger.core.jobs.jobs import RunDefaults
+from clustertrigger.core.jobs.naming import job_name
+from clustertrigger.core.jobs.workload import ObservedRun, split
+from clustertrigger.core.resources.catalog import Unresolved, Work
+from clustertrigger.core.resources.trigger import Trigger, parse_spec, read_trigger
+from clustertrigger.shell.kube.status_patch import status_patch
 from tests.control_plane.merge_patch import merge_patch
 
 CREATED = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)

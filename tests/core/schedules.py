@@ -9,7 +9,7 @@ from itertools import product
 
 from hypothesis import strategies as st
 
-from clustertrigger.core.wallclock import wall_clock, zone_names
+from clustertrigger.core.schedules.wallclock import wall_clock, zone_names
 from tests.core.debian_cron import MONTHS, WEEKDAYS
 
 ZONES = sorted(zone_names())

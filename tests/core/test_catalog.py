@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from clustertrigger.api.trigger import ClusterTriggerSpec
-from clustertrigger.core.catalog import Catalog, Unresolved, Work
+from clustertrigger.core.resources.catalog import Catalog, Unresolved, Work
 
 SOURCE = {"source": {"uri": "a.parquet"}, "volume": "data"}
 CONFIG = {"algorithm": "kmeans", "n_clusters": 3}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clustertrigger.core.cloudevents import BATCHED, MOST_EVENTS, STRUCTURED, EventError, Occurrence, read_events
+from clustertrigger.core.events.cloudevents import BATCHED, MOST_EVENTS, STRUCTURED, EventError, Occurrence, read_events
 
 EVENT = {
     "specversion": "1.0",

@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from clustertrigger.api.schedule import CronSchedule
-from clustertrigger.core.timetable import timetable
-from clustertrigger.core.wallclock import EPOCH, wall_clock
+from clustertrigger.core.schedules.timetable import timetable
+from clustertrigger.core.schedules.wallclock import EPOCH, wall_clock
 
 SECOND = timedelta(seconds=1)
 

@@ -11,8 +11,8 @@ from itertools import pairwise
 import pytest
 
 from clustertrigger.api.schedule import CronSchedule
-from clustertrigger.core.timetable import Timetable, timetable
-from clustertrigger.core.wallclock import DAY, EPOCH, Stretch, wall_clock, zone_names
+from clustertrigger.core.schedules.timetable import Timetable, timetable
+from clustertrigger.core.schedules.wallclock import DAY, EPOCH, Stretch, wall_clock, zone_names
 
 FIRST, LAST = date(2020, 1, 1), date(2040, 12, 31)
 DAYS = (LAST - FIRST).days + 1

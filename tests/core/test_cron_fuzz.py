@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from clustertrigger.api.schedule import CronSchedule
-from clustertrigger.core.timetable import ScheduleError, Timetable, timetable
-from clustertrigger.core.wallclock import EPOCH, wall_clock
+from clustertrigger.core.schedules.timetable import ScheduleError, Timetable, timetable
+from clustertrigger.core.schedules.wallclock import EPOCH, wall_clock
 from tests.core.debian_cron import DebianCron
 from tests.core.schedules import EXPRESSIONS, ZONES_AND_INSTANTS, changes_of, random_expression, random_place
 

@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
-from clustertrigger.core.cron_syntax import parse
-from clustertrigger.core.schedule_error import ScheduleError
+from clustertrigger.core.schedules.cron_syntax import parse
+from clustertrigger.core.schedules.schedule_error import ScheduleError
 from tests.core import debian_cron
 
 

@@ -14,8 +14,8 @@ from clustertrigger.api.check import CHECK_SPEC_VARIABLE, CheckResult, CheckSpec
 from clustertrigger.api.run import Baseline, RunResult
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import CreateJob
-from clustertrigger.core.jobs import collections_digest
-from clustertrigger.core.naming import check_slot
+from clustertrigger.core.jobs.jobs import collections_digest
+from clustertrigger.core.jobs.naming import check_slot
 from tests.core.builders import HOURLY, HOURLY_CHECK, UID, World, at, observed, run, spec, trigger
 from tests.core.test_drift_rule import measured
 

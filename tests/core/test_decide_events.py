@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.core.seen_events import MOST_SEEN, REMEMBERED_FOR
+from clustertrigger.core.events.seen_events import MOST_SEEN, REMEMBERED_FOR
 from tests.core.builders import EVENTS, HOURLY, World, at, spec
 
 

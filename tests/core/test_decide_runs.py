@@ -11,7 +11,7 @@ from clustertrigger.api.run import Baseline, CentralDocument, ClusterBrief, RunR
 from clustertrigger.api.status import LastResult
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import EndJob
-from clustertrigger.shell.status_patch import status_patch
+from clustertrigger.shell.kube.status_patch import status_patch
 from tests.core.builders import HOURLY, World, at, observed, run, spec, trigger
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from clustertrigger.api.conditions import Reason
-from clustertrigger.core.catalog import Unresolved
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import CreateJob
+from clustertrigger.core.resources.catalog import Unresolved
 from tests.core.builders import HOURLY, MINUTELY, World, at, observed, run, spec, trigger
 
 IMMEDIATE = spec(schedule_config={"interval_seconds": 3600, "start_immediately": True})

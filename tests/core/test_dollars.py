@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from clustertrigger.api.run import RunSpec
-from clustertrigger.core.catalog import Work
-from clustertrigger.core.jobs import build_job
-from clustertrigger.core.validation import parse_collection
+from clustertrigger.core.jobs.jobs import build_job
+from clustertrigger.core.resources.catalog import Work
+from clustertrigger.core.resources.validation import parse_collection
 from tests.core.builders import DEFAULTS, HOURLY, at, trigger
 
 

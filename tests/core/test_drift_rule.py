@@ -9,7 +9,7 @@ import pytest
 
 from clustertrigger.api.check import Measurement
 from clustertrigger.api.schedule import ConditionalSchedule
-from clustertrigger.core.drift_rule import judge
+from clustertrigger.core.drift.drift_rule import judge
 
 
 def measured(value: float, **fields: Any) -> Measurement:

@@ -8,7 +8,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from clustertrigger.core.naming import event_ordinal
+from clustertrigger.core.jobs.naming import event_ordinal
 from tests.core.builders import EVENTS, World, at, spec
 
 

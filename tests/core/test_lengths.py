@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.core.catalog import Catalog, Unresolved
-from clustertrigger.core.validation import parse_trigger
-from clustertrigger.core.workload import read_job
+from clustertrigger.core.jobs.workload import read_job
+from clustertrigger.core.resources.catalog import Catalog, Unresolved
+from clustertrigger.core.resources.validation import parse_trigger
 from tests.core.builders import EXECUTION, HOURLY, World, at, refusal, spec
 from tests.core.test_workload import job
 

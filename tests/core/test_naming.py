@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clustertrigger.core.naming import event_name, is_slot, job_name, manual_slot, seed, trigger_id
+from clustertrigger.core.jobs.naming import event_name, is_slot, job_name, manual_slot, seed, trigger_id
 
 SLOT = datetime(2026, 3, 2, 13, tzinfo=UTC)
 NAMES = st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,250}[a-z0-9])?", fullmatch=True)

@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from clustertrigger.api.crd import KINDS
 from clustertrigger.api.trigger import RunPolicy
-from clustertrigger.core.catalog import Work
-from clustertrigger.core.jobs import build_job
-from clustertrigger.core.pods import pod_spec
-from clustertrigger.core.validation import parse_collection, parse_trigger
+from clustertrigger.core.jobs.jobs import build_job
+from clustertrigger.core.jobs.pods import pod_spec
+from clustertrigger.core.resources.catalog import Work
+from clustertrigger.core.resources.validation import parse_collection, parse_trigger
 from tests.api.strategies import allowed
 from tests.core.builders import DEFAULTS, HOURLY, trigger
 

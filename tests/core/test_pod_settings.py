@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.core.pod_settings import quantity
-from clustertrigger.core.validation import parse_trigger
+from clustertrigger.core.resources.pod_settings import quantity
+from clustertrigger.core.resources.validation import parse_trigger
 
 CRON = {"trigger_type": "cron", "schedule_config": {"cron_expression": "0 2 * * *"}, "cluster_id": "cluster_a"}
 

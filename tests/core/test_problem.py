@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clustertrigger.core.validation import parse_collection
+from clustertrigger.core.resources.validation import parse_collection
 
 
 def test_a_password_in_an_address_is_not_repeated() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from clustertrigger.api.schedule import CronSchedule
-from clustertrigger.core.timetable import ScheduleError, describe_schedule, timetable
-from clustertrigger.core.validation import parse_trigger
-from clustertrigger.core.wallclock import EPOCH, wall_clock, zone_names
+from clustertrigger.core.resources.validation import parse_trigger
+from clustertrigger.core.schedules.timetable import ScheduleError, describe_schedule, timetable
+from clustertrigger.core.schedules.wallclock import EPOCH, wall_clock, zone_names
 
 NOW = datetime(2026, 11, 21, 21, 4, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clustertrigger.api.schedule import IntervalSchedule
-from clustertrigger.core.timetable import Timetable, timetable
+from clustertrigger.core.schedules.timetable import Timetable, timetable
 
 ANCHOR = datetime(2026, 3, 1, 10, 0, 7, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clustertrigger.core.validation import parse_collection, parse_definition, parse_trigger
+from clustertrigger.core.resources.validation import parse_collection, parse_definition, parse_trigger
 
 CRON = {"trigger_type": "cron", "schedule_config": {"cron_expression": "0 2 * * *"}, "cluster_id": "cluster_a"}
 KMEANS = {"algorithm": "kmeans", "n_clusters": 5}

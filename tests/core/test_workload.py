@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clustertrigger.api.run import ClusterBrief, RunResult
-from clustertrigger.core.workload import observe_run, read_job, read_pod
+from clustertrigger.core.jobs.workload import observe_run, read_job, read_pod
 
 OWNER = "owner-uid"
 LABELS = {"clustertrigger.dev/trigger-uid": OWNER, "job-name": "products-1"}

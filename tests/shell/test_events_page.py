@@ -6,9 +6,9 @@ import re
 
 import yaml
 
-from clustertrigger.core.cloudevents import LARGEST_COUNT, MOST_EVENTS, STRUCTURED, read_events
-from clustertrigger.core.seen_events import MOST_SEEN, REMEMBERED_FOR
-from clustertrigger.core.validation import parse_trigger
+from clustertrigger.core.events.cloudevents import LARGEST_COUNT, MOST_EVENTS, STRUCTURED, read_events
+from clustertrigger.core.events.seen_events import MOST_SEEN, REMEMBERED_FOR
+from clustertrigger.core.resources.validation import parse_trigger
 from clustertrigger.shell.events.endpoint import LARGEST_BODY, MOST_WAITING, PATH
 from clustertrigger.shell.metrics import Metrics
 from e2e.cluster.files import REPOSITORY

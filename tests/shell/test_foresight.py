@@ -10,9 +10,9 @@ import pytest
 
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import CreateJob, Observed
-from clustertrigger.core.trigger import Key, Trigger
-from clustertrigger.shell import foresight
-from clustertrigger.shell.foresight import Foresight
+from clustertrigger.core.resources.trigger import Key, Trigger
+from clustertrigger.shell.reconciling import foresight
+from clustertrigger.shell.reconciling.foresight import Foresight
 from tests.core.builders import HOURLY, MINUTELY, World, at, observed, refusal, run, spec
 
 DUE = at(hours=1)

@@ -17,8 +17,8 @@ from clustertrigger.api.names import (
     WORKER_CONTAINER,
 )
 from clustertrigger.core.instants import format_instant
-from clustertrigger.shell import paths
-from clustertrigger.shell.reading import read_deep_objects, read_or_skip
+from clustertrigger.shell.kube import paths
+from clustertrigger.shell.kube.reading import read_deep_objects, read_or_skip
 from tests.conftest import StartOperator
 from tests.control_plane.cluster import Cluster
 from tests.control_plane.kube import Object, eventually

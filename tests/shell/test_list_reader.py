@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.shell.list_reader import ListReader
+from clustertrigger.shell.kube.list_reader import ListReader
 
 ITEMS: list[dict[str, Any]] = [
     {"metadata": {"name": "plain"}, "spec": {"n": 1, "text": 'with "items":[ and } and ] and \\ in it'}},

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from clustertrigger.core.instants import parse_instant
-from clustertrigger.core.naming import job_name, manual_slot
-from clustertrigger.shell import paths
+from clustertrigger.core.jobs.naming import job_name, manual_slot
+from clustertrigger.shell.kube import paths
 from tests.conftest import StartOperator
 from tests.control_plane.kube import eventually
 from tests.control_plane.kubelet import Kubelet

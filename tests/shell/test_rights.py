@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clustertrigger.shell import paths
+from clustertrigger.shell.kube import paths
 from e2e.cluster.accounts import service_account_kubeconfig
 from tests.conftest import StartOperator
 from tests.control_plane.checks import about_to_check, found, jobs

@@ -6,7 +6,7 @@ import json
 
 import urllib3
 
-from clustertrigger.shell import paths
+from clustertrigger.shell.kube import paths
 from e2e.cluster.errors import ClusterError
 from tests.conftest import StartOperator
 from tests.control_plane.cluster import Cluster

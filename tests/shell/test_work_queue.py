@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from clustertrigger.shell.work_queue import Rank, WorkQueue
+from clustertrigger.shell.reconciling.work_queue import Rank, WorkQueue
 
 
 @pytest.fixture

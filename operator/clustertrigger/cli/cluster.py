@@ -17,7 +17,7 @@ from clustertrigger.cli.command import CommandError
 if TYPE_CHECKING:
     from kubernetes.aio.client import Configuration
 
-    from clustertrigger.shell.api_server import ApiServer
+    from clustertrigger.shell.kube.api_server import ApiServer
 
 _DEFAULT_NAMESPACE = "default"
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -61,9 +61,9 @@ async def read_trigger(cluster: Cluster, name: str) -> dict[str, Any]:
     Raises:
         CommandError: there is none of that name.
     """
-    from clustertrigger.core.trigger import Key
-    from clustertrigger.shell import paths
-    from clustertrigger.shell.api_server import ApiError
+    from clustertrigger.core.resources.trigger import Key
+    from clustertrigger.shell.kube import paths
+    from clustertrigger.shell.kube.api_server import ApiError
 
     try:
         return await cluster.api.get(paths.trigger(Key(cluster.namespace, name)))
@@ -77,7 +77,7 @@ async def read_trigger(cluster: Cluster, name: str) -> dict[str, Any]:
 
 async def pods_of(cluster: Cluster, job: str) -> list[dict[str, Any]]:
     """Return the Pods of a Job, oldest first."""
-    from clustertrigger.shell import paths
+    from clustertrigger.shell.kube import paths
 
     pods, _ = await cluster.api.list(paths.pods(cluster.namespace), labelSelector=f"job-name={job}")
     return sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
@@ -85,7 +85,7 @@ async def pods_of(cluster: Cluster, job: str) -> list[dict[str, Any]]:
 
 async def _connected(options: argparse.Namespace, command: Callable[[Cluster], Awaitable[int]]) -> int:
     # Commands about files do without the Kubernetes client, and its half second.
-    from clustertrigger.shell.api_server import ApiError, ApiServer
+    from clustertrigger.shell.kube.api_server import ApiError, ApiServer
     from clustertrigger.shell.metrics import Metrics
 
     logging.getLogger("kubernetes").setLevel(logging.ERROR)  # what it warns of is in the error that follows

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import aiohttp
 
 from clustertrigger.cli.command import PROG, CommandError
-from clustertrigger.core.cloudevents import STRUCTURED
+from clustertrigger.core.events.cloudevents import STRUCTURED
 
 _ANSWER = aiohttp.ClientTimeout(total=30, sock_connect=10)
 _PAUSE, _LONGEST_PAUSE = 0.5, 5.0

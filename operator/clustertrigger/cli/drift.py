@@ -16,7 +16,7 @@ from clustertrigger.cli.cluster import Cluster, add_cluster_options, in_cluster,
 from clustertrigger.cli.command import CommandError, Commands, add_command
 from clustertrigger.cli.drift_chart import Marks, chart, marks_for
 from clustertrigger.cli.terminal import printable
-from clustertrigger.core.drift_series import Point, from_log, from_status, of_metric
+from clustertrigger.core.drift.drift_series import Point, from_log, from_status, of_metric
 from clustertrigger.core.instants import format_instant, parse_instant
 
 _LISTED = 10
@@ -66,8 +66,8 @@ async def _trigger(cluster: Cluster, name: str) -> dict[str, Any]:
 
 async def _recorded(cluster: Cluster, status: dict[str, Any]) -> list[Point]:
     """What the last check that measured logged of the record; [] where its Pod is gone or may not be read."""
-    from clustertrigger.shell import paths
-    from clustertrigger.shell.api_server import ApiError
+    from clustertrigger.shell.kube import paths
+    from clustertrigger.shell.kube.api_server import ApiError
 
     check = next((check["job_id"] for check in status.get("checks") or () if check.get("value") is not None), None)
     if check is None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple, TextIO
 
-from clustertrigger.core.drift_series import Point
+from clustertrigger.core.drift.drift_series import Point
 
 HEIGHT = 10
 _LABEL = 9

@@ -17,7 +17,7 @@ from typing import Any
 
 from clustertrigger.cli.command import CommandError
 from clustertrigger.cli.delivery import Destination, Route, UnreachableError
-from clustertrigger.shell.api_server import ApiError, ApiServer
+from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 
 SELECTOR = "app.kubernetes.io/part-of=clustertrigger,app.kubernetes.io/component=operator"
 """Labels of the Service that the chart makes."""

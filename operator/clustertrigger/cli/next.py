@@ -15,9 +15,9 @@ from clustertrigger.cli.manifests import Manifest
 from clustertrigger.cli.validate import is_ours, problems_in
 from clustertrigger.core.humanize import duration
 from clustertrigger.core.instants import format_instant
-from clustertrigger.core.timetable import describe_schedule, timetable
-from clustertrigger.core.validation import parse_trigger
-from clustertrigger.core.wallclock import wall_clock
+from clustertrigger.core.resources.validation import parse_trigger
+from clustertrigger.core.schedules.timetable import describe_schedule, timetable
+from clustertrigger.core.schedules.wallclock import wall_clock
 
 Output = Literal["table", "json"]
 _GRID = "as if created at {}: the grid begins where the trigger is created"

@@ -19,10 +19,10 @@ from clustertrigger.api.check import CHECK_SPEC_VARIABLE, RECOMPUTE_SLOT, CheckR
 from clustertrigger.api.names import LABEL_ROLE, LABEL_TRIGGER
 from clustertrigger.cli.cluster import Cluster, pods_of
 from clustertrigger.cli.command import CommandError
-from clustertrigger.core.pods import json_variable
-from clustertrigger.core.workload import read_pod
-from clustertrigger.shell import paths
-from clustertrigger.shell.api_server import ApiError
+from clustertrigger.core.jobs.pods import json_variable
+from clustertrigger.core.jobs.workload import read_pod
+from clustertrigger.shell.kube import paths
+from clustertrigger.shell.kube.api_server import ApiError
 
 TOLERANCE = 1e-6
 NUMBERS = ("value", "noise_floor", "assignment_js", "p_value", "baseline_documents", "current_documents")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from clustertrigger.api.names import WORKER_CONTAINER
 from clustertrigger.cli.cluster import Cluster, pods_of
-from clustertrigger.core.workload import ObservedRun, observe_run, read_job, read_pod
+from clustertrigger.core.jobs.workload import ObservedRun, observe_run, read_job, read_pod
 
 if TYPE_CHECKING:
     from clustertrigger.cli.progress_bar import Display
@@ -19,7 +19,7 @@ _LAST_LINES = "20"
 
 async def follow_run(cluster: Cluster, job: str, display: Display) -> None:
     """Show a run's progress until cancelled, or until nothing of it may be seen."""
-    from clustertrigger.shell.api_server import ApiError
+    from clustertrigger.shell.kube.api_server import ApiError
 
     followed: set[str] = set()
     while True:
@@ -42,8 +42,8 @@ async def follow_run(cluster: Cluster, job: str, display: Display) -> None:
 
 async def observe(cluster: Cluster, job: str) -> ObservedRun | None:
     """What a run's Job and Pods tell; None where the Job is gone."""
-    from clustertrigger.shell import paths
-    from clustertrigger.shell.api_server import ApiError
+    from clustertrigger.shell.kube import paths
+    from clustertrigger.shell.kube.api_server import ApiError
 
     try:
         view = read_job(await cluster.api.get(f"{paths.jobs(cluster.namespace)}/{job}"))
@@ -56,8 +56,8 @@ async def observe(cluster: Cluster, job: str) -> ObservedRun | None:
 
 async def _follow(cluster: Cluster, pod: dict[str, Any], display: Display) -> None:
     """Show the lines of one Pod until it ends; a connection that breaks on the way is made again."""
-    from clustertrigger.shell import paths
-    from clustertrigger.shell.api_server import ApiError
+    from clustertrigger.shell.kube import paths
+    from clustertrigger.shell.kube.api_server import ApiError
 
     path = f"{paths.pods(cluster.namespace)}/{pod['metadata']['name']}"
     tail: dict[str, str] = {}

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from clustertrigger.cli.cluster import Cluster, add_cluster_options, in_cluster
 from clustertrigger.cli.command import CommandError, Commands, add_command
-from clustertrigger.core.cloudevents import LARGEST_COUNT
+from clustertrigger.core.events.cloudevents import LARGEST_COUNT
 from clustertrigger.core.instants import format_instant
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _outcome(receipt: Receipt, event: dict[str, Any], namespace: str, options: a
 
 
 async def _token(cluster: Cluster, service_account: str | None) -> str:
-    from clustertrigger.shell.api_server import ApiError
+    from clustertrigger.shell.kube.api_server import ApiError
 
     if service_account is not None:
         path = f"/api/v1/namespaces/{cluster.namespace}/serviceaccounts/{service_account}/token"

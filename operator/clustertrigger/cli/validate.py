@@ -10,10 +10,10 @@ from typing import Any
 from clustertrigger.api import API_VERSION, GROUP
 from clustertrigger.api.conditions import Reason
 from clustertrigger.cli.manifests import Manifest
-from clustertrigger.core.catalog import Catalog, Unresolved
-from clustertrigger.core.problem import Problem, nearest
-from clustertrigger.core.timetable import describe_schedule
-from clustertrigger.core.validation import parse_collection, parse_definition, parse_trigger
+from clustertrigger.core.resources.catalog import Catalog, Unresolved
+from clustertrigger.core.resources.problem import Problem, nearest
+from clustertrigger.core.resources.validation import parse_collection, parse_definition, parse_trigger
+from clustertrigger.core.schedules.timetable import describe_schedule
 
 _PARSERS = {"ClusterTrigger": parse_trigger, "ClusterDefinition": parse_definition, "Collection": parse_collection}
 _MISSED = {Reason.DEFINITION_NOT_FOUND: "ClusterDefinition", Reason.COLLECTION_NOT_FOUND: "Collection"}

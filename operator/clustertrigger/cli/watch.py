@@ -17,7 +17,7 @@ from clustertrigger.cli.command import CommandError, Commands, add_command
 from clustertrigger.cli.progress_bar import Display
 from clustertrigger.cli.run_log import POLL_SECONDS, follow_run
 from clustertrigger.core.instants import format_instant
-from clustertrigger.core.naming import manual_slot
+from clustertrigger.core.jobs.naming import manual_slot
 
 _REQUEST_SECONDS = 60.0
 """How long a run that was asked for may take to appear."""

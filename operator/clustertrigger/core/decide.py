@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from clustertrigger.core import check_results, checking, conditions, event_firing, firing, lifecycle, runs
 from clustertrigger.core.decision import Decision, Observed
 from clustertrigger.core.draft import Draft
-from clustertrigger.core.trigger import Trigger
+from clustertrigger.core.policies import check_results, checking, conditions, event_firing, firing, lifecycle, runs
+from clustertrigger.core.resources.trigger import Trigger
 
 Policy = Callable[[Draft], None]
 

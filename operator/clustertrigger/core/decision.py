@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.status import ClusterTriggerStatus
-from clustertrigger.core.catalog import Unresolved, Work
-from clustertrigger.core.run_defaults import RunDefaults
-from clustertrigger.core.workload import ObservedRun
+from clustertrigger.core.jobs.run_defaults import RunDefaults
+from clustertrigger.core.jobs.workload import ObservedRun
+from clustertrigger.core.resources.catalog import Unresolved, Work
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from clustertrigger.api.status import Check, Execution, ScheduleState
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.decision import Action, Decision, Event, Observed, Refusal
 from clustertrigger.core.instants import format_instant
-from clustertrigger.core.timetable import Timetable, timetable
-from clustertrigger.core.trigger import Trigger
-from clustertrigger.core.workload import ObservedRun
+from clustertrigger.core.jobs.workload import ObservedRun
+from clustertrigger.core.resources.trigger import Trigger
+from clustertrigger.core.schedules.timetable import Timetable, timetable
 
 _MOST_NAMED = 100
 """Missed slots are counted up to here: the work does not grow with the outage."""

@@ -8,7 +8,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from clustertrigger.api.schedule import ConditionalSchedule
-from clustertrigger.core.trigger import Trigger
+from clustertrigger.core.resources.trigger import Trigger
 
 _LABELS = ("namespace", "trigger", "metric")
 

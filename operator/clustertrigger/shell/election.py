@@ -10,8 +10,8 @@ from typing import Any
 from kubernetes.aio.leaderelection.electionconfig import Config
 from kubernetes.aio.leaderelection.leaderelection import LeaderElection
 
-from clustertrigger.shell.api_server import ApiServer
-from clustertrigger.shell.lease import LeaseLock
+from clustertrigger.shell.kube.api_server import ApiServer
+from clustertrigger.shell.kube.lease import LeaseLock
 from clustertrigger.shell.metrics import Metrics
 from clustertrigger.shell.settings import Settings
 

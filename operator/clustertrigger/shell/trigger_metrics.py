@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from clustertrigger.core.trigger import Trigger
+from clustertrigger.core.resources.trigger import Trigger
 
 
 class NotReadyCollector(Collector):

@@ -13,17 +13,17 @@ from pathlib import Path
 
 from aiohttp import web
 
-from clustertrigger.core.cloudevents import EventError, Occurrence, read_events
-from clustertrigger.core.event_counting import Arrival
-from clustertrigger.core.seen_events import fingerprint
-from clustertrigger.core.trigger import Key
-from clustertrigger.shell.api_server import ApiError, ApiServer
+from clustertrigger.core.events.cloudevents import EventError, Occurrence, read_events
+from clustertrigger.core.events.event_counting import Arrival
+from clustertrigger.core.events.seen_events import fingerprint
+from clustertrigger.core.resources.trigger import Key
 from clustertrigger.shell.clock import Clock
 from clustertrigger.shell.events.freshness import Freshness
 from clustertrigger.shell.events.group_commit import GroupCommit, NotStoredError
 from clustertrigger.shell.events.senders import Senders
-from clustertrigger.shell.intake import Triggers
+from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.observed.intake import Triggers
 
 logger = logging.getLogger(__name__)
 

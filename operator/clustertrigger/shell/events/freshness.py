@@ -6,9 +6,9 @@ import asyncio
 import time
 from collections import defaultdict
 
-from clustertrigger.shell.api_server import ApiServer
-from clustertrigger.shell.intake import Triggers
-from clustertrigger.shell.paths import custom
+from clustertrigger.shell.kube.api_server import ApiServer
+from clustertrigger.shell.kube.paths import custom
+from clustertrigger.shell.observed.intake import Triggers
 
 _FRESH = 1.0
 """Seconds for which a list is good enough."""

@@ -8,14 +8,14 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from clustertrigger.core.event_counting import Arrival, Counted, count_events
-from clustertrigger.core.trigger import Key, Trigger
-from clustertrigger.shell.api_server import ApiError, ApiServer
+from clustertrigger.core.events.event_counting import Arrival, Counted, count_events
+from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.shell.clock import Clock
-from clustertrigger.shell.intake import Triggers
+from clustertrigger.shell.kube.api_server import ApiError, ApiServer
+from clustertrigger.shell.kube.paths import trigger as trigger_path
+from clustertrigger.shell.kube.status_patch import status_patch
 from clustertrigger.shell.metrics import Metrics
-from clustertrigger.shell.paths import trigger as trigger_path
-from clustertrigger.shell.status_patch import status_patch
+from clustertrigger.shell.observed.intake import Triggers
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from clustertrigger.api import GROUP, VERSION
-from clustertrigger.shell.api_server import ApiServer
+from clustertrigger.shell.kube.api_server import ApiServer
 
 _REMEMBERED_FOR = 60.0
 """Seconds for which a yes holds, and so how long a revoked token may still send."""

@@ -1,0 +1,1 @@
+"""Measurements over time, and when they are drift."""

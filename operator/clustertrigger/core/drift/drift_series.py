@@ -1,0 +1,84 @@
+"""Measurements over time, oldest first: from the line that a check logs, or from the status alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from clustertrigger.core.drift.drift_rule import NOISE_FACTOR
+from clustertrigger.core.instants import parse_instant
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One measurement; what is not known of it is None."""
+
+    checked_at: datetime
+    value: float
+    metric: str | None = None
+    threshold: float | None = None
+    noise_floor: float | None = None
+    baseline_documents: int | None = None
+    current_documents: int | None = None
+    min_documents: int | None = None
+    fires: bool | None = None
+    """Whether it is drift."""
+
+
+def from_log(log: str, field: str) -> list[Point]:
+    """The record as of a check, which it logs at its end.
+
+    Args:
+        log: of the check's container: JSON lines.
+        field: of the line that holds the record, as {"columns": [...], "rows": [[...], ...]}.
+    """
+    for line in reversed(log.splitlines()):
+        try:
+            said = json.loads(line)
+            record = said[field]
+            columns = record["columns"]
+            return [_point(dict(zip(columns, row, strict=True))) for row in record["rows"]]
+        except (ValueError, KeyError, TypeError):
+            continue
+    return []
+
+
+def from_status(status: Mapping[str, Any]) -> list[Point]:
+    """What the trigger's status tells: the last checks that measured, and all about the last one."""
+    last = status.get("last_drift_measurement") or {}
+    points = [
+        Point(parse_instant(check["slot"]), float(check["value"]), fires=check.get("fires"))
+        for check in reversed(status.get("checks") or [])
+        if check.get("value") is not None and check["job_id"] != last.get("check")
+    ]
+    return [*points, _point(last)] if "value" in last else points
+
+
+def _point(said: Mapping[str, Any]) -> Point:
+    known = {name: said.get(name) for name in Point.__slots__ if name not in ("checked_at", "fires")}
+    fires = said.get("fires")
+    return Point(
+        checked_at=parse_instant(said["checked_at"]),
+        fires=fires if fires is not None else _exceeds(said),
+        **known,  # type: ignore[arg-type]
+    )
+
+
+def _exceeds(said: Mapping[str, Any]) -> bool | None:
+    """The rule, for a measurement that was judged elsewhere."""
+    try:
+        fewest = min(said["baseline_documents"], said["current_documents"])
+        value = said["value"]
+        return bool(
+            value > said["threshold"] and fewest >= said["min_documents"] and value > NOISE_FACTOR * said["noise_floor"]
+        )
+    except (KeyError, TypeError):
+        return None
+
+
+def of_metric(points: Iterable[Point], metric: str | None) -> list[Point]:
+    """Those of one metric; values of another are on another scale."""
+    return [point for point in points if metric is None or point.metric in (None, metric)]

@@ -1,0 +1,1 @@
+"""CloudEvents: what they say, whom they concern, and which have been counted."""

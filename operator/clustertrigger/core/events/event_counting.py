@@ -1,0 +1,89 @@
+"""Counting events for a trigger: the count and the memory of what was counted change in one write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from clustertrigger.api.schedule import EventSchedule
+from clustertrigger.api.status import ClusterTriggerStatus, EventState
+from clustertrigger.core.draft import has_failed
+from clustertrigger.core.events.seen_events import SeenMemory
+from clustertrigger.core.resources.trigger import Trigger
+from clustertrigger.core.schedules.timetable import describe_schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An event that is to be counted."""
+
+    fingerprint: int
+    """Of its source and id."""
+    count: int
+    """How many it stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What counting leads to."""
+
+    status: ClusterTriggerStatus
+    fresh: tuple[bool, ...]
+    """For each arrival whether it counts; False for one that was counted before."""
+
+
+def counted_by(trigger: Trigger) -> EventSchedule | None:
+    """The schedule of a trigger that counts events: active or paused ones do."""
+    spec = trigger.spec
+    if spec is None or spec.status not in ("active", "paused") or not isinstance(spec.schedule, EventSchedule):
+        return None
+    return spec.schedule
+
+
+def count_events(trigger: Trigger, arrivals: Sequence[Arrival], now: datetime) -> Counted | None:
+    """Counts events that match a trigger; None where it does not count any (more).
+
+    The trigger becomes due where they reach the threshold while it is active: an event that arrives makes it fire,
+    never an edit or a resumption.
+    """
+    schedule, spec = counted_by(trigger), trigger.spec
+    if schedule is None or spec is None:
+        return None
+    before = trigger.status
+    state, counter = current_state(schedule, before)
+    memory = SeenMemory(state.seen, now)
+    fresh = tuple(memory.add(arrival.fingerprint) for arrival in arrivals)
+    added = sum(arrival.count for arrival, is_fresh in zip(arrivals, fresh, strict=True) if is_fresh)
+    if not added:
+        return Counted(before, fresh)
+    counter += added
+    may_fire = spec.status == "active" and not has_failed(spec, before.consecutive_failures)
+    due_since = state.due_since
+    if due_since is None and may_fire and counter >= schedule.event_threshold:
+        due_since = now
+    state = state.model_copy(
+        update={"counted_at": now, "total": state.total + added, "due_since": due_since, "seen": memory.stored()},
+    )
+    status = before.model_copy(
+        update={
+            "event_counter": counter,
+            "event_state": state,
+            "schedule": describe_schedule(spec, counter),
+        }
+    )
+    return Counted(status, fresh)
+
+
+def current_state(schedule: EventSchedule, status: ClusterTriggerStatus) -> tuple[EventState, int]:
+    """The memory and the counter that belong to this schedule: other events than before are counted from zero.
+
+    The total goes on in any case, so that no event's number comes twice.
+    """
+    counts = f"{schedule.event_type}/{schedule.collection_id}"
+    state = status.event_state
+    if state is None:
+        return EventState(counts=counts), 0
+    if state.counts != counts:
+        return EventState(counts=counts, total=state.total), 0
+    return state, status.event_counter

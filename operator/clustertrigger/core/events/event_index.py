@@ -1,0 +1,43 @@
+"""Which triggers an event concerns, found without looking at the others."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Set as AbstractSet
+
+from clustertrigger.core.events.event_counting import counted_by
+from clustertrigger.core.resources.trigger import Key, Trigger
+
+_Place = tuple[str, str, str]
+
+
+class EventIndex:
+    """Triggers that count events, by namespace, event type and collection."""
+
+    def __init__(self) -> None:
+        self._keys: dict[_Place, set[Key]] = defaultdict(set)
+        self._places: dict[Key, _Place] = {}
+
+    def put(self, trigger: Trigger) -> None:
+        """Adds a trigger, or follows its change."""
+        schedule = counted_by(trigger)
+        place = (trigger.key.namespace, schedule.event_type, schedule.collection_id) if schedule else None
+        if place == self._places.get(trigger.key):
+            return
+        self.remove(trigger.key)
+        if place is not None:
+            self._places[trigger.key] = place
+            self._keys[place].add(trigger.key)
+
+    def remove(self, key: Key) -> None:
+        """Removes a trigger, if it is there."""
+        place = self._places.pop(key, None)
+        if place is None:
+            return
+        self._keys[place].discard(key)
+        if not self._keys[place]:
+            del self._keys[place]
+
+    def match(self, namespace: str, event_type: str, collection_id: str) -> AbstractSet[Key]:
+        """The triggers that count such an event."""
+        return self._keys.get((namespace, event_type, collection_id), frozenset())

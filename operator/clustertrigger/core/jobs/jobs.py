@@ -1,0 +1,174 @@
+"""The Jobs that slots become: runs and checks."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from clustertrigger.api import API_VERSION
+from clustertrigger.api.check import CHECK_SPEC_VARIABLE, CheckSpec
+from clustertrigger.api.names import (
+    ANNOTATION_COLLECTIONS,
+    ANNOTATION_FAILURE,
+    ANNOTATION_SLOT,
+    LABEL_MANAGED_BY,
+    LABEL_ROLE,
+    LABEL_TRIGGER,
+    LABEL_TRIGGER_UID,
+    MANAGED_BY,
+    ROLE_CHECK,
+    ROLE_RUN,
+    WORKER_CONTAINER,
+)
+from clustertrigger.api.run import RUN_SPEC_VARIABLE, Baseline, ExitCode, RunSpec
+from clustertrigger.api.schedule import ConditionalSchedule
+from clustertrigger.api.trigger import ClusterTriggerSpec, RunPolicy
+from clustertrigger.core.instants import format_instant
+from clustertrigger.core.jobs.naming import check_slot, seed
+from clustertrigger.core.jobs.pods import collection_inputs, pod_spec, results_target
+from clustertrigger.core.jobs.run_defaults import RunDefaults
+from clustertrigger.core.resources.catalog import Work
+from clustertrigger.core.resources.trigger import Trigger
+
+__all__ = ["RunDefaults", "build_check_job", "build_job", "collections_digest", "end_job_patch"]
+
+_LONGEST_LABEL = 63
+_SHORTEST_MEMORY, _LONGEST_MEMORY = 600, 604_800
+"""Seconds for which an ended check is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    role: str
+    timeout_seconds: int
+    ttl_seconds: int
+
+
+def build_job(
+    trigger: Trigger, spec: ClusterTriggerSpec, work: Work, name: str, slot: str, defaults: RunDefaults
+) -> dict[str, Any]:
+    """The Job of a run, ready to be created."""
+    run = spec.run
+    run_spec = RunSpec(
+        namespace=trigger.key.namespace,
+        trigger=trigger.key.name,
+        run=name,
+        slot=slot,
+        collections=collection_inputs(work),
+        config=work.execution.config,
+        seed=seed(trigger.uid),
+        results=results_target(run, defaults),
+        history_limit=run.history_limit,
+        report=run.report,
+    )
+    said = RUN_SPEC_VARIABLE, run_spec.model_dump_json(exclude_none=True)
+    pod = pod_spec(run, work, defaults, command="run", spec=said, resources=run.resources)
+    # The name guards the slot until the status does: keep the Job for as long as the slot could fire.
+    kind = _Kind(ROLE_RUN, run.timeout_seconds, ttl_seconds=max(run.starting_deadline_seconds, 3600))
+    return _job(trigger, run, work, kind, name, slot, pod)
+
+
+def build_check_job(
+    trigger: Trigger,
+    spec: ClusterTriggerSpec,
+    schedule: ConditionalSchedule,
+    work: Work,
+    baseline: Baseline,
+    name: str,
+    due: datetime,
+    defaults: RunDefaults,
+) -> dict[str, Any]:
+    """The Job of a check, ready to be created."""
+    run = spec.run
+    check_spec = CheckSpec(
+        namespace=trigger.key.namespace,
+        trigger=trigger.key.name,
+        check=name,
+        slot=format_instant(due),
+        collections=collection_inputs(work),
+        metric=schedule.metric,
+        baseline=baseline,
+        results=results_target(run, defaults),
+        threshold=schedule.threshold,
+        min_documents=schedule.min_documents,
+        seed=seed(trigger.uid),
+    )
+    said = CHECK_SPEC_VARIABLE, check_spec.model_dump_json(exclude_none=True)
+    pod = pod_spec(run, work, defaults, command="check", spec=said, resources=run.check.resources)
+    kind = _Kind(ROLE_CHECK, run.check.timeout_seconds, ttl_seconds=_check_ttl_seconds(schedule))
+    return _job(trigger, run, work, kind, name, check_slot(due), pod)
+
+
+def collections_digest(work: Work) -> str:
+    """Tells apart which collections are meant, in whatever order."""
+    ids = sorted(collection_id for collection_id, _ in work.collections)
+    return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:12]
+
+
+def end_job_patch(reason: str) -> dict[str, Any]:
+    """Merge patch that makes Kubernetes end a Job and keep it: its deadline is over, and the annotation says why."""
+    return {"metadata": {"annotations": {ANNOTATION_FAILURE: reason}}, "spec": {"activeDeadlineSeconds": 1}}
+
+
+def _check_ttl_seconds(schedule: ConditionalSchedule) -> int:
+    """How long an ended check is kept: until the next one has ended too, so that the last one can be looked at.
+
+    A check's slot may fire until the next slot comes, so its name guards it for as long.
+    """
+    return min(max(2 * schedule.check_interval_seconds, _SHORTEST_MEMORY), _LONGEST_MEMORY)
+
+
+def _job(
+    trigger: Trigger, run: RunPolicy, work: Work, kind: _Kind, name: str, slot: str, pod: dict[str, Any]
+) -> dict[str, Any]:
+    labels = {
+        LABEL_MANAGED_BY: MANAGED_BY,
+        LABEL_TRIGGER_UID: trigger.uid,
+        LABEL_TRIGGER: trigger.key.name[:_LONGEST_LABEL].rstrip("-."),
+        LABEL_ROLE: kind.role,
+    }
+    queued = {"kueue.x-k8s.io/queue-name": run.queue_name} if run.queue_name else {}
+    job_spec: dict[str, Any] = {
+        "completions": 1,
+        "parallelism": 1,
+        "backoffLimit": run.retries,
+        "activeDeadlineSeconds": kind.timeout_seconds,
+        "ttlSecondsAfterFinished": kind.ttl_seconds,
+        "podFailurePolicy": {
+            "rules": [
+                {
+                    "action": "FailJob",
+                    "onExitCodes": {
+                        "containerName": WORKER_CONTAINER,
+                        "operator": "In",
+                        "values": [int(ExitCode.MISCONFIGURED)],
+                    },
+                }
+            ]
+        },
+        "template": {"metadata": {"labels": labels}, "spec": pod},
+    }
+    if queued:
+        job_spec["suspend"] = True
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": name,
+            "namespace": trigger.key.namespace,
+            "labels": {**labels, **queued},
+            "annotations": {ANNOTATION_SLOT: slot, ANNOTATION_COLLECTIONS: collections_digest(work)},
+            "ownerReferences": [
+                {
+                    "apiVersion": API_VERSION,
+                    "kind": "ClusterTrigger",
+                    "name": trigger.key.name,
+                    "uid": trigger.uid,
+                    "controller": True,
+                }
+            ],
+        },
+        "spec": job_spec,
+    }

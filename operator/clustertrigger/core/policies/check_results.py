@@ -1,0 +1,120 @@
+"""Policies on the ends of checks: what was measured is stored and judged, what failed is told."""
+
+from __future__ import annotations
+
+from clustertrigger.api.check import CheckResult, Measurement
+from clustertrigger.api.conditions import EventReason
+from clustertrigger.api.status import Check, CheckState
+from clustertrigger.core.decision import LookUpJob
+from clustertrigger.core.draft import Draft
+from clustertrigger.core.drift.drift_rule import judge
+from clustertrigger.core.jobs.workload import ObservedRun
+from clustertrigger.core.policies.checks import RENEW, all_checks, baseline_of, change_check, condition
+from clustertrigger.core.policies.lifecycle import is_live
+
+
+def forgive_on_edit_or_reset(draft: Draft) -> None:
+    """An edit or a reset ends a row of failed checks."""
+    before = draft.before
+    edited = before.observedGeneration != draft.trigger.generation
+    if before.consecutive_check_failures and (
+        edited or draft.get("last_reset_requested") != before.last_reset_requested
+    ):
+        draft.set(consecutive_check_failures=0)
+
+
+def settle_checks(draft: Draft) -> None:
+    """Checks that ended, or whose Job is gone, get their result."""
+    for entry in reversed(all_checks(draft)):
+        if entry.status != "pending":
+            continue
+        check = draft.observed.checks.get(entry.job_id)
+        asked = entry.job_id in draft.observed.looked_up
+        if check is None and asked:
+            change_check(draft, entry, status="failed", error=_gone(draft, entry))
+        elif check is None or (check.phase in ("completed", "failed") and not (check.explained or asked)):
+            draft.do(LookUpJob(entry.job_id))
+        elif check.phase in ("completed", "failed"):
+            _settle(draft, entry, check)
+
+
+def _settle(draft: Draft, entry: Check, check: ObservedRun) -> None:
+    result = check.check
+    if check.phase == "completed" and result and result.measurement:
+        draft.set(consecutive_check_failures=0, last_check_error=None)
+        _measured(draft, entry, result.measurement)
+    elif check.phase == "completed" and result and result.obstacle:
+        draft.set(consecutive_check_failures=0, last_check_error=None)
+        _obstructed(draft, entry, result)
+    else:
+        said = result.error if result else None
+        _failed(draft, entry, check.error or said or "the check left no result: look at its Pod's log")
+
+
+def _measured(draft: Draft, entry: Check, measurement: Measurement) -> None:
+    schedule = condition(draft)
+    if schedule is None:
+        # Of another type by now: the last words of a condition that nobody asks about any more.
+        change_check(draft, entry, status="completed", value=measurement.value, fires=False)
+        return
+    verdict = judge(measurement, schedule)
+    summary, fires = verdict.summary, verdict.fires
+    if fires and (late := _too_late(draft, entry)):
+        summary, fires = f"{summary}: does not fire, {late}", False
+    draft.set(
+        check_state=CheckState(due=entry.slot, due_since=draft.now) if fires else None,
+        last_condition_check_at=measurement.checked_at,
+        last_drift_measurement={
+            "summary": summary,
+            "fires": fires,
+            "check": entry.job_id,
+            "min_documents": schedule.min_documents,
+            **measurement.model_dump(mode="json", exclude_none=True),
+        },
+    )
+    change_check(draft, entry, status="completed", value=measurement.value, fires=fires)
+    if fires:
+        draft.note(EventReason.DRIFT_DETECTED, summary)
+    else:
+        draft.note(EventReason.NO_DRIFT, summary, series=verdict.why)
+
+
+def _obstructed(draft: Draft, entry: Check, result: CheckResult) -> None:
+    obstacle, baseline = result.obstacle, baseline_of(draft)
+    message = result.error or f"nothing could be measured: {obstacle}"
+    draft.set(
+        check_state=CheckState(obstacle=obstacle, message=message, baseline_run=baseline.run if baseline else None),
+        last_condition_check_at=entry.slot,
+        last_drift_measurement={"summary": message, "fires": False, "obstacle": obstacle, "check": entry.job_id},
+    )
+    change_check(draft, entry, status="completed", error=message, fires=False)
+    if obstacle in ("baseline_missing", "baseline_altered"):
+        draft.warn(EventReason.BASELINE_LOST, f"{message}: the next slot runs, to make a new one")
+    else:
+        draft.warn(EventReason.NOT_COMPARABLE, f"{message}: if that is meant, {RENEW}")
+
+
+def _too_late(draft: Draft, entry: Check) -> str | None:
+    """Why drift that was found fires no more: nothing is retroactive."""
+    if not is_live(draft):
+        return "the trigger is not active"
+    if entry.slot <= draft.schedule_state.anchor:
+        return "the schedule was edited since"
+    return None
+
+
+def _failed(draft: Draft, entry: Check, error: str) -> None:
+    spec, failures = draft.trigger.spec, draft.get("consecutive_check_failures") + 1
+    draft.set(consecutive_check_failures=failures, last_check_error=error)
+    change_check(draft, entry, status="failed", error=error)
+    draft.warn(EventReason.CHECK_FAILED, f"The check failed, the next slot checks again: {error}")
+    if spec is not None and failures == spec.run.max_consecutive_failures:
+        draft.warn(
+            EventReason.CHECKS_FAILING,
+            f"{failures} checks failed in a row (run.max_consecutive_failures): nothing fires until one succeeds",
+        )
+
+
+def _gone(draft: Draft, entry: Check) -> str:
+    newer = next((run for run in draft.observed.runs.values() if run.created_at >= entry.slot), None)
+    return f"gave way to the run {newer.job}" if newer else "the Job was deleted before it ended"

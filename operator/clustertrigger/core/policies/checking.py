@@ -1,0 +1,102 @@
+"""Policies on checks: they are created at the slots of a conditional trigger, recorded, and fire.
+
+A check's life is that of a run on a smaller scale: the name of its Job guards its slot, the status remembers both.
+Checks and runs of one trigger never overlap: a run in the way lets a slot pass, an active check gives way to a run.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from clustertrigger.api.conditions import EventReason
+from clustertrigger.api.status import Check
+from clustertrigger.core.decision import CreateJob
+from clustertrigger.core.draft import Draft
+from clustertrigger.core.instants import format_instant
+from clustertrigger.core.jobs.jobs import build_check_job
+from clustertrigger.core.jobs.naming import check_instant, check_slot, job_name
+from clustertrigger.core.jobs.workload import ObservedRun
+from clustertrigger.core.policies.checks import all_checks, check_state, condition, remember, usable_baseline
+from clustertrigger.core.policies.launching import in_the_way, launch, why_missed, work_to_start
+from clustertrigger.core.policies.lifecycle import is_live
+
+
+def record_new_checks(draft: Draft) -> None:
+    """Every check Job is in the status, and its slot is accounted for."""
+    latest = max((entry.slot for entry in all_checks(draft)), default=None)
+    for due, check in sorted(_by_slot(draft), key=lambda item: item[0]):
+        if latest is None or due > latest:
+            draft.set(checks=[Check(job_id=check.job, slot=due, status="pending"), *all_checks(draft)])
+            draft.account_for(due)
+
+
+def fire_on_drift(draft: Draft) -> None:
+    """The check that found drift fires, for its own slot."""
+    spec, state = draft.trigger.spec, check_state(draft)
+    if state.due is None or state.due_since is None:
+        return
+    if spec is None or not is_live(draft) or state.due <= draft.schedule_state.anchor:
+        # Paused or edited meanwhile: nothing fires for the past.
+        remember(draft, due=None, due_since=None)
+        return
+    name = job_name(draft.trigger.key.name, draft.trigger.uid, state.due)
+    deadline = state.due_since + timedelta(seconds=spec.run.starting_deadline_seconds)
+    if name in draft.observed.runs:
+        remember(draft, due=None, due_since=None)
+    elif draft.now >= deadline:
+        why = why_missed(draft, spec, name)
+        draft.warn(EventReason.SLOTS_MISSED, f"Missed the run for the drift of {format_instant(state.due)}: {why}")
+        remember(draft, due=None, due_since=None)
+    elif obstacle := in_the_way(draft, spec):
+        draft.note(
+            EventReason.SLOT_SKIPPED, f"Skipped the run for the drift of {format_instant(state.due)}: {obstacle}"
+        )
+        remember(draft, due=None, due_since=None)
+    else:
+        launch(draft, spec, name, format_instant(state.due), deadline)
+
+
+def check_due_slot(draft: Draft) -> None:
+    """The latest slot that is due is checked, where there is a baseline to compare with."""
+    spec, slots, schedule = draft.trigger.spec, draft.timetable, condition(draft)
+    if spec is None or slots is None or schedule is None or not is_live(draft) or draft.actions:
+        return
+    due, baseline = slots.latest_until(draft.now), usable_baseline(draft)
+    if due is None or due <= draft.schedule_state.accounted_until or baseline is None:
+        return
+    if draft.begins_now:
+        draft.wake(draft.now)
+        return
+    slot = check_slot(due)
+    name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
+    deadline = due + timedelta(seconds=spec.run.starting_deadline_seconds)
+    if draft.now >= deadline:
+        draft.account_for(due, missed=why_missed(draft, spec, name))
+    elif obstacle := _why_not_now(draft):
+        draft.account_for(due)
+        draft.note(EventReason.SLOT_SKIPPED, f"Skipped a check: {obstacle}")
+    elif (work := work_to_start(draft, name, deadline)) is not None:
+        manifest = build_check_job(draft.trigger, spec, schedule, work, baseline, name, due, draft.observed.defaults)
+        draft.do(CreateJob(name, slot, manifest))
+
+
+def trim_checks(draft: Draft) -> None:
+    """Active checks stay; of the ended ones, the newest."""
+    spec, checks = draft.trigger.spec, all_checks(draft)
+    limit = spec.run.history_limit if spec else 10
+    active = sum(entry.status == "pending" for entry in checks)
+    if len(checks) > limit + active:
+        ended = [entry for entry in checks if entry.status != "pending"][:limit]
+        draft.set(checks=[entry for entry in checks if entry.status == "pending" or entry in ended])
+
+
+def _why_not_now(draft: Draft) -> str | None:
+    for entry in draft.active_runs():
+        return f"run {entry.job_id} is still active, and its baseline comes with it"
+    for check in draft.active_checks():
+        return f"check {check.job_id} is still active"
+    return "a run is due for the drift that was found" if check_state(draft).due else None
+
+
+def _by_slot(draft: Draft) -> list[tuple[datetime, ObservedRun]]:
+    return [(due, check) for check in draft.observed.checks.values() if (due := check_instant(check.slot)) is not None]

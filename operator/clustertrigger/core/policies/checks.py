@@ -1,0 +1,102 @@
+"""What the status knows of checks, and what follows from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from clustertrigger.api.conditions import Reason
+from clustertrigger.api.run import Baseline
+from clustertrigger.api.schedule import ConditionalSchedule
+from clustertrigger.api.status import Check, CheckState
+from clustertrigger.core.draft import Draft
+from clustertrigger.core.jobs.jobs import collections_digest
+from clustertrigger.core.resources.catalog import Work
+
+RENEW = "request a run with the annotation clustertrigger.dev/run-requested to make a new baseline"
+_NO_STATE = CheckState()
+
+
+def condition(draft: Draft) -> ConditionalSchedule | None:
+    """What is checked, where the trigger is conditional."""
+    schedule = draft.schedule
+    return schedule if isinstance(schedule, ConditionalSchedule) else None
+
+
+def is_checked(draft: Draft) -> bool:
+    """Whether a due slot is checked rather than fired: the trigger is conditional, and there is a baseline."""
+    return condition(draft) is not None and why_no_baseline(draft) is None
+
+
+def usable_baseline(draft: Draft) -> Baseline | None:
+    """What a check may compare with; None where the next slot must run first, so that there is a baseline."""
+    return None if why_no_baseline(draft) else baseline_of(draft)
+
+
+def why_no_baseline(draft: Draft) -> str | None:
+    """Why a check has nothing to compare with."""
+    baseline, state, work = baseline_of(draft), check_state(draft), draft.observed.work
+    if baseline is None:
+        return "there is no baseline yet"
+    if state.obstacle in ("baseline_missing", "baseline_altered") and state.baseline_run == baseline.run:
+        return str(state.message)
+    made_for = (draft.get("baseline_snapshot") or {}).get("collections")
+    if isinstance(work, Work) and made_for not in (None, collections_digest(work)):
+        return "the baseline is of other collections"
+    return None
+
+
+def outlook(draft: Draft) -> str:
+    """What the next slot of a conditional trigger does, where that is not a check: the end of a sentence."""
+    why = why_no_baseline(draft) if condition(draft) else None
+    return f"; the next slot runs: {why}" if why else ""
+
+
+def trouble(draft: Draft) -> tuple[Reason, str] | None:
+    """What a person must see to, before a check can find drift again."""
+    spec = draft.trigger.spec
+    if spec is None or condition(draft) is None:
+        return None
+    state, baseline = check_state(draft), baseline_of(draft)
+    failures = draft.get("consecutive_check_failures")
+    if failures >= spec.run.max_consecutive_failures:
+        return Reason.CHECKS_FAILING, (
+            f"{failures} checks failed in a row, the last one: {draft.get('last_check_error')}. Remove the cause: "
+            "checks go on at every slot, and one that succeeds ends this"
+        )
+    if state.obstacle in ("dimensions_changed", "model_changed") and baseline and state.baseline_run == baseline.run:
+        return Reason.NOT_COMPARABLE, f"{state.message}: if that is meant, {RENEW}"
+    return None
+
+
+def baseline_of(draft: Draft) -> Baseline | None:
+    """What the last successful run left, usable or not."""
+    snapshot = draft.get("baseline_snapshot") or {}
+    try:
+        return Baseline.model_validate({name: snapshot.get(name) for name in Baseline.model_fields})
+    except ValidationError:  # none, or not of our making: a run makes another
+        return None
+
+
+def all_checks(draft: Draft) -> list[Check]:
+    """Checks, newest first."""
+    checks: list[Check] = draft.get("checks")
+    return checks
+
+
+def check_state(draft: Draft) -> CheckState:
+    """The memory of checks."""
+    return draft.get("check_state") or _NO_STATE
+
+
+def remember(draft: Draft, **fields: Any) -> None:
+    """Changes fields of the memory of checks."""
+    remembered = check_state(draft).model_copy(update=fields)
+    draft.set(check_state=remembered if remembered != _NO_STATE else None)
+
+
+def change_check(draft: Draft, entry: Check, **fields: Any) -> None:
+    """Changes fields of a check."""
+    changed = entry.model_copy(update=fields)
+    draft.set(checks=[changed if known is entry else known for known in all_checks(draft)])

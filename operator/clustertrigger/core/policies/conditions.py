@@ -1,0 +1,110 @@
+"""Policies on the conditions, as kstatus reads them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from clustertrigger.api.conditions import ConditionType, EventReason, Reason
+from clustertrigger.api.status import LONGEST_CONDITION, Condition, find_condition
+from clustertrigger.core.draft import Draft
+from clustertrigger.core.policies.checks import outlook, trouble
+from clustertrigger.core.resources.catalog import Unresolved
+from clustertrigger.core.resources.problem import all_of, cut
+from clustertrigger.core.schedules.timetable import describe_schedule
+
+_Verdict = tuple[bool, Reason, str]
+
+
+def set_conditions(draft: Draft) -> None:
+    """Ready, Stalled and Running; each keeps the time of its last change."""
+    verdicts = {
+        ConditionType.READY: _ready(draft),
+        ConditionType.STALLED: _stalled(draft),
+        ConditionType.RUNNING: _running(draft),
+    }
+    draft.set(conditions=[_condition(draft, kind, *verdict) for kind, verdict in verdicts.items()])
+
+
+def announce(draft: Draft) -> None:
+    """An event for what a person should see happen, once for each message."""
+    ready = find_condition(draft.get("conditions"), ConditionType.READY)
+    if ready and ready.reason == Reason.INVALID_SPEC and _is_news(draft, ready):
+        draft.warn(EventReason.INVALID_SPEC, ready.message)
+    running = find_condition(draft.get("conditions"), ConditionType.RUNNING)
+    if draft.held and running and _is_news(draft, running):
+        draft.warn(draft.held.reason, running.message)
+
+
+def _ready(draft: Draft) -> _Verdict:
+    spec = draft.trigger.spec
+    if spec is None:
+        return False, Reason.INVALID_SPEC, all_of(draft.trigger.problems)
+    if spec.status == "disabled":
+        return True, Reason.DISABLED, "Disabled as spec.status asks: nothing fires, nothing is counted"
+    if spec.status == "paused":
+        return True, Reason.PAUSED, "Paused as spec.status asks: nothing fires"
+    if draft.failed:
+        return False, *_failed(draft)
+    if isinstance(draft.observed.work, Unresolved):
+        return False, draft.observed.work.reason, draft.observed.work.message
+    if (problem := trouble(draft)) is not None:
+        return False, *problem
+    return True, Reason.SCHEDULED, f"The schedule is live: {describe_schedule(spec)}{outlook(draft)}"
+
+
+def _stalled(draft: Draft) -> _Verdict:
+    spec = draft.trigger.spec
+    if spec is None:
+        return True, Reason.INVALID_SPEC, "The spec must be corrected: the Ready condition says how"
+    if draft.failed and spec.status not in ("paused", "disabled"):
+        return True, *_failed(draft)
+    if isinstance(draft.observed.work, Unresolved):
+        # It may still be applied, as a moment later in the same kubectl apply.
+        return False, draft.observed.work.reason, f"Waits for what it refers to: {draft.observed.work.message}"
+    if spec.status == "active" and (problem := trouble(draft)) is not None:
+        return True, *problem
+    return False, Reason.NOT_STALLED, "Nothing needs a person"
+
+
+def _failed(draft: Draft) -> tuple[Reason, str]:
+    spec = draft.trigger.spec
+    if spec is not None and spec.status == "failed":
+        return Reason.MARKED_FAILED, "spec.status is failed: set it to active to fire again"
+    error = draft.get("last_execution_error")
+    return (
+        Reason.TOO_MANY_FAILURES,
+        f"{draft.get('consecutive_failures')} runs failed in a row, the last one: {error}. Change the spec or set the "
+        "annotation clustertrigger.dev/reset-requested to a new value to fire again",
+    )
+
+
+def _running(draft: Draft) -> _Verdict:
+    active = draft.active_runs()
+    if draft.held is not None:
+        return bool(active), Reason.CREATE_REFUSED, draft.held.message
+    if active:
+        return True, Reason.RUN_ACTIVE, "Active: " + ", ".join(entry.job_id for entry in active)
+    return False, Reason.NO_ACTIVE_RUN, "No run is active"
+
+
+def _condition(draft: Draft, kind: ConditionType, holds: bool, reason: Reason, message: str) -> Condition:
+    status: Literal["True", "False"] = "True" if holds else "False"
+    before = find_condition(draft.before.conditions, kind)
+    message = cut(message, LONGEST_CONDITION)
+    said = (status, draft.trigger.generation, reason.value, message)
+    if before and (before.status, before.observedGeneration, before.reason, before.message) == said:
+        return before  # as with most decisions: a new one would be a tenth of what a decision costs
+    same = before is not None and before.status == status
+    return Condition(
+        type=kind.value,
+        status=status,
+        observedGeneration=draft.trigger.generation,
+        lastTransitionTime=before.lastTransitionTime if before and same else draft.now.replace(microsecond=0),
+        reason=reason.value,
+        message=message,
+    )
+
+
+def _is_news(draft: Draft, condition: Condition) -> bool:
+    before = find_condition(draft.before.conditions, ConditionType(condition.type))
+    return before is None or (before.reason, before.message) != (condition.reason, condition.message)

@@ -1,0 +1,155 @@
+"""Policies on event triggers: enough events make the trigger due, a cooldown or an active run makes it wait."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from clustertrigger.api.conditions import EventReason
+from clustertrigger.api.schedule import EventSchedule
+from clustertrigger.api.status import EventState
+from clustertrigger.core.draft import Draft
+from clustertrigger.core.events.event_counting import current_state
+from clustertrigger.core.humanize import duration
+from clustertrigger.core.instants import format_instant
+from clustertrigger.core.jobs.naming import event_slot, job_name
+from clustertrigger.core.policies.launching import in_the_way, launch, why_missed
+from clustertrigger.core.policies.lifecycle import is_live
+
+
+def follow_what_is_counted(draft: Draft) -> None:
+    """Other events than before are counted from zero; a trigger of another type counts none."""
+    schedule, state = _schedule(draft), draft.before.event_state
+    if schedule is not None:
+        state, counter = current_state(schedule, draft.before)
+        draft.set(event_state=state, event_counter=counter)
+    elif state is not None and draft.trigger.spec is not None:
+        draft.set(event_state=EventState(counts="", total=state.total), event_counter=0)
+
+
+def consume(draft: Draft, ordinal: int, created_at: datetime) -> None:
+    """A run for the event of this number exists: its events count no more, and a cooldown begins."""
+    state: EventState | None = draft.get("event_state")
+    if state is None or ordinal <= state.total - draft.get("event_counter"):
+        return
+    if not state.announced:
+        draft.note(EventReason.THRESHOLD_REACHED, _reached(draft, ordinal))
+    left = max(state.total - ordinal, 0)
+    schedule = _schedule(draft)
+    still_due = state.due_since and schedule is not None and left >= schedule.event_threshold
+    # A creation time holds whole seconds: counted from the next one, the cooldown is never too short.
+    began = min(draft.now, created_at + timedelta(seconds=1))
+    draft.set(event_counter=left, last_cooldown_at=began)
+    _remember(draft, due_since=draft.now if still_due else None, announced=False)
+
+
+def wait_anew_after_a_run(draft: Draft) -> None:
+    """The starting deadline of what a run was in the way of begins when that run has ended."""
+    ended = ("execution_count", "failure_count")
+    if _due_since(draft) and any(draft.get(field) != getattr(draft.before, field) for field in ended):
+        _remember(draft, due_since=draft.now)
+
+
+def forget_what_is_not_due(draft: Draft) -> None:
+    """A trigger that is paused, or whose threshold was raised, becomes due again by an event to come."""
+    schedule = _schedule(draft)
+    if _due_since(draft) and (
+        schedule is None or not is_live(draft) or draft.get("event_counter") < schedule.event_threshold
+    ):
+        _remember(draft, due_since=None, announced=False)
+
+
+def fire_on_threshold(draft: Draft) -> None:
+    """Fires for the event that reached the threshold, after the cooldown and after the run that is in the way."""
+    spec, schedule, ready = draft.trigger.spec, _schedule(draft), ready_at(draft)
+    if spec is None or schedule is None or ready is None:
+        return
+    if draft.get("event_counter") != draft.before.event_counter:
+        # What has just fired is written down before the next: a large batch may hold many thresholds.
+        draft.wake(draft.now)
+        return
+    ordinal = _state(draft).total - draft.get("event_counter") + schedule.event_threshold
+    slot = event_slot(ordinal)
+    name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
+    deadline = ready + timedelta(seconds=spec.run.starting_deadline_seconds)
+    if name in draft.observed.runs:
+        consume(draft, ordinal, draft.observed.runs[name].created_at)
+        draft.wake(draft.now)
+    elif draft.now < ready:
+        left = duration(max(round((ready - draft.now).total_seconds()), 1))
+        _announce(
+            draft,
+            ordinal,
+            EventReason.COOLING_DOWN,
+            f"Fires in {left}, at {format_instant(ready.replace(microsecond=0))}: cooldown_seconds is "
+            f"{schedule.cooldown_seconds}",
+        )
+        draft.wake(ready)
+    elif obstacle := in_the_way(draft, spec):
+        _announce(draft, ordinal, EventReason.SLOT_DEFERRED, f"Fires when the run has ended: {obstacle}")
+    elif draft.now >= deadline:
+        _remember(draft, due_since=None, announced=False)
+        draft.warn(
+            EventReason.SLOTS_MISSED,
+            f"Missed event {ordinal} ({_reached(draft, ordinal)}): {why_missed(draft, spec, name)}. Its events still "
+            "count: the next one that arrives fires",
+        )
+    else:
+        launch(draft, spec, name, slot, deadline)
+
+
+def forget_old_events(draft: Draft) -> None:
+    """Known events that are all past their time are cleared away, once nothing else does so."""
+    state: EventState | None = draft.get("event_state")
+    if state is None or not state.seen:
+        return
+    if draft.now >= state.seen[-1].until:
+        _remember(draft, seen=[])
+    else:
+        draft.wake(state.seen[-1].until)
+
+
+def ready_at(draft: Draft) -> datetime | None:
+    """When a due event trigger may fire."""
+    schedule, due_since = _schedule(draft), _due_since(draft)
+    if schedule is None or due_since is None:
+        return None
+    began: datetime | None = draft.get("last_cooldown_at")
+    return max(due_since, began + timedelta(seconds=schedule.cooldown_seconds)) if began else due_since
+
+
+def _schedule(draft: Draft) -> EventSchedule | None:
+    schedule = draft.schedule
+    return schedule if isinstance(schedule, EventSchedule) else None
+
+
+def _state(draft: Draft) -> EventState:
+    state: EventState = draft.get("event_state")
+    return state
+
+
+def _due_since(draft: Draft) -> datetime | None:
+    state: EventState | None = draft.get("event_state")
+    return state.due_since if state else None
+
+
+def _remember(draft: Draft, **fields: Any) -> None:
+    draft.set(event_state=_state(draft).model_copy(update=fields))
+
+
+def _announce(draft: Draft, ordinal: int, reason: EventReason, message: str) -> None:
+    if _state(draft).announced:
+        return
+    draft.note(EventReason.THRESHOLD_REACHED, _reached(draft, ordinal))
+    draft.note(reason, message)
+    _remember(draft, announced=True)
+
+
+def _reached(draft: Draft, ordinal: int) -> str:
+    schedule = _schedule(draft)
+    if schedule is None:
+        return f"The threshold was reached by event {ordinal}"
+    return (
+        f"{draft.get('event_counter')}/{schedule.event_threshold} {schedule.event_type} for {schedule.collection_id}: "
+        f"event {ordinal} reached the threshold"
+    )

@@ -1,0 +1,88 @@
+"""Policies that fire: a slot of the schedule that is due, a run that was requested by hand."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from clustertrigger.api.conditions import EventReason
+from clustertrigger.core.draft import Draft
+from clustertrigger.core.instants import format_instant
+from clustertrigger.core.jobs.naming import job_name, manual_slot
+from clustertrigger.core.policies.checks import is_checked
+from clustertrigger.core.policies.event_firing import ready_at
+from clustertrigger.core.policies.launching import in_the_way, launch, why_missed
+from clustertrigger.core.policies.lifecycle import is_live
+
+
+def fire_due_slot(draft: Draft) -> None:
+    """The latest slot that is due fires, unless it is too old, or a run is in its way."""
+    spec, slots = draft.trigger.spec, draft.timetable
+    if spec is None or slots is None or not is_live(draft) or is_checked(draft):
+        return
+    slot = slots.latest_until(draft.now)
+    if slot is None or slot <= draft.schedule_state.accounted_until:
+        return
+    if draft.begins_now:
+        draft.wake(draft.now)
+        return
+    name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
+    deadline = slot + timedelta(seconds=spec.run.starting_deadline_seconds)
+    if name in draft.observed.runs:
+        # An edit within the second of a slot can make the new schedule begin with a slot that the old one fired.
+        draft.account_for(slot)
+    elif draft.now >= deadline:
+        draft.account_for(slot, missed=why_missed(draft, spec, name))
+    elif obstacle := in_the_way(draft, spec):
+        draft.account_for(slot)
+        draft.note(EventReason.SLOT_SKIPPED, f"Skipped the slot {format_instant(slot)}: {obstacle}")
+    else:
+        launch(draft, spec, name, format_instant(slot), deadline)
+
+
+def run_on_request(draft: Draft) -> None:
+    """A new token in the annotation run-requested fires once, on no schedule."""
+    token, spec = draft.trigger.run_requested, draft.trigger.spec
+    if token is None or token == draft.get("last_run_requested") or draft.actions:
+        return
+    obstacle = _why_not_now(draft)
+    if spec is None or obstacle:
+        draft.set(last_run_requested=token)
+        draft.warn(EventReason.REQUEST_IGNORED, f"The run requested by {token!r} was not started: {obstacle}")
+        return
+    slot = manual_slot(token)
+    name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
+    if name in draft.observed.runs:
+        draft.set(last_run_requested=token)
+        draft.warn(
+            EventReason.REQUEST_IGNORED,
+            f"The run requested by {token!r} was not started: {name} has run for this value: request with another one",
+        )
+        return
+    refusal = draft.observed.refusals.get(name)
+    deadline = (refusal.since if refusal else draft.now) + timedelta(seconds=spec.run.starting_deadline_seconds)
+    if draft.now >= deadline and refusal:
+        draft.set(last_run_requested=token)
+        draft.warn(EventReason.REQUEST_IGNORED, f"The run requested by {token!r} was given up: {refusal.message}")
+    else:
+        launch(draft, spec, name, slot, deadline)
+
+
+def look_ahead(draft: Draft) -> None:
+    """The next slot is shown, and waited for."""
+    slots = draft.timetable
+    upcoming = None
+    if slots is not None and draft.schedule_state.live:
+        upcoming = slots.next_after(max(draft.schedule_state.accounted_until, draft.now))
+    elif (ready := ready_at(draft)) is not None and ready > draft.now:
+        upcoming = ready
+    draft.set(next_scheduled_at=upcoming)
+    draft.wake(upcoming)
+
+
+def _why_not_now(draft: Draft) -> str | None:
+    spec = draft.trigger.spec
+    if spec is None:
+        return "the spec is invalid"
+    if not is_live(draft):
+        return f"the trigger is {draft.get('status')}: set spec.status: active and request again"
+    return in_the_way(draft, spec)

@@ -1,0 +1,65 @@
+"""What all that fire have in common: the Job of a slot is asked for, unless something is in its way."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from clustertrigger.api.trigger import ClusterTriggerSpec
+from clustertrigger.core.decision import CreateJob, DeleteJob, Refusal
+from clustertrigger.core.draft import Draft
+from clustertrigger.core.jobs.jobs import build_job
+from clustertrigger.core.resources.catalog import Unresolved, Work
+
+MOST_ACTIVE = 100
+"""Runs of one trigger at the same time: all of them are in its history."""
+
+
+def launch(draft: Draft, spec: ClusterTriggerSpec, name: str, slot: str, deadline: datetime) -> None:
+    """Asks for the Job of a run's slot, or for another look when that may succeed, at the latest at its deadline.
+
+    An active check gives way: it compares with what the run is about to renew.
+    """
+    work = work_to_start(draft, name, deadline)
+    if work is None:
+        return
+    draft.do(*(DeleteJob(check.job_id) for check in draft.active_checks()))
+    if spec.run.concurrency_policy == "Replace":
+        draft.do(*(DeleteJob(entry.job_id) for entry in draft.active_runs()))
+    draft.do(CreateJob(name, slot, build_job(draft.trigger, spec, work, name, slot, draft.observed.defaults)))
+
+
+def work_to_start(draft: Draft, name: str, deadline: datetime) -> Work | None:
+    """What the Job of this name is to do; None where it must wait, and then another look is asked for."""
+    work = draft.observed.work
+    if not isinstance(work, Work):
+        # The Ready condition says what is missing; what appears in time still fires.
+        draft.wake(deadline)
+        return None
+    refusal = draft.observed.refusals.get(name)
+    if refusal is not None:
+        draft.held = refusal
+        if draft.now < refusal.retry_at:
+            draft.wake(min(refusal.retry_at, deadline))
+            return None
+    return work
+
+
+def in_the_way(draft: Draft, spec: ClusterTriggerSpec) -> str | None:
+    """Why nothing may start now, as concurrency_policy has it."""
+    active = draft.active_runs()
+    if active and spec.run.concurrency_policy == "Forbid":
+        return f"run {active[0].job_id} is still active (run.concurrency_policy: Forbid)"
+    if len(active) >= MOST_ACTIVE and spec.run.concurrency_policy == "Allow":
+        return f"{len(active)} runs are still active, which is the most (run.concurrency_policy: Allow)"
+    return None
+
+
+def why_missed(draft: Draft, spec: ClusterTriggerSpec, name: str) -> str:
+    """Why a slot that reached its starting deadline did not fire."""
+    why = f"older than run.starting_deadline_seconds ({spec.run.starting_deadline_seconds} s)"
+    refusal: Refusal | None = draft.observed.refusals.get(name)
+    if refusal is not None:
+        return f"{why}, and until then: {refusal.message}"
+    if isinstance(draft.observed.work, Unresolved):
+        return f"{why}, and until then: {draft.observed.work.message}"
+    return why

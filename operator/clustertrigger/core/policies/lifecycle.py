@@ -1,0 +1,138 @@
+"""Policies on the trigger itself: who it is, what its schedule remembers, resets and failures."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime, timedelta
+
+from clustertrigger.api.conditions import EventReason
+from clustertrigger.api.schedule import IntervalSchedule
+from clustertrigger.api.status import ScheduleState
+from clustertrigger.core.draft import Draft
+from clustertrigger.core.jobs.naming import trigger_id
+from clustertrigger.core.resources.trigger import Trigger
+from clustertrigger.core.schedules.timetable import describe_schedule
+
+_NO_SCHEDULE = "none"
+
+
+def identify(draft: Draft) -> None:
+    """Fields that follow from the object alone."""
+    trigger, before = draft.trigger, draft.before
+    edited = trigger.generation != before.observedGeneration
+    draft.set(
+        observedGeneration=trigger.generation,
+        trigger_id=trigger_id(trigger.uid),
+        namespace_id=trigger.key.namespace,
+        internal_id=draft.observed.cluster_id or None,
+        created_at=trigger.created_at,
+        updated_at=edited_at(draft) if edited or before.updated_at is None else before.updated_at,
+    )
+
+
+def forgive_on_edit(draft: Draft) -> None:
+    """A trigger that stopped after too many failures starts afresh when its spec changes."""
+    before = draft.before
+    if before.status == "failed" and before.observedGeneration != draft.trigger.generation:
+        draft.set(consecutive_failures=0)
+
+
+def reset_on_request(draft: Draft) -> None:
+    """A new token in the annotation reset-requested clears the failures, once."""
+    token = draft.trigger.reset_requested
+    if token is None or token == draft.before.last_reset_requested:
+        return
+    draft.set(last_reset_requested=token, consecutive_failures=0)
+    draft.note(EventReason.RESET, f"Reset as requested by {token!r}: consecutive failures are back to 0")
+
+
+def follow_edits(draft: Draft) -> None:
+    """Another schedule begins when it was written; a re-applied one goes on."""
+    trigger, state = draft.trigger, draft.before.schedule_state
+    fingerprint = schedule_fingerprint(trigger)
+    if state is None:
+        draft.set(schedule_state=_begin(draft, fingerprint, trigger.created_at))
+    elif state.fingerprint != fingerprint:
+        begun = _begin(draft, fingerprint, edited_at(draft))
+        accounted = max(begun.accounted_until, state.accounted_until)
+        draft.set(schedule_state=begun.model_copy(update={"accounted_until": accounted}))
+        draft.begins_now = is_edit_undated(draft)
+
+
+def follow_liveness(draft: Draft) -> None:
+    """When a schedule comes back to life, only slots to come count."""
+    state, live = draft.schedule_state, is_live(draft)
+    if state.live == live:
+        return
+    accounted = state.accounted_until
+    if live:
+        by_edit = draft.before.observedGeneration != draft.trigger.generation
+        accounted = max(accounted, edited_at(draft) if by_edit else draft.now)
+    draft.set(schedule_state=state.model_copy(update={"live": live, "accounted_until": accounted}))
+
+
+def set_effective_status(draft: Draft) -> None:
+    """The state the trigger is in, which is the owner's wish unless too many runs failed."""
+    spec = draft.trigger.spec
+    wish = spec.status if spec else "active"
+    stopped = draft.failed and wish == "active"
+    if stopped and draft.before.status != "failed" and spec is not None:
+        draft.warn(
+            EventReason.TOO_MANY_FAILURES,
+            f"{draft.get('consecutive_failures')} runs failed in a row (run.max_consecutive_failures: "
+            f"{spec.run.max_consecutive_failures}): firing stops until the spec changes or a reset is requested with "
+            "the annotation clustertrigger.dev/reset-requested",
+        )
+    draft.set(status="failed" if stopped else wish)
+
+
+def show_schedule(draft: Draft) -> None:
+    """The schedule in words, for the table; of events also how many there are."""
+    if draft.trigger.spec is not None:
+        draft.set(schedule=describe_schedule(draft.trigger.spec, draft.get("event_counter")))
+
+
+def is_live(draft: Draft) -> bool:
+    """Whether slots count: the spec is valid, the owner wants it, and it has not failed."""
+    spec = draft.trigger.spec
+    return spec is not None and spec.status == "active" and not draft.failed
+
+
+def edited_at(draft: Draft) -> datetime:
+    """When the spec was last written: never in the future, and now where nothing tells."""
+    written = draft.trigger.edited_at
+    if written is None or is_edit_undated(draft):
+        return draft.now.replace(microsecond=0)
+    return min(written, draft.now)
+
+
+def is_edit_undated(draft: Draft) -> bool:
+    """Whether nothing tells when the spec was last written.
+
+    Kubernetes 1.20 dates a manager's write only where it touches other fields than that manager's writes before, so
+    of a value that changes there and back (status: paused, active) only the first change is dated.
+    """
+    written, known = draft.trigger.edited_at, draft.before.updated_at
+    edited = draft.before.observedGeneration != draft.trigger.generation
+    return written is None or (edited and known is not None and written <= known)
+
+
+def schedule_fingerprint(trigger: Trigger) -> str:
+    """Tells schedules apart; the same for a re-applied one."""
+    if trigger.spec is None:
+        return _NO_SCHEDULE
+    said = [trigger.spec.trigger_type, trigger.spec.schedule.model_dump(mode="json")]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _begin(draft: Draft, fingerprint: str, at: datetime) -> ScheduleState:
+    schedule = draft.schedule
+    live = is_live(draft)
+    at_once = live and isinstance(schedule, IntervalSchedule) and schedule.start_immediately
+    return ScheduleState(
+        fingerprint=fingerprint,
+        live=live,
+        anchor=at,
+        accounted_until=at - timedelta(seconds=1) if at_once else at,
+    )

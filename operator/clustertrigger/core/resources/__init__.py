@@ -1,0 +1,1 @@
+"""Triggers, collections and definitions as they were read, and what is wrong with them."""

@@ -1,0 +1,137 @@
+"""What ids refer to: the Collections and ClusterDefinitions of each namespace, and the work they describe."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from clustertrigger.api.collection import CollectionSpec
+from clustertrigger.api.conditions import Reason
+from clustertrigger.api.definition import ClusterDefinitionSpec, ExecutionConfig
+from clustertrigger.api.trigger import ClusterTriggerSpec
+from clustertrigger.core.resources.validation import Problem, all_of, parse_collection, parse_definition
+
+Spec = TypeVar("Spec", CollectionSpec, ClusterDefinitionSpec)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a run is to do, with every reference resolved."""
+
+    execution: ExecutionConfig
+    collections: tuple[tuple[str, CollectionSpec], ...]
+    """The collections in the order of execution.collection_ids, each with its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """Why the work is not known."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry(Generic[Spec]):
+    id: str | None
+    spec: Spec | None
+    problems: tuple[Problem, ...]
+
+
+@dataclass
+class _Shelf(Generic[Spec]):
+    """One kind in one namespace, by name and by id."""
+
+    by_name: dict[str, _Entry[Spec]] = field(default_factory=dict)
+    names_by_id: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def put(self, name: str, entry: _Entry[Spec]) -> None:
+        self.remove(name)
+        self.by_name[name] = entry
+        if entry.id:
+            self.names_by_id[entry.id].add(name)
+
+    def remove(self, name: str) -> None:
+        entry = self.by_name.pop(name, None)
+        if entry and entry.id:
+            names = self.names_by_id[entry.id]
+            names.discard(name)
+            if not names:
+                del self.names_by_id[entry.id]
+
+    def find(self, wanted: str, kind: str, id_field: str, not_found: Reason) -> Spec | Unresolved:
+        """By id first, by name second; two objects that claim one id are told, not chosen from."""
+        names = sorted(self.names_by_id.get(wanted, ())) or ([wanted] if wanted in self.by_name else [])
+        if not names:
+            return Unresolved(
+                not_found,
+                f"no {kind} with spec.{id_field} or metadata.name {wanted!r} in this namespace: "
+                "create one or correct the id",
+            )
+        if len(names) > 1:
+            return Unresolved(
+                Reason.AMBIGUOUS_REFERENCE,
+                f"{id_field} {wanted!r} is claimed by {kind}s {', '.join(names)}: give all but one another {id_field}",
+            )
+        entry = self.by_name[names[0]]
+        if entry.spec is None:
+            return Unresolved(
+                Reason.INVALID_REFERENCE,
+                f"{kind} {names[0]!r} is invalid: {all_of(entry.problems)}",
+            )
+        return entry.spec
+
+
+class Catalog:
+    """The Collections and ClusterDefinitions of all namespaces."""
+
+    def __init__(self) -> None:
+        self._collections: dict[str, _Shelf[CollectionSpec]] = defaultdict(_Shelf)
+        self._definitions: dict[str, _Shelf[ClusterDefinitionSpec]] = defaultdict(_Shelf)
+
+    def put_collection(self, namespace: str, name: str, raw_spec: Mapping[str, Any]) -> None:
+        """Adds or replaces a Collection; an invalid one is kept, to be named by the triggers that refer to it."""
+        spec, problems = parse_collection(raw_spec)
+        entry = _Entry(_claimed_id(raw_spec, "collection_id"), spec, tuple(problems))
+        self._collections[namespace].put(name, entry)
+
+    def remove_collection(self, namespace: str, name: str) -> None:
+        """Removes a Collection, if it is there."""
+        self._collections[namespace].remove(name)
+
+    def put_definition(self, namespace: str, name: str, raw_spec: Mapping[str, Any]) -> None:
+        """Adds or replaces a ClusterDefinition."""
+        spec, problems = parse_definition(raw_spec)
+        entry = _Entry(_claimed_id(raw_spec, "cluster_id"), spec, tuple(problems))
+        self._definitions[namespace].put(name, entry)
+
+    def remove_definition(self, namespace: str, name: str) -> None:
+        """Removes a ClusterDefinition, if it is there."""
+        self._definitions[namespace].remove(name)
+
+    def resolve(self, namespace: str, spec: ClusterTriggerSpec) -> Work | Unresolved:
+        """What a run of this trigger would do now."""
+        execution = spec.execution_config
+        if execution is None:
+            found = self._definitions[namespace].find(
+                spec.cluster_id or "", "ClusterDefinition", "cluster_id", Reason.DEFINITION_NOT_FOUND
+            )
+            if isinstance(found, Unresolved):
+                return found
+            execution = found.execution_config()
+        collections = []
+        for wanted in execution.collection_ids:
+            collection = self._collections[namespace].find(
+                wanted, "Collection", "collection_id", Reason.COLLECTION_NOT_FOUND
+            )
+            if isinstance(collection, Unresolved):
+                return collection
+            collections.append((wanted, collection))
+        return Work(execution, tuple(collections))
+
+
+def _claimed_id(raw_spec: Mapping[str, Any], id_field: str) -> str | None:
+    claimed = raw_spec.get(id_field)
+    return claimed if isinstance(claimed, str) and claimed else None

@@ -1,0 +1,181 @@
+"""What Kubernetes would refuse in a run's Pod, said when the trigger is applied rather than when its Job is created.
+
+The rules are those of the core API's validation: quantities, labels and tolerations. The CRD's schema holds some of
+them too, but not on every version of Kubernetes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from functools import lru_cache
+
+from clustertrigger.api.trigger import Quantity, Resources, RunPolicy, Toleration
+from clustertrigger.core.resources.problem import Problem, cut, nearest
+
+_QUANTITY = re.compile(
+    r"(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+))"
+    r"(?:(?P<suffix>[KMGTPE]i|[numkMGTPE]?)|[eE](?P<exponent>[+-]?\d{1,3}))",
+    re.ASCII,
+)
+_SCALES = {
+    "": Decimal(1),
+    **{suffix: Decimal(1000) ** power for power, suffix in enumerate("kMGTPE", start=1)},
+    **{suffix: Decimal(1000) ** -power for power, suffix in enumerate("mun", start=1)},
+    **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", start=1)},
+}
+_LONGEST_SHOWN = 80
+_HUGE_PAGES = "hugepages-"
+_STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage")
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re.ASCII)
+_DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
+
+
+def problems_in(run: RunPolicy) -> list[Problem]:
+    """Everything that Kubernetes would refuse in this run's Pod."""
+    return [
+        *_account(run.service_account_name),
+        *_resources(run.resources, "spec.run.resources"),
+        *_resources(run.check.resources, "spec.run.check.resources"),
+        *_node_selector(run.node_selector),
+        *(problem for index, item in enumerate(run.tolerations) for problem in _toleration(index, item)),
+    ]
+
+
+def _account(name: str) -> Iterator[Problem]:
+    if not _DOMAIN.fullmatch(name):
+        message = (
+            "is not a name of Kubernetes, whose parts between dots begin and end with a letter or digit: "
+            "write the ServiceAccount's metadata.name"
+        )
+        yield Problem("spec.run.service_account_name", name, message)
+
+
+@lru_cache(maxsize=1024, typed=True)  # Triggers by the thousand ask for the same few.
+def quantity(text: Quantity) -> Decimal | None:
+    """A Kubernetes quantity, such as `500m`, `2Gi` or `1e3`, as a number; None where it is not one."""
+    match = _QUANTITY.fullmatch(str(text))
+    if match is None:
+        return None
+    number = Decimal(match["number"])
+    return number.scaleb(int(match["exponent"])) if match["exponent"] else number * _SCALES[match["suffix"] or ""]
+
+
+def _resources(resources: Resources, path: str) -> Iterator[Problem]:
+    amounts: dict[str, dict[str, Decimal]] = {"requests": {}, "limits": {}}
+    for part, given in (("requests", resources.requests), ("limits", resources.limits)):
+        for name, text in given.items():
+            field = f"{path}.{part}.{name}"
+            amount = quantity(text)
+            if amount is None:
+                yield Problem(field, text, "is not a Kubernetes quantity: write a number such as 500m, 2 or 4Gi")
+            elif amount < 0:
+                yield Problem(field, text, "must not be negative: write a positive quantity")
+            elif (wrong := _wrong_resource(name)) is not None:
+                yield Problem(field, text, wrong)
+            elif _is_extended(name) and amount != amount.to_integral_value():
+                yield Problem(field, text, "must be whole: this resource is counted in units")
+            else:
+                amounts[part][name] = amount
+    yield from _against_limits(amounts, resources, path)
+    yield from _huge_pages(resources, path)
+
+
+def _against_limits(amounts: Mapping[str, Mapping[str, Decimal]], resources: Resources, path: str) -> Iterator[Problem]:
+    for name, amount in amounts["requests"].items():
+        field, text = f"{path}.requests.{name}", resources.requests[name]
+        limit = amounts["limits"].get(name)
+        if limit is None:
+            if not _is_overcommittable(name) and name not in resources.limits:
+                yield Problem(field, text, f"needs a limit: set resources.limits.{name} to the same")
+        elif amount > limit:
+            shown = cut(str(resources.limits[name]), _LONGEST_SHOWN)
+            yield Problem(field, text, f"must not exceed the limit {shown}: lower it, or raise resources.limits.{name}")
+        elif amount != limit and not _is_overcommittable(name):
+            yield Problem(
+                field,
+                text,
+                f"must equal the limit {cut(str(resources.limits[name]), _LONGEST_SHOWN)}: set both to the same",
+            )
+
+
+def _huge_pages(resources: Resources, path: str) -> Iterator[Problem]:
+    if {"cpu", "memory"} & {*resources.requests, *resources.limits}:
+        return
+    for name, text in resources.limits.items():
+        if name.startswith(_HUGE_PAGES) and _wrong_resource(name) is None:
+            yield Problem(f"{path}.limits.{name}", text, "goes with cpu or memory only: set one of them too")
+
+
+def _wrong_resource(name: str) -> str | None:
+    if name in _STANDARD_RESOURCES:
+        return None
+    if name.startswith(_HUGE_PAGES):
+        size = quantity(name.removeprefix(_HUGE_PAGES))
+        return (
+            None
+            if size and size > 0
+            else "no such resource: write hugepages- and the size of a page, such as hugepages-2Mi"
+        )
+    if "/" in name:
+        if name.startswith("requests."):
+            return "begins with requests., which quotas have for themselves: write vendor.domain/resource"
+        return _wrong_label_key(name)
+    guess = nearest(name, _STANDARD_RESOURCES)
+    way_out = f"did you mean {guess}?" if guess else "write cpu, memory, ephemeral-storage or vendor.domain/resource"
+    return f"no such resource: {way_out}"
+
+
+def _is_extended(name: str) -> bool:
+    return "/" in name and not name.partition("/")[0].endswith("kubernetes.io")
+
+
+def _is_overcommittable(name: str) -> bool:
+    return name in _STANDARD_RESOURCES
+
+
+def _node_selector(selector: Mapping[str, str]) -> Iterator[Problem]:
+    for key, value in selector.items():
+        field = f"spec.run.node_selector.{key}"
+        if (wrong := _wrong_label_key(key)) is not None:
+            yield Problem(field, value, wrong)
+        if (wrong := _wrong_label_value(value)) is not None:
+            yield Problem(field, value, wrong)
+
+
+def _toleration(index: int, toleration: Toleration) -> Iterator[Problem]:
+    field = f"spec.run.tolerations[{index}]"
+    if not toleration.key:
+        if toleration.operator != "Exists":
+            yield Problem(f"{field}.operator", toleration.operator, "must be Exists without a key: set key or operator")
+    elif (wrong := _wrong_label_key(toleration.key)) is not None:
+        yield Problem(f"{field}.key", toleration.key, wrong)
+    if toleration.operator == "Exists":
+        if toleration.value:
+            yield Problem(f"{field}.value", toleration.value, "must be empty with operator Exists: remove it")
+    elif (wrong := _wrong_label_value(toleration.value or "")) is not None:
+        yield Problem(f"{field}.value", toleration.value, wrong)
+    if toleration.tolerationSeconds is not None and toleration.effect != "NoExecute":
+        message = "goes with effect NoExecute only: set that effect or remove tolerationSeconds"
+        yield Problem(f"{field}.tolerationSeconds", toleration.tolerationSeconds, message)
+
+
+def _wrong_label_key(key: str) -> str | None:
+    prefix, slash, name = key.rpartition("/")
+    if slash and (len(prefix) > 253 or not _DOMAIN.fullmatch(prefix)):
+        shown = f"prefix {_shown(prefix)} of key {_shown(key)}"
+        return f"{shown} is not a domain name: write it in lower case, such as example.com"
+    if not _NAME.fullmatch(name):
+        return f"key {_shown(key)} is not a label's key: write up to 63 letters, digits, '-', '_' and '.'"
+    return None
+
+
+def _shown(text: str) -> str:
+    return repr(cut(text, _LONGEST_SHOWN))
+
+
+def _wrong_label_value(value: str) -> str | None:
+    if value and not _NAME.fullmatch(value):
+        return "is not a label's value: write up to 63 letters, digits, '-', '_' and '.'"
+    return None

@@ -1,0 +1,131 @@
+"""A ClusterTrigger as read from the API server."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from clustertrigger.api.conditions import ConditionType
+from clustertrigger.api.names import ANNOTATION_RESET_REQUESTED, ANNOTATION_RUN_REQUESTED
+from clustertrigger.api.status import ClusterTriggerStatus, Condition, find_condition
+from clustertrigger.api.trigger import ClusterTriggerSpec
+from clustertrigger.core.instants import parse_instant
+from clustertrigger.core.json_text import read_json, write_json
+from clustertrigger.core.resources.validation import Problem, parse_trigger
+
+_LONGEST_TOKEN = 200
+
+
+class Key(NamedTuple):
+    """Of a trigger."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+class Owner(NamedTuple):
+    """The trigger that a Job or a Pod names as its own: the uid alone could be that of another namespace's."""
+
+    namespace: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """One ClusterTrigger; `spec` is None where `problems` says why."""
+
+    key: Key
+    uid: str
+    generation: int
+    resource_version: str
+    created_at: datetime
+    edited_at: datetime | None
+    """When the spec was last written, where managedFields tell; to the second."""
+    run_requested: str | None
+    reset_requested: str | None
+    spec: ClusterTriggerSpec | None
+    problems: tuple[Problem, ...]
+    status: ClusterTriggerStatus
+    status_json: bytes
+    """The status as the API server has it; kept like this, it needs a fifth of the memory."""
+    deleting: bool = False
+    """Deleted, and still there until somebody else's finalizer is done."""
+
+    @property
+    def raw_status(self) -> dict[str, Any]:
+        """The status as the API server has it, with what this version does not know."""
+        found: dict[str, Any] = read_json(self.status_json)
+        return found
+
+    @property
+    def not_ready(self) -> Condition | None:
+        """Its Ready condition, where that is not True."""
+        ready = find_condition(self.status.conditions, ConditionType.READY)
+        return ready if ready and ready.status != "True" else None
+
+    @property
+    def owner(self) -> Owner:
+        """Whose its Jobs and Pods are."""
+        return Owner(self.key.namespace, self.uid)
+
+
+ParsedSpec = tuple[ClusterTriggerSpec | None, tuple[Problem, ...]]
+
+
+def read_trigger(raw: Mapping[str, Any], parsed: ParsedSpec | None = None) -> Trigger:
+    """Reads an object of the API server; `parsed` saves parsing a spec that is known already."""
+    metadata = raw["metadata"]
+    annotations = metadata.get("annotations") or {}
+    spec, problems = parsed or parse_spec(raw)
+    raw_status = raw.get("status") or {}
+    return Trigger(
+        key=Key(metadata["namespace"], metadata["name"]),
+        uid=metadata["uid"],
+        generation=metadata.get("generation", 1),
+        resource_version=metadata["resourceVersion"],
+        created_at=parse_instant(metadata["creationTimestamp"]),
+        edited_at=_spec_written_at(metadata.get("managedFields") or ()),
+        run_requested=_token(annotations.get(ANNOTATION_RUN_REQUESTED)),
+        reset_requested=_token(annotations.get(ANNOTATION_RESET_REQUESTED)),
+        spec=spec,
+        problems=problems,
+        status=ClusterTriggerStatus.model_validate(raw_status),
+        status_json=write_json(raw_status),
+        deleting="deletionTimestamp" in metadata,
+    )
+
+
+def _token(text: str | None) -> str | None:
+    """What a request is known by: status and Jobs repeat it, so of a long one the beginning and a digest.
+
+    A status of several runs with a quarter of a megabyte each, which is what an annotation may have, would be more
+    than the API server stores.
+    """
+    if not text or len(text) <= _LONGEST_TOKEN:
+        return text or None
+    return f"{text[:_LONGEST_TOKEN]}…{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def parse_spec(raw: Mapping[str, Any]) -> ParsedSpec:
+    """The spec, or what is wrong with it."""
+    spec, problems = parse_trigger(raw.get("spec") or {})
+    return spec, tuple(problems)
+
+
+def _spec_written_at(managed_fields: Iterable[Mapping[str, Any]]) -> datetime | None:
+    """Time of the last write by any manager that owns a field of the spec.
+
+    Such a manager may have written a label later: then this is too late, never too early, so no past slot fires.
+    """
+    times = [
+        parse_instant(entry["time"])
+        for entry in managed_fields
+        if entry.get("time") and "f:spec" in (entry.get("fieldsV1") or {})
+    ]
+    return max(times, default=None)

@@ -1,0 +1,58 @@
+"""Whether a resource's spec can be followed: what the schema says, and what no schema can say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from clustertrigger.api.collection import CollectionSpec
+from clustertrigger.api.definition import ClusterDefinitionSpec
+from clustertrigger.api.schedule import CronSchedule
+from clustertrigger.api.trigger import ClusterTriggerSpec
+from clustertrigger.core.resources import pod_settings
+from clustertrigger.core.resources.problem import Problem, all_of, problems_of
+from clustertrigger.core.schedules.timetable import ScheduleError, check_cron
+
+__all__ = ["Problem", "all_of", "parse_collection", "parse_definition", "parse_trigger"]
+
+Spec = TypeVar("Spec", bound=BaseModel)
+
+
+def parse_trigger(spec: Mapping[str, Any]) -> tuple[ClusterTriggerSpec | None, list[Problem]]:
+    """A trigger's spec, or None and everything that is wrong with it. Takes any JSON and never raises."""
+    parsed, problems = _parse(ClusterTriggerSpec, spec)
+    if parsed is None:
+        return None, problems
+    problems = [*_schedule_problems(parsed), *pod_settings.problems_in(parsed.run)]
+    return (None if problems else parsed), problems
+
+
+def parse_definition(spec: Mapping[str, Any]) -> tuple[ClusterDefinitionSpec | None, list[Problem]]:
+    """A definition's spec, or None and everything that is wrong with it. Takes any JSON and never raises."""
+    return _parse(ClusterDefinitionSpec, spec)
+
+
+def parse_collection(spec: Mapping[str, Any]) -> tuple[CollectionSpec | None, list[Problem]]:
+    """A collection's spec, or None and everything that is wrong with it. Takes any JSON and never raises."""
+    return _parse(CollectionSpec, spec)
+
+
+def _parse(model: type[Spec], spec: Mapping[str, Any]) -> tuple[Spec | None, list[Problem]]:
+    try:
+        # Strict, as the API server is: "5" is no number, and 1 is not true.
+        return model.model_validate(spec, strict=True), []
+    except ValidationError as error:
+        return None, problems_of(error, "spec", model)
+
+
+def _schedule_problems(spec: ClusterTriggerSpec) -> list[Problem]:
+    schedule = spec.schedule
+    if not isinstance(schedule, CronSchedule):
+        return []
+    try:
+        check_cron(schedule)
+    except ScheduleError as error:
+        return [Problem(f"spec.{error.field}", error.value, error.reason)]
+    return []

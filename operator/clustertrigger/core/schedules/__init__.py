@@ -1,0 +1,1 @@
+"""Cron expressions and intervals, and the instants that they name."""

@@ -1,0 +1,90 @@
+"""Which instants a schedule names: the slots of cron and interval triggers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+from typing import Protocol
+
+from clustertrigger.api.schedule import ConditionalSchedule, CronSchedule, EventSchedule, IntervalSchedule
+from clustertrigger.api.trigger import ClusterTriggerSpec
+from clustertrigger.core.humanize import duration
+from clustertrigger.core.schedules import cron_syntax
+from clustertrigger.core.schedules.cron import CronTimetable
+from clustertrigger.core.schedules.interval import IntervalTimetable
+from clustertrigger.core.schedules.schedule_error import ScheduleError
+from clustertrigger.core.schedules.wallclock import wall_clock
+
+__all__ = ["ScheduleError", "Timetable", "check_cron", "describe_schedule", "timetable"]
+
+
+class Timetable(Protocol):
+    """The slots of a schedule. Immutable; slots are aware, in UTC, and whole seconds."""
+
+    def next_after(self, instant: datetime) -> datetime | None:
+        """The first slot strictly after an aware instant; None when the calendar ends first."""
+
+    def latest_until(self, instant: datetime) -> datetime | None:
+        """The last slot up to and including an aware instant; None when there is none."""
+
+    def count_between(self, start: datetime, end: datetime, limit: int) -> int:
+        """How many slots lie in (start, end]; counting stops at limit, and so does its cost."""
+
+    def describe(self) -> str:
+        """The schedule in a few words: `0 2 * * * Europe/Berlin`, `every 6h`."""
+
+
+def timetable(schedule: CronSchedule | IntervalSchedule | ConditionalSchedule, anchor: datetime) -> Timetable:
+    """The slots of a schedule; of a conditional one, the instants of its checks.
+
+    Args:
+        schedule: what the trigger's schedule_config says.
+        anchor: aware instant of the trigger's creation or of the last edit of its schedule; the grid of an
+            interval starts there, a cron schedule needs none.
+
+    Raises:
+        ScheduleError: the expression or the time zone is wrong, or the schedule never fires.
+    """
+    if isinstance(schedule, CronSchedule):
+        return _cron(schedule.cron_expression, schedule.timezone)
+    if isinstance(schedule, ConditionalSchedule):
+        return IntervalTimetable(anchor, schedule.check_interval_seconds, from_anchor=False)
+    return IntervalTimetable(anchor, schedule.interval_seconds, from_anchor=schedule.start_immediately)
+
+
+def check_cron(schedule: CronSchedule) -> None:
+    """Make sure that a cron schedule can be followed.
+
+    Raises:
+        ScheduleError: the expression or the time zone is wrong, or the schedule never fires.
+    """
+    _cron(schedule.cron_expression, schedule.timezone)
+
+
+def describe_schedule(spec: ClusterTriggerSpec, event_counter: int | None = None) -> str:
+    """What the column SCHEDULE shows; needs no valid cron expression.
+
+    Examples: `0 2 * * * Europe/Berlin`, `every 6h`, `100 documents_added, cooldown 5m`, with a counter
+    `37/100 documents_added, cooldown 5m`, `cosine_drift > 0.3 every 1h`.
+    """
+    match spec.schedule:
+        case CronSchedule() as cron:
+            return _title(cron.cron_expression, cron.timezone)
+        case IntervalSchedule() as interval:
+            return f"every {duration(interval.interval_seconds)}"
+        case EventSchedule() as event:
+            cooldown = f", cooldown {duration(event.cooldown_seconds)}" if event.cooldown_seconds else ""
+            counted = "" if event_counter is None else f"{event_counter}/"
+            return f"{counted}{event.event_threshold} {event.event_type}{cooldown}"
+        case ConditionalSchedule() as condition:
+            return f"{condition.metric} > {condition.threshold:g} every {duration(condition.check_interval_seconds)}"
+
+
+@lru_cache(maxsize=16_384)
+def _cron(expression: str, zone: str) -> CronTimetable:
+    parsed = cron_syntax.parse(expression)
+    return CronTimetable(parsed, wall_clock(zone), _title(expression, zone))
+
+
+def _title(expression: str, zone: str) -> str:
+    return f"{' '.join(expression.split())} {zone}"

@@ -1,0 +1,1 @@
+"""The Kubernetes API server: requests, lists, watches and leases."""

@@ -1,0 +1,121 @@
+"""The Lease that replicas contend for, as the client library's election wants its locks.
+
+The library's own lock (kubernetes 37) cannot create a Lease, writes local time as UTC, waits five minutes for an
+answer, and lets a broken connection end the election; this one speaks through our own client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from kubernetes.aio.client.exceptions import ApiException
+from kubernetes.aio.leaderelection.leaderelectionrecord import LeaderElectionRecord
+from kubernetes.aio.leaderelection.resourcelock.baselock import BaseLock
+
+from clustertrigger.shell.kube.api_server import ApiError, ApiServer
+
+logger = logging.getLogger(__name__)
+
+_NO_ANSWER, _NOT_FOUND, _CONFLICT = 0, 404, 409
+
+
+class LeaseLock(BaseLock):
+    """One Lease of coordination.k8s.io.
+
+    Args:
+        api: the API server.
+        namespace: of the Lease.
+        name: of the Lease.
+        identity: of this replica.
+        patience: seconds to wait for an answer.
+    """
+
+    def __init__(self, api: ApiServer, namespace: str, name: str, identity: str, patience: float) -> None:
+        super().__init__(name, namespace, identity)
+        self._api = api
+        self._patience = patience
+        self._leases = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+        self._lease: dict[str, Any] | None = None
+        """As last read or written: updates go on top of this version or not at all."""
+
+    async def get(self, name: str, namespace: str) -> tuple[bool, Any]:
+        """The record, or (False, why not)."""
+        try:
+            async with asyncio.timeout(self._patience):
+                self._lease = await self._api.get(f"{self._leases}/{name}")
+        except TimeoutError:
+            return False, _as_library_error(_NO_ANSWER, "no answer in time")
+        except ApiError as error:
+            if error.status != _NOT_FOUND:
+                logger.warning("The Lease could not be read: %s", error)
+            return False, _as_library_error(error.status, error.message)
+        return True, _record(self._lease.get("spec") or {})
+
+    async def create(self, name: str, namespace: str, election_record: LeaderElectionRecord) -> bool:
+        """Creates the Lease; False where somebody was faster."""
+        body = {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": _spec(election_record),
+        }
+        return await self._write(self._api.create(self._leases, body))
+
+    async def update(self, name: str, namespace: str, updated_record: LeaderElectionRecord) -> bool:
+        """Takes or renews the Lease; False where somebody was faster."""
+        assert self._lease is not None  # noqa: S101 - the library reads before it writes
+        body = {**self._lease, "spec": {**(self._lease.get("spec") or {}), **_spec(updated_record)}}
+        return await self._write(self._api.replace(f"{self._leases}/{name}", body))
+
+    async def release(self) -> None:
+        """Empties the Lease if it is ours, so that another replica need not wait for it to run out."""
+        if self._lease is None or (self._lease.get("spec") or {}).get("holderIdentity") != self.identity:
+            return
+        spec = {**self._lease["spec"], "holderIdentity": "", "leaseDurationSeconds": 1}
+        await self._write(self._api.replace(f"{self._leases}/{self.name}", {**self._lease, "spec": spec}))
+
+    async def _write(self, request: Any) -> bool:
+        try:
+            async with asyncio.timeout(self._patience):
+                self._lease = await request
+        except (ApiError, TimeoutError) as error:
+            # Another replica was faster: that is what an election is.
+            if not (isinstance(error, ApiError) and error.status == _CONFLICT):
+                logger.warning("The Lease could not be written: %s", str(error) or "no answer in time")
+            return False
+        return True
+
+
+def _record(spec: dict[str, Any]) -> LeaderElectionRecord:
+    duration = spec.get("leaseDurationSeconds")
+    return LeaderElectionRecord(
+        spec.get("holderIdentity") or None,
+        None if duration is None else str(duration),
+        spec.get("acquireTime"),
+        spec.get("renewTime"),
+    )
+
+
+def _spec(record: LeaderElectionRecord) -> dict[str, Any]:
+    return {
+        "holderIdentity": record.holder_identity,
+        "leaseDurationSeconds": int(float(record.lease_duration or 1)),
+        "acquireTime": _micro_time(record.acquire_time),
+        "renewTime": _micro_time(record.renew_time),
+    }
+
+
+def _micro_time(text: str | None) -> str:
+    """RFC 3339 with microseconds; what the library says without an offset is local time."""
+    instant = datetime.fromisoformat(text) if text else datetime.now(UTC)
+    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _as_library_error(status: int, message: str) -> ApiException:
+    error = ApiException(status=status, reason=message)
+    error.body = json.dumps({"code": status})
+    return error

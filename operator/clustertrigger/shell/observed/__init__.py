@@ -1,0 +1,1 @@
+"""What is known of the cluster, kept up to date by watches."""

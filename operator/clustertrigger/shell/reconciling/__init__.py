@@ -1,0 +1,1 @@
+"""One trigger at a time: when its turn is, what was decided, and carrying that out."""

@@ -1,0 +1,149 @@
+"""Creates, ends, deletes and reads the Jobs of triggers; remembers what the API server refused."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import partial
+
+from clustertrigger.api.conditions import EventReason, Reason
+from clustertrigger.api.status import ClusterTriggerStatus
+from clustertrigger.core.decision import CreateJob, Refusal
+from clustertrigger.core.jobs.jobs import end_job_patch
+from clustertrigger.core.jobs.naming import check_instant, instant_of
+from clustertrigger.core.jobs.workload import read_job, read_pod
+from clustertrigger.core.resources.trigger import Key, Trigger
+from clustertrigger.shell.clock import Clock
+from clustertrigger.shell.kube.api_server import ApiError, ApiServer
+from clustertrigger.shell.kube.paths import jobs as jobs_path
+from clustertrigger.shell.kube.paths import pods as pods_path
+from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.observed.intake import Runs
+
+logger = logging.getLogger(__name__)
+
+_NOT_FOUND = 404
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 60.0
+
+
+class JobWriter:
+    """The only place that writes Jobs."""
+
+    def __init__(self, api: ApiServer, clock: Clock, runs: Runs, metrics: Metrics) -> None:
+        self._api = api
+        self._clock = clock
+        self._runs = runs
+        self._metrics = metrics
+        self._refusals: dict[Key, dict[str, Refusal]] = {}
+
+    def refusals(self, key: Key) -> Mapping[str, Refusal]:
+        """What was refused for this trigger and is still to be tried, by Job name."""
+        return self._refusals.get(key, {})
+
+    def settle(self, key: Key, status: ClusterTriggerStatus) -> None:
+        """Forgets refusals once the status speaks of none."""
+        if key in self._refusals and all(c.reason != Reason.CREATE_REFUSED.value for c in status.conditions):
+            del self._refusals[key]
+
+    def forget(self, key: Key) -> None:
+        """The trigger is gone."""
+        self._refusals.pop(key, None)
+
+    async def create(self, trigger: Trigger, action: CreateJob) -> None:
+        """Creates the Job of a slot. A refusal is remembered, not raised: the decision knows how long to try.
+
+        Raises:
+            ApiError: a Job of that name exists and cannot be read.
+        """
+        namespace = trigger.key.namespace
+        due = check_instant(action.slot)
+        trigger_type = trigger.spec.trigger_type if trigger.spec else ""
+        fires = partial(self._metrics.fires.labels, "check" if due else trigger_type)
+        extra = {"slot": action.slot, "job": action.name}
+        try:
+            raw = await self._api.create(jobs_path(namespace), action.manifest)
+        except ApiError as error:
+            if _is_taken(error) and await self._is_ours(trigger, action):
+                fires("existed").inc()
+                logger.info("The Job exists already", extra=extra)
+                return
+            self._refuse(trigger, action, error)
+            fires("refused").inc()
+            logger.warning("The Job was refused: %s", error, extra=extra)
+            return
+        fires("created").inc()
+        # A run that a check fired is for the slot of that check: how long that took is no lateness.
+        if instant := due if trigger_type == "conditional" else instant_of(action.slot):
+            self._metrics.lateness.observe(max(0.0, (self._clock() - instant).total_seconds()))
+        logger.info("Created the Job", extra=extra)
+        if job := read_job(raw):
+            self._runs.put_job(job)
+
+    async def delete(self, trigger: Trigger, name: str) -> None:
+        """Deletes a Job and its Pods."""
+        await self._api.delete(f"{jobs_path(trigger.key.namespace)}/{name}")
+        self._runs.job_gone(trigger.owner, name)
+        logger.info("Deleted the Job", extra={"job": name})
+
+    async def end(self, trigger: Trigger, name: str, reason: str) -> None:
+        """Ends a run and keeps its Job; one that is gone needs no end."""
+        try:
+            raw = await self._api.merge_patch(f"{jobs_path(trigger.key.namespace)}/{name}", end_job_patch(reason))
+        except ApiError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            self._runs.job_gone(trigger.owner, name)
+            return
+        logger.info("Ended the Job: %s", reason, extra={"job": name})
+        if job := read_job(raw):
+            self._runs.put_job(job)
+
+    async def look_up(self, trigger: Trigger, name: str) -> None:
+        """Reads a Job and its Pods past the watches."""
+        namespace = trigger.key.namespace
+        try:
+            job = read_job(await self._api.get(f"{jobs_path(namespace)}/{name}"))
+        except ApiError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            job = None
+        if job is None or job.trigger_uid != trigger.uid:
+            self._runs.job_gone(trigger.owner, name)
+            return
+        pods, _ = await self._api.list(pods_path(namespace), labelSelector=f"job-name={name}")
+        for raw in pods:
+            self._runs.put_pod(read_pod(raw))
+        self._runs.put_job(job)
+
+    async def _is_ours(self, trigger: Trigger, action: CreateJob) -> bool:
+        job = read_job(await self._api.get(f"{jobs_path(trigger.key.namespace)}/{action.name}"))
+        if job is None or job.trigger_uid != trigger.uid:
+            return False
+        self._runs.put_job(job)
+        return True
+
+    def _refuse(self, trigger: Trigger, action: CreateJob, error: ApiError) -> None:
+        now = self._clock()
+        before = self._refusals.setdefault(trigger.key, {}).get(action.name)
+        since = before.since if before else now
+        taken = _is_taken(error)
+        message = (
+            f"Job {action.name} exists and does not belong to this trigger: delete it or rename the trigger"
+            if taken
+            else f"Creating Job {action.name} was refused, is tried again until the starting deadline: {error.message}"
+        )
+        reason = EventReason.NAME_TAKEN if taken else EventReason.CREATE_REFUSED
+        self._refusals[trigger.key][action.name] = Refusal(reason, message, since, _retry_at(since, now, error))
+
+
+def _is_taken(error: ApiError) -> bool:
+    # A quota that two requests count up at once is also answered by 409, with the reason Conflict.
+    return error.reason == "AlreadyExists"
+
+
+def _retry_at(since: datetime, now: datetime, error: ApiError) -> datetime:
+    """Waits as long as has been waited already, so pauses double; the server's own wish comes first."""
+    pause = error.retry_after or min(max((now - since).total_seconds(), _FIRST_PAUSE), _LONGEST_PAUSE)
+    return now + timedelta(seconds=pause)

@@ -1,0 +1,113 @@
+"""Kubernetes events on triggers. One that is repeated, or of the same series, is counted up, as kubectl expects."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from typing import Any
+from zlib import crc32
+
+from clustertrigger.api import API_VERSION
+from clustertrigger.core.decision import Event
+from clustertrigger.core.instants import format_instant
+from clustertrigger.core.jobs.naming import event_name
+from clustertrigger.core.resources.trigger import Trigger
+from clustertrigger.shell.clock import Clock
+from clustertrigger.shell.kube.api_server import ApiError, ApiServer
+from clustertrigger.shell.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+_WRITERS = 4
+"""One alone writes no more than the API server's latency lets it, and a busy server's is 40 ms."""
+_BACKLOG = 5_000
+"""Of each writer."""
+_REMEMBERED = 4_096
+_LONGEST_MESSAGE = 1024
+_CONFLICT = 409
+_Backlog = asyncio.Queue[tuple[str, dict[str, Any]]]
+
+
+class Recorder:
+    """Writes events behind the work, those of a trigger in order; they are news, not memory, and may be lost."""
+
+    def __init__(self, api: ApiServer, clock: Clock, metrics: Metrics, identity: str) -> None:
+        self._api = api
+        self._clock = clock
+        self._metrics = metrics
+        self._identity = identity
+        self._backlogs: list[_Backlog] = [asyncio.Queue(_BACKLOG) for _ in range(_WRITERS)]
+        self._counts: OrderedDict[str, int] = OrderedDict()
+
+    def record(self, trigger: Trigger, event: Event) -> None:
+        """Queues an event."""
+        body = self._body(trigger, event)
+        try:
+            self._backlogs[crc32(trigger.uid.encode()) % _WRITERS].put_nowait((trigger.key.namespace, body))
+        except asyncio.QueueFull:
+            self._metrics.events_dropped.inc()
+
+    async def run(self) -> None:
+        """Writes events, for ever."""
+        async with asyncio.TaskGroup() as writers:
+            for backlog in self._backlogs:
+                writers.create_task(self._work(backlog))
+
+    async def _work(self, backlog: _Backlog) -> None:
+        while True:
+            namespace, body = await backlog.get()
+            try:
+                await self._write(namespace, body)
+            except ApiError as error:
+                self._metrics.events_dropped.inc()
+                logger.debug("Event %s was not written: %s", body["metadata"]["name"], error)
+
+    async def _write(self, namespace: str, body: dict[str, Any]) -> None:
+        path = f"/api/v1/namespaces/{namespace}/events"
+        name = body["metadata"]["name"]
+        count = self._counts[name] = self._counts.pop(name, 0) + 1
+        if len(self._counts) > _REMEMBERED:
+            self._counts.popitem(last=False)
+        if count == 1:
+            try:
+                await self._api.create(path, body)
+                return
+            except ApiError as error:
+                # Another process, or this one before it forgot, has told this already.
+                if error.status != _CONFLICT:
+                    raise
+        again = {"count": count, "lastTimestamp": body["lastTimestamp"], "message": body["message"]}
+        try:
+            await self._api.merge_patch(f"{path}/{name}", again)
+        except ApiError as error:
+            if error.status != 404:  # expired: tell it afresh
+                raise
+            self._counts[name] = 1
+            await self._api.create(path, body)
+
+    def _body(self, trigger: Trigger, event: Event) -> dict[str, Any]:
+        identity = f"{trigger.uid}\0{event.reason}\0{event.series or event.message}"
+        at = format_instant(self._clock().replace(microsecond=0))
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"namespace": trigger.key.namespace, "name": event_name(trigger.key.name, identity)},
+            "involvedObject": {
+                "apiVersion": API_VERSION,
+                "kind": "ClusterTrigger",
+                "namespace": trigger.key.namespace,
+                "name": trigger.key.name,
+                "uid": trigger.uid,
+                "resourceVersion": trigger.resource_version,
+            },
+            "type": event.type,
+            "reason": event.reason.value,
+            "message": event.message[:_LONGEST_MESSAGE],
+            "source": {"component": "clustertrigger"},
+            "reportingComponent": "clustertrigger",
+            "reportingInstance": self._identity,
+            "firstTimestamp": at,
+            "lastTimestamp": at,
+            "count": 1,
+        }
