@@ -17,7 +17,7 @@ from clustertrigger.core.decision import CreateJob
 from clustertrigger.core.jobs.jobs import collections_digest
 from clustertrigger.core.jobs.naming import check_slot
 from tests.core.builders import HOURLY, HOURLY_CHECK, UID, World, at, observed, run, spec, trigger
-from tests.core.test_drift_rule import measured
+from tests.core.drift.test_drift_rule import measured
 
 BASELINE = Baseline(
     uri="/results/b.npz", sha256="0" * 64, run="r", documents=6000, dimensions=384, captured_at=at(minutes=1)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from clustertrigger.api.check import CheckResult
 from tests.core.builders import EXECUTION, World, at, spec
-from tests.core.test_drift_rule import measured
+from tests.core.drift.test_drift_rule import measured
 
 CRON = st.sampled_from(["* * * * *", "*/7 * * * *", "0 2 * * *", "30 2 * * sun", "0 0 29 2 *", "@hourly"])
 ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia"])

@@ -8,7 +8,7 @@ import pytest
 
 from clustertrigger.core.schedules.cron_syntax import parse
 from clustertrigger.core.schedules.schedule_error import ScheduleError
-from tests.core import debian_cron
+from tests.core.schedules import debian_cron
 
 
 @pytest.mark.parametrize(

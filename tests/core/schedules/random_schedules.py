@@ -10,7 +10,7 @@ from itertools import product
 from hypothesis import strategies as st
 
 from clustertrigger.core.schedules.wallclock import wall_clock, zone_names
-from tests.core.debian_cron import MONTHS, WEEKDAYS
+from tests.core.schedules.debian_cron import MONTHS, WEEKDAYS
 
 ZONES = sorted(zone_names())
 _FIRST = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp())

@@ -20,8 +20,14 @@ from hypothesis import strategies as st
 from clustertrigger.api.schedule import CronSchedule
 from clustertrigger.core.schedules.timetable import ScheduleError, Timetable, timetable
 from clustertrigger.core.schedules.wallclock import EPOCH, wall_clock
-from tests.core.debian_cron import DebianCron
-from tests.core.schedules import EXPRESSIONS, ZONES_AND_INSTANTS, changes_of, random_expression, random_place
+from tests.core.schedules.debian_cron import DebianCron
+from tests.core.schedules.random_schedules import (
+    EXPRESSIONS,
+    ZONES_AND_INSTANTS,
+    changes_of,
+    random_expression,
+    random_place,
+)
 
 FUZZ = int(os.environ.get("FUZZ", "2000"))
 SHARD = 10_000
