@@ -1,1 +1,1 @@
-"""kubectl-clustertrigger: what can be said about trigger files without a cluster."""
+"""kubectl-clustertrigger: checks trigger files, and asks and tells the cluster about triggers."""
