@@ -22,6 +22,8 @@ from clustertrigger.shell.metrics import Metrics
 logger = logging.getLogger(__name__)
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
+_IDLE = 75.0
+"""Seconds for which a connection is kept: what fires every minute shakes hands once. API servers keep theirs for 90."""
 _QUIET_WATCH = 90
 """Seconds. Bookmarks come every minute; a watch without any is a dead connection."""
 _LONGEST_PAUSE = 30.0
@@ -72,7 +74,7 @@ class ApiServer:
         tls = RESTClientObject(configuration).ssl_context
         self._session = aiohttp.ClientSession(
             base_url=configuration.host,
-            connector=aiohttp.TCPConnector(limit=connections, ssl=tls),
+            connector=aiohttp.TCPConnector(limit=connections, ssl=tls, keepalive_timeout=_IDLE),
             timeout=_TIMEOUT,
             read_bufsize=2**20,
             proxy=proxy_for(configuration),
