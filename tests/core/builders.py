@@ -162,6 +162,7 @@ class World:
             if not decision.actions:
                 self._write(decision)
                 return decision
+            self._require_lasting(decision, now, looked_up)
             for action in decision.actions:
                 match action:
                     case CreateJob(name, slot):
@@ -188,6 +189,15 @@ class World:
 
     def _observe(self, looked_up: set[str]) -> Observed:
         return observed(self.runs.values(), work=self.work, refusals=self.refusals, looked_up=looked_up)
+
+    def _require_lasting(self, decision: Decision, now: datetime, looked_up: set[str]) -> None:
+        """What creates a Job is what would be decided until its wake_at, too: so it may be decided beforehand."""
+        if not any(isinstance(action, CreateJob) for action in decision.actions):
+            return
+        assert decision.wake_at is not None
+        assert decision.wake_at > now
+        for later in (now + (decision.wake_at - now) / 2, decision.wake_at - timedelta(microseconds=1)):
+            assert decide(self.trigger, self._observe(looked_up), later).actions == decision.actions, later
 
     def _write(self, decision: Decision) -> None:
         patch = status_patch(self.trigger.raw_status, decision.status)

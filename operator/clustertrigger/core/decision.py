@@ -88,7 +88,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Do the actions; where there are none, write the status, then record the events, then sleep until wake_at."""
+    """Do the actions; where there are none, write the status, then record the events, then sleep until wake_at.
+
+    Where a Job is to be created, the same actions are asked for until wake_at, if nothing else changes than the time.
+    """
 
     actions: tuple[Action, ...]
     status: ClusterTriggerStatus

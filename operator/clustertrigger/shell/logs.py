@@ -66,7 +66,7 @@ def set_up_logging(log_format: str, level: str) -> None:
                 "%(asctime)s %(levelname)s %(name)s %(message)s", rename_fields=names, datefmt="%Y-%m-%dT%H:%M:%S%z"
             )
         )
-    # Nothing shows these, and finding them is two fifths of a line's cost: see "Optimization" in Python's logging HOWTO.
+    # Nothing shows these, and finding them is two fifths of a line's cost: "Optimization" in Python's logging HOWTO.
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

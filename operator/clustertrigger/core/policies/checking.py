@@ -17,7 +17,7 @@ from clustertrigger.core.jobs.jobs import build_check_job
 from clustertrigger.core.jobs.naming import check_instant, check_slot, job_name
 from clustertrigger.core.jobs.workload import ObservedRun
 from clustertrigger.core.policies.checks import all_checks, check_state, condition, remember, usable_baseline
-from clustertrigger.core.policies.launching import in_the_way, launch, why_missed, work_to_start
+from clustertrigger.core.policies.launching import create, in_the_way, launch, why_missed, work_to_start
 from clustertrigger.core.policies.lifecycle import is_live
 
 
@@ -77,7 +77,7 @@ def check_due_slot(draft: Draft) -> None:
         draft.note(EventReason.SLOT_SKIPPED, f"Skipped a check: {obstacle}")
     elif (work := work_to_start(draft, name, deadline)) is not None:
         manifest = build_check_job(draft.trigger, spec, schedule, work, baseline, name, due, draft.observed.defaults)
-        draft.do(CreateJob(name, slot, manifest))
+        create(draft, CreateJob(name, slot, manifest), deadline)
 
 
 def trim_checks(draft: Draft) -> None:

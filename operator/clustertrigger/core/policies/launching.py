@@ -25,7 +25,16 @@ def launch(draft: Draft, spec: ClusterTriggerSpec, name: str, slot: str, deadlin
     draft.do(*(DeleteJob(check.job_id) for check in draft.active_checks()))
     if spec.run.concurrency_policy == "Replace":
         draft.do(*(DeleteJob(entry.job_id) for entry in draft.active_runs()))
-    draft.do(CreateJob(name, slot, build_job(draft.trigger, spec, work, name, slot, draft.observed.defaults)))
+    manifest = build_job(draft.trigger, spec, work, name, slot, draft.observed.defaults)
+    create(draft, CreateJob(name, slot, manifest), deadline)
+
+
+def create(draft: Draft, job: CreateJob, deadline: datetime) -> None:
+    """Asks for a Job, and says until when that is what is to be done: its own deadline, or the next slot."""
+    draft.do(job)
+    draft.wake(deadline)
+    if slots := draft.timetable:
+        draft.wake(slots.next_after(draft.now))
 
 
 def work_to_start(draft: Draft, name: str, deadline: datetime) -> Work | None:

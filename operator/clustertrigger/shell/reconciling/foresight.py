@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import CreateJob, Decision, Observed
@@ -11,8 +11,6 @@ from clustertrigger.core.resources.trigger import Key, Trigger
 
 _MOST = 2_000
 """A Job that waits to be sent takes 8 KB."""
-_SECOND = timedelta(seconds=1)
-"""Slots and deadlines are whole seconds: what is decided at the beginning of one holds to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +21,9 @@ class _Foreseen:
     decision: Decision
 
     def holds(self, trigger: Trigger, observed: Observed, now: datetime) -> bool:
-        unchanged = self.trigger is trigger and self.observed == observed
-        return unchanged and self.due <= now < self.due + _SECOND
+        until = self.decision.wake_at
+        in_time = self.due <= now and (until is None or now < until)
+        return in_time and self.trigger is trigger and self.observed == observed
 
 
 class Foresight:
@@ -35,7 +34,7 @@ class Foresight:
 
     def foresee(self, trigger: Trigger, observed: Observed, due: datetime) -> None:
         """Decides for the instant `due`, and keeps the answer where a Job is to be created then."""
-        # What was refused is tried again at any instant, and its deadline need not be a whole second away.
+        # Of refusals, what is observed is the job writer's own memory, which goes on changing.
         if observed.refusals or len(self._foreseen) >= _MOST:
             return
         decision = decide(trigger, observed, due)
