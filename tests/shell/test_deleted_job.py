@@ -45,3 +45,25 @@ def test_a_deleted_job_is_recorded_and_not_fired_again(
     assert sandbox.jobs() == []
     for name in names:
         assert len(sandbox.history(name)) == 1
+
+
+def test_a_job_deleted_as_soon_as_it_is_created_has_fired_all_the_same(
+    operator: StartOperator, sandbox: Sandbox
+) -> None:
+    operator()
+    names = [f"swept-{n}" for n in range(5)]
+    for name in names:
+        sandbox.trigger(name, interval(3600, start_immediately=True))
+    swept: set[str] = set()
+    deadline = time.monotonic() + 20
+    while len(swept) < len(names):
+        assert time.monotonic() < deadline, swept
+        for job in sandbox.jobs():
+            swept.add(job["metadata"]["uid"])
+            sandbox.delete_job(job["metadata"]["name"])
+    for name in names:
+        status = eventually(lambda: sandbox.status(name), until=lambda status: status.get("failure_count") == 1)
+        assert status["last_execution_error"] == GONE
+        assert len(status["history"]) == 1
+        assert len(eventually(lambda: sandbox.events(name, "RunCreated"))) == 1
+    assert sandbox.jobs() == []

@@ -120,6 +120,10 @@ class Runs:
             pods[pod.job].append(pod)
         return {name: observe_run(job, pods.get(name, ())) for name, job in jobs.items()}
 
+    def has_job(self, owner: Owner, name: str) -> bool:
+        """Whether the Job exists, as far as the watch has shown."""
+        return name in self._jobs.get(owner, ())
+
     def put_job(self, job: JobView) -> None:
         """Keeps a Job, unless it is known in a later version."""
         _put(self._jobs[job.owner], job, self._changed)

@@ -12,7 +12,7 @@ from clustertrigger.api.status import ClusterTriggerStatus
 from clustertrigger.core.decision import CreateJob, Refusal
 from clustertrigger.core.jobs.jobs import end_job_patch
 from clustertrigger.core.jobs.naming import check_instant, instant_of
-from clustertrigger.core.jobs.workload import read_job, read_pod
+from clustertrigger.core.jobs.workload import JobView, ObservedRun, observe_run, read_job, read_pod
 from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.shell.clock import Clock
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
@@ -37,19 +37,35 @@ class JobWriter:
         self._runs = runs
         self._metrics = metrics
         self._refusals: dict[Key, dict[str, Refusal]] = {}
+        self._created: dict[Key, dict[str, JobView]] = {}
 
     def refusals(self, key: Key) -> Mapping[str, Refusal]:
         """What was refused for this trigger and is still to be tried, by Job name."""
         return self._refusals.get(key, {})
 
-    def settle(self, key: Key, status: ClusterTriggerStatus) -> None:
-        """Forgets refusals once the status speaks of none."""
+    def unrecorded(self, trigger: Trigger) -> dict[str, ObservedRun]:
+        """Jobs that were created, and of which the status does not tell yet.
+
+        One that somebody deletes before it does has fired all the same.
+        """
+        created = self._created.get(trigger.key, {})
+        return {name: observe_run(job, ()) for name, job in created.items() if job.trigger_uid == trigger.uid}
+
+    def settle(self, trigger: Trigger, status: ClusterTriggerStatus) -> bool:
+        """Forgets what was created, of which the status tells now, and refusals once it speaks of none.
+
+        Returns:
+            Whether some of what was created is gone already, so that there is more to decide.
+        """
+        key = trigger.key
         if key in self._refusals and all(c.reason != Reason.CREATE_REFUSED.value for c in status.conditions):
             del self._refusals[key]
+        return not all(self._runs.has_job(trigger.owner, name) for name in self._created.pop(key, ()))
 
     def forget(self, key: Key) -> None:
         """The trigger is gone."""
         self._refusals.pop(key, None)
+        self._created.pop(key, None)
 
     async def create(self, trigger: Trigger, action: CreateJob) -> None:
         """Creates the Job of a slot. A refusal is remembered, not raised: the decision knows how long to try.
@@ -78,8 +94,7 @@ class JobWriter:
         if instant := due if trigger_type == "conditional" else instant_of(action.slot):
             self._metrics.lateness.observe(max(0.0, (self._clock() - instant).total_seconds()))
         logger.info("Created the Job", extra=extra)
-        if job := read_job(raw):
-            self._runs.put_job(job)
+        self._has_created(trigger, read_job(raw))
 
     async def delete(self, trigger: Trigger, name: str) -> None:
         """Deletes a Job and its Pods."""
@@ -121,8 +136,13 @@ class JobWriter:
         job = read_job(await self._api.get(f"{jobs_path(trigger.key.namespace)}/{action.name}"))
         if job is None or job.trigger_uid != trigger.uid:
             return False
-        self._runs.put_job(job)
+        self._has_created(trigger, job)
         return True
+
+    def _has_created(self, trigger: Trigger, job: JobView | None) -> None:
+        if job is not None:
+            self._created.setdefault(trigger.key, {})[job.name] = job
+            self._runs.put_job(job)
 
     def _refuse(self, trigger: Trigger, action: CreateJob, error: ApiError) -> None:
         now = self._clock()

@@ -130,12 +130,14 @@ class Reconciler:
             raise RuntimeError(f"still undecided after {_MOST_ROUNDS} rounds: {decision.actions}")
         if await self._write_status(trigger, decision):
             self._unrecorded.discard(key)
+            self._agenda.at(key, decision.wake_at)
+            if self._jobs.settle(trigger, decision.status):
+                self._agenda.now(key)
             for event in decision.events:
                 self._recorder.record(trigger, event)
-            self._agenda.at(key, decision.wake_at)
 
     def _gather(self, trigger: Trigger, looked_up: frozenset[str]) -> Observed:
-        runs, checks = split(self._runs.of(trigger.owner))
+        runs, checks = split({**self._jobs.unrecorded(trigger), **self._runs.of(trigger.owner)})
         return replace(
             self._surroundings,
             work=self._references.catalog.resolve(trigger.key.namespace, trigger.spec) if trigger.spec else None,
@@ -160,7 +162,6 @@ class Reconciler:
         """Writes what changed, once; False where the trigger has moved on and must be decided anew."""
         changes = status_patch(trigger.raw_status, decision.status)
         if not changes:
-            self._jobs.settle(trigger.key, decision.status)
             return True
         # A write on top of another version would count twice or undo an edit's effect.
         body = {"metadata": {"resourceVersion": trigger.resource_version}, "status": changes}
@@ -181,7 +182,6 @@ class Reconciler:
                 raise
             written = arrived
         self._triggers.put(written)
-        self._jobs.settle(trigger.key, decision.status)
         self._count_ended(trigger, decision)
         return True
 
