@@ -192,7 +192,7 @@ class World:
 
     def _require_lasting(self, decision: Decision, now: datetime, looked_up: set[str]) -> None:
         """What creates a Job is what would be decided until its wake_at, too: so it may be decided beforehand."""
-        if not any(isinstance(action, CreateJob) for action in decision.actions):
+        if not decision.creates_job:
             return
         assert decision.wake_at is not None
         assert decision.wake_at > now

@@ -97,3 +97,8 @@ class Decision:
     status: ClusterTriggerStatus
     events: tuple[Event, ...]
     wake_at: datetime | None
+
+    @property
+    def creates_job(self) -> bool:
+        """Whether a Job is to be created."""
+        return any(isinstance(action, CreateJob) for action in self.actions)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from clustertrigger.core.decide import decide
-from clustertrigger.core.decision import CreateJob, Decision, Observed
+from clustertrigger.core.decision import Decision, Observed
 from clustertrigger.core.resources.trigger import Key, Trigger
 
 _MOST = 2_000
@@ -38,7 +38,7 @@ class Foresight:
         if observed.refusals or len(self._foreseen) >= _MOST:
             return
         decision = decide(trigger, observed, due)
-        if any(isinstance(action, CreateJob) for action in decision.actions):
+        if decision.creates_job:
             self._foreseen[trigger.key] = _Foreseen(trigger, observed, due, decision)
 
     def recall(self, trigger: Trigger, observed: Observed, now: datetime) -> Decision | None:

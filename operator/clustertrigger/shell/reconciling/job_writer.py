@@ -38,29 +38,32 @@ class JobWriter:
         self._metrics = metrics
         self._refusals: dict[Key, dict[str, Refusal]] = {}
         self._created: dict[Key, dict[str, JobView]] = {}
+        """Those of which the status may not tell yet."""
 
     def refusals(self, key: Key) -> Mapping[str, Refusal]:
         """What was refused for this trigger and is still to be tried, by Job name."""
         return self._refusals.get(key, {})
 
-    def unrecorded(self, trigger: Trigger) -> dict[str, ObservedRun]:
-        """Jobs that were created, and of which the status does not tell yet.
-
-        One that somebody deletes before it does has fired all the same.
-        """
-        created = self._created.get(trigger.key, {})
-        return {name: observe_run(job, ()) for name, job in created.items() if job.trigger_uid == trigger.uid}
+    def lost(self, trigger: Trigger) -> dict[str, ObservedRun]:
+        """Jobs that were created and are gone before the status tells of them: they have fired all the same."""
+        return {
+            name: observe_run(job, ())
+            for name, job in self._created.get(trigger.key, {}).items()
+            if job.trigger_uid == trigger.uid and not self._runs.has_job(trigger.owner, name)
+        }
 
     def settle(self, trigger: Trigger, status: ClusterTriggerStatus) -> bool:
         """Forgets what was created, of which the status tells now, and refusals once it speaks of none.
 
         Returns:
-            Whether some of what was created is gone already, so that there is more to decide.
+            Whether a Job was lost, so that its end is still to be decided on.
         """
         key = trigger.key
         if key in self._refusals and all(c.reason != Reason.CREATE_REFUSED.value for c in status.conditions):
             del self._refusals[key]
-        return not all(self._runs.has_job(trigger.owner, name) for name in self._created.pop(key, ()))
+        has_lost = bool(self.lost(trigger))
+        self._created.pop(key, None)
+        return has_lost
 
     def forget(self, key: Key) -> None:
         """The trigger is gone."""
@@ -94,7 +97,8 @@ class JobWriter:
         if instant := due if trigger_type == "conditional" else instant_of(action.slot):
             self._metrics.lateness.observe(max(0.0, (self._clock() - instant).total_seconds()))
         logger.info("Created the Job", extra=extra)
-        self._has_created(trigger, read_job(raw))
+        if job := read_job(raw):
+            self._keep(trigger, job)
 
     async def delete(self, trigger: Trigger, name: str) -> None:
         """Deletes a Job and its Pods."""
@@ -136,13 +140,12 @@ class JobWriter:
         job = read_job(await self._api.get(f"{jobs_path(trigger.key.namespace)}/{action.name}"))
         if job is None or job.trigger_uid != trigger.uid:
             return False
-        self._has_created(trigger, job)
+        self._keep(trigger, job)
         return True
 
-    def _has_created(self, trigger: Trigger, job: JobView | None) -> None:
-        if job is not None:
-            self._created.setdefault(trigger.key, {})[job.name] = job
-            self._runs.put_job(job)
+    def _keep(self, trigger: Trigger, job: JobView) -> None:
+        self._created.setdefault(trigger.key, {})[job.name] = job
+        self._runs.put_job(job)
 
     def _refuse(self, trigger: Trigger, action: CreateJob, error: ApiError) -> None:
         now = self._clock()

@@ -60,8 +60,8 @@ class Reconciler:
         self._metrics = metrics
         self._surroundings = surroundings
         self._foresight = Foresight()
-        self._unrecorded: set[Key] = set()
-        """Triggers whose status does not tell yet of a Job that was created."""
+        self._rested: set[Key] = set()
+        """Triggers that have fired since their status was written: they rest once, not each time they fire."""
 
     async def work(self) -> None:
         """Takes keys off the queue, for ever. What goes wrong with one trigger stays with it."""
@@ -107,7 +107,7 @@ class Reconciler:
             self._agenda.at(key, None)
             self._jobs.forget(key)
             self._foresight.forget(key)
-            self._unrecorded.discard(key)
+            self._rested.discard(key)
             return
         now = self._clock()
         looked_up: frozenset[str] = frozenset()
@@ -120,16 +120,16 @@ class Reconciler:
                 await self._carry_out(trigger, action)
                 if isinstance(action, LookUpJob):
                     looked_up |= {action.name}
-            if key not in self._unrecorded and any(isinstance(action, CreateJob) for action in decision.actions):
+            if decision.creates_job and key not in self._rested:
                 # The Jobs of other triggers that are due come before this one's status and events, once: where
                 # something fires again and again, these would never be written.
-                self._unrecorded.add(key)
+                self._rested.add(key)
                 self._agenda.again(key)
                 return
         else:
             raise RuntimeError(f"still undecided after {_MOST_ROUNDS} rounds: {decision.actions}")
         if await self._write_status(trigger, decision):
-            self._unrecorded.discard(key)
+            self._rested.discard(key)
             self._agenda.at(key, decision.wake_at)
             if self._jobs.settle(trigger, decision.status):
                 self._agenda.now(key)
@@ -137,7 +137,7 @@ class Reconciler:
                 self._recorder.record(trigger, event)
 
     def _gather(self, trigger: Trigger, looked_up: frozenset[str]) -> Observed:
-        runs, checks = split({**self._jobs.unrecorded(trigger), **self._runs.of(trigger.owner)})
+        runs, checks = split({**self._jobs.lost(trigger), **self._runs.of(trigger.owner)})
         return replace(
             self._surroundings,
             work=self._references.catalog.resolve(trigger.key.namespace, trigger.spec) if trigger.spec else None,
