@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +19,7 @@ from clusterworker.errors import MisconfiguredError, RunError, UnavailableError
 from clusterworker.secret import SecretFiles
 from clusterworker.sources.qdrant import collection as module
 from clusterworker.sources.qdrant.collection import open_qdrant
+from e2e.cluster.debian.ports import free_ports
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 from tests.clusterworker.sources_of_all_kinds import Rows, ids, in_qdrant, qdrant_with
@@ -271,9 +271,8 @@ def test_a_port_that_does_not_exist() -> None:
 
 
 def test_nothing_answers() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        uri = f"http://127.0.0.1:{free.getsockname()[1]}"
+    (port,) = free_ports(1)
+    uri = f"http://127.0.0.1:{port}"
     error = opened(uri, None)
     assert isinstance(error, UnavailableError)
     assert f"{uri}: collection documents: Qdrant does not answer: " in str(error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +15,7 @@ import requests
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
 from clusterworker.errors import MisconfiguredError, UnavailableError
+from e2e.cluster.debian.ports import free_ports
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 from tests.clusterworker.s3_server import BUCKET, Bucket
@@ -154,9 +154,8 @@ def test_no_credentials(pod: Pod) -> None:
 
 
 def test_nothing_answers(pod: Pod, keys: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        endpoint = f"http://127.0.0.1:{free.getsockname()[1]}"
+    (port,) = free_ports(1)
+    endpoint = f"http://127.0.0.1:{port}"
     source = {
         "uri": "s3://vectors/data.parquet",
         "endpoint": endpoint,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import urllib3
 
+from e2e.cluster.debian.ports import free_ports
 from tests.control_plane.kube import Object
 from tests.control_plane.sandbox import Sandbox
 
@@ -86,11 +86,9 @@ def event(event_id: str, *, count: int = 1, **attributes: Any) -> Object:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port
+    """A port that nobody listens on, and nobody else is given while this process lives."""
+    (port,) = free_ports(1)
+    return port
 
 
 def service_account(sandbox: Sandbox, name: str, *, may_send: bool) -> str:

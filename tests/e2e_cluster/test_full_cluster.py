@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +50,11 @@ class Shell:
         argv = ["kubectl", "--kubeconfig", str(self.directory / "kubeconfig"), *arguments]
         return subprocess.run(argv, input=stdin, capture_output=True, text=True, check=True).stdout
 
+    def rules(self) -> str:
+        """Return the rules of iptables in the cluster's own network."""
+        init = json.loads((self.directory / "run/init.json").read_text())["pid"]
+        return _rules("nsenter", f"--target={init}", "--net")
+
     def traces(self) -> list[str]:
         """Return what this cluster has on the machine: processes, mounts, network devices, control groups, files."""
         found = [str(self.directory)] if self.directory.exists() else []
@@ -69,13 +76,21 @@ def _mounts() -> list[str]:
     return [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
 
 
-def _devices() -> set[str]:
-    return {link["ifname"] for link in json.loads(subprocess.check_output(["ip", "-json", "link"]))}
+def _devices() -> dict[str, str]:
+    """The machine's network devices and whose they are: other clusters come and go beside this test."""
+    devices = json.loads(subprocess.check_output(["ip", "-json", "link"]))
+    return {device["ifname"]: device.get("ifalias", "") for device in devices}
 
 
-def _chains() -> str:
-    lines = subprocess.check_output(["iptables-save"], text=True).splitlines()
-    return "\n".join(line for line in lines if line.startswith(":"))
+def _rules(*enter: str) -> str:
+    return subprocess.check_output([*enter, "iptables-save"], text=True)
+
+
+def _until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.1)
 
 
 @pytest.fixture
@@ -95,8 +110,9 @@ def test_up_up_status_down(shell: Shell) -> None:
     first = shell("up")
     assert first.returncode == 0, first.stderr
     assert str(shell.directory / "kubeconfig") in first.stdout
-    device = json.loads((shell.directory / "link.json").read_text())["index"]
-    assert f"ctcluster{device}" in _devices()
+    record = str(shell.directory / "link.json")
+    device = f"ctcluster{json.loads(Path(record).read_text())['index']}"
+    assert _devices()[device] == record
     pids = {path.name: path.read_text() for path in (shell.directory / "run").glob("*.json")}
 
     second = shell("up")
@@ -113,11 +129,17 @@ def test_up_up_status_down(shell: Shell) -> None:
     shell.kubectl("wait", "--for=condition=Ready", "pod/holder", "--timeout=60s")
     assert [trace for trace in shell.traces() if "/pause" in trace]
 
+    # kube-proxy writes the names of Services into its rules: into those of the cluster's network, and no other's.
+    service = f"marked-{uuid.uuid4().hex}"
+    shell.kubectl("create", "service", "clusterip", service, "--tcp=80")
+    _until(lambda: service in shell.rules())
+    assert service not in _rules()
+
     down = shell("down")
     assert down.returncode == 0, down.stderr
     assert shell.traces() == []
-    assert f"ctcluster{device}" not in _devices()
-    assert "KUBE-" not in _chains()
+    assert record not in _devices().values()
+    assert service not in _rules()
     assert shell("status").returncode == 1
 
 

@@ -65,12 +65,12 @@ def choose_link(routes: Iterable[str]) -> Link:
 def connect(record: Path, namespaces: Namespaces) -> Link:
     """Connect the namespaces with the host, by the link in RECORD or a new one; keeps what is connected."""
     with locked(cache_directory() / "network.lock", "another cluster to get its network"):
-        link = load(record) if record.exists() else choose_link(_routes())
+        link = load(record) if record.exists() else choose_link(_in_use())
         write(record, json.dumps(asdict(link)))
         pid = str(namespaces.pid)
         if succeeds(["nsenter", "--target", pid, "--net", "ip", "link", "show", "eth0"]):
             return link
-        _remove(link)
+        _make_room(link, record)
         run(["ip", "link", "add", link.device, "type", "veth", "peer", "name", "eth0", "netns", pid])
         run(["ip", "link", "set", link.device, "alias", _alias(record)])
         run(["ip", "address", "add", f"{link.host}/30", "dev", link.device])
@@ -97,8 +97,7 @@ def disconnect(record: Path) -> None:
     if record.exists():
         link = load(record)
         with locked(cache_directory() / "network.lock", "another cluster to get its network"):
-            devices = json.loads(run(["ip", "-json", "link", "show"]) or "[]")
-            if any((device["ifname"], device.get("ifalias")) == (link.device, _alias(record)) for device in devices):
+            if _owners().get(link.device) == _alias(record):
                 _remove(link)
 
 
@@ -107,10 +106,27 @@ def _alias(record: Path) -> str:
     return str(record.resolve())[-255:]
 
 
+def _make_room(link: Link, record: Path) -> None:
+    """Remove what is left of the link in RECORD; ClusterError where another cluster has its number by now."""
+    owner = _owners().get(link.device, "")
+    if owner not in ("", _alias(record)):
+        raise ClusterError(f"{link.device} of {record.parent} belongs to {owner} now: `down`, then `up`")
+    _remove(link)
+
+
+def _owners() -> dict[str, str]:
+    """Return the machine's devices and their aliases; "" where whoever made one was killed before it wrote an alias."""
+    devices = json.loads(run(["ip", "-json", "link", "show"]) or "[]")
+    return {device["ifname"]: device.get("ifalias", "") for device in devices}
+
+
 def _remove(link: Link) -> None:
     if succeeds(["ip", "link", "show", link.device]):
         succeeds(["ip", "link", "delete", link.device])
 
 
-def _routes() -> list[str]:
-    return [route["dst"] for route in json.loads(run(["ip", "-4", "-json", "route", "show"]) or "[]")]
+def _in_use() -> list[str]:
+    """Return what the machine's routes lead to, and the subnets of links that have no route yet, or none any more."""
+    routes = [route["dst"] for route in json.loads(run(["ip", "-4", "-json", "route", "show"]) or "[]")]
+    owners = _owners()
+    return routes + [str(link.subnet) for link in map(Link, INDICES) if owners.get(link.device)]

@@ -8,6 +8,7 @@ from e2e.cluster.errors import ClusterError
 
 # Below the kernel's range for outgoing connections (32768 and up), which would take a port between choice and use.
 RANGE = range(20000, 32000)
+_CLAIMS: list[socket.socket] = []
 
 
 def choose_ports(count: int, taken: Callable[[int], bool], candidates: Iterable[int]) -> list[int]:
@@ -24,8 +25,12 @@ def choose_ports(count: int, taken: Callable[[int], bool], candidates: Iterable[
 
 
 def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
-    """Return COUNT ports on which nothing listens at ADDRESS, at random so that clusters started together differ."""
-    return choose_ports(count, lambda port: listening(port, address), random.sample(RANGE, len(RANGE)))
+    """Return COUNT ports of ADDRESS that nobody else gets from here while this process lives.
+
+    They are chosen at random, so that clusters that start together seldom try the same ones. A server can listen on
+    them, and again after it was stopped, if it sets SO_REUSEADDR, as servers do.
+    """
+    return choose_ports(count, lambda port: not _claim(port, address), random.sample(RANGE, len(RANGE)))
 
 
 def listening(port: int, address: str = "127.0.0.1") -> bool:
@@ -37,3 +42,16 @@ def listening(port: int, address: str = "127.0.0.1") -> bool:
         except OSError:
             return True
     return False
+
+
+def _claim(port: int, address: str) -> bool:
+    """Take PORT for this process, without listening; tells whether it was free."""
+    claim = socket.socket()
+    try:
+        claim.bind((address, port))  # without SO_REUSEADDR: not beside the claim of another process
+    except OSError:
+        claim.close()
+        return False
+    claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # from now on beside the server that it is for
+    _CLAIMS.append(claim)
+    return True
