@@ -177,7 +177,7 @@ class Operator:
 
     async def _cluster_id(self, api: ApiServer) -> str:
         try:
-            return str((await api.get("/api/v1/namespaces/kube-system"))["metadata"]["uid"])
+            return str((await api.get(paths.namespace("kube-system")))["metadata"]["uid"])
         except ApiError as error:
             logger.info("internal_id stays empty: kube-system cannot be read: %s", error)
             return _UNKNOWN_CLUSTER

@@ -170,6 +170,13 @@ def test_who_may_not_see_pods_sees_the_outcome(
     assert shown[2].startswith(f"{job} completed")
 
 
+@pytest.mark.parametrize("namespace", ["../..", "a/b", "A", "x" * 64, "a%2Fb"])
+def test_what_is_no_namespace_is_said(sandbox: Sandbox, namespace: str, capsys: pytest.CaptureFixture[str]) -> None:
+    kubeconfig = str(sandbox.kube.kubeconfig)
+    assert main(["watch", "nightly", "--kubeconfig", kubeconfig, "--namespace", namespace]) == 1
+    assert f"--namespace: {namespace!r} is no name of a namespace: write up to 63" in capsys.readouterr().err
+
+
 def _may_read_triggers(sandbox: Sandbox, account: str) -> None:
     rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{sandbox.namespace}"
     rule: Object = {"apiGroups": ["clustertrigger.dev"], "resources": ["clustertriggers"], "verbs": ["get"]}
@@ -190,6 +197,8 @@ def test_what_there_is_not(
         f"{prefix}no ClusterTrigger 'nowhere' in namespace '{sandbox.namespace}': "
         "kubectl get clustertriggers lists them\n"
     )
+    assert watch("../collections/products") == 1
+    assert "no ClusterTrigger '../collections/products' in namespace" in capsys.readouterr().err
     sandbox.trigger("never", rarely())
     eventually(lambda: sandbox.status("never"))
     assert watch("never") == 1

@@ -91,6 +91,22 @@ def free_port() -> int:
     return port
 
 
+def may_send_everywhere(sandbox: Sandbox, name: str) -> None:
+    """Lets a service account send to every namespace, for as long as the control plane lives."""
+    rule = {"apiGroups": ["clustertrigger.dev"], "resources": ["clustertriggers/events"], "verbs": ["create"]}
+    role = f"{sandbox.namespace}-{name}"
+    roles = "/apis/rbac.authorization.k8s.io/v1"
+    sandbox.kube.create(f"{roles}/clusterroles", {"metadata": {"name": role}, "rules": [rule]})
+    sandbox.kube.create(
+        f"{roles}/clusterrolebindings",
+        {
+            "metadata": {"name": role},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": sandbox.namespace}],
+        },
+    )
+
+
 def service_account(sandbox: Sandbox, name: str, *, may_send: bool) -> str:
     """Makes a service account, and returns a token of its."""
     accounts = f"/api/v1/namespaces/{sandbox.namespace}/serviceaccounts"

@@ -79,20 +79,27 @@ async def pods_of(cluster: Cluster, job: str) -> list[dict[str, Any]]:
     """Return the Pods of a Job, oldest first."""
     from clustertrigger.shell.kube import paths
 
-    pods, _ = await cluster.api.list(paths.pods(cluster.namespace), labelSelector=f"job-name={job}")
+    pods, _ = await cluster.api.list(paths.pods(cluster.namespace), labelSelector=paths.job_selector(job))
     return sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
 
 
 async def _connected(options: argparse.Namespace, command: Callable[[Cluster], Awaitable[int]]) -> int:
     # Commands about files do without the Kubernetes client, and its half second.
     from clustertrigger.shell.kube.api_server import ApiError, ApiServer
+    from clustertrigger.shell.kube.paths import is_namespace
     from clustertrigger.shell.metrics import Metrics
 
     logging.getLogger("kubernetes").setLevel(logging.ERROR)  # what it warns of is in the error that follows
     configuration, namespace = await _configured(options.kubeconfig, options.context)
+    namespace = options.namespace or namespace
+    if not is_namespace(namespace):
+        source = "--namespace" if options.namespace else "the context's namespace"
+        raise CommandError(
+            f"{source}: {namespace!r} is no name of a namespace: write up to 63 lower-case letters, digits and '-'"
+        )
     try:
         async with ApiServer(configuration, Metrics(), _CONNECTIONS) as api:
-            return await command(Cluster(api, options.namespace or namespace, configuration))
+            return await command(Cluster(api, namespace, configuration))
     except ApiError as error:
         raise CommandError(_explain(error, configuration.host)) from error
 

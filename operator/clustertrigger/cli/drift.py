@@ -72,10 +72,10 @@ async def _recorded(cluster: Cluster, status: dict[str, Any]) -> list[Point]:
     check = next((check["job_id"] for check in status.get("checks") or () if check.get("value") is not None), None)
     if check is None:
         return []
-    path = paths.pods(cluster.namespace)
     try:
         for pod in await pods_of(cluster, check):
-            log = await cluster.api.text(f"{path}/{pod['metadata']['name']}/log", container=WORKER_CONTAINER)
+            path = paths.pod(cluster.namespace, pod["metadata"]["name"])
+            log = await cluster.api.text(f"{path}/log", container=WORKER_CONTAINER)
             if points := from_log(log, RECORD_FIELD):
                 return points
     except ApiError:

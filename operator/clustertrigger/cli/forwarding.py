@@ -17,6 +17,7 @@ from typing import Any
 
 from clustertrigger.cli.command import CommandError
 from clustertrigger.cli.delivery import Destination, Route, UnreachableError
+from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 
 SELECTOR = "app.kubernetes.io/part-of=clustertrigger,app.kubernetes.io/component=operator"
@@ -57,12 +58,12 @@ async def find_service(api: ApiServer, named: tuple[str, str] | None) -> EventsS
     """
     if named is not None:
         namespace, name = named
-        service = _events_service(await api.get(f"/api/v1/namespaces/{namespace}/services/{name}"))
+        service = _events_service(await api.get(paths.service(namespace, name)))
         if service is None:
             raise CommandError(f"--service: {namespace}/{name} has no port named {PORT}: install with events.enabled")
         return service
     try:
-        listed, _ = await api.list("/api/v1/services", labelSelector=SELECTOR)
+        listed, _ = await api.list(paths.services(), labelSelector=SELECTOR)
     except ApiError as error:
         if error.status != _FORBIDDEN:
             raise

@@ -129,7 +129,7 @@ def _pod(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _check_job(cluster: Cluster, trigger: Mapping[str, Any], name: str) -> dict[str, Any]:
     try:
-        return await cluster.api.get(f"{paths.jobs(cluster.namespace)}/{name}")
+        return await cluster.api.get(paths.job(cluster.namespace, name))
     except ApiError as error:
         if error.status != _NOT_FOUND:
             raise
@@ -143,14 +143,13 @@ async def _check_job(cluster: Cluster, trigger: Mapping[str, Any], name: str) ->
 @asynccontextmanager
 async def _job(cluster: Cluster, manifest: dict[str, Any]) -> AsyncIterator[str]:
     """Create the Job, and delete it in the end; where that is not allowed, its time to live does so."""
-    path = paths.jobs(cluster.namespace)
-    created = await cluster.api.create(path, manifest)
+    created = await cluster.api.create(paths.jobs(cluster.namespace), manifest)
     name = str(created["metadata"]["name"])
     try:
         yield name
     finally:
         with contextlib.suppress(ApiError):
-            await cluster.api.delete(f"{path}/{name}")
+            await cluster.api.delete(paths.job(cluster.namespace, name))
 
 
 async def _result(cluster: Cluster, name: str) -> CheckResult:
@@ -159,7 +158,7 @@ async def _result(cluster: Cluster, name: str) -> CheckResult:
     Raises:
         CommandError: it failed.
     """
-    path, told = f"{paths.jobs(cluster.namespace)}/{name}", ""
+    path, told = paths.job(cluster.namespace, name), ""
     while True:
         status = (await cluster.api.get(path)).get("status") or {}
         pods = await pods_of(cluster, name)

@@ -46,7 +46,7 @@ async def observe(cluster: Cluster, job: str) -> ObservedRun | None:
     from clustertrigger.shell.kube.api_server import ApiError
 
     try:
-        view = read_job(await cluster.api.get(f"{paths.jobs(cluster.namespace)}/{job}"))
+        view = read_job(await cluster.api.get(paths.job(cluster.namespace, job)))
     except ApiError as error:
         if error.status != 404:
             raise
@@ -59,7 +59,7 @@ async def _follow(cluster: Cluster, pod: dict[str, Any], display: Display) -> No
     from clustertrigger.shell.kube import paths
     from clustertrigger.shell.kube.api_server import ApiError
 
-    path = f"{paths.pods(cluster.namespace)}/{pod['metadata']['name']}"
+    path = paths.pod(cluster.namespace, pod["metadata"]["name"])
     tail: dict[str, str] = {}
     while True:
         try:

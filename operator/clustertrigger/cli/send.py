@@ -117,10 +117,11 @@ def _outcome(receipt: Receipt, event: dict[str, Any], namespace: str, options: a
 
 
 async def _token(cluster: Cluster, service_account: str | None) -> str:
+    from clustertrigger.shell.kube import paths
     from clustertrigger.shell.kube.api_server import ApiError
 
     if service_account is not None:
-        path = f"/api/v1/namespaces/{cluster.namespace}/serviceaccounts/{service_account}/token"
+        path = paths.service_account_token(cluster.namespace, service_account)
         spec = {"expirationSeconds": _TOKEN_SECONDS}
         request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
         try:

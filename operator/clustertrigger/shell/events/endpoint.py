@@ -22,6 +22,7 @@ from clustertrigger.shell.events.freshness import Freshness
 from clustertrigger.shell.events.group_commit import GroupCommit, NotStoredError
 from clustertrigger.shell.events.senders import Senders
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
+from clustertrigger.shell.kube.paths import is_namespace
 from clustertrigger.shell.metrics import Metrics
 from clustertrigger.shell.observed.intake import Triggers
 
@@ -82,6 +83,10 @@ class EventsEndpoint:
 
     async def _receive(self, request: web.Request) -> web.Response:
         namespace = request.match_info["namespace"]
+        if not is_namespace(namespace):
+            raise EventError(
+                400, f"namespace {namespace!r} in the URL: a name has up to 63 lower-case letters, digits and '-'"
+            )
         if missing := self._waiting_for():
             return _no(503, f"not ready yet: waits for {missing}", retry=True)
         if denial := await self._senders.denial(request.headers.get("Authorization"), namespace):

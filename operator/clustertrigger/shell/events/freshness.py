@@ -8,6 +8,7 @@ from collections import defaultdict
 
 from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.kube.paths import custom
+from clustertrigger.shell.kube.reading import read_or_skip
 from clustertrigger.shell.observed.intake import Triggers
 
 _FRESH = 1.0
@@ -37,6 +38,6 @@ class Freshness:
                 return
             triggers, _ = await self._api.list(custom("clustertriggers", namespace))
             for raw in triggers:
-                self._triggers.saw(raw)
+                read_or_skip(self._triggers.saw, raw)
             took = time.monotonic() - started
             self._good_until[namespace] = started + max(_FRESH, _SHARE * took)

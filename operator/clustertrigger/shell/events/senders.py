@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from clustertrigger.api import GROUP, VERSION
 from clustertrigger.shell.kube.api_server import ApiServer
+from clustertrigger.shell.kube.paths import ACCESS_REVIEWS, TOKEN_REVIEWS
 
 _REMEMBERED_FOR = 60.0
 """Seconds for which a yes holds, and so how long a revoked token may still send."""
@@ -18,8 +19,6 @@ _DENIAL_REMEMBERED_FOR = 5.0
 _MOST_REMEMBERED = 10_000
 _REVIEWS_AT_ONCE = 8
 """Anybody who reaches the port can make up tokens: the connections to the API server are not theirs to fill."""
-_TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 - a path
-_ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 
 _Question = tuple[bytes, str]
 
@@ -67,12 +66,12 @@ class Senders:
         return await asyncio.shield(asking)
 
     async def _ask(self, token: str, namespace: str) -> Denial | None:
-        review = await self._review(_TOKEN_REVIEWS, "authentication", "TokenReview", {"token": token})
+        review = await self._review(TOKEN_REVIEWS, "authentication", "TokenReview", {"token": token})
         if not review.get("authenticated"):
             return Denial(401, "the token is not valid in this cluster: send a current one")
         user = review.get("user") or {}
         access = await self._review(
-            _ACCESS_REVIEWS,
+            ACCESS_REVIEWS,
             "authorization",
             "SubjectAccessReview",
             {

@@ -16,6 +16,7 @@ from kubernetes.aio.client.rest import RESTClientObject
 from clustertrigger.core.json_text import read_json, write_json
 from clustertrigger.shell.kube.credentials import Credentials
 from clustertrigger.shell.kube.list_reader import ListReader
+from clustertrigger.shell.kube.paths import is_path, kind_at
 from clustertrigger.shell.kube.proxies import proxy_for
 from clustertrigger.shell.metrics import Metrics
 
@@ -31,7 +32,7 @@ _LONGEST_PAUSE = 30.0
 _PAGE = 500
 _PROMPT = 1.0
 """Seconds: an answer that took longer tells little about what time it is."""
-_UNAUTHORIZED = 401
+_UNAUTHORIZED, _NOT_FOUND = 401, 404
 _MERGE_PATCH = "application/merge-patch+json"
 
 
@@ -113,7 +114,7 @@ class ApiServer:
         try:
             await self._request("DELETE", path, {"propagationPolicy": "Background"})
         except ApiError as error:
-            if error.status != 404:
+            if error.status != _NOT_FOUND:
                 raise
 
     async def pages(self, path: str, **parameters: str) -> AsyncIterator[tuple[list[dict[str, Any]], str]]:
@@ -201,6 +202,7 @@ class ApiServer:
         more_headers: Mapping[str, str] | None = None,
     ) -> AsyncGenerator[bytes, None]:
         """An answer as it comes; ApiError where it is refused or breaks off."""
+        _check_path(path)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=longest_silence)
         headers = await self._credentials.headers()
         try:
@@ -228,6 +230,9 @@ class ApiServer:
         found: dict[str, Any] = read_json(
             await self._send(method, path, body, parameters=parameters, content_type=content_type)
         )
+        kind = kind_at(path)
+        if kind and method != "DELETE" and found.get("kind") not in (kind, f"{kind}List"):
+            raise ApiError(0, "WrongKind", f"{path}: the answer is a {found.get('kind')}, not a {kind}")
         return found
 
     async def _send(
@@ -239,6 +244,7 @@ class ApiServer:
         parameters: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> bytes:
+        _check_path(path)
         data = None if body is None else write_json(body)
         try:
             answer, payload = await self._ask(method, path, data, parameters, content_type)
@@ -267,6 +273,12 @@ class ApiServer:
             if answer.status != _UNAUTHORIZED or not await self._credentials.renew(credentials):
                 return answer, payload
             credentials = await self._credentials.headers()
+
+
+def _check_path(path: str) -> None:
+    """Nothing that a name has brought in may lead elsewhere; see paths."""
+    if not is_path(path):
+        raise ApiError(_NOT_FOUND, "NotFound", f"{path!r} is no path of the API server")
 
 
 def _change(line: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from kubernetes.aio.client.exceptions import ApiException
 from kubernetes.aio.leaderelection.leaderelectionrecord import LeaderElectionRecord
 from kubernetes.aio.leaderelection.resourcelock.baselock import BaseLock
 
+from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 
 logger = logging.getLogger(__name__)
@@ -38,7 +39,8 @@ class LeaseLock(BaseLock):
         super().__init__(name, namespace, identity)
         self._api = api
         self._patience = patience
-        self._leases = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+        self._leases = paths.leases(namespace)
+        self._path = paths.lease(namespace, name)
         self._lease: dict[str, Any] | None = None
         """As last read or written: updates go on top of this version or not at all."""
 
@@ -46,7 +48,7 @@ class LeaseLock(BaseLock):
         """The record, or (False, why not)."""
         try:
             async with asyncio.timeout(self._patience):
-                self._lease = await self._api.get(f"{self._leases}/{name}")
+                self._lease = await self._api.get(self._path)
         except TimeoutError:
             return False, _as_library_error(_NO_ANSWER, "no answer in time")
         except ApiError as error:
@@ -69,14 +71,14 @@ class LeaseLock(BaseLock):
         """Takes or renews the Lease; False where somebody was faster."""
         assert self._lease is not None  # noqa: S101 - the library reads before it writes
         body = {**self._lease, "spec": {**(self._lease.get("spec") or {}), **_spec(updated_record)}}
-        return await self._write(self._api.replace(f"{self._leases}/{name}", body))
+        return await self._write(self._api.replace(self._path, body))
 
     async def release(self) -> None:
         """Empties the Lease if it is ours, so that another replica need not wait for it to run out."""
         if self._lease is None or (self._lease.get("spec") or {}).get("holderIdentity") != self.identity:
             return
         spec = {**self._lease["spec"], "holderIdentity": "", "leaseDurationSeconds": 1}
-        await self._write(self._api.replace(f"{self._leases}/{self.name}", {**self._lease, "spec": spec}))
+        await self._write(self._api.replace(self._path, {**self._lease, "spec": spec}))
 
     async def _write(self, request: Any) -> bool:
         try:

@@ -1,9 +1,65 @@
-"""Paths of the API server."""
+"""Paths of the API server.
+
+Names come from requests, from status fields and from the command line. The API server decodes a path before it takes it
+apart, so escaping keeps no name in its place: one that no object can have is replaced by one that no object has, and
+the answer is 404.
+"""
 
 from __future__ import annotations
 
+import re
+
 from clustertrigger.api import GROUP, VERSION
 from clustertrigger.core.resources.trigger import Key
+
+TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 - a path
+ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_NAME = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
+_PATH = re.compile(r"(/[A-Za-z0-9-][A-Za-z0-9.-]*)+")
+_LONGEST_LABEL, _LONGEST_NAME = 63, 253
+_NO_NAME = "-"
+"""A DNS name begins and ends with a letter or a digit."""
+_KINDS = {
+    "clusterdefinitions": "ClusterDefinition",
+    "clustertriggers": "ClusterTrigger",
+    "collections": "Collection",
+    "events": "Event",
+    "jobs": "Job",
+    "leases": "Lease",
+    "namespaces": "Namespace",
+    "pods": "Pod",
+    "services": "Service",
+    "subjectaccessreviews": "SubjectAccessReview",
+    "tokenreviews": "TokenReview",
+}
+
+
+def is_namespace(name: str) -> bool:
+    """Whether a namespace can have this name: a DNS label (RFC 1123)."""
+    return len(name) <= _LONGEST_LABEL and _LABEL.fullmatch(name) is not None
+
+
+def is_name(name: str) -> bool:
+    """Whether an object can have this name: a DNS subdomain (RFC 1123)."""
+    return len(name) <= _LONGEST_NAME and _NAME.fullmatch(name) is not None
+
+
+def is_path(path: str) -> bool:
+    """Whether this is a path without a query, escapes, and dots that lead elsewhere."""
+    return _PATH.fullmatch(path) is not None
+
+
+def kind_at(path: str) -> str | None:
+    """The kind of the object at a path, or of those in the collection there; None where it is not known."""
+    group_and_version = 3 if path.startswith("/apis/") else 2
+    _, *segments = path.split("/")
+    plural, *rest = segments[group_and_version:] or [""]
+    if plural == "namespaces" and len(rest) > 1:
+        _, plural, *rest = rest
+    subresource = rest[1:]
+    return _KINDS.get(plural) if subresource in ([], ["status"]) else None
 
 
 def custom(plural: str, namespace: str | None = None) -> str:
@@ -13,7 +69,7 @@ def custom(plural: str, namespace: str | None = None) -> str:
 
 def trigger(key: Key) -> str:
     """One ClusterTrigger."""
-    return f"{custom('clustertriggers', key.namespace)}/{key.name}"
+    return f"{custom('clustertriggers', key.namespace)}/{_name(key.name)}"
 
 
 def jobs(namespace: str | None = None) -> str:
@@ -21,10 +77,71 @@ def jobs(namespace: str | None = None) -> str:
     return f"/apis/batch/v1{_within(namespace)}/jobs"
 
 
+def job(namespace: str, name: str) -> str:
+    """One Job."""
+    return f"{jobs(namespace)}/{_name(name)}"
+
+
 def pods(namespace: str | None = None) -> str:
     """The Pods of a namespace, or of all."""
     return f"/api/v1{_within(namespace)}/pods"
 
 
+def pod(namespace: str, name: str) -> str:
+    """One Pod."""
+    return f"{pods(namespace)}/{_name(name)}"
+
+
+def job_selector(job: str) -> str:
+    """The label selector of a Job's Pods."""
+    return f"job-name={_name(job)}"
+
+
+def namespace(name: str) -> str:
+    """One Namespace."""
+    return f"/api/v1{_within(name)}"
+
+
+def events(namespace: str) -> str:
+    """The events of a namespace."""
+    return f"/api/v1{_within(namespace)}/events"
+
+
+def event(namespace: str, name: str) -> str:
+    """One event."""
+    return f"{events(namespace)}/{_name(name)}"
+
+
+def leases(namespace: str) -> str:
+    """The Leases of a namespace."""
+    return f"/apis/coordination.k8s.io/v1{_within(namespace)}/leases"
+
+
+def lease(namespace: str, name: str) -> str:
+    """One Lease."""
+    return f"{leases(namespace)}/{_name(name)}"
+
+
+def services() -> str:
+    """The Services of all namespaces."""
+    return "/api/v1/services"
+
+
+def service(namespace: str, name: str) -> str:
+    """One Service."""
+    return f"/api/v1{_within(namespace)}/services/{_name(name)}"
+
+
+def service_account_token(namespace: str, name: str) -> str:
+    """Where a token of a service account is requested."""
+    return f"/api/v1{_within(namespace)}/serviceaccounts/{_name(name)}/token"
+
+
 def _within(namespace: str | None) -> str:
-    return f"/namespaces/{namespace}" if namespace else ""
+    if namespace is None:
+        return ""
+    return f"/namespaces/{namespace if is_namespace(namespace) else _NO_NAME}"
+
+
+def _name(name: str) -> str:
+    return name if is_name(name) else _NO_NAME

@@ -15,9 +15,8 @@ from clustertrigger.core.jobs.naming import check_instant, instant_of
 from clustertrigger.core.jobs.workload import JobView, ObservedRun, observe_run, read_job, read_pod
 from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.shell.clock import Clock
+from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
-from clustertrigger.shell.kube.paths import jobs as jobs_path
-from clustertrigger.shell.kube.paths import pods as pods_path
 from clustertrigger.shell.metrics import Metrics
 from clustertrigger.shell.observed.intake import Runs
 
@@ -82,7 +81,7 @@ class JobWriter:
         fires = partial(self._metrics.fires.labels, "check" if due else trigger_type)
         extra = {"slot": action.slot, "job": action.name}
         try:
-            raw = await self._api.create(jobs_path(namespace), action.manifest)
+            raw = await self._api.create(paths.jobs(namespace), action.manifest)
         except ApiError as error:
             if _is_taken(error) and await self._is_ours(trigger, action):
                 fires("existed").inc()
@@ -102,14 +101,14 @@ class JobWriter:
 
     async def delete(self, trigger: Trigger, name: str) -> None:
         """Deletes a Job and its Pods."""
-        await self._api.delete(f"{jobs_path(trigger.key.namespace)}/{name}")
+        await self._api.delete(paths.job(trigger.key.namespace, name))
         self._runs.job_gone(trigger.owner, name)
         logger.info("Deleted the Job", extra={"job": name})
 
     async def end(self, trigger: Trigger, name: str, reason: str) -> None:
         """Ends a run and keeps its Job; one that is gone needs no end."""
         try:
-            raw = await self._api.merge_patch(f"{jobs_path(trigger.key.namespace)}/{name}", end_job_patch(reason))
+            raw = await self._api.merge_patch(paths.job(trigger.key.namespace, name), end_job_patch(reason))
         except ApiError as error:
             if error.status != _NOT_FOUND:
                 raise
@@ -123,7 +122,7 @@ class JobWriter:
         """Reads a Job and its Pods past the watches."""
         namespace = trigger.key.namespace
         try:
-            job = read_job(await self._api.get(f"{jobs_path(namespace)}/{name}"))
+            job = read_job(await self._api.get(paths.job(namespace, name)))
         except ApiError as error:
             if error.status != _NOT_FOUND:
                 raise
@@ -131,13 +130,13 @@ class JobWriter:
         if job is None or job.trigger_uid != trigger.uid:
             self._runs.job_gone(trigger.owner, name)
             return
-        pods, _ = await self._api.list(pods_path(namespace), labelSelector=f"job-name={name}")
+        pods, _ = await self._api.list(paths.pods(namespace), labelSelector=paths.job_selector(name))
         for raw in pods:
             self._runs.put_pod(read_pod(raw))
         self._runs.put_job(job)
 
     async def _is_ours(self, trigger: Trigger, action: CreateJob) -> bool:
-        job = read_job(await self._api.get(f"{jobs_path(trigger.key.namespace)}/{action.name}"))
+        job = read_job(await self._api.get(paths.job(trigger.key.namespace, action.name)))
         if job is None or job.trigger_uid != trigger.uid:
             return False
         self._keep(trigger, job)

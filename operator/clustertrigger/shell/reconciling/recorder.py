@@ -14,6 +14,7 @@ from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.naming import event_name
 from clustertrigger.core.resources.trigger import Trigger
 from clustertrigger.shell.clock import Clock
+from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from clustertrigger.shell.metrics import Metrics
 
@@ -64,7 +65,7 @@ class Recorder:
                 logger.debug("Event %s was not written: %s", body["metadata"]["name"], error)
 
     async def _write(self, namespace: str, body: dict[str, Any]) -> None:
-        path = f"/api/v1/namespaces/{namespace}/events"
+        path = paths.events(namespace)
         name = body["metadata"]["name"]
         count = self._counts[name] = self._counts.pop(name, 0) + 1
         if len(self._counts) > _REMEMBERED:
@@ -79,7 +80,7 @@ class Recorder:
                     raise
         again = {"count": count, "lastTimestamp": body["lastTimestamp"], "message": body["message"]}
         try:
-            await self._api.merge_patch(f"{path}/{name}", again)
+            await self._api.merge_patch(paths.event(namespace, name), again)
         except ApiError as error:
             if error.status != 404:  # expired: tell it afresh
                 raise

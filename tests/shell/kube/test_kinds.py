@@ -1,0 +1,75 @@
+"""What answers must be what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+from kubernetes.aio.client import Configuration
+
+from clustertrigger.core.resources.trigger import Key
+from clustertrigger.shell.kube import paths
+from clustertrigger.shell.kube.api_server import ApiError, ApiServer
+from clustertrigger.shell.metrics import Metrics
+
+Answers = dict[str, Any]
+
+
+@pytest.fixture
+async def answers() -> AsyncIterator[Answers]:
+    """Every request is answered with `body`; `api` asks."""
+    said: Answers = {}
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response(said["body"])
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    configuration = Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}")
+    async with ApiServer(configuration, Metrics(), 4) as api:
+        said["api"] = api
+        yield said
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize("kind", ["Collection", "CollectionList", "Status", "Table", None, 1])
+async def test_another_kind_is_no_answer(answers: Answers, kind: Any) -> None:
+    answers["body"] = {"kind": kind, "metadata": {"name": "nightly", "uid": "1"}, "items": []}
+    api: ApiServer = answers["api"]
+    trigger = paths.trigger(Key("search", "nightly"))
+    for request in (
+        api.get(trigger),
+        api.merge_patch(trigger + "/status", {}),
+        api.list(paths.custom("clustertriggers", "search")),
+        api.create(paths.TOKEN_REVIEWS, {}),
+        api.get(paths.job("search", "x")),
+    ):
+        with pytest.raises(ApiError, match="the answer is a") as refused:
+            await request
+        assert (refused.value.status, refused.value.reason) == (0, "WrongKind")
+
+
+async def test_the_kind_or_a_list_of_it_is_an_answer(answers: Answers) -> None:
+    api: ApiServer = answers["api"]
+    answers["body"] = {"kind": "ClusterTrigger", "metadata": {"name": "nightly"}}
+    assert await api.get(paths.trigger(Key("search", "nightly"))) == answers["body"]
+    answers["body"] = {"kind": "ClusterTriggerList", "metadata": {"resourceVersion": "7"}, "items": [{}]}
+    assert await api.list(paths.custom("clustertriggers")) == ([{}], "7")
+    answers["body"] = {"kind": "Status", "status": "Success"}
+    await api.delete(paths.job("search", "x"))
+
+
+async def test_a_path_with_something_else_in_it_is_not_asked(answers: Answers) -> None:
+    answers["body"] = {"kind": "ClusterTrigger"}
+    api: ApiServer = answers["api"]
+    for path in (paths.jobs("search") + "/../secrets", paths.jobs("search") + "?x=", "/api/v1/%2e%2e/x"):
+        with pytest.raises(ApiError, match="is no path") as refused:
+            await api.get(path)
+        assert refused.value.status == 404
+        with pytest.raises(ApiError, match="is no path"):
+            await anext(api.follow(path))
