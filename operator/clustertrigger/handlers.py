@@ -12,7 +12,14 @@ from kubernetes.aio.client import Configuration
 from clustertrigger.api import GROUP, VERSION
 from clustertrigger.core.resources.catalog import Catalog, Unresolved
 from clustertrigger.core.resources.trigger import Key
-from clustertrigger.core.resources.validation import Problem, all_of, parse_collection, parse_definition, parse_trigger
+from clustertrigger.core.resources.validation import (
+    Problem,
+    all_of,
+    parse_collection,
+    parse_definition,
+    parse_trigger,
+    warnings_of,
+)
 
 _TOKEN_LIFETIME = timedelta(minutes=5)
 
@@ -53,6 +60,8 @@ def register_webhooks(
         found = catalog.resolve(call["namespace"], parsed) if parsed and not _is_on_its_way_out(call) else None
         if isinstance(found, Unresolved):
             warnings.append(found.message)
+        if parsed and not _is_on_its_way_out(call):
+            warnings.extend(map(str, warnings_of(parsed)))
         if call.get("operation") == "CREATE" and not call["dryrun"] and call["namespace"]:
             created(Key(call["namespace"], call["name"]), call["uid"], call["userinfo"]["username"])
 

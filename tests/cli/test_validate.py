@@ -135,6 +135,17 @@ def test_the_schedule_in_words(monkeypatch: pytest.MonkeyPatch, capsys: Check) -
     )
 
 
+def test_what_is_often_meant_otherwise_is_warned_of(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
+    code, lines = validate(monkeypatch, capsys, TRIGGER.replace("0 2 * * *", "0 9 1-7 * 1"), DEFINITION, COLLECTION)
+    assert code == 0
+    assert lines[:2] == [
+        "stdin:1: ClusterTrigger search/nightly: OK (0 9 1-7 * 1 UTC)",
+        "stdin:1: ClusterTrigger search/nightly: warning: spec.schedule_config.cron_expression: '0 9 1-7 * 1': either "
+        "of day of month and day of week is enough, so it is due on 10 to 11 days of a month: for days that match both "
+        "write 0 9 */31,2-7 * 1",
+    ]
+
+
 def test_the_same_object_twice(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
     code, lines = validate(monkeypatch, capsys, COLLECTION, COLLECTION)
     assert code == 1

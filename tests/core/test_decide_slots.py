@@ -244,3 +244,14 @@ def test_the_job_carries_slot_owner_and_contract() -> None:
     pod = job["spec"]["template"]["spec"]
     assert pod["automountServiceAccountToken"] is False
     assert pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"] is True
+
+
+def test_ready_warns_of_a_schedule_that_is_often_meant_otherwise() -> None:
+    schedule = {"cron_expression": "0 9 1-7 * 1"}
+    ready = decide(trigger(spec(MINUTELY, schedule_config=schedule)), observed(), at(1)).status.conditions[0]
+    assert ready.status == "True"
+    assert ready.message == (
+        "The schedule is live: 0 9 1-7 * 1 UTC. Warning: spec.schedule_config.cron_expression: '0 9 1-7 * 1': either "
+        "of day of month and day of week is enough, so it is due on 10 to 11 days of a month: for days that match both "
+        "write 0 9 */31,2-7 * 1"
+    )

@@ -15,7 +15,7 @@ from clustertrigger.cli.manifests import Manifest
 from clustertrigger.cli.validate import is_ours, problems_in
 from clustertrigger.core.humanize import duration
 from clustertrigger.core.instants import format_instant
-from clustertrigger.core.resources.validation import parse_trigger
+from clustertrigger.core.resources.validation import parse_trigger, warnings_of
 from clustertrigger.core.schedules.timetable import describe_schedule, timetable
 from clustertrigger.core.schedules.wallclock import wall_clock
 
@@ -116,6 +116,7 @@ def _notes(spec: ClusterTriggerSpec, start: datetime) -> Iterator[str]:
             drifted = f"{condition.metric} exceeds {condition.threshold:g}"
             yield f"checked every {often}, fires when {drifted}; without a baseline, the slot runs to make one"
             yield _GRID.format(format_instant(start))
+    yield from (f"warning: {warning}" for warning in warnings_of(spec))
     if spec.status != "active":
         yield f"status is {spec.status}: nothing fires until it is active"
 

@@ -12,7 +12,7 @@ from clustertrigger.api.conditions import Reason
 from clustertrigger.cli.manifests import Manifest
 from clustertrigger.core.resources.catalog import Catalog, Unresolved
 from clustertrigger.core.resources.problem import Problem, nearest
-from clustertrigger.core.resources.validation import parse_collection, parse_definition, parse_trigger
+from clustertrigger.core.resources.validation import parse_collection, parse_definition, parse_trigger, warnings_of
 from clustertrigger.core.schedules.timetable import describe_schedule
 
 _PARSERS = {"ClusterTrigger": parse_trigger, "ClusterDefinition": parse_definition, "Collection": parse_collection}
@@ -22,7 +22,7 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9]
 
 
 def validate(manifests: list[Manifest]) -> int:
-    """Print one line per problem, or OK, for each object of our API group; 1 if anything is wrong, else 0."""
+    """Print one line per problem, or OK and warnings, for each object of our API group; 1 where one is invalid."""
     ours = [manifest for manifest in manifests if is_ours(manifest)]
     if not ours:
         print(f"no ClusterTrigger, ClusterDefinition or Collection of {API_VERSION} found: check apiVersion and kind")
@@ -37,9 +37,11 @@ def validate(manifests: list[Manifest]) -> int:
             problems.append(Problem("metadata.name", manifest.name, "is given twice: rename or remove one of the two"))
         lines = [str(problem) for problem in problems]
         notes: list[str] = []
+        warnings: list[Problem] = []
         if not problems and manifest.kind == "ClusterTrigger":
             lines, notes = _references(manifest, catalog, held)
-        _report(manifest, lines, notes)
+            warnings = warnings_in(manifest)
+        _report(manifest, lines, notes, warnings)
         invalid += bool(lines)
     if invalid:
         print(f"{invalid} of {len(ours)} objects invalid")
@@ -69,6 +71,12 @@ def problems_in(manifest: Manifest) -> Iterator[Problem]:
         yield Problem("spec", None, "is required: set it")
     else:
         yield from _PARSERS[manifest.kind](manifest.content["spec"])[1]
+
+
+def warnings_in(manifest: Manifest) -> list[Problem]:
+    """What the owner of a valid trigger should know."""
+    spec, _ = parse_trigger(manifest.content["spec"])
+    return warnings_of(spec) if spec else []
 
 
 def _metadata_problems(content: Mapping[str, Any]) -> Iterator[Problem]:
@@ -122,8 +130,10 @@ def _references(manifest: Manifest, catalog: Catalog, held: Set[tuple[str, str]]
     return [], [*notes, f"its {kind} is looked up in the cluster"]
 
 
-def _report(manifest: Manifest, problems: list[str], notes: list[str]) -> None:
+def _report(manifest: Manifest, problems: list[str], notes: list[str], warnings: list[Problem]) -> None:
     for problem in problems:
         print(f"{manifest.place}: {manifest.title}: {problem}")
     if not problems:
         print(f"{manifest.place}: {manifest.title}: OK" + (f" ({'; '.join(notes)})" if notes else ""))
+    for warning in warnings:
+        print(f"{manifest.place}: {manifest.title}: warning: {warning}")

@@ -1,6 +1,20 @@
-"""Durations and numbers as people read them."""
+"""Durations and numbers as people read and write them."""
 
 from __future__ import annotations
+
+import re
+
+_SECONDS = {
+    **dict.fromkeys(("ns", "us", "µs", "μs"), 0.0),
+    **dict.fromkeys(("ms", "millisecond"), 0.001),
+    **dict.fromkeys(("s", "sec", "second"), 1.0),
+    **dict.fromkeys(("m", "min", "minute"), 60.0),
+    **dict.fromkeys(("h", "hr", "hour"), 3600.0),
+    **dict.fromkeys(("d", "day"), 86_400.0),
+    **dict.fromkeys(("w", "week"), 604_800.0),
+}
+_PART = re.compile(r"(\d+(?:\.\d+)?|\.\d+)?[ _]*([a-zµμ]+)[ ,_]*")
+_ISO = re.compile(r"p(?:(\d+)w)?(?:(\d+)d)?(?:t(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?)?")
 
 
 def duration(seconds: int) -> str:
@@ -13,3 +27,22 @@ def duration(seconds: int) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0s"
+
+
+def read_duration(text: str) -> float | None:
+    """Seconds of what people write for a duration: 1h30m, 1.5h, 5 minutes, hour, PT1H30M; None for anything else."""
+    folded = text.strip().lower()
+    if (iso := _ISO.fullmatch(folded)) is not None and any(iso.groups()):
+        lengths = (604_800.0, 86_400.0, 3600.0, 60.0, 1.0)
+        return sum(int(count) * length for count, length in zip(iso.groups(default="0"), lengths, strict=True))
+    total, at = 0.0, 0
+    while at < len(folded):
+        part = _PART.match(folded, at)
+        if part is None:
+            return None
+        length = _SECONDS.get(part[2], _SECONDS.get(part[2].removesuffix("s")))
+        if length is None or (part[1] is None and (at > 0 or len(part[2]) < 3)):
+            return None
+        total += float(part[1] or 1) * length
+        at = part.end()
+    return total if at else None

@@ -10,6 +10,7 @@ from clustertrigger.core.draft import Draft
 from clustertrigger.core.policies.checks import outlook, trouble
 from clustertrigger.core.resources.catalog import Unresolved
 from clustertrigger.core.resources.problem import all_of, cut
+from clustertrigger.core.resources.validation import warnings_of
 from clustertrigger.core.schedules.timetable import describe_schedule
 
 _Verdict = tuple[bool, Reason, str]
@@ -49,7 +50,8 @@ def _ready(draft: Draft) -> _Verdict:
         return False, draft.observed.work.reason, draft.observed.work.message
     if (problem := trouble(draft)) is not None:
         return False, *problem
-    return True, Reason.SCHEDULED, f"The schedule is live: {describe_schedule(spec)}{outlook(draft)}"
+    warned = "".join(f". Warning: {warning}" for warning in warnings_of(spec))
+    return True, Reason.SCHEDULED, f"The schedule is live: {describe_schedule(spec)}{outlook(draft)}{warned}"
 
 
 def _stalled(draft: Draft) -> _Verdict:

@@ -13,9 +13,9 @@ from clustertrigger.api.schedule import CronSchedule
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.resources import pod_settings
 from clustertrigger.core.resources.problem import Problem, all_of, problems_of
-from clustertrigger.core.schedules.timetable import ScheduleError, check_cron
+from clustertrigger.core.schedules.timetable import ScheduleError, check_cron, cron_warning
 
-__all__ = ["Problem", "all_of", "parse_collection", "parse_definition", "parse_trigger"]
+__all__ = ["Problem", "all_of", "parse_collection", "parse_definition", "parse_trigger", "warnings_of"]
 
 Spec = TypeVar("Spec", bound=BaseModel)
 
@@ -27,6 +27,13 @@ def parse_trigger(spec: Mapping[str, Any]) -> tuple[ClusterTriggerSpec | None, l
         return None, problems
     problems = [*_schedule_problems(parsed), *pod_settings.problems_in(parsed.run)]
     return (None if problems else parsed), problems
+
+
+def warnings_of(spec: ClusterTriggerSpec) -> list[Problem]:
+    """What can be followed and is often meant otherwise: said beside a valid trigger, and refused nowhere."""
+    if not isinstance(spec.schedule, CronSchedule) or (warning := cron_warning(spec.schedule)) is None:
+        return []
+    return [Problem("spec.schedule_config.cron_expression", spec.schedule.cron_expression, warning)]
 
 
 def parse_definition(spec: Mapping[str, Any]) -> tuple[ClusterDefinitionSpec | None, list[Problem]]:

@@ -15,7 +15,7 @@ from clustertrigger.core.schedules.interval import IntervalTimetable
 from clustertrigger.core.schedules.schedule_error import ScheduleError
 from clustertrigger.core.schedules.wallclock import wall_clock
 
-__all__ = ["ScheduleError", "Timetable", "check_cron", "describe_schedule", "timetable"]
+__all__ = ["ScheduleError", "Timetable", "check_cron", "cron_warning", "describe_schedule", "timetable"]
 
 
 class Timetable(Protocol):
@@ -59,6 +59,15 @@ def check_cron(schedule: CronSchedule) -> None:
         ScheduleError: the expression or the time zone is wrong, or the schedule never fires.
     """
     _cron(schedule.cron_expression, schedule.timezone)
+
+
+def cron_warning(schedule: CronSchedule) -> str | None:
+    """What a person should know of a good cron schedule that is often meant otherwise, and the way out.
+
+    Raises:
+        ScheduleError: the expression is wrong.
+    """
+    return cron_syntax.warning(schedule.cron_expression)
 
 
 def describe_schedule(spec: ClusterTriggerSpec, event_counter: int | None = None) -> str:

@@ -8,7 +8,6 @@ alone, never from the machine, so that every replica and every laptop agrees.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -16,6 +15,7 @@ from importlib import resources
 from zoneinfo import ZoneInfo
 
 from clustertrigger.core.schedules.schedule_error import ScheduleError
+from clustertrigger.core.schedules.zone_advice import way_out
 
 DAY = 86_400
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -124,16 +124,6 @@ def wall_clock(name: str) -> WallClock:
         ScheduleError: there is no such zone.
     """
     if name not in zone_names():
-        raise ScheduleError("schedule_config.timezone", name, f"no such time zone: {_way_out(name)}")
+        raise ScheduleError("schedule_config.timezone", name, f"no such time zone: {way_out(name, zone_names())}")
     with (resources.files("tzdata") / "zoneinfo" / name).open("rb") as file:
         return WallClock(ZoneInfo.from_file(file, key=name))
-
-
-def _way_out(name: str) -> str:
-    by_folded = {known.casefold(): known for known in sorted(zone_names())}
-    by_city = {folded.rpartition("/")[2]: known for folded, known in by_folded.items()}
-    folded = name.strip().replace(" ", "_").casefold()
-    near = difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.8)
-    city = difflib.get_close_matches(folded.rpartition("/")[2], by_city, n=1, cutoff=0.8)
-    guess = by_folded[near[0]] if near else by_city[city[0]] if city else None
-    return f"did you mean {guess}?" if guess else "write an IANA name, such as Europe/Berlin or UTC"

@@ -1,0 +1,304 @@
+"""What to write in place of what other schedulers understand and crontab(5) does not: Quartz, Spring, Jenkins, AWS, Go.
+
+An expression is offered only where it is due at the same times; where there is none, the text says so and names what
+comes near.
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from collections.abc import Callable, Sequence
+
+from clustertrigger.core.humanize import read_duration
+from clustertrigger.core.schedules.cron_expression import CronExpression
+from clustertrigger.core.schedules.cron_fields import DAY_OF_MONTH, DAY_OF_WEEK, FIELDS, Field
+
+SHORTCUTS = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+_WORDS = {
+    "minutely": "* * * * *",
+    "noon": "0 12 * * *",
+    **dict.fromkeys(("weekdays", "weekday", "workdays"), "0 0 * * 1-5"),
+    **dict.fromkeys(("weekends", "weekend"), "0 0 * * 6-7"),
+    "quarterly": "0 0 1 1,4,7,10 *",
+    **dict.fromkeys(("semiannually", "biannually"), "0 0 1 1,7 *"),
+}
+"""Of other schedulers, with or without their @."""
+
+_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+           "December")  # fmt: skip
+_DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+_OTHER_FORMS = {"tues": "tue", "weds": "wed", "thur": "thu", "thurs": "thu", "sept": "sep"}
+_GROUPS = {
+    **dict.fromkeys(("weekday", "weekdays", "workday", "workdays"), "1-5"),
+    **dict.fromkeys(("weekend", "weekends"), "6-7"),
+}
+_LAST_DAY = (
+    "write 1, the day after, or make three triggers: day 31 in months 1,3,5,7,8,10,12, day 30 in 4,6,9,11 and day 28 "
+    "in 2"
+)
+_LAST_WEEKDAY = "no expression has a month's last weekday: write {day}, which is every week"
+_FIVE = "write five: minute, hour, day of month, month, day of week"
+_EVERY_SO_MANY_SECONDS = re.compile(r"\*(?:/(?P<step>[1-9]\d*))?|0/(?P<from_zero>[1-9]\d*)")
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_COMMAND = re.compile(r"[A-Za-z]{4,}|^[/.~]")
+_RATE = re.compile(r"(?:rate\((?P<rate>.+)\)|@?every[ _](?P<every>.+))", re.IGNORECASE)
+_TIME = re.compile(r"(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?::00)?")
+
+Reads = Callable[[str], bool]
+"""Whether an expression is a good one."""
+
+
+def for_shape(expression: str, fields: Sequence[str], reads: Reads) -> str | None:
+    """What is wrong with an expression as a whole, and the way out; None where it has the shape of a good one."""
+    text = " ".join(fields)
+    first = fields[0].lower() if fields else ""
+    if first.startswith(("tz=", "cron_tz=")):
+        return "a time zone does not belong in the expression: remove it and set schedule_config.timezone"
+    if first == "@reboot":
+        return "@reboot has no meaning in a cluster: use trigger_type interval with start_immediately"
+    if (rate := _RATE.fullmatch(text)) is not None:
+        return _for_interval(read_duration(rate["rate"] or rate["every"]))
+    if (wrapped := re.fullmatch(r"cron\((.*)\)", text, re.IGNORECASE)) is not None:
+        return f"cron( ) does not belong in the expression: {_for_six_or_more(wrapped[1].split(), reads)}"
+    if len(fields) == 1 and (word := _for_word(first)) is not None:
+        return word
+    if first.startswith("@"):
+        return f"unknown shortcut: use one of {', '.join(SHORTCUTS)}"
+    if len(fields) > len(FIELDS):
+        return f"has {len(fields)} fields; there are no seconds and no years: {_for_six_or_more(fields, reads)}"
+    if len(fields) < len(FIELDS):
+        return f"has {len(fields)} {'field' if len(fields) == 1 else 'fields'}: {_FIVE}"
+    return None
+
+
+def for_item(field: Field, item: str) -> str | None:
+    """The way out where an item of a field is one that another scheduler has; None where it is none of these."""
+    folded = item.lower()
+    position = FIELDS.index(field)
+    if item == "?":
+        return f"{field.name} '?' is Quartz's: write *"
+    if re.fullmatch(r"[hr](\(.*\))?(/\d+)?", folded):
+        return _for_hash(field, item)
+    if "~" in item:
+        return f"{field.name} {item!r} is a random time of OpenBSD's cron: write a fixed number"
+    if position == DAY_OF_MONTH:
+        return _for_special_day(item)
+    return _for_special_weekday(field, item) if position == DAY_OF_WEEK else None
+
+
+def for_text(field: Field, text: str) -> str:
+    """The way out where a number or a name is wanted and something else is written."""
+    folded = text.lower()
+    full = (_DAYS if field.names[:1] == ("sun",) else _MONTHS) if field.names else ()
+    singular = folded.removesuffix("s") if len(folded) > 4 else folded
+    for name in full:
+        short = name[:3].lower()
+        if (len(folded) > 3 and name.lower().startswith((folded, singular))) or _OTHER_FORMS.get(folded) == short:
+            return f"{field.name} {text!r} is not one of crontab's names: write {short}"
+    if FIELDS.index(field) == DAY_OF_WEEK and folded in _GROUPS:
+        return f"{field.name} {text!r} is not one of crontab's names: write {_GROUPS[folded]}"
+    names = f" or {field.names[0]}-{field.names[-1]}" if field.names else ""
+    return f"{field.name} {text!r} is not a number: write {field.low}-{field.high}{names}"
+
+
+def for_backward_range(field: Field, item: str, low: int, high: int, step: int) -> str:
+    """The way out where a range ends before it begins."""
+    weekday = FIELDS.index(field) == DAY_OF_WEEK
+    if weekday:
+        low, high = low % 7, high % 7
+    last = 6 if weekday else field.high
+    values = [*range(low, last + 1), *range(field.low, high + 1)] if low > high else list(range(low, high + 1))
+    whole = last - field.low + 1
+    if low == high:
+        written = str(low)
+    elif step > 1:
+        written = ",".join(str(value) for value in sorted(values[::step]))
+    elif len(values) == whole:
+        written = "*"
+    elif weekday:
+        # 7 is Sunday too, so that a range may end with it.
+        written = f"{low}-7" if high == 0 else ",".join(_ranges([(low, 7), (1, high)] if low > high else [(low, high)]))
+    else:
+        written = ",".join(_ranges([(low, last), (field.low, high)]))
+    meaning = f", which is every {field.name}" if written == "*" else ""
+    return f"{field.name} range {item!r} runs backwards: write {written}{meaning}"
+
+
+def for_either_day(fields: Sequence[str], parsed: CronExpression) -> str | None:
+    """What to know where both day fields are restricted, so that either is enough; None elsewhere."""
+    if parsed.days_and_weekdays:
+        return None
+    lengths = {monthrange(year, month)[1] for year in (2023, 2024) for month in parsed.months}
+    counts = {_named_days(parsed, length, first) for length in lengths for first in range(7)}
+    least, most = min(counts), max(counts)
+    reach = str(least) if least == most else f"{least} to {most}"
+    both = _for_both_days(fields, parsed)
+    way_out = f"for days that match both write {both}" if both else "no expression has only the days that match both"
+    return f"either of day of month and day of week is enough, so it is due on {reach} days of a month: {way_out}"
+
+
+def _named_days(parsed: CronExpression, length: int, first: int) -> int:
+    """How many days are named of a month of so many days that begins on this day of the week."""
+    return sum(day in parsed.days or (first + day - 1) % 7 in parsed.weekdays for day in range(1, length + 1))
+
+
+def _for_both_days(fields: Sequence[str], parsed: CronExpression) -> str | None:
+    """The expression for days that match both fields, where there is one.
+
+    Both must match where one begins with *, and a list may begin with the * of a step that reaches one value only.
+    """
+    days, weekdays = set(parsed.days), {weekday % 7 for weekday in parsed.weekdays}
+    day, weekday = fields[DAY_OF_MONTH], fields[DAY_OF_WEEK]
+    if len(days) == 31:
+        day = "*"
+    elif len(weekdays) == 7:
+        weekday = "*"
+    elif 0 in weekdays:
+        weekday = ",".join(["*/7", *_runs(weekdays - {0})])
+    elif 1 in days:
+        day = ",".join(["*/31", *_runs(days - {1})])
+    else:
+        return None
+    return " ".join([*fields[:DAY_OF_MONTH], day, fields[3], weekday])
+
+
+def _runs(values: set[int]) -> list[str]:
+    """Numbers as ranges, ascending."""
+    firsts = [value for value in sorted(values) if value - 1 not in values]
+    lasts = [value for value in sorted(values) if value + 1 not in values]
+    return _ranges(list(zip(firsts, lasts, strict=True)))
+
+
+def _ranges(bounds: Sequence[tuple[int, int]]) -> list[str]:
+    return [str(low) if low == high else f"{low}-{high}" for low, high in bounds]
+
+
+def _for_interval(seconds: float | None) -> str:
+    every = "interval_seconds" if seconds is None else f"interval_seconds: {max(1, round(seconds))}"
+    return f"an expression has no intervals: use trigger_type interval with {every}"
+
+
+def _for_word(word: str) -> str | None:
+    """The way out for one word."""
+    bare = word.removeprefix("@").replace("-", "_")
+    if f"@{bare}" in SHORTCUTS:
+        return f"write @{bare}"
+    if bare in _WORDS:
+        return f"unknown shortcut: write {_WORDS[bare]}"
+    if bare in ("secondly", "every_second"):
+        return _for_interval(1)
+    if (time := _TIME.fullmatch(word)) is not None:
+        return f"is a time of day: write {int(time['minute'])} {int(time['hour'])} * * *"
+    seconds = float(word) if re.fullmatch(r"[1-9]\d{1,6}", word) else read_duration(bare.removeprefix("every_"))
+    return None if seconds is None else _for_interval(seconds)
+
+
+def _for_six_or_more(fields: Sequence[str], reads: Reads) -> str:
+    """The way out for six fields or more: the five of crontab that are among them, where they mean the same there."""
+    if len(fields) > 5 and _COMMAND.search(fields[5]) and reads(" ".join(fields[:5])):
+        return f"a user or a command does not belong in the expression: write {' '.join(fields[:5])}"
+    five, seconds = _five_of(fields)
+    if five is None:
+        return _FIVE
+    if "?" in fields and re.search(r"\d", five[DAY_OF_WEEK]):
+        return f"{_FIVE}, days of week as names, because Quartz and AWS count them from 1 = Sunday"
+    written = _plain(five)
+    if not reads(written):
+        return next((wrong for position, item in enumerate(five) if (wrong := for_item(FIELDS[position], item))), _FIVE)
+    every = _EVERY_SO_MANY_SECONDS.fullmatch(seconds)
+    if every is not None and set(written.split()) == {"*"}:
+        return _for_interval(int(every["step"] or every["from_zero"] or 1))
+    if len(fields) == 6 and fields[5] == "*" and "?" not in fields and reads(_plain(fields[:5])):
+        return f"write {written} if the first is seconds, {_plain(fields[:5])} if the last is years"
+    return f"write {written}"
+
+
+def _plain(fields: Sequence[str]) -> str:
+    return " ".join("*" if field == "?" else field for field in fields)
+
+
+def _five_of(fields: Sequence[str]) -> tuple[Sequence[str] | None, str]:
+    """The five fields of crontab among others, and the seconds.
+
+    Spring and Quartz begin with seconds, AWS does not, and both AWS and Quartz end with a year.
+    """
+    if len(fields) == 5:
+        return fields, "0"
+    if len(fields) == 6 and (_YEAR.match(fields[5]) or ("?" in (fields[2], fields[4]) and fields[5] == "*")):
+        return fields[:5], "0"
+    if len(fields) == 6 and _is_weekday(fields[5]):
+        return fields[1:], fields[0]
+    if len(fields) == 7 and (_YEAR.match(fields[6]) or fields[6] in ("*", "?")):
+        return fields[1:6], fields[0]
+    return None, "0"
+
+
+def _is_weekday(text: str) -> bool:
+    return (
+        re.fullmatch(r"[?*]|\*/\d|(?:[0-7]|[a-z]{3})(?:[-,/](?:[0-7]|[a-z]{3}))*|[0-7a-z]+[#l]\d?", text.lower())
+        is not None
+    )
+
+
+def _for_hash(field: Field, item: str) -> str:
+    step = re.search(r"/(\d+)$", item)
+    if step:
+        return f"{field.name} {item!r} is Jenkins's, which spreads the load: write */{step[1]}"
+    example = (field.low + field.high) // 2
+    return f"{field.name} {item!r} is Jenkins's, which spreads the load: write a fixed number such as {example}"
+
+
+def _for_special_day(item: str) -> str | None:
+    folded = item.lower()
+    if folded == "l":
+        return f"day of month {item!r} is Quartz's last day: {_LAST_DAY}"
+    if (before := re.fullmatch(r"l-(\d+)", folded)) is not None:
+        return (
+            f"day of month {item!r} is Quartz's, {before[1]} days before the last: write a day that every month has, "
+            f"such as {max(1, 28 - int(before[1]))}"
+        )
+    if folded == "w":
+        return f"day of month {item!r} is Quartz's working day: write * and day of week 1-5"
+    if (near := re.fullmatch(r"(\d+)w|w(\d+)", folded)) is not None:
+        day = near[1] or near[2]
+        return f"day of month {item!r} is Quartz's working day nearest to the {day}th: write {day}, the day itself"
+    if folded in ("lw", "wl"):
+        return f"day of month {item!r} is Quartz's last working day, which no expression has: write 28, or {_LAST_DAY}"
+    return None
+
+
+def _for_special_weekday(field: Field, item: str) -> str | None:
+    """The last and the nth weekday of a month."""
+    folded = item.lower()
+    if folded == "l":
+        return f"day of week {item!r} is Quartz's Saturday: write 6"
+    if (last := re.fullmatch(r"(\w+?)l|l(\w+)", folded)) is not None:
+        day = last[1] or last[2]
+        if field.number(day) is None:
+            return None
+        return f"day of week {item!r} is Quartz's: {_LAST_WEEKDAY.format(day=day)}"
+    nth = re.fullmatch(r"(\w+)#(\d|l)", folded)
+    if nth is None or (number := field.number(nth[1])) is None:
+        return None
+    return f"day of week {item!r} is Quartz's: {_for_nth(nth[1], number % 7, nth[2])}"
+
+
+def _for_nth(day: str, number: int, nth: str) -> str:
+    """The nth weekday of a month: days of month and of week must both match, which they do where one begins with *."""
+    if nth == "1":
+        days = "*/31,2-7"
+        return f"write day of month {days} and day of week {day}, which must then both match"
+    if number == 0 and nth in ("2", "3", "4"):
+        first = 7 * (int(nth) - 1) + 1
+        return f"write day of month {first}-{first + 6} and day of week */7, which must then both match"
+    which = "last" if nth == "l" else f"{nth}{ {'2': 'nd', '3': 'rd'}.get(nth, 'th') }"
+    return f"no expression has a month's {which} such day: write {day}, which is every week"

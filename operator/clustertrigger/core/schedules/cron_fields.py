@@ -1,0 +1,38 @@
+"""The five fields of crontab(5): their ranges, and the names that stand for numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Field:
+    """One of the five fields.
+
+    Attributes:
+        name: what people call it.
+        low, high: its range, both ends included.
+        names: in lower case, what may be written in place of the numbers from `first` on.
+    """
+
+    name: str
+    low: int
+    high: int
+    names: tuple[str, ...] = ()
+    first: int = 0
+
+    def number(self, text: str) -> int | None:
+        """What a number or a name stands for; None for anything else."""
+        if text.isascii() and text.isdigit():
+            return int(text)
+        return self.names.index(text.lower()) + self.first if text.lower() in self.names else None
+
+
+DAY_OF_MONTH, DAY_OF_WEEK = 2, 4
+FIELDS = (
+    Field("minute", 0, 59),
+    Field("hour", 0, 23),
+    Field("day of month", 1, 31),
+    Field("month", 1, 12, ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1),
+    Field("day of week", 0, 7, ("sun", "mon", "tue", "wed", "thu", "fri", "sat")),
+)

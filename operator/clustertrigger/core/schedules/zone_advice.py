@@ -1,0 +1,161 @@
+"""What to write in place of a time zone that does not exist.
+
+A nearest spelling is offered for misspelt names only. An abbreviation or an offset that is spelt like another one is
+hours away from it (`CEST` and `EST`), so these get a city, or the one zone that has the offset.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection
+
+_GENERIC = "write an IANA name, such as Europe/Berlin or UTC"
+_BERLIN = "Europe/Berlin"
+_CITIES = {
+    **dict.fromkeys(("cet", "cest", "mez", "mesz", "mewt", "met", "mest", "medst", "hnec", "heec"), (_BERLIN,)),
+    **dict.fromkeys(("wet", "west"), ("Europe/Lisbon",)),
+    **dict.fromkeys(("eet", "eest", "oez", "oesz"), ("Europe/Athens", "Europe/Helsinki")),
+    **dict.fromkeys(("msk", "msd"), ("Europe/Moscow",)),
+    **dict.fromkeys(("est", "edt", "et", "hne", "hae"), ("America/New_York",)),
+    **dict.fromkeys(("cdt", "ct", "hnc", "hac"), ("America/Chicago",)),
+    **dict.fromkeys(("mst", "mdt", "mt", "hnr", "har"), ("America/Denver", "America/Phoenix")),
+    **dict.fromkeys(("pst", "pdt", "pt", "hnp", "hap"), ("America/Los_Angeles",)),
+    **dict.fromkeys(("akst", "akdt", "akt"), ("America/Anchorage",)),
+    **dict.fromkeys(("hst", "hdt", "hast", "hadt"), ("Pacific/Honolulu",)),
+    **dict.fromkeys(("adt", "at"), ("America/Halifax",)),
+    **dict.fromkeys(("nst", "ndt", "nt"), ("America/St_Johns",)),
+    **dict.fromkeys(("brt", "brst"), ("America/Sao_Paulo",)),
+    **dict.fromkeys(("art", "arst"), ("America/Argentina/Buenos_Aires",)),
+    **dict.fromkeys(("clt", "clst"), ("America/Santiago",)),
+    **dict.fromkeys(("aest", "aedt", "aet"), ("Australia/Sydney", "Australia/Brisbane")),
+    **dict.fromkeys(("acst", "acdt", "act"), ("Australia/Adelaide", "Australia/Darwin")),
+    **dict.fromkeys(("awst", "awdt"), ("Australia/Perth",)),
+    **dict.fromkeys(("nzst", "nzdt", "nzt"), ("Pacific/Auckland",)),
+    **dict.fromkeys(("idt", "isdt"), ("Asia/Jerusalem",)),
+    "bst": ("Europe/London", "Asia/Dhaka"),
+    "ist": ("Asia/Kolkata", "Europe/Dublin", "Asia/Jerusalem"),
+    "cst": ("America/Chicago", "Asia/Shanghai", "America/Havana"),
+    "ast": ("America/Halifax", "Asia/Riyadh"),
+    "gst": ("Asia/Dubai",),
+    "jst": ("Asia/Tokyo",),
+    "kst": ("Asia/Seoul",),
+    "sgt": ("Asia/Singapore",),
+    "sst": ("Asia/Singapore", "Pacific/Pago_Pago"),
+    "hkt": ("Asia/Hong_Kong",),
+    "pht": ("Asia/Manila",),
+    "wib": ("Asia/Jakarta",),
+    "wita": ("Asia/Makassar",),
+    "wit": ("Asia/Jayapura",),
+    "ict": ("Asia/Bangkok", "Asia/Ho_Chi_Minh"),
+    "pkt": ("Asia/Karachi",),
+    "npt": ("Asia/Kathmandu",),
+    "irst": ("Asia/Tehran",),
+    "trt": ("Europe/Istanbul",),
+    "wat": ("Africa/Lagos",),
+    "cat": ("Africa/Maputo",),
+    "eat": ("Africa/Nairobi",),
+    "sast": ("Africa/Johannesburg",),
+    "cot": ("America/Bogota",),
+    "pet": ("America/Lima",),
+    "vet": ("America/Caracas",),
+}
+"""Where the clocks are that an abbreviation speaks of."""
+
+_CITY_OF_OFFSET = {
+    -660: "Pacific/Pago_Pago", -600: "Pacific/Honolulu", -570: "Pacific/Marquesas", -540: "America/Anchorage",
+    -480: "America/Los_Angeles", -420: "America/Denver", -360: "America/Chicago", -300: "America/New_York",
+    -240: "America/Halifax", -210: "America/St_Johns", -180: "America/Sao_Paulo", -120: "America/Noronha",
+    -60: "Atlantic/Azores", 60: _BERLIN, 120: "Europe/Athens", 180: "Europe/Istanbul", 210: "Asia/Tehran",
+    240: "Asia/Dubai", 270: "Asia/Kabul", 300: "Asia/Karachi", 330: "Asia/Kolkata", 345: "Asia/Kathmandu",
+    360: "Asia/Dhaka", 390: "Asia/Yangon", 420: "Asia/Bangkok", 480: "Asia/Singapore", 525: "Australia/Eucla",
+    540: "Asia/Tokyo", 570: "Australia/Adelaide", 600: "Australia/Sydney", 630: "Australia/Lord_Howe",
+    660: "Pacific/Noumea", 720: "Pacific/Auckland", 765: "Pacific/Chatham", 780: "Pacific/Tongatapu",
+    840: "Pacific/Kiritimati",
+}  # fmt: skip
+"""By minutes east of Greenwich in standard time."""
+
+_OFFSET = re.compile(
+    r"(?P<prefix>(?:etc/)?(?:utc|gmt|ut|zulu|z)?)[ _]*(?P<sign>[-+±]?)[ _]*"
+    r"(?P<hours>\d{1,2})(?:[:.]?(?P<minutes>[0-5]\d))?(?:[ _]*h(?:ours?)?)?",
+)
+_POSIX = re.compile(r"<?(?P<word>[a-z]{2,5})>?[-+]?\d.*")
+_ABBREVIATION = re.compile(r"[A-Z]{1,5}")
+_MINUSES = str.maketrans({"\N{MINUS SIGN}": "-", "\N{EN DASH}": "-", "\N{FULLWIDTH PLUS SIGN}": "+"})
+_EASTERNMOST, _WESTERNMOST = 14, -12
+
+
+def way_out(name: str, zones: Collection[str]) -> str:
+    """What to write in place of a name that is none of the zones."""
+    written = name.strip().translate(_MINUSES)
+    folded = written.replace(" ", "_").casefold()
+    if folded in _CITIES:
+        return _for_abbreviation(folded, folded)
+    by_folded = {zone.casefold(): zone for zone in sorted(zones)}
+    if (exact := by_folded.get(folded)) is not None:
+        return f"did you mean {exact}{_explained(exact)}?"
+    places = {folded: zone for folded, zone in by_folded.items() if _is_place(zone)}
+    by_city = {folded.rpartition("/")[2]: zone for folded, zone in places.items()}
+    last = folded.rpartition("/")[2]
+    if last in by_city:
+        return f"did you mean {by_city[last]}?"
+    for text in (folded, last):
+        if (offset := _OFFSET.fullmatch(text)) is not None and (offset["prefix"] or offset["sign"]):
+            return _for_offset(offset)
+    if last in ("z", "ut"):
+        return "did you mean UTC?"
+    posix = _POSIX.fullmatch(last)
+    word = posix["word"] if posix else last
+    if posix or word in _CITIES or _ABBREVIATION.fullmatch(written.rpartition("/")[2]):
+        return _for_abbreviation(word, last)
+    near = None if re.search(r"\d", folded) or "time" in folded.split("_") else _nearest(folded, last, places, by_city)
+    return f"did you mean {near}?" if near else _GENERIC
+
+
+def _is_place(zone: str) -> bool:
+    """Whether a zone is named after a place, which a misspelt name can be near to."""
+    return "/" in zone and not zone.startswith("Etc/")
+
+
+def _nearest(folded: str, last: str, places: dict[str, str], by_city: dict[str, str]) -> str | None:
+    if near := difflib.get_close_matches(folded, places, n=1, cutoff=0.8):
+        return places[near[0]]
+    city = difflib.get_close_matches(last, by_city, n=1, cutoff=0.8)
+    return by_city[city[0]] if city else None
+
+
+def _explained(zone: str) -> str:
+    """What a zone of a fixed offset is, because its sign reads the wrong way round."""
+    offset = re.fullmatch(r"Etc/GMT([-+])([1-9]\d?)", zone)
+    return f", which is UTC{'-' if offset[1] == '+' else '+'}{offset[2]}" if offset else ""
+
+
+def _for_abbreviation(word: str, last: str) -> str:
+    cities = _CITIES.get(word, (_BERLIN, "America/New_York"))
+    what = "is an abbreviation" if word == last else "is a rule of POSIX"
+    listed = " or ".join(filter(None, (", ".join(cities[:-1]), cities[-1])))
+    return f"it {what}: write a city's zone, such as {listed}"
+
+
+def _for_offset(offset: re.Match[str]) -> str:
+    total = int(offset["hours"]) * 60 + int(offset["minutes"] or 0)
+    if total == 0:
+        return "did you mean UTC?"
+    if offset["prefix"] == "etc/gmt":
+        return (
+            "the zones of fixed offsets are Etc/GMT-14 to Etc/GMT+12, in whole hours, and their sign is reversed: "
+            f"{_fixed(60)} is UTC+1"
+        )
+    east = -total if offset["sign"] == "-" else total
+    if not _WESTERNMOST * 60 <= east <= _EASTERNMOST * 60:
+        return "offsets end at UTC-12 and UTC+14: write a city's zone, such as Europe/Berlin"
+    city = f", such as {_CITY_OF_OFFSET[east]}" if east in _CITY_OF_OFFSET else ""
+    advice = f"it is an offset, which daylight saving changes: write a city's zone{city}"
+    if total % 60:
+        return advice
+    return f"{advice}; {_fixed(east)} is UTC{east // 60:+d} all year (its sign is reversed)"
+
+
+def _fixed(east: int) -> str:
+    """The zone that is so many minutes east of Greenwich all year; POSIX counts westward."""
+    return f"Etc/GMT{-east // 60:+d}"
