@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from clustertrigger.cli.main import main
+from clustertrigger.cli.command import Scope
+from clustertrigger.cli.main import main, program
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -16,21 +19,31 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "the following arguments are required: COMMAND"),
-        (["next"], "the following arguments are required: -f/--filename"),
-        (["nxt"], "invalid choice: 'nxt'"),
-        (["next", "-f", "a", "--from", "tomorrow"], "'tomorrow' is no RFC 3339 time: write it as 2026-03-29T00:00:00Z"),
-        (["next", "-f", "a", "--from", "2026-03-29T00:00:00"], "is no RFC 3339 time: write it as 2026-03-29T00:00:00Z"),
-        (["next", "-f", "a", "--count", "0"], "'0' is no count: write a number from 1 to 10000"),
-        (["next", "-f", "a", "--count", "x"], "'x' is no count: write a number from 1 to 10000"),
-        (["next", "-f", "a", "-o", "yaml"], "invalid choice: 'yaml'"),
-        (["validate", "-f", "a", "--count", "3"], "unrecognized arguments: --count 3"),
+        ([], "Usage: kubectl clustertrigger"),
+        (["next"], "missing NAME or -f: name triggers of the cluster, or files with -f"),
+        (["next", "nightly", "-f", "a"], "NAME and -f exclude each other"),
+        (["validate"], "missing NAME or -f"),
+        (["nxt"], "unknown command 'nxt': did you mean 'next'?"),
+        (["qqqqq"], "unknown command 'qqqqq': kubectl clustertrigger --help lists the commands"),
+        (
+            ["next", "-f", "a", "--from", "tomorrow"],
+            "'tomorrow' is not an RFC 3339 time: write it as 2026-03-29T00:00:00Z",
+        ),
+        (
+            ["next", "-f", "a", "--from", "2026-03-29T00:00:00"],
+            "not an RFC 3339 time: write it as 2026-03-29T00:00:00Z",
+        ),
+        (["next", "-f", "a", "--count", "0"], "'0' is not a number from 1 to 10000"),
+        (["next", "-f", "a", "--count", "10001"], "'10001' is not a number from 1 to 10000"),
+        (["next", "-f", "a", "--count", "x"], "'x' is not a number from 1 to 10000"),
+        (["next", "-f", "a", "--count", "²"], "'²' is not a number from 1 to 10000"),
+        (["next", "-f", "a", "-o", "xml"], "'xml' is not one of 'table', 'wide', 'json', 'yaml', 'name'"),
+        (["validate", "-f", "a", "--count", "3"], "No such option '--count'"),
+        (["watch", "--help-me"], "kubectl clustertrigger watch --help describes the usage"),
     ],
 )
 def test_wrong_usage(capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        main(arguments)
-    assert stopped.value.code == 2
+    assert main(arguments) == 2
     assert message in capsys.readouterr().err
 
 
@@ -48,13 +61,28 @@ def test_a_file_that_is_not_text(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out == f"{file}: not UTF-8 at byte 3: save it as UTF-8\n"
 
 
-@pytest.mark.parametrize("command", ["next", "validate", "send", "drift", "watch", "results"])
-def test_help_ends_with_an_example_that_parses(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        main([command, "--help"])
-    assert stopped.value.code == 0
-    example = capsys.readouterr().out.splitlines()[-1]
-    assert f"kubectl clustertrigger {command} " in example
+@pytest.mark.parametrize("command", sorted(program.commands))
+def test_help_fits_80_columns_and_ends_with_examples_that_parse(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([command, "--help"]) == 0
+    text, _, examples = capsys.readouterr().out.partition("\nExamples:\n")
+    assert all(len(line) <= 80 for line in text.splitlines()), text
+    assert examples
+    for example in examples.splitlines():
+        assert f"kubectl clustertrigger {command} " in example
+        words = shlex.split(example.partition("kubectl clustertrigger ")[2].partition(" > ")[0].partition(" | ")[0])
+        subject = program.commands[words[0]]
+        with subject.make_context(words[0], words[1:], obj=Scope()):
+            pass
+
+
+def test_every_command_stands_in_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    listed = capsys.readouterr().out
+    for name in program.commands:
+        assert re.search(rf"^  {name} +[A-Z]", listed, re.MULTILINE), name
 
 
 def test_the_examples_of_this_repository_are_valid(capsys: pytest.CaptureFixture[str]) -> None:

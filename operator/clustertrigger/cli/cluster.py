@@ -1,27 +1,25 @@
-"""The cluster that a command talks to, chosen as kubectl chooses it: kubeconfig, context, namespace."""
+"""The cluster that a command talks to, chosen as kubectl chooses it: kubeconfig, context, namespace, user."""
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import logging
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import yaml
-
-from clustertrigger.cli.command import CommandError
-
-if TYPE_CHECKING:
-    from kubernetes.aio.client import Configuration
-
-    from clustertrigger.shell.kube.api_server import ApiServer
-
-_DEFAULT_NAMESPACE = "default"
-_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-_CONNECTIONS = 4
+from clustertrigger.cli.command import CommandError, Scope
+from clustertrigger.cli.kube import paths
+from clustertrigger.cli.kube.client import (
+    POD_ACCOUNT,
+    Access,
+    ApiClient,
+    ApiError,
+    Impersonation,
+    access_by,
+    access_in_pod,
+)
+from clustertrigger.cli.kube.kubeconfig import KubeconfigError, load_context
 
 
 @dataclass(frozen=True)
@@ -31,28 +29,36 @@ class Cluster:
     Attributes:
         api: its API server.
         namespace: given by -n, or else the context's, or else `default`.
-        configuration: as whom it is reached.
+        access: how it is reached, and as whom.
+        scope: the options that chose it.
     """
 
-    api: ApiServer
+    api: ApiClient
     namespace: str
-    configuration: Configuration
+    access: Access
+    scope: Scope
 
 
-def add_cluster_options(parser: argparse.ArgumentParser) -> None:
-    """-n, --context and --kubeconfig, as kubectl has them: a plugin gets none of those that stand before its name."""
-    parser.add_argument("-n", "--namespace", help="namespace (default: the context's)")
-    parser.add_argument("--context", help="context of the kubeconfig (default: the current one)")
-    parser.add_argument("--kubeconfig", metavar="FILE", help="kubeconfig (default: KUBECONFIG, or else ~/.kube/config)")
-
-
-def in_cluster(options: argparse.Namespace, command: Callable[[Cluster], Awaitable[int]]) -> int:
+async def connected(scope: Scope, command: Callable[[Cluster], Awaitable[int]]) -> int:
     """Connect as the options say, carry a command out, and return its exit code.
 
     Raises:
-        CommandError: no cluster is configured, or the API server said no, in one line.
+        CommandError: no cluster is configured, or the API server refused something, in one line.
     """
-    return asyncio.run(_connected(options, command))
+    access, namespace = _access(scope)
+    namespace = scope.namespace or namespace
+    if not paths.is_namespace(namespace):
+        source = "--namespace" if scope.namespace else "the context's namespace"
+        raise CommandError(
+            f"{source}: {namespace!r} is no name of a namespace: write up to 63 lower-case letters, digits and '-'"
+        )
+    try:
+        async with ApiClient(access) as api:
+            return await command(Cluster(api, namespace, access, scope))
+    except ApiError as error:
+        raise CommandError(_explain(error, access.server)) from error
+    except KubeconfigError as error:
+        raise CommandError(f"{access.server}: {error}: log in again, or choose another --context") from error
 
 
 async def read_trigger(cluster: Cluster, name: str) -> dict[str, Any]:
@@ -61,94 +67,54 @@ async def read_trigger(cluster: Cluster, name: str) -> dict[str, Any]:
     Raises:
         CommandError: there is none of that name.
     """
-    from clustertrigger.core.resources.trigger import Key
-    from clustertrigger.shell.kube import paths
-    from clustertrigger.shell.kube.api_server import ApiError
-
-    try:
-        return await cluster.api.get(paths.trigger(Key(cluster.namespace, name)))
-    except ApiError as error:
-        if error.status != 404:
-            raise
+    found = await cluster.api.find(paths.trigger(cluster.namespace, name))
+    if found is None:
         raise CommandError(
             f"no ClusterTrigger {name!r} in namespace {cluster.namespace!r}: kubectl get clustertriggers lists them"
-        ) from error
+        )
+    return found
 
 
 async def pods_of(cluster: Cluster, job: str) -> list[dict[str, Any]]:
     """Return the Pods of a Job, oldest first."""
-    from clustertrigger.shell.kube import paths
-
-    pods, _ = await cluster.api.list(paths.pods(cluster.namespace), labelSelector=paths.job_selector(job))
+    pods = await cluster.api.list(paths.pods(cluster.namespace), labelSelector=paths.job_selector(job))
     return sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
 
 
-async def _connected(options: argparse.Namespace, command: Callable[[Cluster], Awaitable[int]]) -> int:
-    # Commands about files do without the Kubernetes client, and its half second.
-    from clustertrigger.shell.kube.api_server import ApiError, ApiServer
-    from clustertrigger.shell.kube.paths import is_namespace
-    from clustertrigger.shell.metrics import Metrics
-
-    logging.getLogger("kubernetes").setLevel(logging.ERROR)  # what it warns of is in the error that follows
-    configuration, namespace = await _configured(options.kubeconfig, options.context)
-    namespace = options.namespace or namespace
-    if not is_namespace(namespace):
-        source = "--namespace" if options.namespace else "the context's namespace"
-        raise CommandError(
-            f"{source}: {namespace!r} is no name of a namespace: write up to 63 lower-case letters, digits and '-'"
-        )
-    try:
-        async with ApiServer(configuration, Metrics(), _CONNECTIONS) as api:
-            return await command(Cluster(api, namespace, configuration))
-    except ApiError as error:
-        raise CommandError(_explain(error, configuration.host)) from error
-
-
-async def _configured(kubeconfig: str | None, context: str | None) -> tuple[Configuration, str]:
+def _access(scope: Scope) -> tuple[Access, str]:
     """Return how to reach the cluster, and the namespace of its context: kubeconfig first, as kubectl does."""
-    from kubernetes.aio.client import Configuration
-    from kubernetes.aio.config import ConfigException, list_kube_config_contexts, load_kube_config
-
-    configuration = Configuration()
+    impersonation = Impersonation(scope.user, scope.groups)
     try:
-        contexts, current = list_kube_config_contexts(kubeconfig)  # type: ignore[no-untyped-call]
-        await load_kube_config(kubeconfig, context, configuration, persist_config=False)  # type: ignore[no-untyped-call]
-    except (ConfigException, OSError, yaml.YAMLError) as error:
-        if kubeconfig is None and context is None and (namespace := _load_service_account(configuration)):
-            return configuration, namespace
-        raise CommandError(_no_kubeconfig(error, kubeconfig, context)) from error
-    chosen = next((item for item in contexts if item["name"] == context), current)
-    return configuration, (chosen.get("context") or {}).get("namespace") or _DEFAULT_NAMESPACE
+        context = load_context(scope.kubeconfig, scope.context)
+        return access_by(context, impersonation), context.namespace
+    except KubeconfigError as error:
+        pod_namespace = POD_ACCOUNT / "namespace"
+        host = os.environ.get("KUBERNETES_SERVICE_HOST")
+        if scope.kubeconfig is None and scope.context is None and host and pod_namespace.exists():
+            access = access_in_pod(host, os.environ.get("KUBERNETES_SERVICE_PORT", "443"), impersonation)
+            return access, pod_namespace.read_text().strip()
+        raise CommandError(_no_kubeconfig(error, scope)) from error
 
 
-def _load_service_account(configuration: Configuration) -> str | None:
-    """In a Pod, take its service account; return the Pod's namespace, None elsewhere."""
-    from kubernetes.aio.config import load_incluster_config
-
-    if not _POD_NAMESPACE.exists():
-        return None
-    load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    return _POD_NAMESPACE.read_text().strip()
-
-
-def _no_kubeconfig(error: Exception, kubeconfig: str | None, context: str | None) -> str:
+def _no_kubeconfig(error: Exception, scope: Scope) -> str:
     reason = " ".join(str(error).split()).rstrip(".")
-    if kubeconfig and not Path(kubeconfig).is_file():
-        return f"--kubeconfig: {kubeconfig!r}: no such file: name a kubeconfig"
-    if context:
-        return f"--context: {context!r}: {reason}: kubectl config get-contexts lists what there is"
-    if kubeconfig:
-        return f"--kubeconfig: {kubeconfig!r}: {reason}: name a kubeconfig"
+    if scope.kubeconfig and not Path(scope.kubeconfig).is_file():
+        return f"--kubeconfig: {scope.kubeconfig!r}: no such file: name a kubeconfig"
+    if scope.context:
+        return f"--context: {scope.context!r}: {reason}: kubectl config get-contexts lists the contexts"
+    if scope.kubeconfig:
+        return f"--kubeconfig: {scope.kubeconfig!r}: {reason}: correct it, or name another file"
     return f"no cluster to talk to: {reason}: set KUBECONFIG or --kubeconfig"
 
 
-def _explain(error: Exception, host: str) -> str:
-    status = getattr(error, "status", 0)
+def _explain(error: ApiError, server: str) -> str:
     message = " ".join(str(error).split())
-    if status == 0:
-        return f"{host}: {message}: check the cluster and the context"
-    if status == 401:
-        return f"{host}: not authenticated: log in again, or choose another --context"
-    if status == 403:
+    if error.status == 0:
+        return f"{server}: {message}: check the cluster and the context"
+    if error.status == 401:
+        return f"{server}: not authenticated: log in again, or choose another --context"
+    if error.status == 403:
         return f"{message}: ask for that right"
+    if error.status == 404 and ("could not find the requested resource" in message or "page not found" in message):
+        return f"{server}: the cluster has no ClusterTriggers: install the chart, or choose another --context"
     return message

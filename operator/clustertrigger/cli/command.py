@@ -1,53 +1,208 @@
-"""How a command is declared: its help, and what carries it out."""
+"""How commands are declared, on click.
+
+click and not typer: typer is click plus shellingham and a second way to declare options, and this command is to install
+with few libraries. The options that all commands share (-n, --context, …) are one decorator in click, and completion
+for bash, zsh and fish is part of it. Help pages stay plain text; rich draws what commands print.
+"""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
-from typing import TypeAlias
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from clustertrigger.core.resources.problem import nearest
+
+if TYPE_CHECKING:
+    from clustertrigger.cli.cluster import Cluster
 
 PROG = "kubectl clustertrigger"
 """kubectl runs the plugin kubectl-clustertrigger under this name."""
+SECTIONS = ("See", "Act", "Write and check", "Set up")
+"""Of the list of commands, in this order."""
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-CarryOut = Callable[[argparse.Namespace], int]
+Function = TypeVar("Function", bound=Callable[..., Any])
+CarryOut = Callable[..., int]
 
 
 class CommandError(Exception):
     """Why a command could not do what was asked, in one line that names the way out. Exit code 1."""
 
 
-def add_command(
-    commands: Commands, name: str, carry_out: CarryOut, *, summary: str, about: str, example: str
-) -> argparse.ArgumentParser:
-    """Declare a command and return its parser, for options of its own.
+@dataclass
+class Scope:
+    """Which cluster and namespace are meant, and as whom: kubectl's global options.
+
+    Attributes:
+        namespace: -n; None: the context's.
+        context: --context; None: the current one.
+        kubeconfig: --kubeconfig; None: KUBECONFIG, or else ~/.kube/config.
+        user: --as; None: yourself.
+        groups: --as-group.
+    """
+
+    namespace: str | None = None
+    context: str | None = None
+    kubeconfig: str | None = None
+    user: str | None = None
+    groups: Sequence[str] = field(default_factory=tuple)
+
+    def kubectl_options(self) -> list[str]:
+        """Return the same options for kubectl itself, without the namespace."""
+        options = [f"--kubeconfig={self.kubeconfig}"] if self.kubeconfig else []
+        options += [f"--context={self.context}"] if self.context else []
+        options += [f"--as={self.user}"] if self.user else []
+        return options + [f"--as-group={group}" for group in self.groups]
+
+
+class Command(click.Command):
+    """A command whose help ends with examples, and shows the global options apart.
 
     Args:
-        commands: of the program.
-        name: of the command.
-        carry_out: gets the parsed options and returns the exit code.
-        summary: a few words, for the list of commands.
-        about: a few sentences.
-        example: ends the command's help; it must parse.
+        section: where it stands in the list of commands: one of SECTIONS.
+        examples: command lines.
+        arguments: options of click.Command.
     """
-    parser = commands.add_parser(
-        name,
-        help=summary,
-        description=about,
-        epilog=f"Example:\n  {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(carry_out=carry_out)
-    return parser
+
+    def __init__(self, *, section: str, examples: Sequence[str], **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.section = section
+        self.examples = examples
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the command's own options, then the global ones."""
+        _write_options(self, ctx, formatter)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, as they are: a wrapped command line could not be copied."""
+        with formatter.section("Examples"):
+            for example in self.examples:
+                formatter.write(f"{'':>{formatter.current_indent}}{example}\n")
 
 
-def add_filename_option(parser: argparse.ArgumentParser) -> None:
-    """-f, as kubectl has it."""
-    parser.add_argument(
-        "-f",
-        "--filename",
-        action="append",
-        required=True,
-        metavar="FILE",
-        help="YAML or JSON file, a folder of them, or - for standard input; may be repeated",
-    )
+class Commands(click.Group):
+    """The program: lists its commands by section, and suggests one for a mistyped name."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by section, then the global options."""
+        commands = [(name, command) for name, command in self.commands.items() if isinstance(command, Command)]
+        for section in SECTIONS:
+            rows = [(name, command.get_short_help_str(70)) for name, command in commands if command.section == section]
+            if rows:
+                with formatter.section(section):
+                    formatter.write_dl(rows)
+        _write_options(self, ctx, formatter)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the first argument names.
+
+        Raises:
+            click.UsageError: there is none of that name.
+        """
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            guess = nearest(args[0], self.commands)
+            way_out = f"did you mean {guess!r}?" if guess else f"{PROG} --help lists the commands"
+            raise click.UsageError(f"unknown command {args[0]!r}: {way_out}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def add_command(
+    group: click.Group, name: str, *, section: str, examples: Sequence[str]
+) -> Callable[[Function], Command]:
+    """Return a decorator that makes a function a command; the function's docstring is its help.
+
+    Args:
+        group: which the command joins.
+        name: of the command.
+        section: one of SECTIONS.
+        examples: command lines that end the help.
+    """
+
+    def decorate(function: Function) -> Command:
+        command = click.command(name, cls=Command, section=section, examples=examples)(function)
+        group.add_command(command)
+        return command
+
+    return decorate
+
+
+def global_options(function: Function) -> Function:
+    """Add -n, --context, --kubeconfig, --as and --as-group: a plugin gets none that stand before its name.
+
+    They are also accepted before the command. The function gets none of them: they are in the context's Scope.
+    """
+    from clustertrigger.cli import completion
+
+    def option(*names: str, **arguments: Any) -> None:
+        nonlocal function
+        function = click.option(*names, expose_value=False, callback=_remember, cls=_GlobalOption, **arguments)(
+            function
+        )
+
+    option("--as-group", "groups", metavar="GROUP", multiple=True, help="Group to impersonate. Repeatable.")
+    option("--as", "user", metavar="USER", help="User to impersonate, such as system:serviceaccount:NAMESPACE:NAME.")
+    option("--kubeconfig", metavar="FILE", help="Kubeconfig file. Default: KUBECONFIG, or else ~/.kube/config.")
+    option(
+        "--context", metavar="NAME", help="Context of the kubeconfig. Default: the current one.",
+        shell_complete=completion.contexts,
+    )  # fmt: skip
+    option(
+        "-n", "--namespace", metavar="NAME", help="Namespace. Default: the context's.",
+        shell_complete=completion.namespaces,
+    )  # fmt: skip
+    return function
+
+
+def on_cluster(function: Callable[..., Awaitable[int]]) -> CarryOut:
+    """Make a coroutine function that takes a Cluster a command's function, with the global options.
+
+    The command connects as the options say, and returns the coroutine's exit code.
+    """
+
+    @click.pass_context
+    def carry_out(ctx: click.Context, /, **options: Any) -> int:
+        from clustertrigger.cli.cluster import connected
+
+        async def act(cluster: Cluster) -> int:
+            return await function(cluster, **options)
+
+        return asyncio.run(connected(ctx.ensure_object(Scope), act))
+
+    carry_out.__name__, carry_out.__doc__ = function.__name__, function.__doc__
+    carry_out.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+    return global_options(carry_out)
+
+
+def name_argument(function: Function) -> Function:
+    """Add NAME, a trigger's."""
+    from clustertrigger.cli import completion
+
+    return click.argument("name", metavar="NAME", shell_complete=completion.triggers)(function)
+
+
+class _GlobalOption(click.Option):
+    """One of kubectl's global options."""
+
+
+def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    scope = ctx.ensure_object(Scope)
+    if value:
+        setattr(scope, str(parameter.name), value)
+
+
+def _write_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    own: list[tuple[str, str]] = []
+    shared: list[tuple[str, str]] = []
+    for parameter in command.get_params(ctx):
+        # Arguments are explained in the text.
+        if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)):
+            (shared if isinstance(parameter, _GlobalOption) else own).append(record)
+    for title, rows in (("Options", own), ("Global options", shared)):
+        if rows:
+            with formatter.section(title):
+                formatter.write_dl(rows)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-import aiohttp
+import httpx
 
 from clustertrigger.cli.command import PROG, CommandError
+from clustertrigger.cli.terminal import warn
 from clustertrigger.core.events.cloudevents import STRUCTURED
 
-_ANSWER = aiohttp.ClientTimeout(total=30, sock_connect=10)
+_ANSWER = httpx.Timeout(30.0, connect=10.0)
 _PAUSE, _LONGEST_PAUSE = 0.5, 5.0
 _ACCEPTED = 202
 _LATER = frozenset({408, 429, 500, 502, 503, 504})
@@ -30,12 +30,12 @@ class Destination:
 
     Attributes:
         base: URL without a path of the operator's.
-        tls: how an https one is verified; True: as usual.
+        tls: how an https one is verified.
         proxied: whether the environment's HTTP proxy leads there.
     """
 
     base: str
-    tls: ssl.SSLContext | Literal[True] = True
+    tls: ssl.SSLContext
     proxied: bool = True
 
 
@@ -112,7 +112,7 @@ async def deliver(
         try:
             async with route() as destination:
                 status, answer, after = await _post(destination, namespace, token, event)
-        except (UnreachableError, aiohttp.ClientConnectionError, TimeoutError) as error:
+        except (UnreachableError, httpx.TransportError) as error:
             _check_certificate(error)
             obstacle, after = " ".join(str(error).split()) or type(error).__name__, None
         else:
@@ -124,7 +124,7 @@ async def deliver(
                 raise CommandError(f"{obstacle}{_way_out(answer, destination)}")
         if time.monotonic() + pause > give_up:
             raise CommandError(f"not delivered within {patience:.0f} s: {obstacle}: send again with --id {event['id']}")
-        print(f"{PROG}: tried again with the same id: {obstacle}", file=sys.stderr)
+        warn(f"{PROG}: trying again with the same id: {obstacle}")
         await asyncio.sleep(max(pause, min(after or 0.0, _LONGEST_PAUSE)))
         pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -135,28 +135,27 @@ async def _post(
     """Status, parsed body or text, and the seconds after which to come back."""
     url = f"{destination.base}/v1/namespaces/{namespace}/events"
     headers = {"Authorization": f"Bearer {token}", "Content-Type": STRUCTURED}
-    async with (
-        aiohttp.ClientSession(timeout=_ANSWER, trust_env=destination.proxied) as session,
+    async with httpx.AsyncClient(verify=destination.tls, trust_env=destination.proxied, timeout=_ANSWER) as session:
         # A redirection would have to carry the token somewhere else.
-        session.post(
-            url, data=json.dumps(event), headers=headers, ssl=destination.tls, allow_redirects=False
-        ) as response,
-    ):
-        body = await response.read()
-        after = response.headers.get("Retry-After", "")
-        try:
-            answer = json.loads(body)
-        except ValueError:
-            answer = body[:200].decode(errors="replace").strip()
-        return response.status, answer, float(after) if after.isdigit() else None
+        response = await session.post(url, content=json.dumps(event), headers=headers, follow_redirects=False)
+    after = response.headers.get("Retry-After", "")
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = response.content[:200].decode(errors="replace").strip()
+    return response.status_code, answer, float(after) if after.isdigit() else None
 
 
 def _check_certificate(error: Exception) -> None:
     """A certificate that is not trusted will not be trusted later."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        raise CommandError(
-            f"{error.host}: {error.certificate_error}: name who signed it with --certificate-authority FILE"
-        ) from error
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            host = error.request.url.host if isinstance(error, httpx.TransportError) else "the operator"
+            raise CommandError(
+                f"{host}: {cause.verify_message}: name the authority that signed it with --certificate-authority FILE"
+            ) from error
+        cause = cause.__cause__ or cause.__context__
 
 
 def _said(status: int, answer: Any) -> str:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
-import json
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+import click
+from rich.text import Text
+
 from clustertrigger.api.check import RECORD_FIELD
 from clustertrigger.api.names import WORKER_CONTAINER
-from clustertrigger.cli.cluster import Cluster, add_cluster_options, in_cluster, pods_of, read_trigger
-from clustertrigger.cli.command import CommandError, Commands, add_command
+from clustertrigger.cli.cluster import Cluster, pods_of, read_trigger
+from clustertrigger.cli.command import PROG, CommandError, add_command, name_argument, on_cluster
 from clustertrigger.cli.drift_chart import Marks, chart, marks_for
-from clustertrigger.cli.terminal import printable
+from clustertrigger.cli.kube import paths
+from clustertrigger.cli.kube.client import ApiError
+from clustertrigger.cli.output import Output, output_option, show, trigger_names
+from clustertrigger.cli.terminal import table, width
 from clustertrigger.core.drift.drift_series import Point, from_log, from_status, of_metric
 from clustertrigger.core.instants import format_instant, parse_instant
 
@@ -23,37 +26,37 @@ _LISTED = 10
 _COLUMNS = ("CHECKED AT", "VALUE", "THRESHOLD", "FLOOR", "DOCUMENTS", "DRIFT")
 
 
-def add_drift(commands: Commands) -> None:
+def add_drift(group: click.Group) -> None:
     """Declare the command."""
-    parser = add_command(
-        commands,
-        "drift",
-        lambda options: in_cluster(options, lambda cluster: _carry_out(cluster, options)),
-        summary="show what the checks of a conditional trigger measured",
-        about="Draws the measurements of a conditional trigger with its threshold, and lists the last ones: up to 100 "
-        "as long as the last check's Pod is there to tell, else those in the status. With --recompute, a Job computes "
-        "the last measurement again from the stored baseline and the collection; exit code 1 where a number differs.",
-        example="kubectl clustertrigger drift products -n search --recompute",
-    )
-    add_cluster_options(parser)
-    parser.add_argument("name", metavar="NAME", help="of the trigger")
-    parser.add_argument("--recompute", action="store_true", help="compute the last measurement again and compare")
-    parser.add_argument(
-        "-o", "--output", choices=("table", "json"), default="table", help="how to print (default: table)"
-    )
 
+    @add_command(group, "drift", section="See", examples=[f"{PROG} drift products -n search --recompute"])
+    @on_cluster
+    @name_argument
+    @click.option("--recompute", "again", is_flag=True, help="Compute the last measurement again and compare.")
+    @output_option
+    async def command(cluster: Cluster, name: str, again: bool, output: Output) -> int:
+        """Show what the checks of a conditional trigger measured.
 
-async def _carry_out(cluster: Cluster, options: argparse.Namespace) -> int:
-    trigger = await _trigger(cluster, options.name)
-    if options.recompute:
-        from clustertrigger.cli.recompute import recompute
+        Draws the measurements with the threshold, and lists the last ones: up to 100 as long as the Pod of the last
+        check exists, otherwise those in the status.
 
-        return await recompute(cluster, trigger)
-    status = trigger.get("status") or {}
-    points = await _recorded(cluster, status) or from_status(status)
-    lines = _as_json(trigger, points) if options.output == "json" else map(printable, _as_lines(trigger, points))
-    print(*lines, sep="\n")
-    return 0
+        With --recompute, a Job computes the last measurement again from the stored baseline and the collection. Exit
+        code 1 if a number differs.
+        """
+        trigger = await _trigger(cluster, name)
+        if again:
+            from clustertrigger.cli.recompute import recompute
+
+            return await recompute(cluster, trigger)
+        status = trigger.get("status") or {}
+        points = await recorded(cluster, status) or from_status(status)
+        show(
+            output,
+            data=_as_data(trigger, points),
+            names=trigger_names([trigger]),
+            lines=lambda wide: _as_lines(trigger, points, None if wide else _LISTED),
+        )
+        return 0
 
 
 async def _trigger(cluster: Cluster, name: str) -> dict[str, Any]:
@@ -64,18 +67,16 @@ async def _trigger(cluster: Cluster, name: str) -> dict[str, Any]:
     return trigger
 
 
-async def _recorded(cluster: Cluster, status: dict[str, Any]) -> list[Point]:
+async def recorded(cluster: Cluster, status: dict[str, Any]) -> list[Point]:
     """What the last check that measured logged of the record; [] where its Pod is gone or may not be read."""
-    from clustertrigger.shell.kube import paths
-    from clustertrigger.shell.kube.api_server import ApiError
-
     check = next((check["job_id"] for check in status.get("checks") or () if check.get("value") is not None), None)
     if check is None:
         return []
     try:
         for pod in await pods_of(cluster, check):
-            path = paths.pod(cluster.namespace, pod["metadata"]["name"])
-            log = await cluster.api.text(f"{path}/log", container=WORKER_CONTAINER)
+            log = await cluster.api.text(
+                f"{paths.pod(cluster.namespace, pod['metadata']['name'])}/log", container=WORKER_CONTAINER
+            )
             if points := from_log(log, RECORD_FIELD):
                 return points
     except ApiError:
@@ -83,26 +84,23 @@ async def _recorded(cluster: Cluster, status: dict[str, Any]) -> list[Point]:
     return []
 
 
-def _as_json(trigger: dict[str, Any], points: Sequence[Point]) -> Iterator[str]:
+def _as_data(trigger: dict[str, Any], points: Sequence[Point]) -> dict[str, Any]:
     found = [
         {name: format_instant(value) if name == "checked_at" else value for name, value in asdict(point).items()}
         for point in points
     ]
     status = trigger.get("status") or {}
-    yield json.dumps(
-        {
-            "namespace": trigger["metadata"]["namespace"],
-            "name": trigger["metadata"]["name"],
-            "last_drift_measurement": status.get("last_drift_measurement"),
-            "last_check_error": status.get("last_check_error"),
-            "baseline_snapshot": status.get("baseline_snapshot"),
-            "measurements": found,
-        },
-        indent=2,
-    )
+    return {
+        "namespace": trigger["metadata"]["namespace"],
+        "name": trigger["metadata"]["name"],
+        "last_drift_measurement": status.get("last_drift_measurement"),
+        "last_check_error": status.get("last_check_error"),
+        "baseline_snapshot": status.get("baseline_snapshot"),
+        "measurements": found,
+    }
 
 
-def _as_lines(trigger: dict[str, Any], points: Sequence[Point]) -> Iterator[str]:
+def _as_lines(trigger: dict[str, Any], points: Sequence[Point], listed: int | None) -> Iterator[str | Text]:
     metadata, status, schedule = trigger["metadata"], trigger.get("status") or {}, trigger["spec"]["schedule_config"]
     metric, threshold = schedule.get("metric"), schedule.get("threshold")
     yield f"{metadata['namespace']}/{metadata['name']}  {status.get('schedule') or metric}"
@@ -117,15 +115,15 @@ def _as_lines(trigger: dict[str, Any], points: Sequence[Point]) -> Iterator[str]
     if summary := (status.get("last_drift_measurement") or {}).get("summary"):
         yield f"last check: {summary}"
     if error := status.get("last_check_error"):
-        yield f"failed since: {error}"
+        yield f"checks fail: {error}"
     drawn = of_metric(points, metric)
     marks = marks_for()
     if drawn:
         yield ""
-        yield from chart(drawn, threshold, shutil.get_terminal_size().columns, marks)
+        yield from chart(drawn, threshold, width(), marks)
         yield _legend(drawn, marks)
         yield ""
-        yield from _table(drawn[-_LISTED:])
+        yield from table(_COLUMNS, [_row(point) for point in (drawn[-listed:] if listed else drawn)])
     else:
         yield "nothing has been measured yet"
 
@@ -135,13 +133,6 @@ def _legend(points: Sequence[Point], marks: Marks) -> str:
     span = f"{len(points)} checks from {first} to {last}" if len(points) > 1 else f"one check at {first}"
     fired = f"; {marks.fires} drift" if any(point.fires for point in points) else ""
     return f"{'':>10} {span}{fired}"
-
-
-def _table(points: Sequence[Point]) -> Iterator[str]:
-    rows = [_COLUMNS, *(_row(point) for point in points)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    for row in rows:
-        yield "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _row(point: Point) -> tuple[str, ...]:

@@ -15,10 +15,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from clustertrigger.cli.command import CommandError
+from clustertrigger.cli.command import CommandError, Scope
 from clustertrigger.cli.delivery import Destination, Route, UnreachableError
-from clustertrigger.shell.kube import paths
-from clustertrigger.shell.kube.api_server import ApiError, ApiServer
+from clustertrigger.cli.kube import paths
+from clustertrigger.cli.kube.client import ApiClient, ApiError
 
 SELECTOR = "app.kubernetes.io/part-of=clustertrigger,app.kubernetes.io/component=operator"
 """Labels of the Service that the chart makes."""
@@ -49,7 +49,7 @@ class EventsService:
     https: bool
 
 
-async def find_service(api: ApiServer, named: tuple[str, str] | None) -> EventsService:
+async def find_service(api: ApiClient, named: tuple[str, str] | None) -> EventsService:
     """The Service of that namespace and name, or the only one with the chart's labels.
 
     Raises:
@@ -63,7 +63,7 @@ async def find_service(api: ApiServer, named: tuple[str, str] | None) -> EventsS
             raise CommandError(f"--service: {namespace}/{name} has no port named {PORT}: install with events.enabled")
         return service
     try:
-        listed, _ = await api.list(paths.services(), labelSelector=SELECTOR)
+        listed = await api.list(paths.services(), labelSelector=SELECTOR)
     except ApiError as error:
         if error.status != _FORBIDDEN:
             raise
@@ -91,7 +91,7 @@ def _events_service(raw: dict[str, Any]) -> EventsService | None:
     return None
 
 
-def forwarded(service: EventsService, kubeconfig: str | None, context: str | None) -> Route:
+def forwarded(service: EventsService, scope: Scope) -> Route:
     """The way to a Service, through a kubectl that runs for as long as the way is open.
 
     Raises:
@@ -100,11 +100,9 @@ def forwarded(service: EventsService, kubeconfig: str | None, context: str | Non
     kubectl = shutil.which("kubectl")
     if kubectl is None:
         raise CommandError("kubectl is not in PATH, which forwards a port to the operator: name --url instead")
-    scope = [f"--kubeconfig={kubeconfig}"] if kubeconfig else []
-    scope += [f"--context={context}"] if context else []
     command = [
         kubectl,
-        *scope,
+        *scope.kubectl_options(),
         f"--namespace={service.namespace}",
         "port-forward",
         "--address=127.0.0.1",

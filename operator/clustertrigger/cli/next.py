@@ -1,25 +1,32 @@
-"""`next`: the coming slots of the triggers in files."""
+"""`kubectl clustertrigger next`: the coming slots of the triggers in files, or of triggers in the cluster."""
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
-from typing import Any, Literal
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+import click
+from rich.text import Text
 
 from clustertrigger.api.schedule import ConditionalSchedule, CronSchedule, EventSchedule, IntervalSchedule
 from clustertrigger.api.trigger import ClusterTriggerSpec
-from clustertrigger.cli.manifests import Manifest
+from clustertrigger.cli import completion
+from clustertrigger.cli.command import PROG, Scope, add_command, global_options
+from clustertrigger.cli.in_cluster import read_manifests
+from clustertrigger.cli.manifests import Manifest, read
+from clustertrigger.cli.output import Output, output_option, show
+from clustertrigger.cli.parameters import INSTANT, SLOTS
+from clustertrigger.cli.terminal import styled, warn
 from clustertrigger.cli.validate import is_ours, problems_in
 from clustertrigger.core.humanize import duration
-from clustertrigger.core.instants import format_instant
+from clustertrigger.core.instants import format_instant, parse_instant
 from clustertrigger.core.resources.validation import parse_trigger, warnings_of
 from clustertrigger.core.schedules.timetable import describe_schedule, timetable
 from clustertrigger.core.schedules.wallclock import wall_clock
 
-Output = Literal["table", "json"]
 _GRID = "as if created at {}: the grid begins where the trigger is created"
 _LOCAL = "%a %Y-%m-%d %H:%M:%S %Z"
 
@@ -44,7 +51,7 @@ class Forecast:
     zone_name: str
     notes: tuple[str, ...]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_data(self) -> dict[str, Any]:
         """What `-o json` prints."""
         slots = [{"utc": format_instant(slot), "local": slot.astimezone(self.zone).isoformat()} for slot in self.slots]
         return {
@@ -58,16 +65,77 @@ class Forecast:
             "notes": list(self.notes),
         }
 
-    def as_lines(self) -> Iterator[str]:
-        """What `-o table` prints."""
+    def as_lines(self, now: datetime | None) -> Iterator[str | Text]:
+        """What `-o table` prints; with the time until each slot where `now` is given."""
         trigger = f"{self.manifest.namespace}/{self.manifest.name}"
-        yield f"{trigger}  {self.spec.trigger_type}  {describe_schedule(self.spec)}"
+        yield styled(f"{trigger}  {self.spec.trigger_type}  {describe_schedule(self.spec)}", "bold")
         for note in self.notes:
             yield f"  {note}"
         if self.slots:
             yield f"  {'UTC':<22}{self.zone_name}"
         for slot in self.slots:
-            yield f"  {format_instant(slot):<22}{slot.astimezone(self.zone):{_LOCAL}}"
+            local = f"{slot.astimezone(self.zone):{_LOCAL}}"
+            until = f"{local:<30} in {duration(round((slot - now).total_seconds()))}" if now else local
+            yield f"  {format_instant(slot):<22}{until}"
+
+
+def add_next(group: click.Group) -> None:
+    """Declare the command."""
+
+    @add_command(
+        group,
+        "next",
+        section="See",
+        examples=[
+            f"{PROG} next nightly -n search",
+            f"{PROG} next -f nightly.yaml --from 2026-03-28T00:00:00Z --count 3",
+        ],
+    )
+    @global_options
+    @click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=completion.triggers)
+    @filename_option
+    @click.option(
+        "--from", "start", type=INSTANT, metavar="TIME", help="Look from this RFC 3339 time on. Default: now."
+    )
+    @click.option("--count", type=SLOTS, default=5, metavar="N", help="Slots of each trigger. Default: 5.")
+    @output_option
+    @click.pass_obj
+    def command(
+        scope: Scope, names: Sequence[str], filename: Sequence[str], start: datetime | None, count: int, output: Output
+    ) -> int:
+        """Print the coming slots of triggers.
+
+        Prints when triggers will be due, in UTC and on the clock of their time zone: those of the cluster by NAME, or
+        those of files (-f), for which no cluster is needed.
+
+        Exit code 1 if a trigger is invalid or there is none.
+        """
+        manifests = chosen(scope, names, filename)
+        return print_next(manifests, start or datetime.now(UTC), count, output)
+
+
+def filename_option(function: Any) -> Any:
+    """Add -f, as kubectl has it."""
+    return click.option(
+        "-f",
+        "--filename",
+        multiple=True,
+        metavar="FILE",
+        type=click.Path(allow_dash=True),
+        help="YAML or JSON file, a folder of them, or - for standard input. Repeatable.",
+    )(function)
+
+
+def chosen(scope: Scope, names: Sequence[str], filenames: Sequence[str]) -> list[Manifest]:
+    """Return the objects of files, or triggers of the cluster with what they refer to.
+
+    Raises:
+        click.UsageError: both are given, or neither.
+    """
+    if bool(names) == bool(filenames):
+        wrong = "NAME and -f exclude each other" if names else "missing NAME or -f"
+        raise click.UsageError(f"{wrong}: name triggers of the cluster, or files with -f")
+    return read(filenames) if filenames else asyncio.run(read_manifests(scope, names))
 
 
 def print_next(manifests: list[Manifest], start: datetime, count: int, output: Output) -> int:
@@ -83,14 +151,42 @@ def print_next(manifests: list[Manifest], start: datetime, count: int, output: O
         problems += wrong
         if not wrong:
             forecasts.append(_forecast(manifest, start, count))
-    if output == "json":
-        found = [forecast.as_json() for forecast in forecasts]
-        print(json.dumps({"from": format_instant(start), "triggers": found}, indent=2))
-    elif forecasts:
-        print("\n\n".join("\n".join(forecast.as_lines()) for forecast in forecasts))
-    if problems:
-        print(*problems, sep="\n", file=sys.stderr)
+    show(
+        output,
+        data={"from": format_instant(start), "triggers": [forecast.as_data() for forecast in forecasts]},
+        names=[f"clustertrigger.clustertrigger.dev/{forecast.manifest.name}" for forecast in forecasts],
+        lines=lambda wide: _lines(forecasts, start if wide else None),
+    )
+    for problem in problems:
+        warn(problem)
     return 1 if problems else 0
+
+
+def slots_from(spec: ClusterTriggerSpec, start: datetime, anchor: datetime | None, count: int) -> tuple[datetime, ...]:
+    """Return the first slots of a schedule from an instant on; none where they are not known in advance.
+
+    Args:
+        spec: of the trigger.
+        start: the instant.
+        anchor: slot 0 of an interval's grid; None: the trigger is as if created at `start`.
+        count: at most so many.
+    """
+    schedule = spec.schedule
+    return () if isinstance(schedule, EventSchedule) else tuple(_slots(schedule, start, anchor, count))
+
+
+def anchor_of(manifest: Manifest) -> datetime | None:
+    """Return slot 0 of the grid of a trigger that the operator has seen; None where it has not."""
+    status = manifest.content.get("status")
+    state = status.get("schedule_state") if isinstance(status, dict) else None
+    return parse_instant(state["anchor"]) if isinstance(state, dict) and "anchor" in state else None
+
+
+def _lines(forecasts: Sequence[Forecast], now: datetime | None) -> Iterator[str | Text]:
+    for number, forecast in enumerate(forecasts):
+        if number:
+            yield ""
+        yield from forecast.as_lines(now)
 
 
 def _forecast(manifest: Manifest, start: datetime, count: int) -> Forecast:
@@ -100,14 +196,16 @@ def _forecast(manifest: Manifest, start: datetime, count: int) -> Forecast:
     zone, zone_name = None, "this machine's zone"
     if isinstance(schedule, CronSchedule):
         zone, zone_name = wall_clock(schedule.timezone).zone, schedule.timezone
-    slots = () if isinstance(schedule, EventSchedule) else _slots(schedule, start, count)
-    return Forecast(manifest, spec, tuple(slots), zone, zone_name, tuple(_notes(spec, start)))
+    anchor = anchor_of(manifest)
+    slots = slots_from(spec, start, anchor, count)
+    return Forecast(manifest, spec, slots, zone, zone_name, tuple(_notes(spec, start, anchor)))
 
 
-def _notes(spec: ClusterTriggerSpec, start: datetime) -> Iterator[str]:
+def _notes(spec: ClusterTriggerSpec, start: datetime, anchor: datetime | None) -> Iterator[str]:
+    grid = _GRID.format(format_instant(start)) if anchor is None else f"counted from {format_instant(anchor)}"
     match spec.schedule:
         case IntervalSchedule():
-            yield _GRID.format(format_instant(start))
+            yield grid
         case EventSchedule() as event:
             events = f"{event.event_threshold} {event.event_type} events of {event.collection_id}"
             yield f"no slots in advance: fires after {events}"
@@ -115,19 +213,22 @@ def _notes(spec: ClusterTriggerSpec, start: datetime) -> Iterator[str]:
             often = duration(condition.check_interval_seconds)
             drifted = f"{condition.metric} exceeds {condition.threshold:g}"
             yield f"checked every {often}, fires when {drifted}; without a baseline, the slot runs to make one"
-            yield _GRID.format(format_instant(start))
+            yield grid
     yield from (f"warning: {warning}" for warning in warnings_of(spec))
     if spec.status != "active":
         yield f"status is {spec.status}: nothing fires until it is active"
 
 
 def _slots(
-    schedule: CronSchedule | IntervalSchedule | ConditionalSchedule, start: datetime, count: int
+    schedule: CronSchedule | IntervalSchedule | ConditionalSchedule,
+    start: datetime,
+    anchor: datetime | None,
+    count: int,
 ) -> Iterator[datetime]:
-    coming = timetable(schedule, anchor=start)
-    # An interval's slot at its anchor is one of the coming ones, so looking begins just before.
-    slot = coming.latest_until(start) if isinstance(schedule, IntervalSchedule) else None
-    slot = slot or coming.next_after(start)
+    coming = timetable(schedule, anchor=anchor or start)
+    # Of a trigger that is created now, a slot at its anchor is one of the coming ones: looking begins just before.
+    at_once = coming.latest_until(start) if anchor is None and isinstance(schedule, IntervalSchedule) else None
+    slot = at_once or coming.next_after(start)
     for _ in range(count):
         if slot is None:
             return

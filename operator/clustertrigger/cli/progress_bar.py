@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TextIO
+from types import TracebackType
+from typing import Any, Self, TextIO
 
-from clustertrigger.cli.terminal import printable
+from rich.console import RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from clustertrigger.cli.terminal import console, printable
 from clustertrigger.core.humanize import duration
 
 _WIDTH = 24
 _PLAIN_SECONDS = 10.0
-"""Where there is no terminal, a phase is told when it begins, and then not more often."""
+"""Without a terminal, a phase is reported when it begins, and then not more often than this."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class Progress:
     left: int | None = None
 
     def heed(self, line: dict[str, Any]) -> Progress:
-        """What is known after another line of the worker's log."""
+        """Return what is known after another line of the worker's log."""
         phase = str(line.get("phase") or self.phase)
         base = self if phase == self.phase else Progress(phase)
         place = f" {line['step']}/{line['steps']}" if "step" in line and "steps" in line else base.place
@@ -46,9 +52,19 @@ class Progress:
         left = line.get("seconds_left")
         return replace(base, done=min(max(done, 0.0), 1.0), left=left if isinstance(left, int) else None)
 
+    def share(self, waited: float, elapsed: float) -> str:
+        """Return the share done and the time left, in words.
+
+        Args:
+            waited: seconds since the worker's last line.
+            elapsed: seconds since the phase began; shown while nothing else says that something goes on.
+        """
+        share = f"{self.done:4.0%}" if self.done else f" {duration(round(elapsed))} so far"
+        return share + ("" if self.left is None else f"  {duration(max(round(self.left - waited), 0))} left")
+
 
 def read_line(text: str) -> dict[str, Any] | None:
-    """A line of the worker's log; None where it is something else, such as a library's warning."""
+    """Return a line of the worker's log; None where it is something else, such as a library's warning."""
     try:
         line = json.loads(text)
     except ValueError:
@@ -56,23 +72,8 @@ def read_line(text: str) -> dict[str, Any] | None:
     return line if isinstance(line, dict) and "phase" in line else None
 
 
-def draw(progress: Progress, waited: float, elapsed: float) -> str:
-    """One line with a bar.
-
-    Args:
-        progress: of the run.
-        waited: seconds since the worker's last word.
-        elapsed: seconds since the phase began; shown while nothing else tells that something goes on.
-    """
-    filled = round(progress.done * _WIDTH)
-    bar = "#" * filled + "." * (_WIDTH - filled)
-    share = f"{progress.done:4.0%}" if progress.done else f" {duration(round(elapsed))} so far"
-    left = "" if progress.left is None else f"  {duration(max(round(progress.left - waited), 0))} left"
-    return f"{progress.phase}{progress.place}  [{bar}] {share}{left}  {progress.message}"
-
-
 class Display:
-    """Shows one run's progress.
+    """Shows one run's progress, for as long as the context lasts.
 
     Args:
         stream: where to.
@@ -80,20 +81,37 @@ class Display:
     """
 
     def __init__(self, stream: TextIO, clock: Callable[[], float]) -> None:
-        self._stream = stream
+        self._console = console(stream)
         self._clock = clock
-        self._bar = stream.isatty()
+        self._live = (
+            Live(
+                console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+            )
+            if stream.isatty()
+            else None
+        )
         self._progress: Progress | None = None
         self._note = ""
         self._begun = self._heard = self._told = clock()
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
 
     def waiting(self, why: str) -> None:
         """The run has not started, or is between two attempts."""
         self._progress = None
         if why != self._note:
             self._note = why
-            if not self._bar:
-                self._print(why)
+            if not self._live:
+                self.say(why)
         self.refresh()
 
     def line(self, text: str) -> None:
@@ -107,31 +125,40 @@ class Display:
             self._begun = self._heard
         if told.get("level") == "error":
             self.say(str(told.get("message") or ""))
-        elif self._bar:
+        elif self._live:
             self.refresh()
         elif before is None or before.phase != self._progress.phase:
             self._told = self._heard
-            self._print(f"{self._progress.phase}{self._progress.place}  {self._progress.message}")
+            self._say_plainly(self._progress, "")
         elif self._heard - self._told >= _PLAIN_SECONDS and "done" in told:
             self._told = self._heard
-            self._print(draw(self._progress, 0.0, self._heard - self._begun))
+            self._say_plainly(self._progress, f"{self._progress.share(0.0, self._heard - self._begun).strip()}  ")
 
     def refresh(self) -> None:
         """Draw the bar anew: time has passed."""
-        if not self._bar:
-            return
-        now, known = self._clock(), self._progress
-        text = self._note if known is None else draw(known, now - self._heard, now - self._begun)
-        width = shutil.get_terminal_size().columns - 1
-        self._stream.write(f"\r\x1b[2K{printable(text)[:width]}")
-        self._stream.flush()
+        if self._live:
+            self._live.update(self._drawn(), refresh=True)
 
     def say(self, text: str) -> None:
         """Print a line that stays."""
-        if self._bar:
-            self._stream.write("\r\x1b[2K")
-        self._print(text)
+        self._console.print(Text(printable(text)), soft_wrap=True)
 
-    def _print(self, text: str) -> None:
-        self._stream.write(f"{printable(text)}\n")
-        self._stream.flush()
+    def _say_plainly(self, progress: Progress, share: str) -> None:
+        self.say(f"{progress.phase}{progress.place}  {share}{progress.message}")
+
+    def _drawn(self) -> RenderableType:
+        known = self._progress
+        if known is None:
+            return Text(printable(self._note), no_wrap=True, overflow="ellipsis")
+        now = self._clock()
+        where = Text(printable(f"{known.phase}{known.place}"), style="bold")
+        share = Text(known.share(now - self._heard, now - self._begun))
+        message = Text(printable(known.message), style="dim")
+        # Only the message gives way on a narrow terminal.
+        message.truncate(
+            max(self._console.width - where.cell_len - _WIDTH - share.cell_len - 3, 0), overflow="ellipsis"
+        )
+        row = Table.grid(padding=(0, 1))
+        bar = ProgressBar(total=1.0, completed=known.done, width=_WIDTH, pulse=not known.done, animation_time=now)
+        row.add_row(where, bar, share, message)
+        return row

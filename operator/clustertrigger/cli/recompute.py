@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from pydantic import ValidationError
+from rich.text import Text
 
 from clustertrigger.api.check import CHECK_SPEC_VARIABLE, RECOMPUTE_SLOT, CheckResult, CheckSpec, Measurement
 from clustertrigger.api.names import LABEL_ROLE, LABEL_TRIGGER
 from clustertrigger.cli.cluster import Cluster, pods_of
 from clustertrigger.cli.command import CommandError
+from clustertrigger.cli.kube import paths
+from clustertrigger.cli.kube.client import ApiError
+from clustertrigger.cli.terminal import say, table, warn
 from clustertrigger.core.jobs.pods import json_variable
 from clustertrigger.core.jobs.workload import read_pod
-from clustertrigger.shell.kube import paths
-from clustertrigger.shell.kube.api_server import ApiError
 
 TOLERANCE = 1e-6
 NUMBERS = ("value", "noise_floor", "assignment_js", "p_value", "baseline_documents", "current_documents")
@@ -49,11 +50,11 @@ async def recompute(cluster: Cluster, trigger: Mapping[str, Any]) -> int:
         raise CommandError(f"there are no numbers to compute again: {said}")
     template = await _check_job(cluster, trigger, stored["check"])
     async with _job(cluster, recompute_job(template, trigger["metadata"]["name"])) as name:
-        print(f"computing again what {stored['check']} measured, by Job {name}", file=sys.stderr)
+        warn(f"computing again what {stored['check']} measured, by Job {name}")
         result = await _result(cluster, name)
     if result.measurement is None:
         raise CommandError(f"it cannot be computed again: {result.error}")
-    print(*compare(stored, result.measurement), sep="\n")
+    say(*compare(stored, result.measurement))
     return 1 if differences(stored, result.measurement) else 0
 
 
@@ -92,15 +93,16 @@ def differences(stored: Mapping[str, Any], again: Measurement) -> list[str]:
     return [name for name in NUMBERS if not _agree(stored.get(name), getattr(again, name))]
 
 
-def compare(stored: Mapping[str, Any], again: Measurement) -> Iterator[str]:
+def compare(stored: Mapping[str, Any], again: Measurement) -> Iterator[str | Text]:
     """Both measurements side by side, and what follows."""
     different = differences(stored, again)
-    yield f"{'NUMBER':<20}{'STORED':<18}COMPUTED AGAIN"
+    rows: list[list[str | Text]] = []
     for name in NUMBERS:
         one, other = stored.get(name), getattr(again, name)
         if one is not None or other is not None:
-            verdict = "differs" if name in different else "agrees"
-            yield f"{name:<20}{_shown(one):<18}{_shown(other):<18}{verdict}"
+            verdict = Text("differs", style="red") if name in different else Text("agrees", style="green")
+            rows.append([name, _shown(one), _shown(other), verdict])
+    yield from table(("NUMBER", "STORED", "COMPUTED AGAIN", ""), rows)
     if not different:
         yield "every number agrees to 1e-6"
     elif "current_documents" in different:
@@ -137,7 +139,7 @@ async def _check_job(cluster: Cluster, trigger: Mapping[str, Any], name: str) ->
         when = f" at {upcoming}" if upcoming else ""
         raise CommandError(
             f"the check's Job {name} is gone, and it says what to compute: wait for the next{when}"
-        ) from (error)
+        ) from error
 
 
 @asynccontextmanager
@@ -170,7 +172,7 @@ async def _result(cluster: Cluster, name: str) -> CheckResult:
             break
         waits = f"waiting: {seen.reason} {seen.message}".strip() if seen and seen.reason and not seen.running else ""
         if waits and waits != told:
-            print(waits, file=sys.stderr)
+            warn(waits)
             told = waits
         await asyncio.sleep(_POLL_SECONDS)
     message = seen.message if seen else ""

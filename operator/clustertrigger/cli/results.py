@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import click
+from rich.text import Text
+
 from clustertrigger.api.run import ClusterBrief
 from clustertrigger.api.status import ClusterTriggerStatus, Execution
-from clustertrigger.cli.cluster import Cluster, add_cluster_options, in_cluster, read_trigger
-from clustertrigger.cli.command import CommandError, Commands, add_command
+from clustertrigger.cli import completion
+from clustertrigger.cli.cluster import Cluster, read_trigger
+from clustertrigger.cli.command import PROG, CommandError, add_command, name_argument, on_cluster
+from clustertrigger.cli.output import Output, output_option, show
 from clustertrigger.cli.run_log import observe
-from clustertrigger.cli.terminal import printable
+from clustertrigger.cli.terminal import table
 from clustertrigger.core.instants import format_instant
 
 _RUN_COLUMNS = ("RUN", "TRIGGERED", "STATUS", ">CLUSTERS", ">DOCUMENTS", ">TIME", "RESULTS")
+_WIDE_RUN_COLUMNS = (*_RUN_COLUMNS[:-1], "SLOT", "RESULTS")
 _CLUSTER_COLUMNS = (">#", "NAME", ">DOCUMENTS", ">SHARE", "MOST CENTRAL")
-"""Columns that begin with > are aligned to the right."""
 
 
 @dataclass(frozen=True)
@@ -37,46 +39,47 @@ class Found:
     clusters: Sequence[ClusterBrief]
 
 
-def add_results(commands: Commands) -> None:
+def add_results(group: click.Group) -> None:
     """Declare the command."""
-    parser = add_command(
-        commands,
-        "results",
-        lambda options: in_cluster(
-            options, lambda cluster: results(cluster, options.name, options.run, options.output)
-        ),
-        summary="list a trigger's runs, and the clusters of the newest",
-        about="Lists the runs in a trigger's history, and of the newest completed one the sizes of the largest "
-        "clusters and their most central documents: as many as the status holds in 4 KiB; all are in the run's folder. "
-        "Of an older run (--run) they are known for as long as its Pod exists, about an hour. Exit code 1 where there "
-        "is no run, or nothing is known of the one that is asked for.",
-        example="kubectl clustertrigger results nightly -n search",
-    )
-    add_cluster_options(parser)
-    parser.add_argument("name", metavar="NAME", help="of the trigger")
-    parser.add_argument("--run", metavar="JOB", help="clusters of this run (default: the newest completed one)")
-    parser.add_argument(
-        "-o", "--output", choices=("table", "json"), default="table", help="how to print (default: table)"
-    )
+
+    @add_command(group, "results", section="See", examples=[f"{PROG} results nightly -n search"])
+    @on_cluster
+    @name_argument
+    @click.option(
+        "--run", "job", metavar="JOB", shell_complete=completion.runs,
+        help="Run whose clusters are shown. Default: the newest completed run.",
+    )  # fmt: skip
+    @output_option
+    async def command(cluster: Cluster, name: str, job: str | None, output: Output) -> int:
+        """List a trigger's runs, and the clusters of the newest.
+
+        Lists the runs in the trigger's history, and for the newest completed run the sizes of the largest clusters and
+        their most central documents, as many as the status holds in 4 KiB. All clusters are in the run's folder.
+
+        The clusters of an older run (--run) are known for as long as its Pod exists, about an hour.
+
+        Exit code 1 if there is no run, or if the clusters of the given run are not known.
+        """
+        return await results(cluster, name, job, output)
 
 
-async def results(cluster: Cluster, name: str, job: str | None, output: str) -> int:
+async def results(cluster: Cluster, name: str, job: str | None, output: Output) -> int:
     """Print the runs, and what one of them found."""
     raw = (await read_trigger(cluster, name)).get("status") or {}
     status = ClusterTriggerStatus.model_validate(raw)
     if not status.history:
         raise CommandError(f"trigger {name!r} has not run yet")
     found = await _found(cluster, status, job)
-    if output == "json":
-        print(json.dumps(_as_json(status, found), indent=2, ensure_ascii=False))
-        return 0
-    print(*table(_RUN_COLUMNS, [_run_row(run) for run in status.history]), sep="\n")
-    if found:
-        print("", *clusters_in_words(found), sep="\n")
+    show(
+        output,
+        data=_as_data(status, found),
+        names=[f"job.batch/{run.job_id}" for run in status.history],
+        lines=lambda wide: _lines(status, found, wide),
+    )
     return 0
 
 
-def clusters_in_words(found: Found) -> Iterator[str]:
+def clusters_in_words(found: Found) -> Iterator[str | Text]:
     """The clusters of a run: a heading, a table, and where the rest is."""
     run, documents = found.run, found.run.num_documents or 0
     noise = f", {found.noise:,} in none" if found.noise else ""
@@ -88,18 +91,12 @@ def clusters_in_words(found: Found) -> Iterator[str]:
         yield f"{more:,} {which}{'s are' if more > 1 else ' is'} in {run.results_uri}/centroids.parquet"
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Aligned lines; on a terminal the last column is cut at its edge."""
-    header = [column.lstrip(">") for column in columns]
-    rows = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(map(len, cells)) for cells in zip(header, *rows, strict=True)]
-    edge = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for row in (header, *rows):
-        cells = [
-            cell.rjust(width) if column.startswith(">") else cell.ljust(width)
-            for column, cell, width in zip(columns, row, widths, strict=True)
-        ]
-        yield "   ".join(cells).rstrip()[:edge]
+def _lines(status: ClusterTriggerStatus, found: Found | None, wide: bool) -> Iterator[str | Text]:
+    columns = _WIDE_RUN_COLUMNS if wide else _RUN_COLUMNS
+    yield from table(columns, [_run_row(run, wide) for run in status.history])
+    if found:
+        yield ""
+        yield from clusters_in_words(found)
 
 
 async def _found(cluster: Cluster, status: ClusterTriggerStatus, job: str | None) -> Found | None:
@@ -130,7 +127,7 @@ async def _found(cluster: Cluster, status: ClusterTriggerStatus, job: str | None
     return Found(meant, result.num_noise if result else None, result.clusters if result else ())
 
 
-def _run_row(run: Execution) -> list[str]:
+def _run_row(run: Execution, wide: bool) -> list[str]:
     return [
         run.job_id,
         format_instant(run.triggered_at),
@@ -138,6 +135,7 @@ def _run_row(run: Execution) -> list[str]:
         "" if run.num_clusters is None else f"{run.num_clusters:,}",
         "" if run.num_documents is None else f"{run.num_documents:,}",
         "" if run.execution_time_ms is None else f"{run.execution_time_ms / 1000:.0f}s",
+        *([run.slot] if wide else []),
         run.error or run.results_uri or "",
     ]
 
@@ -150,7 +148,7 @@ def _cluster_rows(cluster: ClusterBrief, documents: int) -> Iterator[list[str]]:
         yield [*(first if index == 0 else [""] * len(first)), document]
 
 
-def _as_json(status: ClusterTriggerStatus, found: Found | None) -> dict[str, Any]:
+def _as_data(status: ClusterTriggerStatus, found: Found | None) -> dict[str, Any]:
     shown = None
     if found:
         clusters = [cluster.model_dump(mode="json", exclude_none=True) for cluster in found.clusters]

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
 
 from clustertrigger.api.names import WORKER_CONTAINER
 from clustertrigger.cli.cluster import Cluster, pods_of
+from clustertrigger.cli.kube import paths
+from clustertrigger.cli.kube.client import ApiError
 from clustertrigger.core.jobs.workload import ObservedRun, observe_run, read_job, read_pod
-
-if TYPE_CHECKING:
-    from clustertrigger.cli.progress_bar import Display
 
 POLL_SECONDS = 1.0
 _HIDDEN = (401, 403)
 _LAST_LINES = "20"
 
 
-async def follow_run(cluster: Cluster, job: str, display: Display) -> None:
-    """Show a run's progress until cancelled, or until nothing of it may be seen."""
-    from clustertrigger.shell.kube.api_server import ApiError
+class Shows(Protocol):
+    """What shows a run's progress."""
 
+    def line(self, text: str) -> None:
+        """A line of the worker's log has come."""
+
+    def waiting(self, why: str) -> None:
+        """The run has not started, or is between two attempts."""
+
+    def say(self, text: str) -> None:
+        """Something is worth a line that stays."""
+
+
+async def follow_run(cluster: Cluster, job: str, display: Shows) -> None:
+    """Show a run's progress until cancelled, or until nothing of it may be seen."""
     followed: set[str] = set()
     while True:
         try:
@@ -28,10 +39,11 @@ async def follow_run(cluster: Cluster, job: str, display: Display) -> None:
             started = [pod for pod in pods if (view := read_pod(pod)).running or view.terminated]
             fresh = [pod for pod in started if pod["metadata"]["uid"] not in followed]
             if fresh:
-                await _follow(cluster, fresh[-1], display)
+                async for line in lines_of(cluster, fresh[-1]):
+                    display.line(line)
                 followed |= {pod["metadata"]["uid"] for pod in started}
             else:
-                display.waiting(_why_waiting(await observe(cluster, job)))
+                display.waiting(why_waiting(await observe(cluster, job)))
         except ApiError as error:
             if error.status in _HIDDEN:
                 display.say(f"no progress to show, only the outcome: {error}")
@@ -42,29 +54,19 @@ async def follow_run(cluster: Cluster, job: str, display: Display) -> None:
 
 async def observe(cluster: Cluster, job: str) -> ObservedRun | None:
     """What a run's Job and Pods tell; None where the Job is gone."""
-    from clustertrigger.shell.kube import paths
-    from clustertrigger.shell.kube.api_server import ApiError
-
-    try:
-        view = read_job(await cluster.api.get(paths.job(cluster.namespace, job)))
-    except ApiError as error:
-        if error.status != 404:
-            raise
-        return None
+    found = await cluster.api.find(paths.job(cluster.namespace, job))
+    view = None if found is None else read_job(found)
     return None if view is None else observe_run(view, [read_pod(pod) for pod in await pods_of(cluster, job)])
 
 
-async def _follow(cluster: Cluster, pod: dict[str, Any], display: Display) -> None:
-    """Show the lines of one Pod until it ends; a connection that breaks on the way is made again."""
-    from clustertrigger.shell.kube import paths
-    from clustertrigger.shell.kube.api_server import ApiError
-
+async def lines_of(cluster: Cluster, pod: dict[str, Any]) -> AsyncIterator[str]:
+    """Yield the log lines of one Pod until it ends; a connection that breaks on the way is made again."""
     path = paths.pod(cluster.namespace, pod["metadata"]["name"])
     tail: dict[str, str] = {}
     while True:
         try:
             async for line in cluster.api.follow(f"{path}/log", container=WORKER_CONTAINER, **tail):
-                display.line(line)
+                yield line
         except ApiError as error:
             if error.status != 0:
                 raise
@@ -74,7 +76,8 @@ async def _follow(cluster: Cluster, pod: dict[str, Any], display: Display) -> No
         await asyncio.sleep(POLL_SECONDS)
 
 
-def _why_waiting(run: ObservedRun | None) -> str:
+def why_waiting(run: ObservedRun | None) -> str:
+    """Return what a run that has no running Pod waits for, in words."""
     if run is None:
         return "the Job is gone: waiting for the operator to see it"
     if run.suspended:

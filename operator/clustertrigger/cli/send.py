@@ -1,76 +1,120 @@
-"""`kubectl clustertrigger send`: one CloudEvent, sent as the user."""
+"""`kubectl clustertrigger send`: one CloudEvent, sent as the user or as a ServiceAccount."""
 
 from __future__ import annotations
 
-import argparse
-import os
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from clustertrigger.cli.cluster import Cluster, add_cluster_options, in_cluster
-from clustertrigger.cli.command import CommandError, Commands, add_command
-from clustertrigger.core.events.cloudevents import LARGEST_COUNT
+import click
+
+from clustertrigger.cli.cluster import Cluster
+from clustertrigger.cli.command import PROG, CommandError, add_command, on_cluster
+from clustertrigger.cli.kube import paths
+from clustertrigger.cli.kube.client import ApiError
+from clustertrigger.cli.parameters import EVENTS, SERVICE, TEXT, URL
+from clustertrigger.cli.terminal import say, warn
 from clustertrigger.core.instants import format_instant
 
 if TYPE_CHECKING:
     from clustertrigger.cli.delivery import Receipt
 
 URL_VARIABLE = "CLUSTERTRIGGER_EVENTS_URL"
+SENDER = "clustertrigger-sender"
+"""ServiceAccount whose token is borrowed where the kubeconfig has none."""
+_SENDER_ROLE = "clustertrigger-event-sender"
+"""The ClusterRole that the chart makes, installed under its usual name."""
 _SOURCE = "/kubectl-clustertrigger"
 _TOKEN_SECONDS = 600
-_NOT_FOUND = 404
+_FORBIDDEN, _NOT_FOUND = 403, 404
 _PATIENCE = 60.0
 
 
-def add_send(commands: Commands) -> None:
+@dataclass(frozen=True)
+class Wanted:
+    """The event that is to be sent, and how.
+
+    Attributes:
+        type: event_type of the triggers that count it.
+        collection: collection_id of their schedule_config.
+        count: documents that it stands for.
+        id: of the event; None: a new one.
+        source: of the event.
+        url: where the operator receives events; None: through its Service.
+        certificate_authority: PEM file for an https url.
+        service: namespace and name of the operator's Service; None: it is looked for.
+        service_account: whose token is used; None: your own.
+    """
+
+    type: str
+    collection: str
+    count: int = 1
+    id: str | None = None
+    source: str = _SOURCE
+    url: str | None = None
+    certificate_authority: str | None = None
+    service: tuple[str, str] | None = None
+    service_account: str | None = None
+
+
+def add_send(group: click.Group) -> None:
     """Declare the command."""
-    parser = add_command(
-        commands,
+
+    @add_command(
+        group,
         "send",
-        lambda options: in_cluster(options, lambda cluster: send(cluster, options)),
-        summary="send an event, as a producer of documents would",
-        about="Sends one CloudEvent to the triggers of a namespace that count its type and collection, with your own "
-        "token. You must be allowed to create clustertriggers/events there. Without --url, the way to the operator "
-        "is `kubectl port-forward` to its Service, for which you need rights in its namespace.",
-        example="kubectl clustertrigger send -n search --type documents_added --collection col_products --count 100",
+        section="Act",
+        examples=[f"{PROG} send -n search --type documents_added --collection col_products --count 100"],
     )
-    add_cluster_options(parser)
-    parser.add_argument("--type", required=True, type=_text, help="event_type of the triggers, such as documents_added")
-    parser.add_argument(
-        "--collection", required=True, type=_text, metavar="ID", help="collection_id of the triggers' schedule_config"
+    @on_cluster
+    @click.option("--type", required=True, type=TEXT, help="event_type of the triggers, such as documents_added.")
+    @click.option(
+        "--collection", required=True, type=TEXT, metavar="ID", help="collection_id of the triggers' schedule_config."
     )
-    parser.add_argument("--count", type=_count, default=1, metavar="N", help="documents it stands for (default: 1)")
-    parser.add_argument(
-        "--id",
-        type=_text,
-        help="of the event; the same id and source within ten minutes counts once (default: a new one)",
+    @click.option("--count", type=EVENTS, default=1, metavar="N", help="Documents it stands for. Default: 1.")
+    @click.option(
+        "--id", type=TEXT, help="Event id. The same id and source within ten minutes counts once. Default: a new id."
     )
-    parser.add_argument(
-        "--source", type=_text, default=_SOURCE, metavar="URI", help=f"of the event (default: {_SOURCE})"
-    )
-    parser.add_argument(
+    @click.option("--source", type=TEXT, default=_SOURCE, metavar="URI", help=f"Event source. Default: {_SOURCE}.")
+    @click.option(
         "--url",
-        type=_url,
-        default=os.environ.get(URL_VARIABLE) or None,
-        help=f"where the operator takes events in (default: {URL_VARIABLE}, or else a port-forward to its Service)",
+        type=URL,
+        envvar=URL_VARIABLE,
+        help=f"Where the operator receives events. Default: {URL_VARIABLE}, or else a port-forward to its Service.",
     )
-    parser.add_argument(
-        "--certificate-authority", metavar="FILE", help="PEM of who signed the certificate of an https --url"
+    @click.option(
+        "--certificate-authority", metavar="FILE", help="PEM file of the authority that signed an https --url."
     )
-    parser.add_argument(
-        "--service", type=_service, metavar="NAMESPACE/NAME", help="the operator's Service (default: it is looked for)"
+    @click.option(
+        "--service",
+        type=SERVICE,
+        metavar="NAMESPACE/NAME",
+        help="The operator's Service. Default: found by its labels.",
     )
-    parser.add_argument(
+    @click.option(
         "--service-account",
         metavar="NAME",
-        help="send as this service account of the namespace, with a token of ten minutes (default: as yourself)",
+        help="ServiceAccount to send as. Default: yourself, or "
+        f"{SENDER} if your kubeconfig has a client certificate and no token.",
     )
+    async def command(cluster: Cluster, **options: Any) -> int:
+        """Send an event, as a producer of documents would.
+
+        Sends one CloudEvent to the triggers of a namespace that count its type and collection. The operator checks the
+        sender's token: the sender must be allowed to create clustertriggers/events in that namespace.
+
+        A client certificate, which kind and kubeadm put into the kubeconfig, cannot be shown to the operator. The
+        command then asks the API server for a token of a ServiceAccount, good for ten minutes.
+
+        Without --url, the event goes through `kubectl port-forward` to the operator's Service, for which you need
+        rights in the operator's namespace.
+        """
+        return await send(cluster, Wanted(**options))
 
 
-async def send(cluster: Cluster, options: argparse.Namespace) -> int:
-    """Send the event that the options describe, and print what became of it.
+async def send(cluster: Cluster, wanted: Wanted) -> int:
+    """Send an event, and print what became of it.
 
     Raises:
         CommandError: it was not counted; the line says why.
@@ -78,34 +122,43 @@ async def send(cluster: Cluster, options: argparse.Namespace) -> int:
     from clustertrigger.cli.delivery import deliver, direct
     from clustertrigger.cli.forwarding import find_service, forwarded
 
-    token = await _token(cluster, options.service_account)
-    if options.url:
-        route = direct(options.url, options.certificate_authority)
+    token = await _token(cluster, wanted.service_account)
+    if wanted.url:
+        route = direct(wanted.url, wanted.certificate_authority)
     else:
-        service = await find_service(cluster.api, options.service)
-        route = forwarded(service, options.kubeconfig, options.context)
-    event = cloud_event(options, datetime.now(UTC))
+        service = await find_service(cluster.api, wanted.service)
+        route = forwarded(service, cluster.scope)
+    event = cloud_event(wanted, datetime.now(UTC))
     receipt = await deliver(route, cluster.namespace, token, event, _PATIENCE)
-    print(_outcome(receipt, event, cluster.namespace, options))
+    say(_outcome(receipt, event, cluster.namespace, wanted))
     return 0
 
 
-def cloud_event(options: argparse.Namespace, now: datetime) -> dict[str, Any]:
+def cloud_event(wanted: Wanted, now: datetime) -> dict[str, Any]:
     """The event in CloudEvents' JSON format."""
     return {
         "specversion": "1.0",
-        "id": options.id or str(uuid.uuid4()),
-        "source": options.source,
-        "type": options.type,
-        "subject": options.collection,
+        "id": wanted.id or str(uuid.uuid4()),
+        "source": wanted.source,
+        "type": wanted.type,
+        "subject": wanted.collection,
         "time": format_instant(now.replace(microsecond=0)),
         "datacontenttype": "application/json",
-        "data": {"count": options.count},
+        "data": {"count": wanted.count},
     }
 
 
-def _outcome(receipt: Receipt, event: dict[str, Any], namespace: str, options: argparse.Namespace) -> str:
-    what = f"{options.type} for {options.collection} in {namespace}"
+def how_to_make_sender(namespace: str, account: str) -> list[str]:
+    """Return the two kubectl commands that make a ServiceAccount which may send events in a namespace."""
+    return [
+        f"kubectl create serviceaccount {account} -n {namespace}",
+        f"kubectl create rolebinding {account} -n {namespace} --clusterrole={_SENDER_ROLE} "
+        f"--serviceaccount={namespace}:{account}",
+    ]
+
+
+def _outcome(receipt: Receipt, event: dict[str, Any], namespace: str, wanted: Wanted) -> str:
+    what = f"{wanted.type} for {wanted.collection} in {namespace}"
     if receipt.unmatched:
         raise CommandError(
             f"unmatched: no active or paused trigger counts {what}: "
@@ -113,59 +166,41 @@ def _outcome(receipt: Receipt, event: dict[str, Any], namespace: str, options: a
         )
     if receipt.duplicates and not receipt.tried_again:
         return f"duplicate: the event {event['id']} of {event['source']} was counted before, and counts once"
-    return f"accepted: {options.count} {what}"
+    return f"accepted: {wanted.count} {what}"
 
 
 async def _token(cluster: Cluster, service_account: str | None) -> str:
-    from clustertrigger.shell.kube import paths
-    from clustertrigger.shell.kube.api_server import ApiError
+    """The token to show to the operator: the named ServiceAccount's, or your own, or the usual sender's.
 
+    Raises:
+        CommandError: there is none.
+    """
     if service_account is not None:
-        path = paths.service_account_token(cluster.namespace, service_account)
-        spec = {"expirationSeconds": _TOKEN_SECONDS}
-        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
-        try:
-            return str((await cluster.api.create(path, request))["status"]["token"])
-        except ApiError as error:
-            if error.status != _NOT_FOUND:
-                raise
+        return await _borrowed(cluster, service_account, "--service-account: ")
+    # An impersonated user's token is not yours to show.
+    token = None if cluster.scope.user else cluster.access.credentials.token()
+    if token:
+        return token
+    warn(f"your kubeconfig holds no token: sending as ServiceAccount {cluster.namespace}/{SENDER}")
+    return await _borrowed(cluster, SENDER, "")
+
+
+async def _borrowed(cluster: Cluster, account: str, prefix: str) -> str:
+    spec = {"expirationSeconds": _TOKEN_SECONDS}
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+    try:
+        answer = await cluster.api.create(paths.service_account_token(cluster.namespace, account), request)
+    except ApiError as error:
+        if error.status == _NOT_FOUND:
+            commands = "\n".join(f"  {command}" for command in how_to_make_sender(cluster.namespace, account))
             raise CommandError(
-                f"--service-account: {error}: name one of {cluster.namespace!r}, or another -n"
+                f"{prefix}{error}: name one of namespace {cluster.namespace!r} with --service-account, or make it:\n"
+                f"{commands}"
             ) from error
-    authorization = await cluster.configuration.get_api_key_with_prefix("BearerToken")
-    scheme, _, token = (authorization or "").partition(" ")
-    if scheme != "Bearer" or not token:
-        raise CommandError(
-            "your kubeconfig holds no token, and a client certificate cannot be shown to the operator: name a "
-            f"--service-account of the namespace {cluster.namespace!r} that may create clustertriggers/events"
-        )
-    return token
-
-
-def _text(text: str) -> str:
-    if not text.strip():
-        raise argparse.ArgumentTypeError("must not be empty")
-    return text
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_COUNT))):
-        raise argparse.ArgumentTypeError(f"{text!r} is no count: write a number from 1 to {LARGEST_COUNT}")
-    if not 1 <= int(text) <= LARGEST_COUNT:
-        raise argparse.ArgumentTypeError(f"{text!r} is no count: write a number from 1 to {LARGEST_COUNT}")
-    return int(text)
-
-
-def _url(text: str) -> str:
-    """Also takes what the chart's notes print, which goes on with the namespace."""
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise argparse.ArgumentTypeError(f"{text!r} is no URL: write it as https://events.example.com")
-    return text.partition("/v1/namespaces")[0].rstrip("/")
-
-
-def _service(text: str) -> tuple[str, str]:
-    namespace, slash, name = text.partition("/")
-    if not (namespace and slash and name) or "/" in name:
-        raise argparse.ArgumentTypeError(f"{text!r} is no Service: write it as NAMESPACE/NAME")
-    return namespace, name
+        if error.status == _FORBIDDEN:
+            raise CommandError(
+                f"{prefix}{error}: ask for the right to create serviceaccounts/token in namespace "
+                f"{cluster.namespace!r}, or use a kubeconfig with a token"
+            ) from error
+        raise
+    return str(answer["status"]["token"])

@@ -1,10 +1,94 @@
-"""What may be shown on a terminal: texts of documents and errors come from others, and must not steer it."""
+"""Printing: tables, colour and width by rich on a terminal; plain lines without colour, never cut, elsewhere."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TextIO
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_GAP = "   "
+_UNLIMITED = 1_000_000
+STYLES = {
+    "completed": "green",
+    "active": "green",
+    "running": "cyan",
+    "pending": "cyan",
+    "paused": "yellow",
+    "disabled": "yellow",
+    "failed": "red",
+    "not ready": "red",
+    "invalid": "red",
+}
+"""Of the states of triggers and runs."""
 
 
 def printable(text: str) -> str:
-    """The text with every character replaced that no one can see: escapes, line feeds, changes of direction."""
+    """Return the text with every character replaced that cannot be seen: escapes, line feeds, changes of direction.
+
+    Texts of documents and errors come from others, and must not steer the terminal of whoever reads them.
+    """
     return text if text.isprintable() else "".join(c if c.isprintable() else _REPLACEMENT for c in text)
+
+
+def console(stream: TextIO | None = None) -> Console:
+    """Return rich's console for a stream (default: standard output): it decides on colour and width."""
+    stream = stream or sys.stdout
+    width = None if stream.isatty() else _UNLIMITED
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+
+
+def styled(text: str, style: str | None = None) -> Text:
+    """Return a text that others may have written, in a style; by default that of the state that it names."""
+    shown = printable(text)
+    return Text(shown, style=STYLES.get(shown, "") if style is None else style)
+
+
+def say(*lines: str | Text, stream: TextIO | None = None) -> None:
+    """Print lines; what is not a Text yet is made printable."""
+    out = console(stream)
+    for line in lines:
+        text = line if isinstance(line, Text) else Text(printable(line))
+        out.print(text, soft_wrap=True)
+
+
+def warn(line: str) -> None:
+    """Print a line on standard error."""
+    say(line, stream=sys.stderr)
+
+
+def is_terminal() -> bool:
+    """Tell whether somebody looks at standard output."""
+    return sys.stdout.isatty()
+
+
+def width() -> int:
+    """Return the columns of the terminal; 80 where there is none."""
+    return Console(file=sys.stdout).width
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Iterator[Text]:
+    """Yield aligned lines, the header first; on a terminal the last column is cut at its edge.
+
+    Args:
+        columns: their names; one that begins with > is aligned to the right.
+        rows: their cells.
+    """
+    header = [Text(column.lstrip(">"), style="bold") for column in columns]
+    body = [[cell if isinstance(cell, Text) else styled(cell) for cell in row] for row in rows]
+    widths = [max(cell_len(cell.plain) for cell in cells) for cells in zip(header, *body, strict=True)]
+    edge = width() if is_terminal() else None
+    for row in (header, *body):
+        line = Text(no_wrap=True)
+        for column, cell, wide in zip(columns, row, widths, strict=True):
+            padding = " " * (wide - cell_len(cell.plain))
+            line.append_text(Text.assemble(padding, cell) if column.startswith(">") else Text.assemble(cell, padding))
+            line.append(_GAP)
+        line.rstrip()
+        if edge:
+            line.truncate(edge, overflow="ellipsis")
+        yield line

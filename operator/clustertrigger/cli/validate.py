@@ -1,15 +1,20 @@
-"""`validate`: what kubectl apply and the operator would say of the objects in files."""
+"""`kubectl clustertrigger validate`: what kubectl apply and the operator would say of objects."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
+
+import click
 
 from clustertrigger.api import API_VERSION, GROUP
 from clustertrigger.api.conditions import Reason
+from clustertrigger.cli import completion
+from clustertrigger.cli.command import PROG, Scope, add_command, global_options
 from clustertrigger.cli.manifests import Manifest
+from clustertrigger.cli.terminal import say
 from clustertrigger.core.resources.catalog import Catalog, Unresolved
 from clustertrigger.core.resources.problem import Problem, nearest
 from clustertrigger.core.resources.validation import parse_collection, parse_definition, parse_trigger, warnings_of
@@ -21,17 +26,51 @@ _TOP_LEVEL = ("apiVersion", "kind", "metadata", "spec", "status")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
 
 
-def validate(manifests: list[Manifest]) -> int:
-    """Print one line per problem, or OK and warnings, for each object of our API group; 1 where one is invalid."""
+def add_validate(group: click.Group) -> None:
+    """Declare the command."""
+    from clustertrigger.cli.next import chosen, filename_option
+
+    @add_command(
+        group,
+        "validate",
+        section="Write and check",
+        examples=[f"{PROG} validate nightly -n search", f"kustomize build . | {PROG} validate -f -"],
+    )
+    @global_options
+    @click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=completion.triggers)
+    @filename_option
+    @click.pass_obj
+    def command(scope: Scope, names: Sequence[str], filename: Sequence[str]) -> int:
+        """Say what is wrong with triggers and what they refer to.
+
+        Says what kubectl apply and the operator would say of the ClusterTriggers, ClusterDefinitions and Collections
+        of files (-f): a line for each problem, or OK. References are followed within the files; no cluster is needed.
+
+        With NAME, checks a trigger of the cluster and the objects that it refers to there.
+
+        Exit code 1 if anything is invalid.
+        """
+        return validate(chosen(scope, names, filename), {"ClusterTrigger"} if names else None)
+
+
+def validate(manifests: list[Manifest], reported: Set[str] | None = None) -> int:
+    """Print a line per problem, or OK and warnings, for each object of our API group; 1 if one is invalid, else 0.
+
+    Args:
+        manifests: the objects.
+        reported: kinds to report on, the others only being referred to; None: all.
+    """
     ours = [manifest for manifest in manifests if is_ours(manifest)]
     if not ours:
-        print(f"no ClusterTrigger, ClusterDefinition or Collection of {API_VERSION} found: check apiVersion and kind")
+        say(f"no ClusterTrigger, ClusterDefinition or Collection of {API_VERSION} found: check apiVersion and kind")
         return 1
     catalog = _catalog(ours)
+    in_cluster = reported is not None
     held = {(manifest.namespace, manifest.kind) for manifest in ours}
     times = Counter(manifest.title for manifest in ours)
+    checked = [manifest for manifest in ours if reported is None or manifest.kind in reported]
     invalid = 0
-    for manifest in ours:
+    for manifest in checked:
         problems = list(problems_in(manifest))
         if times[manifest.title] > 1:
             problems.append(Problem("metadata.name", manifest.name, "is given twice: rename or remove one of the two"))
@@ -39,12 +78,12 @@ def validate(manifests: list[Manifest]) -> int:
         notes: list[str] = []
         warnings: list[Problem] = []
         if not problems and manifest.kind == "ClusterTrigger":
-            lines, notes = _references(manifest, catalog, held)
+            lines, notes = _references(manifest, catalog, None if in_cluster else held)
             warnings = warnings_in(manifest)
         _report(manifest, lines, notes, warnings)
         invalid += bool(lines)
     if invalid:
-        print(f"{invalid} of {len(ours)} objects invalid")
+        say(f"{invalid} of {len(checked)} objects invalid")
     return 1 if invalid else 0
 
 
@@ -112,11 +151,11 @@ def _catalog(manifests: Iterable[Manifest]) -> Catalog:
     return catalog
 
 
-def _references(manifest: Manifest, catalog: Catalog, held: Set[tuple[str, str]]) -> tuple[list[str], list[str]]:
+def _references(manifest: Manifest, catalog: Catalog, held: Set[tuple[str, str]] | None) -> tuple[list[str], list[str]]:
     """What is wrong with the objects that a valid trigger refers to, and what the files do not tell.
 
     An id is missed only where the files hold objects of its kind in the trigger's namespace: without any, they are
-    elsewhere.
+    elsewhere. With `held` None, the catalog is the whole namespace's.
     """
     spec, _ = parse_trigger(manifest.content["spec"])
     assert spec is not None  # noqa: S101 - called for valid triggers only
@@ -125,15 +164,15 @@ def _references(manifest: Manifest, catalog: Catalog, held: Set[tuple[str, str]]
     if not isinstance(work, Unresolved):
         return [], notes
     kind = _MISSED.get(work.reason)
-    if kind is None or (manifest.namespace, kind) in held:
+    if kind is None or held is None or (manifest.namespace, kind) in held:
         return [work.message], []
     return [], [*notes, f"its {kind} is looked up in the cluster"]
 
 
 def _report(manifest: Manifest, problems: list[str], notes: list[str], warnings: list[Problem]) -> None:
     for problem in problems:
-        print(f"{manifest.place}: {manifest.title}: {problem}")
+        say(f"{manifest.place}: {manifest.title}: {problem}")
     if not problems:
-        print(f"{manifest.place}: {manifest.title}: OK" + (f" ({'; '.join(notes)})" if notes else ""))
+        say(f"{manifest.place}: {manifest.title}: OK" + (f" ({'; '.join(notes)})" if notes else ""))
     for warning in warnings:
-        print(f"{manifest.place}: {manifest.title}: warning: {warning}")
+        say(f"{manifest.place}: {manifest.title}: warning: {warning}")

@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+import click
+
 from clustertrigger.api.conditions import ConditionType
 from clustertrigger.api.names import ANNOTATION_RUN_REQUESTED
 from clustertrigger.api.status import ClusterTriggerStatus, Execution, find_condition
-from clustertrigger.cli.cluster import Cluster, add_cluster_options, in_cluster, read_trigger
-from clustertrigger.cli.command import CommandError, Commands, add_command
+from clustertrigger.cli import completion
+from clustertrigger.cli.cluster import Cluster, read_trigger
+from clustertrigger.cli.command import PROG, CommandError, add_command, name_argument, on_cluster
 from clustertrigger.cli.progress_bar import Display
 from clustertrigger.cli.run_log import POLL_SECONDS, follow_run
 from clustertrigger.core.instants import format_instant
@@ -23,46 +26,51 @@ _REQUEST_SECONDS = 60.0
 """How long a run that was asked for may take to appear."""
 
 
-def add_watch(commands: Commands) -> None:
+def add_watch(group: click.Group) -> None:
     """Declare the command."""
-    parser = add_command(
-        commands,
-        "watch",
-        lambda options: in_cluster(options, lambda cluster: watch(cluster, options.name, options.run)),
-        summary="follow a run to its end",
-        about="Shows how far the newest active run of a trigger is: its phase, the share done, the time left; and then "
-        "its outcome. Of a trigger with no active run, the outcome of the last one. A run that was just asked for by "
-        "the annotation clustertrigger.dev/run-requested is waited for. Needs the rights to get the trigger and its "
-        "Job, to list Pods, and to get their logs. Exit codes: 0 the run completed, 1 it failed or there is none, "
-        "2 wrong usage.",
-        example="kubectl clustertrigger watch nightly -n search",
-    )
-    add_cluster_options(parser)
-    parser.add_argument("name", metavar="NAME", help="of the trigger")
-    parser.add_argument("--run", metavar="JOB", help="this run (default: the newest active one, or else the last)")
+
+    @add_command(group, "watch", section="See", examples=[f"{PROG} watch nightly -n search"])
+    @on_cluster
+    @name_argument
+    @click.option(
+        "--run", "job", metavar="JOB", shell_complete=completion.runs,
+        help="Run to follow. Default: the newest active run, or else the last one.",
+    )  # fmt: skip
+    async def command(cluster: Cluster, name: str, job: str | None) -> int:
+        """Follow a run to its end.
+
+        Shows the phase of the trigger's newest active run, how much of it is done and how long it will take, and then
+        the outcome. If no run is active, shows the outcome of the last one. A run that was just requested is waited
+        for.
+
+        You need the rights to get the trigger and its Job, to list Pods, and to get their logs.
+
+        Exit codes: 0 the run completed, 1 it failed or there is none, 2 wrong usage.
+        """
+        return await watch(cluster, name, job)
 
 
 async def watch(cluster: Cluster, name: str, job: str | None = None) -> int:
     """Follow a run to its end; 0 where it completed, else 1."""
-    display = Display(sys.stdout, time.monotonic)
-    run = await _chosen(cluster, name, job, display)
-    follower: asyncio.Task[None] | None = None
-    try:
-        while run.status in ("pending", "running"):
-            if follower is None:
-                display.say(f"{run.job_id}, fired for {run.slot}")
-                follower = asyncio.create_task(follow_run(cluster, run.job_id, display))
-            await asyncio.sleep(POLL_SECONDS)
-            display.refresh()
-            if follower.done() and (error := follower.exception()):
-                raise error
-            run = _named((await _status(cluster, name)).history, run.job_id)
-    finally:
-        if follower:
-            follower.cancel()
-            with suppress(asyncio.CancelledError):
-                await follower
-    display.say(outcome(run))
+    with Display(sys.stdout, time.monotonic) as display:
+        run = await _chosen(cluster, name, job, display)
+        follower: asyncio.Task[None] | None = None
+        try:
+            while run.status in ("pending", "running"):
+                if follower is None:
+                    display.say(f"{run.job_id}, fired for {run.slot}")
+                    follower = asyncio.create_task(follow_run(cluster, run.job_id, display))
+                await asyncio.sleep(POLL_SECONDS)
+                display.refresh()
+                if follower.done() and (error := follower.exception()):
+                    raise error
+                run = named_run((await read_status(cluster, name)).history, run.job_id)
+        finally:
+            if follower:
+                follower.cancel()
+                with suppress(asyncio.CancelledError):
+                    await follower
+        display.say(outcome(run))
     return 0 if run.status == "completed" else 1
 
 
@@ -77,6 +85,28 @@ def outcome(run: Execution) -> str:
     return f"{run.job_id} completed{took}{found}" + (f" in {run.results_uri}" if run.results_uri else "")
 
 
+async def read_status(cluster: Cluster, name: str) -> ClusterTriggerStatus:
+    """Return a trigger's status.
+
+    Raises:
+        CommandError: there is no trigger of that name.
+    """
+    raw: dict[str, Any] = (await read_trigger(cluster, name)).get("status") or {}
+    return ClusterTriggerStatus.model_validate(raw)
+
+
+def named_run(history: Sequence[Execution], job: str) -> Execution:
+    """Return the run of a Job.
+
+    Raises:
+        CommandError: the history has none.
+    """
+    for run in history:
+        if run.job_id == job:
+            return run
+    raise CommandError(f"--run: {job!r} is not in the trigger's history: kubectl clustertrigger results lists its runs")
+
+
 async def _chosen(cluster: Cluster, name: str, job: str | None, display: Display) -> Execution:
     """The run that is meant.
 
@@ -88,7 +118,7 @@ async def _chosen(cluster: Cluster, name: str, job: str | None, display: Display
         trigger = await read_trigger(cluster, name)
         status = ClusterTriggerStatus.model_validate(trigger.get("status") or {})
         if job is not None:
-            return _named(status.history, job)
+            return named_run(status.history, job)
         token = str((trigger["metadata"].get("annotations") or {}).get(ANNOTATION_RUN_REQUESTED) or "")
         if not token or token == status.last_run_requested:
             if waited and not any(run.slot == manual_slot(token) for run in status.history):
@@ -110,7 +140,7 @@ def _newest(status: ClusterTriggerStatus, name: str, token: str) -> Execution:
     coming = format_instant(status.next_scheduled_at) if status.next_scheduled_at else None
     raise CommandError(
         f"trigger {name!r} has not run yet: "
-        + (f"its next run is at {coming}" if coming else f"annotate it with {ANNOTATION_RUN_REQUESTED} to run it now")
+        + (f"its next run is at {coming}" if coming else f"{PROG} run {name} --wait runs it now")
     )
 
 
@@ -122,15 +152,3 @@ def _not_begun(status: ClusterTriggerStatus, token: str) -> str:
 
 def _asked(token: str) -> str:
     return f"the run that was asked for ({ANNOTATION_RUN_REQUESTED}: {token})"
-
-
-async def _status(cluster: Cluster, name: str) -> ClusterTriggerStatus:
-    raw: dict[str, Any] = (await read_trigger(cluster, name)).get("status") or {}
-    return ClusterTriggerStatus.model_validate(raw)
-
-
-def _named(history: Sequence[Execution], job: str) -> Execution:
-    for run in history:
-        if run.job_id == job:
-            return run
-    raise CommandError(f"--run: {job!r} is not in the trigger's history: kubectl clustertrigger results lists its runs")

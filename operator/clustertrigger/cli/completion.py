@@ -1,0 +1,91 @@
+"""Completion of names that are in the cluster, for shells and for kubectl; never slow, never loud.
+
+kubectl (1.26 and later) completes `kubectl clustertrigger …` by asking a program kubectl_complete-clustertrigger, which
+this package installs too: https://kubernetes.io/docs/tasks/extend-kubectl/kubectl-plugins/
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from clustertrigger.cli.cluster import Cluster
+
+_SECONDS = 3.0
+
+
+def triggers(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return names of triggers that begin with what is typed."""
+    from clustertrigger.cli.kube import paths
+
+    async def ask(cluster: Cluster) -> list[str]:
+        return _names(await cluster.api.list(paths.triggers(cluster.namespace)))
+
+    return _beginning(_asked(ctx, ask), incomplete)
+
+
+def runs(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the Jobs in the history of the trigger that the line names, which begin with what is typed."""
+    from clustertrigger.cli.kube import paths
+
+    name = ctx.params.get("name")
+
+    async def ask(cluster: Cluster) -> list[str]:
+        found = await cluster.api.find(paths.trigger(cluster.namespace, str(name)))
+        return [str(run["job_id"]) for run in ((found or {}).get("status") or {}).get("history") or ()]
+
+    return _beginning(_asked(ctx, ask), incomplete) if name else []
+
+
+def namespaces(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return namespaces that begin with what is typed."""
+    from clustertrigger.cli.kube import paths
+
+    async def ask(cluster: Cluster) -> list[str]:
+        return _names(await cluster.api.list(paths.namespaces()))
+
+    return _beginning(_asked(ctx, ask), incomplete)
+
+
+def contexts(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return contexts of the kubeconfig that begin with what is typed."""
+    from clustertrigger.cli.command import Scope
+    from clustertrigger.cli.kube.kubeconfig import KubeconfigError, context_names
+
+    try:
+        return _beginning(context_names(ctx.ensure_object(Scope).kubeconfig), incomplete)
+    except KubeconfigError:
+        return []
+
+
+def _asked(ctx: click.Context, ask: Any) -> list[str]:
+    """What the cluster answers in time; nothing where it does not: an error would land in the command line."""
+    from clustertrigger.cli.cluster import connected
+    from clustertrigger.cli.command import CommandError, Scope
+
+    found: list[str] = []
+
+    async def act(cluster: Cluster) -> int:
+        found.extend(await ask(cluster))
+        return 0
+
+    async def in_time() -> None:
+        async with asyncio.timeout(_SECONDS):
+            await connected(ctx.ensure_object(Scope), act)
+
+    try:
+        asyncio.run(in_time())
+    except (CommandError, TimeoutError):
+        return []
+    return sorted(found)
+
+
+def _names(items: list[dict[str, Any]]) -> list[str]:
+    return [str(item["metadata"]["name"]) for item in items]
+
+
+def _beginning(names: list[str], incomplete: str) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]

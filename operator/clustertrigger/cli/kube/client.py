@@ -1,0 +1,357 @@
+"""Requests to the API server, in plain dictionaries."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+from clustertrigger import __version__
+from clustertrigger.cli.kube.credentials import Credentials, read_content
+from clustertrigger.cli.kube.kubeconfig import Context, KubeconfigError
+from clustertrigger.core.json_text import read_json, write_json
+
+POD_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+_STREAM = httpx.Timeout(None, connect=10.0)
+_PAGE = 500
+_UNAUTHORIZED, _NOT_FOUND = 401, 404
+
+
+class ApiError(Exception):
+    """The API server refused a request, or did not answer.
+
+    Attributes:
+        status: HTTP status; 0 where there was no answer.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Access:
+    """How the API server is reached, and as whom.
+
+    Attributes:
+        server: its URL.
+        tls: verifies the server, and holds the client certificate.
+        credentials: of the user.
+        impersonation: headers of kubectl's --as options.
+        server_name: expected in the server's certificate; None: the host of the URL.
+        proxy: URL of an HTTP proxy; None: none.
+    """
+
+    server: str
+    tls: ssl.SSLContext
+    credentials: Credentials
+    impersonation: Sequence[tuple[str, str]] = ()
+    server_name: str | None = None
+    proxy: str | None = None
+
+
+@dataclass(frozen=True)
+class Impersonation:
+    """As whom requests are made: kubectl's --as and --as-group.
+
+    Attributes:
+        user: a user's name; None: nobody else.
+        groups: of that user.
+    """
+
+    user: str | None = None
+    groups: Sequence[str] = field(default_factory=tuple)
+
+    def headers(self) -> list[tuple[str, str]]:
+        """Return the headers that say so."""
+        named = [("Impersonate-User", self.user)] if self.user else []
+        return [*named, *(("Impersonate-Group", group) for group in self.groups)]
+
+
+def access_by(context: Context, impersonation: Impersonation) -> Access:
+    """Return how to reach the cluster of a kubeconfig's context.
+
+    Raises:
+        KubeconfigError: a certificate or a credential cannot be used.
+    """
+    cluster, user = context.cluster, context.user
+    credentials = Credentials(user, cluster)
+    server = str(cluster["server"]).rstrip("/")
+    tls = _tls(read_content(cluster, "certificate-authority"), verify=not cluster.get("insecure-skip-tls-verify"))
+    credentials.load_certificate(tls)
+    if not impersonation.user and user.get("as"):
+        impersonation = Impersonation(str(user["as"]), tuple(map(str, user.get("as-groups") or ())))
+    proxy = cluster.get("proxy-url")
+    return Access(
+        server,
+        tls,
+        credentials,
+        impersonation.headers(),
+        str(cluster["tls-server-name"]) if cluster.get("tls-server-name") else None,
+        str(proxy) if proxy else _proxy_of_environment(server),
+    )
+
+
+def access_in_pod(host: str, port: str, impersonation: Impersonation) -> Access:
+    """Return how a Pod reaches its cluster, as its ServiceAccount.
+
+    Args:
+        host: KUBERNETES_SERVICE_HOST.
+        port: KUBERNETES_SERVICE_PORT.
+        impersonation: as whom requests are made.
+
+    Raises:
+        KubeconfigError: the ServiceAccount's files cannot be used.
+    """
+    tls = _tls(read_content({"certificate-authority": POD_ACCOUNT / "ca.crt"}, "certificate-authority"), verify=True)
+    credentials = Credentials({"tokenFile": POD_ACCOUNT / "token"}, {})
+    host = f"[{host}]" if ":" in host else host
+    return Access(f"https://{host}:{port}", tls, credentials, impersonation.headers())
+
+
+class ApiClient:
+    """Requests over one pool of connections.
+
+    Args:
+        access: where to, and as whom.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        try:
+            self._http = httpx.AsyncClient(
+                base_url=access.server,
+                verify=access.tls,
+                proxy=access.proxy,
+                trust_env=False,
+                timeout=_TIMEOUT,
+                headers=[("User-Agent", f"kubectl-clustertrigger/{__version__}"), *access.impersonation],
+            )
+        except (ValueError, ImportError) as error:
+            raise KubeconfigError(f"proxy-url {access.proxy!r}: {error}") from error
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def get(self, path: str, **parameters: str) -> dict[str, Any]:
+        """Read one object.
+
+        Raises:
+            ApiError: refused, or no answer.
+        """
+        return await self._object("GET", path, parameters=parameters)
+
+    async def find(self, path: str) -> dict[str, Any] | None:
+        """Read one object; None where there is none.
+
+        Raises:
+            ApiError: refused for another reason, or no answer.
+        """
+        try:
+            return await self.get(path)
+        except ApiError as error:
+            if error.status != _NOT_FOUND or _lacks_kind(error):
+                raise
+            return None
+
+    async def list(self, path: str, **parameters: str) -> list[dict[str, Any]]:
+        """Read all objects of a collection, page by page.
+
+        Raises:
+            ApiError: refused, or no answer.
+        """
+        items: list[dict[str, Any]] = []
+        page = {"limit": str(_PAGE)}
+        while True:
+            answer = await self.get(path, **parameters, **page)
+            items += answer.get("items") or []
+            following = (answer.get("metadata") or {}).get("continue")
+            if not following:
+                return items
+            page["continue"] = str(following)
+
+    async def create(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Create an object in the collection at `path`.
+
+        Raises:
+            ApiError: refused, or no answer.
+        """
+        return await self._object("POST", path, body)
+
+    async def merge_patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Change an object by a JSON merge patch (RFC 7386).
+
+        Raises:
+            ApiError: refused, or no answer.
+        """
+        return await self._object("PATCH", path, body, content_type="application/merge-patch+json")
+
+    async def delete(self, path: str, **options: Any) -> None:
+        """Delete an object and, in the background, what it owns; one that is gone is fine.
+
+        Raises:
+            ApiError: refused, or no answer.
+        """
+        try:
+            await self._object("DELETE", path, {"propagationPolicy": "Background", **options})
+        except ApiError as error:
+            if error.status != _NOT_FOUND:
+                raise
+
+    async def text(self, path: str, **parameters: str) -> str:
+        """Read what is no object, such as a container's log.
+
+        Raises:
+            ApiError: refused, or no answer.
+        """
+        answer = await self._send("GET", path, parameters=parameters)
+        return answer.content.decode(errors="replace")
+
+    async def follow(self, path: str, **parameters: str) -> AsyncIterator[str]:
+        """Yield the lines of a container's log, also those to come, until the container ends.
+
+        Raises:
+            ApiError: refused, or the connection broke.
+        """
+        buffer = b""
+        async with self._streamed(path, {**parameters, "follow": "true"}) as answer:
+            try:
+                async for chunk in answer.aiter_bytes():
+                    *lines, buffer = (buffer + chunk).split(b"\n")
+                    for line in lines:
+                        yield line.decode(errors="replace")
+            except httpx.HTTPError as error:
+                raise ApiError(0, _no_answer(error)) from error
+        if buffer:
+            yield buffer.decode(errors="replace")
+
+    @asynccontextmanager
+    async def _streamed(self, path: str, parameters: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
+        request = self._request("GET", path, None, parameters, "application/json", timeout=_STREAM)
+        try:
+            answer = await self._http.send(request, stream=True)
+        except httpx.HTTPError as error:
+            raise ApiError(0, _no_answer(error)) from error
+        try:
+            if answer.is_error:
+                await answer.aread()
+                raise _refusal(answer)
+            yield answer
+        finally:
+            await answer.aclose()
+
+    async def _object(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> dict[str, Any]:
+        answer = await self._send(method, path, body, parameters=parameters, content_type=content_type)
+        try:
+            found = read_json(answer.content)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise ApiError(answer.status_code, "the answer is not a Kubernetes object: is this an API server?")
+        return found
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> httpx.Response:
+        for attempt in (1, 2):
+            request = self._request(method, path, body, parameters, content_type)
+            try:
+                answer = await self._http.send(request)
+            except httpx.HTTPError as error:
+                raise ApiError(0, _no_answer(error)) from error
+            refused = answer.status_code == _UNAUTHORIZED and attempt == 1 and self._access.credentials.forget()
+            if not refused:
+                break
+        if answer.is_error:
+            raise _refusal(answer)
+        return answer
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        parameters: Mapping[str, str] | None,
+        content_type: str,
+        timeout: httpx.Timeout = _TIMEOUT,
+    ) -> httpx.Request:
+        headers = {"Accept": "application/json, */*", "Content-Type": content_type}
+        if authorization := self._access.credentials.authorization():
+            headers["Authorization"] = authorization
+        server_name = self._access.server_name
+        return self._http.build_request(
+            method,
+            path,
+            params=parameters or None,
+            content=None if body is None else write_json(body),
+            headers=headers,
+            timeout=timeout,
+            extensions={"sni_hostname": server_name} if server_name else None,
+        )
+
+
+def _tls(authority: bytes | None, *, verify: bool) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cadata=authority.decode() if authority else None)
+    except (ssl.SSLError, UnicodeDecodeError, ValueError) as error:
+        raise KubeconfigError(f"certificate-authority cannot be used: {error}") from error
+    # Python 3.13 refuses authorities without a key identifier, which kubectl accepts and clusters have.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _proxy_of_environment(server: str) -> str | None:
+    """What HTTPS_PROXY, HTTP_PROXY and NO_PROXY say."""
+    url = urlsplit(server)
+    return None if proxy_bypass(url.netloc) else getproxies().get(url.scheme)
+
+
+def _lacks_kind(error: ApiError) -> bool:
+    """Whether it is the kind that the server does not know, rather than the object."""
+    return "page not found" in str(error) or "could not find the requested resource" in str(error)
+
+
+def _no_answer(error: Exception) -> str:
+    return f"no answer from the API server: {' '.join(str(error).split()) or type(error).__name__}"
+
+
+def _refusal(answer: httpx.Response) -> ApiError:
+    """The server's Status object, or what something in front of it said."""
+    try:
+        status = read_json(answer.content)
+    except ValueError:
+        status = {}
+    said = status.get("message") if isinstance(status, dict) else ""
+    text = answer.content[:200].decode(errors="replace").strip()
+    return ApiError(answer.status_code, said or text or answer.reason_phrase or "no message")

@@ -1,0 +1,70 @@
+"""Paths of the API server: those of the operator, and a few more that only the command asks for."""
+
+from __future__ import annotations
+
+from clustertrigger.core.resources.trigger import Key
+from clustertrigger.shell.kube.paths import (
+    custom,
+    events,
+    is_name,
+    is_namespace,
+    job,
+    job_selector,
+    jobs,
+    pod,
+    pods,
+    service,
+    service_account_token,
+    services,
+)
+from clustertrigger.shell.kube.paths import trigger as _trigger
+
+__all__ = [
+    "collections",
+    "definitions",
+    "deployments",
+    "events",
+    "is_name",
+    "is_namespace",
+    "job",
+    "job_selector",
+    "jobs",
+    "namespaces",
+    "pod",
+    "pods",
+    "service",
+    "service_account_token",
+    "services",
+    "trigger",
+    "triggers",
+]
+
+
+def triggers(namespace: str | None) -> str:
+    """Return the path of the ClusterTriggers of a namespace, or of all (None)."""
+    return custom("clustertriggers", namespace)
+
+
+def trigger(namespace: str, name: str) -> str:
+    """Return the path of a ClusterTrigger."""
+    return _trigger(Key(namespace, name))
+
+
+def collections(namespace: str) -> str:
+    """Return the path of the Collections of a namespace."""
+    return custom("collections", namespace)
+
+
+def definitions(namespace: str) -> str:
+    """Return the path of the ClusterDefinitions of a namespace."""
+    return custom("clusterdefinitions", namespace)
+
+
+def deployments() -> str:
+    """Return the path of the Deployments of all namespaces."""
+    return "/apis/apps/v1/deployments"
+
+
+def namespaces() -> str:
+    """Return the path of the namespaces."""
+    return "/api/v1/namespaces"

@@ -1,0 +1,67 @@
+"""-o: what commands print for people, and for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, TypeVar
+
+import click
+import yaml
+from rich.text import Text
+
+from clustertrigger.cli.terminal import is_terminal, say
+
+Output = Literal["table", "wide", "json", "yaml", "name"]
+FORMATS: tuple[Output, ...] = ("table", "wide", "json", "yaml", "name")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def output_option(function: Function) -> Function:
+    """Add -o."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(FORMATS),
+        default="table",
+        metavar="FORMAT",
+        help="table (default), wide, json, yaml, or name.",
+    )(function)
+
+
+def show(
+    output: Output,
+    *,
+    data: Any,
+    names: Iterable[str],
+    lines: Callable[[bool], Iterable[str | Text]],
+) -> None:
+    """Print what a command found.
+
+    Args:
+        output: the form that is asked for.
+        data: for json and yaml, in JSON's types.
+        names: for name: one `kind/name` each.
+        lines: for table and wide, which it is called with True for.
+    """
+    match output:
+        case "json":
+            print(_visible(json.dumps(data, indent=2, ensure_ascii=False)))
+        case "yaml":
+            print(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120), end="")
+        case "name":
+            say(*names)
+        case _:
+            say(*lines(output == "wide"))
+
+
+def trigger_names(triggers: Sequence[dict[str, Any]]) -> list[str]:
+    """Return triggers' names as kubectl prints them with -o name."""
+    return [f"clustertrigger.clustertrigger.dev/{trigger['metadata']['name']}" for trigger in triggers]
+
+
+def _visible(text: str) -> str:
+    """JSON escapes control characters of ASCII only; on a terminal, the others could steer it too."""
+    if not is_terminal():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)

@@ -1,0 +1,196 @@
+"""Kubeconfigs as kubectl reads them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from clustertrigger.cli.kube.credentials import Credentials
+from clustertrigger.cli.kube.kubeconfig import KubeconfigError, context_names, load_context
+
+Object = dict[str, Any]
+
+
+def config(name: str, *, current: bool = True, cluster: Object | None = None, user: Object | None = None) -> Object:
+    """A kubeconfig with one context, whose cluster and user have its name."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        **({"current-context": name} if current else {}),
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name, "namespace": f"of-{name}"}}],
+        "clusters": [{"name": name, "cluster": {"server": f"https://{name}:6443", **(cluster or {})}}],
+        "users": [{"name": name, "user": user or {"token": name}}],
+    }
+
+
+def written(path: Path, content: object) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(content))
+    return str(path)
+
+
+@pytest.fixture(autouse=True)
+def _no_kubeconfig_of_one_s_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
+def test_the_current_context_or_the_named_one(tmp_path: Path) -> None:
+    both = config("one")
+    for kind, entries in config("two").items():
+        if isinstance(entries, list):
+            both[kind] += entries
+    file = written(tmp_path / "config", both)
+    assert load_context(file, None).namespace == "of-one"
+    named = load_context(file, "two")
+    assert (named.name, named.cluster["server"], named.user["token"]) == ("two", "https://two:6443", "two")
+    assert context_names(file) == ["one", "two"]
+
+
+def test_several_files_are_merged_and_the_first_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = written(tmp_path / "a", config("shared", current=False, user={"token": "of the first"}))
+    second = written(tmp_path / "b", config("shared", user={"token": "of the second"}))
+    third = written(tmp_path / "c", config("third"))
+    monkeypatch.setenv("KUBECONFIG", os.pathsep.join([first, str(tmp_path / "missing"), "", second, third]))
+    assert load_context(None, None).user == {"token": "of the first"}
+    assert load_context(None, "third").namespace == "of-third"
+
+
+def test_the_file_in_the_home_directory_is_the_default(tmp_path: Path) -> None:
+    written(tmp_path / "home/.kube/config", config("home"))
+    assert load_context(None, None).name == "home"
+
+
+def test_paths_are_relative_to_their_file(tmp_path: Path) -> None:
+    user = {
+        "client-certificate": "pki/me.crt",
+        "client-key": "/etc/me.key",
+        "exec": {"command": "./login", "apiVersion": "client.authentication.k8s.io/v1"},
+    }
+    file = written(tmp_path / "configs/config", config("a", cluster={"certificate-authority": "ca.crt"}, user=user))
+    context = load_context(file, None)
+    assert context.cluster["certificate-authority"] == f"{tmp_path}/configs/ca.crt"
+    assert context.user["client-certificate"] == f"{tmp_path}/configs/pki/me.crt"
+    assert context.user["client-key"] == "/etc/me.key"
+    assert context.user["exec"]["command"] == f"{tmp_path}/configs/login"
+
+
+@pytest.mark.parametrize(
+    ("content", "context", "message"),
+    [
+        ({}, None, "no kubeconfig was found"),
+        (config("a", current=False), None, "no current context is set"),
+        (config("a"), "b", "context 'b' does not exist"),
+        ({**config("a"), "clusters": []}, None, "context 'a' refers to cluster 'a', which has no server"),
+        ({**config("a"), "users": None}, None, "context 'a' refers to user 'a', which does not exist"),
+        ([1], None, "is not a kubeconfig: it holds no object"),
+        ({"contexts": [{"context": {}}]}, None, "an entry of contexts has no name"),
+    ],
+)
+def test_what_cannot_be_used(tmp_path: Path, content: object, context: str | None, message: str) -> None:
+    with pytest.raises(KubeconfigError) as error:
+        load_context(written(tmp_path / "config", content), context)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(("text", "message"), [("a: [", "is not YAML"), (b"\xff\xfe\x00", "is not YAML")])
+def test_what_is_no_yaml(tmp_path: Path, text: str | bytes, message: str) -> None:
+    file = tmp_path / "config"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(KubeconfigError, match=message):
+        load_context(str(file), None)
+    with pytest.raises(KubeconfigError, match="no such file"):
+        load_context(str(tmp_path / "missing"), None)
+
+
+def plugin(folder: Path, script: str, **fields: Any) -> Object:
+    program = folder / "login"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return {"exec": {"command": str(program), "apiVersion": "client.authentication.k8s.io/v1", **fields}}
+
+
+def answer(expires: str | None = None) -> str:
+    """A plugin's script that counts its runs and returns them as its token."""
+    expiration = f', "expirationTimestamp": "{expires}"' if expires else ""
+    return f'echo >> "$COUNT"; printf \'{{"status": {{"token": "t%d"{expiration}}}}}\' "$(wc -l < "$COUNT")"'
+
+
+@pytest.mark.parametrize(
+    ("expires", "tokens"),
+    [
+        (None, ["t1", "t1"]),
+        ("2099-01-01T00:00:00Z", ["t1", "t1"]),
+        ("2020-01-01T00:00:00Z", ["t1", "t2"]),
+    ],
+)
+def test_a_plugin_is_asked_again_when_its_token_has_expired(
+    tmp_path: Path, expires: str | None, tokens: list[str]
+) -> None:
+    counted = {"name": "COUNT", "value": str(tmp_path / "count")}
+    credentials = Credentials(plugin(tmp_path, answer(expires), env=[counted]), {})
+    assert [credentials.token() for _ in range(2)] == tokens
+    assert credentials.forget(), "the server refused it"
+    assert credentials.token() == f"t{int(tokens[-1][1:]) + 1}"
+
+
+def test_a_plugin_gets_arguments_and_the_cluster(tmp_path: Path) -> None:
+    script = 'printf \'%s\' "$KUBERNETES_EXEC_INFO" > "$OUT"; printf \'{"status": {"token": "%s"}}\' "$1"'
+    out = tmp_path / "info"
+    user = plugin(tmp_path, script, args=["mine"], provideClusterInfo=True, env=[{"name": "OUT", "value": str(out)}])
+    assert Credentials(user, {"server": "https://a"}).authorization() == "Bearer mine"
+    said = json.loads(out.read_text())
+    assert said["apiVersion"] == "client.authentication.k8s.io/v1"
+    assert said["spec"]["cluster"] == {"server": "https://a"}
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("exit 3", "ended with exit code 3"),
+        ("echo hello", "printed no ExecCredential"),
+        ("echo '[]'", "printed no ExecCredential"),
+        ("echo '{\"status\": null}'", "printed no ExecCredential"),
+    ],
+)
+def test_a_plugin_that_fails(tmp_path: Path, script: str, message: str) -> None:
+    with pytest.raises(KubeconfigError, match=message):
+        Credentials(plugin(tmp_path, script), {}).token()
+
+
+def test_a_plugin_that_is_not_installed() -> None:
+    user = {"exec": {"command": "no-such-login", "installHint": "install it\nfrom there"}}
+    with pytest.raises(KubeconfigError, match="'no-such-login': No such file or directory: install it from there"):
+        Credentials(user, {}).token()
+
+
+@pytest.mark.parametrize(
+    ("user", "header"),
+    [
+        ({}, None),
+        ({"token": "a"}, "Bearer a"),
+        ({"username": "me", "password": "x"}, "Basic " + base64.b64encode(b"me:x").decode()),
+        ({"auth-provider": {"name": "oidc", "config": {"id-token": "j.w.t"}}}, "Bearer j.w.t"),
+    ],
+)
+def test_ways_to_authenticate(user: Object, header: str | None) -> None:
+    assert Credentials(user, {}).authorization() == header
+
+
+def test_a_token_file_is_read_anew_and_wins(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("first\n")
+    credentials = Credentials({"tokenFile": str(file), "token": "stale"}, {})
+    assert credentials.token() == "first"
+    file.write_text("second\n")
+    assert credentials.token() == "second"
+    file.unlink()
+    with pytest.raises(KubeconfigError, match=r"tokenFile: .*No such file"):
+        credentials.token()
