@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from urllib3.exceptions import HTTPError
@@ -44,6 +46,14 @@ class Kubelet:
         """The run ends badly."""
         self._end(job, "Failed", exitCode=exit_code, reason=reason, message=message)
 
+    def complete_beside(self, job: str, sidecar: str, result: RunResult | CheckResult = COMPLETED) -> None:
+        """The worker ends well, and an injected container goes on."""
+        self._end_beside(job, sidecar, exitCode=0, reason="Completed", message=result.to_message())
+
+    def fail_beside(self, job: str, sidecar: str, message: str) -> None:
+        """The worker ends badly, and an injected container goes on."""
+        self._end_beside(job, sidecar, exitCode=1, reason="Error", message=message)
+
     def start(self, job: str) -> None:
         """The run's container runs."""
         self._write(job, "Running", {"running": {"startedAt": _now()}})
@@ -58,23 +68,31 @@ class Kubelet:
         path = f"{self._pods}/{self.pod_of(job)['metadata']['name']}/status"
         self._kube.patch(path, {"status": {"conditions": [condition]}})
 
+    def _end_beside(self, job: str, sidecar: str, **terminated: Any) -> None:
+        ended = {"terminated": {"startedAt": _now(), "finishedAt": _now(), **terminated}}
+        others = {sidecar: {"running": {"startedAt": _now()}}}
+        self.write(self.pod_of(job)["metadata"]["name"], "Running", ended, others)
+
     def _end(self, job: str, phase: str, **terminated: Any) -> None:
         self._write(job, phase, {"terminated": {"startedAt": _now(), "finishedAt": _now(), **terminated}})
 
     def _write(self, job: str, phase: str, state: Object) -> None:
         self.write(self.pod_of(job)["metadata"]["name"], phase, state)
 
-    def write(self, pod: str, phase: str, state: Object) -> None:
-        """Sets a Pod's phase and the state of its worker container."""
-        container = {
-            "name": WORKER_CONTAINER,
-            "image": "worker:test",
-            "imageID": "",
-            "ready": "running" in state,
-            "restartCount": 0,
-            "state": state,
-        }
-        body = {"status": {"phase": phase, "startTime": _now(), "containerStatuses": [container]}}
+    def write(self, pod: str, phase: str, state: Object, others: Mapping[str, Object] = MappingProxyType({})) -> None:
+        """Sets a Pod's phase and the states of its worker container and of others."""
+        containers = [
+            {
+                "name": name,
+                "image": "worker:test",
+                "imageID": "",
+                "ready": "running" in state,
+                "restartCount": 0,
+                "state": state,
+            }
+            for name, state in {WORKER_CONTAINER: state, **others}.items()
+        ]
+        body = {"status": {"phase": phase, "startTime": _now(), "containerStatuses": containers}}
         self._kube.patch(f"{self._pods}/{pod}/status", body)
 
 

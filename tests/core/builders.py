@@ -126,6 +126,10 @@ class World:
         self.refusals: dict[str, Refusal] = {}
         self.work: Work | Unresolved | None = None
         self.created: list[str] = []
+        self.ended: dict[str, str] = {}
+        """Jobs that the operator ended, and why."""
+        self.warnings: dict[str, str] = {}
+        """What events warn of, once a Job is looked up."""
         self.events: list[str] = []
         self.writes = 0
         self.refuse = False
@@ -176,8 +180,11 @@ class World:
                             self.runs[name] = ObservedRun(job=name, slot=slot, created_at=now, phase="pending")
                     case DeleteJob(name):
                         del self.runs[name]
-                    case EndJob(name, reason):
-                        self.runs[name] = replace(self.runs[name], phase="failed", error=reason, ended_by_operator=True)
+                    case EndJob(name, reason, completed):
+                        self.ended[name] = reason
+                        self.runs[name] = replace(self.runs[name], ended_by_operator=True)
+                        if not completed:
+                            self.runs[name] = replace(self.runs[name], phase="failed", error=reason)
                     case LookUpJob(name):
                         looked_up.add(name)
         raise AssertionError("still undecided")
@@ -188,7 +195,8 @@ class World:
         self.runs[name] = replace(self.runs[name], phase=phase, **fields)
 
     def _observe(self, looked_up: set[str]) -> Observed:
-        return observed(self.runs.values(), work=self.work, refusals=self.refusals, looked_up=looked_up)
+        seen = observed(self.runs.values(), work=self.work, refusals=self.refusals, looked_up=looked_up)
+        return replace(seen, warnings={job: said for job, said in self.warnings.items() if job in looked_up})
 
     def _require_lasting(self, decision: Decision, now: datetime, looked_up: set[str]) -> None:
         """What creates a Job is what would be decided until its wake_at, too: so it may be decided beforehand."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.core.jobs.workload import read_job
+from clustertrigger.core.jobs.job_view import read_job
 from clustertrigger.core.resources.catalog import Catalog, Unresolved
 from clustertrigger.core.resources.validation import parse_trigger
 from tests.core.builders import EXECUTION, HOURLY, World, at, refusal, spec

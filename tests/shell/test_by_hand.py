@@ -99,3 +99,19 @@ def test_failures_stop_a_trigger_until_it_is_reset_or_edited(
     assert_stopped()
     sandbox.edit("failing", {"description": "mended"})
     assert_fires_again(4)
+
+
+def test_a_request_whose_reference_is_missing_expires(operator: StartOperator, sandbox: Sandbox) -> None:
+    """Its deadline is that of a slot, also where the operator is started anew meanwhile."""
+    first = operator()
+    sandbox.trigger("early", rarely(collection_id="col_missing", starting_deadline_seconds=6))
+    eventually(lambda: sandbox.status("early"))
+    sandbox.request_run("early", "now")
+    eventually(lambda: sandbox.status("early").get("waiting_request"))
+    first.kill()
+    operator()
+    (event,) = eventually(lambda: sandbox.events("early", "RequestIgnored"))
+    assert "was given up: older than run.starting_deadline_seconds (6 s)" in event["message"]
+    assert "col_missing" in event["message"]
+    status = sandbox.status("early")
+    assert (status["last_run_requested"], status.get("waiting_request")) == ("now", None)

@@ -64,6 +64,8 @@ class EventReason(StrEnum):
     """Normal: a run succeeded."""
     RUN_FAILED = "RunFailed"
     """Warning: a run failed; the message says why."""
+    WORKER_OUTLIVED = "WorkerOutlived"
+    """Normal: a container went on after the worker of a run or a check had completed, so the Job was ended."""
     RUN_DELETED = "RunDeleted"
     """Normal: a run's Job was deleted before it ended, by a person or by concurrency_policy Replace."""
     SLOT_SKIPPED = "SlotSkipped"

@@ -46,7 +46,12 @@ class Execution(TolerantModel):
     slot: str = Field(description="What it was fired for: an RFC 3339 time, or manual/<token>.")
     triggered_at: AwareDatetime = Field(description="When the Job was created.")
     status: RunStatus = Field(description="State of the run.")
-    execution_time_ms: int | None = Field(None, description="Milliseconds from the Job's start to its end.")
+    queue_time_ms: int | None = Field(
+        None, description="Milliseconds from the Job's creation to its start, where it waited in a queue."
+    )
+    execution_time_ms: int | None = Field(
+        None, description="Milliseconds from the Job's start to the end of its worker; time in a queue does not count."
+    )
     error: str | None = Field(None, description="Why it failed, in one line.")
     num_clusters: int | None = Field(None, description="Clusters found.")
     num_documents: int | None = Field(None, description="Documents clustered.")
@@ -62,6 +67,13 @@ class LastResult(TolerantModel):
     clusters: list[ClusterBrief] = Field(
         default_factory=list, description="The largest clusters, as many as the worker's message of 4 KiB holds."
     )
+
+
+class RunRequest(TolerantModel):
+    """A manual request that waits."""
+
+    token: str = Field(description="The value of the annotation clustertrigger.dev/run-requested.")
+    since: AwareDatetime = Field(description="When it was first seen: the starting deadline counts from then.")
 
 
 class Check(TolerantModel):
@@ -180,6 +192,9 @@ class ClusterTriggerStatus(TolerantModel):
     )
     last_run_requested: str | None = Field(
         None, description="The last handled value of the annotation clustertrigger.dev/run-requested."
+    )
+    waiting_request: RunRequest | None = Field(
+        None, description="A manual request for which something is missing, until it starts or expires."
     )
     last_reset_requested: str | None = Field(
         None, description="The last handled value of the annotation clustertrigger.dev/reset-requested."

@@ -16,23 +16,23 @@ from pydantic import ValidationError
 from rich.text import Text
 
 from clustertrigger.api.check import CHECK_SPEC_VARIABLE, RECOMPUTE_SLOT, CheckResult, CheckSpec, Measurement
-from clustertrigger.api.names import LABEL_ROLE, LABEL_TRIGGER
+from clustertrigger.api.names import LABEL_QUEUE, LABEL_ROLE, LABEL_TRIGGER
 from clustertrigger.cli.cluster import Cluster, pods_of
 from clustertrigger.cli.command import CommandError
 from clustertrigger.cli.kube import paths
 from clustertrigger.cli.kube.client import ApiError
 from clustertrigger.cli.terminal import say, table, warn
+from clustertrigger.core.jobs.pod_view import read_pod
 from clustertrigger.core.jobs.pods import json_variable
-from clustertrigger.core.jobs.workload import read_pod
 
 TOLERANCE = 1e-6
 NUMBERS = ("value", "noise_floor", "assignment_js", "p_value", "baseline_documents", "current_documents")
 _ROLE = "recompute"
-_QUEUE = "kueue.x-k8s.io/queue-name"
 _TTL_SECONDS = 600
 _POLL_SECONDS = 1.0
 _LONGEST_PREFIX = 40
 _NOT_FOUND = 404
+_OVER = ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget")
 
 
 async def recompute(cluster: Cluster, trigger: Mapping[str, Any]) -> int:
@@ -67,13 +67,13 @@ def recompute_job(check: Mapping[str, Any], trigger: str) -> dict[str, Any]:
     """
     metadata, spec = check["metadata"], check["spec"]
     labels = {LABEL_TRIGGER: (metadata.get("labels") or {}).get(LABEL_TRIGGER, ""), LABEL_ROLE: _ROLE}
-    queue = (metadata.get("labels") or {}).get(_QUEUE)
+    queue = (metadata.get("labels") or {}).get(LABEL_QUEUE)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
             "generateName": f"{trigger.replace('.', '-')[:_LONGEST_PREFIX].rstrip('-')}-recompute-",
-            "labels": {**labels, **({_QUEUE: queue} if queue else {})},
+            "labels": {**labels, **({LABEL_QUEUE: queue} if queue else {})},
             "ownerReferences": metadata.get("ownerReferences") or [],
         },
         "spec": {
@@ -165,10 +165,9 @@ async def _result(cluster: Cluster, name: str) -> CheckResult:
         status = (await cluster.api.get(path)).get("status") or {}
         pods = await pods_of(cluster, name)
         seen = read_pod(pods[-1]) if pods else None
-        over = [
-            c for c in status.get("conditions") or () if c["type"] in ("Complete", "Failed") and c["status"] == "True"
-        ]
-        if over:
+        over = [c for c in status.get("conditions") or () if c["type"] in _OVER and c["status"] == "True"]
+        # The worker's end is the end: a sidecar may go on, and there is no other attempt.
+        if over or (seen and seen.exit_code is not None):
             break
         waits = f"waiting: {seen.reason} {seen.message}".strip() if seen and seen.reason and not seen.running else ""
         if waits and waits != told:
@@ -179,7 +178,7 @@ async def _result(cluster: Cluster, name: str) -> CheckResult:
     try:
         result = CheckResult.model_validate_json(message)
     except ValidationError:
-        why = message or (seen.reason if seen else "") or over[0].get("message") or "its Pod left no result"
+        why = message or (seen.reason if seen else "") or (over and over[0].get("message")) or "its Pod left no result"
         raise CommandError(f"Job {name} failed: {why}") from None
     if result.status == "failed":
         raise CommandError(f"Job {name} failed: {result.error}")

@@ -10,7 +10,9 @@ from clustertrigger.api.names import WORKER_CONTAINER
 from clustertrigger.cli.cluster import Cluster, pods_of
 from clustertrigger.cli.kube import paths
 from clustertrigger.cli.kube.client import ApiError
-from clustertrigger.core.jobs.workload import ObservedRun, observe_run, read_job, read_pod
+from clustertrigger.core.jobs.job_view import read_job
+from clustertrigger.core.jobs.pod_view import read_pod
+from clustertrigger.core.jobs.workload import ObservedRun, observe_run
 
 POLL_SECONDS = 1.0
 _HIDDEN = (401, 403)

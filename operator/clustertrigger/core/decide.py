@@ -7,7 +7,16 @@ from datetime import datetime
 
 from clustertrigger.core.decision import Decision, Observed
 from clustertrigger.core.draft import Draft
-from clustertrigger.core.policies import check_results, checking, conditions, event_firing, firing, lifecycle, runs
+from clustertrigger.core.policies import (
+    check_results,
+    checking,
+    conditions,
+    event_firing,
+    firing,
+    lifecycle,
+    overdue,
+    runs,
+)
 from clustertrigger.core.resources.trigger import Trigger
 
 Policy = Callable[[Draft], None]
@@ -31,8 +40,9 @@ FIRE: tuple[Policy, ...] = (
     lifecycle.follow_liveness,
     lifecycle.set_effective_status,
     event_firing.forget_what_is_not_due,
-    runs.end_runs_that_cannot_start,
-    runs.end_runs_that_outlive_their_deadline,
+    overdue.end_runs_that_cannot_start,
+    overdue.end_runs_that_outlive_their_deadline,
+    overdue.end_jobs_that_outlive_their_worker,
     checking.fire_on_drift,
     checking.check_due_slot,
     firing.fire_due_slot,

@@ -39,6 +39,8 @@ class Observed:
     """Jobs that were read from the API server itself for this decision: what is absent from `runs` is gone."""
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
     """By Job name."""
+    warnings: Mapping[str, str] = field(default_factory=dict)
+    """By Job name: what the events of a Job that was looked up, or of its Pod, warn of last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,15 @@ class EndJob:
 
     name: str
     reason: str
+    completed: bool = False
+    """Whether its worker has completed: then the reason says what goes on."""
+    unstarted: bool = False
+    """Whether Kubernetes has not counted its time so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class LookUpJob:
-    """Read a Job and its Pods from the API server: the watch has not shown what is needed."""
+    """Read a Job and its Pods from the API server, and events where no worker has started: the watch does not tell."""
 
     name: str
 

@@ -7,14 +7,21 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.api.run import ClusterBrief, RunResult
-from clustertrigger.core.jobs.workload import observe_run, read_job, read_pod
+from clustertrigger.api.run import CheckResult, ClusterBrief, RunResult
+from clustertrigger.core.jobs.job_view import read_job
+from clustertrigger.core.jobs.pod_view import read_pod
+from clustertrigger.core.jobs.workload import observe_run
 
 OWNER = "owner-uid"
 LABELS = {"clustertrigger.dev/trigger-uid": OWNER, "job-name": "products-1"}
 
 
-def job(conditions: list[dict[str, Any]] = [], status: dict[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:  # noqa: B006
+def job(
+    conditions: list[dict[str, Any]] = [],  # noqa: B006
+    status: dict[str, Any] | None = None,
+    spec: dict[str, Any] | None = None,
+    **metadata: Any,
+) -> dict[str, Any]:
     return {
         "metadata": {
             "namespace": "search",
@@ -27,7 +34,7 @@ def job(conditions: list[dict[str, Any]] = [], status: dict[str, Any] | None = N
             "ownerReferences": [{"uid": OWNER}],
             **metadata,
         },
-        "spec": {"activeDeadlineSeconds": 600},
+        "spec": {"activeDeadlineSeconds": 600, **(spec or {})},
         "status": {"startTime": "2026-03-02T13:00:01Z", "conditions": conditions, **(status or {})},
     }
 
@@ -175,6 +182,232 @@ def test_a_completed_run_without_its_pod_is_not_explained() -> None:
 def test_time_between_attempts_is_not_time_without_a_start() -> None:
     run = observe(job(), pod(terminated()))
     assert run.pending_since == datetime(2026, 3, 2, 13, 1, tzinfo=UTC)
+
+
+def condition(kind: str, holds: bool = True, at: str = "2026-03-02T13:01:01Z", **fields: Any) -> dict[str, Any]:
+    return {"type": kind, "status": str(holds), "lastTransitionTime": at, **fields}
+
+
+QUEUED: dict[str, Any] = {
+    "labels": {**LABELS, "kueue.x-k8s.io/queue-name": "team"},
+    "creationTimestamp": "2026-03-02T09:00:00Z",
+}
+AT_ONCE = "2026-03-02T13:00:01Z"
+
+
+@pytest.mark.parametrize(
+    ("case", "raw_job", "pending_since", "started_at"),
+    [
+        ("never queued, not seen by the Job controller", job(status={"startTime": None}), "13:00:00", None),
+        ("never queued", job(), "13:00:01", "13:00:01"),
+        ("in its queue", job(spec={"suspend": True}, status={"startTime": None}, **QUEUED), None, None),
+        (
+            "in its queue again, with the start of an earlier admission",
+            job([condition("Suspended", holds=False)], spec={"suspend": True}, **QUEUED),
+            None,
+            None,
+        ),
+        ("released, startTime to come", job(status={"startTime": None}, **QUEUED), None, None),
+        (
+            "released, and still called suspended",
+            job([condition("Suspended")], status={"startTime": None}, **QUEUED),
+            None,
+            None,
+        ),
+        ("released again, with the start of an earlier admission", job([condition("Suspended")], **QUEUED), None, None),
+        (
+            "released, as the condition tells",
+            job([condition("Suspended", holds=False)], status={"startTime": None}, **QUEUED),
+            "13:01:01",
+            "13:01:01",
+        ),
+        ("admitted", job([condition("Suspended", holds=False, at=AT_ONCE)], **QUEUED), "13:00:01", "13:00:01"),
+        ("admitted again", job([condition("Suspended", holds=False)], **QUEUED), "13:01:01", "13:01:01"),
+        (
+            "suspended and released by somebody else than Kueue",
+            job(status={"startTime": None}, generation=3, creationTimestamp="2026-03-02T09:00:00Z"),
+            None,
+            None,
+        ),
+    ],
+)
+def test_the_clocks_of_a_queued_job_start_when_it_is_admitted(
+    case: str, raw_job: dict[str, Any], pending_since: str | None, started_at: str | None
+) -> None:
+    run = observe(raw_job)
+    assert run.phase == "pending"
+    assert (_clock(run.pending_since), _clock(run.started_at)) == (pending_since, started_at), case
+
+
+def test_the_duration_of_a_queued_run_is_counted_from_its_admission() -> None:
+    run = observe(
+        job([condition("Complete")], {"completionTime": "2026-03-02T13:01:00Z"}, **QUEUED),
+        pod(terminated(exitCode=0)),
+    )
+    assert (run.execution_time_ms, run.queue_time_ms) == (59_000, 4 * 3_600_000 + 1_000)
+    assert observe(job([condition("Complete")], {"completionTime": "2026-03-02T13:01:00Z"})).queue_time_ms is None
+
+
+def test_a_worker_runs_from_its_containers_start_on() -> None:
+    run = observe(job(), pod({"running": {"startedAt": "2026-03-02T13:09:00Z"}}))
+    assert (run.phase, _clock(run.running_since)) == ("running", "13:09:00")
+
+
+def test_a_pod_that_runs_on_while_its_job_is_suspended_does_not_run() -> None:
+    run = observe(job(spec={"suspend": True}, **QUEUED), pod({"running": {"startedAt": "2026-03-02T13:00:05Z"}}))
+    assert (run.phase, run.suspended) == ("pending", True)
+
+
+DONE = RunResult(status="completed", num_clusters=5, num_documents=3000).to_message()
+GOES_ON = {"name": "istio-proxy", "state": {"running": {"startedAt": "2026-03-02T13:00:03Z"}}}
+
+
+def with_sidecar(state: dict[str, Any], sidecar: dict[str, Any] = GOES_ON, **status: Any) -> dict[str, Any]:
+    """A Pod whose worker is in a state, beside an injected container."""
+    raw = pod(state, **{"phase": "Running", **status})
+    raw["status"]["containerStatuses"].append(sidecar)
+    return raw
+
+
+@pytest.mark.parametrize(
+    ("case", "raw_pod", "containers"),
+    [
+        ("an injected container goes on", with_sidecar(terminated(exitCode=0, message=DONE)), ("istio-proxy",)),
+        (
+            "one that has not even started",
+            with_sidecar(
+                terminated(exitCode=0, message=DONE),
+                {"name": "sql-proxy", "state": {"waiting": {"reason": "ImagePullBackOff"}}},
+            ),
+            ("sql-proxy",),
+        ),
+        (
+            "a native sidecar, which the kubelet ends",
+            pod(terminated(exitCode=0, message=DONE), phase="Running", initContainerStatuses=[GOES_ON]),
+            None,
+        ),
+        ("the Pod is about to be called Succeeded", pod(terminated(exitCode=0, message=DONE), phase="Running"), None),
+        ("it has failed by its sidecar", with_sidecar(terminated(exitCode=0, message=DONE), phase="Failed"), ()),
+    ],
+)
+def test_a_run_ends_with_its_worker(case: str, raw_pod: dict[str, Any], containers: tuple[str, ...] | None) -> None:
+    run = observe(job(), raw_pod)
+    assert (run.phase, run.result.num_clusters, run.execution_time_ms) == ("completed", 5, 59_000), case
+    assert (run.remains.containers if run.remains else None) == containers, case
+
+
+def test_a_check_ends_with_its_worker() -> None:
+    annotations = {"clustertrigger.dev/slot": "check/2026-03-02T13:00:00Z"}
+    message = CheckResult(status="completed", obstacle="baseline_missing", error="gone").to_message()
+    run = observe(job(annotations=annotations), with_sidecar(terminated(exitCode=0, message=message)))
+    assert (run.phase, run.check.obstacle, run.remains.containers) == (
+        "completed",
+        "baseline_missing",
+        ("istio-proxy",),
+    )
+
+
+def test_a_job_that_failed_by_its_sidecar_has_completed() -> None:
+    run = observe(job(failed()), with_sidecar(terminated(exitCode=0, message=DONE), phase="Failed"))
+    assert (run.phase, run.error, run.result.num_clusters, run.remains) == ("completed", None, 5, None)
+
+
+def test_a_worker_that_failed_beside_a_sidecar_is_not_tried_again_by_kubernetes() -> None:
+    message = RunResult(status="failed", error="no column 'x'").to_message()
+    run = observe(job(), with_sidecar(terminated(message=message)))
+    assert (run.phase, run.error, run.remains.containers) == ("running", "no column 'x'", ("istio-proxy",))
+    native = pod(terminated(message=message), phase="Running", initContainerStatuses=[GOES_ON])
+    assert (observe(job(), native).phase, observe(job(), native).remains) == ("pending", None), "Kubernetes tries again"
+
+
+def test_a_worker_that_is_killed_by_a_drain_is_tried_again() -> None:
+    drained = with_sidecar(terminated(exitCode=143))
+    drained["metadata"]["deletionTimestamp"] = "2026-03-02T13:01:30Z"
+    run = observe(job(), drained)
+    assert (run.phase, run.remains) == ("pending", None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "phase"), [("SuccessCriteriaMet", "completed"), ("FailureTarget", "failed"), ("Failed", "failed")]
+)
+def test_what_kubernetes_says_first_is_the_end(kind: str, phase: str) -> None:
+    said = condition(kind, reason="BackoffLimitExceeded", message="Job has reached the specified backoff limit")
+    run = observe(job([said]), pod(terminated(exitCode=0 if phase == "completed" else 3, message="")))
+    assert (run.phase, run.explained) == (phase, True)
+    later = observe(job([said, condition("Complete" if phase == "completed" else "Failed", at="2026-03-02T13:09:00Z")]))
+    assert later.phase == phase
+
+
+def test_a_run_that_runs_out_of_time_on_a_dead_node_has_ended() -> None:
+    """The Pod stays there for ever, and so FailureTarget is all that Kubernetes says."""
+    said = condition("FailureTarget", reason="DeadlineExceeded", message="Job was active longer than its deadline")
+    stuck = pod({"running": {"startedAt": "2026-03-02T13:00:03Z"}})
+    stuck["metadata"]["deletionTimestamp"] = "2026-03-02T13:10:31Z"
+    run = observe(job([said], {"terminating": 1}), stuck)
+    assert (run.phase, run.error, run.explained) == ("failed", observe(job(failed("DeadlineExceeded"))).error, True)
+
+
+@pytest.mark.parametrize(
+    ("case", "pods"),
+    [
+        ("its news come later", []),
+        ("only the first attempt is known", [pod(terminated(exitCode=1, message='{"status": "failed"}'))]),
+        ("the second attempt still runs, as far as is known", [pod(terminated(exitCode=1)), pod({"running": {}})]),
+        ("its worker's state is not known", [pod(None, phase="Succeeded")]),
+    ],
+)
+def test_a_job_that_is_complete_needs_the_pod_that_succeeded(case: str, pods: list[dict[str, Any]]) -> None:
+    run = observe(job([condition("Complete")], {"succeeded": 1}), *pods)
+    assert (run.phase, run.explained, run.result, run.error) == ("completed", False, None, None), case
+
+
+def test_a_complete_job_is_told_by_the_attempt_that_succeeded() -> None:
+    first = pod(terminated(exitCode=1, message=RunResult(status="failed", error="no").to_message()))
+    second = pod(terminated(exitCode=0, message=DONE), created="2026-03-02T13:00:30Z")
+    for pods in ([first, second], [second, first]):
+        assert observe(job([condition("Complete")]), *pods).result.num_clusters == 5
+
+
+def test_a_failed_job_is_told_by_its_last_attempt() -> None:
+    first = pod(terminated(exitCode=7))
+    assert observe(job(failed(), {"failed": 2}), first).explained is False
+    second = pod(terminated(exitCode=8), created="2026-03-02T13:00:30Z")
+    run = observe(job(failed(), {"failed": 2}), first, second)
+    assert (run.explained, run.error) == (True, "the worker ended with exit code 8: Error")
+
+
+def test_a_run_that_was_ended_after_its_worker_had_completed_has_not_failed() -> None:
+    raw = job(failed("DeadlineExceeded"))
+    raw["metadata"]["annotations"] = {**raw["metadata"]["annotations"], "clustertrigger.dev/completed": "istio-proxy"}
+    run = observe(raw)
+    assert (run.phase, run.error, run.ended_by_operator, run.explained) == ("completed", None, True, True)
+
+
+def _init(state: dict[str, Any], **status: Any) -> dict[str, Any]:
+    return {"initContainerStatuses": [{"name": "istio-init", "state": state}], **status}
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (
+            _init({"terminated": {"exitCode": 3, "reason": "Error", "message": "no rights\n"}}, phase="Failed"),
+            "init container istio-init ended with exit code 3: no rights",
+        ),
+        (_init({"waiting": {"reason": "ErrImagePull", "message": "no v:1"}}), "ErrImagePull: no v:1"),
+        (_init({"running": {}}), "PodInitializing"),
+        (_init({"terminated": {"exitCode": 0}}), "PodInitializing"),
+    ],
+)
+def test_an_init_container_that_keeps_the_worker_from_starting_is_named(status: dict[str, Any], said: str) -> None:
+    raw = pod({"waiting": {"reason": "PodInitializing"}}, **status)
+    if "phase" in status:
+        assert observe(job(failed()), raw).error == said
+    assert observe(job(), raw).obstacle == said
+
+
+def _clock(instant: datetime | None) -> str | None:
+    return None if instant is None else f"{instant:%H:%M:%S}"
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,11 @@ from clustertrigger.api import API_VERSION
 from clustertrigger.api.check import CHECK_SPEC_VARIABLE, CheckSpec
 from clustertrigger.api.names import (
     ANNOTATION_COLLECTIONS,
+    ANNOTATION_COMPLETED,
     ANNOTATION_FAILURE,
     ANNOTATION_SLOT,
     LABEL_MANAGED_BY,
+    LABEL_QUEUE,
     LABEL_ROLE,
     LABEL_TRIGGER,
     LABEL_TRIGGER_UID,
@@ -107,9 +109,18 @@ def collections_digest(work: Work) -> str:
     return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:12]
 
 
-def end_job_patch(reason: str) -> dict[str, Any]:
-    """Merge patch that makes Kubernetes end a Job and keep it: its deadline is over, and the annotation says why."""
-    return {"metadata": {"annotations": {ANNOTATION_FAILURE: reason}}, "spec": {"activeDeadlineSeconds": 1}}
+def end_job_patch(reason: str, *, completed: bool = False, unstarted: bool = False) -> dict[str, Any]:
+    """Merge patch that makes Kubernetes end a Job and keep it: its deadline is over, and the annotation says why.
+
+    Args:
+        reason: why the run has failed, or what goes on after the worker has completed.
+        completed: whether it has. Kubernetes calls the Job failed all the same: there is no other way to end one.
+        unstarted: whether it has no startTime: Kubernetes 1.20 sets none, and so knows no deadline, until a Pod could
+            be created. Then none is to be created any more.
+    """
+    annotation = ANNOTATION_COMPLETED if completed else ANNOTATION_FAILURE
+    none_wanted = {"parallelism": 0} if unstarted else {}
+    return {"metadata": {"annotations": {annotation: reason}}, "spec": {"activeDeadlineSeconds": 1, **none_wanted}}
 
 
 def _check_ttl_seconds(schedule: ConditionalSchedule) -> int:
@@ -129,7 +140,7 @@ def _job(
         LABEL_TRIGGER: trigger.key.name[:_LONGEST_LABEL].rstrip("-."),
         LABEL_ROLE: kind.role,
     }
-    queued = {"kueue.x-k8s.io/queue-name": run.queue_name} if run.queue_name else {}
+    queued = {LABEL_QUEUE: run.queue_name} if run.queue_name else {}
     job_spec: dict[str, Any] = {
         "completions": 1,
         "parallelism": 1,
@@ -145,7 +156,9 @@ def _job(
                         "operator": "In",
                         "values": [int(ExitCode.MISCONFIGURED)],
                     },
-                }
+                },
+                # A drain, a preemption, an eviction: the run starts again elsewhere, and that is no attempt of its own.
+                {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
             ]
         },
         "template": {"metadata": {"labels": labels}, "spec": pod},

@@ -1,85 +1,48 @@
-"""Runs as the cluster shows them: what a Job and its Pods say, reduced to what decisions need."""
+"""Runs and checks as the cluster shows them: what a Job and its Pods say together.
+
+The end of the worker's container is the end of the run, whatever else the Pod holds: a mesh's sidecar may go on for
+ever, and then Kubernetes never calls the Job complete.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any, Literal, TypeVar
+from datetime import datetime, timedelta
+from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
 from clustertrigger.api.check import CheckResult
-from clustertrigger.api.names import (
-    ANNOTATION_COLLECTIONS,
-    ANNOTATION_FAILURE,
-    ANNOTATION_SLOT,
-    LABEL_TRIGGER_UID,
-    WORKER_CONTAINER,
-)
 from clustertrigger.api.run import RunResult
-from clustertrigger.core.instants import parse_instant
-from clustertrigger.core.jobs.naming import check_instant, is_slot
-from clustertrigger.core.resources.trigger import Owner
+from clustertrigger.core.jobs.job_view import JobView
+from clustertrigger.core.jobs.naming import check_instant
+from clustertrigger.core.jobs.pod_view import PodView, one_line
 
-_LONGEST_ERROR = 1000
+NO_POD = "no Pod has been created"
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=10)
+"""The Job controller's, before another attempt."""
+_VAGUE = ("", "ContainerCreating", "PodInitializing")
 _Result = TypeVar("_Result", RunResult, CheckResult)
 
 
 @dataclass(frozen=True, slots=True)
-class JobView:
-    """A Job of ours, reduced."""
+class Remains:
+    """What is left of a run in the cluster when its worker has ended."""
 
-    namespace: str
-    name: str
-    uid: str
-    resource_version: str
-    trigger_uid: str
-    slot: str
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    outcome: Literal["completed", "failed"] | None
-    outcome_reason: str
-    outcome_message: str
-    suspended: bool
-    deleting: bool
-    failure: str | None
-    """Why the operator ended it, if it did."""
-    timeout_seconds: int | None
-    collections: str
-    """Tells apart which collections it was made for."""
-
-    @property
-    def owner(self) -> Owner:
-        """Whose it is."""
-        return Owner(self.namespace, self.trigger_uid)
+    since: datetime | None
+    """When the worker ended."""
+    containers: tuple[str, ...]
+    """Containers that go on; none where the Pod has failed by one of them after the worker had succeeded."""
 
 
 @dataclass(frozen=True, slots=True)
-class PodView:
-    """A Pod of such a Job, reduced to its worker container."""
+class LeavingPod:
+    """A Pod that is being deleted and whose worker has not ended."""
 
-    namespace: str
     name: str
-    uid: str
-    resource_version: str
-    job: str
-    trigger_uid: str
-    created_at: datetime
-    running: bool
-    terminated: bool
-    finished_at: datetime | None
-    exit_code: int | None
-    reason: str
-    """Why it waits or ended: the container's reason, or the Pod's own (Unschedulable, Evicted)."""
-    message: str
-    memory_limit: str | None
-
-    @property
-    def owner(self) -> Owner:
-        """Whose it is."""
-        return Owner(self.namespace, self.trigger_uid)
+    node: str
+    to_be_gone_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +55,24 @@ class ObservedRun:
     phase: Literal["pending", "running", "completed", "failed"]
     deleting: bool = False
     suspended: bool = False
+    queue: str = ""
+    """Kueue's LocalQueue, if any."""
     ended_by_operator: bool = False
     started_at: datetime | None = None
+    """When it was last admitted, where it was queued."""
     timeout_seconds: int | None = None
     """As of its creation: how long after its start Kubernetes is to end it."""
     pending_since: datetime | None = None
+    """None where it may wait for as long as it takes: in a queue, and until it has left it."""
     running_since: datetime | None = None
     obstacle: str = ""
     """What keeps a pending run from starting, in the Pod's own words."""
+    is_vague: bool = False
+    """Whether events of the Job or its Pod may say more than the obstacle, or than the error."""
+    retry_pause: timedelta = timedelta(0)
+    """How long the Job controller waits after the last attempt's end before it makes another one."""
+    queue_time_ms: int | None = None
+    """From its creation to its start, where it was queued."""
     execution_time_ms: int | None = None
     error: str | None = None
     result: RunResult | None = None
@@ -107,72 +80,16 @@ class ObservedRun:
     """In place of the result, where this is a check."""
     collections: str = ""
     explained: bool = True
-    """False where the run has ended and no ended Pod is known: its result may still be read."""
-
-
-def read_job(raw: Mapping[str, Any]) -> JobView | None:
-    """Reduces a Job of the API server; None where it carries our label but is not a trigger's run or check."""
-    if not _is_run(raw["metadata"]):
-        return None
-    metadata, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
-    outcome: Literal["completed", "failed"] | None = None
-    reason = message = ""
-    finished_at = None
-    for condition in status.get("conditions") or ():
-        if condition.get("status") == "True" and condition.get("type") in ("Complete", "Failed"):
-            outcome = "completed" if condition["type"] == "Complete" else "failed"
-            reason, message = condition.get("reason") or "", condition.get("message") or ""
-            finished_at = _instant(status.get("completionTime") or condition.get("lastTransitionTime"))
-    annotations = metadata.get("annotations") or {}
-    return JobView(
-        namespace=metadata["namespace"],
-        name=metadata["name"],
-        uid=metadata["uid"],
-        resource_version=metadata["resourceVersion"],
-        trigger_uid=metadata["labels"][LABEL_TRIGGER_UID],
-        slot=annotations[ANNOTATION_SLOT],
-        created_at=parse_instant(metadata["creationTimestamp"]),
-        started_at=_instant(status.get("startTime")),
-        finished_at=finished_at,
-        outcome=outcome,
-        outcome_reason=reason,
-        outcome_message=message,
-        suspended=bool(spec.get("suspend")),
-        deleting="deletionTimestamp" in metadata,
-        failure=_one_line(said) if (said := annotations.get(ANNOTATION_FAILURE)) is not None else None,
-        timeout_seconds=spec.get("activeDeadlineSeconds"),
-        collections=annotations.get(ANNOTATION_COLLECTIONS, ""),
-    )
-
-
-def read_pod(raw: Mapping[str, Any]) -> PodView:
-    """Reduces a Pod of the API server."""
-    metadata, status = raw["metadata"], raw.get("status") or {}
-    labels = metadata.get("labels") or {}
-    state = _worker_state(status.get("containerStatuses") or ())
-    ended, waiting = state.get("terminated"), state.get("waiting") or {}
-    reason, message = _why(status, ended, waiting)
-    return PodView(
-        namespace=metadata["namespace"],
-        name=metadata["name"],
-        uid=metadata["uid"],
-        resource_version=metadata["resourceVersion"],
-        job=labels.get("job-name") or labels.get("batch.kubernetes.io/job-name") or "",
-        trigger_uid=labels.get(LABEL_TRIGGER_UID, ""),
-        created_at=parse_instant(metadata["creationTimestamp"]),
-        running="running" in state,
-        terminated=bool(ended) or status.get("phase") in ("Succeeded", "Failed"),
-        finished_at=_instant((ended or {}).get("finishedAt")),
-        exit_code=(ended or {}).get("exitCode"),
-        reason=reason,
-        message=message,
-        memory_limit=_memory_limit(raw),
-    )
+    """False where the run has ended and the Pod that says how is not known: its result may still be read."""
+    remains: Remains | None = None
+    """Where the worker has ended and Kubernetes would not end the Job, or try again what has succeeded."""
+    leaving: LeavingPod | None = None
 
 
 def observe_run(job: JobView, pods: Sequence[PodView]) -> ObservedRun:
     """What a Job and its Pods, in any order, say about the run."""
     ordered = sorted(pods, key=lambda pod: pod.created_at)
+    queued_for = job.started_at - job.created_at if job.queued and job.started_at else None
     seen = ObservedRun(
         job=job.name,
         slot=job.slot,
@@ -180,37 +97,24 @@ def observe_run(job: JobView, pods: Sequence[PodView]) -> ObservedRun:
         phase="pending",
         deleting=job.deleting,
         suspended=job.suspended,
-        ended_by_operator=job.failure is not None,
+        queue=job.queue,
+        ended_by_operator=job.ended_by_operator,
         started_at=job.started_at,
         timeout_seconds=job.timeout_seconds,
+        queue_time_ms=None if queued_for is None else _milliseconds(queued_for),
         collections=job.collections,
     )
+    succeeded = next((pod for pod in reversed(ordered) if pod.exit_code == 0), None)
+    if succeeded is not None:
+        return _completed(seen, job, succeeded)
     if job.outcome:
         return _ended(seen, job, [pod for pod in ordered if pod.terminated])
-    for pod in ordered:
-        if pod.running:
-            return replace(seen, phase="running", running_since=pod.created_at)
-    since = max([job.started_at or job.created_at, *(pod.finished_at or pod.created_at for pod in ordered)])
-    return replace(seen, pending_since=since, obstacle=_obstacle(ordered))
-
-
-def _ended(seen: ObservedRun, job: JobView, ended_pods: list[PodView]) -> ObservedRun:
-    last = ended_pods[-1] if ended_pods else None
-    is_check = check_instant(job.slot) is not None
-    result = None if is_check else _result(RunResult, last)
-    check = _result(CheckResult, last) if is_check else None
-    started = job.started_at or job.created_at
-    elapsed = job.finished_at - started if job.finished_at else None
-    return replace(
-        seen,
-        phase=job.outcome or "failed",
-        execution_time_ms=None if elapsed is None else round(elapsed.total_seconds() * 1000),
-        result=result,
-        check=check,
-        error=_error(job, last, result or check) if job.outcome == "failed" else None,
-        # A Job that ran out of time or was ended by us has no Pods left to ask.
-        explained=last is not None or job.failure is not None or job.outcome_reason == "DeadlineExceeded",
-    )
+    if job.suspended:
+        return seen
+    if job.failure is not None and job.started_at is None and not job.had_pod and not ordered:
+        # Kubernetes 1.20 does not end a Job of which no Pod could be created: it has not begun to count its time.
+        return replace(seen, phase="failed", error=job.failure)
+    return _unended(seen, job, ordered)
 
 
 def timed_out(slot: str, seconds: int | None) -> str:
@@ -226,6 +130,69 @@ def split(jobs: Mapping[str, ObservedRun]) -> tuple[dict[str, ObservedRun], dict
     return {name: job for name, job in jobs.items() if name not in checks}, checks
 
 
+def _completed(seen: ObservedRun, job: JobView, pod: PodView) -> ObservedRun:
+    """The worker has succeeded: nothing that happens to the rest of its Pod changes that."""
+    result, check = _results(job, pod)
+    ends = [at for at in (pod.finished_at, job.finished_at) if at]
+    outlived = (pod.going_on or pod.failed) and not job.outcome
+    return replace(
+        seen,
+        phase="completed",
+        execution_time_ms=_elapsed(job, min(ends, default=None)),
+        result=result,
+        check=check,
+        remains=Remains(pod.finished_at, pod.going_on) if outlived else None,
+    )
+
+
+def _ended(seen: ObservedRun, job: JobView, ended_pods: list[PodView]) -> ObservedRun:
+    """The Job has ended, and no Pod is known whose worker succeeded."""
+    seen = replace(seen, execution_time_ms=_elapsed(job, job.finished_at))
+    if job.outcome == "completed" or job.completed:
+        # The Pods that are known, if any, are earlier attempts.
+        return replace(seen, phase="completed", explained=job.completed)
+    last = ended_pods[-1] if ended_pods else None
+    result, check = _results(job, last)
+    # A Job that was ended by its deadline or by us has no Pods left to ask.
+    has_no_pods = job.failure is not None or (job.outcome_reason == "DeadlineExceeded" and job.had_pod)
+    return replace(
+        seen,
+        phase="failed",
+        result=result,
+        check=check,
+        error=_error(job, last, result or check),
+        is_vague=job.failure is None and last is None and not job.had_pod,
+        explained=has_no_pods or (last is not None and len(ended_pods) >= job.failed_pods),
+    )
+
+
+def _unended(seen: ObservedRun, job: JobView, pods: list[PodView]) -> ObservedRun:
+    for pod in pods:
+        if pod.running:
+            leaving = LeavingPod(pod.name, pod.node, pod.to_be_gone_at) if pod.to_be_gone_at else None
+            return replace(seen, phase="running", running_since=pod.running_since or pod.created_at, leaving=leaving)
+    last = pods[-1] if pods else None
+    if last and last.terminated and last.going_on:
+        # The Job controller waits for the whole Pod, so it never makes another attempt.
+        result, check = _results(job, last)
+        remains = Remains(last.finished_at, last.going_on)
+        return replace(seen, phase="running", error=_error(job, last, result or check), remains=remains)
+    # Of a Job that its queue has just let go, nobody has begun to count the time.
+    begin = job.started_at or (None if job.queued else job.created_at)
+    obstacle, is_vague = _obstacle(last)
+    return replace(
+        seen,
+        pending_since=begin and max([begin, *(pod.finished_at or pod.created_at for pod in pods)]),
+        retry_pause=_retry_pause(pods) if last and last.terminated else timedelta(0),
+        obstacle=obstacle,
+        is_vague=is_vague,
+    )
+
+
+def _retry_pause(pods: Sequence[PodView]) -> timedelta:
+    return min(_FIRST_PAUSE * 2.0 ** (sum(pod.terminated for pod in pods) - 1), _LONGEST_PAUSE)
+
+
 def _error(job: JobView, pod: PodView | None, result: RunResult | CheckResult | None) -> str:
     if job.failure:
         return job.failure
@@ -238,10 +205,17 @@ def _error(job: JobView, pod: PodView | None, result: RunResult | CheckResult | 
     if result and result.error:
         return result.error
     if pod and pod.exit_code is not None:
-        said = _one_line(pod.message) or pod.reason
+        said = one_line(pod.message) or pod.reason
         return f"the worker ended with exit code {pod.exit_code}" + (f": {said}" if said else "")
-    said = (pod and (_one_line(pod.message) or pod.reason)) or _one_line(job.outcome_message) or job.outcome_reason
+    said = (pod and (one_line(pod.message) or pod.reason)) or one_line(job.outcome_message) or job.outcome_reason
     return said or "the Job failed and left no reason"
+
+
+def _results(job: JobView, pod: PodView | None) -> tuple[RunResult | None, CheckResult | None]:
+    """What the worker left: of a run the one, of a check the other."""
+    if check_instant(job.slot) is not None:
+        return None, _result(CheckResult, pod)
+    return _result(RunResult, pod), None
 
 
 def _result(model: type[_Result], pod: PodView | None) -> _Result | None:
@@ -253,51 +227,18 @@ def _result(model: type[_Result], pod: PodView | None) -> _Result | None:
         return None
 
 
-def _obstacle(pods: Sequence[PodView]) -> str:
-    if not pods:
-        return "no Pod has been created"
-    said = ": ".join(part for part in (pods[-1].reason, _one_line(pods[-1].message)) if part)
-    return said or "the Pod has not started"
+def _obstacle(pod: PodView | None) -> tuple[str, bool]:
+    """What is in the way, and whether that says little."""
+    if pod is None:
+        return NO_POD, True
+    said = ": ".join(part for part in (pod.reason, one_line(pod.message)) if part)
+    return said or "the Pod has not started", pod.reason in _VAGUE and not pod.message
 
 
-def _is_run(metadata: Mapping[str, Any]) -> bool:
-    """Labels and annotations can be put on anything; the owner reference and a slot make it a run."""
-    owner = (metadata.get("labels") or {}).get(LABEL_TRIGGER_UID)
-    owners = [reference.get("uid") for reference in metadata.get("ownerReferences") or ()]
-    slot = (metadata.get("annotations") or {}).get(ANNOTATION_SLOT, "")
-    return bool(owner) and owner in owners and is_slot(slot)
+def _elapsed(job: JobView, until: datetime | None) -> int | None:
+    started = job.started_at or (None if job.queued else job.created_at)
+    return None if until is None or started is None else _milliseconds(max(until - started, timedelta(0)))
 
 
-def _worker_state(container_statuses: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
-    for container in container_statuses:
-        if container.get("name") == WORKER_CONTAINER:
-            state: Mapping[str, Any] = container.get("state") or {}
-            return state
-    return {}
-
-
-def _why(status: Mapping[str, Any], ended: Mapping[str, Any] | None, waiting: Mapping[str, Any]) -> tuple[str, str]:
-    if ended:
-        return ended.get("reason") or "", ended.get("message") or ""
-    if waiting.get("reason"):
-        return waiting["reason"], waiting.get("message") or ""
-    for condition in status.get("conditions") or ():
-        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            return condition.get("reason") or "", condition.get("message") or ""
-    return status.get("reason") or "", status.get("message") or ""
-
-
-def _memory_limit(raw: Mapping[str, Any]) -> str | None:
-    for container in (raw.get("spec") or {}).get("containers") or ():
-        if container.get("name") == WORKER_CONTAINER:
-            limit = ((container.get("resources") or {}).get("limits") or {}).get("memory")
-            return None if limit is None else str(limit)
-    return None
-
-
-def _instant(text: str | None) -> datetime | None:
-    return parse_instant(text) if text else None
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:_LONGEST_ERROR]
+def _milliseconds(duration: timedelta) -> int:
+    return round(duration.total_seconds() * 1000)

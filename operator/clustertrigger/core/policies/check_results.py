@@ -11,6 +11,7 @@ from clustertrigger.core.drift.drift_rule import judge
 from clustertrigger.core.jobs.workload import ObservedRun
 from clustertrigger.core.policies.checks import RENEW, all_checks, baseline_of, change_check, condition
 from clustertrigger.core.policies.lifecycle import is_live
+from clustertrigger.core.policies.overdue import what_went_on, why_failed
 
 
 def forgive_on_edit_or_reset(draft: Draft) -> None:
@@ -40,6 +41,8 @@ def settle_checks(draft: Draft) -> None:
 
 def _settle(draft: Draft, entry: Check, check: ObservedRun) -> None:
     result = check.check
+    if check.phase == "completed" and (went_on := what_went_on(check)):
+        draft.note(EventReason.WORKER_OUTLIVED, f"Check {entry.job_id}: {went_on}", series="check")
     if check.phase == "completed" and result and result.measurement:
         draft.set(consecutive_check_failures=0, last_check_error=None)
         _measured(draft, entry, result.measurement)
@@ -48,7 +51,7 @@ def _settle(draft: Draft, entry: Check, check: ObservedRun) -> None:
         _obstructed(draft, entry, result)
     else:
         said = result.error if result else None
-        _failed(draft, entry, check.error or said or "the check left no result: look at its Pod's log")
+        _failed(draft, entry, why_failed(draft, check) or said or "the check left no result: look at its Pod's log")
 
 
 def _measured(draft: Draft, entry: Check, measurement: Measurement) -> None:

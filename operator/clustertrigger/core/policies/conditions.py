@@ -8,6 +8,7 @@ from clustertrigger.api.conditions import ConditionType, EventReason, Reason
 from clustertrigger.api.status import LONGEST_CONDITION, Condition, find_condition
 from clustertrigger.core.draft import Draft
 from clustertrigger.core.policies.checks import outlook, trouble
+from clustertrigger.core.policies.overdue import waits_for
 from clustertrigger.core.resources.catalog import Unresolved
 from clustertrigger.core.resources.problem import all_of, cut
 from clustertrigger.core.resources.validation import warnings_of
@@ -85,8 +86,13 @@ def _running(draft: Draft) -> _Verdict:
     if draft.held is not None:
         return bool(active), Reason.CREATE_REFUSED, draft.held.message
     if active:
-        return True, Reason.RUN_ACTIVE, "Active: " + ", ".join(entry.job_id for entry in active)
+        return True, Reason.RUN_ACTIVE, "Active: " + ", ".join(_shown(draft, entry.job_id) for entry in active)
     return False, Reason.NO_ACTIVE_RUN, "No run is active"
+
+
+def _shown(draft: Draft, job: str) -> str:
+    waiting = waits_for(draft, job)
+    return f"{job} ({waiting})" if waiting else job
 
 
 def _condition(draft: Draft, kind: ConditionType, holds: bool, reason: Reason, message: str) -> Condition:

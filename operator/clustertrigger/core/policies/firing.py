@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from clustertrigger.api.conditions import EventReason
+from clustertrigger.api.status import RunRequest
 from clustertrigger.core.draft import Draft
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.naming import job_name, manual_slot
@@ -42,29 +43,39 @@ def fire_due_slot(draft: Draft) -> None:
 def run_on_request(draft: Draft) -> None:
     """A new token in the annotation run-requested fires once, on no schedule."""
     token, spec = draft.trigger.run_requested, draft.trigger.spec
-    if token is None or token == draft.get("last_run_requested") or draft.actions:
+    waiting: RunRequest | None = draft.get("waiting_request")
+    if token is None or token == draft.get("last_run_requested"):
+        if waiting is not None:
+            draft.set(waiting_request=None)
+        return
+    if draft.actions:
         return
     obstacle = _why_not_now(draft)
     if spec is None or obstacle:
-        draft.set(last_run_requested=token)
+        draft.set(last_run_requested=token, waiting_request=None)
         draft.warn(EventReason.REQUEST_IGNORED, f"The run requested by {token!r} was not started: {obstacle}")
         return
     slot = manual_slot(token)
     name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
     if name in draft.observed.runs:
-        draft.set(last_run_requested=token)
+        draft.set(last_run_requested=token, waiting_request=None)
         draft.warn(
             EventReason.REQUEST_IGNORED,
             f"The run requested by {token!r} was not started: {name} has run for this value: request with another one",
         )
         return
-    refusal = draft.observed.refusals.get(name)
-    deadline = (refusal.since if refusal else draft.now) + timedelta(seconds=spec.run.starting_deadline_seconds)
-    if draft.now >= deadline and refusal:
-        draft.set(last_run_requested=token)
-        draft.warn(EventReason.REQUEST_IGNORED, f"The run requested by {token!r} was given up: {refusal.message}")
-    else:
-        launch(draft, spec, name, slot, deadline)
+    if waiting is None or waiting.token != token:
+        waiting = RunRequest(token=token, since=draft.now)
+    deadline = waiting.since + timedelta(seconds=spec.run.starting_deadline_seconds)
+    if draft.now >= deadline:
+        draft.set(last_run_requested=token, waiting_request=None)
+        why = why_missed(draft, spec, name)
+        draft.warn(EventReason.REQUEST_IGNORED, f"The run requested by {token!r} was given up: {why}")
+        return
+    launch(draft, spec, name, slot, deadline)
+    if not draft.actions:
+        # Written down, so that it expires also for an operator that is started anew.
+        draft.set(waiting_request=waiting)
 
 
 def look_ahead(draft: Draft) -> None:

@@ -8,6 +8,7 @@ from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.decision import CreateJob, DeleteJob, Refusal
 from clustertrigger.core.draft import Draft
 from clustertrigger.core.jobs.jobs import build_job
+from clustertrigger.core.policies.overdue import waits_for
 from clustertrigger.core.resources.catalog import Unresolved, Work
 
 MOST_ACTIVE = 100
@@ -57,7 +58,9 @@ def in_the_way(draft: Draft, spec: ClusterTriggerSpec) -> str | None:
     """Why nothing may start now, as concurrency_policy has it."""
     active = draft.active_runs()
     if active and spec.run.concurrency_policy == "Forbid":
-        return f"run {active[0].job_id} is still active (run.concurrency_policy: Forbid)"
+        waiting = waits_for(draft, active[0].job_id)
+        is_active = "is still active" + (f", {waiting}" if waiting else "")
+        return f"run {active[0].job_id} {is_active} (run.concurrency_policy: Forbid)"
     if len(active) >= MOST_ACTIVE and spec.run.concurrency_policy == "Allow":
         return f"{len(active)} runs are still active, which is the most (run.concurrency_policy: Allow)"
     return None

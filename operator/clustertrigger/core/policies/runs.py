@@ -7,17 +7,16 @@ from typing import Any
 
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.status import Execution, LastResult
-from clustertrigger.core.decision import EndJob, LookUpJob
+from clustertrigger.core.decision import LookUpJob
 from clustertrigger.core.draft import Draft, is_active, replace_entry
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.naming import event_ordinal, instant_of, is_manual
-from clustertrigger.core.jobs.workload import ObservedRun, timed_out
+from clustertrigger.core.jobs.workload import ObservedRun
 from clustertrigger.core.policies import event_firing
+from clustertrigger.core.policies.overdue import what_went_on, why_failed
 
 SETTLING = timedelta(seconds=5)
 """A run that ends within this time is never shown as running: it costs three writes, not four."""
-OVERDUE = timedelta(seconds=10)
-"""How long after a run's deadline the operator ends it itself."""
 
 
 def record_new_runs(draft: Draft) -> None:
@@ -56,40 +55,9 @@ def settle_runs(draft: Draft) -> None:
                 draft.do(LookUpJob(entry.job_id))
         elif run.phase in ("completed", "failed"):
             if run.explained or asked:
-                _settle(draft, entry, _outcome(run), run)
+                _settle(draft, entry, _outcome(draft, run), run)
             else:
                 draft.do(LookUpJob(entry.job_id))
-
-
-def end_runs_that_cannot_start(draft: Draft) -> None:
-    """A run or check whose Pod does not start in time ends, with the Pod's own reason; one held in a queue may wait."""
-    spec = draft.trigger.spec
-    patience = timedelta(seconds=spec.run.pending_timeout_seconds if spec else 600)
-    for run in draft.active_jobs():
-        if run.phase != "pending" or run.suspended or run.pending_since is None or run.ended_by_operator:
-            continue
-        deadline = run.pending_since + patience
-        if draft.now >= deadline:
-            reason = (
-                f"did not start within {patience.total_seconds():.0f} s (run.pending_timeout_seconds): {run.obstacle}"
-            )
-            draft.do(EndJob(run.job, reason))
-        else:
-            draft.wake(deadline)
-
-
-def end_runs_that_outlive_their_deadline(draft: Draft) -> None:
-    """Ending a run in time is Kubernetes' work; its Job controller has been seen to miss a deadline."""
-    for run in draft.active_jobs():
-        if run.phase not in ("pending", "running") or run.ended_by_operator:
-            continue
-        if run.started_at is None or run.timeout_seconds is None:
-            continue
-        overdue = run.started_at + timedelta(seconds=run.timeout_seconds) + OVERDUE
-        if draft.now >= overdue:
-            draft.do(EndJob(run.job, timed_out(run.slot, run.timeout_seconds)))
-        else:
-            draft.wake(overdue)
 
 
 def show_running(draft: Draft, *, at_once: bool) -> None:
@@ -101,6 +69,10 @@ def show_running(draft: Draft, *, at_once: bool) -> None:
     """
     for entry in draft.history:
         run = draft.observed.runs.get(entry.job_id)
+        if entry.status == "running" and run is not None and run.suspended:
+            # Preempted: it waits in its queue again.
+            draft.set(history=replace_entry(draft.history, entry.job_id, {"status": "pending"}))
+            show_last_run(draft)
         if entry.status != "pending" or run is None or run.phase != "running" or run.running_since is None:
             continue
         settled = run.running_since + SETTLING
@@ -139,16 +111,18 @@ def show_last_run(draft: Draft) -> None:
     )
 
 
-def _outcome(run: ObservedRun) -> dict[str, Any]:
+def _outcome(draft: Draft, run: ObservedRun) -> dict[str, Any]:
     result = run.result
+    went_on = what_went_on(run)
     return {
         "status": run.phase,
-        "error": run.error,
+        "error": why_failed(draft, run),
+        "queue_time_ms": run.queue_time_ms,
         "execution_time_ms": run.execution_time_ms,
         "num_clusters": result and result.num_clusters,
         "num_documents": result and result.num_documents,
         "results_uri": result and result.results_uri,
-        "notes": (result and result.notes) or None,
+        "notes": [*(result.notes if result else ()), *([went_on] if went_on else ())] or None,
     }
 
 
@@ -172,6 +146,8 @@ def _settle(draft: Draft, entry: Execution, outcome: dict[str, Any], run: Observ
         if run and (found := run.result):
             draft.set(last_result=LastResult(job_id=run.job, num_noise=found.num_noise, clusters=found.clusters))
         draft.note(EventReason.RUN_COMPLETED, f"Run {entry.job_id} completed{_took(outcome)}{_found(outcome)}")
+        if run and (went_on := what_went_on(run)):
+            draft.note(EventReason.WORKER_OUTLIVED, f"Run {entry.job_id}: {went_on}", series="run")
         return
     draft.set(failure_count=draft.get("failure_count") + 1)
     if run is None:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from clustertrigger.core.events.event_index import EventIndex
-from clustertrigger.core.jobs.workload import JobView, ObservedRun, PodView, observe_run
+from clustertrigger.core.jobs.job_view import JobView
+from clustertrigger.core.jobs.pod_view import PodView
+from clustertrigger.core.jobs.workload import ObservedRun, observe_run
 from clustertrigger.core.resources.catalog import Catalog
 from clustertrigger.core.resources.trigger import Key, Owner, ParsedSpec, Trigger, read_trigger
 from clustertrigger.shell.metrics import Metrics

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from clustertrigger.core.jobs.workload import JobView, PodView, read_job, read_pod
+from clustertrigger.core.jobs.job_view import JobView, read_job
+from clustertrigger.core.jobs.pod_view import PodView, read_pod
 from clustertrigger.core.resources.trigger import Key, Owner
 from clustertrigger.shell.kube.reading import Raw, read_or_skip
 from clustertrigger.shell.kube.reflector import Store

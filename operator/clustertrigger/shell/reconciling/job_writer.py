@@ -6,13 +6,16 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from clustertrigger.api.conditions import EventReason, Reason
 from clustertrigger.api.status import ClusterTriggerStatus
-from clustertrigger.core.decision import CreateJob, Refusal
+from clustertrigger.core.decision import CreateJob, EndJob, Refusal
+from clustertrigger.core.jobs.job_view import JobView, read_job
 from clustertrigger.core.jobs.jobs import end_job_patch
 from clustertrigger.core.jobs.naming import check_instant, instant_of
-from clustertrigger.core.jobs.workload import JobView, ObservedRun, observe_run, read_job, read_pod
+from clustertrigger.core.jobs.pod_view import one_line, read_pod
+from clustertrigger.core.jobs.workload import ObservedRun, observe_run
 from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.shell.clock import Clock
 from clustertrigger.shell.kube import paths
@@ -38,10 +41,15 @@ class JobWriter:
         self._refusals: dict[Key, dict[str, Refusal]] = {}
         self._created: dict[Key, dict[str, JobView]] = {}
         """Those of which the status may not tell yet."""
+        self._warnings: dict[Key, dict[str, str]] = {}
 
     def refusals(self, key: Key) -> Mapping[str, Refusal]:
         """What was refused for this trigger and is still to be tried, by Job name."""
         return self._refusals.get(key, {})
+
+    def warnings(self, key: Key) -> Mapping[str, str]:
+        """What events warn of, by the names of Jobs that were looked up and have no worker that has started."""
+        return dict(self._warnings.get(key, {}))
 
     def lost(self, trigger: Trigger) -> dict[str, ObservedRun]:
         """Jobs that were created and are gone before the status tells of them: they have fired all the same."""
@@ -62,12 +70,14 @@ class JobWriter:
             del self._refusals[key]
         has_lost = bool(self.lost(trigger))
         self._created.pop(key, None)
+        self._warnings.pop(key, None)
         return has_lost
 
     def forget(self, key: Key) -> None:
         """The trigger is gone."""
         self._refusals.pop(key, None)
         self._created.pop(key, None)
+        self._warnings.pop(key, None)
 
     async def create(self, trigger: Trigger, action: CreateJob) -> None:
         """Creates the Job of a slot. A refusal is remembered, not raised: the decision knows how long to try.
@@ -105,21 +115,22 @@ class JobWriter:
         self._runs.job_gone(trigger.owner, name)
         logger.info("Deleted the Job", extra={"job": name})
 
-    async def end(self, trigger: Trigger, name: str, reason: str) -> None:
+    async def end(self, trigger: Trigger, action: EndJob) -> None:
         """Ends a run and keeps its Job; one that is gone needs no end."""
+        patch = end_job_patch(action.reason, completed=action.completed, unstarted=action.unstarted)
         try:
-            raw = await self._api.merge_patch(paths.job(trigger.key.namespace, name), end_job_patch(reason))
+            raw = await self._api.merge_patch(paths.job(trigger.key.namespace, action.name), patch)
         except ApiError as error:
             if error.status != _NOT_FOUND:
                 raise
-            self._runs.job_gone(trigger.owner, name)
+            self._runs.job_gone(trigger.owner, action.name)
             return
-        logger.info("Ended the Job: %s", reason, extra={"job": name})
+        logger.info("Ended the Job: %s", action.reason, extra={"job": action.name})
         if job := read_job(raw):
             self._runs.put_job(job)
 
     async def look_up(self, trigger: Trigger, name: str) -> None:
-        """Reads a Job and its Pods past the watches."""
+        """Reads a Job and its Pods past the watches, and what events warn of where no worker has started."""
         namespace = trigger.key.namespace
         try:
             job = read_job(await self._api.get(paths.job(namespace, name)))
@@ -131,9 +142,29 @@ class JobWriter:
             self._runs.job_gone(trigger.owner, name)
             return
         pods, _ = await self._api.list(paths.pods(namespace), labelSelector=paths.job_selector(name))
-        for raw in pods:
-            self._runs.put_pod(read_pod(raw))
+        views = [read_pod(raw) for raw in pods]
+        for view in views:
+            self._runs.put_pod(view)
         self._runs.put_job(job)
+        if not any(view.running or view.terminated for view in views):
+            newest = max(views, key=lambda view: view.created_at, default=None)
+            kind, subject = ("Pod", newest.name) if newest else ("Job", name)
+            if warning := await self._warning(namespace, kind, subject):
+                self._warnings.setdefault(trigger.key, {})[name] = warning
+
+    async def _warning(self, namespace: str, kind: str, name: str) -> str | None:
+        """What the events of an object warn of last: who refuses a Pod, or a volume, says so nowhere else.
+
+        They are news, not memory: where they cannot be read, what is known otherwise must do.
+        """
+        selector = f"involvedObject.kind={kind},involvedObject.name={name},type=Warning"
+        try:
+            found, _ = await self._api.list(paths.events(namespace), fieldSelector=selector)
+        except ApiError as error:
+            logger.warning("The events of %s %s were not read: %s", kind, name, error)
+            return None
+        last = max(found, key=_told_at, default=None)
+        return one_line(last["message"]) if last and last.get("message") else None
 
     async def _is_ours(self, trigger: Trigger, action: CreateJob) -> bool:
         job = read_job(await self._api.get(paths.job(trigger.key.namespace, action.name)))
@@ -158,6 +189,12 @@ class JobWriter:
         )
         reason = EventReason.NAME_TAKEN if taken else EventReason.CREATE_REFUSED
         self._refusals[trigger.key][action.name] = Refusal(reason, message, since, _retry_at(since, now, error))
+
+
+def _told_at(event: Mapping[str, Any]) -> str:
+    """When; as RFC 3339 in UTC, which sorts."""
+    times = (event.get(field) for field in ("lastTimestamp", "eventTime", "firstTimestamp"))
+    return next((str(time) for time in times if time), "")
 
 
 def _is_taken(error: ApiError) -> bool:

@@ -145,6 +145,7 @@ class Reconciler:
             checks=checks,
             looked_up=looked_up,
             refusals=self._jobs.refusals(trigger.key),
+            warnings=self._jobs.warnings(trigger.key),
         )
 
     async def _carry_out(self, trigger: Trigger, action: Action) -> None:
@@ -153,8 +154,8 @@ class Reconciler:
                 await self._jobs.create(trigger, action)
             case DeleteJob(name):
                 await self._jobs.delete(trigger, name)
-            case EndJob(name, reason):
-                await self._jobs.end(trigger, name, reason)
+            case EndJob():
+                await self._jobs.end(trigger, action)
             case LookUpJob(name):
                 await self._jobs.look_up(trigger, name)
 

@@ -1,0 +1,147 @@
+"""A Job of ours as the API server shows it, reduced to what decisions need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from clustertrigger.api.names import (
+    ANNOTATION_COLLECTIONS,
+    ANNOTATION_COMPLETED,
+    ANNOTATION_FAILURE,
+    ANNOTATION_SLOT,
+    LABEL_QUEUE,
+    LABEL_TRIGGER_UID,
+)
+from clustertrigger.core.instants import parse_instant
+from clustertrigger.core.jobs.naming import is_slot
+from clustertrigger.core.jobs.pod_view import one_line
+from clustertrigger.core.resources.trigger import Owner
+
+Outcome = Literal["completed", "failed"]
+_OUTCOMES: dict[str, Outcome] = {
+    "Complete": "completed",
+    "Failed": "failed",
+    "SuccessCriteriaMet": "completed",
+    "FailureTarget": "failed",
+}
+"""Kubernetes 1.31 and later set the last two as soon as the outcome is known, and the first two only when the last Pod
+is gone: on a dead node, perhaps never."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A Job of ours, reduced."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    trigger_uid: str
+    slot: str
+    created_at: datetime
+    started_at: datetime | None
+    """When it was last let go: None while it is suspended, and until the Job controller has seen that it is not."""
+    queued: bool
+    """Whether it is or was suspended, as Kueue does: its clocks start when it is let go, not at its creation."""
+    queue: str
+    """Kueue's LocalQueue, or "" for none."""
+    finished_at: datetime | None
+    outcome: Outcome | None
+    outcome_reason: str
+    outcome_message: str
+    had_pod: bool
+    """Whether its status counts a Pod, past or present."""
+    failed_pods: int
+    suspended: bool
+    deleting: bool
+    failure: str | None
+    """Why the operator ended it as failed, if it did."""
+    completed: bool
+    """Whether the operator ended it because its worker had completed."""
+    timeout_seconds: int | None
+    collections: str
+    """Tells apart which collections it was made for."""
+
+    @property
+    def owner(self) -> Owner:
+        """Whose it is."""
+        return Owner(self.namespace, self.trigger_uid)
+
+    @property
+    def ended_by_operator(self) -> bool:
+        """Whether the operator has asked Kubernetes to end it."""
+        return self.failure is not None or self.completed
+
+
+def read_job(raw: Mapping[str, Any]) -> JobView | None:
+    """Reduces a Job of the API server; None where it carries our label but is not a trigger's run or check."""
+    metadata = raw["metadata"]
+    if not _is_run(metadata):
+        return None
+    spec, status = raw.get("spec") or {}, raw.get("status") or {}
+    annotations, labels = metadata.get("annotations") or {}, metadata["labels"]
+    conditions = {condition.get("type"): condition for condition in status.get("conditions") or ()}
+    ended = next((conditions[kind] for kind in _OUTCOMES if _holds(conditions.get(kind))), None)
+    counts = [status.get(count) or 0 for count in ("active", "ready", "terminating", "succeeded", "failed")]
+    failure = annotations.get(ANNOTATION_FAILURE)
+    return JobView(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        trigger_uid=labels[LABEL_TRIGGER_UID],
+        slot=annotations[ANNOTATION_SLOT],
+        created_at=parse_instant(metadata["creationTimestamp"]),
+        started_at=_let_go_at(spec, status, conditions.get("Suspended")),
+        # Who suspends a Job and lets it go again changes its spec, and so its generation.
+        queued=bool(
+            spec.get("suspend")
+            or LABEL_QUEUE in labels
+            or "Suspended" in conditions
+            or (metadata.get("generation") or 1) > 1
+        ),
+        queue=labels.get(LABEL_QUEUE, ""),
+        finished_at=_instant(status.get("completionTime") or ended.get("lastTransitionTime")) if ended else None,
+        outcome=_OUTCOMES[ended["type"]] if ended else None,
+        outcome_reason=(ended or {}).get("reason") or "",
+        outcome_message=(ended or {}).get("message") or "",
+        had_pod=any(counts),
+        failed_pods=status.get("failed") or 0,
+        suspended=bool(spec.get("suspend")),
+        deleting="deletionTimestamp" in metadata,
+        failure=one_line(failure) if failure is not None else None,
+        completed=ANNOTATION_COMPLETED in annotations,
+        timeout_seconds=spec.get("activeDeadlineSeconds"),
+        collections=annotations.get(ANNOTATION_COLLECTIONS, ""),
+    )
+
+
+def _let_go_at(
+    spec: Mapping[str, Any], status: Mapping[str, Any], suspended: Mapping[str, Any] | None
+) -> datetime | None:
+    """When the Job last began to count time; a preempted one begins anew when it is admitted again."""
+    # Between the release and the Job controller's next look, startTime is absent or that of an earlier admission.
+    if spec.get("suspend") or _holds(suspended):
+        return None
+    started = _instant(status.get("startTime"))
+    released = _instant((suspended or {}).get("lastTransitionTime"))
+    return max((at for at in (started, released) if at), default=None)
+
+
+def _holds(condition: Mapping[str, Any] | None) -> bool:
+    return condition is not None and condition.get("status") == "True"
+
+
+def _is_run(metadata: Mapping[str, Any]) -> bool:
+    """Labels and annotations can be put on anything; the owner reference and a slot make it a run."""
+    owner = (metadata.get("labels") or {}).get(LABEL_TRIGGER_UID)
+    owners = [reference.get("uid") for reference in metadata.get("ownerReferences") or ()]
+    slot = (metadata.get("annotations") or {}).get(ANNOTATION_SLOT, "")
+    return bool(owner) and owner in owners and is_slot(slot)
+
+
+def _instant(text: str | None) -> datetime | None:
+    return parse_instant(text) if text else None

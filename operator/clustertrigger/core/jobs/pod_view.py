@@ -1,0 +1,149 @@
+"""A Pod of such a Job as the API server shows it, reduced to its worker and to what outlives the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from clustertrigger.api.names import LABEL_TRIGGER_UID, WORKER_CONTAINER
+from clustertrigger.core.instants import parse_instant
+from clustertrigger.core.resources.trigger import Owner
+
+_LONGEST_ERROR = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class PodView:
+    """A Pod, reduced."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    job: str
+    trigger_uid: str
+    created_at: datetime
+    running: bool
+    """Whether the worker runs."""
+    running_since: datetime | None
+    terminated: bool
+    """Whether the worker has ended, or the whole Pod."""
+    failed: bool
+    """Whether all of it has ended, and not well: then the Job controller makes another one."""
+    going_on: tuple[str, ...]
+    """Containers beside the worker that have not ended, of a Pod that nobody is ending. Init containers, and so native
+    sidecars, are none: the kubelet ends them after the worker."""
+    finished_at: datetime | None
+    exit_code: int | None
+    """Of the worker."""
+    reason: str
+    """Why it waits or ended: the container's reason, or the Pod's own (Unschedulable, Evicted)."""
+    message: str
+    memory_limit: str | None
+    to_be_gone_at: datetime | None
+    """When a Pod that is being deleted should have ended at the latest."""
+    node: str
+    """Of a Pod that is being deleted, where it runs; else ""."""
+
+    @property
+    def owner(self) -> Owner:
+        """Whose it is."""
+        return Owner(self.namespace, self.trigger_uid)
+
+
+def read_pod(raw: Mapping[str, Any]) -> PodView:
+    """Reduces a Pod of the API server."""
+    metadata, status, spec = raw["metadata"], raw.get("status") or {}, raw.get("spec") or {}
+    labels = metadata.get("labels") or {}
+    containers = status.get("containerStatuses") or ()
+    state = _worker_state(containers)
+    ended, running = state.get("terminated"), state.get("running")
+    over, deleted = status.get("phase") in ("Succeeded", "Failed"), metadata.get("deletionTimestamp")
+    reason, message = _why(status, state)
+    return PodView(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        job=labels.get("job-name") or labels.get("batch.kubernetes.io/job-name") or "",
+        trigger_uid=labels.get(LABEL_TRIGGER_UID, ""),
+        created_at=parse_instant(metadata["creationTimestamp"]),
+        running=running is not None,
+        running_since=_instant((running or {}).get("startedAt")),
+        terminated=bool(ended) or over,
+        failed=status.get("phase") == "Failed",
+        going_on=() if over or deleted else tuple(_going_on(containers)),
+        finished_at=_instant((ended or {}).get("finishedAt")),
+        exit_code=(ended or {}).get("exitCode"),
+        reason=reason,
+        message=message,
+        memory_limit=_memory_limit(spec),
+        to_be_gone_at=_instant(deleted),
+        node=spec.get("nodeName") or "" if deleted else "",
+    )
+
+
+def one_line(text: str) -> str:
+    """A text without line breaks, and not too long for a status."""
+    return " ".join(text.split())[:_LONGEST_ERROR]
+
+
+def _worker_state(containers: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    for container in containers:
+        if container.get("name") == WORKER_CONTAINER:
+            return _state(container)
+    return {}
+
+
+def _going_on(containers: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    for container in containers:
+        if container.get("name") != WORKER_CONTAINER and "terminated" not in _state(container):
+            yield str(container.get("name"))
+
+
+def _state(container: Mapping[str, Any]) -> Mapping[str, Any]:
+    state: Mapping[str, Any] = container.get("state") or {}
+    return state
+
+
+def _why(status: Mapping[str, Any], worker: Mapping[str, Any]) -> tuple[str, str]:
+    if ended := worker.get("terminated"):
+        return ended.get("reason") or "", ended.get("message") or ""
+    if status.get("reason") == "Evicted":
+        return "Evicted", status.get("message") or ""
+    if said := _said_by_others(status):
+        return said
+    waiting = worker.get("waiting") or {}
+    if waiting.get("reason"):
+        return waiting["reason"], waiting.get("message") or ""
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            return condition.get("reason") or "", condition.get("message") or ""
+    return status.get("reason") or "", status.get("message") or ""
+
+
+def _said_by_others(status: Mapping[str, Any]) -> tuple[str, str] | None:
+    """What an init container says that keeps the worker from starting."""
+    for container in status.get("initContainerStatuses") or ():
+        state, name = _state(container), container.get("name")
+        ended, waiting = state.get("terminated") or {}, state.get("waiting") or {}
+        if ended.get("exitCode"):
+            said = one_line(ended.get("message") or "") or ended.get("reason") or ""
+            return "", f"init container {name} ended with exit code {ended['exitCode']}" + (f": {said}" if said else "")
+        if waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):
+            return waiting["reason"], waiting.get("message") or f"init container {name}"
+    return None
+
+
+def _memory_limit(spec: Mapping[str, Any]) -> str | None:
+    for container in spec.get("containers") or ():
+        if container.get("name") == WORKER_CONTAINER:
+            limit = ((container.get("resources") or {}).get("limits") or {}).get("memory")
+            return None if limit is None else str(limit)
+    return None
+
+
+def _instant(text: str | None) -> datetime | None:
+    return parse_instant(text) if text else None

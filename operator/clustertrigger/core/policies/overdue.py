@@ -1,0 +1,116 @@
+"""Policies on runs and checks that Kubernetes would not end, or not in time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from clustertrigger.core.decision import EndJob, LookUpJob
+from clustertrigger.core.draft import Draft, is_active
+from clustertrigger.core.instants import format_instant
+from clustertrigger.core.jobs.workload import NO_POD, ObservedRun, timed_out
+
+OVERDUE = timedelta(seconds=10)
+"""How long after a run's deadline the operator ends it itself."""
+LINGERING = timedelta(seconds=5)
+"""How long the other containers of a Pod may go on after its worker: many a sidecar sees that and ends too."""
+LEAVING = timedelta(seconds=30)
+"""How long after its grace period a Pod that is being deleted may still be there before that is told."""
+
+
+def end_runs_that_cannot_start(draft: Draft) -> None:
+    """A run or check whose Pod does not start in time ends, with the Pod's own reason; one held in a queue may wait."""
+    spec = draft.trigger.spec
+    patience = timedelta(seconds=spec.run.pending_timeout_seconds if spec else 600)
+    for run in draft.active_jobs():
+        if run.phase != "pending" or run.suspended or run.pending_since is None or run.ended_by_operator:
+            continue
+        deadline = run.pending_since + run.retry_pause + patience
+        if draft.now < deadline:
+            draft.wake(deadline)
+        elif run.is_vague and run.job not in draft.observed.looked_up:
+            draft.do(LookUpJob(run.job))
+        else:
+            why = _in_whose_words(draft, run) or run.obstacle
+            reason = f"did not start within {patience.total_seconds():.0f} s (run.pending_timeout_seconds): {why}"
+            draft.do(EndJob(run.job, reason, unstarted=run.started_at is None))
+
+
+def end_runs_that_outlive_their_deadline(draft: Draft) -> None:
+    """Ending a run in time is Kubernetes' work; its Job controller has been seen to miss a deadline."""
+    for run in draft.active_jobs():
+        if run.phase not in ("pending", "running") or run.ended_by_operator:
+            continue
+        begin = run.started_at or run.pending_since
+        if begin is None or run.timeout_seconds is None:
+            continue
+        overdue = begin + timedelta(seconds=run.timeout_seconds) + OVERDUE
+        if draft.now < overdue:
+            draft.wake(overdue)
+        elif run.is_vague and run.job not in draft.observed.looked_up:
+            draft.do(LookUpJob(run.job))
+        else:
+            words = _in_whose_words(draft, run)
+            reason = f"{run.obstacle}: {words}" if words else timed_out(run.slot, run.timeout_seconds)
+            draft.do(EndJob(run.job, reason, unstarted=run.started_at is None))
+
+
+def end_jobs_that_outlive_their_worker(draft: Draft) -> None:
+    """What a worker leaves running is ended; the result of one that completed is written down before."""
+    told = {entry.job_id for entry in draft.before.history if not is_active(entry)}
+    told |= {check.job_id for check in draft.before.checks if check.status != "pending"}
+    for run in (*draft.observed.runs.values(), *draft.observed.checks.values()):
+        if run.remains is None or run.ended_by_operator or run.deleting:
+            continue
+        until = (run.remains.since or draft.now) + LINGERING if run.remains.containers else draft.now
+        if draft.now < until:
+            draft.wake(until)
+        elif run.phase != "completed":
+            draft.do(EndJob(run.job, f"{run.error} ({_named(run)} went on, so Kubernetes would make no other attempt)"))
+        elif run.job in told:
+            draft.do(EndJob(run.job, f"{_named(run)} went on after the worker had completed", completed=True))
+        else:
+            draft.wake(draft.now)
+
+
+def what_went_on(run: ObservedRun) -> str | None:
+    """What goes on after a worker that has completed, as a person should know it."""
+    if run.remains is None:
+        return None
+    if not run.remains.containers:
+        return "another container of the Pod failed after the worker had completed, so the Job is ended"
+    told = f"{_named(run)} went on after the worker had completed, so the Job is ended"
+    return f"{told}: make it a native sidecar, or keep it out of the Pod"
+
+
+def why_failed(draft: Draft, run: ObservedRun) -> str | None:
+    """Why a run failed; where it never had a Pod, in the words of who refused that."""
+    refused = None if run.ended_by_operator else _in_whose_words(draft, run)
+    return f"{NO_POD}: {refused}" if refused else run.error
+
+
+def waits_for(draft: Draft, job: str) -> str | None:
+    """What an active run waits for that may last, and that no other condition tells of."""
+    run = draft.observed.runs.get(job)
+    if run is None:
+        return None
+    if run.suspended:
+        return f"queued in LocalQueue {run.queue}" if run.queue else "suspended"
+    if run.leaving is None:
+        return None
+    told_at = run.leaving.to_be_gone_at + LEAVING
+    if draft.now < told_at:
+        draft.wake(told_at)
+        return None
+    return (
+        f"waits for Pod {run.leaving.name} on node {run.leaving.node or 'unknown'}, which should have ended at "
+        f"{format_instant(run.leaving.to_be_gone_at)}: if the node is down, delete the node, or the Pod with --force"
+    )
+
+
+def _in_whose_words(draft: Draft, run: ObservedRun) -> str | None:
+    return draft.observed.warnings.get(run.job) if run.is_vague else None
+
+
+def _named(run: ObservedRun) -> str:
+    names = run.remains.containers if run.remains else ()
+    return f"container {names[0]}" if len(names) == 1 else f"containers {', '.join(names)}" if names else "the Pod"

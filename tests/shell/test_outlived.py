@@ -1,0 +1,83 @@
+"""Pods whose worker has ended while an injected container goes on: the end of the worker is the end of the run."""
+
+from __future__ import annotations
+
+from clustertrigger.api.run import RunResult
+from clustertrigger.shell.kube import paths
+from tests.conftest import StartOperator
+from tests.control_plane.checks import QUIET, about_to_check, found, measured, the_check
+from tests.control_plane.kube import Object, eventually
+from tests.control_plane.kubelet import COMPLETED, Kubelet
+from tests.control_plane.manifests import interval
+from tests.control_plane.proxy import Proxy
+from tests.control_plane.sandbox import Sandbox
+
+
+def test_a_run_beside_a_sidecar_completes(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:
+    operator()
+    sandbox.trigger("meshed", interval(3600, start_immediately=True))
+    (entry,) = eventually(lambda: sandbox.history("meshed"))
+    kubelet.complete_beside(entry["job_id"], "istio-proxy")
+    status = eventually(lambda: sandbox.status("meshed"), until=lambda status: status["execution_count"] == 1)
+    assert (status["last_execution_status"], status["history"][0]["num_clusters"]) == ("completed", 5)
+    assert "container istio-proxy went on" in status["history"][0]["notes"][0]
+    (event,) = eventually(lambda: sandbox.events("meshed", "WorkerOutlived"))
+    assert "istio-proxy" in event["message"]
+    _awaited_end(sandbox, entry["job_id"])
+    status = sandbox.status("meshed")
+    assert (status["failure_count"], status["consecutive_failures"]) == (0, 0)
+    assert sandbox.job(entry["job_id"])["metadata"]["annotations"]["clustertrigger.dev/completed"]
+
+
+def test_a_check_beside_a_sidecar_measures(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:
+    about_to_check(sandbox, "drifting")
+    operator()
+    check = the_check(sandbox, "drifting")
+    kubelet.complete_beside(check, "linkerd-proxy", found(0.084))
+    assert measured(sandbox, "drifting")["summary"] == QUIET
+    (event,) = eventually(lambda: sandbox.events("drifting", "WorkerOutlived"))
+    assert "linkerd-proxy" in event["message"]
+    _awaited_end(sandbox, check)
+    status = sandbox.status("drifting")
+    assert (status["checks"][0]["status"], status.get("consecutive_check_failures", 0)) == ("completed", 0)
+
+
+def test_a_run_that_fails_beside_a_sidecar(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:
+    operator()
+    sandbox.trigger("meshed", interval(3600, start_immediately=True, retries=2))
+    (entry,) = eventually(lambda: sandbox.history("meshed"))
+    failed = RunResult(status="failed", error="collection col_products: no column named embedding")
+    kubelet.fail_beside(entry["job_id"], "vault-agent", failed.to_message())
+    status = eventually(lambda: sandbox.status("meshed"), 30, until=lambda status: status["failure_count"] == 1)
+    assert status["last_execution_error"].startswith(f"{failed.error} (container vault-agent went on")
+    _awaited_end(sandbox, entry["job_id"])
+
+
+def test_killed_before_the_result_is_stored(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy
+) -> None:
+    """The Job is ended after the result is stored, never before: its Pod goes with it."""
+    first = operator(through=proxy)
+    sandbox.trigger("meshed", interval(3600, start_immediately=True))
+    (entry,) = eventually(lambda: sandbox.history("meshed"))
+    proxy.rule = lambda request: "drop" if request.matches("PATCH", "/status") else None
+    kubelet.complete_beside(entry["job_id"], "istio-proxy")
+    eventually(lambda: len(proxy.writes("/status")) >= 3, 30)
+    first.kill()
+    assert not _conditions(sandbox, entry["job_id"])
+    operator()
+    status = eventually(lambda: sandbox.status("meshed"), until=lambda status: status["execution_count"] == 1)
+    assert status["history"][0]["num_clusters"] == COMPLETED.num_clusters
+    _awaited_end(sandbox, entry["job_id"])
+
+
+def _awaited_end(sandbox: Sandbox, job: str) -> None:
+    """The Job has ended and is kept; its Pod, and what went on in it, is gone."""
+    eventually(lambda: _conditions(sandbox, job), 30)
+    pods = f"{paths.pods(sandbox.namespace)}?labelSelector=job-name%3D{job}"
+    eventually(lambda: not sandbox.kube.items(pods), 30)
+
+
+def _conditions(sandbox: Sandbox, job: str) -> list[Object]:
+    conditions: list[Object] = sandbox.job(job).get("status", {}).get("conditions") or []
+    return conditions

@@ -1,0 +1,53 @@
+"""Runs whose Pods are refused by the namespace: the error is the refusal's own words."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import StartOperator
+from tests.control_plane.checks import about_to_check
+from tests.control_plane.kube import eventually
+from tests.control_plane.manifests import interval
+from tests.control_plane.sandbox import Sandbox
+
+NEEDLES = ("forbid", "maximum memory usage per Container is 1Mi")
+
+
+@pytest.fixture
+def limited(sandbox: Sandbox) -> Sandbox:
+    """A namespace whose LimitRange refuses every Pod of ours."""
+    limits = [{"type": "Container", "max": {"memory": "1Mi"}}]
+    path = f"/api/v1/namespaces/{sandbox.namespace}/limitranges"
+    sandbox.kube.create(path, {"metadata": {"name": "small"}, "spec": {"limits": limits}})
+    return sandbox
+
+
+@pytest.mark.parametrize(
+    ("run", "begins"),
+    [
+        ({"pending_timeout_seconds": 3}, "did not start within 3 s (run.pending_timeout_seconds): "),
+        ({"timeout_seconds": 2}, "no Pod has been created: "),
+    ],
+)
+def test_a_run_whose_pods_are_refused(
+    operator: StartOperator, limited: Sandbox, run: dict[str, int], begins: str
+) -> None:
+    operator()
+    big = {"limits": {"memory": "64Mi"}}
+    limited.trigger("big", interval(3600, start_immediately=True, resources=big, **run))
+    status = eventually(lambda: limited.status("big"), 40, until=lambda status: status.get("failure_count") == 1)
+    error = status["last_execution_error"]
+    assert error.startswith(begins)
+    for needle in NEEDLES:
+        assert needle in error
+    (event,) = eventually(lambda: limited.events("big", "RunFailed"))
+    assert error in event["message"]
+
+
+def test_a_check_whose_pods_are_refused(operator: StartOperator, limited: Sandbox) -> None:
+    big = {"limits": {"memory": "64Mi"}}
+    about_to_check(limited, "big", pending_timeout_seconds=3, check={"resources": big})
+    operator()
+    status = eventually(lambda: limited.status("big"), 40, until=lambda status: status.get("last_check_error"))
+    for needle in NEEDLES:
+        assert needle in status["last_check_error"]
