@@ -12,8 +12,12 @@ from collections.abc import Sequence
 import click
 
 from clustertrigger import __version__
+from clustertrigger.cli.acting import add_acting
 from clustertrigger.cli.command import PROG, CommandError, Commands, Scope, global_options
+from clustertrigger.cli.describe import add_describe
 from clustertrigger.cli.drift import add_drift
+from clustertrigger.cli.list import add_list
+from clustertrigger.cli.logs import add_logs
 from clustertrigger.cli.manifests import MalformedFileError, UnreadableFileError
 from clustertrigger.cli.next import add_next
 from clustertrigger.cli.results import add_results
@@ -35,7 +39,9 @@ def program() -> None:
     """
 
 
-for _add in (add_watch, add_results, add_drift, add_next, add_send, add_validate):
+for _add in (
+    add_list, add_describe, add_watch, add_logs, add_results, add_drift, add_next, add_acting, add_send, add_validate,
+):  # fmt: skip
     _add(program)
 
 

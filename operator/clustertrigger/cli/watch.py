@@ -11,12 +11,14 @@ from typing import Any
 
 import click
 
-from clustertrigger.api.conditions import ConditionType
+from clustertrigger.api.conditions import ConditionType, EventReason
 from clustertrigger.api.names import ANNOTATION_RUN_REQUESTED
 from clustertrigger.api.status import ClusterTriggerStatus, Execution, find_condition
 from clustertrigger.cli import completion
 from clustertrigger.cli.cluster import Cluster, read_trigger
 from clustertrigger.cli.command import PROG, CommandError, add_command, name_argument, on_cluster
+from clustertrigger.cli.kube import paths
+from clustertrigger.cli.kube.client import ApiError
 from clustertrigger.cli.progress_bar import Display
 from clustertrigger.cli.run_log import POLL_SECONDS, follow_run
 from clustertrigger.core.instants import format_instant
@@ -54,23 +56,66 @@ async def watch(cluster: Cluster, name: str, job: str | None = None) -> int:
     """Follow a run to its end; 0 where it completed, else 1."""
     with Display(sys.stdout, time.monotonic) as display:
         run = await _chosen(cluster, name, job, display)
-        follower: asyncio.Task[None] | None = None
-        try:
-            while run.status in ("pending", "running"):
-                if follower is None:
-                    display.say(f"{run.job_id}, fired for {run.slot}")
-                    follower = asyncio.create_task(follow_run(cluster, run.job_id, display))
-                await asyncio.sleep(POLL_SECONDS)
-                display.refresh()
-                if follower.done() and (error := follower.exception()):
-                    raise error
-                run = named_run((await read_status(cluster, name)).history, run.job_id)
-        finally:
-            if follower:
-                follower.cancel()
-                with suppress(asyncio.CancelledError):
-                    await follower
-        display.say(outcome(run))
+        if run.status in ("pending", "running"):
+            display.say(_fired(run))
+        return await _follow(cluster, name, run, display)
+
+
+async def watch_request(cluster: Cluster, name: str, token: str) -> int:
+    """Wait for a run that was requested with this token, and follow it to its end; 0 where it completed, else 1.
+
+    Raises:
+        CommandError: it did not start; the line says why, as far as that is known.
+    """
+    deadline = time.monotonic() + _REQUEST_SECONDS
+    with Display(sys.stdout, time.monotonic) as display:
+        display.waiting("waiting for the operator to start the run")
+        while True:
+            status = await read_status(cluster, name)
+            if requested := next((run for run in status.history if run.slot == manual_slot(token)), None):
+                display.say(_fired(requested))
+                return await _follow(cluster, name, requested, display)
+            if status.last_run_requested == token:
+                raise CommandError(f"the run did not start: {await _why_ignored(cluster, name, token)}")
+            if time.monotonic() > deadline:
+                raise CommandError(_not_begun(status, token))
+            await asyncio.sleep(POLL_SECONDS)
+
+
+def _fired(run: Execution) -> str:
+    return f"{run.job_id}, fired for {run.slot}"
+
+
+async def _why_ignored(cluster: Cluster, name: str, token: str) -> str:
+    """What the operator's event says, where events may be read."""
+    way_out = f"{PROG} describe {name} says more"
+    with suppress(ApiError):
+        for event in await cluster.api.list(
+            paths.events(cluster.namespace),
+            fieldSelector=f"involvedObject.name={name},reason={EventReason.REQUEST_IGNORED}",
+        ):
+            if token in str(event.get("message")):
+                return str(event["message"])
+    return way_out
+
+
+async def _follow(cluster: Cluster, name: str, run: Execution, display: Display) -> int:
+    follower: asyncio.Task[None] | None = None
+    try:
+        while run.status in ("pending", "running"):
+            if follower is None:
+                follower = asyncio.create_task(follow_run(cluster, run.job_id, display))
+            await asyncio.sleep(POLL_SECONDS)
+            display.refresh()
+            if follower.done() and (error := follower.exception()):
+                raise error
+            run = named_run((await read_status(cluster, name)).history, run.job_id)
+    finally:
+        if follower:
+            follower.cancel()
+            with suppress(asyncio.CancelledError):
+                await follower
+    display.say(outcome(run))
     return 0 if run.status == "completed" else 1
 
 

@@ -1,0 +1,168 @@
+"""`run`, `pause`, `resume` and `reset`: what a person asks of a trigger, without annotations and patches by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from clustertrigger.api.names import ANNOTATION_RESET_REQUESTED, ANNOTATION_RUN_REQUESTED
+from clustertrigger.cli import completion
+from clustertrigger.cli.cluster import Cluster, read_trigger
+from clustertrigger.cli.command import PROG, CommandError, add_command, name_argument, on_cluster
+from clustertrigger.cli.kube import paths
+from clustertrigger.cli.state import TriggerState
+from clustertrigger.cli.terminal import say, warn
+from clustertrigger.core.instants import format_instant
+
+_GITOPS = {
+    "argocd.argoproj.io/tracking-id": "Argo CD",
+    "argocd.argoproj.io/instance": "Argo CD",
+    "kustomize.toolkit.fluxcd.io/name": "Flux",
+    "helm.toolkit.fluxcd.io/name": "Flux",
+}
+"""Labels and annotations of tools that may take a change of the spec back."""
+
+
+def add_acting(group: click.Group) -> None:
+    """Declare the commands."""
+
+    @add_command(group, "run", section="Act", examples=[f"{PROG} run nightly -n search --wait"])
+    @on_cluster
+    @name_argument
+    @click.option("--wait", is_flag=True, help="Follow the run to its end, as `watch` does.")
+    async def run(cluster: Cluster, name: str, wait: bool) -> int:
+        """Run a trigger now.
+
+        Requests a run; the schedule stays as it is. A paused trigger does not run. While another run is active, the
+        trigger's concurrency policy decides: Forbid refuses the request.
+
+        Exit codes with --wait: 0 the run completed, 1 it failed or did not start.
+        """
+        return await request_run(cluster, name, wait=wait)
+
+    @add_command(group, "pause", section="Act", examples=[f"{PROG} pause nightly -n search"])
+    @on_cluster
+    @_names_argument
+    async def pause(cluster: Cluster, names: Sequence[str]) -> int:
+        """Stop triggers from firing; events still count.
+
+        Sets spec.status to paused. Active runs go on. Slots that pass meanwhile are not made up for later.
+        """
+        return await set_status(cluster, names, "paused", "paused")
+
+    @add_command(group, "resume", section="Act", examples=[f"{PROG} resume nightly -n search"])
+    @on_cluster
+    @_names_argument
+    async def resume(cluster: Cluster, names: Sequence[str]) -> int:
+        """Let paused or disabled triggers fire again.
+
+        Sets spec.status to active. Slots that passed meanwhile do not fire. A trigger that stopped after too many
+        failed runs needs `reset` instead.
+        """
+        return await set_status(cluster, names, "active", "resumed")
+
+    @add_command(group, "reset", section="Act", examples=[f"{PROG} reset nightly -n search"])
+    @on_cluster
+    @_names_argument
+    async def reset(cluster: Cluster, names: Sequence[str]) -> int:
+        """Let triggers fire again that stopped after too many failed runs.
+
+        Sets the count of consecutive failures back to 0. Nothing else changes.
+        """
+        for name in names:
+            found = TriggerState(await read_trigger(cluster, name))
+            failures = found.status.consecutive_failures
+            await _annotate(cluster, name, ANNOTATION_RESET_REQUESTED, _token())
+            say(f"{_title(name)} reset: {failures} failed run{'' if failures == 1 else 's'} in a row forgotten")
+            if found.raw["spec"].get("status", "active") != "active":
+                warn(f"{name} is {found.raw['spec']['status']} as spec.status asks: {PROG} resume {name} lets it fire")
+        return 0
+
+
+async def request_run(cluster: Cluster, name: str, *, wait: bool) -> int:
+    """Request a run and, if asked to, follow it to its end.
+
+    Returns:
+        0 where the run was requested, or with `wait` completed; else 1.
+
+    Raises:
+        CommandError: the operator would ignore the request.
+    """
+    found = TriggerState(await read_trigger(cluster, name))
+    if obstacle := why_not_now(found):
+        raise CommandError(f"trigger {name!r} {obstacle}")
+    token = _token()
+    await _annotate(cluster, name, ANNOTATION_RUN_REQUESTED, token)
+    if wait:
+        from clustertrigger.cli.watch import watch_request
+
+        return await watch_request(cluster, name, token)
+    say(f"{_title(name)} run requested")
+    warn(f"{PROG} watch {name} -n {cluster.namespace} follows it")
+    return 0
+
+
+def why_not_now(state: TriggerState) -> str | None:
+    """Return why the operator would ignore a request to run now, and the way out; None where it would not."""
+    spec = state.raw["spec"]
+    wish = spec.get("status", "active")
+    if wish != "active":
+        return f"is {wish} as spec.status asks, and does not run: {PROG} resume {state.name} lets it run again"
+    if state.is_current and state.status.status == "failed":
+        return (
+            f"has stopped after {state.status.consecutive_failures} failed runs in a row: correct the cause, then "
+            f"{PROG} reset {state.name} lets it run again"
+        )
+    policy = (spec.get("run") or {}).get("concurrency_policy", "Forbid")
+    if state.active and policy == "Forbid":
+        return (
+            f"has an active run, {state.active[0].job_id}, and run.concurrency_policy is Forbid: "
+            f"{PROG} watch {state.name} follows that run"
+        )
+    return None
+
+
+async def set_status(cluster: Cluster, names: Sequence[str], wanted: str, done: str) -> int:
+    """Set spec.status of triggers, and say what that does not change."""
+    for name in names:
+        found = TriggerState(await read_trigger(cluster, name))
+        before = found.raw["spec"].get("status", "active")
+        if before == wanted:
+            say(f"{_title(name)} unchanged: spec.status is {wanted} already")
+        else:
+            await cluster.api.merge_patch(paths.trigger(cluster.namespace, name), {"spec": {"status": wanted}})
+            say(f"{_title(name)} {done}" + (f" (was {before})" if before not in ("active", "paused") else ""))
+            if tool := managed_by(found.raw["metadata"]):
+                warn(f"{name} is managed by {tool}, which may set spec.status back: change it at the source too")
+        if wanted == "active" and before == wanted and found.status.status == "failed":
+            warn(f"{name} has stopped after too many failed runs: {PROG} reset {name} lets it fire again")
+    return 0
+
+
+def managed_by(metadata: Mapping[str, Any]) -> str | None:
+    """Return the GitOps tool that applies an object, if its labels or annotations name one."""
+    marks = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
+    return next((tool for mark, tool in _GITOPS.items() if mark in marks), None)
+
+
+async def _annotate(cluster: Cluster, name: str, annotation: str, value: str) -> None:
+    body = {"metadata": {"annotations": {annotation: value}}}
+    await cluster.api.merge_patch(paths.trigger(cluster.namespace, name), body)
+
+
+def _token() -> str:
+    """A value that no earlier request had; to the microsecond, so that two in one second differ."""
+    return format_instant(datetime.now(UTC))
+
+
+def _title(name: str) -> str:
+    return f"clustertrigger.clustertrigger.dev/{name}"
+
+
+def _names_argument(function: Any) -> Any:
+    return click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=completion.triggers)(
+        function
+    )

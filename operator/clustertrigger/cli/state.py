@@ -1,0 +1,146 @@
+"""What a trigger's status says, for people: its state, what went wrong, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from clustertrigger.api.conditions import ConditionType, Reason
+from clustertrigger.api.status import ClusterTriggerStatus, Condition, Execution, find_condition
+from clustertrigger.cli.command import PROG
+
+UNSEEN = "the operator has not seen this trigger"
+
+
+@dataclass(frozen=True)
+class TriggerState:
+    """One trigger of the API server, read for people.
+
+    Attributes:
+        raw: the object.
+    """
+
+    raw: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """metadata.name."""
+        return str(self.raw["metadata"]["name"])
+
+    @property
+    def namespace(self) -> str:
+        """metadata.namespace."""
+        return str(self.raw["metadata"]["namespace"])
+
+    @cached_property
+    def status(self) -> ClusterTriggerStatus:
+        """The status; that of a trigger which the operator has not seen is empty."""
+        return ClusterTriggerStatus.model_validate(self.raw.get("status") or {})
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the operator has written a status; the CRD's default is a generation below 1."""
+        generation: int = self.status.observedGeneration or 0
+        return generation > 0
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the status speaks of the spec as it is now."""
+        generation: int = self.raw["metadata"].get("generation", 1)
+        return self.status.observedGeneration == generation
+
+    @property
+    def active(self) -> list[Execution]:
+        """Runs that have not ended."""
+        return [run for run in self.status.history if run.status in ("pending", "running")]
+
+    @property
+    def last(self) -> Execution | None:
+        """The newest run."""
+        return next(iter(self.status.history), None)
+
+    def condition(self, kind: ConditionType) -> Condition | None:
+        """Return the condition of a kind."""
+        return find_condition(self.status.conditions, kind)
+
+    @property
+    def word(self) -> str:
+        """The state in a word or two."""
+        if not self.is_seen:
+            return "not seen"
+        if self.active:
+            return "running"
+        ready = self.condition(ConditionType.READY)
+        effective = self.status.status or "active"
+        return "not ready" if effective == "active" and ready and ready.status != "True" else effective
+
+    @property
+    def trouble(self) -> str:
+        """What went wrong, in a line; nothing where all is well."""
+        if not self.is_seen:
+            return UNSEEN
+        ready, running = self.condition(ConditionType.READY), self.condition(ConditionType.RUNNING)
+        if ready and ready.status != "True":
+            return _one_line(ready.message)
+        if running and running.reason == Reason.CREATE_REFUSED:
+            return _one_line(running.message)
+        if self.status.last_check_error:
+            return _one_line(f"the last check failed: {self.status.last_check_error}")
+        if self.last and self.last.status == "failed":
+            return _one_line(f"the last run failed: {self.last.error or 'no reason is known'}")
+        return "" if self.is_current else "the operator has not seen the last edit"
+
+
+def advice(state: TriggerState, scope: str) -> Iterator[str]:
+    """Yield what a person can do, the most urgent first; each line is a sentence, or ends with a command.
+
+    Args:
+        state: of the trigger.
+        scope: kubectl's options that lead to its cluster and namespace, such as `-n search`.
+    """
+    name = f"{state.name} {scope}"
+    if not state.is_seen:
+        yield "Check that the operator runs and watches this namespace: kubectl get pods -A -l " + (
+            "app.kubernetes.io/part-of=clustertrigger"
+        )
+        return
+    ready, running = state.condition(ConditionType.READY), state.condition(ConditionType.RUNNING)
+    reason = ready.reason if ready else ""
+    yield from _about_ready(state, reason, name, scope)
+    if running and running.reason == Reason.CREATE_REFUSED:
+        yield "Remove what keeps the API server from creating the Job: it is tried again until the starting deadline."
+    if state.active:
+        yield f"Follow the run: {PROG} watch {name}"
+    elif state.last is None and reason == Reason.SCHEDULED:
+        yield f"Run it now: {PROG} run {name} --wait"
+    elif state.last and state.last.status == "failed" and reason != Reason.TOO_MANY_FAILURES:
+        yield f"See why the last run failed: {PROG} logs {name}"
+        if reason == Reason.SCHEDULED:
+            yield f"Try again: {PROG} run {name} --wait"
+
+
+def _about_ready(state: TriggerState, reason: str, name: str, scope: str) -> Iterator[str]:
+    match reason:
+        case Reason.INVALID_SPEC:
+            yield "Correct the fields that Ready names, and apply the trigger again."
+        case Reason.COLLECTION_NOT_FOUND:
+            yield f"Apply the Collection, or correct the id: kubectl get collections {scope}"
+        case Reason.DEFINITION_NOT_FOUND:
+            yield f"Apply the ClusterDefinition, or correct the id: kubectl get clusterdefinitions {scope}"
+        case Reason.AMBIGUOUS_REFERENCE | Reason.INVALID_REFERENCE:
+            yield "Correct the objects that Ready names."
+        case Reason.TOO_MANY_FAILURES:
+            yield f"See why the runs failed: {PROG} logs {name}"
+            yield f"When the cause is gone, let it fire again: {PROG} reset {name}"
+        case Reason.MARKED_FAILED | Reason.PAUSED | Reason.DISABLED:
+            yield f"Let it fire again: {PROG} resume {name}"
+        case Reason.CHECKS_FAILING:
+            yield f"See why the checks fail: {PROG} logs {name} --check"
+        case Reason.NOT_COMPARABLE:
+            yield f"Make a new baseline: {PROG} run {name} --wait"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

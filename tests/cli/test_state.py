@@ -1,0 +1,133 @@
+"""What a status says in a word, in a line, and as advice."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from clustertrigger.api.conditions import Reason
+from clustertrigger.cli.ages import ago, coarse, until
+from clustertrigger.cli.main import program
+from clustertrigger.cli.state import UNSEEN, TriggerState, advice
+from tests.control_plane.manifests import Object, rarely
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def condition(kind: str, status: str, reason: str, message: str) -> Object:
+    at = "2026-03-02T11:00:00Z"
+    return {"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": at}
+
+
+READY = condition("Ready", "True", "Scheduled", "The schedule is live: every 1d")
+RUN: Object = {
+    "job_id": "a-1", "slot": "2026-03-02T02:00:00Z", "triggered_at": "2026-03-02T02:00:00Z", "status": "completed",
+}  # fmt: skip
+FAILED: Object = {**RUN, "status": "failed", "error": "no column\n'embedding'"}
+
+
+def state(*conditions: Object, generation: int = 1, **status: object) -> TriggerState:
+    return TriggerState(
+        {
+            "metadata": {"name": "nightly", "namespace": "search", "generation": 1},
+            "spec": rarely(),
+            "status": {
+                "observedGeneration": generation,
+                "status": "active",
+                "conditions": list(conditions or [READY]),
+                **status,
+            },
+        }
+    )
+
+
+def not_ready(reason: Reason, **status: Any) -> TriggerState:
+    return state(condition("Ready", "False", reason, f"about {reason}"), **status)
+
+
+UNSEEN_STATE = TriggerState({"metadata": {"name": "nightly", "namespace": "search"}, "spec": rarely()})
+DEFAULT_STATE = state(condition("Ready", "Unknown", "Unseen", ""), generation=-1)
+REFUSED = condition("Running", "False", "CreateRefused", "exceeded quota")
+
+
+@pytest.mark.parametrize(
+    ("seen", "word", "trouble"),
+    [
+        (UNSEEN_STATE, "not seen", UNSEEN),
+        (DEFAULT_STATE, "not seen", UNSEEN),
+        (state(), "active", ""),
+        (state(generation=2), "active", "the operator has not seen the last edit"),
+        (state(history=[{**RUN, "status": "running"}]), "running", ""),
+        (state(history=[RUN, FAILED]), "active", ""),
+        (state(history=[FAILED]), "active", "the last run failed: no column 'embedding'"),
+        (state(history=[{**FAILED, "error": None}]), "active", "the last run failed: no reason is known"),
+        (state(last_check_error="no such file"), "active", "the last check failed: no such file"),
+        (state(READY, REFUSED), "active", "exceeded quota"),
+        (not_ready(Reason.INVALID_SPEC), "not ready", "about InvalidSpec"),
+        (not_ready(Reason.TOO_MANY_FAILURES, status="failed"), "failed", "about TooManyFailures"),
+        (state(condition("Ready", "True", "Paused", "Paused"), status="paused"), "paused", ""),
+    ],
+)
+def test_a_word_and_a_line(seen: TriggerState, word: str, trouble: str) -> None:
+    assert (seen.word, seen.trouble) == (word, trouble)
+
+
+C = "kubectl clustertrigger"
+N = "nightly -n search"
+
+
+@pytest.mark.parametrize(
+    ("seen", "steps"),
+    [
+        (UNSEEN_STATE, ["Check that the operator runs and watches this namespace: kubectl get pods -A -l "
+                        "app.kubernetes.io/part-of=clustertrigger"]),
+        (state(), [f"Run it now: {C} run {N} --wait"]),
+        (state(history=[RUN]), []),
+        (state(history=[{**RUN, "status": "pending"}]), [f"Follow the run: {C} watch {N}"]),
+        (state(history=[FAILED]), [f"See why the last run failed: {C} logs {N}", f"Try again: {C} run {N} --wait"]),
+        (not_ready(Reason.TOO_MANY_FAILURES, history=[FAILED]),
+         [f"See why the runs failed: {C} logs {N}", f"When the cause is gone, let it fire again: {C} reset {N}"]),
+        (not_ready(Reason.INVALID_SPEC), ["Correct the fields that Ready names, and apply the trigger again."]),
+        (not_ready(Reason.COLLECTION_NOT_FOUND),
+         ["Apply the Collection, or correct the id: kubectl get collections -n search"]),
+        (not_ready(Reason.DEFINITION_NOT_FOUND),
+         ["Apply the ClusterDefinition, or correct the id: kubectl get clusterdefinitions -n search"]),
+        (not_ready(Reason.AMBIGUOUS_REFERENCE), ["Correct the objects that Ready names."]),
+        (not_ready(Reason.MARKED_FAILED), [f"Let it fire again: {C} resume {N}"]),
+        (state(condition("Ready", "True", "Paused", "")), [f"Let it fire again: {C} resume {N}"]),
+        (not_ready(Reason.CHECKS_FAILING), [f"See why the checks fail: {C} logs {N} --check"]),
+        (not_ready(Reason.NOT_COMPARABLE), [f"Make a new baseline: {C} run {N} --wait"]),
+        (state(READY, REFUSED, history=[RUN]),
+         ["Remove what keeps the API server from creating the Job: it is tried again until the starting deadline."]),
+    ],
+)  # fmt: skip
+def test_advice(seen: TriggerState, steps: list[str]) -> None:
+    assert list(advice(seen, "-n search")) == steps
+    for step in steps:
+        words = step.partition(f"{C} ")[2].split()
+        if words:
+            with program.commands[words[0]].make_context(words[0], words[1:]):
+                pass
+
+
+def test_every_reason_for_not_being_ready_has_advice() -> None:
+    others = {Reason.NOT_STALLED, Reason.RUN_ACTIVE, Reason.NO_ACTIVE_RUN, Reason.CREATE_REFUSED}
+    for reason in set(Reason) - others:
+        assert list(advice(not_ready(reason), "-n search")), reason
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(-5, "0s"), (0.4, "0s"), (119, "119s"), (120, "2m"), (7199, "119m"), (7200, "2h"), (7260, "2h1m"),
+     (8 * 3600 + 120, "8h"), (172_799, "47h"), (172_800, "2d"), (86_400 * 400, "400d")],
+)  # fmt: skip
+def test_durations(seconds: float, words: str) -> None:
+    assert coarse(seconds) == words
+    assert ago(NOW, NOW + timedelta(seconds=max(seconds, 0))) == f"{words} ago"
+
+
+def test_what_comes() -> None:
+    assert until(NOW + timedelta(hours=5), NOW) == "in 5h"
+    assert until(NOW, NOW) == until(NOW - timedelta(hours=1), NOW) == "now"
