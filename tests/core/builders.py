@@ -16,9 +16,9 @@ from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import CreateJob, Decision, DeleteJob, EndJob, LookUpJob, Observed, Refusal
 from clustertrigger.core.events.event_counting import Arrival, count_events
 from clustertrigger.core.events.seen_events import fingerprint
-from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.jobs import RunDefaults
 from clustertrigger.core.jobs.naming import job_name
+from clustertrigger.core.jobs.slot import ScheduledSlot, parse_slot
 from clustertrigger.core.jobs.workload import ObservedRun, split
 from clustertrigger.core.resources.catalog import Unresolved, Work
 from clustertrigger.core.resources.trigger import Trigger, parse_spec, read_trigger
@@ -89,9 +89,10 @@ def trigger(
 def run(slot: datetime | str, phase: Any = "pending", **fields: Any) -> ObservedRun:
     """A run as its Job shows it; created at its slot unless said otherwise."""
 
-    text = slot if isinstance(slot, str) else format_instant(slot)
+    parsed = parse_slot(slot) if isinstance(slot, str) else ScheduledSlot(slot)
+    assert parsed is not None
     created = fields.pop("created_at", slot if isinstance(slot, datetime) else CREATED)
-    return ObservedRun(job=job_name("products", UID, slot), slot=text, created_at=created, phase=phase, **fields)
+    return ObservedRun(job=job_name("products", UID, parsed), slot=parsed, created_at=created, phase=phase, **fields)
 
 
 def observed(
@@ -176,7 +177,7 @@ class World:
                             self.refusals[name] = refusal(since=since, retry_at=now + timedelta(seconds=30))
                         else:
                             assert name not in self.runs, "created twice"
-                            self.created.append(slot)
+                            self.created.append(str(slot))
                             self.runs[name] = ObservedRun(job=name, slot=slot, created_at=now, phase="pending")
                     case DeleteJob(name):
                         del self.runs[name]

@@ -14,8 +14,9 @@ from clustertrigger.api.check import CHECK_SPEC_VARIABLE, CheckResult, CheckSpec
 from clustertrigger.api.run import Baseline, RunResult
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import CreateJob
+from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.jobs import collections_digest
-from clustertrigger.core.jobs.naming import check_slot
+from clustertrigger.core.jobs.slot import CheckSlot
 from tests.core.builders import HOURLY, HOURLY_CHECK, UID, World, at, observed, run, spec, trigger
 from tests.core.drift.test_drift_rule import measured
 
@@ -296,7 +297,7 @@ def test_an_active_check_gives_way_to_a_run() -> None:
     it.request(run="now")
     it.step(at(hours=1, seconds=5))
     assert it.created == ["check/2026-03-02T13:00:00Z", "manual/now"]
-    assert [job.slot for job in it.runs.values()] == ["manual/now"], "the check's Job is deleted"
+    assert [str(job.slot) for job in it.runs.values()] == ["manual/now"], "the check's Job is deleted"
     it.step(at(hours=1, seconds=6))
     (entry,) = it.trigger.status.checks
     assert entry.error == f"gave way to the run {it.trigger.status.history[0].job_id}"
@@ -367,7 +368,7 @@ def test_a_refused_run_is_given_up_at_its_deadline() -> None:
 def test_after_downtime_only_the_latest_slot_is_checked_and_nothing_is_said() -> None:
     it = world()
     it.step(at(hours=500, minutes=10))
-    assert it.created == [check_slot(at(hours=500))]
+    assert it.created == [str(CheckSlot(at(hours=500)))]
     assert it.events == []
 
 
@@ -419,7 +420,7 @@ def test_the_job_of_a_check() -> None:
     known = decide(it, observed(), at(1)).status
     (action,) = decide(replace(it, status=known), observed(), at(hours=1)).actions
     assert isinstance(action, CreateJob)
-    assert action.slot == "check/2026-03-02T13:00:00Z"
+    assert str(action.slot) == "check/2026-03-02T13:00:00Z"
     assert action.name.endswith("-c20260302130000")
     job = action.manifest
     assert job["metadata"]["labels"]["clustertrigger.dev/role"] == "check"
@@ -441,7 +442,7 @@ def test_the_job_of_a_check() -> None:
     )  # fmt: skip
     assert said.baseline == BASELINE
     assert said.results.uri == "/results"
-    again = decide(replace(it, status=known), observed([run(action.slot)]), at(hours=1, seconds=1))
+    again = decide(replace(it, status=known), observed([run(str(action.slot))]), at(hours=1, seconds=1))
     assert not again.actions
 
 
@@ -466,12 +467,12 @@ def test_whenever_it_is_killed_nothing_is_doubled_and_no_drift_is_lost(
     for passed, (phase, value), lost in steps:
         seconds += passed
         if it.runs:
-            newest = max(it.runs.values(), key=lambda job: (job.created_at, job.slot.startswith("check/")))
+            newest = max(it.runs.values(), key=lambda job: (job.created_at, isinstance(job.slot, CheckSlot)))
             if newest.phase == "pending":
                 result = None if value is None else found(value)
                 it.runs[newest.job] = replace(newest, phase=phase, check=result)  # type: ignore[arg-type]
-                if value == 0.42 and newest.slot.startswith("check/"):
-                    drifted.add(newest.slot.removeprefix("check/"))
+                if value == 0.42 and isinstance(newest.slot, CheckSlot):
+                    drifted.add(format_instant(newest.slot.instant))
         before = it.trigger
         it.step(at(seconds))
         if lost:

@@ -8,7 +8,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from clustertrigger.core.jobs.naming import event_ordinal
+from clustertrigger.core.jobs.slot import EventSlot, parse_slot
 from tests.core.builders import EVENTS, World, at, spec
 
 
@@ -43,7 +43,7 @@ class EventTrigger(RuleBasedStateMachine):
         counted = self.world.trigger.status.event_counter
         self.world.step(at(self.clock))
         for slot in self.world.created[before:]:
-            ordinal = event_ordinal(slot)
+            ordinal = _ordinal(slot)
             assert ordinal is not None
             assert self.wish == "active", "fired although nobody wants it"
             assert counted >= self.threshold, "fired below the threshold"
@@ -113,7 +113,7 @@ class EventTrigger(RuleBasedStateMachine):
         state = self.world.trigger.status.event_state
         assert state is not None
         assert state.total == sum(self.sent.values())
-        recorded = [event_ordinal(entry.slot) or 0 for entry in self.world.trigger.status.history]
+        recorded = [_ordinal(entry.slot) or 0 for entry in self.world.trigger.status.history]
         assert state.total - self.world.trigger.status.event_counter == max(recorded, default=0)
         assert sorted(set(self.fired)) == self.fired, "each event fires once, in order"
 
@@ -123,3 +123,8 @@ EventTrigger.TestCase.settings = settings(
     max_examples=100, stateful_step_count=40, deadline=None, phases=[Phase.generate]
 )
 TestEventTrigger = EventTrigger.TestCase
+
+
+def _ordinal(text: str) -> int | None:
+    slot = parse_slot(text)
+    return slot.ordinal if isinstance(slot, EventSlot) else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from clustertrigger.core.instants import parse_instant
-from clustertrigger.core.jobs.naming import job_name, manual_slot
+from clustertrigger.core.jobs.naming import job_name
+from clustertrigger.core.jobs.slot import ManualSlot, ScheduledSlot
 from clustertrigger.shell.kube import paths
 from tests.conftest import StartOperator
 from tests.control_plane.kube import eventually
@@ -47,7 +48,7 @@ def test_a_refused_slot_fires_under_its_own_name_once_there_is_room(
     sandbox.kube.delete(quota)
     (job,) = eventually(lambda: sandbox.jobs("refused"))
     slot = parse_instant(created["metadata"]["creationTimestamp"])
-    assert job["metadata"]["name"] == job_name("refused", created["metadata"]["uid"], slot)
+    assert job["metadata"]["name"] == job_name("refused", created["metadata"]["uid"], ScheduledSlot(slot))
     status = eventually(lambda: sandbox.status("refused"), until=lambda status: status["history"])
     assert [entry["job_id"] for entry in status["history"]] == [job["metadata"]["name"]]
     assert sandbox.condition("refused", "Running")["reason"] == "RunActive"
@@ -76,7 +77,7 @@ def test_a_name_that_another_job_has_is_shown_and_the_job_left_alone(
 ) -> None:
     operator()
     uid = sandbox.trigger("taken", rarely())["metadata"]["uid"]
-    name = job_name("taken", uid, manual_slot("token"))
+    name = job_name("taken", uid, ManualSlot("token"))
     foreign = sandbox.kube.create(paths.jobs(sandbox.namespace), foreign_job(name))
     sandbox.request_run("taken", "token")
     (event,) = eventually(lambda: sandbox.events("taken", "NameTaken"))

@@ -22,7 +22,7 @@ from clustertrigger.cli.kube.client import ApiError
 from clustertrigger.cli.progress_bar import Display
 from clustertrigger.cli.run_log import POLL_SECONDS, follow_run
 from clustertrigger.core.instants import format_instant
-from clustertrigger.core.jobs.naming import manual_slot
+from clustertrigger.core.jobs.slot import ManualSlot
 
 _REQUEST_SECONDS = 60.0
 """How long a run that was asked for may take to appear."""
@@ -166,7 +166,7 @@ async def _chosen(cluster: Cluster, name: str, job: str | None, display: Display
             return named_run(status.history, job)
         token = str((trigger["metadata"].get("annotations") or {}).get(ANNOTATION_RUN_REQUESTED) or "")
         if not token or token == status.last_run_requested:
-            if waited and not any(run.slot == manual_slot(token) for run in status.history):
+            if waited and not any(run.slot == str(ManualSlot(token)) for run in status.history):
                 raise CommandError(f"{_asked(token)} was not begun: kubectl describe clustertrigger {name} says why")
             return _newest(status, name, token)
         if time.monotonic() > deadline:
@@ -179,7 +179,7 @@ async def _chosen(cluster: Cluster, name: str, job: str | None, display: Display
 def _newest(status: ClusterTriggerStatus, name: str, token: str) -> Execution:
     """The run that was asked for last if it is active, else the newest active one, else the newest."""
     active = [run for run in status.history if run.status in ("pending", "running")]
-    asked = [run for run in active if token and run.slot == manual_slot(token)]
+    asked = [run for run in active if token and run.slot == str(ManualSlot(token))]
     for run in (*asked, *active, *status.history):
         return run
     coming = format_instant(status.next_scheduled_at) if status.next_scheduled_at else None

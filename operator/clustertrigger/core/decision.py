@@ -10,6 +10,7 @@ from typing import Any, Literal
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.status import ClusterTriggerStatus
 from clustertrigger.core.jobs.run_defaults import RunDefaults
+from clustertrigger.core.jobs.slot import Slot
 from clustertrigger.core.jobs.workload import ObservedRun
 from clustertrigger.core.resources.catalog import Unresolved, Work
 
@@ -48,7 +49,7 @@ class CreateJob:
     """Create the one Job of a slot; one of that name that we own is the same as success."""
 
     name: str
-    slot: str
+    slot: Slot
     manifest: dict[str, Any]
 
 

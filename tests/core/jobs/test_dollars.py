@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 
 import pytest
 
 from clustertrigger.api.run import RunSpec
 from clustertrigger.core.jobs.jobs import build_job
+from clustertrigger.core.jobs.slot import ScheduledSlot
 from clustertrigger.core.resources.catalog import Work
 from clustertrigger.core.resources.validation import parse_collection
 from tests.core.builders import DEFAULTS, HOURLY, at, trigger
@@ -33,8 +33,7 @@ def test_a_path_reaches_the_worker_as_it_was_written(uri: str) -> None:
     assert it.spec is not None
     assert it.spec.execution_config is not None
     work = Work(it.spec.execution_config, (("col_a", collection),))
-    slot = (at() + timedelta(hours=1)).isoformat()
-    job = build_job(it, it.spec, work, "products-1", slot, DEFAULTS)
+    job = build_job(it, it.spec, work, "products-1", ScheduledSlot(at(hours=1)), DEFAULTS)
     (variable,) = job["spec"]["template"]["spec"]["containers"][0]["env"]
     said = RunSpec.model_validate_json(expanded(variable["value"]))
     assert said.collections[0].source.uri == uri

@@ -15,10 +15,11 @@ from clustertrigger.api.crd import KINDS
 from clustertrigger.api.trigger import RunPolicy
 from clustertrigger.core.jobs.jobs import build_job
 from clustertrigger.core.jobs.pods import pod_spec
+from clustertrigger.core.jobs.slot import ScheduledSlot
 from clustertrigger.core.resources.catalog import Work
 from clustertrigger.core.resources.validation import parse_collection, parse_trigger
 from tests.api.strategies import allowed
-from tests.core.builders import DEFAULTS, HOURLY, trigger
+from tests.core.builders import DEFAULTS, HOURLY, at, trigger
 
 Object = dict[str, Any]
 
@@ -84,7 +85,7 @@ def test_every_run_has_the_same_harmless_shape(run: Object) -> None:
     spec, problems = parse_trigger({**HOURLY, "run": run})
     assume(not problems and spec is not None)
     assert spec is not None
-    job = build_job(trigger({**HOURLY, "run": run}), spec, work(), "job", "2026-03-02T13:00:00Z", DEFAULTS)
+    job = build_job(trigger({**HOURLY, "run": run}), spec, work(), "job", ScheduledSlot(at(hours=1)), DEFAULTS)
     assert job["metadata"]["namespace"] == "search"
     pod = job["spec"]["template"]["spec"]
     assert list(unrestricted(pod)) == []

@@ -16,8 +16,8 @@ from clustertrigger.api.names import (
     LABEL_TRIGGER_UID,
 )
 from clustertrigger.core.instants import parse_instant
-from clustertrigger.core.jobs.naming import is_slot
 from clustertrigger.core.jobs.pod_view import one_line
+from clustertrigger.core.jobs.slot import Slot, parse_slot
 from clustertrigger.core.resources.trigger import Owner
 
 Outcome = Literal["completed", "failed"]
@@ -40,7 +40,7 @@ class JobView:
     uid: str
     resource_version: str
     trigger_uid: str
-    slot: str
+    slot: Slot
     created_at: datetime
     started_at: datetime | None
     """When it was last let go: None while it is suspended, and until the Job controller has seen that it is not."""
@@ -79,7 +79,7 @@ class JobView:
 def read_job(raw: Mapping[str, Any]) -> JobView | None:
     """Reduces a Job of the API server; None where it carries our label but is not a trigger's run or check."""
     metadata = raw["metadata"]
-    if not _is_run(metadata):
+    if (slot := _slot_of(metadata)) is None:
         return None
     spec, status = raw.get("spec") or {}, raw.get("status") or {}
     annotations, labels = metadata.get("annotations") or {}, metadata["labels"]
@@ -93,7 +93,7 @@ def read_job(raw: Mapping[str, Any]) -> JobView | None:
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
         trigger_uid=labels[LABEL_TRIGGER_UID],
-        slot=annotations[ANNOTATION_SLOT],
+        slot=slot,
         created_at=parse_instant(metadata["creationTimestamp"]),
         started_at=_let_go_at(spec, status, conditions.get("Suspended")),
         # Who suspends a Job and lets it go again changes its spec, and so its generation.
@@ -135,12 +135,13 @@ def _holds(condition: Mapping[str, Any] | None) -> bool:
     return condition is not None and condition.get("status") == "True"
 
 
-def _is_run(metadata: Mapping[str, Any]) -> bool:
+def _slot_of(metadata: Mapping[str, Any]) -> Slot | None:
     """Labels and annotations can be put on anything; the owner reference and a slot make it a run."""
     owner = (metadata.get("labels") or {}).get(LABEL_TRIGGER_UID)
     owners = [reference.get("uid") for reference in metadata.get("ownerReferences") or ()]
-    slot = (metadata.get("annotations") or {}).get(ANNOTATION_SLOT, "")
-    return bool(owner) and owner in owners and is_slot(slot)
+    if not owner or owner not in owners:
+        return None
+    return parse_slot((metadata.get("annotations") or {}).get(ANNOTATION_SLOT, ""))
 
 
 def _instant(text: str | None) -> datetime | None:

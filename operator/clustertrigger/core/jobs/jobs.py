@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from clustertrigger.api import API_VERSION
@@ -28,9 +27,10 @@ from clustertrigger.api.run import RUN_SPEC_VARIABLE, Baseline, ExitCode, RunSpe
 from clustertrigger.api.schedule import ConditionalSchedule
 from clustertrigger.api.trigger import ClusterTriggerSpec, RunPolicy
 from clustertrigger.core.instants import format_instant
-from clustertrigger.core.jobs.naming import check_slot, seed
+from clustertrigger.core.jobs.naming import seed
 from clustertrigger.core.jobs.pods import collection_inputs, pod_spec, results_target
 from clustertrigger.core.jobs.run_defaults import RunDefaults
+from clustertrigger.core.jobs.slot import CheckSlot, RunSlot, Slot
 from clustertrigger.core.resources.catalog import Work
 from clustertrigger.core.resources.trigger import Trigger
 
@@ -49,7 +49,7 @@ class _Kind:
 
 
 def build_job(
-    trigger: Trigger, spec: ClusterTriggerSpec, work: Work, name: str, slot: str, defaults: RunDefaults
+    trigger: Trigger, spec: ClusterTriggerSpec, work: Work, name: str, slot: RunSlot, defaults: RunDefaults
 ) -> dict[str, Any]:
     """The Job of a run, ready to be created."""
     run = spec.run
@@ -57,7 +57,7 @@ def build_job(
         namespace=trigger.key.namespace,
         trigger=trigger.key.name,
         run=name,
-        slot=slot,
+        slot=str(slot),
         collections=collection_inputs(work),
         config=work.execution.config,
         seed=seed(trigger.uid),
@@ -79,7 +79,7 @@ def build_check_job(
     work: Work,
     baseline: Baseline,
     name: str,
-    due: datetime,
+    slot: CheckSlot,
     defaults: RunDefaults,
 ) -> dict[str, Any]:
     """The Job of a check, ready to be created."""
@@ -88,7 +88,7 @@ def build_check_job(
         namespace=trigger.key.namespace,
         trigger=trigger.key.name,
         check=name,
-        slot=format_instant(due),
+        slot=format_instant(slot.instant),
         collections=collection_inputs(work),
         metric=schedule.metric,
         baseline=baseline,
@@ -100,7 +100,7 @@ def build_check_job(
     said = CHECK_SPEC_VARIABLE, check_spec.model_dump_json(exclude_none=True)
     pod = pod_spec(run, work, defaults, command="check", spec=said, resources=run.check.resources)
     kind = _Kind(ROLE_CHECK, run.check.timeout_seconds, ttl_seconds=_check_ttl_seconds(schedule))
-    return _job(trigger, run, work, kind, name, check_slot(due), pod)
+    return _job(trigger, run, work, kind, name, slot, pod)
 
 
 def collections_digest(work: Work) -> str:
@@ -132,7 +132,7 @@ def _check_ttl_seconds(schedule: ConditionalSchedule) -> int:
 
 
 def _job(
-    trigger: Trigger, run: RunPolicy, work: Work, kind: _Kind, name: str, slot: str, pod: dict[str, Any]
+    trigger: Trigger, run: RunPolicy, work: Work, kind: _Kind, name: str, slot: Slot, pod: dict[str, Any]
 ) -> dict[str, Any]:
     labels = {
         LABEL_MANAGED_BY: MANAGED_BY,
@@ -172,7 +172,7 @@ def _job(
             "name": name,
             "namespace": trigger.key.namespace,
             "labels": {**labels, **queued},
-            "annotations": {ANNOTATION_SLOT: slot, ANNOTATION_COLLECTIONS: collections_digest(work)},
+            "annotations": {ANNOTATION_SLOT: str(slot), ANNOTATION_COLLECTIONS: collections_digest(work)},
             "ownerReferences": [
                 {
                     "apiVersion": API_VERSION,

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from clustertrigger.api.check import CheckResult
 from clustertrigger.api.run import RunResult
 from clustertrigger.core.jobs.job_view import JobView
-from clustertrigger.core.jobs.naming import check_instant
 from clustertrigger.core.jobs.pod_view import PodView, one_line
+from clustertrigger.core.jobs.slot import CheckSlot, Slot
 
 NO_POD = "no Pod has been created"
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=10)
@@ -50,7 +50,7 @@ class ObservedRun:
     """A run or a check: one Job and what its Pods tell."""
 
     job: str
-    slot: str
+    slot: Slot
     created_at: datetime
     phase: Literal["pending", "running", "completed", "failed"]
     deleting: bool = False
@@ -117,16 +117,16 @@ def observe_run(job: JobView, pods: Sequence[PodView]) -> ObservedRun:
     return _unended(seen, job, ordered)
 
 
-def timed_out(slot: str, seconds: int | None) -> str:
+def timed_out(slot: Slot, seconds: int | None) -> str:
     """Why a run or a check failed that took too long."""
-    if check_instant(slot) is not None:
+    if isinstance(slot, CheckSlot):
         return f"timed out after {seconds} s: raise run.check.timeout_seconds or give the check more cpu"
     return f"timed out after {seconds} s: raise run.timeout_seconds or give the run less to do"
 
 
 def split(jobs: Mapping[str, ObservedRun]) -> tuple[dict[str, ObservedRun], dict[str, ObservedRun]]:
     """Runs, and checks."""
-    checks = {name: job for name, job in jobs.items() if check_instant(job.slot) is not None}
+    checks = {name: job for name, job in jobs.items() if isinstance(job.slot, CheckSlot)}
     return {name: job for name, job in jobs.items() if name not in checks}, checks
 
 
@@ -200,7 +200,7 @@ def _error(job: JobView, pod: PodView | None, result: RunResult | CheckResult | 
         return timed_out(job.slot, job.timeout_seconds)
     if pod and pod.reason == "OOMKilled":
         limit = f" of {pod.memory_limit}" if pod.memory_limit else ""
-        field = "run.resources" if check_instant(job.slot) is None else "run.check.resources"
+        field = "run.check.resources" if isinstance(job.slot, CheckSlot) else "run.resources"
         return f"OOMKilled: the worker needed more than its memory limit{limit}: raise {field}.limits.memory"
     if result and result.error:
         return result.error
@@ -213,7 +213,7 @@ def _error(job: JobView, pod: PodView | None, result: RunResult | CheckResult | 
 
 def _results(job: JobView, pod: PodView | None) -> tuple[RunResult | None, CheckResult | None]:
     """What the worker left: of a run the one, of a check the other."""
-    if check_instant(job.slot) is not None:
+    if isinstance(job.slot, CheckSlot):
         return None, _result(CheckResult, pod)
     return _result(RunResult, pod), None
 

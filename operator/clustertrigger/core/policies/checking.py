@@ -12,9 +12,9 @@ from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.status import Check
 from clustertrigger.core.decision import CreateJob
 from clustertrigger.core.draft import Draft
-from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.jobs import build_check_job
-from clustertrigger.core.jobs.naming import check_instant, check_slot, job_name
+from clustertrigger.core.jobs.naming import job_name
+from clustertrigger.core.jobs.slot import CheckSlot, ScheduledSlot
 from clustertrigger.core.jobs.workload import ObservedRun
 from clustertrigger.core.policies.checks import all_checks, check_state, condition, remember, usable_baseline
 from clustertrigger.core.policies.launching import create, in_the_way, launch, why_missed, work_to_start
@@ -39,21 +39,20 @@ def fire_on_drift(draft: Draft) -> None:
         # Paused or edited meanwhile: nothing fires for the past.
         remember(draft, due=None, due_since=None)
         return
-    name = job_name(draft.trigger.key.name, draft.trigger.uid, state.due)
+    slot = ScheduledSlot(state.due)
+    name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
     deadline = state.due_since + timedelta(seconds=spec.run.starting_deadline_seconds)
     if name in draft.observed.runs:
         remember(draft, due=None, due_since=None)
     elif draft.now >= deadline:
         why = why_missed(draft, spec, name)
-        draft.warn(EventReason.SLOTS_MISSED, f"Missed the run for the drift of {format_instant(state.due)}: {why}")
+        draft.warn(EventReason.SLOTS_MISSED, f"Missed the run for the drift of {slot}: {why}")
         remember(draft, due=None, due_since=None)
     elif obstacle := in_the_way(draft, spec):
-        draft.note(
-            EventReason.SLOT_SKIPPED, f"Skipped the run for the drift of {format_instant(state.due)}: {obstacle}"
-        )
+        draft.note(EventReason.SLOT_SKIPPED, f"Skipped the run for the drift of {slot}: {obstacle}")
         remember(draft, due=None, due_since=None)
     else:
-        launch(draft, spec, name, format_instant(state.due), deadline)
+        launch(draft, spec, name, slot, deadline)
 
 
 def check_due_slot(draft: Draft) -> None:
@@ -67,7 +66,7 @@ def check_due_slot(draft: Draft) -> None:
     if draft.begins_now:
         draft.wake(draft.now)
         return
-    slot = check_slot(due)
+    slot = CheckSlot(due)
     name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
     deadline = due + timedelta(seconds=spec.run.starting_deadline_seconds)
     if draft.now >= deadline:
@@ -76,7 +75,7 @@ def check_due_slot(draft: Draft) -> None:
         draft.account_for(due)
         draft.note(EventReason.SLOT_SKIPPED, f"Skipped a check: {obstacle}")
     elif (work := work_to_start(draft, name, deadline)) is not None:
-        manifest = build_check_job(draft.trigger, spec, schedule, work, baseline, name, due, draft.observed.defaults)
+        manifest = build_check_job(draft.trigger, spec, schedule, work, baseline, name, slot, draft.observed.defaults)
         create(draft, CreateJob(name, slot, manifest), deadline)
 
 
@@ -99,4 +98,5 @@ def _why_not_now(draft: Draft) -> str | None:
 
 
 def _by_slot(draft: Draft) -> list[tuple[datetime, ObservedRun]]:
-    return [(due, check) for check in draft.observed.checks.values() if (due := check_instant(check.slot)) is not None]
+    checks = draft.observed.checks.values()
+    return [(check.slot.instant, check) for check in checks if isinstance(check.slot, CheckSlot)]

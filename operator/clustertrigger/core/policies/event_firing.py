@@ -12,7 +12,8 @@ from clustertrigger.core.draft import Draft
 from clustertrigger.core.events.event_counting import current_state
 from clustertrigger.core.humanize import duration
 from clustertrigger.core.instants import format_instant
-from clustertrigger.core.jobs.naming import event_slot, job_name
+from clustertrigger.core.jobs.naming import job_name
+from clustertrigger.core.jobs.slot import EventSlot
 from clustertrigger.core.policies.launching import in_the_way, launch, why_missed
 from clustertrigger.core.policies.lifecycle import is_live
 
@@ -69,7 +70,7 @@ def fire_on_threshold(draft: Draft) -> None:
         draft.wake(draft.now)
         return
     ordinal = _state(draft).total - draft.get("event_counter") + schedule.event_threshold
-    slot = event_slot(ordinal)
+    slot = EventSlot(ordinal)
     name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
     deadline = ready + timedelta(seconds=spec.run.starting_deadline_seconds)
     if name in draft.observed.runs:

@@ -7,8 +7,8 @@ from datetime import timedelta
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.status import RunRequest
 from clustertrigger.core.draft import Draft
-from clustertrigger.core.instants import format_instant
-from clustertrigger.core.jobs.naming import job_name, manual_slot
+from clustertrigger.core.jobs.naming import job_name
+from clustertrigger.core.jobs.slot import ManualSlot, ScheduledSlot
 from clustertrigger.core.policies.checks import is_checked
 from clustertrigger.core.policies.event_firing import ready_at
 from clustertrigger.core.policies.launching import in_the_way, launch, why_missed
@@ -20,24 +20,25 @@ def fire_due_slot(draft: Draft) -> None:
     spec, slots = draft.trigger.spec, draft.timetable
     if spec is None or slots is None or not is_live(draft) or is_checked(draft):
         return
-    slot = slots.latest_until(draft.now)
-    if slot is None or slot <= draft.schedule_state.accounted_until:
+    due = slots.latest_until(draft.now)
+    if due is None or due <= draft.schedule_state.accounted_until:
         return
     if draft.begins_now:
         draft.wake(draft.now)
         return
+    slot = ScheduledSlot(due)
     name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
-    deadline = slot + timedelta(seconds=spec.run.starting_deadline_seconds)
+    deadline = due + timedelta(seconds=spec.run.starting_deadline_seconds)
     if name in draft.observed.runs:
         # An edit within the second of a slot can make the new schedule begin with a slot that the old one fired.
-        draft.account_for(slot)
+        draft.account_for(due)
     elif draft.now >= deadline:
-        draft.account_for(slot, missed=why_missed(draft, spec, name))
+        draft.account_for(due, missed=why_missed(draft, spec, name))
     elif obstacle := in_the_way(draft, spec):
-        draft.account_for(slot)
-        draft.note(EventReason.SLOT_SKIPPED, f"Skipped the slot {format_instant(slot)}: {obstacle}")
+        draft.account_for(due)
+        draft.note(EventReason.SLOT_SKIPPED, f"Skipped the slot {slot}: {obstacle}")
     else:
-        launch(draft, spec, name, format_instant(slot), deadline)
+        launch(draft, spec, name, slot, deadline)
 
 
 def run_on_request(draft: Draft) -> None:
@@ -55,7 +56,7 @@ def run_on_request(draft: Draft) -> None:
         draft.set(last_run_requested=token, waiting_request=None)
         draft.warn(EventReason.REQUEST_IGNORED, f"The run requested by {token!r} was not started: {obstacle}")
         return
-    slot = manual_slot(token)
+    slot = ManualSlot(token)
     name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
     if name in draft.observed.runs:
         draft.set(last_run_requested=token, waiting_request=None)

@@ -8,6 +8,7 @@ from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.decision import CreateJob, DeleteJob, Refusal
 from clustertrigger.core.draft import Draft
 from clustertrigger.core.jobs.jobs import build_job
+from clustertrigger.core.jobs.slot import RunSlot
 from clustertrigger.core.policies.overdue import waits_for
 from clustertrigger.core.resources.catalog import Unresolved, Work
 
@@ -15,7 +16,7 @@ MOST_ACTIVE = 100
 """Runs of one trigger at the same time: all of them are in its history."""
 
 
-def launch(draft: Draft, spec: ClusterTriggerSpec, name: str, slot: str, deadline: datetime) -> None:
+def launch(draft: Draft, spec: ClusterTriggerSpec, name: str, slot: RunSlot, deadline: datetime) -> None:
     """Asks for the Job of a run's slot, or for another look when that may succeed, at the latest at its deadline.
 
     An active check gives way: it compares with what the run is about to renew.

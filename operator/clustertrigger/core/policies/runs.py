@@ -10,7 +10,7 @@ from clustertrigger.api.status import Execution, LastResult
 from clustertrigger.core.decision import LookUpJob
 from clustertrigger.core.draft import Draft, is_active, replace_entry
 from clustertrigger.core.instants import format_instant
-from clustertrigger.core.jobs.naming import event_ordinal, instant_of, is_manual
+from clustertrigger.core.jobs.slot import CheckSlot, EventSlot, ManualSlot, ScheduledSlot, Slot
 from clustertrigger.core.jobs.workload import ObservedRun
 from clustertrigger.core.policies import event_firing
 from clustertrigger.core.policies.overdue import what_went_on, why_failed
@@ -29,16 +29,17 @@ def record_new_runs(draft: Draft) -> None:
         # Older ones are finished Jobs whose entries the history limit has dropped.
         if run.job not in known and (latest is None or run.created_at >= latest)
     ]
-    for run in sorted(fresh, key=lambda run: (run.created_at, run.slot)):
-        entry = Execution(job_id=run.job, slot=run.slot, triggered_at=run.created_at, status="pending")
+    for run in sorted(fresh, key=lambda run: (run.created_at, str(run.slot))):
+        entry = Execution(job_id=run.job, slot=str(run.slot), triggered_at=run.created_at, status="pending")
         draft.set(history=[entry, *draft.history])
         draft.note(EventReason.RUN_CREATED, f"Created Job {run.job} for {_for(run.slot)}")
-        if is_manual(run.slot):
-            draft.set(last_run_requested=run.slot.partition("/")[2])
-        elif (ordinal := event_ordinal(run.slot)) is not None:
-            event_firing.consume(draft, ordinal, run.created_at)
-        elif instant := instant_of(run.slot):
-            draft.account_for(instant)
+        match run.slot:
+            case ManualSlot(token):
+                draft.set(last_run_requested=token)
+            case EventSlot(ordinal):
+                event_firing.consume(draft, ordinal, run.created_at)
+            case ScheduledSlot(instant):
+                draft.account_for(instant)
 
 
 def settle_runs(draft: Draft) -> None:
@@ -169,8 +170,11 @@ def _found(outcome: dict[str, Any]) -> str:
     return f": {outcome['num_clusters']} clusters of {outcome['num_documents']} documents"
 
 
-def _for(slot: str) -> str:
-    if is_manual(slot):
-        return f"the request {slot.partition('/')[2]!r}"
-    instant = instant_of(slot)
-    return f"the slot {format_instant(instant)}" if instant else f"event {event_ordinal(slot)}"
+def _for(slot: Slot) -> str:
+    match slot:
+        case ManualSlot(token):
+            return f"the request {token!r}"
+        case EventSlot(ordinal):
+            return f"event {ordinal}"
+        case ScheduledSlot(instant) | CheckSlot(instant):
+            return f"the slot {format_instant(instant)}"

@@ -13,8 +13,8 @@ from clustertrigger.api.status import ClusterTriggerStatus
 from clustertrigger.core.decision import CreateJob, EndJob, Refusal
 from clustertrigger.core.jobs.job_view import JobView, read_job
 from clustertrigger.core.jobs.jobs import end_job_patch
-from clustertrigger.core.jobs.naming import check_instant, instant_of
 from clustertrigger.core.jobs.pod_view import one_line, read_pod
+from clustertrigger.core.jobs.slot import CheckSlot, ScheduledSlot
 from clustertrigger.core.jobs.workload import ObservedRun, observe_run
 from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.shell.clock import Clock
@@ -86,10 +86,10 @@ class JobWriter:
             ApiError: a Job of that name exists and cannot be read.
         """
         namespace = trigger.key.namespace
-        due = check_instant(action.slot)
+        slot = action.slot
         trigger_type = trigger.spec.trigger_type if trigger.spec else ""
-        fires = partial(self._metrics.fires.labels, "check" if due else trigger_type)
-        extra = {"slot": action.slot, "job": action.name}
+        fires = partial(self._metrics.fires.labels, "check" if isinstance(slot, CheckSlot) else trigger_type)
+        extra = {"slot": str(slot), "job": action.name}
         try:
             raw = await self._api.create(paths.jobs(namespace), action.manifest)
         except ApiError as error:
@@ -103,8 +103,8 @@ class JobWriter:
             return
         fires("created").inc()
         # A run that a check fired is for the slot of that check: how long that took is no lateness.
-        if instant := due if trigger_type == "conditional" else instant_of(action.slot):
-            self._metrics.lateness.observe(max(0.0, (self._clock() - instant).total_seconds()))
+        if isinstance(slot, CheckSlot if trigger_type == "conditional" else ScheduledSlot):
+            self._metrics.lateness.observe(max(0.0, (self._clock() - slot.instant).total_seconds()))
         logger.info("Created the Job", extra=extra)
         if job := read_job(raw):
             self._keep(trigger, job)
