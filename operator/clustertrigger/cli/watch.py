@@ -72,7 +72,7 @@ async def watch_request(cluster: Cluster, name: str, token: str) -> int:
         display.waiting("waiting for the operator to start the run")
         while True:
             status = await read_status(cluster, name)
-            if requested := next((run for run in status.history if run.slot == manual_slot(token)), None):
+            if requested := next((run for run in status.history if run.slot == str(ManualSlot(token))), None):
                 display.say(_fired(requested))
                 return await _follow(cluster, name, requested, display)
             if status.last_run_requested == token:
