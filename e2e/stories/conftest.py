@@ -22,6 +22,7 @@ from e2e.stories.operator_log import refusals_and_errors
 from e2e.stories.scene import Scene
 
 NAMESPACE = "stories"
+VALUES = {"log": {"level": "DEBUG"}, "worker": {"allowedPriorityClasses": ["stories-batch"]}}
 CLAIMS = ["embeddings", "clustertrigger-results"]
 TOGETHER = ("slow.yaml", "schedules.yaml", "references.yaml", "errors.yaml")
 """Applied before the first story: their runs share the two cores while the stories wait for one after another."""
@@ -30,6 +31,7 @@ FIRST_TO_LAST = (
     "forbid",
     "schedules",
     "errors",
+    "placement",
     "references",
     "algorithms",
     "s3",
@@ -117,7 +119,7 @@ def _set_up(cluster: LocalCluster, *, leftovers: bool) -> Stage:
     cluster.load(images.worker)
     system = Kubectl(cluster.kubeconfig, SYSTEM_NAMESPACE)
     with stage("installing the operator by its chart"):
-        install_operator(system, operator_values(images, {"log": {"level": "DEBUG"}}))
+        install_operator(system, operator_values(images, VALUES))
     scene = Scene(Kubectl(cluster.kubeconfig, NAMESPACE), system)
     with stage("copying data into a claim and applying all triggers"):
         scene.kubectl.ensure_namespace()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -43,19 +43,23 @@ def register_login(registry: kopf.OperatorRegistry, configuration: Configuration
 
 
 def register_webhooks(
-    registry: kopf.OperatorRegistry, catalog: Catalog, created: Callable[[Key, str, str], None]
+    registry: kopf.OperatorRegistry,
+    catalog: Catalog,
+    priority_classes: Collection[str],
+    created: Callable[[Key, str, str], None],
 ) -> None:
     """Registers the admission handlers, which say at `kubectl apply` what the conditions would say a moment later.
 
     Args:
         registry: Kopf's.
         catalog: what ids refer to; one that is unknown is warned of, not refused: its object may be applied next.
+        priority_classes: those that triggers may use.
         created: told of each trigger whose creation was admitted: its key, its uid and the user's name.
     """
 
     @kopf.on.validate(GROUP, VERSION, "clustertriggers", id="validate-clustertrigger", registry=registry)
     async def clustertrigger(spec: kopf.Spec, warnings: list[str], **call: Any) -> None:
-        parsed, problems = parse_trigger(spec)
+        parsed, problems = parse_trigger(spec, priority_classes)
         _refuse(call, problems)
         found = catalog.resolve(call["namespace"], parsed) if parsed and not _is_on_its_way_out(call) else None
         if isinstance(found, Unresolved):

@@ -68,7 +68,7 @@ class Operator:
         self._clock = ClusterClock(self.metrics.clock_skew.set)
         self._namespaces: Sequence[str | None] = settings.watch_namespaces or (None,)
         self._agenda = Agenda(self._clock, self.metrics)
-        self._triggers = Triggers(self._agenda.now, self.metrics)
+        self._triggers = Triggers(self._agenda.now, self.metrics, settings.worker_priority_classes)
         self._leads = False
         # Other replicas know the same triggers: one of them speaks.
         for collector in (DriftCollector, NotReadyCollector):
@@ -144,7 +144,9 @@ class Operator:
     def _webhooks(self, creators: Creators) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
         handlers.register_login(registry, self._configuration)
-        handlers.register_webhooks(registry, self._references.catalog, creators.admitted)
+        handlers.register_webhooks(
+            registry, self._references.catalog, self._settings.worker_priority_classes, creators.admitted
+        )
         return registry
 
     async def _lead(self, api: ApiServer, cluster_id: str) -> None:

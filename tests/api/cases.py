@@ -122,6 +122,14 @@ class Accepted:
         return self.name
 
 
+_NEIGHBOURS: Spec = {
+    "labelSelector": {
+        "matchLabels": {"app": "search"},
+        "matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["web"]}],
+    },
+    "topologyKey": "topology.kubernetes.io/zone",
+}
+
 _REQUIRED = {
     "cron": ["cron_expression"],
     "interval": ["interval_seconds"],
@@ -301,6 +309,41 @@ _RUN_RULES = [
         "goes with effect NoExecute only: set that effect or remove tolerationSeconds",
     ),
 ]
+
+_AFFINITY = "spec.run.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0]"
+_RUN_RULES += [
+    *(
+        Refused(
+            f"node affinity {operator} with {len(values)} values",
+            trigger({"run.affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {
+                "nodeSelectorTerms": [{"matchExpressions": [{"key": "disk", "operator": operator, "values": values}]}],
+            }}}}),
+            f"{_AFFINITY}.matchExpressions[0].values",
+            says,
+        )
+        for operator, values, says in [
+            ("In", [], "values must name at least one with operator In or NotIn: set values"),
+            ("NotIn", [], "values must name at least one with operator In or NotIn: set values"),
+            ("Exists", ["ssd"], "values must be absent with operator Exists or DoesNotExist: remove it"),
+            ("Gt", ["1", "2"], "values must be one whole number with operator Gt or Lt: write one, in quotes"),
+        ]
+    ),
+    Refused(
+        "spreading by a selector without values",
+        trigger({"run.topology_spread_constraints": [{
+            "maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule",
+            "labelSelector": {"matchExpressions": [{"key": "app", "operator": "In"}]},
+        }]}),
+        "spec.run.topology_spread_constraints[0].labelSelector.matchExpressions[0].values",
+        "values must name at least one with operator In or NotIn: set values",
+    ),
+    Refused(
+        "priority in a queue without a queue",
+        trigger({"run.priority_class": "urgent"}),
+        "spec.run.priority_class",
+        "priority_class orders a queue of Kueue's: set queue_name, or priority_class_name for the Pod",
+    ),
+]  # fmt: skip
 
 _COLLECTION_RULES = [
     *(
@@ -482,6 +525,36 @@ _FIELDS = [
     Refused("wrong account", trigger({"run.service_account_name": "Default"}), "spec.run.service_account_name",
             "Default", rule=False),
     Refused("wrong queue", trigger({"run.queue_name": "a.b"}), "spec.run.queue_name", "a.b", rule=False),
+    *(
+        Refused(name, trigger({f"run.{field}": value}), f"spec.run.{blamed or field}", says, rule=False)
+        for name, field, value, blamed, says in [
+            ("affinity to Pods of other namespaces", "affinity",
+             {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
+                 {"labelSelector": {}, "topologyKey": "zone", "namespaceSelector": {}}]}},
+             "affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].namespaceSelector",
+             "unknown field"),
+            ("affinity without a place", "affinity",
+             {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"labelSelector": {}}]}},
+             "affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey", "required"),
+            ("weight of zero", "affinity",
+             {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
+                 {"weight": 0, "preference": {"matchExpressions": [{"key": "a", "operator": "Exists"}]}}]}},
+             "affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight", "1"),
+            ("skew of zero", "topology_spread_constraints",
+             [{"maxSkew": 0, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}],
+             "topology_spread_constraints[0].maxSkew", "1"),
+            ("spreading of another kind", "topology_spread_constraints",
+             [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "Never"}],
+             "topology_spread_constraints[0].whenUnsatisfiable", "Never"),
+            ("pull secret as text", "image_pull_secrets", ["registry"], "image_pull_secrets[0]", "must be"),
+            ("wrong pull secret", "image_pull_secrets", [{"name": "A"}], "image_pull_secrets[0].name", "A"),
+            ("wrong PriorityClass", "priority_class_name", "High", "", "High"),
+            ("wrong RuntimeClass", "runtime_class_name", "gVisor", "", "gVisor"),
+            ("wrong Pod label", "pod_labels", {"team": "a b"}, "pod_labels.team", "a b"),
+            ("number as annotation", "pod_annotations", {"team": 7}, "pod_annotations.team", "must be"),
+            ("wrong queue of checks", "check", {"queue_name": "A"}, "check.queue_name", "A"),
+        ]
+    ),
     Refused("no retries below zero", trigger({"run.retries": -1}), "spec.run.retries", "0", rule=False),
     Refused("definition without work", definition({"config": ABSENT}), "spec.config", "required", CLUSTER_DEFINITION,
             rule=False),
@@ -538,6 +611,35 @@ ACCEPTED = [
             {"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60},
         ],
         "queue_name": "team-a", "results": {"uri": "results/here", "volume": "results"},
+    }})),
+    Accepted("every field of a Pod's placement", trigger({"run": {
+        "affinity": {
+            "nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [
+                    {"key": "disk", "operator": "In", "values": ["ssd"]},
+                    {"key": "cpus", "operator": "Gt", "values": ["8"]},
+                    {"key": "spare", "operator": "DoesNotExist"}]}]},
+                "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 50, "preference": {"matchExpressions": [
+                    {"key": "disk", "operator": "Exists"}]}}],
+            },
+            "podAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": [_NEIGHBOURS],
+                "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "podAffinityTerm": _NEIGHBOURS}],
+            },
+            "podAntiAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": [_NEIGHBOURS],
+                "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": _NEIGHBOURS}],
+            },
+        },
+        "topology_spread_constraints": [
+            {"maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway", **_NEIGHBOURS},
+            {"maxSkew": 2, "whenUnsatisfiable": "DoNotSchedule", "topologyKey": "kubernetes.io/hostname"},
+        ],
+        "priority_class_name": "batch-low", "runtime_class_name": "gvisor",
+        "image_pull_secrets": [{"name": "registry"}],
+        "pod_labels": {"example.com/cost-centre": "search", "app.kubernetes.io/part-of": "search"},
+        "pod_annotations": {"sidecar.istio.io/inject": "false"},
+        "queue_name": "team-a", "priority_class": "urgent", "check": {"queue_name": ""},
     }})),
     Accepted("results in S3", trigger({"run.results": {
         "uri": "s3://bucket/results", "secret_name": "writer", "endpoint": "http://minio:9000", "region": "x"}})),

@@ -19,7 +19,11 @@ from tests.api.cases import ACCEPTED
 Path = tuple[str, ...]
 ITEM, VALUE = "[]", "{}"
 _SHORT = 12
-_KEYS = {"requests": ["cpu", "memory"], "limits": ["cpu", "memory"], "node_selector": ["disk", "example.com/zone"]}
+_LABELS = ["disk", "example.com/zone"]
+_KEYS = {
+    **{name: ["cpu", "memory"] for name in ("requests", "limits")},
+    **dict.fromkeys(("node_selector", "matchLabels", "pod_labels", "pod_annotations"), _LABELS),
+}
 _OF_ANY_TYPE: tuple[Any, ...] = ("text", 7, -1, 1.5, True, ["text"], {"a": "text"})
 
 
@@ -198,4 +202,18 @@ def with_changes(draw: st.DrawFn, kinds: Collection[Kind] = KINDS) -> Changed:
 
 def reachable(kind: Kind, spec: dict[str, Any]) -> list[tuple[Path, Schema]]:
     """Places that can be filled without making objects that would lack required fields."""
-    return [(path, schema) for path, schema in places(kind) if path[0] == "run" or len(path) == 1 or spec.get(path[0])]
+    schemas = dict(places(kind))
+    return [(path, schema) for path, schema in schemas.items() if _has_what_it_needs(spec, path, schemas)]
+
+
+def _has_what_it_needs(spec: Any, path: Path, schemas: dict[Path, Schema]) -> bool:
+    """Whether every object on the way is there, or needs nothing but what lies on the way itself."""
+    at = spec
+    for index in range(1, len(path)):
+        key = _key(path, index - 1)
+        holds = key in at if isinstance(at, dict) else isinstance(at, list) and isinstance(key, int) and bool(at)
+        at = at[key] if holds else None
+        needed = set(schemas[path[:index]].get("required", ())) - {path[index]}
+        if needed and not (isinstance(at, dict) and needed <= at.keys()):
+            return False
+    return True

@@ -27,6 +27,10 @@ PYTHON_ONLY = (
     "spec.run.check.resources.",
     "spec.run.node_selector.",
     "spec.run.tolerations[",
+    "spec.run.affinity.",
+    "spec.run.topology_spread_constraints[",
+    "spec.run.pod_labels.",
+    "spec.run.pod_annotations.",
     "spec.source.filters",
 )
 Json = dict[str, Any]

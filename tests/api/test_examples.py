@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,11 @@ from clustertrigger.api import API_VERSION
 from clustertrigger.core.resources.validation import Problem, parse_collection, parse_definition, parse_trigger
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-PARSE = {"ClusterTrigger": parse_trigger, "ClusterDefinition": parse_definition, "Collection": parse_collection}
+PARSE: dict[str, Callable[[Any], tuple[object | None, list[Problem]]]] = {
+    "ClusterTrigger": parse_trigger,
+    "ClusterDefinition": parse_definition,
+    "Collection": parse_collection,
+}
 
 API_EXAMPLES: dict[str, dict[str, Any]] = {
     "cron": {

@@ -64,6 +64,7 @@ def test_the_readme_lists_every_value() -> None:
         ({"image": {"worker": {"digest": "9f86d0"}}}, "at '/image/worker/digest'"),
         ({"image": {"worker": {"pullPolicy": "Sometimes"}}}, "at '/image/worker/pullPolicy'"),
         ({"image": {"operator": {"repository": ""}}}, "at '/image/operator/repository'"),
+        ({"worker": {"allowedPriorityClasses": ["High!"]}}, "at '/worker/allowedPriorityClasses/0'"),
         ({"watchNamespaces": ["Search"]}, "at '/watchNamespaces/0'"),
         ({"watchNamespaces": ["a", "a"]}, "at '/watchNamespaces'"),
         ({"watchNamespaces": "search"}, "at '/watchNamespaces'"),

@@ -30,7 +30,7 @@ def test_off_by_default() -> None:
 
 def test_each_handler_of_the_operator_is_called_at_its_path() -> None:
     registry = kopf.OperatorRegistry()
-    handlers.register_webhooks(registry, Catalog(), created=lambda *_: None)
+    handlers.register_webhooks(registry, Catalog(), (), created=lambda *_: None)
     registered = {
         (f"/{handler.id}", handler.selector.any_name)
         for handler in registry._webhooks.get_all_handlers()  # Kopf tells it nowhere else

@@ -63,7 +63,7 @@ def webhook(cluster: Cluster, tmp_path: Path) -> Iterator[Webhook]:
 def test_what_no_schema_refuses_is_refused_at_apply(
     operator: StartOperator, sandbox: Sandbox, webhook: Webhook
 ) -> None:
-    operator(webhook_port=webhook.port, webhook_cert_dir=webhook.certificates)
+    operator(webhook_port=webhook.port, webhook_cert_dir=webhook.certificates, worker_priority_classes="batch")
 
     # Kopf serves a moment after the rest is ready.
     eventually(lambda: sandbox.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(trigger("good", rarely()))).stdout)
@@ -71,6 +71,11 @@ def test_what_no_schema_refuses_is_refused_at_apply(
     assert refused.returncode != 0
     assert "spec.schedule_config.cron_expression: '61 * * * *':" in refused.stderr
     assert sandbox.kubectl("get", "ctr", "bad").returncode != 0
+
+    urgent = trigger("urgent", rarely(priority_class_name="system-cluster-critical"))
+    refused = sandbox.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(urgent))
+    assert refused.returncode != 0
+    assert "'system-cluster-critical': is not allowed: write one of batch;" in refused.stderr
 
     warned = sandbox.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(trigger("warned", cron("0 9 1-7 * 1"))))
     assert warned.returncode == 0

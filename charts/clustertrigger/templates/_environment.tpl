@@ -9,6 +9,8 @@ that it does not know. Numbers pass through int, because Helm would write large 
   value: {{ .Values.image.worker.pullPolicy | quote }}
 - name: CLUSTERTRIGGER_WORKER_IMAGE_PULL_SECRETS
   value: {{ join "," .Values.image.worker.pullSecrets | quote }}
+- name: CLUSTERTRIGGER_WORKER_PRIORITY_CLASSES
+  value: {{ join "," .Values.worker.allowedPriorityClasses | quote }}
 - name: CLUSTERTRIGGER_RESULTS_URI
   value: {{ .Values.results.uri | quote }}
 - name: CLUSTERTRIGGER_RESULTS_VOLUME

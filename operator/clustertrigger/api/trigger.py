@@ -10,13 +10,13 @@ from pydantic import ConfigDict, Field, model_validator
 from clustertrigger.api.base import ApiModel, cel, with_rules
 from clustertrigger.api.collection import NO_BUCKET, ApiId, ObjectName, S3Endpoint, S3Region, S3SecretName
 from clustertrigger.api.definition import ExecutionConfig
+from clustertrigger.api.placement import LONGEST_KEY, Affinity, LabelValue, TopologySpreadConstraint
 from clustertrigger.api.report import Report
 from clustertrigger.api.schedule import SCHEDULES, Schedule, ScheduleConfig, TriggerType
 from clustertrigger.api.variants import check_variant, narrow, variant_rules
 
 DesiredStatus = Literal["active", "paused", "disabled", "failed"]
 _QUANTITY = r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,3})?$"
-_LABEL_VALUE = r"^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$"
 
 # What Kubernetes would refuse in a Pod is said in full by core.pod_settings; the CRD's schema says what it can of it.
 Quantity = (
@@ -25,8 +25,9 @@ Quantity = (
 )
 """An amount of a resource, such as 2, 500m or 2Gi."""
 
-LabelValue = Annotated[str, Field(json_schema_extra={"maxLength": 63, "pattern": _LABEL_VALUE})]
-"""The value of a label or a taint."""
+
+AnnotationValue = Annotated[str, Field(max_length=4096)]
+QueueName = Annotated[str, Field(max_length=63, pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$")]
 
 
 class Toleration(ApiModel):
@@ -53,7 +54,7 @@ class Toleration(ApiModel):
         )
     )
 
-    key: str | None = Field(None, max_length=317, description="The taint's key; absent: every taint.")
+    key: str | None = Field(None, max_length=LONGEST_KEY, description="The taint's key; absent: every taint.")
     operator: Literal["Exists", "Equal"] | None = Field(None, description="How value is compared; default Equal.")
     value: LabelValue | None = Field(None, description="The taint's value, with operator Equal.")
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
@@ -62,6 +63,12 @@ class Toleration(ApiModel):
     tolerationSeconds: int | None = Field(  # noqa: N815 - the core API's name
         None, ge=0, le=2**31 - 1, description="With effect NoExecute: how long the Pod stays; absent: for ever."
     )
+
+
+class SecretReference(ApiModel):
+    """A Secret in the trigger's namespace, as in the core API."""
+
+    name: ObjectName = Field(description="The Secret's metadata.name.")
 
 
 class Resources(ApiModel):
@@ -143,10 +150,27 @@ class CheckPolicy(ApiModel):
         default=Resources(requests={"cpu": "500m", "memory": "512Mi"}),
         description="Resources of the check's container: a check reads the collection once, in bounded memory.",
     )
+    queue_name: QueueName | None = Field(
+        None, description="Kueue's LocalQueue of checks; absent: that of runs; empty: none, so that checks never wait."
+    )
+
+
+PRIORITY_NEEDS_QUEUE = "priority_class orders a queue of Kueue's: set queue_name, or priority_class_name for the Pod"
 
 
 class RunPolicy(ApiModel):
     """How the trigger's Jobs are run."""
+
+    model_config = ConfigDict(
+        json_schema_extra=with_rules(
+            cel(
+                "!has(self.priority_class) || (has(self.queue_name) && self.queue_name != '') || "
+                "(has(self.check) && has(self.check.queue_name) && self.check.queue_name != '')",
+                PRIORITY_NEEDS_QUEUE,
+                field=".priority_class",
+            )
+        )
+    )
 
     concurrency_policy: Literal["Forbid", "Allow", "Replace"] = Field(
         "Forbid",
@@ -181,12 +205,46 @@ class RunPolicy(ApiModel):
         default_factory=dict, max_length=64, description="Labels of the nodes that may run the Pod."
     )
     tolerations: list[Toleration] = Field(default_factory=list, max_length=64, description="Tolerations of the Pod.")
-    queue_name: str = Field(
-        "", max_length=63, pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$", description="Kueue's LocalQueue, if any."
+    affinity: Affinity | None = Field(None, description="Where the Pod may and should be.")
+    topology_spread_constraints: list[TopologySpreadConstraint] = Field(
+        default_factory=list, max_length=8, description="How the Pods of runs are spread over nodes and zones."
+    )
+    priority_class_name: ObjectName | None = Field(
+        None,
+        description="PriorityClass of the Pod: one of those that the operator's setting worker.allowedPriorityClasses "
+        "names.",
+    )
+    runtime_class_name: ObjectName | None = Field(None, description="RuntimeClass of the Pod, such as gvisor.")
+    image_pull_secrets: list[SecretReference] = Field(
+        default_factory=list,
+        max_length=16,
+        description="Secrets to pull the worker's image with, beside those that the operator is set up with.",
+    )
+    pod_labels: dict[str, LabelValue] = Field(
+        default_factory=dict,
+        max_length=32,
+        description="More labels of the Pods, such as a cost centre. Those of the operator, of Kubernetes and of Kueue "
+        "cannot be set.",
+    )
+    pod_annotations: dict[str, AnnotationValue] = Field(
+        default_factory=dict,
+        max_length=32,
+        description='More annotations of the Pods, such as sidecar.istio.io/inject: "false". Those of the operator, of '
+        "Kubernetes and of container runtimes cannot be set.",
+    )
+    queue_name: QueueName = Field("", description="Kueue's LocalQueue, if any.")
+    priority_class: ObjectName | None = Field(
+        None, description="Kueue's WorkloadPriorityClass, which orders the queue; goes with queue_name."
     )
     results: Results = Field(default=Results(), description="Where results go.")
     check: CheckPolicy = Field(default=CheckPolicy(), description="conditional: how checks are run.")
     report: Report = Field(default=Report(), description="What the report shows.")
+
+    @model_validator(mode="after")
+    def _priority_needs_a_queue(self) -> Self:
+        if self.priority_class is not None and not (self.queue_name or self.check.queue_name):
+            raise ValueError(PRIORITY_NEEDS_QUEUE)
+        return self
 
 
 NEEDS_WORK = "execution_config or cluster_id is required: set one of them"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import click
@@ -20,7 +20,11 @@ from clustertrigger.core.resources.problem import Problem, nearest
 from clustertrigger.core.resources.validation import parse_collection, parse_definition, parse_trigger, warnings_of
 from clustertrigger.core.schedules.timetable import describe_schedule
 
-_PARSERS = {"ClusterTrigger": parse_trigger, "ClusterDefinition": parse_definition, "Collection": parse_collection}
+_PARSERS: dict[str, Callable[[Any], tuple[object | None, list[Problem]]]] = {
+    "ClusterTrigger": parse_trigger,
+    "ClusterDefinition": parse_definition,
+    "Collection": parse_collection,
+}
 _MISSED = {Reason.DEFINITION_NOT_FOUND: "ClusterDefinition", Reason.COLLECTION_NOT_FOUND: "Collection"}
 _TOP_LEVEL = ("apiVersion", "kind", "metadata", "spec", "status")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)

@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     worker_image: str = Field(min_length=1, description="Image of the runs.")
     worker_image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     worker_image_pull_secrets: Names = ()
+    worker_priority_classes: Names = Field((), description="PriorityClasses that triggers may name; empty: none.")
     results_uri: str = Field("", description="Where results go by default: a path on the claim, or s3://bucket/prefix.")
     results_volume: str = Field("clustertrigger-results", description="Claim for results, in each trigger's namespace.")
     watch_namespaces: Names = Field((), description="Namespaces to serve; empty: all.")
@@ -53,7 +54,7 @@ class Settings(BaseSettings):
     def _empty_is_none(cls, value: object) -> object:
         return value or None
 
-    @field_validator("worker_image_pull_secrets", "watch_namespaces", mode="before")
+    @field_validator("worker_image_pull_secrets", "worker_priority_classes", "watch_namespaces", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value

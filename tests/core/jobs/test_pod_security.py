@@ -30,10 +30,17 @@ COLLECTIONS: tuple[Object, ...] = (
     {"source": {"uri": "products.parquet"}, "volume": "documents"},
     {"source": {"uri": "s3://bucket/key", "secret_name": "s3-keys"}},
 )
+OWN_LABELS = {
+    "app.kubernetes.io/managed-by": "clustertrigger",
+    "clustertrigger.dev/trigger-uid": trigger().uid,
+    "clustertrigger.dev/trigger": trigger().key.name,
+    "clustertrigger.dev/role": "run",
+}
 VOLUMES = {"emptyDir", "persistentVolumeClaim", "secret"}
 POD = {
     "restartPolicy", "serviceAccountName", "automountServiceAccountToken", "enableServiceLinks", "nodeSelector",
     "tolerations", "imagePullSecrets", "securityContext", "volumes", "containers",
+    "affinity", "topologySpreadConstraints", "priorityClassName", "runtimeClassName",
 }  # fmt: skip
 CONTAINER = {
     "name", "image", "imagePullPolicy", "args", "env", "resources", "terminationMessagePolicy", "securityContext",
@@ -79,6 +86,14 @@ def unrestricted(pod: Object) -> Iterator[str]:
                 yield probe
 
 
+def assert_ours(job: Object) -> None:
+    """Whatever the owner says of labels and annotations, Pods are found, and nothing that confines them is lifted."""
+    metadata = job["spec"]["template"]["metadata"]
+    assert metadata["labels"].items() >= OWN_LABELS.items()
+    for key in (*metadata["labels"].keys() - OWN_LABELS.keys(), *metadata.get("annotations", ())):
+        assert not key.partition("/")[0].endswith(("kubernetes.io", "k8s.io", "clustertrigger.dev")), key
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(allowed(RUN, "run"))
 def test_every_run_has_the_same_harmless_shape(run: Object) -> None:
@@ -87,6 +102,7 @@ def test_every_run_has_the_same_harmless_shape(run: Object) -> None:
     assert spec is not None
     job = build_job(trigger({**HOURLY, "run": run}), spec, work(), "job", ScheduledSlot(at(hours=1)), DEFAULTS)
     assert job["metadata"]["namespace"] == "search"
+    assert_ours(job)
     pod = job["spec"]["template"]["spec"]
     assert list(unrestricted(pod)) == []
     assert pod.keys() <= POD
@@ -130,7 +146,10 @@ def test_what_is_not_restricted_is_found(change: Object, expected: list[str]) ->
 
 @pytest.mark.parametrize(
     "field",
-    ["image", "command", "env", "volumes", "security_context", "priority_class_name", "host_network", "node_name"],
+    [
+        *("image", "command", "env", "volumes", "security_context", "host_network", "node_name", "host_users"),
+        *("init_containers", "scheduler_name", "dns_policy", "host_aliases", "priority", "preemption_policy"),
+    ],
 )
 def test_nothing_else_of_a_pod_can_be_said(field: str) -> None:
     with pytest.raises(ValidationError):

@@ -13,6 +13,16 @@ from clustertrigger.core.resources.validation import parse_trigger
 CRON = {"trigger_type": "cron", "schedule_config": {"cron_expression": "0 2 * * *"}, "cluster_id": "cluster_a"}
 
 
+SPREAD = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
+TERM = "nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0]"
+
+
+def node_affinity(operator: str, values: list[str]) -> dict[str, Any]:
+    requirement = {"key": "cpus", "operator": operator, "values": values}
+    terms = {"nodeSelectorTerms": [{"matchExpressions": [requirement]}]}
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}
+
+
 def problems_of(**run: Any) -> list[str]:
     return [str(problem).removeprefix("spec.run.") for problem in parse_trigger({**CRON, "run": run})[1]]
 
@@ -102,7 +112,82 @@ def test_what_is_not_a_quantity(text: str) -> None:
         ({"tolerations": [{"key": "/gpu"}]},
          ["tolerations[0].key: '/gpu': prefix '' of key '/gpu' is not a domain name: write it in lower case, such as "
           "example.com"]),
+        ({"topology_spread_constraints": [SPREAD, {**SPREAD, "whenUnsatisfiable": "ScheduleAnyway"}]}, []),
+        ({"topology_spread_constraints": [SPREAD, SPREAD]},
+         ["topology_spread_constraints[1].topologyKey: 'zone': is given twice with DoNotSchedule: remove one of the "
+          "two"]),
+        ({"topology_spread_constraints": [{**SPREAD, "topologyKey": "a b"}]},
+         ["topology_spread_constraints[0].topologyKey: 'a b': key 'a b' is not a label's key: write up to 63 letters, "
+          "digits, '-', '_' and '.'"]),
+        ({"topology_spread_constraints": [{"maxSkew": 1, "topologyKey": "zone"}]},
+         ["topology_spread_constraints[0].whenUnsatisfiable: is required: set it"]),
+        ({"affinity": {"nodeAffinty": {}}}, ["affinity.nodeAffinty: unknown field: did you mean nodeAffinity?"]),
+        ({"affinity": node_affinity("Gt", ["8"])}, []),
+        ({"affinity": node_affinity("Gt", ["many"])},
+         [f"affinity.{TERM}.values: 'many': values must be one whole number with operator Gt or Lt: write one, in "
+          "quotes"]),
+        ({"affinity": node_affinity("In", ["a b"])},
+         [f"affinity.{TERM}.values[0]: 'a b': is not a label's value: write up to 63 letters, digits, '-', '_' and "
+          "'.'"]),
+        ({"affinity": node_affinity("Has", ["a"])},
+         [f"affinity.{TERM}.operator: 'Has': must be 'In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt' or 'Lt': write one "
+          "of these"]),
+        ({"runtime_class_name": "a..b"},
+         ["runtime_class_name: 'a..b': is not a name of Kubernetes, whose parts between dots begin and end with a "
+          "letter or digit: write the RuntimeClass's metadata.name"]),
+        ({"image_pull_secrets": [{"name": "a"}, {"name": "b.-c"}]},
+         ["image_pull_secrets[1].name: 'b.-c': is not a name of Kubernetes, whose parts between dots begin and end "
+          "with a letter or digit: write the Secret's metadata.name"]),
+        ({"pod_labels": {"team": "search", "app.kubernetes.io/part-of": "shop", "example.com/empty": ""}},
+         []),
+        ({"pod_annotations": {"sidecar.istio.io/inject": "false", "Example.com/Note": "any text: at all\n",
+                              "cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}}, []),
+        ({"pod_labels": {"a/b/c": "x"}},
+         ["pod_labels.a/b/c: 'x': prefix 'a/b' of key 'a/b/c' is not a domain name: write it in lower case, such as "
+          "example.com"]),
+        *(({"pod_labels": {key: "x"}}, [f"pod_labels.{key}: 'x': is a label {whose}"]) for key, whose in [
+            ("clustertrigger.dev/trigger-uid", "of the operator's own, by which it finds its Pods: remove it"),
+            ("clustertrigger.dev/role", "of the operator's own, by which it finds its Pods: remove it"),
+            ("sub.clustertrigger.dev/a", "of the operator's own, by which it finds its Pods: remove it"),
+            ("app.kubernetes.io/managed-by", "of the operator's own, by which it finds its Pods: remove it"),
+            ("job-name", "of the Job controller's, by which it finds its Pods: remove it"),
+            ("controller-uid", "of the Job controller's, by which it finds its Pods: remove it"),
+            ("batch.kubernetes.io/job-name", "that Kubernetes keeps for itself: remove it"),
+            ("kubernetes.io/hostname", "that Kubernetes keeps for itself: remove it"),
+            ("topology.kubernetes.io/zone", "that Kubernetes keeps for itself: remove it"),
+            ("kueue.x-k8s.io/queue-name", "of Kueue's: remove it, and set queue_name or priority_class"),
+        ]),
+        *(({"pod_annotations": {key: "x"}},
+           [f"pod_annotations.{key}: 'x': is an annotation {whose}"]) for key, whose in [
+            ("clustertrigger.dev/slot", "of the operator's own, by which it finds its Pods: remove it"),
+            ("container.apparmor.security.beta.kubernetes.io/worker", "that Kubernetes keeps for itself: remove it"),
+            ("Container.AppArmor.Security.Beta.Kubernetes.io/worker", "that Kubernetes keeps for itself: remove it"),
+            ("seccomp.security.alpha.kubernetes.io/pod", "that Kubernetes keeps for itself: remove it"),
+            ("security.alpha.kubernetes.io/unsafe-sysctls", "that Kubernetes keeps for itself: remove it"),
+            ("kubernetes.io/config.mirror", "that Kubernetes keeps for itself: remove it"),
+            ("cdi.k8s.io/gpu", "that Kubernetes keeps for itself: remove it"),
+            ("io.kubernetes.cri-o.Devices", "of the container runtime's: remove it"),
+        ]),
     ],
 )  # fmt: skip
 def test_runs(run: dict[str, Any], expected: list[str]) -> None:
     assert problems_of(**run) == expected
+
+
+@pytest.mark.parametrize(
+    ("allowed", "expected"),
+    [
+        (None, []),
+        (("batch-high", "batch-low"), []),
+        (("batch-low", "batch-mid"),
+         ["spec.run.priority_class_name: 'batch-high': is not allowed: write one of batch-low, batch-mid; the "
+          "operator's administrator sets the list with the chart's value worker.allowedPriorityClasses"]),
+        ((), ["spec.run.priority_class_name: 'batch-high': is not allowed: remove it, for the operator allows no "
+              "PriorityClass; the operator's administrator sets the list with the chart's value "
+              "worker.allowedPriorityClasses"]),
+    ],
+)  # fmt: skip
+def test_a_priority_class_is_one_of_the_list(allowed: tuple[str, ...] | None, expected: list[str]) -> None:
+    spec, problems = parse_trigger({**CRON, "run": {"priority_class_name": "batch-high"}}, allowed)
+    assert [str(problem) for problem in problems] == expected
+    assert (spec is None) == bool(expected)

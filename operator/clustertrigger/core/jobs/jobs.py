@@ -15,6 +15,7 @@ from clustertrigger.api.names import (
     ANNOTATION_SLOT,
     LABEL_MANAGED_BY,
     LABEL_QUEUE,
+    LABEL_QUEUE_PRIORITY,
     LABEL_ROLE,
     LABEL_TRIGGER,
     LABEL_TRIGGER_UID,
@@ -28,7 +29,7 @@ from clustertrigger.api.schedule import ConditionalSchedule
 from clustertrigger.api.trigger import ClusterTriggerSpec, RunPolicy
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.naming import seed
-from clustertrigger.core.jobs.pods import collection_inputs, pod_spec, results_target
+from clustertrigger.core.jobs.pods import collection_inputs, pod_metadata, pod_spec, results_target
 from clustertrigger.core.jobs.run_defaults import RunDefaults
 from clustertrigger.core.jobs.slot import CheckSlot, RunSlot, Slot
 from clustertrigger.core.resources.catalog import Work
@@ -46,6 +47,7 @@ class _Kind:
     role: str
     timeout_seconds: int
     ttl_seconds: int
+    queue_name: str
 
 
 def build_job(
@@ -68,7 +70,9 @@ def build_job(
     said = RUN_SPEC_VARIABLE, run_spec.model_dump_json(exclude_none=True)
     pod = pod_spec(run, work, defaults, command="run", spec=said, resources=run.resources)
     # The name guards the slot until the status does: keep the Job for as long as the slot could fire.
-    kind = _Kind(ROLE_RUN, run.timeout_seconds, ttl_seconds=max(run.starting_deadline_seconds, 3600))
+    kind = _Kind(
+        ROLE_RUN, run.timeout_seconds, ttl_seconds=max(run.starting_deadline_seconds, 3600), queue_name=run.queue_name
+    )
     return _job(trigger, run, work, kind, name, slot, pod)
 
 
@@ -99,7 +103,12 @@ def build_check_job(
     )
     said = CHECK_SPEC_VARIABLE, check_spec.model_dump_json(exclude_none=True)
     pod = pod_spec(run, work, defaults, command="check", spec=said, resources=run.check.resources)
-    kind = _Kind(ROLE_CHECK, run.check.timeout_seconds, ttl_seconds=_check_ttl_seconds(schedule))
+    kind = _Kind(
+        ROLE_CHECK,
+        run.check.timeout_seconds,
+        ttl_seconds=_check_ttl_seconds(schedule),
+        queue_name=run.queue_name if run.check.queue_name is None else run.check.queue_name,
+    )
     return _job(trigger, run, work, kind, name, slot, pod)
 
 
@@ -140,7 +149,9 @@ def _job(
         LABEL_TRIGGER: trigger.key.name[:_LONGEST_LABEL].rstrip("-."),
         LABEL_ROLE: kind.role,
     }
-    queued = {LABEL_QUEUE: run.queue_name} if run.queue_name else {}
+    queued = {LABEL_QUEUE: kind.queue_name} if kind.queue_name else {}
+    if queued and run.priority_class is not None:
+        queued[LABEL_QUEUE_PRIORITY] = run.priority_class
     job_spec: dict[str, Any] = {
         "completions": 1,
         "parallelism": 1,
@@ -161,7 +172,7 @@ def _job(
                 {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
             ]
         },
-        "template": {"metadata": {"labels": labels}, "spec": pod},
+        "template": {"metadata": pod_metadata(run, labels), "spec": pod},
     }
     if queued:
         job_spec["suspend"] = True

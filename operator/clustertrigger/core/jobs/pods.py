@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from clustertrigger.api.names import WORKER_CONTAINER
+from clustertrigger.api.base import ApiModel
+from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY, WORKER_CONTAINER
+from clustertrigger.api.placement import TopologySpreadConstraint
 from clustertrigger.api.run import (
     COLLECTIONS_MOUNT,
     RESULTS_MOUNT,
@@ -36,6 +38,7 @@ def pod_spec(
         resources: of the container.
     """
     volumes, mounts = _mounts(run, work, defaults)
+    pull_secrets = _distinct([*defaults.image_pull_secrets, *(secret.name for secret in run.image_pull_secrets)])
     return {
         "restartPolicy": "Never",
         "serviceAccountName": run.service_account_name,
@@ -43,7 +46,8 @@ def pod_spec(
         "enableServiceLinks": False,
         "nodeSelector": dict(run.node_selector),
         "tolerations": [toleration.model_dump(exclude_none=True) for toleration in run.tolerations],
-        "imagePullSecrets": [{"name": secret} for secret in defaults.image_pull_secrets],
+        **_placement(run),
+        "imagePullSecrets": [{"name": secret} for secret in pull_secrets],
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": NON_ROOT,
@@ -73,6 +77,12 @@ def pod_spec(
     }
 
 
+def pod_metadata(run: RunPolicy, own_labels: Mapping[str, str]) -> dict[str, Any]:
+    """The Pod's metadata: what the trigger's owner wants beside the labels that are the operator's own."""
+    metadata: dict[str, Any] = {"labels": {**run.pod_labels, **own_labels}}
+    return {**metadata, "annotations": dict(run.pod_annotations)} if run.pod_annotations else metadata
+
+
 def json_variable(name: str, value: str) -> dict[str, str]:
     """An environment variable that holds JSON. The kubelet would expand $(NAME) in it, and make one $ of two."""
     return {"name": name, "value": value.replace("$", r"\u0024")}
@@ -100,10 +110,31 @@ def results_target(run: RunPolicy, defaults: RunDefaults) -> ResultsTarget:
     )
 
 
+def _placement(run: RunPolicy) -> dict[str, Any]:
+    """Where the Pod may be and what it gives way to; nothing of what the trigger does not say."""
+    wanted = {
+        "affinity": run.affinity and _dumped(run.affinity),
+        "topologySpreadConstraints": [_spread(constraint) for constraint in run.topology_spread_constraints],
+        "priorityClassName": run.priority_class_name,
+        "runtimeClassName": run.runtime_class_name,
+    }
+    return {field: value for field, value in wanted.items() if value}
+
+
+def _spread(constraint: TopologySpreadConstraint) -> dict[str, Any]:
+    # Without a selector Kubernetes would count no Pod at all.
+    return {"labelSelector": {"matchLabels": {LABEL_MANAGED_BY: MANAGED_BY}}, **_dumped(constraint)}
+
+
+def _dumped(part: ApiModel) -> dict[str, Any]:
+    return part.model_dump(exclude_none=True, exclude_defaults=True)
+
+
 def _mounts(run: RunPolicy, work: Work, defaults: RunDefaults) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Volumes, and where they are mounted.
 
-    A claim is one volume however often it is mounted: the kubelet never starts a Pod that names a claim twice.
+    A claim is one volume however often it is mounted: the kubelet never starts a Pod that names a claim twice. One that
+    is only read is a read-only volume: the kubelet would otherwise give all of its files to the Pod's group.
     """
     results = results_target(run, defaults).uri.startswith(RESULTS_MOUNT)
     results_claim = run.results.volume or defaults.results_volume if results else None
@@ -113,7 +144,10 @@ def _mounts(run: RunPolicy, work: Work, defaults: RunDefaults) -> tuple[list[dic
     secrets = {secret: f"secret-{n}" for n, secret in enumerate(names)}
     volumes: list[dict[str, Any]] = [
         {"name": _SCRATCH_VOLUME, "emptyDir": {}},
-        *({"name": v, "persistentVolumeClaim": {"claimName": claim}} for claim, v in claims.items()),
+        *(
+            {"name": v, "persistentVolumeClaim": _claim(claim, writable=claim == results_claim)}
+            for claim, v in claims.items()
+        ),
         *({"name": v, "secret": {"secretName": secret, "defaultMode": 0o440}} for secret, v in secrets.items()),
     ]
     mounts: list[dict[str, Any]] = [
@@ -124,6 +158,10 @@ def _mounts(run: RunPolicy, work: Work, defaults: RunDefaults) -> tuple[list[dic
     if results_claim:
         mounts.append({"name": claims[results_claim], "mountPath": RESULTS_MOUNT})
     return volumes, mounts
+
+
+def _claim(name: str, *, writable: bool) -> dict[str, Any]:
+    return {"claimName": name} if writable else {"claimName": name, "readOnly": True}
 
 
 def _distinct(names: Iterable[str | None]) -> list[str]:

@@ -7,11 +7,19 @@ them too, but not on every version of Kubernetes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 
 from clustertrigger.api.trigger import Quantity, Resources, RunPolicy, Toleration
+from clustertrigger.core.resources.labels import (
+    DOMAIN,
+    problems_in_annotations,
+    problems_in_labels,
+    wrong_label_key,
+    wrong_label_value,
+)
+from clustertrigger.core.resources.placement import problems_in_affinity, problems_in_spreading
 from clustertrigger.core.resources.problem import Problem, cut, nearest
 
 _QUANTITY = re.compile(
@@ -28,28 +36,59 @@ _SCALES = {
 _LONGEST_SHOWN = 80
 _HUGE_PAGES = "hugepages-"
 _STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage")
-_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re.ASCII)
-_DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
 
 
-def problems_in(run: RunPolicy) -> list[Problem]:
-    """Everything that Kubernetes would refuse in this run's Pod."""
+def problems_in(run: RunPolicy, priority_classes: Collection[str] | None = None) -> list[Problem]:
+    """Everything that Kubernetes would refuse in this run's Pod, and what the operator does not allow in it.
+
+    Args:
+        run: how the trigger's Jobs are run.
+        priority_classes: those that triggers may use; None where that is not known.
+    """
     return [
-        *_account(run.service_account_name),
+        *_object_name(run.service_account_name, "service_account_name", "ServiceAccount"),
+        *_object_name(run.runtime_class_name, "runtime_class_name", "RuntimeClass"),
+        *_object_name(run.priority_class, "priority_class", "WorkloadPriorityClass"),
+        *_object_name(run.priority_class_name, "priority_class_name", "PriorityClass"),
+        *_priority_class(run.priority_class_name, priority_classes),
+        *(
+            problem
+            for index, secret in enumerate(run.image_pull_secrets)
+            for problem in _object_name(secret.name, f"image_pull_secrets[{index}].name", "Secret")
+        ),
         *_resources(run.resources, "spec.run.resources"),
         *_resources(run.check.resources, "spec.run.check.resources"),
         *_node_selector(run.node_selector),
         *(problem for index, item in enumerate(run.tolerations) for problem in _toleration(index, item)),
+        *problems_in_affinity(run.affinity, "spec.run.affinity"),
+        *problems_in_spreading(run.topology_spread_constraints, "spec.run.topology_spread_constraints"),
+        *problems_in_labels(run.pod_labels, "spec.run.pod_labels"),
+        *problems_in_annotations(run.pod_annotations, "spec.run.pod_annotations"),
     ]
 
 
-def _account(name: str) -> Iterator[Problem]:
-    if not _DOMAIN.fullmatch(name):
+def _object_name(name: str | None, field: str, kind: str) -> Iterator[Problem]:
+    if name is not None and not DOMAIN.fullmatch(name):
         message = (
             "is not a name of Kubernetes, whose parts between dots begin and end with a letter or digit: "
-            "write the ServiceAccount's metadata.name"
+            f"write the {kind}'s metadata.name"
         )
-        yield Problem("spec.run.service_account_name", name, message)
+        yield Problem(f"spec.run.{field}", name, message)
+
+
+def _priority_class(name: str | None, allowed: Collection[str] | None) -> Iterator[Problem]:
+    if name is None or allowed is None or name in allowed:
+        return
+    way_out = (
+        f"write one of {', '.join(sorted(allowed))}"
+        if allowed
+        else "remove it, for the operator allows no PriorityClass"
+    )
+    message = (
+        f"is not allowed: {way_out}; the operator's administrator sets the list with the chart's value "
+        "worker.allowedPriorityClasses"
+    )
+    yield Problem("spec.run.priority_class_name", name, message)
 
 
 @lru_cache(maxsize=1024, typed=True)  # Triggers by the thousand ask for the same few.
@@ -121,7 +160,7 @@ def _wrong_resource(name: str) -> str | None:
     if "/" in name:
         if name.startswith("requests."):
             return "begins with requests., which quotas have for themselves: write vendor.domain/resource"
-        return _wrong_label_key(name)
+        return wrong_label_key(name)
     guess = nearest(name, _STANDARD_RESOURCES)
     way_out = f"did you mean {guess}?" if guess else "write cpu, memory, ephemeral-storage or vendor.domain/resource"
     return f"no such resource: {way_out}"
@@ -138,9 +177,9 @@ def _is_overcommittable(name: str) -> bool:
 def _node_selector(selector: Mapping[str, str]) -> Iterator[Problem]:
     for key, value in selector.items():
         field = f"spec.run.node_selector.{key}"
-        if (wrong := _wrong_label_key(key)) is not None:
+        if (wrong := wrong_label_key(key)) is not None:
             yield Problem(field, value, wrong)
-        if (wrong := _wrong_label_value(value)) is not None:
+        if (wrong := wrong_label_value(value)) is not None:
             yield Problem(field, value, wrong)
 
 
@@ -149,33 +188,13 @@ def _toleration(index: int, toleration: Toleration) -> Iterator[Problem]:
     if not toleration.key:
         if toleration.operator != "Exists":
             yield Problem(f"{field}.operator", toleration.operator, "must be Exists without a key: set key or operator")
-    elif (wrong := _wrong_label_key(toleration.key)) is not None:
+    elif (wrong := wrong_label_key(toleration.key)) is not None:
         yield Problem(f"{field}.key", toleration.key, wrong)
     if toleration.operator == "Exists":
         if toleration.value:
             yield Problem(f"{field}.value", toleration.value, "must be empty with operator Exists: remove it")
-    elif (wrong := _wrong_label_value(toleration.value or "")) is not None:
+    elif (wrong := wrong_label_value(toleration.value or "")) is not None:
         yield Problem(f"{field}.value", toleration.value, wrong)
     if toleration.tolerationSeconds is not None and toleration.effect != "NoExecute":
         message = "goes with effect NoExecute only: set that effect or remove tolerationSeconds"
         yield Problem(f"{field}.tolerationSeconds", toleration.tolerationSeconds, message)
-
-
-def _wrong_label_key(key: str) -> str | None:
-    prefix, slash, name = key.rpartition("/")
-    if slash and (len(prefix) > 253 or not _DOMAIN.fullmatch(prefix)):
-        shown = f"prefix {_shown(prefix)} of key {_shown(key)}"
-        return f"{shown} is not a domain name: write it in lower case, such as example.com"
-    if not _NAME.fullmatch(name):
-        return f"key {_shown(key)} is not a label's key: write up to 63 letters, digits, '-', '_' and '.'"
-    return None
-
-
-def _shown(text: str) -> str:
-    return repr(cut(text, _LONGEST_SHOWN))
-
-
-def _wrong_label_value(value: str) -> str | None:
-    if value and not _NAME.fullmatch(value):
-        return "is not a label's value: write up to 63 letters, digits, '-', '_' and '.'"
-    return None

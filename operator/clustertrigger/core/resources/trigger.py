@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -78,11 +78,19 @@ class Trigger:
 ParsedSpec = tuple[ClusterTriggerSpec | None, tuple[Problem, ...]]
 
 
-def read_trigger(raw: Mapping[str, Any], parsed: ParsedSpec | None = None) -> Trigger:
-    """Reads an object of the API server; `parsed` saves parsing a spec that is known already."""
+def read_trigger(
+    raw: Mapping[str, Any], parsed: ParsedSpec | None = None, priority_classes: Collection[str] | None = None
+) -> Trigger:
+    """Reads an object of the API server.
+
+    Args:
+        raw: the object.
+        parsed: its spec, where that is known already.
+        priority_classes: those that triggers may use; None where that is not known.
+    """
     metadata = raw["metadata"]
     annotations = metadata.get("annotations") or {}
-    spec, problems = parsed or parse_spec(raw)
+    spec, problems = parsed or parse_spec(raw, priority_classes)
     raw_status = raw.get("status") or {}
     return Trigger(
         key=Key(metadata["namespace"], metadata["name"]),
@@ -112,9 +120,9 @@ def _token(text: str | None) -> str | None:
     return f"{text[:_LONGEST_TOKEN]}…{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def parse_spec(raw: Mapping[str, Any]) -> ParsedSpec:
+def parse_spec(raw: Mapping[str, Any], priority_classes: Collection[str] | None = None) -> ParsedSpec:
     """The spec, or what is wrong with it."""
-    spec, problems = parse_trigger(raw.get("spec") or {})
+    spec, problems = parse_trigger(raw.get("spec") or {}, priority_classes)
     return spec, tuple(problems)
 
 

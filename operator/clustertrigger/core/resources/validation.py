@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -20,12 +20,19 @@ __all__ = ["Problem", "all_of", "parse_collection", "parse_definition", "parse_t
 Spec = TypeVar("Spec", bound=BaseModel)
 
 
-def parse_trigger(spec: Mapping[str, Any]) -> tuple[ClusterTriggerSpec | None, list[Problem]]:
-    """A trigger's spec, or None and everything that is wrong with it. Takes any JSON and never raises."""
+def parse_trigger(
+    spec: Mapping[str, Any], priority_classes: Collection[str] | None = None
+) -> tuple[ClusterTriggerSpec | None, list[Problem]]:
+    """A trigger's spec, or None and everything that is wrong with it. Takes any JSON and never raises.
+
+    Args:
+        spec: as written.
+        priority_classes: those that the operator allows; None where that is not known.
+    """
     parsed, problems = _parse(ClusterTriggerSpec, spec)
     if parsed is None:
         return None, problems
-    problems = [*_schedule_problems(parsed), *pod_settings.problems_in(parsed.run)]
+    problems = [*_schedule_problems(parsed), *pod_settings.problems_in(parsed.run, priority_classes)]
     return (None if problems else parsed), problems
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,9 +22,12 @@ _LATELY = 4_096
 class Triggers:
     """The triggers as last seen, whether by a watch or in the answer to a write of our own."""
 
-    def __init__(self, changed: Callable[[Key], None], metrics: Metrics) -> None:
+    def __init__(
+        self, changed: Callable[[Key], None], metrics: Metrics, priority_classes: Collection[str] = ()
+    ) -> None:
         self._changed = changed
         self._metrics = metrics
+        self._priority_classes = priority_classes
         self._by_key: dict[Key, Trigger] = {}
         self._key_by_uid: dict[str, Key] = {}
         self._notable: dict[Key, Trigger] = {}
@@ -71,7 +74,7 @@ class Triggers:
                 return None
             if known.generation == metadata.get("generation"):
                 parsed = (known.spec, known.problems)
-        trigger = read_trigger(raw, parsed)
+        trigger = read_trigger(raw, parsed, self._priority_classes)
         self._by_key[key] = trigger
         if trigger.not_ready or trigger.status.last_drift_measurement:
             self._notable[key] = trigger

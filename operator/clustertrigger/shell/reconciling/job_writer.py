@@ -6,14 +6,14 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 from clustertrigger.api.conditions import EventReason, Reason
 from clustertrigger.api.status import ClusterTriggerStatus
 from clustertrigger.core.decision import CreateJob, EndJob, Refusal
 from clustertrigger.core.jobs.job_view import JobView, read_job
 from clustertrigger.core.jobs.jobs import end_job_patch
-from clustertrigger.core.jobs.pod_view import one_line, read_pod
+from clustertrigger.core.jobs.pod_view import read_pod
+from clustertrigger.core.jobs.pod_warnings import most_telling
 from clustertrigger.core.jobs.slot import CheckSlot, ScheduledSlot
 from clustertrigger.core.jobs.workload import ObservedRun, observe_run
 from clustertrigger.core.resources.trigger import Key, Trigger
@@ -163,8 +163,7 @@ class JobWriter:
         except ApiError as error:
             logger.warning("The events of %s %s were not read: %s", kind, name, error)
             return None
-        last = max(found, key=_told_at, default=None)
-        return one_line(last["message"]) if last and last.get("message") else None
+        return most_telling(found)
 
     async def _is_ours(self, trigger: Trigger, action: CreateJob) -> bool:
         job = read_job(await self._api.get(paths.job(trigger.key.namespace, action.name)))
@@ -189,12 +188,6 @@ class JobWriter:
         )
         reason = EventReason.NAME_TAKEN if taken else EventReason.CREATE_REFUSED
         self._refusals[trigger.key][action.name] = Refusal(reason, message, since, _retry_at(since, now, error))
-
-
-def _told_at(event: Mapping[str, Any]) -> str:
-    """When; as RFC 3339 in UTC, which sorts."""
-    times = (event.get(field) for field in ("lastTimestamp", "eventTime", "firstTimestamp"))
-    return next((str(time) for time in times if time), "")
 
 
 def _is_taken(error: ApiError) -> bool:

@@ -1,0 +1,89 @@
+"""Keys and values of labels and annotations: which Kubernetes takes, and which are not the trigger owner's to set."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from clustertrigger.api import GROUP
+from clustertrigger.api.names import LABEL_MANAGED_BY
+from clustertrigger.core.resources.problem import Problem, cut
+
+DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re.ASCII)
+_LONGEST_SHOWN = 80
+_OF_JOBS = ("job-name", "controller-uid")
+"""Labels by which the Job finds its Pods."""
+_KUEUE = "kueue.x-k8s.io"
+_OPEN_DOMAINS = {
+    "label": ("app.kubernetes.io",),
+    "annotation": (
+        *("app.kubernetes.io", "cluster-autoscaler.kubernetes.io", "descheduler.alpha.kubernetes.io"),
+        *("controller.kubernetes.io", "kubectl.kubernetes.io"),
+    ),
+}
+"""Domains of Kubernetes whose keys describe a Pod, or ask for nothing that it could not have otherwise."""
+
+
+def wrong_label_key(key: str) -> str | None:
+    """What is wrong with the key of a label or an annotation, and the way out."""
+    prefix, slash, name = key.rpartition("/")
+    if slash and (len(prefix) > 253 or not DOMAIN.fullmatch(prefix)):
+        shown = f"prefix {_shown(prefix)} of key {_shown(key)}"
+        return f"{shown} is not a domain name: write it in lower case, such as example.com"
+    if not _NAME.fullmatch(name):
+        return f"key {_shown(key)} is not a label's key: write up to 63 letters, digits, '-', '_' and '.'"
+    return None
+
+
+def wrong_label_value(value: str) -> str | None:
+    """What is wrong with a label's value, and the way out."""
+    if value and not _NAME.fullmatch(value):
+        return "is not a label's value: write up to 63 letters, digits, '-', '_' and '.'"
+    return None
+
+
+def problems_in_labels(labels: Mapping[str, str], field: str) -> Iterator[Problem]:
+    """What is wrong with the labels that a trigger gives its Pods."""
+    for key, value in labels.items():
+        if (wrong := wrong_label_key(key) or _not_yours(key, "label") or wrong_label_value(value)) is not None:
+            yield Problem(f"{field}.{key}", value, wrong)
+
+
+def problems_in_annotations(annotations: Mapping[str, str], field: str) -> Iterator[Problem]:
+    """What is wrong with the annotations that a trigger gives its Pods."""
+    for key, value in annotations.items():
+        # Kubernetes looks at the lower case of an annotation's key.
+        if (wrong := wrong_label_key(key.lower()) or _not_yours(key.lower(), "annotation")) is not None:
+            yield Problem(f"{field}.{key}", value, wrong)
+
+
+def _not_yours(key: str, what: str) -> str | None:
+    """Why a key cannot be set.
+
+    The operator and the Job find Pods by labels, and some annotations of Kubernetes and of container runtimes take
+    restrictions away, such as AppArmor's and seccomp's.
+    """
+    domain = key.rpartition("/")[0]
+    a = "a label" if what == "label" else "an annotation"
+    if _is_below(domain, GROUP) or key == LABEL_MANAGED_BY:
+        return f"is {a} of the operator's own, by which it finds its Pods: remove it"
+    if _is_below(domain, _KUEUE):
+        return f"is {a} of Kueue's: remove it, and set queue_name or priority_class"
+    if key in _OF_JOBS:
+        return f"is {a} of the Job controller's, by which it finds its Pods: remove it"
+    if key.startswith("io.kubernetes."):
+        return f"is {a} of the container runtime's: remove it"
+    if domain in _OPEN_DOMAINS[what]:
+        return None
+    if _is_below(domain, "kubernetes.io") or _is_below(domain, "k8s.io"):
+        return f"is {a} that Kubernetes keeps for itself: remove it"
+    return None
+
+
+def _is_below(domain: str, parent: str) -> bool:
+    return domain == parent or domain.endswith(f".{parent}")
+
+
+def _shown(text: str) -> str:
+    return repr(cut(text, _LONGEST_SHOWN))

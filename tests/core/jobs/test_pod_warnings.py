@@ -1,0 +1,45 @@
+"""Which of the warnings about a Pod is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from clustertrigger.core.jobs.pod_warnings import most_telling
+
+ATTACHED = (
+    'Multi-Attach error for volume "pvc-1" Volume is already used by pod(s) products-1: a ReadWriteOnce claim serves '
+    "one node at a time: use ReadWriteMany, a bucket, or one node for all runs"
+)
+
+
+def event(reason: str, message: str, at: str) -> dict[str, Any]:
+    return {"reason": reason, "message": message, "lastTimestamp": f"2026-03-02T13:{at}Z"}
+
+
+MULTI_ATTACH = event(
+    "FailedAttachVolume", 'Multi-Attach error for volume "pvc-1" Volume is already used by pod(s) products-1', "00:05"
+)
+
+
+UNMOUNTED = "Unable to attach or mount volumes: unmounted volumes=[claim-0]: "
+OLD_TIMEOUT = event("FailedMount", f"{UNMOUNTED}timed out waiting for the condition", "02:05")
+NEW_TIMEOUT = event("FailedMount", f"{UNMOUNTED}context deadline exceeded", "02:05")
+NO_SECRET = 'MountVolume.SetUp failed for volume "secret-0": secret "s3" not found'
+
+
+@pytest.mark.parametrize(
+    ("events", "told"),
+    [
+        ([], None),
+        ([{"reason": "FailedCreate"}], None),
+        ([MULTI_ATTACH], ATTACHED),
+        ([MULTI_ATTACH, OLD_TIMEOUT], ATTACHED),
+        ([NEW_TIMEOUT, MULTI_ATTACH], ATTACHED),
+        ([MULTI_ATTACH, event("FailedMount", NO_SECRET, "02:05")], NO_SECRET),
+        ([OLD_TIMEOUT], OLD_TIMEOUT["message"]),
+    ],
+)
+def test_the_most_telling_one(events: list[dict[str, Any]], told: str | None) -> None:
+    assert most_telling(events) == told

@@ -1,0 +1,111 @@
+"""Where runs may be and what they carry: a real API server takes the Job, and its Pod has all of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from tests.conftest import StartOperator
+from tests.control_plane.kube import eventually
+from tests.control_plane.manifests import conditional, interval, trigger
+from tests.control_plane.sandbox import Sandbox
+
+NEIGHBOURS = {
+    "labelSelector": {
+        "matchLabels": {"app": "search"},
+        "matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["web"]}],
+    },
+    "topologyKey": "topology.kubernetes.io/zone",
+}
+DISK = {"matchExpressions": [{"key": "disk", "operator": "In", "values": ["ssd"]}]}
+CPUS = {
+    "matchExpressions": [{"key": "cpus", "operator": "Gt", "values": ["8"]}, {"key": "spare", "operator": "Exists"}]
+}
+REQUIRED, PREFERRED = (
+    "requiredDuringSchedulingIgnoredDuringExecution",
+    "preferredDuringSchedulingIgnoredDuringExecution",
+)
+AFFINITY = {
+    "nodeAffinity": {
+        REQUIRED: {"nodeSelectorTerms": [DISK, CPUS]},
+        PREFERRED: [{"weight": 50, "preference": DISK}],
+    },
+    "podAffinity": {REQUIRED: [NEIGHBOURS], PREFERRED: [{"weight": 1, "podAffinityTerm": NEIGHBOURS}]},
+    "podAntiAffinity": {REQUIRED: [NEIGHBOURS], PREFERRED: [{"weight": 100, "podAffinityTerm": NEIGHBOURS}]},
+}
+SPREAD = [
+    {"maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway", **NEIGHBOURS},
+    {"maxSkew": 2, "whenUnsatisfiable": "DoNotSchedule", "topologyKey": "kubernetes.io/hostname"},
+]
+PRIORITY, RUNTIME = "clustertrigger-test-batch", "clustertrigger-test-sandboxed"
+
+
+def cluster_objects(sandbox: Sandbox) -> None:
+    """The PriorityClass and the RuntimeClass, which have no namespace; `apply` makes them once for all tests."""
+    for manifest in (
+        {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": PRIORITY}, "value": 7},
+        {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": RUNTIME}, "handler": "runc"},
+    ):
+        done = sandbox.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(manifest))
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_pod_has_all_that_its_trigger_says(operator: StartOperator, sandbox: Sandbox) -> None:
+    cluster_objects(sandbox)
+    operator(worker_priority_classes=f"other,{PRIORITY}", worker_image_pull_secrets="registry")
+    run: dict[str, Any] = {
+        "affinity": AFFINITY,
+        "topology_spread_constraints": SPREAD,
+        "priority_class_name": PRIORITY,
+        "runtime_class_name": RUNTIME,
+        "image_pull_secrets": [{"name": "mirror"}, {"name": "registry"}],
+        "pod_labels": {"example.com/cost-centre": "search"},
+        "pod_annotations": {"sidecar.istio.io/inject": "false"},
+    }
+    sandbox.trigger("placed", interval(3600, start_immediately=True, **run))
+
+    def pods() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = sandbox.kube.items(f"/api/v1/namespaces/{sandbox.namespace}/pods")
+        return found
+
+    (pod,) = eventually(pods, what="the Pod that the Job controller makes")
+    spec, labels = pod["spec"], pod["metadata"]["labels"]
+    assert spec["affinity"] == AFFINITY
+    of_runs = {"matchLabels": {"app.kubernetes.io/managed-by": "clustertrigger"}}
+    assert spec["topologySpreadConstraints"] == [SPREAD[0], {**SPREAD[1], "labelSelector": of_runs}]
+    assert (spec["priorityClassName"], spec["priority"]) == (PRIORITY, 7)
+    assert spec["runtimeClassName"] == RUNTIME
+    assert spec["imagePullSecrets"] == [{"name": "registry"}, {"name": "mirror"}]
+    assert labels["example.com/cost-centre"] == "search"
+    assert labels["clustertrigger.dev/role"] == "run"
+    assert pod["metadata"]["annotations"]["sidecar.istio.io/inject"] == "false"
+
+
+def test_a_priority_class_that_is_not_allowed_is_said(operator: StartOperator, sandbox: Sandbox) -> None:
+    operator(worker_priority_classes="batch-low,batch-mid")
+    sandbox.trigger("urgent", interval(3600, start_immediately=True, priority_class_name="system-cluster-critical"))
+    ready = eventually(lambda: sandbox.condition("urgent", "Ready"))
+    assert (ready["status"], ready["reason"]) == ("False", "InvalidSpec")
+    assert ready["message"] == (
+        "spec.run.priority_class_name: 'system-cluster-critical': is not allowed: write one of batch-low, batch-mid; "
+        "the operator's administrator sets the list with the chart's value worker.allowedPriorityClasses"
+    )
+    assert sandbox.jobs("urgent") == []
+
+
+def test_queues_and_the_priority_in_them(operator: StartOperator, sandbox: Sandbox) -> None:
+    """Kueue reads them from the Job; the queue of a conditional trigger's first slot is that of runs."""
+    operator()
+    queued = {"queue_name": "team-a", "priority_class": "urgent"}
+    sandbox.trigger("queued", interval(3600, start_immediately=True, **queued))
+    (job,) = eventually(lambda: sandbox.jobs("queued"))
+    assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "team-a"
+    assert job["metadata"]["labels"]["kueue.x-k8s.io/priority-class"] == "urgent"
+    assert "kueue.x-k8s.io/queue-name" not in job["spec"]["template"]["metadata"]["labels"]
+    refused = sandbox.kubectl(
+        "apply", "-f", "-", stdin=yaml.safe_dump(trigger("stray", conditional(3600, priority_class="urgent")))
+    )
+    ready = {} if refused.returncode else eventually(lambda: sandbox.condition("stray", "Ready"))
+    said = refused.stderr or ready["message"]
+    assert "priority_class orders a queue of Kueue's: set queue_name, or priority_class_name for the Pod" in said
