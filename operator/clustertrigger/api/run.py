@@ -47,6 +47,7 @@ from clustertrigger.api.container import (
     ResultsTarget,
     shortened,
 )
+from clustertrigger.api.drift_rule import NOISE_FACTOR, why_no_drift
 from clustertrigger.api.filters import Filter, is_number, parsed_time
 from clustertrigger.api.report import Report
 from clustertrigger.api.schedule import DriftMetric
@@ -56,6 +57,7 @@ __all__ = [
     "COLLECTIONS_MOUNT",
     "DBSCAN",
     "HDBSCAN",
+    "NOISE_FACTOR",
     "OPTICS",
     "RECOMPUTE_SLOT",
     "RECORD_FIELD",
@@ -88,6 +90,7 @@ __all__ = [
     "Spectral",
     "is_number",
     "parsed_time",
+    "why_no_drift",
 ]
 """All that the worker may know of the operator: the parts of the contract that have files of their own are named here
 too."""

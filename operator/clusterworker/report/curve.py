@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from clustertrigger.api.run import NOISE_FACTOR, why_no_drift
 from clusterworker.drift.record import RecordedMeasurement
 
 WIDTH, HEIGHT = 1000, 300
@@ -87,7 +88,7 @@ def curve(recorded: Sequence[RecordedMeasurement]) -> Curve | None:
     edges = [_LEFT, *((a + b) / 2 for a, b in pairwise(xs)), WIDTH - _RIGHT]
     spans = list(pairwise(edges))
     ground = up(0)
-    noise = [(x, up(2 * one.noise_floor)) for span, one in zip(spans, shown, strict=True) for x in span]
+    noise = [(x, up(NOISE_FACTOR * one.noise_floor)) for span, one in zip(spans, shown, strict=True) for x in span]
     return Curve(
         metric=recorded[-1].metric,
         dots=dots,
@@ -130,7 +131,7 @@ def _value_scale(shown: Sequence[RecordedMeasurement]) -> Callable[[float], floa
 
 
 def _highest(shown: Sequence[RecordedMeasurement]) -> float:
-    top = max(max(one.value, one.threshold, 2 * one.noise_floor) for one in shown)
+    top = max(max(one.value, one.threshold, NOISE_FACTOR * one.noise_floor) for one in shown)
     return 1.1 * top if top > 0 else 1.0
 
 
@@ -142,8 +143,15 @@ def _round_values(highest: float) -> list[float]:
 
 
 def _is_drift(one: RecordedMeasurement) -> bool:
-    fewest = min(one.baseline_documents, one.current_documents)
-    return one.value > one.threshold and one.value > 2 * one.noise_floor and fewest >= one.min_documents
+    why_not = why_no_drift(
+        value=one.value,
+        threshold=one.threshold,
+        noise_floor=one.noise_floor,
+        baseline_documents=one.baseline_documents,
+        current_documents=one.current_documents,
+        min_documents=one.min_documents,
+    )
+    return why_not is None
 
 
 def _said(one: RecordedMeasurement) -> str:

@@ -1,9 +1,4 @@
-"""When a measurement is drift: the rule, and how it is told.
-
-A value above the threshold is not enough. Chance alone moves every metric, the more the fewer documents there are: at
-20 documents cosine_drift of unchanged data is about 0.4. So a value counts only above twice the noise floor, and only
-where both counts reach min_documents.
-"""
+"""What a measurement means for a trigger, and how that is told. The rule itself is in api/drift_rule.py."""
 
 from __future__ import annotations
 
@@ -11,10 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from clustertrigger.api.check import Measurement
+from clustertrigger.api.drift_rule import WhyNoDrift, why_no_drift
 from clustertrigger.api.schedule import ConditionalSchedule
 
-NOISE_FACTOR = 2.0
-Why = Literal["drift", "threshold", "noise", "documents"]
 _MOST_DIGITS = 17
 
 
@@ -24,27 +18,37 @@ class Verdict:
 
     Attributes:
         fires: whether it is drift.
-        why: drift, or the first of the three conditions that does not hold.
+        why: drift, or the first condition of the rule that does not hold.
         summary: the measurement and the verdict in one line.
     """
 
     fires: bool
-    why: Why
+    why: WhyNoDrift | Literal["drift"]
     summary: str
 
 
 def judge(measurement: Measurement, schedule: ConditionalSchedule) -> Verdict:
-    """Fires if value > threshold, value > 2 x noise floor, and both counts reach min_documents."""
-    value, fewest = measurement.value, min(measurement.baseline_documents, measurement.current_documents)
+    """What the rule says of a measurement, by the trigger's schedule as it is now."""
     told = _told(measurement, schedule.threshold)
-    if not value > schedule.threshold:
-        return Verdict(False, "threshold", told)
-    if fewest < schedule.min_documents:
-        why = f"{fewest} documents are fewer than min_documents ({schedule.min_documents})"
-        return Verdict(False, "documents", f"{told}: does not fire, {why}")
-    if not value > NOISE_FACTOR * measurement.noise_floor:
-        return Verdict(False, "noise", f"{told}: does not fire, chance alone reaches twice the floor")
-    return Verdict(True, "drift", told)
+    why_not = why_no_drift(
+        value=measurement.value,
+        threshold=schedule.threshold,
+        noise_floor=measurement.noise_floor,
+        baseline_documents=measurement.baseline_documents,
+        current_documents=measurement.current_documents,
+        min_documents=schedule.min_documents,
+    )
+    match why_not:
+        case None:
+            return Verdict(True, "drift", told)
+        case "threshold":
+            return Verdict(False, why_not, told)
+        case "documents":
+            fewest = min(measurement.baseline_documents, measurement.current_documents)
+            why = f"{fewest} documents are fewer than min_documents ({schedule.min_documents})"
+        case "noise":
+            why = "chance alone reaches twice the floor"
+    return Verdict(False, why_not, f"{told}: does not fire, {why}")
 
 
 def _told(measurement: Measurement, threshold: float) -> str:

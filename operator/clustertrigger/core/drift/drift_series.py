@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from clustertrigger.core.drift.drift_rule import NOISE_FACTOR
+from clustertrigger.api.drift_rule import why_no_drift
 from clustertrigger.core.instants import parse_instant
+
+_JUDGED = ("value", "threshold", "noise_floor", "baseline_documents", "current_documents", "min_documents")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +64,18 @@ def _point(said: Mapping[str, Any]) -> Point:
     fires = said.get("fires")
     return Point(
         checked_at=parse_instant(said["checked_at"]),
-        fires=fires if fires is not None else _exceeds(said),
+        fires=fires if fires is not None else _is_drift(said),
         **known,  # type: ignore[arg-type]
     )
 
 
-def _exceeds(said: Mapping[str, Any]) -> bool | None:
-    """The rule, for a measurement that was judged elsewhere."""
+def _is_drift(said: Mapping[str, Any]) -> bool | None:
+    """What the rule says of a measurement that was judged elsewhere; None where not all of it is known."""
     try:
-        fewest = min(said["baseline_documents"], said["current_documents"])
-        value = said["value"]
-        return bool(
-            value > said["threshold"] and fewest >= said["min_documents"] and value > NOISE_FACTOR * said["noise_floor"]
-        )
+        why_not = why_no_drift(**{name: said[name] for name in _JUDGED})
     except (KeyError, TypeError):
         return None
+    return why_not is None
 
 
 def of_metric(points: Iterable[Point], metric: str | None) -> list[Point]:
