@@ -13,6 +13,7 @@ import aiohttp
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 
+from clustertrigger import __version__
 from clustertrigger.core.json_text import read_json, write_json
 from clustertrigger.shell.kube.credentials import Credentials
 from clustertrigger.shell.kube.list_reader import ListReader
@@ -22,6 +23,7 @@ from clustertrigger.shell.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
+AGENT = f"clustertrigger/{__version__}"
 _TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
 _IDLE = 75.0
 """Seconds for which a connection is kept: what fires every minute shakes hands once. API servers keep theirs for 90."""
@@ -29,6 +31,8 @@ _QUIET_WATCH = 90
 """Seconds. Bookmarks come every minute; a watch without any is a dead connection."""
 _LONGEST_PAUSE = 30.0
 """Seconds without a byte of an answer that is not a watch's."""
+_LONGEST_HEADER = 2**17
+"""Bytes. Warnings come in headers: the server cuts them at 4,096 characters, which may be of many bytes and escaped."""
 _PAGE = 500
 _PROMPT = 1.0
 """Seconds: an answer that took longer tells little about what time it is."""
@@ -57,6 +61,7 @@ class ApiServer:
         connections: at most so many.
         reload: reads the credentials again when they are refused.
         hear: told the Date of answers as they come.
+        agent: our name and version; the name becomes the field manager of all that is written.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class ApiServer:
         *,
         reload: Callable[[], Awaitable[Configuration]] | None = None,
         hear: Callable[[str], None] = lambda _: None,
+        agent: str = AGENT,
     ) -> None:
         self._credentials = Credentials(configuration, reload)
         self._hear = hear
@@ -78,6 +84,8 @@ class ApiServer:
             connector=aiohttp.TCPConnector(limit=connections, ssl=tls, keepalive_timeout=_IDLE),
             timeout=_TIMEOUT,
             read_bufsize=2**20,
+            max_field_size=_LONGEST_HEADER,
+            headers={"User-Agent": agent},
             proxy=proxy_for(configuration),
         )
 

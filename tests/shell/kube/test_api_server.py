@@ -1,0 +1,66 @@
+"""What the API server gets to know of us, and what of its answers we can read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.config import load_kube_config
+
+from clustertrigger.shell.kube import paths
+from clustertrigger.shell.kube.api_server import AGENT, ApiServer
+from clustertrigger.shell.metrics import Metrics
+from tests.conftest import StartOperator
+from tests.control_plane import manifests
+from tests.control_plane.cluster import Cluster
+from tests.control_plane.kube import Object, eventually
+from tests.control_plane.sandbox import Sandbox
+
+
+@pytest.fixture
+async def api(cluster: Cluster) -> AsyncIterator[ApiServer]:
+    configuration = Configuration()
+    await load_kube_config(  # type: ignore[no-untyped-call]
+        config_file=str(cluster.kube.kubeconfig), client_configuration=configuration
+    )
+    async with ApiServer(configuration, Metrics(), connections=2) as api:
+        yield api
+
+
+def managers(written: Object) -> set[str]:
+    return {entry["manager"] for entry in written["metadata"]["managedFields"]}
+
+
+async def test_what_is_written_is_known_to_be_ours(api: ApiServer, sandbox: Sandbox) -> None:
+    written = await api.create(paths.custom("clustertriggers", sandbox.namespace), manifests.trigger("one", rarely()))
+    assert managers(written) == {"clustertrigger"}
+    assert AGENT.startswith("clustertrigger/")
+
+
+def test_the_operator_is_the_field_manager_of_its_status_and_its_jobs(
+    operator: StartOperator, sandbox: Sandbox
+) -> None:
+    operator()
+    sandbox.trigger("one", rarely())
+    sandbox.request_run("one", "now")
+    (job,) = eventually(lambda: sandbox.jobs("one"))
+
+    def writers() -> set[str]:
+        entries = sandbox.get("one")["metadata"]["managedFields"]
+        return {entry["manager"] for entry in entries if "f:trigger_id" in entry["fieldsV1"].get("f:status", {})}
+
+    assert eventually(writers) == {"clustertrigger"}
+    assert "clustertrigger" in managers(job)
+
+
+@pytest.mark.parametrize("character", ["x", "é", "\\", "👾", "\t"], ids=["x", "e", "backslash", "monster", "tab"])
+async def test_the_longest_warnings_are_read(api: ApiServer, sandbox: Sandbox, character: str) -> None:
+    """The server warns of unknown fields in headers that are as long as their names."""
+    body = manifests.trigger("odd", {**rarely(), **{f"{number}{character * 5000}": 1 for number in range(20)}})
+    written = await api.create(paths.custom("clustertriggers", sandbox.namespace), body)
+    assert written["metadata"]["name"] == "odd"
+
+
+def rarely() -> Object:
+    return manifests.spec("cron", {"cron_expression": "0 0 1 1 *"})
