@@ -5,9 +5,14 @@
 PYTHON = python3
 PY = .venv/bin/python
 SOURCES = operator e2e bench tests
+OLDEST = 1.20
+OLDEST_STORIES = e2e/stories/test_schedules.py e2e/stories/test_errors.py e2e/stories/test_references.py \
+	e2e/stories/test_forbid.py e2e/stories/test_pausing.py e2e/stories/test_deletion.py e2e/stories/test_rights.py \
+	e2e/stories/test_failover.py
 
-.PHONY: help venv requirements image prepare cluster-up cluster-down cluster-status demo test unit e2e bench bench-cluster bench-drift bench-events bench-burst bench-writes bench-scale bench-takeover \
-	fuzz chaos generate verify lint audit clean
+.PHONY: help venv requirements image check-cluster prepare cluster-up cluster-down cluster-status demo test compat compat-unit \
+	compat-e2e unit e2e bench bench-cluster bench-drift bench-events bench-burst bench-writes bench-scale bench-takeover \
+	fuzz chaos generate verify lint workflows audit clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
@@ -21,24 +26,41 @@ requirements: venv ## Resolve pyproject.toml into requirements/*.txt (UPGRADE=1:
 image: ## Build the operator's and the worker's image (Docker, or buildah as root on Debian)
 	@$(PYTHON) -m e2e.image build
 
-prepare: ## Build or fetch, once, what a cluster is made of (Kubernetes from source: 6 minutes, without Docker)
+check-cluster: ## Say which cluster can be had on this machine, before anything long begins
+	@$(PYTHON) -m e2e.cluster check
+
+prepare: ## Build or fetch, once, what a cluster is made of (without Docker: Kubernetes itself, in 10 minutes)
 	@$(PYTHON) -m e2e.cluster prepare
 	@$(PYTHON) -m e2e.servers prepare
 
-cluster-up: ## Start a real cluster (CLUSTER=kind|debian) and print its kubeconfig
+cluster-up: ## Start a real cluster (CLUSTER=kind|debian, KUBERNETES=1.37) and print its kubeconfig
 	@$(PYTHON) -m e2e.cluster up
 
 cluster-down: ## Stop the cluster and leave nothing behind
 	@$(PYTHON) -m e2e.cluster down
 
-cluster-status: ## Say what runs
+cluster-status: ## Say what runs, and which Kubernetes
 	@$(PYTHON) -m e2e.cluster status
 
-demo: venv ## Real cluster, real data, real clusterings; leaves the cluster up
+demo: check-cluster venv ## Real cluster, real data, real clusterings; leaves the cluster up
 	@$(PY) -m e2e.demo
 
-test: venv ## Everything: lint, verify, unit, e2e, and the time each took
-	@.ci/phases lint verify prepare unit e2e
+test: venv ## Everything on the newest Kubernetes that can be had: lint, verify, unit, e2e, and the time each took
+	@.ci/phases check-cluster lint workflows verify prepare unit e2e
+
+compat: venv ## The oldest Kubernetes that is supported: what needs an API server, and a dozen stories
+	@.ci/phases compat-unit compat-e2e
+
+compat-unit: venv ## Of these, the tests that need an API server
+	@KUBERNETES=$(OLDEST) $(PYTHON) -m e2e.cluster prepare
+	@echo "compat: pytest -m control_plane tests, on Kubernetes $(OLDEST)"
+	@KUBERNETES=$(OLDEST) $(PY) -m pytest -q -n 2 --dist loadgroup -m control_plane tests
+
+compat-e2e: venv ## Of these, the stories
+	@KUBERNETES=$(OLDEST) $(PYTHON) -m e2e.cluster prepare
+	@$(PYTHON) -m e2e.servers prepare
+	@echo "compat: pytest a dozen stories, on Kubernetes $(OLDEST)"
+	@KUBERNETES=$(OLDEST) $(PY) -m pytest -v --no-header $(OLDEST_STORIES)
 
 unit: venv prepare ## Tests that need no cluster of their own
 	@echo "unit: pytest tests"
@@ -96,6 +118,11 @@ lint: venv ## ruff, mypy --strict, import walls
 	@$(PY) -m mypy $$(for dir in $(SOURCES); do test -d $$dir && echo $$dir; done)
 	@echo "lint: import walls"
 	@.venv/bin/lint-imports
+
+workflows: ## Check .github/workflows with actionlint, where Go is installed
+	@if command -v go >/dev/null; then \
+		echo "workflows: actionlint" && go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12; \
+	else echo "workflows: not checked, because Go is not installed"; fi
 
 audit: venv ## Known vulnerabilities of what the images are made of; asks PyPI's advisory database
 	@echo "audit: pip-audit of requirements/operator.txt and requirements/worker.txt"

@@ -22,6 +22,7 @@ from bench.outcome import Goal, finish
 from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiServer
 from e2e.cluster.progress import say
+from e2e.cluster.versions import Version
 from tests.control_plane.cluster import Cluster
 from tests.control_plane.operator_process import OperatorProcess
 
@@ -60,7 +61,7 @@ async def measure(cluster: Cluster, directory: Path, number: int, rounds: int) -
                 ours, job = await fire_at_once(api, process, f"triggers-{turn}", number, turn * number)
             rows.append(_row(turn, TRIGGERS, ours))
             say(f"round {turn}: {number} CronJobs")
-            rows.append(_row(turn, CRON_JOBS, await _cron_jobs(api, f"cronjobs-{turn}", number)))
+            rows.append(_row(turn, CRON_JOBS, await _cron_jobs(api, cluster.kubernetes, f"cronjobs-{turn}", number)))
             say(f"round {turn}: {number} Jobs of a bare client")
             rows.append(_row(turn, BARE, await _bare_client(api, f"bare-{turn}", job, number)))
     return rows
@@ -95,12 +96,12 @@ async def fire_at_once(
     return seen.seconds_after(due), seen.jobs[0][1]
 
 
-async def _cron_jobs(api: ApiServer, name: str, number: int) -> list[float]:
+async def _cron_jobs(api: ApiServer, kubernetes: Version, name: str, number: int) -> list[float]:
     place = await fleet.namespace(api, name)
     due = _coming_minute(number)
     schedule = f"{due.minute} {due.hour} {due.day} {due.month} *"
-    bodies = (fleet.cron_job(f"t{n:05d}", schedule) for n in range(number))
-    await fleet.create_all(api, fleet.cron_jobs(place), bodies)
+    bodies = (fleet.cron_job(kubernetes, f"t{n:05d}", schedule) for n in range(number))
+    await fleet.create_all(api, fleet.cron_jobs(kubernetes, place), bodies)
     _require_early(due)
     async with fleet.arrivals(api, place) as seen:
         await seen.until(number, (due - datetime.now(UTC)).total_seconds() + _LAST_ARRIVAL)

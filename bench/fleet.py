@@ -15,16 +15,19 @@ from typing import Any
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import load_kube_config
 
+from bench.outcome import measured_on
 from clustertrigger.api.names import WORKER_CONTAINER
 from clustertrigger.shell import garbage
 from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from clustertrigger.shell.metrics import Metrics
+from e2e.cluster.versions import Version
 from tests.control_plane import manifests
 from tests.control_plane.cluster import SYSTEM, Cluster, running_cluster
 from tests.control_plane.kube import eventually
 from tests.control_plane.operator_process import OperatorProcess
 
+_CRON_JOBS_STABLE = Version(1, 21, 0)
 AT_ONCE = 32
 """Requests that the administrator has under way."""
 Object = dict[str, Any]
@@ -35,6 +38,7 @@ def stage() -> Iterator[tuple[Cluster, Path]]:
     """A control plane of the bench's own, and a directory for what its operators write; gone with the context."""
     garbage.look_rarely()  # Thousands of Jobs are kept: whoever looks for garbage among them sees the next ones late.
     with tempfile.TemporaryDirectory(prefix="clustertrigger-bench-") as name, running_cluster(Path(name)) as cluster:
+        measured_on(kubernetes=str(cluster.kubernetes))
         yield cluster, Path(name)
 
 
@@ -80,12 +84,12 @@ async def every_second(number: int) -> AsyncIterator[int]:
         yield second
 
 
-def cron_jobs(namespace: str) -> str:
+def cron_jobs(kubernetes: Version, namespace: str) -> str:
     """Path of a namespace's CronJobs."""
-    return f"/apis/batch/v1beta1/namespaces/{namespace}/cronjobs"
+    return f"/apis/{_cron_api(kubernetes)}/namespaces/{namespace}/cronjobs"
 
 
-def cron_job(name: str, schedule: str, pod_labels: Mapping[str, str] | None = None) -> Object:
+def cron_job(kubernetes: Version, name: str, schedule: str, pod_labels: Mapping[str, str] | None = None) -> Object:
     """A CronJob as it is shipped, whose Pods find no node either."""
     pod = {
         "restartPolicy": "Never",
@@ -94,7 +98,11 @@ def cron_job(name: str, schedule: str, pod_labels: Mapping[str, str] | None = No
     }
     template = {"metadata": {"labels": dict(pod_labels or {})}, "spec": pod}
     spec = {"schedule": schedule, "jobTemplate": {"spec": {"backoffLimit": 0, "template": template}}}
-    return {"apiVersion": "batch/v1beta1", "kind": "CronJob", "metadata": {"name": name}, "spec": spec}
+    return {"apiVersion": _cron_api(kubernetes), "kind": "CronJob", "metadata": {"name": name}, "spec": spec}
+
+
+def _cron_api(kubernetes: Version) -> str:
+    return "batch/v1" if kubernetes >= _CRON_JOBS_STABLE else "batch/v1beta1"
 
 
 def bare_jobs(like: Object, names: Iterable[str]) -> Iterator[Object]:
@@ -102,8 +110,10 @@ def bare_jobs(like: Object, names: Iterable[str]) -> Iterator[Object]:
     kept = {field: like["metadata"][field] for field in ("labels", "annotations")}
     spec = copy.deepcopy(like["spec"])
     spec.pop("selector")
+    # Those that the API server has added, under two names since 1.27.
     for label in ("controller-uid", "job-name"):
         spec["template"]["metadata"]["labels"].pop(label, None)
+        spec["template"]["metadata"]["labels"].pop(f"batch.kubernetes.io/{label}", None)
     for name in names:
         yield {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, **kept}, "spec": spec}
 

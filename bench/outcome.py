@@ -16,6 +16,7 @@ OUT = Path(__file__).with_name("out")
 CHECK = "CHECK"
 """Environment variable: 1 makes a missed goal an error."""
 Row = Mapping[str, Any]
+_servers: dict[str, str] = {}
 _LIBRARIES = ("aiohttp", "faiss-cpu", "fast-hdbscan", "kopf", "kubernetes", "numpy", "pyarrow", "scikit-learn", "scipy")
 
 
@@ -113,9 +114,15 @@ def machine() -> dict[str, Any]:
     }
 
 
+def measured_on(**programs: str) -> None:
+    """Note and print the versions of servers that are measured, such as that of Kubernetes."""
+    _servers.update(programs)
+    print(", ".join(f"{program} {version}" for program, version in programs.items()))
+
+
 def versions() -> dict[str, str]:
-    """Of Python and of the libraries that the figures depend on, where installed."""
-    found = {"python": platform.python_version()}
+    """Of Python, of the servers measured, and of the libraries that the figures depend on, where installed."""
+    found = {"python": platform.python_version(), **_servers}
     for library in _LIBRARIES:
         try:
             found[library] = metadata.version(library)

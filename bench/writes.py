@@ -53,7 +53,7 @@ def main() -> int:
         say(f"{options.number} triggers")
         ours = _triggers(cluster, directory, options)
         say(f"{options.number} CronJobs")
-        theirs = _cron_jobs(cluster.kube, options)
+        theirs = _cron_jobs(cluster, options)
     return finish(
         "writes",
         [ours, theirs],
@@ -76,13 +76,14 @@ def _triggers(cluster: Cluster, directory: Path, options: argparse.Namespace) ->
         return _counted(kube, place, "triggers", 1, options)
 
 
-def _cron_jobs(kube: Kube, options: argparse.Namespace) -> dict[str, Any]:
-    place = "cronjobs"
+def _cron_jobs(cluster: Cluster, options: argparse.Namespace) -> dict[str, Any]:
+    kube, kubernetes, place = cluster.kube, cluster.kubernetes, "cronjobs"
     kube.create("/api/v1/namespaces", {"metadata": {"name": place}})
     labels = {LABEL_MANAGED_BY: MANAGED_BY}  # by which the kubelet finds them
     with BusyKubelet(kube, place, lasting=_LASTING):
         for n in range(options.number):
-            kube.create(fleet.cron_jobs(place), fleet.cron_job(f"t{n:03d}", "* * * * *", labels))
+            body = fleet.cron_job(kubernetes, f"t{n:03d}", "* * * * *", labels)
+            kube.create(fleet.cron_jobs(kubernetes, place), body)
         return _counted(kube, place, "CronJobs", _STEADY, options)
 
 

@@ -19,6 +19,14 @@ from tests.control_plane.sandbox import Sandbox  # noqa: E402
 _LONGEST_LOG = 60
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what talks to an API server: `make compat` runs it on the oldest Kubernetes too."""
+    for item in items:
+        if "cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.control_plane)
+
+
 class StartOperator(Protocol):
     """Starts an operator for the test's namespace and waits until it is ready; keywords are its settings.
 

@@ -1,11 +1,11 @@
-"""python3 -m e2e.cluster prepare|up|down|status|load-image: a real cluster, on any machine."""
+"""python3 -m e2e.cluster check|prepare|up|down|status|load-image: a real cluster, on any machine."""
 
 import argparse
 import hashlib
 import sys
 from pathlib import Path
 
-from e2e.cluster.clusters import existing, make, prepare
+from e2e.cluster.clusters import check, existing, kubernetes_version, make, prepare
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.files import REPOSITORY, cache_directory, locked
 from e2e.cluster.progress import say
@@ -37,6 +37,11 @@ def default_directory(name: str) -> Path:
     return REPOSITORY / (".cluster" if name == DEFAULT_NAME else f".cluster-{name}")
 
 
+def _check(_options: argparse.Namespace, _name: str, _directory: Path) -> int:
+    say(f"a cluster here is {check()}")
+    return 0
+
+
 def _prepare(_options: argparse.Namespace, _name: str, _directory: Path) -> int:
     prepare()
     return 0
@@ -46,7 +51,8 @@ def _up(options: argparse.Namespace, name: str, directory: Path) -> int:
     cluster = existing(name, directory) or make(name, directory, control_plane_only=options.control_plane_only)
     with locked(_lock(directory), "another `up` or `down` of this cluster"):
         started = cluster.up()
-    say("the cluster is ready" if started else "the cluster runs already; nothing to do")
+    version = kubernetes_version(cluster)
+    say(f"the cluster is ready: Kubernetes {version}" if started else f"Kubernetes {version} runs; nothing to do")
     print(f"{cluster.kubeconfig}\n  export KUBECONFIG={cluster.kubeconfig}")
     return 0
 
@@ -71,7 +77,8 @@ def _status(_options: argparse.Namespace, name: str, directory: Path) -> int:
         return 1
     rows = cluster.status()
     print(table(rows))
-    print(f"\nkubeconfig: {cluster.kubeconfig}")
+    print(f"\nKubernetes: {kubernetes_version(cluster) or 'the API server does not answer'}")
+    print(f"kubeconfig: {cluster.kubeconfig}")
     return 0 if all(row.state in ("running", "ready", "healthy") for row in rows) else 1
 
 
@@ -106,6 +113,10 @@ def _parser() -> argparse.ArgumentParser:
         "--directory", type=Path, help="where it lives (default: .cluster, or .cluster-NAME, in the repository)"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    able = commands.add_parser(
+        "check", parents=[common], help="say whether a cluster can be had here, and of which kind"
+    )
+    able.set_defaults(run=_check)
     ready = commands.add_parser("prepare", parents=[common], help="build or fetch once what a cluster is made of")
     ready.set_defaults(run=_prepare)
     up = commands.add_parser("up", parents=[common], help="start the cluster, unless it runs; prints its kubeconfig")

@@ -50,6 +50,14 @@ class Api:
             raise
         return answer
 
+    def delete(self, path: str) -> None:
+        """DELETE an object; one that is gone is fine."""
+        try:
+            self._request("DELETE", path, 10)
+        except urllib.error.HTTPError as error:
+            if error.code != http.client.NOT_FOUND:
+                raise
+
     def ready(self, path: str = "/readyz") -> bool:
         """Tell whether PATH answers 200."""
         try:

@@ -1,14 +1,16 @@
 """The clusters behind one interface, and the one that a directory holds."""
 
+import json
 from pathlib import Path
 from typing import Protocol
 
 from e2e.cluster import state
-from e2e.cluster.choose import KIND, chosen
-from e2e.cluster.debian import ControlPlane, DebianCluster
-from e2e.cluster.debian.build import binaries
+from e2e.cluster.choose import KIND, chosen, require_kind_programs
+from e2e.cluster.commands import run
+from e2e.cluster.debian import ControlPlane, DebianCluster, packages
+from e2e.cluster.debian.build import binaries, built, chosen_offer
 from e2e.cluster.errors import ClusterError
-from e2e.cluster.kind import KindCluster, fetch_node_image
+from e2e.cluster.kind import KindCluster, chosen_image, fetch_node_image
 from e2e.cluster.state import Row
 
 
@@ -48,6 +50,31 @@ def make(name: str, directory: Path, *, control_plane_only: bool = False) -> Clu
     if control_plane_only and provider != KIND:  # kind has no such thing: a whole cluster does as well
         provider = "control-plane"
     return _of(provider, name, directory)
+
+
+def check() -> str:
+    """Find out whether a cluster can be had, before anything long is begun; returns what it will be.
+
+    Raises:
+        ClusterError: it cannot; says what to do.
+    """
+    if chosen() == KIND:
+        require_kind_programs()
+        return f"a kind cluster of {chosen_image().partition('@')[0]}"
+    packages.require_debian()
+    offer = chosen_offer()
+    if built() is None:
+        packages.require_root("the first start, which unpacks Debian's packages,")
+    return f"plain processes of Kubernetes {offer.version}"
+
+
+def kubernetes_version(cluster: Cluster) -> str:
+    """Return the version that the API server gives, for instance v1.37.2; empty where it does not answer."""
+    kubectl = ["kubectl", f"--kubeconfig={cluster.kubeconfig}", "--request-timeout=5s"]
+    try:
+        return str(json.loads(run([*kubectl, "get", "--raw", "/version"]))["gitVersion"])
+    except (ClusterError, ValueError, KeyError):
+        return ""
 
 
 def prepare() -> None:

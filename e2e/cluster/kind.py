@@ -1,13 +1,16 @@
 """A cluster in a container of a Docker engine, made by kind."""
 
+import os
 import string
 from pathlib import Path
 
 from e2e.cluster.api import wait_until
+from e2e.cluster.choose import require_kind_programs
 from e2e.cluster.commands import find_program, run, succeeds
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.progress import stage
 from e2e.cluster.state import Row, check_directory, remove_directory
+from e2e.cluster.versions import parse_version
 
 PROVIDER = "kind"
 MANIFESTS = "/etc/kubernetes/manifests"
@@ -15,16 +18,54 @@ VOLUMES = "/var/local-path-provisioner"
 COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 READY_SECONDS = 180
 CONFIG = Path(__file__).with_name("kind.yaml")
+# The newest first: kind v0.33's default, and what earlier releases of kind built and its newer ones still start.
+IMAGES = (
+    "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5",
+    "kindest/node:v1.36.4@sha256:099e049362a1526b2db71494e1947aae99bd16290d7c895f2b7ea312e3cbfaed",
+    "kindest/node:v1.33.1@sha256:050072256b9a903bd914c0b2866828150cb229cea0efe5892e2b644d5dd3b34f",
+    "kindest/node:v1.30.13@sha256:397209b3d947d154f6641f2d0ce8d473732bd91c87d9575ade99049aa33cd648",
+)
 
 
-def render_config(template: str, volumes: Path) -> str:
-    """Fill the directory of the volumes into kind's configuration."""
-    return string.Template(template).substitute(volumes=volumes)
+def node_image(wish: str) -> str:
+    """Return the node's image.
+
+    Args:
+        wish: The variable KUBERNETES; empty: the newest.
+
+    Raises:
+        ClusterError: no image of that version is known.
+    """
+    meant = parse_version(wish, "KUBERNETES") if wish else None
+    for image in IMAGES:
+        if meant is None or meant.covers(parse_version(image.partition(":")[2].partition("@")[0], "IMAGES")):
+            return image
+    versions = ", ".join(image.partition(":v")[2].partition("@")[0] for image in IMAGES)
+    raise ClusterError(f"KUBERNETES is '{wish}', and the images known for kind are those of {versions}: name one")
+
+
+def chosen_image() -> str:
+    """Return the image that the environment asks for.
+
+    Raises:
+        ClusterError: there is none.
+    """
+    if os.environ.get("KUBERNETES_BINARIES", "").strip():
+        raise ClusterError(
+            "KUBERNETES_BINARIES is for clusters of plain processes: set CLUSTER=debian too, or unset it"
+        )
+    return node_image(os.environ.get("KUBERNETES", "").strip())
+
+
+def render_config(template: str, volumes: Path, image: str) -> str:
+    """Fill the directory of the volumes and the node's image into kind's configuration."""
+    return string.Template(template).substitute(volumes=volumes, image=image)
 
 
 def fetch_node_image() -> None:
     """Pull the node's image, unless the engine has it."""
-    image = next(line.split()[-1] for line in CONFIG.read_text().splitlines() if line.lstrip().startswith("image:"))
+    require_kind_programs()
+    image = chosen_image()
     if not succeeds(["docker", "image", "inspect", image]):
         with stage(f"pulling {image.partition('@')[0]}"):
             run(["docker", "pull", "--quiet", image])
@@ -46,8 +87,7 @@ class KindCluster:
 
     def up(self) -> bool:
         """Create the cluster; returns False when it was there."""
-        _require("kind", "install kind v0.33 or newer (https://kind.sigs.k8s.io)")
-        _require("kubectl", "install kubectl (https://kubernetes.io/docs/tasks/tools)")
+        require_kind_programs()
         exists = self.name in run(["kind", "get", "clusters"]).split()
         if exists and self.kubeconfig.exists() and self.ready():
             return False
@@ -60,7 +100,7 @@ class KindCluster:
             return True
         volumes = self.directory / "volumes"
         volumes.mkdir(exist_ok=True)
-        config = render_config(CONFIG.read_text(), volumes)
+        config = render_config(CONFIG.read_text(), volumes, chosen_image())
         with stage(f"creating the kind cluster {self.name}"):
             run(
                 ["kind", "create", "cluster", "--name", self.name, "--config", "-", "--kubeconfig", self.kubeconfig,
@@ -128,8 +168,3 @@ class KindCluster:
     def start_component(self, component: str) -> None:
         """Give a stopped component its manifest back."""
         run(["docker", "exec", self.node, "mv", f"/etc/kubernetes/{component}.yaml", f"{MANIFESTS}/"])
-
-
-def _require(program: str, way_out: str) -> None:
-    if find_program(program) is None:
-        raise ClusterError(f"a Docker engine answers and {program} is missing: {way_out}, or set CLUSTER=debian")

@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 HEARTBEAT_SECONDS = 20.0
@@ -17,15 +17,16 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def stage(text: str) -> Iterator[None]:
-    """Announce a stage, and every HEARTBEAT_SECONDS that it still goes on."""
+def stage(text: str, done: Callable[[], str] | None = None) -> Iterator[None]:
+    """Announce a stage, and every HEARTBEAT_SECONDS that it still goes on, with what DONE says of its progress."""
     say(text)
     began = time.monotonic()
     over = threading.Event()
 
     def beat() -> None:
         while not over.wait(HEARTBEAT_SECONDS):
-            say(f"  still {text[0].lower()}{text[1:]} ({time.monotonic() - began:.0f} s)")
+            progress = f", {done()}" if done else ""
+            say(f"  still {text[0].lower()}{text[1:]} ({time.monotonic() - began:.0f} s{progress})")
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()

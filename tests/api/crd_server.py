@@ -1,4 +1,4 @@
-"""A present-day API server for custom resources, named by CRD_SERVER_KUBECONFIG.
+"""A present-day API server for custom resources: a control plane of the tests' own, or that of CRD_SERVER_KUBECONFIG.
 
 Any server of Kubernetes 1.30 or later will do: a kind cluster, or the CRD server alone. The tests install the CRDs of
 this checkout there and leave them; objects are made in the namespace `default`, most of them as dry runs.
@@ -21,6 +21,7 @@ from kubernetes import config
 
 from clustertrigger.api import API_VERSION, GROUP
 from clustertrigger.api.crd import KINDS, Kind
+from e2e.cluster.versions import Version, parse_version
 
 KUBECONFIG_VARIABLE = "CRD_SERVER_KUBECONFIG"
 NAMESPACE = "default"
@@ -52,6 +53,11 @@ class CrdServer:
         client = config.new_client_from_config(kubeconfig)  # type: ignore[no-untyped-call]
         self._host = client.configuration.host
         self._pool = client.rest_client.pool_manager
+
+    @property
+    def kubernetes(self) -> Version:
+        """Version of Kubernetes that the server gives."""
+        return parse_version(self._request("GET", "/version")["gitVersion"], f"the version of {self._host}")
 
     def install(self) -> None:
         """Installs the CRDs of this checkout in place of others; safe beside other test processes."""

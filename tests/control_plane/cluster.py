@@ -13,6 +13,7 @@ import yaml
 from clustertrigger.shell.kube import paths
 from e2e.cluster.accounts import service_account_kubeconfig
 from e2e.cluster.control_planes import ControlPlane, control_plane
+from e2e.cluster.versions import Version, parse_version
 from e2e.helm import find_helm
 from tests.control_plane.kube import Kube, RefusedError, eventually
 
@@ -43,6 +44,11 @@ class Cluster:
     plane: ControlPlane
     kube: Kube
     operator_kubeconfig: Path
+
+    @property
+    def kubernetes(self) -> Version:
+        """Version of Kubernetes that the API server gives."""
+        return parse_version(self.kube.get("/version")["gitVersion"], "the API server's version")
 
     def kubeconfig_by(self, server: str, path: Path) -> Path:
         """Writes a kubeconfig of the operator's that reaches the API server by another address."""

@@ -1,5 +1,6 @@
 """What is rendered for other programs to read."""
 
+import json
 import re
 import tarfile
 import tomllib
@@ -9,24 +10,65 @@ import pytest
 import yaml
 
 from e2e.cluster import kubeconfig
-from e2e.cluster.debian.build import Binaries, recipe_key
+from e2e.cluster.debian.binaries import VERSIONS, Binaries
+from e2e.cluster.debian.build import finished
 from e2e.cluster.debian.cgroups import hierarchies
+from e2e.cluster.debian.choice import Offer
+from e2e.cluster.debian.debian_source import DebianSource
+from e2e.cluster.debian.go_modules import GoModules
 from e2e.cluster.debian.node import containerd_config, full_image_name, kubelet_config, pod_network
-from e2e.cluster.debian.pause_image import REFERENCE, pack
-from e2e.cluster.kind import CONFIG, render_config
+from e2e.cluster.debian.program_image import PAUSE, pack
+from e2e.cluster.kind import CONFIG, node_image, render_config
+from e2e.cluster.versions import Version
 
 
-def test_containerd_knows_the_pause_image_runc_and_the_network() -> None:
-    text = containerd_config(Binaries(Path("/cache/k")), "overlayfs", restrict_oom_score=True)
-    cri = tomllib.loads(text)["plugins"]["io.containerd.grpc.v1.cri"]
-    assert cri["sandbox_image"] == REFERENCE
+def folder_of(tmp_path: Path, kubernetes: str, containerd: str) -> Binaries:
+    (tmp_path / VERSIONS).write_text(json.dumps({"kubernetes": kubernetes, "containerd": containerd}))
+    return Binaries(tmp_path)
+
+
+def test_containerd_1_knows_the_pause_image_runc_and_the_network(tmp_path: Path) -> None:
+    text = containerd_config(folder_of(tmp_path, "1.20.2", "1.6.20-ds1"), "overlayfs", restrict_oom_score=True)
+    config = tomllib.loads(text)
+    cri = config["plugins"]["io.containerd.grpc.v1.cri"]
+    assert config["version"] == 2
+    assert cri["sandbox_image"] == PAUSE
     assert cri["restrict_oom_score_adj"] is True
-    assert cri["containerd"]["runtimes"]["runc"]["options"]["BinaryName"] == "/cache/k/bin/runc"
-    assert cri["cni"]["bin_dir"] == "/cache/k/cni"
+    assert cri["containerd"]["runtimes"]["runc"]["options"]["BinaryName"] == f"{tmp_path}/bin/runc"
+    assert cri["cni"]["bin_dir"] == f"{tmp_path}/cni"
+
+
+def test_containerd_2_knows_the_pause_image_runc_and_the_network(tmp_path: Path) -> None:
+    text = containerd_config(folder_of(tmp_path, "1.37.2", "v2.4.2"), "native", restrict_oom_score=False)
+    config = tomllib.loads(text)
+    images, runtime = (config["plugins"][f"io.containerd.cri.v1.{part}"] for part in ("images", "runtime"))
+    assert config["version"] == 3
+    assert images["pinned_images"]["sandbox"] == PAUSE
+    assert images["snapshotter"] == "native"
+    assert runtime["restrict_oom_score_adj"] is False
+    assert runtime["containerd"]["runtimes"]["runc"]["options"]["BinaryName"] == f"{tmp_path}/bin/runc"
+    assert runtime["cni"]["bin_dirs"] == [f"{tmp_path}/cni"]
+
+
+@pytest.mark.parametrize(
+    ("version", "extra"),
+    [
+        (Version(1, 20, 2), set()),
+        (Version(1, 26, 15), set()),
+        (Version(1, 27, 0), {"containerRuntimeEndpoint"}),
+        (Version(1, 31, 0), {"containerRuntimeEndpoint", "failCgroupV1"}),
+        (Version(1, 37, 2), {"containerRuntimeEndpoint", "failCgroupV1"}),
+    ],
+    ids=str,
+)
+def test_the_kubelet_is_told_what_its_version_knows(version: Version, extra: set[str]) -> None:
+    oldest = kubelet_config(Version(1, 20, 2), "10.231.1.2", "clustertrigger-0", Path("/pki"))
+    config = kubelet_config(version, "10.231.1.2", "clustertrigger-0", Path("/pki"))
+    assert set(config) - set(oldest) == extra
 
 
 def test_the_kubelet_never_evicts_for_a_full_disk() -> None:
-    config = kubelet_config("10.231.1.2", "clustertrigger-0", Path("/pki"))
+    config = kubelet_config(Version(1, 37, 2), "10.231.1.2", "clustertrigger-0", Path("/pki"))
     assert set(config["evictionHard"].values()) == {"0%"}
     assert config["imageGCHighThresholdPercent"] == 100
     assert config["cgroupRoot"] == "/clustertrigger-0"
@@ -74,7 +116,8 @@ def test_kubeconfig_is_readable_by_its_owner_only(tmp_path: Path) -> None:
 
 
 def test_kind_gets_a_pinned_image_and_the_volumes() -> None:
-    (node,) = yaml.safe_load(render_config(CONFIG.read_text(), Path("/home/me/.cluster/volumes")))["nodes"]
+    text = render_config(CONFIG.read_text(), Path("/home/me/.cluster/volumes"), node_image(""))
+    (node,) = yaml.safe_load(text)["nodes"]
     assert re.fullmatch(r"kindest/node:v[0-9.]+@sha256:[0-9a-f]{64}", node["image"])
     assert node["extraMounts"][0]["hostPath"] == "/home/me/.cluster/volumes"
 
@@ -98,6 +141,7 @@ def test_control_groups_of_either_version(mounts: str, expected: tuple[list[Path
     assert hierarchies(mounts) == expected
 
 
-def test_the_recipe_has_a_stable_key() -> None:
-    assert re.fullmatch("[0-9a-f]{12}", recipe_key())
-    assert recipe_key() == recipe_key()
+@pytest.mark.parametrize("offer", [GoModules(), DebianSource()], ids=["modules", "source"])
+def test_what_is_built_has_a_stable_name(offer: Offer) -> None:
+    assert re.fullmatch(r"kubernetes-1\.[0-9]+\.[0-9]+-[0-9a-f]{12}", finished(offer).name)
+    assert finished(offer) == finished(offer)

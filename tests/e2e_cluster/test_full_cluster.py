@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.cluster.debian import pause_image
+from e2e.cluster.debian import program_image
 from e2e.cluster.debian.cluster import DebianCluster, cgroup_name
 from e2e.cluster.debian.packages import require_debian
 from e2e.cluster.errors import ClusterError
@@ -29,7 +29,7 @@ spec:
   automountServiceAccountToken: false
   containers:
   - name: main
-    image: {pause_image.REFERENCE}
+    image: {program_image.PAUSE}
     imagePullPolicy: Never
     securityContext: {{runAsNonRoot: true, runAsUser: 65532, readOnlyRootFilesystem: true}}
 """

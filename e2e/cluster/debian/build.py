@@ -1,163 +1,124 @@
-"""The binaries of a node: Kubernetes built from Debian's source package, the rest unpacked from Debian's packages.
+"""The programs of a node, from the cache, or built into it once.
 
-Everything lies in one folder of the cache, named by version and by a digest of this recipe. The folder is made
+Everything lies in one folder of the cache, named by version and by a digest of its ingredients. The folder is made
 elsewhere and renamed when it is complete, so its presence is the proof that the build finished.
 """
 
 import hashlib
+import os
 import platform
 import shutil
 import tempfile
 from pathlib import Path
 
-from e2e.cluster.commands import run
-from e2e.cluster.debian import packages, pause_image
+from e2e.cluster.debian import packages
+from e2e.cluster.debian.binaries import Binaries
+from e2e.cluster.debian.choice import Offer, choose
+from e2e.cluster.debian.debian_source import DebianSource
+from e2e.cluster.debian.go_modules import GoModules
+from e2e.cluster.debian.released import Released
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.files import cache_directory, locked
 from e2e.cluster.progress import say, stage
+from e2e.cluster.state import settings_of
 
-VERSION = "1.20.2"
-COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
-GO = "golang-1.19-go"
-# Kubernetes 1.20 vendors a reflect2 that crashes in map iterations when it is built with Go 1.18 or newer.
-REFLECT2 = "golang-github-modern-go-reflect2-dev"
-RUNTIME_PACKAGES = ("etcd-server", "containerd", "runc", "containernetworking-plugins")
-BUILD_BYTES = 4 * 1024**3
-RECIPE = "3"  # raise it when the steps below change what comes out
-
-_HERE = Path(__file__).parent
-_PATCHES = sorted((_HERE / "patches").glob("*.patch"))
-_PAUSE = _HERE / "pause/pause.go"
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-
-
-class Binaries:
-    """Paths of the programs in a finished folder of the cache."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.cni = directory / "cni"
-        self.pause_image = directory / "pause.tar"
-
-    def __getitem__(self, program: str) -> Path:
-        return self.directory / "bin" / program
+WISH, FOLDER = "KUBERNETES", "KUBERNETES_BINARIES"  # variables
+_PROGRAMS = "programs"
 
 
 def binaries() -> Binaries:
-    """Return the binaries from the cache, after building them if they are not there (6 minutes on 2 cores)."""
-    finished = cache_directory() / f"kubernetes-{VERSION}-{recipe_key()}"
-    if finished.is_dir():
-        return Binaries(finished)
+    """Return the programs that KUBERNETES or KUBERNETES_BINARIES mean, after building them if they are not there."""
+    offer = chosen_offer()
+    folder = finished(offer)
+    if folder.is_dir():
+        return Binaries(folder)
     packages.require_debian()
     with locked(cache_directory() / "kubernetes.lock", "another build of Kubernetes to finish"):
-        if not finished.is_dir():
-            _build_into(finished)
-    return Binaries(finished)
+        if not folder.is_dir():
+            _build_into(folder, offer)
+    return Binaries(folder)
 
 
-def recipe_key() -> str:
-    """Return twelve hex digits that change with whatever changes the binaries."""
-    digest = hashlib.sha256()
-    for part in (RECIPE, VERSION, platform.machine(), GO, REFLECT2, *COMPONENTS, *RUNTIME_PACKAGES):
-        digest.update(part.encode() + b"\0")
-    for path in (*_PATCHES, _PAUSE):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
+def built() -> Binaries | None:
+    """Return them if they are there, without building anything."""
+    folder = finished(chosen_offer())
+    return Binaries(folder) if folder.is_dir() else None
 
 
-def _build_into(finished: Path) -> None:
-    packages.require_root("the first start, which builds Kubernetes,")
-    for stale in finished.parent.glob("kubernetes-build-*"):  # ours is the lock, so nobody builds in there
-        shutil.rmtree(stale)
-    free = shutil.disk_usage(finished.parent).free
-    if free < BUILD_BYTES:
+def recorded(programs: Binaries) -> dict[str, str]:
+    """Return what a cluster's directory keeps of the programs that it runs on."""
+    return {_PROGRAMS: str(programs.directory)}
+
+
+def programs_of(directory: Path) -> Binaries | None:
+    """Return the programs that the cluster in DIRECTORY was started with; None where it or they are gone."""
+    folder = settings_of(directory).get(_PROGRAMS)
+    return Binaries(Path(folder)) if folder and Path(folder).is_dir() else None
+
+
+def programs_for(directory: Path) -> Binaries:
+    """Return the programs to start the cluster in DIRECTORY with: those that it has run on, or the chosen ones.
+
+    Raises:
+        ClusterError: it has run on another version than KUBERNETES or KUBERNETES_BINARIES ask for.
+    """
+    known = programs_of(directory)
+    if known is None:
+        return binaries()
+    asked = any(os.environ.get(name, "").strip() for name in (WISH, FOLDER))
+    if asked and finished(chosen_offer()) != known.directory:
         raise ClusterError(
-            f"{finished.parent} has {free / 1024**3:.1f} GiB free and the build needs 4: "
+            f"the cluster in {directory} runs Kubernetes {known.kubernetes}, and another is asked for by {WISH} or "
+            f"{FOLDER}: stop it with `down`, or use --directory"
+        )
+    return known
+
+
+def use_kubectl_of(programs: Binaries) -> None:
+    """Let this process and those that it starts find the kubectl that belongs to PROGRAMS before any other."""
+    path = os.environ.get("PATH", os.defpath)
+    if (programs.client / "kubectl").exists() and path.split(os.pathsep)[0] != str(programs.client):
+        os.environ["PATH"] = f"{programs.client}{os.pathsep}{path}"
+
+
+def chosen_offer() -> Offer:
+    """Return what the variables mean on this machine.
+
+    Raises:
+        ClusterError: what they ask for cannot be had.
+    """
+    wish, folder = (os.environ.get(name, "").strip() for name in (WISH, FOLDER))
+    offers: list[Offer] = [Released(Path(folder))] if folder else [GoModules(), DebianSource()]
+    return choose(wish, offers, lambda offer: None if finished(offer).is_dir() else offer.refusal())
+
+
+def finished(offer: Offer) -> Path:
+    """Return the folder of the cache that holds an offer once it is built."""
+    digest = hashlib.sha256(platform.machine().encode())
+    for part in offer.ingredients():
+        digest.update(part + b"\0")
+    return cache_directory() / f"kubernetes-{offer.version}-{digest.hexdigest()[:12]}"
+
+
+def _build_into(folder: Path, offer: Offer) -> None:
+    packages.require_root("the first start, which unpacks Debian's packages,")
+    for stale in folder.parent.glob("kubernetes-build-*"):  # ours is the lock, so nobody builds in there
+        if stale.is_dir():
+            shutil.rmtree(stale)
+    free, needed = (size / 1024**3 for size in (shutil.disk_usage(folder.parent).free, offer.needed_bytes))
+    if free < needed:
+        raise ClusterError(
+            f"{folder.parent} has {free:.1f} GiB free and the build needs {needed:.0f}: "
             "free some, or set XDG_CACHE_HOME to another disk"
         )
-    work = Path(tempfile.mkdtemp(prefix="kubernetes-build-", dir=finished.parent))
-    log = finished.parent / "kubernetes-build.log"
+    work = Path(tempfile.mkdtemp(prefix="kubernetes-build-", dir=folder.parent))
+    log = folder.parent / "kubernetes-build.log"
     log.unlink(missing_ok=True)
-    say(f"building Kubernetes {VERSION} once, about 6 minutes on 2 cores; it is kept in {finished}")
-    packages.install_missing(packages.BUILD_PROGRAMS)
+    say(f"building Kubernetes {offer.version} once, {offer.effort}; it is kept in {folder}")
     result = work / "result"
     (result / "bin").mkdir(parents=True)
-    with stage("fetching the source of Kubernetes, the Go compiler and the container runtime from Debian"):
-        tree = _source(work)
-        packages.unpack([GO, f"{GO.removesuffix('-go')}-src", REFLECT2, *RUNTIME_PACKAGES], work / "root")
-        _prepare(tree, work / "root", log)
-    with stage("compiling the pause program"):
-        _build_pause(work, result, log)
-    with stage(f"compiling {', '.join(COMPONENTS)}"):
-        _compile(tree, work, log)
-    for component in COMPONENTS:
-        shutil.move(tree / "_output/local/go/bin" / component, result / "bin" / component)
-    _collect_runtime(work / "root", result)
-    result.rename(finished)
+    offer.build(work, result, log)
+    result.rename(folder)
     with stage("removing the build tree"):
         shutil.rmtree(work)
     log.unlink(missing_ok=True)
-
-
-def _source(work: Path) -> Path:
-    unpacked = packages.unpack_source("kubernetes", work)
-    # GOPATH mode wants the tree at the place of its import path.
-    tree = work / "gopath/src/k8s.io/kubernetes"
-    tree.parent.mkdir(parents=True)
-    unpacked.rename(tree)
-    changelog = (tree / "debian/changelog").read_text().split("\n", 1)[0]
-    if VERSION not in changelog:
-        raise ClusterError(f"Debian's source package is now '{changelog}', not {VERSION}: adapt VERSION in {__file__}")
-    return tree
-
-
-def _prepare(tree: Path, root: Path, log: Path) -> None:
-    vendored = tree / "vendor/github.com/modern-go/reflect2"
-    shutil.rmtree(vendored)
-    shutil.copytree(root / "usr/share/gocode/src/github.com/modern-go/reflect2", vendored)
-    for patch in _PATCHES:
-        run(["patch", "--strip=1", "--directory", tree, "--input", patch], log=log)
-
-
-def _go_environment(work: Path) -> dict[str, str]:
-    goroot = work / "root/usr/lib/go-1.19"
-    path = f"{goroot}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    return {
-        "PATH": path,
-        "GOROOT": str(goroot),
-        "GOPATH": str(work / "gopath"),
-        "GOCACHE": str(work / "gocache"),
-        "GO111MODULE": "off",
-        "GOFLAGS": "",
-        "CGO_ENABLED": "0",
-    }
-
-
-def _build_pause(work: Path, result: Path, log: Path) -> None:
-    program = result / "bin/pause"
-    run(["go", "build", "-ldflags=-s -w", "-o", program, _PAUSE], env=_go_environment(work), log=log)
-    pause_image.pack(program, result / "pause.tar", _ARCHITECTURES[platform.machine()])
-
-
-def _compile(tree: Path, work: Path, log: Path) -> None:
-    version = work / "version"
-    major, minor, _ = VERSION.split(".")
-    version.write_text(
-        f"KUBE_GIT_COMMIT=archive\nKUBE_GIT_TREE_STATE=archive\nKUBE_GIT_VERSION=v{VERSION}\n"
-        f"KUBE_GIT_MAJOR={major}\nKUBE_GIT_MINOR={minor}\n"
-    )
-    environment = {
-        **_go_environment(work),
-        "HOME": str(work),
-        "KUBE_GIT_VERSION_FILE": str(version),
-        "GOLDFLAGS": "-s -w",
-        "MAKEFLAGS": "",
-    }
-    targets = " ".join(f"cmd/{component}" for component in COMPONENTS)
-    run(["make", f"WHAT={targets}"], cwd=tree, env=environment, log=log)
-
-
-def _collect_runtime(root: Path, result: Path) -> None:
-    for program in ("bin/etcd", "bin/containerd", "bin/containerd-shim-runc-v2", "bin/ctr", "sbin/runc"):
-        shutil.move(root / "usr" / program, result / "bin" / Path(program).name)
-    shutil.copytree(root / "usr/lib/cni", result / "cni")

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from e2e.cluster.api import Api
 from e2e.cluster.debian import network, node, packages
-from e2e.cluster.debian.build import Binaries, binaries
+from e2e.cluster.debian.binaries import Binaries
+from e2e.cluster.debian.build import binaries, programs_for, programs_of, recorded, use_kubectl_of
 from e2e.cluster.debian.cgroups import ControlGroup
-from e2e.cluster.debian.control_plane import Components, Endpoints
+from e2e.cluster.debian.control_plane import PROVISIONER, Components, Endpoints
 from e2e.cluster.debian.namespaces import INIT, Namespaces
 from e2e.cluster.debian.processes import Daemons, strays
 from e2e.cluster.files import cache_directory
@@ -15,6 +16,7 @@ from e2e.cluster.progress import stage
 from e2e.cluster.state import Row, check_directory, remove_directory
 
 PORTS = (6443, 2379, 2380, 10257, 10259)  # in the order of Endpoints; the usual ones: the namespaces are the cluster's
+PROVIDER = "debian"
 DAEMONS = (
     "etcd",
     "kube-apiserver",
@@ -23,6 +25,7 @@ DAEMONS = (
     "containerd",
     "kubelet",
     "kube-proxy",
+    PROVISIONER,
 )
 
 
@@ -47,13 +50,14 @@ class DebianCluster:
 
     def up(self) -> bool:
         """Start what does not run; returns False when there was nothing to do."""
+        programs = programs_for(self.directory)
+        use_kubectl_of(programs)
         if self._complete():
             return False
         packages.require_debian()
         packages.require_root("starting a cluster of plain processes")
         packages.install_missing(packages.NODE_PROGRAMS)
-        programs = binaries()
-        check_directory(self.directory, "debian")
+        check_directory(self.directory, PROVIDER, **recorded(programs))
         node.load_kernel_modules()
         self._cgroup.create()
         namespaces = self._namespaces(programs)
@@ -67,11 +71,12 @@ class DebianCluster:
             worker.start_containerd()
             worker.start_kubelet(self._cgroup.name)  # spends its first five seconds looking for Docker
             components.start_api_server()
-        with stage("starting controller manager, scheduler and kube-proxy"):
+        with stage("starting controller manager, scheduler, kube-proxy and the provisioner of volumes"):
             components.start_scheduler()
             worker.start_proxy()
             components.start_controller_manager()
             components.create_storage_class()
+            components.start_provisioner()
         with stage("waiting for the node to be ready"):
             worker.wait_until_ready()
         return True
@@ -89,6 +94,7 @@ class DebianCluster:
 
     def status(self) -> list[Row]:
         """Return one row per component, and one for the node."""
+        use_kubectl_of(programs_of(self.directory) or binaries())
         rows = []
         for name in DAEMONS:
             process = self._daemons.find(name)
@@ -125,7 +131,7 @@ class DebianCluster:
         return Api(server, pki / "ca.crt", pki / "admin.crt", pki / "admin.key")
 
     def _node(self) -> node.Node:
-        programs = binaries()
+        programs = programs_of(self.directory) or binaries()
         namespaces = self._namespaces(programs)
         components = self._components(programs, namespaces, network.load(self._link).node)
         return node.Node(self.directory, programs, components, self._daemons, namespaces)

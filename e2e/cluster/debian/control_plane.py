@@ -5,6 +5,7 @@ service-account tokens of both kinds, admission webhooks, quota, and the control
 """
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,22 +13,30 @@ from typing import Any
 
 from e2e.cluster import kubeconfig
 from e2e.cluster.api import Api, wait_until
-from e2e.cluster.debian.build import Binaries
+from e2e.cluster.debian import local_path
+from e2e.cluster.debian.binaries import Binaries
 from e2e.cluster.debian.certificates import Authority
 from e2e.cluster.debian.processes import Daemons
 from e2e.cluster.errors import ClusterError
-from e2e.cluster.files import write
+from e2e.cluster.files import REPOSITORY, write
+from e2e.cluster.versions import Version
 
+PROVISIONER = "local-path-provisioner"
 SERVICE_RANGE = "10.96.0.0/16"
 SERVICE_ADDRESS = "10.96.0.1"  # of the Service `kubernetes`, the first of the range
 API_SERVER_STARTS = 3
 READY_SECONDS = 180.0
+# What changed in which version of Kubernetes.
+GATES_OPEN = Version(1, 21, 0)  # TTLAfterFinished and CronJobControllerV2 are on, and their gates went later
+NO_INSECURE_PORT = Version(1, 23, 0)  # the flag that closes it went later
+NO_TOKEN_SECRETS = Version(1, 24, 0)  # accounts get their tokens by TokenRequest alone
 STORAGE_CLASS: dict[str, Any] = {
     "apiVersion": "storage.k8s.io/v1",
     "kind": "StorageClass",
     "metadata": {"name": "standard", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
-    "provisioner": "kubernetes.io/host-path",
+    "provisioner": local_path.PROVISIONER,
     "reclaimPolicy": "Delete",
+    "volumeBindingMode": "WaitForFirstConsumer",
 }
 
 
@@ -94,6 +103,7 @@ class Components:
         self.kubeconfig = directory / "kubeconfig"
         self._directory = directory
         self._programs = programs
+        self._version = programs.kubernetes
         self._daemons = daemons
         self._enter = enter
         self._on_node = on_node
@@ -134,26 +144,23 @@ class Components:
 
     def start_controller_manager(self) -> None:
         """Start the controller manager and wait until its controllers run."""
-        self.volumes.mkdir(exist_ok=True)
         self._start(
             "kube-controller-manager",
             f"--kubeconfig={self.client_kubeconfig('kube-controller-manager', 'system:kube-controller-manager')}",
             "--bind-address=127.0.0.1",
             f"--secure-port={self.endpoints.controller_manager}",
-            "--port=0",
             f"--cert-dir={self._directory}/pki",
             "--leader-elect=false",
-            "--feature-gates=TTLAfterFinished=true,CronJobControllerV2=true",
             f"--root-ca-file={self.authority.certificate}",
             f"--service-account-private-key-file={self.authority.token_key()}",
             f"--cluster-signing-cert-file={self.authority.certificate}",
             f"--cluster-signing-key-file={self.authority.key}",
             "--use-service-account-credentials=true",
-            "--enable-hostpath-provisioner=true",
             # Upstream's 20 requests a second would make its CronJob controller, a peer in bench/, look slow.
             "--kube-api-qps=500",
             "--kube-api-burst=1000",
-            env={"HOSTPATH_VOLUMES": str(self.volumes)},
+            *(["--port=0"] if self._version < NO_INSECURE_PORT else []),
+            *(["--feature-gates=TTLAfterFinished=true,CronJobControllerV2=true"] if self._version < GATES_OPEN else []),
         )
         # Every Pod needs its namespace's service account and the account's token: the last things to appear.
         self._await("kube-controller-manager", self._default_account_ready)
@@ -165,16 +172,23 @@ class Components:
             f"--kubeconfig={self.client_kubeconfig('kube-scheduler', 'system:kube-scheduler')}",
             "--bind-address=127.0.0.1",
             f"--secure-port={self.endpoints.scheduler}",
-            "--port=0",
             f"--cert-dir={self._directory}/pki",
             "--leader-elect=false",
+            *(["--port=0"] if self._version < NO_INSECURE_PORT else []),
+        )
+
+    def start_provisioner(self) -> None:
+        """Start what makes the volumes of the StorageClass `standard`."""
+        self.volumes.mkdir(exist_ok=True)
+        module = ["-m", "e2e.cluster.debian.local_path"]
+        arguments = [self.endpoints.server, str(self._directory / "pki"), str(self.volumes)]
+        self._daemons.start(
+            PROVISIONER, [sys.executable, *module, *arguments], env={"PYTHONPATH": str(REPOSITORY)}, enter=self._enter
         )
 
     def create_storage_class(self) -> None:
         """Create the default StorageClass `standard`, as kind has it."""
-        # Without a node, no Pod would ever come for the claim to wait for.
-        mode = "WaitForFirstConsumer" if self._on_node else "Immediate"
-        self.api.create("/apis/storage.k8s.io/v1/storageclasses", {**STORAGE_CLASS, "volumeBindingMode": mode})
+        self.api.create("/apis/storage.k8s.io/v1/storageclasses", STORAGE_CLASS)
 
     def client_kubeconfig(self, component: str, user: str, groups: tuple[str, ...] = ()) -> Path:
         """Return the kubeconfig of a component that is USER to the API server."""
@@ -209,7 +223,6 @@ class Components:
             "--service-account-issuer=https://kubernetes.default.svc",
             "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
-            "--feature-gates=TTLAfterFinished=true",
             "--allow-privileged=true",
             f"--kubelet-certificate-authority={self.authority.certificate}",
             f"--kubelet-client-certificate={kubelet_certificate}",
@@ -219,6 +232,8 @@ class Components:
             "--max-requests-inflight=2000",
             "--max-mutating-requests-inflight=1000",
         ]
+        if self._version < GATES_OPEN:
+            flags.append("--feature-gates=TTLAfterFinished=true")
         if not self._on_node:
             # Nobody reaches this server through the Service `kubernetes`, and 127.0.0.1 is no valid endpoint of one.
             flags.append("--endpoint-reconciler-type=none")
@@ -239,4 +254,4 @@ class Components:
             account = json.loads(self.api.get("/api/v1/namespaces/default/serviceaccounts/default"))
         except OSError:
             return False
-        return bool(account.get("secrets"))
+        return bool(account.get("secrets")) or self._version >= NO_TOKEN_SECRETS

@@ -8,14 +8,15 @@ from typing import Any
 
 from e2e.cluster.api import wait_until
 from e2e.cluster.commands import run, succeeds
-from e2e.cluster.debian import pause_image
-from e2e.cluster.debian.build import Binaries
+from e2e.cluster.debian import program_image
+from e2e.cluster.debian.binaries import Binaries
 from e2e.cluster.debian.control_plane import Components
 from e2e.cluster.debian.namespaces import HOME, Namespaces
 from e2e.cluster.debian.processes import Daemons
 from e2e.cluster.errors import ClusterError
 from e2e.cluster.files import write
 from e2e.cluster.progress import say
+from e2e.cluster.versions import Version
 
 NAME = "node"
 POD_RANGE = "10.244.0.0/16"
@@ -24,23 +25,23 @@ DNS_ADDRESS = "10.96.0.10"
 SOCKET = "/run/containerd/containerd.sock"
 READY_SECONDS = 180.0
 CAP_SYS_RESOURCE = 24
+# What changed in which version of Kubernetes, and of containerd.
+ONLY_REMOTE_RUNTIME = Version(1, 24, 0)  # Docker's own went, and later the flag that chooses
+RUNTIME_IN_FILE = Version(1, 27, 0)
+REFUSES_CGROUP_V1 = Version(1, 31, 0)
+CONTAINERD_2 = Version(2, 0, 0)
 
 
 def containerd_config(programs: Binaries, snapshotter: str, *, restrict_oom_score: bool) -> str:
-    """Render containerd's configuration."""
+    """Render containerd's configuration, in the format of its version."""
+    if programs.containerd >= CONTAINERD_2:
+        return _containerd_2_config(programs, snapshotter, restrict_oom_score=restrict_oom_score)
     cri = 'plugins."io.containerd.grpc.v1.cri"'
     return f"""\
 version = 2
-root = "{HOME}/containerd"
-state = "/run/containerd"
-disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.v1.aufs",
-  "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs"]
-
-[grpc]
-  address = "{SOCKET}"
-
+{_CONTAINERD_FRAME}
 [{cri}]
-  sandbox_image = "{pause_image.REFERENCE}"
+  sandbox_image = "{program_image.PAUSE}"
   disable_apparmor = true
   restrict_oom_score_adj = {str(restrict_oom_score).lower()}
 
@@ -61,6 +62,48 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
 """
 
 
+_CONTAINERD_FRAME = f"""\
+root = "{HOME}/containerd"
+state = "/run/containerd"
+disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.v1.aufs",
+  "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs"]
+
+[grpc]
+  address = "{SOCKET}"
+"""
+
+
+def _containerd_2_config(programs: Binaries, snapshotter: str, *, restrict_oom_score: bool) -> str:
+    images, runtime = 'plugins."io.containerd.cri.v1.images"', 'plugins."io.containerd.cri.v1.runtime"'
+    return f"""\
+version = 3
+{_CONTAINERD_FRAME}
+[{images}]
+  snapshotter = "{snapshotter}"
+
+  [{images}.pinned_images]
+    sandbox = "{program_image.PAUSE}"
+
+[{runtime}]
+  disable_apparmor = true
+  restrict_oom_score_adj = {str(restrict_oom_score).lower()}
+
+  [{runtime}.containerd]
+    default_runtime_name = "runc"
+
+    [{runtime}.containerd.runtimes.runc]
+      runtime_type = "io.containerd.runc.v2"
+
+      [{runtime}.containerd.runtimes.runc.options]
+        BinaryName = "{programs["runc"]}"
+        SystemdCgroup = false
+
+  [{runtime}.cni]
+    bin_dirs = ["{programs.cni}"]
+    conf_dir = "{HOME}/cni"
+"""
+
+
 def pod_network() -> dict[str, Any]:
     """Return the CNI configuration: a bridge whose addresses are forgotten with the namespaces."""
     addresses = {
@@ -74,14 +117,20 @@ def pod_network() -> dict[str, Any]:
     return {"cniVersion": "0.4.0", "name": "pods", "plugins": plugins}
 
 
-def kubelet_config(address: str, cgroup: str, pki: Path) -> dict[str, Any]:
+def kubelet_config(version: Version, address: str, cgroup: str, pki: Path) -> dict[str, Any]:
     """Return the kubelet's configuration.
 
     Args:
+        version: Of Kubernetes.
         address: The node's IP address.
         cgroup: Name of the control group below which the Pods run.
         pki: Directory with ca.crt, kubelet-server.crt and kubelet-server.key.
     """
+    newer: dict[str, Any] = {}
+    if version >= RUNTIME_IN_FILE:
+        newer["containerRuntimeEndpoint"] = f"unix://{SOCKET}"
+    if version >= REFUSES_CGROUP_V1:
+        newer["failCgroupV1"] = False
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -122,6 +171,7 @@ def kubelet_config(address: str, cgroup: str, pki: Path) -> dict[str, Any]:
         "kubeAPIBurst": 100,
         "eventRecordQPS": 50,
         "eventBurst": 100,
+        **newer,
     }
 
 
@@ -198,7 +248,7 @@ class Node:
             "containerd",
             lambda: f"see {self._daemons.log('containerd')}",
         )
-        if pause_image.REFERENCE not in self.ctr("images", "list", "--quiet").split():
+        if program_image.PAUSE not in self.ctr("images", "list", "--quiet").split():
             self.load_image(self._programs.pause_image)
 
     def start_kubelet(self, cgroup: str) -> None:
@@ -211,14 +261,18 @@ class Node:
         client = self._components.client_kubeconfig("kubelet", f"system:node:{NAME}", ("system:nodes",))
         # For Pods with dnsPolicy Default: the host's nameservers cannot be reached from here.
         write(self._directory / "resolv.conf", "options timeout:1 attempts:1\n")
-        config = write(self._directory / "kubelet.json", json.dumps(kubelet_config(address, cgroup, pki), indent=1))
+        version = self._programs.kubernetes
+        settings = kubelet_config(version, address, cgroup, pki)
+        config = write(self._directory / "kubelet.json", json.dumps(settings, indent=1))
+        runtime = [f"--container-runtime-endpoint=unix://{SOCKET}"] if version < RUNTIME_IN_FILE else []
+        if version < ONLY_REMOTE_RUNTIME:
+            runtime.append("--container-runtime=remote")
         self._start(
             "kubelet",
             f"--config={config}",
             f"--kubeconfig={client}",
             f"--root-dir={HOME}/kubelet",
-            "--container-runtime=remote",
-            f"--container-runtime-endpoint=unix://{SOCKET}",
+            *runtime,
             f"--hostname-override={NAME}",
             f"--node-ip={address}",
         )

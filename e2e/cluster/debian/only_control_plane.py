@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from e2e.cluster.debian import packages
-from e2e.cluster.debian.build import binaries
+from e2e.cluster.debian.build import binaries, programs_for, programs_of, recorded, use_kubectl_of
 from e2e.cluster.debian.control_plane import Components, Endpoints, load_endpoints
 from e2e.cluster.debian.ports import free_ports, listening
 from e2e.cluster.debian.processes import Daemons, Process, strays
@@ -66,15 +66,16 @@ class ControlPlane:
 
     def start(self) -> bool:
         """Start what does not run; returns False when there was nothing to do."""
+        programs = programs_for(self.directory)
+        use_kubectl_of(programs)
         if all(self._daemons.find(name) for name in DAEMONS) and self._parts().api.ready():
             return False
-        programs = binaries()
         packages.install_missing(packages.CONTROL_PLANE_PROGRAMS)
         owner: dict[str, str] = {}
         if self._own:
             sweep()
             owner[OWNER] = json.dumps(asdict(Process.of(os.getpid())))
-        check_directory(self.directory, PROVIDER, **owner)
+        check_directory(self.directory, PROVIDER, **owner, **recorded(programs))
         known = load_endpoints(self.directory / "endpoints.json")
         if known:
             self._check_ports(known)
@@ -159,7 +160,9 @@ class ControlPlane:
                 raise ClusterError(
                     f"no control plane runs in {self.directory}: start it with `up --control-plane-only`"
                 )
-            self._components = Components(self.directory, binaries(), endpoints, self._daemons)
+            self._components = Components(
+                self.directory, programs_of(self.directory) or binaries(), endpoints, self._daemons
+            )
         return self._components
 
     def _check_ports(self, endpoints: Endpoints) -> None:
