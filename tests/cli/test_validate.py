@@ -198,6 +198,47 @@ def test_nothing_of_ours(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None
     )  # fmt: skip
 
 
+INTERVAL = TRIGGER.replace("cron\n", "interval\n").replace(
+    '{cron_expression: "0 2 * * *"}', "{interval_seconds: AMOUNT}"
+)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("1e3", "OK (every 16m40s; its"),
+        ("3600.0", "OK (every 1h; its"),
+        ("010", "OK (every 8s; its"),
+        ("0o10", "OK (every 8s; its"),
+        ("0x10", "OK (every 16s; its"),
+        ("1_000", "OK (every 16m40s; its"),
+        ("1:30", "spec.schedule_config.interval_seconds: '1:30': must be a whole number of seconds: write 5400 for"),
+        ("1h30m", "spec.schedule_config.interval_seconds: '1h30m': must be a whole number of seconds: write 5400"),
+        ("60.5", "spec.schedule_config.interval_seconds: 60.5: must be a whole number: write it without quotes and"),
+        ("yes", "spec.schedule_config.interval_seconds: true: must be a whole number: write it without quotes and"),
+        ("'60'", "spec.schedule_config.interval_seconds: '60': must be a whole number: write it without quotes and"),
+    ],
+)
+def test_numbers_are_read_as_kubectl_reads_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: Check, written: str, said: str
+) -> None:
+    code, lines = validate(monkeypatch, capsys, INTERVAL.replace("AMOUNT", written))
+    assert code == (0 if said.startswith("OK") else 1)
+    assert lines[0].startswith(f"stdin:1: ClusterTrigger search/nightly: {said}")
+
+
+@pytest.mark.parametrize("written", ["1:30", "1e400", "010:00", "yEs", "2026-03-28", "1.2.3"])
+def test_what_is_text_for_kubectl_is_text(monkeypatch: pytest.MonkeyPatch, capsys: Check, written: str) -> None:
+    assert validate(monkeypatch, capsys, TRIGGER + f"  description: {written}\n")[0] == 0
+
+
+@pytest.mark.parametrize("written", ["1e3", "010", "yes", "off", "n", "1_000", "3.0"])
+def test_what_is_no_text_for_kubectl_is_none(monkeypatch: pytest.MonkeyPatch, capsys: Check, written: str) -> None:
+    code, lines = validate(monkeypatch, capsys, TRIGGER + f"  description: {written}\n")
+    assert code == 1
+    assert lines[0].endswith("must be a string: write it in quotes")
+
+
 def test_times_stay_text(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
     code, _ = validate(monkeypatch, capsys, TRIGGER + "  description: 2026-03-28\n")
     assert code == 0

@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from clustertrigger.cli import kubectl_yaml
+
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 
@@ -97,38 +99,10 @@ def _texts(name: str) -> Iterator[tuple[str, str]]:
         raise MalformedFileError(f"{name}: not UTF-8 at byte {error.start}: save it as UTF-8") from error
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML as Kubernetes reads it: times stay strings, and a key given twice is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"key {key.value!r} is set twice", key.start_mark
-                    )
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
 def _manifests(file: str, text: str) -> Iterator[Manifest]:
-    if text.lstrip().startswith("{"):
-        # JSON may be indented by tabs, YAML may not.
-        text = text.replace("\t", " ")
     try:
-        loader = _Loader(text)
-        while loader.check_node():
-            node = loader.get_node()
-            content = None if node is None else loader.construct_document(node)
-            if node is not None and content is not None:
-                yield from _objects(file, node.start_mark.line + 1, content)
+        for line, content in kubectl_yaml.documents(text):
+            yield from _objects(file, line + 1, content)
     except yaml.MarkedYAMLError as error:
         raise MalformedFileError(_malformed(file, text, error)) from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:

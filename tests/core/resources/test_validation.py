@@ -202,3 +202,22 @@ def test_a_valid_spec_survives_json() -> None:
     assert problems == []
     assert spec is not None
     assert spec.run.starting_deadline_seconds == 3600
+
+
+@pytest.mark.parametrize(
+    ("written", "way_out"),
+    [
+        ("1:30", "5400 for an hour and a half, for instance"),
+        ("1h30m", "5400"),
+        ("90s", "90"),
+        ("6 hours", "21600"),
+        ("PT1H", "3600"),
+        ("1d", "86400"),
+        ("soon", "5400 for an hour and a half, for instance"),
+    ],
+)
+def test_durations_in_place_of_seconds(written: str, way_out: str) -> None:
+    spec = {"trigger_type": "interval", "schedule_config": {"interval_seconds": written}, "cluster_id": "a"}
+    assert problems_of(spec) == [
+        f"spec.schedule_config.interval_seconds: '{written}': must be a whole number of seconds: write {way_out}"
+    ]

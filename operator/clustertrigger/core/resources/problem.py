@@ -12,6 +12,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from clustertrigger.core.humanize import read_duration
+
 _LONGEST_VALUE = 80
 _LONGEST_FIELD = 400
 """Longer than any that is right: the keys of a node selector end at 317 characters."""
@@ -101,7 +103,20 @@ def _problem(detail: ErrorDetails, root: str, model: type[BaseModel]) -> Problem
     if path and path[-1] in _MEMBER_TAGS:
         message = "is not a Kubernetes quantity: write a whole number, or a string such as '500m', '1.5' or '4Gi'"
         return Problem(_join(root, path[:-1]), value, message)
+    if kind == "int_type" and isinstance(value, str) and not _is_digits(value) and str(path[-1]).endswith("_seconds"):
+        return Problem(_join(root, path), value, _seconds(value))
     return Problem(_join(root, path), value, _message(detail))
+
+
+def _seconds(text: str) -> str:
+    """The way out where seconds are wanted and a duration is written, as 1h30m or 1:30."""
+    seconds = read_duration(text)
+    written = "5400 for an hour and a half, for instance" if seconds is None else str(max(1, round(seconds)))
+    return f"must be a whole number of seconds: write {written}"
+
+
+def _is_digits(text: str) -> bool:
+    return text.strip().removeprefix("-").isdigit()
 
 
 def _by_rule(detail: ErrorDetails, root: str, path: list[int | str], model: type[BaseModel]) -> Problem:

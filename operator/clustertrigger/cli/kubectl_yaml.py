@@ -1,0 +1,242 @@
+"""YAML as kubectl reads it: go-yaml's version 2, then JSON (sigs.k8s.io/yaml).
+
+PyYAML reads the same grammar and resolves scalars otherwise: 1:30 is 90 for it and text for kubectl, 1e3 text and a
+thousand, 3600.0 a fraction and a whole number. So PyYAML parses here, and what nodes mean is said below.
+
+Where kubectl takes the last one of two equal keys without a word, this is an error: one of the two was meant in vain.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterator, Mapping
+from math import isfinite
+from typing import Any
+
+import yaml
+
+Json = Any
+"""What json.loads gives."""
+
+_TAG = "tag:yaml.org,2002:"
+_PLAIN = "plain"
+"""In place of a tag, of a scalar that is neither quoted nor tagged."""
+_CONSTANTS: Mapping[str, bool | None] = {
+    **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True),
+    **dict.fromkeys(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"), False),
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+}
+_NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_INTEGER = re.compile(
+    r"(?P<sign>[-+]?)(?:0[bB](?P<two>[01]+)|0[xX](?P<sixteen>[0-9a-fA-F]+)|0[oO]?(?P<eight>[0-7]+)|(?P<ten>0|[1-9]\d*))",
+    re.ASCII,
+)
+_FLOAT = re.compile(r"[-+]?(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][-+]?\d+)?", re.ASCII)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LONGEST_INTEGER = 20
+"""Characters of a whole number that may fit into 64 bits."""
+_MOST_ALIASED = 400_000
+"""Nodes that aliases may add, as in go-yaml: a few lines of aliases to aliases would otherwise fill the memory."""
+
+
+def documents(text: str) -> Iterator[tuple[int, Json]]:
+    """The documents of a text that are not empty: the line at which each begins, from 0 on, and its value.
+
+    Raises:
+        yaml.MarkedYAMLError: a document is neither JSON nor YAML, or has no counterpart in JSON.
+        ValueError: a key of a JSON object is given twice.
+        RecursionError: it nests too deep.
+    """
+    if text.lstrip().startswith("{"):
+        try:
+            yield from list(_json_documents(text))
+            return
+        except json.JSONDecodeError:
+            text = text.replace("\t", " ")  # YAML in braces, where indentation means nothing
+    loader = _Parser(text)
+    while loader.check_node():
+        node = loader.get_node()
+        if node is not None and (value := _Values().of(node)) is not None:
+            yield node.start_mark.line, value
+
+
+def _json_documents(text: str) -> Iterator[tuple[int, Json]]:
+    """A stream of JSON objects."""
+    decoder = json.JSONDecoder(
+        object_pairs_hook=_unique,
+        parse_float=lambda digits: json_number(float(digits)),
+        parse_int=lambda digits: json_number(float(digits) if len(digits) > _LONGEST_INTEGER else int(digits)),
+        parse_constant=_refuse_constant,
+    )
+    at, white = 0, re.compile(r"[ \t\r\n]*")
+    while (at := white.match(text, at).end()) < len(text):  # type: ignore[union-attr]
+        value, end = decoder.raw_decode(text, at)
+        yield text.count("\n", 0, at), value
+        at = end
+
+
+def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found: dict[str, Json] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"key {key!r} is set twice")
+        found[key] = value
+    return found
+
+
+def _refuse_constant(text: str) -> Json:
+    raise json.JSONDecodeError(f"{text} is no JSON", text, 0)
+
+
+class _Parser(yaml.SafeLoader):
+    """Composes nodes, and leaves to others what scalars mean."""
+
+    def resolve(self, kind: type[yaml.Node], value: str, implicit: tuple[bool, bool] | bool) -> str:
+        if kind is yaml.ScalarNode:
+            return _PLAIN if isinstance(implicit, tuple) and implicit[0] else f"{_TAG}str"
+        return f"{_TAG}map" if kind is yaml.MappingNode else f"{_TAG}seq"
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if not isinstance(event, yaml.AliasEvent):
+            self.anchors.pop(getattr(event, "anchor", None), None)  # it may be set anew, which PyYAML would refuse
+        if isinstance(event, yaml.ScalarEvent) and event.tag == "!":
+            event.tag = f"{_TAG}str"
+        return super().compose_node(parent, index)
+
+
+class _Values:
+    """The values of one document's nodes."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+        self._open: set[int] = set()
+        self._aliased = 0
+
+    def of(self, node: yaml.Node) -> Json:
+        """The value of a node."""
+        if id(node) in self._seen:
+            self._aliased += 1
+            if self._aliased > _MOST_ALIASED:
+                raise _error("aliases make the document too large", node)
+        self._seen.add(id(node))
+        if isinstance(node, yaml.ScalarNode):
+            value = _scalar(node)
+            return json_number(value) if _kind(value) in ("int", "float") else value
+        if id(node) in self._open:
+            raise _error("an anchor's value contains itself", node)
+        self._open.add(id(node))
+        value = self._mapping(node) if isinstance(node, yaml.MappingNode) else [self.of(item) for item in node.value]
+        self._open.remove(id(node))
+        return value
+
+    def _mapping(self, node: yaml.MappingNode) -> dict[str, Json]:
+        found: dict[str, Json] = {}
+        own: set[str] = set()
+        for key_node, value_node in node.value:
+            if _is_merge(key_node):
+                self._merge(value_node, found)
+                continue
+            key = self._key(key_node)
+            if key in own:
+                raise _error(f"key {key!r} is set twice", key_node)
+            own.add(key)
+            found[key] = self.of(value_node)
+        return found
+
+    def _merge(self, node: yaml.Node, into: dict[str, Json]) -> None:
+        """What `<<` adds; of several mappings the first one wins, and all of them over keys that stand before."""
+        mappings = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        for mapping in reversed(mappings):
+            if not isinstance(mapping, yaml.MappingNode):
+                raise _error("<< merges a mapping, or a list of them", mapping)
+            into.update(self.of(mapping))
+
+    def _key(self, node: yaml.Node) -> str:
+        if not isinstance(node, yaml.ScalarNode):
+            raise _error("a key is a list or an object", node)
+        key = _scalar(node)
+        if isinstance(key, str):
+            return key
+        if isinstance(key, bool):
+            return "true" if key else "false"
+        if key is None:
+            raise _error("a key is null", node)
+        return str(key) if isinstance(key, int) else f"{key:.6g}"
+
+
+def _is_merge(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.value == "<<" and node.tag in (_PLAIN, f"{_TAG}merge")
+
+
+def _scalar(node: yaml.ScalarNode) -> Json:
+    text, tag = node.value, node.tag
+    if _SURROGATE.search(text):
+        raise _error("an escaped character is half of a surrogate pair: write the character itself", node)
+    if tag == _PLAIN:
+        return _plain(text, node)
+    if tag == f"{_TAG}binary":
+        try:
+            return base64.b64decode("".join(text.split()), validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError) as error:
+            raise _error(f"!!binary is no text in base64: {error}", node) from error
+    if tag not in (f"{_TAG}int", f"{_TAG}float", f"{_TAG}bool", f"{_TAG}null"):
+        return text
+    value, wanted = _plain(text, node), tag.removeprefix(_TAG)
+    if _kind(value) != wanted and (_kind(value), wanted) != ("int", "float"):
+        raise _error(f"{text!r} is no !!{wanted}", node)
+    return value
+
+
+def _kind(value: Json) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "bool"
+        case int():
+            return "int"
+        case float():
+            return "float"
+        case _:
+            return "str"
+
+
+def _plain(text: str, node: yaml.ScalarNode) -> Json:
+    """What a scalar is that is neither quoted nor tagged."""
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if _NOT_FINITE.fullmatch(text):
+        raise _error(f"{text} has no counterpart in JSON", node)
+    first = text[0]
+    if not (first in "+-." or "0" <= first <= "9"):
+        return text
+    # As in go-yaml, underscores stand anywhere in a number, but for one that begins with a dot: there between digits.
+    digits = re.sub(r"(?<=\d)_(?=\d)", "", text) if first == "." else text.replace("_", "")
+    if (integer := _integer(digits)) is not None:
+        return integer
+    return float(digits) if _FLOAT.fullmatch(digits) and isfinite(float(digits)) else text
+
+
+def _integer(text: str) -> int | None:
+    """A whole number that fits into 64 bits, with a sign or without."""
+    match = _INTEGER.fullmatch(text)
+    if match is None:
+        return None
+    base = next(base for base, name in ((2, "two"), (8, "eight"), (16, "sixteen"), (10, "ten")) if match[name])
+    value = int(match["two"] or match["eight"] or match["sixteen"] or match["ten"], base)
+    value = -value if match["sign"] == "-" else value
+    return value if -(2**63) <= value < (2**63 if match["sign"] else 2**64) else None
+
+
+def json_number(value: float) -> int | float:
+    """A number as the API server gets it: 3600.0 is written as 3600, and what exceeds 64 bits is a fraction's kind."""
+    fits = -(2**63) <= value < 2**63
+    return int(value) if fits and value == int(value) else float(value)
+
+
+def _error(problem: str, node: yaml.Node) -> yaml.MarkedYAMLError:
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)

@@ -1,0 +1,153 @@
+"""Files are read as kubectl reads them; kubectl itself is the judge where it is on PATH."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from clustertrigger.cli.kubectl_yaml import documents
+
+HEAD = "apiVersion: v1\nkind: Any\nmetadata: {name: any}\n"
+KUBECTL = shutil.which("kubectl")
+ERROR = object()
+
+SCALARS: list[tuple[str, Any]] = [
+    ("1:30", "1:30"), ("1:30:30", "1:30:30"), ("190:20:30.15", "190:20:30.15"),
+    ("1e3", 1000), ("1E3", 1000), ("1e+3", 1000), ("1e-3", 0.001), ("1.0e3", 1000), ("0.1e3", 100), ("1.5e3", 1500),
+    ("3600.0", 3600), ("3600.", 3600), ("1.10", 1.1), (".5", 0.5), ("-.5", -0.5), ("+.5", 0.5), ("-0.0", 0),
+    ("010", 8), ("-010", -8), ("08", 8), ("09", 9), ("007", 7), ("0o10", 8), ("0O10", 8), ("0o8", "0o8"), ("00", 0),
+    ("0x1F", 31), ("0X1f", 31), ("0x_1F", 31), ("0xg", "0xg"), ("0b11", 3), ("0B11", 3), ("0b12", "0b12"),
+    ("-0b11", -3),
+    ("1_000", 1000), ("1__0", 10), ("1_0.5", 10.5), ("_1", "_1"), ("+_1", 1), (".5_0", 0.5), ("._5", "._5"),
+    ("+1", 1), ("-1", -1), ("9007199254740993", 9007199254740993), ("9223372036854775808", 9.223372036854775808e18),
+    ("1e21", 1e21), ("1e400", "1e400"), ("0777777777777777777777777", 7.777777777777778e23),
+    ("yes", True), ("Yes", True), ("YES", True), ("yEs", "yEs"), ("no", False), ("on", True), ("Off", False),
+    ("y", True), ("n", False), ("Y", True), ("true", True), ("TRUE", True), ("tRUE", "tRUE"), ("false", False),
+    ("~", None), ("null", None), ("NULL", None), ("nULL", "nULL"), ("''", ""), ('"1e3"', "1e3"), ("'yes'", "yes"),
+    ("2026-03-28", "2026-03-28"), ("2026-03-28T10:00:00Z", "2026-03-28T10:00:00Z"), ("0 2 * * *", "0 2 * * *"),
+    ("=", "="), ("<<", "<<"), ("1.2.3", "1.2.3"), ("1d", "1d"), ("5%", "5%"), ("nan", "nan"), ("Inf", "Inf"),
+    (".inf", ERROR), ("-.INF", ERROR), (".nan", ERROR),
+    ("!!str 5", "5"), ("!!str yes", "yes"), ("!!int '5'", 5), ("!!int 5.0", ERROR), ("!!float 3", 3),
+    ("!!bool 'on'", True),
+    ("!!float yes", ERROR), ("!!null x", ERROR), ("! 5", "5"), ("!own 5", "5"),
+    ("!!timestamp 2001-01-01", "2001-01-01"),
+    ("!!binary aGVsbG8=", "hello"), ("!!binary x", ERROR), ("!!set {a, b}", {"a": None, "b": None}),
+]  # fmt: skip
+
+STRUCTURES: list[tuple[str, Any]] = [
+    ("{<<: {a: 1}, b: 2}", {"a": 1, "b": 2}),
+    ("{<<: {a: 1}, a: 2}", {"a": 2}),
+    ("{a: 2, <<: {a: 1}}", {"a": 1}),
+    ("{<<: [{a: 1}, {a: 2, b: 3}]}", {"a": 1, "b": 3}),
+    ("{<<: 3}", ERROR),
+    ("{<<: [3]}", ERROR),
+    ('{"<<": {a: 1}}', {"<<": {"a": 1}}),
+    ("{1: a, 0x10: b, 1.5: c, 1e3: d, yes: e, n: f}",
+     {"1": "a", "16": "b", "1.5": "c", "1000": "d", "true": "e", "false": "f"}),
+    ("{~: a}", ERROR),
+    ("{? [a] : b}", ERROR),
+    ("[&x 1, *x, &x 2, *x]", [1, 1, 2, 2]),
+    ("&x [*x]", ERROR),
+    ("{a: &x {b: 1}, c: *x}", {"a": {"b": 1}, "c": {"b": 1}}),
+    ('"\\ud83d"', ERROR),
+]  # fmt: skip
+
+
+def value_of(text: str) -> Any:
+    try:
+        ((_, document),) = documents(f"{HEAD}spec:\n  v: {text}\n")
+    except yaml.YAMLError:
+        return ERROR
+    return document["spec"]["v"]
+
+
+def kubectl(text: str, folder: Path) -> Any:
+    """What kubectl makes of a file; it needs no cluster for that."""
+    (folder / "file.yaml").write_text(text)
+    command = [str(KUBECTL), "annotate", "--local", f"--filename={folder}/file.yaml", "a=b", "--output=json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return json.loads(done.stdout)["spec"]["v"] if done.returncode == 0 else ERROR
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal, and of one JSON type; a number is a number."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
+        return isinstance(one, bool) == isinstance(other, bool) and float(one) == float(other)
+    return type(one) is type(other) and bool(one == other)
+
+
+@pytest.mark.parametrize(("text", "value"), [*SCALARS, *STRUCTURES])
+def test_values(text: str, value: Any) -> None:
+    found = value_of(text)
+    assert same(found, value), found
+    if isinstance(value, int):
+        assert type(found) is type(value), "a whole number is one, however it is written"
+
+
+@pytest.mark.skipif(KUBECTL is None, reason="no kubectl on PATH")
+def test_kubectl_reads_them_so(tmp_path: Path) -> None:
+    good = [(text, value) for text, value in SCALARS + STRUCTURES if value is not ERROR and not text.startswith("[&x")]
+    listed = "".join(f"  - {text}\n" for text, _ in good)
+    found = kubectl(f"{HEAD}spec:\n  v:\n{listed}", tmp_path)
+    wrong = {text: told for (text, value), told in zip(good, found, strict=True) if not same(told, value)}
+    assert wrong == {}
+    for text, value in SCALARS + STRUCTURES:
+        if value is ERROR:
+            assert kubectl(f"{HEAD}spec:\n  v: {text}\n", tmp_path) is ERROR, text
+
+
+@pytest.mark.skipif(KUBECTL is None, reason="no kubectl on PATH")
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.from_regex(r"[-+._0-9eExXoObB:]{1,10}", fullmatch=True), min_size=50, max_size=400))
+def test_kubectl_and_we_agree_on_what_looks_like_a_number(tmp_path: Path, texts: list[str]) -> None:
+    plain = [text for text in texts if not text.endswith(":") and text != "-" and not text.startswith(("---", ":"))]
+    listed = "".join(f"  - {text}\n" for text in plain)
+    ((_, document),) = documents(f"{HEAD}spec:\n  v:\n{listed or '  - 1'}")
+    found, told = document["spec"]["v"], kubectl(f"{HEAD}spec:\n  v:\n{listed or '  - 1'}", tmp_path)
+    assert told is not ERROR, plain
+    assert [(t, a, b) for t, a, b in zip(plain, found, told, strict=False) if not same(a, b)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "spec"),
+    [
+        ('{"spec": {"a": 3600.0, "b": 1e3, "c": "\\ud83d\\ude00\\/", "d": 1.5, "e": -0}}',
+         {"a": 3600, "b": 1000, "c": "\U0001f600/", "d": 1.5, "e": 0}),
+        ("{spec: {a: 010}}", {"a": 8}),
+        ('{"spec": {"a": 1,}} # a comment', {"a": 1}),
+    ],
+)  # fmt: skip
+def test_json_and_yaml_in_braces(text: str, spec: Any) -> None:
+    ((_, document),) = documents(text)
+    assert same(document["spec"], spec)
+
+
+def test_streams_and_the_lines_at_which_documents_begin() -> None:
+    assert list(documents('{"a": 1}\n\n{"a": 2} {"a": 3}\n')) == [(0, {"a": 1}), (2, {"a": 2}), (2, {"a": 3})]
+    assert list(documents("a: 1\n---\n# nothing\n---\na: 2\n")) == [(0, {"a": 1}), (4, {"a": 2})]
+    assert list(documents('{"a": 1}\n---\n{"a": 2}\n')) == [(0, {"a": 1}), (2, {"a": 2})]
+
+
+@pytest.mark.parametrize("text", ["a: 1\na: 2\n", "yes: 1\non: 2\n", "1: a\n'1': b\n", '{"a": {"b": 1, "b": 2}}'])
+def test_a_key_given_twice_is_an_error(text: str) -> None:
+    """kubectl takes the last one, so that the first was written in vain."""
+    with pytest.raises((yaml.YAMLError, ValueError), match="is set twice"):
+        list(documents(text))
+
+
+def test_aliases_do_not_fill_the_memory() -> None:
+    lines = ["a0: &a0 [x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    with pytest.raises(yaml.YAMLError, match="aliases make the document too large"):
+        list(documents("\n".join(lines)))
