@@ -337,6 +337,22 @@ _RUN_RULES += [
         "spec.run.topology_spread_constraints[0].labelSelector.matchExpressions[0].values",
         "values must name at least one with operator In or NotIn: set values",
     ),
+    *(
+        Refused(f"pod {what} {key}", trigger({f"run.pod_{what}s": {key: "x"}}), f"spec.run.pod_{what}s", says,
+                python_field=f"spec.run.pod_{what}s.{key}")
+        for what, key, says in [
+            ("label", "clustertrigger.dev/trigger-uid", "of the operator"),
+            ("label", "app.kubernetes.io/managed-by", "of the operator"),
+            ("label", "job-name", ": remove "),
+            ("label", "batch.kubernetes.io/job-name", "Kubernetes"),
+            ("label", "kueue.x-k8s.io/queue-name", "of Kueue"),
+            ("annotation", "clustertrigger.dev/slot", "of the operator"),
+            ("annotation", "Container.AppArmor.Security.Beta.Kubernetes.io/worker", "Kubernetes"),
+            ("annotation", "kubernetes.io/config.mirror", "Kubernetes"),
+            ("annotation", "cdi.k8s.io/gpu", "Kubernetes"),
+            ("annotation", "io.kubernetes.cri-o.Devices", "runtime"),
+        ]
+    ),
     Refused(
         "priority in a queue without a queue",
         trigger({"run.priority_class": "urgent"}),
@@ -638,7 +654,8 @@ ACCEPTED = [
         "priority_class_name": "batch-low", "runtime_class_name": "gvisor",
         "image_pull_secrets": [{"name": "registry"}],
         "pod_labels": {"example.com/cost-centre": "search", "app.kubernetes.io/part-of": "search"},
-        "pod_annotations": {"sidecar.istio.io/inject": "false"},
+        "pod_annotations": {
+            "sidecar.istio.io/inject": "false", "cluster-autoscaler.kubernetes.io/safe-to-evict": "false"},
         "queue_name": "team-a", "priority_class": "urgent", "check": {"queue_name": ""},
     }})),
     Accepted("results in S3", trigger({"run.results": {

@@ -44,6 +44,7 @@ def test_the_claim_for_results_is_named_where_it_is_needed() -> None:
     ("values", "said"),
     [
         ({}, "serves all namespaces."),
+        ({}, "With several nodes use ReadWriteMany, or without it a bucket (results.uri: s3://bucket/prefix)"),
         ({"watchNamespaces": ["search", "ads"]}, "serves the namespaces search, ads."),
         ({"watchNamespaces": ["search", "ads"]}, "kubectl --namespace search get clustertriggers"),
         ({"crds": {"install": False}}, "crds.install is false"),

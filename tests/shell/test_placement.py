@@ -8,6 +8,7 @@ import yaml
 
 from tests.conftest import StartOperator
 from tests.control_plane.kube import eventually
+from tests.control_plane.kubelet import Kubelet
 from tests.control_plane.manifests import conditional, interval, trigger
 from tests.control_plane.sandbox import Sandbox
 
@@ -80,6 +81,39 @@ def test_a_pod_has_all_that_its_trigger_says(operator: StartOperator, sandbox: S
     assert labels["example.com/cost-centre"] == "search"
     assert labels["clustertrigger.dev/role"] == "run"
     assert pod["metadata"]["annotations"]["sidecar.istio.io/inject"] == "false"
+
+
+def test_a_claim_in_use_on_another_node_is_told_in_the_clusters_words(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet
+) -> None:
+    """Multi-Attach stands in the Pod's events only, and the kubelet's timeout after it says nothing."""
+    operator()
+    sandbox.trigger("elsewhere", interval(3600, start_immediately=True, pending_timeout_seconds=4))
+    (entry,) = eventually(lambda: sandbox.history("elsewhere"))
+    pod = eventually(lambda: kubelet.pod_of(entry["job_id"]))
+    kubelet.wait(entry["job_id"], "ContainerCreating", "")
+    said = 'Multi-Attach error for volume "pvc-1" Volume is already used by pod(s) products-1'
+    timeout = "Unable to attach or mount volumes: unmounted volumes=[claim-0]: timed out waiting for the condition"
+    for number, (reason, message) in enumerate((("FailedAttachVolume", said), ("FailedMount", timeout))):
+        event = {
+            "metadata": {"name": f"{pod['metadata']['name']}.{number}"},
+            "involvedObject": {
+                "kind": "Pod",
+                "namespace": sandbox.namespace,
+                "name": pod["metadata"]["name"],
+                "uid": pod["metadata"]["uid"],
+            },
+            "type": "Warning",
+            "reason": reason,
+            "message": message,
+            "lastTimestamp": f"2026-03-02T13:00:0{number}Z",
+        }
+        sandbox.kube.create(f"/api/v1/namespaces/{sandbox.namespace}/events", event)
+    status = eventually(lambda: sandbox.status("elsewhere"), until=lambda found: found["failure_count"] == 1)
+    assert status["last_execution_error"] == (
+        f"did not start within 4 s (run.pending_timeout_seconds): {said}: a ReadWriteOnce claim serves one node at a "
+        "time: use ReadWriteMany, a bucket, or one node for all runs"
+    )
 
 
 def test_a_priority_class_that_is_not_allowed_is_said(operator: StartOperator, sandbox: Sandbox) -> None:

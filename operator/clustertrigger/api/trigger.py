@@ -158,17 +158,38 @@ class CheckPolicy(ApiModel):
 PRIORITY_NEEDS_QUEUE = "priority_class orders a queue of Kueue's: set queue_name, or priority_class_name for the Pod"
 
 
+# Which keys these are is said one by one, and why, by core.resources.labels.
+_OWN = r"^([^/]*[.])?(clustertrigger[.]dev|kueue[.]x-k8s[.]io)/|^app[.]kubernetes[.]io/managed-by$"
+_OPEN_TO_ANNOTATIONS = "^(app|cluster-autoscaler|descheduler[.]alpha|controller|kubectl)[.]kubernetes[.]io/"
+_OF_KUBERNETES = r"^([^/]*[.])?(kubernetes|k8s)[.]io/|^(job-name|controller-uid)$|^io[.]kubernetes[.]"
+
+
 class RunPolicy(ApiModel):
     """How the trigger's Jobs are run."""
 
     model_config = ConfigDict(
         json_schema_extra=with_rules(
             cel(
+                f"!has(self.pod_labels) || self.pod_labels.all(key, !key.matches('{_OWN}') && "
+                f"(key.startsWith('app.kubernetes.io/') || !key.matches('{_OF_KUBERNETES}')))",
+                "pod_labels must not hold labels of the operator, of Kubernetes or of Kueue: remove them",
+                field=".pod_labels",
+                reason="FieldValueForbidden",
+            ),
+            cel(
+                f"!has(self.pod_annotations) || self.pod_annotations.all(key, !key.matches('(?i){_OWN}') && "
+                f"(key.matches('(?i){_OPEN_TO_ANNOTATIONS}') || !key.matches('(?i){_OF_KUBERNETES}')))",
+                "pod_annotations must not hold annotations of the operator, of Kubernetes, of Kueue or of a container "
+                "runtime: remove them",
+                field=".pod_annotations",
+                reason="FieldValueForbidden",
+            ),
+            cel(
                 "!has(self.priority_class) || (has(self.queue_name) && self.queue_name != '') || "
                 "(has(self.check) && has(self.check.queue_name) && self.check.queue_name != '')",
                 PRIORITY_NEEDS_QUEUE,
                 field=".priority_class",
-            )
+            ),
         )
     )
 
