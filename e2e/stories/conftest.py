@@ -37,6 +37,7 @@ FIRST_TO_LAST = (
     "s3",
     "sources",
     "results",
+    "command",
     "drift",
     "deletion",
     "rights",

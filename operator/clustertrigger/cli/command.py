@@ -104,7 +104,7 @@ class Commands(click.Group):
         Raises:
             click.UsageError: there is none of that name.
         """
-        if args and not args[0].startswith("-") and args[0] not in self.commands:
+        if args and not ctx.resilient_parsing and not args[0].startswith("-") and args[0] not in self.commands:
             guess = nearest(args[0], self.commands)
             way_out = f"did you mean {guess!r}?" if guess else f"{PROG} --help lists the commands"
             raise click.UsageError(f"unknown command {args[0]!r}: {way_out}", ctx)

@@ -31,7 +31,8 @@ def runs(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> lis
     """Return the Jobs in the history of the trigger that the line names, which begin with what is typed."""
     from clustertrigger.cli.kube import paths
 
-    name = ctx.params.get("name")
+    # While an option lacks its value, click leaves the arguments where they are.
+    name = ctx.params.get("name") or next(iter(ctx.args), None)
 
     async def ask(cluster: Cluster) -> list[str]:
         found = await cluster.api.find(paths.trigger(cluster.namespace, str(name)))

@@ -10,16 +10,26 @@ import sys
 from collections.abc import Sequence
 
 import click
+from click.shell_completion import shell_complete
 
 from clustertrigger import __version__
 from clustertrigger.cli.acting import add_acting
 from clustertrigger.cli.command import PROG, CommandError, Commands, Scope, global_options
+from clustertrigger.cli.completing import (
+    PLUGIN,
+    VARIABLE,
+    add_completion,
+    complete_for_kubectl,
+    is_asked_by_kubectl,
+)
 from clustertrigger.cli.describe import add_describe
 from clustertrigger.cli.drift import add_drift
+from clustertrigger.cli.init.command import add_init
 from clustertrigger.cli.list import add_list
 from clustertrigger.cli.logs import add_logs
 from clustertrigger.cli.manifests import MalformedFileError, UnreadableFileError
 from clustertrigger.cli.next import add_next
+from clustertrigger.cli.report import add_report
 from clustertrigger.cli.results import add_results
 from clustertrigger.cli.send import add_send
 from clustertrigger.cli.terminal import say
@@ -39,14 +49,22 @@ def program() -> None:
     """
 
 
+# In the order in which the list of commands shows them.
 for _add in (
-    add_list, add_describe, add_watch, add_logs, add_results, add_drift, add_next, add_acting, add_send, add_validate,
-):  # fmt: skip
+    *(add_list, add_describe, add_watch, add_logs, add_results, add_report, add_drift, add_next),
+    *(add_acting, add_send),
+    *(add_init, add_validate),
+    *(add_completion,),
+):
     _add(program)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    if arguments is None and is_asked_by_kubectl(sys.argv[0]):
+        return complete_for_kubectl(program, sys.argv[1:])
+    if arguments is None and (instruction := os.environ.get(VARIABLE)):
+        return shell_complete(program, {"obj": Scope()}, PLUGIN, VARIABLE, instruction)
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = program.main(words, prog_name=PROG, standalone_mode=False, obj=Scope())

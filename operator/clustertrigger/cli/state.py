@@ -119,6 +119,8 @@ def advice(state: TriggerState, scope: str) -> Iterator[str]:
         yield f"See why the last run failed: {PROG} logs {name}"
         if reason == Reason.SCHEDULED:
             yield f"Try again: {PROG} run {name} --wait"
+    if state.status.last_result:
+        yield f"Look at the clusters: {PROG} report {name}"
 
 
 def _about_ready(state: TriggerState, reason: str, name: str, scope: str) -> Iterator[str]:

@@ -20,6 +20,7 @@ from clustertrigger.shell.kube.paths import (
 from clustertrigger.shell.kube.paths import trigger as _trigger
 
 __all__ = [
+    "claim",
     "collections",
     "definitions",
     "deployments",
@@ -48,6 +49,11 @@ def triggers(namespace: str | None) -> str:
 def trigger(namespace: str, name: str) -> str:
     """Return the path of a ClusterTrigger."""
     return _trigger(Key(namespace, name))
+
+
+def claim(namespace: str, name: str) -> str:
+    """Return the path of a PersistentVolumeClaim."""
+    return f"{pods(namespace).removesuffix('pods')}persistentvolumeclaims/{name if is_name(name) else '-'}"
 
 
 def collections(namespace: str) -> str:

@@ -1,0 +1,140 @@
+"""A person with nothing but `kubectl clustertrigger`: run, look, read, pause, fail, reset; real logs and reports."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from e2e.stories import data
+from e2e.stories.scene import Object, Scene
+
+REPORT_PODS = "clustertrigger.dev/role=report"
+
+
+def by_hand(name: str, collection: str = "col_packages", **run: object) -> Object:
+    """A trigger that fires on request only."""
+    return {
+        "apiVersion": "clustertrigger.dev/v1alpha1",
+        "kind": "ClusterTrigger",
+        "metadata": {"name": name},
+        "spec": {
+            "trigger_type": "interval",
+            "schedule_config": {"interval_seconds": 86400},
+            "execution_config": {"collection_ids": [collection], "config": {"algorithm": "kmeans", "n_clusters": 5}},
+            "run": {"resources": {"requests": {"cpu": "20m", "memory": "64Mi"}}, **run},
+        },
+    }
+
+
+class Person:
+    """Types commands, and sees what they print."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scope = ["--kubeconfig", str(scene.kubectl.kubeconfig), "--namespace", scene.kubectl.namespace]
+
+    def types(self, *words: str, code: int = 0, **environment: str) -> str:
+        """Return what the command prints, shown as a terminal of 80 columns without colours would."""
+        done = subprocess.run(
+            [sys.executable, "-m", "clustertrigger.cli.main", *words, *self._scope],
+            capture_output=True, text=True, timeout=600, check=False,
+            env={**os.environ, "COLUMNS": "80", **environment},
+        )  # fmt: skip
+        print(f"\n$ kubectl clustertrigger {' '.join(words)}\n{done.stdout}{done.stderr}")
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def triggers(stage_set: object) -> None:
+    scene: Scene = stage_set.scene  # type: ignore[attr-defined]
+    scene.kubectl.apply(by_hand("typed"), by_hand("typed-failing", "col_no_such_file", max_consecutive_failures=1))
+    scene.kubectl.apply(
+        {
+            "apiVersion": "clustertrigger.dev/v1alpha1",
+            "kind": "Collection",
+            "metadata": {"name": "no-such-file"},
+            "spec": {
+                "collection_id": "col_no_such_file",
+                "volume": "embeddings",
+                "source": {"uri": "no-such-file.parquet"},
+            },
+        }
+    )
+    scene.eventually(lambda: scene.condition("typed", "Ready"), "the operator has seen the trigger", "typed")
+
+
+@pytest.fixture
+def person(scene: Scene, triggers: None) -> Person:
+    """Somebody at a terminal."""
+    return Person(scene)
+
+
+def test_a_run_is_typed_and_followed_to_its_end(scene: Scene, person: Person) -> None:
+    assert "Run it now: kubectl clustertrigger run typed" in person.types("describe", "typed")
+    said = person.types("run", "typed", "--wait")
+    entry = scene.status("typed")["history"][0]
+    assert f"{entry['job_id']}, fired for manual/" in said
+    assert said.splitlines()[-1].startswith(f"{entry['job_id']} completed after ")
+    assert f"5 clusters of {data.DOCUMENTS} documents" in said
+
+
+def test_its_log_is_read(scene: Scene, person: Person) -> None:
+    shown = person.types("logs", "typed")
+    assert f"reading {data.DOCUMENTS} documents of 384 dimensions" in shown
+    assert "publish 7/7" in shown
+    raw = person.types("logs", "typed", "--raw").splitlines()
+    assert {json.loads(line)["phase"] for line in raw} >= {"open", "read", "cluster", "publish"}
+
+
+def test_its_report_is_saved_and_opened(scene: Scene, person: Person, tmp_path: Path) -> None:
+    file = tmp_path / "typed.html"
+    assert person.types("report", "typed", "--save", str(file)).strip().endswith(str(file))
+    page = file.read_text()
+    assert page.startswith("<!DOCTYPE html>") or page.lstrip().lower().startswith("<!doctype html>")
+    assert page.rstrip().endswith("</html>")
+    assert scene.status("typed")["history"][0]["job_id"] in page
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {tmp_path}/opened\n')
+    browser.chmod(0o755)
+    shown = person.types("report", "typed", BROWSER=f"{browser} %s").strip().splitlines()[0]
+    assert Path(shown).read_text() == page
+    assert (tmp_path / "opened").read_text() == Path(shown).as_uri()
+    scene.eventually(
+        lambda: not scene.kubectl.items("pods", f"--selector={REPORT_PODS}"), "the Pods that read reports are gone"
+    )
+    assert "is not there: the folders of older runs" in person.types("report", "typed", "--claim", "embeddings", code=1)
+
+
+def test_it_is_paused_and_resumed(scene: Scene, person: Person) -> None:
+    assert "typed paused" in person.types("pause", "typed")
+    scene.eventually(lambda: scene.status("typed")["status"] == "paused", "it is paused", "typed")
+    assert "kubectl clustertrigger resume typed" in person.types("run", "typed", code=1)
+    assert "nothing: the trigger is paused" in person.types("describe", "typed")
+    person.types("resume", "typed")
+    scene.eventually(lambda: scene.status("typed")["status"] == "active", "it is active", "typed")
+
+
+def test_a_failing_one_is_understood_and_reset(scene: Scene, person: Person) -> None:
+    assert "no-such-file.parquet" in person.types("run", "typed-failing", "--wait", code=1)
+    scene.eventually(lambda: scene.status("typed-failing")["status"] == "failed", "it has stopped", "typed-failing")
+    assert "no-such-file.parquet" in person.types("logs", "typed-failing")
+    screen = person.types("describe", "typed-failing")
+    assert "needs a person" in screen
+    assert "kubectl clustertrigger reset typed-failing" in screen
+    row = next(line for line in person.types("list").splitlines() if line.startswith("typed-failing "))
+    assert " failed " in row
+    assert "no-such-file.parquet" in row
+    person.types("reset", "typed-failing")
+    scene.eventually(lambda: scene.status("typed-failing")["status"] == "active", "it may fire again", "typed-failing")
+
+
+def test_the_screen_of_a_trigger_fits(scene: Scene, person: Person) -> None:
+    screen = person.types("describe", "typed").splitlines()
+    assert len(screen) <= 40
+    fields = {line[:12].strip() for line in screen} - {""}
+    assert {"Type", "Clusters", "Conditions", "Next", "Runs", "Found", "Events", "What to do"} <= fields

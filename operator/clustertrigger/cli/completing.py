@@ -1,0 +1,63 @@
+"""`kubectl clustertrigger completion`: scripts that make a shell, or kubectl, complete commands, options and names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+
+import click
+from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
+
+from clustertrigger.cli.command import PROG, Scope, add_command
+
+PLUGIN = "kubectl-clustertrigger"
+FOR_KUBECTL = "kubectl_complete-clustertrigger"
+"""What kubectl asks for completions: https://kubernetes.io/docs/tasks/extend-kubectl/kubectl-plugins/"""
+VARIABLE = "_KUBECTL_CLUSTERTRIGGER_COMPLETE"
+_SHELLS: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
+_NO_FILES = 4
+"""Of cobra's directives, which kubectl speaks: complete no file names."""
+
+
+def add_completion(group: click.Group) -> None:
+    """Declare the command."""
+
+    @add_command(
+        group,
+        "completion",
+        section="Set up",
+        examples=[
+            f"{PROG} completion bash > ~/.local/share/bash-completion/completions/{PLUGIN}",
+            f"{PROG} completion fish > ~/.config/fish/completions/{PLUGIN}.fish",
+        ],
+    )
+    @click.argument("shell", type=click.Choice(list(_SHELLS)), metavar="bash|zsh|fish")
+    def command(shell: str) -> int:
+        """Print a script for completion in a shell.
+
+        Source the script, or put it where your shell looks for such scripts. It completes commands, options, and the
+        names of triggers, runs, namespaces and contexts for `kubectl-clustertrigger`.
+
+        `kubectl clustertrigger` is completed by kubectl 1.26 and later, with kubectl's own completion script, if
+        kubectl_complete-clustertrigger is on the PATH. pip and pipx install it. For the single file, make it a link:
+        ln -s kubectl-clustertrigger kubectl_complete-clustertrigger
+        """
+        complete = _SHELLS[shell](group, {}, PLUGIN, VARIABLE)
+        # Not complete.source(): for bash, click starts bash to see its version, which the target may not have.
+        click.echo(complete.source_template % complete.source_vars())
+        return 0
+
+
+def is_asked_by_kubectl(program: str) -> bool:
+    """Tell whether kubectl has started the program for completions."""
+    return PurePath(program).name.removesuffix(".exe") == FOR_KUBECTL
+
+
+def complete_for_kubectl(group: click.Group, words: Sequence[str]) -> int:
+    """Print the completions of the last word in the form that kubectl expects: `value<TAB>help`, then a directive."""
+    *before, incomplete = words or [""]
+    complete = ShellComplete(group, {"obj": Scope()}, PLUGIN, VARIABLE)
+    for item in complete.get_completions(list(before), incomplete):
+        click.echo(f"{item.value}\t{item.help}" if item.help else item.value)
+    click.echo(f":{_NO_FILES}")
+    return 0

@@ -1,0 +1,123 @@
+"""Which columns identify a document, hold its vector and describe it: guessed from names and types."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from clustertrigger.cli.command import CommandError
+from clustertrigger.cli.terminal import printable
+
+Kind = Literal["vector", "text", "number", "other"]
+_VECTORS = ("embedding", "embeddings", "vector", "vectors", "emb", "features")
+_IDS = ("document_id", "doc_id", "id", "uuid", "key", "sku", "identifier", "name")
+_TEXTS = ("title", "text", "description", "summary", "name", "content", "abstract", "body", "headline")
+_LONGEST_LIST = 12
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a source.
+
+    Attributes:
+        name: its name.
+        type: its type as the source calls it.
+        kind: what it can be used for.
+    """
+
+    name: str
+    type: str
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look at a source found.
+
+    Attributes:
+        columns: in the source's order.
+        documents: how many there are; None where that is not known.
+        dimensions: of the vectors; None where that is not known.
+    """
+
+    columns: Sequence[Column]
+    documents: int | None = None
+    dimensions: int | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The columns to use.
+
+    Attributes:
+        document_id: None: the source's default.
+        vector: None: the source's default.
+        text: None: none.
+        notes: what a person should check.
+    """
+
+    document_id: str | None
+    vector: str | None
+    text: str | None
+    notes: tuple[str, ...] = ()
+
+
+def choose(look: Look, document_id: str | None = None, vector: str | None = None, text: str | None = None) -> Choice:
+    """Return the columns to use; those that are given stay.
+
+    Raises:
+        CommandError: there is no column for it, or a given one is not there.
+    """
+    for option, name in (("--id-column", document_id), ("--vector-column", vector), ("--text-column", text)):
+        if name is not None and name not in {column.name for column in look.columns}:
+            raise CommandError(f"{option}: {name!r}: no such column: choose one of {listed(look.columns)}")
+    notes: list[str] = []
+    vectors = [column for column in look.columns if column.kind == "vector"]
+    chosen_vector = vector or _pick(vectors, _VECTORS)
+    if chosen_vector is None:
+        raise CommandError(
+            f"no column holds vectors (lists of floats): there are {listed(look.columns)}: embed the documents first, "
+            "or name the column with --vector-column"
+        )
+    if vector is None and len(vectors) > 1:
+        notes.append(f"vector_column: also possible: {_others(vectors, chosen_vector)}")
+    ids = [column for column in look.columns if column.kind in ("text", "number")]
+    chosen_id = document_id or _pick(ids, _IDS)
+    if chosen_id is None:
+        raise CommandError(f"no column can identify a document: there are {listed(look.columns)}: add one")
+    if document_id is None and chosen_id.lower() not in _IDS:
+        notes.append(f"document_id_column: {printable(chosen_id)} is a guess: it must be different in every row")
+    texts = [column for column in look.columns if column.kind == "text" and column.name != chosen_id]
+    return Choice(chosen_id, chosen_vector, text or _pick(texts, _TEXTS), tuple(notes))
+
+
+def clusters_for(documents: int | None) -> int:
+    """Return a number of clusters to begin with: the square root of half the documents, from 2 to 100."""
+    if documents is None:
+        return 12
+    return min(max(round(math.sqrt(documents / 2)), 2), 100)
+
+
+def listed(columns: Sequence[Column]) -> str:
+    """Return columns and their types for a message."""
+    shown = [f"{printable(column.name)} ({printable(column.type)})" for column in columns[:_LONGEST_LIST]]
+    return ", ".join([*shown, "…"] if len(columns) > _LONGEST_LIST else shown) or "no columns"
+
+
+def _pick(columns: Sequence[Column], preferred: Sequence[str]) -> str | None:
+    """The column with the best name: exactly, then as an ending such as product_id, then the first."""
+    for name in preferred:
+        for column in columns:
+            if column.name.lower() == name:
+                return column.name
+    for name in preferred:
+        for column in columns:
+            if column.name.lower().endswith(f"_{name}"):
+                return column.name
+    return columns[0].name if columns else None
+
+
+def _others(columns: Sequence[Column], chosen: str) -> str:
+    return ", ".join(printable(column.name) for column in columns if column.name != chosen)

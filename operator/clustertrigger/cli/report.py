@@ -1,0 +1,200 @@
+"""`kubectl clustertrigger report`: a run's report.html, in the browser or in a file."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from clustertrigger.api.container import RESULTS_MOUNT
+from clustertrigger.api.names import LABEL_MANAGED_BY, LABEL_TRIGGER, MANAGED_BY, WORKER_CONTAINER
+from clustertrigger.api.status import Execution
+from clustertrigger.cli import completion
+from clustertrigger.cli.cluster import Cluster, read_trigger
+from clustertrigger.cli.command import PROG, CommandError, add_command, name_argument, on_cluster
+from clustertrigger.cli.forwarding import SELECTOR
+from clustertrigger.cli.kube import paths
+from clustertrigger.cli.kube.client import ApiError
+from clustertrigger.cli.report_pod import Place, fetch
+from clustertrigger.cli.state import TriggerState
+from clustertrigger.cli.terminal import say, warn
+from clustertrigger.core.jobs.run_defaults import RunDefaults
+
+REPORT = "report.html"
+_DEFAULTS = RunDefaults(image="")
+_IMAGE_VARIABLE = "CLUSTERTRIGGER_WORKER_IMAGE"
+
+
+def add_report(group: click.Group) -> None:
+    """Declare the command."""
+
+    @add_command(
+        group,
+        "report",
+        section="See",
+        examples=[f"{PROG} report nightly -n search", f"{PROG} report nightly --save nightly.html"],
+    )
+    @on_cluster
+    @name_argument
+    @click.option(
+        "--run", "job", metavar="JOB", shell_complete=completion.runs,
+        help="Run whose report is shown. Default: the newest completed run.",
+    )  # fmt: skip
+    @click.option("--save", metavar="FILE", help="Write the report to this file, or - for standard output.")
+    @click.option("--claim", metavar="NAME", help="PersistentVolumeClaim with the results. Default: the run's.")
+    @click.option("--image", help="Image of the Pod that reads the results. Default: the worker's.")
+    async def command(
+        cluster: Cluster, name: str, job: str | None, save: str | None, claim: str | None, image: str | None
+    ) -> int:
+        """Open the report of a run in the browser.
+
+        Starts a short-lived Pod in the trigger's namespace that mounts the claim with the results read-only, or reads
+        the bucket with the run's Secret; copies report.html; and deletes the Pod.
+
+        You need the rights to create, get and delete Pods and to create pods/exec in that namespace, and kubectl.
+        """
+        return await report(cluster, name, job, save=save, claim=claim, image=image)
+
+
+async def report(
+    cluster: Cluster, name: str, job: str | None, *, save: str | None, claim: str | None, image: str | None
+) -> int:
+    """Fetch a run's report, and show or save it.
+
+    Raises:
+        CommandError: there is none, or it cannot be read.
+    """
+    trigger = await read_trigger(cluster, name)
+    run = chosen_run(TriggerState(trigger), job)
+    jobs = await _jobs(cluster)
+    place = place_of(trigger, run, jobs, claim=claim, image=image or await _image(cluster, name, run, jobs))
+    content = await fetch(cluster, trigger, place)
+    if save == "-":
+        sys.stdout.buffer.write(content)
+        return 0
+    file = Path(save) if save else Path(tempfile.mkdtemp(prefix="clustertrigger-")) / f"{run.job_id}.html"
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise CommandError(f"--save: {save!r}: {error.strerror}: name a file that you may write") from error
+    say(str(file))
+    if not save and not webbrowser.open(file.absolute().as_uri()):
+        warn("no browser was found: open the file above")
+    return 0
+
+
+def chosen_run(state: TriggerState, job: str | None) -> Execution:
+    """Return the run that is meant: the named one, or the newest that completed.
+
+    Raises:
+        CommandError: there is none, or it left no results.
+    """
+    history = state.status.history
+    if job is None:
+        completed = [run for run in history if run.status == "completed" and run.results_uri]
+        if not completed:
+            raise CommandError(
+                f"no run of trigger {state.name!r} has completed: {PROG} describe {state.name} says more"
+            )
+        return completed[0]
+    for run in history:
+        if run.job_id == job:
+            if not run.results_uri:
+                raise CommandError(f"--run: {job!r} is {run.status}: only completed runs have a report")
+            return run
+    raise CommandError(f"--run: {job!r} is not in the trigger's history: {PROG} results {state.name} lists its runs")
+
+
+def place_of(
+    trigger: Mapping[str, Any], run: Execution, jobs: Sequence[Mapping[str, Any]], *, claim: str | None, image: str
+) -> Place:
+    """Where a run's report lies, and the Pod that may read it.
+
+    Args:
+        trigger: of the run.
+        run: the run, which left results.
+        jobs: Jobs of the operator's in the namespace; the run's own, if it is still there, knows the claim.
+        claim: what the user says; wins.
+        image: of the Pod.
+    """
+    policy = trigger["spec"].get("run") or {}
+    results = policy.get("results") or {}
+    uri = f"{str(run.results_uri).rstrip('/')}/{REPORT}"
+    in_bucket = uri.startswith("s3://")
+    own = next((job for job in jobs if job["metadata"]["name"] == run.job_id), None)
+    mounted = _results_claim(_pod_of(own)) if own else None
+    template = _pod_of(own or (jobs[-1] if jobs else None))
+    return Place(
+        uri=uri,
+        claim=None if in_bucket else claim or mounted or results.get("volume") or _DEFAULTS.results_volume,
+        secret=results.get("secret_name") if in_bucket else None,
+        endpoint=results.get("endpoint") if in_bucket else None,
+        region=results.get("region") if in_bucket else None,
+        image=image,
+        image_pull_policy=_container(template).get("imagePullPolicy") or "IfNotPresent",
+        image_pull_secrets=tuple(str(item["name"]) for item in template.get("imagePullSecrets") or ()),
+        node_selector=policy.get("node_selector") or {},
+        tolerations=tuple(policy.get("tolerations") or ()),
+    )
+
+
+async def _jobs(cluster: Cluster) -> list[dict[str, Any]]:
+    """The operator's Jobs in the namespace, oldest first; none where they may not be listed."""
+    try:
+        found = await cluster.api.list(paths.jobs(cluster.namespace), labelSelector=f"{LABEL_MANAGED_BY}={MANAGED_BY}")
+    except ApiError:
+        return []
+    return sorted(found, key=lambda job: str(job["metadata"]["creationTimestamp"]))
+
+
+async def _image(cluster: Cluster, name: str, run: Execution, jobs: Sequence[Mapping[str, Any]]) -> str:
+    """The worker's image: of the run's own Job, of the trigger's, of any, or what the operator is set up with.
+
+    Raises:
+        CommandError: nothing tells.
+    """
+
+    def closeness(job: Mapping[str, Any]) -> tuple[bool, bool]:
+        metadata = job["metadata"]
+        return metadata["name"] == run.job_id, (metadata.get("labels") or {}).get(LABEL_TRIGGER) == name
+
+    for job in sorted(jobs, key=closeness, reverse=True):
+        if image := _container(_pod_of(job)).get("image"):
+            return str(image)
+    try:
+        for deployment in await cluster.api.list(paths.deployments(), labelSelector=SELECTOR):
+            for container in deployment["spec"]["template"]["spec"]["containers"]:
+                for variable in container.get("env") or ():
+                    if variable["name"] == _IMAGE_VARIABLE and variable.get("value"):
+                        return str(variable["value"])
+    except ApiError:
+        pass
+    raise CommandError("the worker's image is not known: the Jobs of past runs are gone: name it with --image")
+
+
+def _pod_of(job: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    spec: Mapping[str, Any] = job["spec"]["template"]["spec"] if job else {}
+    return spec
+
+
+def _container(pod: Mapping[str, Any]) -> Mapping[str, Any]:
+    for container in pod.get("containers") or ():
+        if container.get("name") == WORKER_CONTAINER:
+            found: Mapping[str, Any] = container
+            return found
+    return {}
+
+
+def _results_claim(pod: Mapping[str, Any]) -> str | None:
+    """The claim that is mounted for results."""
+    mounts = _container(pod).get("volumeMounts") or ()
+    names = [mount["name"] for mount in mounts if mount["mountPath"] == RESULTS_MOUNT]
+    for volume in pod.get("volumes") or ():
+        if volume["name"] in names and "persistentVolumeClaim" in volume:
+            return str(volume["persistentVolumeClaim"]["claimName"])
+    return None

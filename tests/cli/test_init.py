@@ -1,0 +1,304 @@
+"""`kubectl clustertrigger init`: choices by tables; sources as they are: files, S3, PostgreSQL, Qdrant over HTTP."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from clustertrigger.cli.command import CommandError
+from clustertrigger.cli.init.columns import Column, Kind, Look, choose, clusters_for
+from clustertrigger.cli.main import main
+from e2e.servers.postgresql import USER, PostgreSQL
+from tests.clusterworker.s3_server import BUCKET, Bucket, bucket
+from tests.clusterworker.sources_of_all_kinds import Database, database, postgresql
+
+__all__ = ["bucket", "database", "postgresql"]
+Object = dict[str, Any]
+Capture = pytest.CaptureFixture[str]
+ROWS = {
+    "sku": pa.array(["a", "b", "c"]),
+    "price": pa.array([1.0, 2.0, 3.0]),
+    "title": pa.array(["A", "B", "C"]),
+    "embedding": pa.array([[1.0, 2.0]] * 3, pa.list_(pa.float32(), 2)),
+}
+
+
+def columns(**kinds: Kind) -> list[Column]:
+    return [Column(name, kind, kind) for name, kind in kinds.items()]
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (columns(document_id="text", embedding="vector"), ("document_id", "embedding", None)),
+        (columns(embedding="vector", title="text", id="number"), ("id", "embedding", "title")),
+        (columns(x="vector", product_id="text", body="text"), ("product_id", "x", "body")),
+        (columns(vector="vector", Embedding="vector", Id="number", note="text"), ("Id", "Embedding", "note")),
+        (columns(text="text", v="vector"), ("text", "v", None)),
+        (columns(id="text", name="text", v="vector"), ("id", "v", "name")),
+        (columns(price="other", code="number", v="vector", title_vector="vector"), ("code", "title_vector", None)),
+    ],
+)
+def test_columns_are_chosen_by_name_and_type(found: list[Column], expected: tuple[str, str, str | None]) -> None:
+    choice = choose(Look(found))
+    assert (choice.document_id, choice.vector, choice.text) == expected
+
+
+def test_what_is_a_guess_is_said() -> None:
+    guessed = choose(Look(columns(code="number", a="vector", b="vector")))
+    assert guessed.notes == (
+        "vector_column: also possible: b",
+        "document_id_column: code is a guess: it must be different in every row",
+    )
+    assert choose(Look(columns(id="text", a="vector"))).notes == ()
+    assert choose(Look(columns(code="number", a="vector", b="vector")), "code", "b").notes == ()
+
+
+@pytest.mark.parametrize(
+    ("found", "given", "message"),
+    [
+        (columns(id="text"), {}, "no column holds vectors (lists of floats): there are id (text)"),
+        ([], {}, "no column holds vectors (lists of floats): there are no columns"),
+        (columns(v="vector", x="other"), {}, "no column can identify a document: there are v (vector), x (other)"),
+        (columns(id="text", v="vector"), {"text": "body"}, "--text-column: 'body': no such column: choose one of id"),
+        (columns(id="text", v="vector"), {"vector": "w"}, "--vector-column: 'w': no such column"),
+        (columns(id="text", v="vector"), {"document_id": "w"}, "--id-column: 'w': no such column"),
+    ],
+)
+def test_what_cannot_be_chosen(found: list[Column], given: Object, message: str) -> None:
+    with pytest.raises(CommandError) as error:
+        choose(Look(found), **given)
+    assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("documents", "clusters"), [(None, 12), (0, 2), (8, 2), (3_003, 39), (20_000, 100), (10**9, 100)]
+)
+def test_clusters_to_begin_with(documents: int | None, clusters: int) -> None:
+    assert clusters_for(documents) == clusters
+
+
+def init(capsys: Capture, *arguments: str) -> tuple[Object, Object, str]:
+    """The Collection's and the trigger's spec, and the text; which `validate` finds right."""
+    capsys.readouterr()
+    assert main(["init", *arguments]) == 0
+    text = capsys.readouterr().out
+    collection, trigger = yaml.safe_load_all(text)
+    assert (collection["kind"], trigger["kind"]) == ("Collection", "ClusterTrigger")
+    assert trigger["spec"]["execution_config"]["collection_ids"] == [collection["spec"]["collection_id"]]
+    assert all(len(line) <= 130 for line in text.splitlines())
+    return collection["spec"], trigger["spec"], text
+
+
+def failed(capsys: Capture, *arguments: str, code: int = 1) -> str:
+    capsys.readouterr()
+    assert main(["init", *arguments]) == code
+    said = capsys.readouterr()
+    assert said.out == ""
+    return said.err.removeprefix("kubectl clustertrigger: ").strip()
+
+
+def test_a_file(tmp_path: Path, capsys: Capture) -> None:
+    pq.write_table(pa.table(ROWS), tmp_path / "Shop Products.parquet")
+    collection, trigger, text = init(
+        capsys, str(tmp_path / "Shop Products.parquet"), "--volume", "docs", "-n", "search"
+    )
+    assert collection == {
+        "collection_id": "col_shop_products",
+        "volume": "docs",
+        "source": {
+            "uri": "Shop Products.parquet",
+            "document_id_column": "sku",
+            "vector_column": "embedding",
+            "text_column": "title",
+        },
+    }
+    assert trigger["execution_config"]["config"] == {"algorithm": "kmeans", "n_clusters": 2}
+    assert "# Found: 3 documents, vectors of 2 dimensions, columns sku, price, title, embedding" in text
+    assert text.count("\n  namespace: search\n") == 2
+
+
+def test_what_is_written_validates(tmp_path: Path, capsys: Capture) -> None:
+    pq.write_table(pa.table(ROWS), tmp_path / "no.parquet")
+    file = tmp_path / "out.yaml"
+    file.write_text(init(capsys, str(tmp_path / "no.parquet"), "--volume", "true", "--cron", "@daily")[2])
+    assert main(["validate", "-f", str(file)]) == 0
+    assert "ClusterTrigger default/no: OK (@daily UTC)" in capsys.readouterr().out
+
+
+def test_folders_and_globs(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "parts").mkdir()
+    for part in ("a", "b"):
+        pq.write_table(pa.table(ROWS), tmp_path / f"parts/{part}.parquet")
+    for source, path in ((str(tmp_path / "parts"), "parts"), (str(tmp_path / "parts/*.parquet"), "parts/*.parquet")):
+        collection, _, text = init(capsys, source, "--volume", "docs", "--path", path)
+        assert "# Found: 6 documents" in text
+        assert collection["source"]["uri"] == path
+        assert collection["collection_id"] == "col_parts"
+
+
+def test_lists_without_a_length_and_columns_with_odd_names(tmp_path: Path, capsys: Capture) -> None:
+    table = {"\x1b[2J: id": pa.array([1, 2]), "v e c": pa.array([[1.0, 2.0, 3.0]] * 2, pa.list_(pa.float64()))}
+    pq.write_table(pa.table(table), tmp_path / "odd.parquet")
+    collection, _, text = init(capsys, str(tmp_path / "odd.parquet"), "--volume", "docs")
+    assert (collection["source"]["document_id_column"], collection["source"]["vector_column"]) == (
+        "\x1b[2J: id",
+        "v e c",
+    )
+    assert "vectors of 3 dimensions" in text
+    assert "\x1b" not in text
+
+
+def test_files_that_are_none(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "text.parquet").write_text("no")
+    (tmp_path / "empty").mkdir()
+    assert "cannot be read" in failed(capsys, str(tmp_path / "text.parquet"))
+    assert "there are no Parquet files" in failed(capsys, str(tmp_path / "empty"))
+    assert "there are no Parquet files" in failed(capsys, str(tmp_path / "empty/*.parquet"))
+    assert "no such file or folder" in failed(capsys, str(tmp_path / "missing.parquet"))
+    assert "unknown scheme 'ftp'" in failed(capsys, "ftp://a/b", code=2)
+
+
+def test_a_bucket(bucket: Bucket, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "admin")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "admin")
+    pq.write_table(pa.table(ROWS), tmp_path / "a.parquet")
+    bucket.upload("shop/a.parquet", tmp_path / "a.parquet")
+    bucket.upload("shop/b.parquet", tmp_path / "a.parquet")
+    where = ["--endpoint", bucket.endpoint, "--secret", "s3-keys"]
+    collection, _, text = init(capsys, f"s3://{BUCKET}/shop/*.parquet", *where)
+    assert collection["source"]["uri"] == f"s3://{BUCKET}/shop/*.parquet"
+    assert (collection["source"]["endpoint"], collection["source"]["secret_name"]) == (bucket.endpoint, "s3-keys")
+    assert "volume" not in collection
+    assert "# Found: 6 documents" in text
+    assert "kubectl create secret generic s3-keys --from-literal=AWS_ACCESS_KEY_ID" in text
+    assert "no such file or folder" in failed(capsys, f"s3://{BUCKET}/nowhere.parquet", *where)
+
+
+@pytest.mark.xdist_group("postgresql")
+def test_a_table(database: Database, capsys: Capture) -> None:
+    server: PostgreSQL = database.server
+    name = database.create(
+        "articles",
+        {"id": "bigint", "title": "text", "embedding": "vector(3)"},
+        [{"id": 1, "embedding": [1.0, 2.0, 3.0]}],
+    )
+    database.run(f"ANALYZE {name}")
+    address = f"postgresql://{USER}:{quote(server.password)}@{server.host}:{server.port}/postgres"
+    collection, _, text = init(capsys, address, "--table", name)
+    assert collection["source"] == {
+        "type": "postgresql",
+        "uri": f"postgresql://{server.host}:{server.port}/postgres",
+        "table": name,
+        "document_id_column": "id",
+        "vector_column": "embedding",
+        "text_column": "title",
+        "secret_name": "articles-db",
+    }
+    assert server.password not in text
+    assert "1 documents, vectors of 3 dimensions" in text
+    cluster_address = ["--uri", "postgresql://me:secret@db.shop.svc/shop?sslmode=verify-full"]
+    collection, _, text = init(capsys, address, "--table", name, *cluster_address)
+    assert collection["source"]["uri"] == "postgresql://db.shop.svc:5432/shop?sslmode=verify-full"
+    assert "secret" not in collection["source"]["uri"]
+    missing = failed(capsys, address, "--table", "nowhere")
+    assert "table 'nowhere' cannot be read" in missing
+    assert server.password not in missing
+    assert "--table is missing" in failed(capsys, address, code=2)
+
+
+@pytest.fixture
+def qdrant() -> Iterator[str]:
+    """Answers as Qdrant documents them, for a collection with one unnamed and one with two named vectors."""
+    size = {"size": 4, "distance": "Cosine"}
+    collections = {"plain": size, "named": {"title": size, "image": {**size, "size": 8}}}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            name = self.path.split("/")[2]
+            if self.headers.get("api-key") != "right":
+                self._answer(401, {})
+            elif name not in collections:
+                self._answer(404, {"status": {"error": "not found"}})
+            else:
+                self._answer(200, {"points_count": 50, "config": {"params": {"vectors": collections[name]}}})
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self._answer(200, {"points": [{"id": 1, "payload": {"sku": "a", "title": "A", "price": 3}}]})
+
+        def _answer(self, status: int, result: object) -> None:
+            body = json.dumps({"result": result}).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_qdrant(qdrant: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QDRANT_API_KEY", "right")
+    collection, trigger, _ = init(capsys, qdrant, "--collection", "plain", "--uri", "http://qdrant.search.svc:6333")
+    assert collection["source"] == {
+        "type": "qdrant", "uri": "http://qdrant.search.svc:6333", "collection": "plain", "text_column": "title",
+    }  # fmt: skip
+    assert trigger["execution_config"]["config"]["n_clusters"] == 5
+    collection, _, _ = init(capsys, qdrant, "--collection", "named", "--id-column", "sku", "--secret", "reader")
+    assert collection["source"]["vector_column"] == "title"
+    assert collection["source"]["document_id_column"] == "sku"
+    assert collection["source"]["secret_name"] == "reader"
+    assert "'none': Qdrant has no such collection" in failed(capsys, qdrant, "--collection", "none")
+    assert "--collection is missing" in failed(capsys, qdrant, code=2)
+    monkeypatch.setenv("QDRANT_API_KEY", "wrong")
+    assert "set QDRANT_API_KEY" in failed(capsys, qdrant, "--collection", "plain")
+    assert "cannot be read as Qdrant" in failed(capsys, "http://127.0.0.1:9", "--collection", "plain")
+
+
+def test_what_is_wrong_with_the_options_is_said(tmp_path: Path, capsys: Capture) -> None:
+    blind = ["--id-column", "id", "--vector-column", "v", "--volume", "docs"]
+    collection, _, text = init(capsys, "anywhere/data.parquet", *blind)
+    assert collection["source"] == {"uri": "data.parquet", "document_id_column": "id", "vector_column": "v"}
+    assert "Found" not in text
+    assert "spec.schedule_config.cron_expression: '61 * * * *': minute 61 is out of range 0-59" in failed(
+        capsys, "data.parquet", *blind, "--cron", "61 * * * *"
+    )
+    assert "metadata.name: 'No_Name'" in failed(capsys, "data.parquet", *blind, "--name", "No_Name")
+    assert "spec.source.uri" in failed(capsys, "data.parquet", *blind, "--path", "/etc/passwd")
+
+
+def test_without_the_libraries_it_says_what_to_install(tmp_path: Path) -> None:
+    """As where only 'clustertrigger[cli]' is installed."""
+    script = (
+        "import sys\nsys.modules['pyarrow'] = sys.modules['psycopg'] = None\n"
+        "from clustertrigger.cli.main import main\nsys.exit(main(sys.argv[1:]))\n"
+    )
+    for arguments, library in (
+        (["a.parquet"], "pyarrow"),
+        (["s3://a/b.parquet"], "pyarrow"),
+        (["postgresql://a/b", "--table", "c"], "psycopg"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", script, "init", *arguments], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        assert f"install {library}: pip install 'clustertrigger[init]'" in done.stderr
+        assert "--id-column and --vector-column, and nothing is looked at" in done.stderr
