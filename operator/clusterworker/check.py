@@ -105,6 +105,8 @@ def _baseline(spec: CheckSpec, mounts: Mounts) -> "StoredBaseline":
 
 
 def _comparable(spec: CheckSpec, baseline: "StoredBaseline", collections: "list[Collection]") -> None:
+    from clusterworker.sources.collections import embedding_model
+
     run, first = spec.baseline.run, collections[0]
     if first.dimensions != baseline.dimensions:
         raise ObstacleFound(
@@ -112,12 +114,13 @@ def _comparable(spec: CheckSpec, baseline: "StoredBaseline", collections: "list[
             f"collection {first.collection_id} has {first.dimensions} dimensions, and the baseline of run {run} has "
             f"{baseline.dimensions}: not comparable",
         )
-    models = first.embedding_model, baseline.embedding_model
-    if all(models) and models[0] != models[1]:
+    model = embedding_model(collections)
+    if model and baseline.embedding_model and model != baseline.embedding_model:
+        embedded = next(collection for collection in collections if collection.embedding_model)
         raise ObstacleFound(
             "model_changed",
-            f"collection {first.collection_id} is embedded by {models[0]}, and the baseline of run {run} by "
-            f"{models[1]}: not comparable",
+            f"collection {embedded.collection_id} is embedded by {model}, and the baseline of run {run} by "
+            f"{baseline.embedding_model}: not comparable",
         )
 
 

@@ -15,7 +15,7 @@ from clusterworker.arrays import Doubles, Rows, Vectors
 from clusterworker.errors import MisconfiguredError
 from clusterworker.progress import Progress
 from clusterworker.sources.batch import Batch
-from clusterworker.sources.collection import Collection
+from clusterworker.sources.collection import Collection, whole_pass
 
 
 class Dataset(Protocol):
@@ -49,7 +49,7 @@ class StreamedDataset:
         """See Dataset."""
         done = 0
         for index, collection in enumerate(self._collections):
-            for batch in collection.batches(index):
+            for batch in whole_pass(collection, index):
                 ids = batch.ids if self.integer_ids else batch.ids.cast(pa.string())
                 vectors = _unit_length(batch) if self._unit else batch.vectors
                 yield Batch(ids, vectors, index, batch.place)
@@ -81,6 +81,7 @@ class SpooledDataset:
             kept[:] = batch.vectors
             self._parts.append(Batch(batch.ids, kept, batch.collection, batch.place))
             row += len(kept)
+        assert row == self.rows  # noqa: S101 - whole_pass saw to it: the rest of the file would be zeros
 
     def batches(self) -> Iterator[Batch]:
         """See Dataset."""
@@ -102,6 +103,7 @@ def sample(dataset: Dataset, size: int, seed: int) -> tuple[Rows, Vectors]:
         end = int(np.searchsorted(chosen, first + len(batch.vectors)))
         vectors[filled:end] = batch.vectors[chosen[filled:end] - first]
         first, filled = first + len(batch.vectors), end
+    assert filled == len(chosen)  # noqa: S101 - whole_pass saw to it: the rest of the array would be anything
     return chosen, vectors
 
 

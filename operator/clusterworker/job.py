@@ -147,11 +147,12 @@ class _Run:
         from clusterworker.results.baseline import FILE, describe_baseline, write_baseline
         from clusterworker.results.metrics import write_metrics
         from clusterworker.results.tables import write_centroids
+        from clusterworker.sources.collections import embedding_model
 
         self._progress.phase("report", "drawing the map and writing the report")
         found, centroids = findings.survey, findings.clustering.centroids
         write_centroids(staged / "centroids.parquet", centroids, found.sizes, findings.names)
-        write_baseline(staged / FILE, found, centroids, self._spec.config.metric, collections[0].embedding_model)
+        write_baseline(staged / FILE, found, centroids, self._spec.config.metric, embedding_model(collections))
         write_report(staged, findings, measured_before(self._spec, secrets, self._progress))
         write_metrics(staged / MARKER, findings)
         uri = f"{self._target.uri}/{FILE}"

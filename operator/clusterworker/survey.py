@@ -88,6 +88,7 @@ def survey(
         noise += int((labels == NOISE).sum())
         row += len(vectors)
         progress.advance(row / dataset.rows)
+    assert row == dataset.rows  # noqa: S101 - every pass yields all documents, see sources.collection.whole_pass
     return Survey(sums.counts, noise, sums, central, reservoir, nearest_counts, total, total_squares)
 
 

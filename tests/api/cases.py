@@ -11,6 +11,7 @@ from clustertrigger.api.crd import CLUSTER_DEFINITION, CLUSTER_TRIGGER, COLLECTI
 
 Spec = dict[str, Any]
 ABSENT = object()
+MALFORMED = "uri holds ** beside other characters: write it between slashes, as in a/**/b, or write *"
 
 KMEANS: Spec = {"algorithm": "kmeans", "n_clusters": 5}
 HDBSCAN: Spec = {"algorithm": "hdbscan", "min_cluster_size": 10}
@@ -385,6 +386,20 @@ _COLLECTION_RULES = [
         "spec.source.uri",
         "uri names no bucket: write s3://bucket/key or gs://bucket/key",
         COLLECTION,
+    ),
+    *(
+        Refused(f"source {uri}", collection({"source.uri": uri}), "spec.source.uri", MALFORMED, COLLECTION)
+        for uri in ("a/**.parquet", "a**", "***/a.parquet", "**b/*.parquet")
+    ),
+    *(
+        Refused(
+            f"source {uri}",
+            collection({"source.uri": uri, "volume": ABSENT}),
+            "spec.source.uri",
+            "uri names no bucket: write s3://bucket/key or gs://bucket/key",
+            COLLECTION,
+        )
+        for uri in ("s3://vec*/a.parquet", "gs://*", "s3://vectors-[0-9]/a.parquet", "s3://?/a.parquet")
     ),
     *(
         Refused(

@@ -63,8 +63,8 @@ BAD_FILES = [
         id="ids of a wrong type",
     ),
     pytest.param(
-        with_columns(document_id=["a"], embedding=["[0.1, 0.2]"]),
-        "data.parquet: column embedding holds string, not lists of floating-point numbers: "
+        with_columns(document_id=["a"], embedding=[["0.1", "0.2"]]),
+        "data.parquet: column embedding holds list<element: string>, not lists of numbers: "
         "set source.vector_column to the column with the embeddings",
         id="vectors of a wrong type",
     ),

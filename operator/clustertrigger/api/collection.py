@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from clustertrigger.api.base import ApiModel, cel, with_rules
 from clustertrigger.api.filters import Filter, check_filters
+from clustertrigger.api.globs import DOUBLE_STAR, glob_problem
 
 ApiId = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
 """An id of the API, such as col_abc123; ids may hold underscores, object names may not."""
@@ -58,6 +59,7 @@ OTHER_SCHEME = (
     "uri is a path on the volume, s3://bucket/key or gs://bucket/key with type parquet: rewrite it, or set the type"
 )
 OUTSIDE = "uri is relative to the volume's root: remove the leading / and any .."
+MALFORMED = f"uri holds {DOUBLE_STAR}"
 NO_DATABASE = (
     "uri is postgresql://host:port/database, with ?sslmode=... where used, with type postgresql: "
     "rewrite it; user and password go into the Secret"
@@ -67,7 +69,7 @@ NO_SERVER = (
     "rewrite it; the key goes into the Secret"
 )
 
-_BUCKET = r"^(s3|gs)://[^/]+"
+_BUCKET = r"^(s3|gs)://[^/*?\[\]]+(/|$)"
 _DATABASE = (
     r"^postgresql://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/[^/?#@:]+"
     r"([?]sslmode=(disable|prefer|require|verify-ca|verify-full))?$"
@@ -114,6 +116,11 @@ def _rules(schema: dict[str, Any]) -> None:
         cel(
             f"!(self.uri.startsWith('s3://') || self.uri.startsWith('gs://')) || self.uri.matches(r'{_BUCKET}')",
             NO_BUCKET_TO_READ,
+            field=".uri",
+        ),
+        cel(
+            f"!{parquet} || !self.uri.split('/').exists(part, part.contains('**') && part != '**')",
+            MALFORMED,
             field=".uri",
         ),
         *(
@@ -208,6 +215,9 @@ class Source(ApiModel):
             raise ValueError(OUTSIDE)
         if in_bucket and not re.match(_BUCKET, uri):
             raise ValueError(NO_BUCKET_TO_READ)
+        if self.type == "parquet" and (problem := glob_problem(uri)) is not None:
+            # A range that runs backwards is beyond what a rule of the API server may cost.
+            raise ValueError(f"uri holds {problem}")
         if self.type == "postgresql" and not re.fullmatch(_DATABASE.removesuffix("$"), uri, re.ASCII):
             raise ValueError(NO_DATABASE)
         if self.type == "qdrant" and not re.fullmatch(_SERVER.removesuffix("$"), uri, re.ASCII):

@@ -49,6 +49,7 @@ from clustertrigger.api.container import (
 )
 from clustertrigger.api.drift_rule import NOISE_FACTOR, why_no_drift
 from clustertrigger.api.filters import Filter, is_number, parsed_time
+from clustertrigger.api.globs import GLOB_SET, glob_problem, has_wildcard, ranges
 from clustertrigger.api.report import Report
 from clustertrigger.api.schedule import DriftMetric
 
@@ -56,6 +57,7 @@ __all__ = [
     "CHECK_SPEC_VARIABLE",
     "COLLECTIONS_MOUNT",
     "DBSCAN",
+    "GLOB_SET",
     "HDBSCAN",
     "NOISE_FACTOR",
     "OPTICS",
@@ -88,8 +90,11 @@ __all__ = [
     "RunSpec",
     "Source",
     "Spectral",
+    "glob_problem",
+    "has_wildcard",
     "is_number",
     "parsed_time",
+    "ranges",
     "why_no_drift",
 ]
 """All that the worker may know of the operator: the parts of the contract that have files of their own are named here

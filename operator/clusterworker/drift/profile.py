@@ -16,7 +16,7 @@ from clusterworker.drift.stored import StoredBaseline
 from clusterworker.progress import Progress
 from clusterworker.reservoir import Reservoir
 from clusterworker.sources.batch import Batch
-from clusterworker.sources.collection import Collection
+from clusterworker.sources.collection import Collection, whole_pass
 
 RESERVOIR_ROWS = 2_000
 """Documents that are kept for mmd_rbf and domain_auc: as many as a baseline has."""
@@ -130,4 +130,4 @@ def _lengths(batch: Batch) -> Vectors:
 
 def _batches(collections: Sequence[Collection]) -> Iterator[Batch]:
     for index, collection in enumerate(collections):
-        yield from collection.batches(index)
+        yield from whole_pass(collection, index)

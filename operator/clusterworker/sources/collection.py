@@ -5,6 +5,7 @@ from typing import Protocol
 
 from clusterworker.arrays import Rows
 from clusterworker.sources.batch import Batch
+from clusterworker.sources.messages import changed
 
 
 class Collection(Protocol):
@@ -42,7 +43,7 @@ class Collection(Protocol):
 
         Raises:
             MisconfiguredError: bad data, named by its place.
-            UnavailableError: the source does not answer.
+            UnavailableError: the source does not answer, or is no longer what it was when it was opened.
         """
 
     def texts(self, rows: Rows) -> dict[int, str]:
@@ -50,3 +51,25 @@ class Collection(Protocol):
 
         Asked once all documents have been read.
         """
+
+
+def whole_pass(collection: Collection, index: int) -> Iterator[Batch]:
+    """Yield all documents in order, as many as the collection has said: arrays are sized by that.
+
+    Args:
+        collection: to read.
+        index: of this collection in the RunSpec.
+
+    Raises:
+        MisconfiguredError: bad data, named by its place.
+        UnavailableError: as of `batches`; or there are fewer or more documents.
+    """
+    rows = 0
+    for batch in collection.batches(index):
+        rows += len(batch.vectors)
+        if rows > collection.rows:
+            break
+        yield batch
+    if rows != collection.rows:
+        more = "more" if rows > collection.rows else "fewer"
+        raise changed(f"collection {collection.collection_id}", f"{more} than {collection.rows} documents")

@@ -9,6 +9,7 @@ from clusterworker.s3 import SCHEME, S3Access
 from clusterworker.secret import SecretFiles
 from clusterworker.sources.collection import Collection
 from clusterworker.sources.gcs import GcsAccess
+from clusterworker.sources.messages import OTHER_MODEL
 from clusterworker.sources.parquet import ParquetCollection
 from clusterworker.sources.store import BucketStore, FileStore, VolumeStore
 
@@ -21,7 +22,7 @@ def open_collections(inputs: Sequence[CollectionInput], secrets: Path) -> list[C
         secrets: directory with one directory per mounted Secret.
 
     Raises:
-        MisconfiguredError: a collection is not readable, or two have vectors of different lengths.
+        MisconfiguredError: a collection is not readable, or two have vectors of different lengths or models.
     """
     collections = [_open(given, secrets) for given in inputs]
     first = collections[0]
@@ -31,7 +32,19 @@ def open_collections(inputs: Sequence[CollectionInput], secrets: Path) -> list[C
                 f"collection {first.collection_id} has {first.dimensions} dimensions and {other.collection_id} has "
                 f"{other.dimensions}: cluster them apart, or embed both with one model"
             )
+    named = [collection for collection in collections if collection.embedding_model]
+    for other in named[1:]:
+        if other.embedding_model != named[0].embedding_model:
+            raise MisconfiguredError(
+                f"collection {named[0].collection_id} is embedded by {named[0].embedding_model} and "
+                f"{other.collection_id} by {other.embedding_model}: {OTHER_MODEL}"
+            )
     return collections
+
+
+def embedding_model(collections: Sequence[Collection]) -> str:
+    """Name of the embedding model of opened collections, "" where none names it."""
+    return next((collection.embedding_model for collection in collections if collection.embedding_model), "")
 
 
 def _open(given: CollectionInput, secrets: Path) -> Collection:

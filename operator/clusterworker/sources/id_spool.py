@@ -1,12 +1,16 @@
 """Remembers, on disk, which key each row has, for sources that look rows up by key only."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import BinaryIO, cast
 
 import numpy as np
 
 from clusterworker.arrays import Rows
+
+_PIECE = 4_096
+"""Keys read at a time."""
 
 
 class IdSpool:
@@ -35,6 +39,18 @@ class IdSpool:
             self._text.seek(begin)
             found[row] = self._text.read(self._end_of(row) - begin).decode()
         return found
+
+    def all(self) -> Iterator[str]:
+        """Yield the keys of all rows in order."""
+        begin = 0
+        for first in range(0, self.rows, _PIECE):
+            self._ends.seek(first * 8)
+            ends = np.frombuffer(self._ends.read(8 * min(_PIECE, self.rows - first)), np.int64) - begin
+            self._text.seek(begin)
+            text = self._text.read(int(ends[-1]))
+            begin += len(text)
+            for start, end in pairwise([0, *ends.tolist()]):
+                yield text[start:end].decode()
 
     def _end_of(self, row: int) -> int:
         self._ends.seek(row * 8)

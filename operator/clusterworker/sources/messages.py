@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable
 
-from clusterworker.errors import MisconfiguredError
+from clusterworker.errors import MisconfiguredError, UnavailableError
 
 REMEDY = "embed that document again or leave it out"
+OTHER_MODEL = (
+    "distances between the vectors of two models mean nothing: embed all documents with one model, or, if it is one, "
+    "give it the same name everywhere"
+)
 _LISTED = 20
 
 
@@ -33,9 +37,29 @@ def missing(where: str, what: str, there: Iterable[str], field: str) -> Misconfi
     return MisconfiguredError(f"{where}: no {what}: it has {listed}: set source.{field} to one of them")
 
 
+def twice(where: str, column: str) -> MisconfiguredError:
+    """The error for a column that cannot be told from another."""
+    return MisconfiguredError(f"{where}: two columns are named {column}: write the file again with distinct names")
+
+
 def wrong_length(at: str, column: str, length: int, expected: int) -> MisconfiguredError:
     """The error for a vector of another length."""
     return MisconfiguredError(
         f"{at}: {column} holds a vector of length {length} where {expected} is expected: "
         "embed all documents with one model"
     )
+
+
+def changed(where: str, how: str) -> UnavailableError:
+    """The error for a source that is not what it was when it was opened.
+
+    Args:
+        where: what changed, such as a file.
+        how: what was seen, such as `it was written anew`.
+    """
+    return UnavailableError(f"{where}: changed while it was read: {how}: run it again, and change it between runs")
+
+
+def gone(where: str) -> UnavailableError:
+    """The error for a part of a source that was there when the source was opened."""
+    return UnavailableError(f"{where}: removed while it was read: run it again, and change it between runs")

@@ -6,23 +6,28 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from clustertrigger.api.run import Source
 from clusterworker.arrays import Rows
 from clusterworker.errors import MisconfiguredError
-from clusterworker.sources.batch import BATCH_ROWS, Batch, Place
-from clusterworker.sources.matrix import fixed_dimensions, is_vector_type, to_matrix
-from clusterworker.sources.messages import REMEDY, missing, no_documents
+from clusterworker.sources.batch import BATCH_ROWS, Batch
+from clusterworker.sources.document_ids import LARGEST, identifies, is_integer, to_ids
+from clusterworker.sources.matrix import first_length, fixed_dimensions, is_vector_type, to_matrix
+from clusterworker.sources.messages import OTHER_MODEL, missing, no_documents, twice
 from clusterworker.sources.parquet_file import ParquetFile
+from clusterworker.sources.plain import is_text
 from clusterworker.sources.predicate import predicate
 from clusterworker.sources.store import FileStore
 
 MODEL_KEYS = (b"embedding_model", b"model_name", b"model")
-"""Keys of the file's schema metadata under which writers name the embedding model."""
+"""Keys of the metadata of a file's schema, or of its vectors' field, under which writers name the embedding model."""
 
 
 class ParquetCollection:
     """One collection of the RunSpec; see Collection.
+
+    Files that come while it is read are left to the next run.
 
     Args:
         collection_id: the API's id.
@@ -31,6 +36,7 @@ class ParquetCollection:
 
     Raises:
         MisconfiguredError: files are missing or no Parquet, columns are missing or of a wrong type, there is no row.
+        UnavailableError: files change or go while they are opened.
     """
 
     def __init__(self, collection_id: str, source: Source, store: FileStore) -> None:
@@ -39,13 +45,16 @@ class ParquetCollection:
         self._id_column = source.document_id_column or "document_id"
         self._vector_column = source.vector_column or "embedding"
         wanted = predicate(source.filters) if source.filters else None
-        self._files = [ParquetFile(store, name, self._shown(name), wanted) for name in store.find()]
-        for file in self._files:
-            self._check_columns(file)
+        files = [ParquetFile(store, name, self._shown(name), wanted) for name in store.find()]
+        for file in files:
+            if file.written:  # writers give the columns of empty tables no type, or leave them out
+                self._check_columns(file)
+        self._files = [file for file in files if file.rows]
         self.rows = sum(file.rows for file in self._files)
         if self.rows == 0:
-            filtered = any(file.written for file in self._files)
+            filtered = any(file.written for file in files)
             raise MisconfiguredError(f"{self._shown(source.uri)}: {no_documents(collection_id, filtered=filtered)}")
+        self.embedding_model = self._one_model()
 
     @cached_property
     def dimensions(self) -> int:
@@ -54,8 +63,7 @@ class ParquetCollection:
         Raises:
             MisconfiguredError: files disagree, or the first vector is null.
         """
-        filled = [file for file in self._files if file.rows]
-        promised = {file.shown: fixed_dimensions(file.schema.field(self._vector_column).type) for file in filled}
+        promised = {file.shown: fixed_dimensions(file.types.field(self._vector_column).type) for file in self._files}
         fixed = {name: length for name, length in promised.items() if length is not None}
         if len(set(fixed.values())) > 1:
             first = next(iter(fixed))
@@ -64,31 +72,29 @@ class ParquetCollection:
                 f"{other}: vectors of length {fixed[other]}, but {first} has {fixed[first]}: "
                 "embed all documents with one model"
             )
-        length = next(iter(fixed.values()), None) or self._first_length(filled[0])
+        length = next(iter(fixed.values()), None)
+        if length is None:
+            length = self._first_length(self._files[0])
         if length == 0:
             raise MisconfiguredError(
-                f"{filled[0].shown}: column {self._vector_column} holds empty vectors: embed the documents"
+                f"{self._files[0].shown}: column {self._vector_column} holds empty vectors: embed the documents"
             )
         return length
 
-    @property
+    @cached_property
     def has_integer_ids(self) -> bool:
         """See Collection."""
-        return all(pa.types.is_integer(file.schema.field(self._id_column).type) for file in self._files if file.rows)
-
-    @property
-    def embedding_model(self) -> str:
-        """Name of the embedding model, if the first file's schema metadata names one."""
-        metadata = self._files[0].schema.metadata or {}
-        return next((metadata[key].decode(errors="replace") for key in MODEL_KEYS if key in metadata), "")
+        return all(self._holds_integers(file) for file in self._files)
 
     def batches(self, index: int) -> Iterator[Batch]:
         """See Collection."""
         columns = [self._id_column, self._vector_column]
         for file in self._files:
             for records, place in file.records(columns):
-                vectors = to_matrix(records.column(columns[1]), self.dimensions, place, f"column {columns[1]}")
-                yield Batch(self._ids(records.column(columns[0]), place), vectors, index, place)
+                with file.blaming_changes():
+                    vectors = to_matrix(records.column(1), self.dimensions, place, f"column {columns[1]}")
+                    ids = to_ids(records.column(0), place, f"column {columns[0]}", integers=self.has_integer_ids)
+                yield Batch(ids, vectors, index, place)
 
     def texts(self, rows: Rows) -> dict[int, str]:
         """See Collection."""
@@ -101,7 +107,8 @@ class ParquetCollection:
         for file in self._files:
             inside = wanted[(wanted >= first) & (wanted < first + file.rows)] - first
             if inside.size:
-                found |= {first + row: text for row, text in file.texts(column, inside)}
+                for numbers, values in file.select(column, inside):
+                    found |= zip((numbers + first).tolist(), _texts(values), strict=True)
             first += file.rows
         return found
 
@@ -109,44 +116,80 @@ class ParquetCollection:
         wanted = {"document_id_column": self._id_column, "vector_column": self._vector_column}
         if self._source.text_column:
             wanted["text_column"] = self._source.text_column
+        there = [*file.schema.names, *file.partitions]
         for field, column in wanted.items():
-            if column not in file.schema.names:
-                raise missing(file.shown, f"column {column}", file.schema.names, field)
-        if not file.written:  # writers give columns of empty tables no type
-            return
-        kind = file.schema.field(self._id_column).type
-        if not (_is_string(kind) or pa.types.is_integer(kind)):
+            if column not in there:
+                raise missing(file.shown, f"column {column}", there, field)
+            if there.count(column) > 1:
+                raise twice(file.shown, column)
+        kind, shown = self._type(file, self._id_column)
+        if not identifies(kind):
             raise MisconfiguredError(
-                f"{file.shown}: column {self._id_column} holds {kind}, not strings or integers: "
+                f"{file.shown}: column {self._id_column} holds {shown}, not strings or integers: "
                 "set source.document_id_column to another column"
             )
-        kind = file.schema.field(self._vector_column).type
-        if not is_vector_type(kind):
+        kind, shown = self._type(file, self._vector_column)
+        if self._vector_column in file.partitions or not is_vector_type(kind):
             raise MisconfiguredError(
-                f"{file.shown}: column {self._vector_column} holds {kind}, not lists of floating-point numbers: "
+                f"{file.shown}: column {self._vector_column} holds {shown}, not lists of numbers: "
                 "set source.vector_column to the column with the embeddings"
             )
+
+    def _one_model(self) -> str:
+        """Name of the embedding model, as files name it; "" where none does."""
+        named = {file.shown: model for file in self._files if (model := _model(file.schema, self._vector_column))}
+        first = next(iter(named), "")
+        for name, model in named.items():
+            if model != named[first]:
+                raise MisconfiguredError(f"{name}: embedded by {model}, but {first} by {named[first]}: {OTHER_MODEL}")
+        return named.get(first, "")
+
+    def _type(self, file: ParquetFile, column: str) -> tuple[Any, Any]:
+        """A column's plain type, and its type as written."""
+        if column in file.partitions:
+            return pa.string(), "the names of directories"
+        return file.types.field(column).type, file.schema.field(column).type
+
+    def _holds_integers(self, file: ParquetFile) -> bool:
+        kind, _ = self._type(file, self._id_column)
+        if not pa.types.is_uint64(kind):
+            return is_integer(kind)
+        largest = (pc.max(records.column(0)).as_py() for records, _ in file.records([self._id_column]))
+        return all(value is None or value <= LARGEST for value in largest)
 
     def _first_length(self, file: ParquetFile) -> int:
         rows = BATCH_ROWS if self._source.filters else 1
         records, place = next(file.records([self._vector_column], rows))
-        vector = records.column(self._vector_column)[0].as_py()
-        if vector is None:
-            raise MisconfiguredError(f"{place.at(0)}: column {self._vector_column} is null: {REMEDY}")
-        return len(vector)
-
-    def _ids(self, column: Any, place: Place) -> Any:
-        if column.null_count:
-            row = int(pa.compute.index(column.is_null(), True).as_py())
-            raise MisconfiguredError(f"{place.at(row)}: column {self._id_column} is null: give every document an id")
-        return column.cast(pa.int64() if pa.types.is_integer(column.type) else pa.string())
+        with file.blaming_changes():
+            return first_length(records.column(0), place, f"column {self._vector_column}")
 
     def _shown(self, name: str) -> str:
         scheme, separator, _ = self._source.uri.rpartition("://")
         return f"{scheme}{separator}{name}" if separator and "://" not in name else name
 
 
-def _is_string(kind: Any) -> bool:
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+def _model(schema: Any, vector_column: str) -> str:
+    """Name of the embedding model in a file's metadata, or in those of its vectors."""
+    for metadata in (schema.metadata or {}, schema.field(vector_column).metadata or {}):
+        for key in MODEL_KEYS:
+            name = str(metadata.get(key, b"").decode(errors="replace").strip())
+            if name:
+                return name
+    return ""
+
+
+def _texts(values: Any) -> list[str]:
+    """What a report shows of some values, whatever they are."""
+    if is_text(values.type):
+        large = pa.types.is_large_string(values.type) or pa.types.is_large_binary(values.type)
+        found = values.cast(pa.large_binary() if large else pa.binary()).to_pylist()
+        return ["" if value is None else value.decode(errors="replace") for value in found]
+    return ["" if not value.is_valid else _text(value) for value in values]
+
+
+def _text(value: Any) -> str:
+    """A single value; Python has no number for some, such as times in nanoseconds."""
+    try:
+        return str(value.as_py())
+    except (ValueError, OverflowError, NotImplementedError):
+        return str(value)

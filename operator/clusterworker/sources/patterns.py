@@ -1,14 +1,28 @@
-"""Shell patterns for paths, the same on a volume and in S3."""
+"""Which paths a source's uri means: a glob, or the data files of a directory; the same on a volume and in a bucket."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
-_WILDCARDS = re.compile(r"[*?\[]")
+from clustertrigger.api.run import GLOB_SET, has_wildcard, ranges
+
+_CODEC = r"(\.(gz|gzip|snappy|zst|zstd|br|brotli|lz4|lzo|uncompressed))?"
+_DATA_FILE = re.compile(rf"\.(parquet|parq|pq){_CODEC}$", re.IGNORECASE)
+"""`.parquet.gzip` is what people name a file that pandas has compressed inside."""
 
 
-def has_wildcard(path: str) -> bool:
-    """Whether the path is a pattern."""
-    return _WILDCARDS.search(path) is not None
+@dataclass(frozen=True)
+class Chosen:
+    """What of a listing belongs to a collection.
+
+    Attributes:
+        files: sorted.
+        unnamed: files in a directory without a suffix, as Hive, Trino and Athena write them: they belong to the
+            collection if they are Parquet files. Sorted.
+    """
+
+    files: list[str]
+    unnamed: list[str]
 
 
 def fixed_part(pattern: str) -> str:
@@ -21,27 +35,45 @@ def fixed_part(pattern: str) -> str:
 def compile_pattern(pattern: str) -> re.Pattern[str]:
     """Return a regular expression for a whole path.
 
-    `*` and `?` stop at a slash, `[abc]` and `[!abc]` are sets, `**` stands for any number of directories.
+    `*` and `?` stop at a slash, `[abc]` and `[!abc]` are sets, `**` stands for any number of directories. Each wildcard
+    but the last of its kind takes as little as it can and keeps it (an atomic group), so that no name takes long.
     """
-    expression, position = "", 0
-    while position < len(pattern):
-        rest = pattern[position:]
-        if rest.startswith("**/"):
-            piece, length = "(?:[^/]+/)*", 3
-        elif rest.startswith("**"):
-            piece, length = ".*", 2
-        elif rest[0] == "*":
-            piece, length = "[^/]*", 1
-        elif rest[0] == "?":
-            piece, length = "[^/]", 1
-        elif (set_ := re.match(r"\[(!?)(\]?[^\]/]*)\]", rest)) is not None:
-            members = set_[2].replace("\\", r"\\").replace("[", r"\[").replace("]", r"\]")
-            piece, length = f"[{'^/' if set_[1] else ''}{members}]", set_.end()
+    chunks: list[list[str]] = [[]]
+    for part in pattern.split("/"):
+        if part == "**":
+            chunks.append([])
         else:
-            piece, length = re.escape(rest[0]), 1
-        expression += piece
-        position += length
+            chunks[-1].append(_part(part))
+    first, *others = chunks
+    expression = "/".join(first)
+    for index, chunk in enumerate(others):
+        expression += "/" if index == 0 and first else ""
+        if index + 1 < len(others):
+            expression += f"(?>(?:[^/]+/)*?{'/'.join(chunk)}/)" if chunk else ""
+        else:
+            expression += f"(?:[^/]+/)*{'/'.join(chunk)}" if chunk else "(?:[^/]+/)*[^/]+"
     return re.compile(expression)
+
+
+def _part(part: str) -> str:
+    """A part of a path, between slashes."""
+    pieces, position = [""], 0
+    while position < len(part):
+        found = GLOB_SET.match(part, position)
+        if part[position] == "*":
+            pieces.append("")
+        elif part[position] == "?":
+            pieces[-1] += "[^/]"
+        elif found is not None:
+            members = "".join(f"{re.escape(first)}-{re.escape(last)}" for first, last in ranges(found[2]))
+            pieces[-1] += f"[{'^/' if found[1] else ''}{members}]"
+        else:
+            pieces[-1] += re.escape(part[position])
+        position = found.end() if found is not None else position + 1
+    first, *others = pieces
+    if not others:
+        return first
+    return first + "".join(f"(?>[^/]*?{piece})" for piece in others[:-1] if piece) + f"[^/]*{others[-1]}"
 
 
 def matcher(pattern: str) -> Callable[[str], bool]:
@@ -56,9 +88,67 @@ def matcher(pattern: str) -> Callable[[str], bool]:
     return matches
 
 
+def matching(pattern: str, paths: Iterable[str]) -> Chosen:
+    """Choose what a glob means: the files that it matches, and the data files below directories that it matches.
+
+    Spark writes a directory where others write a file, and calls it by the file's name. A glob that ends with a slash
+    means directories only.
+    """
+    matches = matcher(pattern.rstrip("/"))
+    takes_files = not pattern.endswith("/")
+    files: list[str] = []
+    unnamed: list[str] = []
+    directories: dict[str, bool] = {}
+    for path in paths:
+        if takes_files and matches(path):
+            files.append(path)
+            continue
+        parts = path.split("/")
+        for depth in range(1, len(parts)):
+            directory = "/".join(parts[:depth])
+            if directory not in directories:
+                directories[directory] = matches(directory)
+            if directories[directory]:
+                _add("/".join(parts[depth:]), path, files, unnamed)
+                break
+    return Chosen(sorted(files), sorted(unnamed))
+
+
+def data_files(directory: str, paths: Iterable[str]) -> Chosen:
+    """Choose the data files below a directory.
+
+    Args:
+        directory: what its paths begin with, "" for the root.
+        paths: of all files below it.
+    """
+    files: list[str] = []
+    unnamed: list[str] = []
+    for path in paths:
+        _add(path.removeprefix(directory).lstrip("/"), path, files, unnamed)
+    return Chosen(sorted(files), sorted(unnamed))
+
+
 def is_data_file(path: str) -> bool:
     """Whether a file found in a directory holds rows: not hidden, not a marker such as _SUCCESS, named *.parquet."""
-    return path.endswith((".parquet", ".parq", ".pq")) and not any(_is_hidden(part) for part in path.split("/"))
+    return _DATA_FILE.search(path) is not None and not any(_is_hidden(part) for part in path.split("/"))
+
+
+def hint(pattern: str) -> str:
+    """What may be meant by a uri that nothing matches: "" or a sentence that begins with "; "."""
+    if "\\" in pattern:
+        return "; \\ is a character like any other in it: write / between directories, and [*] for a character itself"
+    if re.search(r"\{[^{}]*,[^{}]*\}", pattern):
+        return "; {a,b} is no choice in it: write [ab] for characters, or ** and filters"
+    if "[" in GLOB_SET.sub("", pattern):
+        return "; its [ has no ] and stands for itself: close the set"
+    return ""
+
+
+def _add(below: str, path: str, files: list[str], unnamed: list[str]) -> None:
+    if is_data_file(below):
+        files.append(path)
+    elif "." not in below.rpartition("/")[2] and not any(_is_hidden(part) for part in below.split("/")):
+        unnamed.append(path)
 
 
 def _is_hidden(part: str) -> bool:

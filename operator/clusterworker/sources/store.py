@@ -1,18 +1,24 @@
-"""Finding and opening a collection's files, on a mounted volume or in S3."""
+"""Finding and opening a collection's files, on a mounted volume or in a bucket."""
 
 import errno
 import os
+import posixpath
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from clustertrigger.api.run import glob_problem, has_wildcard
 from clusterworker.errors import MisconfiguredError, UnavailableError
-from clusterworker.sources.patterns import fixed_part, has_wildcard, is_data_file, matcher
+from clusterworker.sources.identity import Identity, of_object, of_status
+from clusterworker.sources.messages import gone
+from clusterworker.sources.patterns import Chosen, data_files, fixed_part, hint, matching
 
 _PASSING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.ENOTCONN, errno.EHOSTDOWN})
 """What a network volume says while its server is away."""
+_MAGIC = (b"PAR1", b"PARE")
+"""What a Parquet file begins with; the second one is encrypted."""
 
 
 class FileStore(Protocol):
@@ -22,11 +28,18 @@ class FileStore(Protocol):
         """Names of the files, sorted: a file, the matches of a glob, or all data files below a directory.
 
         Raises:
-            MisconfiguredError: there is none.
+            MisconfiguredError: there is none, or the glob is malformed.
         """
 
-    def open(self, name: str) -> Any:
-        """Return pyarrow's random access file."""
+    def open(self, name: str) -> tuple[Any, Identity]:
+        """Return pyarrow's random access file, and which one it is.
+
+        Raises:
+            UnavailableError: a file that was found is not there any more.
+        """
+
+    def identity(self, name: str) -> Identity:
+        """Say which file has this name now; raises as `open` does."""
 
     def errors(self, name: str) -> AbstractContextManager[None]:
         """Turn what goes wrong while reading this file into one line with a remedy."""
@@ -48,17 +61,32 @@ class VolumeStore:
         with self.errors(self.uri):
             names = self._names()
         if not names:
-            raise MisconfiguredError(f"{self.uri}: no such file on the volume: check source.uri ({self._nearby()})")
+            raise MisconfiguredError(
+                f"{self.uri}: no such file on the volume: check source.uri ({self._nearby()}){hint(self.uri)}"
+            )
         for name in names:
             self._inside(name)
         return names
 
-    def open(self, name: str) -> Any:
+    def open(self, name: str) -> tuple[Any, Identity]:
         """See FileStore."""
         import pyarrow as pa
 
         with self.errors(name):
-            return pa.OSFile(str(self._inside(name)))
+            try:
+                # Looked at first: a file that is put in its place in between differs at the next look.
+                identity = of_status(self._inside(name).stat())
+                return pa.OSFile(str(self._inside(name))), identity
+            except FileNotFoundError as error:
+                raise gone(name) from error
+
+    def identity(self, name: str) -> Identity:
+        """See FileStore."""
+        with self.errors(name):
+            try:
+                return of_status(self._inside(name).stat())
+            except FileNotFoundError as error:
+                raise gone(name) from error
 
     @contextmanager
     def errors(self, name: str) -> Iterator[None]:
@@ -77,33 +105,49 @@ class VolumeStore:
         except OSError as error:
             if error.errno in _PASSING:
                 raise UnavailableError(f"{name}: the volume does not answer: {error.strerror}") from error
-            raise _damaged(name, error) from error
-        except pa.ArrowInvalid as error:
-            raise _damaged(name, error) from error
+            raise _unreadable(name, error) from error
+        except (pa.ArrowException, UnicodeDecodeError) as error:
+            raise _unreadable(name, error) from error
 
     def _names(self) -> list[str]:
         target = self._inside(self.uri)
         if target.is_dir():
-            return self._below(self.uri.rstrip("/"), is_data_file)
+            directory = self.uri.rstrip("/")
+            return self._readable(data_files("" if directory == "." else directory, self._below(directory)))
         if target.exists():
             return [self.uri]
         if has_wildcard(self.uri):
-            return self._below(fixed_part(self.uri), matcher(self.uri))
+            _check_glob(self.uri)
+            pattern = posixpath.normpath(self.uri) + ("/" if self.uri.endswith("/") else "")
+            return self._readable(matching(pattern, self._below(fixed_part(pattern))))
         return []
 
-    def _below(self, directory: str, wanted: Callable[[str], bool]) -> list[str]:
+    def _below(self, directory: str) -> Iterator[str]:
+        """Yield the names of all files below a directory."""
         top = self._inside(directory)
-        found = []
-        for folder, _, files in os.walk(top, onerror=_raise):
+
+        def failed(error: OSError) -> None:
+            if isinstance(error, FileNotFoundError) and error.filename != str(top):
+                raise gone(f"{self.uri}: directory {os.path.relpath(error.filename, self.mount)}") from error
+            raise error
+
+        for folder, _, files in os.walk(top, onerror=failed):
             for file in files:
                 relative = os.path.relpath(os.path.join(folder, file), top)  # noqa: PTH118 - millions of files
-                name = f"{directory}/{relative}" if directory not in ("", ".") else relative
-                if wanted(name if has_wildcard(self.uri) else relative):
-                    found.append(name)
-        return sorted(found)
+                yield f"{directory}/{relative}" if directory not in ("", ".") else relative
+
+    def _readable(self, chosen: Chosen) -> list[str]:
+        def begins(name: str) -> bytes:
+            with self._inside(name).open("rb") as file:
+                return file.read(len(_MAGIC[0]))
+
+        return _with_unnamed(chosen, begins)
 
     def _inside(self, name: str) -> Path:
-        resolved = (self.mount / name).resolve()
+        try:
+            resolved = (self.mount / name).resolve()
+        except (RuntimeError, ValueError) as error:  # a circle of links, or a name with a NUL in it
+            raise MisconfiguredError(f"{name}: no such file on the volume: {error}: check source.uri") from error
         if not resolved.is_relative_to(self.mount.resolve()):
             raise MisconfiguredError(f"{name}: leads outside of the collection's volume: move the file onto it")
         return resolved
@@ -159,13 +203,29 @@ class BucketStore:
             if not names and self._type(self.access.bucket) == "NotFound":
                 raise self.access.no_such_bucket()
         if not names:
-            raise MisconfiguredError(f"{self.access.uri}: no such object in {self.access.product}: check source.uri")
+            raise MisconfiguredError(
+                f"{self.access.uri}: no such object in {self.access.product}: check source.uri{hint(self.access.path)}"
+            )
         return names
 
-    def open(self, name: str) -> Any:
+    def open(self, name: str) -> tuple[Any, Identity]:
         """See FileStore."""
         with self.access.errors():
-            return self.filesystem.open_input_file(name)
+            try:
+                file = self.filesystem.open_input_file(name)
+            except FileNotFoundError as error:
+                raise gone(self.shown(name)) from error
+            return file, of_object(file.size(), {str(key): value for key, value in file.metadata().items()})
+
+    def identity(self, name: str) -> Identity:
+        """See FileStore."""
+        file, identity = self.open(name)
+        file.close()
+        return identity
+
+    def shown(self, name: str) -> str:
+        """An object's name as users write it."""
+        return f"{self.access.uri.partition('://')[0]}://{name}"
 
     @contextmanager
     def errors(self, name: str) -> Iterator[None]:
@@ -175,8 +235,8 @@ class BucketStore:
         try:
             with self.access.errors():
                 yield
-        except pa.ArrowInvalid as error:
-            raise _damaged(name, error) from error
+        except (pa.ArrowException, UnicodeDecodeError) as error:
+            raise _unreadable(name, error) from error
 
     def _names(self) -> list[str]:
         path = self.access.path
@@ -184,28 +244,57 @@ class BucketStore:
             case "File":
                 return [path]
             case "Directory":
-                return self._below(path, lambda name: is_data_file(name.removeprefix(path).lstrip("/")))
+                return self._readable(data_files(path, self._below(path)))
         if has_wildcard(path):
-            return self._below(fixed_part(path), matcher(path))
+            _check_glob(path)
+            pattern = path + ("/" if self.access.uri.endswith("/") else "")
+            return self._readable(matching(pattern, self._below(fixed_part(path))))
         return []
 
-    def _below(self, directory: str, wanted: Callable[[str], bool]) -> list[str]:
+    def _below(self, directory: str) -> list[str]:
+        """Names of all objects below a prefix that ends with a slash."""
         from pyarrow import fs
 
         selector = fs.FileSelector(directory, recursive=True, allow_not_found=True)
-        files = self.filesystem.get_file_info(selector)
-        return sorted(info.path for info in files if info.type == fs.FileType.File and wanted(info.path))
+        return [info.path for info in self.filesystem.get_file_info(selector) if info.type == fs.FileType.File]
+
+    def _readable(self, chosen: Chosen) -> list[str]:
+        def begins(name: str) -> bytes:
+            with self.filesystem.open_input_file(name) as file:
+                content: bytes = file.read_at(min(len(_MAGIC[0]), file.size()), 0)
+                return content
+
+        return _with_unnamed(chosen, begins)
 
     def _type(self, path: str) -> str:
         return str(self.filesystem.get_file_info(path).type.name)
 
 
-def _damaged(name: str, error: Exception) -> MisconfiguredError:
+def _check_glob(uri: str) -> None:
+    """Refuse a malformed glob; a file of exactly this name has been looked for before."""
+    problem = glob_problem(uri)
+    if problem is not None:
+        raise MisconfiguredError(f"{uri}: source.uri holds {problem}")
+
+
+def _with_unnamed(chosen: Chosen, begins: Callable[[str], bytes]) -> list[str]:
+    """Add the files without a suffix that are Parquet files: a README beside them is none."""
+    return sorted([*chosen.files, *(name for name in chosen.unnamed if begins(name) in _MAGIC)])
+
+
+def _unreadable(name: str, error: Exception) -> Exception:
+    """What to raise for what pyarrow raises."""
+    import pyarrow as pa
+
+    if isinstance(error, MemoryError):
+        return error
     reason = " ".join(str(error).split())
+    if "encrypt" in reason.lower():
+        return MisconfiguredError(f"{name}: it is encrypted: write it without encryption")
     if "magic bytes" in reason or "Parquet file size is" in reason:
         return MisconfiguredError(f"{name}: not a Parquet file: write the collection as Parquet, or correct source.uri")
+    if isinstance(error, pa.ArrowNotImplementedError):
+        return MisconfiguredError(
+            f"{name}: a column is not readable by pyarrow {pa.__version__}: {reason[:200]}: write it in another type"
+        )
     return MisconfiguredError(f"{name}: damaged or unreadable: {reason[:200]}: write the file again")
-
-
-def _raise(error: OSError) -> None:
-    raise error

@@ -40,7 +40,8 @@ def open_qdrant(collection_id: str, source: Source, secret: SecretFiles) -> "Qdr
 class QdrantCollection:
     """One collection of the RunSpec; see Collection.
 
-    Qdrant has no snapshots: points that come while it is read are left to the next run.
+    Qdrant has no snapshots: the first pass remembers which points there are, and later ones yield the same, since texts
+    are looked up by row number. Points that come while it is read are left to the next run; one that goes ends the run.
 
     Args:
         collection_id: the API's id.
@@ -56,6 +57,7 @@ class QdrantCollection:
         self._client = client
         self._name = str(source.collection)
         self._spool = IdSpool()
+        self._spooled = False
         self._filter = conditions(predicate(source.filters)) if source.filters else None
         with server.errors():
             if not client.collection_exists(self._name):
@@ -78,24 +80,35 @@ class QdrantCollection:
 
     def batches(self, index: int) -> Iterator[Batch]:
         """See Collection."""
-        spooling = self._source.text_column is not None and self._spool.rows == 0
+        if not self._spooled:
+            self._spool = IdSpool()
+        wanted = self._spool.all() if self._spooled else None
+        upcoming = next(wanted) if wanted else ""
         done = 0
         for page in self._pages():
             points = page[: self.rows - done]
-            if not points:
-                break
-            place = KeyedPlace(self._server.shown, "point", [point.id for point in points])
-            vectors = self._vectors(points, place)
-            ids = pa.array([self._document_id(point, place, row) for row, point in enumerate(points)], pa.string())
-            if spooling:
-                self._spool.add([str(point.id) for point in points])
-            yield Batch(ids, vectors, index, place)
+            if wanted:
+                points = []
+                for point in page:
+                    if str(point.id) == upcoming:
+                        points.append(point)
+                        upcoming = next(wanted, "")
             done += len(points)
+            if points:
+                place = KeyedPlace(self._server.shown, "point", [point.id for point in points])
+                vectors = self._vectors(points, place)
+                ids = pa.array([self._document_id(point, place, row) for row, point in enumerate(points)], pa.string())
+                if not wanted:
+                    self._spool.add([str(point.id) for point in points])
+                yield Batch(ids, vectors, index, place)
+            if done == self.rows:
+                break
         if done < self.rows:
             raise UnavailableError(
                 f"{self._server.shown}: {self.rows - done} of {self.rows} points were removed while it was read: "
                 "run it again"
             )
+        self._spooled = True
 
     def texts(self, rows: Rows) -> dict[int, str]:
         """See Collection."""

@@ -1,0 +1,63 @@
+"""Arrow's many types brought to the few that filters, ids and vectors are made of.
+
+Public tools write strings as views (Polars), as dictionaries (pandas' categories) or as bytes without a mark that they
+are text (Impala, old Spark), and wrap types into extensions. pyarrow has no kernels for some of these.
+"""
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def plain_type(kind: Any) -> Any:
+    """Return the type that `plain` gives a column of this type."""
+    while True:
+        if isinstance(kind, pa.Bool8Type):
+            return pa.bool_()
+        if isinstance(kind, pa.BaseExtensionType):
+            kind = kind.storage_type
+        elif pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
+            kind = kind.value_type
+        elif pa.types.is_string_view(kind):
+            return pa.string()
+        elif pa.types.is_binary_view(kind):
+            return pa.binary()
+        elif pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
+            return pa.large_list(kind.value_field)
+        else:
+            return kind
+
+
+def plain(column: Any) -> Any:
+    """Return a column without extension, dictionary, run-end encoding and view; as it is where it has none.
+
+    Nulls of a dictionary's values become nulls of the column.
+    """
+    while True:
+        kind = column.type
+        if isinstance(kind, pa.Bool8Type):
+            return column.cast(pa.bool_())
+        if isinstance(kind, pa.BaseExtensionType):
+            column = column.storage
+        elif pa.types.is_dictionary(kind):
+            # The values first: there are kernels for plain ones only.
+            column = plain(column.dictionary).take(column.indices)
+        elif pa.types.is_run_end_encoded(kind):
+            column = pc.run_end_decode(column)
+        else:
+            target = plain_type(kind)
+            return column if target == kind else column.cast(target)
+
+
+def is_text(kind: Any) -> bool:
+    """Whether a plain type holds text, or bytes that may be text."""
+    types = pa.types
+    return bool(
+        types.is_string(kind) or types.is_large_string(kind) or types.is_binary(kind) or types.is_large_binary(kind)
+    )
+
+
+def is_uuid(kind: Any) -> bool:
+    """Whether a plain type holds UUIDs: 16 bytes each, which is also how files without Parquet's mark keep them."""
+    return bool(pa.types.is_fixed_size_binary(kind) and kind.byte_width == 16)
