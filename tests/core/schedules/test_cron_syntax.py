@@ -279,10 +279,10 @@ def test_refused(expression: str, reason: str) -> None:
          "has 6 fields; there are no seconds and no years: an expression has no intervals: use trigger_type "
          "interval with interval_seconds: 30"),
         ("0 2 * * 1-5 root /bin/true",
-         "has 7 fields; there are no seconds and no years: a user or a command does not belong in the expression: "
+         "has 7 fields; there are no seconds and no years: a command or a comment does not belong in it: "
          "write 0 2 * * 1-5"),
         ("0 2 * * * /usr/bin/cmd --x",
-         "has 7 fields; there are no seconds and no years: a user or a command does not belong in the expression: "
+         "has 7 fields; there are no seconds and no years: a command or a comment does not belong in it: "
          "write 0 2 * * *"),
         ("0 2 * * Monday", "day of week 'Monday' is not one of crontab's names: write mon"),
         ("0 2 * * monday-friday", "day of week 'monday' is not one of crontab's names: write mon"),
@@ -306,6 +306,10 @@ def test_refused(expression: str, reason: str) -> None:
         ("0 0 0 1 1 *", "has 6 fields; there are no seconds and no years: write 0 0 1 1 *"),
         ("0 2 * * 2-", "day of week '2-' is not understood: write a number, a range 1-5, a list 1,3 or a step */2"),
         ("0 2 1/5 * *", "day of month '1/5' has a step without a range: write 1-31/5"),
+        ("0 2 * * * # every night", "has 8 fields; there are no seconds and no years: a command or a comment does "
+         "not belong in it: write 0 2 * * *"),
+        ("'0 2 * * *'", "quotes do not belong in the expression: write 0 2 * * *"),
+        ('"61 * * * *"', "remove the quotes: write five: minute, hour, day of month, month, day of week"),
     ],
 )  # fmt: skip
 def test_other_schedulers_expressions_get_a_way_out(expression: str, reason: str) -> None:

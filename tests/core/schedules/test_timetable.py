@@ -132,6 +132,9 @@ def test_offsets_get_a_city_and_the_zone_whose_sign_is_reversed(
         ("UTC+15", "offsets end at UTC-12 and UTC+14: write a city's zone, such as Europe/Berlin"),
         ("CET-1CEST", "it is a rule of POSIX: write a city's zone, such as Europe/Berlin"),
         ("EST+5EDT", "it is a rule of POSIX: write a city's zone, such as America/New_York"),
+        ("UTC+5.5", "it is an offset, which daylight saving changes: write a city's zone, such as Europe/Berlin"),
+        ("UTC+08:00 (Beijing)", "it is an offset, which daylight saving changes: write a city's zone, such as "
+         "Europe/Berlin"),
         ("Rome", "did you mean Europe/Rome?"),
         ("Eastern Standard Time", "write an IANA name, such as Europe/Berlin or UTC"),
     ],

@@ -49,7 +49,8 @@ _LAST_WEEKDAY = "no expression has a month's last weekday: write {day}, which is
 _FIVE = "write five: minute, hour, day of month, month, day of week"
 _EVERY_SO_MANY_SECONDS = re.compile(r"\*(?:/(?P<step>[1-9]\d*))?|0/(?P<from_zero>[1-9]\d*)")
 _YEAR = re.compile(r"(?:19|20)\d\d")
-_COMMAND = re.compile(r"[A-Za-z]{4,}|^[/.~]")
+_COMMAND = re.compile(r"[A-Za-z]{4,}|^[/.~#]")
+_QUOTES = "'\"`\u201c\u201d\u2018\u2019"
 _RATE = re.compile(r"(?:rate\((?P<rate>.+)\)|@?every[ _](?P<every>.+))", re.IGNORECASE)
 _TIME = re.compile(r"(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?::00)?")
 
@@ -63,6 +64,8 @@ def for_shape(expression: str, fields: Sequence[str], reads: Reads) -> str | Non
     first = fields[0].lower() if fields else ""
     if first.startswith(("tz=", "cron_tz=")):
         return "a time zone does not belong in the expression: remove it and set schedule_config.timezone"
+    if (bare := text.strip(_QUOTES)) != text:
+        return f"quotes do not belong in the expression: write {bare}" if reads(bare) else f"remove the quotes: {_FIVE}"
     if first == "@reboot":
         return "@reboot has no meaning in a cluster: use trigger_type interval with start_immediately"
     if (rate := _RATE.fullmatch(text)) is not None:
@@ -205,7 +208,7 @@ def _for_word(word: str) -> str | None:
 def _for_six_or_more(fields: Sequence[str], reads: Reads) -> str:
     """The way out for six fields or more: the five of crontab that are among them, where they mean the same there."""
     if len(fields) > 5 and _COMMAND.search(fields[5]) and reads(" ".join(fields[:5])):
-        return f"a user or a command does not belong in the expression: write {' '.join(fields[:5])}"
+        return f"a command or a comment does not belong in it: write {' '.join(fields[:5])}"
     five, seconds = _five_of(fields)
     if five is None:
         return _FIVE

@@ -12,6 +12,7 @@ from collections.abc import Collection
 
 _GENERIC = "write an IANA name, such as Europe/Berlin or UTC"
 _BERLIN = "Europe/Berlin"
+_OFFSETS_CHANGE = "it is an offset, which daylight saving changes"
 _CITIES = {
     **dict.fromkeys(("cet", "cest", "mez", "mesz", "mewt", "met", "mest", "medst", "hnec", "heec"), (_BERLIN,)),
     **dict.fromkeys(("wet", "west"), ("Europe/Lisbon",)),
@@ -131,6 +132,8 @@ def _explained(zone: str) -> str:
 
 
 def _for_abbreviation(word: str, last: str) -> str:
+    if word in ("utc", "gmt"):
+        return f"{_OFFSETS_CHANGE}: write a city's zone, such as {_BERLIN}"
     cities = _CITIES.get(word, (_BERLIN, "America/New_York"))
     what = "is an abbreviation" if word == last else "is a rule of POSIX"
     listed = " or ".join(filter(None, (", ".join(cities[:-1]), cities[-1])))
@@ -150,7 +153,7 @@ def _for_offset(offset: re.Match[str]) -> str:
     if not _WESTERNMOST * 60 <= east <= _EASTERNMOST * 60:
         return "offsets end at UTC-12 and UTC+14: write a city's zone, such as Europe/Berlin"
     city = f", such as {_CITY_OF_OFFSET[east]}" if east in _CITY_OF_OFFSET else ""
-    advice = f"it is an offset, which daylight saving changes: write a city's zone{city}"
+    advice = f"{_OFFSETS_CHANGE}: write a city's zone{city}"
     if total % 60:
         return advice
     return f"{advice}; {_fixed(east)} is UTC{east // 60:+d} all year (its sign is reversed)"
