@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from clustertrigger.api.status import Execution
+from clustertrigger.api.stored import read_part
 from clustertrigger.cli.describe import drift_line, history_line
 from clustertrigger.cli.main import main
 from clustertrigger.core.drift.drift_series import Point
@@ -24,7 +25,7 @@ T = datetime(2026, 1, 1, tzinfo=UTC)
 
 def run(status: str, took: int | None) -> Execution:
     entry: Object = {"job_id": "a", "slot": "b", "triggered_at": T, "status": status, "execution_time_ms": took}
-    return Execution.model_validate(entry)
+    return read_part(Execution, entry)
 
 
 @pytest.mark.parametrize(

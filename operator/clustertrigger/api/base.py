@@ -47,12 +47,6 @@ class ApiModel(FrugalModel):
         return {name: value for name, value in data.items() if value is not None or name not in cls.model_fields}
 
 
-class TolerantModel(FrugalModel):
-    """A part of what an operator or a worker wrote: fields of a newer one are kept out of the way, not refused."""
-
-    model_config = ConfigDict(extra="ignore")
-
-
 Blame = Literal["FieldValueInvalid", "FieldValueRequired", "FieldValueForbidden"]
 
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import Annotated
+
 from pydantic import Field
 
-from clustertrigger.api.base import TolerantModel
 
-
-class CentralDocument(TolerantModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CentralDocument:
     """A document near the middle of its cluster."""
 
-    document_id: str = Field(description="Its id.")
-    text: str | None = Field(None, description="The beginning of its text, where the collection has a text_column.")
+    document_id: Annotated[str, Field(description="Its id.")]
+    text: Annotated[
+        str | None, Field(description="The beginning of its text, where the collection has a text_column.")
+    ] = None
 
 
-class ClusterBrief(TolerantModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterBrief:
     """One cluster in a line."""
 
-    cluster_id: int = Field(description="Its number; 0 is the largest cluster.")
-    name: str = Field(description="Words that set its documents apart, or its most central document.")
-    num_documents: int = Field(description="Its size.")
-    central_documents: list[CentralDocument] = Field(
-        default_factory=list, description="Its most central documents, nearest first."
-    )
+    cluster_id: Annotated[int, Field(description="Its number; 0 is the largest cluster.")]
+    name: Annotated[str, Field(description="Words that set its documents apart, or its most central document.")]
+    num_documents: Annotated[int, Field(description="Its size.")]
+    central_documents: Annotated[
+        list[CentralDocument], Field(description="Its most central documents, nearest first.")
+    ] = field(default_factory=list)

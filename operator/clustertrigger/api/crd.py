@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel
-
 from clustertrigger.api import GROUP, VERSION
 from clustertrigger.api.base import ApiModel
 from clustertrigger.api.collection import CollectionSpec
@@ -51,7 +49,7 @@ class Kind:
     description: str
     spec: type[ApiModel]
     columns: tuple[Column, ...]
-    status: type[BaseModel] | None = None
+    status: type[ClusterTriggerStatus] | None = None
     selectable_fields: tuple[str, ...] = ()
     stored_defaults: tuple[str, ...] = ()
     """Paths in the spec whose defaults are written into stored objects, so that `kubectl get -o yaml` shows them.

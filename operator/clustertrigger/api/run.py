@@ -52,6 +52,7 @@ from clustertrigger.api.filters import Filter, is_number, parsed_time
 from clustertrigger.api.globs import GLOB_SET, glob_problem, has_wildcard, ranges
 from clustertrigger.api.report import Report
 from clustertrigger.api.schedule import DriftMetric
+from clustertrigger.api.stored import json_size
 
 __all__ = [
     "CHECK_SPEC_VARIABLE",
@@ -93,6 +94,7 @@ __all__ = [
     "glob_problem",
     "has_wildcard",
     "is_number",
+    "json_size",
     "parsed_time",
     "ranges",
     "why_no_drift",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import TypeAdapter
 
 Schema = dict[str, Any]
 KeepsDefault = Callable[[str], bool]
@@ -48,18 +48,18 @@ KEY_ORDER = (
 """Reading order of a schema's keys in the generated files."""
 
 
-def structural_schema(model: type[BaseModel], *, keeps_default: KeepsDefault = lambda _path: True) -> Schema:
+def structural_schema(model: type[Any], *, keeps_default: KeepsDefault = lambda _path: True) -> Schema:
     """The structural schema of a model.
 
     Args:
-        model: the model of a spec or a status.
+        model: the pydantic model of a spec, or the dataclass of a status.
         keeps_default: whether the default of the field at a dotted path, such as `.run.retries`, is written into
             stored objects. Empty defaults never are: they say nothing.
 
     Raises:
         ValueError: the model holds a type that a structural schema cannot express.
     """
-    schema = model.model_json_schema()
+    schema = TypeAdapter(model).json_schema()
     return _Converter(schema.pop("$defs", {}), keeps_default).convert(schema, "")
 
 

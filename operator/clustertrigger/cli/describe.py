@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -258,9 +258,7 @@ def _clusters(view: View, count: int) -> Iterator[str | Text]:
     run = next((run for run in view.state.status.history if newest and run.job_id == newest.job_id), None)
     if newest is None or run is None:
         return
-    brief = [
-        cluster.model_copy(update={"central_documents": cluster.central_documents[:1]}) for cluster in newest.clusters
-    ]
+    brief = [replace(cluster, central_documents=cluster.central_documents[:1]) for cluster in newest.clusters]
     yield from _section("Found", clusters_in_words(Found(run, newest.num_noise, brief[:count])))
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from clustertrigger.api.run import ClusterBrief
 from clustertrigger.api.status import ClusterTriggerStatus, Execution
+from clustertrigger.api.stored import as_json
 from clustertrigger.cli import completion
 from clustertrigger.cli.cluster import Cluster, read_trigger
 from clustertrigger.cli.command import PROG, CommandError, add_command, name_argument, on_cluster
@@ -66,7 +67,7 @@ def add_results(group: click.Group) -> None:
 async def results(cluster: Cluster, name: str, job: str | None, output: Output) -> int:
     """Print the runs, and what one of them found."""
     raw = (await read_trigger(cluster, name)).get("status") or {}
-    status = ClusterTriggerStatus.model_validate(raw)
+    status = ClusterTriggerStatus.read(raw)
     if not status.history:
         raise CommandError(f"trigger {name!r} has not run yet")
     found = await _found(cluster, status, job)
@@ -151,7 +152,7 @@ def _cluster_rows(cluster: ClusterBrief, documents: int) -> Iterator[list[str]]:
 def _as_data(status: ClusterTriggerStatus, found: Found | None) -> dict[str, Any]:
     shown = None
     if found:
-        clusters = [cluster.model_dump(mode="json", exclude_none=True) for cluster in found.clusters]
+        clusters = [as_json(cluster) for cluster in found.clusters]
         shown = {"job_id": found.run.job_id, "num_noise": found.noise, "clusters": clusters}
-    runs = [run.model_dump(mode="json", exclude_none=True) for run in status.history]
+    runs = [as_json(run) for run in status.history]
     return {"runs": runs, "result": shown}

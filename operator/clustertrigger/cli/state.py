@@ -37,7 +37,7 @@ class TriggerState:
     @cached_property
     def status(self) -> ClusterTriggerStatus:
         """The status; that of a trigger which the operator has not seen is empty."""
-        return ClusterTriggerStatus.model_validate(self.raw.get("status") or {})
+        return ClusterTriggerStatus.read(self.raw.get("status") or {})
 
     @property
     def is_seen(self) -> bool:

@@ -137,7 +137,7 @@ async def read_status(cluster: Cluster, name: str) -> ClusterTriggerStatus:
         CommandError: there is no trigger of that name.
     """
     raw: dict[str, Any] = (await read_trigger(cluster, name)).get("status") or {}
-    return ClusterTriggerStatus.model_validate(raw)
+    return ClusterTriggerStatus.read(raw)
 
 
 def named_run(history: Sequence[Execution], job: str) -> Execution:
@@ -161,7 +161,7 @@ async def _chosen(cluster: Cluster, name: str, job: str | None, display: Display
     waited, deadline = False, time.monotonic() + _REQUEST_SECONDS
     while True:
         trigger = await read_trigger(cluster, name)
-        status = ClusterTriggerStatus.model_validate(trigger.get("status") or {})
+        status = ClusterTriggerStatus.read(trigger.get("status") or {})
         if job is not None:
             return named_run(status.history, job)
         token = str((trigger["metadata"].get("annotations") or {}).get(ANNOTATION_RUN_REQUESTED) or "")

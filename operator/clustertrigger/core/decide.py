@@ -8,14 +8,15 @@ from datetime import datetime
 from clustertrigger.core.decision import Decision, Observed
 from clustertrigger.core.draft import Draft
 from clustertrigger.core.policies import (
-    check_results,
-    checking,
     conditions,
-    event_firing,
-    firing,
+    due_checks,
+    due_slots,
+    ended_checks,
+    event_threshold,
     lifecycle,
+    manual_runs,
     overdue,
-    runs,
+    run_history,
 )
 from clustertrigger.core.resources.trigger import Trigger
 
@@ -26,40 +27,41 @@ RECORD: tuple[Policy, ...] = (
     lifecycle.forgive_on_edit,
     lifecycle.reset_on_request,
     lifecycle.follow_edits,
-    event_firing.follow_what_is_counted,
-    check_results.forgive_on_edit_or_reset,
-    checking.record_new_checks,
-    check_results.settle_checks,
-    runs.record_new_runs,
-    runs.settle_runs,
-    event_firing.wait_anew_after_a_run,
+    event_threshold.follow_what_is_counted,
+    ended_checks.forgive_on_edit_or_reset,
+    due_checks.record_new_checks,
+    ended_checks.settle_checks,
+    run_history.record_new_runs,
+    run_history.settle_runs,
+    event_threshold.wait_anew_after_a_run,
 )
 """What has happened."""
 
 FIRE: tuple[Policy, ...] = (
     lifecycle.follow_liveness,
     lifecycle.set_effective_status,
-    event_firing.forget_what_is_not_due,
+    event_threshold.forget_what_is_not_due,
     overdue.end_runs_that_cannot_start,
     overdue.end_runs_that_outlive_their_deadline,
     overdue.end_jobs_that_outlive_their_worker,
-    checking.fire_on_drift,
-    checking.check_due_slot,
-    firing.fire_due_slot,
-    event_firing.fire_on_threshold,
-    firing.run_on_request,
+    ended_checks.fire_on_drift,
+    due_checks.check_due_slot,
+    due_slots.fire_due_slot,
+    event_threshold.fire_on_threshold,
+    manual_runs.run_on_request,
 )
 """What is to happen now."""
 
 SHOW: tuple[Policy, ...] = (
-    runs.trim_history,
-    runs.show_last_run,
-    checking.trim_checks,
-    firing.look_ahead,
-    event_firing.forget_old_events,
+    run_history.trim_history,
+    run_history.show_last_run,
+    due_checks.trim_checks,
+    due_slots.look_ahead,
+    event_threshold.forget_old_events,
     lifecycle.show_schedule,
     conditions.set_conditions,
     conditions.announce,
+    run_history.show_running,
 )
 """What people are to see."""
 
@@ -87,5 +89,4 @@ def decide(trigger: Trigger, observed: Observed, now: datetime) -> Decision:
         return draft.decision()
     for policy in SHOW:
         policy(draft)
-    runs.show_running(draft, at_once=draft.decision().status != trigger.status)
     return draft.decision()

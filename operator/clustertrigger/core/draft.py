@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.schedule import ConditionalSchedule, CronSchedule, IntervalSchedule, Schedule
@@ -28,7 +28,8 @@ class Draft:
         self.observed = observed
         self.now = now
         self.before = trigger.status
-        self.changes: dict[str, Any] = {}
+        self.status = trigger.status.copy()
+        """As this decision leaves it so far."""
         self.actions: list[Action] = []
         self.events: list[Event] = []
         self._wake: list[datetime] = []
@@ -37,14 +38,6 @@ class Draft:
         self.begins_now = False
         """Whether the schedule begins at this reading of the clock: that must be written before anything fires by it,
         or the next decision would begin it anew."""
-
-    def get(self, field: str) -> Any:
-        """A status field as this decision leaves it so far."""
-        return self.changes[field] if field in self.changes else getattr(self.before, field)
-
-    def set(self, **fields: Any) -> None:
-        """Changes status fields."""
-        self.changes.update(fields)
 
     def do(self, *actions: Action) -> None:
         """Adds actions."""
@@ -64,10 +57,16 @@ class Draft:
             self._wake.append(instant)
 
     @property
+    def edited(self) -> bool:
+        """Whether the spec is another one than the status speaks of."""
+        return self.trigger.generation != self.before.observedGeneration
+
+    @property
     def schedule_state(self) -> ScheduleState:
         """The memory of the schedule, which the first policies have set."""
-        state: ScheduleState = self.get("schedule_state")
-        return state
+        if self.status.schedule_state is None:
+            raise RuntimeError("lifecycle.follow_edits comes before all that asks for slots")
+        return self.status.schedule_state
 
     @property
     def schedule(self) -> Schedule | None:
@@ -85,8 +84,7 @@ class Draft:
     @property
     def history(self) -> list[Execution]:
         """Runs, newest first."""
-        history: list[Execution] = self.get("history")
-        return history
+        return self.status.history
 
     def active_runs(self) -> list[Execution]:
         """Runs that have not ended, those being deleted left out."""
@@ -100,10 +98,9 @@ class Draft:
     def active_checks(self) -> list[Check]:
         """Checks that have not ended, those being deleted left out."""
         seen = self.observed.checks
-        checks: list[Check] = self.get("checks")
         return [
             entry
-            for entry in checks
+            for entry in self.status.checks
             if entry.status == "pending" and not ((check := seen.get(entry.job_id)) and check.deleting)
         ]
 
@@ -117,7 +114,7 @@ class Draft:
     def failed(self) -> bool:
         """Whether too many runs failed in a row, or the owner marked the trigger so."""
         spec = self.trigger.spec
-        return spec is not None and has_failed(spec, self.get("consecutive_failures"))
+        return spec is not None and has_failed(spec, self.status.consecutive_failures)
 
     def account_for(self, slot: datetime, missed: str | None = None) -> None:
         """Moves the schedule on to a slot, once; slots passed over on the way are named in one event.
@@ -137,11 +134,20 @@ class Draft:
             if passed:
                 named = _named(passed, slots.next_after(state.accounted_until), slots.latest_until(last))
                 self.warn(EventReason.SLOTS_MISSED, f"Missed {named}: {missed or 'only the latest one may still fire'}")
-        self.set(schedule_state=state.model_copy(update={"accounted_until": slot}))
+        self.status.schedule_state = replace(state, accounted_until=slot)
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the status differs from what is stored, so that it is written anyway."""
+        return bool(self.status.changed_since(self.before))
 
     def decision(self) -> Decision:
-        """The outcome."""
-        status = self.before.model_copy(update=self.changes) if self.changes else self.before
+        """The outcome; the status counts only where there are no actions.
+
+        Raises:
+            ValidationError: a policy has put something into a field that it cannot hold.
+        """
+        status = self.status if not self.actions and self.is_written else self.before
         return Decision(tuple(self.actions), status, tuple(self.events), min(self._wake, default=None))
 
 
@@ -155,9 +161,9 @@ def is_active(entry: Execution) -> bool:
     return entry.status in ("pending", "running")
 
 
-def replace_entry(history: Iterable[Execution], job: str, changes: Mapping[str, Any]) -> list[Execution]:
+def with_entry(history: Iterable[Execution], changed: Execution) -> list[Execution]:
     """The history with one entry changed."""
-    return [entry.model_copy(update=changes) if entry.job_id == job else entry for entry in history]
+    return [changed if entry.job_id == changed.job_id else entry for entry in history]
 
 
 def _named(count: int, first: datetime | None, last: datetime | None) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import accumulate
 
-from clustertrigger.api.run import CentralDocument, ClusterBrief
+from clustertrigger.api.run import CentralDocument, ClusterBrief, json_size
 from clusterworker.report.summary import ClusterSummary
 
 MOST_CLUSTERS = 20
@@ -40,4 +40,4 @@ def _shorten(text: str, characters: int) -> str:
 
 
 def _size(brief: ClusterBrief) -> int:
-    return len(brief.model_dump_json(exclude_none=True).encode()) + 1
+    return json_size(brief) + 1

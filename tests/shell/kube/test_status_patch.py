@@ -26,12 +26,12 @@ MEASURED = {"metric": "cosine_drift", "value": 0.1, "obstacle": "baseline_missin
     ],
 )
 def test_the_patch_leads_from_one_to_the_other(before: dict[str, Any], after: dict[str, Any]) -> None:
-    wanted = ClusterTriggerStatus.model_validate(after)
+    wanted = ClusterTriggerStatus.read(after)
     patched = merge_patch(before, status_patch(before, wanted))
-    assert patched == wanted.model_dump(mode="json", exclude_none=True)
+    assert patched == wanted.as_json()
     assert status_patch(patched, wanted) == {}
 
 
 def test_what_a_newer_operator_wrote_is_left_alone() -> None:
-    before = {"newer": 1, **ClusterTriggerStatus().model_dump(mode="json", exclude_none=True)}
+    before = {"newer": 1, **ClusterTriggerStatus().as_json()}
     assert status_patch(before, ClusterTriggerStatus()) == {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from clustertrigger.api.schedule import EventSchedule
@@ -62,16 +62,12 @@ def count_events(trigger: Trigger, arrivals: Sequence[Arrival], now: datetime) -
     due_since = state.due_since
     if due_since is None and may_fire and counter >= schedule.event_threshold:
         due_since = now
-    state = state.model_copy(
-        update={"counted_at": now, "total": state.total + added, "due_since": due_since, "seen": memory.stored()},
+    status = before.copy()
+    status.event_counter = counter
+    status.event_state = replace(
+        state, counted_at=now, total=state.total + added, due_since=due_since, seen=memory.stored()
     )
-    status = before.model_copy(
-        update={
-            "event_counter": counter,
-            "event_state": state,
-            "schedule": describe_schedule(spec, counter),
-        }
-    )
+    status.schedule = describe_schedule(spec, counter)
     return Counted(status, fresh)
 
 

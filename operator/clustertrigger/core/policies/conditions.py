@@ -7,7 +7,7 @@ from typing import Literal
 from clustertrigger.api.conditions import ConditionType, EventReason, Reason
 from clustertrigger.api.status import LONGEST_CONDITION, Condition, find_condition
 from clustertrigger.core.draft import Draft
-from clustertrigger.core.policies.checks import outlook, trouble
+from clustertrigger.core.policies.baseline import outlook, trouble
 from clustertrigger.core.policies.overdue import waits_for
 from clustertrigger.core.resources.catalog import Unresolved
 from clustertrigger.core.resources.problem import all_of, cut
@@ -24,15 +24,15 @@ def set_conditions(draft: Draft) -> None:
         ConditionType.STALLED: _stalled(draft),
         ConditionType.RUNNING: _running(draft),
     }
-    draft.set(conditions=[_condition(draft, kind, *verdict) for kind, verdict in verdicts.items()])
+    draft.status.conditions = [_condition(draft, kind, *verdict) for kind, verdict in verdicts.items()]
 
 
 def announce(draft: Draft) -> None:
     """An event for what a person should see happen, once for each message."""
-    ready = find_condition(draft.get("conditions"), ConditionType.READY)
+    ready = find_condition(draft.status.conditions, ConditionType.READY)
     if ready and ready.reason == Reason.INVALID_SPEC and _is_news(draft, ready):
         draft.warn(EventReason.INVALID_SPEC, ready.message)
-    running = find_condition(draft.get("conditions"), ConditionType.RUNNING)
+    running = find_condition(draft.status.conditions, ConditionType.RUNNING)
     if draft.held and running and _is_news(draft, running):
         draft.warn(draft.held.reason, running.message)
 
@@ -73,10 +73,10 @@ def _failed(draft: Draft) -> tuple[Reason, str]:
     spec = draft.trigger.spec
     if spec is not None and spec.status == "failed":
         return Reason.MARKED_FAILED, "spec.status is failed: set it to active to fire again"
-    error = draft.get("last_execution_error")
+    error = draft.status.last_execution_error
     return (
         Reason.TOO_MANY_FAILURES,
-        f"{draft.get('consecutive_failures')} runs failed in a row, the last one: {error}. Change the spec or set the "
+        f"{draft.status.consecutive_failures} runs failed in a row, the last one: {error}. Change the spec or set the "
         "annotation clustertrigger.dev/reset-requested to a new value to fire again",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from clustertrigger.api.conditions import EventReason
@@ -20,22 +21,18 @@ _NO_SCHEDULE = "none"
 def identify(draft: Draft) -> None:
     """Fields that follow from the object alone."""
     trigger, before = draft.trigger, draft.before
-    edited = trigger.generation != before.observedGeneration
-    draft.set(
-        observedGeneration=trigger.generation,
-        trigger_id=trigger_id(trigger.uid),
-        namespace_id=trigger.key.namespace,
-        internal_id=draft.observed.cluster_id or None,
-        created_at=trigger.created_at,
-        updated_at=edited_at(draft) if edited or before.updated_at is None else before.updated_at,
-    )
+    draft.status.observedGeneration = trigger.generation
+    draft.status.trigger_id = trigger_id(trigger.uid)
+    draft.status.namespace_id = trigger.key.namespace
+    draft.status.internal_id = draft.observed.cluster_id or None
+    draft.status.created_at = trigger.created_at
+    draft.status.updated_at = edited_at(draft) if draft.edited or before.updated_at is None else before.updated_at
 
 
 def forgive_on_edit(draft: Draft) -> None:
     """A trigger that stopped after too many failures starts afresh when its spec changes."""
-    before = draft.before
-    if before.status == "failed" and before.observedGeneration != draft.trigger.generation:
-        draft.set(consecutive_failures=0)
+    if draft.before.status == "failed" and draft.edited:
+        draft.status.consecutive_failures = 0
 
 
 def reset_on_request(draft: Draft) -> None:
@@ -43,7 +40,8 @@ def reset_on_request(draft: Draft) -> None:
     token = draft.trigger.reset_requested
     if token is None or token == draft.before.last_reset_requested:
         return
-    draft.set(last_reset_requested=token, consecutive_failures=0)
+    draft.status.last_reset_requested = token
+    draft.status.consecutive_failures = 0
     draft.note(EventReason.RESET, f"Reset as requested by {token!r}: consecutive failures are back to 0")
 
 
@@ -52,11 +50,11 @@ def follow_edits(draft: Draft) -> None:
     trigger, state = draft.trigger, draft.before.schedule_state
     fingerprint = schedule_fingerprint(trigger)
     if state is None:
-        draft.set(schedule_state=_begin(draft, fingerprint, trigger.created_at))
+        draft.status.schedule_state = _begin(draft, fingerprint, trigger.created_at)
     elif state.fingerprint != fingerprint:
         begun = _begin(draft, fingerprint, edited_at(draft))
         accounted = max(begun.accounted_until, state.accounted_until)
-        draft.set(schedule_state=begun.model_copy(update={"accounted_until": accounted}))
+        draft.status.schedule_state = replace(begun, accounted_until=accounted)
         draft.begins_now = is_edit_undated(draft)
 
 
@@ -67,9 +65,8 @@ def follow_liveness(draft: Draft) -> None:
         return
     accounted = state.accounted_until
     if live:
-        by_edit = draft.before.observedGeneration != draft.trigger.generation
-        accounted = max(accounted, edited_at(draft) if by_edit else draft.now)
-    draft.set(schedule_state=state.model_copy(update={"live": live, "accounted_until": accounted}))
+        accounted = max(accounted, edited_at(draft) if draft.edited else draft.now)
+    draft.status.schedule_state = replace(state, live=live, accounted_until=accounted)
 
 
 def set_effective_status(draft: Draft) -> None:
@@ -80,17 +77,17 @@ def set_effective_status(draft: Draft) -> None:
     if stopped and draft.before.status != "failed" and spec is not None:
         draft.warn(
             EventReason.TOO_MANY_FAILURES,
-            f"{draft.get('consecutive_failures')} runs failed in a row (run.max_consecutive_failures: "
+            f"{draft.status.consecutive_failures} runs failed in a row (run.max_consecutive_failures: "
             f"{spec.run.max_consecutive_failures}): firing stops until the spec changes or a reset is requested with "
             "the annotation clustertrigger.dev/reset-requested",
         )
-    draft.set(status="failed" if stopped else wish)
+    draft.status.status = "failed" if stopped else wish
 
 
 def show_schedule(draft: Draft) -> None:
     """The schedule in words, for the table; of events also how many there are."""
     if draft.trigger.spec is not None:
-        draft.set(schedule=describe_schedule(draft.trigger.spec, draft.get("event_counter")))
+        draft.status.schedule = describe_schedule(draft.trigger.spec, draft.status.event_counter)
 
 
 def is_live(draft: Draft) -> bool:
@@ -114,8 +111,7 @@ def is_edit_undated(draft: Draft) -> bool:
     of a value that changes there and back (status: paused, active) only the first change is dated.
     """
     written, known = draft.trigger.edited_at, draft.before.updated_at
-    edited = draft.before.observedGeneration != draft.trigger.generation
-    return written is None or (edited and known is not None and written <= known)
+    return written is None or (draft.edited and known is not None and written <= known)
 
 
 def schedule_fingerprint(trigger: Trigger) -> str:

@@ -103,7 +103,7 @@ def read_trigger(
         reset_requested=_token(annotations.get(ANNOTATION_RESET_REQUESTED)),
         spec=spec,
         problems=problems,
-        status=ClusterTriggerStatus.model_validate(raw_status),
+        status=ClusterTriggerStatus.read(raw_status),
         status_json=write_json(raw_status),
         deleting="deletionTimestamp" in metadata,
     )

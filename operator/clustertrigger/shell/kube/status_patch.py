@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from clustertrigger.api.status import ClusterTriggerStatus
+from clustertrigger.api.status import STATUS_FIELDS, ClusterTriggerStatus
 
 
 def status_patch(raw: Mapping[str, Any], status: ClusterTriggerStatus) -> dict[str, Any]:
@@ -13,10 +13,10 @@ def status_patch(raw: Mapping[str, Any], status: ClusterTriggerStatus) -> dict[s
 
     Top-level fields that this version does not know are left alone.
     """
-    wanted = status.model_dump(mode="json", exclude_none=True)
+    wanted = status.as_json()
     return {
         field: _change(raw.get(field), wanted.get(field))
-        for field in ClusterTriggerStatus.model_fields
+        for field in STATUS_FIELDS
         if wanted.get(field) != raw.get(field)
     }
 

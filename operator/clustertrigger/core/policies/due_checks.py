@@ -1,4 +1,4 @@
-"""Policies on checks: they are created at the slots of a conditional trigger, recorded, and fire.
+"""Policies on checks: the slots of a conditional trigger are checked, and their Jobs recorded.
 
 A check's life is that of a run on a smaller scale: the name of its Job guards its slot, the status remembers both.
 Checks and runs of one trigger never overlap: a run in the way lets a slot pass, an active check gives way to a run.
@@ -14,45 +14,20 @@ from clustertrigger.core.decision import CreateJob
 from clustertrigger.core.draft import Draft
 from clustertrigger.core.jobs.jobs import build_check_job
 from clustertrigger.core.jobs.naming import job_name
-from clustertrigger.core.jobs.slot import CheckSlot, ScheduledSlot
+from clustertrigger.core.jobs.slot import CheckSlot
 from clustertrigger.core.jobs.workload import ObservedRun
-from clustertrigger.core.policies.checks import all_checks, check_state, condition, remember, usable_baseline
-from clustertrigger.core.policies.launching import create, in_the_way, launch, why_missed, work_to_start
+from clustertrigger.core.policies.baseline import check_state, condition, usable_baseline
+from clustertrigger.core.policies.job_creation import create, why_missed, work_to_start
 from clustertrigger.core.policies.lifecycle import is_live
 
 
 def record_new_checks(draft: Draft) -> None:
     """Every check Job is in the status, and its slot is accounted for."""
-    latest = max((entry.slot for entry in all_checks(draft)), default=None)
+    latest = max((entry.slot for entry in draft.status.checks), default=None)
     for due, check in sorted(_by_slot(draft), key=lambda item: item[0]):
         if latest is None or due > latest:
-            draft.set(checks=[Check(job_id=check.job, slot=due, status="pending"), *all_checks(draft)])
+            draft.status.checks = [Check(job_id=check.job, slot=due, status="pending"), *draft.status.checks]
             draft.account_for(due)
-
-
-def fire_on_drift(draft: Draft) -> None:
-    """The check that found drift fires, for its own slot."""
-    spec, state = draft.trigger.spec, check_state(draft)
-    if state.due is None or state.due_since is None:
-        return
-    if spec is None or not is_live(draft) or state.due <= draft.schedule_state.anchor:
-        # Paused or edited meanwhile: nothing fires for the past.
-        remember(draft, due=None, due_since=None)
-        return
-    slot = ScheduledSlot(state.due)
-    name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
-    deadline = state.due_since + timedelta(seconds=spec.run.starting_deadline_seconds)
-    if name in draft.observed.runs:
-        remember(draft, due=None, due_since=None)
-    elif draft.now >= deadline:
-        why = why_missed(draft, spec, name)
-        draft.warn(EventReason.SLOTS_MISSED, f"Missed the run for the drift of {slot}: {why}")
-        remember(draft, due=None, due_since=None)
-    elif obstacle := in_the_way(draft, spec):
-        draft.note(EventReason.SLOT_SKIPPED, f"Skipped the run for the drift of {slot}: {obstacle}")
-        remember(draft, due=None, due_since=None)
-    else:
-        launch(draft, spec, name, slot, deadline)
 
 
 def check_due_slot(draft: Draft) -> None:
@@ -81,12 +56,12 @@ def check_due_slot(draft: Draft) -> None:
 
 def trim_checks(draft: Draft) -> None:
     """Active checks stay; of the ended ones, the newest."""
-    spec, checks = draft.trigger.spec, all_checks(draft)
+    spec, checks = draft.trigger.spec, draft.status.checks
     limit = spec.run.history_limit if spec else 10
     active = sum(entry.status == "pending" for entry in checks)
     if len(checks) > limit + active:
         ended = [entry for entry in checks if entry.status != "pending"][:limit]
-        draft.set(checks=[entry for entry in checks if entry.status == "pending" or entry in ended])
+        draft.status.checks = [entry for entry in checks if entry.status == "pending" or entry in ended]
 
 
 def _why_not_now(draft: Draft) -> str | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.schedule import EventSchedule
@@ -14,7 +14,7 @@ from clustertrigger.core.humanize import duration
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.naming import job_name
 from clustertrigger.core.jobs.slot import EventSlot
-from clustertrigger.core.policies.launching import in_the_way, launch, why_missed
+from clustertrigger.core.policies.job_creation import in_the_way, launch, why_missed
 from clustertrigger.core.policies.lifecycle import is_live
 
 
@@ -23,15 +23,17 @@ def follow_what_is_counted(draft: Draft) -> None:
     schedule, state = _schedule(draft), draft.before.event_state
     if schedule is not None:
         state, counter = current_state(schedule, draft.before)
-        draft.set(event_state=state, event_counter=counter)
+        draft.status.event_state = state
+        draft.status.event_counter = counter
     elif state is not None and draft.trigger.spec is not None:
-        draft.set(event_state=EventState(counts="", total=state.total), event_counter=0)
+        draft.status.event_state = EventState(counts="", total=state.total)
+        draft.status.event_counter = 0
 
 
 def consume(draft: Draft, ordinal: int, created_at: datetime) -> None:
     """A run for the event of this number exists: its events count no more, and a cooldown begins."""
-    state: EventState | None = draft.get("event_state")
-    if state is None or ordinal <= state.total - draft.get("event_counter"):
+    state = draft.status.event_state
+    if state is None or ordinal <= state.total - draft.status.event_counter:
         return
     if not state.announced:
         draft.note(EventReason.THRESHOLD_REACHED, _reached(draft, ordinal))
@@ -40,24 +42,25 @@ def consume(draft: Draft, ordinal: int, created_at: datetime) -> None:
     still_due = state.due_since and schedule is not None and left >= schedule.event_threshold
     # A creation time holds whole seconds: counted from the next one, the cooldown is never too short.
     began = min(draft.now, created_at + timedelta(seconds=1))
-    draft.set(event_counter=left, last_cooldown_at=began)
-    _remember(draft, due_since=draft.now if still_due else None, announced=False)
+    draft.status.event_counter = left
+    draft.status.last_cooldown_at = began
+    draft.status.event_state = replace(_state(draft), due_since=draft.now if still_due else None, announced=False)
 
 
 def wait_anew_after_a_run(draft: Draft) -> None:
     """The starting deadline of what a run was in the way of begins when that run has ended."""
-    ended = ("execution_count", "failure_count")
-    if _due_since(draft) and any(draft.get(field) != getattr(draft.before, field) for field in ended):
-        _remember(draft, due_since=draft.now)
+    ended = draft.status.execution_count + draft.status.failure_count
+    if _due_since(draft) and ended != draft.before.execution_count + draft.before.failure_count:
+        draft.status.event_state = replace(_state(draft), due_since=draft.now)
 
 
 def forget_what_is_not_due(draft: Draft) -> None:
     """A trigger that is paused, or whose threshold was raised, becomes due again by an event to come."""
     schedule = _schedule(draft)
     if _due_since(draft) and (
-        schedule is None or not is_live(draft) or draft.get("event_counter") < schedule.event_threshold
+        schedule is None or not is_live(draft) or draft.status.event_counter < schedule.event_threshold
     ):
-        _remember(draft, due_since=None, announced=False)
+        draft.status.event_state = replace(_state(draft), due_since=None, announced=False)
 
 
 def fire_on_threshold(draft: Draft) -> None:
@@ -65,11 +68,11 @@ def fire_on_threshold(draft: Draft) -> None:
     spec, schedule, ready = draft.trigger.spec, _schedule(draft), ready_at(draft)
     if spec is None or schedule is None or ready is None:
         return
-    if draft.get("event_counter") != draft.before.event_counter:
+    if draft.status.event_counter != draft.before.event_counter:
         # What has just fired is written down before the next: a large batch may hold many thresholds.
         draft.wake(draft.now)
         return
-    ordinal = _state(draft).total - draft.get("event_counter") + schedule.event_threshold
+    ordinal = _state(draft).total - draft.status.event_counter + schedule.event_threshold
     slot = EventSlot(ordinal)
     name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
     deadline = ready + timedelta(seconds=spec.run.starting_deadline_seconds)
@@ -89,7 +92,7 @@ def fire_on_threshold(draft: Draft) -> None:
     elif obstacle := in_the_way(draft, spec):
         _announce(draft, ordinal, EventReason.SLOT_DEFERRED, f"Fires when the run has ended: {obstacle}")
     elif draft.now >= deadline:
-        _remember(draft, due_since=None, announced=False)
+        draft.status.event_state = replace(_state(draft), due_since=None, announced=False)
         draft.warn(
             EventReason.SLOTS_MISSED,
             f"Missed event {ordinal} ({_reached(draft, ordinal)}): {why_missed(draft, spec, name)}. Its events still "
@@ -101,11 +104,11 @@ def fire_on_threshold(draft: Draft) -> None:
 
 def forget_old_events(draft: Draft) -> None:
     """Known events that are all past their time are cleared away, once nothing else does so."""
-    state: EventState | None = draft.get("event_state")
+    state = draft.status.event_state
     if state is None or not state.seen:
         return
     if draft.now >= state.seen[-1].until:
-        _remember(draft, seen=[])
+        draft.status.event_state = replace(_state(draft), seen=[])
     else:
         draft.wake(state.seen[-1].until)
 
@@ -115,7 +118,7 @@ def ready_at(draft: Draft) -> datetime | None:
     schedule, due_since = _schedule(draft), _due_since(draft)
     if schedule is None or due_since is None:
         return None
-    began: datetime | None = draft.get("last_cooldown_at")
+    began = draft.status.last_cooldown_at
     return max(due_since, began + timedelta(seconds=schedule.cooldown_seconds)) if began else due_since
 
 
@@ -125,17 +128,14 @@ def _schedule(draft: Draft) -> EventSchedule | None:
 
 
 def _state(draft: Draft) -> EventState:
-    state: EventState = draft.get("event_state")
-    return state
+    if draft.status.event_state is None:
+        raise RuntimeError("follow_what_is_counted comes before all that asks for events")
+    return draft.status.event_state
 
 
 def _due_since(draft: Draft) -> datetime | None:
-    state: EventState | None = draft.get("event_state")
+    state = draft.status.event_state
     return state.due_since if state else None
-
-
-def _remember(draft: Draft, **fields: Any) -> None:
-    draft.set(event_state=_state(draft).model_copy(update=fields))
 
 
 def _announce(draft: Draft, ordinal: int, reason: EventReason, message: str) -> None:
@@ -143,7 +143,7 @@ def _announce(draft: Draft, ordinal: int, reason: EventReason, message: str) -> 
         return
     draft.note(EventReason.THRESHOLD_REACHED, _reached(draft, ordinal))
     draft.note(reason, message)
-    _remember(draft, announced=True)
+    draft.status.event_state = replace(_state(draft), announced=True)
 
 
 def _reached(draft: Draft, ordinal: int) -> str:
@@ -151,6 +151,6 @@ def _reached(draft: Draft, ordinal: int) -> str:
     if schedule is None:
         return f"The threshold was reached by event {ordinal}"
     return (
-        f"{draft.get('event_counter')}/{schedule.event_threshold} {schedule.event_type} for {schedule.collection_id}: "
+        f"{draft.status.event_counter}/{schedule.event_threshold} {schedule.event_type} for {schedule.collection_id}: "
         f"event {ordinal} reached the threshold"
     )

@@ -1,6 +1,9 @@
-"""Policies on the ends of checks: what was measured is stored and judged, what failed is told."""
+"""Policies on the ends of checks: what was measured is stored and judged, drift fires, what failed is told."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
 
 from clustertrigger.api.check import CheckResult, Measurement
 from clustertrigger.api.conditions import EventReason
@@ -8,8 +11,11 @@ from clustertrigger.api.status import Check, CheckState
 from clustertrigger.core.decision import LookUpJob
 from clustertrigger.core.draft import Draft
 from clustertrigger.core.drift.drift_rule import judge
+from clustertrigger.core.jobs.naming import job_name
+from clustertrigger.core.jobs.slot import ScheduledSlot
 from clustertrigger.core.jobs.workload import ObservedRun
-from clustertrigger.core.policies.checks import RENEW, all_checks, baseline_of, change_check, condition
+from clustertrigger.core.policies.baseline import RENEW, baseline_of, change_check, check_state, condition, forget_due
+from clustertrigger.core.policies.job_creation import in_the_way, launch, why_missed
 from clustertrigger.core.policies.lifecycle import is_live
 from clustertrigger.core.policies.overdue import what_went_on, why_failed
 
@@ -17,26 +23,50 @@ from clustertrigger.core.policies.overdue import what_went_on, why_failed
 def forgive_on_edit_or_reset(draft: Draft) -> None:
     """An edit or a reset ends a row of failed checks."""
     before = draft.before
-    edited = before.observedGeneration != draft.trigger.generation
     if before.consecutive_check_failures and (
-        edited or draft.get("last_reset_requested") != before.last_reset_requested
+        draft.edited or draft.status.last_reset_requested != before.last_reset_requested
     ):
-        draft.set(consecutive_check_failures=0)
+        draft.status.consecutive_check_failures = 0
 
 
 def settle_checks(draft: Draft) -> None:
     """Checks that ended, or whose Job is gone, get their result."""
-    for entry in reversed(all_checks(draft)):
+    for entry in reversed(draft.status.checks):
         if entry.status != "pending":
             continue
         check = draft.observed.checks.get(entry.job_id)
         asked = entry.job_id in draft.observed.looked_up
         if check is None and asked:
-            change_check(draft, entry, status="failed", error=_gone(draft, entry))
+            change_check(draft, replace(entry, status="failed", error=_gone(draft, entry)))
         elif check is None or (check.phase in ("completed", "failed") and not (check.explained or asked)):
             draft.do(LookUpJob(entry.job_id))
         elif check.phase in ("completed", "failed"):
             _settle(draft, entry, check)
+
+
+def fire_on_drift(draft: Draft) -> None:
+    """The check that found drift fires, for its own slot."""
+    spec, state = draft.trigger.spec, check_state(draft)
+    if state.due is None or state.due_since is None:
+        return
+    if spec is None or not is_live(draft) or state.due <= draft.schedule_state.anchor:
+        # Paused or edited meanwhile: nothing fires for the past.
+        forget_due(draft)
+        return
+    slot = ScheduledSlot(state.due)
+    name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
+    deadline = state.due_since + timedelta(seconds=spec.run.starting_deadline_seconds)
+    if name in draft.observed.runs:
+        forget_due(draft)
+    elif draft.now >= deadline:
+        why = why_missed(draft, spec, name)
+        draft.warn(EventReason.SLOTS_MISSED, f"Missed the run for the drift of {slot}: {why}")
+        forget_due(draft)
+    elif obstacle := in_the_way(draft, spec):
+        draft.note(EventReason.SLOT_SKIPPED, f"Skipped the run for the drift of {slot}: {obstacle}")
+        forget_due(draft)
+    else:
+        launch(draft, spec, name, slot, deadline)
 
 
 def _settle(draft: Draft, entry: Check, check: ObservedRun) -> None:
@@ -44,10 +74,12 @@ def _settle(draft: Draft, entry: Check, check: ObservedRun) -> None:
     if check.phase == "completed" and (went_on := what_went_on(check)):
         draft.note(EventReason.WORKER_OUTLIVED, f"Check {entry.job_id}: {went_on}", series="check")
     if check.phase == "completed" and result and result.measurement:
-        draft.set(consecutive_check_failures=0, last_check_error=None)
+        draft.status.consecutive_check_failures = 0
+        draft.status.last_check_error = None
         _measured(draft, entry, result.measurement)
     elif check.phase == "completed" and result and result.obstacle:
-        draft.set(consecutive_check_failures=0, last_check_error=None)
+        draft.status.consecutive_check_failures = 0
+        draft.status.last_check_error = None
         _obstructed(draft, entry, result)
     else:
         said = result.error if result else None
@@ -58,24 +90,22 @@ def _measured(draft: Draft, entry: Check, measurement: Measurement) -> None:
     schedule = condition(draft)
     if schedule is None:
         # Of another type by now: the last words of a condition that nobody asks about any more.
-        change_check(draft, entry, status="completed", value=measurement.value, fires=False)
+        change_check(draft, replace(entry, status="completed", value=measurement.value, fires=False))
         return
     verdict = judge(measurement, schedule)
     summary, fires = verdict.summary, verdict.fires
     if fires and (late := _too_late(draft, entry)):
         summary, fires = f"{summary}: does not fire, {late}", False
-    draft.set(
-        check_state=CheckState(due=entry.slot, due_since=draft.now) if fires else None,
-        last_condition_check_at=measurement.checked_at,
-        last_drift_measurement={
-            "summary": summary,
-            "fires": fires,
-            "check": entry.job_id,
-            "min_documents": schedule.min_documents,
-            **measurement.model_dump(mode="json", exclude_none=True),
-        },
-    )
-    change_check(draft, entry, status="completed", value=measurement.value, fires=fires)
+    draft.status.check_state = CheckState(due=entry.slot, due_since=draft.now) if fires else None
+    draft.status.last_condition_check_at = measurement.checked_at
+    draft.status.last_drift_measurement = {
+        "summary": summary,
+        "fires": fires,
+        "check": entry.job_id,
+        "min_documents": schedule.min_documents,
+        **measurement.model_dump(mode="json", exclude_none=True),
+    }
+    change_check(draft, replace(entry, status="completed", value=measurement.value, fires=fires))
     if fires:
         draft.note(EventReason.DRIFT_DETECTED, summary)
     else:
@@ -85,12 +115,17 @@ def _measured(draft: Draft, entry: Check, measurement: Measurement) -> None:
 def _obstructed(draft: Draft, entry: Check, result: CheckResult) -> None:
     obstacle, baseline = result.obstacle, baseline_of(draft)
     message = result.error or f"nothing could be measured: {obstacle}"
-    draft.set(
-        check_state=CheckState(obstacle=obstacle, message=message, baseline_run=baseline.run if baseline else None),
-        last_condition_check_at=entry.slot,
-        last_drift_measurement={"summary": message, "fires": False, "obstacle": obstacle, "check": entry.job_id},
+    draft.status.check_state = CheckState(
+        obstacle=obstacle, message=message, baseline_run=baseline.run if baseline else None
     )
-    change_check(draft, entry, status="completed", error=message, fires=False)
+    draft.status.last_condition_check_at = entry.slot
+    draft.status.last_drift_measurement = {
+        "summary": message,
+        "fires": False,
+        "obstacle": obstacle,
+        "check": entry.job_id,
+    }
+    change_check(draft, replace(entry, status="completed", error=message, fires=False))
     if obstacle in ("baseline_missing", "baseline_altered"):
         draft.warn(EventReason.BASELINE_LOST, f"{message}: the next slot runs, to make a new one")
     else:
@@ -107,9 +142,10 @@ def _too_late(draft: Draft, entry: Check) -> str | None:
 
 
 def _failed(draft: Draft, entry: Check, error: str) -> None:
-    spec, failures = draft.trigger.spec, draft.get("consecutive_check_failures") + 1
-    draft.set(consecutive_check_failures=failures, last_check_error=error)
-    change_check(draft, entry, status="failed", error=error)
+    spec, failures = draft.trigger.spec, draft.status.consecutive_check_failures + 1
+    draft.status.consecutive_check_failures = failures
+    draft.status.last_check_error = error
+    change_check(draft, replace(entry, status="failed", error=error))
     draft.warn(EventReason.CHECK_FAILED, f"The check failed, the next slot checks again: {error}")
     if spec is not None and failures == spec.run.max_consecutive_failures:
         draft.warn(

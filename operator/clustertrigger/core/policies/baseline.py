@@ -1,8 +1,8 @@
-"""What the status knows of checks, and what follows from it."""
+"""What a check may compare with, and what else the status knows of checks."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 from pydantic import ValidationError
 
@@ -41,7 +41,7 @@ def why_no_baseline(draft: Draft) -> str | None:
         return "there is no baseline yet"
     if state.obstacle in ("baseline_missing", "baseline_altered") and state.baseline_run == baseline.run:
         return str(state.message)
-    made_for = (draft.get("baseline_snapshot") or {}).get("collections")
+    made_for = (draft.status.baseline_snapshot or {}).get("collections")
     if isinstance(work, Work) and made_for not in (None, collections_digest(work)):
         return "the baseline is of other collections"
     return None
@@ -59,10 +59,10 @@ def trouble(draft: Draft) -> tuple[Reason, str] | None:
     if spec is None or condition(draft) is None:
         return None
     state, baseline = check_state(draft), baseline_of(draft)
-    failures = draft.get("consecutive_check_failures")
+    failures = draft.status.consecutive_check_failures
     if failures >= spec.run.max_consecutive_failures:
         return Reason.CHECKS_FAILING, (
-            f"{failures} checks failed in a row, the last one: {draft.get('last_check_error')}. Remove the cause: "
+            f"{failures} checks failed in a row, the last one: {draft.status.last_check_error}. Remove the cause: "
             "checks go on at every slot, and one that succeeds ends this"
         )
     if state.obstacle in ("dimensions_changed", "model_changed") and baseline and state.baseline_run == baseline.run:
@@ -72,31 +72,28 @@ def trouble(draft: Draft) -> tuple[Reason, str] | None:
 
 def baseline_of(draft: Draft) -> Baseline | None:
     """What the last successful run left, usable or not."""
-    snapshot = draft.get("baseline_snapshot") or {}
+    snapshot = draft.status.baseline_snapshot or {}
     try:
         return Baseline.model_validate({name: snapshot.get(name) for name in Baseline.model_fields})
     except ValidationError:  # none, or not of our making: a run makes another
         return None
 
 
-def all_checks(draft: Draft) -> list[Check]:
-    """Checks, newest first."""
-    checks: list[Check] = draft.get("checks")
-    return checks
-
-
 def check_state(draft: Draft) -> CheckState:
     """The memory of checks."""
-    return draft.get("check_state") or _NO_STATE
+    return draft.status.check_state or _NO_STATE
 
 
-def remember(draft: Draft, **fields: Any) -> None:
-    """Changes fields of the memory of checks."""
-    remembered = check_state(draft).model_copy(update=fields)
-    draft.set(check_state=remembered if remembered != _NO_STATE else None)
+def remember(draft: Draft, state: CheckState) -> None:
+    """Changes the memory of checks; an empty one is none."""
+    draft.status.check_state = state if state != _NO_STATE else None
 
 
-def change_check(draft: Draft, entry: Check, **fields: Any) -> None:
-    """Changes fields of a check."""
-    changed = entry.model_copy(update=fields)
-    draft.set(checks=[changed if known is entry else known for known in all_checks(draft)])
+def forget_due(draft: Draft) -> None:
+    """The drift that was found has fired, or does not fire any more."""
+    remember(draft, replace(check_state(draft), due=None, due_since=None))
+
+
+def change_check(draft: Draft, changed: Check) -> None:
+    """Changes a check."""
+    draft.status.checks = [changed if known.job_id == changed.job_id else known for known in draft.status.checks]

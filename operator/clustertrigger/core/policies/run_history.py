@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.status import Execution, LastResult
 from clustertrigger.core.decision import LookUpJob
-from clustertrigger.core.draft import Draft, is_active, replace_entry
+from clustertrigger.core.draft import Draft, is_active, with_entry
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.slot import CheckSlot, EventSlot, ManualSlot, ScheduledSlot, Slot
 from clustertrigger.core.jobs.workload import ObservedRun
-from clustertrigger.core.policies import event_firing
+from clustertrigger.core.policies import event_threshold
 from clustertrigger.core.policies.overdue import what_went_on, why_failed
 
 SETTLING = timedelta(seconds=5)
@@ -31,13 +31,13 @@ def record_new_runs(draft: Draft) -> None:
     ]
     for run in sorted(fresh, key=lambda run: (run.created_at, str(run.slot))):
         entry = Execution(job_id=run.job, slot=str(run.slot), triggered_at=run.created_at, status="pending")
-        draft.set(history=[entry, *draft.history])
+        draft.status.history = [entry, *draft.history]
         draft.note(EventReason.RUN_CREATED, f"Created Job {run.job} for {_for(run.slot)}")
         match run.slot:
             case ManualSlot(token):
-                draft.set(last_run_requested=token)
+                draft.status.last_run_requested = token
             case EventSlot(ordinal):
-                event_firing.consume(draft, ordinal, run.created_at)
+                event_threshold.consume(draft, ordinal, run.created_at)
             case ScheduledSlot(instant):
                 draft.account_for(instant)
 
@@ -51,37 +51,14 @@ def settle_runs(draft: Draft) -> None:
         asked = entry.job_id in draft.observed.looked_up
         if run is None:
             if asked:
-                _settle(draft, entry, _gone(draft, entry))
+                _settle(draft, _gone(draft, entry))
             else:
                 draft.do(LookUpJob(entry.job_id))
         elif run.phase in ("completed", "failed"):
             if run.explained or asked:
-                _settle(draft, entry, _outcome(draft, run), run)
+                _settle(draft, _outcome(draft, entry, run), run)
             else:
                 draft.do(LookUpJob(entry.job_id))
-
-
-def show_running(draft: Draft, *, at_once: bool) -> None:
-    """A run that has been running for a while is shown so; a short one is not worth a write of its own.
-
-    Args:
-        draft: the decision.
-        at_once: the status is written anyway.
-    """
-    for entry in draft.history:
-        run = draft.observed.runs.get(entry.job_id)
-        if entry.status == "running" and run is not None and run.suspended:
-            # Preempted: it waits in its queue again.
-            draft.set(history=replace_entry(draft.history, entry.job_id, {"status": "pending"}))
-            show_last_run(draft)
-        if entry.status != "pending" or run is None or run.phase != "running" or run.running_since is None:
-            continue
-        settled = run.running_since + SETTLING
-        if at_once or draft.now >= settled:
-            draft.set(history=replace_entry(draft.history, entry.job_id, {"status": "running"}))
-            show_last_run(draft)
-        else:
-            draft.wake(settled)
 
 
 def trim_history(draft: Draft) -> None:
@@ -95,7 +72,7 @@ def trim_history(draft: Draft) -> None:
         if is_active(entry) or ended <= limit or entry.triggered_at >= draft.history[0].triggered_at:
             kept.append(entry)
     if len(kept) < len(draft.history):
-        draft.set(history=kept)
+        draft.status.history = kept
 
 
 def show_last_run(draft: Draft) -> None:
@@ -103,71 +80,96 @@ def show_last_run(draft: Draft) -> None:
     if not draft.history:
         return
     last = draft.history[0]
-    draft.set(
-        last_triggered_at=last.triggered_at,
-        last_execution_job_id=last.job_id,
-        last_execution_task_id=last.job_id,
-        last_execution_status=last.status,
-        last_execution_error=last.error,
+    draft.status.last_triggered_at = last.triggered_at
+    draft.status.last_execution_job_id = last.job_id
+    draft.status.last_execution_task_id = last.job_id
+    draft.status.last_execution_status = last.status
+    draft.status.last_execution_error = last.error
+
+
+def show_running(draft: Draft) -> None:
+    """A run that has been running for a while is shown so; a short one is not worth a write of its own.
+
+    This comes last: where the status is written anyway, it is shown at once.
+    """
+    for entry in draft.history:
+        run = draft.observed.runs.get(entry.job_id)
+        if run is None:
+            continue
+        if entry.status == "running" and run.suspended:
+            # Preempted: it waits in its queue again.
+            _show(draft, replace(entry, status="pending"))
+        elif entry.status == "pending" and run.phase == "running" and run.running_since is not None:
+            settled = run.running_since + SETTLING
+            if draft.now >= settled or draft.is_written:
+                _show(draft, replace(entry, status="running"))
+            else:
+                draft.wake(settled)
+
+
+def _show(draft: Draft, changed: Execution) -> None:
+    draft.status.history = with_entry(draft.history, changed)
+    show_last_run(draft)
+
+
+def _outcome(draft: Draft, entry: Execution, run: ObservedRun) -> Execution:
+    result, went_on = run.result, what_went_on(run)
+    return replace(
+        entry,
+        status="completed" if run.phase == "completed" else "failed",
+        error=why_failed(draft, run),
+        queue_time_ms=run.queue_time_ms,
+        execution_time_ms=run.execution_time_ms,
+        num_clusters=result.num_clusters if result else None,
+        num_documents=result.num_documents if result else None,
+        results_uri=result.results_uri if result else None,
+        notes=[*(result.notes if result else ()), *([went_on] if went_on else ())] or None,
     )
 
 
-def _outcome(draft: Draft, run: ObservedRun) -> dict[str, Any]:
-    result = run.result
-    went_on = what_went_on(run)
-    return {
-        "status": run.phase,
-        "error": why_failed(draft, run),
-        "queue_time_ms": run.queue_time_ms,
-        "execution_time_ms": run.execution_time_ms,
-        "num_clusters": result and result.num_clusters,
-        "num_documents": result and result.num_documents,
-        "results_uri": result and result.results_uri,
-        "notes": [*(result.notes if result else ()), *([went_on] if went_on else ())] or None,
-    }
-
-
-def _gone(draft: Draft, entry: Execution) -> dict[str, Any]:
+def _gone(draft: Draft, entry: Execution) -> Execution:
     newer = next((run for run in draft.history if run.triggered_at >= entry.triggered_at and run is not entry), None)
     spec = draft.trigger.spec
     if newer is not None and spec is not None and spec.run.concurrency_policy == "Replace":
         error = f"replaced by {newer.job_id} (run.concurrency_policy: Replace)"
     else:
         error = "the Job was deleted before it ended"
-    return {"status": "failed", "error": error}
+    return replace(entry, status="failed", error=error)
 
 
-def _settle(draft: Draft, entry: Execution, outcome: dict[str, Any], run: ObservedRun | None = None) -> None:
-    draft.set(history=replace_entry(draft.history, entry.job_id, outcome))
-    if outcome["status"] == "completed":
-        draft.set(execution_count=draft.get("execution_count") + 1, consecutive_failures=0)
+def _settle(draft: Draft, ended: Execution, run: ObservedRun | None = None) -> None:
+    status = draft.status
+    status.history = with_entry(draft.history, ended)
+    if ended.status == "completed":
+        status.execution_count += 1
+        status.consecutive_failures = 0
         if run and run.result and run.result.baseline:
             made_for = {"collections": run.collections} if run.collections else {}
-            draft.set(baseline_snapshot={**run.result.baseline.model_dump(mode="json"), **made_for})
+            status.baseline_snapshot = {**run.result.baseline.model_dump(mode="json"), **made_for}
         if run and (found := run.result):
-            draft.set(last_result=LastResult(job_id=run.job, num_noise=found.num_noise, clusters=found.clusters))
-        draft.note(EventReason.RUN_COMPLETED, f"Run {entry.job_id} completed{_took(outcome)}{_found(outcome)}")
+            status.last_result = LastResult(job_id=run.job, num_noise=found.num_noise, clusters=found.clusters)
+        draft.note(EventReason.RUN_COMPLETED, f"Run {ended.job_id} completed{_took(ended)}{_found(ended)}")
         if run and (went_on := what_went_on(run)):
-            draft.note(EventReason.WORKER_OUTLIVED, f"Run {entry.job_id}: {went_on}", series="run")
+            draft.note(EventReason.WORKER_OUTLIVED, f"Run {ended.job_id}: {went_on}", series="run")
         return
-    draft.set(failure_count=draft.get("failure_count") + 1)
+    status.failure_count += 1
     if run is None:
         # Deleted or replaced: somebody's wish, not a sign that the next run would fail.
-        draft.note(EventReason.RUN_DELETED, f"Run {entry.job_id} did not end: {outcome['error']}")
+        draft.note(EventReason.RUN_DELETED, f"Run {ended.job_id} did not end: {ended.error}")
         return
-    draft.set(consecutive_failures=draft.get("consecutive_failures") + 1)
-    draft.warn(EventReason.RUN_FAILED, f"Run {entry.job_id} failed{_took(outcome)}: {outcome['error']}")
+    status.consecutive_failures += 1
+    draft.warn(EventReason.RUN_FAILED, f"Run {ended.job_id} failed{_took(ended)}: {ended.error}")
 
 
-def _took(outcome: dict[str, Any]) -> str:
-    elapsed = outcome.get("execution_time_ms")
+def _took(ended: Execution) -> str:
+    elapsed = ended.execution_time_ms
     return "" if elapsed is None else f" after {elapsed / 1000:.0f} s"
 
 
-def _found(outcome: dict[str, Any]) -> str:
-    if outcome.get("num_clusters") is None:
+def _found(ended: Execution) -> str:
+    if ended.num_clusters is None:
         return ""
-    return f": {outcome['num_clusters']} clusters of {outcome['num_documents']} documents"
+    return f": {ended.num_clusters} clusters of {ended.num_documents} documents"
 
 
 def _for(slot: Slot) -> str:

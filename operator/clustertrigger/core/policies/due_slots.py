@@ -1,0 +1,52 @@
+"""Policies on the slots of the schedule: the one that is due fires, the next one is waited for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from clustertrigger.api.conditions import EventReason
+from clustertrigger.core.draft import Draft
+from clustertrigger.core.jobs.naming import job_name
+from clustertrigger.core.jobs.slot import ScheduledSlot
+from clustertrigger.core.policies.baseline import is_checked
+from clustertrigger.core.policies.event_threshold import ready_at
+from clustertrigger.core.policies.job_creation import in_the_way, launch, why_missed
+from clustertrigger.core.policies.lifecycle import is_live
+
+
+def fire_due_slot(draft: Draft) -> None:
+    """The latest slot that is due fires, unless it is too old, or a run is in its way."""
+    spec, slots = draft.trigger.spec, draft.timetable
+    if spec is None or slots is None or not is_live(draft) or is_checked(draft):
+        return
+    due = slots.latest_until(draft.now)
+    if due is None or due <= draft.schedule_state.accounted_until:
+        return
+    if draft.begins_now:
+        draft.wake(draft.now)
+        return
+    slot = ScheduledSlot(due)
+    name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
+    deadline = due + timedelta(seconds=spec.run.starting_deadline_seconds)
+    if name in draft.observed.runs:
+        # An edit within the second of a slot can make the new schedule begin with a slot that the old one fired.
+        draft.account_for(due)
+    elif draft.now >= deadline:
+        draft.account_for(due, missed=why_missed(draft, spec, name))
+    elif obstacle := in_the_way(draft, spec):
+        draft.account_for(due)
+        draft.note(EventReason.SLOT_SKIPPED, f"Skipped the slot {slot}: {obstacle}")
+    else:
+        launch(draft, spec, name, slot, deadline)
+
+
+def look_ahead(draft: Draft) -> None:
+    """The next slot is shown, and waited for."""
+    slots = draft.timetable
+    upcoming = None
+    if slots is not None and draft.schedule_state.live:
+        upcoming = slots.next_after(max(draft.schedule_state.accounted_until, draft.now))
+    elif (ready := ready_at(draft)) is not None and ready > draft.now:
+        upcoming = ready
+    draft.status.next_scheduled_at = upcoming
+    draft.wake(upcoming)

@@ -1,0 +1,62 @@
+"""Policies on runs that are requested by hand."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from clustertrigger.api.conditions import EventReason
+from clustertrigger.api.status import RunRequest
+from clustertrigger.core.draft import Draft
+from clustertrigger.core.jobs.naming import job_name
+from clustertrigger.core.jobs.slot import ManualSlot
+from clustertrigger.core.policies.job_creation import in_the_way, launch, why_missed
+from clustertrigger.core.policies.lifecycle import is_live
+
+
+def run_on_request(draft: Draft) -> None:
+    """A new token in the annotation run-requested fires once, on no schedule."""
+    token, spec = draft.trigger.run_requested, draft.trigger.spec
+    waiting = draft.status.waiting_request
+    if token is None or token == draft.status.last_run_requested:
+        draft.status.waiting_request = None
+        return
+    if draft.actions:
+        return
+    obstacle = _why_not_now(draft)
+    if spec is None or obstacle:
+        draft.status.last_run_requested = token
+        draft.status.waiting_request = None
+        draft.warn(EventReason.REQUEST_IGNORED, f"The run requested by {token!r} was not started: {obstacle}")
+        return
+    slot = ManualSlot(token)
+    name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
+    if name in draft.observed.runs:
+        draft.status.last_run_requested = token
+        draft.status.waiting_request = None
+        draft.warn(
+            EventReason.REQUEST_IGNORED,
+            f"The run requested by {token!r} was not started: {name} has run for this value: request with another one",
+        )
+        return
+    if waiting is None or waiting.token != token:
+        waiting = RunRequest(token=token, since=draft.now)
+    deadline = waiting.since + timedelta(seconds=spec.run.starting_deadline_seconds)
+    if draft.now >= deadline:
+        draft.status.last_run_requested = token
+        draft.status.waiting_request = None
+        why = why_missed(draft, spec, name)
+        draft.warn(EventReason.REQUEST_IGNORED, f"The run requested by {token!r} was given up: {why}")
+        return
+    launch(draft, spec, name, slot, deadline)
+    if not draft.actions:
+        # Written down, so that it expires also for an operator that is started anew.
+        draft.status.waiting_request = waiting
+
+
+def _why_not_now(draft: Draft) -> str | None:
+    spec = draft.trigger.spec
+    if spec is None:
+        return "the spec is invalid"
+    if not is_live(draft):
+        return f"the trigger is {draft.status.status}: set spec.status: active and request again"
+    return in_the_way(draft, spec)
