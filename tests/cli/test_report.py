@@ -14,6 +14,7 @@ import pytest
 
 from clustertrigger.api.run import RunResult
 from clustertrigger.api.status import Execution
+from clustertrigger.api.stored import read_part
 from clustertrigger.cli import report_reader
 from clustertrigger.cli.main import main
 from clustertrigger.cli.report import place_of
@@ -33,7 +34,7 @@ def run(uri: str) -> Execution:
         "job_id": "j", "slot": "manual/a", "triggered_at": "2026-01-01T00:00:00Z", "status": "completed",
         "results_uri": uri,
     }  # fmt: skip
-    return Execution.model_validate(entry)
+    return read_part(Execution, entry)
 
 
 def job(name: str, claim: str) -> Object:
