@@ -4,7 +4,7 @@
 
 PYTHON = python3
 PY = .venv/bin/python
-SOURCES = operator e2e bench tests
+SOURCES = operator e2e bench tests plugin
 OLDEST = 1.20
 OLDEST_STORIES = e2e/stories/test_schedules.py e2e/stories/test_errors.py e2e/stories/test_references.py \
 	e2e/stories/test_forbid.py e2e/stories/test_pausing.py e2e/stories/test_deletion.py e2e/stories/test_rights.py \
@@ -12,7 +12,7 @@ OLDEST_STORIES = e2e/stories/test_schedules.py e2e/stories/test_errors.py e2e/st
 
 .PHONY: help venv requirements image check-cluster prepare cluster-up cluster-down cluster-status demo test compat compat-unit \
 	compat-e2e unit e2e bench bench-cluster bench-drift bench-events bench-burst bench-writes bench-scale bench-takeover \
-	fuzz chaos generate verify lint workflows audit clean
+		plugin plugin-release fuzz chaos generate verify lint workflows audit clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
@@ -128,6 +128,12 @@ audit: venv ## Known vulnerabilities of what the images are made of; asks PyPI's
 	@echo "audit: pip-audit of requirements/operator.txt and requirements/worker.txt"
 	@.venv/bin/uv tool run pip-audit==2.10.1 --strict --progress-spinner off --require-hashes --disable-pip \
 		--requirement requirements/operator.txt --requirement requirements/worker.txt
+
+plugin: venv ## Build the command as one file for this machine: dist/kubectl-clustertrigger-OS-ARCHITECTURE
+	@$(PY) -m plugin
+
+plugin-release: venv ## Build it for all platforms, with krew's archives and manifest (PLUGIN_URL=where they will be)
+	@$(PY) -m plugin --all --url "$(PLUGIN_URL)"
 
 clean: ## Remove caches and build output, not .venv
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

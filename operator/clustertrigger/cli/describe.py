@@ -236,8 +236,13 @@ def _runs(view: View, now: datetime, unicode: bool) -> Iterator[str | Text]:
     lines: list[str | Text] = [counts]
     if history:
         times = [run.execution_time_ms / 1000 for run in history if run.execution_time_ms is not None]
-        span = f", {coarse(min(times))} to {coarse(max(times))}" if times else ""
-        lines.append(Text.assemble(history_line(history, unicode), f"  the last {len(history)}, oldest first{span}"))
+        span = f", {coarse(min(times))} to {coarse(max(times))}" if len(times) > 1 else ""
+        lines.append(
+            Text.assemble(
+                history_line(history, unicode),
+                f"  the last {len(history)} runs, oldest first{span}" if len(history) > 1 else "  1 run",
+            )
+        )
         last = history[0]
         took = f" after {coarse(last.execution_time_ms / 1000)}" if last.execution_time_ms is not None else ""
         found = f", {last.num_clusters:,} clusters" if last.num_clusters is not None else ""

@@ -1,0 +1,1 @@
+"""Builds the command as one file, and krew's archives and manifest of it."""
