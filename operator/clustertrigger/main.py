@@ -28,6 +28,7 @@ from clustertrigger.shell.drift_metrics import DriftCollector
 from clustertrigger.shell.election import lead_when_elected
 from clustertrigger.shell.endpoints import serve_endpoints
 from clustertrigger.shell.events.endpoint import EventsEndpoint, serve_events
+from clustertrigger.shell.http_server import allow_many_files
 from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from clustertrigger.shell.kube.credentials import load_configuration
@@ -43,6 +44,7 @@ from clustertrigger.shell.reconciling.job_writer import JobWriter
 from clustertrigger.shell.reconciling.reconciler import Reconciler
 from clustertrigger.shell.reconciling.recorder import Recorder
 from clustertrigger.shell.settings import Settings, SettingsError, read_settings
+from clustertrigger.shell.sources import Proxies
 from clustertrigger.shell.trigger_metrics import NotReadyCollector
 
 logger = logging.getLogger("clustertrigger.main")  # __name__ is __main__ here
@@ -138,7 +140,13 @@ class Operator:
     def _events_endpoint(self, api: ApiServer) -> EventsEndpoint:
         namespaces = self._settings.watch_namespaces
         return EventsEndpoint(
-            api, self._clock, self._triggers, self.metrics, namespaces, waiting_for=lambda: self._waiting_for
+            api,
+            self._clock,
+            self._triggers,
+            self.metrics,
+            namespaces,
+            waiting_for=lambda: self._waiting_for,
+            proxies=Proxies(self._settings.events_trusted_proxies),
         )
 
     def _webhooks(self, creators: Creators) -> kopf.OperatorRegistry:
@@ -227,6 +235,7 @@ def main() -> int:
     set_up_logging(settings.log_format, settings.log_level)
     read_deep_objects()
     garbage.look_rarely()
+    allow_many_files()
     try:
         uvloop.run(_run_until_signalled(settings))
     except ConfigException as error:

@@ -37,6 +37,12 @@ def test_http_within_the_cluster_by_default() -> None:
     assert not rendered.all("Ingress")
 
 
+def test_proxies_whose_word_is_taken() -> None:
+    assert render().environment["CLUSTERTRIGGER_EVENTS_TRUSTED_PROXIES"] == ""
+    rendered = render({"events": {"trustedProxies": ["10.244.0.0/16", "fd00::/8"]}})
+    assert rendered.environment["CLUSTERTRIGGER_EVENTS_TRUSTED_PROXIES"] == "10.244.0.0/16,fd00::/8"
+
+
 def test_off() -> None:
     rendered = render({"events": {"enabled": False, "tls": {"secretName": "tls"}}})
     assert rendered.environment["CLUSTERTRIGGER_EVENTS_PORT"] == "0"

@@ -9,7 +9,9 @@ import yaml
 from clustertrigger.core.events.cloudevents import LARGEST_COUNT, MOST_EVENTS, STRUCTURED, read_events
 from clustertrigger.core.events.seen_events import MOST_SEEN, REMEMBERED_FOR
 from clustertrigger.core.resources.validation import parse_trigger
-from clustertrigger.shell.events.endpoint import LARGEST_BODY, MOST_WAITING, PATH
+from clustertrigger.shell.events.endpoint import CONNECTIONS, CONNECTIONS_OF_A_SOURCE, LARGEST_BODY, PATH
+from clustertrigger.shell.events.group_commit import MOST_WAITING
+from clustertrigger.shell.http_server import HEADER, IDLE, LARGEST_HEADER
 from clustertrigger.shell.metrics import Metrics
 from e2e.cluster.files import REPOSITORY
 
@@ -46,7 +48,10 @@ def test_figures() -> None:
     assert f"{MOST_SEEN / REMEMBERED_FOR.total_seconds():.0f} a second" in PAGE
     assert REMEMBERED_FOR.total_seconds() == 600
     assert f"1 to {LARGEST_COUNT:,}" in PAGE
-    assert f"{MOST_WAITING:,} events wait" in PAGE
+    assert f"wait to be stored in this replica ({MOST_WAITING // 2:,}, or" in PAGE
+    assert f"a header takes longer than {HEADER:.0f} seconds or has more than {LARGEST_HEADER // 1024} KiB" in PAGE
+    assert f"nothing is sent\nfor {IDLE:.0f} seconds" in PAGE
+    assert f"{CONNECTIONS:,} in a replica, {CONNECTIONS_OF_A_SOURCE:,} from an address" in PAGE
     assert (LARGEST_BODY, f"1 MiB or {MOST_EVENTS:,} events" in PAGE) == (2**20, True)
 
 

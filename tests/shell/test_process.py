@@ -30,6 +30,10 @@ _UNITS = ("_seconds", "_bytes", "_ratio", "_size")
         ({"worker_image": "worker:1", "http_port": "70000"}, ["CLUSTERTRIGGER_HTTP_PORT", "70000"]),
         ({"worker_image": "worker:1", "log_level": "LOUD"}, ["CLUSTERTRIGGER_LOG_LEVEL", "'LOUD'", "DEBUG"]),
         (
+            {"worker_image": "worker:1", "events_trusted_proxies": "10.0.0.0/8,10.0.0.1/8"},
+            ["CLUSTERTRIGGER_EVENTS_TRUSTED_PROXIES", "10.0.0.1/8 has host bits set", "10.0.0.0/8,fd00::/8"],
+        ),
+        (
             {"worker_image": "worker:1", "lease_duration_seconds": "5"},
             ["lease_duration_seconds", "lease_renew_seconds"],
         ),

@@ -39,6 +39,8 @@ that it does not know. Numbers pass through int, because Helm would write large 
   value: {{ int .Values.http.port | quote }}
 - name: CLUSTERTRIGGER_EVENTS_PORT
   value: {{ .Values.events.enabled | ternary (int .Values.events.port) 0 | quote }}
+- name: CLUSTERTRIGGER_EVENTS_TRUSTED_PROXIES
+  value: {{ join "," .Values.events.trustedProxies | quote }}
 - name: CLUSTERTRIGGER_EVENTS_CERT_DIR
   value: {{ include "clustertrigger.eventsSecretName" . | empty | ternary "" (include "clustertrigger.eventsCertificateDirectory" .) | quote }}
 - name: CLUSTERTRIGGER_LOG_FORMAT

@@ -8,7 +8,10 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from clustertrigger.shell.http_server import Limits, serve
 from clustertrigger.shell.metrics import Metrics
+
+_CONNECTIONS, _CONNECTIONS_OF_A_SOURCE = 256, 64
 
 
 @asynccontextmanager
@@ -34,11 +37,5 @@ async def serve_endpoints(port: int, metrics: Metrics, ready: Callable[[], str |
 
     app = web.Application()
     app.add_routes([web.get("/livez", livez), web.get("/readyz", readyz), web.get("/metrics", show)])
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, port=port)
-    await site.start()
-    try:
-        yield int(runner.addresses[0][1])
-    finally:
-        await runner.cleanup()
+    async with serve(app, port, Limits(_CONNECTIONS, _CONNECTIONS_OF_A_SOURCE)) as bound:
+        yield bound

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -43,6 +44,9 @@ class Settings(BaseSettings):
     http_port: int = Field(8080, ge=0, le=65535, description="Serves /livez, /readyz and /metrics; 0: any free port.")
     events_port: int = Field(0, ge=0, le=65535, description="Takes CloudEvents in; 0: off.")
     events_cert_dir: Path | None = Field(None, description="Holds tls.crt and tls.key for events_port; empty: HTTP.")
+    events_trusted_proxies: Names = Field(
+        (), description="Networks of proxies whose X-Forwarded-For says who sends events, such as 10.0.0.0/8."
+    )
     log_format: Literal["auto", "json", "text"] = "auto"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     concurrency: int = Field(32, ge=1, le=1000, description="Triggers that are reconciled at the same time.")
@@ -54,10 +58,26 @@ class Settings(BaseSettings):
     def _empty_is_none(cls, value: object) -> object:
         return value or None
 
-    @field_validator("worker_image_pull_secrets", "worker_priority_classes", "watch_namespaces", mode="before")
+    @field_validator(
+        "worker_image_pull_secrets",
+        "worker_priority_classes",
+        "watch_namespaces",
+        "events_trusted_proxies",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+    @field_validator("events_trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"{error}: write networks as 10.0.0.0/8,fd00::/8") from None
+        return value
 
     @field_validator("events_cert_dir")
     @classmethod

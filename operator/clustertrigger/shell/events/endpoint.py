@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -19,23 +20,26 @@ from clustertrigger.core.events.seen_events import fingerprint
 from clustertrigger.core.resources.trigger import Key
 from clustertrigger.shell.clock import Clock
 from clustertrigger.shell.events.freshness import Freshness
-from clustertrigger.shell.events.group_commit import GroupCommit, NotStoredError
+from clustertrigger.shell.events.group_commit import MOST_WAITING, BacklogError, GroupCommit, NotStoredError
 from clustertrigger.shell.events.senders import Senders
+from clustertrigger.shell.fair_turns import CrowdedError
+from clustertrigger.shell.http_server import Limits, serve
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from clustertrigger.shell.kube.paths import is_namespace
 from clustertrigger.shell.metrics import Metrics
 from clustertrigger.shell.observed.intake import Triggers
+from clustertrigger.shell.sources import Proxies
 
 logger = logging.getLogger(__name__)
 
 PATH = "/v1/namespaces/{namespace}/events"
 LARGEST_BODY = 2**20
-MOST_WAITING = 50_000
-"""Events that may wait for a write; more are told to come back."""
 _SLOWEST_BODY = 30.0
 _COME_BACK = {"Retry-After": "1"}
 _DRAIN = 15.0
 _CERTIFICATE_AGE = 60.0
+CONNECTIONS = 4096
+CONNECTIONS_OF_A_SOURCE = 2048
 
 
 @dataclass
@@ -56,11 +60,13 @@ class EventsEndpoint:
         metrics: Metrics,
         namespaces: Sequence[str],
         waiting_for: Callable[[], str | None],
+        proxies: Proxies,
     ) -> None:
         self._index = triggers.event_index
         self._metrics = metrics
         self._namespaces = namespaces
         self._waiting_for = waiting_for
+        self.proxies = proxies
         self._senders = Senders(api)
         self._freshness = Freshness(api, triggers)
         self.commits = GroupCommit(api, clock, triggers, metrics)
@@ -73,6 +79,10 @@ class EventsEndpoint:
             response = _no(error.status, str(error))
         except web.HTTPRequestEntityTooLarge:
             response = _no(413, f"the body is larger than {LARGEST_BODY} bytes: send fewer events at once")
+        except CrowdedError:
+            response = _no(429, "too many senders from your address wait to be recognised: send again", retry=True)
+        except BacklogError as error:
+            response = _no(429, f"{error}: send again", retry=True)
         except TimeoutError:
             response = _no(408, f"the body did not arrive within {_SLOWEST_BODY:.0f} s: send it again")
         except (ApiError, NotStoredError) as error:
@@ -89,15 +99,13 @@ class EventsEndpoint:
             )
         if missing := self._waiting_for():
             return _no(503, f"not ready yet: waits for {missing}", retry=True)
-        if denial := await self._senders.denial(request.headers.get("Authorization"), namespace):
+        if denial := await self._senders.denial(request.headers.get("Authorization"), namespace, self._source(request)):
             return _no(denial.status, denial.message)
         if self._namespaces and namespace not in self._namespaces:
             return _no(404, f"namespace {namespace!r} is not served here: {', '.join(self._namespaces)} are")
         async with asyncio.timeout(_SLOWEST_BODY):
             body = await request.read()
         events = read_events({name.lower(): value for name, value in request.headers.items()}, body)
-        if self.commits.backlog + len(events) > MOST_WAITING:
-            return _no(429, f"{self.commits.backlog} events wait to be stored: send again", retry=True)
         receipt = await self._count(namespace, events)
         for result, count in (
             ("accepted", receipt.accepted),
@@ -118,10 +126,18 @@ class EventsEndpoint:
         for place, keys in enumerate(matched):
             for key in keys:
                 by_trigger[key].append(place)
+        number = sum(map(len, by_trigger.values()))
+        if number > MOST_WAITING and len(events) > 1:
+            raise EventError(413, f"{len(events)} events for {len(by_trigger)} triggers: send fewer at once")
+        self.commits.reserve(namespace, number)
         arrivals = [Arrival(fingerprint(event.source, event.id), event.count) for event in events]
-        verdicts = await asyncio.gather(
+        counting = asyncio.gather(
             *(self.commits.count(key, [arrivals[place] for place in places]) for key, places in by_trigger.items())
         )
+        # A sender that does not wait for the answer may send again: what it sent counts, so that it is known then.
+        counting.add_done_callback(lambda _: self.commits.give_back(namespace, number))
+        counting.add_done_callback(_retrieve)
+        verdicts = await asyncio.shield(counting)
         known: set[int] = set()
         fresh: set[int] = set()
         for places, verdict in zip(by_trigger.values(), verdicts, strict=True):
@@ -129,6 +145,9 @@ class EventsEndpoint:
                 known.update(places)
                 fresh.update(place for place, is_fresh in zip(places, verdict, strict=True) if is_fresh)
         return _Receipt(len(fresh), len(known - fresh), len(events) - len(known))
+
+    def _source(self, request: web.Request) -> str:
+        return self.proxies.sender(request.remote or "", request.headers.getall("X-Forwarded-For", ()))
 
     def _match(self, namespace: str, event: Occurrence) -> list[Key]:
         return list(self._index.match(namespace, event.type, event.collection_id))
@@ -148,18 +167,16 @@ async def serve_events(port: int, cert_dir: Path | None, endpoint: EventsEndpoin
         return
     app = web.Application(client_max_size=LARGEST_BODY)
     app.add_routes([web.post(PATH, endpoint.answer)])
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_DRAIN)
-    await runner.setup()
     tls = _tls(cert_dir) if cert_dir else None
-    await web.TCPSite(runner, port=port, ssl_context=tls).start()
-    logger.info("Events are taken in on port %d, over %s", port, "HTTPS" if tls else "HTTP")
+    limits = Limits(CONNECTIONS, CONNECTIONS_OF_A_SOURCE, endpoint.proxies.is_trusted)
     renewing = asyncio.create_task(_renew(tls, cert_dir)) if tls and cert_dir else None
     try:
-        yield
+        async with serve(app, port, limits, tls=tls, drain=_DRAIN, handler_cancellation=True):
+            logger.info("Events are taken in on port %d, over %s", port, "HTTPS" if tls else "HTTP")
+            yield
     finally:
         if renewing:
             renewing.cancel()
-        await runner.cleanup()
 
 
 def _tls(cert_dir: Path) -> ssl.SSLContext:
@@ -176,6 +193,12 @@ async def _renew(context: ssl.SSLContext, cert_dir: Path) -> None:
             context.load_cert_chain(cert_dir / "tls.crt", cert_dir / "tls.key")
         except (OSError, ssl.SSLError) as error:
             logger.warning("The certificate for events could not be read again: %s", error)
+
+
+def _retrieve(counting: asyncio.Future[Any]) -> None:
+    """Nobody may be left to hear of a failure."""
+    if not counting.cancelled():
+        counting.exception()
 
 
 def _wants_an_event_back(request: web.Request) -> bool:

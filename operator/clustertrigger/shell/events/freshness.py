@@ -16,6 +16,8 @@ _FRESH = 1.0
 _SHARE = 20
 """A list is good for this many times as long as it took: a namespace of thousands is not listed all the time."""
 
+_MOST_REMEMBERED = 1_000
+
 
 class Freshness:
     """Makes sure that what is known of a namespace's triggers is about a second old at most."""
@@ -32,6 +34,7 @@ class Freshness:
         Raises:
             ApiError: they could not be listed.
         """
+        self._forget_old()
         async with self._locks[namespace]:
             started = time.monotonic()
             if started < self._good_until.get(namespace, 0.0):
@@ -41,3 +44,13 @@ class Freshness:
                 read_or_skip(self._triggers.saw, raw)
             took = time.monotonic() - started
             self._good_until[namespace] = started + max(_FRESH, _SHARE * took)
+
+    def _forget_old(self) -> None:
+        """Senders that may send everywhere can name as many namespaces as they like."""
+        if len(self._locks) <= _MOST_REMEMBERED:
+            return
+        now = time.monotonic()
+        for namespace in [name for name, lock in self._locks.items() if not lock.locked()]:
+            if self._good_until.get(namespace, 0.0) < now:
+                del self._locks[namespace]
+                self._good_until.pop(namespace, None)

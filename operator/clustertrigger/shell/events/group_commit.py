@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from clustertrigger.core.events.event_counting import Arrival, Counted, count_events
 from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.shell.clock import Clock
+from clustertrigger.shell.fair_turns import FairTurns
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from clustertrigger.shell.kube.paths import trigger as trigger_path
 from clustertrigger.shell.kube.status_patch import status_patch
@@ -34,7 +36,13 @@ _PATIENCE = 8.0
 """Seconds for which a refused write is tried again before the senders are told."""
 _PAUSE = 0.1
 _WRITES_AT_ONCE = 16
+MOST_WAITING = 100_000
+"""Events that may wait for a write, of all namespaces; of one alone half of it."""
 _CONFLICT, _NOT_FOUND, _NO_ANSWER = 409, 404, 0
+
+
+class BacklogError(Exception):
+    """So much waits to be stored that more is to come back."""
 
 
 class NotStoredError(Exception):
@@ -64,9 +72,28 @@ class GroupCommit:
         self._triggers = triggers
         self._metrics = metrics
         self._lanes: dict[Key, _Lane] = {}
-        self._writes = asyncio.Semaphore(_WRITES_AT_ONCE)
-        self.backlog = 0
-        """Events that wait for a write."""
+        self._writes = FairTurns(_WRITES_AT_ONCE, _WRITES_AT_ONCE)
+        self._backlog: Counter[str] = Counter()
+        """Events that wait for a write, by namespace; one that is counted for two triggers is there twice."""
+
+    def reserve(self, namespace: str, number: int) -> None:
+        """Takes room for events of a namespace that are to be counted, until it is given back.
+
+        A namespace gets no more room than it leaves to the others, so that there is always some for the next one.
+
+        Raises:
+            BacklogError: there is none.
+        """
+        waiting, everywhere = self._backlog[namespace], self._backlog.total()
+        if waiting and waiting + number > MOST_WAITING - everywhere:
+            raise BacklogError(f"{waiting} events wait to be stored")
+        self._backlog[namespace] += number
+
+    def give_back(self, namespace: str, number: int) -> None:
+        """They are counted, or given up."""
+        self._backlog[namespace] -= number
+        if not self._backlog[namespace]:
+            del self._backlog[namespace]
 
     async def count(self, key: Key, arrivals: Sequence[Arrival]) -> Verdicts:
         """Counts events for a trigger, and returns once that is stored.
@@ -77,20 +104,16 @@ class GroupCommit:
         lane = self._lanes.setdefault(key, _Lane())
         request = _Request(arrivals, asyncio.get_running_loop().create_future())
         lane.waiting.append(request)
-        self.backlog += len(arrivals)
         if lane.task is None:
             lane.task = asyncio.create_task(self._serve(key, lane))
-        try:
-            return await request.verdicts
-        finally:
-            self.backlog -= len(arrivals)
+        return await request.verdicts
 
     async def _serve(self, key: Key, lane: _Lane) -> None:
         """Writes window by window, until nobody waits."""
         while lane.waiting:
             await asyncio.sleep(_GATHER)
             await self._turn(key)
-            async with self._writes:
+            async with self._writes.turn(key.namespace):
                 requests, lane.waiting = lane.waiting, []
                 await self._commit(key, requests)
         del self._lanes[key]

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from clustertrigger.api import GROUP, VERSION
-from clustertrigger.shell.kube.api_server import ApiServer
+from clustertrigger.shell.fair_turns import FairTurns
+from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from clustertrigger.shell.kube.paths import ACCESS_REVIEWS, TOKEN_REVIEWS
 
 _REMEMBERED_FOR = 60.0
 """Seconds for which a yes holds, and so how long a revoked token may still send."""
 _DENIAL_REMEMBERED_FOR = 5.0
 _MOST_REMEMBERED = 10_000
-_REVIEWS_AT_ONCE = 8
+_MOST_DENIALS_REMEMBERED = 2_000
+"""Apart from the others: who makes tokens up must not make the operator forget those that are real."""
+_REVIEWS_AT_ONCE = 16
 """Anybody who reaches the port can make up tokens: the connections to the API server are not theirs to fill."""
+_REVIEWS_OF_A_SOURCE = 8
+_MOST_WAITING = 1_024
+"""Of a source: more than wait for a second or two."""
+_PATIENCE = 10.0
+"""Seconds for which a sender waits for the answer."""
+_JWT = re.compile(r"eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+", re.ASCII)
 
 _Question = tuple[bytes, str]
 
@@ -31,43 +41,82 @@ class Denial:
     message: str
 
 
+@dataclass(slots=True)
+class _Review:
+    """A question that the API server is being asked.
+
+    Attributes:
+        task: asks it.
+        waiting: how many want to know; where nobody does any more, it is not asked.
+    """
+
+    task: asyncio.Task[Denial | None]
+    waiting: int = 0
+
+
 class Senders:
     """Answers from the API server, remembered for a while; many who ask the same at once ask it once."""
 
     def __init__(self, api: ApiServer) -> None:
         self._api = api
-        self._answers: OrderedDict[_Question, tuple[float, Denial | None]] = OrderedDict()
-        self._asking: dict[_Question, asyncio.Task[Denial | None]] = {}
-        self._turn = asyncio.Semaphore(_REVIEWS_AT_ONCE)
+        self._granted = _Answers(_MOST_REMEMBERED, _REMEMBERED_FOR)
+        self._denied = _Answers(_MOST_DENIALS_REMEMBERED, _DENIAL_REMEMBERED_FOR)
+        self._reviews: dict[_Question, _Review] = {}
+        self._turns = FairTurns(_REVIEWS_AT_ONCE, _REVIEWS_OF_A_SOURCE, _MOST_WAITING)
 
-    async def denial(self, authorization: str | None, namespace: str) -> Denial | None:
+    async def denial(self, authorization: str | None, namespace: str, source: str = "") -> Denial | None:
         """Why the sender may not send events to a namespace, or None.
 
         Args:
             authorization: the header of that name.
             namespace: whose triggers the events may concern.
+            source: where the request comes from. Sources take turns at asking the API server.
 
         Raises:
-            ApiError: the API server could not be asked.
+            ApiError: the API server could not be asked, or not in time.
+            CrowdedError: so many of this source wait already that this one is to come back.
         """
         scheme, _, token = (authorization or "").partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
             return Denial(401, "no token: send the header Authorization: Bearer <a Kubernetes token>")
         question = (hashlib.sha256(token.encode(errors="replace")).digest(), namespace)
-        until, answer = self._answers.get(question, (0.0, None))
-        if time.monotonic() < until:
-            return answer
-        asking = self._asking.get(question)
-        if asking is None:
-            asking = self._asking[question] = asyncio.create_task(self._ask(token, namespace))
-            asking.add_done_callback(lambda task: self._remember(question, task))
-        # The answer is everybody's: it must not be lost with the one who asked first.
-        return await asyncio.shield(asking)
+        if question in self._granted:
+            return None
+        if (denial := self._denied.get(question)) is not None:
+            return denial
+        return await self._answer(question, token, source)
 
-    async def _ask(self, token: str, namespace: str) -> Denial | None:
+    async def _answer(self, question: _Question, token: str, source: str) -> Denial | None:
+        review = self._reviews.get(question)
+        if review is None:
+            # Most tokens are JWTs, most made-up ones are not: those of one source do not wait behind each other.
+            sharer = (source, _JWT.fullmatch(token) is not None)
+            review = _Review(asyncio.create_task(self._ask(token, question[1], sharer)))
+            self._reviews[question] = review
+            review.task.add_done_callback(lambda task: self._remember(question, task))
+        review.waiting += 1
+        try:
+            # The answer is everybody's: it must not be lost with the one who asked first.
+            return await asyncio.shield(review.task)
+        finally:
+            review.waiting -= 1
+            if not review.waiting and not review.task.done():
+                self._reviews.pop(question, None)
+                review.task.cancel()
+
+    async def _ask(self, token: str, namespace: str, sharer: tuple[str, bool]) -> Denial | None:
+        try:
+            async with asyncio.timeout(_PATIENCE), self._turns.turn(sharer):
+                return await self._review_both(token, namespace)
+        except TimeoutError:
+            raise ApiError(
+                0, "Timeout", f"the API server has not said within {_PATIENCE:.0f} s who the sender is"
+            ) from None
+
+    async def _review_both(self, token: str, namespace: str) -> Denial | None:
         review = await self._review(TOKEN_REVIEWS, "authentication", "TokenReview", {"token": token})
-        if not review.get("authenticated"):
+        if review.get("authenticated") is not True:
             return Denial(401, "the token is not valid in this cluster: send a current one")
         user = review.get("user") or {}
         access = await self._review(
@@ -87,7 +136,7 @@ class Senders:
                 },
             },
         )
-        if access.get("allowed"):
+        if access.get("allowed") is True:
             return None
         return Denial(
             403,
@@ -97,17 +146,38 @@ class Senders:
 
     async def _review(self, path: str, group: str, kind: str, spec: dict[str, Any]) -> dict[str, Any]:
         body = {"apiVersion": f"{group}.k8s.io/v1", "kind": kind, "spec": spec}
-        async with self._turn:
-            status: dict[str, Any] = (await self._api.create(path, body)).get("status") or {}
+        status: dict[str, Any] = (await self._api.create(path, body)).get("status") or {}
         return status
 
     def _remember(self, question: _Question, asked: asyncio.Task[Denial | None]) -> None:
-        del self._asking[question]
+        review = self._reviews.get(question)
+        if review is not None and review.task is asked:
+            del self._reviews[question]
         if asked.cancelled() or asked.exception() is not None:
             return
-        answer = asked.result()
-        until = time.monotonic() + (_DENIAL_REMEMBERED_FOR if answer else _REMEMBERED_FOR)
-        self._answers.pop(question, None)
-        self._answers[question] = (until, answer)
-        while len(self._answers) > _MOST_REMEMBERED:
-            self._answers.popitem(last=False)
+        denial = asked.result()
+        (self._denied if denial else self._granted).put(question, denial)
+
+
+class _Answers:
+    """What was answered, the oldest of which are forgotten first."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._most = most
+        self._seconds = seconds
+        self._known: OrderedDict[_Question, tuple[float, Denial | None]] = OrderedDict()
+
+    def __contains__(self, question: _Question) -> bool:
+        until, _ = self._known.get(question, (0.0, None))
+        return time.monotonic() < until
+
+    def get(self, question: _Question) -> Denial | None:
+        """The denial, if there is one that still holds."""
+        return self._known[question][1] if question in self else None
+
+    def put(self, question: _Question, denial: Denial | None) -> None:
+        """Keeps an answer."""
+        self._known.pop(question, None)
+        self._known[question] = (time.monotonic() + self._seconds, denial)
+        while len(self._known) > self._most:
+            self._known.popitem(last=False)

@@ -1,0 +1,86 @@
+"""Turns at something scarce, shared among those who want it: whoever asks often waits behind the one who asks once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Hashable
+from contextlib import asynccontextmanager
+
+
+class CrowdedError(Exception):
+    """So many of the same sharer wait already that another one would only wait in vain."""
+
+
+class FairTurns:
+    """At most so many at once; where more wait, sharers take their turns one after the other, each in its own order.
+
+    Args:
+        at_once: of all sharers together.
+        each: of one sharer, however few the others want.
+        most_waiting: of one sharer; None: any number.
+    """
+
+    def __init__(self, at_once: int, each: int, most_waiting: int | None = None) -> None:
+        self._at_once = at_once
+        self._each = each
+        self._most_waiting = most_waiting
+        self._taken: Counter[Hashable] = Counter()
+        self._waiting: OrderedDict[Hashable, dict[asyncio.Future[None], None]] = OrderedDict()
+
+    @asynccontextmanager
+    async def turn(self, sharer: Hashable) -> AsyncIterator[None]:
+        """Waits for a turn, and has it while the context lasts.
+
+        Raises:
+            CrowdedError: too many of this sharer wait already.
+        """
+        await self._take(sharer)
+        try:
+            yield
+        finally:
+            self._give_back(sharer)
+
+    async def _take(self, sharer: Hashable) -> None:
+        if sharer not in self._waiting and self._is_free_for(sharer):
+            self._taken[sharer] += 1
+            return
+        queue = self._waiting.setdefault(sharer, {})
+        if self._most_waiting is not None and len(queue) >= self._most_waiting:
+            raise CrowdedError
+        place = asyncio.get_running_loop().create_future()
+        queue[place] = None
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.cancelled():
+                self._leave(sharer, place)
+            else:
+                self._give_back(sharer)
+            raise
+
+    def _is_free_for(self, sharer: Hashable) -> bool:
+        return self._taken.total() < self._at_once and self._taken[sharer] < self._each
+
+    def _leave(self, sharer: Hashable, place: asyncio.Future[None]) -> None:
+        queue = self._waiting.get(sharer, {})
+        queue.pop(place, None)
+        if not queue:
+            self._waiting.pop(sharer, None)
+
+    def _give_back(self, sharer: Hashable) -> None:
+        self._taken[sharer] -= 1
+        if not self._taken[sharer]:
+            del self._taken[sharer]
+        while (following := self._next()) is not None:
+            queue = self._waiting[following]
+            place = next(iter(queue))
+            self._leave(following, place)
+            if following in self._waiting:
+                self._waiting.move_to_end(following)
+            if not place.done():
+                self._taken[following] += 1
+                place.set_result(None)
+
+    def _next(self) -> Hashable | None:
+        return next((sharer for sharer in self._waiting if self._is_free_for(sharer)), None)

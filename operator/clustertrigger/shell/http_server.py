@@ -1,0 +1,360 @@
+"""HTTP for strangers: connections are counted, in total and by source, and none may be slow for ever.
+
+aiohttp serves; it bounds a header's lines, a body and the requests that wait on one connection. What it does not bound
+is done here: how many connections there are, how long a TLS handshake, a header and a silence last, and how long it
+takes a client to read its answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import socket
+import ssl
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import cast
+
+from aiohttp import web
+
+from clustertrigger.shell.sources import source_of
+
+logger = logging.getLogger(__name__)
+
+_HANDSHAKE = 10.0
+"""Seconds for TLS to be set up."""
+HEADER = 10.0
+"""Seconds for a request's header, from the connection or from its first byte."""
+IDLE = 75.0
+"""Seconds between two requests, and for a client to take its answer."""
+_REST = 5.0
+"""Seconds in which the rest of a body that nobody wants is thrown away, so that the client sees the answer."""
+LARGEST_HEADER = 2**15
+_MOST_FIELDS = 64
+_READ_AHEAD = 2**14
+"""Bytes of a body that are read before anybody wants it; aiohttp holds up to twice that."""
+_BACKLOG = 1024
+_AT_ONCE = 64
+"""Connections that are accepted before everything else has its turn."""
+_PAUSE = 1.0
+"""Seconds without accepting, when there are no file descriptors left."""
+_MOST_FILES = 2**16
+_END_OF_HEADER = b"\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of connections.
+
+    Attributes:
+        altogether: where one more comes, the source that has most of them loses one.
+        of_a_source: where one more comes, the source loses one that waits, or else is turned away.
+        is_proxy: tells of an address whether it speaks for many sources, so that only `altogether` counts.
+    """
+
+    altogether: int
+    of_a_source: int
+    is_proxy: Callable[[str], bool] = lambda _: False
+
+
+def allow_many_files() -> None:
+    """Lets this process have as many connections open as its hard limit allows; the soft one is often 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(_MOST_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+@asynccontextmanager
+async def serve(
+    app: web.Application,
+    port: int,
+    limits: Limits,
+    *,
+    tls: ssl.SSLContext | None = None,
+    drain: float = 60.0,
+    handler_cancellation: bool = False,
+) -> AsyncIterator[int]:
+    """Serves while the context lasts; yields the port.
+
+    Args:
+        app: answers.
+        port: of all addresses of this machine; 0: any free one.
+        limits: of its connections.
+        tls: for HTTPS; None: plain HTTP.
+        drain: seconds at the end for what is being answered.
+        handler_cancellation: whether a handler ends when its client is gone.
+    """
+    app.middlewares.append(_telling)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        shutdown_timeout=drain,
+        handler_cancellation=handler_cancellation,
+        keepalive_timeout=IDLE,
+        lingering_time=_REST,
+        max_headers=_MOST_FIELDS,
+        read_bufsize=_READ_AHEAD,
+    )
+    await runner.setup()
+    entrance = _Entrance(runner, limits, tls)
+    try:
+        yield entrance.open(port)
+    finally:
+        entrance.close()
+        await runner.cleanup()
+
+
+@web.middleware
+async def _telling(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Tells the connection when a request is being answered and when it has been."""
+    connection = request.transport.get_protocol() if request.transport else None
+    if not isinstance(connection, _Connection):
+        return await handler(request)
+    connection.answering()
+    try:
+        return await handler(request)
+    finally:
+        connection.answered(body_is_read=request.content.is_eof())
+
+
+class _Connection(asyncio.Protocol):
+    """Between a transport and aiohttp's protocol: looks at the time, and otherwise passes everything on.
+
+    Attributes:
+        source: whose it is.
+        waits: whether it waits for a request, so that ending it breaks nothing off.
+    """
+
+    __slots__ = (
+        "_deadline", "_entrance", "_header_size", "_inner", "_loop", "_reads_header", "_tail", "_timer", "_transport",
+        "opening", "source", "waits",
+    )  # fmt: skip
+
+    def __init__(self, entrance: _Entrance, source: str, inner: asyncio.Protocol) -> None:
+        self.source = source
+        self.waits = True
+        self.opening: asyncio.Task[None] | None = None
+        self._entrance = entrance
+        self._inner = inner
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline: float | None = None
+        self._reads_header = True
+        self._header_size = 0
+        self._tail = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is of no such class
+        self._end_at(self._loop.time() + HEADER)
+        self._inner.connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._reads_header:
+            self._look_for_end(data)
+        self._inner.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        return self._inner.eof_received()
+
+    def pause_writing(self) -> None:
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._inner.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._transport = None
+        self._entrance.forget(self)
+        self._inner.connection_lost(exc)
+
+    def answering(self) -> None:
+        """A request has come whole, its body excepted, for which whoever answers sets the time."""
+        self.waits = False
+        self._reads_header = False
+        self._deadline = None
+
+    def answered(self, *, body_is_read: bool) -> None:
+        """The answer is on its way; the next request may come."""
+        self.waits = True
+        # The rest of a body is no header; who goes on with one for too long is not heard any more.
+        self._reads_header = body_is_read
+        self._header_size = 0
+        self._tail = b""
+        if body_is_read:
+            self._deadline = self._loop.time() + IDLE
+        else:
+            self._end_at(self._loop.time() + 2 * _REST)
+        self._entrance.waits_again(self)
+
+    def abort(self) -> None:
+        """Ends the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
+        elif self.opening is not None:
+            self.opening.cancel()
+
+    def _look_for_end(self, data: bytes) -> None:
+        """Whether a header ends here; one that goes on has little time and little room."""
+        if _END_OF_HEADER in self._tail + data:
+            self._reads_header = False
+            return
+        if not self._header_size and self._deadline is not None:
+            self._end_at(min(self._deadline, self._loop.time() + HEADER))
+        self._header_size += len(data)
+        self._tail = (self._tail + data)[-len(_END_OF_HEADER) + 1 :]
+        if self._header_size > LARGEST_HEADER:
+            self.abort()
+
+    def _end_at(self, deadline: float) -> None:
+        self._deadline = deadline
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._transport is not None:
+            self._timer = self._loop.call_at(deadline, self._look)
+
+    def _look(self) -> None:
+        """Deadlines move on with every request; the timer follows when it rings."""
+        now = self._loop.time()
+        if self._deadline is not None and self._deadline <= now:
+            self.abort()
+            return
+        self._timer = self._loop.call_at(self._deadline or now + HEADER, self._look)
+
+
+class _Entrance:
+    """Accepts connections, counts them, and ends some where there are too many."""
+
+    def __init__(self, runner: web.AppRunner, limits: Limits, tls: ssl.SSLContext | None) -> None:
+        self._runner = runner
+        self._limits = limits
+        self._tls = tls
+        self._loop = asyncio.get_running_loop()
+        self._listeners: list[socket.socket] = []
+        self._by_source: defaultdict[str, dict[_Connection, None]] = defaultdict(dict)
+        """Of each source its connections; those that have waited longest come first."""
+        self._count = 0
+
+    def open(self, port: int) -> int:
+        """Listens on all addresses."""
+        for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):  # noqa: S104 - a Pod's port
+            listener = self._listen(family, address, port)
+            if listener is not None:
+                self._listeners.append(listener)
+                port = listener.getsockname()[1]
+                self._loop.add_reader(listener, self._accept, listener)
+        return port
+
+    def close(self) -> None:
+        """Accepts no more."""
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            self._loop.remove_reader(listener)
+            listener.close()
+
+    def forget(self, connection: _Connection) -> None:
+        """It has ended."""
+        known = self._by_source.get(connection.source, {})
+        if connection in known:
+            del known[connection]
+            self._count -= 1
+        if not known:
+            self._by_source.pop(connection.source, None)
+
+    def waits_again(self, connection: _Connection) -> None:
+        """It is the last of its source that is to be ended."""
+        known = self._by_source.get(connection.source, {})
+        if connection in known:
+            del known[connection]
+            known[connection] = None
+
+    def _listen(self, family: socket.AddressFamily, address: str, port: int) -> socket.socket | None:
+        listener = socket.socket(family)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.bind((address, port))
+            listener.listen(_BACKLOG)
+        except OSError:
+            listener.close()
+            if family == socket.AF_INET:
+                raise
+            return None  # a machine without IPv6
+        listener.setblocking(False)
+        return listener
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                accepted, address = listener.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except ConnectionError:
+                continue
+            except OSError as error:
+                logger.warning("No connection can be accepted for %.0f s: %s", _PAUSE, error)
+                self._loop.remove_reader(listener)
+                self._loop.call_later(_PAUSE, self._accept_again, listener)
+                return
+            self._admit(accepted, address[0])
+
+    def _accept_again(self, listener: socket.socket) -> None:
+        if listener in self._listeners:
+            self._loop.add_reader(listener, self._accept, listener)
+
+    def _admit(self, accepted: socket.socket, address: str) -> None:
+        source = source_of(address)
+        server = self._runner.server
+        if server is None or not self._make_room(source, self._limits.is_proxy(address)):
+            accepted.close()
+            return
+        accepted.setblocking(False)
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = _Connection(self, source, server())
+        self._by_source[source][connection] = None
+        self._count += 1
+        connection.opening = self._loop.create_task(self._set_up(accepted, connection))
+
+    async def _set_up(self, accepted: socket.socket, connection: _Connection) -> None:
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: connection,
+                accepted,
+                ssl=self._tls,
+                ssl_handshake_timeout=_HANDSHAKE if self._tls else None,
+            )
+        except (OSError, asyncio.CancelledError):  # includes ssl.SSLError and TimeoutError
+            self.forget(connection)
+            accepted.close()
+        finally:
+            connection.opening = None
+
+    def _make_room(self, source: str, is_proxy: bool) -> bool:
+        """Whether one more connection of a source has room, which may cost another one."""
+        mine = self._by_source.get(source, {})
+        if not is_proxy and len(mine) >= self._limits.of_a_source:
+            return self._end_one(mine, only_waiting=True)
+        if self._count < self._limits.altogether:
+            return True
+        greediest = max(self._by_source.values(), key=len, default={})
+        return self._end_one(greediest, only_waiting=len(greediest) <= len(mine) + 1)
+
+    def _end_one(self, connections: dict[_Connection, None], *, only_waiting: bool) -> bool:
+        """Ends the connection that has waited longest, or else the oldest; False where there is none to end."""
+        victim = next((connection for connection in connections if connection.waits), None)
+        if victim is None and not only_waiting:
+            victim = next(iter(connections), None)
+        if victim is None:
+            return False
+        self.forget(victim)
+        victim.abort()
+        return True

@@ -1,0 +1,79 @@
+"""Where a request comes from, as far as that can be known: what is shared among strangers is shared by this."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+_SITE = 64
+"""Bits of an IPv6 address that its holder cannot choose."""
+
+
+@lru_cache(8192)
+def source_of(address: str) -> str:
+    """The source that an address belongs to: itself, of IPv6 its /64, and of what is none the text."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, IPv6Address):
+        if found.ipv4_mapped is not None:
+            return str(found.ipv4_mapped)
+        return str(IPv6Network((found, _SITE), strict=False).network_address)
+    return str(found)
+
+
+class Proxies:
+    """The proxies whose word is taken for who sent what they pass on.
+
+    Args:
+        networks: of their addresses, in CIDR notation.
+    """
+
+    def __init__(self, networks: Sequence[str]) -> None:
+        self._networks: list[IPv4Network | IPv6Network] = [ip_network(network) for network in networks]
+        self.is_trusted = lru_cache(8192)(self._is_trusted)
+
+    def sender(self, peer: str, forwarded_for: Sequence[str]) -> str:
+        """The source of a request: the last address on its way that is no trusted proxy's.
+
+        Args:
+            peer: address of the connection's other end.
+            forwarded_for: the headers X-Forwarded-For, to which each proxy adds whom it was called by.
+        """
+        if not self._networks or not self.is_trusted(peer):
+            return source_of(peer)
+        way = [step.strip() for header in forwarded_for for step in header.split(",")]
+        for step in reversed(way):
+            address = _without_port(step)
+            if not _is_address(address):
+                break
+            if not self.is_trusted(address):
+                return source_of(address)
+        return source_of(peer)
+
+    def _is_trusted(self, address: str) -> bool:
+        try:
+            found = ip_address(address.partition("%")[0])
+        except ValueError:
+            return False
+        if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+            return any(found.ipv4_mapped in network for network in self._networks)
+        return any(found in network for network in self._networks)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _without_port(step: str) -> str:
+    """Some proxies write a port, and IPv6 addresses in brackets."""
+    if step.startswith("["):
+        return step[1:].partition("]")[0]
+    host, colon, port = step.rpartition(":")
+    return host if colon and port.isdigit() and ":" not in host else step

@@ -1,0 +1,104 @@
+"""Turns at something scarce."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from clustertrigger.shell.fair_turns import CrowdedError, FairTurns
+
+
+class Work:
+    """What has its turn, and when it is over."""
+
+    def __init__(self, turns: FairTurns) -> None:
+        self.begun: list[str] = []
+        self._turns = turns
+        self._over: dict[str, asyncio.Event] = {}
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def ask(self, *names: str) -> None:
+        """Each asks for a turn; the sharer is the first letter."""
+        for name in names:
+            self._over[name] = asyncio.Event()
+            self.tasks[name] = asyncio.create_task(self._have(name))
+            await asyncio.sleep(0)
+
+    async def end(self, *names: str) -> None:
+        for name in names:
+            self._over[name].set()
+            await self.tasks[name]
+            await asyncio.sleep(0)
+
+    async def cancel(self, name: str) -> None:
+        self.tasks[name].cancel()
+        await asyncio.wait([self.tasks[name]])
+        await asyncio.sleep(0)
+
+    async def _have(self, name: str) -> None:
+        async with self._turns.turn(name[0]):
+            self.begun.append(name)
+            await self._over[name].wait()
+
+
+async def test_sharers_take_turns_and_each_keeps_its_order() -> None:
+    work = Work(FairTurns(at_once=1, each=1))
+    await work.ask("a1", "a2", "a3", "a4", "b1", "b2", "c1")
+    for number in range(7):
+        assert len(work.begun) == number + 1
+        await work.end(work.begun[number])
+    assert work.begun == ["a1", "a2", "b1", "c1", "a3", "b2", "a4"]
+
+
+async def test_nobody_has_more_than_a_share_however_few_the_others_want() -> None:
+    work = Work(FairTurns(at_once=4, each=2))
+    await work.ask("a1", "a2", "a3", "a4")
+    assert work.begun == ["a1", "a2"]
+    await work.ask("b1")
+    assert work.begun == ["a1", "a2", "b1"]
+    await work.end("a1")
+    assert work.begun == ["a1", "a2", "b1", "a3"]
+
+
+async def test_who_goes_away_gives_back_place_and_turn() -> None:
+    work = Work(FairTurns(at_once=1, each=1, most_waiting=2))
+    await work.ask("a1", "a2", "b1")
+    await work.cancel("a2")
+    await work.cancel("a1")
+    assert work.begun == ["a1", "b1"]
+    await work.ask("a3", "a4")
+    await work.end("b1", "a3", "a4")
+    assert work.begun == ["a1", "b1", "a3", "a4"]
+
+
+async def test_a_turn_that_comes_as_its_sharer_goes_is_not_lost() -> None:
+    work = Work(FairTurns(at_once=1, each=1))
+    await work.ask("a1", "b1", "c1")
+    work._over["a1"].set()
+    await asyncio.sleep(0)
+    assert work.tasks["a1"].done()
+    # b1 has been given the turn and does not know it yet.
+    await work.cancel("b1")
+    assert work.begun == ["a1", "c1"]
+
+
+async def test_too_many_of_one_sharer_are_turned_away_and_not_those_of_another() -> None:
+    turns = FairTurns(at_once=1, each=1, most_waiting=2)
+    work = Work(turns)
+    await work.ask("a1", "a2", "a3")
+    with pytest.raises(CrowdedError):
+        async with turns.turn("a"):
+            pass
+    await work.ask("b1")
+    await work.end("a1", "a2", "b1", "a3")
+    assert sorted(work.begun) == ["a1", "a2", "a3", "b1"]
+
+
+async def test_a_million_who_came_and_went_leave_nothing_behind() -> None:
+    turns = FairTurns(at_once=2, each=1, most_waiting=5)
+    for number in range(1000):
+        async with turns.turn(number):
+            pass
+    assert not turns._waiting
+    assert not turns._taken

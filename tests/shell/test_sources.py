@@ -1,0 +1,53 @@
+"""Where a request comes from."""
+
+from __future__ import annotations
+
+import pytest
+
+from clustertrigger.shell.sources import Proxies, source_of
+
+
+@pytest.mark.parametrize(
+    ("address", "source"),
+    [
+        ("10.0.0.7", "10.0.0.7"),
+        ("::ffff:10.0.0.7", "10.0.0.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::"),
+        ("2001:db8:1:3::9", "2001:db8:1:3::"),
+        ("fe80::1%eth0", "fe80::"),
+        ("::1", "::"),
+        ("", ""),
+        ("unix", "unix"),
+    ],
+)
+def test_the_source_of_an_address(address: str, source: str) -> None:
+    assert source_of(address) == source
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded_for", "source"),
+    [
+        ("10.0.0.7", [], "10.0.0.7"),
+        ("10.0.0.7", ["203.0.113.9"], "203.0.113.9"),
+        ("::ffff:10.0.0.7", ["203.0.113.9"], "203.0.113.9"),
+        ("10.0.0.7", ["6.6.6.6, 203.0.113.9"], "203.0.113.9"),  # whoever was first may have made it up
+        ("10.0.0.7", ["6.6.6.6, 203.0.113.9, 10.0.0.8"], "203.0.113.9"),
+        ("10.0.0.7", ["6.6.6.6", "203.0.113.9,10.0.0.8"], "203.0.113.9"),
+        ("10.0.0.7", ["203.0.113.9:4711"], "203.0.113.9"),
+        ("10.0.0.7", ["[2001:db8::9]:4711"], "2001:db8::"),
+        ("10.0.0.7", ["2001:db8::9"], "2001:db8::"),
+        ("10.0.0.7", ["10.0.0.8, 10.0.0.9"], "10.0.0.7"),
+        ("10.0.0.7", ["203.0.113.9, nonsense"], "10.0.0.7"),
+        ("10.0.0.7", [""], "10.0.0.7"),
+        ("192.0.2.1", ["203.0.113.9"], "192.0.2.1"),  # no proxy of ours
+        ("2001:db8:9::1", ["203.0.113.9"], "203.0.113.9"),
+    ],
+)
+def test_who_sent_what_a_proxy_passes_on(peer: str, forwarded_for: list[str], source: str) -> None:
+    assert Proxies(["10.0.0.0/8", "2001:db8:9::/48"]).sender(peer, forwarded_for) == source
+
+
+def test_without_proxies_nobodys_word_is_taken() -> None:
+    assert Proxies([]).sender("10.0.0.7", ["203.0.113.9"]) == "10.0.0.7"
+    assert not Proxies([]).is_trusted("10.0.0.7")
