@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
@@ -145,6 +146,57 @@ def test_a_key_given_twice_is_an_error(text: str) -> None:
     """kubectl takes the last one, so that the first was written in vain."""
     with pytest.raises((yaml.YAMLError, ValueError), match="is set twice"):
         list(documents(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("a: " + "9" * 5000, "9" * 5000), ("a: " + "9" * 200, float("9" * 200)), ("a: 1e999", "1e999")]
+)
+def test_numbers_of_any_length(text: str, value: Any) -> None:
+    assert list(documents(text)) == [(0, {"a": value})]
+
+
+@pytest.mark.parametrize("digits", ["1e999", "-1e999", "9" * 5000])
+def test_json_numbers_out_of_range(digits: str) -> None:
+    with pytest.raises(ValueError, match="is out of range"):
+        list(documents(f'{{"a": {digits}}}'))
+
+
+_PIECES = st.sampled_from(
+    [
+        *"ab{}[],:|>?~\\\t",
+        ": ",
+        "- ",
+        "\n",
+        "\n  ",
+        "&x ",
+        "*x",
+        "<<: ",
+        "!!int ",
+        "!!binary ",
+        "!t ",
+        "'",
+        '"',
+        "# c\n",
+        "---\n",
+        "...\n",
+        "1e3",
+        "010",
+        "%YAML 1.1\n",
+        "\ufeff",
+        "\x85",
+        "😀",
+        '"\\ud800"',
+        '{"a": 1}',
+        "null",
+    ]
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(_PIECES, max_size=25).map("".join))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    with contextlib.suppress(yaml.YAMLError, ValueError, RecursionError):
+        json.dumps(list(documents(text)), allow_nan=False)
 
 
 def test_aliases_do_not_fill_the_memory() -> None:

@@ -38,6 +38,8 @@ _FLOAT = re.compile(r"[-+]?(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][-+]?\d+)?", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST_INTEGER = 20
 """Characters of a whole number that may fit into 64 bits."""
+_LONGEST_DIGITS = 70
+"""The same, in base 2."""
 _MOST_ALIASED = 400_000
 """Nodes that aliases may add, as in go-yaml: a few lines of aliases to aliases would otherwise fill the memory."""
 
@@ -67,8 +69,8 @@ def _json_documents(text: str) -> Iterator[tuple[int, Json]]:
     """A stream of JSON objects."""
     decoder = json.JSONDecoder(
         object_pairs_hook=_unique,
-        parse_float=lambda digits: json_number(float(digits)),
-        parse_int=lambda digits: json_number(float(digits) if len(digits) > _LONGEST_INTEGER else int(digits)),
+        parse_float=_json_float,
+        parse_int=lambda digits: _json_float(digits) if len(digits) > _LONGEST_INTEGER else json_number(int(digits)),
         parse_constant=_refuse_constant,
     )
     at, white = 0, re.compile(r"[ \t\r\n]*")
@@ -76,6 +78,12 @@ def _json_documents(text: str) -> Iterator[tuple[int, Json]]:
         value, end = decoder.raw_decode(text, at)
         yield text.count("\n", 0, at), value
         at = end
+
+
+def _json_float(digits: str) -> int | float:
+    if not isfinite(value := float(digits)):
+        raise ValueError(f"number {digits[:_LONGEST_INTEGER]} is out of range")
+    return json_number(value)
 
 
 def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -223,7 +231,7 @@ def _plain(text: str, node: yaml.ScalarNode) -> Json:
 
 def _integer(text: str) -> int | None:
     """A whole number that fits into 64 bits, with a sign or without."""
-    match = _INTEGER.fullmatch(text)
+    match = _INTEGER.fullmatch(text) if len(text) <= _LONGEST_DIGITS else None
     if match is None:
         return None
     base = next(base for base, name in ((2, "two"), (8, "eight"), (16, "sixteen"), (10, "ten")) if match[name])
