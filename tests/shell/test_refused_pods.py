@@ -51,3 +51,43 @@ def test_a_check_whose_pods_are_refused(operator: StartOperator, limited: Sandbo
     status = eventually(lambda: limited.status("big"), 40, until=lambda status: status.get("last_check_error"))
     for needle in NEEDLES:
         assert needle in status["last_check_error"]
+
+
+def test_a_quota_that_demands_limits(operator: StartOperator, sandbox: Sandbox) -> None:
+    quota = {"metadata": {"name": "small"}, "spec": {"hard": {"limits.memory": "1Gi"}}}
+    path = f"/api/v1/namespaces/{sandbox.namespace}/resourcequotas"
+    sandbox.kube.create(path, quota)
+    eventually(lambda: sandbox.kube.get(f"{path}/small").get("status", {}).get("hard"), 30)
+    operator()
+    sandbox.trigger("unlimited", interval(3600, start_immediately=True, pending_timeout_seconds=3))
+    status = eventually(lambda: sandbox.status("unlimited"), 40, until=lambda status: status.get("failure_count") == 1)
+    assert "failed quota: small: must specify limits.memory" in status["last_execution_error"]
+
+
+def test_an_admission_policy_that_refuses_pods(operator: StartOperator, sandbox: Sandbox) -> None:
+    """ValidatingAdmissionPolicy, where this Kubernetes has it (1.30 and later)."""
+    policies = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+    if sandbox.kube.find(policies) is None:
+        pytest.skip("this Kubernetes has no ValidatingAdmissionPolicy")
+    rules = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}]
+    here = {"matchLabels": {"kubernetes.io/metadata.name": sandbox.namespace}}
+    name = f"no-pods-{sandbox.namespace}"
+    policy = {
+        "metadata": {"name": name},
+        "spec": {
+            "matchConstraints": {"resourceRules": rules, "namespaceSelector": here},
+            "validations": [{"expression": "false", "message": "cost centre is missing: ask finance"}],
+        },
+    }
+    binding = {"metadata": {"name": name}, "spec": {"policyName": name, "validationActions": ["Deny"]}}
+    sandbox.kube.create(policies, policy)
+    sandbox.kube.create("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings", binding)
+    operator()
+    # A policy is in force a moment after it is written.
+    for attempt in range(10):
+        trigger = f"refused-{attempt}"
+        sandbox.trigger(trigger, interval(3600, start_immediately=True, pending_timeout_seconds=3))
+        status = eventually(lambda: sandbox.status(trigger), 40, until=lambda s: s.get("failure_count") == 1)
+        if "cost centre is missing: ask finance" in status["last_execution_error"]:
+            return
+    raise AssertionError(status["last_execution_error"])

@@ -157,7 +157,9 @@ class JobWriter:
 
         They are news, not memory: where they cannot be read, what is known otherwise must do.
         """
-        selector = f"involvedObject.kind={kind},involvedObject.name={name},type=Warning"
+        # Of a Job's warnings the last may be that its time is over.
+        which = "reason=FailedCreate" if kind == "Job" else "type=Warning"
+        selector = f"involvedObject.kind={kind},involvedObject.name={name},{which}"
         try:
             found, _ = await self._api.list(paths.events(namespace), fieldSelector=selector)
         except ApiError as error:

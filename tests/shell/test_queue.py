@@ -1,0 +1,113 @@
+"""Jobs that wait in a queue: the tests play Kueue, which creates them suspended, lets them go, and takes them back."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from clustertrigger.shell.kube import paths
+from tests.conftest import StartOperator
+from tests.control_plane.cluster import Cluster
+from tests.control_plane.kube import Object, eventually
+from tests.control_plane.kubelet import Kubelet
+from tests.control_plane.manifests import rarely
+from tests.control_plane.sandbox import Sandbox
+
+
+def _queued(sandbox: Sandbox, **run: object) -> str:
+    """The Job of a run that waits in a queue."""
+    sandbox.trigger("queued", rarely(queue_name="team", **run))
+    eventually(lambda: sandbox.status("queued"))
+    sandbox.request_run("queued", "now")
+    (entry,) = eventually(lambda: sandbox.history("queued"))
+    if not sandbox.job(entry["job_id"])["spec"].get("suspend"):
+        pytest.skip("this Kubernetes suspends no Jobs")
+    return str(entry["job_id"])
+
+
+def _suspend(sandbox: Sandbox, job: str, *, suspend: bool) -> None:
+    sandbox.kube.patch(paths.job(sandbox.namespace, job), {"spec": {"suspend": suspend}})
+
+
+def _says_it_is_queued(sandbox: Sandbox, job: str) -> bool:
+    message = sandbox.condition("queued", "Running").get("message")
+    return bool(message == f"Active: {job} (queued in LocalQueue team)")
+
+
+def _condition(sandbox: Sandbox, job: str, kind: str) -> Object:
+    conditions = sandbox.job(job)["status"].get("conditions") or []
+    return next((condition for condition in conditions if condition["type"] == kind), {})
+
+
+def test_a_run_that_is_let_go_has_its_pending_time_before_it(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, cluster: Cluster
+) -> None:
+    """Queued longer than pending_timeout_seconds, it was ended between its release and status.startTime."""
+    operator()
+    job = _queued(sandbox, pending_timeout_seconds=3)
+    eventually(lambda: _says_it_is_queued(sandbox, job))
+    eventually(lambda: _condition(sandbox, job, "Suspended"))
+    time.sleep(4)
+    cluster.plane.stop_controller_manager()
+    try:
+        _suspend(sandbox, job, suspend=False)
+        time.sleep(4)
+        assert sandbox.history("queued")[0]["status"] == "pending"
+        assert "clustertrigger.dev/failure" not in sandbox.job(job)["metadata"]["annotations"]
+    finally:
+        cluster.plane.start_controller_manager()
+    eventually(lambda: sandbox.job(job)["status"].get("startTime"), 60)
+    kubelet.complete(job)
+    status = eventually(lambda: sandbox.status("queued"), until=lambda status: status["execution_count"] == 1)
+    (entry,) = status["history"]
+    assert entry["queue_time_ms"] >= 8_000
+    assert entry["execution_time_ms"] < entry["queue_time_ms"]
+
+
+def test_a_run_that_is_let_go_and_cannot_start_is_ended(operator: StartOperator, sandbox: Sandbox) -> None:
+    operator()
+    job = _queued(sandbox, pending_timeout_seconds=3)
+    _suspend(sandbox, job, suspend=False)
+    status = eventually(lambda: sandbox.status("queued"), 40, until=lambda status: status["failure_count"] == 1)
+    assert status["last_execution_error"].startswith("did not start within 3 s")
+
+
+def test_a_run_that_is_preempted_starts_again_and_has_not_failed(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet
+) -> None:
+    operator()
+    job = _queued(sandbox, pending_timeout_seconds=600)
+    _suspend(sandbox, job, suspend=False)
+    kubelet.start(job)
+    eventually(lambda: sandbox.status("queued")["last_execution_status"] == "running")
+    first = kubelet.pod_of(job)["metadata"]["name"]
+    _suspend(sandbox, job, suspend=True)
+    eventually(lambda: _says_it_is_queued(sandbox, job))
+    assert sandbox.status("queued")["last_execution_status"] == "pending"
+    eventually(lambda: not sandbox.kube.find(paths.pod(sandbox.namespace, first)), 30)
+    _suspend(sandbox, job, suspend=False)
+    kubelet.complete(job)
+    status = eventually(lambda: sandbox.status("queued"), until=lambda status: status["execution_count"] == 1)
+    assert (status["failure_count"], status["last_execution_status"]) == (0, "completed")
+
+
+def test_a_run_on_a_dead_node_ends_in_time(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:
+    """Its Pod stays, as only its kubelet ends it: Kubernetes says FailureTarget, and Failed when the Pod is gone."""
+    operator()
+    sandbox.trigger("dead", rarely(timeout_seconds=5))
+    eventually(lambda: sandbox.status("dead"))
+    sandbox.request_run("dead", "one")
+    (entry,) = eventually(lambda: sandbox.history("dead"))
+    pod = kubelet.pod_of(entry["job_id"])["metadata"]["name"]
+    target = {"apiVersion": "v1", "kind": "Node", "name": "dead"}
+    sandbox.kube.create(
+        f"{paths.pod(sandbox.namespace, pod)}/binding",
+        {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod}, "target": target},
+    )
+    kubelet.start(entry["job_id"])
+    status = eventually(lambda: sandbox.status("dead"), 30, until=lambda status: status["failure_count"] == 1)
+    assert status["last_execution_error"].startswith("timed out after 5 s")
+    assert sandbox.kube.find(paths.pod(sandbox.namespace, pod)), "it is still there"
+    sandbox.request_run("dead", "two")
+    eventually(lambda: sandbox.history("dead"), until=lambda history: len(history) == 2)
