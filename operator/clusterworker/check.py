@@ -73,6 +73,7 @@ def _measure(spec: CheckSpec, progress: Progress, mounts: Mounts) -> Measurement
         noise_floor=drift.noise_floor,
         assignment_js=assignment_js(baseline.counts, now.counts),
         p_value=drift.p_value,
+        advice=drift.advice,
         baseline_run=spec.baseline.run,
         baseline_uri=spec.baseline.uri,
         baseline_sha256=spec.baseline.sha256,

@@ -17,6 +17,9 @@ from clusterworker.progress import Progress
 from clusterworker.sources.batch import Batch
 from clusterworker.sources.collection import Collection, whole_pass
 
+LARGEST = 1e15
+"""The largest number that a vector may hold with metric euclidean: squares beyond leave the range of float32."""
+
 
 class Dataset(Protocol):
     """Documents that can be passed over more than once."""
@@ -51,7 +54,7 @@ class StreamedDataset:
         for index, collection in enumerate(self._collections):
             for batch in whole_pass(collection, index):
                 ids = batch.ids if self.integer_ids else batch.ids.cast(pa.string())
-                vectors = _unit_length(batch) if self._unit else batch.vectors
+                vectors = _unit_length(batch) if self._unit else refuse_too_large(batch)
                 yield Batch(ids, vectors, index, batch.place)
                 done += len(vectors)
                 self._progress.advance(done / self.rows)
@@ -121,6 +124,22 @@ def lengths(batch: Batch) -> Doubles:
             "leave that document out, or set metric: euclidean"
         )
     return norms
+
+
+def refuse_too_large(batch: Batch) -> Vectors:
+    """Return the batch's vectors, whose squares single precision can hold.
+
+    Raises:
+        MisconfiguredError: a number is beyond LARGEST; names the row and the number.
+    """
+    vectors = batch.vectors
+    if len(vectors) and max(float(vectors.max()), -float(vectors.min())) > LARGEST:
+        row, column = np.unravel_index(int(np.abs(vectors).argmax()), vectors.shape)
+        raise MisconfiguredError(
+            f"{batch.place.at(int(row))}: a number of the vector is {vectors[row, column]:.3g}: Euclidean distances "
+            f"are told up to {LARGEST:g}: scale the vectors down, or set metric: cosine"
+        )
+    return vectors
 
 
 def _unit_length(batch: Batch) -> Vectors:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from clusterworker.algorithms.clustering import sums_by_label
+from clusterworker.algorithms.pairs import Pairs
 from clusterworker.arrays import NOISE, Doubles, Labels, Rows, Vectors
 
 SILHOUETTE_ROWS = 2_000
+BLOCK_BYTES = 64 << 20
 MOST_CLUSTERS = 20_000
 """Above it davies_bouldin_index, which compares all pairs of clusters, is not computed."""
 
@@ -45,7 +47,7 @@ class ClusterSums:
     def __init__(self, means: Doubles) -> None:
         self._means = means
         self.counts: Rows = np.zeros(len(means), np.int64)
-        self._sums = np.zeros_like(means)
+        self._apart = np.zeros_like(means)
         self._squares = 0.0
         self._distances = np.zeros(len(means))
 
@@ -57,10 +59,11 @@ class ClusterSums:
         vectors, labels = vectors[inside], labels[inside]
         clusters = len(self._means)
         self.counts += np.bincount(labels, minlength=clusters)
-        self._sums += sums_by_label(vectors, labels, clusters)
-        self._squares += float(np.einsum("ij,ij->", vectors, vectors, dtype=np.float64))
-        apart = np.linalg.norm(vectors - self._means[labels], axis=1)
-        self._distances += np.bincount(labels, weights=apart, minlength=clusters)
+        apart = vectors - self._means[labels]  # differences: sums of squares would drown far from the origin
+        squares = np.vecdot(apart, apart)
+        self._apart += sums_by_label(apart, labels, clusters)
+        self._squares += float(squares.sum())
+        self._distances += np.bincount(labels, weights=np.sqrt(squares), minlength=clusters)
 
     def quality(self, sample: Vectors, sample_labels: Labels, metric: str, *, has_inertia: bool) -> Quality:
         """Return the measures.
@@ -72,8 +75,9 @@ class ClusterSums:
             has_inertia: whether the algorithm has one.
         """
         clusters, documents = len(self.counts), int(self.counts.sum())
-        explained = float((np.einsum("ij,ij->i", self._sums, self._sums) / np.maximum(self.counts, 1)).sum())
-        within = max(self._squares - explained, 0.0)
+        # The means were given; those of the documents that came by may differ.
+        shifts = self._apart / np.maximum(self.counts, 1)[:, None]
+        within = max(self._squares - float(self.counts @ np.vecdot(shifts, shifts)), 0.0)
         inertia = within if has_inertia else None
         if not 2 <= clusters < documents:
             shape = "one cluster" if clusters == 1 else "no cluster" if clusters == 0 else "a cluster per document"
@@ -84,29 +88,35 @@ class ClusterSums:
             notes.append("silhouette_score: the sample holds too few documents per cluster")
         davies_bouldin = self._davies_bouldin() if clusters <= MOST_CLUSTERS else None
         if davies_bouldin is None:
-            notes.append(f"davies_bouldin_index: not computed above {MOST_CLUSTERS} clusters")
-        total = self._sums.sum(axis=0)
-        between = explained - float(total @ total) / documents
-        calinski = (between / (clusters - 1)) / (within / (documents - clusters)) if within > 0 else None
+            reason = f"not computed above {MOST_CLUSTERS} clusters"
+            notes.append(f"davies_bouldin_index: {reason if clusters > MOST_CLUSTERS else 'too large for a number'}")
+        calinski = self._calinski_harabasz(self._means + shifts, within)
         if calinski is None:
             notes.append("calinski_harabasz_score: the documents of each cluster are all equal")
         return Quality(silhouette, davies_bouldin, calinski, inertia, tuple(notes))
 
-    def _davies_bouldin(self) -> float:
+    def _calinski_harabasz(self, means: Doubles, within: float) -> float | None:
+        """Caliński and Harabasz 1974; None where it is infinite, or too large to be told from that."""
+        clusters, documents = len(self.counts), int(self.counts.sum())
+        apart = means - self.counts @ means / documents
+        between = float(self.counts @ np.vecdot(apart, apart))
+        with np.errstate(all="ignore"):
+            ratio = np.float64(between / (clusters - 1)) / np.float64(within / (documents - clusters))
+        return float(ratio) if np.isfinite(ratio) else None
+
+    def _davies_bouldin(self) -> float | None:
         """Davies and Bouldin 1979: each cluster's worst ratio of spread to separation, on average."""
         spread = self._distances / np.maximum(self.counts, 1)
-        squares = np.einsum("ij,ij->i", self._means, self._means)
+        pairs = Pairs(self._means, "euclidean")
         worst = np.zeros(len(spread))
-        block = max(1, (64 << 20) // (8 * len(spread)))
+        block = pairs.block(BLOCK_BYTES)
         for first in range(0, len(spread), block):
             rows = slice(first, first + block)
-            apart = np.sqrt(
-                np.maximum(squares[rows, None] + squares[None, :] - 2 * self._means[rows] @ self._means.T, 0)
-            )
-            apart[apart < 1e-12 * max(1.0, float(squares.max()))] = np.inf
-            apart[np.arange(apart.shape[0]), np.arange(first, first + apart.shape[0])] = np.inf
-            worst[rows] = ((spread[rows, None] + spread[None, :]) / apart).max(axis=1)
-        return float(worst.mean())
+            apart = pairs.distances(rows)
+            apart[apart == 0] = np.inf
+            with np.errstate(over="ignore"):
+                worst[rows] = ((spread[rows, None] + spread[None, :]) / apart).max(axis=1)
+        return float(worst.mean()) if np.isfinite(worst).all() else None
 
 
 def _silhouette(sample: Vectors, labels: Labels, metric: str) -> float | None:
@@ -117,4 +127,6 @@ def _silhouette(sample: Vectors, labels: Labels, metric: str) -> float | None:
     sample, labels = sample[labels != NOISE], labels[labels != NOISE]
     if not 2 <= len(np.unique(labels)) < len(labels):
         return None
-    return float(silhouette_score(sample, labels, metric=metric))
+    distances = Pairs(sample, metric).distances(slice(None))
+    np.fill_diagonal(distances, 0)
+    return float(silhouette_score(distances, labels, metric="precomputed"))

@@ -96,9 +96,8 @@ def distances_to_centroid(vectors: Vectors, labels: Labels, centroids: Vectors, 
     """Distance of each document to its own cluster's centroid, shape (rows,); NaN for noise."""
     distances = np.full(len(labels), np.nan, np.float32)
     inside = labels != NOISE
-    own = centroids[labels[inside]]
-    if metric == "cosine":
-        distances[inside] = np.maximum(1 - np.einsum("ij,ij->i", vectors[inside], own), 0)
-    else:
-        distances[inside] = np.linalg.norm(vectors[inside] - own, axis=1)
+    apart = vectors[inside] - centroids[labels[inside]]
+    squares = np.einsum("ij,ij->i", apart, apart, dtype=np.float64)
+    # Of unit vectors, 1 - cos is half of the squared distance, which keeps its digits.
+    distances[inside] = squares / 2 if metric == "cosine" else np.sqrt(squares)
     return distances

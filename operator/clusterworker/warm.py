@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import umap
 from numba.core.errors import NumbaWarning
-from scipy import sparse
 
 from clusterworker import jit_cache
 
@@ -63,20 +62,10 @@ def cluster(vectors: Vectors) -> None:
     fast_hdbscan.HDBSCAN(min_cluster_size=15, min_samples=15, reproducible=True).fit(vectors)
 
 
-def cluster_neighbours(vectors: Vectors) -> None:
-    """Cluster the graph of nearest neighbours by HDBSCAN."""
-    indices, distances = exact_neighbours(vectors, 3 * NEIGHBOURS)
-    ends = np.arange(0, indices.size + 1, 3 * NEIGHBOURS)
-    graph = sparse.csr_array((distances.ravel(), indices.ravel(), ends), shape=(len(vectors), len(vectors)))
-    model = fast_hdbscan.HDBSCAN(min_cluster_size=15, min_samples=15, metric="precomputed", algorithm="kruskal")
-    model.fit(graph)
-
-
 STEPS: dict[str, Callable[[], object]] = {
     "umap, cosine": lambda: reduce(unit_vectors(1000), "cosine"),
     "umap, euclidean": lambda: reduce(unit_vectors(1000), "euclidean"),
-    "hdbscan, few dimensions": lambda: cluster(unit_vectors(2000, dimensions=5)),
-    "hdbscan, many dimensions": lambda: cluster_neighbours(unit_vectors(2000)),
+    "hdbscan": lambda: cluster(unit_vectors(2000, dimensions=5)),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -99,9 +100,60 @@ def test_all_noise_is_a_result_and_not_a_failure(pod: Pod) -> None:
     result = pod.run(spec)
     assert result.num_clusters == 0
     assert result.metrics == {}
-    assert "no cluster found, all documents are noise: lower min_cluster_size or min_samples" in result.notes
+    advice = "no cluster found, all documents are noise: set allow_single_cluster: true to make them one cluster"
+    assert advice in result.notes
     assert (pod.folder(spec) / "report.png").stat().st_size > 0
     assert pq.read_table(pod.folder(spec) / "centroids.parquet").num_rows == 0
+
+
+A_FEW_AND_ONE_OUTLIER = [
+    [0.36789608, 0.17779213, 0.83797550, 0.77753013], [0.36628222, 0.17353597, 0.83745314, 0.78465497],
+    [0.37088317, 0.17572623, 0.84084779, 0.78386849], [0.36569396, 0.17433393, 0.83739746, 0.78440967],
+    [0.36793751, 0.17673337, 0.84037548, 0.78139651], [0.36722952, 0.17239252, 0.83743829, 0.78435159],
+    [0.88804066, 0.81364667, 0.99931133, 1.0], [0.36865044, 0.18000209, 0.83752632, 0.78532994],
+    [0.36644703, 0.17631954, 0.83802074, 0.78327519],
+]  # fmt: skip
+"""Of https://github.com/scikit-learn-contrib/hdbscan/issues/492; the next is of issue 56."""
+ZEROS_AND_ONE_OUTLIER = [[0.0]] * 20 + [[20.0]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "config", "expected"),
+    [
+        (A_FEW_AND_ONE_OUTLIER, {"min_cluster_size": 2, "min_samples": 1}, [0] * 6 + [-1] + [0] * 2),
+        (ZEROS_AND_ONE_OUTLIER, {"min_cluster_size": 5}, [0] * 20 + [-1]),
+        (ZEROS_AND_ONE_OUTLIER, {"min_cluster_size": 2, "min_samples": 1}, [0] * 20 + [-1]),
+        ([[1.0, 2.0]] * 12, {"min_cluster_size": 3}, [0] * 12),
+    ],
+)
+def test_advice_on_a_single_cluster_helps(
+    pod: Pod, rows: list[list[float]], config: dict[str, object], expected: list[int]
+) -> None:
+    write(pod.volume / "data.parquet", np.array(rows, np.float32))
+    config = {"metric": "euclidean", **config}
+    labels, notes = labels_of(pod, **config)
+    assert set(labels) == {-1}
+    assert any("set allow_single_cluster: true to make them one cluster" in note for note in notes)
+    labels, notes = labels_of(pod, allow_single_cluster=True, **config)
+    assert labels == expected
+    assert not any("no cluster" in note for note in notes)
+
+
+def test_advice_on_smaller_clusters_has_been_tried(pod: Pod) -> None:
+    write(pod.volume / "data.parquet", planted(90, 6, dimensions=4, spread=0.02).vectors)
+    labels, notes = labels_of(pod, min_cluster_size=60, min_samples=5)
+    assert set(labels) == {-1}
+    [note] = [note for note in notes if note.startswith("no cluster found")]
+    size, clusters = re.search(r"min_cluster_size: (\d+) with min_samples: 5, which finds (\d+)", note).groups()  # type: ignore[union-attr]
+    labels, _ = labels_of(pod, min_cluster_size=int(size), min_samples=5)
+    assert max(labels) + 1 == int(clusters) > 1
+
+
+def test_several_clusters_where_a_single_one_is_allowed(pod: Pod) -> None:
+    data = planted(300, 3, dimensions=4, spread=0.02)
+    write(pod.volume / "data.parquet", data.vectors)
+    labels, _ = labels_of(pod, min_cluster_size=20, allow_single_cluster=True)
+    assert adjusted_rand_score(data.labels, labels) > 0.98
 
 
 @pytest.mark.parametrize("documents", [2, 10, 39])

@@ -9,6 +9,7 @@ from scipy.spatial import distance
 from scipy.stats import chi2
 
 from clusterworker.arrays import Vectors
+from clusterworker.drift.measure import measure
 from clusterworker.drift.moments import (
     centroid_euclidean,
     cosine_drift,
@@ -17,8 +18,10 @@ from clusterworker.drift.moments import (
     euclidean_floor,
     tail,
 )
+from clusterworker.drift.profile import _Tally
 from clusterworker.drift.stored import StoredBaseline
-from tests.clusterworker.drifting import baseline_of
+from clusterworker.sources.batch import Batch, FilePlace
+from tests.clusterworker.drifting import baseline_of, profile_of
 
 Doubles = npt.NDArray[np.float64]
 
@@ -131,3 +134,35 @@ def test_degrees_of_freedom_of_too_little(sample: Doubles) -> None:
 @pytest.mark.parametrize("degrees", [1.0, 1.5, 2.0, 7.3, 100.0])
 def testtail_as_scipy_computes_it(degrees: float) -> None:
     assert tail(degrees) == pytest.approx(chi2.ppf(0.995, degrees) / degrees, rel=0.01)
+
+
+def test_cosine_drift_of_centred_embeddings_names_other_metrics() -> None:
+    """Their floor is 1 and the metric ends at 2, so that it can never fire; others see the change."""
+    generator = np.random.default_rng(0)
+    drawn = unit_rows(generator, 1_000, 20, 0.0)
+    centred = drawn - drawn.mean(axis=0)
+    left = baseline_of(centred, centred[:2])
+    now = profile_of(unit_rows(generator, 1_000, 20, 3.0), centred[:2])
+    found = measure("cosine_drift", left, now, 0)
+    assert found.noise_floor == 1
+    assert found.advice is not None
+    assert "cosine_drift can never fire on them: set metric to mmd_rbf, domain_auc or assignment_js" in found.advice
+    other = measure("mmd_rbf", left, now, 0)
+    assert other.value > 2 * other.noise_floor
+    assert other.advice is None
+
+
+def test_ordinary_embeddings_get_no_advice() -> None:
+    drawn = unit_rows(np.random.default_rng(0), 500, 20, 2.0)
+    assert measure("cosine_drift", baseline(drawn), profile_of(drawn, drawn[:2]), 0).advice is None
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
+def test_means_far_from_the_origin(offset: float) -> None:
+    """Sums in single precision would be wrong by more than chance moves the mean."""
+    generator = np.random.default_rng(3)
+    drawn = [(generator.normal(size=(3_000, 5)) + offset).astype(np.float32) for _ in range(2)]
+    left = baseline_of(drawn[0], drawn[0][:2], "euclidean")
+    tally = _Tally(left, 0)
+    tally.add(Batch(None, drawn[1], 0, FilePlace("a.parquet", 0)))
+    assert tally.profile().mean == pytest.approx(drawn[1].astype(np.float64).mean(axis=0), abs=1e-5 + 1e-9 * offset)

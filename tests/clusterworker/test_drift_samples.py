@@ -68,6 +68,40 @@ def test_mmd_tells_a_change_from_none() -> None:
     assert changed.p_value == pytest.approx(1 / 501)
 
 
+@pytest.mark.parametrize("copies", [0, 200, 310, 440, 560])
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_mmd_sees_past_copies(copies: int, scale: float) -> None:
+    """440 of 600 documents are equal, all others are replaced: most pairs are at distance 0, and so was the median."""
+    generator = np.random.default_rng(0)
+    then, now = (np.ones((600, 32)) for _ in range(2))
+    then[copies:], now[copies:] = generator.normal(size=(600 - copies, 32)), generator.normal(2, 1, (600 - copies, 32))
+    again = np.concatenate([then[:copies], generator.normal(size=(600 - copies, 32))])
+    found, same = (
+        mmd_rbf((then * scale).astype(np.float32), (new * scale).astype(np.float32), 0) for new in (now, again)
+    )
+    assert found.p_value < 0.01
+    assert found.value > 2 * found.noise_floor
+    assert same.value <= 2 * same.noise_floor
+
+
+def test_mmd_sees_past_copies_that_differ_by_rounding() -> None:
+    generator = np.random.default_rng(0)
+    lengths = generator.integers(1, 9, size=(600, 1))
+    then, now = (generator.normal(size=32) * lengths for _ in range(2))
+    now = then.copy()
+    then[440:], now[440:] = generator.normal(size=(160, 32)), generator.normal(1, 1, size=(160, 32))
+    unit = [side.astype(np.float32) for side in (then, now)]
+    unit = [(side / np.linalg.norm(side, axis=1, keepdims=True)).astype(np.float32) for side in unit]
+    assert mmd_rbf(unit[0], unit[1], 0).p_value < 0.01
+
+
+def test_mmd_sees_past_one_far_document() -> None:
+    one, other = pair(300, 300, 1.0)
+    one[0] = 1e6
+    found = mmd_rbf(one, other, 0)
+    assert found.value > 2 * found.noise_floor
+
+
 @pytest.mark.parametrize(("then", "now"), [(1, 50), (50, 1)])
 def test_one_document_is_no_sample(then: int, now: int) -> None:
     one, other = pair(then, now)

@@ -11,7 +11,8 @@ from sklearn import cluster
 from sklearn.metrics import adjusted_rand_score
 
 from clustertrigger.api.run import OPTICS
-from clusterworker.algorithms.optics import all_pairs, core_distances, find_clusters, order
+from clusterworker.algorithms.core_distance import core_distances
+from clusterworker.algorithms.optics import all_pairs, find_clusters, order
 from clusterworker.arrays import Labels
 from clusterworker.errors import MisconfiguredError
 from tests.clusterworker.conftest import Pod

@@ -63,6 +63,28 @@ def test_parts_of_the_graph_are_told(pod: Pod) -> None:
     assert notes == ["the graph of nearest neighbours falls into 4 parts: raise n_neighbors to connect them"]
 
 
+@pytest.mark.parametrize("scale", [1e-3, 20.0, 1e4])
+def test_advice_on_gamma_helps(pod: Pod, scale: float) -> None:
+    data = planted(300, 4, spread=0.1)
+    write(pod.volume / "data.parquet", data.vectors * np.float32(scale))
+    config: dict[str, Any] = {"n_clusters": 4, "metric": "euclidean"}
+    _, notes = labels_of(pod, **config)
+    [note] = [note for note in notes if note.startswith("gamma 1 ")]
+    suggested = float(note.rpartition("gamma: ")[2])
+    labels, notes = labels_of(pod, gamma=suggested, **config)
+    assert adjusted_rand_score(data.labels, labels) > 0.98
+    assert notes == []
+
+
+def test_documents_that_nothing_connects_are_no_arpack_error(pod: Pod) -> None:
+    write(pod.volume / "data.parquet", planted(400, 4, spread=0.5).vectors * np.float32(1e14))
+    labels, notes = labels_of(pod, n_clusters=3, metric="euclidean")
+    assert len(set(labels)) <= 4
+    assert any(
+        note.startswith("gamma 1 leaves 400 groups that nothing connects: the median distance is") for note in notes
+    )
+
+
 def test_micro_clusters_above_the_limit(pod: Pod) -> None:
     data = planted(6_000, 8, spread=0.1)
     write(pod.volume / "data.parquet", data.vectors)

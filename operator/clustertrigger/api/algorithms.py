@@ -29,6 +29,7 @@ class HDBSCAN(ApiModel):
 
     min_cluster_size: int
     min_samples: int | None = None
+    allow_single_cluster: bool = False
     reduce: Reduce = "auto"
     n_components: int = 5
     random_state: int | None = None

@@ -67,6 +67,7 @@ class Measurement(BaseModel):
     )
     assignment_js: float = Field(description="Jensen-Shannon distance of the shares per centroid, whatever the metric.")
     p_value: float | None = Field(None, description="Permutation p, for mmd_rbf and domain_auc.")
+    advice: str | None = Field(None, description="What to set where the metric cannot tell drift on these documents.")
     baseline_run: str = Field(description="The run that made the baseline.")
     baseline_uri: str
     baseline_sha256: str

@@ -106,6 +106,11 @@ class ClusteringConfig(ApiModel):
         description="hdbscan, dbscan, optics: neighbours that make a core point, itself included. "
         "Default min_cluster_size with hdbscan, 5 with dbscan and optics.",
     )
+    allow_single_cluster: bool | None = Field(
+        None,
+        description="hdbscan: whether all documents may be one cluster, outliers aside, where nothing splits them. "
+        "Default false: then all are noise.",
+    )
     eps: float | None = Field(
         None,
         gt=0,

@@ -38,7 +38,7 @@ def by_size(labels: Labels) -> Labels:
     return numbers[positions]
 
 
-def sums_by_label(vectors: Vectors, labels: Labels, clusters: int) -> Doubles:
+def sums_by_label(vectors: Vectors | Doubles, labels: Labels, clusters: int) -> Doubles:
     """Sum of the vectors of each cluster, shape (clusters, dimensions); noise is left out."""
     inside = np.flatnonzero(labels != NOISE)
     ones = np.ones(len(inside), np.float64)
@@ -61,6 +61,14 @@ def labelled(
     labels = by_size(labels)
     mean = means(vectors, labels)
     return Clustering(centroids_of(mean, metric), mean, labels, has_inertia, notes)
+
+
+def too_few_distinct(labels: Labels, wanted: int | None) -> list[str]:
+    """Say so where there are fewer clusters than were asked for, since equal vectors are never cut apart."""
+    clusters = len(np.unique(labels))
+    if wanted is None or clusters >= wanted:
+        return []
+    return [f"{clusters} clusters instead of {wanted}: the documents have only so many distinct vectors"]
 
 
 def means(vectors: Vectors, labels: Labels) -> Doubles:

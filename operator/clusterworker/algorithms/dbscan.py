@@ -10,9 +10,10 @@ from scipy import sparse
 
 from clustertrigger.api.run import DBSCAN
 from clusterworker.algorithms.clustering import Clustering, labelled
-from clusterworker.algorithms.nearest import NearestCentroid
+from clusterworker.algorithms.core_distance import core_distances, rounded_up
+from clusterworker.algorithms.distinct import Distinct, distinct
 from clusterworker.algorithms.pairs import Pairs
-from clusterworker.algorithms.reduction import Space, reduced_space
+from clusterworker.algorithms.reduction import reduced_space
 from clusterworker.algorithms.task import Task
 from clusterworker.arrays import NOISE, Labels, Rows, Vectors
 
@@ -35,19 +36,21 @@ def dbscan(task: Task, parameters: DBSCAN) -> Clustering:
     """
     task.refuse_above_documents("min_samples", parameters.min_samples)
     space = reduced_space(task, parameters)
-    rows = len(space.vectors)
+    points = distinct(space.vectors)
+    rows = len(points)
     candidates = np.arange(rows)
     notes = list(space.notes)
     if rows > MOST_DOCUMENTS:
-        candidates = np.sort(np.random.default_rng(task.seed).choice(rows, MOST_DOCUMENTS, replace=False))
+        chosen = np.random.default_rng(task.seed).choice(len(space.vectors), MOST_DOCUMENTS, replace=False)
+        candidates = np.unique(points.numbers[chosen])
         notes.append(
-            f"{rows} documents are more than the limit of {MOST_DOCUMENTS} for comparing all pairs: "
-            f"core points were looked for in a sample of {MOST_DOCUMENTS} of them"
+            f"{rows} {points.noun} are more than the limit of {MOST_DOCUMENTS} for comparing all pairs: "
+            f"core points were looked for in a sample of {len(candidates)} of them"
         )
-    labels = find_clusters(space.vectors, candidates, parameters, space.metric)
+    labels = points.spread(cluster_distinct(points, candidates, parameters, space.metric))
     found = labels[labels != NOISE]
-    if not found.size or np.bincount(found).max() > 0.9 * rows:
-        notes.append(_advice(space, parameters, task.seed, too_small=not found.size))
+    if not found.size or np.bincount(found).max() > 0.9 * len(labels):
+        notes.append(_advice(points, space.metric, parameters, task.seed, too_small=not found.size))
     return labelled(task.dataset.vectors, labels, task.metric, notes=notes)
 
 
@@ -56,38 +59,68 @@ def find_clusters(vectors: Vectors, candidates: Rows, parameters: DBSCAN, metric
 
     Args:
         vectors: shape (rows, dimensions); of unit length with metric cosine.
+        candidates: rows that may become core points; what one may become, so may its copies.
+        parameters: eps, min_samples.
+        metric: of eps.
+    """
+    points = distinct(vectors)
+    return points.spread(cluster_distinct(points, np.unique(points.numbers[candidates]), parameters, metric))
+
+
+def cluster_distinct(points: Distinct, candidates: Rows, parameters: DBSCAN, metric: str) -> Labels:
+    """Return a label per distinct vector, each of which counts as often as it occurs.
+
+    Args:
+        points: of unit length with metric cosine.
         candidates: rows that may become core points, ascending.
         parameters: eps, min_samples.
         metric: of eps.
     """
-    counts = neighbour_counts(Pairs(vectors, metric), candidates, parameters.eps)
+    pairs = Pairs(points.vectors, metric)
+    counts = neighbour_counts(pairs, candidates, parameters.eps, np.minimum(points.counts, parameters.min_samples))
     cores = candidates[counts >= parameters.min_samples]
-    labels = np.full(len(vectors), NOISE, np.int32)
+    labels = np.full(len(points), NOISE, np.int32)
     if not cores.size:
         return labels
-    points = np.ascontiguousarray(vectors[cores])
-    components = connected(Pairs(points, metric), parameters.eps)
-    nearest, squared = NearestCentroid(points).with_squares(vectors)
-    distances = squared / 2 if metric == "cosine" else np.sqrt(squared)
-    reached = distances <= parameters.eps
-    labels[reached] = components[nearest[reached]]
-    labels[cores] = components
+    core_vectors = np.ascontiguousarray(points.vectors[cores])
+    labels[cores] = connected(Pairs(core_vectors, metric), parameters.eps)
+    others = np.setdiff1d(np.arange(len(points)), cores, assume_unique=True)
+    if others.size:
+        border = Pairs(points.vectors[others], metric, core_vectors, pairs.frame)
+        nearest, distances = border.nearest(BLOCK_BYTES)
+        reached = distances <= parameters.eps
+        labels[others[reached]] = labels[cores[nearest[reached]]]
     return labels
 
 
-def neighbour_counts(pairs: Pairs, rows: Rows, eps: float) -> Rows:
-    """How many vectors lie within eps of each of some rows, itself included, shape (len(rows),)."""
+def neighbour_counts(pairs: Pairs, rows: Rows, eps: float, weights: Rows) -> Rows:
+    """How many documents lie within eps of each of some rows, itself included, shape (len(rows),).
+
+    Args:
+        pairs: of distinct vectors.
+        rows: ascending.
+        eps: a distance of the pairs' metric.
+        weights: documents per vector, or as many as matter: sums are exact below 2^24, and beyond right to 1e-7.
+    """
     counts = np.zeros(len(rows), np.int64)
     size = pairs.block(BLOCK_BYTES)
     whole = len(rows) == len(pairs)
+    numbers = weights.astype(np.float32)
+    alone = bool((weights == 1).all())
+
+    def total(near: npt.NDArray[np.bool_], columns: slice) -> Rows:
+        if alone:
+            return np.asarray(near.sum(axis=1), np.int64)
+        return np.asarray(near.astype(np.float32) @ numbers[columns], np.int64)
+
     for first in range(0, len(rows), size):
         part = slice(first, first + size)
         if whole:  # each pair is looked at once
-            near = pairs.distances(part, slice(first, None)) <= eps
-            counts[part] += near.sum(axis=1)
-            counts[first + size :] += near[:, size:].sum(axis=0)
+            near = pairs.within(part, slice(first, None), eps)
+            counts[part] += total(near, slice(first, None))
+            counts[first + size :] += total(near[:, size:].T, part)
         else:
-            counts[part] = (pairs.distances(rows[part]) <= eps).sum(axis=1)
+            counts[part] = total(pairs.within(rows[part], slice(None), eps), slice(None))
     return counts
 
 
@@ -97,7 +130,7 @@ def connected(pairs: Pairs, eps: float) -> Labels:
     components = np.arange(rows)
     size = pairs.block(BLOCK_BYTES)
     for first in range(0, rows, size):
-        near = pairs.distances(slice(first, first + size), slice(first, None)) <= eps
+        near = pairs.within(slice(first, first + size), slice(first, None), eps)
         here, there = np.nonzero(near)
         components = _joined(components, components[first + here], components[first + there])
     return components.astype(np.int32)
@@ -115,12 +148,12 @@ def _joined(components: Rows, left: Rows, right: Rows) -> Rows:
     return np.asarray(numbers[components], np.int64)
 
 
-def _advice(space: Space, parameters: DBSCAN, seed: int, *, too_small: bool) -> str:
+def _advice(points: Distinct, metric: str, parameters: DBSCAN, seed: int, *, too_small: bool) -> str:
     """Which eps would tell documents apart: the distances at which a sample of them become core points."""
-    pairs = Pairs(space.vectors, space.metric)
+    pairs = Pairs(points.vectors, metric)
     chosen = np.random.default_rng(seed).choice(len(pairs), min(ADVICE_ROWS, len(pairs)), replace=False)
-    distances = np.partition(pairs.distances(np.sort(chosen)), parameters.min_samples - 1, axis=1)
-    tenth, half = np.quantile(distances[:, parameters.min_samples - 1], [0.1, 0.5])
+    distances = core_distances(pairs.distances(np.sort(chosen)), parameters.min_samples, points.counts)
+    tenth, half = (rounded_up(float(value)) for value in np.quantile(distances, [0.1, 0.5]))
     outcome = "no cluster found, all documents are noise" if too_small else "nearly all documents are in one cluster"
     return (
         f"{outcome}: {'raise' if too_small else 'lower'} eps; a tenth of the documents have {parameters.min_samples} "

@@ -21,6 +21,11 @@ FEWEST_ROWS = 40
 """Below it, UMAP's layout says nothing."""
 
 
+def most_components(rows: int) -> int:
+    """In how many dimensions UMAP can lay out so many rows: it starts from one eigenvector more of so many."""
+    return rows - 2
+
+
 def embed(
     vectors: Vectors, components: int, metric: str, seed: int, *, min_dist: float = 0.0, epochs: int | None = None
 ) -> Vectors:
@@ -28,7 +33,7 @@ def embed(
 
     Args:
         vectors: shape (rows, dimensions), at least FEWEST_ROWS; of unit length with metric cosine.
-        components: dimensions of the result.
+        components: dimensions of the result, at most `most_components`.
         metric: cosine or euclidean.
         seed: of the layout.
         min_dist: how close points may lie; 0 to look for clusters, 0.1 to look at them.

@@ -6,15 +6,18 @@ from scipy import sparse
 from scipy.cluster.hierarchy import linkage
 
 from clustertrigger.api.run import Hierarchical
-from clusterworker.algorithms.clustering import Clustering, labelled
+from clusterworker.algorithms.clustering import Clustering, labelled, too_few_distinct
+from clusterworker.algorithms.distinct import Distinct, distinct
 from clusterworker.algorithms.limits import pair_limit
 from clusterworker.algorithms.micro import MICRO_CLUSTERS, micro_clusters, note
+from clusterworker.algorithms.pairs import Pairs
 from clusterworker.algorithms.task import Task
 from clusterworker.arrays import Doubles, Labels, Vectors
 from clusterworker.errors import MisconfiguredError
 
 MOST_DOCUMENTS = 20_000
 """Above it, always on micro-clusters: time and memory grow with the square."""
+BLOCK_ROWS = 512
 BYTES_PER_PAIR = 8
 """Two copies of the condensed distances, which hold each pair once."""
 
@@ -30,7 +33,8 @@ def hierarchical(task: Task, parameters: Hierarchical) -> Clustering:
     vectors = task.dataset.vectors
     limit = pair_limit(task.memory, BYTES_PER_PAIR, MOST_DOCUMENTS)
     if len(vectors) <= limit:
-        return labelled(vectors, agglomerate(vectors, parameters, task.metric), task.metric, notes=[])
+        labels = agglomerate(vectors, parameters, task.metric)
+        return labelled(vectors, labels, task.metric, notes=too_few_distinct(labels, wanted))
     count = min(limit, max(MICRO_CLUSTERS, 4 * (wanted or 0)))
     if wanted is not None and wanted > count:
         raise MisconfiguredError(
@@ -39,46 +43,48 @@ def hierarchical(task: Task, parameters: Hierarchical) -> Clustering:
         )
     micro = micro_clusters(vectors, count, task.metric, task.seed)
     labels = micro.spread(agglomerate(micro.centroids, parameters, task.metric))
-    return labelled(vectors, labels, task.metric, notes=[note(len(vectors), limit, micro)])
+    notes = [note(len(vectors), limit, micro), *too_few_distinct(labels, wanted)]
+    return labelled(vectors, labels, task.metric, notes=notes)
 
 
 def agglomerate(vectors: Vectors, parameters: Hierarchical, metric: str) -> Labels:
     """Return a label per vector, shape (rows,).
 
     The linkage defaults to ward with euclidean, and to complete with cosine, where average puts nearly all text
-    embeddings into one cluster. Equals scikit-learn's AgglomerativeClustering; the distances come from matrix
-    products, since scipy's own loop over pairs is what would take the time.
+    embeddings into one cluster. Equals scikit-learn's AgglomerativeClustering, except that equal vectors
+    stay together; the distances come from matrix products, since scipy's own loop over pairs is what would take the
+    time.
     """
-    if len(vectors) == 1:
-        return np.zeros(1, np.int32)
+    points = distinct(vectors)
+    if len(points) == 1:
+        return np.zeros(len(vectors), np.int32)
     method = parameters.linkage or ("complete" if metric == "cosine" else "ward")
-    merges = linkage(condensed_distances(vectors, metric), method)
+    merges = linkage(condensed_distances(points, metric), method)
     if parameters.distance_threshold is not None:
         count = int((merges[:, 2] < parameters.distance_threshold).sum())
     else:
-        count = len(vectors) - (parameters.n_clusters or 1)
-    return _cut(merges, count)
+        # Copies merge first, at distance 0, and are never cut apart.
+        count = len(vectors) - min(parameters.n_clusters or 1, len(points))
+    return points.unite(_cut(merges, count))
 
 
-def condensed_distances(vectors: Vectors, metric: str) -> Doubles:
-    """Distances of all pairs, as scipy's pdist lays them out: shape (n(n-1)/2,)."""
-    rows = len(vectors)
-    if metric == "euclidean":
-        vectors = (vectors - vectors.mean(axis=0, dtype=np.float64)).astype(np.float32)  # small numbers cancel less
-    squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
+def condensed_distances(points: Distinct, metric: str) -> Doubles:
+    """Distances of all pairs of documents, as scipy's pdist lays them out: shape (n(n-1)/2,)."""
+    rows = len(points.numbers)
+    pairs = Pairs(points.vectors, metric)
     condensed = np.empty(rows * (rows - 1) // 2)
-    block = 512
     filled = 0
-    for first in range(0, rows - 1, block):
-        products = (vectors[first : first + block] @ vectors[first:].T).astype(np.float64)
-        for offset in range(min(block, rows - 1 - first)):
-            row = first + offset
-            product = products[offset, offset + 1 :]
-            distances = 1 - product if metric == "cosine" else squares[row] + squares[row + 1 :] - 2 * product
-            condensed[filled : filled + len(distances)] = distances
-            filled += len(distances)
-    np.maximum(condensed, 0, out=condensed)
-    return condensed if metric == "cosine" else np.sqrt(condensed, out=condensed)
+    for first in range(0, rows - 1, BLOCK_ROWS):
+        size = min(BLOCK_ROWS, rows - 1 - first)
+        if points.copies:
+            distances = pairs.distances(points.numbers[first : first + size])[:, points.numbers[first:]]
+        else:
+            distances = pairs.distances(slice(first, first + size), slice(first, None))
+        for offset in range(size):
+            row = distances[offset, offset + 1 :]
+            condensed[filled : filled + len(row)] = row
+            filled += len(row)
+    return condensed
 
 
 def _cut(merges: npt.NDArray[np.float64], count: int) -> Labels:

@@ -8,7 +8,9 @@ training on all vectors begins.
 import numpy as np
 
 from clustertrigger.api.run import KMeans
-from clusterworker.algorithms.clustering import Clustering, by_size, means
+from clusterworker.algorithms.clustering import Clustering, by_size, centroids_of, means
+from clusterworker.algorithms.distinct import distinct
+from clusterworker.algorithms.frame import Frame
 from clusterworker.algorithms.lloyd import breathe, lloyd
 from clusterworker.algorithms.nearest import NearestCentroid
 from clusterworker.algorithms.seeding import kmeans_plusplus
@@ -56,7 +58,8 @@ def kmeans(
             f"trained on a sample of {len(training)} of {dataset.rows} documents, then all were assigned to the nearest"
         ]
     trained = train(training, wanted, parameters.max_iter, metric, seed)
-    nearest = NearestCentroid(trained)(training)
+    points = distinct(training)
+    nearest = points.spread(NearestCentroid(trained)(points.vectors))
     labels = by_size(nearest)
     clusters = int(labels.max()) + 1
     if clusters < wanted:
@@ -96,6 +99,14 @@ def train(vectors: Vectors, clusters: int, iterations: int, metric: str, seed: i
         metric: cosine or euclidean.
         seed: of all random choices.
     """
+    frame = Frame.of(vectors)
+    if frame.needed:  # far from the origin, unit vectors too are told apart better by Euclidean distance
+        found = frame.back(_train(frame.into(vectors), clusters, iterations, "euclidean", seed))
+        return centroids_of(found.astype(np.float64), metric)
+    return _train(vectors, clusters, iterations, metric, seed)
+
+
+def _train(vectors: Vectors, clusters: int, iterations: int, metric: str, seed: int) -> Vectors:
     generator = np.random.default_rng(seed)
     rows = min(len(vectors), max(START_ROWS, 2 * clusters))
     start = np.ascontiguousarray(vectors[np.sort(generator.choice(len(vectors), rows, replace=False))])

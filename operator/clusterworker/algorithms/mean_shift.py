@@ -4,11 +4,13 @@ import numpy as np
 
 from clustertrigger.api.run import MeanShift
 from clusterworker.algorithms.clustering import Clustering, labelled
+from clusterworker.algorithms.distinct import distinct
+from clusterworker.algorithms.frame import Frame
 from clusterworker.algorithms.micro import micro_clusters, note
-from clusterworker.algorithms.nearest import NearestCentroid
+from clusterworker.algorithms.pairs import Pairs
 from clusterworker.algorithms.reduction import reduced_space
 from clusterworker.algorithms.task import Task
-from clusterworker.arrays import NOISE, Rows, Vectors
+from clusterworker.arrays import NOISE, Doubles, Rows, Vectors
 from clusterworker.errors import MisconfiguredError
 
 MOST_DOCUMENTS = 5_000
@@ -28,25 +30,26 @@ def mean_shift(task: Task, parameters: MeanShift) -> Clustering:
     """
     space = reduced_space(task, parameters)
     notes = list(space.notes)
-    rows = len(space.vectors)
+    points = distinct(space.vectors)
+    rows = len(points)
     bandwidth = parameters.bandwidth
     if bandwidth is None and rows > 1:
         bandwidth = estimate(space.vectors, parameters.quantile, task.seed)
         notes.append(f"bandwidth {bandwidth:.3g}, estimated from quantile {parameters.quantile:g}")
     if rows > MOST_DOCUMENTS:
         micro = micro_clusters(space.vectors, MICRO_CLUSTERS, "euclidean", task.seed)
-        notes.append(note(rows, MOST_DOCUMENTS, micro))
-        points, weights = micro.centroids, micro.sizes
+        notes.append(note(len(space.vectors), MOST_DOCUMENTS, micro))
+        centers = modes(micro.centroids, micro.sizes, bandwidth or 1.0, parameters.max_iter)
     else:
-        points, weights = np.asarray(space.vectors), np.ones(rows, np.int64)
-    centers = modes(points, weights, bandwidth or 1.0, parameters.max_iter)
-    labels, squared = NearestCentroid(centers).with_squares(space.vectors)
+        centers = modes(points.vectors, points.counts, bandwidth or 1.0, parameters.max_iter)
+    found, distances = Pairs(points.vectors, "euclidean", centers).nearest(BLOCK_BYTES)
+    labels = found.astype(np.int32)
     if not parameters.cluster_all and bandwidth is not None:
-        labels[squared > bandwidth**2] = NOISE
-    if len(centers) == 1:
+        labels[distances > bandwidth] = NOISE
+    if len(centers) == 1 and rows > 1:
         advice = "lower quantile" if parameters.bandwidth is None else "lower bandwidth"
         notes.append(f"one cluster found: {advice} to tell smaller regions apart")
-    return labelled(task.dataset.vectors, labels, task.metric, notes=notes)
+    return labelled(task.dataset.vectors, points.spread(labels), task.metric, notes=notes)
 
 
 def estimate(vectors: Vectors, quantile: float, seed: int) -> float:
@@ -59,7 +62,9 @@ def estimate(vectors: Vectors, quantile: float, seed: int) -> float:
 
     rows = min(len(vectors), ESTIMATE_ROWS)
     quantile = max(quantile, 2 / rows)  # of one neighbour, a document itself, nothing can be learnt
-    bandwidth = float(estimate_bandwidth(vectors, quantile=quantile, n_samples=rows, random_state=seed))
+    frame = Frame.of(vectors)
+    framed = frame.moved(vectors, np.float64)
+    bandwidth = float(estimate_bandwidth(framed, quantile=quantile, n_samples=rows, random_state=seed)) / frame.scale
     if bandwidth <= 0:
         raise MisconfiguredError(
             "the bandwidth estimated for mean_shift is 0, since documents are equal: set bandwidth, or raise quantile"
@@ -67,7 +72,7 @@ def estimate(vectors: Vectors, quantile: float, seed: int) -> float:
     return bandwidth
 
 
-def modes(points: Vectors, weights: Rows, bandwidth: float, iterations: int) -> Vectors:
+def modes(points: Vectors, weights: Rows, bandwidth: float, iterations: int) -> Doubles:
     """Return where windows come to rest, the fullest first and none within another, shape (modes, dimensions).
 
     Args:
@@ -76,40 +81,37 @@ def modes(points: Vectors, weights: Rows, bandwidth: float, iterations: int) -> 
         bandwidth: radius of the window.
         iterations: most steps.
     """
-    offset = points.mean(axis=0, dtype=np.float64).astype(np.float32)
-    points = np.ascontiguousarray(points - offset)  # small numbers cancel less
-    windows, counts = points.copy(), np.zeros(len(points), np.int64)
+    centre = Frame.of(points).centre
+    exact: Doubles = points - centre
+    windows, counts = exact.copy(), np.zeros(len(points), np.int64)
     moving = np.arange(len(points))
-    size = max(1, BLOCK_BYTES // (4 * len(points)))
+    size = max(1, BLOCK_BYTES // (8 * len(points)))
     for _ in range(iterations + 1):
         still: list[Rows] = []
         for first in range(0, len(moving), size):
             part = moving[first : first + size]
-            means, counts[part] = _window_means(windows[part], points, weights, bandwidth)
+            means, counts[part] = _window_means(windows[part], exact, weights, bandwidth)
             shifts = np.linalg.norm(means - windows[part], axis=1)
             windows[part] = means
             still.append(part[shifts > CONVERGED * bandwidth])
         moving = np.concatenate(still)
         if not moving.size:
             break
-    found: Vectors = _apart(windows, counts, bandwidth) + offset
-    return found
+    return _apart(windows, counts, bandwidth) + centre
 
 
-def _window_means(windows: Vectors, points: Vectors, weights: Rows, bandwidth: float) -> tuple[Vectors, Rows]:
+def _window_means(windows: Doubles, points: Doubles, weights: Rows, bandwidth: float) -> tuple[Doubles, Rows]:
     """Mean and number of the documents within each window."""
-    squares = np.einsum("ij,ij->i", points, points)
-    own = np.einsum("ij,ij->i", windows, windows)
-    inside = (own[:, None] + squares - 2 * (windows @ points.T)) <= bandwidth**2
-    shares = inside * weights.astype(np.float32)
-    totals = shares.sum(axis=1, dtype=np.float64)
-    alone = totals == 0  # rounding may put a window's only point just outside
+    pairs = Pairs(windows, "euclidean", points, Frame.at_origin(points.shape[1]))
+    shares = pairs.within(slice(None), slice(None), bandwidth, np.float64) * weights.astype(np.float64)
+    totals = shares.sum(axis=1)
+    alone = totals == 0  # a window may come to rest where no point is near
     means = (shares @ points) / np.where(alone, 1, totals)[:, None]
     means[alone] = windows[alone]
-    return means.astype(np.float32), totals.astype(np.int64)
+    return means, totals.astype(np.int64)
 
 
-def _apart(windows: Vectors, counts: Rows, bandwidth: float) -> Vectors:
+def _apart(windows: Doubles, counts: Rows, bandwidth: float) -> Doubles:
     """Of windows that lie within one another's bandwidth keep the fullest; ties are broken by coordinates."""
     keys = (*windows.T[::-1], counts)
     left = windows[np.lexsort(keys)[::-1]]

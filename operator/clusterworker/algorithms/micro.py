@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clusterworker.algorithms.distinct import distinct
 from clusterworker.algorithms.kmeans import train
 from clusterworker.algorithms.nearest import NearestCentroid
 from clusterworker.arrays import Labels, Rows, Vectors
@@ -51,7 +52,8 @@ def micro_clusters(vectors: Vectors, count: int, metric: str, seed: int) -> Micr
         chosen = np.random.default_rng(seed).choice(len(vectors), count * ROWS_PER_CENTROID, replace=False)
         training = vectors[np.sort(chosen)]
     centroids = train(training, count, ITERATIONS, metric, seed)
-    nearest = NearestCentroid(centroids)(vectors)
+    points = distinct(vectors)
+    nearest = points.spread(NearestCentroid(centroids)(points.vectors))
     used, numbers, sizes = np.unique(nearest, return_inverse=True, return_counts=True)
     return MicroClusters(np.ascontiguousarray(centroids[used]), numbers.astype(np.int32), sizes.astype(np.int64))
 

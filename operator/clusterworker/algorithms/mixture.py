@@ -8,8 +8,10 @@ from sklearn.mixture import GaussianMixture as Mixture
 
 from clustertrigger.api.run import GaussianMixture
 from clusterworker.algorithms.clustering import Clustering, labelled
+from clusterworker.algorithms.distinct import distinct
+from clusterworker.algorithms.frame import Frame
 from clusterworker.algorithms.task import Task
-from clusterworker.arrays import Labels, Vectors
+from clusterworker.arrays import Doubles, Labels, Vectors
 from clusterworker.errors import MisconfiguredError
 from clusterworker.sources.batch import BATCH_ROWS
 
@@ -34,10 +36,12 @@ def gaussian_mixture(task: Task, parameters: GaussianMixture) -> Clustering:
         notes.append(f"trained on a sample of {training_rows} of {rows} documents, then all were assigned")
     if rows == 1:
         return labelled(task.dataset.vectors, np.zeros(1, np.int32), task.metric, notes=notes)
-    model = fit(training, parameters, task.seed)
+    points = distinct(task.dataset.vectors)
+    centre = Frame.of(points.vectors).centre  # variances are differences of squares: far from the origin they drown
+    model = fit(training - centre, parameters, task.seed)
     if not model.converged_:
         notes.append(f"not converged after {parameters.max_iter} iterations: raise max_iter or tol")
-    labels = predict(model, task.dataset.vectors)
+    labels = points.spread(predict(model, points.vectors, centre))
     clusters = len(np.unique(labels))
     if clusters < wanted:
         notes.append(f"{clusters} clusters instead of {wanted}: no document most likely comes from the others")
@@ -63,7 +67,7 @@ def training_limit(parameters: GaussianMixture, dimensions: int, memory: int) ->
     return limit
 
 
-def fit(vectors: Vectors, parameters: GaussianMixture, seed: int) -> Mixture:
+def fit(vectors: Doubles, parameters: GaussianMixture, seed: int) -> Mixture:
     """Return scikit-learn's model, fitted in double precision.
 
     Raises:
@@ -81,7 +85,7 @@ def fit(vectors: Vectors, parameters: GaussianMixture, seed: int) -> Mixture:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # said in the notes
         try:
-            return model.fit(vectors.astype(np.float64))
+            return model.fit(vectors)
         except ValueError as error:
             raise MisconfiguredError(
                 f"gaussian_mixture: a distribution shrinks to a point, reg_covar {parameters.reg_covar:g} does not "
@@ -89,7 +93,13 @@ def fit(vectors: Vectors, parameters: GaussianMixture, seed: int) -> Mixture:
             ) from error
 
 
-def predict(model: Mixture, vectors: Vectors) -> Labels:
-    """Return the likeliest distribution of each vector, shape (rows,)."""
+def predict(model: Mixture, vectors: Vectors, centre: Doubles) -> Labels:
+    """Return the likeliest distribution of each vector, shape (rows,).
+
+    Args:
+        model: of vectors from which the centre was taken off.
+        vectors: shape (rows, dimensions).
+        centre: shape (dimensions,).
+    """
     parts = (vectors[first : first + BATCH_ROWS] for first in range(0, len(vectors), BATCH_ROWS))
-    return np.concatenate([model.predict(part.astype(np.float64)) for part in parts]).astype(np.int32)
+    return np.concatenate([model.predict(part - centre) for part in parts]).astype(np.int32)

@@ -5,12 +5,17 @@ import math
 import faiss
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
+from clusterworker.algorithms.frame import Frame
+from clusterworker.algorithms.pairs import Pairs
 from clusterworker.arrays import Vectors
 
 EXACT_ROWS = 50_000
 """Above it, an inverted file looks through a part of the vectors: comparing all pairs grows with their square."""
+BLOCK_BYTES = 64 << 20
+CLOSE, LOST = 1e-3, 1e-5
+"""Shares of ‖a‖² + ‖b‖²: below the first, squared distances are computed by differences; below the second, even their
+order may be rounding."""
 PROBED = 24
 """Lists of the inverted file that each query looks through."""
 
@@ -27,28 +32,50 @@ def nearest_neighbours(vectors: Vectors, count: int, metric: str, seed: int) -> 
     Returns:
         Indices and distances (cosine distance, or Euclidean), both of shape (rows, count), ascending by distance.
     """
-    index = _index(vectors, seed)
+    frame = Frame.of(vectors)
+    framed = frame.into(vectors)
+    scale = frame.scale if frame.needed else 1.0
+    index = _index(framed, seed)
     indices = np.empty((len(vectors), count), np.int64)
     squared = np.empty((len(vectors), count), np.float32)
     for first in range(0, len(vectors), EXACT_ROWS):
         part = slice(first, first + EXACT_ROWS)
-        squared[part], indices[part] = index.search(np.ascontiguousarray(vectors[part]), count)
-    np.maximum(squared, 0, out=squared)
+        squared[part], indices[part] = index.search(np.ascontiguousarray(framed[part]), count)
+    _look_closer(Pairs(vectors, "euclidean", frame=frame), framed, indices, squared, scale)
     _self_first(indices, squared)
     # Of unit vectors, the squared distance is twice the cosine distance.
-    distances: Vectors = squared / np.float32(2) if metric == "cosine" else np.sqrt(squared)
+    exact = squared.astype(np.float64) / scale**2
+    distances = np.asarray(exact / 2 if metric == "cosine" else np.sqrt(exact), np.float32)
     return indices, distances
 
 
-def neighbour_graph(vectors: Vectors, count: int, seed: int) -> sparse.csr_array:
-    """Return the Euclidean distances from each vector to its nearest others, shape (rows, rows), `count` in each row.
+def _look_closer(pairs: Pairs, framed: Vectors, indices: npt.NDArray[np.int64], squared: Vectors, scale: float) -> None:
+    """Compute distances by differences where faiss's, by matrix products, may be rounding.
 
-    Zeros that are stored are distances between duplicates.
+    Where even the farthest of a vector's neighbours is so near that faiss may have missed nearer ones, all vectors are
+    looked at, as long as these are few enough to be compared pair by pair.
     """
-    indices, distances = nearest_neighbours(vectors, count + 1, "euclidean", seed)
-    rows = len(vectors)
-    ends = np.arange(0, rows * count + 1, count)
-    return sparse.csr_array((distances[:, 1:].ravel(), indices[:, 1:].ravel(), ends), shape=(rows, rows))
+    lengths = np.vecdot(framed, framed)
+    sums = lengths[:, None] + lengths[np.maximum(indices, 0)]
+    lost = np.flatnonzero(squared[:, -1] <= LOST * sums[:, -1]) if len(pairs) <= EXACT_ROWS else np.empty(0, np.int64)
+    close = (squared <= CLOSE * sums) & (indices >= 0)
+    close[lost] = False
+    here, place = np.nonzero(close)
+    squared[here, place] = pairs.single_squares(here, indices[here, place]) * scale**2
+    changed = np.unique(here)
+    order = np.argsort(squared[changed], axis=1, kind="stable")
+    squared[changed] = np.take_along_axis(squared[changed], order, axis=1)
+    indices[changed] = np.take_along_axis(indices[changed], order, axis=1)
+    count, size = indices.shape[1], pairs.block(BLOCK_BYTES)
+    for first in range(0, len(lost), size):
+        rows = lost[first : first + size]
+        exact = pairs.squares(rows)
+        nearest = np.argpartition(exact, count - 1, axis=1)[:, :count]
+        found = np.take_along_axis(exact, nearest, axis=1)
+        order = np.argsort(found, axis=1, kind="stable")
+        squared[rows] = np.take_along_axis(found, order, axis=1) * scale**2
+        indices[rows] = np.take_along_axis(nearest, order, axis=1)
+    np.maximum(squared, 0, out=squared)
 
 
 def _index(vectors: Vectors, seed: int) -> faiss.Index:

@@ -13,10 +13,12 @@ import numpy as np
 
 from clustertrigger.api.run import OPTICS
 from clusterworker.algorithms.clustering import Clustering, labelled
+from clusterworker.algorithms.core_distance import core_distances
+from clusterworker.algorithms.distinct import distinct
 from clusterworker.algorithms.limits import pair_limit
 from clusterworker.algorithms.nearest import NearestCentroid
 from clusterworker.algorithms.pairs import Pairs
-from clusterworker.algorithms.reduction import reduced_space
+from clusterworker.algorithms.reduction import Space, reduced_space
 from clusterworker.algorithms.task import Task
 from clusterworker.arrays import NOISE, Doubles, Labels, Rows, Vectors
 
@@ -63,10 +65,15 @@ def optics(task: Task, parameters: OPTICS) -> Clustering:
         )
         sample = np.ascontiguousarray(space.vectors[chosen])
         found = find_clusters(sample, parameters, space.metric, share=limit / rows)
-        labels = found[NearestCentroid(sample)(space.vectors)]
+        labels = found[_nearest(sample, space)]
     if not (labels != NOISE).any():
         notes.append("no cluster found, all documents are noise: raise max_eps, or lower xi or min_samples")
     return labelled(task.dataset.vectors, labels, task.metric, notes=notes)
+
+
+def _nearest(sample: Vectors, space: Space) -> Labels:
+    points = distinct(space.vectors)
+    return points.spread(NearestCentroid(sample)(points.vectors))
 
 
 def find_clusters(vectors: Vectors, parameters: OPTICS, metric: str, share: float = 1.0) -> Labels:
@@ -78,54 +85,54 @@ def find_clusters(vectors: Vectors, parameters: OPTICS, metric: str, share: floa
         metric: cosine or euclidean.
         share: of all documents that the vectors are a sample of: the least size of a cluster shrinks with it.
     """
-    pairs = all_pairs(vectors, metric)
+    points = distinct(vectors)
+    distances = all_pairs(points.vectors, metric)
     most = np.inf if parameters.max_eps is None else parameters.max_eps
-    walk = order(pairs, core_distances(pairs, parameters.min_samples), most)
+    walk = order(distances, core_distances(distances, parameters.min_samples, points.counts), most, points.numbers)
     least = max(2, round(share * (parameters.min_cluster_size or parameters.min_samples)))
-    return extract(walk, parameters.min_samples, least, parameters.xi)
+    return points.unite(extract(walk, parameters.min_samples, least, parameters.xi))
 
 
 def all_pairs(vectors: Vectors, metric: str) -> Vectors:
-    """Distances of all pairs, shape (rows, rows)."""
+    """Distances of all pairs, symmetric, shape (rows, rows)."""
     pairs = Pairs(vectors, metric)
     distances = np.empty((len(pairs), len(pairs)), np.float32)
     size = pairs.block(BLOCK_BYTES)
     for first in range(0, len(pairs), size):
-        distances[first : first + size] = pairs.distances(slice(first, first + size))
+        rows = slice(first, first + size)
+        distances[rows, first:] = pairs.distances(rows, slice(first, None))
+        distances[first:, rows] = distances[rows, first:].T
     return distances
 
 
-def core_distances(distances: Vectors, min_samples: int) -> Vectors:
-    """Distance within which each vector has min_samples vectors, itself included, shape (rows,)."""
-    size = max(1, BLOCK_BYTES // (4 * len(distances)))
-    blocks = (distances[first : first + size] for first in range(0, len(distances), size))
-    return np.concatenate([np.partition(block, min_samples - 1, axis=1)[:, min_samples - 1] for block in blocks])
-
-
-def order(distances: Vectors, cores: Vectors, max_eps: float) -> Walk:
+def order(distances: Vectors, cores: Vectors, max_eps: float, numbers: Rows | None = None) -> Walk:
     """Walk on to whatever is nearest to what has been visited, as scikit-learn's `compute_optics_graph` does.
 
     Args:
-        distances: of all pairs, shape (rows, rows).
-        cores: core distances, shape (rows,).
+        distances: of all pairs of distinct vectors, shape (distinct, distinct).
+        cores: core distances of these, shape (distinct,).
         max_eps: longest step.
+        numbers: which distinct vector each document's is; default one each.
     """
-    rows = len(distances)
+    rows = len(distances) if numbers is None else len(numbers)
+    copies = rows > len(distances)
     ordering = np.empty(rows, np.int64)
     reachability = np.full(rows, np.inf)
     predecessor = np.full(rows, -1, np.int64)
     unseen = np.finfo(np.float64).max  # less than infinity, so that argmin prefers it to what has been visited
     waiting = np.full(rows, unseen)
     for step in range(rows):
-        point = int(waiting.argmin())
-        ordering[step] = point
-        waiting[point] = np.inf
+        document = int(waiting.argmin())
+        point = document if numbers is None else numbers[document]
+        ordering[step] = document
+        waiting[document] = np.inf
         if cores[point] > max_eps:
             continue
-        through = np.maximum(distances[point], cores[point])
-        nearer = (through < reachability) & (waiting < np.inf) & (distances[point] <= max_eps)
+        apart = distances[point][numbers] if copies else distances[point]
+        through = np.maximum(apart, cores[point])
+        nearer = (through < reachability) & (waiting < np.inf) & (apart <= max_eps)
         reachability[nearer] = waiting[nearer] = through[nearer]
-        predecessor[nearer] = point
+        predecessor[nearer] = document
     return Walk(ordering, reachability, predecessor)
 
 
@@ -133,7 +140,7 @@ def extract(walk: Walk, min_samples: int, min_cluster_size: int, xi: float) -> L
     """Return a label per document, shape (rows,), by the steepness of the reachability plot."""
     from sklearn.cluster import cluster_optics_xi
 
-    with np.errstate(invalid="ignore"):  # infinite reachabilities divided by one another
+    with np.errstate(all="ignore"):  # reachabilities divided by one another, infinite ones and zeros among them
         labels, _ = cluster_optics_xi(
             reachability=walk.reachability,
             predecessor=walk.predecessor,

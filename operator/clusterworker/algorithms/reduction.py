@@ -7,7 +7,8 @@ noise: with hundreds of dimensions all distances look alike.
 from dataclasses import dataclass, field
 
 from clustertrigger.api.run import DBSCAN, HDBSCAN, OPTICS, MeanShift
-from clusterworker.algorithms.embedding import FEWEST_ROWS, embed
+from clusterworker.algorithms.distinct import distinct
+from clusterworker.algorithms.embedding import FEWEST_ROWS, embed, most_components
 from clusterworker.algorithms.task import Task
 from clusterworker.arrays import Vectors
 
@@ -33,15 +34,27 @@ class Space:
 
 
 def reduced_space(task: Task, parameters: HDBSCAN | DBSCAN | OPTICS | MeanShift) -> Space:
-    """Map the documents to `n_components` dimensions by UMAP where `reduce` says so."""
+    """Map the documents to `n_components` dimensions by UMAP where `reduce` says so.
+
+    UMAP is shown each distinct vector once: of many copies, each has only copies for neighbours, and UMAP tears them
+    apart.
+    """
     dataset, components = task.dataset, parameters.n_components
     wanted = parameters.reduce == "umap" or (parameters.reduce == "auto" and dataset.dimensions > FEW_DIMENSIONS)
     if not wanted or components >= dataset.dimensions:
         return Space(dataset.vectors, task.metric)
-    if dataset.rows < FEWEST_ROWS:
-        note = f"not reduced: {dataset.rows} documents are too few for UMAP, which needs {FEWEST_ROWS}"
+    points = distinct(dataset.vectors)
+    if len(points) < FEWEST_ROWS:
+        note = f"not reduced: {len(points)} {points.noun} are too few for UMAP, which needs {FEWEST_ROWS}"
         return Space(dataset.vectors, task.metric, notes=[note])
+    notes = []
+    if components > (most := most_components(len(points))):
+        notes.append(
+            f"n_components {most} instead of {components}: "
+            f"UMAP lays out {len(points)} {points.noun} in no more dimensions"
+        )
+        components = most
     task.progress.info(f"reducing {dataset.dimensions} to {components} dimensions by UMAP")
-    vectors = embed(dataset.vectors, components, task.metric, task.seed)
-    note = f"clustered after UMAP from {dataset.dimensions} to {components} dimensions"
-    return Space(vectors, "euclidean", reduced=True, notes=[note])
+    vectors = points.spread(embed(points.vectors, components, task.metric, task.seed))
+    notes.append(f"clustered after UMAP from {dataset.dimensions} to {components} dimensions")
+    return Space(vectors, "euclidean", reduced=True, notes=notes)

@@ -12,7 +12,7 @@ from clusterworker.drift.assignment import (
 )
 from clusterworker.drift.domain import domain_auc
 from clusterworker.drift.mmd import mmd_rbf
-from clusterworker.drift.moments import centroid_euclidean, cosine_drift, cosine_floor, euclidean_floor
+from clusterworker.drift.moments import centroid_euclidean, cosine_advice, cosine_drift, cosine_floor, euclidean_floor
 from clusterworker.drift.profile import Profile
 from clusterworker.drift.stored import StoredBaseline
 
@@ -25,11 +25,13 @@ class Drift:
         value: of the metric.
         noise_floor: unchanged data exceeds twice of it in at most 1 % of checks.
         p_value: of the permutation test, where the metric has one.
+        advice: what to do where the metric cannot tell drift on these documents.
     """
 
     value: float
     noise_floor: float
     p_value: float | None = None
+    advice: str | None = None
 
 
 def measure(metric: DriftMetric, baseline: StoredBaseline, now: Profile, seed: int) -> Drift:
@@ -44,7 +46,8 @@ def measure(metric: DriftMetric, baseline: StoredBaseline, now: Profile, seed: i
     before = baseline.total / baseline.documents
     match metric:
         case "cosine_drift":
-            return Drift(cosine_drift(before, now.mean), cosine_floor(baseline, now.documents))
+            floor = cosine_floor(baseline, now.documents)
+            return Drift(cosine_drift(before, now.mean), floor, advice=cosine_advice(floor))
         case "centroid_euclidean":
             return Drift(centroid_euclidean(before, now.mean), euclidean_floor(baseline, now.documents))
         case "assignment_js":

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clusterworker.algorithms.pairs import Pairs
 from clusterworker.arrays import Doubles, Vectors
 from clusterworker.drift.moments import CONFIDENCE
 
 PERMUTATIONS = 500
+_BLOCK_BYTES = 32 << 20
+_SAME = 1e-12
+"""Share of ‖a‖² + ‖b‖² up to which squared distances are rounding of the documents' own numbers."""
 _MEDIAN_ROWS = 1_000
 """Documents whose distances to all others give the median: evenly chosen, of both samples."""
 
@@ -61,35 +65,33 @@ def mmd_rbf(baseline: Vectors, now: Vectors, seed: int, permutations: int = PERM
 
 def _kernel(vectors: Vectors) -> Vectors:
     """Kernel matrix with an empty diagonal, less its mean: MMD² is the same, and float32 sums stay exact."""
-    centred = vectors - vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
-    lengths = np.einsum("ij,ij->i", centred, centred)
-    squares = centred @ centred.T
-    squares *= -2
-    squares += lengths[:, None]
-    squares += lengths[None, :]
-    np.maximum(squares, 0, out=squares)
-    np.fill_diagonal(squares, 0)
-    median = _median(squares)
-    kernel = np.exp(np.multiply(squares, np.float32(-1 / median), out=squares), out=squares)
+    median = _median(vectors)
+    pairs = Pairs(vectors, "euclidean")
+    squares = np.empty((len(vectors), len(vectors)), np.float32)
+    size = pairs.block(_BLOCK_BYTES)
+    for first in range(0, len(vectors), size):
+        rows = slice(first, first + size)
+        found = pairs.squares(rows, slice(first, None)) / -median
+        squares[rows, first:] = found
+        squares[first:, rows] = squares[rows, first:].T
+    kernel = np.exp(squares, out=squares)
     others = len(vectors) * (len(vectors) - 1)
     kernel -= np.float32((kernel.sum(dtype=np.float64) - len(vectors)) / others)
     np.fill_diagonal(kernel, 0)
     return np.asarray(kernel, np.float32)
 
 
-def _median(squares: Vectors) -> float:
-    """Squared median of the distances between different rows; 1 if all rows are alike, which makes MMD² 0.
+def _median(vectors: Vectors) -> float:
+    """Squared median of the distances between documents that differ; 1 if all are alike, which makes MMD² 0.
 
-    Each row of the matrix holds one 0, that of the row itself, which sorts to the front.
+    Copies are left out, and what differs from a copy by rounding only: where these are most of the pairs, the median
+    would be 0 or next to it, the kernel would tell all other documents apart alike, and nothing would be drift.
     """
-    rows = squares[:: max(len(squares) // _MEDIAN_ROWS, 1)]
-    pairs = rows.size - len(rows)
-    middle = [len(rows) + (pairs - 1) // 2, len(rows) + pairs // 2]
-    median = float(np.partition(rows, middle, axis=None)[middle].mean())
-    if median > 0:
-        return median
-    positive = squares[squares > 0]
-    return float(positive.mean()) if positive.size else 1.0
+    rows = vectors[:: max(len(vectors) // _MEDIAN_ROWS, 1)]
+    squares = Pairs(rows, "euclidean", vectors).squares(slice(None))
+    lengths, others = (np.einsum("ij,ij->i", part, part, dtype=np.float64) for part in (rows, vectors))
+    apart = squares[squares > _SAME * (lengths[:, None] + others)]
+    return float(np.median(apart)) if apart.size else 1.0
 
 
 def _discrepancies(kernel: Vectors, chosen: Vectors) -> Doubles:

@@ -13,6 +13,8 @@ from clusterworker.drift.stored import StoredBaseline
 
 CONFIDENCE = 0.995
 """Share of checks on unchanged data that stay below twice the noise floor: 1 % is promised, half of it is aimed at."""
+HOPELESS = 0.5
+"""Floor of cosine_drift from which on only means that point backwards, with a value above 1, exceed it twice."""
 NORMAL_TAIL = 2.5758
 """Standard deviations below which that share of a normal distribution lies."""
 
@@ -54,6 +56,17 @@ def cosine_floor(baseline: StoredBaseline, documents: int) -> float:
     direction = baseline.total / np.linalg.norm(baseline.total)
     across = baseline.reservoir - np.outer(baseline.reservoir @ direction, direction)
     return min(expected * max(1.0, tail(degrees_of_freedom(across)) / 2), 1.0)
+
+
+def cosine_advice(floor: float) -> str | None:
+    """What to do where cosine_drift can hardly exceed twice its floor, or not at all: it ends at 2."""
+    if floor < HOPELESS:
+        return None
+    able = "can never fire" if floor >= 1 else "would fire only where the mean turned round"
+    return (
+        "the mean of the baseline is next to nothing, as of centred embeddings or very few documents: "
+        f"cosine_drift {able} on them: set metric to mmd_rbf, domain_auc or assignment_js"
+    )
 
 
 def euclidean_floor(baseline: StoredBaseline, documents: int) -> float:

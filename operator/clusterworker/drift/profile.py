@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from clusterworker.algorithms.nearest import NearestCentroid
 from clusterworker.arrays import NOISE, Doubles, Rows, Vectors
-from clusterworker.dataset import lengths
+from clusterworker.dataset import lengths, refuse_too_large
 from clusterworker.drift.ahead import ahead
 from clusterworker.drift.stored import StoredBaseline
 from clusterworker.progress import Progress
@@ -91,6 +91,7 @@ class _Tally:
     def __init__(self, baseline: StoredBaseline, seed: int) -> None:
         self.documents = 0
         self._unit = baseline.metric == "cosine"
+        self._around = (baseline.total / baseline.documents).astype(np.float32)
         self._total, self._squares = np.zeros(baseline.dimensions), np.zeros(baseline.dimensions)
         self._counts = np.zeros(len(baseline.centroids), np.int64)
         self._nearest = NearestCentroid(baseline.centroids) if len(baseline.centroids) else None
@@ -98,11 +99,13 @@ class _Tally:
 
     def add(self, batch: Batch) -> None:
         """Take in a batch."""
+        if not self._unit:
+            refuse_too_large(batch)
         norms = _lengths(batch) if self._unit else None
         for first in range(0, len(batch.vectors), _BLOCK_ROWS):
             rows = slice(first, first + _BLOCK_ROWS)
             block = batch.vectors[rows] if norms is None else batch.vectors[rows] / norms[rows, None]
-            self._total += block.sum(axis=0)
+            self._total += (block - self._around).sum(axis=0)  # far from the origin, sums of float32 would drown
             self._squares += np.einsum("ij,ij->j", block, block)
             if self._nearest:
                 self._counts += np.bincount(self._nearest(block), minlength=len(self._counts))
@@ -116,7 +119,8 @@ class _Tally:
             reservoir = (reservoir / np.linalg.norm(reservoir.astype(np.float64), axis=1, keepdims=True)).astype(
                 np.float32
             )
-        return Profile(self.documents, self._total, self._squares, self._counts, reservoir)
+        total = self._total + self.documents * self._around.astype(np.float64)
+        return Profile(self.documents, total, self._squares, self._counts, reservoir)
 
 
 def _lengths(batch: Batch) -> Vectors:

@@ -83,3 +83,11 @@ FEW = {"baseline_documents": 20, "current_documents": 20, "noise_floor": 0.4}
 def test_judge(measurement: Measurement, rule: ConditionalSchedule, why: str, summary: str) -> None:
     verdict = judge(measurement, rule)
     assert (verdict.why, verdict.summary, verdict.fires) == (why, summary, why == "drift")
+
+
+@pytest.mark.parametrize("value", [0.9, 0.1])
+def test_advice_of_the_measurement_is_passed_on(value: float) -> None:
+    """Where the metric cannot tell drift, whoever looks at the trigger is told which could."""
+    verdict = judge(measured(value, noise_floor=1.0, advice="set metric to mmd_rbf"), schedule())
+    assert not verdict.fires
+    assert verdict.summary.endswith(": set metric to mmd_rbf")

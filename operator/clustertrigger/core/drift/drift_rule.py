@@ -42,13 +42,17 @@ def judge(measurement: Measurement, schedule: ConditionalSchedule) -> Verdict:
         case None:
             return Verdict(True, "drift", told)
         case "threshold":
-            return Verdict(False, why_not, told)
+            return Verdict(False, why_not, _with_advice(told, measurement))
         case "documents":
             fewest = min(measurement.baseline_documents, measurement.current_documents)
             why = f"{fewest} documents are fewer than min_documents ({schedule.min_documents})"
         case "noise":
             why = "chance alone reaches twice the floor"
-    return Verdict(False, why_not, f"{told}: does not fire, {why}")
+    return Verdict(False, why_not, _with_advice(f"{told}: does not fire, {why}", measurement))
+
+
+def _with_advice(told: str, measurement: Measurement) -> str:
+    return f"{told}: {measurement.advice}" if measurement.advice else told
 
 
 def _told(measurement: Measurement, threshold: float) -> str:
