@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -76,6 +77,30 @@ def test_help_fits_80_columns_and_ends_with_examples_that_parse(
         subject = program.commands[words[0]]
         with subject.make_context(words[0], words[1:], obj=Scope()):
             pass
+
+
+def test_without_arguments_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    usage = capsys.readouterr().err
+    assert main(["-h"]) == 0
+    assert usage == capsys.readouterr().out
+
+
+def test_a_terminal_of_ascii_shows_what_it_can(tmp_path: Path) -> None:
+    trigger = (
+        "{apiVersion: clustertrigger.dev/v1alpha1, kind: ClusterTrigger, metadata: {name: Größe}, "
+        "spec: {trigger_type: cron, cluster_id: c, schedule_config: {cron_expression: '* * * * *'}}}"
+    )
+    file = tmp_path / "a.yaml"
+    file.write_text(trigger, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "clustertrigger.cli.main", "validate", "-f", str(file)],
+        capture_output=True, check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii:strict"},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert b"Gr??" in done.stdout, done.stderr
+    assert done.stderr == b""
 
 
 def test_every_command_stands_in_the_list(capsys: pytest.CaptureFixture[str]) -> None:

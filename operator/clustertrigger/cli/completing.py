@@ -39,8 +39,8 @@ def add_completion(group: click.Group) -> None:
         names of triggers, runs, namespaces and contexts for `kubectl-clustertrigger`.
 
         `kubectl clustertrigger` is completed by kubectl 1.26 and later, with kubectl's own completion script, if
-        kubectl_complete-clustertrigger is on the PATH. pip and pipx install it. For the single file, make it a link:
-        ln -s kubectl-clustertrigger kubectl_complete-clustertrigger
+        kubectl_complete-clustertrigger is on the PATH. pip and pipx install it. With the single file, make a link of
+        that name to kubectl-clustertrigger.
         """
         complete = _SHELLS[shell](group, {}, PLUGIN, VARIABLE)
         # Not complete.source(): for bash, click starts bash to see its version, which the target may not have.

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 it could not be done or something is invalid, 2 wrong usag
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -65,12 +66,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return complete_for_kubectl(program, sys.argv[1:])
     if arguments is None and (instruction := os.environ.get(VARIABLE)):
         return shell_complete(program, {"obj": Scope()}, PLUGIN, VARIABLE, instruction)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # names and texts of others on a terminal that cannot show them
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = program.main(words, prog_name=PROG, standalone_mode=False, obj=Scope())
         sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
-        say(error.format_message(), stream=sys.stderr)
+        say(*error.format_message().splitlines(), stream=sys.stderr)
         return USAGE
     except click.UsageError as error:
         _report_usage(error)
