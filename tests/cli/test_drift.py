@@ -162,6 +162,8 @@ def test_on_a_cluster(
     for value, code, last in ((0.084, 0, "every number agrees"), (0.085, 1, "1 of them differ by more than 1e-6")):
         assert recompute(sandbox, kubelet, found(value)) == code
         assert capsys.readouterr().out.splitlines()[-1].startswith(last)
+    assert recompute(sandbox, kubelet, found(0.084), sidecar="istio-proxy") == 0, "the end of the worker is the end"
+    assert "every number agrees" in capsys.readouterr().out
     lost = CheckResult(status="completed", obstacle="baseline_missing", error="/results/b.npz: is not there")
     assert recompute(sandbox, kubelet, lost) == 1
     assert "it cannot be computed again: /results/b.npz: is not there" in capsys.readouterr().err
@@ -176,14 +178,17 @@ def test_on_a_cluster(
     )
 
 
-def recompute(sandbox: Sandbox, kubelet: Kubelet, result: CheckResult) -> int:
-    """The command with --recompute; its Job ends with a result."""
+def recompute(sandbox: Sandbox, kubelet: Kubelet, result: CheckResult, *, sidecar: str = "") -> int:
+    """The command with --recompute; its worker ends with a result, beside a sidecar that goes on if there is one."""
     seen: list[Object] = []
 
     def play() -> None:
         (job,) = eventually(lambda: jobs(sandbox, "drifting", "recompute"))
         seen.append(sandbox.job(job))
-        kubelet.complete(job, result)
+        if sidecar:
+            kubelet.complete_beside(job, sidecar, result)
+        else:
+            kubelet.complete(job, result)
 
     player = threading.Thread(target=play)
     player.start()
