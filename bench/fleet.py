@@ -26,6 +26,7 @@ from tests.control_plane import manifests
 from tests.control_plane.cluster import SYSTEM, Cluster, running_cluster
 from tests.control_plane.kube import eventually
 from tests.control_plane.operator_process import OperatorProcess
+from tests.control_plane.watching import watch
 
 _CRON_JOBS_STABLE = Version(1, 21, 0)
 AT_ONCE = 32
@@ -150,7 +151,7 @@ async def arrivals(api: ApiServer, in_namespace: str) -> AsyncIterator[Arrivals]
         after = version
         while True:  # The server ends a watch that cannot keep up, and one without news sends no bookmarks.
             with suppress(ApiError):
-                async for change in api.watch(path, after):
+                async for change in watch(api, path, after):
                     after = change["object"]["metadata"]["resourceVersion"]
                     if change["type"] == "ADDED":
                         seen.jobs.append((datetime.now(UTC), change["object"]))

@@ -13,6 +13,7 @@ from clustertrigger.core.instants import format_instant
 from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from tests.control_plane.kubelet import COMPLETED
+from tests.control_plane.watching import watch
 
 _AT_ONCE = 16
 _PAUSE = 0.2
@@ -41,7 +42,7 @@ class BusyNode:
                 pods, version = await self._api.list(self._path)
                 for pod in pods:
                     self._saw(pod)
-                async for change in self._api.watch(self._path, version):
+                async for change in watch(self._api, self._path, version):
                     if change["type"] == "ADDED":
                         self._saw(change["object"])
             await asyncio.sleep(_PAUSE)

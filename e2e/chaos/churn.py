@@ -13,6 +13,7 @@ from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from e2e.chaos.busy_node import busy_node
 from tests.control_plane.manifests import interval, trigger
+from tests.control_plane.watching import watch
 
 NAME = "churn-"
 """What the names of all triggers begin with."""
@@ -115,7 +116,7 @@ class Churn:
                 present.clear()
                 for raw in listed:
                     self._saw("ADDED", raw, present)
-                async for change in self._api.watch(path, version):
+                async for change in watch(self._api, path, version):
                     self._saw(change["type"], change["object"], present)
 
     def _saw(self, how: str, raw: dict[str, Any], present: set[str]) -> None:

@@ -14,6 +14,7 @@ from clustertrigger.core.resources.trigger import Key
 from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from e2e.chaos.hostile_objects import Case
+from tests.control_plane.watching import watch
 
 Object = dict[str, Any]
 Answer = Literal["refused", "stalled", "waiting", "ready"]
@@ -104,7 +105,7 @@ class Receptionist:
                 triggers, version = await self._api.list(self._path)
                 for raw in triggers:
                     self._saw("ADDED", raw)
-                async for change in self._api.watch(self._path, version):
+                async for change in watch(self._api, self._path, version):
                     self._saw(change["type"], change["object"])
 
     def _saw(self, how: str, raw: Object) -> None:

@@ -1,13 +1,15 @@
-"""Kopf's handlers, which answer admission requests. Nothing is decided here."""
+"""Kopf's handlers: the one door through which the cluster speaks. They store what they see; nothing is decided here.
+
+What is stored enqueues the keys of the triggers that it concerns; see `shell.observed`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from datetime import UTC, datetime, timedelta
+import logging
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 import kopf
-from kubernetes.aio.client import Configuration
 
 from clustertrigger.api import GROUP, VERSION
 from clustertrigger.core.resources.catalog import Catalog, Unresolved
@@ -20,26 +22,61 @@ from clustertrigger.core.resources.validation import (
     parse_trigger,
     warnings_of,
 )
+from clustertrigger.shell.observed.kinds import Kind, Kinds
 
-_TOKEN_LIFETIME = timedelta(minutes=5)
+logger = logging.getLogger(__name__)
 
 
-def register_login(registry: kopf.OperatorRegistry, configuration: Configuration) -> None:
-    """Registers how Kopf reaches the API server, which it asks which kinds there are."""
+def register_watches(registry: kopf.OperatorRegistry, kinds: Kinds) -> None:
+    """Registers what Kopf is to watch. Labels of Jobs and Pods are selected on the server, by Kopf's settings.
+
+    Args:
+        registry: Kopf's.
+        kinds: are told of what is seen.
+    """
+
+    @kopf.on.event(GROUP, VERSION, "clustertriggers", registry=registry)
+    async def clustertrigger(event: kopf.RawEvent, **_: Any) -> None:
+        _tell(kinds.triggers, event)
+
+    @kopf.on.event(GROUP, VERSION, "collections", registry=registry)
+    async def collection(event: kopf.RawEvent, **_: Any) -> None:
+        _tell(kinds.collections, event)
+
+    @kopf.on.event(GROUP, VERSION, "clusterdefinitions", registry=registry)
+    async def clusterdefinition(event: kopf.RawEvent, **_: Any) -> None:
+        _tell(kinds.definitions, event)
+
+    @kopf.on.event("batch", "v1", "jobs", registry=registry)
+    async def job(event: kopf.RawEvent, **_: Any) -> None:
+        _tell(kinds.jobs, event)
+
+    @kopf.on.event("", "v1", "pods", registry=registry)
+    async def pod(event: kopf.RawEvent, **_: Any) -> None:
+        _tell(kinds.pods, event)
+
+
+def _tell(kind: Kind, event: kopf.RawEvent) -> None:
+    if event["type"] == "DELETED":
+        kind.gone(event["object"])
+    else:
+        kind.saw(event["object"])
+
+
+def register_login(registry: kopf.OperatorRegistry, connect: Callable[[], Awaitable[kopf.AiohttpSession]]) -> None:
+    """Registers how Kopf reaches the API server."""
 
     @kopf.on.login(registry=registry)
-    async def login(**_: Any) -> kopf.ConnectionInfo:
-        """The same credentials as everything else here uses; a token is read again before it runs out."""
-        token = await configuration.get_api_key_with_prefix("BearerToken")
-        return kopf.ConnectionInfo(
-            server=configuration.host,
-            ca_path=configuration.ssl_ca_cert,
-            certificate_path=configuration.cert_file,
-            private_key_path=configuration.key_file,
-            token=token.split(" ", 1)[-1] if token else None,
-            insecure=not configuration.verify_ssl,
-            expiration=datetime.now(UTC) + _TOKEN_LIFETIME if token else None,
-        )
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        return await connect()
+
+
+def register_startup(registry: kopf.OperatorRegistry, started: str) -> None:
+    """Registers what the log is told when Kopf starts."""
+
+    @kopf.on.startup(registry=registry)
+    async def startup(**_: Any) -> None:
+        logger.info("%s", started)
 
 
 def register_webhooks(

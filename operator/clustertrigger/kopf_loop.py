@@ -1,93 +1,273 @@
-"""Runs Kopf beside everything else of the process, and keeps it from running the process."""
+"""Runs Kopf, and keeps it running where it would end: all that this takes stands here, each with its reason.
+
+Kopf gives up for good, and leaves the process to be restarted, at whatever it does not expect of the API server
+(https://github.com/nolar/kopf/pull/509). A process that leads must not end each time an API server restarts, so Kopf
+is started again instead, and less is left for it to stumble over:
+
+* An error in a watch other than 410 ends it. It is started again; what has been seen is kept meanwhile.
+* 404 ends it, which is what an API server answers that has just started and does not know its CRDs yet. That, and a 401
+  that no renewed token cures, is shown to Kopf as a broken connection, which it tries again.
+* A kind that is not found at start is never watched. Kopf is started again if it does not ask for all kinds soon.
+* An initial list is taken by Kopf from etcd, which costs the API server five times what its memory does for 10,000
+  custom resources; or, as `initial_streaming`, from memory where the server can: from Kubernetes 1.32 on, where the
+  feature WatchList is on. An older server is asked for the same in the words that it knows, a watch from version 0
+  (https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-watch), and `shell.observed.census` finds
+  out when all has been shown.
+* When it ends, `kopf.run_tasks` cancels every younger task of the loop, also those that are not Kopf's
+  (https://docs.kopf.dev/en/stable/embedding/). So its tasks are waited for here. It has no loop of its own: two threads
+  would wait for Python's lock up to five milliseconds at each of their turns, in the middle of a burst.
+* It takes a finalizer of its own off objects, and reads its own annotations, both of which anybody may have forged. The
+  finalizer has a name here that nobody can know, and no state is read from or written to objects.
+* What it remembers of an object is forgotten with the event of its deletion only, which a broken watch hides, and
+  nothing here needs it: nothing is remembered.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
-from pathlib import Path
+import secrets
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from importlib.metadata import version
 from typing import Any
 
+import aiohttp
 import kopf
+from aiohttp.client_middlewares import ClientHandlerType
+from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
+from kubernetes.aio.client import Configuration
 
+from clustertrigger import handlers
+from clustertrigger.shell.kube.api_server import AGENT
+from clustertrigger.shell.kube.credentials import Credentials, CredentialsError
+from clustertrigger.shell.kube.session import open_session
+from clustertrigger.shell.observed.kinds import Kinds
 from clustertrigger.shell.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-_PAUSE = 2.0
-_FIRST_BACKOFFS = (1, 1, 2, 3, 5)
-_LONGEST_BACKOFF = 10
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 5.0
+_BACKOFFS = (1, 1, 2, 3, *[5] * 60)
+"""Seconds between attempts of a request, five minutes in all: by then etcd has forgotten what a watch would go on from,
+and to begin anew costs no more."""
+_STARTUP = timedelta(seconds=20)
+"""Until all kinds are watched."""
+_END = 10.0
+"""Seconds for its tasks to end."""
 
 
-async def run_kopf(
-    registry: kopf.OperatorRegistry,
-    settings: Settings,
-    namespaces: Sequence[str],
-    take_back_signals: Callable[[], None],
-) -> None:
-    """Serves until cancelled.
-
-    Kopf ends for good when it is answered by an error that it does not expect, such as the 404 of an API server
-    that has just started and does not know its CRDs yet. Then it is started again.
+class Watcher:
+    """Kopf, again and again.
 
     Args:
-        registry: holds the handlers.
         settings: say where the admission webhook is served.
-        namespaces: those whose objects are admitted; none for all.
-        take_back_signals: Kopf takes SIGTERM for itself, and would stop long before the Lease is given up.
+        configuration: where the API server is.
+        credentials: who we are to it.
+        kinds: what is watched.
+        register: registers further handlers.
+        news_may_be_missing: called when watches have begun anew or were interrupted.
     """
-    while True:
+
+    def __init__(
+        self,
+        settings: Settings,
+        configuration: Configuration,
+        credentials: Credentials,
+        kinds: Kinds,
+        *,
+        register: Callable[[kopf.OperatorRegistry], None],
+        news_may_be_missing: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._configuration = configuration
+        self._credentials = credentials
+        self._kinds = kinds
+        self._register = register
+        self._news_may_be_missing = news_may_be_missing
+        self._namespaces = settings.watch_namespaces
+        self._paths = {kind.path(namespace) for kind in kinds for namespace in self._namespaces or (None,)}
+        self._watched: set[str] = set()
+        """Paths, since Kopf was started."""
+        self._interrupted: set[str] = set()
+        self._anew = asyncio.Event()
+
+    def watch_anew(self, reason: str) -> None:
+        """Begins all watches anew."""
+        logger.warning("All watches begin anew: %s", reason)
+        self._anew.set()
+
+    async def run(self) -> None:
+        """Watches, and serves the webhook, until cancelled."""
+        pause = _FIRST_PAUSE
+        while True:
+            began = time.monotonic()
+            try:
+                await self._run_once()
+            except Exception as error:
+                if time.monotonic() - began > _STARTUP.total_seconds():
+                    pause = _FIRST_PAUSE
+                logger.warning("Kopf has ended, starting it again in %.0f s: %s", pause, error or type(error).__name__)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            self._news_may_be_missing()
+
+    async def _run_once(self) -> None:
+        """Returns when all watches are to begin anew, and raises what Kopf stumbled over."""
+        self._watched.clear()
+        self._anew.clear()
+        ends = [
+            asyncio.create_task(self._anew.wait()),
+            asyncio.create_task(self._until_all_watched()),
+        ]
         tasks = await kopf.spawn_tasks(
-            registry=registry,
-            settings=_kopf_settings(settings),
+            registry=self._registry(),
+            settings=self._kopf_settings(),
+            memories=_NoMemories(),
             standalone=True,
-            clusterwide=not namespaces,
-            namespaces=namespaces,
+            clusterwide=not self._namespaces,
+            namespaces=self._namespaces,
         )
-        take_back_signals()
         try:
-            await kopf.run_tasks(tasks, ignored=_NotKopfs())
-        except Exception as error:
-            logger.warning("The admission webhook broke off, starting again in %.0f s: %s", _PAUSE, error)
-        else:
-            logger.warning("The admission webhook has ended, starting again in %.0f s", _PAUSE)
-        await asyncio.sleep(_PAUSE)
+            waiting: set[asyncio.Task[Any]] = {*tasks, *ends}
+            while not self._anew.is_set():
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    if task.cancelled() or (task.result() is None and task in tasks):
+                        raise RuntimeError(f"its {task.get_name()} has ended")
+        finally:
+            for task in (*tasks, *ends):
+                task.cancel()
+            await asyncio.wait([*tasks, *ends], timeout=_END)
+            for task in (*tasks, *ends):
+                # Where two fail at once, one is told, and the other is not to be told as never retrieved.
+                if task.done() and not task.cancelled():
+                    task.exception()
+
+    async def _until_all_watched(self) -> None:
+        await asyncio.sleep(_STARTUP.total_seconds())
+        if missing := sorted(self._paths - self._watched):
+            raise RuntimeError(f"it does not watch {', '.join(missing)}")
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        registry = kopf.OperatorRegistry()
+        where = f"in {', '.join(self._namespaces)}" if self._namespaces else "in all namespaces"
+        what = ", ".join(kind.plural for kind in self._kinds)
+        handlers.register_startup(registry, f"Kopf {version('kopf')} watches {what} {where}")
+        handlers.register_login(registry, self._connect)
+        handlers.register_watches(registry, self._kinds)
+        self._register(registry)
+        return registry
+
+    def _kopf_settings(self) -> kopf.OperatorSettings:
+        settings = kopf.OperatorSettings()
+        settings.process.ultimate_exiting_timeout = None
+        settings.posting.enabled = False
+        settings.scanning.disabled = True
+        settings.networking.error_backoffs = _BACKOFFS
+        settings.networking.connect_timeout = 5.0
+        settings.networking.request_timeout = 30.0
+        settings.watching.initial_streaming = True
+        settings.watching.reconnect_backoff = _FIRST_PAUSE
+        settings.watching.inactivity_timeout = 90.0  # bookmarks come every minute, more or less
+        for kind in self._kinds:
+            if kind.selector:
+                settings.watching.label_selectors[kind.plural] = kind.selector
+        settings.queueing.idle_timeout = 0.1  # of thousands that are shown at once, few are worked on at a time
+        settings.queueing.error_delays = (1, 2, 5)
+        settings.persistence.finalizer = f"clustertrigger.dev/{secrets.token_hex(16)}"
+        settings.persistence.diffbase_storage = _NoDiffBase()
+        settings.persistence.progress_storage = _NoProgress()
+        if self._settings.webhook_port:
+            settings.admission.server = kopf.WebhookServer(
+                addr="0.0.0.0",  # noqa: S104 - the API server calls from outside the Pod
+                port=self._settings.webhook_port,
+                certfile=self._settings.webhook_cert_dir / "tls.crt",
+                pkeyfile=self._settings.webhook_cert_dir / "tls.key",
+            )
+        return settings
+
+    async def _connect(self) -> kopf.AiohttpSession:
+        session = open_session(self._configuration, 0, f"{AGENT} kopf/{version('kopf')}", middlewares=[self._ask])
+        return kopf.AiohttpSession(server=self._configuration.host, aiohttp_session=session)
+
+    async def _ask(self, request: aiohttp.ClientRequest, ask: ClientHandlerType) -> aiohttp.ClientResponse:
+        """Sends a request of Kopf's."""
+        path = request.url.path
+        watches = request.url.query.get("watch") == "true"
+        begins = watches and "resourceVersion" not in request.url.query
+        if begins and path in self._watched:
+            logger.info("The watch of %s fell behind: listing again", path)
+        try:
+            response = await self._ask_as_ourselves(request, ask)
+            if begins and response.status in (400, 422):
+                response.release()
+                query = request.url.query
+                kept = {
+                    name: query[name] for name in query if name not in ("sendInitialEvents", "resourceVersionMatch")
+                }
+                request.url = request.url.with_query({**kept, "resourceVersion": "0"})
+                response = await self._ask_as_ourselves(request, ask)
+            if response.status in (401, 404):
+                response.release()
+                raise aiohttp.ClientConnectionError(f"{response.status} {response.reason}")
+        except CredentialsError as error:
+            self._interrupted.add(path)
+            raise aiohttp.ClientConnectionError(str(error)) from error
+        except (aiohttp.ClientError, TimeoutError):
+            self._interrupted.add(path)
+            raise
+        if response.status >= 400:
+            self._interrupted.add(path)
+        elif watches:
+            self._watched.add(path)
+            if begins or path in self._interrupted:
+                self._news_may_be_missing()
+            self._interrupted.discard(path)
+        return response
+
+    async def _ask_as_ourselves(self, request: aiohttp.ClientRequest, ask: ClientHandlerType) -> aiohttp.ClientResponse:
+        """Adds a token, and another one where the first is refused and has been renewed."""
+        headers = await self._credentials.headers()
+        request.headers.update(headers)
+        response = await ask(request)
+        if response.status == 401 and await self._credentials.renew(headers):
+            response.release()
+            request.headers.update(await self._credentials.headers())
+            response = await ask(request)
+        return response
 
 
-class _NotKopfs(Collection["asyncio.Task[Any]"]):
-    """The tasks that Kopf must let live when it ends: by itself, it would cancel every younger task of the process."""
-
-    _HOME = str(Path(kopf.__file__).parent)
-
-    def __contains__(self, task: object) -> bool:
-        code = getattr(task.get_coro(), "cr_code", None) if isinstance(task, asyncio.Task) else None
-        return code is None or not code.co_filename.startswith(self._HOME)
-
-    def __iter__(self) -> Iterator[asyncio.Task[Any]]:
-        return (task for task in asyncio.all_tasks() if task in self)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
+class _NoMemories(ResourceMemories):
+    async def recall(self, raw_body: kopf.RawBody, **how: Any) -> ResourceMemory:
+        return await super().recall(raw_body, **{**how, "ephemeral": True})
 
 
-class _Patience:
-    """Seconds to wait before each further attempt: without end, so that no outage is too long."""
+class _NoDiffBase(kopf.DiffBaseStorage):
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        return kopf.BodyEssence()
 
-    def __iter__(self) -> Iterator[float]:
-        return itertools.chain(_FIRST_BACKOFFS, itertools.repeat(_LONGEST_BACKOFF))
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        pass
 
 
-def _kopf_settings(settings: Settings) -> kopf.OperatorSettings:
-    kopf_settings = kopf.OperatorSettings()
-    kopf_settings.posting.enabled = False
-    kopf_settings.scanning.disabled = True
-    kopf_settings.networking.error_backoffs = _Patience()
-    kopf_settings.process.ultimate_exiting_timeout = None
-    kopf_settings.admission.server = kopf.WebhookServer(
-        addr="0.0.0.0",  # noqa: S104 - the API server calls from outside the Pod
-        port=settings.webhook_port,
-        certfile=settings.webhook_cert_dir / "tls.crt",
-        pkeyfile=settings.webhook_cert_dir / "tls.key",
-    )
-    return kopf_settings
+class _NoProgress(kopf.ProgressStorage):
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        pass
+
+    def purge(self, **_: Any) -> None:
+        pass
+
+    def touch(self, **_: Any) -> None:
+        pass
+
+    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
+        return essence

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+import threading
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import kopf
 import uvloop
@@ -21,7 +23,7 @@ from clustertrigger.core.decision import Observed
 from clustertrigger.core.jobs.jobs import RunDefaults
 from clustertrigger.core.resources.catalog import Catalog
 from clustertrigger.core.resources.trigger import Owner
-from clustertrigger.kopf_loop import run_kopf
+from clustertrigger.kopf_loop import Watcher
 from clustertrigger.shell import garbage
 from clustertrigger.shell.clock import ClusterClock
 from clustertrigger.shell.drift_metrics import DriftCollector
@@ -33,12 +35,12 @@ from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from clustertrigger.shell.kube.credentials import load_configuration
 from clustertrigger.shell.kube.reading import read_deep_objects
-from clustertrigger.shell.kube.reflector import Reflector
 from clustertrigger.shell.logs import set_up_logging
 from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.observed.census import Census
 from clustertrigger.shell.observed.creators import Creators
 from clustertrigger.shell.observed.intake import Known, References, Runs, Triggers
-from clustertrigger.shell.observed.stores import REFERENCE_KINDS, jobs_of, pods_of, references_of, triggers_of
+from clustertrigger.shell.observed.kinds import Kind, Kinds
 from clustertrigger.shell.reconciling.agenda import Agenda
 from clustertrigger.shell.reconciling.job_writer import JobWriter
 from clustertrigger.shell.reconciling.reconciler import Reconciler
@@ -52,23 +54,18 @@ logger = logging.getLogger("clustertrigger.main")  # __name__ is __main__ here
 _SELECTOR = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
 _UNKNOWN_CLUSTER = ""
 _STARTUP_PAUSE = 2.0
+_STACK = 2**24
+"""Bytes. Python goes deep into JSON that goes deep: see `read_deep_objects`."""
 
 
 class Operator:
     """One operator process."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        configuration: Configuration,
-        take_back_signals: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._take_back_signals = take_back_signals
+    def __init__(self, settings: Settings, configuration: Configuration) -> None:
         self._settings = settings
         self._configuration = configuration
         self.metrics = Metrics()
         self._clock = ClusterClock(self.metrics.clock_skew.set)
-        self._namespaces: Sequence[str | None] = settings.watch_namespaces or (None,)
         self._agenda = Agenda(self._clock, self.metrics)
         self._triggers = Triggers(self._agenda.now, self.metrics, settings.worker_priority_classes)
         self._leads = False
@@ -76,7 +73,8 @@ class Operator:
         for collector in (DriftCollector, NotReadyCollector):
             self.metrics.registry.register(collector(lambda: self._triggers.notable() if self._leads else ()))
         self._runs = Runs(self._run_changed)
-        self._references = References(Catalog(), self._namespace_changed)
+        self._catalog = Catalog()
+        self._kinds = self._all_kinds()
         self._waiting_for: str | None = "the API server"
 
     async def run(self) -> None:
@@ -94,48 +92,64 @@ class Operator:
             serve_events(settings.events_port, settings.events_cert_dir, self._events_endpoint(api)),
         ):
             logger.info("ClusterTrigger %s starts; endpoints on port %d", __version__, port)
-            reflectors = [r for namespace in self._namespaces for r in self._reflect(api, namespace)]
-            await self._until_known(reflectors)
             async with asyncio.TaskGroup() as tasks:
-                for reflector in reflectors:
-                    tasks.create_task(reflector.run())
+                creators = Creators(api)
                 if settings.webhook_port:
-                    creators = Creators(api)
                     tasks.create_task(creators.run())
-                    tasks.create_task(
-                        run_kopf(self._webhooks(creators), settings, settings.watch_namespaces, self._take_back_signals)
-                    )
+                census, watcher = self._watching(api, creators)
+                await self._until_reached(census.reachable)
+                tasks.create_task(watcher.run())
+                with garbage.exempt():
+                    await self._until_reached(census.take)
+                self._waiting_for = None
+                tasks.create_task(census.run())
                 cluster_id = await self._cluster_id(api)
                 # Not a task: on SIGTERM the Lease is given up before anything else ends.
                 await lead_when_elected(settings, api, self.metrics, lambda: self._lead(api, cluster_id))
 
-    def _reflect(self, api: ApiServer, namespace: str | None) -> list[Reflector[Any]]:
-        """In the order in which they are read first: no trigger is seen before what it refers to."""
-        references = [
-            Reflector(api, paths.custom(kind, namespace), references_of(self._references, kind, namespace))
-            for kind in REFERENCE_KINDS
-        ]
-        return [
-            *references,
-            Reflector(api, paths.custom("clustertriggers", namespace), triggers_of(self._triggers, namespace)),
-            Reflector(api, paths.jobs(namespace), jobs_of(self._runs, namespace), _SELECTOR),
-            Reflector(api, paths.pods(namespace), pods_of(self._runs, namespace), _SELECTOR),
-        ]
+    def _all_kinds(self) -> Kinds:
+        catalog = self._catalog
+        collections = References(catalog.put_collection, catalog.remove_collection, self._namespace_changed)
+        definitions = References(catalog.put_definition, catalog.remove_definition, self._namespace_changed)
+        return Kinds(
+            Kind("collections", partial(paths.custom, "collections"), collections),
+            Kind("clusterdefinitions", partial(paths.custom, "clusterdefinitions"), definitions),
+            Kind("clustertriggers", partial(paths.custom, "clustertriggers"), self._triggers),
+            Kind("jobs", paths.jobs, self._runs.jobs, _SELECTOR),
+            Kind("pods", paths.pods, self._runs.pods, _SELECTOR),
+        )
 
-    async def _until_known(self, reflectors: Sequence[Reflector[Any]]) -> None:
+    def _watching(self, api: ApiServer, creators: Creators) -> tuple[Census, Watcher]:
+        """Kopf, and what finds out what it cannot tell."""
+
+        def register(registry: kopf.OperatorRegistry) -> None:
+            if self._settings.webhook_port:
+                handlers.register_webhooks(
+                    registry, self._catalog, self._settings.worker_priority_classes, creators.admitted
+                )
+
+        watcher = Watcher(
+            self._settings,
+            self._configuration,
+            api.credentials,
+            self._kinds,
+            register=register,
+            news_may_be_missing=lambda: census.ask(),  # noqa: PLW0108 - it is made below
+        )
+        census = Census(api, self._kinds, self._settings.watch_namespaces or (None,), watcher.watch_anew)
+        return census, watcher
+
+    async def _until_reached(self, attempt: Callable[[], Awaitable[None]]) -> None:
         """Nothing is decided before everything is known that decisions rest on."""
         while True:
             try:
-                with garbage.exempt():
-                    for reflector in reflectors:
-                        await reflector.read()
-                break
+                await attempt()
+                return
             except ApiError as error:
                 hint = " (are the CRDs installed?)" if error.status == 404 else ""
                 self._waiting_for = f"the API server: {error}{hint}"
                 logger.warning("Waiting for %s", self._waiting_for)
                 await asyncio.sleep(_STARTUP_PAUSE)
-        self._waiting_for = None
 
     def _events_endpoint(self, api: ApiServer) -> EventsEndpoint:
         namespaces = self._settings.watch_namespaces
@@ -149,14 +163,6 @@ class Operator:
             proxies=Proxies(self._settings.events_trusted_proxies),
         )
 
-    def _webhooks(self, creators: Creators) -> kopf.OperatorRegistry:
-        registry = kopf.OperatorRegistry()
-        handlers.register_login(registry, self._configuration)
-        handlers.register_webhooks(
-            registry, self._references.catalog, self._settings.worker_priority_classes, creators.admitted
-        )
-        return registry
-
     async def _lead(self, api: ApiServer, cluster_id: str) -> None:
         """What only the leader does. A new leader looks at every trigger once."""
         settings = self._settings
@@ -164,7 +170,7 @@ class Operator:
         reconciler = Reconciler(
             api=api,
             clock=self._clock,
-            known=Known(self._triggers, self._runs, self._references),
+            known=Known(self._triggers, self._runs, self._catalog),
             jobs=JobWriter(api, self._clock, self._runs, self.metrics),
             recorder=recorder,
             agenda=self._agenda,
@@ -211,18 +217,29 @@ def _run_defaults(settings: Settings) -> RunDefaults:
     )
 
 
-async def _run_until_signalled(settings: Settings) -> None:
-    loop = asyncio.get_running_loop()
-
-    def heed_signals() -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, running.cancel)
-
-    operator = Operator(settings, await load_configuration(), take_back_signals=heed_signals)
+async def _operate(settings: Settings, over: asyncio.Event) -> None:
+    """Runs an operator until it is over, or until the operator has failed."""
+    operator = Operator(settings, await load_configuration())
     running = asyncio.create_task(operator.run())
-    heed_signals()
+    ending = asyncio.create_task(over.wait())
+    await asyncio.wait({running, ending}, return_when=asyncio.FIRST_COMPLETED)
+    running.cancel()
+    ending.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
+
+
+def _run_until_signalled(settings: Settings) -> None:
+    """Runs an operator until SIGTERM or SIGINT; beside the main thread, in which Kopf would take the signals."""
+    over = asyncio.Event()
+    threading.stack_size(_STACK)
+    with (
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        concurrent.futures.ThreadPoolExecutor(1, "operator") as thread,
+    ):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: runner.get_loop().call_soon_threadsafe(over.set))
+        thread.submit(runner.run, _operate(settings, over)).result()
 
 
 def main() -> int:
@@ -237,7 +254,7 @@ def main() -> int:
     garbage.look_rarely()
     allow_many_files()
     try:
-        uvloop.run(_run_until_signalled(settings))
+        _run_until_signalled(settings)
     except ConfigException as error:
         logger.error("No cluster to talk to: %s", error)
         return 2

@@ -32,26 +32,26 @@ def trigger(version: int, uid: str = "first") -> Object:
 
 def test_the_answer_to_a_write_comes_after_the_news_of_the_deletion(triggers: Triggers) -> None:
     triggers.saw(trigger(1))
-    triggers.gone(KEY, "first")
+    triggers.gone(*KEY, "first")
     assert triggers.put(trigger(2)) is None
     assert triggers.get(KEY) is None
 
 
 def test_a_list_that_was_asked_for_before_comes_after_it(triggers: Triggers) -> None:
-    triggers.gone(KEY, "first")
+    triggers.gone(*KEY, "first")
     triggers.saw(trigger(1))
     assert triggers.all_keys() == []
 
 
 def test_a_deletion_that_only_a_list_tells_of_counts_too(triggers: Triggers) -> None:
     triggers.saw(trigger(1))
-    triggers.gone(KEY)
+    triggers.gone(*KEY, "first")
     assert triggers.put(trigger(2)) is None
 
 
 def test_another_trigger_of_the_name_is_another(triggers: Triggers) -> None:
     triggers.saw(trigger(1))
-    triggers.gone(KEY, "first")
+    triggers.gone(*KEY, "first")
     triggers.saw(trigger(3, uid="second"))
     assert triggers.put(trigger(2)) is None
     known = triggers.get(KEY)
@@ -68,6 +68,6 @@ def test_a_deletion_of_which_nobody_told_is_seen_by_the_next_of_the_name(trigger
 def test_what_is_remembered_of_them_is_bounded(triggers: Triggers) -> None:
     for number in range(10_000):
         triggers.saw(trigger(1, uid=str(number)))
-        triggers.gone(KEY, str(number))
+        triggers.gone(*KEY, str(number))
     assert len(triggers.lately_gone) <= 5_000
     assert triggers.put(trigger(2, uid="9999")) is None

@@ -73,3 +73,5 @@ def set_up_logging(log_format: str, level: str) -> None:
     logging.getLogger("clustertrigger").setLevel(level)
     # To the library a race lost to another replica is an error; lease.py says what went wrong.
     logging.getLogger("kubernetes.aio.leaderelection").setLevel(logging.CRITICAL)
+    # That it takes no signals is what is wanted; it says so at each start.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)

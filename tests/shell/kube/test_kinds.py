@@ -60,6 +60,9 @@ async def test_the_kind_or_a_list_of_it_is_an_answer(answers: Answers) -> None:
     assert await api.get(paths.trigger(Key("search", "nightly"))) == answers["body"]
     answers["body"] = {"kind": "ClusterTriggerList", "metadata": {"resourceVersion": "7"}, "items": [{}]}
     assert await api.list(paths.custom("clustertriggers")) == ([{}], "7")
+    for kind in ("PartialObjectMetadataList", "ClusterTriggerList"):
+        answers["body"] = {"kind": kind, "metadata": {"resourceVersion": "7"}, "items": []}
+        assert await api.names(paths.custom("clustertriggers"), remembered=True) == ([], "7")
     answers["body"] = {"kind": "Status", "status": "Success"}
     await api.delete(paths.job("search", "x"))
 
@@ -72,4 +75,4 @@ async def test_a_path_with_something_else_in_it_is_not_asked(answers: Answers) -
             await api.get(path)
         assert refused.value.status == 404
         with pytest.raises(ApiError, match="is no path"):
-            await anext(api.follow(path))
+            await api.names(path, remembered=True)

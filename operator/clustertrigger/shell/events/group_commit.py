@@ -110,21 +110,27 @@ class GroupCommit:
 
     async def _serve(self, key: Key, lane: _Lane) -> None:
         """Writes window by window, until nobody waits."""
-        while lane.waiting:
-            await asyncio.sleep(_GATHER)
-            await self._turn(key)
-            async with self._writes.turn(key.namespace):
-                requests, lane.waiting = lane.waiting, []
-                await self._commit(key, requests)
-        del self._lanes[key]
+        try:
+            while lane.waiting:
+                await asyncio.sleep(_GATHER)
+                await self._turn(key)
+                async with self._writes.turn(key.namespace):
+                    requests, lane.waiting = lane.waiting, []
+                    await self._commit(key, requests)
+        finally:
+            del self._lanes[key]
+            for request in lane.waiting:  # none, unless something has gone wrong here
+                if not request.verdicts.done():
+                    request.verdicts.set_exception(NotStoredError("the count was broken off"))
 
     async def _turn(self, key: Key) -> None:
         """Waits until the trigger may be written again."""
-        while True:
-            pause = self._until_next_write(key)
-            if pause <= 0:
-                return
+        waited = 0.0
+        # By a clock of ours: what a status says of the time of its last write was written by another's, and may lie
+        # in the future as long as it likes.
+        while (pause := self._until_next_write(key) - waited) > 0:
             await asyncio.sleep(pause)
+            waited += pause
 
     def _until_next_write(self, key: Key) -> float:
         """Seconds; the last write may have been another replica's."""
@@ -183,7 +189,7 @@ class GroupCommit:
                 if error.status != _CONFLICT:
                     logger.info("Counting events for %s is tried again: %s", key, error)
                     await asyncio.sleep(_PAUSE)
-            await self._refresh(key, give_up)
+            await self._refresh(trigger, give_up)
             await self._turn(key)
 
     async def _write(self, trigger: Trigger, counted: Counted) -> bool:
@@ -195,15 +201,15 @@ class GroupCommit:
         self._triggers.saw(await self._api.merge_patch(trigger_path(trigger.key) + "/status", body))
         return True
 
-    async def _refresh(self, key: Key, give_up: float) -> None:
+    async def _refresh(self, trigger: Trigger, give_up: float) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                self._triggers.saw(await self._api.get(trigger_path(key)))
+                self._triggers.saw(await self._api.get(trigger_path(trigger.key)))
                 return
             except ApiError as error:
                 if error.status == _NOT_FOUND:
-                    self._triggers.gone(key)
+                    self._triggers.gone(*trigger.key, trigger.uid)
                     return
                 if loop.time() >= give_up:
                     raise

@@ -30,6 +30,10 @@ async def load_configuration() -> Configuration:
     return configuration
 
 
+class CredentialsError(Exception):
+    """Nobody knows who we are."""
+
+
 class Credentials:
     """The token that requests carry, if any.
 
@@ -47,8 +51,15 @@ class Credentials:
         self._read_at = float("-inf")
 
     async def headers(self) -> dict[str, str]:
-        """Of a request. A token with a lifetime is read again from time to time, by this machine's clock."""
-        token = await self._configuration.get_api_key_with_prefix("BearerToken")
+        """Of a request. A token with a lifetime is read again from time to time, by this machine's clock.
+
+        Raises:
+            CredentialsError: it could not be read, which may pass.
+        """
+        try:
+            token = await self._configuration.get_api_key_with_prefix("BearerToken")
+        except Exception as error:  # of a file, of a command, of whatever the kubeconfig names
+            raise CredentialsError(f"the credentials cannot be read: {error}") from error
         return {"Authorization": token} if token else {}
 
     async def renew(self, refused: dict[str, str]) -> bool:
@@ -56,6 +67,9 @@ class Credentials:
 
         Args:
             refused: the headers that were no good.
+
+        Raises:
+            CredentialsError: the token could not be read.
         """
         if self._reload is None:
             return False
@@ -64,7 +78,7 @@ class Credentials:
                 self._read_at = time.monotonic()
                 try:
                     found = await self._reload()
-                except (ConfigException, OSError) as error:
+                except Exception as error:
                     logger.warning("The API server refuses the credentials, and they cannot be read again: %s", error)
                     return False
                 self._configuration.api_key = found.api_key

@@ -1,22 +1,23 @@
-"""What the watches have shown: triggers, what they refer to, and their runs. Every change enqueues a key."""
+"""What has been shown of the cluster: triggers, what they refer to, and their runs. Every change enqueues a key."""
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from clustertrigger.core.events.event_index import EventIndex
-from clustertrigger.core.jobs.job_view import JobView
-from clustertrigger.core.jobs.pod_view import PodView
+from clustertrigger.core.jobs.job_view import JobView, read_job
+from clustertrigger.core.jobs.pod_view import PodView, read_pod
 from clustertrigger.core.jobs.workload import ObservedRun, observe_run
 from clustertrigger.core.resources.catalog import Catalog
 from clustertrigger.core.resources.trigger import Key, Owner, ParsedSpec, Trigger, read_trigger
+from clustertrigger.shell.kube.api_server import Named
+from clustertrigger.shell.kube.reading import Raw
 from clustertrigger.shell.metrics import Metrics
-
-_LATELY = 4_096
-"""Deletions of the last seconds, even where hundreds happen in each."""
+from clustertrigger.shell.observed.graves import Graves
+from clustertrigger.shell.observed.versions import is_newer
 
 
 class Triggers:
@@ -31,9 +32,9 @@ class Triggers:
         self._by_key: dict[Key, Trigger] = {}
         self._key_by_uid: dict[str, Key] = {}
         self._notable: dict[Key, Trigger] = {}
-        self.lately_gone: OrderedDict[str, None] = OrderedDict()
-        """The uids of triggers that are gone: the answer to a write, or a list, may show one later than the watch
-        tells of its end."""
+        self._doubted: set[str] = set()
+        """Uids whose next version counts, whichever it is."""
+        self.lately_gone = Graves()
         self.event_index = EventIndex()
 
     def get(self, key: Key) -> Trigger | None:
@@ -53,27 +54,33 @@ class Triggers:
         """Those that metrics speak of one by one: a scrape must not cost the time to look at all."""
         return list(self._notable.values())
 
-    def saw(self, raw: Mapping[str, Any]) -> None:
-        """A watch shows the trigger; one that it showed late, after our own write, is passed over."""
+    def saw(self, raw: Raw) -> None:
+        """The trigger is shown; one that is shown late, after our own write, is passed over."""
         if self.put(raw) is not None:
             self._changed(Key(raw["metadata"]["namespace"], raw["metadata"]["name"]))
 
-    def put(self, raw: Mapping[str, Any]) -> Trigger | None:
+    def put(self, raw: Raw) -> Trigger | None:
         """Keeps the trigger, unless it is known in this or a later version, or to be gone."""
         metadata = raw["metadata"]
-        if metadata["uid"] in self.lately_gone:
+        uid = metadata["uid"]
+        if uid in self.lately_gone:
             return None
         key = Key(metadata["namespace"], metadata["name"])
         known = self._by_key.get(key)
         parsed: ParsedSpec | None = None
-        if known is not None and known.uid != metadata["uid"]:
-            self._key_by_uid.pop(known.uid, None)
-            self._bury(known.uid)
-        elif known is not None:
-            if not is_newer(metadata["resourceVersion"], known.resource_version):
+        if known is not None:
+            newer = is_newer(metadata["resourceVersion"], known.resource_version)
+            if not newer and known.uid not in self._doubted:
+                # Of two triggers that had the name one after the other, the former may be shown last.
+                if uid != known.uid:
+                    self.lately_gone.bury(uid)
                 return None
-            if known.generation == metadata.get("generation"):
+            if uid != known.uid:
+                self._key_by_uid.pop(known.uid, None)
+                self.lately_gone.bury(known.uid)
+            elif known.generation == metadata.get("generation") and known.uid not in self._doubted:
                 parsed = (known.spec, known.problems)
+            self._doubted.discard(known.uid)
         trigger = read_trigger(raw, parsed, self._priority_classes)
         self._by_key[key] = trigger
         if trigger.not_ready or trigger.status.last_drift_measurement:
@@ -85,153 +92,207 @@ class Triggers:
         self._metrics.triggers.set(len(self._by_key))
         return trigger
 
-    def gone(self, key: Key, uid: str | None = None) -> None:
-        """The trigger is deleted; with a uid, only if it is that one."""
+    def gone(self, namespace: str, name: str, uid: str) -> None:
+        """The trigger of that uid is deleted; another one of its name may be there."""
+        key = Key(namespace, name)
+        self.lately_gone.bury(uid)
         known = self._by_key.get(key)
-        if uid is not None:
-            self._bury(uid)
-        if known is None or (uid is not None and known.uid != uid):
+        if known is None or known.uid != uid:
             return
-        self._bury(known.uid)
         del self._by_key[key]
         self._notable.pop(key, None)
+        self._doubted.discard(uid)
         self.event_index.remove(key)
-        self._key_by_uid.pop(known.uid, None)
+        self._key_by_uid.pop(uid, None)
         self._metrics.triggers.set(len(self._by_key))
         self._changed(key)
 
-    def _bury(self, uid: str) -> None:
-        self.lately_gone[uid] = None
-        if len(self.lately_gone) > _LATELY:
-            self.lately_gone.popitem(last=False)
+    def known(self) -> Iterable[Named]:
+        """All triggers that are there."""
+        return [Named(*key, found.uid, found.resource_version) for key, found in self._by_key.items()]
+
+    def doubt_versions(self) -> None:
+        """The next version of each trigger counts, whichever it is, and so do those that were gone."""
+        self._doubted = {found.uid for found in self._by_key.values()}
+        self.lately_gone.clear()
 
 
-class Runs:
-    """The Jobs and Pods of all triggers."""
+View = TypeVar("View", JobView, PodView)
+
+
+class _Views(Generic[View]):
+    """Jobs or Pods as last seen.
+
+    Args:
+        changed: called with the trigger whose Job or Pod changed.
+    """
 
     def __init__(self, changed: Callable[[Owner], None]) -> None:
         self._changed = changed
-        """Called with the trigger whose run changed."""
-        self._jobs: dict[Owner, dict[str, JobView]] = defaultdict(dict)
-        self._pods: dict[Owner, dict[str, PodView]] = defaultdict(dict)
+        self._views: dict[Owner, dict[str, View]] = defaultdict(dict)
+        self._owners: dict[tuple[str, str], Owner] = {}
+        self._doubted: set[str] = set()
+
+    def of(self, owner: Owner) -> Mapping[str, View]:
+        """By name."""
+        return self._views.get(owner) or {}
+
+    def put(self, view: View) -> None:
+        """Keeps one, unless it is known in this or a later version."""
+        before = self._find(view.namespace, view.name)
+        if before is not None:
+            if not is_newer(view.resource_version, before.resource_version) and before.uid not in self._doubted:
+                return
+            self._doubted.discard(before.uid)
+            if before.owner != view.owner:
+                self._drop(before)
+                before = None
+        self._views[view.owner][view.name] = view
+        self._owners[view.namespace, view.name] = view.owner
+        # Most changes of a Pod are none that a decision looks at.
+        if before is None or replace(before, resource_version="") != replace(view, resource_version=""):
+            self._changed(view.owner)
+
+    def gone(self, namespace: str, name: str, uid: str | None = None) -> None:
+        """It is deleted; with a uid, only if it is that one."""
+        known = self._find(namespace, name)
+        if known is not None and uid in (None, known.uid):
+            self._drop(known)
+
+    def known(self) -> Iterable[Named]:
+        """All that are there."""
+        return [
+            Named(view.namespace, name, view.uid, view.resource_version)
+            for views in self._views.values()
+            for name, view in views.items()
+        ]
+
+    def doubt_versions(self) -> None:
+        """The next version of each counts, whichever it is."""
+        self._doubted = {known.uid for known in self.known()}
+
+    def _find(self, namespace: str, name: str) -> View | None:
+        owner = self._owners.get((namespace, name))
+        return None if owner is None else self._views[owner].get(name)
+
+    def _drop(self, view: View) -> None:
+        views = self._views[view.owner]
+        del views[view.name], self._owners[view.namespace, view.name]
+        if not views:
+            del self._views[view.owner]
+        self._doubted.discard(view.uid)
+        self._changed(view.owner)
+
+
+class Jobs(_Views[JobView]):
+    """The Jobs of all triggers."""
+
+    def saw(self, raw: Raw) -> None:
+        """A Job with our label is shown."""
+        if (job := read_job(raw)) is not None:
+            self.put(job)
+
+
+class Pods(_Views[PodView]):
+    """The Pods of such Jobs."""
+
+    def saw(self, raw: Raw) -> None:
+        """A Pod with our label is shown."""
+        self.put(read_pod(raw))
+
+
+class Runs:
+    """The Jobs and Pods of all triggers.
+
+    Args:
+        changed: called with the trigger whose run changed.
+    """
+
+    def __init__(self, changed: Callable[[Owner], None]) -> None:
+        self.jobs = Jobs(changed)
+        self.pods = Pods(changed)
 
     def of(self, owner: Owner) -> dict[str, ObservedRun]:
         """The runs of a trigger by Job name."""
-        jobs = self._jobs.get(owner)
+        jobs = self.jobs.of(owner)
         if not jobs:
             return {}
         pods: dict[str, list[PodView]] = defaultdict(list)
-        for pod in self._pods.get(owner, {}).values():
+        for pod in self.pods.of(owner).values():
             pods[pod.job].append(pod)
         return {name: observe_run(job, pods.get(name, ())) for name, job in jobs.items()}
 
     def has_job(self, owner: Owner, name: str) -> bool:
-        """Whether the Job exists, as far as the watch has shown."""
-        return name in self._jobs.get(owner, ())
-
-    def put_job(self, job: JobView) -> None:
-        """Keeps a Job, unless it is known in a later version."""
-        _put(self._jobs[job.owner], job, self._changed)
-
-    def put_pod(self, pod: PodView) -> None:
-        """Keeps a Pod, unless it is known in a later version."""
-        _put(self._pods[pod.owner], pod, self._changed)
-
-    def job_gone(self, owner: Owner, name: str) -> None:
-        """The Job is deleted."""
-        _drop(self._jobs, owner, name, self._changed)
-
-    def pod_gone(self, owner: Owner, name: str) -> None:
-        """The Pod is deleted."""
-        _drop(self._pods, owner, name, self._changed)
-
-    def all_jobs(self, namespace: str | None) -> list[tuple[Owner, str]]:
-        """Owners and names of all Jobs, or of those in a namespace."""
-        return _all(self._jobs, namespace)
-
-    def all_pods(self, namespace: str | None) -> list[tuple[Owner, str]]:
-        """Owners and names of all Pods, or of those in a namespace."""
-        return _all(self._pods, namespace)
+        """Whether the Job exists, as far as has been shown."""
+        return name in self.jobs.of(owner)
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    spec: str
-    """Tells specs apart: uid and generation."""
-    resource_version: str
+class _Reference(NamedTuple):
+    uid: str
+    generation: object
+    version: str
 
 
 class References:
-    """The Collections and ClusterDefinitions; a change concerns every trigger of the namespace."""
+    """The objects of one kind that triggers refer to; a change concerns every trigger of the namespace.
 
-    def __init__(self, catalog: Catalog, changed: Callable[[str], None]) -> None:
-        self.catalog = catalog
+    Args:
+        put: into the catalog: namespace, name, spec.
+        remove: from the catalog: namespace, name.
+        changed: called with the namespace.
+    """
+
+    def __init__(
+        self,
+        put: Callable[[str, str, Mapping[str, Any]], None],
+        remove: Callable[[str, str], None],
+        changed: Callable[[str], None],
+    ) -> None:
+        self._put = put
+        self._remove = remove
         self._changed = changed
-        self._seen: dict[tuple[str, str, str], _Seen] = {}
+        self._seen: dict[tuple[str, str], _Reference] = {}
+        self._doubted: set[str] = set()
 
-    def saw(self, kind: str, raw: Mapping[str, Any]) -> None:
-        """A watch or a list shows the object."""
+    def saw(self, raw: Raw) -> None:
+        """The object is shown."""
         metadata = raw["metadata"]
         namespace, name = metadata["namespace"], metadata["name"]
-        before = self._seen.get((kind, namespace, name))
-        seen = _Seen(f"{metadata['uid']}/{metadata.get('generation')}", metadata["resourceVersion"])
-        # A list that was asked for before the watch's last news is older than that.
-        if before is not None and not is_newer(seen.resource_version, before.resource_version):
+        seen = _Reference(metadata["uid"], metadata.get("generation"), metadata["resourceVersion"])
+        before = self._seen.get((namespace, name))
+        doubted = before is not None and before.uid in self._doubted
+        if before is not None and not doubted and not is_newer(seen.version, before.version):
             return
-        self._seen[kind, namespace, name] = seen
-        if before is not None and before.spec == seen.spec:
+        self._doubted.discard(seen.uid)
+        self._seen[namespace, name] = seen
+        if before is not None and not doubted and before[:2] == seen[:2]:
             return
-        put = self.catalog.put_collection if kind == "collections" else self.catalog.put_definition
-        put(namespace, name, raw.get("spec") or {})
+        self._put(namespace, name, raw.get("spec") or {})
         self._changed(namespace)
 
-    def gone(self, kind: str, namespace: str, name: str) -> None:
-        """The object is deleted."""
-        if self._seen.pop((kind, namespace, name), None) is None:
+    def gone(self, namespace: str, name: str, uid: str) -> None:
+        """The object of that uid is deleted; another one of its name may be there."""
+        seen = self._seen.get((namespace, name))
+        if seen is None or seen.uid != uid:
             return
-        remove = self.catalog.remove_collection if kind == "collections" else self.catalog.remove_definition
-        remove(namespace, name)
+        del self._seen[namespace, name]
+        self._doubted.discard(uid)
+        self._remove(namespace, name)
         self._changed(namespace)
 
-    def known(self, kind: str, namespace: str | None) -> list[tuple[str, str]]:
-        """Namespace and name of all objects of a kind, or of those in a namespace."""
-        return [(ns, name) for k, ns, name in self._seen if k == kind and namespace in (None, ns)]
+    def known(self) -> Iterable[Named]:
+        """All that are there."""
+        return [Named(*name, seen.uid, seen.version) for name, seen in self._seen.items()]
+
+    def doubt_versions(self) -> None:
+        """The next version of each counts, whichever it is."""
+        self._doubted = {seen.uid for seen in self._seen.values()}
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """All that the watches have shown."""
+    """All that has been shown."""
 
     triggers: Triggers
     runs: Runs
-    references: References
-
-
-def is_newer(version: str, than: str) -> bool:
-    """Whether a resource version is later; they are comparable numbers (KEP-5504), and opaque ones count as later."""
-    if version.isdigit() and than.isdigit():
-        return int(version) > int(than)
-    return version != than
-
-
-def _put(known: dict[str, Any], view: Any, changed: Callable[[Owner], None]) -> None:
-    before = known.get(view.name)
-    if before is not None and before.uid == view.uid and not is_newer(view.resource_version, before.resource_version):
-        return
-    known[view.name] = view
-    # Most changes of a Pod are none that a decision looks at.
-    if before is None or replace(before, resource_version="") != replace(view, resource_version=""):
-        changed(view.owner)
-
-
-def _drop(views: dict[Owner, dict[str, Any]], owner: Owner, name: str, changed: Callable[[Owner], None]) -> None:
-    known = views.get(owner)
-    if known is None or known.pop(name, None) is None:
-        return
-    if not known:
-        del views[owner]
-    changed(owner)
-
-
-def _all(views: Mapping[Owner, Mapping[str, Any]], namespace: str | None) -> list[tuple[Owner, str]]:
-    return [(owner, name) for owner, known in views.items() if namespace in (None, owner.namespace) for name in known]
+    catalog: Catalog

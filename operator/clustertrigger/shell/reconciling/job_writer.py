@@ -112,7 +112,7 @@ class JobWriter:
     async def delete(self, trigger: Trigger, name: str) -> None:
         """Deletes a Job and its Pods."""
         await self._api.delete(paths.job(trigger.key.namespace, name))
-        self._runs.job_gone(trigger.owner, name)
+        self._runs.jobs.gone(trigger.key.namespace, name)
         logger.info("Deleted the Job", extra={"job": name})
 
     async def end(self, trigger: Trigger, action: EndJob) -> None:
@@ -123,11 +123,11 @@ class JobWriter:
         except ApiError as error:
             if error.status != _NOT_FOUND:
                 raise
-            self._runs.job_gone(trigger.owner, action.name)
+            self._runs.jobs.gone(trigger.key.namespace, action.name)
             return
         logger.info("Ended the Job: %s", action.reason, extra={"job": action.name})
         if job := read_job(raw):
-            self._runs.put_job(job)
+            self._runs.jobs.put(job)
 
     async def look_up(self, trigger: Trigger, name: str) -> None:
         """Reads a Job and its Pods past the watches, and what events warn of where no worker has started."""
@@ -139,13 +139,13 @@ class JobWriter:
                 raise
             job = None
         if job is None or job.trigger_uid != trigger.uid:
-            self._runs.job_gone(trigger.owner, name)
+            self._runs.jobs.gone(trigger.key.namespace, name)
             return
         pods, _ = await self._api.list(paths.pods(namespace), labelSelector=paths.job_selector(name))
         views = [read_pod(raw) for raw in pods]
         for view in views:
-            self._runs.put_pod(view)
-        self._runs.put_job(job)
+            self._runs.pods.put(view)
+        self._runs.jobs.put(job)
         if not any(view.running or view.terminated for view in views):
             newest = max(views, key=lambda view: view.created_at, default=None)
             kind, subject = ("Pod", newest.name) if newest else ("Job", name)
@@ -176,7 +176,7 @@ class JobWriter:
 
     def _keep(self, trigger: Trigger, job: JobView) -> None:
         self._created.setdefault(trigger.key, {})[job.name] = job
-        self._runs.put_job(job)
+        self._runs.jobs.put(job)
 
     def _refuse(self, trigger: Trigger, action: CreateJob, error: ApiError) -> None:
         now = self._clock()

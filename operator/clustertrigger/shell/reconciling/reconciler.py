@@ -52,7 +52,7 @@ class Reconciler:
         self._clock = clock
         self._triggers = known.triggers
         self._runs = known.runs
-        self._references = known.references
+        self._catalog = known.catalog
         self._jobs = jobs
         self._recorder = recorder
         self._agenda = agenda
@@ -140,7 +140,7 @@ class Reconciler:
         runs, checks = split({**self._jobs.lost(trigger), **self._runs.of(trigger.owner)})
         return replace(
             self._surroundings,
-            work=self._references.catalog.resolve(trigger.key.namespace, trigger.spec) if trigger.spec else None,
+            work=self._catalog.resolve(trigger.key.namespace, trigger.spec) if trigger.spec else None,
             runs=runs,
             checks=checks,
             looked_up=looked_up,
@@ -170,13 +170,13 @@ class Reconciler:
             written = await self._api.merge_patch(trigger_path(trigger.key) + "/status", body)
         except ApiError as error:
             if error.status == _CONFLICT:
-                await self._refresh(trigger.key)
+                await self._refresh(trigger)
                 if self._triggers.get(trigger.key) is trigger:
                     raise  # no newer version explains the conflict: trying at once would only spin
                 self._agenda.again(trigger.key)
                 return False
             if error.status == _NOT_FOUND:
-                self._triggers.gone(trigger.key, trigger.uid)
+                self._triggers.gone(*trigger.key, trigger.uid)
                 return False
             arrived = await self._read_back(trigger.key, changes) if error.status == _NO_ANSWER else None
             if arrived is None:
@@ -192,13 +192,13 @@ class Reconciler:
         status = raw.get("status") or {}
         return raw if all(status.get(field) == value for field, value in changes.items()) else None
 
-    async def _refresh(self, key: Key) -> None:
+    async def _refresh(self, trigger: Trigger) -> None:
         try:
-            self._triggers.put(await self._api.get(trigger_path(key)))
+            self._triggers.put(await self._api.get(trigger_path(trigger.key)))
         except ApiError as error:
             if error.status != _NOT_FOUND:
                 raise
-            self._triggers.gone(key)
+            self._triggers.gone(*trigger.key, trigger.uid)
 
     def _count_ended(self, trigger: Trigger, decision: Decision) -> None:
         before, after = trigger.status, decision.status

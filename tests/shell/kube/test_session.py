@@ -7,7 +7,7 @@ import os
 import pytest
 from kubernetes.aio.client import Configuration
 
-from clustertrigger.shell.kube.proxies import proxy_for
+from clustertrigger.shell.kube.session import proxy_for
 
 IN_ENVIRONMENT, IN_KUBECONFIG = "http://gate.example:3128", "http://other.example:3128"
 

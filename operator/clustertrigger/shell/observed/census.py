@@ -1,0 +1,144 @@
+"""What watches cannot tell: which objects are not there any more, and which they have kept to themselves.
+
+An object that is deleted while a watch is broken leaves no event behind. So the names of all objects are listed after
+each new beginning of a watch, after each outage, and every five minutes, and compared with what has been shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+from clustertrigger.shell.kube.api_server import ApiError, ApiServer, Named
+from clustertrigger.shell.observed.kinds import Kind, Name
+from clustertrigger.shell.observed.versions import number_of
+
+logger = logging.getLogger(__name__)
+
+_EVERY = 300.0
+_SETTLE = 1.0
+"""Seconds between a reason to list names and the list: reasons come together."""
+_PAUSE = 5.0
+_PATIENCE = 5.0
+"""Seconds without progress after which what has not been shown is read directly."""
+_LOOK = 0.02
+_MOST_READ = 50
+"""Objects that are read one by one; where more were kept to themselves, the watches begin anew."""
+
+Names = Mapping[Name, Named]
+
+
+class Census:
+    """Compares what is there with what has been shown.
+
+    Args:
+        api: the API server.
+        kinds: all that are watched.
+        namespaces: where; None for all.
+        watch_anew: begins all watches anew, for the reason that is given.
+    """
+
+    def __init__(
+        self,
+        api: ApiServer,
+        kinds: Sequence[Kind],
+        namespaces: Sequence[str | None],
+        watch_anew: Callable[[str], None],
+    ) -> None:
+        self._api = api
+        self._places = [(kind, namespace) for kind in kinds for namespace in namespaces]
+        self._kinds = kinds
+        self._watch_anew = watch_anew
+        self._asked = asyncio.Event()
+
+    def ask(self) -> None:
+        """There is reason to list names soon."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Lists names again and again, for ever."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_EVERY):
+                    await self._asked.wait()
+            await asyncio.sleep(_SETTLE)
+            self._asked.clear()
+            try:
+                await self.take()
+            except ApiError as error:
+                # Who cannot be asked has not said that nothing is there.
+                logger.warning("What is there could not be listed, trying again in %.0f s: %s", _PAUSE, error)
+                await asyncio.sleep(_PAUSE)
+                self._asked.set()
+
+    async def take(self) -> None:
+        """Lists all names once, takes out what is gone, and returns when the rest has been shown.
+
+        Raises:
+            ApiError: a list failed; nothing is concluded from that.
+        """
+        for kind, namespace in self._places:
+            names, version = await self._list(kind, namespace)
+            removed = kind.remove_unlisted(names, version, namespace)
+            if removed:
+                logger.info("%d %s were deleted while no watch could tell", removed, kind.plural)
+            await self._until_shown(kind, names)
+
+    async def reachable(self) -> None:
+        """Whether all kinds can be listed.
+
+        Raises:
+            ApiError: one cannot.
+        """
+        for kind, namespace in self._places:
+            await self._api.names(kind.path(namespace), kind.selector, remembered=True)
+
+    async def _list(self, kind: Kind, namespace: str | None) -> tuple[Names, str]:
+        path = kind.path(namespace)
+        found, version = await self._api.names(path, kind.selector, remembered=True)
+        if number_of(version) < kind.highest:
+            # An API server's memory may be a moment old. What it reads from its storage is not.
+            found, version = await self._api.names(path, kind.selector, remembered=False)
+        else:
+            kind.highest = number_of(version)
+        names = {Name(there.namespace, there.name): there for there in found}
+        if number_of(version) < kind.highest or kind.contradicts(names, version):
+            self._begin_anew(kind, version)
+        return names, version
+
+    def _begin_anew(self, kind: Kind, version: str) -> None:
+        """Versions only grow, unless etcd was restored from a backup. A watch that began before stays silent then."""
+        reason = f"the cluster's history was put back ({kind.plural}: from version {kind.highest} to {version})"
+        logger.warning("Reading everything again: %s", reason)
+        for each in self._kinds:
+            each.begin_anew()
+        self._watch_anew(reason)
+
+    async def _until_shown(self, kind: Kind, names: Names) -> None:
+        """Waits for what is listed; what the watches keep to themselves is read past them."""
+        missing = kind.not_shown(names.values())
+        left, since = len(missing), time.monotonic()
+        while missing:
+            await asyncio.sleep(_LOOK)
+            missing = kind.not_shown(missing)
+            if len(missing) < left:
+                left, since = len(missing), time.monotonic()
+            elif time.monotonic() - since > _PATIENCE:
+                if len(missing) <= _MOST_READ:
+                    for there in missing:
+                        await self._read(kind, there)
+                    return
+                self._watch_anew(f"{len(missing)} {kind.plural} have not been shown")
+                since = time.monotonic()
+
+    async def _read(self, kind: Kind, there: Named) -> None:
+        selector = {"labelSelector": kind.selector} if kind.selector else {}
+        found, _ = await self._api.list(
+            kind.path(there.namespace), fieldSelector=f"metadata.name={there.name}", **selector
+        )
+        for raw in found:
+            logger.warning("No watch has shown %s %s/%s: read directly", kind.plural, there.namespace, there.name)
+            kind.saw(raw)

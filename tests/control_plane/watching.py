@@ -1,0 +1,44 @@
+"""Watches for tests and benches, which look at the cluster past the operator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+
+from clustertrigger.shell.kube.api_server import ApiError, ApiServer
+
+
+async def watch(api: ApiServer, path: str, after: str) -> AsyncIterator[dict[str, Any]]:
+    """Changes after a resource version, bookmarks included, until the server ends the stream.
+
+    Raises:
+        ApiError: refused, or interrupted; 410 when the version is too old.
+    """
+    parameters = {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": after}
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
+    headers = await api.credentials.headers()
+    try:
+        async with api.session.get(path, params=parameters, headers=headers, timeout=timeout) as answer:
+            if answer.status >= 400:
+                raise ApiError(answer.status, "", await answer.text())
+            async for line in _lines(answer.content):
+                change = json.loads(line)
+                if change["type"] == "ERROR":
+                    status = change["object"]
+                    raise ApiError(status.get("code") or 0, status.get("reason") or "", status.get("message") or "")
+                yield change
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise ApiError(0, type(error).__name__, str(error)) from error
+
+
+async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """Of any length: aiohttp's own end at 2 MiB."""
+    buffer = b""
+    async for chunk in content.iter_any():
+        *lines, buffer = (buffer + chunk).split(b"\n")
+        for line in lines:
+            if line.strip():
+                yield line

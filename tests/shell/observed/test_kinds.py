@@ -1,0 +1,177 @@
+"""News in any order: what was shown last in the cluster's history is what counts, and a list is compared with it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from clustertrigger.api.names import ANNOTATION_SLOT, LABEL_TRIGGER_UID
+from clustertrigger.core.resources.catalog import Catalog
+from clustertrigger.core.resources.trigger import Key, Owner
+from clustertrigger.shell.kube.api_server import Named
+from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.observed.intake import Jobs, Pods, References, Triggers
+from clustertrigger.shell.observed.kinds import Kind, Name
+from tests.control_plane.kube import Object
+from tests.control_plane.manifests import rarely
+
+NAME = Name("search", "products")
+
+
+@dataclass
+class Case:
+    """One kind: how its objects look, and what is known of the one called NAME."""
+
+    kind: Kind
+    make: Callable[[str, int], Object]
+    changed: list[Any]
+
+    def known(self) -> Named | None:
+        return next((found for found in self.kind.store.known() if (found.namespace, found.name) == NAME), None)
+
+
+def metadata(uid: str, version: int) -> Object:
+    return {
+        "namespace": NAME.namespace,
+        "name": NAME.name,
+        "uid": uid,
+        "generation": 1,
+        "resourceVersion": str(version),
+        "creationTimestamp": "2026-11-22T05:00:00Z",
+    }
+
+
+def _trigger(uid: str, version: int) -> Object:
+    return {"metadata": metadata(uid, version), "spec": rarely()}
+
+
+def _collection(uid: str, version: int) -> Object:
+    return {"metadata": metadata(uid, version), "spec": {"collection_id": f"col_{uid}"}}
+
+
+def _job(uid: str, version: int) -> Object:
+    own = {
+        "labels": {LABEL_TRIGGER_UID: "owner"},
+        "annotations": {ANNOTATION_SLOT: "2026-11-22T05:00:00Z"},
+        "ownerReferences": [{"uid": "owner"}, {"uid": "other"}],
+    }
+    return {"metadata": {**metadata(uid, version), **own}}
+
+
+def _pod(uid: str, version: int) -> Object:
+    own = {"labels": {LABEL_TRIGGER_UID: "owner", "job-name": "job"}}
+    return {"metadata": {**metadata(uid, version), **own}}
+
+
+@pytest.fixture(params=["triggers", "collections", "jobs", "pods"])
+def case(request: pytest.FixtureRequest) -> Case:
+    changed: list[Any] = []
+    catalog = Catalog()
+    stores: dict[str, tuple[Any, Callable[[str, int], Object]]] = {
+        "triggers": (Triggers(changed.append, Metrics()), _trigger),
+        "collections": (References(catalog.put_collection, catalog.remove_collection, changed.append), _collection),
+        "jobs": (Jobs(changed.append), _job),
+        "pods": (Pods(changed.append), _pod),
+    }
+    store, make = stores[request.param]
+    return Case(Kind(request.param, lambda _: "", store), make, changed)
+
+
+HISTORY = [("saw", "first", 10), ("saw", "first", 20), ("gone", "first", 30), ("saw", "second", 40)]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))), ids=str)
+def test_in_whatever_order_it_comes_the_last_is_what_counts(case: Case, order: tuple[int, ...]) -> None:
+    for event, uid, version in (HISTORY[n] for n in order):
+        getattr(case.kind, event)(case.make(uid, version))
+    known = case.known()
+    assert known is not None
+    assert (known.uid, known.version) == ("second", "40")
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
+def test_what_is_gone_last_is_gone(case: Case, order: tuple[int, ...]) -> None:
+    history = [("gone", "first", 30), ("saw", "second", 40), ("gone", "second", 50)]
+    case.kind.saw(case.make("first", 10))
+    for event, uid, version in (history[n] for n in order):
+        getattr(case.kind, event)(case.make(uid, version))
+    assert case.known() is None
+
+
+def test_a_list_takes_out_what_it_does_not_hold(case: Case) -> None:
+    case.kind.saw(case.make("first", 10))
+    before = len(case.changed)
+    assert case.kind.remove_unlisted({}, "9", None) == 0, "the list is older than the object"
+    assert case.kind.remove_unlisted({}, "20", "elsewhere") == 0, "the list is of another namespace"
+    assert case.known() is not None
+    assert len(case.changed) == before
+    assert case.kind.remove_unlisted({}, "20", None) == 1
+    assert case.known() is None
+    assert len(case.changed) == before + 1
+
+
+def test_a_list_takes_out_a_former_object_of_the_name(case: Case) -> None:
+    case.kind.saw(case.make("first", 10))
+    listed = {NAME: Named(*NAME, "second", "15")}
+    assert case.kind.remove_unlisted(listed, "20", None) == 1
+    assert case.known() is None
+    assert case.kind.not_shown(listed.values()) == list(listed.values())
+    case.kind.saw(case.make("second", 15))
+    assert case.kind.not_shown(listed.values()) == []
+
+
+def test_what_we_have_made_and_no_watch_has_shown_is_taken_out_too(case: Case) -> None:
+    case.kind.store.saw(case.make("first", 10))
+    assert case.kind.remove_unlisted({}, "20", None) == 1
+    assert case.known() is None
+
+
+def test_an_older_version_shows_that_the_history_was_put_back(case: Case) -> None:
+    case.kind.saw(case.make("first", 100))
+    listed = {NAME: Named(*NAME, "first", "50")}
+    assert not case.kind.contradicts(listed, "90"), "the list may be older than what was shown"
+    assert case.kind.contradicts(listed, "100")
+    case.kind.begin_anew()
+    assert not case.kind.contradicts(listed, "100")
+    assert case.kind.not_shown(listed.values()) == list(listed.values())
+    case.kind.saw(case.make("first", 50))
+    known = case.known()
+    assert known is not None
+    assert known.version == "50"
+    case.kind.saw(case.make("first", 40))
+    assert case.known() == known, "from here on versions grow again"
+
+
+def test_what_a_restored_history_does_not_hold_is_gone(case: Case) -> None:
+    case.kind.saw(case.make("first", 100))
+    case.kind.begin_anew()
+    assert case.kind.remove_unlisted({}, "50", None) == 1
+    assert case.known() is None
+
+
+def test_a_trigger_that_was_gone_is_back_in_a_restored_history() -> None:
+    triggers = Triggers(lambda _: None, Metrics())
+    kind = Kind("triggers", lambda _: "", triggers)
+    kind.saw(_trigger("first", 10))
+    kind.gone(_trigger("first", 20))
+    kind.saw(_trigger("first", 10))
+    assert triggers.get(Key(*NAME)) is None
+    kind.begin_anew()
+    kind.saw(_trigger("first", 10))
+    assert triggers.get(Key(*NAME)) is not None
+
+
+def test_a_job_whose_label_names_another_trigger_is_that_ones() -> None:
+    jobs = Jobs(lambda _: None)
+    jobs.saw(_job("first", 10))
+    moved = _job("first", 20)
+    moved["metadata"]["labels"][LABEL_TRIGGER_UID] = "other"
+    jobs.saw(moved)
+    assert jobs.of(Owner("search", "owner")) == {}
+    assert list(jobs.of(Owner("search", "other"))) == [NAME.name]
+    jobs.gone(*NAME)
+    assert jobs.of(Owner("search", "other")) == {}
