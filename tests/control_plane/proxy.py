@@ -46,6 +46,8 @@ class Answer:
     status: int
     reason: str = ""
     retry_after: int | None = None
+    text: str | None = None
+    """In place of what an API server would say."""
 
 
 Fault = Answer | Literal["drop", "lose"] | threading.Event
@@ -205,6 +207,8 @@ def _made_up(answer: Answer) -> web.Response:
         "message": f"the test says {answer.status}",
     }
     headers = {"Retry-After": str(answer.retry_after)} if answer.retry_after is not None else {}
+    if answer.text is not None:
+        return web.Response(text=answer.text, status=answer.status, headers=headers, content_type="text/html")
     return web.json_response(body, status=answer.status, headers=headers)
 
 

@@ -47,14 +47,20 @@ async def lead_when_elected(settings: Settings, api: ApiServer, metrics: Metrics
 
 
 async def _one_term(settings: Settings, lock: LeaseLock, metrics: Metrics, lead: Lead) -> None:
-    leading: asyncio.Task[None] | None = None
+    """Returns when the Lease is lost.
+
+    The library renews the Lease whatever becomes of the work that it started. A replica whose work has ended must not
+    keep the Lease from others, so its end is the end of the term, and an error.
+    """
+    leading: asyncio.Future[asyncio.Task[None]] = asyncio.get_running_loop().create_future()
 
     async def started() -> None:
-        nonlocal leading
-        leading = asyncio.current_task()
+        if (task := asyncio.current_task()) is not None:
+            leading.set_result(task)
         metrics.leader.set(1)
         logger.info("This replica (%s) is the leader", settings.identity)
         await lead()
+        raise RuntimeError("the work of the leader has ended")
 
     async def stopped() -> None:
         metrics.leader.set(0)
@@ -74,11 +80,20 @@ async def _one_term(settings: Settings, lock: LeaseLock, metrics: Metrics, lead:
         onstopped_leading=stopped,
     )
     config.retry_period = _STANDBY_PERIOD
+    election = asyncio.create_task(LeaderElection(config).run())
+    begun: set[asyncio.Future[Any]] = {election, leading}
     try:
-        await LeaderElection(config).run()
+        await asyncio.wait(begun, return_when=asyncio.FIRST_COMPLETED)
+        if leading.done():
+            await asyncio.wait({election, leading.result()}, return_when=asyncio.FIRST_COMPLETED)
+        work_has_ended = not election.done()
     finally:
-        if leading is not None:
-            leading.cancel()
-            await asyncio.wait([leading])
-    if leading is not None and not leading.cancelled() and (error := leading.exception()):
-        raise error
+        tasks = {election, *([leading.result()] if leading.done() else ())}
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled() and (error := task.exception()):
+            raise error
+    if work_has_ended:
+        raise RuntimeError("the work of the leader was cancelled")

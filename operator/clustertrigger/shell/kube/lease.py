@@ -22,6 +22,7 @@ from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 logger = logging.getLogger(__name__)
 
 _NO_ANSWER, _NOT_FOUND, _CONFLICT = 0, 404, 409
+_ATTEMPTS = 3
 
 
 class LeaseLock(BaseLock):
@@ -75,10 +76,15 @@ class LeaseLock(BaseLock):
 
     async def release(self) -> None:
         """Empties the Lease if it is ours, so that another replica need not wait for it to run out."""
-        if self._lease is None or (self._lease.get("spec") or {}).get("holderIdentity") != self.identity:
-            return
-        spec = {**self._lease["spec"], "holderIdentity": "", "leaseDurationSeconds": 1}
-        await self._write(self._api.replace(self._path, {**self._lease, "spec": spec}))
+        for _ in range(_ATTEMPTS):
+            # A renewal that was cancelled may have been carried out.
+            found, _ = await self.get(self.name, self.namespace)
+            spec = (self._lease or {}).get("spec") or {}
+            if not found or spec.get("holderIdentity") != self.identity:
+                return
+            spec = {**spec, "holderIdentity": "", "leaseDurationSeconds": 1}
+            if await self._write(self._api.replace(self._path, {**(self._lease or {}), "spec": spec})):
+                return
 
     async def _write(self, request: Any) -> bool:
         try:

@@ -63,6 +63,10 @@ class Recorder:
             except ApiError as error:
                 self._metrics.events_dropped.inc()
                 logger.debug("Event %s was not written: %s", body["metadata"]["name"], error)
+            except Exception:
+                # No single event may end the writer of all others.
+                self._metrics.events_dropped.inc()
+                logger.exception("A mistake of ours: event %s was not written", body["metadata"]["name"])
 
     async def _write(self, namespace: str, body: dict[str, Any]) -> None:
         path = paths.events(namespace)
