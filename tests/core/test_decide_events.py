@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -329,3 +330,31 @@ def _create_and_crash(world: World, now: datetime) -> str:
     world.step(now)
     world.trigger = kept
     return next(iter(world.runs))
+
+
+@pytest.mark.parametrize("field", ["last_cooldown_at", "due_since"])
+def test_what_a_clock_that_was_ahead_has_left_behind_holds_nothing_up(field: str) -> None:
+    world = started(events(cooldown=60, run=ALLOW))
+    world.send(at(10), "a", count=150)
+    status = world.trigger.status
+    assert status.event_state is not None
+    ahead = at(days=365)
+    if field == "due_since":
+        state = replace(status.event_state, due_since=ahead)
+        status = replace(status, event_state=state)
+    else:
+        status = replace(status, last_cooldown_at=ahead)
+    world.trigger = replace(world.trigger, status=status)
+    world.step(at(11))
+    assert world.created == ["event/100"]
+
+
+def test_a_cooldown_that_begins_a_little_ahead_holds() -> None:
+    """The clocks of two replicas are never quite the same."""
+    world = started(events(cooldown=60, run=ALLOW))
+    world.send(at(10), "a", count=150)
+    world.trigger = replace(world.trigger, status=replace(world.trigger.status, last_cooldown_at=at(13)))
+    world.step(at(11))
+    assert world.created == []
+    world.step(at(73))
+    assert world.created == ["event/100"]

@@ -607,3 +607,46 @@ def test_an_unknown_cluster_id_is_absent_not_empty() -> None:
     known = trigger()
     decision = decide(known, replace(observed(), cluster_id=""), at(1))
     assert "internal_id" not in status_patch(known.raw_status, decision.status)
+
+
+def skew(world: World, seconds: float) -> None:
+    """The newest Job bears the time of an API server whose clock is behind."""
+    name = list(world.runs)[-1]
+    world.runs[name] = replace(world.runs[name], created_at=world.runs[name].created_at - timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["still going on", "already ended"])
+@pytest.mark.parametrize("behind", [1, 7200, 86_400])
+def test_a_job_that_is_dated_before_the_last_recorded_one_is_recorded(behind: float, ended: bool) -> None:
+    world = World(spec(run={"concurrency_policy": "Allow"}))
+    fire(world, 1)
+    first = world.trigger.status
+    world.end("completed")
+    # Created by a process that was killed before it wrote the status.
+    status = world.trigger
+    world.step(at(hours=2))
+    world.trigger = status
+    skew(world, 3600 + behind)
+    if ended:
+        name = list(world.runs)[-1]
+        world.runs[name] = replace(world.runs[name], phase="completed")
+    after = world.step(at(hours=2, seconds=30)).status
+    assert len(after.history) == 2
+    assert after.history[0].slot == "2026-03-02T14:00:00Z"
+    assert len(world.created) == 2, "a slot fires once"
+    assert first.last_triggered_at is not None
+    assert after.last_triggered_at is not None
+    assert after.last_triggered_at >= first.last_triggered_at, "what was recorded before must not look new"
+    assert after.execution_count == 1 + ended
+
+
+def test_a_job_that_the_history_limit_has_dropped_is_not_recorded_again() -> None:
+    world = World(spec(run={"history_limit": 1}))
+    for hour in (1, 2, 3):
+        fire(world, hour)
+        world.end("completed")
+        world.step(at(hours=hour, seconds=30))
+    assert len(world.runs) == 3
+    assert len(world.trigger.status.history) == 1
+    status = world.step(at(hours=3, seconds=60)).status
+    assert (len(status.history), status.execution_count) == (1, 3)

@@ -23,7 +23,7 @@ import urllib3
 
 from tests.conftest import StartOperator
 from tests.control_plane.event_sender import EventSender, event, free_port, service_account
-from tests.control_plane.kube import Object, eventually
+from tests.control_plane.kube import Object, eventually, trigger_path
 from tests.control_plane.kubelet import Kubelet
 from tests.control_plane.manifests import events, rarely
 from tests.control_plane.operator_process import OperatorProcess
@@ -402,3 +402,20 @@ def test_nothing_is_lost_or_doubled_when_the_operator_is_killed_under_load(
     eventually(lambda: count(sandbox, "ingest") == 0)
     slots = {job["metadata"]["annotations"]["clustertrigger.dev/slot"] for job in sandbox.jobs("ingest")}
     assert slots == {f"event/{number}" for number in range(100, 1001, 100)}
+
+
+def test_a_count_that_is_dated_in_the_future_holds_nothing_up(sending: StartSending, sandbox: Sandbox) -> None:
+    """By a replica whose clock was ahead."""
+    _, sender = sending()
+    sandbox.trigger("ingest", events(MANY))
+    ready(sandbox, "ingest")
+    assert sender.send(event("a")).status == 202
+    state = sandbox.status("ingest")["event_state"]
+    ahead = {"counted_at": "2099-01-01T00:00:00Z", "seen": [{**state["seen"][0], "until": "2099-01-01T00:10:00Z"}]}
+    sandbox.kube.patch(trigger_path(sandbox.namespace, "ingest") + "/status", {"status": {"event_state": ahead}})
+    began = time.monotonic()
+    assert sender.send([event("a"), event("b")]).body == {"accepted": 1, "duplicates": 1, "unmatched": 0}
+    assert time.monotonic() - began < 5
+    assert count(sandbox, "ingest") == 2
+    until = {group["until"] for group in sandbox.status("ingest")["event_state"]["seen"]}
+    assert max(until) < "2099", "what was dated in the future is forgotten in time"

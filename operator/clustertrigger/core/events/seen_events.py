@@ -27,9 +27,10 @@ class SeenMemory:
     """The events of the last ten minutes, in groups by the minute in which they are forgotten."""
 
     def __init__(self, stored: Iterable[SeenEvents], now: datetime) -> None:
-        self._groups = [(group.until, _decode(group.ids)) for group in stored if group.until > now]
-        self._known = {known for _, ids in self._groups for known in ids}
         self._until = _end_of_minute(now + REMEMBERED_FOR)
+        # A clock that was ahead must not make them last longer, nor those that are added to them.
+        self._groups = [(min(group.until, self._until), _decode(group.ids)) for group in stored if group.until > now]
+        self._known = {known for _, ids in self._groups for known in ids}
 
     def add(self, event: int) -> bool:
         """Remembers an event; False where it is known."""

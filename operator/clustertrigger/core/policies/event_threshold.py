@@ -114,12 +114,18 @@ def forget_old_events(draft: Draft) -> None:
 
 
 def ready_at(draft: Draft) -> datetime | None:
-    """When a due event trigger may fire."""
+    """When a due event trigger may fire.
+
+    Whoever wrote the status may have had a clock that was ahead: nothing is due only in the future, and a cooldown that
+    begins further ahead than it lasts is none.
+    """
     schedule, due_since = _schedule(draft), _due_since(draft)
     if schedule is None or due_since is None:
         return None
+    due_since = min(due_since, draft.now)
     began = draft.status.last_cooldown_at
-    return max(due_since, began + timedelta(seconds=schedule.cooldown_seconds)) if began else due_since
+    cooldown = timedelta(seconds=schedule.cooldown_seconds)
+    return due_since if began is None or began > draft.now + cooldown else max(due_since, began + cooldown)
 
 
 def _schedule(draft: Draft) -> EventSchedule | None:

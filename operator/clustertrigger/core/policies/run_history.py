@@ -22,15 +22,10 @@ SETTLING = timedelta(seconds=5)
 def record_new_runs(draft: Draft) -> None:
     """Every Job of ours is in the history. Whether this process created it or one that was killed does not matter."""
     known = {entry.job_id for entry in draft.history}
-    latest = draft.before.last_triggered_at
-    fresh = [
-        run
-        for run in draft.observed.runs.values()
-        # Older ones are finished Jobs whose entries the history limit has dropped.
-        if run.job not in known and (latest is None or run.created_at >= latest)
-    ]
+    fresh = [run for run in draft.observed.runs.values() if run.job not in known and _is_new(draft, run)]
     for run in sorted(fresh, key=lambda run: (run.created_at, str(run.slot))):
-        entry = Execution(job_id=run.job, slot=str(run.slot), triggered_at=run.created_at, status="pending")
+        triggered_at = max(run.created_at, draft.before.last_triggered_at or run.created_at)
+        entry = Execution(job_id=run.job, slot=str(run.slot), triggered_at=triggered_at, status="pending")
         draft.status.history = [entry, *draft.history]
         draft.note(EventReason.RUN_CREATED, f"Created Job {run.job} for {_for(run.slot)}")
         match run.slot:
@@ -40,6 +35,18 @@ def record_new_runs(draft: Draft) -> None:
                 event_threshold.consume(draft, ordinal, run.created_at)
             case ScheduledSlot(instant):
                 draft.account_for(instant)
+
+
+def _is_new(draft: Draft, run: ObservedRun) -> bool:
+    """Whether a run that is not in the history was never there: the history limit drops ended ones.
+
+    A Job bears the time of the API server that created it, and of several servers one may be behind. What still goes
+    on, or is for a slot that is not accounted for, is new whatever its date.
+    """
+    latest, state = draft.before.last_triggered_at, draft.before.schedule_state
+    if latest is None or run.created_at >= latest or run.phase in ("pending", "running"):
+        return True
+    return isinstance(run.slot, ScheduledSlot) and state is not None and run.slot.instant > state.accounted_until
 
 
 def settle_runs(draft: Draft) -> None:

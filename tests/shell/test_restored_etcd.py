@@ -1,0 +1,78 @@
+"""etcd is restored from a backup: versions are lower than those that are known, and what is there now counts."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from e2e.cluster.kind_control_plane import KindControlPlane
+from tests.conftest import StartOperator
+from tests.control_plane.cluster import Cluster
+from tests.control_plane.kube import eventually
+from tests.control_plane.kubelet import Kubelet
+from tests.control_plane.manifests import collection, interval, rarely
+from tests.control_plane.sandbox import Sandbox
+
+
+class Backup:
+    """Of etcd's data, taken while it stands still."""
+
+    def __init__(self, cluster: Cluster, directory: Path) -> None:
+        if isinstance(cluster.plane, KindControlPlane):
+            pytest.skip("etcd's data are inside kind's node")
+        self._plane = cluster.plane
+        self._data, self._copy = cluster.plane.kubeconfig.parent / "etcd", directory / "backup"
+        self._plane.stop_etcd()
+        shutil.copytree(self._data, self._copy)
+        self._plane.start_etcd()
+
+    def restore(self) -> None:
+        """Puts the data back, in the order in which a cluster is restored."""
+        self._plane.kill_api_server()
+        self._plane.stop_etcd()
+        shutil.rmtree(self._data)
+        shutil.copytree(self._copy, self._data)
+        self._plane.start_etcd()
+        self._plane.start_api_server()
+
+
+def test_what_is_there_now_counts(
+    cluster: Cluster, operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, tmp_path: Path
+) -> None:
+    process = operator()
+    for name in ("kept", "edited", "deleted"):
+        sandbox.trigger(name, rarely())
+    sandbox.trigger("running", interval(86_400, start_immediately=True))
+    (entry,) = eventually(lambda: sandbox.history("running"))
+    for name in ("kept", "edited", "deleted"):
+        eventually(lambda: sandbox.condition(name, "Ready").get("status") == "True")
+
+    backup = Backup(cluster, tmp_path)
+    eventually(lambda: sandbox.get("kept"), 60, what="an API server that answers again")
+    for n in range(20):
+        sandbox.edit("edited", {"description": f"number {n}"})
+    sandbox.delete("deleted")
+    sandbox.trigger("later", rarely())
+    sandbox.create("collections", collection("later", "col_later"))
+    kubelet.complete(entry["job_id"])
+    eventually(lambda: sandbox.status("running")["execution_count"] == 1, 30)
+    eventually(lambda: sandbox.condition("later", "Ready").get("status") == "True", 30)
+    eventually(lambda: process.metric("clustertrigger_triggers") == 4)
+    backup.restore()
+
+    # Nothing of what came after the backup has happened.
+    assert sandbox.status("running").get("execution_count", 0) == 0
+    eventually(lambda: process.metric("clustertrigger_triggers") == 4, 60, what="one gone, and one back")
+    for name in ("edited", "deleted", "kept"):
+        generation = sandbox.edit(name, {"description": "noticed"})["metadata"]["generation"]
+        eventually(lambda: sandbox.status(name)["observedGeneration"] == generation, 90, what=f"{name} being noticed")
+    sandbox.request_run("deleted", "now")
+    eventually(lambda: sandbox.history("deleted"), 60)
+    sandbox.edit("kept", {"execution_config": {"collection_ids": ["col_later"]}})
+    eventually(lambda: sandbox.condition("kept", "Ready").get("reason") == "CollectionNotFound", 60)
+    kubelet.complete(entry["job_id"])
+    eventually(lambda: sandbox.status("running")["execution_count"] == 1, 60)
+    assert any("history was put back" in line["message"] for line in process.log_lines())
+    assert process.running()
