@@ -62,9 +62,9 @@ compat-e2e: venv ## Of these, the stories
 	@echo "compat: pytest a dozen stories, on Kubernetes $(OLDEST)"
 	@KUBERNETES=$(OLDEST) $(PY) -m pytest -v --no-header $(OLDEST_STORIES)
 
-unit: venv prepare ## Tests that need no cluster of their own
+unit: venv prepare ## Tests that need no cluster of their own (SHUFFLE=seed: in a random order)
 	@echo "unit: pytest tests"
-	@$(PY) -m pytest -q -n 2 --dist loadgroup tests
+	@$(PY) -m pytest -q -n 2 --dist loadgroup tests $${SHUFFLE:+--shuffle "$$SHUFFLE"}
 
 e2e: venv prepare ## Stories on a real cluster
 	@echo "e2e: pytest e2e"

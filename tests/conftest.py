@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +18,31 @@ from tests.control_plane.proxy import Proxy  # noqa: E402
 from tests.control_plane.sandbox import Sandbox  # noqa: E402
 
 _LONGEST_LOG = 60
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """--shuffle SEED: in an order that the seed decides on, so that no test rests on what another one left."""
+    parser.addoption("--shuffle", metavar="SEED", help="run files, and the tests in each, in a random order")
+
+
+@pytest.hookimpl(specname="pytest_collection_modifyitems", trylast=True)  # when -k and -m have chosen
+def pytest_shuffle_when_asked(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Whole files: what a file's tests share is made once."""
+    if (seed := config.getoption("shuffle")) is not None:
+        shuffle(items, seed)
+
+
+def shuffle(items: list[pytest.Item], seed: str) -> None:
+    """Orders files at random, and the tests of each; every worker of xdist must come to the same order."""
+    chance = random.Random(seed)
+    by_file: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        by_file.setdefault(item.path, []).append(item)
+    files = list(by_file.values())
+    chance.shuffle(files)
+    for tests in files:
+        chance.shuffle(tests)
+    items[:] = [item for tests in files for item in tests]
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
