@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import os
 import tempfile
@@ -13,13 +14,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow.parquet import encryption
 
 from clustertrigger.api.run import ExitCode
 from clusterworker.errors import MisconfiguredError, RunError, UnavailableError
 from clusterworker.outcome import failure
 from clusterworker.sources.store import VolumeStore
 from tests.clusterworker.conftest import Pod
-from tests.clusterworker.planted import fixed_size_list, planted, write
+from tests.clusterworker.planted import fixed_size_list, planted, table, write
+from tests.clusterworker.s3_server import Bucket
 
 KMEANS = {"algorithm": "kmeans", "n_clusters": 3}
 GOOD = planted(20_000, 3, dimensions=4).vectors
@@ -168,6 +171,39 @@ def test_bad_file(pod: Pod, make: Callable[[Path], object], line: str) -> None:
     make(pod.volume / "data.parquet")
     assert refused(pod) == line
     assert failure(line).error == line, "it is one line already"
+
+
+class Keys(encryption.KmsClient):  # type: ignore[misc]
+    """Keeps keys in the file itself, which suffices to encrypt one."""
+
+    def wrap_key(self, key_bytes: bytes, master_key_identifier: str) -> bytes:
+        return base64.b64encode(key_bytes)
+
+    def unwrap_key(self, wrapped_key: bytes, master_key_identifier: str) -> bytes:
+        return base64.b64decode(wrapped_key)
+
+
+@pytest.mark.parametrize("plaintext_footer", [True, False])
+def test_encrypted_file(pod: Pod, plaintext_footer: bool) -> None:
+    columns = {"column": ["embedding.list.element"]}
+    how = encryption.EncryptionConfiguration("footer", column_keys=columns, plaintext_footer=plaintext_footer)
+    factory = encryption.CryptoFactory(lambda _: Keys())
+    properties = factory.file_encryption_properties(encryption.KmsConnectionConfig(), how)
+    written = table(GOOD[:9])
+    with pq.ParquetWriter(pod.volume / "data.parquet", written.schema, encryption_properties=properties) as writer:
+        writer.write_table(written)
+    assert refused(pod) == "data.parquet: it is encrypted: write it without encryption"
+
+
+def test_damaged_object(pod: Pod, bucket: Bucket, keys: Path) -> None:
+    file = write(pod.volume / "a.parquet", planted(20_000, 3, dimensions=64).vectors)
+    content = bytearray(file.read_bytes())
+    content[1_000_000:1_400_000] = bytes(400_000)
+    file.write_bytes(content)
+    bucket.upload("a.parquet", file)
+    line = refused(pod, bucket.source("a.parquet"))
+    assert line.startswith("s3://vectors/a.parquet: damaged or unreadable:")
+    assert line.endswith(": write the file again")
 
 
 def test_missing_text_column(pod: Pod) -> None:

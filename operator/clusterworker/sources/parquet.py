@@ -184,12 +184,14 @@ def _texts(values: Any) -> list[str]:
         large = pa.types.is_large_string(values.type) or pa.types.is_large_binary(values.type)
         found = values.cast(pa.large_binary() if large else pa.binary()).to_pylist()
         return ["" if value is None else value.decode(errors="replace") for value in found]
-    return ["" if not value.is_valid else _text(value) for value in values]
+    return [_text(values[row : row + 1]) for row in range(len(values))]
 
 
 def _text(value: Any) -> str:
-    """A single value; Python has no number for some, such as times in nanoseconds."""
+    """A single value, as Python writes it; as Arrow does where Python has none, such as for times in nanoseconds."""
+    if value.null_count == 1:
+        return ""
     try:
-        return str(value.as_py())
+        return str(value[0].as_py())
     except (ValueError, OverflowError, NotImplementedError):
-        return str(value)
+        return str(value.to_string(skip_new_lines=True)).strip("[]")

@@ -6,6 +6,7 @@ are text (Impala, old Spark), and wrap types into extensions. pyarrow has no ker
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -25,6 +26,8 @@ def plain_type(kind: Any) -> Any:
             return pa.binary()
         elif pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
             return pa.large_list(kind.value_field)
+        elif pa.types.is_decimal32(kind) or pa.types.is_decimal64(kind):
+            return pa.decimal128(kind.precision, kind.scale)  # pyarrow 26 casts no decimal32 to integers
         else:
             return kind
 
@@ -41,13 +44,25 @@ def plain(column: Any) -> Any:
         if isinstance(kind, pa.BaseExtensionType):
             column = column.storage
         elif pa.types.is_dictionary(kind):
-            # The values first: there are kernels for plain ones only.
+            # The values first, here and below: there are kernels for plain ones only.
             column = plain(column.dictionary).take(column.indices)
         elif pa.types.is_run_end_encoded(kind):
-            column = pc.run_end_decode(column)
+            rows = np.arange(column.offset, column.offset + len(column))
+            places = np.searchsorted(column.run_ends.to_numpy(), rows, side="right")
+            column = plain(column.values).take(pa.array(places))
         else:
             target = plain_type(kind)
-            return column if target == kind else column.cast(target)
+            if target == kind:
+                return column
+            return _lists(column, target) if pa.types.is_large_list(target) else column.cast(target)
+
+
+def _lists(views: Any, target: Any) -> Any:
+    """Views of lists as lists: pyarrow 26 casts them to arrays that are not valid."""
+    lengths = pc.fill_null(pc.list_value_length(views), 0).to_numpy(zero_copy_only=False)
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]))
+    missing = views.is_null() if views.null_count else None
+    return pa.LargeListArray.from_arrays(offsets, views.flatten(), type=target, mask=missing)
 
 
 def is_text(kind: Any) -> bool:

@@ -17,6 +17,8 @@ from clusterworker.sources.patterns import Chosen, data_files, fixed_part, hint,
 
 _PASSING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.ENOTCONN, errno.EHOSTDOWN})
 """What a network volume says while its server is away."""
+_OF_CONTENT = ("crypt", "Corrupt ", "thrift", "Unexpected end of stream", "decompress")
+"""What pyarrow says of damaged or encrypted files; other errors of a bucket's files are the bucket's."""
 _MAGIC = (b"PAR1", b"PARE")
 """What a Parquet file begins with; the second one is encrypted."""
 
@@ -234,7 +236,12 @@ class BucketStore:
 
         try:
             with self.access.errors():
-                yield
+                try:
+                    yield
+                except OSError as error:
+                    if any(word in str(error) for word in _OF_CONTENT):
+                        raise _unreadable(name, error) from error
+                    raise
         except (pa.ArrowException, UnicodeDecodeError) as error:
             raise _unreadable(name, error) from error
 
@@ -289,7 +296,7 @@ def _unreadable(name: str, error: Exception) -> Exception:
     if isinstance(error, MemoryError):
         return error
     reason = " ".join(str(error).split())
-    if "encrypt" in reason.lower():
+    if any(word in reason for word in ("decrypt", "encrypted metadata")):
         return MisconfiguredError(f"{name}: it is encrypted: write it without encryption")
     if "magic bytes" in reason or "Parquet file size is" in reason:
         return MisconfiguredError(f"{name}: not a Parquet file: write the collection as Parquet, or correct source.uri")
