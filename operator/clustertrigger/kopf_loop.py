@@ -40,6 +40,7 @@ from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 from kubernetes.aio.client import Configuration
 
 from clustertrigger import handlers
+from clustertrigger.shell.admission_server import AdmissionServer
 from clustertrigger.shell.kube.api_server import AGENT
 from clustertrigger.shell.kube.credentials import Credentials, CredentialsError
 from clustertrigger.shell.kube.session import open_session
@@ -181,12 +182,7 @@ class Watcher:
         settings.persistence.diffbase_storage = _NoDiffBase()
         settings.persistence.progress_storage = _NoProgress()
         if self._settings.webhook_port:
-            settings.admission.server = kopf.WebhookServer(
-                addr="0.0.0.0",  # noqa: S104 - the API server calls from outside the Pod
-                port=self._settings.webhook_port,
-                certfile=self._settings.webhook_cert_dir / "tls.crt",
-                pkeyfile=self._settings.webhook_cert_dir / "tls.key",
-            )
+            settings.admission.server = AdmissionServer(self._settings.webhook_port, self._settings.webhook_cert_dir)
         return settings
 
     async def _connect(self) -> kopf.AiohttpSession:

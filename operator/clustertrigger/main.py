@@ -93,7 +93,7 @@ class Operator:
         ):
             logger.info("ClusterTrigger %s starts; endpoints on port %d", __version__, port)
             async with asyncio.TaskGroup() as tasks:
-                creators = Creators(api)
+                creators = Creators(api, self._triggers)
                 if settings.webhook_port:
                     tasks.create_task(creators.run())
                 census, watcher = self._watching(api, creators)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import base64
+import json
 import shutil
-from collections.abc import Iterator
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import urllib3
 import yaml
 
 from e2e.cluster.debian.certificates import Authority
@@ -94,3 +100,81 @@ def test_what_no_schema_refuses_is_refused_at_apply(
 
     eventually(lambda: sandbox.status("good").get("created_by"), what="who created it")
     assert sandbox.kubectl("delete", "ctr", "good", "--wait=true").returncode == 0
+
+
+class Stranger:
+    """Whoever reaches the webhook's port: it asks as an API server would."""
+
+    def __init__(self, webhook: Webhook) -> None:
+        self._pool = urllib3.PoolManager(ca_certs=str(webhook.certificates / "pki/ca.crt"))
+        self._url = f"https://127.0.0.1:{webhook.port}/validate-clustertrigger"
+
+    def claim(self, namespace: str, name: str, uid: str, padding: int = 0) -> int:
+        """Says that `mallory` creates a trigger; returns the status."""
+        made = trigger(name, rarely())
+        made["metadata"] |= {"namespace": namespace, "uid": uid, "annotations": {"padding": "x" * padding}}
+        resource = {"group": "clustertrigger.dev", "version": "v1alpha1"}
+        question = {
+            "uid": uid,
+            "kind": {**resource, "kind": "ClusterTrigger"},
+            "resource": {**resource, "resource": "clustertriggers"},
+            "name": name,
+            "namespace": namespace,
+            "operation": "CREATE",
+            "userInfo": {"username": "mallory"},
+            "object": made,
+            "dryRun": False,
+        }
+        review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": question}
+        return int(self._pool.request("POST", self._url, body=json.dumps(review), timeout=30).status)
+
+
+def test_creations_that_are_made_up_delay_and_forge_nothing(
+    operator: StartOperator, sandbox: Sandbox, webhook: Webhook
+) -> None:
+    operator(webhook_port=webhook.port, webhook_cert_dir=webhook.certificates)
+    stranger = Stranger(webhook)
+    eventually(lambda: answers(lambda: stranger.claim(sandbox.namespace, "first", "uid") == 200))
+    for number in range(1_500):
+        assert stranger.claim(sandbox.namespace, f"never-{number}", f"uid-{number}") == 200
+    made = sandbox.trigger("good", rarely())["metadata"]
+    eventually(lambda: sandbox.status("good").get("created_by"), 10, what="who created it, beside 1,500 who did not")
+    assert sandbox.status("good")["created_by"] != "mallory"
+
+    # A trigger of which nobody wrote who created it, as those from before the webhook was there.
+    sandbox.kube.patch(
+        f"/apis/clustertrigger.dev/v1alpha1/namespaces/{sandbox.namespace}/clustertriggers/good/status",
+        {"status": {"created_by": None}},
+    )
+    assert stranger.claim(sandbox.namespace, "good", made["uid"]) == 200
+    time.sleep(2)
+    assert sandbox.status("good").get("created_by") is None
+
+
+def test_strangers_hold_no_connection_and_large_objects_are_read(
+    operator: StartOperator, sandbox: Sandbox, webhook: Webhook
+) -> None:
+    operator(webhook_port=webhook.port, webhook_cert_dir=webhook.certificates)
+    stranger = Stranger(webhook)
+    eventually(lambda: answers(lambda: stranger.claim(sandbox.namespace, "x", "1", padding=3 * 2**20) == 200))
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with ExitStack() as stack:
+        silent = [stack.enter_context(socket.create_connection(("127.0.0.1", webhook.port))) for _ in range(1_200)]
+        half = stack.enter_context(
+            context.wrap_socket(stack.enter_context(socket.create_connection(("127.0.0.1", webhook.port))))
+        )
+        half.sendall(b"POST /validate-clustertrigger HTTP/1.1\r\nHost: x\r\n")
+        assert stranger.claim(sandbox.namespace, "x", "2") == 200
+        for connection in (silent[0], silent[-1], half):
+            connection.settimeout(30)
+            with suppress(ConnectionError):
+                assert connection.recv(100) == b""
+
+
+def answers(ask: Callable[[], bool]) -> bool:
+    """Whether it does so already: Kopf serves a moment after the rest is ready."""
+    try:
+        return ask()
+    except urllib3.exceptions.HTTPError:
+        return False

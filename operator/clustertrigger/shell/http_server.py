@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 from aiohttp import web
@@ -41,6 +42,7 @@ _AT_ONCE = 64
 """Connections that are accepted before everything else has its turn."""
 _PAUSE = 1.0
 """Seconds without accepting, when there are no file descriptors left."""
+_CERTIFICATE_AGE = 60.0
 _MOST_FILES = 2**16
 _END_OF_HEADER = b"\r\n\r\n"
 
@@ -74,7 +76,7 @@ async def serve(
     port: int,
     limits: Limits,
     *,
-    tls: ssl.SSLContext | None = None,
+    cert_dir: Path | None = None,
     drain: float = 60.0,
     handler_cancellation: bool = False,
 ) -> AsyncIterator[int]:
@@ -84,7 +86,7 @@ async def serve(
         app: answers.
         port: of all addresses of this machine; 0: any free one.
         limits: of its connections.
-        tls: for HTTPS; None: plain HTTP.
+        cert_dir: holds tls.crt and tls.key, which are read again when they change; None: plain HTTP.
         drain: seconds at the end for what is being answered.
         handler_cancellation: whether a handler ends when its client is gone.
     """
@@ -100,12 +102,32 @@ async def serve(
         read_bufsize=_READ_AHEAD,
     )
     await runner.setup()
+    tls = _tls(cert_dir) if cert_dir else None
     entrance = _Entrance(runner, limits, tls)
+    renewing = asyncio.create_task(_renew(tls, cert_dir)) if tls and cert_dir else None
     try:
         yield entrance.open(port)
     finally:
+        if renewing:
+            renewing.cancel()
         entrance.close()
         await runner.cleanup()
+
+
+def _tls(cert_dir: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(cert_dir / "tls.crt", cert_dir / "tls.key")
+    return context
+
+
+async def _renew(context: ssl.SSLContext, cert_dir: Path) -> None:
+    """Follows a certificate that is renewed in its mounted Secret; for ever."""
+    while True:
+        await asyncio.sleep(_CERTIFICATE_AGE)
+        try:
+            context.load_cert_chain(cert_dir / "tls.crt", cert_dir / "tls.key")
+        except (OSError, ssl.SSLError) as error:
+            logger.warning("The certificate in %s could not be read again: %s", cert_dir, error)
 
 
 @web.middleware

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -37,7 +36,6 @@ LARGEST_BODY = 2**20
 _SLOWEST_BODY = 30.0
 _COME_BACK = {"Retry-After": "1"}
 _DRAIN = 15.0
-_CERTIFICATE_AGE = 60.0
 CONNECTIONS = 4096
 CONNECTIONS_OF_A_SOURCE = 2048
 
@@ -167,32 +165,10 @@ async def serve_events(port: int, cert_dir: Path | None, endpoint: EventsEndpoin
         return
     app = web.Application(client_max_size=LARGEST_BODY)
     app.add_routes([web.post(PATH, endpoint.answer)])
-    tls = _tls(cert_dir) if cert_dir else None
     limits = Limits(CONNECTIONS, CONNECTIONS_OF_A_SOURCE, endpoint.proxies.is_trusted)
-    renewing = asyncio.create_task(_renew(tls, cert_dir)) if tls and cert_dir else None
-    try:
-        async with serve(app, port, limits, tls=tls, drain=_DRAIN, handler_cancellation=True):
-            logger.info("Events are taken in on port %d, over %s", port, "HTTPS" if tls else "HTTP")
-            yield
-    finally:
-        if renewing:
-            renewing.cancel()
-
-
-def _tls(cert_dir: Path) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(cert_dir / "tls.crt", cert_dir / "tls.key")
-    return context
-
-
-async def _renew(context: ssl.SSLContext, cert_dir: Path) -> None:
-    """Follows a certificate that is renewed in its mounted Secret; for ever."""
-    while True:
-        await asyncio.sleep(_CERTIFICATE_AGE)
-        try:
-            context.load_cert_chain(cert_dir / "tls.crt", cert_dir / "tls.key")
-        except (OSError, ssl.SSLError) as error:
-            logger.warning("The certificate for events could not be read again: %s", error)
+    async with serve(app, port, limits, cert_dir=cert_dir, drain=_DRAIN, handler_cancellation=True):
+        logger.info("Events are taken in on port %d, over %s", port, "HTTPS" if cert_dir else "HTTP")
+        yield
 
 
 def _retrieve(counting: asyncio.Future[Any]) -> None:

@@ -4,54 +4,90 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections import Counter
+from dataclasses import dataclass
 
-from clustertrigger.core.resources.trigger import Key
+from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from clustertrigger.shell.kube.paths import trigger as trigger_path
+from clustertrigger.shell.observed.intake import Triggers
 
 logger = logging.getLogger(__name__)
 
 _BACKLOG = 10_000
-_ATTEMPTS = 5
+_OF_A_NAMESPACE = 2_000
+_PATIENCE = 10.0
+"""Seconds in which an object that was admitted has been created, or will not be."""
 _PAUSE = 0.5
-"""Seconds until an admitted object can be read, and between attempts."""
+_WRITES_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Admission:
+    key: Key
+    username: str
+    until: float
 
 
 class Creators:
-    """Writes status.created_by once, behind the admission request."""
+    """Writes status.created_by once, behind the admission request.
 
-    def __init__(self, api: ApiServer) -> None:
+    Anybody who reaches the webhook can make admissions up, so they cost nothing until the watch shows such a trigger,
+    and one that was there before was not created by whoever is named now.
+    """
+
+    def __init__(self, api: ApiServer, triggers: Triggers) -> None:
         self._api = api
-        self._admitted: asyncio.Queue[tuple[Key, str, str]] = asyncio.Queue(_BACKLOG)
+        self._triggers = triggers
+        self._admitted: dict[str, _Admission] = {}
+        """By uid."""
+        self._by_namespace: Counter[str] = Counter()
 
     def admitted(self, key: Key, uid: str, username: str) -> None:
         """A creation was admitted; whether it happens is still open."""
-        if not self._admitted.full():
-            self._admitted.put_nowait((key, uid, username))
+        if self._known(key, uid) or uid in self._admitted:
+            return
+        if len(self._admitted) < _BACKLOG and self._by_namespace[key.namespace] < _OF_A_NAMESPACE:
+            self._admitted[uid] = _Admission(key, username, time.monotonic() + _PATIENCE)
+            self._by_namespace[key.namespace] += 1
 
     async def run(self) -> None:
         """Writes what was admitted, for ever."""
         while True:
-            key, uid, username = await self._admitted.get()
-            for _ in range(_ATTEMPTS):
-                await asyncio.sleep(_PAUSE)
-                if await self._write(key, uid, username):
-                    break
+            await asyncio.sleep(_PAUSE)
+            turns = asyncio.Semaphore(_WRITES_AT_ONCE)
+            await asyncio.gather(*(self._look(uid, turns) for uid in list(self._admitted)))
 
-    async def _write(self, key: Key, uid: str, username: str) -> bool:
+    async def _look(self, uid: str, turns: asyncio.Semaphore) -> None:
+        admission = self._admitted[uid]
+        trigger = self._known(admission.key, uid)
+        if trigger is not None:
+            async with turns:
+                done = await self._write(trigger, admission.username)
+        else:
+            done = False
+        if done or time.monotonic() > admission.until:
+            del self._admitted[uid]
+            self._by_namespace[admission.key.namespace] -= 1
+            if not self._by_namespace[admission.key.namespace]:
+                del self._by_namespace[admission.key.namespace]
+
+    def _known(self, key: Key, uid: str) -> Trigger | None:
+        trigger = self._triggers.get(key)
+        return trigger if trigger is not None and trigger.uid == uid else None
+
+    async def _write(self, trigger: Trigger, username: str) -> bool:
         """Whether nothing is left to do."""
+        if trigger.status.created_by:
+            return True
+        body = {"metadata": {"resourceVersion": trigger.resource_version}, "status": {"created_by": username}}
         try:
-            raw = await self._api.get(trigger_path(key))
-            if raw["metadata"]["uid"] != uid or (raw.get("status") or {}).get("created_by"):
-                return True
-            version = {"resourceVersion": raw["metadata"]["resourceVersion"]}
-            await self._api.merge_patch(
-                trigger_path(key) + "/status", {"metadata": version, "status": {"created_by": username}}
-            )
+            await self._api.merge_patch(trigger_path(trigger.key) + "/status", body)
         except ApiError as error:
-            logger.debug("created_by of %s is still to be written: %s", key, error)
+            logger.debug("created_by of %s is still to be written: %s", trigger.key, error)
             return False
         except Exception:
             # No single trigger may end the writer of all others.
-            logger.exception("A mistake of ours: created_by of %s is not written", key)
+            logger.exception("A mistake of ours: created_by of %s is not written", trigger.key)
         return True

@@ -1,0 +1,53 @@
+"""Where API servers ask whether an object is admitted: Kopf's webhook, behind the same door as everything else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import kopf
+from aiohttp import web
+
+from clustertrigger.shell.fair_turns import FairTurns
+from clustertrigger.shell.http_server import Limits, serve
+from clustertrigger.shell.sources import source_of
+
+_CONNECTIONS = Limits(altogether=2048, of_a_source=1024)
+"""An API server opens one for each request that it asks about at the same time."""
+_LARGEST_BODY = 2**23
+"""A question holds an object twice, before and after, each of up to 3 MiB."""
+_SLOWEST_BODY = 10.0
+"""Seconds; API servers wait as long by default."""
+_BODIES_AT_ONCE, _BODIES_OF_A_SOURCE = 32, 16
+
+
+class AdmissionServer(kopf.WebhookServer):
+    """Kopf's server takes connections and bodies of anybody without bound, and none over 1 MiB.
+
+    Args:
+        port: to listen on.
+        cert_dir: holds tls.crt and tls.key, which are read again when they change.
+    """
+
+    def __init__(self, port: int, cert_dir: Path) -> None:
+        super().__init__(port=port)
+        self._cert_dir = cert_dir
+        self._bodies = FairTurns(_BODIES_AT_ONCE, _BODIES_OF_A_SOURCE)
+
+    async def __call__(self, fn: kopf.WebhookFn) -> AsyncIterator[kopf.WebhookClientConfig]:
+        """Serves for as long as the generator is not closed."""
+
+        async def answer(request: web.Request) -> web.Response:
+            try:
+                async with asyncio.timeout(_SLOWEST_BODY), self._bodies.turn(source_of(request.remote or "")):
+                    await request.read()
+            except TimeoutError:
+                raise web.HTTPRequestTimeout from None
+            return await self._serve(fn, request)
+
+        app = web.Application(client_max_size=_LARGEST_BODY)
+        app.add_routes([web.post("/{id:.*}", answer)])
+        async with serve(app, self.port or 0, _CONNECTIONS, cert_dir=self._cert_dir, handler_cancellation=True) as port:
+            yield kopf.WebhookClientConfig(url=f"https://localhost:{port}/")
+            await asyncio.Event().wait()
