@@ -31,7 +31,10 @@ from tests.clusterworker.generated_files import GeneratedFile, expected_ids, exp
 
 NEEDED = ("document_id", "embedding", "text", "f", "a.b")
 FILES = int(os.environ.get("FILES", "200"))
-_RELAXED = settings(deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck))
+# The few of `make test` are always the same.
+_RELAXED = settings(
+    derandomize=FILES <= 200, deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck)
+)
 
 comparisons = st.one_of(
     st.tuples(st.sampled_from(["eq", "ne"]), st.sampled_from(["doc-1", "", 5, 2.5, True, "2026-11-22", 2**53])),
@@ -85,9 +88,11 @@ def use(made: GeneratedFile, wanted: dict[str, Any] | None, place: str) -> bool:
             assert not is_readable(made.content), line
         return False
     if made.damage is None and wanted is None:
-        assert ids == expected(made, place)
+        # As pyarrow reads it: without its own schema a file holds other types than were written.
+        table = pq.ParquetFile(BytesIO(made.content)).read()
+        assert ids == expected_document_ids(table["document_id"])
         for row, vector in enumerate(vectors):
-            numbers = np.array(expected_vector(made.table["embedding"][row].as_py()), np.float64)
+            numbers = np.array(expected_vector(table["embedding"][row].as_py()), np.float64)
             assert np.array_equal(vector, numbers.astype(np.float32))
     return True
 
@@ -103,10 +108,10 @@ def is_readable(content: bytes) -> bool:
     return True
 
 
-def expected(made: GeneratedFile, place: str) -> list[Any]:
-    ids = expected_ids(made.table["document_id"])
+def expected_document_ids(column: Any) -> list[Any]:
+    ids = expected_ids(column)
     fits = all(isinstance(one, int) and one < 2**63 for one in ids)
-    kind = made.table.schema.field("document_id").type
+    kind = column.type
     if pa.types.is_decimal(kind):
         return [int(one) for one in ids] if kind.scale == 0 and kind.precision <= 18 else ids
     return ids if fits else [str(one) for one in ids]
