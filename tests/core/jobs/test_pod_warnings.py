@@ -27,6 +27,8 @@ UNMOUNTED = "Unable to attach or mount volumes: unmounted volumes=[claim-0]: "
 OLD_TIMEOUT = event("FailedMount", f"{UNMOUNTED}timed out waiting for the condition", "02:05")
 NEW_TIMEOUT = event("FailedMount", f"{UNMOUNTED}context deadline exceeded", "02:05")
 NO_SECRET = 'MountVolume.SetUp failed for volume "secret-0": secret "s3" not found'
+FORBIDDEN = 'Error creating: pods "big" is forbidden: maximum memory usage per Container is 1Mi, but limit is 64Mi'
+REFUSED = event("FailedCreate", FORBIDDEN, "00:05")
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,8 @@ NO_SECRET = 'MountVolume.SetUp failed for volume "secret-0": secret "s3" not fou
         ([NEW_TIMEOUT, MULTI_ATTACH], ATTACHED),
         ([MULTI_ATTACH, event("FailedMount", NO_SECRET, "02:05")], NO_SECRET),
         ([OLD_TIMEOUT], OLD_TIMEOUT["message"]),
+        ([REFUSED, event("DeadlineExceeded", "Job was active longer than specified deadline", "02:05")], FORBIDDEN),
+        ([REFUSED, event("BackoffLimitExceeded", "Job has reached the specified backoff limit", "02:05")], FORBIDDEN),
     ],
 )
 def test_the_most_telling_one(events: list[dict[str, Any]], told: str | None) -> None:

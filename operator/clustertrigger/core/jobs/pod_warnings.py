@@ -9,6 +9,8 @@ from clustertrigger.core.jobs.pod_view import one_line
 
 _TIMED_OUT = ("timed out waiting for the condition", "context deadline exceeded")
 """How the kubelet ends what it says of a volume that somebody else could not attach."""
+_VERDICTS = ("DeadlineExceeded", "BackoffLimitExceeded")
+"""What the Job controller says of a Job that it ends, after the words of whoever refused its Pods."""
 _ONE_NODE = "a ReadWriteOnce claim serves one node at a time: use ReadWriteMany, a bucket, or one node for all runs"
 
 
@@ -22,6 +24,8 @@ def most_telling(events: Iterable[Mapping[str, Any]]) -> str | None:
 
 
 def _says_little(event: Mapping[str, Any]) -> bool:
+    if event.get("reason") in _VERDICTS:
+        return True
     return event.get("reason") == "FailedMount" and str(event.get("message")).endswith(_TIMED_OUT)
 
 
