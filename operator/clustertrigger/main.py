@@ -99,8 +99,8 @@ class Operator:
                 census, watcher = self._watching(api, creators)
                 await self._until_reached(census.reachable)
                 tasks.create_task(watcher.run())
-                with garbage.exempt():
-                    await self._until_reached(census.take)
+                await self._until_reached(census.take)
+                garbage.exempt_what_is_loaded()
                 self._waiting_for = None
                 tasks.create_task(census.run())
                 cluster_id = await self._cluster_id(api)

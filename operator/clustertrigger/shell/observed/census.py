@@ -24,7 +24,9 @@ _SETTLE = 1.0
 _PAUSE = 5.0
 _PATIENCE = 5.0
 """Seconds without progress after which what has not been shown is read directly."""
-_LOOK = 0.02
+_LOOK = 0.05
+_LOOK_EACH = 2e-5
+"""Seconds between looks at what has not been shown yet, and more for each object that is looked for."""
 _MOST_READ = 50
 """Objects that are read one by one; where more were kept to themselves, the watches begin anew."""
 
@@ -122,7 +124,7 @@ class Census:
         missing = kind.not_shown(names.values())
         left, since = len(missing), time.monotonic()
         while missing:
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_LOOK + _LOOK_EACH * len(missing))
             missing = kind.not_shown(missing)
             if len(missing) < left:
                 left, since = len(missing), time.monotonic()
