@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
+from clusterworker.algorithms.distinct import settle
 from clusterworker.arrays import Doubles, Rows, Vectors
 from clusterworker.errors import MisconfiguredError
 from clusterworker.progress import Progress
@@ -45,7 +46,7 @@ class StreamedDataset:
         self.dimensions = collections[0].dimensions
         self.integer_ids = all(collection.has_integer_ids for collection in collections)
         self._collections = collections
-        self._unit = metric == "cosine"
+        self.unit = metric == "cosine"
         self._progress = progress
 
     def batches(self) -> Iterator[Batch]:
@@ -54,7 +55,7 @@ class StreamedDataset:
         for index, collection in enumerate(self._collections):
             for batch in whole_pass(collection, index):
                 ids = batch.ids if self.integer_ids else batch.ids.cast(pa.string())
-                vectors = _unit_length(batch) if self._unit else refuse_too_large(batch)
+                vectors = _unit_length(batch) if self.unit else refuse_too_large(batch)
                 yield Batch(ids, vectors, index, batch.place)
                 done += len(vectors)
                 self._progress.advance(done / self.rows)
@@ -63,6 +64,7 @@ class StreamedDataset:
 class SpooledDataset:
     """A copy in a memory-mapped scratch file, for what passes over the data more than once.
 
+    With metric cosine, vectors of one direction are equal here, whatever lengths they had.
     Its pages are the kernel's cache: they do not count as long as there is need for memory elsewhere.
 
     Args:
@@ -85,6 +87,8 @@ class SpooledDataset:
             self._parts.append(Batch(batch.ids, kept, batch.collection, batch.place))
             row += len(kept)
         assert row == self.rows  # noqa: S101 - whole_pass saw to it: the rest of the file would be zeros
+        if source.unit:
+            settle(self.vectors)
 
     def batches(self) -> Iterator[Batch]:
         """See Dataset."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from clusterworker.algorithms import distinct as module
-from clusterworker.algorithms.distinct import distinct
+from clusterworker.algorithms.distinct import distinct, settle
 from clusterworker.algorithms.embedding import FEWEST_ROWS, embed, most_components
 from clusterworker.arrays import Labels, Vectors
 from tests.clusterworker.carried_out import carried_out
@@ -63,6 +63,30 @@ def test_two_vectors_of_five_hundred_copies_are_two_clusters(metric: str, config
     assert set(labels.tolist()) == {0, 1}
     if config["algorithm"] in ("optics", "hdbscan", "mean_shift", "dbscan"):
         assert f"not reduced: 2 distinct vectors are too few for UMAP, which needs {FEWEST_ROWS}" in notes
+
+
+@pytest.mark.parametrize("algorithm", ["optics", "hdbscan", "mean_shift", "hierarchical", "spectral"])
+def test_vectors_of_one_direction_are_copies_with_cosine(algorithm: str) -> None:
+    """Their unit vectors differ by rounding, and UMAP tore them apart as it did equal ones."""
+    generator = np.random.default_rng(0)
+    kinds = generator.normal(size=(3, 384))
+    lengths = 10.0 ** generator.uniform(-6, 6, size=(900, 1))
+    vectors = (np.tile(kinds, (300, 1)) * lengths).astype(np.float32)
+    needed: dict[str, dict[str, Any]]
+    needed = {"hdbscan": {"min_cluster_size": 20}, "mean_shift": {"bandwidth": 0.5}, "optics": {}}
+    config = needed.get(algorithm, {"n_clusters": 5})
+    labels, notes = run(vectors, algorithm=algorithm, **config)
+    assert (labels.reshape(300, 3) == labels[:3]).all()
+    assert len(set(labels.tolist())) == 3
+    assert notes
+
+
+def test_directions_that_differ_by_more_than_rounding_stay_apart() -> None:
+    angles = np.arange(200) * 2e-6
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    settled = vectors.copy()
+    settle(settled)
+    assert (settled == vectors).all()
 
 
 @pytest.mark.parametrize("algorithm", ["optics", "hdbscan", "mean_shift"])

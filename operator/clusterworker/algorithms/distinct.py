@@ -5,12 +5,18 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from clusterworker.arrays import Labels, Rows, Vectors
 from clusterworker.sources.batch import BATCH_ROWS
 
 _SEED = 20_261_128
 """Of the multipliers that rows are told apart by; any number would do."""
+
+SAME_DIRECTION = 2.5e-7
+"""How far apart rounding leaves two unit vectors of one direction: half a unit in the last place of each number, of the
+vector as it was given and as it is kept, on both sides."""
+NEXT_FEW = 4
 
 T = TypeVar("T", bound=np.generic)
 
@@ -80,6 +86,40 @@ def distinct(vectors: Vectors) -> Distinct:
         )
     kept = vectors if len(rows) == len(vectors) else np.ascontiguousarray(vectors[rows])
     return Distinct(kept, numbers.ravel().astype(np.int64), counts.astype(np.int64))
+
+
+def settle(vectors: Vectors) -> None:
+    """Make unit vectors equal, in place, that differ by rounding only: of one direction, at whatever lengths they had.
+
+    Along a random direction such vectors lie side by side; each is compared with the next few there.
+
+    Args:
+        vectors: of unit length, shape (rows, dimensions).
+    """
+    direction = np.random.default_rng(_SEED).normal(size=vectors.shape[1])
+    places = np.empty(len(vectors))
+    for start in range(0, len(vectors), BATCH_ROWS):
+        places[start : start + BATCH_ROWS] = vectors[start : start + BATCH_ROWS] @ direction
+    order = np.argsort(places, kind="stable")
+    widest = SAME_DIRECTION * float(np.linalg.norm(direction))
+    links = []
+    for step in range(1, NEXT_FEW + 1):
+        ahead = np.flatnonzero(places[order[step:]] - places[order[:-step]] <= widest)
+        for start in range(0, len(ahead), BATCH_ROWS):
+            one, other = order[ahead[start : start + BATCH_ROWS]], order[ahead[start : start + BATCH_ROWS] + step]
+            apart = vectors[one].astype(np.float64) - vectors[other]
+            close = np.vecdot(apart, apart) <= SAME_DIRECTION**2
+            links.append(np.stack([one[close], other[close]]))
+    pairs = np.concatenate([np.empty((2, 0), np.int64), *links], axis=1)
+    if not pairs.size:
+        return
+    graph = sparse.coo_array((np.ones(pairs.shape[1], np.int8), (pairs[0], pairs[1])), shape=(len(vectors),) * 2)
+    parts = sparse.csgraph.connected_components(graph, directed=False)[1]
+    first = np.unique(parts, return_index=True)[1][parts]
+    moved = np.flatnonzero(first != np.arange(len(vectors)))
+    for start in range(0, len(moved), BATCH_ROWS):
+        rows = moved[start : start + BATCH_ROWS]
+        vectors[rows] = vectors[first[rows]]
 
 
 def _prints(vectors: Vectors) -> npt.NDArray[np.uint64]:
