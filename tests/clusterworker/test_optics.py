@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,10 @@ def test_all_noise_is_a_result_and_says_so(pod: Pod) -> None:
     write(pod.volume / "data.parquet", planted(60, 3, dimensions=4).vectors)
     labels, notes = labels_of(pod, max_eps=1e-9)
     assert (labels == -1).all()
-    assert "no cluster found, all documents are noise: raise max_eps, or lower xi or min_samples" in notes
+    [note] = [note for note in notes if note.startswith("no cluster found, all documents are noise: set max_eps: ")]
+    max_eps, clusters = re.fullmatch(r".*max_eps: (\S+), which finds (\d+)", note).groups()  # type: ignore[union-attr]
+    labels, _ = labels_of(pod, max_eps=float(max_eps))
+    assert labels.max() + 1 == int(clusters)
 
 
 @pytest.mark.parametrize("parameter", ["min_samples", "min_cluster_size"])

@@ -13,7 +13,7 @@ import numpy as np
 
 from clustertrigger.api.run import OPTICS
 from clusterworker.algorithms.clustering import Clustering, labelled
-from clusterworker.algorithms.core_distance import core_distances
+from clusterworker.algorithms.core_distance import core_distances, rounded_up
 from clusterworker.algorithms.distinct import distinct
 from clusterworker.algorithms.limits import pair_limit
 from clusterworker.algorithms.nearest import NearestCentroid
@@ -26,6 +26,9 @@ MOST_DOCUMENTS = 20_000
 """Above it, always on a sample: time and memory grow with the square."""
 BYTES_PER_PAIR = 4
 BLOCK_BYTES = 64 << 20
+ADVICE_ROWS = 500
+TRIED_ROWS = 5_000
+"""Up to so many documents, advice is tried: each time takes as long as the clustering did."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,32 @@ def optics(task: Task, parameters: OPTICS) -> Clustering:
         found = find_clusters(sample, parameters, space.metric, share=limit / rows)
         labels = found[_nearest(sample, space)]
     if not (labels != NOISE).any():
-        notes.append("no cluster found, all documents are noise: raise max_eps, or lower xi or min_samples")
+        notes.append(_advice(space, parameters, task.seed))
     return labelled(task.dataset.vectors, labels, task.metric, notes=notes)
+
+
+def _advice(space: Space, parameters: OPTICS, seed: int) -> str:
+    """What to set; where the documents are few enough, it has been tried."""
+    outcome = "no cluster found, all documents are noise"
+    others = [parameters.model_copy(update={"xi": rounded_up(parameters.xi / share)}) for share in (2, 5, 10)]
+    advice = "lower xi or min_samples"
+    if parameters.max_eps is not None:
+        points = distinct(space.vectors)
+        chosen = np.random.default_rng(seed).choice(len(points), min(ADVICE_ROWS, len(points)), replace=False)
+        distances = Pairs(points.vectors, space.metric).distances(np.sort(chosen))
+        cores = core_distances(distances, parameters.min_samples, points.counts)
+        half, most = (rounded_up(float(value)) for value in np.quantile(cores, [0.5, 0.9]))
+        advice = f"raise max_eps; half of the documents have {parameters.min_samples} within {half:.3g}"
+        others = [
+            parameters.model_copy(update={"max_eps": reach}) for reach in (half, most) if reach > parameters.max_eps
+        ]
+    if len(space.vectors) <= TRIED_ROWS:
+        for other in others:
+            found = find_clusters(space.vectors, other, space.metric)
+            if clusters := len(np.unique(found[found != NOISE])):
+                field, value = ("xi", other.xi) if other.xi != parameters.xi else ("max_eps", other.max_eps)
+                return f"{outcome}: set {field}: {value:.3g}, which finds {clusters}"
+    return f"{outcome}: {advice}"
 
 
 def _nearest(sample: Vectors, space: Space) -> Labels:
