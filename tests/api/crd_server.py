@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -168,7 +169,7 @@ def _path(kind: Kind, name: str | None = None) -> str:
 
 @contextmanager
 def _only_one() -> Iterator[None]:
-    with (Path(tempfile.gettempdir()) / "clustertrigger-crd-server.lock").open("w") as lock:
+    with (Path(tempfile.gettempdir()) / f"clustertrigger-crd-server-{os.getuid()}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
