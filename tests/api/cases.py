@@ -228,6 +228,7 @@ _ALGORITHM_RULES = [
             (KMEANS, "n_init", 3, "gaussian_mixture"),
             (MEAN_SHIFT, "tol", 0.1, "gaussian_mixture"),
             (SPECTRAL, "reg_covar", 0.1, "gaussian_mixture"),
+            (KMEANS, "allow_single_cluster", True, "hdbscan"),
         ]
     ),
     *(
