@@ -62,12 +62,16 @@ class LocalCluster:
         self._run("down", "did not stop")
 
     def load(self, image: Image) -> None:
-        """Give the node an image, unless it has it."""
-        if image.name in _images_on_nodes(Kubectl(self.kubeconfig)):
-            say(f"  {image.name} is on the node")
+        """Give the node an image of ours, unless it has it."""
+        self.load_archive(image.name, image.archive)
+
+    def load_archive(self, name: str, archive: Path) -> None:
+        """Give the node the image in an archive of `docker save`, unless it has it."""
+        if name in _images_on_nodes(Kubectl(self.kubeconfig)):
+            say(f"  {name} is on the node")
             return
-        with stage(f"loading {image.name} into the cluster"):
-            self._running().load_image(image.archive)
+        with stage(f"loading {name} into the cluster"):
+            self._running().load_image(archive)
 
     def _running(self) -> Cluster:
         cluster = existing(self.name, self.directory)

@@ -43,6 +43,7 @@ FIRST_TO_LAST = (
     "rights",
     "failover",
     "events",
+    "kueue",
     "upgrade",
 )
 _DELETION_SECONDS = 240.0

@@ -25,6 +25,7 @@ PROVISIONER = "local-path-provisioner"
 SERVICE_RANGE = "10.96.0.0/16"
 SERVICE_ADDRESS = "10.96.0.1"  # of the Service `kubernetes`, the first of the range
 API_SERVER_STARTS = 3
+FRONT_PROXY = "front-proxy-client"
 READY_SECONDS = 180.0
 # What changed in which version of Kubernetes.
 GATES_OPEN = Version(1, 21, 0)  # TTLAfterFinished and CronJobControllerV2 are on, and their gates went later
@@ -207,6 +208,8 @@ class Components:
             "kube-apiserver", "kube-apiserver", [*names, SERVICE_ADDRESS, "127.0.0.1", address]
         )
         kubelet_certificate, kubelet_key = self.authority.client("to-kubelet", "kube-apiserver", ["system:masters"])
+        # By these the server is known to API servers behind it, such as that of Kueue's queues.
+        proxy_certificate, proxy_key = self.authority.client("front-proxy", FRONT_PROXY, [])
         token_key = self.authority.token_key()
         flags = [
             f"--etcd-servers={self.endpoints.etcd_url}",
@@ -228,6 +231,14 @@ class Components:
             f"--kubelet-client-certificate={kubelet_certificate}",
             f"--kubelet-client-key={kubelet_key}",
             "--kubelet-preferred-address-types=InternalIP",
+            f"--requestheader-client-ca-file={self.authority.certificate}",
+            f"--requestheader-allowed-names={FRONT_PROXY}",
+            "--requestheader-username-headers=X-Remote-User",
+            "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+            f"--proxy-client-cert-file={proxy_certificate}",
+            f"--proxy-client-key-file={proxy_key}",
+            f"--enable-aggregator-routing={str(self._on_node).lower()}",
             # A thousand triggers may fire in one second; the defaults (400 and 200) answer part of them with 429.
             "--max-requests-inflight=2000",
             "--max-mutating-requests-inflight=1000",
