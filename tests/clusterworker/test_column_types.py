@@ -361,6 +361,15 @@ def test_filters(tmp_path: Path, column: Any, operator: str, value: Any, rows: l
     assert ids(collection) == rows
 
 
+@pytest.mark.parametrize("kind", [pa.list_(pa.string_view()), pa.list_view(pa.list_view(pa.string()))], ids=str)
+def test_lists_of_views_exist_or_do_not(tmp_path: Path, kind: Any) -> None:
+    write(tmp_path / "data.parquet", f=pa.array([[], None, []], kind))
+    assert ids(opened(tmp_path, filters=where("f", "exists", True))) == [0, 2]
+    assert ids(opened(tmp_path, filters=where("f", "exists", False))) == [1]
+    collection = opened(tmp_path, filters=where("f", "exists", True), text_column="f")
+    assert collection.texts(np.array([1])) == {1: "[]"}
+
+
 def test_a_filter_that_is_no_uuid(tmp_path: Path) -> None:
     write(tmp_path / "data.parquet", f=RAW)
     with pytest.raises(MisconfiguredError, match="value 'x' is compared with a column of UUIDs: write it as 123e4567-"):
@@ -452,6 +461,9 @@ TEXT_COLUMNS = [
     (pa.array(["a", None, "a"], pa.dictionary(pa.int8(), pa.string())), ["a", "", "a"]),
     (pa.array(["a", None, "b"], pa.string_view()), ["a", "", "b"]),
     (pa.array([1, None, 2]), ["1", "", "2"]),
+    (pa.array([["a"], None, []], pa.list_(pa.string_view())), ["['a']", "", "[]"]),
+    (pa.array([[("a", "b")], None, []], pa.map_(pa.string(), pa.string_view())), ["[('a', 'b')]", "", "[]"]),
+    (pa.array([[[1]], None, []], pa.list_(pa.list_view(pa.int8()))), ["[[1]]", "", "[]"]),
 ]
 
 

@@ -17,7 +17,7 @@ from clusterworker.sources.batch import BATCH_ROWS, FilePlace, FilteredPlace, Pl
 from clusterworker.sources.identity import Identity
 from clusterworker.sources.messages import changed
 from clusterworker.sources.partitions import Partitions, partitions_of, remaining
-from clusterworker.sources.plain import plain, plain_type
+from clusterworker.sources.plain import is_there, plain, plain_type, take
 from clusterworker.sources.predicate import Predicate, comparisons
 from clusterworker.sources.store import FileStore
 
@@ -111,7 +111,7 @@ class ParquetFile:
                     found, _ = self._found(batch, 0)
                     inside = rows[(rows >= first) & (rows < first + found.num_rows)]
                     if inside.size:
-                        yield inside, found.column(0).take(pa.array(inside - first))
+                        yield inside, take(found.column(0), pa.array(inside - first))
                     first += found.num_rows
             self.check_unchanged()
 
@@ -149,7 +149,9 @@ class ParquetFile:
         if self._expression is None:
             return batch, FilePlace(self.shown, row)
         matching = self._matching(batch)
-        return batch.take(matching), FilteredPlace(self.shown, matching.to_numpy() + row)
+        kept = [take(column, matching) for column in batch.columns]
+        found = pa.RecordBatch.from_arrays(kept, names=batch.schema.names)
+        return found, FilteredPlace(self.shown, matching.to_numpy() + row)
 
     def _candidates(self, groups: int) -> list[int]:
         """Row groups in which, by their statistics, something may match."""
@@ -175,7 +177,10 @@ class ParquetFile:
 
     def _matching(self, batch: Any) -> Any:
         """Positions of a batch's rows that count."""
-        numbered = batch.select(self._compared).append_column(_ROW, pa.array(np.arange(batch.num_rows)))
+        compared = [batch.column(name) for name in self._compared]
+        arrays = [is_there(column) if pa.types.is_nested(column.type) else column for column in compared]
+        rows = pa.array(np.arange(batch.num_rows))
+        numbered = pa.RecordBatch.from_arrays([*arrays, rows], names=[*self._compared, _ROW])
         return numbered.filter(self._expression).column(_ROW)
 
     @contextmanager

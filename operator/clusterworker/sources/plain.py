@@ -65,6 +65,20 @@ def _lists(views: Any, target: Any) -> Any:
     return pa.LargeListArray.from_arrays(offsets, views.flatten(), type=target, mask=missing)
 
 
+def take(column: Any, rows: Any) -> Any:
+    """Return some rows, given as a pyarrow array. pyarrow 26 has no way to take them from views inside lists."""
+    try:
+        return column.take(rows)
+    except pa.ArrowNotImplementedError:
+        return pa.concat_arrays([column[:0], *(column[row : row + 1] for row in rows.to_pylist())])
+
+
+def is_there(column: Any) -> Any:
+    """Return true for each value and null for each null, for columns of which filters ask nothing else."""
+    valid = column.is_valid()
+    return pc.if_else(valid, valid, pa.scalar(None, pa.bool_()))
+
+
 def is_text(kind: Any) -> bool:
     """Whether a plain type holds text, or bytes that may be text."""
     types = pa.types
