@@ -41,6 +41,7 @@ from clustertrigger.shell.observed.census import Census
 from clustertrigger.shell.observed.creators import Creators
 from clustertrigger.shell.observed.intake import Known, References, Runs, Triggers
 from clustertrigger.shell.observed.kinds import Kind, Kinds
+from clustertrigger.shell.observed.status_writer import StatusWriter
 from clustertrigger.shell.reconciling.agenda import Agenda
 from clustertrigger.shell.reconciling.job_writer import JobWriter
 from clustertrigger.shell.reconciling.reconciler import Reconciler
@@ -93,7 +94,8 @@ class Operator:
         ):
             logger.info("ClusterTrigger %s starts; endpoints on port %d", __version__, port)
             async with asyncio.TaskGroup() as tasks:
-                creators = Creators(api, self._triggers)
+                statuses = StatusWriter(api, self._triggers)
+                creators = Creators(self._triggers, statuses)
                 if settings.webhook_port:
                     tasks.create_task(creators.run())
                 census, watcher = self._watching(api, creators)
@@ -105,7 +107,7 @@ class Operator:
                 tasks.create_task(census.run())
                 cluster_id = await self._cluster_id(api)
                 # Not a task: on SIGTERM the Lease is given up before anything else ends.
-                await lead_when_elected(settings, api, self.metrics, lambda: self._lead(api, cluster_id))
+                await lead_when_elected(settings, api, self.metrics, lambda: self._lead(api, statuses, cluster_id))
 
     def _all_kinds(self) -> Kinds:
         catalog = self._catalog
@@ -146,7 +148,7 @@ class Operator:
                 await attempt()
                 return
             except ApiError as error:
-                hint = " (are the CRDs installed?)" if error.status == 404 else ""
+                hint = " (are the CRDs installed?)" if error.is_not_found else ""
                 self._waiting_for = f"the API server: {error}{hint}"
                 logger.warning("Waiting for %s", self._waiting_for)
                 await asyncio.sleep(_STARTUP_PAUSE)
@@ -163,12 +165,12 @@ class Operator:
             proxies=Proxies(self._settings.events_trusted_proxies),
         )
 
-    async def _lead(self, api: ApiServer, cluster_id: str) -> None:
+    async def _lead(self, api: ApiServer, statuses: StatusWriter, cluster_id: str) -> None:
         """What only the leader does. A new leader looks at every trigger once."""
         settings = self._settings
         recorder = Recorder(api, self._clock, self.metrics, settings.identity)
         reconciler = Reconciler(
-            api=api,
+            statuses=statuses,
             clock=self._clock,
             known=Known(self._triggers, self._runs, self._catalog),
             jobs=JobWriter(api, self._clock, self._runs, self.metrics),

@@ -27,6 +27,7 @@ from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from clustertrigger.shell.kube.paths import is_namespace
 from clustertrigger.shell.metrics import Metrics
 from clustertrigger.shell.observed.intake import Triggers
+from clustertrigger.shell.observed.status_writer import StatusWriter
 from clustertrigger.shell.sources import Proxies
 
 logger = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class EventsEndpoint:
         self.proxies = proxies
         self._senders = Senders(api)
         self._freshness = Freshness(api, triggers)
-        self.commits = GroupCommit(api, clock, triggers, metrics)
+        self.commits = GroupCommit(StatusWriter(api, triggers), clock, triggers, metrics)
 
     async def answer(self, request: web.Request) -> web.Response:
         """The answer to one request."""

@@ -13,11 +13,11 @@ from clustertrigger.core.events.event_counting import Arrival, Counted, count_ev
 from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.shell.clock import Clock
 from clustertrigger.shell.fair_turns import FairTurns
-from clustertrigger.shell.kube.api_server import ApiError, ApiServer
-from clustertrigger.shell.kube.paths import trigger as trigger_path
+from clustertrigger.shell.kube.api_server import ApiError
 from clustertrigger.shell.kube.status_patch import status_patch
 from clustertrigger.shell.metrics import Metrics
 from clustertrigger.shell.observed.intake import Triggers
+from clustertrigger.shell.observed.status_writer import Outcome, StatusWriter
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,6 @@ _PAUSE = 0.1
 _WRITES_AT_ONCE = 16
 MOST_WAITING = 100_000
 """Events that may wait for a write, of all namespaces; of one alone half of it."""
-_CONFLICT, _NOT_FOUND, _NO_ANSWER = 409, 404, 0
 
 
 class BacklogError(Exception):
@@ -66,8 +65,8 @@ class _Lane:
 class GroupCommit:
     """Counts events; answers once the count is stored."""
 
-    def __init__(self, api: ApiServer, clock: Clock, triggers: Triggers, metrics: Metrics) -> None:
-        self._api = api
+    def __init__(self, statuses: StatusWriter, clock: Clock, triggers: Triggers, metrics: Metrics) -> None:
+        self._statuses = statuses
         self._clock = clock
         self._triggers = triggers
         self._metrics = metrics
@@ -177,40 +176,40 @@ class GroupCommit:
                 return None
             fresh = tuple(a or b for a, b in zip(counted.fresh, perhaps_stored, strict=True))
             try:
-                if await self._write(trigger, counted):
-                    self._metrics.commit_size.observe(len(arrivals))
-                return fresh
+                outcome = await self._write(trigger, counted)
+                if outcome is Outcome.WRITTEN:
+                    return fresh
             except ApiError as error:
                 if loop.time() >= give_up:
                     raise
-                if error.status == _NO_ANSWER:
+                if error.is_unanswered:
                     # It may have been stored: then the ids are known from now on, and yet they were ours.
                     perhaps_stored = fresh
-                if error.status != _CONFLICT:
+                if not error.is_conflict:
                     logger.info("Counting events for %s is tried again: %s", key, error)
-                    await asyncio.sleep(_PAUSE)
-            await self._refresh(trigger, give_up)
+                await asyncio.sleep(_PAUSE)
+                await self._refresh(trigger, give_up)
             await self._turn(key)
 
-    async def _write(self, trigger: Trigger, counted: Counted) -> bool:
-        """Stores the count; False where there is nothing to store, as of events that are all known."""
+    async def _write(self, trigger: Trigger, counted: Counted) -> Outcome:
+        """Stores the count, where there is something to store: events may all be known."""
         changes = status_patch(trigger.raw_status, counted.status)
         if not changes:
-            return False
-        body = {"metadata": {"resourceVersion": trigger.resource_version}, "status": changes}
-        self._triggers.saw(await self._api.merge_patch(trigger_path(trigger.key) + "/status", body))
-        return True
+            return Outcome.WRITTEN
+        outcome = await self._statuses.write(trigger, changes)
+        if outcome is Outcome.WRITTEN:
+            self._metrics.commit_size.observe(len(counted.fresh))
+            self._triggers.announce(trigger.key)
+        return outcome
 
     async def _refresh(self, trigger: Trigger, give_up: float) -> None:
+        """An answer may have been lost, and the version with it."""
         loop = asyncio.get_running_loop()
         while True:
             try:
-                self._triggers.saw(await self._api.get(trigger_path(trigger.key)))
+                await self._statuses.refresh(trigger)
                 return
-            except ApiError as error:
-                if error.status == _NOT_FOUND:
-                    self._triggers.gone(*trigger.key, trigger.uid)
-                    return
+            except ApiError:
                 if loop.time() >= give_up:
                     raise
                 await asyncio.sleep(_PAUSE)

@@ -26,7 +26,7 @@ AGENT = f"clustertrigger/{__version__}"
 _PAGE = 500
 _PROMPT = 1.0
 """Seconds: an answer that took longer tells little about what time it is."""
-_UNAUTHORIZED, _NOT_FOUND = 401, 404
+_UNAUTHORIZED, _NOT_FOUND, _CONFLICT = 401, 404, 409
 _MERGE_PATCH = "application/merge-patch+json"
 _NAMES = "PartialObjectMetadataList"
 _METADATA_ONLY = f"application/json;as={_NAMES};v=v1;g=meta.k8s.io,application/json"
@@ -53,6 +53,21 @@ class ApiError(Exception):
         self.reason = reason
         self.message = message
         self.retry_after = retry_after
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether it is open what the API server has done."""
+        return self.status == 0
+
+    @property
+    def is_not_found(self) -> bool:
+        """Whether there is no such object."""
+        return self.status == _NOT_FOUND
+
+    @property
+    def is_conflict(self) -> bool:
+        """Whether the object is there, or has changed meanwhile."""
+        return self.status == _CONFLICT
 
 
 class ApiServer:
@@ -111,7 +126,7 @@ class ApiServer:
         try:
             await self._request("DELETE", path, {"propagationPolicy": "Background"})
         except ApiError as error:
-            if error.status != _NOT_FOUND:
+            if not error.is_not_found:
                 raise
 
     async def pages(self, path: str, **parameters: str) -> AsyncIterator[tuple[list[dict[str, Any]], str]]:

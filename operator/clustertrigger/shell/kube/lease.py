@@ -21,7 +21,7 @@ from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 
 logger = logging.getLogger(__name__)
 
-_NO_ANSWER, _NOT_FOUND, _CONFLICT = 0, 404, 409
+_NO_ANSWER = 0
 _ATTEMPTS = 3
 
 
@@ -53,7 +53,7 @@ class LeaseLock(BaseLock):
         except TimeoutError:
             return False, _as_library_error(_NO_ANSWER, "no answer in time")
         except ApiError as error:
-            if error.status != _NOT_FOUND:
+            if not error.is_not_found:
                 logger.warning("The Lease could not be read: %s", error)
             return False, _as_library_error(error.status, error.message)
         return True, _record(self._lease.get("spec") or {})
@@ -92,7 +92,7 @@ class LeaseLock(BaseLock):
                 self._lease = await request
         except (ApiError, TimeoutError) as error:
             # Another replica was faster: that is what an election is.
-            if not (isinstance(error, ApiError) and error.status == _CONFLICT):
+            if not (isinstance(error, ApiError) and error.is_conflict):
                 logger.warning("The Lease could not be written: %s", str(error) or "no answer in time")
             return False
         return True

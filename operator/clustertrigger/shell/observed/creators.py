@@ -9,9 +9,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from clustertrigger.core.resources.trigger import Key, Trigger
-from clustertrigger.shell.kube.api_server import ApiError, ApiServer
-from clustertrigger.shell.kube.paths import trigger as trigger_path
+from clustertrigger.shell.kube.api_server import ApiError
 from clustertrigger.shell.observed.intake import Triggers
+from clustertrigger.shell.observed.status_writer import Outcome, StatusWriter
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +37,9 @@ class Creators:
     and one that was there before was not created by whoever is named now.
     """
 
-    def __init__(self, api: ApiServer, triggers: Triggers) -> None:
-        self._api = api
+    def __init__(self, triggers: Triggers, statuses: StatusWriter) -> None:
         self._triggers = triggers
+        self._statuses = statuses
         self._admitted: dict[str, _Admission] = {}
         """By uid."""
         self._by_namespace: Counter[str] = Counter()
@@ -81,9 +81,8 @@ class Creators:
         """Whether nothing is left to do."""
         if trigger.status.created_by:
             return True
-        body = {"metadata": {"resourceVersion": trigger.resource_version}, "status": {"created_by": username}}
         try:
-            await self._api.merge_patch(trigger_path(trigger.key) + "/status", body)
+            return await self._statuses.write(trigger, {"created_by": username}) is not Outcome.OUTDATED
         except ApiError as error:
             logger.debug("created_by of %s is still to be written: %s", trigger.key, error)
             return False

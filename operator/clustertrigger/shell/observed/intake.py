@@ -59,6 +59,10 @@ class Triggers:
         if self.put(raw) is not None:
             self._changed(Key(raw["metadata"]["namespace"], raw["metadata"]["name"]))
 
+    def announce(self, key: Key) -> None:
+        """There is news of the trigger."""
+        self._changed(key)
+
     def put(self, raw: Raw) -> Trigger | None:
         """Keeps the trigger, unless it is known in this or a later version, or to be gone."""
         metadata = raw["metadata"]

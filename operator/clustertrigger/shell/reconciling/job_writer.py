@@ -25,7 +25,6 @@ from clustertrigger.shell.observed.intake import Runs
 
 logger = logging.getLogger(__name__)
 
-_NOT_FOUND = 404
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 60.0
 
@@ -121,7 +120,7 @@ class JobWriter:
         try:
             raw = await self._api.merge_patch(paths.job(trigger.key.namespace, action.name), patch)
         except ApiError as error:
-            if error.status != _NOT_FOUND:
+            if not error.is_not_found:
                 raise
             self._runs.jobs.gone(trigger.key.namespace, action.name)
             return
@@ -135,7 +134,7 @@ class JobWriter:
         try:
             job = read_job(await self._api.get(paths.job(namespace, name)))
         except ApiError as error:
-            if error.status != _NOT_FOUND:
+            if not error.is_not_found:
                 raise
             job = None
         if job is None or job.trigger_uid != trigger.uid:

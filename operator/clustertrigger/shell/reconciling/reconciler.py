@@ -5,22 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import Action, CreateJob, Decision, DeleteJob, EndJob, LookUpJob, Observed
 from clustertrigger.core.jobs.workload import split
 from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.shell.clock import Clock
-from clustertrigger.shell.kube.api_server import ApiError, ApiServer
-from clustertrigger.shell.kube.paths import trigger as trigger_path
+from clustertrigger.shell.kube.api_server import ApiError
 from clustertrigger.shell.kube.status_patch import status_patch
 from clustertrigger.shell.logs import log_context
 from clustertrigger.shell.metrics import Metrics
 from clustertrigger.shell.observed.intake import Known
+from clustertrigger.shell.observed.status_writer import Outcome, StatusWriter
 from clustertrigger.shell.reconciling.agenda import Agenda
 from clustertrigger.shell.reconciling.foresight import Foresight
 from clustertrigger.shell.reconciling.job_writer import JobWriter
@@ -30,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 _MOST_ROUNDS = 10
 """Decisions in a row that each ask for something else to be done; more is a mistake of ours."""
-_CONFLICT, _NOT_FOUND, _NO_ANSWER = 409, 404, 0
 
 
 class Reconciler:
@@ -39,7 +36,7 @@ class Reconciler:
     def __init__(
         self,
         *,
-        api: ApiServer,
+        statuses: StatusWriter,
         clock: Clock,
         known: Known,
         jobs: JobWriter,
@@ -48,7 +45,7 @@ class Reconciler:
         metrics: Metrics,
         surroundings: Observed,
     ) -> None:
-        self._api = api
+        self._statuses = statuses
         self._clock = clock
         self._triggers = known.triggers
         self._runs = known.runs
@@ -60,8 +57,6 @@ class Reconciler:
         self._metrics = metrics
         self._surroundings = surroundings
         self._foresight = Foresight()
-        self._rested: set[Key] = set()
-        """Triggers that have fired since their status was written: they rest once, not each time they fire."""
 
     async def work(self) -> None:
         """Takes keys off the queue, for ever. What goes wrong with one trigger stays with it."""
@@ -104,10 +99,7 @@ class Reconciler:
         """
         trigger = self._triggers.get(key)
         if trigger is None or trigger.deleting:
-            self._agenda.at(key, None)
-            self._jobs.forget(key)
-            self._foresight.forget(key)
-            self._rested.discard(key)
+            self._forget(key)
             return
         now = self._clock()
         looked_up: frozenset[str] = frozenset()
@@ -120,21 +112,21 @@ class Reconciler:
                 await self._carry_out(trigger, action)
                 if isinstance(action, LookUpJob):
                     looked_up |= {action.name}
-            if decision.creates_job and key not in self._rested:
-                # The Jobs of other triggers that are due come before this one's status and events, once: where
-                # something fires again and again, these would never be written.
-                self._rested.add(key)
-                self._agenda.again(key)
+            if decision.creates_job and self._agenda.rest(key):
                 return
         else:
             raise RuntimeError(f"still undecided after {_MOST_ROUNDS} rounds: {decision.actions}")
         if await self._write_status(trigger, decision):
-            self._rested.discard(key)
             self._agenda.at(key, decision.wake_at)
             if self._jobs.settle(trigger, decision.status):
                 self._agenda.now(key)
             for event in decision.events:
                 self._recorder.record(trigger, event)
+
+    def _forget(self, key: Key) -> None:
+        """The trigger is gone, or nothing is to be done about it any more."""
+        for memory in (self._agenda, self._jobs, self._foresight):
+            memory.forget(key)
 
     def _gather(self, trigger: Trigger, looked_up: frozenset[str]) -> Observed:
         runs, checks = split({**self._jobs.lost(trigger), **self._runs.of(trigger.owner)})
@@ -164,41 +156,13 @@ class Reconciler:
         changes = status_patch(trigger.raw_status, decision.status)
         if not changes:
             return True
-        # A write on top of another version would count twice or undo an edit's effect.
-        body = {"metadata": {"resourceVersion": trigger.resource_version}, "status": changes}
-        try:
-            written = await self._api.merge_patch(trigger_path(trigger.key) + "/status", body)
-        except ApiError as error:
-            if error.status == _CONFLICT:
-                await self._refresh(trigger)
-                if self._triggers.get(trigger.key) is trigger:
-                    raise  # no newer version explains the conflict: trying at once would only spin
-                self._agenda.again(trigger.key)
-                return False
-            if error.status == _NOT_FOUND:
-                self._triggers.gone(*trigger.key, trigger.uid)
-                return False
-            arrived = await self._read_back(trigger.key, changes) if error.status == _NO_ANSWER else None
-            if arrived is None:
-                raise
-            written = arrived
-        self._triggers.put(written)
+        outcome = await self._statuses.write(trigger, changes)
+        if outcome is Outcome.OUTDATED:
+            self._agenda.again(trigger.key)
+        if outcome is not Outcome.WRITTEN:
+            return False
         self._count_ended(trigger, decision)
         return True
-
-    async def _read_back(self, key: Key, changes: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The trigger, if a write whose answer was lost has changed it: then its events are still to be told."""
-        raw = await self._api.get(trigger_path(key))
-        status = raw.get("status") or {}
-        return raw if all(status.get(field) == value for field, value in changes.items()) else None
-
-    async def _refresh(self, trigger: Trigger) -> None:
-        try:
-            self._triggers.put(await self._api.get(trigger_path(trigger.key)))
-        except ApiError as error:
-            if error.status != _NOT_FOUND:
-                raise
-            self._triggers.gone(*trigger.key, trigger.uid)
 
     def _count_ended(self, trigger: Trigger, decision: Decision) -> None:
         before, after = trigger.status, decision.status

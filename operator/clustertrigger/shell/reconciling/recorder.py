@@ -26,7 +26,6 @@ _BACKLOG = 5_000
 """Of each writer."""
 _REMEMBERED = 4_096
 _LONGEST_MESSAGE = 1024
-_CONFLICT = 409
 _Backlog = asyncio.Queue[tuple[str, dict[str, Any]]]
 
 
@@ -80,13 +79,13 @@ class Recorder:
                 return
             except ApiError as error:
                 # Another process, or this one before it forgot, has told this already.
-                if error.status != _CONFLICT:
+                if not error.is_conflict:
                     raise
         again = {"count": count, "lastTimestamp": body["lastTimestamp"], "message": body["message"]}
         try:
             await self._api.merge_patch(paths.event(namespace, name), again)
         except ApiError as error:
-            if error.status != 404:  # expired: tell it afresh
+            if not error.is_not_found:  # expired: tell it afresh
                 raise
             self._counts[name] = 1
             await self._api.create(path, body)

@@ -1,0 +1,81 @@
+"""The only place that writes statuses of triggers, and what it does when one has changed meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Any
+
+from clustertrigger.core.resources.trigger import Trigger
+from clustertrigger.shell.kube.api_server import ApiError, ApiServer
+from clustertrigger.shell.kube.paths import trigger as trigger_path
+from clustertrigger.shell.observed.intake import Triggers
+
+
+class Outcome(Enum):
+    """What became of a write."""
+
+    WRITTEN = auto()
+    """It is stored, and the store of triggers holds what the API server made of it."""
+    OUTDATED = auto()
+    """There is another version, which the store of triggers holds now: decide or count anew."""
+    GONE = auto()
+    """There is no such trigger any more."""
+
+
+class StatusWriter:
+    """Writes on top of the version that a change was made from, or not at all: others would count twice, or undo."""
+
+    def __init__(self, api: ApiServer, triggers: Triggers) -> None:
+        self._api = api
+        self._triggers = triggers
+
+    async def write(self, trigger: Trigger, changes: Mapping[str, Any]) -> Outcome:
+        """Merges changes into the status.
+
+        Raises:
+            ApiError: it was refused, or there was no answer and it has not been stored; a conflict that no other
+                version explains is raised, too, for trying again at once would only spin.
+        """
+        body = {"metadata": {"resourceVersion": trigger.resource_version}, "status": changes}
+        try:
+            written = await self._api.merge_patch(trigger_path(trigger.key) + "/status", body)
+        except ApiError as error:
+            if error.is_not_found:
+                self._triggers.gone(*trigger.key, trigger.uid)
+                return Outcome.GONE
+            if error.is_conflict:
+                if not await self.refresh(trigger):
+                    return Outcome.GONE
+                if self._triggers.get(trigger.key) is trigger:
+                    raise
+                return Outcome.OUTDATED
+            if not error.is_unanswered or not await self._has_arrived(trigger, changes):
+                raise
+            return Outcome.WRITTEN
+        self._triggers.put(written)
+        return Outcome.WRITTEN
+
+    async def refresh(self, trigger: Trigger) -> bool:
+        """Reads the trigger past the watches, which may show it too late to be news; False where it is gone.
+
+        Raises:
+            ApiError: it could not be read.
+        """
+        try:
+            self._triggers.saw(await self._api.get(trigger_path(trigger.key)))
+        except ApiError as error:
+            if not error.is_not_found:
+                raise
+            self._triggers.gone(*trigger.key, trigger.uid)
+            return False
+        return True
+
+    async def _has_arrived(self, trigger: Trigger, changes: Mapping[str, Any]) -> bool:
+        """Whether a write whose answer was lost has changed the trigger: then its events are still to be told."""
+        raw = await self._api.get(trigger_path(trigger.key))
+        status = raw.get("status") or {}
+        arrived = all(status.get(field) == value for field, value in changes.items())
+        if arrived:
+            self._triggers.saw(raw)
+        return arrived
