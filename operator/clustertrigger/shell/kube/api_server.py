@@ -17,13 +17,15 @@ from clustertrigger import __version__
 from clustertrigger.core.json_text import read_json, write_json
 from clustertrigger.shell.kube.credentials import Credentials, CredentialsError
 from clustertrigger.shell.kube.paths import is_path, kind_at
-from clustertrigger.shell.kube.session import open_session
+from clustertrigger.shell.kube.session import TIMEOUT, open_session
 from clustertrigger.shell.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
 AGENT = f"clustertrigger/{__version__}"
 _PAGE = 500
+_LONG_LIST = aiohttp.ClientTimeout(total=300, sock_connect=5, sock_read=60)
+"""Of the names of tens of thousands, from a server that has much else to do."""
 _PROMPT = 1.0
 """Seconds: an answer that took longer tells little about what time it is."""
 _UNAUTHORIZED, _NOT_FOUND, _CONFLICT = 401, 404, 409
@@ -155,7 +157,7 @@ class ApiServer:
         parameters = {"labelSelector": selector} if selector else {}
         if remembered:
             parameters["resourceVersion"] = "0"
-        payload = await self._send("GET", path, parameters=parameters, accept=_METADATA_ONLY)
+        payload = await self._send("GET", path, parameters=parameters, accept=_METADATA_ONLY, limits=_LONG_LIST)
         kind, version, found = await _read_names(payload)
         if kind not in (_NAMES, f"{kind_at(path)}List"):
             raise ApiError(0, "WrongKind", f"{path}: the answer is a {kind}, not a {_NAMES}")
@@ -203,12 +205,13 @@ class ApiServer:
         parameters: Mapping[str, str] | None = None,
         content_type: str = "application/json",
         accept: str = "application/json",
+        limits: aiohttp.ClientTimeout = TIMEOUT,
     ) -> bytes:
         _check_path(path)
         data = None if body is None else write_json(body)
         headers = {"Content-Type": content_type, "Accept": accept}
         try:
-            answer, payload = await self._ask(method, path, data, parameters, headers)
+            answer, payload = await self._ask(method, path, data, parameters, headers, limits)
             if answer.status < 400:
                 return payload
             error = _refusal(answer, payload)
@@ -229,13 +232,16 @@ class ApiServer:
         data: bytes | None,
         parameters: Mapping[str, str] | None,
         more_headers: Mapping[str, str],
+        limits: aiohttp.ClientTimeout,
     ) -> tuple[aiohttp.ClientResponse, bytes]:
         """One answer, and what it holds; a second one where the first refuses credentials that have been renewed."""
         credentials = await self.credentials.headers()
         while True:
             headers = {**credentials, **more_headers}
             began = time.monotonic()
-            async with self.session.request(method, path, data=data, params=parameters, headers=headers) as answer:
+            async with self.session.request(
+                method, path, data=data, params=parameters, headers=headers, timeout=limits
+            ) as answer:
                 if time.monotonic() - began <= _PROMPT:
                     self._hear(answer.headers.get("Date", ""))
                 payload = await answer.read()

@@ -15,7 +15,7 @@ _IDLE = 75.0
 """Seconds for which a connection is kept: what fires every minute shakes hands once. API servers keep theirs for 90."""
 _LONGEST_HEADER = 2**17
 """Bytes. Warnings come in headers: the server cuts them at 4,096 characters, which may be of many bytes and escaped."""
-_TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
+TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
 
 
 def open_session(
@@ -34,7 +34,7 @@ def open_session(
     return aiohttp.ClientSession(
         base_url=configuration.host,
         connector=aiohttp.TCPConnector(limit=connections, ssl=tls, keepalive_timeout=_IDLE),
-        timeout=_TIMEOUT,
+        timeout=TIMEOUT,
         read_bufsize=2**20,
         max_field_size=_LONGEST_HEADER,
         headers={"User-Agent": agent},
