@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +122,7 @@ def read(volume: Path, wanted: dict[str, Any] | None) -> tuple[list[Any], list[A
     """All that a run does with a source."""
     source = Source(uri="d", text_column="text", filters=Filter(**wanted) if wanted else None)
     collection = ParquetCollection("col_0", source, VolumeStore(volume, "d"))
-    dataset = StreamedDataset([collection], "euclidean", Progress())
+    dataset = StreamedDataset([collection], "euclidean", Progress(StringIO()))
     central, members = CentralDocuments(), volume / "members.parquet"
     ids: list[Any] = []
     vectors: list[Any] = []
