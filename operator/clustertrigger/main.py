@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import logging
+import os
 import signal
 import sys
 import threading
@@ -232,16 +233,17 @@ async def _operate(settings: Settings, over: asyncio.Event) -> None:
 
 
 def _run_until_signalled(settings: Settings) -> None:
-    """Runs an operator until SIGTERM or SIGINT; beside the main thread, in which Kopf would take the signals."""
+    """Runs an operator until SIGTERM or SIGINT; beside the main thread, in which Kopf would take the signals.
+
+    The loop is not closed: that would cancel what is still ending, and Kopf's watchers, cancelled twice, never end.
+    """
+    loop = uvloop.new_event_loop()
     over = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(over.set))
     threading.stack_size(_STACK)
-    with (
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-        concurrent.futures.ThreadPoolExecutor(1, "operator") as thread,
-    ):
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: runner.get_loop().call_soon_threadsafe(over.set))
-        thread.submit(runner.run, _operate(settings, over)).result()
+    with concurrent.futures.ThreadPoolExecutor(1, "operator") as thread:
+        thread.submit(loop.run_until_complete, _operate(settings, over)).result()
 
 
 def main() -> int:
@@ -267,4 +269,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(code)  # Python would first take apart what is still ending.

@@ -23,7 +23,9 @@ _SETTLE = 1.0
 """Seconds between a reason to list names and the list: reasons come together."""
 _PAUSE = 5.0
 _PATIENCE = 5.0
-"""Seconds without progress after which what has not been shown is read directly."""
+"""Seconds without progress after which what has not been shown is read directly, if it is little."""
+_LONG_PATIENCE = 60.0
+"""The same, after which the watches begin anew: that takes a busy machine a while, too."""
 _LOOK = 0.05
 _LOOK_EACH = 2e-5
 """Seconds between looks at what has not been shown yet, and more for each object that is looked for."""
@@ -128,13 +130,15 @@ class Census:
             missing = kind.not_shown(missing)
             if len(missing) < left:
                 left, since = len(missing), time.monotonic()
-            elif time.monotonic() - since > _PATIENCE:
-                if len(missing) <= _MOST_READ:
-                    for there in missing:
-                        await self._read(kind, there)
-                    return
+                continue
+            waited = time.monotonic() - since
+            if len(missing) <= _MOST_READ and waited > _PATIENCE:
+                for there in missing:
+                    await self._read(kind, there)
+                return
+            if waited > _LONG_PATIENCE:
                 self._watch_anew(f"{len(missing)} {kind.plural} have not been shown")
-                since = time.monotonic()
+                left, since = len(names), time.monotonic()
 
     async def _read(self, kind: Kind, there: Named) -> None:
         selector = {"labelSelector": kind.selector} if kind.selector else {}
