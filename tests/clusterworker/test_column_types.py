@@ -14,6 +14,7 @@ import pytest
 
 from clustertrigger.api.run import Filter, Source
 from clusterworker.errors import MisconfiguredError
+from clusterworker.sources import parquet
 from clusterworker.sources.parquet import ParquetCollection
 from clusterworker.sources.plain import plain, plain_type
 from clusterworker.sources.store import VolumeStore
@@ -270,6 +271,29 @@ def test_bad_vectors_of_spark(tmp_path: Path, row: Any, says: str) -> None:
     write(tmp_path / "data.parquet", embedding=pa.array([dense(1, 2, 3, 4), row], UDT))
     with pytest.raises(MisconfiguredError, match=rf"^data\.parquet, row 1 \(.*{says}"):
         vectors(opened(tmp_path))
+
+
+@pytest.mark.parametrize("size", [65_537, 262_144, 2**31 - 1])
+def test_sparse_vectors_that_would_fill_the_memory(tmp_path: Path, size: int) -> None:
+    """262,144 is what Spark's HashingTF makes by default; 12 vectors of the largest length took 19 GB."""
+    write(tmp_path / "data.parquet", embedding=pa.array([sparse(size, [0], [1])] * 12, UDT))
+    with pytest.raises(MisconfiguredError) as raised:
+        vectors(opened(tmp_path))
+    assert str(raised.value) == (
+        f"data.parquet: column embedding holds vectors of length {size}, and at most 65536 are clustered: reduce the "
+        "dimensions first, by PCA or SVD for one"
+    )
+
+
+def test_batches_of_long_vectors_are_smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "BATCH_NUMBERS", 1_024)
+    long = planted(1_000, 1, dimensions=16).vectors
+    pq.write_table(
+        pa.table({"document_id": range(1_000), "embedding": fixed_size_list(long)}), tmp_path / "data.parquet"
+    )
+    found = [batch.vectors for batch in opened(tmp_path).batches(0)]
+    assert max(len(batch) for batch in found) == 64
+    assert np.array_equal(np.concatenate(found), long)
 
 
 NO_VECTORS = [

@@ -24,6 +24,12 @@ MODEL_KEYS = (b"embedding_model", b"model_name", b"model")
 """Keys of the metadata of a file's schema, or of its vectors' field, under which writers name the embedding model."""
 
 
+MOST_DIMENSIONS = 65_536
+"""A sparse vector may say any length, and takes that much memory once it is dense, as it must be to be clustered."""
+BATCH_NUMBERS = 1 << 26
+"""Numbers of a batch: of very long vectors it has fewer rows."""
+
+
 class ParquetCollection:
     """One collection of the RunSpec; see Collection.
 
@@ -79,6 +85,11 @@ class ParquetCollection:
             raise MisconfiguredError(
                 f"{self._files[0].shown}: column {self._vector_column} holds empty vectors: embed the documents"
             )
+        if length > MOST_DIMENSIONS:
+            raise MisconfiguredError(
+                f"{self._files[0].shown}: column {self._vector_column} holds vectors of length {length}, and at most "
+                f"{MOST_DIMENSIONS} are clustered: reduce the dimensions first, by PCA or SVD for one"
+            )
         return length
 
     @cached_property
@@ -89,8 +100,9 @@ class ParquetCollection:
     def batches(self, index: int) -> Iterator[Batch]:
         """See Collection."""
         columns = [self._id_column, self._vector_column]
+        rows = min(BATCH_ROWS, BATCH_NUMBERS // self.dimensions)
         for file in self._files:
-            for records, place in file.records(columns):
+            for records, place in file.records(columns, rows):
                 with file.blaming_changes():
                     vectors = to_matrix(records.column(1), self.dimensions, place, f"column {columns[1]}")
                     ids = to_ids(records.column(0), place, f"column {columns[0]}", integers=self.has_integer_ids)
