@@ -25,7 +25,7 @@ from tests.control_plane.proxy import Proxy
 from tests.control_plane.sandbox import Sandbox
 
 ELSEWHERE = "127.0.0.2"
-PATIENCE = 2.0
+PATIENCE = 5.0
 """Seconds that an honest sender waits at most, on a machine that does much else."""
 Start = Callable[..., tuple[OperatorProcess, EventSender]]
 
