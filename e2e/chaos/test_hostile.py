@@ -47,7 +47,8 @@ def test_each_is_judged_and_none_delays_others(
         *naughty(everywhere=full, seeded=SEED),
         *generated(10_000 if full else 200, SEED),
     ]
-    process = operator(watch_namespaces=f"{sandbox.namespace},{aviary.namespace}")
+    # The spec into which odd values are put is sound, so that only they are to blame: its class is an allowed one.
+    process = operator(watch_namespaces=f"{sandbox.namespace},{aviary.namespace}", worker_priority_classes="batch-low")
 
     received = asyncio.run(_receive(cluster, sandbox.namespace, aviary.namespace, cases))
 
