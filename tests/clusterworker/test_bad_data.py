@@ -173,6 +173,19 @@ def test_bad_file(pod: Pod, make: Callable[[Path], object], line: str) -> None:
     assert failure(line).error == line, "it is one line already"
 
 
+def test_file_that_counts_its_rows_wrongly(pod: Pod) -> None:
+    """One bit: the footer says no rows, the row group has nine; nobody looked at the columns of an empty file."""
+    file = pod.volume / "data.parquet"
+    pq.write_table(pa.table({"x": [1] * 9}), file)
+    content = file.read_bytes()
+    found = [at for at in range(4, len(content)) if content[at] == 18]  # 9 as thrift writes it
+    lines = set()
+    for at in found:
+        file.write_bytes(content[:at] + b"\0" + content[at + 1 :])
+        lines.add(refused(pod))
+    assert "data.parquet: damaged or unreadable: 0 rows in all, 9 in its row groups: write the file again" in lines
+
+
 class Keys(encryption.KmsClient):  # type: ignore[misc]
     """Keeps keys in the file itself, which suffices to encrypt one."""
 

@@ -60,6 +60,11 @@ def changed(where: str, how: str) -> UnavailableError:
     return UnavailableError(f"{where}: changed while it was read: {how}: run it again, and change it between runs")
 
 
+def damaged(where: str, reason: str) -> MisconfiguredError:
+    """The error for a file that does not hold together."""
+    return MisconfiguredError(f"{where}: damaged or unreadable: {reason}: write the file again")
+
+
 def gone(where: str) -> UnavailableError:
     """The error for a part of a source that was there when the source was opened."""
     return UnavailableError(f"{where}: removed while it was read: run it again, and change it between runs")

@@ -15,7 +15,7 @@ from clusterworker.errors import MisconfiguredError
 from clusterworker.sources.arrow_filter import check_columns, expression
 from clusterworker.sources.batch import BATCH_ROWS, FilePlace, FilteredPlace, Place
 from clusterworker.sources.identity import Identity
-from clusterworker.sources.messages import changed
+from clusterworker.sources.messages import changed, damaged
 from clusterworker.sources.partitions import Partitions, partitions_of, remaining
 from clusterworker.sources.plain import is_there, plain, plain_type, take
 from clusterworker.sources.predicate import Predicate, comparisons
@@ -68,12 +68,14 @@ class ParquetFile:
             self.schema = parquet.schema_arrow
             self._footer = _footer(parquet)
             self.types = pa.schema([field.with_type(plain_type(field.type)) for field in self.schema])
-            self.written: int = parquet.metadata.num_rows
             self.partitions: Partitions = {
                 column: value for column, value in partitions_of(name).items() if column not in self.schema.names
             }
             totals = [parquet.metadata.row_group(number).num_rows for number in range(parquet.num_row_groups)]
             firsts = np.cumsum([0, *totals]).tolist()
+            self.written: int = firsts[-1]
+            if self.written != parquet.metadata.num_rows:  # one that says it is empty would not be looked at
+                raise damaged(shown, f"{parquet.metadata.num_rows} rows in all, {self.written} in its row groups")
             groups = [RowGroup(n, firsts[n], total, total) for n, total in enumerate(totals)]
             if predicate is not None and self.written:
                 groups = self._filtered(parquet, groups, predicate)
@@ -94,6 +96,8 @@ class ParquetFile:
                     row += batch.num_rows
                     if found.num_rows:
                         yield found, place
+                if row != group.first + group.total:
+                    raise damaged(self.shown, f"{row - group.first} of {group.total} rows in row group {group.number}")
             self.check_unchanged()
 
     def select(self, column: str, rows: Rows) -> Iterator[tuple[Rows, Any]]:

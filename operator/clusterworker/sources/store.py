@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from clustertrigger.api.run import glob_problem, has_wildcard
 from clusterworker.errors import MisconfiguredError, UnavailableError
 from clusterworker.sources.identity import Identity, of_object, of_status
-from clusterworker.sources.messages import gone
+from clusterworker.sources.messages import damaged, gone
 from clusterworker.sources.patterns import Chosen, data_files, fixed_part, hint, matching
 
 _PASSING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.ENOTCONN, errno.EHOSTDOWN})
@@ -304,4 +304,4 @@ def _unreadable(name: str, error: Exception) -> Exception:
         return MisconfiguredError(
             f"{name}: a column is not readable by pyarrow {pa.__version__}: {reason[:200]}: write it in another type"
         )
-    return MisconfiguredError(f"{name}: damaged or unreadable: {reason[:200]}: write the file again")
+    return damaged(name, reason[:200])
