@@ -142,7 +142,9 @@ class ApiServer:
                 return
             page = {"continue": metadata["continue"]}
 
-    async def names(self, path: str, selector: str = "", *, remembered: bool) -> tuple[list[Named], str]:
+    async def names(
+        self, path: str, selector: str = "", *, remembered: bool, most: int | None = None
+    ) -> tuple[list[Named], str]:
         """What identifies each object at `path`, without the rest of it, and the resource version of the list.
 
         Args:
@@ -150,6 +152,7 @@ class ApiServer:
             selector: of labels; "" for all objects.
             remembered: as the API server has them in memory, which costs it little and may be a moment old;
                 otherwise as they are now.
+            most: no more objects than these; not kept to where they are remembered.
 
         Raises:
             ApiError: refused, or no answer.
@@ -157,6 +160,8 @@ class ApiServer:
         parameters = {"labelSelector": selector} if selector else {}
         if remembered:
             parameters["resourceVersion"] = "0"
+        if most is not None:
+            parameters["limit"] = str(most)
         payload = await self._send("GET", path, parameters=parameters, accept=_METADATA_ONLY, limits=_LONG_LIST)
         kind, version, found = await _read_names(payload)
         if kind not in (_NAMES, f"{kind_at(path)}List"):

@@ -98,7 +98,7 @@ class Census:
             ApiError: one cannot.
         """
         for kind, namespace in self._places:
-            await self._api.names(kind.path(namespace), kind.selector, remembered=True)
+            await self._api.names(kind.path(namespace), kind.selector, remembered=False, most=1)
 
     async def _list(self, kind: Kind, namespace: str | None) -> tuple[Names, str]:
         path = kind.path(namespace)
