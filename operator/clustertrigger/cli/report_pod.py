@@ -23,7 +23,7 @@ from clustertrigger.cli.kube import paths
 from clustertrigger.cli.kube.client import ApiError
 from clustertrigger.cli.terminal import warn
 from clustertrigger.core.jobs.pod_view import read_pod
-from clustertrigger.core.jobs.pods import NON_ROOT
+from clustertrigger.core.jobs.pods import container_security, pod_security
 
 _ROLE = "report"
 _LIFETIME = 300
@@ -122,14 +122,7 @@ def reader_pod(owner: Mapping[str, Any], place: Place) -> dict[str, Any]:
             "nodeSelector": dict(place.node_selector),
             "tolerations": [dict(toleration) for toleration in place.tolerations],
             "imagePullSecrets": [{"name": secret} for secret in place.image_pull_secrets],
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": NON_ROOT,
-                "runAsGroup": NON_ROOT,
-                "fsGroup": NON_ROOT,
-                "fsGroupChangePolicy": "OnRootMismatch",
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
+            "securityContext": pod_security(),
             "volumes": volumes,
             "containers": [
                 {
@@ -141,11 +134,7 @@ def reader_pod(owner: Mapping[str, Any], place: Place) -> dict[str, Any]:
                         "requests": {"cpu": "10m", "memory": "64Mi"},
                         "limits": {"cpu": "1", "memory": "512Mi"},
                     },
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "readOnlyRootFilesystem": True,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
+                    "securityContext": container_security(),
                     "volumeMounts": mounts,
                 }
             ],

@@ -48,14 +48,7 @@ def pod_spec(
         "tolerations": [toleration.model_dump(exclude_none=True) for toleration in run.tolerations],
         **_placement(run),
         "imagePullSecrets": [{"name": secret} for secret in pull_secrets],
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": NON_ROOT,
-            "runAsGroup": NON_ROOT,
-            "fsGroup": NON_ROOT,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security(),
         "volumes": volumes,
         "containers": [
             {
@@ -66,15 +59,28 @@ def pod_spec(
                 "env": [json_variable(*spec)],
                 "resources": resources.model_dump(exclude_none=True),
                 "terminationMessagePolicy": "FallbackToLogsOnError",
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "readOnlyRootFilesystem": True,
-                    "capabilities": {"drop": ["ALL"]},
-                },
+                "securityContext": container_security(),
                 "volumeMounts": mounts,
             }
         ],
     }
+
+
+def pod_security() -> dict[str, Any]:
+    """The securityContext of every Pod of ours: what Pod Security `restricted` asks for."""
+    return {
+        "runAsNonRoot": True,
+        "runAsUser": NON_ROOT,
+        "runAsGroup": NON_ROOT,
+        "fsGroup": NON_ROOT,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def container_security() -> dict[str, Any]:
+    """The securityContext of the container in it."""
+    return {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 
 
 def pod_metadata(run: RunPolicy, own_labels: Mapping[str, str]) -> dict[str, Any]:
