@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from clustertrigger.core.events.event_counting import Arrival, Counted, count_events
 from clustertrigger.core.resources.trigger import Key, Trigger
@@ -123,25 +125,30 @@ class GroupCommit:
                     request.verdicts.set_exception(NotStoredError("the count was broken off"))
 
     async def _turn(self, key: Key) -> None:
-        """Waits until the trigger may be written again."""
-        waited = 0.0
-        # By a clock of ours: what a status says of the time of its last write was written by another's, and may lie
-        # in the future as long as it likes.
-        while (pause := self._until_next_write(key) - waited) > 0:
+        """Waits until the trigger may be written again; the last write may have been another replica's."""
+        last, seen = self._last_write(key), time.monotonic()
+        while last is not None:
+            # Each write is waited for by a clock of ours, too: what a status says of the time of its last write was
+            # written by another's, and may lie in the future as long as it likes.
+            waited = time.monotonic() - seen
+            pause = self._pause(key) - max((self._clock() - last).total_seconds(), waited)
+            if pause <= 0:
+                return
             await asyncio.sleep(pause)
-            waited += pause
+            if (now := self._last_write(key)) != last:
+                last, seen = now, time.monotonic()
 
-    def _until_next_write(self, key: Key) -> float:
-        """Seconds; the last write may have been another replica's."""
+    def _last_write(self, key: Key) -> datetime | None:
         trigger = self._triggers.get(key)
         state = trigger.status.event_state if trigger else None
-        if state is None or state.counted_at is None:
-            return 0.0
-        size = sum(len(group.ids) for group in state.seen)
-        pause = max(_BETWEEN_WRITES, size / _BYTES_PER_SECOND) * (1 + _SHARE * random.random())  # noqa: S311 - no secret
-        since = (self._clock() - state.counted_at).total_seconds()
-        # The other's clock may be ahead.
-        return min(pause - since, pause)
+        return state.counted_at if state else None
+
+    def _pause(self, key: Key) -> float:
+        """Seconds from one write of the trigger to the next."""
+        trigger = self._triggers.get(key)
+        state = trigger.status.event_state if trigger else None
+        size = sum(len(group.ids) for group in state.seen) if state else 0
+        return max(_BETWEEN_WRITES, size / _BYTES_PER_SECOND) * (1 + _SHARE * random.random())  # noqa: S311 - no secret
 
     async def _commit(self, key: Key, requests: list[_Request]) -> None:
         arrivals = [arrival for request in requests for arrival in request.arrivals]

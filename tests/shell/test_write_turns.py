@@ -1,0 +1,76 @@
+"""Turns of replicas that count for one trigger: their writes lie a pause apart, whoever makes them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from clustertrigger.core.events.event_counting import Arrival
+from clustertrigger.core.resources.trigger import Key, Trigger
+from clustertrigger.shell.events.group_commit import GroupCommit
+from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.observed.intake import Triggers
+from clustertrigger.shell.observed.status_writer import Outcome, StatusWriter
+
+KEY = Key("default", "ingest")
+SPEC = {
+    "cluster_id": "clust_a",
+    "trigger_type": "event",
+    "schedule_config": {"event_type": "documents_added", "event_threshold": 1000, "collection_id": "c"},
+}
+
+
+class Store:
+    """What the API server does for the replica: versions, and when it was written."""
+
+    def __init__(self) -> None:
+        self.triggers = Triggers(lambda _: None, Metrics())
+        self._versions = itertools.count(1)
+        self.written: list[float] = []
+        self.show({})
+
+    def show(self, status: Mapping[str, Any]) -> None:
+        """The watch shows another version."""
+        metadata = {
+            "namespace": KEY.namespace,
+            "name": KEY.name,
+            "uid": "u",
+            "generation": 1,
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+            "resourceVersion": str(next(self._versions)),
+        }
+        self.triggers.saw({"metadata": metadata, "spec": SPEC, "status": status})
+
+    def write_elsewhere(self) -> None:
+        """Another replica counts."""
+        self.written.append(time.monotonic())
+        counted = {"counts": "documents_added/c", "counted_at": datetime.now(UTC).isoformat()}
+        self.show({"event_state": counted})
+
+
+class Writer(StatusWriter):
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def write(self, trigger: Trigger, changes: Mapping[str, Any]) -> Outcome:
+        self._store.written.append(time.monotonic())
+        self._store.show(changes)
+        return Outcome.WRITTEN
+
+
+async def test_a_write_of_another_replica_while_one_waits_is_waited_for_too() -> None:
+    """Two replicas made 31 writes in 4.5 s: a turn that was waited for was taken, whoever had written meanwhile."""
+    store = Store()
+    commits = GroupCommit(Writer(store), lambda: datetime.now(UTC), store.triggers, Metrics())
+    store.write_elsewhere()
+    counting = asyncio.create_task(commits.count(KEY, [Arrival(1, 1)]))
+    for _ in range(3):
+        await asyncio.sleep(0.18)
+        store.write_elsewhere()
+    assert await asyncio.wait_for(counting, 5) == (True,)
+    elsewhere, here = store.written[-2:]
+    assert here - elsewhere >= 0.2
