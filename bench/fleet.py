@@ -20,7 +20,7 @@ from clustertrigger.api.names import WORKER_CONTAINER
 from clustertrigger.shell import garbage
 from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
-from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.metrics.process import Metrics
 from e2e.cluster.versions import Version
 from tests.control_plane import manifests
 from tests.control_plane.cluster import SYSTEM, Cluster, running_cluster

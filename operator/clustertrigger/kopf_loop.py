@@ -40,7 +40,7 @@ from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 from kubernetes.aio.client import Configuration
 
 from clustertrigger import handlers
-from clustertrigger.shell.admission_server import AdmissionServer
+from clustertrigger.shell.admission.server import AdmissionServer
 from clustertrigger.shell.kube.api_server import AGENT
 from clustertrigger.shell.kube.credentials import Credentials, CredentialsError
 from clustertrigger.shell.kube.session import open_session

@@ -26,30 +26,29 @@ from clustertrigger.core.resources.catalog import Catalog
 from clustertrigger.core.resources.trigger import Owner
 from clustertrigger.kopf_loop import Watcher
 from clustertrigger.shell import garbage
+from clustertrigger.shell.admission.creators import Creators
 from clustertrigger.shell.clock import ClusterClock
-from clustertrigger.shell.drift_metrics import DriftCollector
-from clustertrigger.shell.election import lead_when_elected
-from clustertrigger.shell.endpoints import serve_endpoints
+from clustertrigger.shell.election.leader import lead_when_elected
 from clustertrigger.shell.events.endpoint import EventsEndpoint, serve_events
-from clustertrigger.shell.http_server import allow_many_files
 from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from clustertrigger.shell.kube.credentials import load_configuration
 from clustertrigger.shell.kube.reading import read_deep_objects
 from clustertrigger.shell.logs import set_up_logging
-from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.metrics.process import Metrics
+from clustertrigger.shell.metrics.triggers import TriggerCollector
 from clustertrigger.shell.observed.census import Census
-from clustertrigger.shell.observed.creators import Creators
 from clustertrigger.shell.observed.intake import Known, References, Runs, Triggers
 from clustertrigger.shell.observed.kinds import Kind, Kinds
-from clustertrigger.shell.observed.status_writer import StatusWriter
 from clustertrigger.shell.reconciling.agenda import Agenda
 from clustertrigger.shell.reconciling.job_writer import JobWriter
 from clustertrigger.shell.reconciling.reconciler import Reconciler
-from clustertrigger.shell.reconciling.recorder import Recorder
+from clustertrigger.shell.serving.endpoints import serve_endpoints
+from clustertrigger.shell.serving.http_server import allow_many_files
+from clustertrigger.shell.serving.sources import Proxies
 from clustertrigger.shell.settings import Settings, SettingsError, read_settings
-from clustertrigger.shell.sources import Proxies
-from clustertrigger.shell.trigger_metrics import NotReadyCollector
+from clustertrigger.shell.status.recorder import Recorder
+from clustertrigger.shell.status.status_writer import StatusWriter
 
 logger = logging.getLogger("clustertrigger.main")  # __name__ is __main__ here
 
@@ -72,8 +71,7 @@ class Operator:
         self._triggers = Triggers(self._agenda.now, self.metrics, settings.worker_priority_classes)
         self._leads = False
         # Other replicas know the same triggers: one of them speaks.
-        for collector in (DriftCollector, NotReadyCollector):
-            self.metrics.registry.register(collector(lambda: self._triggers.notable() if self._leads else ()))
+        self.metrics.registry.register(TriggerCollector(lambda: self._triggers.notable() if self._leads else ()))
         self._runs = Runs(self._run_changed)
         self._catalog = Catalog()
         self._kinds = self._all_kinds()

@@ -10,9 +10,8 @@ import promql_parser
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 
-from clustertrigger.shell.drift_metrics import DriftCollector
-from clustertrigger.shell.metrics import Metrics
-from clustertrigger.shell.trigger_metrics import NotReadyCollector
+from clustertrigger.shell.metrics.process import Metrics
+from clustertrigger.shell.metrics.triggers import TriggerCollector
 
 TARGET_LABELS = frozenset({"job", "namespace", "pod"})
 """What Prometheus adds to every sample of a Pod behind a Service."""
@@ -101,9 +100,8 @@ def exposed() -> dict[str, Exposed]:
             (family,) = wrapper.describe()
             buckets = {str(bound) for bound in getattr(wrapper, "_upper_bounds", ())}
             found.update(_series(family, wrapper._labelnames, buckets))
-    for collector in (DriftCollector(tuple), NotReadyCollector(tuple)):
-        for family in collector.describe():
-            found.update(_series(family, family._labelnames))
+    for family in TriggerCollector(tuple).describe():
+        found.update(_series(family, family._labelnames))
     return {**found, **{name: Exposed(frozenset(), "", frozenset()) for name in _OF_THE_PROCESS}}
 
 

@@ -15,7 +15,7 @@ from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import EndJob
 from clustertrigger.core.jobs.workload import LeavingPod, Remains
 from clustertrigger.core.resources.catalog import Unresolved
-from clustertrigger.shell.kube.status_patch import status_patch
+from clustertrigger.core.status_patch import status_patch
 from tests.core.builders import HOURLY, World, at, observed, run, spec, trigger
 
 

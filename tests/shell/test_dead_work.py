@@ -9,9 +9,9 @@ import pytest
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import ConfigException, load_kube_config
 
-from clustertrigger.shell.election import lead_when_elected
+from clustertrigger.shell.election.leader import lead_when_elected
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
-from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.settings import Settings
 from tests.conftest import StartOperator
 from tests.control_plane.cluster import SYSTEM, Cluster

@@ -11,8 +11,8 @@ from clustertrigger.core.events.seen_events import MOST_SEEN, REMEMBERED_FOR
 from clustertrigger.core.resources.validation import parse_trigger
 from clustertrigger.shell.events.endpoint import CONNECTIONS, CONNECTIONS_OF_A_SOURCE, LARGEST_BODY, PATH
 from clustertrigger.shell.events.group_commit import MOST_WAITING
-from clustertrigger.shell.http_server import HEADER, IDLE, LARGEST_HEADER
-from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.metrics.process import Metrics
+from clustertrigger.shell.serving.http_server import HEADER, IDLE, LARGEST_HEADER
 from e2e.cluster.files import REPOSITORY
 
 PAGE = (REPOSITORY / "docs/events.md").read_text()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clustertrigger.core.resources.trigger import Key
-from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.intake import Triggers
 from tests.control_plane.kube import Object
 from tests.control_plane.manifests import rarely

@@ -12,9 +12,9 @@ from typing import Any
 from clustertrigger.core.events.event_counting import Arrival
 from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.shell.events.group_commit import GroupCommit
-from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.intake import Triggers
-from clustertrigger.shell.observed.status_writer import Outcome, StatusWriter
+from clustertrigger.shell.status.status_writer import Outcome, StatusWriter
 
 KEY = Key("default", "ingest")
 SPEC = {

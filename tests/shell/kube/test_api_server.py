@@ -10,7 +10,7 @@ from kubernetes.aio.config import load_kube_config
 
 from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import AGENT, ApiServer
-from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.metrics.process import Metrics
 from tests.conftest import StartOperator
 from tests.control_plane import manifests
 from tests.control_plane.cluster import Cluster

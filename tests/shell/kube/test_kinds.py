@@ -12,7 +12,7 @@ from kubernetes.aio.client import Configuration
 from clustertrigger.core.resources.trigger import Key
 from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
-from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.metrics.process import Metrics
 
 Answers = dict[str, Any]
 

@@ -13,7 +13,7 @@ from kubernetes.aio.client import Configuration
 
 from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer, Named
-from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.metrics.process import Metrics
 
 NAMED = [Named("search", f"t{n}", f"uid-{n}", str(n)) for n in range(1, 1201)]
 PATH = paths.custom("clustertriggers")

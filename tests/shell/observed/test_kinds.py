@@ -13,7 +13,7 @@ from clustertrigger.api.names import ANNOTATION_SLOT, LABEL_TRIGGER_UID
 from clustertrigger.core.resources.catalog import Catalog
 from clustertrigger.core.resources.trigger import Key, Owner
 from clustertrigger.shell.kube.api_server import Named
-from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.intake import Jobs, Pods, References, Triggers
 from clustertrigger.shell.observed.kinds import Kind, Name
 from tests.control_plane.kube import Object

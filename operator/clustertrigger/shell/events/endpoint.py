@@ -21,14 +21,14 @@ from clustertrigger.shell.clock import Clock
 from clustertrigger.shell.events.freshness import Freshness
 from clustertrigger.shell.events.group_commit import MOST_WAITING, BacklogError, GroupCommit, NotStoredError
 from clustertrigger.shell.events.senders import Senders
-from clustertrigger.shell.fair_turns import CrowdedError
-from clustertrigger.shell.http_server import Limits, serve
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from clustertrigger.shell.kube.paths import is_namespace
-from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.intake import Triggers
-from clustertrigger.shell.observed.status_writer import StatusWriter
-from clustertrigger.shell.sources import Proxies
+from clustertrigger.shell.serving.fair_turns import CrowdedError
+from clustertrigger.shell.serving.http_server import Limits, serve
+from clustertrigger.shell.serving.sources import Proxies
+from clustertrigger.shell.status.status_writer import StatusWriter
 
 logger = logging.getLogger(__name__)
 

@@ -13,13 +13,13 @@ from datetime import datetime
 
 from clustertrigger.core.events.event_counting import Arrival, Counted, count_events
 from clustertrigger.core.resources.trigger import Key, Trigger
+from clustertrigger.core.status_patch import status_patch
 from clustertrigger.shell.clock import Clock
-from clustertrigger.shell.fair_turns import FairTurns
 from clustertrigger.shell.kube.api_server import ApiError
-from clustertrigger.shell.kube.status_patch import status_patch
-from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.intake import Triggers
-from clustertrigger.shell.observed.status_writer import Outcome, StatusWriter
+from clustertrigger.shell.serving.fair_turns import FairTurns
+from clustertrigger.shell.status.status_writer import Outcome, StatusWriter
 
 logger = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from clustertrigger.api import GROUP, VERSION
-from clustertrigger.shell.fair_turns import FairTurns
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from clustertrigger.shell.kube.paths import ACCESS_REVIEWS, TOKEN_REVIEWS
+from clustertrigger.shell.serving.fair_turns import FairTurns
 
 _REMEMBERED_FOR = 60.0
 """Seconds for which a yes holds, and so how long a revoked token may still send."""

@@ -1,1 +1,1 @@
-"""The Kubernetes API server: requests, lists, watches and leases."""
+"""The Kubernetes API server: its paths, connections to it, who we are to it, requests and lists."""

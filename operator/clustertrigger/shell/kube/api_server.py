@@ -18,7 +18,7 @@ from clustertrigger.core.json_text import read_json, write_json
 from clustertrigger.shell.kube.credentials import Credentials, CredentialsError
 from clustertrigger.shell.kube.paths import is_path, kind_at
 from clustertrigger.shell.kube.session import TIMEOUT, open_session
-from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.metrics.process import Metrics
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from clustertrigger.core.resources.catalog import Catalog
 from clustertrigger.core.resources.trigger import Key, Owner, ParsedSpec, Trigger, read_trigger
 from clustertrigger.shell.kube.api_server import Named
 from clustertrigger.shell.kube.reading import Raw
-from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.graves import Graves
 from clustertrigger.shell.observed.versions import is_newer
 

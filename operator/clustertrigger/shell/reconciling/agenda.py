@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from clustertrigger.core.resources.trigger import Key
 from clustertrigger.shell.clock import Clock
-from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.reconciling.due_heap import DueHeap
 from clustertrigger.shell.reconciling.work_queue import Rank, WorkQueue
 

@@ -20,7 +20,7 @@ from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.shell.clock import Clock
 from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
-from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.intake import Runs
 
 logger = logging.getLogger(__name__)

@@ -12,17 +12,17 @@ from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import Action, CreateJob, Decision, DeleteJob, EndJob, LookUpJob, Observed
 from clustertrigger.core.jobs.workload import split
 from clustertrigger.core.resources.trigger import Key, Trigger
+from clustertrigger.core.status_patch import status_patch
 from clustertrigger.shell.clock import Clock
 from clustertrigger.shell.kube.api_server import ApiError
-from clustertrigger.shell.kube.status_patch import status_patch
 from clustertrigger.shell.logs import log_context
-from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.intake import Known
-from clustertrigger.shell.observed.status_writer import Outcome, StatusWriter
 from clustertrigger.shell.reconciling.agenda import Agenda
 from clustertrigger.shell.reconciling.foresight import Foresight
 from clustertrigger.shell.reconciling.job_writer import JobWriter
-from clustertrigger.shell.reconciling.recorder import Recorder
+from clustertrigger.shell.status.recorder import Recorder
+from clustertrigger.shell.status.status_writer import Outcome, StatusWriter
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from kubernetes.aio.client import Configuration
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.core.decision import Event
 from clustertrigger.shell.kube.api_server import ApiServer
-from clustertrigger.shell.metrics import Metrics
-from clustertrigger.shell.reconciling.recorder import Recorder
+from clustertrigger.shell.metrics.process import Metrics
+from clustertrigger.shell.status.recorder import Recorder
 from tests.core.builders import trigger
 
 LATENCY = 0.02

@@ -10,9 +10,9 @@ from typing import Any
 from kubernetes.aio.leaderelection.electionconfig import Config
 from kubernetes.aio.leaderelection.leaderelection import LeaderElection
 
+from clustertrigger.shell.election.lease import LeaseLock
 from clustertrigger.shell.kube.api_server import ApiServer
-from clustertrigger.shell.kube.lease import LeaseLock
-from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.settings import Settings
 
 logger = logging.getLogger(__name__)

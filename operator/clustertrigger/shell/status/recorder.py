@@ -16,7 +16,7 @@ from clustertrigger.core.resources.trigger import Trigger
 from clustertrigger.shell.clock import Clock
 from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
-from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.metrics.process import Metrics
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.shell.kube.api_server import ApiError
 from clustertrigger.shell.observed.intake import Triggers
-from clustertrigger.shell.observed.status_writer import Outcome, StatusWriter
+from clustertrigger.shell.status.status_writer import Outcome, StatusWriter
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from typing import cast
 
 from aiohttp import web
 
-from clustertrigger.shell.sources import source_of
+from clustertrigger.shell.serving.sources import source_of
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from clustertrigger.shell.http_server import Limits, serve
-from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.metrics.process import Metrics
+from clustertrigger.shell.serving.http_server import Limits, serve
 
 _CONNECTIONS, _CONNECTIONS_OF_A_SOURCE = 256, 64
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from clustertrigger.shell.fair_turns import CrowdedError, FairTurns
+from clustertrigger.shell.serving.fair_turns import CrowdedError, FairTurns
 
 
 class Work:

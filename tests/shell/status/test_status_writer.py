@@ -12,9 +12,9 @@ from kubernetes.aio.client import Configuration
 
 from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
-from clustertrigger.shell.metrics import Metrics
+from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.intake import Triggers
-from clustertrigger.shell.observed.status_writer import Outcome, StatusWriter
+from clustertrigger.shell.status.status_writer import Outcome, StatusWriter
 from tests.control_plane.kube import Object
 from tests.control_plane.manifests import rarely
 

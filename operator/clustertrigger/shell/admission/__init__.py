@@ -1,0 +1,1 @@
+"""The admission webhook: how API servers reach it, and who created what it admitted."""

@@ -1,0 +1,1 @@
+"""Which replica fires: one, as long as it holds the Lease."""

@@ -1,0 +1,1 @@
+"""What Prometheus scrapes: what this process does, and how the triggers stand."""

@@ -1,0 +1,1 @@
+"""HTTP for others: connections and turns are shared among their sources, and the probes are answered."""
