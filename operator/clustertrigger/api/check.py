@@ -1,7 +1,7 @@
 """The contract of a check: a CheckSpec goes in, a CheckResult with a Measurement comes out, as of a run.
 
-The worker measures; whether the trigger fires is the operator's decision (design §5.3: value > threshold, value > 2 x
-noise_floor, both counts at least min_documents).
+The worker measures; whether the trigger fires is the operator's decision (value > threshold, value > 2 x noise_floor,
+both counts at least min_documents; see docs/design/drift.md).
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ NORMAL_TAIL = 2.5758
 
 
 def cosine_drift(baseline: Doubles, now: Doubles) -> float:
-    """1 - cos of the angle between two means, 0 to 2; design §5.3.
+    """1 - cos of the angle between two means, 0 to 2; docs/design/drift.md.
 
     Args:
         baseline: mean of the baseline, shape (dimensions,).
@@ -39,7 +39,7 @@ def centroid_euclidean(baseline: Doubles, now: Doubles) -> float:
 
 
 def cosine_floor(baseline: StoredBaseline, documents: int) -> float:
-    """Noise floor of cosine_drift: (1 - ‖μ‖²) / (2 ‖μ‖²) · (1/n + 1/n'), design §5.3, at most 1.
+    """Noise floor of cosine_drift: (1 - ‖μ‖²) / (2 ‖μ‖²) · (1/n + 1/n'), at most 1; docs/design/drift.md.
 
     That is the expectation for unit vectors, whose tr Σ is 1 - ‖μ‖². ‖μ‖² is estimated without the bias that
     the mean of few documents has. Where documents vary in few directions only (df < 16), twice the expectation is too
