@@ -32,6 +32,7 @@ FIRST_TO_LAST = (
     "schedules",
     "errors",
     "placement",
+    "sidecars",
     "references",
     "algorithms",
     "s3",

@@ -116,8 +116,18 @@ def test_it_is_paused_and_resumed(scene: Scene, person: Person) -> None:
     scene.eventually(lambda: scene.status("typed")["status"] == "paused", "it is paused", "typed")
     assert "kubectl clustertrigger resume typed" in person.types("run", "typed", code=1)
     assert "nothing: the trigger is paused" in person.types("describe", "typed")
+    assert _selected(scene, "spec.status=paused") >= {"typed"}
+    assert "typed" not in _selected(scene, "spec.status=active")
+    assert _selected(scene, "spec.trigger_type=interval,spec.status=paused") >= {"typed"}
+    assert "typed" not in _selected(scene, "spec.trigger_type=cron")
     person.types("resume", "typed")
     scene.eventually(lambda: scene.status("typed")["status"] == "active", "it is active", "typed")
+
+
+def _selected(scene: Scene, selector: str) -> set[str]:
+    """Names of the triggers that kubectl finds by fields; the API server selects (Kubernetes 1.31 and later)."""
+    return set(scene.kubectl("get", "ctr", f"--field-selector={selector}", "--output=name").replace(
+        "clustertrigger.clustertrigger.dev/", "").split())  # fmt: skip
 
 
 def test_a_failing_one_is_understood_and_reset(scene: Scene, person: Person) -> None:

@@ -1,0 +1,124 @@
+"""A mesh adds a container to each Pod: the end of the worker is the end of the run, whatever goes on beside it.
+
+The cluster adds it by a MutatingAdmissionPolicy (Kubernetes 1.36 and later), as a mesh does by its webhook.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from e2e.stories.conftest import Stage
+from e2e.stories.scene import Object, Scene
+
+POLICIES = "mutatingadmissionpolicies.admissionregistration.k8s.io"
+BINDINGS = "mutatingadmissionpolicybindings.admissionregistration.k8s.io"
+LABEL = "example.com/mesh"
+NAMES = ("mesh-classic", "mesh-native")
+PROXY = "import time; time.sleep(3600)"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _mesh(stage_set: Stage) -> Iterator[None]:
+    """The policies, for the stories of this file."""
+    kubectl = stage_set.scene.kubectl
+    served = kubectl("api-resources", "--api-group=admissionregistration.k8s.io", "--output=name", "--cached=false")
+    if POLICIES not in served:
+        pytest.skip("this Kubernetes has no MutatingAdmissionPolicy")
+    image = stage_set.images.worker.name
+    kubectl.apply(*_policy("mesh-classic", "containers", image), *_policy("mesh-native", "initContainers", image))
+    yield
+    kubectl("delete", "clustertriggers", *NAMES, "--ignore-not-found")
+    kubectl("delete", f"{POLICIES},{BINDINGS}", *NAMES)
+
+
+def test_a_container_that_a_mesh_added_goes_on(scene: Scene) -> None:
+    pod, entry = _run_in_the_mesh(scene, "mesh-classic")
+    assert [container["name"] for container in pod["spec"]["containers"]] == ["worker", "mesh-proxy"]
+    assert entry["status"] == "completed", entry
+    assert "container mesh-proxy went on" in " ".join(entry["notes"])
+    assert any(event.startswith("WorkerOutlived: ") and "mesh-proxy" in event for event in scene.events("mesh-classic"))
+    scene.eventually(lambda: not scene.pods("mesh-classic"), "the Pod is ended", "mesh-classic")
+    assert scene.status("mesh-classic").get("failure_count", 0) == 0
+
+
+def test_a_sidecar_of_kubernetes_own_ends_with_the_worker(scene: Scene) -> None:
+    pod, entry = _run_in_the_mesh(scene, "mesh-native")
+    assert [container["name"] for container in pod["spec"]["initContainers"]] == ["mesh-proxy"]
+    assert entry["status"] == "completed", entry
+    assert not any("went on" in note for note in entry.get("notes", []))
+    assert scene.jobs("mesh-native")[0]["status"]["succeeded"] == 1
+
+
+def _run_in_the_mesh(scene: Scene, name: str) -> tuple[Object, Object]:
+    """Runs a trigger whose Pods the mesh wants; returns the Pod as it ran, and the run's entry.
+
+    A policy is in force a moment after it is applied, so a run that it missed is done again.
+    """
+    for _ in range(5):
+        scene.kubectl.apply(_trigger(name))
+        pod = scene.running(name)
+        containers = pod["spec"]["containers"] + pod["spec"].get("initContainers", [])
+        if any(container["name"] == "mesh-proxy" for container in containers):
+            return pod, scene.run_ended(name)
+        scene.kubectl("delete", "clustertrigger", name)
+        scene.eventually(lambda: not scene.pods(name), "the Pod that the policy missed is gone")
+    raise AssertionError(f"{name}: no Pod of five runs got the mesh's container")
+
+
+def _trigger(name: str) -> Object:
+    return {
+        "apiVersion": "clustertrigger.dev/v1alpha1",
+        "kind": "ClusterTrigger",
+        "metadata": {"name": name},
+        "spec": {
+            "trigger_type": "interval",
+            "schedule_config": {"interval_seconds": 86400, "start_immediately": True},
+            "execution_config": {
+                "collection_ids": ["col_packages"],
+                "config": {"algorithm": "kmeans", "n_clusters": 6},
+            },
+            "run": {
+                "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}},
+                "pod_labels": {LABEL: name},
+            },
+        },
+    }
+
+
+def _policy(name: str, containers: str, image: str) -> tuple[Object, Object]:
+    """Pods that carry the label get a container that never ends by itself."""
+    sidecar = ', restartPolicy: "Always"' if containers == "initContainers" else ""
+    command = ", ".join(json.dumps(word) for word in ("python3", "-c", PROXY))
+    added = f'Object.spec.{containers}{{name: "mesh-proxy", image: "{image}", command: [{command}]{sidecar}}}'
+    policy = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingAdmissionPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "matchConstraints": {
+                "resourceRules": [
+                    {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+                ],
+                "objectSelector": {"matchLabels": {LABEL: name}},
+            },
+            "reinvocationPolicy": "Never",
+            "mutations": [
+                {
+                    "patchType": "ApplyConfiguration",
+                    "applyConfiguration": {
+                        "expression": f"Object{{spec: Object.spec{{{containers}: [{added}]}}}}",
+                    },
+                }
+            ],
+        },
+    }
+    binding = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingAdmissionPolicyBinding",
+        "metadata": {"name": name},
+        "spec": {"policyName": name},
+    }
+    return policy, binding
