@@ -131,6 +131,8 @@ class World:
         """Jobs that the operator ended, and why."""
         self.warnings: dict[str, str] = {}
         """What events warn of, once a Job is looked up."""
+        self.looked_up: list[str] = []
+        """Jobs that were looked up, in order."""
         self.events: list[str] = []
         self.writes = 0
         self.refuse = False
@@ -188,6 +190,7 @@ class World:
                             self.runs[name] = replace(self.runs[name], phase="failed", error=reason)
                     case LookUpJob(name):
                         looked_up.add(name)
+                        self.looked_up.append(name)
         raise AssertionError("still undecided")
 
     def end(self, phase: Any = "completed", **fields: Any) -> None:
@@ -197,7 +200,7 @@ class World:
 
     def _observe(self, looked_up: set[str]) -> Observed:
         seen = observed(self.runs.values(), work=self.work, refusals=self.refusals, looked_up=looked_up)
-        return replace(seen, warnings={job: said for job, said in self.warnings.items() if job in looked_up})
+        return replace(seen, warnings={job: said for job, said in self.warnings.items() if job in self.looked_up})
 
     def _require_lasting(self, decision: Decision, now: datetime, looked_up: set[str]) -> None:
         """What creates a Job is what would be decided until its wake_at, too: so it may be decided beforehand."""

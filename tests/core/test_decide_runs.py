@@ -222,7 +222,8 @@ def test_a_run_that_its_queue_has_let_go_is_not_ended_before_its_clock_starts() 
     world.step(at(hours=4, seconds=1))
     assert world.ended == {}
     world.end("pending", pending_since=at(hours=4, seconds=2), started_at=at(hours=4, seconds=2))
-    assert world.step(at(hours=4, seconds=3)).wake_at == at(hours=4, seconds=62)
+    assert world.step(at(hours=4, seconds=3)).wake_at == at(hours=4, seconds=32)
+    assert world.step(at(hours=4, seconds=32)).wake_at == at(hours=4, seconds=62)
     world.step(at(hours=4, seconds=62))
     assert list(world.ended) == [name]
 
@@ -245,6 +246,36 @@ def test_the_time_in_a_queue_is_in_the_history() -> None:
     started(world, "completed", queue_time_ms=7_000, execution_time_ms=3_000)
     entry = world.step(at(hours=1, seconds=10)).status.history[0]
     assert (entry.queue_time_ms, entry.execution_time_ms) == (7_000, 3_000)
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "is_vague", "warning", "said"),
+    [
+        ("Unschedulable: Insufficient cpu", False, None, "Unschedulable: Insufficient cpu"),
+        ("ContainerCreating", True, 'Multi-Attach error for volume "pvc-1"', 'Multi-Attach error for volume "pvc-1"'),
+        ("ContainerCreating", True, None, "ContainerCreating"),
+    ],
+)
+def test_a_run_that_does_not_start_says_why_after_half_a_minute(
+    obstacle: str, is_vague: bool, warning: str | None, said: str
+) -> None:
+    world = World(spec())
+    begin = at(hours=1, seconds=1)
+    name = started(world, "pending", pending_since=begin, obstacle=obstacle, is_vague=is_vague)
+    assert world.step(at(hours=1, seconds=5)).wake_at == begin + timedelta(seconds=30)
+    assert message(world, "Running") == f"Active: {name}"
+    if warning:
+        world.warnings[name] = warning
+    looked_up_before = len(world.looked_up)
+    world.step(begin + timedelta(seconds=30))
+    assert message(world, "Running") == f"Active: {name} (does not start: {said})"
+    assert len(world.looked_up) - looked_up_before == (1 if is_vague else 0)
+    world.step(begin + timedelta(seconds=31))
+    # What events have said once is known.
+    assert len(world.looked_up) - looked_up_before == (0 if not is_vague else 1 if warning else 2)
+    world.end("running", running_since=begin + timedelta(seconds=40))
+    world.step(begin + timedelta(seconds=41))
+    assert message(world, "Running") == f"Active: {name}"
 
 
 def test_the_pause_before_another_attempt_is_not_time_without_a_start() -> None:

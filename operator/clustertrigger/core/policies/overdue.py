@@ -11,6 +11,8 @@ from clustertrigger.core.jobs.workload import NO_POD, ObservedRun, timed_out
 
 OVERDUE = timedelta(seconds=10)
 """How long after a run's deadline the operator ends it itself."""
+WAITING = timedelta(seconds=30)
+"""How long a Pod may take to start before the trigger says what it waits for."""
 LINGERING = timedelta(seconds=5)
 """How long the other containers of a Pod may go on after its worker: many a sidecar sees that and ends too."""
 LEAVING = timedelta(seconds=30)
@@ -24,9 +26,13 @@ def end_runs_that_cannot_start(draft: Draft) -> None:
     for run in draft.active_jobs():
         if run.phase != "pending" or run.suspended or run.pending_since is None or run.ended_by_operator:
             continue
-        deadline = run.pending_since + run.retry_pause + patience
+        begin = run.pending_since + run.retry_pause
+        deadline = begin + patience
         if draft.now < deadline:
-            draft.wake(deadline)
+            told_at = begin + WAITING
+            draft.wake(deadline if draft.now >= told_at else min(told_at, deadline))
+            if draft.now >= told_at and _is_worth_a_look(draft, run):
+                draft.do(LookUpJob(run.job))
         elif run.is_vague and run.job not in draft.observed.looked_up:
             draft.do(LookUpJob(run.job))
         else:
@@ -95,6 +101,9 @@ def waits_for(draft: Draft, job: str) -> str | None:
         return None
     if run.suspended:
         return f"queued in LocalQueue {run.queue}" if run.queue else "suspended"
+    if run.phase == "pending" and run.pending_since is not None:
+        late = draft.now >= run.pending_since + run.retry_pause + WAITING
+        return f"does not start: {_in_whose_words(draft, run) or run.obstacle}" if late else None
     if run.leaving is None:
         return None
     told_at = run.leaving.to_be_gone_at + LEAVING
@@ -105,6 +114,11 @@ def waits_for(draft: Draft, job: str) -> str | None:
         f"waits for Pod {run.leaving.name} on node {run.leaving.node or 'unknown'}, which should have ended at "
         f"{format_instant(run.leaving.to_be_gone_at)}: if the node is down, delete the node, or the Pod with --force"
     )
+
+
+def _is_worth_a_look(draft: Draft, run: ObservedRun) -> bool:
+    """Whether events may say what nothing else does; once they have, they are not read again."""
+    return run.is_vague and run.job not in draft.observed.looked_up and run.job not in draft.observed.warnings
 
 
 def _in_whose_words(draft: Draft, run: ObservedRun) -> str | None:
