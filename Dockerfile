@@ -4,8 +4,8 @@
 #   docker build --target worker   -t clustertrigger/worker   .
 #
 # Each has a stage of libraries, which changes with the requirements, and a last one of sources, which takes seconds.
-# BASE is any Debian-like image with python3 >= 3.11 and its venv module; python3 -m e2e.image makes one where there is
-# no registry of images. Plain Dockerfile syntax throughout: BuildKit and buildah 1.28 both build it.
+# BASE is any Debian-like image with python3 >= 3.11 and its venv module; python3 -m harness.image makes one where there
+# is no registry of images. Plain Dockerfile syntax throughout: BuildKit and buildah 1.28 both build it.
 ARG BASE=python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d
 ARG OPERATOR_LIBRARIES=operator-libraries
 ARG WORKER_LIBRARIES=worker-libraries

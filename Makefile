@@ -4,7 +4,7 @@
 
 PYTHON = python3
 PY = .venv/bin/python
-SOURCES = operator e2e bench tests plugin
+SOURCES = operator harness tests e2e bench plugin
 OLDEST = 1.20
 OLDEST_STORIES = e2e/stories/test_schedules.py e2e/stories/test_errors.py e2e/stories/test_references.py \
 	e2e/stories/test_forbid.py e2e/stories/test_pausing.py e2e/stories/test_deletion.py e2e/stories/test_rights.py \
@@ -24,26 +24,26 @@ requirements: venv ## Resolve pyproject.toml into requirements/*.txt (UPGRADE=1:
 	@UPGRADE=$(UPGRADE) sh requirements/compile.sh
 
 image: ## Build the operator's and the worker's image (Docker, or buildah as root on Debian)
-	@$(PYTHON) -m e2e.image build
+	@$(PYTHON) -m harness.image build
 
 check-cluster: ## Say which cluster can be had on this machine, before anything long begins
-	@$(PYTHON) -m e2e.cluster check
+	@$(PYTHON) -m harness.cluster check
 
 prepare: ## Build or fetch, once, what a cluster is made of (without Docker: Kubernetes itself, in 10 minutes)
-	@$(PYTHON) -m e2e.cluster prepare
-	@$(PYTHON) -m e2e.servers prepare
+	@$(PYTHON) -m harness.cluster prepare
+	@$(PYTHON) -m harness.servers prepare
 
 cluster-up: ## Start a real cluster (CLUSTER=kind|debian, KUBERNETES=1.37) and print its kubeconfig
-	@$(PYTHON) -m e2e.cluster up
+	@$(PYTHON) -m harness.cluster up
 
 cluster-down: ## Stop the cluster and leave nothing behind
-	@$(PYTHON) -m e2e.cluster down
+	@$(PYTHON) -m harness.cluster down
 
 cluster-status: ## Say what runs, and which Kubernetes
-	@$(PYTHON) -m e2e.cluster status
+	@$(PYTHON) -m harness.cluster status
 
 demo: check-cluster venv ## Real cluster, real data, real clusterings; leaves the cluster up
-	@$(PY) -m e2e.demo
+	@$(PY) -m harness.demo
 
 test: venv ## Everything on the newest Kubernetes that can be had: lint, verify, unit, e2e, and the time each took
 	@.ci/phases check-cluster lint workflows verify prepare unit e2e
@@ -52,13 +52,13 @@ compat: venv ## The oldest Kubernetes that is supported: what needs an API serve
 	@.ci/phases compat-unit compat-e2e
 
 compat-unit: venv ## Of these, the tests that need an API server
-	@KUBERNETES=$(OLDEST) $(PYTHON) -m e2e.cluster prepare
+	@KUBERNETES=$(OLDEST) $(PYTHON) -m harness.cluster prepare
 	@echo "compat: pytest -m control_plane tests, on Kubernetes $(OLDEST)"
 	@KUBERNETES=$(OLDEST) $(PY) -m pytest -q -n 2 --dist loadgroup -m control_plane tests
 
 compat-e2e: venv ## Of these, the stories
-	@KUBERNETES=$(OLDEST) $(PYTHON) -m e2e.cluster prepare
-	@$(PYTHON) -m e2e.servers prepare
+	@KUBERNETES=$(OLDEST) $(PYTHON) -m harness.cluster prepare
+	@$(PYTHON) -m harness.servers prepare
 	@echo "compat: pytest a dozen stories, on Kubernetes $(OLDEST)"
 	@KUBERNETES=$(OLDEST) $(PY) -m pytest -v --no-header $(OLDEST_STORIES)
 

@@ -16,15 +16,15 @@ from typing import Any
 
 import uvloop
 
-from bench import fleet
-from bench.fleet import Object
-from bench.outcome import Goal, finish
 from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiServer
-from e2e.cluster.progress import say
-from e2e.cluster.versions import Version
-from tests.control_plane.cluster import Cluster
-from tests.control_plane.operator_process import OperatorProcess
+from harness.cluster.progress import say
+from harness.cluster.versions import Version
+from harness.control_plane import fleet
+from harness.control_plane.cluster import Cluster
+from harness.control_plane.fleet import Object
+from harness.control_plane.operator_process import OperatorProcess
+from harness.outcome import Goal, finish
 
 TRIGGERS, CRON_JOBS, BARE = "triggers", "CronJobs", "bare client"
 Row = dict[str, Any]

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.outcome import Goal, Row, finish
+from harness.outcome import Goal, Row, finish
 
 DIMENSIONS = 384
 TOPICS = 300

@@ -22,8 +22,8 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from bench.outcome import Goal, finish
 from clustertrigger.api.run import CheckSpec, DriftMetric, RunSpec
+from harness.outcome import Goal, finish
 
 DIMENSIONS = 384
 CLUSTERS = 100

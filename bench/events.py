@@ -18,14 +18,14 @@ from typing import Any
 import uvloop
 from aiohttp import web
 
-from bench import fleet
 from bench.http_load import Load, post
-from bench.outcome import Goal, finish
-from tests.control_plane.event_sender import EventSender, event, free_port, service_account
-from tests.control_plane.kube import eventually
-from tests.control_plane.manifests import events
-from tests.control_plane.operator_process import OperatorProcess
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane import fleet
+from harness.control_plane.event_sender import EventSender, event, free_port, service_account
+from harness.control_plane.kube import eventually
+from harness.control_plane.manifests import events
+from harness.control_plane.operator_process import OperatorProcess
+from harness.control_plane.sandbox import Sandbox
+from harness.outcome import Goal, finish
 
 SINGLE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"

@@ -16,15 +16,15 @@ from typing import Any
 
 import uvloop
 
-from bench import fleet
 from bench.burst import fire_at_once
-from bench.fleet import Object
-from bench.outcome import Goal, finish, table
 from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiServer
-from e2e.cluster.progress import say
-from tests.control_plane.cluster import Cluster
-from tests.control_plane.operator_process import OperatorProcess
+from harness.cluster.progress import say
+from harness.control_plane import fleet
+from harness.control_plane.cluster import Cluster
+from harness.control_plane.fleet import Object
+from harness.control_plane.operator_process import OperatorProcess
+from harness.outcome import Goal, finish, table
 
 NEVER = 10 * 86_400
 """Seconds: an interval that does not end while this lasts."""

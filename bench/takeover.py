@@ -16,13 +16,13 @@ from typing import Any, Literal
 
 import uvloop
 
-from bench import fleet
-from bench.outcome import Goal, finish
 from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiServer
-from e2e.cluster.progress import say
-from tests.control_plane.cluster import Cluster
-from tests.control_plane.operator_process import OperatorProcess
+from harness.cluster.progress import say
+from harness.control_plane import fleet
+from harness.control_plane.cluster import Cluster
+from harness.control_plane.operator_process import OperatorProcess
+from harness.outcome import Goal, finish
 
 LEASE = 15
 """Seconds: the shipped duration of the Lease."""

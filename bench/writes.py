@@ -15,16 +15,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import fleet
-from bench.fleet import Object
-from bench.outcome import Goal, finish
 from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY
 from clustertrigger.shell.kube import paths
-from e2e.cluster.progress import say
-from tests.control_plane import manifests
-from tests.control_plane.cluster import Cluster
-from tests.control_plane.kube import Kube
-from tests.control_plane.kubelet import BusyKubelet
+from harness.cluster.progress import say
+from harness.control_plane import fleet, manifests
+from harness.control_plane.cluster import Cluster
+from harness.control_plane.fleet import Object
+from harness.control_plane.kube import Kube
+from harness.control_plane.kubelet import BusyKubelet
+from harness.outcome import Goal, finish
 
 _STEADY = 5
 """Minutes until CronJobs are in their steady state: they keep three Jobs, and delete one for each new one then."""

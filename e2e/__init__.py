@@ -1,1 +1,1 @@
-"""What runs on a real cluster: the cluster itself, the images, the demo and the stories."""
+"""What runs on a real cluster or a real control plane in full: the stories, the faults and the images."""

@@ -1,23 +1,17 @@
-"""Fixtures for tests on a real API server: one control plane for each test process, a namespace for each test."""
+"""The fixtures of tests on a real API server, the order of tests, and what marks them."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
 
 import pytest
 
-pytest.register_assert_rewrite("tests.control_plane")
+pytest.register_assert_rewrite("harness.control_plane")
 
-from tests.control_plane.cluster import SYSTEM, Cluster, running_cluster  # noqa: E402
-from tests.control_plane.kubelet import BusyKubelet, Kubelet  # noqa: E402
-from tests.control_plane.operator_process import OperatorProcess  # noqa: E402
-from tests.control_plane.proxy import Proxy  # noqa: E402
-from tests.control_plane.sandbox import Sandbox  # noqa: E402
+from harness.control_plane.fixtures import busy_kubelet, cluster, kubelet, operator, proxy, sandbox  # noqa: E402
 
-_LONGEST_LOG = 60
+__all__ = ["busy_kubelet", "cluster", "kubelet", "operator", "proxy", "sandbox"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,96 +45,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "cluster" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.control_plane)
-
-
-class StartOperator(Protocol):
-    """Starts an operator for the test's namespace and waits until it is ready; keywords are its settings.
-
-    It reaches the API server `through` a proxy, or as a `kubeconfig` says, and gets the variables of `environ`.
-    """
-
-    def __call__(
-        self,
-        *,
-        through: Proxy | None = None,
-        kubeconfig: Path | None = None,
-        environ: Mapping[str, str] | None = None,
-        wait: bool = True,
-        **settings: Any,
-    ) -> OperatorProcess: ...
-
-
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A real control plane, shared by the tests of this process."""
-    with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def sandbox(cluster: Cluster) -> Iterator[Sandbox]:
-    """A namespace of the test's own."""
-    sandbox = Sandbox(cluster.kube)
-    yield sandbox
-    sandbox.close()
-
-
-@pytest.fixture
-def kubelet(sandbox: Sandbox) -> Kubelet:
-    """Plays the kubelet for Pods of the namespace: see tests/control_plane/kubelet.py."""
-    return Kubelet(sandbox.kube, sandbox.namespace)
-
-
-@pytest.fixture
-def busy_kubelet(sandbox: Sandbox) -> Iterator[None]:
-    """Completes every run at once."""
-    with BusyKubelet(sandbox.kube, sandbox.namespace):
-        yield
-
-
-@pytest.fixture
-def proxy(cluster: Cluster) -> Iterator[Proxy]:
-    """Between operator and API server, for operators started `through` it."""
-    with Proxy(cluster.kube.server, cluster.kube.ca) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def operator(cluster: Cluster, sandbox: Sandbox, tmp_path: Path) -> Iterator[StartOperator]:
-    """Starts operators, ends them, and shows their logs where the test fails; none may have made a mistake."""
-    started: list[OperatorProcess] = []
-
-    def start(
-        *,
-        through: Proxy | None = None,
-        kubeconfig: Path | None = None,
-        environ: Mapping[str, str] | None = None,
-        wait: bool = True,
-        **settings: Any,
-    ) -> OperatorProcess:
-        kubeconfig = kubeconfig or cluster.operator_kubeconfig
-        if through is not None:
-            kubeconfig = cluster.kubeconfig_by(through.url, tmp_path / f"proxy-{len(started)}.kubeconfig")
-        defaults = {
-            "worker_image": "worker:test",
-            "watch_namespaces": sandbox.namespace,
-            "leader_election": False,
-            "lease_namespace": SYSTEM,
-            "identity": f"operator-{len(started)}",
-            "http_port": 0,
-            "log_format": "json",
-        }
-        log = tmp_path / f"operator-{len(started)}.log"
-        process = OperatorProcess(kubeconfig, log, {**defaults, **settings}, environ)
-        started.append(process)
-        if wait:
-            process.wait_until_ready()
-        return process
-
-    yield start
-    for process in started:
-        if process.running():
-            process.kill()
-        print(f"--- {process.log.name}", *process.readable_log()[-_LONGEST_LOG:], sep="\n")  # noqa: T201
-    mistakes = [line for process in started for line in process.mistakes()]
-    assert not mistakes

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
-from e2e.cluster.files import REPOSITORY
+from harness.cluster.files import REPOSITORY
 from tests.conftest import shuffle
 
 

@@ -12,8 +12,8 @@ from clustertrigger.api.names import WORKER_CONTAINER
 from clustertrigger.core.instants import format_instant
 from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
-from tests.control_plane.kubelet import COMPLETED
-from tests.control_plane.watching import watch
+from harness.control_plane.kubelet import COMPLETED
+from harness.control_plane.watching import watch
 
 _AT_ONCE = 16
 _PAUSE = 0.2

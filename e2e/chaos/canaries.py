@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from bench import fleet
 from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiServer
-from tests.control_plane import manifests
+from harness.control_plane import fleet, manifests
 
 STEPS = (2, 2, 3, 3, 4, 4, 5, 5)
 """Seconds from one slot to the next, of each."""

@@ -12,8 +12,8 @@ from clustertrigger.core.resources.trigger import Key
 from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from e2e.chaos.busy_node import busy_node
-from tests.control_plane.manifests import interval, trigger
-from tests.control_plane.watching import watch
+from harness.control_plane.manifests import interval, trigger
+from harness.control_plane.watching import watch
 
 NAME = "churn-"
 """What the names of all triggers begin with."""

@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-pytest.register_assert_rewrite("tests.control_plane", "tests.conftest")
+pytest.register_assert_rewrite("harness.control_plane")
 
-from tests.conftest import busy_kubelet, cluster, kubelet, operator, proxy, sandbox  # noqa: E402
+from harness.control_plane.fixtures import busy_kubelet, cluster, kubelet, operator, proxy, sandbox  # noqa: E402
 
 __all__ = ["busy_kubelet", "cluster", "full", "kubelet", "operator", "proxy", "sandbox"]
 

@@ -15,9 +15,9 @@ from clustertrigger.api import API_VERSION
 from clustertrigger.api.crd import CLUSTER_TRIGGER
 from clustertrigger.api.names import ANNOTATION_RESET_REQUESTED, ANNOTATION_RUN_REQUESTED
 from e2e.chaos.naughty import STRINGS
-from tests.api.cases import ACCEPTED
-from tests.api.strategies import ITEM, VALUE, Changed, Path, places, put, with_changes
-from tests.control_plane.manifests import interval, trigger
+from harness.control_plane.manifests import interval, trigger
+from harness.specs.cases import ACCEPTED
+from harness.specs.strategies import ITEM, VALUE, Changed, Path, places, put, with_changes
 
 Object = dict[str, Any]
 T = TypeVar("T")

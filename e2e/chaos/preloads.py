@@ -6,8 +6,8 @@ import platform
 import tempfile
 from pathlib import Path
 
-from e2e.cluster.debian import packages
-from e2e.cluster.files import cache_directory, locked
+from harness.cluster.debian import packages
+from harness.cluster.files import cache_directory, locked
 
 _PACKAGES = ("libfaketime", "libnss-wrapper")
 

@@ -14,7 +14,7 @@ from clustertrigger.core.resources.trigger import Key
 from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from e2e.chaos.hostile_objects import Case
-from tests.control_plane.watching import watch
+from harness.control_plane.watching import watch
 
 Object = dict[str, Any]
 Answer = Literal["refused", "stalled", "waiting", "ready"]

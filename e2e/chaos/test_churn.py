@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import pytest
 import uvloop
 
-from bench import fleet
 from e2e.chaos.churn import NAME, Churn, churning
-from tests.conftest import StartOperator
-from tests.control_plane.cluster import Cluster
-from tests.control_plane.kube import eventually
-from tests.control_plane.operator_process import OperatorProcess
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane import fleet
+from harness.control_plane.cluster import Cluster
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.operator_process import OperatorProcess
+from harness.control_plane.sandbox import Sandbox
 
 RATE = float(os.environ.get("CHAOS_RATE", "100"))
 """Triggers a second that are asked for; what is carried is said in the end."""

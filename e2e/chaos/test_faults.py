@@ -16,15 +16,15 @@ import pytest
 import yaml
 
 from e2e.chaos.preloads import HostNames, SettableClock
-from e2e.cluster.errors import ClusterError
-from tests.conftest import StartOperator
-from tests.control_plane.books import assert_balanced, hold_still
-from tests.control_plane.cluster import RELEASE, SYSTEM, Cluster
-from tests.control_plane.kube import eventually
-from tests.control_plane.manifests import interval
-from tests.control_plane.operator_process import OperatorProcess
-from tests.control_plane.proxy import Answer, Fault, Proxy, Request
-from tests.control_plane.sandbox import Sandbox
+from harness.cluster.errors import ClusterError
+from harness.control_plane.books import assert_balanced, hold_still
+from harness.control_plane.cluster import RELEASE, SYSTEM, Cluster
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.manifests import interval
+from harness.control_plane.operator_process import OperatorProcess
+from harness.control_plane.proxy import Answer, Fault, Proxy, Request
+from harness.control_plane.sandbox import Sandbox
 
 SEED = 20261122
 TRIGGERS = 6

@@ -8,17 +8,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench import fleet
 from clustertrigger.shell.kube.reading import read_deep_objects
 from e2e.chaos import canaries
 from e2e.chaos.busy_node import busy_node
 from e2e.chaos.hostile_objects import Case, generated, naughty, special
 from e2e.chaos.reception import Reception, receptionist
-from tests.conftest import StartOperator
-from tests.control_plane.cluster import Cluster
-from tests.control_plane.kube import eventually
-from tests.control_plane.operator_process import OperatorProcess
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane import fleet
+from harness.control_plane.cluster import Cluster
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.operator_process import OperatorProcess
+from harness.control_plane.sandbox import Sandbox
 
 SEED = 20261122
 AT_ONCE = 24

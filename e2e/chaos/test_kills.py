@@ -11,10 +11,10 @@ import pytest
 
 from clustertrigger.core.instants import parse_instant
 from clustertrigger.shell.kube import paths
-from tests.conftest import StartOperator
-from tests.control_plane.books import hold_still
-from tests.control_plane.manifests import interval
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.books import hold_still
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.manifests import interval
+from harness.control_plane.sandbox import Sandbox
 
 SEED = int(os.environ.get("CHAOS_SEED", "20261122"))
 KILLS = int(os.environ.get("CHAOS_KILLS", "1000"))

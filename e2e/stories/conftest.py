@@ -1,7 +1,7 @@
 """The stage for all stories: a cluster of their own, the operator on it by its chart, and their triggers, all at once.
 
 The cluster is called `stories`, so that the stories neither disturb `make demo` nor are disturbed by it. It is stopped
-at the end, unless it ran before: `python3 -m e2e.cluster up --name stories` keeps it between runs.
+at the end, unless it ran before: `python3 -m harness.cluster up --name stories` keeps it between runs.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 import pytest
 
-from e2e.claim_files import claim_files
-from e2e.cluster.progress import stage
-from e2e.helm import find_helm
-from e2e.image import Images, build_images
-from e2e.installation import RELEASE, SYSTEM_NAMESPACE, LocalCluster, install_operator, operator_values
-from e2e.kubectl import Kubectl
 from e2e.stories import data
 from e2e.stories.operator_log import refusals_and_errors
 from e2e.stories.scene import Scene
+from harness.claim_files import claim_files
+from harness.cluster.progress import stage
+from harness.helm import find_helm
+from harness.image import Images, build_images
+from harness.installation import RELEASE, SYSTEM_NAMESPACE, LocalCluster, install_operator, operator_values
+from harness.kubectl import Kubectl
 
 NAMESPACE = "stories"
 VALUES = {"log": {"level": "DEBUG"}, "worker": {"allowedPriorityClasses": ["stories-batch"]}}

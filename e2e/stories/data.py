@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from e2e.cluster.files import REPOSITORY
+from harness.cluster.files import REPOSITORY
 
 EXAMPLE = REPOSITORY / "examples/data/debian-packages.parquet"
 DOCUMENTS = 400

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from e2e.installation import RELEASE
-from e2e.kubectl import Kubectl
+from harness.installation import RELEASE
+from harness.kubectl import Kubectl
 
 SELECTOR = f"--selector=app.kubernetes.io/instance={RELEASE}"
 

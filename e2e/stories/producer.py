@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from clustertrigger.core.events.cloudevents import STRUCTURED
-from e2e.installation import RELEASE
-from e2e.kubectl import Kubectl
+from harness.installation import RELEASE
+from harness.kubectl import Kubectl
 
 NAME = "producer"
 SENDER_ROLE = f"{RELEASE}-event-sender"

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from clustertrigger.api.names import ANNOTATION_RUN_REQUESTED, LABEL_TRIGGER
-from e2e.cluster.files import REPOSITORY
-from e2e.kubectl import Kubectl
+from harness.cluster.files import REPOSITORY
+from harness.kubectl import Kubectl
 
 MANIFESTS = REPOSITORY / "e2e/stories/manifests"
 PATIENCE = 240.0

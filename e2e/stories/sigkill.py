@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from e2e.kubectl import Kubectl
+from harness.kubectl import Kubectl
 
 NAME = "reaper"
 USER = 65532

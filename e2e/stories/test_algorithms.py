@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.cluster.errors import ClusterError
 from e2e.stories.conftest import Stage
 from e2e.stories.data import DOCUMENTS
 from e2e.stories.scene import Scene
+from harness.cluster.errors import ClusterError
 
 TOLD = ("gaussian-mixture", "hierarchical", "kmeans", "spectral")
 """How many clusters to make."""

@@ -17,10 +17,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from e2e.claim_files import ClaimFiles, claim_files
 from e2e.stories.conftest import Stage
 from e2e.stories.data import EXAMPLE
 from e2e.stories.scene import Object, Scene
+from harness.claim_files import ClaimFiles, claim_files
 
 TRIGGERS = ("drifting", "twenty", "narrowed")
 CODE, DESKTOP, FEW = ["golang", "rust", "haskell"], ["x11", "text", "net"], ["admin"]

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from clustertrigger.api.names import ANNOTATION_SLOT
-from e2e.cluster.commands import run
-from e2e.cluster.errors import ClusterError
-from e2e.image import Images
-from e2e.installation import RELEASE
 from e2e.stories.producer import Producer, producer
 from e2e.stories.scene import Object, Scene
 from e2e.stories.sigkill import reaper
+from harness.cluster.commands import run
+from harness.cluster.errors import ClusterError
+from harness.image import Images
+from harness.installation import RELEASE
 
 ELSEWHERE = "stories-elsewhere"
 COLLECTION = "col_packages"

@@ -5,8 +5,8 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from clustertrigger.api.names import ANNOTATION_SLOT
-from e2e.installation import RELEASE
 from e2e.stories.scene import Object, Scene
+from harness.installation import RELEASE
 
 SECONDS = 8
 MISSED = re.compile(r"SlotsMissed: Missed (?:the slot|(\d+) slots from) (\S+?)(?: to (\S+?))?:")

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.cluster.clusters import existing, kubernetes_version
-from e2e.cluster.versions import parse_version
-from e2e.kueue import install, why_not
 from e2e.stories.conftest import Stage
 from e2e.stories.scene import Object, Scene
+from harness.cluster.clusters import existing, kubernetes_version
+from harness.cluster.versions import parse_version
+from harness.kueue import install, why_not
 
 TRIGGERS = ("queued-first", "queued-second", "queued-urgent")
 PATIENCE = 420.0

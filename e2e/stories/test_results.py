@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from e2e.claim_files import claim_files
 from e2e.stories import data
 from e2e.stories.conftest import Stage
 from e2e.stories.scene import Object, Scene
+from harness.claim_files import claim_files
 
 KEPT = 2
 CLAIM = "clustertrigger-results"

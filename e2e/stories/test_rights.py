@@ -2,10 +2,10 @@
 
 import pytest
 
-from e2e.cluster.errors import ClusterError
-from e2e.installation import RELEASE, SYSTEM_NAMESPACE
 from e2e.stories.operator_log import operator_log, operator_pods
 from e2e.stories.scene import Scene
+from harness.cluster.errors import ClusterError
+from harness.installation import RELEASE, SYSTEM_NAMESPACE
 
 OPERATOR = f"system:serviceaccount:{SYSTEM_NAMESPACE}:{RELEASE}"
 

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 from clustertrigger.api.run import RESULTS_MOUNT
-from e2e.claim_files import claim_files
-from e2e.image import Images
 from e2e.stories.data import DOCUMENTS
 from e2e.stories.scene import Scene
+from harness.claim_files import claim_files
+from harness.image import Images
 
 
 def test_cron(scene: Scene) -> None:

@@ -19,12 +19,12 @@ from moto.server import ThreadedMotoServer
 from psycopg import sql
 from sklearn.metrics import adjusted_rand_score
 
-from e2e.claim_files import POD, claim_files
-from e2e.servers.postgresql import PostgreSQL, running_postgresql
 from e2e.stories.conftest import Stage
 from e2e.stories.data import EXAMPLE
 from e2e.stories.scene import Object, Scene
 from e2e.stories.test_s3 import KEYS, REGION, client_of
+from harness.claim_files import POD, claim_files
+from harness.servers.postgresql import PostgreSQL, running_postgresql
 
 DOCUMENTS, MILLION, DIMENSIONS = 9_000, 1_000_000, 192
 KINDS = ("parquet", "s3", "postgresql")

@@ -5,11 +5,11 @@ The last upgrade also narrows the operator to the stories' namespace: Roles take
 
 import re
 
-from e2e.helm import find_helm
-from e2e.image import Images
-from e2e.installation import RELEASE, SYSTEM_NAMESPACE, operator_values
 from e2e.stories.operator_log import operator_pods, refusals_and_errors
 from e2e.stories.scene import Object, Scene
+from harness.helm import find_helm
+from harness.image import Images
+from harness.installation import RELEASE, SYSTEM_NAMESPACE, operator_values
 
 NOWHERE = "localhost:9/clustertrigger/worker"
 """No registry listens on the discard port of any node."""

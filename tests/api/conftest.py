@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.cluster.control_planes import control_plane
-from e2e.cluster.versions import Version
+from harness.cluster.control_planes import control_plane
+from harness.cluster.versions import Version
 from tests.api.crd_server import KUBECONFIG_VARIABLE, CrdServer
 
 WITH_RULES = Version(1, 30, 0)

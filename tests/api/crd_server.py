@@ -22,7 +22,7 @@ from kubernetes import config
 
 from clustertrigger.api import API_VERSION, GROUP
 from clustertrigger.api.crd import KINDS, Kind
-from e2e.cluster.versions import Version, parse_version
+from harness.cluster.versions import Version, parse_version
 
 KUBECONFIG_VARIABLE = "CRD_SERVER_KUBECONFIG"
 NAMESPACE = "default"

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from clustertrigger.api.crd import KINDS, Kind
 from clustertrigger.core.resources.validation import Problem
-from tests.api.cases import ACCEPTED
+from harness.specs.cases import ACCEPTED
+from harness.specs.strategies import Changed, allowed, bases, forbidden, places, put, reachable, with_changes
 from tests.api.crd_server import CrdServer, RefusedError
-from tests.api.strategies import Changed, allowed, bases, forbidden, places, put, reachable, with_changes
 from tests.api.test_models import PARSE
 
 PYTHON_ONLY = (

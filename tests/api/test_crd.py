@@ -9,7 +9,7 @@ import pytest
 
 from clustertrigger.api.crd import CLUSTER_TRIGGER, KINDS, Kind
 from clustertrigger.api.structural import Schema
-from tests.api.cases import REFUSED
+from harness.specs.cases import REFUSED
 
 FORBIDDEN = {"$ref", "$defs", "title", "const", "allOf", "oneOf", "not", "nullable", "examples"}
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from clustertrigger.api.crd import CLUSTER_DEFINITION, CLUSTER_TRIGGER, COLLECTION, KINDS, Kind
-from tests.api.cases import ACCEPTED, REFUSED, Accepted, Refused, collection, definition, trigger
+from harness.specs.cases import ACCEPTED, REFUSED, Accepted, Refused, collection, definition, trigger
 from tests.api.crd_server import CrdServer, RefusedError
 
 REPOSITORY = Path(__file__).parents[2]

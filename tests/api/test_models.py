@@ -11,7 +11,7 @@ from clustertrigger.api.crd import CLUSTER_DEFINITION, CLUSTER_TRIGGER, COLLECTI
 from clustertrigger.api.schedule import IntervalSchedule
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.resources.validation import Problem, parse_collection, parse_definition, parse_trigger
-from tests.api.cases import ACCEPTED, REFUSED, Accepted, Refused
+from harness.specs.cases import ACCEPTED, REFUSED, Accepted, Refused
 
 Parse = Callable[[Mapping[str, Any]], tuple[object | None, list[Problem]]]
 PARSE: dict[str, Parse] = {

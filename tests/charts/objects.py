@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from e2e.helm import CHART, Values, find_helm
+from harness.helm import CHART, Values, find_helm
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The CRDs are long, and the loader in C is ten times faster."""

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from e2e.cluster.files import REPOSITORY
+from harness.cluster.files import REPOSITORY
 from tests.charts.objects import NAMESPACE, RELEASE, Object, render
 from tests.charts.promql import mistakes, read
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from e2e.helm import CHART
+from harness.helm import CHART
 from tests.charts.objects import render
 from tests.charts.promql import exposed, mistakes, read
 

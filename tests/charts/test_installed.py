@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from e2e.cluster.control_planes import control_plane
-from e2e.cluster.errors import ClusterError
-from e2e.helm import Helm, HelmError, find_helm
-from e2e.kubectl import Kubectl
+from harness.cluster.control_planes import control_plane
+from harness.cluster.errors import ClusterError
+from harness.control_plane.kube import eventually
+from harness.helm import Helm, HelmError, find_helm
+from harness.kubectl import Kubectl
 from tests.charts.objects import NAMESPACE, RELEASE, Object, parse, values_of
-from tests.control_plane.kube import eventually
 
 # One process starts the control plane for all of these.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chart")]

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 import clustertrigger
-from e2e.cluster.files import REPOSITORY
-from e2e.helm import CHART, HelmError, find_helm
+from harness.cluster.files import REPOSITORY
+from harness.helm import CHART, HelmError, find_helm
 from tests.charts.objects import VALUES_FILES, values_of
 
 

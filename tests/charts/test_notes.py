@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from clustertrigger.core.resources.validation import parse_collection, parse_trigger
-from e2e.helm import HelmLibrary
+from harness.helm import HelmLibrary
 from tests.charts.objects import NAMESPACE, RELEASE, VALUES_FILES, Object, values_of
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from e2e.cluster.files import REPOSITORY
+from harness.cluster.files import REPOSITORY
 from tests.charts.objects import NAMESPACE, RELEASE, VALUES_FILES, Object, render, values_of
 
 Right = tuple[str, str, str, str, str]

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from e2e.helm import find_helm
+from harness.helm import find_helm
 from tests.charts.objects import NAMESPACE, RELEASE, VALUES_FILES, Object, parse, render, values_of
 
 CLUSTER_SCOPED = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "ValidatingWebhookConfiguration"}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from e2e.helm import CHART, HelmError
+from harness.helm import CHART, HelmError
 from tests.charts.objects import render
 
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())

@@ -10,11 +10,11 @@ import pytest
 from clustertrigger.cli.acting import managed_by, why_not_now
 from clustertrigger.cli.main import main
 from clustertrigger.cli.state import TriggerState
-from tests.conftest import StartOperator
-from tests.control_plane.kube import Object, eventually
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import rarely
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import Object, eventually
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import rarely
+from harness.control_plane.sandbox import Sandbox
 
 Ctr = Callable[..., int]
 PREFIX = "kubectl clustertrigger: "

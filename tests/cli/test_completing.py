@@ -13,10 +13,10 @@ import pytest
 
 from clustertrigger.cli.completing import FOR_KUBECTL, complete_for_kubectl
 from clustertrigger.cli.main import main, program
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.manifests import rarely
+from harness.control_plane.sandbox import Sandbox
 from tests.cli.test_watch import fire
-from tests.conftest import StartOperator
-from tests.control_plane.manifests import rarely
-from tests.control_plane.sandbox import Sandbox
 
 
 def completions(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:

@@ -12,13 +12,13 @@ from clustertrigger.api.stored import read_part
 from clustertrigger.cli.describe import drift_line, history_line
 from clustertrigger.cli.main import main
 from clustertrigger.core.drift.drift_series import Point
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import Object, eventually
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import cron, events, rarely
+from harness.control_plane.sandbox import Sandbox
 from tests.cli.test_results import result
 from tests.cli.test_watch import fire
-from tests.conftest import StartOperator
-from tests.control_plane.kube import Object, eventually
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import cron, events, rarely
-from tests.control_plane.sandbox import Sandbox
 
 T = datetime(2026, 1, 1, tzinfo=UTC)
 

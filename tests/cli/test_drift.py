@@ -15,12 +15,12 @@ from clustertrigger.cli.drift_chart import ASCII, HEIGHT, UNICODE, chart, marks_
 from clustertrigger.cli.main import main
 from clustertrigger.cli.recompute import compare, differences
 from clustertrigger.core.drift.drift_series import Point, from_log, from_status
-from tests.conftest import StartOperator
-from tests.control_plane.checks import QUIET, about_to_check, found, jobs, measured, the_check
-from tests.control_plane.kube import Object, eventually
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import rarely
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.checks import QUIET, about_to_check, found, jobs, measured, the_check
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import Object, eventually
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import rarely
+from harness.control_plane.sandbox import Sandbox
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

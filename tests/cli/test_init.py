@@ -20,7 +20,7 @@ import yaml
 from clustertrigger.cli.command import CommandError
 from clustertrigger.cli.init.columns import Column, Kind, Look, choose, clusters_for
 from clustertrigger.cli.main import main
-from e2e.servers.postgresql import USER, PostgreSQL
+from harness.servers.postgresql import USER, PostgreSQL
 from tests.clusterworker.s3_server import BUCKET, Bucket, bucket
 from tests.clusterworker.sources_of_all_kinds import Database, database, postgresql
 

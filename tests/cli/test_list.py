@@ -8,12 +8,12 @@ import pytest
 import yaml
 
 from clustertrigger.cli.main import main
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import events, interval, rarely
+from harness.control_plane.sandbox import Sandbox
 from tests.cli.test_watch import fire
-from tests.conftest import StartOperator
-from tests.control_plane.kube import eventually
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import events, interval, rarely
-from tests.control_plane.sandbox import Sandbox
 
 
 def listed(sandbox: Sandbox, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -8,13 +8,13 @@ import pytest
 
 from clustertrigger.cli.logs import readable
 from clustertrigger.cli.main import main
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import rarely
+from harness.control_plane.sandbox import Sandbox
 from tests.cli.test_terminal import HOSTILE
 from tests.cli.test_watch import fire
-from tests.conftest import StartOperator
-from tests.control_plane.kube import eventually
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import rarely
-from tests.control_plane.sandbox import Sandbox
 
 TIME = "2026-03-02T12:34:56.789Z"
 

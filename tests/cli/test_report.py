@@ -19,12 +19,12 @@ from clustertrigger.cli import report_reader
 from clustertrigger.cli.main import main
 from clustertrigger.cli.report import place_of
 from clustertrigger.cli.report_pod import Place, reader_pod
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import Object, eventually
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import rarely
+from harness.control_plane.sandbox import Sandbox
 from tests.cli.test_watch import fire
-from tests.conftest import StartOperator
-from tests.control_plane.kube import Object, eventually
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import rarely
-from tests.control_plane.sandbox import Sandbox
 
 OWNER = {"name": "search.nightly", "uid": "1234"}
 

@@ -15,15 +15,15 @@ from clustertrigger.cli.command import CommandError
 from clustertrigger.cli.delivery import deliver, direct
 from clustertrigger.cli.main import main
 from clustertrigger.cli.send import URL_VARIABLE
-from e2e.cluster.accounts import service_account_kubeconfig
-from e2e.cluster.debian.certificates import Authority
-from tests.conftest import StartOperator
-from tests.control_plane.cluster import Cluster
-from tests.control_plane.event_sender import event, free_port, service_account
-from tests.control_plane.kube import Object, eventually
-from tests.control_plane.manifests import events
-from tests.control_plane.proxy import Answer, Fault, Proxy, Rule, failing
-from tests.control_plane.sandbox import Sandbox
+from harness.cluster.accounts import service_account_kubeconfig
+from harness.cluster.debian.certificates import Authority
+from harness.control_plane.cluster import Cluster
+from harness.control_plane.event_sender import event, free_port, service_account
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import Object, eventually
+from harness.control_plane.manifests import events
+from harness.control_plane.proxy import Answer, Fault, Proxy, Rule, failing
+from harness.control_plane.sandbox import Sandbox
 
 Send = Callable[..., int]
 WHAT = ["--type", "documents_added", "--collection", "col_products"]

@@ -11,7 +11,7 @@ from clustertrigger.api.conditions import Reason
 from clustertrigger.cli.ages import ago, coarse, until
 from clustertrigger.cli.main import program
 from clustertrigger.cli.state import UNSEEN, TriggerState, advice
-from tests.control_plane.manifests import Object, rarely
+from harness.control_plane.manifests import Object, rarely
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

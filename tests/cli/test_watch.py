@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from clustertrigger.cli.main import main
-from e2e.cluster.accounts import service_account_kubeconfig
-from tests.conftest import StartOperator
-from tests.control_plane.cluster import Cluster
-from tests.control_plane.event_sender import service_account
-from tests.control_plane.kube import Object, eventually
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import rarely
-from tests.control_plane.sandbox import Sandbox
+from harness.cluster.accounts import service_account_kubeconfig
+from harness.control_plane.cluster import Cluster
+from harness.control_plane.event_sender import service_account
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import Object, eventually
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import rarely
+from harness.control_plane.sandbox import Sandbox
 
 Watch = Callable[..., int]
 

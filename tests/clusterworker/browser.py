@@ -15,8 +15,8 @@ from typing import Any
 
 import aiohttp
 
-from e2e.cluster.debian.packages import install_missing, require_debian
-from e2e.cluster.errors import ClusterError
+from harness.cluster.debian.packages import install_missing, require_debian
+from harness.cluster.errors import ClusterError
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")

@@ -22,7 +22,7 @@ from clusterworker.sources.postgresql.collection import PostgresCollection
 from clusterworker.sources.qdrant.collection import QdrantCollection
 from clusterworker.sources.qdrant.connection import Server
 from clusterworker.sources.store import VolumeStore
-from e2e.servers.postgresql import USER, PostgreSQL, running_postgresql
+from harness.servers.postgresql import USER, PostgreSQL, running_postgresql
 
 SECRET = "database"
 Rows = Sequence[Mapping[str, Any]]

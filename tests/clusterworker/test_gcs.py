@@ -17,7 +17,7 @@ from pyarrow import fs
 
 from clusterworker.errors import MisconfiguredError, UnavailableError
 from clusterworker.sources import gcs
-from e2e.cluster.debian.ports import free_ports, listening
+from harness.cluster.debian.ports import free_ports, listening
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 

@@ -19,7 +19,7 @@ from clusterworker.errors import MisconfiguredError, RunError, UnavailableError
 from clusterworker.secret import SecretFiles
 from clusterworker.sources.qdrant import collection as module
 from clusterworker.sources.qdrant.collection import open_qdrant
-from e2e.cluster.debian.ports import free_ports
+from harness.cluster.debian.ports import free_ports
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 from tests.clusterworker.sources_of_all_kinds import Rows, ids, in_qdrant, qdrant_with

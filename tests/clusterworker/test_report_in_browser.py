@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from clusterworker.report.groups import COLOURS
-from e2e.cluster.errors import ClusterError
+from harness.cluster.errors import ClusterError
 from tests.clusterworker.browser import Tab, find_browser, tab
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write

@@ -15,7 +15,7 @@ import requests
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
 from clusterworker.errors import MisconfiguredError, UnavailableError
-from e2e.cluster.debian.ports import free_ports
+from harness.cluster.debian.ports import free_ports
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 from tests.clusterworker.s3_server import BUCKET, Bucket

@@ -23,7 +23,7 @@ from clustertrigger.core.jobs.workload import ObservedRun, split
 from clustertrigger.core.resources.catalog import Unresolved, Work
 from clustertrigger.core.resources.trigger import Trigger, parse_spec, read_trigger
 from clustertrigger.core.status_patch import status_patch
-from tests.control_plane.merge_patch import merge_patch
+from harness.control_plane.merge_patch import merge_patch
 
 CREATED = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
 UID = "0f0e0d0c-0b0a-0908-0706-050403020100"

@@ -8,7 +8,7 @@ import pytest
 
 from clustertrigger.api.status import ClusterTriggerStatus
 from clustertrigger.core.status_patch import status_patch
-from tests.control_plane.merge_patch import merge_patch
+from harness.control_plane.merge_patch import merge_patch
 
 MEASURED = {"metric": "cosine_drift", "value": 0.1, "obstacle": "baseline_missing", "detail": {"a": 1, "b": [1]}}
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 
 from clustertrigger.api.names import ANNOTATION_RESET_REQUESTED, ANNOTATION_RUN_REQUESTED
-from tests.conftest import StartOperator
-from tests.control_plane.kube import eventually
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import interval, rarely
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import interval, rarely
+from harness.control_plane.sandbox import Sandbox
 
 
 def test_a_token_acts_once(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:

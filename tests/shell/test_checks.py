@@ -9,8 +9,7 @@ from typing import get_args
 
 from clustertrigger.api.run import RunResult
 from clustertrigger.api.schedule import DriftMetric
-from tests.conftest import StartOperator
-from tests.control_plane.checks import (
+from harness.control_plane.checks import (
     BASELINE,
     DRIFTED,
     QUIET,
@@ -22,11 +21,12 @@ from tests.control_plane.checks import (
     the_check,
     the_run,
 )
-from tests.control_plane.kube import eventually
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import conditional, trigger
-from tests.control_plane.proxy import Proxy
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import conditional, trigger
+from harness.control_plane.proxy import Proxy
+from harness.control_plane.sandbox import Sandbox
 
 
 def test_from_the_first_baseline_to_the_next(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:

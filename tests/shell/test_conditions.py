@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import StartOperator
-from tests.control_plane.kube import RefusedError, eventually
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import collection, cron, interval, rarely, trigger
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import RefusedError, eventually
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import collection, cron, interval, rarely, trigger
+from harness.control_plane.sandbox import Sandbox
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -170,7 +170,7 @@ def test_the_examples_and_the_table(operator: StartOperator, sandbox: Sandbox, k
 
 
 def test_an_empty_string_is_a_string(operator: StartOperator, sandbox: Sandbox) -> None:
-    """Kubernetes 1.20 built with a newer Go takes it for null: see e2e/cluster/debian/patches."""
+    """Kubernetes 1.20 built with a newer Go takes it for null: see harness/cluster/debian/patches."""
     operator()
     spec = rarely()
     sandbox.trigger("empty", {**spec, "description": "", "run": {**spec.get("run", {}), "queue_name": ""}})

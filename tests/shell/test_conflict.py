@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.conftest import StartOperator
-from tests.control_plane.kube import eventually
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import rarely
-from tests.control_plane.proxy import Fault, Proxy, Request
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import rarely
+from harness.control_plane.proxy import Fault, Proxy, Request
+from harness.control_plane.sandbox import Sandbox
 
 
 def test_neither_the_edit_nor_the_run_is_lost(

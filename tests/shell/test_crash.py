@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 import time
 
-from tests.conftest import StartOperator
-from tests.control_plane.books import assert_balanced, hold_still
-from tests.control_plane.kube import eventually
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import interval, rarely
-from tests.control_plane.proxy import Answer, Fault, Proxy, Request, failing
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.books import assert_balanced, hold_still
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import interval, rarely
+from harness.control_plane.proxy import Answer, Fault, Proxy, Request, failing
+from harness.control_plane.sandbox import Sandbox
 
 
 def test_killed_between_the_job_and_the_status(

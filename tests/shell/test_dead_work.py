@@ -13,12 +13,12 @@ from clustertrigger.shell.election.leader import lead_when_elected
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.settings import Settings
-from tests.conftest import StartOperator
-from tests.control_plane.cluster import SYSTEM, Cluster
-from tests.control_plane.kube import eventually
-from tests.control_plane.manifests import interval
-from tests.control_plane.proxy import Answer, Fault, Proxy, Request
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.cluster import SYSTEM, Cluster
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.manifests import interval
+from harness.control_plane.proxy import Answer, Fault, Proxy, Request
+from harness.control_plane.sandbox import Sandbox
 
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/clustertrigger"
 NONSENSE = [

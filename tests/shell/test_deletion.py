@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from tests.conftest import StartOperator
-from tests.control_plane.kube import eventually
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import interval
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import interval
+from harness.control_plane.sandbox import Sandbox
 
 
 def test_a_deleted_trigger_takes_its_jobs_along(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:

@@ -6,11 +6,11 @@ import time
 from datetime import timedelta
 
 from clustertrigger.core.instants import parse_instant
-from tests.conftest import StartOperator
-from tests.control_plane.kube import Object, eventually
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import cron, interval, trigger
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import Object, eventually
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import cron, interval, trigger
+from harness.control_plane.sandbox import Sandbox
 
 
 def test_an_edit_leaves_the_running_job_alone(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:

@@ -9,12 +9,12 @@ from itertools import pairwise
 
 import pytest
 
-from tests.conftest import StartOperator
-from tests.control_plane.cluster import SYSTEM
-from tests.control_plane.kube import Object, eventually
-from tests.control_plane.manifests import interval
-from tests.control_plane.operator_process import OperatorProcess
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.cluster import SYSTEM
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import Object, eventually
+from harness.control_plane.manifests import interval
+from harness.control_plane.operator_process import OperatorProcess
+from harness.control_plane.sandbox import Sandbox
 
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/clustertrigger"
 DURATION, RENEW, RETRY = 4, 3, 1

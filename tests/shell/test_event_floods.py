@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import StartOperator
-from tests.control_plane.event_sender import EventSender, event, free_port, service_account
-from tests.control_plane.kube import eventually
-from tests.control_plane.manifests import events
-from tests.control_plane.operator_process import OperatorProcess
-from tests.control_plane.proxy import Proxy
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.event_sender import EventSender, event, free_port, service_account
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.manifests import events
+from harness.control_plane.operator_process import OperatorProcess
+from harness.control_plane.proxy import Proxy
+from harness.control_plane.sandbox import Sandbox
 
 ELSEWHERE = "127.0.0.2"
 PATIENCE = 5.0

@@ -7,18 +7,18 @@ from dataclasses import replace
 
 import pytest
 
-from tests.conftest import StartOperator
-from tests.control_plane.event_sender import (
+from harness.control_plane.event_sender import (
     EventSender,
     event,
     free_port,
     may_send_everywhere,
     service_account,
 )
-from tests.control_plane.kube import eventually
-from tests.control_plane.manifests import collection, events
-from tests.control_plane.proxy import Proxy
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.manifests import collection, events
+from harness.control_plane.proxy import Proxy
+from harness.control_plane.sandbox import Sandbox
 
 STRUCTURED = "application/cloudevents+json"
 

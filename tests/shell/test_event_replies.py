@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from tests.conftest import StartOperator
-from tests.control_plane.event_sender import EventSender, event, free_port, service_account
-from tests.control_plane.kube import eventually
-from tests.control_plane.manifests import events
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.event_sender import EventSender, event, free_port, service_account
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.manifests import events
+from harness.control_plane.sandbox import Sandbox
 
 JSON = "application/json"
 

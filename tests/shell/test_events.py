@@ -21,14 +21,14 @@ import aiohttp
 import pytest
 import urllib3
 
-from tests.conftest import StartOperator
-from tests.control_plane.event_sender import EventSender, event, free_port, service_account
-from tests.control_plane.kube import Object, eventually, trigger_path
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import events, rarely
-from tests.control_plane.operator_process import OperatorProcess
-from tests.control_plane.proxy import Answer, Fault, Proxy, Request, failing
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.event_sender import EventSender, event, free_port, service_account
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import Object, eventually, trigger_path
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import events, rarely
+from harness.control_plane.operator_process import OperatorProcess
+from harness.control_plane.proxy import Answer, Fault, Proxy, Request, failing
+from harness.control_plane.sandbox import Sandbox
 
 MANY = 10**6
 StartSending = Callable[..., tuple[OperatorProcess, EventSender]]

@@ -13,7 +13,7 @@ from clustertrigger.shell.events.endpoint import CONNECTIONS, CONNECTIONS_OF_A_S
 from clustertrigger.shell.events.group_commit import MOST_WAITING
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.serving.http_server import HEADER, IDLE, LARGEST_HEADER
-from e2e.cluster.files import REPOSITORY
+from harness.cluster.files import REPOSITORY
 
 PAGE = (REPOSITORY / "docs/events.md").read_text()
 

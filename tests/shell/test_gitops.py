@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from e2e.gitops import Verdict, judge, why_not
-from tests.conftest import StartOperator
-from tests.control_plane.kube import Object, eventually, trigger_path
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import cron, interval, rarely
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import Object, eventually, trigger_path
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import cron, interval, rarely
+from harness.control_plane.sandbox import Sandbox
+from harness.gitops import Verdict, judge, why_not
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 KIND = "clustertrigger.dev_ClusterTrigger"

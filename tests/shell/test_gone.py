@@ -7,8 +7,8 @@ import pytest
 from clustertrigger.core.resources.trigger import Key
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.intake import Triggers
-from tests.control_plane.kube import Object
-from tests.control_plane.manifests import rarely
+from harness.control_plane.kube import Object
+from harness.control_plane.manifests import rarely
 
 KEY = Key("search", "products")
 

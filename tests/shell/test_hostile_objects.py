@@ -19,12 +19,12 @@ from clustertrigger.api.names import (
 from clustertrigger.core.instants import format_instant
 from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.reading import read_deep_objects, read_or_skip
-from tests.conftest import StartOperator
-from tests.control_plane.cluster import Cluster
-from tests.control_plane.kube import Object, eventually
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import NOWHERE, collection, interval, rarely
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.cluster import Cluster
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import Object, eventually
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import NOWHERE, collection, interval, rarely
+from harness.control_plane.sandbox import Sandbox
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ import time
 from datetime import timedelta
 from itertools import pairwise
 
-from tests.conftest import StartOperator
-from tests.control_plane.books import assert_balanced, hold_still
-from tests.control_plane.cluster import Cluster
-from tests.control_plane.kube import eventually
-from tests.control_plane.manifests import interval
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.books import assert_balanced, hold_still
+from harness.control_plane.cluster import Cluster
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.manifests import interval
+from harness.control_plane.sandbox import Sandbox
 
 
 def test_an_outage_of_the_api_server(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from clustertrigger.api.run import RunResult
 from clustertrigger.shell.kube import paths
-from tests.conftest import StartOperator
-from tests.control_plane.checks import QUIET, about_to_check, found, measured, the_check
-from tests.control_plane.kube import Object, eventually
-from tests.control_plane.kubelet import COMPLETED, Kubelet
-from tests.control_plane.manifests import interval
-from tests.control_plane.proxy import Proxy
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.checks import QUIET, about_to_check, found, measured, the_check
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import Object, eventually
+from harness.control_plane.kubelet import COMPLETED, Kubelet
+from harness.control_plane.manifests import interval
+from harness.control_plane.proxy import Proxy
+from harness.control_plane.sandbox import Sandbox
 
 
 def test_a_run_beside_a_sidecar_completes(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import yaml
 
-from tests.conftest import StartOperator
-from tests.control_plane.kube import eventually
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import conditional, interval, trigger
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import conditional, interval, trigger
+from harness.control_plane.sandbox import Sandbox
 
 NEIGHBOURS = {
     "labelSelector": {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import StartOperator
-from tests.control_plane.kube import eventually
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import interval
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import interval
+from harness.control_plane.sandbox import Sandbox
 
 SINCE = (1, 25)
 

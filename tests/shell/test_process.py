@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.conftest import StartOperator
-from tests.control_plane.kube import eventually
-from tests.control_plane.manifests import interval
-from tests.control_plane.operator_process import environment
-from tests.control_plane.proxy import Answer, Proxy
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.manifests import interval
+from harness.control_plane.operator_process import environment
+from harness.control_plane.proxy import Answer, Proxy
+from harness.control_plane.sandbox import Sandbox
 
 _UNITS = ("_seconds", "_bytes", "_ratio", "_size")
 

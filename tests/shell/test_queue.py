@@ -7,12 +7,12 @@ import time
 import pytest
 
 from clustertrigger.shell.kube import paths
-from tests.conftest import StartOperator
-from tests.control_plane.cluster import Cluster
-from tests.control_plane.kube import Object, eventually
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import rarely
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.cluster import Cluster
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import Object, eventually
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import rarely
+from harness.control_plane.sandbox import Sandbox
 
 
 def _queued(sandbox: Sandbox, **run: object) -> str:

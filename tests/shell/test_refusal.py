@@ -8,11 +8,11 @@ from clustertrigger.core.instants import parse_instant
 from clustertrigger.core.jobs.naming import job_name
 from clustertrigger.core.jobs.slot import ManualSlot, ScheduledSlot
 from clustertrigger.shell.kube import paths
-from tests.conftest import StartOperator
-from tests.control_plane.kube import eventually
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import NOWHERE, interval, rarely
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import NOWHERE, interval, rarely
+from harness.control_plane.sandbox import Sandbox
 
 
 @pytest.fixture

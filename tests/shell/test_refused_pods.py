@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import StartOperator
-from tests.control_plane.checks import about_to_check
-from tests.control_plane.kube import eventually
-from tests.control_plane.manifests import interval
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.checks import about_to_check
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.manifests import interval
+from harness.control_plane.sandbox import Sandbox
 
 NEEDLES = ("forbid", "maximum memory usage per Container is 1Mi")
 

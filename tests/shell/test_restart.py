@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from clustertrigger.core.instants import format_instant, parse_instant
-from tests.conftest import StartOperator
-from tests.control_plane.kube import eventually
-from tests.control_plane.manifests import cron, interval
-from tests.control_plane.past import left_behind
-from tests.control_plane.proxy import Proxy
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.manifests import cron, interval
+from harness.control_plane.past import left_behind
+from harness.control_plane.proxy import Proxy
+from harness.control_plane.sandbox import Sandbox
 
 _HOUR = timedelta(hours=1)
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from e2e.cluster.kind_control_plane import KindControlPlane
-from tests.conftest import StartOperator
-from tests.control_plane.cluster import Cluster
-from tests.control_plane.kube import eventually
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import collection, interval, rarely
-from tests.control_plane.sandbox import Sandbox
+from harness.cluster.kind_control_plane import KindControlPlane
+from harness.control_plane.cluster import Cluster
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import collection, interval, rarely
+from harness.control_plane.sandbox import Sandbox
 
 
 class Backup:

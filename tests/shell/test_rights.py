@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 from clustertrigger.shell.kube import paths
-from e2e.cluster.accounts import service_account_kubeconfig
-from tests.conftest import StartOperator
-from tests.control_plane.checks import about_to_check, found, jobs
-from tests.control_plane.cluster import SYSTEM, Cluster
-from tests.control_plane.event_sender import EventSender, event, free_port, service_account
-from tests.control_plane.kube import eventually
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import events, interval, rarely
-from tests.control_plane.proxy import Answer, Fault, Proxy, Request, Rule
-from tests.control_plane.rights import Right, Use, rights_listed, use_of
-from tests.control_plane.sandbox import Sandbox
+from harness.cluster.accounts import service_account_kubeconfig
+from harness.control_plane.checks import about_to_check, found, jobs
+from harness.control_plane.cluster import SYSTEM, Cluster
+from harness.control_plane.event_sender import EventSender, event, free_port, service_account
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import events, interval, rarely
+from harness.control_plane.proxy import Answer, Fault, Proxy, Request, Rule
+from harness.control_plane.rights import Right, Use, rights_listed, use_of
+from harness.control_plane.sandbox import Sandbox
 
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/clustertrigger"
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-from tests.conftest import StartOperator
-from tests.control_plane.kube import Object, eventually
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import interval, rarely
-from tests.control_plane.proxy import Proxy
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import Object, eventually
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import interval, rarely
+from harness.control_plane.proxy import Proxy
+from harness.control_plane.sandbox import Sandbox
 
 
 def test_a_short_run_costs_three_writes_and_two_events(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from tests.conftest import StartOperator
-from tests.control_plane.kube import eventually
-from tests.control_plane.manifests import cron, interval, rarely, trigger
-from tests.control_plane.proxy import Proxy
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.manifests import cron, interval, rarely, trigger
+from harness.control_plane.proxy import Proxy
+from harness.control_plane.sandbox import Sandbox
 
 _IDLE = 20
 

@@ -7,14 +7,14 @@ import json
 import urllib3
 
 from clustertrigger.shell.kube import paths
-from e2e.cluster.errors import ClusterError
-from tests.conftest import StartOperator
-from tests.control_plane.cluster import Cluster
-from tests.control_plane.kube import eventually
-from tests.control_plane.kubelet import Kubelet
-from tests.control_plane.manifests import collection, interval, rarely
-from tests.control_plane.proxy import Answer, Fault, Proxy, Request
-from tests.control_plane.sandbox import Sandbox
+from harness.cluster.errors import ClusterError
+from harness.control_plane.cluster import Cluster
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import collection, interval, rarely
+from harness.control_plane.proxy import Answer, Fault, Proxy, Request
+from harness.control_plane.sandbox import Sandbox
 
 
 def compact_etcd(cluster: Cluster) -> None:

@@ -17,15 +17,15 @@ import pytest
 import urllib3
 import yaml
 
-from e2e.cluster.debian.certificates import Authority
-from e2e.cluster.debian.ports import free_ports
-from e2e.cluster.kind_control_plane import KindControlPlane
-from e2e.helm import find_helm
-from tests.conftest import StartOperator
-from tests.control_plane.cluster import RELEASE, SYSTEM, Cluster
-from tests.control_plane.kube import eventually
-from tests.control_plane.manifests import collection, cron, rarely, trigger
-from tests.control_plane.sandbox import Sandbox
+from harness.cluster.debian.certificates import Authority
+from harness.cluster.debian.ports import free_ports
+from harness.cluster.kind_control_plane import KindControlPlane
+from harness.control_plane.cluster import RELEASE, SYSTEM, Cluster
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import eventually
+from harness.control_plane.manifests import collection, cron, rarely, trigger
+from harness.control_plane.sandbox import Sandbox
+from harness.helm import find_helm
 
 CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 

@@ -9,11 +9,11 @@ import pytest
 import yaml
 
 from clustertrigger.cli.main import main
-from e2e.cluster.accounts import service_account_kubeconfig
-from tests.control_plane.cluster import Cluster
-from tests.control_plane.event_sender import free_port, service_account
-from tests.control_plane.manifests import rarely
-from tests.control_plane.sandbox import Sandbox
+from harness.cluster.accounts import service_account_kubeconfig
+from harness.control_plane.cluster import Cluster
+from harness.control_plane.event_sender import free_port, service_account
+from harness.control_plane.manifests import rarely
+from harness.control_plane.sandbox import Sandbox
 
 Ask = Callable[..., tuple[int, str]]
 

@@ -18,7 +18,7 @@ from clustertrigger.core.jobs.pods import pod_spec
 from clustertrigger.core.jobs.slot import ScheduledSlot
 from clustertrigger.core.resources.catalog import Work
 from clustertrigger.core.resources.validation import parse_collection, parse_trigger
-from tests.api.strategies import allowed
+from harness.specs.strategies import allowed
 from tests.core.builders import DEFAULTS, HOURLY, at, trigger
 
 Object = dict[str, Any]

@@ -11,11 +11,11 @@ from kubernetes.aio.config import load_kube_config
 from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import AGENT, ApiServer
 from clustertrigger.shell.metrics.process import Metrics
-from tests.conftest import StartOperator
-from tests.control_plane import manifests
-from tests.control_plane.cluster import Cluster
-from tests.control_plane.kube import Object, eventually
-from tests.control_plane.sandbox import Sandbox
+from harness.control_plane import manifests
+from harness.control_plane.cluster import Cluster
+from harness.control_plane.fixtures import StartOperator
+from harness.control_plane.kube import Object, eventually
+from harness.control_plane.sandbox import Sandbox
 
 
 @pytest.fixture

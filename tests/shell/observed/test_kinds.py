@@ -16,8 +16,8 @@ from clustertrigger.shell.kube.api_server import Named
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.intake import Jobs, Pods, References, Triggers
 from clustertrigger.shell.observed.kinds import Kind, Name
-from tests.control_plane.kube import Object
-from tests.control_plane.manifests import rarely
+from harness.control_plane.kube import Object
+from harness.control_plane.manifests import rarely
 
 NAME = Name("search", "products")
 

@@ -15,8 +15,8 @@ from clustertrigger.shell.kube.api_server import ApiError, ApiServer
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.intake import Triggers
 from clustertrigger.shell.status.status_writer import Outcome, StatusWriter
-from tests.control_plane.kube import Object
-from tests.control_plane.manifests import rarely
+from harness.control_plane.kube import Object
+from harness.control_plane.manifests import rarely
 
 KEY = Key("search", "products")
 

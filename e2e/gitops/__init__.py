@@ -1,5 +1,0 @@
-"""What GitOps tools make of objects, by their own code: kstatus, and Lua as Argo CD runs it."""
-
-from e2e.gitops.judges import Verdict, judge, why_not
-
-__all__ = ["Verdict", "judge", "why_not"]

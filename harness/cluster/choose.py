@@ -1,0 +1,83 @@
+"""Which kind of cluster this machine gets."""
+
+import os
+from dataclasses import dataclass
+
+from harness.cluster.commands import find_program, run
+from harness.cluster.errors import ClusterError
+
+KIND, DEBIAN = "kind", "debian"
+ANSWER_SECONDS = 20.0
+_INSTEAD = "or set CLUSTER=debian for plain processes, as root on Debian 12"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What a Docker engine says when it is asked for its version.
+
+    Attributes:
+        answers: Whether one does; an installed client alone does not count.
+        forbidden: Whether it is there and this user may not talk to it.
+    """
+
+    answers: bool
+    forbidden: bool = False
+
+
+def choose(wish: str, engine: Engine) -> str:
+    """Return kind or debian.
+
+    Args:
+        wish: The variable CLUSTER; empty: kind where a Docker engine answers.
+        engine: What it says.
+
+    Raises:
+        ClusterError: the wish cannot be fulfilled, or an engine is there and refuses this user.
+    """
+    if wish not in ("", KIND, DEBIAN):
+        raise ClusterError(f"CLUSTER is '{wish}', which is neither kind nor debian: set one of them, or nothing")
+    if engine.forbidden and wish != DEBIAN:
+        raise ClusterError(
+            "a Docker engine runs and refuses this user: add the user to the group docker "
+            f"(sudo usermod -aG docker $USER, then log in again), {_INSTEAD}"
+        )
+    if wish == KIND and not engine.answers:
+        raise ClusterError("CLUSTER=kind and no Docker engine answers `docker version`: start it, or unset CLUSTER")
+    return wish or (KIND if engine.answers else DEBIAN)
+
+
+def chosen() -> str:
+    """Return the kind of cluster for this machine and environment."""
+    wish = os.environ.get("CLUSTER", "").strip().lower()
+    return choose(wish, Engine(answers=False) if wish == DEBIAN else docker_engine())
+
+
+def docker_engine() -> Engine:
+    """Ask the Docker engine."""
+    if find_program("docker") is None:
+        return Engine(answers=False)
+    try:
+        run(["docker", "version", "--format", "{{.Server.Version}}"], timeout=ANSWER_SECONDS)
+    except ClusterError as error:
+        return Engine(answers=False, forbidden="permission denied" in str(error).lower())
+    return Engine(answers=True)
+
+
+def docker_answers() -> bool:
+    """Tell whether a Docker engine answers."""
+    return docker_engine().answers
+
+
+def require_kind_programs() -> None:
+    """Refuse to go on without the programs that a kind cluster needs, before anything long is begun.
+
+    Raises:
+        ClusterError: one is missing; says how to get it.
+    """
+    ways = {
+        "kind": "install kind v0.33 or newer (https://kind.sigs.k8s.io)",
+        "kubectl": "install kubectl (https://kubernetes.io/docs/tasks/tools)",
+    }
+    for program, way in ways.items():
+        if find_program(program) is None:
+            raise ClusterError(f"a Docker engine answers and {program} is missing: {way}, {_INSTEAD}")

@@ -1,0 +1,114 @@
+"""The clusters behind one interface, and the one that a directory holds."""
+
+import json
+from pathlib import Path
+from typing import Protocol
+
+from harness.cluster import state
+from harness.cluster.choose import KIND, chosen, require_kind_programs
+from harness.cluster.commands import run
+from harness.cluster.debian import ControlPlane, DebianCluster, packages
+from harness.cluster.debian.build import binaries, built, chosen_offer
+from harness.cluster.errors import ClusterError
+from harness.cluster.kind import KindCluster, chosen_image, fetch_node_image
+from harness.cluster.state import Row
+
+
+class Cluster(Protocol):
+    """What the command line and the stories do with a cluster."""
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig."""
+
+    @property
+    def host_address(self) -> str:
+        """The address under which Pods reach servers on this machine that listen on every address."""
+
+    def up(self) -> bool:
+        """Start what does not run; returns False when there was nothing to do."""
+
+    def down(self) -> None:
+        """Stop everything and leave nothing behind."""
+
+    def status(self) -> list[Row]:
+        """Say what runs."""
+
+    def load_image(self, archive: Path, name: str | None = None) -> None:
+        """Give the cluster's node an image."""
+
+
+def existing(name: str, directory: Path) -> Cluster | None:
+    """Return the cluster that DIRECTORY holds, running or not."""
+    provider = state.provider_of(directory)
+    return None if provider is None else _of(provider, name, directory)
+
+
+def make(name: str, directory: Path, *, control_plane_only: bool = False) -> Cluster:
+    """Return a cluster of the kind that fits this machine, not yet started."""
+    provider = chosen()
+    if control_plane_only and provider != KIND:  # kind has no such thing: a whole cluster does as well
+        provider = "control-plane"
+    return _of(provider, name, directory)
+
+
+def check() -> str:
+    """Find out whether a cluster can be had, before anything long is begun; returns what it will be.
+
+    Raises:
+        ClusterError: it cannot; says what to do.
+    """
+    if chosen() == KIND:
+        require_kind_programs()
+        return f"a kind cluster of {chosen_image().partition('@')[0]}"
+    packages.require_debian()
+    offer = chosen_offer()
+    if built() is None:
+        packages.require_root("the first start, which unpacks Debian's packages,")
+    return f"plain processes of Kubernetes {offer.version}"
+
+
+def kubernetes_version(cluster: Cluster) -> str:
+    """Return the version that the API server gives, for instance v1.37.2; empty where it does not answer."""
+    kubectl = ["kubectl", f"--kubeconfig={cluster.kubeconfig}", "--request-timeout=5s"]
+    try:
+        return str(json.loads(run([*kubectl, "get", "--raw", "/version"]))["gitVersion"])
+    except (ClusterError, ValueError, KeyError):
+        return ""
+
+
+def prepare() -> None:
+    """Build or fetch what clusters on this machine are made of, unless it is there."""
+    if chosen() == KIND:
+        fetch_node_image()
+    else:
+        binaries()
+
+
+def _of(provider: str, name: str, directory: Path) -> Cluster:
+    if provider == KIND:
+        return KindCluster(name, directory)
+    if provider == "control-plane":
+        return _WithoutNode(directory)
+    return DebianCluster(directory)
+
+
+class _WithoutNode:
+    def __init__(self, directory: Path) -> None:
+        self._plane = ControlPlane(directory)
+        self.kubeconfig = self._plane.kubeconfig
+        self.host_address = "127.0.0.1"
+
+    def up(self) -> bool:
+        return self._plane.start()
+
+    def down(self) -> None:
+        self._plane.stop()
+
+    def status(self) -> list[Row]:
+        return self._plane.status()
+
+    def load_image(self, archive: Path, name: str | None = None) -> None:
+        raise ClusterError(
+            f"a control plane without a node runs no images: start a whole cluster to load {name or archive}"
+        )

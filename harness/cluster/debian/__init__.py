@@ -1,0 +1,6 @@
+"""Clusters from Debian's packages, as plain processes, where there is no Docker engine."""
+
+from harness.cluster.debian.cluster import DebianCluster
+from harness.cluster.debian.only_control_plane import ControlPlane
+
+__all__ = ["ControlPlane", "DebianCluster"]

@@ -1,0 +1,124 @@
+"""The programs of a node, from the cache, or built into it once.
+
+Everything lies in one folder of the cache, named by version and by a digest of its ingredients. The folder is made
+elsewhere and renamed when it is complete, so its presence is the proof that the build finished.
+"""
+
+import hashlib
+import os
+import platform
+import shutil
+import tempfile
+from pathlib import Path
+
+from harness.cluster.debian import packages
+from harness.cluster.debian.binaries import Binaries
+from harness.cluster.debian.choice import Offer, choose
+from harness.cluster.debian.debian_source import DebianSource
+from harness.cluster.debian.go_modules import GoModules
+from harness.cluster.debian.released import Released
+from harness.cluster.errors import ClusterError
+from harness.cluster.files import cache_directory, locked
+from harness.cluster.progress import say, stage
+from harness.cluster.state import settings_of
+
+WISH, FOLDER = "KUBERNETES", "KUBERNETES_BINARIES"  # variables
+_PROGRAMS = "programs"
+
+
+def binaries() -> Binaries:
+    """Return the programs that KUBERNETES or KUBERNETES_BINARIES mean, after building them if they are not there."""
+    offer = chosen_offer()
+    folder = finished(offer)
+    if folder.is_dir():
+        return Binaries(folder)
+    packages.require_debian()
+    with locked(cache_directory() / "kubernetes.lock", "another build of Kubernetes to finish"):
+        if not folder.is_dir():
+            _build_into(folder, offer)
+    return Binaries(folder)
+
+
+def built() -> Binaries | None:
+    """Return them if they are there, without building anything."""
+    folder = finished(chosen_offer())
+    return Binaries(folder) if folder.is_dir() else None
+
+
+def recorded(programs: Binaries) -> dict[str, str]:
+    """Return what a cluster's directory keeps of the programs that it runs on."""
+    return {_PROGRAMS: str(programs.directory)}
+
+
+def programs_of(directory: Path) -> Binaries | None:
+    """Return the programs that the cluster in DIRECTORY was started with; None where it or they are gone."""
+    folder = settings_of(directory).get(_PROGRAMS)
+    return Binaries(Path(folder)) if folder and Path(folder).is_dir() else None
+
+
+def programs_for(directory: Path) -> Binaries:
+    """Return the programs to start the cluster in DIRECTORY with: those that it has run on, or the chosen ones.
+
+    Raises:
+        ClusterError: it has run on another version than KUBERNETES or KUBERNETES_BINARIES ask for.
+    """
+    known = programs_of(directory)
+    if known is None:
+        return binaries()
+    asked = any(os.environ.get(name, "").strip() for name in (WISH, FOLDER))
+    if asked and finished(chosen_offer()) != known.directory:
+        raise ClusterError(
+            f"the cluster in {directory} runs Kubernetes {known.kubernetes}, and another is asked for by {WISH} or "
+            f"{FOLDER}: stop it with `down`, or use --directory"
+        )
+    return known
+
+
+def use_kubectl_of(programs: Binaries) -> None:
+    """Let this process and those that it starts find the kubectl that belongs to PROGRAMS before any other."""
+    path = os.environ.get("PATH", os.defpath)
+    if (programs.client / "kubectl").exists() and path.split(os.pathsep)[0] != str(programs.client):
+        os.environ["PATH"] = f"{programs.client}{os.pathsep}{path}"
+
+
+def chosen_offer() -> Offer:
+    """Return what the variables mean on this machine.
+
+    Raises:
+        ClusterError: what they ask for cannot be had.
+    """
+    wish, folder = (os.environ.get(name, "").strip() for name in (WISH, FOLDER))
+    offers: list[Offer] = [Released(Path(folder))] if folder else [GoModules(), DebianSource()]
+    return choose(wish, offers, lambda offer: None if finished(offer).is_dir() else offer.refusal())
+
+
+def finished(offer: Offer) -> Path:
+    """Return the folder of the cache that holds an offer once it is built."""
+    digest = hashlib.sha256(platform.machine().encode())
+    for part in offer.ingredients():
+        digest.update(part + b"\0")
+    return cache_directory() / f"kubernetes-{offer.version}-{digest.hexdigest()[:12]}"
+
+
+def _build_into(folder: Path, offer: Offer) -> None:
+    packages.require_root("the first start, which unpacks Debian's packages,")
+    for stale in folder.parent.glob("kubernetes-build-*"):  # ours is the lock, so nobody builds in there
+        if stale.is_dir():
+            shutil.rmtree(stale)
+    free, needed = (size / 1024**3 for size in (shutil.disk_usage(folder.parent).free, offer.needed_bytes))
+    if free < needed:
+        raise ClusterError(
+            f"{folder.parent} has {free:.1f} GiB free and the build needs {needed:.0f}: "
+            "free some, or set XDG_CACHE_HOME to another disk"
+        )
+    work = Path(tempfile.mkdtemp(prefix="kubernetes-build-", dir=folder.parent))
+    log = folder.parent / "kubernetes-build.log"
+    log.unlink(missing_ok=True)
+    say(f"building Kubernetes {offer.version} once, {offer.effort}; it is kept in {folder}")
+    result = work / "result"
+    (result / "bin").mkdir(parents=True)
+    offer.build(work, result, log)
+    result.rename(folder)
+    with stage("removing the build tree"):
+        shutil.rmtree(work)
+    log.unlink(missing_ok=True)

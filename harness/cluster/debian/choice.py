@@ -1,0 +1,75 @@
+"""Which Kubernetes a cluster of plain processes gets."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from harness.cluster.errors import ClusterError
+from harness.cluster.progress import say
+from harness.cluster.versions import Version, parse_version
+
+
+class Offer(Protocol):
+    """A Kubernetes that may be had on this machine."""
+
+    @property
+    def version(self) -> Version:
+        """Version of Kubernetes."""
+
+    @property
+    def effort(self) -> str:
+        """How long building it takes."""
+
+    @property
+    def needed_bytes(self) -> int:
+        """How much of the disk it takes while it is built."""
+
+    def refusal(self) -> str | None:
+        """Say why it cannot be had on this machine; None where it can."""
+
+    def ingredients(self) -> Iterator[bytes]:
+        """Yield whatever changes the outcome."""
+
+    def build(self, work: Path, result: Path, log: Path) -> None:
+        """Fill the folder RESULT; WORK is a scratch directory, LOG takes what compilers print."""
+
+
+class Versioned(Protocol):
+    """What has a version."""
+
+    @property
+    def version(self) -> Version:
+        """Version of Kubernetes."""
+
+
+Choice = TypeVar("Choice", bound=Versioned)
+
+
+def choose(wish: str, offers: Sequence[Choice], refusal: Callable[[Choice], str | None]) -> Choice:
+    """Return the offer that WISH means.
+
+    Args:
+        wish: The variable KUBERNETES: a version, or nothing for the first of OFFERS that can be had.
+        offers: The newest first.
+        refusal: Says why one cannot be had, None where it can; asked of no more than necessary.
+
+    Raises:
+        ClusterError: none can be had; says what could.
+    """
+    meant = parse_version(wish, "KUBERNETES") if wish else None
+    reasons: list[str] = []
+    for offer in offers:
+        if meant is None or meant.covers(offer.version):
+            reason = refusal(offer)
+            if reason is None:
+                for line in reasons:
+                    say(f"{line}; taking {offer.version}")
+                return offer
+            reasons.append(f"Kubernetes {offer.version} cannot be had: {reason}")
+    if reasons:
+        raise ClusterError("; ".join(reasons))
+    versions = " and ".join(str(offer.version) for offer in offers)
+    raise ClusterError(
+        f"KUBERNETES is '{wish}', and what can be had as plain processes is {versions}: name one of them, or give the "
+        "released binaries of another version in a folder: KUBERNETES_BINARIES=DIR"
+    )

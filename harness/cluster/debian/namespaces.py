@@ -1,0 +1,132 @@
+"""A full cluster lives in namespaces of its own: processes, mounts and network.
+
+Why: kube-proxy's iptables chains, the CNI bridge, the mounts of containerd and the kubelet, and the shims that
+outlive containerd are all global to a machine. Inside, each cluster has the machine to itself, with the same ports
+and address ranges in all of them; and when the first process of the namespaces dies, for whatever reason, the kernel
+ends the others and takes the mounts, the bridge, the chains and the Pods' networks with it. Only the link to the
+host (network.py), cgroups and files are left for `down` to remove.
+
+The first process is the pause program of the Pods: it waits, and reaps what loses its parent.
+"""
+
+import ctypes
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.cluster.commands import find_program, run
+from harness.cluster.debian.processes import Daemons, Process
+from harness.cluster.errors import ClusterError
+
+INIT = "init"
+HOME = Path("/run/cluster")  # the cluster's directory, as seen inside: short enough for the paths of sockets
+_READY = Path("run/ready")
+
+_MOUNTS, _PROCESSES, _NETWORK = 0x00020000, 0x20000000, 0x40000000  # CLONE_NEWNS, _NEWPID, _NEWNET of sched.h
+_ALL = _MOUNTS | _PROCESSES | _NETWORK
+
+# The kubelet writes its wishes into these files of the machine; inside, they hold the wishes already.
+_SYSCTLS = {
+    "vm/overcommit_memory": "1",
+    "vm/panic_on_oom": "0",
+    "kernel/panic": "10",
+    "kernel/panic_on_oops": "1",
+    "kernel/keys/root_maxkeys": "1000000",
+    "kernel/keys/root_maxbytes": "25000000",
+}
+
+
+class Namespaces:
+    """The namespaces of one cluster.
+
+    Args:
+        directory: The cluster's own directory.
+        init: The program of their first process.
+        daemons: The cluster's daemons, to which the first process is added.
+    """
+
+    def __init__(self, directory: Path, init: Path, daemons: Daemons) -> None:
+        self._directory = directory
+        self._init = init
+        self._daemons = daemons
+
+    def start(self) -> None:
+        """Make the namespaces, unless they are there and complete."""
+        process = self._process()
+        if process and (Path(f"/proc/{process.pid}/root") / _READY).exists():
+            return
+        self.stop()
+        # The directory means nothing to the program; it is how processes.strays finds it.
+        self._daemons.start(INIT, [self._init, self._directory], enter=_make)
+        self.run(["sh", "-euc", self._preparations()])
+
+    def stop(self) -> None:
+        """End every process inside; the kernel removes the namespaces."""
+        self._daemons.kill(INIT)
+
+    def running(self) -> bool:
+        """Tell whether the namespaces exist."""
+        return self._process() is not None
+
+    def enter(self) -> None:
+        """Move the calling process inside; as to the process namespace, its children."""
+        handle = os.pidfd_open(self.pid)
+        _check(_libc().setns(handle, _ALL))
+        os.close(handle)
+        os.chdir("/")
+
+    def run(self, argv: Sequence[str | Path], *, stdin: str | None = None, timeout: float | None = None) -> str:
+        """Run a command inside; see commands.run."""
+        inside = ["nsenter", "--target", str(self.pid), "--mount", "--net", "--pid", "--wd=/", "--", *argv]
+        return run(inside, stdin=stdin, timeout=timeout)
+
+    @property
+    def pid(self) -> int:
+        """Number of the first process, as the host sees it."""
+        process = self._process()
+        if process is None:
+            raise ClusterError(f"the cluster in {self._directory} does not run: start it with `up`")
+        return process.pid
+
+    def _process(self) -> Process | None:
+        return self._daemons.find(INIT)
+
+    def _preparations(self) -> str:
+        home = shlex.quote(str(self._directory))
+        lines = [
+            # Mounts of the host made later still appear inside; none made inside appears on the host.
+            "mount --make-rslave /",
+            "mount --make-rshared /",
+            "mount -t proc proc /proc",
+            f"mkdir -p {home}/var-log {home}/sysctl /var/lib/cni",
+            f"mount --bind {home}/var-log /var/log",
+            "mount -t tmpfs -o mode=755 tmpfs /var/lib/cni",
+            f"mkdir -p /tmp && mount -t tmpfs -o mode=755 tmpfs /run && mkdir -p /run/netns /run/lock {HOME}",
+            f"mount --bind {home} {HOME}",
+        ]
+        for name, value in _SYSCTLS.items():
+            copy = f"{HOME}/sysctl/{name.replace('/', '.')}"
+            lines += [f"echo {value} > {copy}", f"mount --bind {copy} /proc/sys/{name}"]
+        ip = find_program("ip")
+        lines += [
+            f"{ip} link set lo up",
+            "echo 1 > /proc/sys/net/ipv4/ip_forward",
+            "if [ -e /proc/sys/net/bridge ]; then echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables; fi",
+            f"touch /{_READY}",
+        ]
+        return "\n".join(lines)
+
+
+def _make() -> None:
+    _check(_libc().unshare(_ALL))
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result: int) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"entering namespaces: {os.strerror(number)}")

@@ -1,0 +1,132 @@
+"""The link between a full cluster and its host: a pair of virtual Ethernet devices and a subnet of four addresses.
+
+The host reaches the API server at `node`; Pods reach servers of the host at `host`. There is no route to anywhere
+else: nothing that runs in the cluster can reach the outside, on purpose, and nobody on the outside the cluster.
+"""
+
+import ipaddress
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from harness.cluster.commands import run, succeeds
+from harness.cluster.debian.control_plane import SERVICE_RANGE
+from harness.cluster.debian.namespaces import Namespaces
+from harness.cluster.errors import ClusterError
+from harness.cluster.files import cache_directory, locked, write
+
+INDICES = range(1, 250)
+
+
+@dataclass(frozen=True)
+class Link:
+    """One cluster's link; everything follows from its index."""
+
+    index: int
+
+    @property
+    def device(self) -> str:
+        """Name of the host's end."""
+        return f"ctcluster{self.index}"
+
+    @property
+    def subnet(self) -> ipaddress.IPv4Network:
+        """The four addresses."""
+        return ipaddress.IPv4Network(f"10.231.{self.index}.0/30")
+
+    @property
+    def host(self) -> str:
+        """Address of the host, for Pods."""
+        return str(self.subnet[1])
+
+    @property
+    def node(self) -> str:
+        """Address of the node, for the host."""
+        return str(self.subnet[2])
+
+
+def choose_link(routes: Iterable[str]) -> Link:
+    """Return the first link whose subnet the machine does not use.
+
+    Args:
+        routes: Destinations of the machine's routes. Wide ones (a VPN's 10.0.0.0/8) are no obstacle: the link's own
+            route is more specific.
+    """
+    networks = [ipaddress.ip_network(route, strict=False) for route in routes if route != "default"]
+    close = [network for network in networks if network.version == 4 and network.prefixlen >= 20]
+    for index in INDICES:
+        link = Link(index)
+        if not any(isinstance(used, ipaddress.IPv4Network) and used.overlaps(link.subnet) for used in close):
+            return link
+    raise ClusterError("every subnet of 10.231.0.0/16 is in use: stop a cluster with `down`")
+
+
+def connect(record: Path, namespaces: Namespaces) -> Link:
+    """Connect the namespaces with the host, by the link in RECORD or a new one; keeps what is connected."""
+    with locked(cache_directory() / "network.lock", "another cluster to get its network"):
+        link = load(record) if record.exists() else choose_link(_in_use())
+        write(record, json.dumps(asdict(link)))
+        pid = str(namespaces.pid)
+        if succeeds(["nsenter", "--target", pid, "--net", "ip", "link", "show", "eth0"]):
+            return link
+        _make_room(link, record)
+        run(["ip", "link", "add", link.device, "type", "veth", "peer", "name", "eth0", "netns", pid])
+        run(["ip", "link", "set", link.device, "alias", _alias(record)])
+        run(["ip", "address", "add", f"{link.host}/30", "dev", link.device])
+        run(["ip", "link", "set", link.device, "up"])
+        inside = ["nsenter", "--target", pid, "--net", "ip"]
+        run([*inside, "address", "add", f"{link.node}/30", "dev", "eth0"])
+        run([*inside, "link", "set", "eth0", "up"])
+        # kube-proxy rewrites the addresses of Services, but only of packets that have a route to begin with. The API
+        # server sends such packets when it calls webhooks.
+        run([*inside, "route", "add", SERVICE_RANGE, "dev", "eth0"])
+    return link
+
+
+def load(record: Path) -> Link:
+    """Read the link of a cluster that was started."""
+    try:
+        return Link(**json.loads(record.read_text()))
+    except FileNotFoundError:
+        raise ClusterError(f"no cluster runs in {record.parent}: start it with `up`") from None
+
+
+def disconnect(record: Path) -> None:
+    """Remove the link in RECORD, which the kernel may have done already; another cluster may have its number by now."""
+    if record.exists():
+        link = load(record)
+        with locked(cache_directory() / "network.lock", "another cluster to get its network"):
+            if _owners().get(link.device) == _alias(record):
+                _remove(link)
+
+
+def _alias(record: Path) -> str:
+    """Whose link it is; the kernel keeps 255 characters."""
+    return str(record.resolve())[-255:]
+
+
+def _make_room(link: Link, record: Path) -> None:
+    """Remove what is left of the link in RECORD; ClusterError where another cluster has its number by now."""
+    owner = _owners().get(link.device, "")
+    if owner not in ("", _alias(record)):
+        raise ClusterError(f"{link.device} of {record.parent} belongs to {owner} now: `down`, then `up`")
+    _remove(link)
+
+
+def _owners() -> dict[str, str]:
+    """Return the machine's devices and their aliases; "" where whoever made one was killed before it wrote an alias."""
+    devices = json.loads(run(["ip", "-json", "link", "show"]) or "[]")
+    return {device["ifname"]: device.get("ifalias", "") for device in devices}
+
+
+def _remove(link: Link) -> None:
+    if succeeds(["ip", "link", "show", link.device]):
+        succeeds(["ip", "link", "delete", link.device])
+
+
+def _in_use() -> list[str]:
+    """Return what the machine's routes lead to, and the subnets of links that have no route yet, or none any more."""
+    routes = [route["dst"] for route in json.loads(run(["ip", "-4", "-json", "route", "show"]) or "[]")]
+    owners = _owners()
+    return routes + [str(link.subnet) for link in map(Link, INDICES) if owners.get(link.device)]

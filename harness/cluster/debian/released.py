@@ -1,0 +1,96 @@
+"""Programs that somebody else has built: KUBERNETES_BINARIES names a folder with those of a Kubernetes release.
+
+etcd and containerd are taken from the folder as well where it has them; else from their Go modules; else from Debian,
+whose containerd no kubelet of version 1.36 or newer accepts.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.cluster.commands import find_program, run
+from harness.cluster.debian import go_modules, packages, runtime
+from harness.cluster.debian.binaries import COMPONENTS, RUNTIME, complete
+from harness.cluster.errors import ClusterError
+from harness.cluster.progress import stage
+from harness.cluster.versions import Version, parse_version
+
+BYTES = 3 * 1024**3
+NEEDS_CONTAINERD_2 = Version(1, 36, 0)
+
+
+class Released:
+    """The programs in a folder.
+
+    Args:
+        folder: Has kube-apiserver and the other components, perhaps kubectl, etcd and containerd's programs.
+
+    Raises:
+        ClusterError: one of Kubernetes' own is missing, or does not run.
+    """
+
+    effort = "a minute or two for etcd and containerd, where they are not in the folder"
+    needed_bytes = BYTES
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.absolute()
+        missing = [component for component in COMPONENTS if not (self._folder / component).is_file()]
+        if missing:
+            raise ClusterError(
+                f"KUBERNETES_BINARIES is {folder}, which lacks {', '.join(missing)}: unpack the server binaries of a "
+                "Kubernetes release there, and make them executable"
+            )
+        said = run([self._folder / "kubelet", "--version"]).strip()  # Kubernetes v1.36.2
+        self.version = parse_version(said.rpartition(" ")[2], f"what {folder}/kubelet --version says")
+
+    def refusal(self) -> str | None:
+        """Say why it cannot be had on this machine; None where it can."""
+        if self.version >= NEEDS_CONTAINERD_2 and not self._has_runtime() and go_modules.refusal():
+            return (
+                f"Kubernetes {self.version} needs containerd 2, and Go modules cannot be had ({go_modules.refusal()}): "
+                f"put {', '.join(RUNTIME)} into {self._folder}"
+            )
+        return None
+
+    def ingredients(self) -> Iterator[bytes]:
+        """Yield whatever changes the outcome: which files, and whether they changed."""
+        for program in self._given():
+            state = (self._folder / program).stat()
+            yield f"{self._folder}/{program} {state.st_size} {state.st_mtime_ns}".encode()
+        yield from (part.encode() for part in runtime.PACKAGES)
+        yield runtime.PAUSE.read_bytes()
+        if not self._has_runtime():
+            yield (go_modules.MODULE / "go.sum").read_bytes()
+
+    def build(self, work: Path, result: Path, log: Path) -> None:
+        """Fill the folder RESULT; WORK is a scratch directory, LOG takes what a compiler prints."""
+        with_modules = not go_modules.refusal()
+        wanted = list(runtime.PACKAGES)
+        if find_program("go") is None:
+            wanted += [runtime.GO, runtime.GO_SOURCE]
+        if not (self._has_runtime() or with_modules):
+            wanted += runtime.DAEMON_PACKAGES
+        with stage(f"fetching {', '.join(wanted)} from Debian"):
+            packages.unpack(wanted, work / "root")
+        runtime.collect(work / "root", result)
+        (result / "client").mkdir()
+        for program in self._given():
+            # The program is then found under a path of the cache, as every other: see processes.strays.
+            (result / ("client" if program == "kubectl" else "bin") / program).symlink_to(self._folder / program)
+        if self._has_runtime():
+            daemons = runtime.daemon_versions(result)
+        elif with_modules:
+            go_modules.compile_programs(RUNTIME, result, log)
+            daemons = runtime.daemon_versions(result)
+        else:
+            daemons = runtime.collect_daemons(work / "root", result)
+        pause = runtime.build_pause(result, {} if find_program("go") else runtime.debian_go(work), log)
+        complete(result, pause, runtime.architecture(), {"kubernetes": str(self.version), **daemons})
+
+    def _has_runtime(self) -> bool:
+        return all((self._folder / program).is_file() for program in RUNTIME)
+
+    def _given(self) -> Iterator[str]:
+        runtime_programs = RUNTIME if self._has_runtime() else ()
+        for program in (*COMPONENTS, *runtime_programs, "kubectl"):
+            if (self._folder / program).is_file():
+                yield program

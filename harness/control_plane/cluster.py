@@ -1,0 +1,89 @@
+"""The control plane that a test process shares, with what the chart would have installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from clustertrigger.shell.kube import paths
+from harness.cluster.accounts import service_account_kubeconfig
+from harness.cluster.control_planes import ControlPlane, control_plane
+from harness.cluster.versions import Version, parse_version
+from harness.control_plane.kube import Kube, RefusedError, eventually
+from harness.helm import find_helm
+
+CRDS = Path(__file__).parents[2] / "crds"
+SYSTEM = "clustertrigger-system"
+"""Namespace of the operator's service account and Lease."""
+RELEASE = "clustertrigger"
+_COLLECTIONS = {
+    "ServiceAccount": f"/api/v1/namespaces/{SYSTEM}/serviceaccounts",
+    "Role": f"/apis/rbac.authorization.k8s.io/v1/namespaces/{SYSTEM}/roles",
+    "RoleBinding": f"/apis/rbac.authorization.k8s.io/v1/namespaces/{SYSTEM}/rolebindings",
+    "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+    "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+}
+_CRD_COLLECTION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A control plane without nodes, the CRDs in it, and the operator's service account with the chart's RBAC.
+
+    Attributes:
+        plane: its parts can be stopped and started.
+        kube: the administrator's client.
+        operator_kubeconfig: the operator's own credentials.
+    """
+
+    plane: ControlPlane
+    kube: Kube
+    operator_kubeconfig: Path
+
+    @property
+    def kubernetes(self) -> Version:
+        """Version of Kubernetes that the API server gives."""
+        return parse_version(self.kube.get("/version")["gitVersion"], "the API server's version")
+
+    def kubeconfig_by(self, server: str, path: Path) -> Path:
+        """Writes a kubeconfig of the operator's that reaches the API server by another address."""
+        config = yaml.safe_load(self.operator_kubeconfig.read_text())
+        config["clusters"][0]["cluster"] = {"server": server}
+        path.write_text(yaml.safe_dump(config))
+        return path
+
+
+@contextmanager
+def running_cluster(directory: Path) -> Iterator[Cluster]:
+    """Starts one; stops it at the end, and nothing of it is left."""
+    with control_plane() as plane:
+        kube = Kube(plane.kubeconfig, directory / "admin")
+        for crd in sorted(CRDS.glob("*.yaml")):
+            kube.create(_CRD_COLLECTION, yaml.safe_load(crd.read_text()))
+        kube.create("/api/v1/namespaces", {"metadata": {"name": SYSTEM}})
+        _install_rights(kube)
+        kubeconfig = service_account_kubeconfig(plane.kubeconfig, SYSTEM, RELEASE, directory / "operator.kubeconfig")
+        eventually(lambda: _served(kube), what="the CRDs being served")
+        yield Cluster(plane, kube, kubeconfig)
+
+
+def _install_rights(kube: Kube) -> None:
+    """Exactly what the chart grants, rendered by Helm."""
+    rendered: list[dict[str, Any] | None] = list(yaml.safe_load_all(find_helm(namespace=SYSTEM).render(RELEASE)))
+    for document in rendered:
+        if document and (collection := _COLLECTIONS.get(document["kind"])):
+            kube.create(collection, document)
+
+
+def _served(kube: Kube) -> bool:
+    try:
+        for plural in ("clustertriggers", "collections", "clusterdefinitions"):
+            kube.get(paths.custom(plural))
+    except RefusedError:
+        return False
+    return True

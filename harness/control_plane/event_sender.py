@@ -1,0 +1,128 @@
+"""Sends CloudEvents to operators, as a service account of the test's namespace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import urllib3
+
+from harness.cluster.debian.ports import free_ports
+from harness.control_plane.kube import Object
+from harness.control_plane.sandbox import Sandbox
+
+_RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
+_POOL = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(30), maxsize=64)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Of the endpoint."""
+
+    status: int
+    body: dict[str, Any]
+    headers: Mapping[str, str]
+
+    @property
+    def error(self) -> str:
+        """What it says is wrong."""
+        said: str = self.body["error"]
+        return said
+
+
+@dataclass(frozen=True)
+class EventSender:
+    """Who sends, and where to.
+
+    Attributes:
+        port: of the operator's endpoint on this machine.
+        namespace: whose triggers are meant.
+        token: None: none is sent.
+    """
+
+    port: int
+    namespace: str
+    token: str | None
+
+    @property
+    def url(self) -> str:
+        """Where events go."""
+        return f"http://127.0.0.1:{self.port}/v1/namespaces/{self.namespace}/events"
+
+    def to(self, port: int) -> EventSender:
+        """The same to another replica."""
+        return replace(self, port=port)
+
+    def headers(self, content_type: str) -> dict[str, str]:
+        """Of a request."""
+        authorization = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
+        return {"Content-Type": content_type, **authorization}
+
+    def send(self, event: Object | list[Object]) -> Answer:
+        """Sends an event, or a batch."""
+        kind = "application/cloudevents-batch+json" if isinstance(event, list) else "application/cloudevents+json"
+        return self.post(json.dumps(event).encode(), kind)
+
+    def post(self, body: bytes, content_type: str, **headers: str) -> Answer:
+        """Sends any body."""
+        answer = _POOL.request("POST", self.url, body=body, headers={**self.headers(content_type), **headers})
+        found = json.loads(answer.data) if answer.data.startswith(b"{") else {}
+        return Answer(answer.status, found, answer.headers)
+
+
+def event(event_id: str, *, count: int = 1, **attributes: Any) -> Object:
+    """A CloudEvent about col_products."""
+    return {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": "/tests",
+        "type": "documents_added",
+        "subject": "col_products",
+        "data": {"count": count},
+        **attributes,
+    }
+
+
+def free_port() -> int:
+    """A port that nobody listens on, and nobody else is given while this process lives."""
+    (port,) = free_ports(1)
+    return port
+
+
+def may_send_everywhere(sandbox: Sandbox, name: str) -> None:
+    """Lets a service account send to every namespace, for as long as the control plane lives."""
+    rule = {"apiGroups": ["clustertrigger.dev"], "resources": ["clustertriggers/events"], "verbs": ["create"]}
+    role = f"{sandbox.namespace}-{name}"
+    roles = "/apis/rbac.authorization.k8s.io/v1"
+    sandbox.kube.create(f"{roles}/clusterroles", {"metadata": {"name": role}, "rules": [rule]})
+    sandbox.kube.create(
+        f"{roles}/clusterrolebindings",
+        {
+            "metadata": {"name": role},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": sandbox.namespace}],
+        },
+    )
+
+
+def service_account(sandbox: Sandbox, name: str, *, may_send: bool) -> str:
+    """Makes a service account, and returns a token of its."""
+    accounts = f"/api/v1/namespaces/{sandbox.namespace}/serviceaccounts"
+    sandbox.kube.create(accounts, {"metadata": {"name": name}})
+    if may_send:
+        rule = {"apiGroups": ["clustertrigger.dev"], "resources": ["clustertriggers/events"], "verbs": ["create"]}
+        roles = f"{_RBAC}/{sandbox.namespace}/roles"
+        sandbox.kube.create(roles, {"metadata": {"name": name}, "rules": [rule]})
+        sandbox.kube.create(
+            f"{_RBAC}/{sandbox.namespace}/rolebindings",
+            {
+                "metadata": {"name": name},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+                "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": sandbox.namespace}],
+            },
+        )
+    answer = sandbox.kube.create(f"{accounts}/{name}/token", {"spec": {"expirationSeconds": 3600}})
+    token: str = answer["status"]["token"]
+    return token

@@ -1,0 +1,225 @@
+"""Thousands of triggers on a control plane of one's own, an operator beside it, and a watch that notes each Job."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.config import load_kube_config
+
+from clustertrigger.api.names import WORKER_CONTAINER
+from clustertrigger.shell import garbage
+from clustertrigger.shell.kube import paths
+from clustertrigger.shell.kube.api_server import ApiError, ApiServer
+from clustertrigger.shell.metrics.process import Metrics
+from harness.cluster.versions import Version
+from harness.control_plane import manifests
+from harness.control_plane.cluster import SYSTEM, Cluster, running_cluster
+from harness.control_plane.kube import eventually
+from harness.control_plane.operator_process import OperatorProcess
+from harness.control_plane.watching import watch
+from harness.outcome import measured_on
+
+_CRON_JOBS_STABLE = Version(1, 21, 0)
+AT_ONCE = 32
+"""Requests that the administrator has under way."""
+Object = dict[str, Any]
+
+
+@contextmanager
+def stage() -> Iterator[tuple[Cluster, Path]]:
+    """A control plane of the bench's own, and a directory for what its operators write; gone with the context."""
+    garbage.look_rarely()  # Thousands of Jobs are kept: whoever looks for garbage among them sees the next ones late.
+    with tempfile.TemporaryDirectory(prefix="clustertrigger-bench-") as name, running_cluster(Path(name)) as cluster:
+        measured_on(kubernetes=str(cluster.kubernetes))
+        yield cluster, Path(name)
+
+
+@asynccontextmanager
+async def administrator(cluster: Cluster) -> AsyncIterator[ApiServer]:
+    """The administrator, who sets the stage quickly."""
+    configuration = Configuration()
+    await load_kube_config(  # type: ignore[no-untyped-call]
+        config_file=str(cluster.kube.kubeconfig), client_configuration=configuration
+    )
+    async with ApiServer(configuration, Metrics(), connections=AT_ONCE + 8) as api:
+        yield api
+
+
+async def namespace(api: ApiServer, name: str) -> str:
+    """A namespace with a Collection that triggers can refer to."""
+    await api.create("/api/v1/namespaces", {"metadata": {"name": name}})
+    await api.create(paths.custom("collections", name), manifests.collection())
+    return name
+
+
+async def create_all(api: ApiServer, path: str, bodies: Iterable[Object], at_once: int = AT_ONCE) -> None:
+    """Creates objects, some at a time."""
+    left = iter(bodies)
+
+    async def work() -> None:
+        for body in left:
+            await api.create(path, body)
+
+    await asyncio.gather(*(work() for _ in range(at_once)))
+
+
+def trigger(name: str, trigger_type: str, schedule: Object) -> Object:
+    """A trigger whose runs find no node: what is measured is firing, not clustering."""
+    return manifests.trigger(name, manifests.spec(trigger_type, schedule, pending_timeout_seconds=86_400))
+
+
+async def every_second(number: int) -> AsyncIterator[int]:
+    """Counts from 0, and waits each time until so many seconds have passed."""
+    began = time.monotonic()
+    for second in range(number):
+        await asyncio.sleep(max(0.0, began + second - time.monotonic()))
+        yield second
+
+
+def cron_jobs(kubernetes: Version, namespace: str) -> str:
+    """Path of a namespace's CronJobs."""
+    return f"/apis/{_cron_api(kubernetes)}/namespaces/{namespace}/cronjobs"
+
+
+def cron_job(kubernetes: Version, name: str, schedule: str, pod_labels: Mapping[str, str] | None = None) -> Object:
+    """A CronJob as it is shipped, whose Pods find no node either."""
+    pod = {
+        "restartPolicy": "Never",
+        "nodeSelector": manifests.NOWHERE,
+        "containers": [{"name": WORKER_CONTAINER, "image": "worker:bench"}],
+    }
+    template = {"metadata": {"labels": dict(pod_labels or {})}, "spec": pod}
+    spec = {"schedule": schedule, "jobTemplate": {"spec": {"backoffLimit": 0, "template": template}}}
+    return {"apiVersion": _cron_api(kubernetes), "kind": "CronJob", "metadata": {"name": name}, "spec": spec}
+
+
+def _cron_api(kubernetes: Version) -> str:
+    return "batch/v1" if kubernetes >= _CRON_JOBS_STABLE else "batch/v1beta1"
+
+
+def bare_jobs(like: Object, names: Iterable[str]) -> Iterator[Object]:
+    """Jobs as the operator has created one, for a client that does nothing but create them."""
+    kept = {field: like["metadata"][field] for field in ("labels", "annotations")}
+    spec = copy.deepcopy(like["spec"])
+    spec.pop("selector")
+    # Those that the API server has added, under two names since 1.27.
+    for label in ("controller-uid", "job-name"):
+        spec["template"]["metadata"]["labels"].pop(label, None)
+        spec["template"]["metadata"]["labels"].pop(f"batch.kubernetes.io/{label}", None)
+    for name in names:
+        yield {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, **kept}, "spec": spec}
+
+
+class Arrivals:
+    """When each Job of a namespace was seen, by a watch, in order."""
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[datetime, Object]] = []
+
+    def seconds_after(self, instant: datetime) -> list[float]:
+        """From an instant until each arrival."""
+        return sorted((seen - instant).total_seconds() for seen, _ in self.jobs)
+
+    async def until(self, number: int, within: float) -> None:
+        """Waits for so many.
+
+        Raises:
+            TimeoutError: there are fewer.
+        """
+        async with asyncio.timeout(within):
+            while len(self.jobs) < number:  # noqa: ASYNC110 - a bench may poll
+                await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def arrivals(api: ApiServer, in_namespace: str) -> AsyncIterator[Arrivals]:
+    """Watches while the context lasts."""
+    seen = Arrivals()
+    path = paths.jobs(in_namespace)
+    _, version = await api.list(path)
+
+    async def follow() -> None:
+        after = version
+        while True:  # The server ends a watch that cannot keep up, and one without news sends no bookmarks.
+            with suppress(ApiError):
+                async for change in watch(api, path, after):
+                    after = change["object"]["metadata"]["resourceVersion"]
+                    if change["type"] == "ADDED":
+                        seen.jobs.append((datetime.now(UTC), change["object"]))
+
+    following = asyncio.create_task(follow())
+    try:
+        yield seen
+    finally:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+
+
+@contextmanager
+def operator(cluster: Cluster, directory: Path, **settings: Any) -> Iterator[OperatorProcess]:
+    """A replica that leads."""
+    with replica(cluster, directory, **settings) as process:
+        eventually(lambda: process.metric("clustertrigger_leader") == 1, 30)
+        yield process
+
+
+@contextmanager
+def replica(cluster: Cluster, directory: Path, **settings: Any) -> Iterator[OperatorProcess]:
+    """An operator for all namespaces under the chart's rights; ends with the context."""
+    defaults = {
+        "worker_image": "worker:bench",
+        "lease_namespace": SYSTEM,
+        "identity": "bench",
+        "http_port": 0,
+        "log_format": "json",
+    }
+    process = OperatorProcess(cluster.operator_kubeconfig, directory / "operator.log", {**defaults, **settings})
+    try:
+        process.wait_until_ready()
+        yield process
+    finally:
+        if process.running():
+            process.terminate()
+        for mistake in process.mistakes():
+            print(f"operator: {mistake}")
+
+
+async def until_settled(process: OperatorProcess, triggers: int, within: float = 600) -> None:
+    """Waits until the operator knows so many triggers and has nothing left to do."""
+
+    def settled() -> bool:
+        try:
+            known, waiting = (process.metric(f"clustertrigger_{name}") for name in ("triggers", "queue_depth"))
+        except OSError:
+            return False  # It has more to do than to answer.
+        return known >= triggers and waiting == 0
+
+    await asyncio.to_thread(eventually, settled, within)
+
+
+def resident_mib(process: OperatorProcess) -> float:
+    """Resident memory of the process."""
+    for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return float("nan")
+
+
+def quantile(ordered: list[float], share: float) -> float:
+    """Of sorted figures."""
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else float("nan")
+
+
+def slot_of(job: Object) -> datetime:
+    """The instant that a trigger's Job belongs to."""
+    return datetime.fromisoformat(job["metadata"]["annotations"]["clustertrigger.dev/slot"])

@@ -1,0 +1,90 @@
+"""Rights: those that requests need, and those that the API server says somebody has."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
+
+from harness.control_plane.proxy import Request
+
+_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
+
+
+class Right(NamedTuple):
+    """To do one thing.
+
+    Attributes:
+        group: "" for the core API.
+        resource: with its subresource, such as clustertriggers/status.
+        name: of the one object; "" for all.
+        verb: as RBAC calls it.
+    """
+
+    group: str
+    resource: str
+    name: str
+    verb: str
+
+    def covers(self, used: Right) -> bool:
+        """Whether this right is what allows the request that needs that one."""
+        return (self.group, self.resource, self.verb) == (used.group, used.resource, used.verb) and (
+            self.name in ("", used.name)
+        )
+
+
+class Use(NamedTuple):
+    """A right, and the namespace where it was used; "" for the whole cluster."""
+
+    namespace: str
+    right: Right
+
+
+def use_of(request: Request) -> Use | None:
+    """What a request needs; None for discovery, which is everybody's."""
+    parts = request.path.strip("/").split("/")
+    if parts[0] == "api" and len(parts) > 2:
+        group, rest = "", parts[2:]
+    elif parts[0] == "apis" and len(parts) > 3:
+        group, rest = parts[1], parts[3:]
+    else:
+        return None
+    namespace = ""
+    if rest[0] == "namespaces" and len(rest) > 2:
+        namespace, rest = rest[1], rest[2:]
+    name = rest[1] if len(rest) > 1 else ""
+    resource = "/".join([rest[0], *rest[2:]])
+    if request.method != "GET":
+        verb = _VERBS[request.method]
+    elif name:
+        verb = "get"
+    else:
+        verb = "watch" if parse_qs(request.query).get("watch") == ["true"] else "list"
+    return Use(namespace, Right(group, resource, name, verb))
+
+
+def rights_listed(kubeconfig: Path, namespace: str) -> set[Right]:
+    """What a user may do to resources in a namespace: what `kubectl auth can-i --list` prints, before it is a table."""
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": namespace},
+    }
+    words = ["kubectl", "--kubeconfig", str(kubeconfig), "create", "--raw", _REVIEW, "--filename", "-"]
+    done = subprocess.run(words, input=json.dumps(review), capture_output=True, text=True, timeout=60, check=True)
+    status: dict[str, Any] = json.loads(done.stdout)["status"]
+    assert not status.get("incomplete"), status
+    return set(_rights(status["resourceRules"]))
+
+
+def _rights(rules: Iterable[dict[str, Any]]) -> Iterable[Right]:
+    for rule in rules:
+        for group in rule["apiGroups"]:
+            for resource in rule["resources"]:
+                for name in rule.get("resourceNames") or [""]:
+                    for verb in rule["verbs"]:
+                        yield Right(group, resource, name, verb)

@@ -1,0 +1,101 @@
+"""Waiting for runs with something to look at: a live line on a terminal, a line per change elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from harness.cluster.errors import ClusterError
+from harness.cluster.progress import say
+from harness.demo.awaited import Awaited, Run, Status
+from harness.kubectl import Kubectl
+
+_POLL_SECONDS = 1.0
+_NEW = timedelta(seconds=10)
+"""A run that is older than this when the waiting begins is an earlier demo's."""
+_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+
+
+def wait_for_runs(kubectl: Kubectl, awaited: Sequence[Awaited], seconds: float) -> dict[str, Run]:
+    """Wait until every run has ended, and say so as each does.
+
+    Args:
+        kubectl: Its namespace has the triggers.
+        awaited: One run per trigger.
+        seconds: How long to wait for all of them.
+
+    Returns:
+        The runs by trigger.
+
+    Raises:
+        ClusterError: one ended otherwise than it was meant to, or the time is over.
+    """
+    ended: dict[str, Run] = {}
+    line = _LiveLine()
+    began = datetime.now(UTC).replace(microsecond=0)
+    deadline = time.monotonic() + seconds
+    while True:
+        statuses = {item["metadata"]["name"]: item.get("status", {}) for item in kubectl.items("clustertriggers")}
+        for one in awaited:
+            run = one.ended(statuses.get(one.trigger, {}))
+            if run is not None and one.trigger not in ended:
+                ended[one.trigger] = run
+                line.clear()
+                say(f"  {one.trigger}: {run}{_remark(one, run, began)}")
+                _check(one, run)
+        left = [one for one in awaited if one.trigger not in ended]
+        if not left:
+            line.clear()
+            return ended
+        if time.monotonic() > deadline:
+            line.clear()
+            raise ClusterError(f"after {seconds:.0f} s still waiting: {_where_they_are(left, statuses)}")
+        line.show(_where_they_are(left, statuses))
+        time.sleep(_POLL_SECONDS)
+
+
+def _remark(one: Awaited, run: Run, began: datetime) -> str:
+    meant = " (as it is meant to)" if one.outcome == "failed" else ""
+    return f"{meant} (at {run.triggered_at:%H:%M:%S} UTC)" if run.triggered_at < began - _NEW else meant
+
+
+def _check(one: Awaited, run: Run) -> None:
+    if run.status != one.outcome:
+        raise ClusterError(f"the run {run.job} was meant to be {one.outcome} and is {run.status}: {run.error}")
+
+
+def _where_they_are(awaited: Sequence[Awaited], statuses: Mapping[str, Status]) -> str:
+    said = []
+    for one in awaited:
+        status = statuses.get(one.trigger, {})
+        said.append(f"{one.trigger} {one.obstacle(status) or one.state(status)}")
+    return " · ".join(said)
+
+
+class _LiveLine:
+    """The last line of a terminal, rewritten in place; elsewhere a line whenever the text changes."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._began = time.monotonic()
+        self._turns = 0
+        self._last = ""
+
+    def show(self, text: str) -> None:
+        if not self._terminal:
+            if text != self._last:
+                say(f"  waiting: {text}")
+            self._last = text
+            return
+        self._turns += 1
+        room = shutil.get_terminal_size().columns - 1
+        elapsed = f"{time.monotonic() - self._began:.0f} s"
+        line = f"  {_SPINNER[self._turns % len(_SPINNER)]} {elapsed:>5}  {text}"
+        print(f"\r\x1b[K{line[:room]}", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        if self._terminal and self._turns:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,104 @@
+"""Build what is missing, keep what is not: the project's images as tar files in the cache."""
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from harness.cluster.choose import KIND, chosen
+from harness.cluster.files import REPOSITORY, cache_directory, locked
+from harness.image.buildah import Buildah
+from harness.image.docker import Docker
+from harness.image.plan import TARGETS, Plan, snapshot
+
+KEPT_PER_TARGET = 2
+
+
+@dataclass(frozen=True)
+class Image:
+    """One built image.
+
+    Attributes:
+        name: What a Pod's ``image`` says, for instance clustertrigger/worker:0123456789ab; the tag names the content.
+        archive: The image as ``docker save`` writes it; ``python3 -m harness.cluster load-image`` takes it.
+    """
+
+    name: str
+    archive: Path
+
+    @property
+    def repository(self) -> str:
+        """The name without its tag."""
+        return self.name.rpartition(":")[0]
+
+    @property
+    def tag(self) -> str:
+        """The tag alone."""
+        return self.name.rpartition(":")[2]
+
+
+@dataclass(frozen=True)
+class Images:
+    """Both images of one state of the checkout."""
+
+    operator: Image
+    worker: Image
+
+
+class Builder(Protocol):
+    """What Docker and buildah have in common."""
+
+    def plan(self, checkout: Path, target: str) -> Plan:
+        """Say what has to be built for the target."""
+        ...
+
+    def build(self, plan: Plan, context: Path, archive: Path) -> None:
+        """Build the target from the files in CONTEXT and write it to ARCHIVE."""
+        ...
+
+
+def build_images() -> Images:
+    """Build the operator's and the worker's image; instant when nothing they are made of changed."""
+    return Images(**{target: build_image(target) for target in TARGETS})
+
+
+def build_image(target: str) -> Image:
+    """Build one image, unless the cache has it.
+
+    Args:
+        target: operator or worker.
+
+    Raises:
+        ClusterError: neither Docker nor buildah can be used here, or the build failed; the message says what to do.
+    """
+    builder: Builder = Docker() if chosen() == KIND else Buildah()
+    directory = cache_directory() / "images"
+    with locked(directory / "lock", "another build of images"):
+        image = _image(directory, builder.plan(REPOSITORY, target))
+        if image.archive.exists():
+            os.utime(image.archive.parent)
+            return image
+        with tempfile.TemporaryDirectory(prefix="build-", dir=directory) as scratch:
+            # Of a copy, planned again: files edited during the build must not end up under a tag that is not theirs.
+            context = snapshot(REPOSITORY, Path(scratch) / "context")
+            plan = builder.plan(context, target)
+            image = _image(directory, plan)
+            draft = Path(scratch) / image.archive.name
+            builder.build(plan, context, draft)
+            image.archive.parent.mkdir(exist_ok=True)
+            draft.replace(image.archive)
+        remove_old(directory, target)
+    return image
+
+
+def _image(directory: Path, plan: Plan) -> Image:
+    return Image(plan.name, directory / f"{plan.target}-{plan.tag}" / f"{plan.target}.tar")
+
+
+def remove_old(directory: Path, target: str) -> None:
+    """Remove all but the latest used archives of a target."""
+    used = sorted(directory.glob(f"{target}-*"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in used[KEPT_PER_TARGET:]:
+        shutil.rmtree(path)

@@ -1,0 +1,91 @@
+"""The base image where no registry of images is in reach: Debian's own packages, unpacked by debootstrap.
+
+It takes the place of the Dockerfile's pinned base, with the same Python minor version, and is meant for development
+and tests on one machine: releases are built on the pinned one.
+"""
+
+import platform
+import shutil
+import tempfile
+from pathlib import Path
+
+from harness.cluster.commands import run
+from harness.cluster.debian.packages import CODENAME
+from harness.cluster.files import cache_directory
+from harness.cluster.progress import stage
+from harness.image import fingerprint
+
+PACKAGES = ("ca-certificates", "python3", "python3-venv")
+# Change it when the recipe below changes.
+RECIPE = "1"
+# Nothing reads these in a container; copyright files stay.
+UNUSED = (
+    "usr/share/man",
+    "usr/share/locale",
+    "usr/share/info",
+    "usr/share/lintian",
+    "var/log",
+    "var/cache",
+    "var/lib/apt/lists",
+)
+
+
+def key() -> str:
+    """Return what tells one base from another."""
+    return fingerprint.of_text(RECIPE, CODENAME, platform.machine(), *PACKAGES)
+
+
+def archive() -> Path:
+    """Return the base's root file system as a tar file, made the first time (about a minute)."""
+    path = cache_directory() / f"base-{CODENAME}-{key()}.tar"
+    if not path.exists():
+        with (
+            stage("making a base image of Debian packages (debootstrap)"),
+            tempfile.TemporaryDirectory(prefix="base-", dir=path.parent) as scratch,
+        ):
+            _bootstrap(Path(scratch), path)
+    return path
+
+
+def mirror(index_targets: str) -> str | None:
+    """Return the mirror that apt uses for the release's component main.
+
+    Args:
+        index_targets: Lines of URI, codename and component, as ``apt-get indextargets`` formats them.
+    """
+    for line in index_targets.splitlines():
+        uri, codename, component = line.split()
+        if (codename, component) == (CODENAME, "main"):
+            return uri
+    return None
+
+
+def _bootstrap(scratch: Path, path: Path) -> None:
+    root = scratch / "root"
+    listing = run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)", "Created-By: Packages"]
+    )
+    uri = mirror(listing)
+    command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", CODENAME, str(root)]
+    run([*command, *([uri] if uri else [])], log=_log())
+    _trim(root)
+    draft = scratch / "root.tar"
+    run(["tar", "--create", "--file", draft, "--directory", root, "--numeric-owner", "--sort=name", "."])
+    draft.replace(path)
+
+
+def _trim(root: Path) -> None:
+    for name in UNUSED:
+        shutil.rmtree(root / name, ignore_errors=True)
+        (root / name).mkdir(parents=True)
+    for file in (root / "usr/share/doc").rglob("*"):
+        if file.is_file() and file.name != "copyright":
+            file.unlink()
+
+
+def _log() -> Path:
+    directory = cache_directory() / "logs"
+    directory.mkdir(exist_ok=True)
+    log = directory / "debootstrap.log"
+    log.unlink(missing_ok=True)
+    return log

@@ -1,0 +1,81 @@
+"""kubectl for one cluster and namespace: what stories and the demo do, a person can do by hand."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.cluster.commands import run
+from harness.cluster.errors import ClusterError
+
+SECONDS = 60.0
+
+Manifest = Mapping[str, Any]
+
+
+class Kubectl:
+    """Runs kubectl.
+
+    Args:
+        kubeconfig: Says which cluster, and as whom.
+        namespace: Of every command that names no other.
+    """
+
+    def __init__(self, kubeconfig: Path, namespace: str = "default") -> None:
+        self.kubeconfig = kubeconfig
+        self.namespace = namespace
+        self._scope = ["kubectl", f"--kubeconfig={kubeconfig}", f"--namespace={namespace}"]
+
+    def __call__(self, *words: str | Path, stdin: str | None = None, timeout: float = SECONDS) -> str:
+        """Return what kubectl prints.
+
+        Raises:
+            ClusterError: it failed; the message ends with kubectl's own last line.
+        """
+        return run([*self._scope, *words], stdin=stdin, timeout=timeout)
+
+    def in_namespace(self, namespace: str) -> Kubectl:
+        """Return the same for another namespace."""
+        return Kubectl(self.kubeconfig, namespace)
+
+    def json(self, *words: str | Path) -> Any:
+        """Return the parsed answer of a `get`."""
+        return json.loads(self(*words, "--output=json"))
+
+    def items(self, kind: str, *words: str) -> list[dict[str, Any]]:
+        """Return all objects of a kind."""
+        found: list[dict[str, Any]] = self.json("get", kind, *words)["items"]
+        return found
+
+    def find(self, kind: str, name: str) -> dict[str, Any] | None:
+        """Return one object, or None where there is none."""
+        answer = self("get", kind, name, "--ignore-not-found", "--output=json")
+        return json.loads(answer) if answer.strip() else None
+
+    def apply(self, *manifests: Manifest) -> None:
+        """Apply objects."""
+        listed = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
+        self("apply", "--filename=-", stdin=json.dumps(listed))
+
+    def ensure_namespace(self) -> None:
+        """Make this namespace, if it is missing."""
+        self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
+
+    def pipe(self, words: Iterable[str], sent: bytes = b"", timeout: float = SECONDS) -> bytes:
+        """Send bytes to kubectl and return the bytes that it prints, for `exec`.
+
+        Raises:
+            ClusterError: it failed or took too long.
+        """
+        command = [*self._scope, *words]
+        try:
+            done = subprocess.run(command, input=sent, capture_output=True, timeout=timeout, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise ClusterError(f"{' '.join(command)} took longer than {timeout:.0f} s") from error
+        if done.returncode != 0:
+            said = done.stderr.decode(errors="replace").strip().splitlines() or ["it printed nothing"]
+            raise ClusterError(f"{' '.join(command)} failed with exit code {done.returncode}: {said[-1]}")
+        return done.stdout

@@ -1,0 +1,65 @@
+"""Kueue on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from harness.cluster.debian import go_modules
+from harness.cluster.progress import stage
+from harness.cluster.versions import Version
+from harness.helm import find_helm
+from harness.installation import LocalCluster
+from harness.kubectl import Kubectl
+from harness.kueue.build import Kueue, kueue
+
+NAMESPACE = "kueue-system"
+OLDEST_KUBERNETES = Version(1, 30, 0)
+_RELEASE = "kueue"
+_SECONDS = 180
+_CONFIGURATION = """\
+apiVersion: config.kueue.x-k8s.io/v1beta2
+kind: Configuration
+health: {healthProbeBindAddress: ":8081"}
+metrics: {bindAddress: ":8443"}
+webhook: {port: 9443}
+leaderElection: {leaderElect: false}
+integrations: {frameworks: ["batch/job"]}
+"""
+
+
+def why_not(kubernetes: Version) -> str | None:
+    """Say why Kueue cannot be had; None where it can."""
+    if kubernetes < OLDEST_KUBERNETES:
+        return f"Kueue runs on Kubernetes {OLDEST_KUBERNETES} and later, and this is {kubernetes}"
+    return go_modules.refusal()
+
+
+def values(built: Kueue) -> dict[str, Any]:
+    """Return the values of Kueue's chart: our image, and no more of the machine than it needs."""
+    repository, _, tag = built.image.rpartition(":")
+    manager = {
+        "image": {"repository": repository, "tag": tag, "pullPolicy": "Never"},
+        "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}},
+    }
+    return {
+        "controllerManager": {"manager": manager, "readinessProbe": {"initialDelaySeconds": 1}},
+        "managerConfig": {"controllerManagerConfigYaml": _CONFIGURATION},
+    }
+
+
+@contextmanager
+def install(cluster: LocalCluster) -> Iterator[None]:
+    """Kueue is there for the length of the context."""
+    built = kueue()
+    cluster.load_archive(built.image, built.archive)
+    helm = find_helm(cluster.kubeconfig, NAMESPACE)
+    with stage(f"installing Kueue {built.version} by its chart"):
+        helm.install(_RELEASE, values(built), chart=built.chart, timeout=_SECONDS)
+    try:
+        yield
+    finally:
+        with stage("removing Kueue"):
+            helm.uninstall(_RELEASE, timeout=_SECONDS)
+            Kubectl(cluster.kubeconfig)("delete", "namespace", NAMESPACE, "--ignore-not-found", timeout=_SECONDS)

@@ -1,0 +1,1 @@
+"""Specs that models and CRDs must judge alike: a table of them, and random ones."""

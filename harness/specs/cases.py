@@ -1,0 +1,702 @@
+"""One table of wrong specs, read by the models' tests and by those on a CRD server: both must say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from clustertrigger.api.crd import CLUSTER_DEFINITION, CLUSTER_TRIGGER, COLLECTION, Kind
+
+Spec = dict[str, Any]
+ABSENT = object()
+MALFORMED = "uri holds ** beside other characters: write it between slashes, as in a/**/b, or write *"
+
+KMEANS: Spec = {"algorithm": "kmeans", "n_clusters": 5}
+HDBSCAN: Spec = {"algorithm": "hdbscan", "min_cluster_size": 10}
+HIERARCHICAL: Spec = {"algorithm": "hierarchical", "n_clusters": 3}
+DBSCAN: Spec = {"algorithm": "dbscan", "eps": 0.3}
+SPECTRAL: Spec = {"algorithm": "spectral", "n_clusters": 3}
+GAUSSIAN_MIXTURE: Spec = {"algorithm": "gaussian_mixture", "n_components": 3}
+MEAN_SHIFT: Spec = {"algorithm": "mean_shift"}
+OPTICS: Spec = {"algorithm": "optics"}
+WORK: Spec = {"collection_ids": ["col_products"], "config": KMEANS}
+
+SCHEDULES: dict[str, Spec] = {
+    "cron": {"cron_expression": "0 2 * * *", "timezone": "Europe/Berlin"},
+    "interval": {"interval_seconds": 3600, "start_immediately": True},
+    "event": {
+        "event_type": "documents_added",
+        "event_threshold": 100,
+        "collection_id": "col_products",
+        "cooldown_seconds": 300,
+    },
+    "conditional": {
+        "condition_type": "drift",
+        "threshold": 0.3,
+        "metric": "cosine_drift",
+        "check_interval_seconds": 3600,
+        "min_documents": 50,
+    },
+}
+
+
+def trigger(changes: Mapping[str, Any] = {}, *, of_type: str = "cron") -> Spec:
+    """A valid trigger of the type, with changes by dotted path; ABSENT removes a field."""
+    spec = {"trigger_type": of_type, "schedule_config": SCHEDULES[of_type], "execution_config": WORK}
+    return changed(spec, changes)
+
+
+def clustering(config: Spec, changes: Mapping[str, Any] = {}) -> Spec:
+    """A valid trigger with this config."""
+    return trigger({"execution_config.config": changed(config, changes)})
+
+
+def definition(changes: Mapping[str, Any]) -> Spec:
+    """A valid definition, with changes by dotted path."""
+    return changed({"cluster_id": "cluster_products", **WORK}, changes)
+
+
+def collection(changes: Mapping[str, Any]) -> Spec:
+    """A valid collection on a volume."""
+    spec = {"collection_id": "col_products", "source": {"uri": "products/*.parquet"}, "volume": "documents"}
+    return changed(spec, changes)
+
+
+def database(changes: Mapping[str, Any]) -> Spec:
+    """A valid collection in PostgreSQL, with changes to its source."""
+    source = {
+        "type": "postgresql",
+        "uri": "postgresql://db:5432/shop",
+        "table": "public.documents",
+        "secret_name": "db",
+    }
+    return {"source": changed(source, changes)}
+
+
+def qdrant(changes: Mapping[str, Any]) -> Spec:
+    """A valid collection in Qdrant, with changes to its source."""
+    return {"source": changed({"type": "qdrant", "uri": "http://qdrant:6333", "collection": "documents"}, changes)}
+
+
+def changed(spec: Spec, changes: Mapping[str, Any]) -> Spec:
+    """A copy of the spec with changes by dotted path."""
+    spec = deepcopy(spec)
+    for path, value in changes.items():
+        *parents, last = path.split(".")
+        at = spec
+        for parent in parents:
+            at = at.setdefault(parent, {})
+        if value is ABSENT:
+            at.pop(last, None)
+        else:
+            at[last] = value
+    return spec
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A spec that must be refused, the field to blame, and a part of the message."""
+
+    name: str
+    spec: Spec
+    field: str
+    says: str
+    kind: Kind = CLUSTER_TRIGGER
+    python_field: str | None = None
+    """Where our own validation blames another field than the API server does."""
+    rule: bool = True
+    """Whether it is one of our rules that refuses it, so that the API server uses our words too."""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A spec that must be accepted."""
+
+    name: str
+    spec: Spec
+    kind: Kind = CLUSTER_TRIGGER
+
+    def __str__(self) -> str:
+        return self.name
+
+
+_NEIGHBOURS: Spec = {
+    "labelSelector": {
+        "matchLabels": {"app": "search"},
+        "matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["web"]}],
+    },
+    "topologyKey": "topology.kubernetes.io/zone",
+}
+
+_REQUIRED = {
+    "cron": ["cron_expression"],
+    "interval": ["interval_seconds"],
+    "event": ["event_type", "event_threshold", "collection_id"],
+    "conditional": ["condition_type", "threshold", "metric", "check_interval_seconds"],
+}
+_FOREIGN = [
+    ("interval", "cron", "cron_expression"),
+    ("event", "cron", "timezone"),
+    ("cron", "interval", "interval_seconds"),
+    ("conditional", "interval", "start_immediately"),
+    ("cron", "event", "event_type"),
+    ("interval", "event", "event_threshold"),
+    ("conditional", "event", "collection_id"),
+    ("interval", "event", "cooldown_seconds"),
+    ("event", "conditional", "condition_type"),
+    ("cron", "conditional", "threshold"),
+    ("interval", "conditional", "metric"),
+    ("event", "conditional", "check_interval_seconds"),
+    ("cron", "conditional", "min_documents"),
+]
+"""(the trigger's type, the type that takes the field, the field)."""
+
+_SCHEDULE_RULES = [
+    *(
+        Refused(
+            f"{kind} without {field}",
+            trigger({f"schedule_config.{field}": ABSENT}, of_type=kind),
+            f"spec.schedule_config.{field}",
+            f"{field} is required with {kind}: set it",
+        )
+        for kind, fields in _REQUIRED.items()
+        for field in fields
+    ),
+    *(
+        Refused(
+            f"{kind} with {field}",
+            trigger({f"schedule_config.{field}": SCHEDULES[owner][field]}, of_type=kind),
+            f"spec.schedule_config.{field}",
+            f"{field} goes with {owner} only: remove it",
+        )
+        for kind, owner, field in _FOREIGN
+    ),
+    Refused(
+        "neither work nor definition",
+        trigger({"execution_config": ABSENT}),
+        "spec.execution_config",
+        "execution_config or cluster_id is required: set one of them",
+    ),
+]
+
+_CONFIG = "spec.execution_config.config"
+_ALGORITHM_RULES = [
+    *(
+        Refused(
+            f"{config['algorithm']} without {field}",
+            clustering(config, {field: ABSENT}),
+            f"{_CONFIG}.{field}",
+            f"{field} is required with {config['algorithm']}: set it",
+        )
+        for config, field in [
+            (KMEANS, "n_clusters"),
+            (HDBSCAN, "min_cluster_size"),
+            (DBSCAN, "eps"),
+            (SPECTRAL, "n_clusters"),
+            (GAUSSIAN_MIXTURE, "n_components"),
+        ]
+    ),
+    *(
+        Refused(
+            f"{config['algorithm']} with {field}",
+            clustering(config, {field: value}),
+            f"{_CONFIG}.{field}",
+            f"{field} goes with {owners} only: remove it",
+        )
+        for config, field, value, owners in [
+            (HDBSCAN, "n_clusters", 3, "kmeans, hierarchical, agglomerative, spectral"),
+            (HDBSCAN, "max_iter", 10, "kmeans, gaussian_mixture, mean_shift"),
+            (KMEANS, "min_cluster_size", 10, "hdbscan, optics"),
+            (MEAN_SHIFT, "min_samples", 5, "hdbscan, dbscan, optics"),
+            (HIERARCHICAL, "reduce", "umap", "hdbscan, dbscan, mean_shift, optics"),
+            (KMEANS, "n_components", 5, "hdbscan, dbscan, gaussian_mixture, mean_shift, optics"),
+            (HDBSCAN, "linkage", "average", "hierarchical, agglomerative"),
+            (KMEANS, "distance_threshold", 0.5, "hierarchical, agglomerative"),
+            (HDBSCAN, "eps", 0.5, "dbscan"),
+            (DBSCAN, "max_eps", 0.5, "optics"),
+            (HDBSCAN, "xi", 0.1, "optics"),
+            (DBSCAN, "bandwidth", 0.5, "mean_shift"),
+            (OPTICS, "quantile", 0.1, "mean_shift"),
+            (KMEANS, "cluster_all", False, "mean_shift"),
+            (KMEANS, "affinity", "rbf", "spectral"),
+            (GAUSSIAN_MIXTURE, "gamma", 2.0, "spectral"),
+            (HDBSCAN, "n_neighbors", 10, "spectral"),
+            (KMEANS, "covariance_type", "full", "gaussian_mixture"),
+            (KMEANS, "n_init", 3, "gaussian_mixture"),
+            (MEAN_SHIFT, "tol", 0.1, "gaussian_mixture"),
+            (SPECTRAL, "reg_covar", 0.1, "gaussian_mixture"),
+            (KMEANS, "allow_single_cluster", True, "hdbscan"),
+        ]
+    ),
+    *(
+        Refused(
+            f"{algorithm}: {name}",
+            clustering({"algorithm": algorithm, **fields}),
+            f"{_CONFIG}.n_clusters",
+            "hierarchical takes either n_clusters or distance_threshold: set exactly one",
+            python_field=_CONFIG,
+        )
+        for algorithm in ("hierarchical", "agglomerative")
+        for name, fields in [("neither", {}), ("both", {"n_clusters": 3, "distance_threshold": 0.5})]
+    ),
+    *(
+        Refused(
+            f"ward, metric {metric}",
+            clustering(HIERARCHICAL, {"linkage": "ward", **fields}),
+            f"{_CONFIG}.linkage",
+            "linkage ward needs metric euclidean: set metric: euclidean or another linkage",
+        )
+        for metric, fields in [("by default", {}), ("cosine", {"metric": "cosine"})]
+    ),
+    *(
+        Refused(
+            f"{config['algorithm']} reduced to {dimensions}",
+            clustering(config, {"n_components": dimensions}),
+            f"{_CONFIG}.n_components",
+            "n_components is a number of dimensions with reduce: set 2 to 50, or use gaussian_mixture",
+        )
+        for config in (HDBSCAN, DBSCAN, MEAN_SHIFT, OPTICS)
+        for dimensions in (1, 51)
+    ),
+    Refused(
+        "mean_shift, bandwidth given and estimated",
+        clustering(MEAN_SHIFT, {"bandwidth": 0.5, "quantile": 0.1}),
+        f"{_CONFIG}.quantile",
+        "quantile estimates the bandwidth: remove it, or remove bandwidth",
+    ),
+    Refused(
+        "optics, every document a core point",
+        clustering(OPTICS, {"min_samples": 1}),
+        f"{_CONFIG}.min_samples",
+        "min_samples must be at least 2 with optics: raise it",
+    ),
+]
+
+_RUN_RULES = [
+    *(
+        Refused(f"results {uri}", trigger({"run.results.uri": uri}), "spec.run.results.uri", says)
+        for uri, says in [
+            ("gs://bucket/results", "is a path on the volume or s3://bucket/prefix: other schemes are not written"),
+            ("/results", "is relative to the volume's root: remove the leading / and any .."),
+            ("results/../../etc", "is relative to the volume's root: remove the leading / and any .."),
+            ("s3://", "uri names no bucket: write s3://bucket/key"),
+            ("s3:///results", "uri names no bucket: write s3://bucket/key"),
+        ]
+    ),
+    Refused(
+        "results in S3 and on a volume",
+        trigger({"run.results": {"uri": "s3://bucket/results", "volume": "results"}}),
+        "spec.run.results.volume",
+        "volume goes with a path only: remove it, or the s3:// uri",
+    ),
+    Refused(
+        "toleration of nothing",
+        trigger({"run.tolerations": [{"effect": "NoSchedule"}]}),
+        "spec.run.tolerations[0].operator",
+        "must be Exists without a key: set key or operator",
+    ),
+    Refused(
+        "toleration that exists with a value",
+        trigger({"run.tolerations": [{"key": "gpu", "operator": "Exists", "value": "a100"}]}),
+        "spec.run.tolerations[0].value",
+        "must be empty with operator Exists: remove it",
+    ),
+    Refused(
+        "tolerationSeconds with another effect",
+        trigger({"run.tolerations": [{"key": "gpu", "effect": "NoSchedule", "tolerationSeconds": 60}]}),
+        "spec.run.tolerations[0].tolerationSeconds",
+        "goes with effect NoExecute only: set that effect or remove tolerationSeconds",
+    ),
+]
+
+_AFFINITY = "spec.run.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0]"
+_RUN_RULES += [
+    *(
+        Refused(
+            f"node affinity {operator} with {len(values)} values",
+            trigger({"run.affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {
+                "nodeSelectorTerms": [{"matchExpressions": [{"key": "disk", "operator": operator, "values": values}]}],
+            }}}}),
+            f"{_AFFINITY}.matchExpressions[0].values",
+            says,
+        )
+        for operator, values, says in [
+            ("In", [], "values must name at least one with operator In or NotIn: set values"),
+            ("NotIn", [], "values must name at least one with operator In or NotIn: set values"),
+            ("Exists", ["ssd"], "values must be absent with operator Exists or DoesNotExist: remove it"),
+            ("Gt", ["1", "2"], "values must be one whole number with operator Gt or Lt: write one, in quotes"),
+        ]
+    ),
+    Refused(
+        "spreading by a selector without values",
+        trigger({"run.topology_spread_constraints": [{
+            "maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule",
+            "labelSelector": {"matchExpressions": [{"key": "app", "operator": "In"}]},
+        }]}),
+        "spec.run.topology_spread_constraints[0].labelSelector.matchExpressions[0].values",
+        "values must name at least one with operator In or NotIn: set values",
+    ),
+    *(
+        Refused(f"pod {what} {key}", trigger({f"run.pod_{what}s": {key: "x"}}), f"spec.run.pod_{what}s", says,
+                python_field=f"spec.run.pod_{what}s.{key}")
+        for what, key, says in [
+            ("label", "clustertrigger.dev/trigger-uid", "of the operator"),
+            ("label", "app.kubernetes.io/managed-by", "of the operator"),
+            ("label", "job-name", ": remove "),
+            ("label", "batch.kubernetes.io/job-name", "Kubernetes"),
+            ("label", "kueue.x-k8s.io/queue-name", "of Kueue"),
+            ("annotation", "clustertrigger.dev/slot", "of the operator"),
+            ("annotation", "Container.AppArmor.Security.Beta.Kubernetes.io/worker", "Kubernetes"),
+            ("annotation", "kubernetes.io/config.mirror", "Kubernetes"),
+            ("annotation", "cdi.k8s.io/gpu", "Kubernetes"),
+            ("annotation", "io.kubernetes.cri-o.Devices", "runtime"),
+        ]
+    ),
+    Refused(
+        "priority in a queue without a queue",
+        trigger({"run.priority_class": "urgent"}),
+        "spec.run.priority_class",
+        "priority_class orders a queue of Kueue's: set queue_name, or priority_class_name for the Pod",
+    ),
+]  # fmt: skip
+
+_COLLECTION_RULES = [
+    *(
+        Refused(f"source {uri}", collection({"source.uri": uri}), "spec.source.uri", says, COLLECTION)
+        for uri, says in [
+            ("/etc/passwd", "is relative to the volume's root: remove the leading / and any .."),
+            ("a/../../b", "is relative to the volume's root: remove the leading / and any .."),
+        ]
+    ),
+    *(
+        Refused(
+            f"source {uri}",
+            collection({"source.uri": uri, "volume": ABSENT}),
+            "spec.source.uri",
+            "is a path on the volume, s3://bucket/key or gs://bucket/key with type parquet",
+            COLLECTION,
+        )
+        for uri in ("hdfs://name/key", "postgresql://db/shop")
+    ),
+    Refused(
+        "source without bucket",
+        collection({"source.uri": "s3://", "volume": ABSENT}),
+        "spec.source.uri",
+        "uri names no bucket: write s3://bucket/key or gs://bucket/key",
+        COLLECTION,
+    ),
+    *(
+        Refused(f"source {uri}", collection({"source.uri": uri}), "spec.source.uri", MALFORMED, COLLECTION)
+        for uri in ("a/**.parquet", "a**", "***/a.parquet", "**b/*.parquet")
+    ),
+    *(
+        Refused(
+            f"source {uri}",
+            collection({"source.uri": uri, "volume": ABSENT}),
+            "spec.source.uri",
+            "uri names no bucket: write s3://bucket/key or gs://bucket/key",
+            COLLECTION,
+        )
+        for uri in ("s3://vec*/a.parquet", "gs://*", "s3://vectors-[0-9]/a.parquet", "s3://?/a.parquet")
+    ),
+    *(
+        Refused(
+            f"path with {field}",
+            collection({f"source.{field}": value}),
+            f"spec.source.{field}",
+            f"{field} goes with {owner} only: remove it",
+            COLLECTION,
+        )
+        for field, value, owner in [
+            ("secret_name", "reader", "an address"),
+            ("endpoint", "https://minio", "s3:// and gs://"),
+            ("region", "eu-central-1", "s3://"),
+            ("table", "documents", "type postgresql"),
+            ("collection", "documents", "type qdrant"),
+        ]
+    ),
+    *(
+        Refused(
+            f"PostgreSQL at {uri}",
+            database({"uri": uri}),
+            "spec.source.uri",
+            "uri is postgresql://host:port/database",
+            COLLECTION,
+        )
+        for uri in (
+            "postgresql://",
+            "postgresql://db",
+            "postgresql://ada:secret@db/shop",
+            "postgres://db/shop",
+            "postgresql://db:port/shop",
+            "postgresql://db/shop?password=secret",
+            "postgresql://db/shop?sslmode=maybe",
+        )
+    ),
+    *(
+        Refused(
+            f"Qdrant at {uri}",
+            qdrant({"uri": uri}),
+            "spec.source.uri",
+            "uri is the address of Qdrant's HTTP API, http(s)://host:port",
+            COLLECTION,
+        )
+        for uri in ("http://", "http://key@qdrant:6333", "https://qdrant:6333/?api-key=secret")
+    ),
+    *(
+        Refused(
+            f"{name} without {field}",
+            make({field: ABSENT}),
+            f"spec.source.{field}",
+            f"{field} is required with type {name}: set it",
+            COLLECTION,
+        )
+        for name, field, make in [
+            ("postgresql", "table", database),
+            ("postgresql", "secret_name", database),
+            ("qdrant", "collection", qdrant),
+        ]
+    ),
+    *(
+        Refused(
+            f"{name} with {field}",
+            make({field: value}),
+            f"spec.source.{field}",
+            f"{field} goes with {owner} only: remove it",
+            COLLECTION,
+        )
+        for name, field, value, owner, make in [
+            ("postgresql", "endpoint", "https://db", "s3:// and gs://", database),
+            ("postgresql", "collection", "documents", "type qdrant", database),
+            ("qdrant", "region", "eu-central-1", "s3://", qdrant),
+            ("qdrant", "table", "documents", "type postgresql", qdrant),
+        ]
+    ),
+    *(
+        Refused(
+            name,
+            collection(changes),
+            "spec.volume",
+            "volume names the claim that holds a path, and goes with a path only: set it for a path, "
+            "remove it for an address",
+            COLLECTION,
+        )
+        for name, changes in [
+            ("path without volume", dict[str, Any](volume=ABSENT)),
+            ("S3 with volume", {"source.uri": "s3://bucket/key"}),
+        ]
+    ),
+]
+
+_FIELDS = [
+    Refused("unknown type", trigger({"trigger_type": "hourly"}), "spec.trigger_type", "'hourly'", rule=False),
+    Refused("no type", trigger({"trigger_type": ABSENT}), "spec.trigger_type", "required", rule=False),
+    Refused("no schedule", trigger({"schedule_config": ABSENT}), "spec.schedule_config", "required", rule=False),
+    Refused("unknown field", trigger({"scheduel": 1}), "spec.scheduel", "unknown field", rule=False),
+    Refused(
+        "unknown parameter",
+        clustering(KMEANS, {"n_cluster": 3}),
+        f"{_CONFIG}.n_cluster",
+        "unknown field",
+        rule=False,
+    ),
+    Refused(
+        "unknown algorithm",
+        clustering({"algorithm": "kmedoids"}),
+        f"{_CONFIG}.algorithm",
+        "kmedoids",
+        rule=False,
+    ),
+    Refused("zero seconds", trigger({"schedule_config.interval_seconds": 0}, of_type="interval"),
+            "spec.schedule_config.interval_seconds", "1", rule=False),
+    Refused("number as text", clustering(KMEANS, {"n_clusters": "5"}), f"{_CONFIG}.n_clusters", "must be",
+            rule=False),
+    Refused("one as true", trigger({"schedule_config.start_immediately": 1}, of_type="interval"),
+            "spec.schedule_config.start_immediately", "must be", rule=False),
+    Refused("threshold below zero", trigger({"schedule_config.threshold": -0.1}, of_type="conditional"),
+            "spec.schedule_config.threshold", "0", rule=False),
+    Refused("distance of zero", clustering({"algorithm": "hierarchical", "distance_threshold": 0}),
+            f"{_CONFIG}.distance_threshold", "greater than 0", rule=False),
+    *(
+        Refused(f"{field} out of range", clustering(config, {field: value}), f"{_CONFIG}.{field}", says, rule=False)
+        for config, field, value, says in [
+            (DBSCAN, "eps", 0, "greater than 0"),
+            (OPTICS, "max_eps", 0, "greater than 0"),
+            (OPTICS, "xi", 1.1, "1"),
+            (MEAN_SHIFT, "bandwidth", 0, "greater than 0"),
+            (MEAN_SHIFT, "quantile", 1.5, "1"),
+            (MEAN_SHIFT, "max_iter", 0, "1"),
+            (SPECTRAL, "affinity", "cosine", "cosine"),
+            (SPECTRAL, "gamma", 0, "greater than 0"),
+            (SPECTRAL, "n_neighbors", 0, "1"),
+            (GAUSSIAN_MIXTURE, "n_components", 0, "1"),
+            (GAUSSIAN_MIXTURE, "covariance_type", "round", "round"),
+            (GAUSSIAN_MIXTURE, "n_init", 101, "100"),
+            (GAUSSIAN_MIXTURE, "tol", 0, "greater than 0"),
+            (GAUSSIAN_MIXTURE, "reg_covar", -1, "greater than 0"),
+        ]
+    ),
+    Refused("no collection", trigger({"execution_config.collection_ids": []}),
+            "spec.execution_config.collection_ids", "at least", rule=False),
+    Refused("id with a slash", trigger({"cluster_id": "a/b"}), "spec.cluster_id", "must consist of", rule=False),
+    Refused("long description", trigger({"description": "x" * 2049}), "spec.description", "2048", rule=False),
+    Refused("collection twice", trigger({"execution_config.collection_ids": ["a", "b", "a"]}),
+            "spec.execution_config.collection_ids[2]", "a", python_field="spec.execution_config.collection_ids",
+            rule=False),
+    Refused("no quantity", trigger({"run.resources.requests.cpu": "two"}), "spec.run.resources.requests.cpu", "two",
+            rule=False),
+    Refused("fraction without quotes", trigger({"run.resources.requests.cpu": 0.5}),
+            "spec.run.resources.requests.cpu", "or a string such as", rule=False),
+    Refused("negative quantity", trigger({"run.resources.limits.memory": -1}), "spec.run.resources.limits.memory", "-1",
+            rule=False),
+    Refused("wrong node label", trigger({"run.node_selector": {"disk": "fast!"}}), "spec.run.node_selector.disk",
+            "fast!", rule=False),
+    Refused("wrong account", trigger({"run.service_account_name": "Default"}), "spec.run.service_account_name",
+            "Default", rule=False),
+    Refused("wrong queue", trigger({"run.queue_name": "a.b"}), "spec.run.queue_name", "a.b", rule=False),
+    *(
+        Refused(name, trigger({f"run.{field}": value}), f"spec.run.{blamed or field}", says, rule=False)
+        for name, field, value, blamed, says in [
+            ("affinity to Pods of other namespaces", "affinity",
+             {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
+                 {"labelSelector": {}, "topologyKey": "zone", "namespaceSelector": {}}]}},
+             "affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].namespaceSelector",
+             "unknown field"),
+            ("affinity without a place", "affinity",
+             {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"labelSelector": {}}]}},
+             "affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey", "required"),
+            ("weight of zero", "affinity",
+             {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
+                 {"weight": 0, "preference": {"matchExpressions": [{"key": "a", "operator": "Exists"}]}}]}},
+             "affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight", "1"),
+            ("skew of zero", "topology_spread_constraints",
+             [{"maxSkew": 0, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}],
+             "topology_spread_constraints[0].maxSkew", "1"),
+            ("spreading of another kind", "topology_spread_constraints",
+             [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "Never"}],
+             "topology_spread_constraints[0].whenUnsatisfiable", "Never"),
+            ("pull secret as text", "image_pull_secrets", ["registry"], "image_pull_secrets[0]", "must be"),
+            ("wrong pull secret", "image_pull_secrets", [{"name": "A"}], "image_pull_secrets[0].name", "A"),
+            ("wrong PriorityClass", "priority_class_name", "High", "", "High"),
+            ("wrong RuntimeClass", "runtime_class_name", "gVisor", "", "gVisor"),
+            ("wrong Pod label", "pod_labels", {"team": "a b"}, "pod_labels.team", "a b"),
+            ("number as annotation", "pod_annotations", {"team": 7}, "pod_annotations.team", "must be"),
+            ("wrong queue of checks", "check", {"queue_name": "A"}, "check.queue_name", "A"),
+        ]
+    ),
+    Refused("no retries below zero", trigger({"run.retries": -1}), "spec.run.retries", "0", rule=False),
+    Refused("definition without work", definition({"config": ABSENT}), "spec.config", "required", CLUSTER_DEFINITION,
+            rule=False),
+    Refused("definition's config", definition({"config.n_clusters": ABSENT}), "spec.config.n_clusters",
+            "n_clusters is required with kmeans: set it", CLUSTER_DEFINITION),
+    Refused("unknown source", collection({"source.type": "csv"}), "spec.source.type", "csv", COLLECTION,
+            rule=False),
+    Refused("odd endpoint", collection({"volume": ABSENT, "source": {"uri": "s3://b/k", "endpoint": "minio:9000"}}),
+            "spec.source.endpoint", "minio:9000", COLLECTION, rule=False),
+]  # fmt: skip
+
+REFUSED = [*_SCHEDULE_RULES, *_ALGORITHM_RULES, *_RUN_RULES, *_COLLECTION_RULES, *_FIELDS]
+
+ACCEPTED = [
+    *(Accepted(f"{kind}, every field", trigger(of_type=kind)) for kind in SCHEDULES),
+    *(
+        Accepted(f"{kind}, required fields", trigger({"schedule_config": {f: SCHEDULES[kind][f] for f in fields}},
+                                                     of_type=kind))
+        for kind, fields in _REQUIRED.items()
+    ),
+    Accepted("work and definition", trigger({"cluster_id": "cluster_xyz789"})),
+    Accepted("definition only", trigger({"cluster_id": "cluster_xyz789", "execution_config": ABSENT})),
+    Accepted("nulls as the API's clients write them",
+             trigger({"cluster_id": None, "description": None, "status": None, "run": None,
+                      "schedule_config.interval_seconds": None})),
+    Accepted("kmeans, every parameter", clustering(KMEANS, {"max_iter": 50, "metric": "euclidean", "random_state": 7})),
+    Accepted("hdbscan, every parameter",
+             clustering(HDBSCAN, {"min_samples": 4, "reduce": "auto", "n_components": 8, "metric": "cosine"})),
+    Accepted("hierarchical by distance",
+             clustering({"algorithm": "agglomerative", "distance_threshold": 0.4, "linkage": "complete"})),
+    Accepted("ward", clustering(HIERARCHICAL, {"linkage": "ward", "metric": "euclidean"})),
+    *(
+        Accepted(f"{config['algorithm']}, required fields", clustering(config))
+        for config in (KMEANS, HDBSCAN, HIERARCHICAL, DBSCAN, SPECTRAL, GAUSSIAN_MIXTURE, MEAN_SHIFT, OPTICS)
+    ),
+    Accepted("dbscan, every parameter",
+             clustering(DBSCAN, {"min_samples": 1, "reduce": "umap", "n_components": 2, "random_state": 1})),
+    Accepted("spectral, every parameter",
+             clustering(SPECTRAL, {"affinity": "nearest_neighbors", "n_neighbors": 12, "gamma": 2.5})),
+    Accepted("gaussian_mixture, every parameter", clustering(GAUSSIAN_MIXTURE, {
+        "n_components": 500, "covariance_type": "tied", "max_iter": 20, "n_init": 2, "tol": 0.01, "reg_covar": 1e-3})),
+    Accepted("mean_shift by share", clustering(MEAN_SHIFT, {"quantile": 0.02})),
+    Accepted("mean_shift, every parameter", clustering(MEAN_SHIFT, {
+        "bandwidth": 0.8, "max_iter": 100, "cluster_all": False, "reduce": "none", "n_components": 50})),
+    Accepted("optics, every parameter", clustering(OPTICS, {
+        "min_samples": 2, "max_eps": 1.5, "xi": 1.0, "min_cluster_size": 10, "reduce": "none", "n_components": 8})),
+    Accepted("every field of run", trigger({"run": {
+        "concurrency_policy": "Replace", "starting_deadline_seconds": 60, "timeout_seconds": 600,
+        "pending_timeout_seconds": 30, "max_consecutive_failures": 1, "history_limit": 1, "retries": 0,
+        "resources": {"requests": {"cpu": "500m", "memory": "1.5Gi"}, "limits": {"cpu": 2, "memory": "2e9"}},
+        "service_account_name": "clustering", "node_selector": {"disk": "ssd", "spare": ""},
+        "tolerations": [
+            {"key": "gpu", "value": "a100", "effect": "NoSchedule"},
+            {"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60},
+        ],
+        "queue_name": "team-a", "results": {"uri": "results/here", "volume": "results"},
+    }})),
+    Accepted("every field of a Pod's placement", trigger({"run": {
+        "affinity": {
+            "nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [
+                    {"key": "disk", "operator": "In", "values": ["ssd"]},
+                    {"key": "cpus", "operator": "Gt", "values": ["8"]},
+                    {"key": "spare", "operator": "DoesNotExist"}]}]},
+                "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 50, "preference": {"matchExpressions": [
+                    {"key": "disk", "operator": "Exists"}]}}],
+            },
+            "podAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": [_NEIGHBOURS],
+                "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "podAffinityTerm": _NEIGHBOURS}],
+            },
+            "podAntiAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": [_NEIGHBOURS],
+                "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": _NEIGHBOURS}],
+            },
+        },
+        "topology_spread_constraints": [
+            {"maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway", **_NEIGHBOURS},
+            {"maxSkew": 2, "whenUnsatisfiable": "DoNotSchedule", "topologyKey": "kubernetes.io/hostname"},
+        ],
+        "priority_class_name": "batch-low", "runtime_class_name": "gvisor",
+        "image_pull_secrets": [{"name": "registry"}],
+        "pod_labels": {"example.com/cost-centre": "search", "app.kubernetes.io/part-of": "search"},
+        "pod_annotations": {
+            "sidecar.istio.io/inject": "false", "cluster-autoscaler.kubernetes.io/safe-to-evict": "false"},
+        "queue_name": "team-a", "priority_class": "urgent", "check": {"queue_name": ""},
+    }})),
+    Accepted("results in S3", trigger({"run.results": {
+        "uri": "s3://bucket/results", "secret_name": "writer", "endpoint": "http://minio:9000", "region": "x"}})),
+    Accepted("definition", definition({"description": "x"}), CLUSTER_DEFINITION),
+    Accepted("collection on a volume", collection({"source.text_column": "title"}), COLLECTION),
+    Accepted("collection in S3", collection({"volume": ABSENT, "source": {
+        "uri": "s3://bucket/key", "secret_name": "reader", "endpoint": "https://s3.example", "region": "x",
+    }}), COLLECTION),
+    Accepted("collection in Google Cloud Storage", collection({"volume": ABSENT, "source": {
+        "type": "parquet", "uri": "gs://bucket/key", "secret_name": "reader", "endpoint": "https://storage.example",
+    }}), COLLECTION),
+    Accepted("collection in PostgreSQL", database({"document_id_column": "id", "vector_column": "vector"}), COLLECTION),
+    Accepted("PostgreSQL without a port, over TLS",
+             database({"uri": "postgresql://db.example/shop?sslmode=verify-full"}), COLLECTION),
+    Accepted("PostgreSQL by IPv6", database({"uri": "postgresql://[::1]:5432/shop"}), COLLECTION),
+    Accepted("collection in Qdrant", qdrant({"secret_name": "qdrant", "vector_column": "text"}), COLLECTION),
+    Accepted("Qdrant behind a path", qdrant({"uri": "https://example.org/qdrant/"}), COLLECTION),
+    Accepted("filters", collection({"source.filters": {
+        "AND": [{"field": "language", "operator": "eq", "value": "en"},
+                {"field": "year", "operator": "gte", "value": 2020}],
+        "NOT": [{"OR": [{"field": "draft", "operator": "eq", "value": True},
+                        {"field": "tag", "operator": "in", "value": ["x", "y"]}]}],
+    }}), COLLECTION),
+    Accepted("two dots inside a name", collection({"source.uri": "v1..2/a.parquet"}), COLLECTION),
+]  # fmt: skip

@@ -1,0 +1,129 @@
+"""Ports and subnets, so that clusters can live side by side."""
+
+import errno
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.cluster.debian import network
+from harness.cluster.debian.namespaces import INIT, Namespaces
+from harness.cluster.debian.network import INDICES, Link, choose_link, connect, disconnect
+from harness.cluster.debian.ports import choose_ports, free_ports, listening
+from harness.cluster.debian.processes import Daemons
+from harness.cluster.errors import ClusterError
+from harness.cluster.files import REPOSITORY
+
+
+def test_ports_are_distinct_and_not_taken() -> None:
+    assert choose_ports(3, {21, 23}.__contains__, [20, 20, 21, 22, 23, 24]) == [20, 22, 24]
+
+
+def test_no_ports_left_is_said() -> None:
+    with pytest.raises(ClusterError, match="fewer than 2 free ports"):
+        choose_ports(2, lambda _: False, [20])
+
+
+def test_a_listening_port_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert listening(server.getsockname()[1])
+    assert not any(listening(port) for port in free_ports(3))
+
+
+def test_a_port_is_given_to_one_process_only_and_its_server_can_listen_again() -> None:
+    (port,) = free_ports(1)
+    other = f"from harness.cluster.debian import ports; ports.RANGE = range({port}, {port} + 1); ports.free_ports(1)"
+    refused = subprocess.run([sys.executable, "-c", other], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert f"fewer than 1 free ports in {port}-{port}" in refused.stderr
+    for address in ("127.0.0.1", "", "127.0.0.1"):
+        with socket.create_server((address, port)), socket.create_connection(("127.0.0.1", port)):
+            assert listening(port)
+    with socket.socket() as client:
+        assert client.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
+
+
+@pytest.mark.parametrize(
+    ("routes", "index"),
+    [
+        ([], 1),
+        (["default", "192.168.1.0/24"], 1),
+        (["10.231.1.0/30"], 2),
+        (["10.231.1.2"], 2),
+        (["10.231.2.0/30"], 1),
+        (["10.231.1.0/30", "10.231.2.0/24"], 3),
+        (["10.0.0.0/8"], 1),  # a VPN: the link's own route is more specific
+        (["10.231.0.0/20"], 16),
+        (["fd00::/64"], 1),
+    ],
+)
+def test_the_first_unused_subnet(routes: list[str], index: int) -> None:
+    assert choose_link(routes) == Link(index)
+
+
+def test_a_link_has_two_addresses_in_its_subnet() -> None:
+    link = Link(7)
+    assert (link.host, link.node, link.device) == ("10.231.7.1", "10.231.7.2", "ctcluster7")
+    assert len(Link(249).device) <= 15  # IFNAMSIZ
+
+
+def test_no_subnet_left_is_said() -> None:
+    with pytest.raises(ClusterError, match="every subnet"):
+        choose_link([f"10.231.{index}.0/24" for index in range(256)])
+
+
+@pytest.fixture
+def link() -> Iterator[Link]:
+    """A link that exists and is nobody's, whatever numbers the clusters beside this test have."""
+    if os.geteuid() != 0 or not shutil.which("ip"):
+        pytest.skip("needs root and iproute2")
+    for link in map(Link, reversed(INDICES)):
+        peer = ["peer", "name", f"ctpeer{link.index}"]
+        made = subprocess.run(["ip", "link", "add", link.device, "type", "veth", *peer], check=False)
+        if made.returncode == 0:
+            break
+    else:
+        raise AssertionError("every number is taken")
+    yield link
+    subprocess.run(["ip", "link", "delete", link.device], check=False, capture_output=True)
+
+
+def give(link: Link, owner: str) -> None:
+    subprocess.run(["ip", "link", "set", link.device, "alias", owner], check=True)
+
+
+def test_a_link_whose_number_another_cluster_has_taken_over_stays(tmp_path: Path, link: Link) -> None:
+    """The kernel removes a link with the namespaces of its cluster, before the cluster itself comes to do so."""
+    record = tmp_path / "link.json"
+    record.write_text(json.dumps({"index": link.index}))
+    for owner, stays in (("/somebody/else", True), (str(record), False)):
+        give(link, owner)
+        disconnect(record)
+        assert Path("/sys/class/net", link.device).exists() is stays
+
+
+def test_a_cluster_that_is_started_again_takes_no_number_from_another(tmp_path: Path, link: Link) -> None:
+    give(link, "/somebody/else")
+    record = tmp_path / "link.json"
+    record.write_text(json.dumps({"index": link.index}))
+    daemons = Daemons(tmp_path)
+    process = daemons.start(INIT, ["/usr/bin/unshare", "--net", "/bin/sleep", "300"])
+    try:
+        while Path(f"/proc/{process.pid}/ns/net").readlink() == Path("/proc/self/ns/net").readlink():
+            time.sleep(0.02)
+        with pytest.raises(ClusterError, match=f"{link.device} of {tmp_path} belongs to /somebody/else now: `down`"):
+            connect(record, Namespaces(tmp_path, Path("/bin/true"), daemons))
+    finally:
+        daemons.kill(INIT)
+    assert Path("/sys/class/net", link.device).exists()
+
+
+def test_a_link_without_a_route_is_taken(link: Link) -> None:
+    give(link, "/somebody/else")
+    assert str(link.subnet) in network._in_use()
