@@ -47,8 +47,9 @@ RUN sh /requirements/install.sh /requirements/worker.txt
 # What install.sh left out must not be missed.
 RUN /opt/venv/bin/python -c 'import faiss, jinja2, matplotlib.pyplot, pyarrow.fs, pyarrow.parquet, sklearn.cluster, sklearn.metrics'
 # numba's code for a processor of no particular make, so that it is valid on every node of this architecture.
-COPY operator/clusterworker/jit_cache.py operator/clusterworker/warm.py /warm/clusterworker/
-RUN NUMBA_CPU_NAME=generic NUMBA_CACHE_DIR=/opt/numba-cache PYTHONPATH=/warm /opt/venv/bin/python -m clusterworker.warm
+COPY operator/clusterworker/process/jit_cache.py operator/clusterworker/process/warm.py /warm/clusterworker/process/
+RUN NUMBA_CPU_NAME=generic NUMBA_CACHE_DIR=/opt/numba-cache PYTHONPATH=/warm \
+    /opt/venv/bin/python -m clusterworker.process.warm
 
 FROM runtime AS worker-libraries
 COPY --from=worker-installed /opt/venv /opt/venv
@@ -56,7 +57,7 @@ COPY --from=worker-installed /opt/numba-cache /opt/numba-cache
 # The root file system is read-only in a Job: read the cache where it is, write what it lacks to /tmp.
 ENV NUMBA_CPU_NAME=generic \
     NUMBA_CACHE_DIR=/opt/numba-cache \
-    NUMBA_CACHE_LOCATOR_CLASSES=clusterworker.jit_cache.ImageCacheLocator \
+    NUMBA_CACHE_LOCATOR_CLASSES=clusterworker.process.jit_cache.ImageCacheLocator \
     MPLBACKEND=agg \
     MPLCONFIGDIR=/tmp/matplotlib
 

@@ -68,7 +68,7 @@ def agreement(topics: Labels, labels: npt.NDArray[Any]) -> float:
 
 def ours_kmeans(count: int, clusters: int) -> Row:
     """The worker's k-means."""
-    from clusterworker.algorithms.kmeans import train
+    from clusterworker.clustering.algorithms.kmeans import train
 
     vectors, _ = documents(count)
     train(vectors[:2_000], 10, 2, "euclidean", SEED)  # loads what is loaded on first use
@@ -88,7 +88,7 @@ def theirs_kmeans(count: int, clusters: int) -> Row:
 def ours_hdbscan(count: int, _: int) -> Row:
     """The worker's HDBSCAN on the vectors as they are, after a first call that compiles."""
     from clustertrigger.api.run import HDBSCAN
-    from clusterworker.algorithms.density import find_clusters
+    from clusterworker.clustering.algorithms.density import find_clusters
 
     vectors, topics = documents(count)
     parameters = HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE)
@@ -99,8 +99,8 @@ def ours_hdbscan(count: int, _: int) -> Row:
 def reduced_hdbscan(count: int, _: int) -> Row:
     """The worker's HDBSCAN as it is by default: reduced by UMAP first."""
     from clustertrigger.api.run import HDBSCAN
-    from clusterworker.algorithms.density import find_clusters
-    from clusterworker.algorithms.embedding import embed
+    from clusterworker.clustering.algorithms.density import find_clusters
+    from clusterworker.clustering.algorithms.embedding import embed
 
     vectors, topics = documents(count)
     parameters = HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE)
@@ -173,7 +173,9 @@ def cold(count: int) -> dict[str, Row]:
     """The same in processes that start cold, with nothing but the JIT cache that an image holds."""
     with tempfile.TemporaryDirectory(prefix="bench-cluster-") as cache:
         environment = {**os.environ, "NUMBA_CACHE_DIR": cache, "NUMBA_CPU_NAME": "generic", "PYTHONPATH": str(_SOURCES)}
-        subprocess.run([sys.executable, "-m", "clusterworker.warm"], env=environment, check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", "clusterworker.process.warm"], env=environment, check=True, capture_output=True
+        )
         return {
             "worker, raw, cold process": _cold_side("raw", count, environment),
             "worker, reduced, cold process": _cold_side("reduced", count, environment),
@@ -194,8 +196,8 @@ def cold_side(side: str, count: int) -> None:
 
     def work() -> Any:
         from clustertrigger.api.run import HDBSCAN
-        from clusterworker.algorithms.density import find_clusters
-        from clusterworker.algorithms.embedding import embed
+        from clusterworker.clustering.algorithms.density import find_clusters
+        from clusterworker.clustering.algorithms.embedding import embed
 
         space = embed(vectors, 5, "cosine", SEED) if side == "reduced" else vectors
         return find_clusters(space, HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE), SEED)

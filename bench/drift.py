@@ -58,8 +58,9 @@ def unit(vectors: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 def make_baseline(folder: Path) -> dict[str, Any]:
     """Run k-means as a Job does, and return what the trigger's status says of its baseline."""
-    from clusterworker.job import Mounts, run
-    from clusterworker.progress import Progress
+    from clusterworker.process.command import Mounts
+    from clusterworker.process.progress import Progress
+    from clusterworker.run.job import run
 
     write_documents(folder / "then.parquet", RUN_DOCUMENTS, seed=1)
     spec = RunSpec.model_validate(
@@ -95,9 +96,9 @@ def read_alone(folder: Path, _baseline: Mapping[str, Any], _metric: str) -> None
 
 def check_drift(folder: Path, baseline: Mapping[str, Any], metric: str) -> None:
     """What a check Job does."""
-    from clusterworker.check import check
-    from clusterworker.job import Mounts
-    from clusterworker.progress import Progress
+    from clusterworker.drift.check import check
+    from clusterworker.process.command import Mounts
+    from clusterworker.process.progress import Progress
 
     document = common(folder, "now.parquet") | {
         "check": metric,
@@ -112,8 +113,8 @@ def check_drift(folder: Path, baseline: Mapping[str, Any], metric: str) -> None:
 
 def timed(work: Callable[..., None], *arguments: Any) -> Row:
     """Seconds, CPU seconds and the peak memory of this process, which does nothing else."""
-    from clusterworker.cgroup import ControlGroup
-    from clusterworker.threads import limit
+    from clusterworker.process.cgroup import ControlGroup
+    from clusterworker.process.threads import limit
 
     wall, cpu = time.perf_counter(), time.process_time()
     limit(ControlGroup().cpus())

@@ -14,7 +14,7 @@ from clustertrigger.api.schedule import ConditionalSchedule
 from clustertrigger.core.drift.drift_rule import judge
 from clustertrigger.core.drift.drift_series import from_status
 from clusterworker.drift.record import RecordedMeasurement
-from clusterworker.report.curve import curve
+from clusterworker.run.report.curve import curve
 
 CHECKED_AT = datetime(2026, 3, 2, tzinfo=UTC)
 NUMBERS = st.sampled_from((0.0, 1e-9, 0.1, 0.2, 0.3, 0.30001, 0.4, 0.5, 1.0))

@@ -21,8 +21,8 @@ from clustertrigger.cli.command import CommandError
 from clustertrigger.cli.init.columns import Column, Kind, Look, choose, clusters_for
 from clustertrigger.cli.main import main
 from harness.servers.postgresql import USER, PostgreSQL
-from tests.clusterworker.s3_server import BUCKET, Bucket, bucket
-from tests.clusterworker.sources_of_all_kinds import Database, database, postgresql
+from tests.clusterworker.data.sources_of_all_kinds import Database, database, postgresql
+from tests.clusterworker.storage.s3_server import BUCKET, Bucket, bucket
 
 __all__ = ["bucket", "database", "postgresql"]
 Object = dict[str, Any]

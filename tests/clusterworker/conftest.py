@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from clustertrigger.api.run import RunResult, RunSpec
-from clusterworker.job import Mounts, run
-from clusterworker.progress import Progress
-from clusterworker.report import contents
-from tests.clusterworker.s3_server import bucket, keys
-from tests.clusterworker.sources_of_all_kinds import database, postgresql
+from clusterworker.process.command import Mounts
+from clusterworker.process.progress import Progress
+from clusterworker.run.job import run
+from clusterworker.run.report import contents
+from tests.clusterworker.data.sources_of_all_kinds import database, postgresql
+from tests.clusterworker.storage.s3_server import bucket, keys
 
 __all__ = ["Pod", "bucket", "database", "keys", "pod", "postgresql"]
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clusterworker.arrays import Labels, Vectors
+from clusterworker.data.arrays import Labels, Vectors
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from clusterworker.arrays import Doubles, Rows
+from clusterworker.data.arrays import Doubles, Rows
 
 SMOOTHING = 0.5
 CONFIDENCE = 0.999

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clusterworker.arrays import Doubles, Rows, Vectors
+from clusterworker.data.arrays import Doubles, Rows, Vectors
 from clusterworker.drift.moments import NORMAL_TAIL
 
 FOLDS = 5

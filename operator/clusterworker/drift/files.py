@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from clustertrigger.api.run import ResultsTarget
-from clusterworker.errors import MisconfiguredError, RunError, UnavailableError
-from clusterworker.s3 import SCHEME, S3Access
+from clusterworker.process.errors import MisconfiguredError, RunError, UnavailableError
+from clusterworker.storage.s3 import SCHEME, S3Access
 
 
 class StoredFile(Protocol):

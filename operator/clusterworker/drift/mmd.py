@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clusterworker.algorithms.pairs import Pairs
-from clusterworker.arrays import Doubles, Vectors
+from clusterworker.clustering.algorithms.pairs import Pairs
+from clusterworker.data.arrays import Doubles, Vectors
 from clusterworker.drift.moments import CONFIDENCE
 
 PERMUTATIONS = 500

@@ -8,7 +8,7 @@ distributed nearly as a multiple of χ² with df = (tr Σ)² / tr Σ² degrees o
 
 import numpy as np
 
-from clusterworker.arrays import Doubles, Vectors
+from clusterworker.data.arrays import Doubles, Vectors
 from clusterworker.drift.stored import StoredBaseline
 
 CONFIDENCE = 0.995

@@ -8,15 +8,15 @@ import faiss
 import numpy as np
 import pyarrow as pa
 
-from clusterworker.algorithms.nearest import NearestCentroid
-from clusterworker.arrays import NOISE, Doubles, Rows, Vectors
-from clusterworker.dataset import lengths, refuse_too_large
+from clusterworker.clustering.algorithms.nearest import NearestCentroid
+from clusterworker.clustering.reservoir import Reservoir
+from clusterworker.data.arrays import NOISE, Doubles, Rows, Vectors
+from clusterworker.data.dataset import lengths, refuse_too_large
+from clusterworker.data.sources.batch import Batch
+from clusterworker.data.sources.collection import Collection, whole_pass
 from clusterworker.drift.ahead import ahead
 from clusterworker.drift.stored import StoredBaseline
-from clusterworker.progress import Progress
-from clusterworker.reservoir import Reservoir
-from clusterworker.sources.batch import Batch
-from clusterworker.sources.collection import Collection, whole_pass
+from clusterworker.process.progress import Progress
 
 RESERVOIR_ROWS = 2_000
 """Documents that are kept for mmd_rbf and domain_auc: as many as a baseline has."""

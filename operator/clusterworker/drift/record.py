@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from clustertrigger.api.run import CheckSpec, Measurement, ResultsTarget, RunSpec
 from clusterworker.drift.files import StoredFile, open_file
-from clusterworker.errors import RunError
-from clusterworker.progress import Progress
+from clusterworker.process.errors import RunError
+from clusterworker.process.progress import Progress
 
 FILE = "drift.json"
 KEPT = 100

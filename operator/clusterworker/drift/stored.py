@@ -1,4 +1,4 @@
-"""The baseline as a check reads it: the arrays that clusterworker.results.baseline writes."""
+"""The baseline as a check reads it: the arrays that clusterworker.run.results.baseline writes."""
 
 import io
 import zipfile
@@ -7,12 +7,12 @@ from functools import cached_property
 
 import numpy as np
 
-from clusterworker.arrays import Doubles, Rows, Vectors
+from clusterworker.data.arrays import Doubles, Rows, Vectors
 
 
 @dataclass(frozen=True)
 class StoredBaseline:
-    """What a run left behind; see clusterworker.results.baseline for the arrays.
+    """What a run left behind; see clusterworker.run.results.baseline for the arrays.
 
     With metric cosine everything refers to vectors of unit length.
 

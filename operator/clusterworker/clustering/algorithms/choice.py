@@ -1,0 +1,104 @@
+"""From the configuration to the algorithm."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import assert_never
+
+from clustertrigger.api.run import (
+    DBSCAN,
+    HDBSCAN,
+    OPTICS,
+    ClusteringConfig,
+    GaussianMixture,
+    Hierarchical,
+    KMeans,
+    MeanShift,
+    Spectral,
+)
+from clusterworker.clustering.algorithms.clustering import Clustering
+from clusterworker.clustering.algorithms.task import Task
+from clusterworker.data.dataset import SpooledDataset, StreamedDataset
+from clusterworker.data.sources.collection import Collection
+from clusterworker.process.progress import Progress
+
+STREAMED_ROWS = 500_000
+"""Above it, k-means reads the sources twice instead of keeping a copy, whose pages would count as memory in use."""
+
+
+def load(
+    collections: Sequence[Collection], config: ClusteringConfig, scratch: Path, progress: Progress
+) -> SpooledDataset | StreamedDataset:
+    """Return the documents in the form that the algorithm needs.
+
+    Args:
+        collections: of equal dimensions.
+        config: the algorithm and its metric.
+        scratch: directory for a copy of the vectors.
+        progress: told how far reading is.
+    """
+    source = StreamedDataset(collections, config.metric, progress)
+    if isinstance(config.parameters(), KMeans) and source.rows > STREAMED_ROWS:
+        return source
+    return SpooledDataset(source, scratch)
+
+
+def cluster(
+    dataset: SpooledDataset | StreamedDataset, config: ClusteringConfig, seed: int, memory: int, progress: Progress
+) -> Clustering:
+    """Run the algorithm that the configuration names.
+
+    Args:
+        dataset: from `load`.
+        config: the algorithm and its parameters.
+        seed: of all random choices.
+        memory: bytes that the container may use.
+        progress: told which step is on.
+
+    Raises:
+        MisconfiguredError: the parameters do not fit the documents.
+    """
+    parameters = config.parameters()
+    if isinstance(parameters, KMeans):
+        from clusterworker.clustering.algorithms.kmeans import kmeans
+
+        return kmeans(dataset, parameters, config.metric, seed, memory)
+    assert isinstance(dataset, SpooledDataset)  # noqa: S101 - load() spools for all others
+    return _cluster_spooled(Task(dataset, config.metric, seed, memory, progress), parameters)
+
+
+Spooled = HDBSCAN | DBSCAN | OPTICS | MeanShift | Spectral | GaussianMixture | Hierarchical
+
+
+def _cluster_spooled(task: Task, parameters: Spooled) -> Clustering:
+    """Import only what the algorithm needs: a container that runs one loads no other."""
+    match parameters:
+        case HDBSCAN():
+            from clusterworker.clustering.algorithms.density import hdbscan
+
+            return hdbscan(task, parameters)
+        case DBSCAN():
+            from clusterworker.clustering.algorithms.dbscan import dbscan
+
+            return dbscan(task, parameters)
+        case OPTICS():
+            from clusterworker.clustering.algorithms.optics import optics
+
+            return optics(task, parameters)
+        case MeanShift():
+            from clusterworker.clustering.algorithms.mean_shift import mean_shift
+
+            return mean_shift(task, parameters)
+        case Spectral():
+            from clusterworker.clustering.algorithms.spectral import spectral
+
+            return spectral(task, parameters)
+        case GaussianMixture():
+            from clusterworker.clustering.algorithms.mixture import gaussian_mixture
+
+            return gaussian_mixture(task, parameters)
+        case Hierarchical():
+            from clusterworker.clustering.algorithms.hierarchical import hierarchical
+
+            return hierarchical(task, parameters)
+        case _ as unknown:
+            assert_never(unknown)

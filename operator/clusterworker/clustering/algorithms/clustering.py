@@ -1,0 +1,89 @@
+"""What an algorithm returns, and the arithmetic that all of them share."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import sparse
+
+from clusterworker.data.arrays import NOISE, Doubles, Labels, Vectors
+from clusterworker.data.sources.batch import BATCH_ROWS
+
+
+@dataclass
+class Clustering:
+    """Clusters numbered from 0, the largest first.
+
+    Attributes:
+        centroids: shape (clusters, dimensions); of unit length with metric cosine.
+        means: arithmetic means of the clusters' vectors, which the quality measures refer to; same shape.
+        labels: shape (rows,); None: every document belongs to its nearest centroid.
+        has_inertia: whether the algorithm minimises the sum of squared distances, so that it means something.
+        notes: what was decided by itself, for people.
+    """
+
+    centroids: Vectors
+    means: Doubles
+    labels: Labels | None
+    has_inertia: bool = False
+    notes: list[str] = field(default_factory=list)
+
+
+def by_size(labels: Labels) -> Labels:
+    """Number clusters anew, the largest 0 and no number unused; equal sizes keep their order. Noise stays noise."""
+    found, positions, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    clusters = np.flatnonzero(found != NOISE)
+    order = clusters[np.argsort(-counts[clusters], kind="stable")]
+    numbers = np.full(len(found), NOISE, np.int32)
+    numbers[order] = np.arange(len(order), dtype=np.int32)
+    return numbers[positions]
+
+
+def sums_by_label(vectors: Vectors | Doubles, labels: Labels, clusters: int) -> Doubles:
+    """Sum of the vectors of each cluster, shape (clusters, dimensions); noise is left out."""
+    inside = np.flatnonzero(labels != NOISE)
+    ones = np.ones(len(inside), np.float64)
+    members = sparse.csr_array((ones, (labels[inside], inside)), shape=(clusters, len(labels)))
+    return np.asarray(members @ vectors.astype(np.float64), dtype=np.float64)
+
+
+def labelled(
+    vectors: Vectors, labels: Labels, metric: str, *, notes: list[str], has_inertia: bool = False
+) -> Clustering:
+    """Return the clustering that labels say, its clusters numbered by size.
+
+    Args:
+        vectors: the documents' own, shape (rows, dimensions).
+        labels: any numbers, or NOISE, shape (rows,).
+        metric: cosine or euclidean.
+        notes: what was decided by itself, for people.
+        has_inertia: whether the algorithm minimises it.
+    """
+    labels = by_size(labels)
+    mean = means(vectors, labels)
+    return Clustering(centroids_of(mean, metric), mean, labels, has_inertia, notes)
+
+
+def too_few_distinct(labels: Labels, wanted: int | None) -> list[str]:
+    """Say so where there are fewer clusters than were asked for, since equal vectors are never cut apart."""
+    clusters = len(np.unique(labels))
+    if wanted is None or clusters >= wanted:
+        return []
+    return [f"{clusters} clusters instead of {wanted}: the documents have only so many distinct vectors"]
+
+
+def means(vectors: Vectors, labels: Labels) -> Doubles:
+    """Arithmetic mean of each cluster, shape (clusters, dimensions)."""
+    clusters = int(labels.max(initial=NOISE)) + 1
+    total = np.zeros((clusters, vectors.shape[1]))
+    for first in range(0, len(vectors), BATCH_ROWS):
+        rows = slice(first, first + BATCH_ROWS)
+        total += sums_by_label(vectors[rows], labels[rows], clusters)
+    counts = np.bincount(labels[labels != NOISE], minlength=clusters)
+    return np.asarray(total / counts[:, None], dtype=np.float64)
+
+
+def centroids_of(mean: Doubles, metric: str) -> Vectors:
+    """Centres that documents are compared with: the means, and with cosine their directions."""
+    if metric == "cosine":
+        mean = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    return np.ascontiguousarray(mean, dtype=np.float32)

@@ -1,0 +1,161 @@
+"""DBSCAN (Ester, Kriegel, Sander and Xu 1996), in memory that does not grow with the neighbourhoods.
+
+scikit-learn's keeps every document's neighbours, which at a generous eps are nearly all pairs. Here distances come
+block by block, and only the components of core points found so far are kept.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from clustertrigger.api.run import DBSCAN
+from clusterworker.clustering.algorithms.clustering import Clustering, labelled
+from clusterworker.clustering.algorithms.core_distance import core_distances, rounded_up
+from clusterworker.clustering.algorithms.distinct import Distinct, distinct
+from clusterworker.clustering.algorithms.pairs import Pairs
+from clusterworker.clustering.algorithms.reduction import reduced_space
+from clusterworker.clustering.algorithms.task import Task
+from clusterworker.data.arrays import NOISE, Labels, Rows, Vectors
+
+MOST_DOCUMENTS = 50_000
+"""Above it core points are looked for in a sample of so many: time grows with the square."""
+BLOCK_BYTES = 16 << 20
+"""Of distances at a time; at a generous eps, lists of near pairs take ten times as much."""
+ADVICE_ROWS = 500
+
+
+def dbscan(task: Task, parameters: DBSCAN) -> Clustering:
+    """Cluster by density at one distance; documents near no core point are noise.
+
+    A document with `min_samples` documents within `eps`, itself included, is a core point; core points within eps of
+    one another belong together, and every other document within eps of a core point goes with the nearest one.
+    Above `MOST_DOCUMENTS` only a sample may become core points (DBSCAN++, Jang and Jiang 2019).
+
+    Raises:
+        MisconfiguredError: min_samples is more than there are documents.
+    """
+    task.refuse_above_documents("min_samples", parameters.min_samples)
+    space = reduced_space(task, parameters)
+    points = distinct(space.vectors)
+    rows = len(points)
+    candidates = np.arange(rows)
+    notes = list(space.notes)
+    if rows > MOST_DOCUMENTS:
+        chosen = np.random.default_rng(task.seed).choice(len(space.vectors), MOST_DOCUMENTS, replace=False)
+        candidates = np.unique(points.numbers[chosen])
+        notes.append(
+            f"{rows} {points.noun} are more than the limit of {MOST_DOCUMENTS} for comparing all pairs: "
+            f"core points were looked for in a sample of {len(candidates)} of them"
+        )
+    labels = points.spread(cluster_distinct(points, candidates, parameters, space.metric))
+    found = labels[labels != NOISE]
+    if not found.size or np.bincount(found).max() > 0.9 * len(labels):
+        notes.append(_advice(points, space.metric, parameters, task.seed, too_small=not found.size))
+    return labelled(task.dataset.vectors, labels, task.metric, notes=notes)
+
+
+def find_clusters(vectors: Vectors, candidates: Rows, parameters: DBSCAN, metric: str) -> Labels:
+    """Return a label per vector, shape (rows,).
+
+    Args:
+        vectors: shape (rows, dimensions); of unit length with metric cosine.
+        candidates: rows that may become core points; what one may become, so may its copies.
+        parameters: eps, min_samples.
+        metric: of eps.
+    """
+    points = distinct(vectors)
+    return points.spread(cluster_distinct(points, np.unique(points.numbers[candidates]), parameters, metric))
+
+
+def cluster_distinct(points: Distinct, candidates: Rows, parameters: DBSCAN, metric: str) -> Labels:
+    """Return a label per distinct vector, each of which counts as often as it occurs.
+
+    Args:
+        points: of unit length with metric cosine.
+        candidates: rows that may become core points, ascending.
+        parameters: eps, min_samples.
+        metric: of eps.
+    """
+    pairs = Pairs(points.vectors, metric)
+    counts = neighbour_counts(pairs, candidates, parameters.eps, np.minimum(points.counts, parameters.min_samples))
+    cores = candidates[counts >= parameters.min_samples]
+    labels = np.full(len(points), NOISE, np.int32)
+    if not cores.size:
+        return labels
+    core_vectors = np.ascontiguousarray(points.vectors[cores])
+    labels[cores] = connected(Pairs(core_vectors, metric), parameters.eps)
+    others = np.setdiff1d(np.arange(len(points)), cores, assume_unique=True)
+    if others.size:
+        border = Pairs(points.vectors[others], metric, core_vectors, pairs.frame)
+        nearest, distances = border.nearest(BLOCK_BYTES)
+        reached = distances <= parameters.eps
+        labels[others[reached]] = labels[cores[nearest[reached]]]
+    return labels
+
+
+def neighbour_counts(pairs: Pairs, rows: Rows, eps: float, weights: Rows) -> Rows:
+    """How many documents lie within eps of each of some rows, itself included, shape (len(rows),).
+
+    Args:
+        pairs: of distinct vectors.
+        rows: ascending.
+        eps: a distance of the pairs' metric.
+        weights: documents per vector, or as many as matter: sums are exact below 2^24, and beyond right to 1e-7.
+    """
+    counts = np.zeros(len(rows), np.int64)
+    size = pairs.block(BLOCK_BYTES)
+    whole = len(rows) == len(pairs)
+    numbers = weights.astype(np.float32)
+    alone = bool((weights == 1).all())
+
+    def total(near: npt.NDArray[np.bool_], columns: slice) -> Rows:
+        if alone:
+            return np.asarray(near.sum(axis=1), np.int64)
+        return np.asarray(near.astype(np.float32) @ numbers[columns], np.int64)
+
+    for first in range(0, len(rows), size):
+        part = slice(first, first + size)
+        if whole:  # each pair is looked at once
+            near = pairs.within(part, slice(first, None), eps)
+            counts[part] += total(near, slice(first, None))
+            counts[first + size :] += total(near[:, size:].T, part)
+        else:
+            counts[part] = total(pairs.within(rows[part], slice(None), eps), slice(None))
+    return counts
+
+
+def connected(pairs: Pairs, eps: float) -> Labels:
+    """Number the components of vectors that are within eps of one another, shape (rows,)."""
+    rows = len(pairs)
+    components = np.arange(rows)
+    size = pairs.block(BLOCK_BYTES)
+    for first in range(0, rows, size):
+        near = pairs.within(slice(first, first + size), slice(first, None), eps)
+        here, there = np.nonzero(near)
+        components = _joined(components, components[first + here], components[first + there])
+    return components.astype(np.int32)
+
+
+def _joined(components: Rows, left: Rows, right: Rows) -> Rows:
+    """Join components pair by pair and number them anew."""
+    apart = left != right
+    if not apart.any():
+        return components
+    count = int(components.max()) + 1
+    links: npt.NDArray[np.int8] = np.ones(int(apart.sum()), np.int8)
+    graph = sparse.coo_array((links, (left[apart], right[apart])), shape=(count, count))
+    numbers = sparse.csgraph.connected_components(graph, directed=False)[1]
+    return np.asarray(numbers[components], np.int64)
+
+
+def _advice(points: Distinct, metric: str, parameters: DBSCAN, seed: int, *, too_small: bool) -> str:
+    """Which eps would tell documents apart: the distances at which a sample of them become core points."""
+    pairs = Pairs(points.vectors, metric)
+    chosen = np.random.default_rng(seed).choice(len(pairs), min(ADVICE_ROWS, len(pairs)), replace=False)
+    distances = core_distances(pairs.distances(np.sort(chosen)), parameters.min_samples, points.counts)
+    tenth, half = (rounded_up(float(value)) for value in np.quantile(distances, [0.1, 0.5]))
+    outcome = "no cluster found, all documents are noise" if too_small else "nearly all documents are in one cluster"
+    return (
+        f"{outcome}: {'raise' if too_small else 'lower'} eps; a tenth of the documents have {parameters.min_samples} "
+        f"within {tenth:.3g}, half of them within {half:.3g}"
+    )

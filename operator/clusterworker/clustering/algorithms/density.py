@@ -1,0 +1,146 @@
+"""HDBSCAN (Campello, Moulavi and Sander 2013) by fast_hdbscan, on vectors reduced by UMAP."""
+
+import warnings
+
+import numpy as np
+from scipy import sparse
+
+from clustertrigger.api.run import HDBSCAN
+from clusterworker.clustering.algorithms.clustering import Clustering, labelled
+from clusterworker.clustering.algorithms.core_distance import core_distances
+from clusterworker.clustering.algorithms.density_tree import LEAST_DISTANCE, SpanningTree, extract
+from clusterworker.clustering.algorithms.distinct import Distinct, distinct
+from clusterworker.clustering.algorithms.frame import Frame
+from clusterworker.clustering.algorithms.neighbours import nearest_neighbours
+from clusterworker.clustering.algorithms.pairs import Pairs
+from clusterworker.clustering.algorithms.reduction import FEW_DIMENSIONS, reduced_space
+from clusterworker.clustering.algorithms.task import Task
+from clusterworker.data.arrays import NOISE, Labels, Vectors
+
+EXACT_ROWS = 2_000
+"""Up to here, vectors of many dimensions are compared pair by pair: memory grows with the square."""
+LEAST_NEIGHBOURS = 15
+"""Of each vector in the graph; and three for each of `min_samples`, as fast_hdbscan itself takes."""
+
+
+def hdbscan(task: Task, parameters: HDBSCAN) -> Clustering:
+    """Cluster by density; documents in no dense region are noise.
+
+    Raises:
+        MisconfiguredError: min_cluster_size is more than there are documents.
+    """
+    task.refuse_above_documents("min_cluster_size", parameters.min_cluster_size)
+    space = reduced_space(task, parameters)
+    notes = list(space.notes)
+    points = distinct(space.vectors)
+    tree = spanning_tree(points, _samples(parameters, len(space.vectors)), task.seed)
+    labels = extract(tree, parameters.min_cluster_size, allow_single_cluster=parameters.allow_single_cluster)
+    if not (labels != NOISE).any():
+        notes.append(_advice(tree, parameters, len(space.vectors)))
+    return labelled(task.dataset.vectors, points.spread(labels), task.metric, notes=notes)
+
+
+def find_clusters(vectors: Vectors, parameters: HDBSCAN, seed: int) -> Labels:
+    """Return a label per vector, shape (rows,).
+
+    Euclidean distance is meant for unit vectors too: it orders them as cosine distance does.
+    """
+    points = distinct(vectors)
+    tree = spanning_tree(points, _samples(parameters, len(vectors)), seed)
+    single = parameters.allow_single_cluster
+    return points.spread(extract(tree, parameters.min_cluster_size, allow_single_cluster=single))
+
+
+def _samples(parameters: HDBSCAN, rows: int) -> int:
+    return min(parameters.min_samples or parameters.min_cluster_size, rows)
+
+
+def _advice(tree: SpanningTree, parameters: HDBSCAN, rows: int) -> str:
+    """What to set, each of it tried: a smaller cluster size is looked for in the same tree."""
+    samples, size = _samples(parameters, rows), parameters.min_cluster_size // 2
+    advice = "no cluster found, all documents are noise: set allow_single_cluster: true to make them one cluster"
+    while size >= 2:
+        found = extract(tree, size)
+        if clusters := len(np.unique(found[found != NOISE])):
+            return f"{advice}, or min_cluster_size: {size} with min_samples: {samples}, which finds {clusters}"
+        size //= 2
+    return advice
+
+
+def spanning_tree(points: Distinct, min_samples: int, seed: int) -> SpanningTree:
+    """Return the minimum spanning tree of mutual reachability distances.
+
+    Args:
+        points: distinct vectors.
+        min_samples: documents that make a core point, itself included, no more than there are documents.
+        seed: of the search for neighbours among many vectors of many dimensions.
+    """
+    rows, dimensions = points.vectors.shape
+    if rows <= EXACT_ROWS:
+        return _compare_all_pairs(points, min_samples)
+    if dimensions <= FEW_DIMENSIONS and not points.copies:
+        return _search_tree(points, min_samples)
+    return _follow_neighbours(points, min_samples, seed)
+
+
+def _compare_all_pairs(points: Distinct, min_samples: int) -> SpanningTree:
+    """Exact, and spares a short run the loading of numba. Prim's algorithm: one more vector at each step."""
+    distances = Pairs(points.vectors, "euclidean").distances(slice(None))
+    cores = np.asarray(core_distances(distances, min_samples, points.counts), np.float64)
+    rows = len(points)
+    ends, lengths = np.zeros((rows - 1, 2), np.int64), np.zeros(rows - 1)
+    nearest, shortest = np.zeros(rows, np.int64), np.full(rows, np.inf)
+    outside = np.ones(rows, bool)
+    row = 0
+    for step in range(rows - 1):
+        outside[row] = False
+        reach = np.maximum(np.maximum(distances[row], cores[row]), cores)
+        nearer = outside & (reach < shortest)
+        shortest[nearer], nearest[nearer] = reach[nearer], row
+        shortest[row] = np.inf
+        row = int(shortest.argmin())
+        ends[step], lengths[step] = (nearest[row], row), shortest[row]
+    return SpanningTree(ends, lengths, cores, points.counts)
+
+
+def _search_tree(points: Distinct, min_samples: int) -> SpanningTree:
+    """Exact, by fast_hdbscan's k-d tree, whose min_samples does not count the document itself.
+
+    With min_samples of 1 and 2 the trees are the same: no edge is shorter than the way to the nearest neighbour.
+    The image's JIT cache (``clusterworker.process.warm``) holds what it compiles: float32, C-contiguous, reproducible.
+    """
+    from fast_hdbscan.hdbscan import compute_minimum_spanning_tree
+
+    from clusterworker.process import jit_cache
+
+    jit_cache.enable()
+    frame = Frame.of(points.vectors)
+    vectors = np.ascontiguousarray(frame.into(points.vectors))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        edges, _, _ = compute_minimum_spanning_tree(vectors, min_samples=max(min_samples - 1, 1), reproducible=True)
+    lengths = edges[:, 2] / (frame.scale if frame.needed else 1.0)
+    return SpanningTree(edges[:, :2].astype(np.int64), lengths, np.zeros(len(points)), points.counts)
+
+
+def _follow_neighbours(points: Distinct, min_samples: int, seed: int) -> SpanningTree:
+    """Over the graph of nearest neighbours: what no chain of neighbours joins is apart at any distance."""
+    rows = len(points)
+    count = min(max(3 * min_samples, LEAST_NEIGHBOURS), rows - 1) + 1
+    indices, distances = nearest_neighbours(points.vectors, count, "euclidean", seed)
+    reached = points.counts[indices].cumsum(axis=1) >= min_samples
+    cores = np.take_along_axis(distances, reached.argmax(axis=1)[:, None], axis=1)[:, 0].astype(np.float64)
+    cores[~reached.any(axis=1)] = np.inf
+    reach = np.maximum(np.maximum(distances, cores[:, None]), cores[indices])
+    np.maximum(reach, LEAST_DISTANCE, out=reach)  # a stored 0 would be no edge
+    known = np.isfinite(reach)
+    known[:, 0] = False  # the vector itself
+    ends = np.r_[0, known.sum(axis=1).cumsum()]
+    graph = sparse.csr_array((reach[known], indices[known], ends), shape=(rows, rows))
+    forest = sparse.csgraph.minimum_spanning_tree(graph).tocoo()
+    _, parts = sparse.csgraph.connected_components(forest, directed=False)
+    _, first = np.unique(parts, return_index=True)
+    bridges = np.stack([np.full(len(first) - 1, first[0]), first[1:]], axis=1)
+    edges = np.concatenate([np.stack([forest.row, forest.col], axis=1), bridges]).astype(np.int64)
+    lengths = np.concatenate([forest.data, np.full(len(bridges), np.inf)])
+    return SpanningTree(edges, lengths, cores, points.counts)

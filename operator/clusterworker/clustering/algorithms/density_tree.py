@@ -1,0 +1,185 @@
+"""HDBSCAN's second half: from a spanning tree to clusters (Campello, Moulavi and Sander 2013).
+
+Documents count as often as their vector occurs, so that copies stay together, and what merges at one distance merges at
+once, so that the order of the documents does not matter.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows
+
+FENCE = 1.5
+"""Interquartile ranges beyond the upper quartile where a single cluster ends: Tukey 1977, Exploratory Data Analysis."""
+LEAST_DISTANCE = 1e-300
+
+
+@dataclass(frozen=True)
+class SpanningTree:
+    """How distinct vectors hang together.
+
+    Attributes:
+        ends: the two vectors of each edge, shape (distinct - 1, 2).
+        lengths: mutual reachability distances, infinite where nothing is known to connect, shape (distinct - 1,).
+        cores: distance within which each vector has min_samples documents, itself included, shape (distinct,).
+        counts: documents per vector, shape (distinct,).
+    """
+
+    ends: Rows
+    lengths: Doubles
+    cores: Doubles
+    counts: Rows
+
+
+def extract(tree: SpanningTree, min_cluster_size: int, *, allow_single_cluster: bool = False) -> Labels:
+    """Return a label per distinct vector, from 0 on: the clusters with the greatest excess of mass, shape (distinct,).
+
+    A single cluster of everything holds, with `allow_single_cluster`, all documents but those that join it from far
+    beyond the distances of the others. scikit-learn leaves in it only those that join last.
+
+    Args:
+        tree: of all documents.
+        min_cluster_size: the fewest documents that make a cluster, at least 2.
+        allow_single_cluster: whether all documents may be one cluster.
+    """
+    condensed = _condense(_merge(tree), tree, min_cluster_size)
+    chosen = condensed.chosen(allow_single_cluster=allow_single_cluster)
+    labels = np.array(chosen, np.int32)[condensed.owners]
+    if allow_single_cluster and chosen[0] != NOISE:
+        labels[condensed.left_at > _fence(condensed.left_at, tree.counts)] = NOISE
+    inside = labels != NOISE
+    labels[inside] = np.unique(labels[inside], return_inverse=True)[1]
+    return labels
+
+
+@dataclass
+class _Hierarchy:
+    """Nodes numbered after the distinct vectors; each merges two or more nodes at one distance."""
+
+    children: list[list[int]] = field(default_factory=list)
+    distances: list[float] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+
+
+def _merge(tree: SpanningTree) -> _Hierarchy:
+    """Join along the edges, the shortest first."""
+    rows = len(tree.counts)
+    found = _Hierarchy(sizes=tree.counts.tolist())
+    order = np.argsort(tree.lengths, kind="stable")
+    joined = list(range(rows))
+    node_of = list(range(rows))
+
+    def root(row: int) -> int:
+        while joined[row] != row:
+            joined[row] = joined[joined[row]]
+            row = joined[row]
+        return row
+
+    def as_children(node: int, distance: float) -> list[int]:
+        return found.children[node - rows] if node >= rows and found.distances[node - rows] == distance else [node]
+
+    for (one, other), length in zip(tree.ends[order].tolist(), tree.lengths[order].tolist(), strict=True):
+        here, there = root(one), root(other)
+        joined[there] = here
+        left, right = node_of[here], node_of[there]
+        node_of[here] = rows + len(found.children)
+        found.children.append(as_children(left, length) + as_children(right, length))
+        found.distances.append(length)
+        found.sizes.append(found.sizes[left] + found.sizes[right])
+    return found
+
+
+@dataclass
+class _Condensed:
+    """The clusters that arise while the distance shrinks; 0 is the root.
+
+    Attributes:
+        parents: cluster that each split off from.
+        births: inverse of the distance at which it did.
+        masses: excess of mass.
+        owners: last cluster that each distinct vector belonged to.
+        left_at: distance at which the vector left that cluster.
+    """
+
+    owners: Rows
+    left_at: Doubles
+    parents: list[int] = field(default_factory=lambda: [NOISE])
+    births: list[float] = field(default_factory=lambda: [0.0])
+    masses: list[float] = field(default_factory=lambda: [0.0])
+
+    def leave(self, cluster: int, documents: int, distance: float) -> None:
+        """Count documents that a cluster holds down to a distance."""
+        self.masses[cluster] += documents * (_inverse(distance) - self.births[cluster])
+
+    def split_off(self, parent: int, distance: float) -> int:
+        """Return the number of a new cluster."""
+        self.parents.append(parent)
+        self.births.append(_inverse(distance))
+        self.masses.append(0.0)
+        return len(self.parents) - 1
+
+    def chosen(self, *, allow_single_cluster: bool) -> list[int]:
+        """Number of the chosen cluster that each belongs to, or NOISE: one with more mass than those in it together."""
+        count = len(self.parents)
+        below = [0.0] * count
+        best = [False] * count
+        for cluster in range(count - 1, -1 if allow_single_cluster else 0, -1):
+            best[cluster] = self.masses[cluster] >= below[cluster]
+            if cluster:
+                below[self.parents[cluster]] += max(self.masses[cluster], below[cluster])
+        numbers: list[int] = []
+        for cluster, parent in enumerate(self.parents):
+            above = numbers[parent] if cluster else NOISE
+            numbers.append(above if above != NOISE else cluster if best[cluster] else NOISE)
+        return numbers
+
+
+def _condense(hierarchy: _Hierarchy, tree: SpanningTree, min_cluster_size: int) -> _Condensed:
+    """Walk down from the root: what becomes too small leaves its cluster, two or more that are not split it."""
+    rows, sizes = len(tree.counts), hierarchy.sizes
+    found = _Condensed(np.zeros(rows, np.int64), np.zeros(rows))
+    waiting = [(len(sizes) - 1, 0)]
+    while waiting:
+        node, cluster = waiting.pop()
+        if node < rows:  # copies, enough of them to be a cluster
+            found.owners[node], found.left_at[node] = cluster, tree.cores[node]
+            found.leave(cluster, sizes[node], float(tree.cores[node]))
+            continue
+        distance = hierarchy.distances[node - rows]
+        large = [child for child in hierarchy.children[node - rows] if sizes[child] >= min_cluster_size]
+        for child in hierarchy.children[node - rows]:
+            if sizes[child] < min_cluster_size:
+                members = list(_members(hierarchy, child, rows))
+                found.owners[members], found.left_at[members] = cluster, distance
+                found.leave(cluster, sizes[child], distance)
+            elif len(large) == 1:
+                waiting.append((child, cluster))
+            else:
+                found.leave(cluster, sizes[child], distance)
+                waiting.append((child, found.split_off(cluster, distance)))
+    return found
+
+
+def _members(hierarchy: _Hierarchy, node: int, rows: int) -> Iterator[int]:
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if node < rows:
+            yield node
+        else:
+            waiting.extend(hierarchy.children[node - rows])
+
+
+def _inverse(distance: float) -> float:
+    """HDBSCAN's λ; infinite for copies, which no distance parts."""
+    return 1 / max(distance, LEAST_DISTANCE) if distance > 0 else float("inf")
+
+
+def _fence(distances: Doubles, counts: Rows) -> float:
+    """Distance beyond which documents are far from all others, by the quartiles of all."""
+    order = np.argsort(distances, kind="stable")
+    places = np.searchsorted(np.cumsum(counts[order]), np.array([0.25, 0.75]) * counts.sum())
+    lower, upper = distances[order][places]
+    return float(upper + FENCE * (upper - lower)) if np.isfinite(upper) else float("inf")

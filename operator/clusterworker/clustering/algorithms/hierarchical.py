@@ -1,0 +1,97 @@
+"""Agglomerative clustering (scipy's), on micro-clusters where the documents are too many for all pairs."""
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.cluster.hierarchy import linkage
+
+from clustertrigger.api.run import Hierarchical
+from clusterworker.clustering.algorithms.clustering import Clustering, labelled, too_few_distinct
+from clusterworker.clustering.algorithms.distinct import Distinct, distinct
+from clusterworker.clustering.algorithms.limits import pair_limit
+from clusterworker.clustering.algorithms.micro import MICRO_CLUSTERS, micro_clusters, note
+from clusterworker.clustering.algorithms.pairs import Pairs
+from clusterworker.clustering.algorithms.task import Task
+from clusterworker.data.arrays import Doubles, Labels, Vectors
+from clusterworker.process.errors import MisconfiguredError
+
+MOST_DOCUMENTS = 20_000
+"""Above it, always on micro-clusters: time and memory grow with the square."""
+BLOCK_ROWS = 512
+BYTES_PER_PAIR = 8
+"""Two copies of the condensed distances, which hold each pair once."""
+
+
+def hierarchical(task: Task, parameters: Hierarchical) -> Clustering:
+    """Cluster by merging the nearest pair again and again.
+
+    Raises:
+        MisconfiguredError: more clusters than documents, or than micro-clusters.
+    """
+    wanted = parameters.n_clusters
+    task.refuse_above_documents("n_clusters", wanted)
+    vectors = task.dataset.vectors
+    limit = pair_limit(task.memory, BYTES_PER_PAIR, MOST_DOCUMENTS)
+    if len(vectors) <= limit:
+        labels = agglomerate(vectors, parameters, task.metric)
+        return labelled(vectors, labels, task.metric, notes=too_few_distinct(labels, wanted))
+    count = min(limit, max(MICRO_CLUSTERS, 4 * (wanted or 0)))
+    if wanted is not None and wanted > count:
+        raise MisconfiguredError(
+            f"n_clusters {wanted} is more than hierarchical can tell apart in this memory ({limit}): "
+            "raise run.resources.limits.memory, lower n_clusters, or use algorithm: kmeans"
+        )
+    micro = micro_clusters(vectors, count, task.metric, task.seed)
+    labels = micro.spread(agglomerate(micro.centroids, parameters, task.metric))
+    notes = [note(len(vectors), limit, micro), *too_few_distinct(labels, wanted)]
+    return labelled(vectors, labels, task.metric, notes=notes)
+
+
+def agglomerate(vectors: Vectors, parameters: Hierarchical, metric: str) -> Labels:
+    """Return a label per vector, shape (rows,).
+
+    The linkage defaults to ward with euclidean, and to complete with cosine, where average puts nearly all text
+    embeddings into one cluster. Equals scikit-learn's AgglomerativeClustering, except that equal vectors
+    stay together; the distances come from matrix products, since scipy's own loop over pairs is what would take the
+    time.
+    """
+    points = distinct(vectors)
+    if len(points) == 1:
+        return np.zeros(len(vectors), np.int32)
+    method = parameters.linkage or ("complete" if metric == "cosine" else "ward")
+    merges = linkage(condensed_distances(points, metric), method)
+    if parameters.distance_threshold is not None:
+        count = int((merges[:, 2] < parameters.distance_threshold).sum())
+    else:
+        # Copies merge first, at distance 0, and are never cut apart.
+        count = len(vectors) - min(parameters.n_clusters or 1, len(points))
+    return points.unite(_cut(merges, count))
+
+
+def condensed_distances(points: Distinct, metric: str) -> Doubles:
+    """Distances of all pairs of documents, as scipy's pdist lays them out: shape (n(n-1)/2,)."""
+    rows = len(points.numbers)
+    pairs = Pairs(points.vectors, metric)
+    condensed = np.empty(rows * (rows - 1) // 2)
+    filled = 0
+    for first in range(0, rows - 1, BLOCK_ROWS):
+        size = min(BLOCK_ROWS, rows - 1 - first)
+        if points.copies:
+            distances = pairs.distances(points.numbers[first : first + size])[:, points.numbers[first:]]
+        else:
+            distances = pairs.distances(slice(first, first + size), slice(first, None))
+        for offset in range(size):
+            row = distances[offset, offset + 1 :]
+            condensed[filled : filled + len(row)] = row
+            filled += len(row)
+    return condensed
+
+
+def _cut(merges: npt.NDArray[np.float64], count: int) -> Labels:
+    """Carry out the first merges of a linkage and return what belongs together."""
+    rows = len(merges) + 1
+    parents = np.repeat(np.arange(rows, rows + count), 2)
+    children = merges[:count, :2].astype(np.int64).ravel()
+    graph = sparse.coo_array((np.ones(len(children), np.int8), (children, parents)), shape=(rows + count, rows + count))
+    _, labels = sparse.csgraph.connected_components(graph, directed=False)
+    return labels[:rows].astype(np.int32)

@@ -1,0 +1,111 @@
+"""Lloyd's iterations by faiss, and breaths between them that lead out of poor local optima."""
+
+from typing import Any
+
+import faiss
+import numpy as np
+
+from clusterworker.data.arrays import Rows, Vectors
+
+EARLY_STOP = 1e-4
+"""Stop when an iteration lowers the objective by less than this share. At 5e-4 the inertia ends 0.2 % higher."""
+BREATH_IN_ITERATIONS, BREATH_OUT_ITERATIONS = 2, 4
+
+
+def lloyd(vectors: Vectors, first: Vectors, iterations: int, metric: str) -> tuple[Vectors, float]:
+    """Return centroids after some iterations, and the sum of squared distances before the last.
+
+    Args:
+        vectors: shape (rows, dimensions), C-contiguous.
+        first: centroids to start from, shape (clusters, dimensions).
+        iterations: at most so many.
+        metric: with cosine, centroids are kept at unit length.
+    """
+    clusters, dimensions = first.shape
+    training = faiss.Clustering(dimensions, clusters)
+    training.niter = iterations
+    training.spherical = metric == "cosine"
+    training.min_points_per_centroid = 1
+    training.max_points_per_centroid = len(vectors)
+    training.early_stop_threshold = EARLY_STOP
+    faiss.copy_array_to_vector(np.ascontiguousarray(first, np.float32).ravel(), training.centroids)
+    training.train(np.ascontiguousarray(vectors), faiss.IndexFlatL2(dimensions))
+    centroids = faiss.vector_to_array(training.centroids).reshape(clusters, dimensions)
+    statistics: Any = training.iteration_stats
+    return centroids, float(statistics.at(statistics.size() - 1).obj)
+
+
+def breathe(vectors: Vectors, centroids: Vectors, metric: str, breaths: int, generator: np.random.Generator) -> Vectors:
+    """Move centroids from where they are hardly needed to where they are missed, as long as that helps.
+
+    After "The breathing k-means algorithm" (Fritzke 2020): a breath adds centroids in the clusters with the largest
+    sums of squared distances, and takes as many away whose loss costs least, no two of them neighbours.
+
+    Args:
+        vectors: shape (rows, dimensions), C-contiguous.
+        centroids: shape (clusters, dimensions).
+        metric: cosine or euclidean.
+        breaths: at most so many.
+        generator: of the places where centroids are added.
+
+    Returns:
+        Centroids of the same shape, with a sum of squared distances that is no larger.
+    """
+    count = min(max(1, len(centroids) // 20), len(vectors) - len(centroids))
+    if count == 0:
+        return centroids
+    labels, nearest, _ = _two_nearest(centroids, vectors)
+    least = float(nearest.sum(dtype=np.float64))
+    for _ in range(breaths):
+        added = _members_of_worst(vectors, labels, nearest, len(centroids), count, generator)
+        more, _ = lloyd(vectors, np.concatenate([centroids, added]), BREATH_IN_ITERATIONS, metric)
+        fewer, _ = lloyd(vectors, _without_least_useful(vectors, more, count), BREATH_OUT_ITERATIONS, metric)
+        new_labels, new_nearest, _ = _two_nearest(fewer, vectors)
+        total = float(new_nearest.sum(dtype=np.float64))
+        if total < least * (1 - EARLY_STOP):
+            centroids, labels, nearest, least = fewer, new_labels, new_nearest, total
+        elif count == 1:
+            break
+        else:
+            count = max(1, count // 2)
+    return centroids
+
+
+def _two_nearest(centroids: Vectors, vectors: Vectors) -> tuple[Rows, Vectors, Vectors]:
+    """Nearest centroid of each vector, and its squared distances to that and to the next."""
+    index = faiss.IndexFlatL2(centroids.shape[1])
+    index.add(np.ascontiguousarray(centroids))
+    squares, labels = index.search(vectors, 2)
+    return labels[:, 0], np.maximum(squares[:, 0], 0), np.maximum(squares[:, 1], 0)
+
+
+def _members_of_worst(
+    vectors: Vectors, labels: Rows, squares: Vectors, clusters: int, count: int, generator: np.random.Generator
+) -> Vectors:
+    """One vector of each of the clusters with the largest sums, drawn by its squared distance."""
+    sums = np.bincount(labels, weights=squares, minlength=clusters)
+    worst = np.argsort(-sums, kind="stable")[:count]
+    drawn = squares * generator.exponential(size=len(squares)).astype(np.float32)
+    order = np.argsort(drawn, kind="stable")
+    last = np.full(clusters, -1, np.int64)
+    last[labels[order]] = order  # of equal places numpy keeps the last, which is the largest drawn
+    return vectors[last[worst][last[worst] >= 0]]
+
+
+def _without_least_useful(vectors: Vectors, centroids: Vectors, count: int) -> Vectors:
+    """Leave out centroids whose vectors are nearly as well off with the next one."""
+    labels, nearest, next_nearest = _two_nearest(centroids, vectors)
+    loss = np.bincount(labels, weights=next_nearest - nearest, minlength=len(centroids))
+    index = faiss.IndexFlatL2(centroids.shape[1])
+    index.add(centroids)
+    neighbours = index.search(centroids, 2)[1]
+    kept = np.ones(len(centroids), bool)
+    guarded = np.zeros(len(centroids), bool)
+    for centroid in np.argsort(loss, kind="stable"):
+        if not guarded[centroid]:
+            kept[centroid] = False
+            guarded[neighbours[centroid]] = True
+            count -= 1
+        if count == 0:
+            break
+    return np.ascontiguousarray(centroids[kept])

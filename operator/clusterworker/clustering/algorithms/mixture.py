@@ -1,0 +1,105 @@
+"""A mixture of normal distributions by scikit-learn's expectation maximisation, trained on a sample above a limit."""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture as Mixture
+
+from clustertrigger.api.run import GaussianMixture
+from clusterworker.clustering.algorithms.clustering import Clustering, labelled
+from clusterworker.clustering.algorithms.distinct import distinct
+from clusterworker.clustering.algorithms.frame import Frame
+from clusterworker.clustering.algorithms.task import Task
+from clusterworker.data.arrays import Doubles, Labels, Vectors
+from clusterworker.data.sources.batch import BATCH_ROWS
+from clusterworker.process.errors import MisconfiguredError
+
+MOST_ROWS = 50_000
+"""Above it, trained on a sample of so many: every iteration passes over the training rows in double precision."""
+
+
+def gaussian_mixture(task: Task, parameters: GaussianMixture) -> Clustering:
+    """Fit the mixture; every document belongs to the distribution that it most likely comes from.
+
+    Raises:
+        MisconfiguredError: more components than documents, covariances that do not fit into the memory, or a
+            distribution that shrinks to a point.
+    """
+    wanted, rows = parameters.n_components, task.dataset.rows
+    task.refuse_above_documents("n_components", wanted)
+    notes: list[str] = []
+    training_rows = min(rows, training_limit(parameters, task.dataset.dimensions, task.memory))
+    training = task.dataset.vectors
+    if training_rows < rows:
+        training = training[np.sort(np.random.default_rng(task.seed).choice(rows, training_rows, replace=False))]
+        notes.append(f"trained on a sample of {training_rows} of {rows} documents, then all were assigned")
+    if rows == 1:
+        return labelled(task.dataset.vectors, np.zeros(1, np.int32), task.metric, notes=notes)
+    points = distinct(task.dataset.vectors)
+    centre = Frame.of(points.vectors).centre  # variances are differences of squares: far from the origin they drown
+    model = fit(training - centre, parameters, task.seed)
+    if not model.converged_:
+        notes.append(f"not converged after {parameters.max_iter} iterations: raise max_iter or tol")
+    labels = points.spread(predict(model, points.vectors, centre))
+    clusters = len(np.unique(labels))
+    if clusters < wanted:
+        notes.append(f"{clusters} clusters instead of {wanted}: no document most likely comes from the others")
+    return labelled(task.dataset.vectors, labels, task.metric, notes=notes)
+
+
+def training_limit(parameters: GaussianMixture, dimensions: int, memory: int) -> int:
+    """How many documents the mixture may be trained on: half of the memory is for them and the covariances.
+
+    Raises:
+        MisconfiguredError: the covariances alone take more than that.
+    """
+    numbers = {"full": parameters.n_components * dimensions**2, "tied": dimensions**2}
+    covariances = 3 * 8 * numbers.get(parameters.covariance_type, parameters.n_components * dimensions)
+    per_row = 3 * 8 * (dimensions + parameters.n_components)
+    limit = min(MOST_ROWS, (memory // 2 - covariances) // per_row)
+    if limit < min(MOST_ROWS, 2 * parameters.n_components):
+        raise MisconfiguredError(
+            f"gaussian_mixture with n_components {parameters.n_components}, covariance_type "
+            f"{parameters.covariance_type} and {dimensions} dimensions does not fit into {memory >> 20} MiB: "
+            "set covariance_type: diag, lower n_components, or raise run.resources.limits.memory"
+        )
+    return limit
+
+
+def fit(vectors: Doubles, parameters: GaussianMixture, seed: int) -> Mixture:
+    """Return scikit-learn's model, fitted in double precision.
+
+    Raises:
+        MisconfiguredError: a distribution shrinks to a point.
+    """
+    model = Mixture(
+        parameters.n_components,
+        covariance_type=parameters.covariance_type,
+        tol=parameters.tol,
+        reg_covar=parameters.reg_covar,
+        max_iter=parameters.max_iter,
+        n_init=parameters.n_init,
+        random_state=seed % 2**32,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # said in the notes
+        try:
+            return model.fit(vectors)
+        except ValueError as error:
+            raise MisconfiguredError(
+                f"gaussian_mixture: a distribution shrinks to a point, reg_covar {parameters.reg_covar:g} does not "
+                "keep it apart: raise reg_covar, or lower n_components"
+            ) from error
+
+
+def predict(model: Mixture, vectors: Vectors, centre: Doubles) -> Labels:
+    """Return the likeliest distribution of each vector, shape (rows,).
+
+    Args:
+        model: of vectors from which the centre was taken off.
+        vectors: shape (rows, dimensions).
+        centre: shape (dimensions,).
+    """
+    parts = (vectors[first : first + BATCH_ROWS] for first in range(0, len(vectors), BATCH_ROWS))
+    return np.concatenate([model.predict(part - centre) for part in parts]).astype(np.int32)

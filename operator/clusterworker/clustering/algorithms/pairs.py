@@ -1,0 +1,176 @@
+"""Distances of many pairs: by matrix products where these tell, by differences where they would drown."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clusterworker.clustering.algorithms.frame import Frame
+from clusterworker.data.arrays import Doubles, Rows, Vectors
+
+COLUMNS = 8_192
+"""Of a block in double precision: bounds what is converted at a time."""
+DIFFERENCES = 4 << 20
+"""Numbers that differences take at a time."""
+MANY = 8
+"""Where more than one pair of so many is in doubt, the whole block is computed by the exacter way."""
+ROUNDING = {np.dtype(np.float32): 4e-6, np.dtype(np.float64): 1e-13}
+"""By how much of ‖a‖² + ‖b‖² a matrix product may be wrong, with much to spare."""
+DROWNED = 1e-9
+"""Below this share of ‖a‖² + ‖b‖², the product in double precision gives way to differences: it is right to 1e-6."""
+
+Bools = npt.NDArray[np.bool_]
+
+
+class Pairs:
+    """Distances between vectors, 1 - cos or Euclidean, of some rows to some columns at a time.
+
+    Of unit vectors 1 - cos is half of the squared distance, which keeps its digits where 1 - cos loses them.
+
+    Args:
+        vectors: the rows, shape (rows, dimensions); of unit length with metric cosine.
+        metric: cosine or euclidean.
+        others: the columns, if they are not the same vectors.
+        frame: where all of them lie, if it is known.
+    """
+
+    def __init__(
+        self,
+        vectors: Vectors | Doubles,
+        metric: str,
+        others: Vectors | Doubles | None = None,
+        frame: Frame | None = None,
+    ) -> None:
+        self._cosine = metric == "cosine"
+        self._rows: Any = vectors
+        self._columns: Any = vectors if others is None else others
+        self.frame = frame or Frame.of(vectors)
+        self._single: tuple[Vectors, Vectors] | None = None
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def block(self, most: int) -> int:
+        """How many rows at a time keep a block of distances to all columns within so many bytes."""
+        return max(1, most // (4 * len(self._columns)))
+
+    def distances(self, rows: slice | Rows, columns: slice = slice(None)) -> Doubles:
+        """Return distances, shape (rows, columns), right to 1e-6 of their size; of equal vectors exactly 0."""
+        squares = self.squares(rows, columns)
+        return np.divide(squares, 2, out=squares) if self._cosine else np.sqrt(squares, out=squares)
+
+    def squares(self, rows: slice | Rows, columns: slice = slice(None)) -> Doubles:
+        """Return squared Euclidean distances, as exact as `distances`."""
+        here = self._rows[rows]
+        start, stop, _ = columns.indices(len(self._columns))
+        squares = np.empty((len(here), max(stop - start, 0)))
+        moved = self.frame.moved(here, np.float64)
+        lengths = np.vecdot(moved, moved)
+        for first in range(start, stop, COLUMNS):
+            there = self._columns[first : min(first + COLUMNS, stop)]
+            other = self.frame.moved(there, np.float64)
+            other_lengths = np.vecdot(other, other)
+            sums = lengths[:, None] + other_lengths
+            found = moved @ other.T
+            found *= -2
+            found += sums
+            sums *= DROWNED
+            drowned = found <= sums
+            found /= self.frame.scale**2
+            places = np.nonzero(drowned)
+            if len(places[0]) * MANY > found.size:
+                found = _all_by_differences(here, there)
+            else:
+                found[places] = _by_differences(here, there, *places)
+            squares[:, first - start : first - start + len(there)] = found
+        return squares
+
+    def within(self, rows: slice | Rows, columns: slice, radius: float, dtype: Any = np.float32) -> Bools:
+        """Tell which pairs are no farther apart than the radius, shape (rows, columns), as exactly as `distances`.
+
+        Args:
+            rows: which rows.
+            columns: which columns.
+            radius: a distance of the metric.
+            dtype: precision of the matrix product; pairs that it leaves in doubt are looked at again.
+        """
+        if dtype == np.float32:
+            self._single = self._single or self._moved(np.float32)
+            here, there = self._single[0][rows], self._single[1][columns]
+        else:
+            here = self.frame.moved(self._rows[rows], dtype)
+            there = self.frame.moved(self._columns[columns], dtype)
+        limit = (2 * radius if self._cosine else min(radius, 1e150) ** 2) * self.frame.scale**2
+        lengths, other_lengths = np.vecdot(here, here), np.vecdot(there, there)
+        found = here @ there.T
+        found *= -2
+        found += lengths[:, None]
+        found += other_lengths
+        found -= found.dtype.type(min(limit, 1e37))
+        near: Bools = found <= 0
+        np.abs(found, out=found)
+        rounding = found.dtype.type(ROUNDING[found.dtype])
+        doubtful = found <= (lengths * rounding)[:, None] + other_lengths * rounding
+        places = np.nonzero(doubtful)
+        if len(places[0]) * MANY > found.size:
+            return np.asarray(self.distances(rows, columns) <= radius)
+        squares = _by_differences(self._rows[rows], self._columns[columns], *places)
+        near[places] = (squares / 2 if self._cosine else np.sqrt(squares)) <= radius
+        return near
+
+    def single_squares(self, rows: Rows, columns: Rows) -> Doubles:
+        """Return the squared Euclidean distance of each row to the column beside it, shape (len(rows),)."""
+        return _by_differences(self._rows, self._columns, rows, columns)
+
+    def nearest(self, most: int) -> tuple[Rows, Doubles]:
+        """Return the nearest column of each row, the first of equals, and its distance, both of shape (rows,).
+
+        Args:
+            most: bytes of distances at a time.
+        """
+        numbers, squares = np.empty(len(self), np.int64), np.empty(len(self))
+        self._single = self._single or self._moved(np.float32)
+        lengths, other_lengths = (np.vecdot(part, part) for part in self._single)
+        rounding = np.float32(8 * ROUNDING[np.dtype(np.float32)])
+        size = self.block(most)
+        for first in range(0, len(self), size):
+            part = slice(first, first + size)
+            found = self._single[0][part] @ self._single[1].T
+            found *= -2
+            found += other_lengths
+            least = found.min(axis=1)
+            # Another column is at most twice as far out as the row, and what lies between them, together.
+            slack = rounding * (lengths[part] + np.maximum(least + lengths[part], 0))
+            here, there = np.nonzero(found <= (least + slack)[:, None])
+            if len(here) * MANY > found.size + MANY * len(found):
+                exact = self.squares(part)
+                numbers[part] = exact.argmin(axis=1)
+                squares[part] = exact.min(axis=1)
+                continue
+            exact = _by_differences(self._rows[part], self._columns, here, there)
+            order = np.lexsort((there, exact, here))
+            best = order[np.searchsorted(here[order], np.arange(len(found)))]
+            numbers[part], squares[part] = there[best], exact[best]
+        return numbers, squares / 2 if self._cosine else np.sqrt(squares)
+
+    def _moved(self, dtype: type[np.float32]) -> tuple[Vectors, Vectors]:
+        moved = self.frame.moved(self._rows, dtype)
+        return moved, moved if self._columns is self._rows else self.frame.moved(self._columns, dtype)
+
+
+def _by_differences(rows: Any, columns: Any, here: Rows, there: Rows) -> Doubles:
+    """Squared distances of single pairs, shape (pairs,)."""
+    squares = np.empty(len(here))
+    size = max(1, DIFFERENCES // rows.shape[1])
+    for first in range(0, len(here), size):
+        part = slice(first, first + size)
+        apart = rows[here[part]].astype(np.float64) - columns[there[part]]
+        squares[part] = np.vecdot(apart, apart)
+    return squares
+
+
+def _all_by_differences(rows: Any, columns: Any) -> Doubles:
+    from scipy.spatial.distance import cdist
+
+    squares: Doubles = cdist(rows.astype(np.float64), columns.astype(np.float64), "sqeuclidean")
+    return squares

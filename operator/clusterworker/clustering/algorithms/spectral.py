@@ -1,0 +1,264 @@
+"""Spectral clustering (Ng, Jordan and Weiss 2001; Shi and Malik 2000), on micro-clusters above a limit."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
+
+from clustertrigger.api.run import Spectral
+from clusterworker.clustering.algorithms.clustering import Clustering, labelled, too_few_distinct
+from clusterworker.clustering.algorithms.distinct import distinct
+from clusterworker.clustering.algorithms.limits import pair_limit
+from clusterworker.clustering.algorithms.micro import MICRO_CLUSTERS, micro_clusters, note
+from clusterworker.clustering.algorithms.neighbours import nearest_neighbours
+from clusterworker.clustering.algorithms.pairs import Pairs
+from clusterworker.clustering.algorithms.task import Task
+from clusterworker.data.arrays import Doubles, Labels, Rows, Vectors
+from clusterworker.process.errors import MisconfiguredError
+
+MOST_DOCUMENTS = 10_000
+BYTES_PER_PAIR = 4
+BLOCK_BYTES = 64 << 20
+ADVICE_ROWS = 500
+ALIKE = 0.01
+"""gamma · median² below which the similarity of most pairs is 1, and documents are as good as alike."""
+ALONE = 1e-3
+"""Sum of a document's similarities to all others below which it is like none."""
+UNCONNECTED = 1e-12
+"""Normalised similarity below which an edge does not matter to the eigenvectors."""
+TINY = float(np.finfo(np.float32).tiny)
+UNSOLVED = (
+    "no eigenvectors of the similarity graph were found: choose another gamma or n_neighbors, lower n_clusters, or use "
+    "algorithm: hierarchical"
+)
+STARTS = 10
+"""Starts of k-means on the eigenvectors, scikit-learn's default."""
+
+Similarity = Vectors | sparse.csr_array
+
+
+def spectral(task: Task, parameters: Spectral) -> Clustering:
+    """Cluster by k-means on the leading eigenvectors of the similarity graph.
+
+    Raises:
+        MisconfiguredError: more clusters than documents, or than micro-clusters.
+    """
+    wanted = parameters.n_clusters
+    task.refuse_above_documents("n_clusters", wanted)
+    vectors = task.dataset.vectors
+    notes: list[str] = []
+    limit = pair_limit(task.memory, BYTES_PER_PAIR, MOST_DOCUMENTS)
+    if len(vectors) <= limit:
+        labels = partition(vectors, parameters, task.metric, task.seed, notes)
+    else:
+        count = min(limit, max(MICRO_CLUSTERS, 4 * wanted))
+        if wanted >= count:
+            raise MisconfiguredError(
+                f"n_clusters {wanted} is more than spectral can tell apart ({limit} at most): "
+                "lower n_clusters, or use algorithm: kmeans"
+            )
+        micro = micro_clusters(vectors, count, task.metric, task.seed)
+        notes.append(note(len(vectors), limit, micro))
+        labels = micro.spread(partition(micro.centroids, parameters, task.metric, task.seed, notes))
+    return labelled(vectors, labels, task.metric, notes=notes)
+
+
+def partition(vectors: Vectors, parameters: Spectral, metric: str, seed: int, notes: list[str]) -> Labels:
+    """Return a label per vector, shape (rows,); adds to the notes what users should know."""
+    from sklearn.cluster import k_means
+    from sklearn.exceptions import ConvergenceWarning
+
+    wanted = parameters.n_clusters
+    points = distinct(vectors)
+    if wanted == 1:
+        return np.zeros(len(vectors), np.int32)
+    if wanted >= len(points):
+        labels = points.spread(np.arange(len(points), dtype=np.int32))
+        notes += too_few_distinct(labels, wanted)
+        return labels
+    if parameters.affinity == "rbf":
+        pairs = Pairs(points.vectors, "euclidean")
+        similarity: Similarity = rbf(pairs, parameters.gamma)
+        parts = connected_parts(similarity, points.counts)
+        alone = float(np.median(_degrees(similarity, points.counts))) < ALONE
+        notes += gamma_advice(pairs, parameters, int(parts.max()) + 1, seed, alone=alone)
+    else:
+        similarity = neighbour_graph(points.vectors, min(parameters.n_neighbors, len(points)), metric, seed)
+        parts = connected_parts(similarity, points.counts)
+        if parts.max() > 0:
+            notes.append(
+                f"the graph of nearest neighbours falls into {parts.max() + 1} parts: raise n_neighbors to connect them"
+            )
+    embedding = eigenvectors(similarity, points.counts, parts, wanted, seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer clusters than wanted, which is said below
+        _, found, _ = k_means(embedding, wanted, sample_weight=points.counts, random_state=seed % 2**32, n_init=STARTS)
+    clusters = len(np.unique(found))
+    if clusters < wanted:
+        notes.append(f"{clusters} clusters instead of {wanted}: the graph tells no more apart")
+    return points.spread(np.asarray(found, np.int32))
+
+
+def rbf(pairs: Pairs, gamma: float) -> Vectors:
+    """exp(-gamma ‖a - b‖²) of all pairs, symmetric, shape (rows, rows)."""
+    similarity = np.empty((len(pairs), len(pairs)), np.float32)
+    size = pairs.block(BLOCK_BYTES)
+    for first in range(0, len(pairs), size):
+        rows = slice(first, first + size)
+        block = pairs.squares(rows, slice(first, None))
+        block *= -gamma
+        similarity[rows, first:] = np.exp(block, out=block)
+        similarity[first:, rows] = similarity[rows, first:].T
+    return similarity
+
+
+def gamma_advice(pairs: Pairs, parameters: Spectral, parts: int, seed: int, *, alone: bool) -> list[str]:
+    """Say which gamma fits the distances, where the one that was given makes all documents alike, or none."""
+    chosen = np.sort(np.random.default_rng(seed).choice(len(pairs), min(ADVICE_ROWS, len(pairs)), replace=False))
+    distances = pairs.distances(chosen)
+    median = float(np.median(distances[distances > 0]))
+    alike = parameters.gamma * median**2 < ALIKE
+    if parts <= parameters.n_clusters and not alike and not alone:
+        return []
+    outcome = "makes nearly all documents alike"
+    if parts > parameters.n_clusters:
+        outcome = f"leaves {parts} groups that nothing connects"
+    elif alone:
+        outcome = "leaves most documents like no others"
+    return [
+        f"gamma {parameters.gamma:g} {outcome}: the median distance is {median:.3g}, which suggests "
+        f"gamma: {1 / median**2:.3g}"
+    ]
+
+
+def neighbour_graph(vectors: Vectors, count: int, metric: str, seed: int) -> sparse.csr_array:
+    """1 where each of two is among the other's nearest, ½ where one is, the vector itself included."""
+    indices, _ = nearest_neighbours(vectors, count, metric, seed)
+    rows = np.repeat(np.arange(len(vectors)), count)
+    shape = (len(vectors), len(vectors))
+    graph = sparse.csr_array((np.ones(rows.size, np.float32), (rows, indices.ravel())), shape=shape)
+    return sparse.csr_array((graph + graph.T) * np.float32(0.5))
+
+
+def connected_parts(similarity: Similarity, counts: Rows) -> Rows:
+    """Number the parts of the graph between which next to nothing connects, shape (rows,); 0 is the largest.
+
+    Args:
+        similarity: symmetric, shape (rows, rows).
+        counts: documents per row, shape (rows,).
+    """
+    if sparse.issparse(similarity):
+        parts: Rows = sparse.csgraph.connected_components(similarity, directed=False)[1].astype(np.int64)
+    else:
+        parts = _dense_parts(similarity, _degrees(similarity, counts))
+    sizes = np.bincount(parts, weights=counts)
+    numbers = np.empty(len(sizes), np.int64)
+    numbers[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
+    return np.asarray(numbers[parts])
+
+
+def _dense_parts(similarity: Vectors, degrees: Doubles) -> Rows:
+    """Follow what counts for the eigenvectors, part by part; each row is looked at once."""
+    rows = len(degrees)
+    roots = np.sqrt(np.maximum(degrees, TINY))
+    parts = np.full(rows, -1, np.int64)
+    for start in range(rows):
+        if parts[start] >= 0:
+            continue
+        number = int(parts.max()) + 1
+        parts[start], waiting = number, [start]
+        while waiting:
+            row = waiting.pop()
+            reached = np.flatnonzero((parts < 0) & (similarity[row] > UNCONNECTED * roots[row] * roots))
+            parts[reached] = number
+            waiting.extend(reached.tolist())
+    return parts
+
+
+def _degrees(similarity: Similarity, counts: Rows) -> Doubles:
+    """What each document is connected by; it is not connected with itself, as in scikit-learn, but with its copies."""
+    weights = counts.astype(np.float32)
+    total = np.asarray(similarity @ weights, np.float64).ravel() - np.asarray(similarity.diagonal(), np.float64)
+    return np.maximum(total, 0)
+
+
+def eigenvectors(similarity: Similarity, counts: Rows, parts: Rows, wanted: int, seed: int) -> Doubles:
+    """Leading eigenvectors of the normalised similarity, as scikit-learn's `spectral_embedding` scales them.
+
+    A graph in several parts has the eigenvalue 1 once per part, which Lanczos iterations cannot tell apart: so each
+    part is solved by itself.
+
+    Args:
+        similarity: of distinct vectors, symmetric, shape (rows, rows).
+        counts: documents per row, shape (rows,).
+        parts: part of the graph that each row belongs to, 0 the largest.
+        wanted: how many, less than rows.
+        seed: of the start.
+
+    Returns:
+        Shape (rows, at most wanted).
+    """
+    if parts.max() == 0:
+        return _connected_eigenvectors(similarity, counts, wanted, seed)[1]
+    rows = len(parts)
+    values, columns = [], []
+    for number in range(
+        min(int(parts.max()) + 1, wanted)
+    ):  # each has the eigenvalue 1: those of later ones are not wanted
+        members = np.flatnonzero(parts == number)
+        part = similarity[members][:, members]
+        found, vectors = _connected_eigenvectors(part, counts[members], min(wanted, len(members)), seed)
+        values.append(found)
+        places = (np.repeat(members, len(found)), np.tile(np.arange(len(found)), len(members)))
+        columns.append(sparse.csc_array((vectors.ravel(), places), shape=(rows, len(found))))
+    order = np.argsort(-np.round(np.concatenate(values), 9), kind="stable")[:wanted]
+    return np.asarray(sparse.hstack(columns, format="csc")[:, order].toarray(), np.float64)
+
+
+def _connected_eigenvectors(similarity: Similarity, counts: Rows, wanted: int, seed: int) -> tuple[Doubles, Doubles]:
+    """Largest eigenvalues, descending, and their eigenvectors.
+
+    Those of the graph of all documents, in which copies have equal entries: a row counts as often as it occurs.
+    """
+    rows = int(similarity.shape[0])
+    if rows == 1:
+        return np.ones(1), np.ones((1, 1))
+    diagonal = np.asarray(similarity.diagonal(), np.float64)
+    roots = np.sqrt(np.maximum(_degrees(similarity, counts), TINY))
+    shares = np.sqrt(counts) / roots
+
+    def times(vector: Doubles) -> Doubles:
+        # Only ratios count: a graph of tiny similarities must not leave the range of float32.
+        scaled = vector.ravel() * shares
+        size = float(np.abs(scaled).max()) or 1.0
+        product = np.asarray(similarity @ (scaled / size).astype(np.float32), np.float64) * size
+        return np.asarray(product * shares - diagonal * vector.ravel() / roots**2)
+
+    normalised: Any = LinearOperator((rows, rows), matvec=times, dtype=np.float64)
+    subspace = max(2 * wanted + 1, min(4 * wanted + 1, 200), 20)
+    if rows <= subspace:
+        values, vectors = np.linalg.eigh(normalised @ np.eye(rows))
+    else:
+        values, vectors = _lanczos(normalised, wanted, subspace, seed)
+    leading = np.argsort(-values, kind="stable")[:wanted]
+    return values[leading], vectors[:, leading] / np.sqrt(counts)[:, None] / roots[:, None]
+
+
+def _lanczos(normalised: Any, wanted: int, subspace: int, seed: int) -> tuple[Doubles, Doubles]:
+    """Eigenvalues and eigenvectors by ARPACK.
+
+    Raises:
+        MisconfiguredError: it finds none.
+    """
+    start = np.random.default_rng(seed).uniform(-1, 1, normalised.shape[0])
+    try:
+        values, vectors = eigsh(normalised, k=wanted, which="LA", v0=start, ncv=subspace, tol=1e-6)
+    except ArpackNoConvergence as partly:
+        values, vectors = np.asarray(partly.eigenvalues), np.asarray(partly.eigenvectors)
+    except ArpackError as error:
+        raise MisconfiguredError(f"spectral: {UNSOLVED}") from error
+    if not len(values):
+        raise MisconfiguredError(f"spectral: {UNSOLVED}")
+    return values, vectors

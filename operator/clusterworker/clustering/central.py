@@ -1,0 +1,68 @@
+"""The most central documents of every cluster, kept while the documents stream by."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clusterworker.data.arrays import NOISE, Labels, Rows
+
+PER_CLUSTER = 3
+
+
+@dataclass(frozen=True)
+class CentralDocument:
+    """One document near the middle of its cluster."""
+
+    row: int
+    document_id: str | int
+    distance: float
+
+
+class CentralDocuments:
+    """Keeps the documents nearest to their centroid; of equals, the first ones."""
+
+    def __init__(self) -> None:
+        self._labels: Labels = np.empty(0, np.int32)
+        self._distances: npt.NDArray[np.float32] = np.empty(0, np.float32)
+        self._rows: Rows = np.empty(0, np.int64)
+        self._ids: npt.NDArray[np.object_] = np.empty(0, object)
+
+    def add(self, first: int, ids: Any, labels: Labels, distances: npt.NDArray[np.float32]) -> None:
+        """Take in a batch.
+
+        Args:
+            first: row number of its first document.
+            ids: pyarrow array.
+            labels: shape (rows,).
+            distances: to the own centroid, shape (rows,).
+        """
+        rows = np.arange(first, first + len(labels))
+        best = _best(labels, distances, rows)
+        best = best[labels[best] != NOISE]
+        chosen = np.empty(len(best), object)
+        chosen[:] = ids.take(best).to_pylist()
+        self._labels = np.concatenate([self._labels, labels[best]])
+        self._distances = np.concatenate([self._distances, distances[best]])
+        self._rows = np.concatenate([self._rows, rows[best]])
+        self._ids = np.concatenate([self._ids, chosen])
+        kept = _best(self._labels, self._distances, self._rows)
+        self._labels, self._distances = self._labels[kept], self._distances[kept]
+        self._rows, self._ids = self._rows[kept], self._ids[kept]
+
+    def of(self, cluster: int) -> list[CentralDocument]:
+        """Return the central documents of one cluster, nearest first."""
+        begin, end = np.searchsorted(self._labels, [cluster, cluster + 1])
+        return [
+            CentralDocument(int(self._rows[i]), self._ids[i], float(self._distances[i]))
+            for i in range(int(begin), int(end))
+        ]
+
+
+def _best(labels: Labels, distances: npt.NDArray[np.float32], rows: Rows) -> npt.NDArray[np.int64]:
+    """Indices of the nearest few per label, ordered by label, distance, row."""
+    order = np.lexsort((rows, distances, labels))
+    grouped = labels[order]
+    starts = np.searchsorted(grouped, grouped)
+    return order[np.arange(len(order)) - starts < PER_CLUSTER]

@@ -1,0 +1,151 @@
+"""All collections of a run as one sequence of documents, as the clustering sees them.
+
+Rows are numbered from 0 across collections and files, in the order of the RunSpec and of the files' names. With
+metric cosine the vectors are of unit length here, so that everything behind may use Euclidean geometry.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from clusterworker.data.arrays import Doubles, Rows, Vectors
+from clusterworker.data.settling import settle
+from clusterworker.data.sources.batch import Batch
+from clusterworker.data.sources.collection import Collection, whole_pass
+from clusterworker.process.errors import MisconfiguredError
+from clusterworker.process.progress import Progress
+
+LARGEST = 1e15
+"""The largest number that a vector may hold with metric euclidean: squares beyond leave the range of float32."""
+
+
+class Dataset(Protocol):
+    """Documents that can be passed over more than once."""
+
+    rows: int
+    dimensions: int
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield all documents in order."""
+
+
+class StreamedDataset:
+    """Reads the sources anew at every pass: memory is bounded by a batch.
+
+    Args:
+        collections: of equal dimensions.
+        metric: cosine or euclidean.
+        progress: told how far each pass is.
+    """
+
+    def __init__(self, collections: Sequence[Collection], metric: str, progress: Progress) -> None:
+        self.rows = sum(collection.rows for collection in collections)
+        self.dimensions = collections[0].dimensions
+        self.integer_ids = all(collection.has_integer_ids for collection in collections)
+        self._collections = collections
+        self.unit = metric == "cosine"
+        self._progress = progress
+
+    def batches(self) -> Iterator[Batch]:
+        """See Dataset."""
+        done = 0
+        for index, collection in enumerate(self._collections):
+            for batch in whole_pass(collection, index):
+                ids = batch.ids if self.integer_ids else batch.ids.cast(pa.string())
+                vectors = _unit_length(batch) if self.unit else refuse_too_large(batch)
+                yield Batch(ids, vectors, index, batch.place)
+                done += len(vectors)
+                self._progress.advance(done / self.rows)
+
+
+class SpooledDataset:
+    """A copy in a memory-mapped scratch file, for what passes over the data more than once.
+
+    With metric cosine, vectors of one direction are equal here, whatever lengths they had.
+    Its pages are the kernel's cache: they do not count as long as there is need for memory elsewhere.
+
+    Args:
+        source: read once, here.
+        directory: scratch space for 4 bytes per number; the file vanishes with the process.
+    """
+
+    def __init__(self, source: StreamedDataset, directory: Path) -> None:
+        self.rows = source.rows
+        self.dimensions = source.dimensions
+        self._parts: list[Batch] = []
+        with (directory / "vectors.f32").open("w+b") as file:
+            file.truncate(self.rows * self.dimensions * np.dtype(np.float32).itemsize)
+            self.vectors: Vectors = np.memmap(file, np.float32, "r+", shape=(self.rows, self.dimensions))
+        (directory / "vectors.f32").unlink()
+        row = 0
+        for batch in source.batches():
+            kept = self.vectors[row : row + len(batch.vectors)]
+            kept[:] = batch.vectors
+            self._parts.append(Batch(batch.ids, kept, batch.collection, batch.place))
+            row += len(kept)
+        assert row == self.rows  # noqa: S101 - whole_pass saw to it: the rest of the file would be zeros
+        if source.unit:
+            settle(self.vectors)
+
+    def batches(self) -> Iterator[Batch]:
+        """See Dataset."""
+        return iter(self._parts)
+
+
+def sample(dataset: Dataset, size: int, seed: int) -> tuple[Rows, Vectors]:
+    """Draw documents uniformly, without replacement, in one pass; the same ones for the same seed.
+
+    Returns:
+        Row numbers, ascending, shape (min(size, rows),), and their vectors.
+    """
+    chosen = np.arange(dataset.rows)
+    if size < dataset.rows:
+        chosen = np.sort(np.random.default_rng(seed).choice(dataset.rows, size, replace=False, shuffle=False))
+    vectors = np.empty((len(chosen), dataset.dimensions), np.float32)
+    first = filled = 0
+    for batch in dataset.batches():
+        end = int(np.searchsorted(chosen, first + len(batch.vectors)))
+        vectors[filled:end] = batch.vectors[chosen[filled:end] - first]
+        first, filled = first + len(batch.vectors), end
+    assert filled == len(chosen)  # noqa: S101 - whole_pass saw to it: the rest of the array would be anything
+    return chosen, vectors
+
+
+def lengths(batch: Batch) -> Doubles:
+    """Euclidean length of each vector, shape (rows,).
+
+    Raises:
+        MisconfiguredError: one is 0; names the row.
+    """
+    norms: Doubles = np.sqrt(np.einsum("ij,ij->i", batch.vectors, batch.vectors, dtype=np.float64))
+    if not norms.all():
+        row = int(np.argmin(norms))
+        raise MisconfiguredError(
+            f"{batch.place.at(row)}: a vector of zeros has no direction: "
+            "leave that document out, or set metric: euclidean"
+        )
+    return norms
+
+
+def refuse_too_large(batch: Batch) -> Vectors:
+    """Return the batch's vectors, whose squares single precision can hold.
+
+    Raises:
+        MisconfiguredError: a number is beyond LARGEST; names the row and the number.
+    """
+    vectors = batch.vectors
+    if len(vectors) and max(float(vectors.max()), -float(vectors.min())) > LARGEST:
+        row, column = np.unravel_index(int(np.abs(vectors).argmax()), vectors.shape)
+        raise MisconfiguredError(
+            f"{batch.place.at(int(row))}: a number of the vector is {vectors[row, column]:.3g}: Euclidean distances "
+            f"are told up to {LARGEST:g}: scale the vectors down, or set metric: cosine"
+        )
+    return vectors
+
+
+def _unit_length(batch: Batch) -> Vectors:
+    unit: Vectors = (batch.vectors / lengths(batch)[:, None]).astype(np.float32)
+    return unit

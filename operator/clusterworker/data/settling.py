@@ -1,0 +1,48 @@
+"""Vectors of one direction that rounding has set apart are made equal."""
+
+import numpy as np
+from scipy import sparse
+
+from clusterworker.data.arrays import Vectors
+from clusterworker.data.sources.batch import BATCH_ROWS
+
+SAME_DIRECTION = 2.5e-7
+"""How far apart rounding leaves two unit vectors of one direction: half a unit in the last place of each number, of the
+vector as it was given and as it is kept, on both sides."""
+NEXT_FEW = 4
+_SEED = 20_261_128
+"""Of the direction along which vectors are ordered; any number would do."""
+
+
+def settle(vectors: Vectors) -> None:
+    """Make unit vectors equal, in place, that differ by rounding only: of one direction, at whatever lengths they had.
+
+    Along a random direction such vectors lie side by side; each is compared with the next few there.
+
+    Args:
+        vectors: of unit length, shape (rows, dimensions).
+    """
+    direction = np.random.default_rng(_SEED).normal(size=vectors.shape[1])
+    places = np.empty(len(vectors))
+    for start in range(0, len(vectors), BATCH_ROWS):
+        places[start : start + BATCH_ROWS] = vectors[start : start + BATCH_ROWS] @ direction
+    order = np.argsort(places, kind="stable")
+    widest = SAME_DIRECTION * float(np.linalg.norm(direction))
+    links = []
+    for step in range(1, NEXT_FEW + 1):
+        ahead = np.flatnonzero(places[order[step:]] - places[order[:-step]] <= widest)
+        for start in range(0, len(ahead), BATCH_ROWS):
+            one, other = order[ahead[start : start + BATCH_ROWS]], order[ahead[start : start + BATCH_ROWS] + step]
+            apart = vectors[one].astype(np.float64) - vectors[other]
+            close = np.vecdot(apart, apart) <= SAME_DIRECTION**2
+            links.append(np.stack([one[close], other[close]]))
+    pairs = np.concatenate([np.empty((2, 0), np.int64), *links], axis=1)
+    if not pairs.size:
+        return
+    graph = sparse.coo_array((np.ones(pairs.shape[1], np.int8), (pairs[0], pairs[1])), shape=(len(vectors),) * 2)
+    parts = sparse.csgraph.connected_components(graph, directed=False)[1]
+    first = np.unique(parts, return_index=True)[1][parts]
+    moved = np.flatnonzero(first != np.arange(len(vectors)))
+    for start in range(0, len(moved), BATCH_ROWS):
+        rows = moved[start : start + BATCH_ROWS]
+        vectors[rows] = vectors[first[rows]]

@@ -1,0 +1,76 @@
+"""Opens the collections of a RunSpec."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from clustertrigger.api.run import CollectionInput
+from clusterworker.data.sources.collection import Collection
+from clusterworker.data.sources.messages import OTHER_MODEL
+from clusterworker.data.sources.parquet import ParquetCollection
+from clusterworker.data.sources.store import BucketStore, FileStore, VolumeStore
+from clusterworker.process.errors import MisconfiguredError
+from clusterworker.process.secret import SecretFiles
+from clusterworker.storage.gcs import GcsAccess
+from clusterworker.storage.s3 import SCHEME, S3Access
+
+
+def open_collections(inputs: Sequence[CollectionInput], secrets: Path) -> list[Collection]:
+    """Open every collection and check that they fit together; reads no vectors.
+
+    Args:
+        inputs: of the RunSpec.
+        secrets: directory with one directory per mounted Secret.
+
+    Raises:
+        MisconfiguredError: a collection is not readable, or two have vectors of different lengths or models.
+    """
+    collections = [_open(given, secrets) for given in inputs]
+    first = collections[0]
+    for other in collections[1:]:
+        if other.dimensions != first.dimensions:
+            raise MisconfiguredError(
+                f"collection {first.collection_id} has {first.dimensions} dimensions and {other.collection_id} has "
+                f"{other.dimensions}: cluster them apart, or embed both with one model"
+            )
+    named = [collection for collection in collections if collection.embedding_model]
+    for other in named[1:]:
+        if other.embedding_model != named[0].embedding_model:
+            raise MisconfiguredError(
+                f"collection {named[0].collection_id} is embedded by {named[0].embedding_model} and "
+                f"{other.collection_id} by {other.embedding_model}: {OTHER_MODEL}"
+            )
+    return collections
+
+
+def embedding_model(collections: Sequence[Collection]) -> str:
+    """Name of the embedding model of opened collections, "" where none names it."""
+    return next((collection.embedding_model for collection in collections if collection.embedding_model), "")
+
+
+def _open(given: CollectionInput, secrets: Path) -> Collection:
+    """Import only the client that the source needs."""
+    source, secret = given.source, SecretFiles(given.source.secret_name, secrets)
+    if source.type == "postgresql":
+        from clusterworker.data.sources.postgresql.collection import PostgresCollection
+
+        return PostgresCollection(given.collection_id, source, secret)
+    if source.type == "qdrant":
+        from clusterworker.data.sources.qdrant.collection import open_qdrant
+
+        return open_qdrant(given.collection_id, source, secret)
+    return ParquetCollection(given.collection_id, source, _store(given, secret))
+
+
+def _store(given: CollectionInput, secret: SecretFiles) -> FileStore:
+    source = given.source
+    if source.uri.startswith(SCHEME):
+        access = S3Access(source.uri, source.secret_name, source.endpoint, source.region, secret.root)
+        return BucketStore(access, access.connect())
+    if source.is_remote:
+        google = GcsAccess(source.uri, source.endpoint, secret)
+        return BucketStore(google, google.connect())
+    if given.mount_path is None:
+        raise MisconfiguredError(
+            f"collection {given.collection_id}: uri {source.uri} is a path, and no volume is mounted: set spec.volume"
+        )
+    return VolumeStore(Path(given.mount_path), source.uri)

@@ -1,0 +1,99 @@
+"""Document ids of a Parquet column: 64-bit integers, or strings for everything else that identifies."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clusterworker.data.sources.batch import Place
+from clusterworker.data.sources.plain import is_text, is_uuid
+from clusterworker.process.errors import MisconfiguredError
+
+LARGEST = 2**63 - 1
+_DIGITS = np.frombuffer(b"0123456789abcdef", np.uint8)
+_UUID_LENGTH = 36
+_DASHES = (8, 13, 18, 23)
+
+
+def identifies(kind: Any) -> bool:
+    """Whether a plain type may hold document ids."""
+    types = pa.types
+    return bool(
+        is_text(kind)
+        or types.is_fixed_size_binary(kind)
+        or types.is_integer(kind)
+        or types.is_decimal(kind)
+        or types.is_null(kind)
+    )
+
+
+def is_integer(kind: Any) -> bool:
+    """Whether all values of a plain type are whole numbers of at most 64 bits, one of them the sign.
+
+    uint64 may hold larger ones: its values decide.
+    """
+    types = pa.types
+    if types.is_decimal(kind):
+        return bool(kind.scale == 0 and kind.precision <= 18)
+    return bool(types.is_integer(kind) and not types.is_uint64(kind))
+
+
+def to_ids(column: Any, place: Place, what: str, *, integers: bool) -> Any:
+    """Return the ids without loss: numbers in digits, UUIDs as people write them, bytes as the text that they are.
+
+    Args:
+        column: plain, of a type that identifies.
+        place: where its rows lie.
+        what: how the column is called in messages.
+        integers: whether all ids of the collection are 64-bit integers.
+
+    Returns:
+        A pyarrow array of int64 with `integers`, else of string.
+
+    Raises:
+        MisconfiguredError: an id is null, or bytes that are no text; names the row.
+    """
+    if column.null_count:
+        row = int(pc.index(column.is_null(), True).as_py())
+        raise MisconfiguredError(f"{place.at(row)}: {what} is null: give every document an id")
+    if integers:
+        return column.cast(pa.int64())
+    if is_uuid(column.type):
+        return _uuids(column)
+    if pa.types.is_fixed_size_binary(column.type):
+        column = column.cast(pa.binary())
+    try:
+        ids = column.cast(pa.string())
+        ids.validate(full=True)  # a file may say UTF-8 of bytes that are not
+    except pa.ArrowInvalid:
+        row = next(number for number, value in enumerate(column.cast(_binary(column.type))) if not _is_utf8(value))
+        raise MisconfiguredError(
+            f"{place.at(row)}: {what} holds bytes that are no text (UTF-8): write ids as text or integers, or set "
+            "source.document_id_column to another column"
+        ) from None
+    return ids
+
+
+def _binary(kind: Any) -> Any:
+    return pa.large_binary() if pa.types.is_large_string(kind) or pa.types.is_large_binary(kind) else pa.binary()
+
+
+def _is_utf8(value: Any) -> bool:
+    try:
+        value.as_py().decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _uuids(column: Any) -> Any:
+    """As in RFC 9562: 32 digits and four dashes."""
+    rows = len(column)
+    _, data = column.buffers()
+    raw = np.frombuffer(data, np.uint8, rows * 16, column.offset * 16).reshape(rows, 16)
+    digits = _DIGITS[np.stack([raw >> 4, raw & 15], axis=2)].reshape(rows, 32)
+    text = np.full((rows, _UUID_LENGTH), ord("-"), np.uint8)
+    text[:, np.delete(np.arange(_UUID_LENGTH), _DASHES)] = digits
+    offsets = np.arange(0, (rows + 1) * _UUID_LENGTH, _UUID_LENGTH, dtype=np.int32)
+    return pa.StringArray.from_buffers(rows, pa.py_buffer(offsets), pa.py_buffer(text))

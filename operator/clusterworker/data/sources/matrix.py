@@ -1,0 +1,228 @@
+"""A Parquet column of vectors as a float32 matrix, without a copy where the column allows.
+
+Vectors are lists of numbers, whatever the types of list and number; JSON text, as exports from CSV leave it; or
+Spark's VectorUDT, a struct that is dense or sparse. Numbers are rounded to float32, which is what is clustered.
+"""
+
+import json
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clusterworker.data.arrays import Rows, Vectors
+from clusterworker.data.sources.batch import Place
+from clusterworker.data.sources.messages import REMEDY, wrong_length
+from clusterworker.data.sources.plain import is_text, plain, plain_type
+from clusterworker.process.errors import MisconfiguredError
+
+_UDT = ("type", "size", "indices", "values")
+"""Fields of Spark's VectorUDT: type is 1 for a dense vector, 0 for a sparse one."""
+_DENSE, _SPARSE = 1, 0
+
+
+def is_vector_type(kind: Any) -> bool:
+    """Whether a plain type may hold vectors: whether each value is one is seen when it is read."""
+    return is_text(kind) or _is_udt(kind) or pa.types.is_null(kind) or (_is_list(kind) and _is_number(kind.value_type))
+
+
+def fixed_dimensions(kind: Any) -> int | None:
+    """Length that a plain type itself promises for every vector."""
+    return int(kind.list_size) if pa.types.is_fixed_size_list(kind) else None
+
+
+def first_length(column: Any, place: Place, what: str) -> int:
+    """Return the length of the first vector of a plain column; arguments and errors as of to_matrix."""
+    first = column[:1]
+    _refuse_nulls(first, place, what)
+    if is_text(first.type):
+        return len(_parsed(first[0].as_py(), place.at(0), what))
+    return int(_lengths(first, place, what)[0])
+
+
+def to_matrix(column: Any, dimensions: int, place: Place, what: str) -> Vectors:
+    """Return the column's vectors, shape (rows, dimensions).
+
+    Args:
+        column: pyarrow array of a plain type that may hold vectors.
+        dimensions: length that every vector must have.
+        place: where the column's first row lies.
+        what: how the column is called in messages.
+
+    Raises:
+        MisconfiguredError: a vector is null, of another length, holds a null, NaN or infinity, or is none; names the
+            row.
+    """
+    _refuse_nulls(column, place, what)
+    if is_text(column.type):
+        matrix = _from_text(column, dimensions, place, what)
+    else:
+        _refuse_lengths(_lengths(column, place, what), dimensions, place, what)
+        if _is_udt(column.type):
+            matrix = _from_udt(column, dimensions, place, what)
+        else:
+            matrix = _numbers(column.flatten(), dimensions, place, what).reshape(len(column), dimensions)
+    check_finite(matrix, place, what)
+    return matrix
+
+
+def check_finite(matrix: Vectors, place: Place, what: str) -> None:
+    """Refuse vectors with numbers that are none.
+
+    Raises:
+        MisconfiguredError: a vector holds NaN or infinity; names the row.
+    """
+    if np.isfinite(matrix).all():
+        return
+    row = int(np.argmin(np.isfinite(matrix).all(axis=1)))
+    value = matrix[row][~np.isfinite(matrix[row])][0]
+    shown = "NaN" if np.isnan(value) else "an infinite number"
+    raise MisconfiguredError(f"{place.at(row)}: {what} holds {shown}: {REMEDY}")
+
+
+def _refuse_nulls(column: Any, place: Place, what: str) -> None:
+    if column.null_count:
+        raise MisconfiguredError(f"{place.at(_first(column.is_null()))}: {what} is null: {REMEDY}")
+
+
+def _refuse_lengths(lengths: Any, dimensions: int, place: Place, what: str) -> None:
+    wrong = pc.not_equal(lengths, dimensions)
+    if pc.any(wrong).as_py():
+        row = _first(wrong)
+        raise wrong_length(place.at(row), what, int(lengths[row].as_py()), dimensions)
+
+
+def _numbers(values: Any, dimensions: int, place: Place, what: str) -> Vectors:
+    """The numbers of vectors of equal length, one after the other; shape (values,)."""
+    values = plain(values)
+    if values.null_count:
+        row = _first(values.is_null()) // dimensions
+        raise MisconfiguredError(f"{place.at(row)}: {what} holds a null inside the vector: {REMEDY}")
+    if pa.types.is_decimal(values.type):
+        values = values.cast(pa.float64())
+    with np.errstate(over="ignore"):  # a double too large for float32 becomes infinite, which is told elsewhere
+        numbers: Vectors = values.to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+    return numbers
+
+
+def _lengths(column: Any, place: Place, what: str) -> Any:
+    """Length of each vector, as a pyarrow array."""
+    if not _is_udt(column.type):
+        return pc.list_value_length(column)
+    kinds, sizes, _, values = (plain(column.field(name)) for name in _UDT)
+    known = pc.is_in(kinds, pa.array([_DENSE, _SPARSE], kinds.type))
+    if not pc.all(known).as_py():
+        raise _no_vector(place.at(_first(pc.invert(known))), what)
+    lengths = pc.if_else(
+        pc.equal(kinds, _DENSE), pc.cast(pc.list_value_length(values), pa.int64()), pc.cast(sizes, pa.int64())
+    )
+    if lengths.null_count:
+        raise _no_vector(place.at(_first(lengths.is_null())), what)
+    return lengths
+
+
+def _from_udt(column: Any, dimensions: int, place: Place, what: str) -> Vectors:
+    """Dense vectors are copied as they are; of sparse ones, what is not listed is 0."""
+    kinds, _, indices, values = (plain(column.field(name)) for name in _UDT)
+    dense = np.asarray(pc.equal(kinds, _DENSE).to_numpy(zero_copy_only=False), bool)
+    if dense.all():
+        return _numbers(values.flatten(), dimensions, place, what).reshape(len(column), dimensions)
+    matrix = np.zeros((len(column), dimensions), np.float32)
+    for row, is_dense in enumerate(dense.tolist()):
+        numbers = np.asarray(_numbers(values[row : row + 1].flatten(), dimensions, _Row(place, row), what))
+        at: Rows = np.arange(dimensions) if is_dense else _indices(indices[row], place.at(row), what)
+        if len(at) != len(numbers) or (len(at) and not 0 <= at.min() <= at.max() < dimensions):
+            raise _no_vector(place.at(row), what)
+        matrix[row, at] = numbers
+    return matrix
+
+
+def _indices(listed: Any, at: str, what: str) -> Rows:
+    found = listed.as_py()
+    if found is None or any(index is None for index in found):
+        raise _no_vector(at, what)
+    return np.array(found, np.int64)
+
+
+def _from_text(column: Any, dimensions: int, place: Place, what: str) -> Vectors:
+    matrix = np.empty((len(column), dimensions), np.float32)
+    for row, text in enumerate(column.to_pylist() if _is_binary(column.type) else _bytes(column)):
+        numbers = _parsed(text, place.at(row), what)
+        if len(numbers) != dimensions:
+            raise wrong_length(place.at(row), what, len(numbers), dimensions)
+        with np.errstate(over="ignore"):
+            matrix[row] = np.array(numbers, np.float64)
+    return matrix
+
+
+def _bytes(column: Any) -> list[bytes]:
+    """What is said to be UTF-8, as it is: it may not be."""
+    binary = pa.large_binary() if pa.types.is_large_string(column.type) else pa.binary()
+    found: list[bytes] = column.cast(binary).to_pylist()
+    return found
+
+
+def _parsed(text: str | bytes, at: str, what: str) -> list[float]:
+    """The numbers of a JSON list."""
+    try:
+        numbers = json.loads(text)
+    except (ValueError, RecursionError):
+        numbers = None
+    if not isinstance(numbers, list) or not all(type(number) in (int, float) for number in numbers):
+        raise MisconfiguredError(
+            f"{at}: {what} holds text that is no list of numbers in JSON, such as [0.1, 0.2]: write lists of numbers, "
+            "or set source.vector_column to the column with the embeddings"
+        )
+    try:
+        return [float(number) for number in numbers]
+    except OverflowError:
+        return [float("inf")] * len(numbers)
+
+
+class _Row:
+    """One row of a place, whatever is asked for."""
+
+    def __init__(self, place: Place, row: int) -> None:
+        self._place = place
+        self._row = row
+
+    def at(self, offset: int) -> str:
+        """See Place."""
+        return self._place.at(self._row)
+
+
+def _no_vector(at: str, what: str) -> MisconfiguredError:
+    return MisconfiguredError(
+        f"{at}: {what} holds a struct that is no vector of Spark (VectorUDT: type, size, indices, values): {REMEDY}"
+    )
+
+
+def _is_list(kind: Any) -> bool:
+    return bool(pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
+def _is_number(kind: Any) -> bool:
+    kind = plain_type(kind)
+    types = pa.types
+    return bool(types.is_floating(kind) or types.is_integer(kind) or types.is_decimal(kind) or types.is_null(kind))
+
+
+def _is_udt(kind: Any) -> bool:
+    if not pa.types.is_struct(kind) or sorted(kind.names) != sorted(_UDT):
+        return False
+    fields = {field.name: plain_type(field.type) for field in kind}
+    lists = [fields["indices"], fields["values"]]
+    return bool(
+        all(pa.types.is_integer(fields[name]) for name in ("type", "size"))
+        and all(_is_list(one) and _is_number(one.value_type) for one in lists)
+        and pa.types.is_integer(plain_type(fields["indices"].value_type))
+    )
+
+
+def _is_binary(kind: Any) -> bool:
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _first(mask: Any) -> int:
+    return int(pc.index(mask, True).as_py())

@@ -1,0 +1,70 @@
+"""What sources say of bad data, in the same words."""
+
+from collections.abc import Iterable
+
+from clusterworker.process.errors import MisconfiguredError, UnavailableError
+
+REMEDY = "embed that document again or leave it out"
+OTHER_MODEL = (
+    "distances between the vectors of two models mean nothing: embed all documents with one model, or, if it is one, "
+    "give it the same name everywhere"
+)
+_LISTED = 20
+
+
+def no_documents(collection_id: str, *, filtered: bool) -> str:
+    """What to say of a collection without rows.
+
+    Args:
+        collection_id: of this collection.
+        filtered: whether there are rows, and filters leave all of them out.
+    """
+    if filtered:
+        return f"collection {collection_id} has no documents that pass source.filters: change the filters"
+    return f"collection {collection_id} has no documents: add some, or leave the collection out"
+
+
+def missing(where: str, what: str, there: Iterable[str], field: str) -> MisconfiguredError:
+    """The error for a column that is not there.
+
+    Args:
+        where: what lacks it, such as a file.
+        what: what is missing, such as `column embedding`.
+        there: names of those that are there.
+        field: of the Collection, which names it.
+    """
+    listed = ", ".join(list(there)[:_LISTED]) or "none"
+    return MisconfiguredError(f"{where}: no {what}: it has {listed}: set source.{field} to one of them")
+
+
+def twice(where: str, column: str) -> MisconfiguredError:
+    """The error for a column that cannot be told from another."""
+    return MisconfiguredError(f"{where}: two columns are named {column}: write the file again with distinct names")
+
+
+def wrong_length(at: str, column: str, length: int, expected: int) -> MisconfiguredError:
+    """The error for a vector of another length."""
+    return MisconfiguredError(
+        f"{at}: {column} holds a vector of length {length} where {expected} is expected: "
+        "embed all documents with one model"
+    )
+
+
+def changed(where: str, how: str) -> UnavailableError:
+    """The error for a source that is not what it was when it was opened.
+
+    Args:
+        where: what changed, such as a file.
+        how: what was seen, such as `it was written anew`.
+    """
+    return UnavailableError(f"{where}: changed while it was read: {how}: run it again, and change it between runs")
+
+
+def damaged(where: str, reason: str) -> MisconfiguredError:
+    """The error for a file that does not hold together."""
+    return MisconfiguredError(f"{where}: damaged or unreadable: {reason}: write the file again")
+
+
+def gone(where: str) -> UnavailableError:
+    """The error for a part of a source that was there when the source was opened."""
+    return UnavailableError(f"{where}: removed while it was read: run it again, and change it between runs")

@@ -1,0 +1,209 @@
+"""A collection in Parquet files, read batch by batch."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clustertrigger.api.run import Source
+from clusterworker.data.arrays import Rows
+from clusterworker.data.sources.batch import BATCH_ROWS, Batch
+from clusterworker.data.sources.document_ids import LARGEST, identifies, is_integer, to_ids
+from clusterworker.data.sources.matrix import first_length, fixed_dimensions, is_vector_type, to_matrix
+from clusterworker.data.sources.messages import OTHER_MODEL, missing, no_documents, twice
+from clusterworker.data.sources.parquet_file import ParquetFile
+from clusterworker.data.sources.plain import is_text
+from clusterworker.data.sources.predicate import predicate
+from clusterworker.data.sources.store import FileStore
+from clusterworker.process.errors import MisconfiguredError
+
+MODEL_KEYS = (b"embedding_model", b"model_name", b"model")
+"""Keys of the metadata of a file's schema, or of its vectors' field, under which writers name the embedding model."""
+
+
+MOST_DIMENSIONS = 65_536
+"""A sparse vector may say any length, and takes that much memory once it is dense, as it must be to be clustered."""
+BATCH_NUMBERS = 1 << 26
+"""Numbers of a batch: of very long vectors it has fewer rows."""
+
+
+class ParquetCollection:
+    """One collection of the RunSpec; see Collection.
+
+    Files that come while it is read are left to the next run.
+
+    Args:
+        collection_id: the API's id.
+        source: where it lies and which columns matter.
+        store: finds and opens the files.
+
+    Raises:
+        MisconfiguredError: files are missing or no Parquet, columns are missing or of a wrong type, there is no row.
+        UnavailableError: files change or go while they are opened.
+    """
+
+    def __init__(self, collection_id: str, source: Source, store: FileStore) -> None:
+        self.collection_id = collection_id
+        self._source = source
+        self._id_column = source.document_id_column or "document_id"
+        self._vector_column = source.vector_column or "embedding"
+        wanted = predicate(source.filters) if source.filters else None
+        files = [ParquetFile(store, name, self._shown(name), wanted) for name in store.find()]
+        for file in files:
+            if file.written:  # writers give the columns of empty tables no type, or leave them out
+                self._check_columns(file)
+        self._files = [file for file in files if file.rows]
+        self.rows = sum(file.rows for file in self._files)
+        if self.rows == 0:
+            filtered = any(file.written for file in files)
+            raise MisconfiguredError(f"{self._shown(source.uri)}: {no_documents(collection_id, filtered=filtered)}")
+        self.embedding_model = self._one_model()
+
+    @cached_property
+    def dimensions(self) -> int:
+        """Length of the vectors: what the first vector has, and all others must have.
+
+        Raises:
+            MisconfiguredError: files disagree, or the first vector is null.
+        """
+        promised = {file.shown: fixed_dimensions(file.types.field(self._vector_column).type) for file in self._files}
+        fixed = {name: length for name, length in promised.items() if length is not None}
+        if len(set(fixed.values())) > 1:
+            first = next(iter(fixed))
+            other = next(name for name, length in fixed.items() if length != fixed[first])
+            raise MisconfiguredError(
+                f"{other}: vectors of length {fixed[other]}, but {first} has {fixed[first]}: "
+                "embed all documents with one model"
+            )
+        length = next(iter(fixed.values()), None)
+        if length is None:
+            length = self._first_length(self._files[0])
+        if length == 0:
+            raise MisconfiguredError(
+                f"{self._files[0].shown}: column {self._vector_column} holds empty vectors: embed the documents"
+            )
+        if length > MOST_DIMENSIONS:
+            raise MisconfiguredError(
+                f"{self._files[0].shown}: column {self._vector_column} holds vectors of length {length}, and at most "
+                f"{MOST_DIMENSIONS} are clustered: reduce the dimensions first, by PCA or SVD for one"
+            )
+        return length
+
+    @cached_property
+    def has_integer_ids(self) -> bool:
+        """See Collection."""
+        return all(self._holds_integers(file) for file in self._files)
+
+    def batches(self, index: int) -> Iterator[Batch]:
+        """See Collection."""
+        columns = [self._id_column, self._vector_column]
+        rows = min(BATCH_ROWS, BATCH_NUMBERS // self.dimensions)
+        for file in self._files:
+            for records, place in file.records(columns, rows):
+                with file.blaming_changes():
+                    vectors = to_matrix(records.column(1), self.dimensions, place, f"column {columns[1]}")
+                    ids = to_ids(records.column(0), place, f"column {columns[0]}", integers=self.has_integer_ids)
+                yield Batch(ids, vectors, index, place)
+
+    def texts(self, rows: Rows) -> dict[int, str]:
+        """See Collection."""
+        column = self._source.text_column
+        wanted = np.unique(rows)
+        if column is None or wanted.size == 0:
+            return {}
+        found: dict[int, str] = {}
+        first = 0
+        for file in self._files:
+            inside = wanted[(wanted >= first) & (wanted < first + file.rows)] - first
+            if inside.size:
+                for numbers, values in file.select(column, inside):
+                    found |= zip((numbers + first).tolist(), _texts(values), strict=True)
+            first += file.rows
+        return found
+
+    def _check_columns(self, file: ParquetFile) -> None:
+        wanted = {"document_id_column": self._id_column, "vector_column": self._vector_column}
+        if self._source.text_column:
+            wanted["text_column"] = self._source.text_column
+        there = [*file.schema.names, *file.partitions]
+        for field, column in wanted.items():
+            if column not in there:
+                raise missing(file.shown, f"column {column}", there, field)
+            if there.count(column) > 1:
+                raise twice(file.shown, column)
+        kind, shown = self._type(file, self._id_column)
+        if not identifies(kind):
+            raise MisconfiguredError(
+                f"{file.shown}: column {self._id_column} holds {shown}, not strings or integers: "
+                "set source.document_id_column to another column"
+            )
+        kind, shown = self._type(file, self._vector_column)
+        if self._vector_column in file.partitions or not is_vector_type(kind):
+            raise MisconfiguredError(
+                f"{file.shown}: column {self._vector_column} holds {shown}, not lists of numbers: "
+                "set source.vector_column to the column with the embeddings"
+            )
+
+    def _one_model(self) -> str:
+        """Name of the embedding model, as files name it; "" where none does."""
+        named = {file.shown: model for file in self._files if (model := _model(file.schema, self._vector_column))}
+        first = next(iter(named), "")
+        for name, model in named.items():
+            if model != named[first]:
+                raise MisconfiguredError(f"{name}: embedded by {model}, but {first} by {named[first]}: {OTHER_MODEL}")
+        return named.get(first, "")
+
+    def _type(self, file: ParquetFile, column: str) -> tuple[Any, Any]:
+        """A column's plain type, and its type as written."""
+        if column in file.partitions:
+            return pa.string(), "the names of directories"
+        return file.types.field(column).type, file.schema.field(column).type
+
+    def _holds_integers(self, file: ParquetFile) -> bool:
+        kind, _ = self._type(file, self._id_column)
+        if not pa.types.is_uint64(kind):
+            return is_integer(kind)
+        largest = (pc.max(records.column(0)).as_py() for records, _ in file.records([self._id_column]))
+        return all(value is None or value <= LARGEST for value in largest)
+
+    def _first_length(self, file: ParquetFile) -> int:
+        rows = BATCH_ROWS if self._source.filters else 1
+        records, place = next(file.records([self._vector_column], rows))
+        with file.blaming_changes():
+            return first_length(records.column(0), place, f"column {self._vector_column}")
+
+    def _shown(self, name: str) -> str:
+        scheme, separator, _ = self._source.uri.rpartition("://")
+        return f"{scheme}{separator}{name}" if separator and "://" not in name else name
+
+
+def _model(schema: Any, vector_column: str) -> str:
+    """Name of the embedding model in a file's metadata, or in those of its vectors."""
+    for metadata in (schema.metadata or {}, schema.field(vector_column).metadata or {}):
+        for key in MODEL_KEYS:
+            name = str(metadata.get(key, b"").decode(errors="replace").strip())
+            if name:
+                return name
+    return ""
+
+
+def _texts(values: Any) -> list[str]:
+    """What a report shows of some values, whatever they are."""
+    if is_text(values.type):
+        large = pa.types.is_large_string(values.type) or pa.types.is_large_binary(values.type)
+        found = values.cast(pa.large_binary() if large else pa.binary()).to_pylist()
+        return ["" if value is None else value.decode(errors="replace") for value in found]
+    return [_text(values[row : row + 1]) for row in range(len(values))]
+
+
+def _text(value: Any) -> str:
+    """A single value, as Python writes it; as Arrow does where Python has none, such as for times in nanoseconds."""
+    if value.null_count == 1:
+        return ""
+    try:
+        return str(value[0].as_py())
+    except (ValueError, OverflowError, NotImplementedError):
+        return str(value.to_string(skip_new_lines=True)).strip("[]")

@@ -1,0 +1,219 @@
+"""One Parquet file of a collection, and which of its rows count."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as pads
+import pyarrow.parquet as pq
+
+from clusterworker.data.arrays import Rows
+from clusterworker.data.sources.arrow_filter import check_columns, expression
+from clusterworker.data.sources.batch import BATCH_ROWS, FilePlace, FilteredPlace, Place
+from clusterworker.data.sources.identity import Identity
+from clusterworker.data.sources.messages import changed, damaged
+from clusterworker.data.sources.partitions import Partitions, partitions_of, remaining
+from clusterworker.data.sources.plain import is_there, plain, plain_type, take
+from clusterworker.data.sources.predicate import Predicate, comparisons
+from clusterworker.data.sources.store import FileStore
+from clusterworker.process.errors import MisconfiguredError
+
+BUFFER_BYTES = 4 << 20
+"""Read a column chunk piece by piece: a row group of a million vectors would otherwise be loaded as a whole."""
+_ROW = "\0row"
+"""Name of a column of row numbers beside those of the file."""
+
+
+@dataclass(frozen=True)
+class RowGroup:
+    """One row group: its number, its first row in the file, its rows, and how many of these count."""
+
+    number: int
+    first: int
+    total: int
+    matching: int
+
+
+class ParquetFile:
+    """What a file's footer says, and its rows. Every look at it must show the same file.
+
+    Args:
+        store: opens it.
+        name: in the store.
+        shown: its name in messages.
+        predicate: which rows count; None: all.
+
+    Attributes:
+        schema: pyarrow schema, as written.
+        types: the same columns, of plain types: what `records` yields.
+        partitions: columns that the file's path names, without those that the file has itself.
+        rows: how many count.
+        written: rows that the file holds.
+
+    Raises:
+        MisconfiguredError: it is no Parquet file, or has not the columns that the predicate compares.
+    """
+
+    def __init__(self, store: FileStore, name: str, shown: str, predicate: Predicate | None) -> None:
+        self._store = store
+        self._name = name
+        self.shown = shown
+        self._expression: Any = None
+        self._compared: list[str] = []
+        self._identity: Identity | None = None
+        with self._opened() as parquet:
+            self.schema = parquet.schema_arrow
+            self._footer = _footer(parquet)
+            self.types = pa.schema([field.with_type(plain_type(field.type)) for field in self.schema])
+            self.partitions: Partitions = {
+                column: value for column, value in partitions_of(name).items() if column not in self.schema.names
+            }
+            totals = [parquet.metadata.row_group(number).num_rows for number in range(parquet.num_row_groups)]
+            firsts = np.cumsum([0, *totals]).tolist()
+            self.written: int = firsts[-1]
+            if self.written != parquet.metadata.num_rows:  # one that says it is empty would not be looked at
+                raise damaged(shown, f"{parquet.metadata.num_rows} rows in all, {self.written} in its row groups")
+            groups = [RowGroup(n, firsts[n], total, total) for n, total in enumerate(totals)]
+            if predicate is not None and self.written:
+                groups = self._filtered(parquet, groups, predicate)
+        self._groups = [group for group in groups if group.matching]
+        self.rows = sum(group.matching for group in self._groups)
+
+    def records(self, columns: Sequence[str], rows: int = BATCH_ROWS) -> Iterator[tuple[Any, Place]]:
+        """Yield the rows that count, batch by batch, and where they lie; columns are plain, and in this order.
+
+        Raises:
+            UnavailableError: it is not the file that it was.
+        """
+        with self._opened() as parquet:
+            for group in self._groups:
+                row = group.first
+                for batch in self._batches(parquet, group, columns, rows):
+                    found, place = self._found(batch, row)
+                    row += batch.num_rows
+                    if found.num_rows:
+                        yield found, place
+                if row != group.first + group.total:
+                    raise damaged(self.shown, f"{row - group.first} of {group.total} rows in row group {group.number}")
+            self.check_unchanged()
+
+    def select(self, column: str, rows: Rows) -> Iterator[tuple[Rows, Any]]:
+        """Yield (rows, values) of some of the rows that count, numbered from 0, ascending.
+
+        Only row groups that hold such a row are read, and of them only that column and those compared.
+        """
+        with self._opened() as parquet:
+            first = 0
+            for group in self._groups:
+                if not ((rows >= first) & (rows < first + group.matching)).any():
+                    first += group.matching
+                    continue
+                for batch in self._batches(parquet, group, [column], BATCH_ROWS):
+                    found, _ = self._found(batch, 0)
+                    inside = rows[(rows >= first) & (rows < first + found.num_rows)]
+                    if inside.size:
+                        yield inside, take(found.column(0), pa.array(inside - first))
+                    first += found.num_rows
+            self.check_unchanged()
+
+    def check_unchanged(self) -> None:
+        """Look whether the file is still the one that was opened first.
+
+        Raises:
+            UnavailableError: it is not.
+        """
+        now = self._store.identity(self._name)
+        if self._identity is None or not self._identity.is_same(now):
+            raise changed(self.shown, "it was written anew")
+
+    @contextmanager
+    def blaming_changes(self) -> Iterator[None]:
+        """What looks like bad data may come of a file that is being replaced: say so, since that passes."""
+        try:
+            yield
+        except MisconfiguredError:
+            self.check_unchanged()
+            raise
+
+    def _filtered(self, parquet: Any, groups: list[RowGroup], predicate: Predicate) -> list[RowGroup]:
+        """The row groups with what counts of them, where the file's path does not decide."""
+        left = remaining(predicate, self.partitions)
+        if isinstance(left, bool):
+            return groups if left else []
+        check_columns(left, self.types, self.shown, self.partitions)
+        self._compared = list(dict.fromkeys(one.field for one in comparisons(left)))
+        self._expression = expression(left, self.types)
+        return [self._counted(parquet, groups[number]) for number in self._candidates(len(groups))]
+
+    def _found(self, batch: Any, row: int) -> tuple[Any, Place]:
+        """A batch's rows that count, the batch beginning at this row of the file."""
+        if self._expression is None:
+            return batch, FilePlace(self.shown, row)
+        matching = self._matching(batch)
+        kept = [take(column, matching) for column in batch.columns]
+        found = pa.RecordBatch.from_arrays(kept, names=batch.schema.names)
+        return found, FilteredPlace(self.shown, matching.to_numpy() + row)
+
+    def _candidates(self, groups: int) -> list[int]:
+        """Row groups in which, by their statistics, something may match."""
+        if any(self.schema.field(name).type != self.types.field(name).type for name in self._compared):
+            return list(range(groups))  # statistics are of the type that was written
+        with self._reading_file() as file:
+            fragment = pads.ParquetFileFormat().make_fragment(file)
+            return [part.row_groups[0].id for part in fragment.split_by_row_group(self._expression, self.schema)]
+
+    def _counted(self, parquet: Any, group: RowGroup) -> RowGroup:
+        batches = self._batches(parquet, group, [], BATCH_ROWS)
+        return RowGroup(group.number, group.first, group.total, sum(len(self._matching(batch)) for batch in batches))
+
+    def _batches(self, parquet: Any, group: RowGroup, columns: Sequence[str], rows: int) -> Iterator[Any]:
+        wanted = list(dict.fromkeys([*columns, *self._compared]))
+        own = [name for name in wanted if name not in self.partitions]
+        for batch in parquet.iter_batches(rows, row_groups=[group.number], columns=own):
+            arrays = [
+                plain(batch.column(name)) if name in own else pa.repeat(_value(self.partitions[name]), batch.num_rows)
+                for name in wanted
+            ]
+            yield pa.RecordBatch.from_arrays(arrays, names=wanted)
+
+    def _matching(self, batch: Any) -> Any:
+        """Positions of a batch's rows that count."""
+        compared = [batch.column(name) for name in self._compared]
+        arrays = [is_there(column) if pa.types.is_nested(column.type) else column for column in compared]
+        rows = pa.array(np.arange(batch.num_rows))
+        numbered = pa.RecordBatch.from_arrays([*arrays, rows], names=[*self._compared, _ROW])
+        return numbered.filter(self._expression).column(_ROW)
+
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        with self._reading_file() as file:
+            parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=BUFFER_BYTES)
+            if hasattr(self, "_footer") and _footer(parquet) != self._footer:
+                raise changed(self.shown, "another schema, or other rows")
+            yield parquet
+
+    @contextmanager
+    def _reading_file(self) -> Iterator[Any]:
+        """Open the file; what goes wrong while reading it names it."""
+        with self.blaming_changes(), self._store.errors(self.shown):
+            file, identity = self._store.open(self._name)
+            with file:
+                if self._identity is None:
+                    self._identity = identity
+                if not self._identity.is_same(identity):
+                    raise changed(self.shown, "it was written anew")
+                yield file
+
+
+def _footer(parquet: Any) -> tuple[Any, ...]:
+    """What must be the same at every pass."""
+    metadata = parquet.metadata
+    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+    return metadata.num_rows, parquet.schema_arrow, [(group.num_rows, group.total_byte_size) for group in groups]
+
+
+def _value(text: str | None) -> Any:
+    return pa.scalar(text, pa.string())

@@ -1,0 +1,82 @@
+"""Columns that are written into directories' names, `lang=en/part-0.parquet`, as Hive, Spark and DuckDB do it."""
+
+import operator
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from clustertrigger.api.run import is_number, parsed_time
+from clusterworker.data.sources.predicate import Comparison, Junction, Predicate, check_kind
+
+NULL = "__HIVE_DEFAULT_PARTITION__"
+"""What stands for a value that is missing."""
+Partitions = Mapping[str, str | None]
+"""Value by column; None: missing."""
+
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")
+_BOOLEANS = {"true": True, "false": False}
+_COMPARE = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
+
+
+def partitions_of(file: str) -> Partitions:
+    """Return the columns that a file's path names."""
+    found: dict[str, str | None] = {}
+    for directory in file.split("/")[:-1]:
+        column, separator, value = directory.partition("=")
+        if separator and column:
+            found[unquote(column)] = None if value == NULL else unquote(value)
+    return found
+
+
+def remaining(predicate: Predicate, partitions: Partitions) -> Predicate | bool:
+    """Return what of a predicate is left to ask of a file's rows; a truth value where the path alone decides.
+
+    Args:
+        predicate: of the source.
+        partitions: of the file, without those that are columns of the file too.
+
+    Raises:
+        MisconfiguredError: a value cannot be compared as the filter wants it.
+    """
+    if isinstance(predicate, Comparison):
+        return _holds(predicate, partitions[predicate.field]) if predicate.field in partitions else predicate
+    decisive = predicate.kind == "or"
+    parts: list[Predicate] = []
+    for part in predicate.parts:
+        left = remaining(part, partitions)
+        if left is decisive:
+            return decisive
+        if not isinstance(left, bool):
+            parts.append(left)
+    if not parts:
+        return not decisive
+    return parts[0] if len(parts) == 1 else Junction(predicate.kind, tuple(parts))
+
+
+def _holds(comparison: Comparison, value: str | None) -> bool:
+    if comparison.operator == "exists":
+        return (value is not None) != comparison.negated
+    if value is None:
+        return comparison.negated
+    compare = _COMPARE.get(comparison.operator)
+    wanted = comparison.value if comparison.operator == "in" else [comparison.value]
+    own = _as(wanted[0], value, comparison)
+    if compare is not None:
+        other: Any = wanted[0] if is_number(wanted[0]) else parsed_time(wanted[0])
+        return bool(compare(own, other)) != comparison.negated
+    return (own in wanted) != comparison.negated
+
+
+def _as(wanted: Any, value: str, comparison: Comparison) -> Any:
+    """A partition's value as what it is compared with: 01 is a text and the number 1."""
+    own: Any = value
+    if isinstance(wanted, bool):
+        own = _BOOLEANS.get(value.lower())
+    elif is_number(wanted):
+        own = float(value) if _NUMBER.fullmatch(value) else None
+    elif comparison.operator in _COMPARE:
+        own = parsed_time(value)
+    if own is None:
+        check_kind(comparison, "text", f"the directory's value {value!r}")
+    return own

@@ -1,0 +1,86 @@
+"""What a table's columns hold."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from clusterworker.data.sources.postgresql.copied import VECTORS, VectorFormat
+from clusterworker.data.sources.predicate import Kind
+
+_KINDS: Mapping[str, Kind] = {
+    **dict.fromkeys(("int2", "int4", "int8", "float4", "float8", "numeric"), "number"),
+    **dict.fromkeys(("text", "varchar", "bpchar", "uuid", "name"), "text"),
+    **dict.fromkeys(("timestamp", "timestamptz", "date"), "time"),
+    "bool": "boolean",
+}
+_INTEGERS = frozenset({"int2", "int4", "int8"})
+_ENUM = "e"
+
+_QUERY = """
+SELECT a.attname, t.typname, t.typtype, a.atttypmod, format_type(a.atttypid, a.atttypmod)
+FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
+"""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        type: PostgreSQL's internal name of its type, such as int8.
+        shown: the type as people write it, such as vector(384).
+        modifier: of the type; pgvector keeps the dimensions there.
+        is_enum: whether its type is an enumeration.
+    """
+
+    name: str
+    type: str
+    shown: str
+    modifier: int
+    is_enum: bool
+
+    @property
+    def kind(self) -> Kind:
+        """What it holds, as far as filters mind."""
+        return "text" if self.is_enum else _KINDS.get(self.type, "other")
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether it holds whole numbers of at most 64 bits."""
+        return self.type in _INTEGERS
+
+    @property
+    def identifies(self) -> bool:
+        """Whether it may hold document ids."""
+        return self.kind == "text" or self.is_integer
+
+    @property
+    def vectors(self) -> VectorFormat | None:
+        """How its vectors come, if it holds any."""
+        return VECTORS.get(self.type)
+
+    @property
+    def dimensions(self) -> int | None:
+        """Length that the type itself promises for every vector."""
+        return self.modifier if self.type in ("vector", "halfvec") and self.modifier > 0 else None
+
+
+def quoted(table: str) -> sql.Identifier:
+    """A table's name, with its schema where one is written before a dot."""
+    return sql.Identifier(*table.split(".", 1))
+
+
+def columns_of(connection: psycopg.Connection[tuple[Any, ...]], table: str) -> dict[str, Column]:
+    """Return a table's columns by name, none where there is no such table."""
+    name = quoted(table).as_string(connection)
+    return {column.name: column for column in _columns(connection.execute(_QUERY, [name]).fetchall())}
+
+
+def _columns(rows: list[tuple[Any, ...]]) -> Iterator[Column]:
+    for name, kind, category, modifier, shown in rows:
+        yield Column(name, kind, shown, modifier, is_enum=category == _ENUM)

@@ -1,0 +1,112 @@
+"""A connection that sees one snapshot, and errors in one line without credentials."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from clustertrigger.api.run import Source
+from clusterworker.data.sources.address import address_of
+from clusterworker.process.errors import MisconfiguredError, RunError, UnavailableError
+from clusterworker.process.secret import SecretFiles
+
+USERNAME, PASSWORD, CERTIFICATES = "username", "password", "ca.crt"
+CONNECT_SECONDS = 10
+LOOKUP_MILLISECONDS = 600_000
+"""Longest statement besides the COPY, which takes as long as the clustering lets it: counting a large table, mostly."""
+LOCK_MILLISECONDS = 60_000
+_SILENCE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+"""When a server that no longer answers is given up: seconds, and milliseconds."""
+_SESSION = (
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+    "SET LOCAL TimeZone = 'UTC'",
+    f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}",
+    "SET LOCAL idle_in_transaction_session_timeout = 0",
+    # Rows come in the same order at every pass.
+    "SET LOCAL synchronize_seqscans = off",
+    "SET LOCAL max_parallel_workers_per_gather = 0",
+)
+_REMEDIES = {
+    "28": "PostgreSQL refused the user: check username and password in Secret {secret}",
+    "3D": "no such database: check source.uri",
+    "42501": "the user of Secret {secret} may not read it: GRANT SELECT on {table} to it",
+    "42P01": "no such table {table}: check source.table",
+}
+
+
+@dataclass(frozen=True)
+class Database:
+    """How to reach the database of a source.
+
+    Attributes:
+        source: of type postgresql.
+        secret: its Secret.
+    """
+
+    source: Source
+    secret: SecretFiles
+
+    def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """Connect, and begin the one read-only transaction in which everything is read.
+
+        Raises:
+            MisconfiguredError: the Secret lacks a key, or the server refuses the user or the database.
+            UnavailableError: it does not answer.
+        """
+        address = address_of(self.source.uri)
+        options: dict[str, Any] = {
+            "host": address.host,
+            "port": address.port or 5432,
+            "dbname": address.path,
+            "user": self.secret.value(USERNAME, private=False),
+            "password": self.secret.value(PASSWORD, required=False),
+            "connect_timeout": CONNECT_SECONDS,
+            "application_name": "clusterworker",
+            **_SILENCE,
+        }
+        certificates = self.secret.file(CERTIFICATES, required=False)
+        mode = address.query.removeprefix("sslmode=")
+        options["sslmode"] = mode or ("verify-full" if certificates else "prefer")
+        if certificates:
+            options["sslrootcert"] = str(certificates)
+        with self.errors():
+            connection = psycopg.connect(**options)
+            for statement in _SESSION:
+                connection.execute(statement)
+            self.limit(connection, LOOKUP_MILLISECONDS)
+        return connection
+
+    def limit(self, connection: psycopg.Connection[tuple[Any, ...]], milliseconds: int) -> None:
+        """Set how long a statement may take; 0: as long as it likes."""
+        connection.execute("SELECT set_config('statement_timeout', %s, true)", [str(milliseconds)])
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turn what psycopg raises into one line with a remedy; the cause is dropped, since it may hold credentials."""
+        try:
+            yield
+        except psycopg.Error as error:
+            raise self._explained(error) from None
+
+    @property
+    def shown(self) -> str:
+        """The table, for messages."""
+        return f"{self.source.uri}: table {self.source.table}"
+
+    def _explained(self, error: psycopg.Error) -> RunError:
+        state = error.sqlstate or ""
+        reason = self.secret.without(str(error))
+        for begin, remedy in _REMEDIES.items():
+            if state.startswith(begin) or (not state and begin == "28" and "authentication failed" in reason):
+                said = remedy.format(secret=self.source.secret_name, table=self.source.table)
+                return MisconfiguredError(f"{self.source.uri}: {said}")
+        if not state and 'database "' in reason and "does not exist" in reason:
+            return MisconfiguredError(f"{self.source.uri}: {_REMEDIES['3D']}")
+        if not state and ("certificate" in reason or "does not support SSL" in reason):
+            return MisconfiguredError(
+                f"{self.source.uri}: no safe connection: {reason[-200:]}: correct sslmode in source.uri, or ca.crt in "
+                f"Secret {self.source.secret_name}"
+            )
+        return UnavailableError(f"{self.shown}: PostgreSQL did not answer as expected: {reason[:300]}")

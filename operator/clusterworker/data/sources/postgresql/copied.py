@@ -1,0 +1,140 @@
+"""Rows of COPY ... (FORMAT BINARY) as arrays; see https://www.postgresql.org/docs/current/sql-copy.html.
+
+Each row is a count of fields (int16), then for each field its length (int32, -1 for NULL) and its bytes. Here a row has
+two fields: the vector, then the id. pgvector sends a vector as its length (int16), an unused int16 and the numbers, and
+PostgreSQL an array as five int32 (dimensions, flags, element type, length, lower bound) and each element with its own
+length before it. All numbers are big-endian.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from clusterworker.data.arrays import Vectors
+
+SIGNATURE = b"PGCOPY\n\xff\r\n\x00"
+_HEADER = len(SIGNATURE) + 8
+_TRAILER = b"\xff\xff"
+_BEGIN = 6
+"""Bytes before the vector: the count of fields and the vector's length."""
+
+
+@dataclass(frozen=True)
+class VectorFormat:
+    """How one type of vector comes.
+
+    Attributes:
+        head: numpy type of what stands before the numbers.
+        number: numpy type of one number.
+        prefix: bytes before each number, which hold its own length.
+    """
+
+    head: np.dtype[Any]
+    number: np.dtype[Any]
+    prefix: int = 0
+
+    @property
+    def width(self) -> int:
+        """Bytes of one number and what stands before it."""
+        return self.prefix + self.number.itemsize
+
+    @property
+    def is_array(self) -> bool:
+        """Whether it is PostgreSQL's own array."""
+        return self.prefix > 0
+
+
+_PGVECTOR = np.dtype([("length", ">i2"), ("unused", ">i2")])
+_ARRAY = np.dtype([("axes", ">i4"), ("nulls", ">i4"), ("type", ">i4"), ("length", ">i4"), ("lower", ">i4")])
+VECTORS: Mapping[str, VectorFormat] = {
+    "vector": VectorFormat(_PGVECTOR, np.dtype(">f4")),
+    "halfvec": VectorFormat(_PGVECTOR, np.dtype(">f2")),
+    "_float4": VectorFormat(_ARRAY, np.dtype(">f4"), prefix=4),
+    "_float8": VectorFormat(_ARRAY, np.dtype(">f8"), prefix=4),
+}
+"""By PostgreSQL's internal name of the type; _float4 is real[], _float8 is double precision[]."""
+
+
+def rows_of(chunks: Iterable[Any]) -> Iterator[bytes]:
+    """Yield the rows of a COPY, each of which libpq hands over in one piece."""
+    first = True
+    for chunk in chunks:
+        row = bytes(chunk)
+        if first:
+            if not row.startswith(SIGNATURE):
+                raise ValueError("not the binary format of COPY")
+            row = row[_HEADER:]
+            first = False
+        if row and row != _TRAILER:
+            yield row
+
+
+class Rows:
+    """Some rows of (vector, id).
+
+    Args:
+        rows: from `rows_of`.
+        format: of the vectors.
+    """
+
+    def __init__(self, rows: Sequence[bytes], format: VectorFormat) -> None:  # noqa: A002 - what it is
+        self._rows = rows
+        self._format = format
+        self._sizes = np.frombuffer(b"".join([row[2:_BEGIN] for row in rows]), ">i4")
+        size = format.head.itemsize
+        # A NULL and an array without elements are shorter than a head: what follows them is not looked at.
+        heads = b"".join([row[_BEGIN : _BEGIN + size].ljust(size, b"\0") for row in rows])
+        self._heads = np.frombuffer(heads, format.head)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def null(self) -> int | None:
+        """Position of the first row without a vector."""
+        return _first(self._sizes < 0)
+
+    def null_inside(self) -> int | None:
+        """Position of the first array with a NULL in it."""
+        if not self._format.is_array:
+            return None
+        return _first((self._sizes >= self._format.head.itemsize) & (self._heads["nulls"] != 0))
+
+    def nested(self) -> int | None:
+        """Position of the first array with rows and columns of its own."""
+        if not self._format.is_array:
+            return None
+        return _first((self._sizes >= self._format.head.itemsize) & (self._heads["axes"] != 1))
+
+    def lengths(self) -> Any:
+        """Length of each vector, 0 where there is none: int64, shape (rows,)."""
+        return np.where(self._sizes >= self._format.head.itemsize, self._heads["length"], 0)
+
+    def matrix(self, dimensions: int) -> Vectors:
+        """The vectors, which must all be of this length: float32, shape (rows, dimensions)."""
+        begin = _BEGIN + self._format.head.itemsize
+        end = begin + dimensions * self._format.width
+        content = b"".join([row[begin:end] for row in self._rows])
+        element = np.dtype([("prefix", f"V{self._format.prefix}"), ("value", self._format.number)])
+        numbers = np.frombuffer(content, element)["value"]
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which is told elsewhere
+            return numbers.astype(np.float32).reshape(len(self._rows), dimensions)
+
+    def ids(self, *, integers: bool) -> Any:
+        """The ids as a pyarrow array of int64 or string, null where they are NULL."""
+        begins = _BEGIN + np.maximum(self._sizes, 0)
+        values = [_field(row, int(begin)) for row, begin in zip(self._rows, begins.tolist(), strict=True)]
+        if integers:
+            return pa.array(None if value is None else int.from_bytes(value, "big", signed=True) for value in values)
+        return pa.array(values, pa.binary()).cast(pa.string())
+
+
+def _field(row: bytes, begin: int) -> bytes | None:
+    size = int.from_bytes(row[begin : begin + 4], "big", signed=True)
+    return None if size < 0 else row[begin + 4 : begin + 4 + size]
+
+
+def _first(mask: Any) -> int | None:
+    return int(np.argmax(mask)) if mask.any() else None

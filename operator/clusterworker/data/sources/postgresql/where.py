@@ -1,0 +1,121 @@
+"""Filters as SQL. No value ever becomes part of a statement.
+
+COPY takes no parameters, so each value is bound to a setting of the transaction, by `SELECT set_config($1, $2, true)`,
+and the statement reads that setting. Reading it in a subquery makes the server do so once, not once per row.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from clustertrigger.api.run import is_number, parsed_time
+from clusterworker.data.sources.messages import missing
+from clusterworker.data.sources.postgresql.columns import Column
+from clusterworker.data.sources.predicate import Comparison, Predicate, check_kind, comparisons
+
+_OPERATORS = {
+    "eq": sql.SQL("="),
+    "gt": sql.SQL(">"),
+    "gte": sql.SQL(">="),
+    "lt": sql.SQL("<"),
+    "lte": sql.SQL("<="),
+}
+_MAY_BE_NAN = ("float4", "float8", "numeric")
+_LARGEST = {"int2": 2**15 - 1, "int4": 2**31 - 1, "int8": 2**63 - 1}
+
+
+@dataclass
+class Where:
+    """A condition, and the settings that hold its values.
+
+    Attributes:
+        columns: of the table.
+        settings: name and value: text, or a list of texts.
+    """
+
+    columns: Mapping[str, Column]
+    settings: dict[str, str | list[str]] = field(default_factory=dict)
+
+    def condition(self, predicate: Predicate) -> sql.Composable:
+        """The condition, never NULL where it matters: NULL counts as false, and no NOT is left around it."""
+        if isinstance(predicate, Comparison):
+            holds = self._comparison(predicate, self.columns[predicate.field])
+            return sql.SQL("({}) IS NOT TRUE").format(holds) if predicate.negated else holds
+        parts = [self.condition(part) for part in predicate.parts]
+        return sql.SQL("({})").format(sql.SQL(f" {predicate.kind.upper()} ").join(parts))
+
+    def bind(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        """Hand the values to the server, for the length of the transaction."""
+        for name, value in self.settings.items():
+            if isinstance(value, list):
+                connection.execute("SELECT set_config(%s, (%s::text[])::text, true)", [name, value])
+            else:
+                connection.execute("SELECT set_config(%s, %s, true)", [name, value])
+
+    def _comparison(self, comparison: Comparison, column: Column) -> sql.Composable:
+        name: sql.Composable = sql.Identifier(column.name)
+        if comparison.operator == "exists":
+            return sql.SQL("{} IS NOT NULL").format(name)
+        if comparison.operator == "in":
+            kind, texts = _bound(column, comparison.value)
+            value = self._setting(texts, f"{kind}[]")
+            return sql.SQL("{} = ANY {}").format(_compared(column, kind), value)
+        kind, [text] = _bound(column, [comparison.value])
+        holds = sql.SQL("{} {} {}").format(
+            _compared(column, kind), _OPERATORS[comparison.operator], self._setting(text, kind)
+        )
+        if column.type in _MAY_BE_NAN and comparison.operator in ("gt", "gte"):
+            # To PostgreSQL NaN is the largest number.
+            return sql.SQL("({} AND {} <> 'NaN')").format(holds, name)
+        return holds
+
+    def _setting(self, value: str | list[str], kind: str) -> sql.Composable:
+        name = f"clusterworker.filter_{len(self.settings)}"
+        self.settings[name] = value
+        # The type stands outside of the subquery: ANY would otherwise take its rows, not the array.
+        return sql.SQL("((SELECT current_setting({}))::{})").format(sql.Literal(name), sql.SQL(kind))
+
+
+def check_columns(predicate: Predicate, columns: Mapping[str, Column], shown: str) -> None:
+    """Refuse a filter that a table's columns cannot be put to.
+
+    Raises:
+        MisconfiguredError: names table, filter and column.
+    """
+    for comparison in comparisons(predicate):
+        column = columns.get(comparison.field)
+        if column is None:
+            raise missing(shown, f"column {comparison.field}", columns, f"{comparison.place}.field")
+        check_kind(comparison, column.kind, column.shown)
+
+
+def _compared(column: Column, kind: str) -> sql.Composable:
+    name = sql.Identifier(column.name)
+    if kind == "text" and column.type != "text":
+        return sql.SQL("{}::text").format(name)
+    return name
+
+
+def _bound(column: Column, values: list[Any]) -> tuple[str, list[str]]:
+    """The type in which to compare, which is the column's own if it can express the values, and the values as text."""
+    first = values[0]
+    if isinstance(first, bool):
+        return "boolean", [str(value).lower() for value in values]
+    if is_number(first):
+        if column.is_integer:
+            fits = all(float(value).is_integer() and abs(value) <= _LARGEST[column.type] for value in values)
+            return (column.type, [str(int(value)) for value in values]) if fits else ("numeric", _texts(values))
+        return column.type, _texts(values)
+    if column.kind == "time":
+        times = [time.astimezone(UTC) for time in map(parsed_time, values) if time]
+        kind = "timestamptz" if column.type == "timestamptz" else "timestamp"
+        return kind, [time.replace(tzinfo=None).isoformat(" ") for time in times]
+    return "text", list(values)
+
+
+def _texts(numbers: list[Any]) -> list[str]:
+    return [repr(number) for number in numbers]

@@ -1,0 +1,124 @@
+"""Filters in the form in which every source takes them: AND and OR of comparisons, some of these negated.
+
+Databases compare a missing value to anything with the answer "unknown", whose negation is unknown again. Here a
+comparison either holds or does not, so that NOT is the exact opposite. With NOT pushed down to the comparisons
+(De Morgan), sources need to mind that at one place only: where a single comparison is negated.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from clustertrigger.api.run import Filter, is_number
+from clusterworker.process.errors import MisconfiguredError
+
+Kind = Literal["text", "number", "boolean", "time", "other"]
+"""What a column holds, as far as filters mind."""
+_ORDERING = ("gt", "gte", "lt", "lte")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One field compared to a value.
+
+    Attributes:
+        operator: eq, gt, gte, lt, lte, in or exists.
+        negated: whether it must not hold.
+        place: where the user wrote it, such as `filters.AND[0]`.
+    """
+
+    field: str
+    operator: str
+    value: Any
+    negated: bool
+    place: str
+
+
+@dataclass(frozen=True)
+class Junction:
+    """All of its parts (and), or at least one of them (or)."""
+
+    kind: Literal["and", "or"]
+    parts: "tuple[Predicate, ...]"
+
+
+Predicate = Comparison | Junction
+
+_OPPOSITES = {"ne": "eq", "nin": "in"}
+
+
+def predicate(given: Filter, place: str = "filters", *, negated: bool = False) -> Predicate:
+    """Bring a filter, or its negation, into this form."""
+    if not given.groups():
+        return _comparison(given, place, negated=negated)
+    parts = [
+        _junction(name, [(inner, f"{place}.{name}[{index}]") for index, inner in enumerate(filters)], negated=negated)
+        for name, filters in given.groups()
+    ]
+    return parts[0] if len(parts) == 1 else Junction("or" if negated else "and", tuple(parts))
+
+
+def comparisons(given: Predicate) -> list[Comparison]:
+    """All comparisons in it."""
+    if isinstance(given, Comparison):
+        return [given]
+    return [inner for part in given.parts for inner in comparisons(part)]
+
+
+def check_kind(comparison: Comparison, kind: Kind, holds: str) -> None:
+    """Refuse a comparison that a column cannot be put to.
+
+    Args:
+        comparison: of this column.
+        kind: what the column holds.
+        holds: the same in the source's own words.
+
+    Raises:
+        MisconfiguredError: names the filter, the column and the way out.
+    """
+    column = f"source.{comparison.place}: column {comparison.field} holds {holds}"
+    if comparison.operator == "exists":
+        return
+    if kind == "other":
+        raise MisconfiguredError(f"{column}, which filters do not compare: only exists goes with it")
+    if comparison.operator in _ORDERING:
+        wanted = "number" if is_number(comparison.value) else "time"
+        if kind != wanted:
+            ways = {
+                "number": "compare it with a number",
+                "time": "compare it with a time in quotes, such as '2026-11-22T08:00:00Z'",
+            }
+            raise MisconfiguredError(f"{column}: {ways.get(kind, 'only eq, ne, in, nin and exists go with it')}")
+        return
+    if kind == "time":
+        raise MisconfiguredError(f"{column}: only gt, gte, lt, lte and exists go with times")
+    value = comparison.value[0] if comparison.operator == "in" else comparison.value
+    if kind != _kind_of(value):
+        raise MisconfiguredError(f"{column}, and value {value!r} is none: write a {_WORDS[kind]}")
+
+
+_WORDS = {"text": "string", "number": "number", "boolean": "true or false"}
+
+
+def _kind_of(value: object) -> Kind:
+    if isinstance(value, bool):
+        return "boolean"
+    return "number" if is_number(value) else "text"
+
+
+def _junction(name: str, filters: list[tuple[Filter, str]], *, negated: bool) -> Predicate:
+    inner = negated != (name == "NOT")
+    parts = tuple(predicate(one, place, negated=inner) for one, place in filters)
+    if len(parts) == 1:
+        return parts[0]
+    # NOT says "none of": its parts, negated, must all hold.
+    together = name in ("AND", "NOT")
+    return Junction("and" if together != negated else "or", parts)
+
+
+def _comparison(given: Filter, place: str, *, negated: bool) -> Comparison:
+    operator = str(given.operator)
+    if operator == "exists":
+        return Comparison(str(given.field), operator, True, negated == bool(given.value), place)
+    if operator in _OPPOSITES:
+        operator, negated = _OPPOSITES[operator], not negated
+    return Comparison(str(given.field), operator, given.value, negated, place)

@@ -1,0 +1,204 @@
+"""A collection in Qdrant, scrolled page by page in the order of the points' ids."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from qdrant_client import QdrantClient, models
+
+from clustertrigger.api.run import Source
+from clusterworker.data.arrays import Rows, Vectors
+from clusterworker.data.sources.batch import Batch, KeyedPlace
+from clusterworker.data.sources.id_spool import IdSpool
+from clusterworker.data.sources.matrix import check_finite
+from clusterworker.data.sources.messages import REMEDY, missing, no_documents, wrong_length
+from clusterworker.data.sources.predicate import predicate
+from clusterworker.data.sources.qdrant.conditions import conditions
+from clusterworker.data.sources.qdrant.connection import Server
+from clusterworker.process.errors import MisconfiguredError, UnavailableError
+from clusterworker.process.secret import SecretFiles
+
+PAGE_NUMBERS = 1 << 20
+"""Numbers per page: the server's answer is JSON, some ten bytes for each."""
+PAGE_ROWS = 4_096
+LOOKUP_ROWS = 1_000
+"""Texts that are asked for at once."""
+
+
+def open_qdrant(collection_id: str, source: Source, secret: SecretFiles) -> "QdrantCollection":
+    """Open one collection of the RunSpec.
+
+    Raises:
+        MisconfiguredError: there is no such collection or vector, or no point.
+        UnavailableError: the server does not answer.
+    """
+    server = Server(source, secret)
+    return QdrantCollection(collection_id, source, server, server.connect())
+
+
+class QdrantCollection:
+    """One collection of the RunSpec; see Collection.
+
+    Qdrant has no snapshots: the first pass remembers which points there are, and later ones yield the same, since texts
+    are looked up by row number. Points that come while it is read are left to the next run; one that goes ends the run.
+
+    Args:
+        collection_id: the API's id.
+        source: of type qdrant.
+        server: explains errors.
+        client: speaks to it.
+    """
+
+    def __init__(self, collection_id: str, source: Source, server: Server, client: QdrantClient) -> None:
+        self.collection_id = collection_id
+        self._source = source
+        self._server = server
+        self._client = client
+        self._name = str(source.collection)
+        self._spool = IdSpool()
+        self._spooled = False
+        self._filter = conditions(predicate(source.filters)) if source.filters else None
+        with server.errors():
+            if not client.collection_exists(self._name):
+                raise server.no_such_collection()
+            self.dimensions = self._size()
+            self.rows = self._count(self._filter)
+            if self.rows == 0:
+                filtered = self._filter is not None and self._count(None) > 0
+                raise MisconfiguredError(f"{server.shown}: {no_documents(collection_id, filtered=filtered)}")
+
+    @property
+    def has_integer_ids(self) -> bool:
+        """False: Qdrant's ids are numbers and UUIDs in any mixture, and so strings here."""
+        return False
+
+    @property
+    def embedding_model(self) -> str:
+        """A collection has no place for it."""
+        return ""
+
+    def batches(self, index: int) -> Iterator[Batch]:
+        """See Collection."""
+        if not self._spooled:
+            self._spool = IdSpool()
+        wanted = self._spool.all() if self._spooled else None
+        upcoming = next(wanted) if wanted else ""
+        done = 0
+        for page in self._pages():
+            points = page[: self.rows - done]
+            if wanted:
+                points = []
+                for point in page:
+                    if str(point.id) == upcoming:
+                        points.append(point)
+                        upcoming = next(wanted, "")
+            done += len(points)
+            if points:
+                place = KeyedPlace(self._server.shown, "point", [point.id for point in points])
+                vectors = self._vectors(points, place)
+                ids = pa.array([self._document_id(point, place, row) for row, point in enumerate(points)], pa.string())
+                if not wanted:
+                    self._spool.add([str(point.id) for point in points])
+                yield Batch(ids, vectors, index, place)
+            if done == self.rows:
+                break
+        if done < self.rows:
+            raise UnavailableError(
+                f"{self._server.shown}: {self.rows - done} of {self.rows} points were removed while it was read: "
+                "run it again"
+            )
+        self._spooled = True
+
+    def texts(self, rows: Rows) -> dict[int, str]:
+        """See Collection."""
+        column = self._source.text_column
+        if column is None:
+            return {}
+        keys = self._spool.keys(np.unique(rows))
+        found: dict[str, str] = {}
+        wanted: list[int | str] = [int(key) if key.isdigit() else key for key in sorted(set(keys.values()))]
+        with self._server.errors():
+            for begin in range(0, len(wanted), LOOKUP_ROWS):
+                points = self._client.retrieve(self._name, wanted[begin : begin + LOOKUP_ROWS], with_payload=[column])
+                found |= {str(point.id): _value(point.payload, column) or "" for point in points}
+        return {row: found.get(key, "") for row, key in keys.items()}
+
+    def _pages(self) -> Iterator[Sequence[models.Record]]:
+        vectors = [self._source.vector_column] if self._source.vector_column else True
+        payload = [self._source.document_id_column] if self._source.document_id_column else False
+        limit = max(1, min(PAGE_ROWS, PAGE_NUMBERS // self.dimensions))
+        offset: Any = None
+        while True:
+            with self._server.errors():
+                points, offset = self._client.scroll(
+                    self._name,
+                    scroll_filter=self._filter,
+                    limit=limit,
+                    offset=offset,
+                    with_payload=payload,
+                    with_vectors=vectors,
+                )
+            yield points
+            if offset is None:
+                return
+
+    def _vectors(self, points: Sequence[models.Record], place: KeyedPlace) -> Vectors:
+        name = self._source.vector_column
+        shown = f"vector {name}" if name else "the vector"
+        given = [point.vector for point in points]
+        found = [one.get(name) if name and isinstance(one, dict) else one for one in given]
+        for row, vector in enumerate(found):
+            if not isinstance(vector, list) or not vector:
+                raise MisconfiguredError(f"{place.at(row)}: {shown} is missing: {REMEDY}")
+            if len(vector) != self.dimensions:
+                raise wrong_length(place.at(row), shown, len(vector), self.dimensions)
+        matrix: Vectors = np.array(found, np.float32)
+        check_finite(matrix, place, shown)
+        return matrix
+
+    def _document_id(self, point: models.Record, place: KeyedPlace, row: int) -> str:
+        key = self._source.document_id_column
+        if key is None:
+            return str(point.id)
+        value = _value(point.payload, key)
+        if value is None:
+            raise MisconfiguredError(
+                f"{place.at(row)}: its payload has no {key}: give every document an id, or remove "
+                "source.document_id_column to take the points' own"
+            )
+        return value
+
+    def _count(self, wanted: models.Filter | None) -> int:
+        return int(self._client.count(self._name, count_filter=wanted, exact=True).count)
+
+    def _size(self) -> int:
+        """Length of the wanted vectors, as the collection's configuration promises it."""
+        parameters = self._client.get_collection(self._name).config.params.vectors
+        name = self._source.vector_column
+        if name is None:
+            if isinstance(parameters, models.VectorParams):
+                return self._dense(parameters)
+            raise missing(self._server.shown, "vector without a name", parameters or (), "vector_column")
+        if isinstance(parameters, models.VectorParams):
+            raise MisconfiguredError(
+                f"{self._server.shown}: no vector {name}: its only vector has no name: remove source.vector_column"
+            )
+        if not parameters or name not in parameters:
+            raise missing(self._server.shown, f"vector {name}", parameters or (), "vector_column")
+        return self._dense(parameters[name])
+
+    def _dense(self, parameters: models.VectorParams) -> int:
+        if parameters.multivector_config is not None:
+            raise MisconfiguredError(
+                f"{self._server.shown}: it has several vectors per point (multivector): "
+                "set source.vector_column to a vector with one"
+            )
+        return parameters.size
+
+
+def _value(payload: Any, key: str) -> str | None:
+    """A payload's value as text; dots lead into objects, as in Qdrant's own filters."""
+    for part in [key] if payload and key in payload else key.split("."):
+        payload = payload.get(part) if isinstance(payload, dict) else None
+    return None if payload is None else str(payload)

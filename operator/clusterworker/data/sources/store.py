@@ -1,0 +1,307 @@
+"""Finding and opening a collection's files, on a mounted volume or in a bucket."""
+
+import errno
+import os
+import posixpath
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from clustertrigger.api.run import glob_problem, has_wildcard
+from clusterworker.data.sources.identity import Identity, of_object, of_status
+from clusterworker.data.sources.messages import damaged, gone
+from clusterworker.data.sources.patterns import Chosen, data_files, fixed_part, hint, matching
+from clusterworker.process.errors import MisconfiguredError, UnavailableError
+
+_PASSING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.ENOTCONN, errno.EHOSTDOWN})
+"""What a network volume says while its server is away."""
+_OF_CONTENT = ("crypt", "Corrupt ", "thrift", "Unexpected end of stream", "decompress")
+"""What pyarrow says of damaged or encrypted files; other errors of a bucket's files are the bucket's."""
+_MAGIC = (b"PAR1", b"PARE")
+"""What a Parquet file begins with; the second one is encrypted."""
+
+
+class FileStore(Protocol):
+    """Where files lie."""
+
+    def find(self) -> list[str]:
+        """Names of the files, sorted: a file, the matches of a glob, or all data files below a directory.
+
+        Raises:
+            MisconfiguredError: there is none, or the glob is malformed.
+        """
+
+    def open(self, name: str) -> tuple[Any, Identity]:
+        """Return pyarrow's random access file, and which one it is.
+
+        Raises:
+            UnavailableError: a file that was found is not there any more.
+        """
+
+    def identity(self, name: str) -> Identity:
+        """Say which file has this name now; raises as `open` does."""
+
+    def errors(self, name: str) -> AbstractContextManager[None]:
+        """Turn what goes wrong while reading this file into one line with a remedy."""
+
+
+@dataclass(frozen=True)
+class VolumeStore:
+    """Files below a mount point; whatever leads outside of it, a symbolic link for one, is refused."""
+
+    mount: Path
+    uri: str
+
+    def find(self) -> list[str]:
+        """See FileStore."""
+        if not self.mount.is_dir():
+            raise MisconfiguredError(
+                f"{self.uri}: the collection's volume is not mounted at {self.mount}: set spec.volume"
+            )
+        with self.errors(self.uri):
+            names = self._names()
+        if not names:
+            raise MisconfiguredError(
+                f"{self.uri}: no such file on the volume: check source.uri ({self._nearby()}){hint(self.uri)}"
+            )
+        for name in names:
+            self._inside(name)
+        return names
+
+    def open(self, name: str) -> tuple[Any, Identity]:
+        """See FileStore."""
+        import pyarrow as pa
+
+        with self.errors(name):
+            try:
+                # Looked at first: a file that is put in its place in between differs at the next look.
+                identity = of_status(self._inside(name).stat())
+                return pa.OSFile(str(self._inside(name))), identity
+            except FileNotFoundError as error:
+                raise gone(name) from error
+
+    def identity(self, name: str) -> Identity:
+        """See FileStore."""
+        with self.errors(name):
+            try:
+                return of_status(self._inside(name).stat())
+            except FileNotFoundError as error:
+                raise gone(name) from error
+
+    @contextmanager
+    def errors(self, name: str) -> Iterator[None]:
+        """See FileStore."""
+        import pyarrow as pa
+
+        try:
+            yield
+        except PermissionError as error:
+            raise MisconfiguredError(
+                f"{name}: permission denied for user {os.geteuid()}: "
+                "make the file readable for others or for the Pod's fsGroup"
+            ) from error
+        except FileNotFoundError as error:
+            raise MisconfiguredError(f"{name}: no such file on the volume: check source.uri") from error
+        except OSError as error:
+            if error.errno in _PASSING:
+                raise UnavailableError(f"{name}: the volume does not answer: {error.strerror}") from error
+            raise _unreadable(name, error) from error
+        except (pa.ArrowException, UnicodeDecodeError) as error:
+            raise _unreadable(name, error) from error
+
+    def _names(self) -> list[str]:
+        target = self._inside(self.uri)
+        if target.is_dir():
+            directory = self.uri.rstrip("/")
+            return self._readable(data_files("" if directory == "." else directory, self._below(directory)))
+        if target.exists():
+            return [self.uri]
+        if has_wildcard(self.uri):
+            _check_glob(self.uri)
+            pattern = posixpath.normpath(self.uri) + ("/" if self.uri.endswith("/") else "")
+            return self._readable(matching(pattern, self._below(fixed_part(pattern))))
+        return []
+
+    def _below(self, directory: str) -> Iterator[str]:
+        """Yield the names of all files below a directory."""
+        top = self._inside(directory)
+
+        def failed(error: OSError) -> None:
+            if isinstance(error, FileNotFoundError) and error.filename != str(top):
+                raise gone(f"{self.uri}: directory {os.path.relpath(error.filename, self.mount)}") from error
+            raise error
+
+        for folder, _, files in os.walk(top, onerror=failed):
+            for file in files:
+                relative = os.path.relpath(os.path.join(folder, file), top)  # noqa: PTH118 - millions of files
+                yield f"{directory}/{relative}" if directory not in ("", ".") else relative
+
+    def _readable(self, chosen: Chosen) -> list[str]:
+        def begins(name: str) -> bytes:
+            with self._inside(name).open("rb") as file:
+                return file.read(len(_MAGIC[0]))
+
+        return _with_unnamed(chosen, begins)
+
+    def _inside(self, name: str) -> Path:
+        try:
+            resolved = (self.mount / name).resolve()
+        except (RuntimeError, ValueError) as error:  # a circle of links, or a name with a NUL in it
+            raise MisconfiguredError(f"{name}: no such file on the volume: {error}: check source.uri") from error
+        if not resolved.is_relative_to(self.mount.resolve()):
+            raise MisconfiguredError(f"{name}: leads outside of the collection's volume: move the file onto it")
+        return resolved
+
+    def _nearby(self) -> str:
+        """Name what is there, since a wrong directory is the usual cause."""
+        parent = (self.mount / self.uri).parent
+        while not parent.is_dir():
+            parent = parent.parent
+        names = sorted(entry.name for entry in parent.iterdir())[:5] if os.access(parent, os.R_OK) else []
+        where = os.path.relpath(parent, self.mount)
+        place = "the volume's root" if where == "." else where
+        return f"{place} holds {', '.join(names)}" if names else f"{place} is empty"
+
+
+class BucketAccess(Protocol):
+    """How to reach a bucket."""
+
+    @property
+    def uri(self) -> str:
+        """As the user wrote it."""
+
+    @property
+    def product(self) -> str:
+        """Whose bucket it is, for messages."""
+
+    @property
+    def path(self) -> str:
+        """Bucket and key, as pyarrow names them."""
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+
+    def errors(self) -> AbstractContextManager[None]:
+        """Turn what pyarrow raises about this bucket into one line with a remedy."""
+
+    def no_such_bucket(self) -> MisconfiguredError:
+        """The error for a bucket that is not there."""
+
+
+@dataclass(frozen=True)
+class BucketStore:
+    """Objects below a bucket's prefix."""
+
+    access: BucketAccess
+    filesystem: Any
+
+    def find(self) -> list[str]:
+        """See FileStore."""
+        with self.access.errors():
+            names = self._names()
+            if not names and self._type(self.access.bucket) == "NotFound":
+                raise self.access.no_such_bucket()
+        if not names:
+            raise MisconfiguredError(
+                f"{self.access.uri}: no such object in {self.access.product}: check source.uri{hint(self.access.path)}"
+            )
+        return names
+
+    def open(self, name: str) -> tuple[Any, Identity]:
+        """See FileStore."""
+        with self.access.errors():
+            try:
+                file = self.filesystem.open_input_file(name)
+            except FileNotFoundError as error:
+                raise gone(self.shown(name)) from error
+            return file, of_object(file.size(), {str(key): value for key, value in file.metadata().items()})
+
+    def identity(self, name: str) -> Identity:
+        """See FileStore."""
+        file, identity = self.open(name)
+        file.close()
+        return identity
+
+    def shown(self, name: str) -> str:
+        """An object's name as users write it."""
+        return f"{self.access.uri.partition('://')[0]}://{name}"
+
+    @contextmanager
+    def errors(self, name: str) -> Iterator[None]:
+        """See FileStore."""
+        import pyarrow as pa
+
+        try:
+            with self.access.errors():
+                try:
+                    yield
+                except OSError as error:
+                    if any(word in str(error) for word in _OF_CONTENT):
+                        raise _unreadable(name, error) from error
+                    raise
+        except (pa.ArrowException, UnicodeDecodeError) as error:
+            raise _unreadable(name, error) from error
+
+    def _names(self) -> list[str]:
+        path = self.access.path
+        match self._type(path):
+            case "File":
+                return [path]
+            case "Directory":
+                return self._readable(data_files(path, self._below(path)))
+        if has_wildcard(path):
+            _check_glob(path)
+            pattern = path + ("/" if self.access.uri.endswith("/") else "")
+            return self._readable(matching(pattern, self._below(fixed_part(path))))
+        return []
+
+    def _below(self, directory: str) -> list[str]:
+        """Names of all objects below a prefix that ends with a slash."""
+        from pyarrow import fs
+
+        selector = fs.FileSelector(directory, recursive=True, allow_not_found=True)
+        return [info.path for info in self.filesystem.get_file_info(selector) if info.type == fs.FileType.File]
+
+    def _readable(self, chosen: Chosen) -> list[str]:
+        def begins(name: str) -> bytes:
+            with self.filesystem.open_input_file(name) as file:
+                content: bytes = file.read_at(min(len(_MAGIC[0]), file.size()), 0)
+                return content
+
+        return _with_unnamed(chosen, begins)
+
+    def _type(self, path: str) -> str:
+        return str(self.filesystem.get_file_info(path).type.name)
+
+
+def _check_glob(uri: str) -> None:
+    """Refuse a malformed glob; a file of exactly this name has been looked for before."""
+    problem = glob_problem(uri)
+    if problem is not None:
+        raise MisconfiguredError(f"{uri}: source.uri holds {problem}")
+
+
+def _with_unnamed(chosen: Chosen, begins: Callable[[str], bytes]) -> list[str]:
+    """Add the files without a suffix that are Parquet files: a README beside them is none."""
+    return sorted([*chosen.files, *(name for name in chosen.unnamed if begins(name) in _MAGIC)])
+
+
+def _unreadable(name: str, error: Exception) -> Exception:
+    """What to raise for what pyarrow raises."""
+    import pyarrow as pa
+
+    if isinstance(error, MemoryError):
+        return error
+    reason = " ".join(str(error).split())
+    if any(word in reason for word in ("decrypt", "encrypted metadata")):
+        return MisconfiguredError(f"{name}: it is encrypted: write it without encryption")
+    if "magic bytes" in reason or "Parquet file size is" in reason:
+        return MisconfiguredError(f"{name}: not a Parquet file: write the collection as Parquet, or correct source.uri")
+    if isinstance(error, pa.ArrowNotImplementedError):
+        return MisconfiguredError(
+            f"{name}: a column is not readable by pyarrow {pa.__version__}: {reason[:200]}: write it in another type"
+        )
+    return damaged(name, reason[:200])

@@ -1,0 +1,136 @@
+"""One check, from the CheckSpec to the CheckResult."""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from clustertrigger.api.run import RECOMPUTE_SLOT, RECORD_FIELD, CheckResult, CheckSpec, Measurement
+from clusterworker.drift.files import open_file
+from clusterworker.drift.obstacle import ObstacleFound
+from clusterworker.drift.record import append, record_file
+from clusterworker.process.command import Mounts
+from clusterworker.process.errors import RunError
+from clusterworker.process.progress import Progress
+
+if TYPE_CHECKING:
+    from clusterworker.data.sources.collection import Collection
+    from clusterworker.drift.stored import StoredBaseline
+
+PHASES = ("open", "read", "measure")
+
+
+def check(spec: CheckSpec, progress: Progress, mounts: Mounts | None = None) -> CheckResult:
+    """Compare the collections with the baseline, and add the measurement to the drift record.
+
+    Args:
+        spec: what to compare.
+        progress: told how far it is.
+        mounts: where Secrets are.
+
+    Returns:
+        The result of a completed check: a measurement, or what is in the way of one.
+
+    Raises:
+        RunError: the check failed, in one line.
+    """
+    mounts = mounts or Mounts()
+    progress.plan(PHASES)
+    try:
+        measurement = _measure(spec, progress, mounts)
+    except ObstacleFound as found:
+        return CheckResult(status="completed", obstacle=found.obstacle, error=str(found))
+    if spec.slot != RECOMPUTE_SLOT:
+        _record(spec, measurement, progress, mounts)
+    return CheckResult(status="completed", measurement=measurement)
+
+
+def _measure(spec: CheckSpec, progress: Progress, mounts: Mounts) -> Measurement:
+    from clusterworker.data.sources.collections import open_collections
+
+    progress.phase("open", f"opening {len(spec.collections)} collections and the baseline of {spec.baseline.run}")
+    baseline = _baseline(spec, mounts)
+    collections = open_collections(spec.collections, mounts.secrets)
+    _comparable(spec, baseline, collections)
+
+    from threadpoolctl import threadpool_limits
+
+    from clusterworker.drift.assignment import assignment_js
+    from clusterworker.drift.measure import measure
+    from clusterworker.drift.profile import profile
+
+    total = sum(collection.rows for collection in collections)
+    progress.phase("read", f"reading {total} documents of {baseline.dimensions} dimensions")
+    now = profile(collections, baseline, spec.seed, progress)
+    progress.phase("measure", f"measuring {spec.metric}")
+    with threadpool_limits(1):  # products of 4,000 rows: threads that wait for each other cost more than they gain
+        drift = measure(spec.metric, baseline, now, spec.seed)
+    return Measurement(
+        metric=spec.metric,
+        value=drift.value,
+        threshold=spec.threshold,
+        baseline_documents=baseline.documents,
+        current_documents=now.documents,
+        noise_floor=drift.noise_floor,
+        assignment_js=assignment_js(baseline.counts, now.counts),
+        p_value=drift.p_value,
+        advice=drift.advice,
+        baseline_run=spec.baseline.run,
+        baseline_uri=spec.baseline.uri,
+        baseline_sha256=spec.baseline.sha256,
+        seed=spec.seed,
+        checked_at=datetime.now(UTC),
+    )
+
+
+def _baseline(spec: CheckSpec, mounts: Mounts) -> "StoredBaseline":
+    """Read the baseline, if it is the one that the run left."""
+    from clusterworker.drift.stored import parse
+
+    expected = spec.baseline
+    content = open_file(expected.uri, spec.results, mounts.secrets).read()
+    if content is None:
+        raise ObstacleFound("baseline_missing", f"{expected.uri}: the baseline of run {expected.run} is not there")
+    found = hashlib.sha256(content).hexdigest()
+    if found != expected.sha256:
+        raise ObstacleFound(
+            "baseline_altered",
+            f"{expected.uri}: this is not the baseline that run {expected.run} wrote: "
+            f"its sha256 is {found[:12]}…, not {expected.sha256[:12]}…",
+        )
+    try:
+        return parse(content)
+    except ValueError as error:
+        raise ObstacleFound(
+            "baseline_altered", f"{expected.uri}: another version's baseline, of run {expected.run}: {error}"
+        ) from error
+
+
+def _comparable(spec: CheckSpec, baseline: "StoredBaseline", collections: "list[Collection]") -> None:
+    from clusterworker.data.sources.collections import embedding_model
+
+    run, first = spec.baseline.run, collections[0]
+    if first.dimensions != baseline.dimensions:
+        raise ObstacleFound(
+            "dimensions_changed",
+            f"collection {first.collection_id} has {first.dimensions} dimensions, and the baseline of run {run} has "
+            f"{baseline.dimensions}: not comparable",
+        )
+    model = embedding_model(collections)
+    if model and baseline.embedding_model and model != baseline.embedding_model:
+        embedded = next(collection for collection in collections if collection.embedding_model)
+        raise ObstacleFound(
+            "model_changed",
+            f"collection {embedded.collection_id} is embedded by {model}, and the baseline of run {run} by "
+            f"{baseline.embedding_model}: not comparable",
+        )
+
+
+def _record(spec: CheckSpec, measurement: Measurement, progress: Progress, mounts: Mounts) -> None:
+    """What was measured counts, also where it cannot be recorded."""
+    try:
+        file = record_file(spec.namespace, spec.trigger, spec.results, mounts.secrets)
+        record = append(file, spec, measurement)
+        # `kubectl clustertrigger drift` reads it here: it cannot reach the results.
+        progress.info(f"{len(record.measurements)} measurements on record", **{RECORD_FIELD: record.table()})
+    except RunError as error:
+        progress.error(f"the measurement is not in the drift record: {error}")

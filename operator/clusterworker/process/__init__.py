@@ -1,0 +1,1 @@
+"""The process around the work: a command, its child, limits, secrets, progress, and how it ends."""

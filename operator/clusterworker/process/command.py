@@ -1,0 +1,134 @@
+"""What `run` and `check` have in common: a spec comes in, a child works, a result goes out, an exit code tells."""
+
+import os
+import signal
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from clustertrigger.api.run import SCRATCH_MOUNT, SECRETS_MOUNT, ExitCode
+from clusterworker.process.cgroup import ControlGroup
+from clusterworker.process.errors import MisconfiguredError, RunError
+from clusterworker.process.outcome import Message, deliver
+from clusterworker.process.progress import Progress
+from clusterworker.process.supervisor import Ended, supervise
+from clusterworker.process.threads import limit
+
+S = TypeVar("S", bound=BaseModel)
+R = TypeVar("R", bound=Message)
+
+
+@dataclass(frozen=True)
+class Mounts:
+    """Directories of the Pod."""
+
+    secrets: Path = Path(SECRETS_MOUNT)
+    scratch: Path = Path(SCRATCH_MOUNT)
+
+
+@dataclass(frozen=True)
+class Command(Generic[S, R]):
+    """One thing that the worker can do.
+
+    Attributes:
+        spec: the model of its input.
+        variable: environment variable that holds the input.
+        context: fields for every line of the log.
+        work: does it; raises RunError.
+        failure: makes a result of an error's line.
+        summary: says in one line how it went.
+        clear_up: removes what a killed child could not.
+        memory: field of the trigger that limits its memory.
+    """
+
+    spec: type[S]
+    variable: str
+    context: Callable[[S], Mapping[str, str]]
+    work: Callable[[S, Progress, Mounts], R]
+    failure: Callable[[str], R]
+    summary: Callable[[R], str]
+    clear_up: Callable[[S, Mounts], None]
+    memory: str
+
+    def carry_out(self, spec_file: Path | None, result_file: Path | None, mounts: Mounts) -> int:
+        """Read the spec, do the work in a child, deliver the result, and return the exit code.
+
+        Args:
+            spec_file: None: the environment variable holds the spec.
+            result_file: None: the container's termination log.
+            mounts: directories of the Pod.
+        """
+        try:
+            spec = self.read_spec(spec_file)
+        except MisconfiguredError as error:
+            return self._fail(error, Progress(), result_file)
+        progress = Progress(context=self.context(spec))
+        group = ControlGroup()
+        limit(group.cpus())
+        kills = group.oom_kills()
+        ended = supervise(lambda: self._attempt(spec, progress, mounts, result_file))
+        if ended.killed_by is not None:
+            self.clear_up(spec, mounts)
+            reason = self._reason(ended, oom=group.oom_kills() > kills)
+            progress.error(reason)
+            deliver(self.failure(reason), result_file)
+        return ended.code
+
+    def read_spec(self, file: Path | None) -> S:
+        """Read the spec from a file, or from the environment.
+
+        Raises:
+            MisconfiguredError: there is none, or it does not follow the contract.
+        """
+        name = self.spec.__name__
+        origin = str(file or f"environment variable {self.variable}")
+        try:
+            text = file.read_text() if file else os.environ[self.variable]
+        except KeyError:
+            raise MisconfiguredError(f"no {name}: set {self.variable}, or give --spec FILE") from None
+        except OSError as error:
+            raise MisconfiguredError(f"{origin}: cannot read the {name}: {error.strerror}") from error
+        try:
+            return self.spec.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            field = ".".join(str(part) for part in first["loc"]) or "document"
+            raise MisconfiguredError(
+                f"{origin}: not a valid {name}: {field}: {first['msg']}: "
+                "the operator and the worker's image must be of one version"
+            ) from error
+
+    def _attempt(self, spec: S, progress: Progress, mounts: Mounts, result_file: Path | None) -> int:
+        try:
+            result = self.work(spec, progress, mounts)
+        except RunError as error:
+            return self._fail(error, progress, result_file)
+        except MemoryError:
+            return self._fail(RunError(f"out of memory: raise {self.memory}"), progress, result_file)
+        except Exception as error:  # whatever it is, the trigger's status must say so
+            line = f"internal error: {type(error).__name__}: {error}"
+            progress.error(line, traceback=traceback.format_exc())
+            deliver(self.failure(line), result_file)
+            return ExitCode.FAILED
+        deliver(result, result_file)
+        progress.info(self.summary(result))
+        return ExitCode.COMPLETED
+
+    def _fail(self, error: RunError, progress: Progress, result_file: Path | None) -> int:
+        progress.error(" ".join(str(error).split()))
+        deliver(self.failure(str(error)), result_file)
+        return error.exit_code
+
+    def _reason(self, ended: Ended, *, oom: bool) -> str:
+        """Say in one line why the child was ended by a signal."""
+        if ended.requested:
+            return "stopped: the Pod was asked to end (deletion or timeout), and no results were written"
+        if oom or ended.killed_by == signal.SIGKILL:
+            certainty = "" if oom else "killed by SIGKILL, most likely "
+            return f"{certainty}out of memory: raise {self.memory}"
+        name = ended.killed_by.name if ended.killed_by else ""
+        return f"internal error: a library crashed with {name}"

@@ -1,0 +1,66 @@
+"""Credentials, from the files of a mounted Secret; and texts without them."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clusterworker.process.errors import MisconfiguredError
+
+
+@dataclass
+class SecretFiles:
+    """One mounted Secret; remembers what it gave out, so that it can be kept out of messages.
+
+    Attributes:
+        name: of the Secret; None: there is none.
+        root: directory with one directory per mounted Secret.
+    """
+
+    name: str | None
+    root: Path
+    _given: set[str] = field(default_factory=set, repr=False)
+
+    def value(self, key: str, *, required: bool = True, private: bool = True) -> str | None:
+        """Return the value of a key, None where it has none.
+
+        Args:
+            key: of the Secret.
+            required: whether it must be there.
+            private: whether `without` keeps it out of messages; a user's name is none of them.
+
+        Raises:
+            MisconfiguredError: it cannot be read, or is required and not there.
+        """
+        try:
+            value = (self.root / self.name / key).read_text().strip() if self.name else ""
+        except FileNotFoundError:
+            value = ""
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise MisconfiguredError(f"Secret {self.name}: cannot read its key {key}: {reason}") from None
+        if required and not value:
+            raise self._missing(key)
+        if value and private:
+            self._given.add(value)
+        return value or None
+
+    def file(self, key: str, *, required: bool = True) -> Path | None:
+        """Return the file of a key, None where there is none.
+
+        Raises:
+            MisconfiguredError: it is required and not there.
+        """
+        file = None if self.name is None else self.root / self.name / key
+        if file is not None and file.is_file():
+            return file
+        if required:
+            raise self._missing(key)
+        return None
+
+    def without(self, text: str) -> str:
+        """Return a text in one line, with every credential that was given out replaced by ***."""
+        for value in sorted(self._given, key=len, reverse=True):
+            text = text.replace(value, "***")
+        return " ".join(text.split())
+
+    def _missing(self, key: str) -> MisconfiguredError:
+        return MisconfiguredError(f"Secret {self.name} has no key {key}: add it")

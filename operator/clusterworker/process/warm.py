@@ -1,0 +1,84 @@
+"""``python -m clusterworker.process.warm``: compiles, while the image is built, what every Job would otherwise compile.
+
+It calls UMAP and fast_hdbscan as ``embedding`` and ``density`` in ``clustering.algorithms`` do: the types of the
+arguments decide what numba compiles, the values do not. It does so without importing them, so that their sources may
+change and the image's layer of libraries stays; ``tests/clusterworker/process/test_warm.py`` holds the two together.
+"""
+
+import sys
+import time
+import warnings
+from collections.abc import Callable
+
+import fast_hdbscan
+import numpy as np
+import numpy.typing as npt
+import umap
+from numba.core.errors import NumbaWarning
+
+from clusterworker.process import jit_cache
+
+DIMENSIONS = 32
+TOPICS = 20
+NEIGHBOURS = 15
+
+Vectors = npt.NDArray[np.float32]
+
+
+def unit_vectors(count: int, dimensions: int = DIMENSIONS) -> Vectors:
+    """Return unit vectors in well separated groups, shape (count, dimensions): the same ones every time."""
+    generator = np.random.default_rng(0)
+    topics = generator.normal(size=(TOPICS, dimensions))
+    vectors = topics[np.arange(count) % TOPICS] + 0.3 * generator.normal(size=(count, dimensions))
+    return np.ascontiguousarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
+
+
+def exact_neighbours(vectors: Vectors, count: int) -> tuple[npt.NDArray[np.int64], Vectors]:
+    """Return each unit vector's nearest neighbours: indices and cosine distances, both of shape (rows, count)."""
+    distances = np.maximum(1 - vectors @ vectors.T, 0)
+    np.fill_diagonal(distances, 0)
+    indices = np.ascontiguousarray(np.argsort(distances, axis=1, kind="stable")[:, :count])
+    return indices, np.take_along_axis(distances, indices, axis=1)
+
+
+def reduce(vectors: Vectors, metric: str) -> Vectors:
+    """Map the vectors to five dimensions by UMAP, their neighbours given and with a seed."""
+    reducer = umap.UMAP(
+        n_components=5,
+        n_neighbors=NEIGHBOURS,
+        n_epochs=11,
+        min_dist=0.0,
+        metric=metric,
+        random_state=0,
+        n_jobs=1,
+        precomputed_knn=(*exact_neighbours(vectors, NEIGHBOURS), None),
+        force_approximation_algorithm=True,
+    )
+    return np.ascontiguousarray(reducer.fit_transform(vectors), dtype=np.float32)
+
+
+def cluster(vectors: Vectors) -> None:
+    """Cluster by HDBSCAN, with results that repeat."""
+    fast_hdbscan.HDBSCAN(min_cluster_size=15, min_samples=15, reproducible=True).fit(vectors)
+
+
+STEPS: dict[str, Callable[[], object]] = {
+    "umap, cosine": lambda: reduce(unit_vectors(1000), "cosine"),
+    "umap, euclidean": lambda: reduce(unit_vectors(1000), "euclidean"),
+    "hdbscan": lambda: cluster(unit_vectors(2000, dimensions=5)),
+}
+
+
+def main() -> None:
+    """Run every step and say how long it took; a second time, each takes less than a second."""
+    warnings.filterwarnings("ignore", category=NumbaWarning)
+    warnings.filterwarnings("ignore", category=UserWarning, message=".*(n_jobs|precomputed_knn)")
+    print(f"warm: caching {jit_cache.enable()} more functions", file=sys.stderr)  # noqa: T201 (a build step's progress)
+    for name, step in STEPS.items():
+        begin = time.perf_counter()
+        step()
+        print(f"warm: {name}: {time.perf_counter() - begin:.1f} s", file=sys.stderr, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

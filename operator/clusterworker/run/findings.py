@@ -1,0 +1,49 @@
+"""Everything a run found out, as the results need it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from clustertrigger.api.run import RunSpec
+from clusterworker.clustering.algorithms.clustering import Clustering
+from clusterworker.clustering.survey import Survey
+from clusterworker.run.report.summary import ClusterSummary
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is written down, in several forms.
+
+    Attributes:
+        spec: what was asked for.
+        seed: that was used.
+        clustering: the clusters.
+        survey: of all documents.
+        metrics: value per quality measure, None where it does not apply.
+        notes: what the worker decided by itself.
+        names: of all clusters.
+        clusters: the largest ones in a few lines.
+        texts: of sampled documents, by row number; empty without a text column.
+        finished_at: UTC.
+    """
+
+    spec: RunSpec
+    seed: int
+    clustering: Clustering
+    survey: Survey
+    metrics: Mapping[str, float | None]
+    notes: Sequence[str]
+    names: Sequence[str]
+    clusters: Sequence[ClusterSummary]
+    texts: Mapping[int, str]
+    finished_at: datetime
+
+    @property
+    def num_clusters(self) -> int:
+        """Clusters that have documents."""
+        return len(self.survey.sizes)
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """The algorithm's parameters with the defaults and the seed filled in."""
+        return {**self.spec.config.parameters().model_dump(), "random_state": self.seed}

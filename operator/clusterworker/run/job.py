@@ -1,0 +1,151 @@
+"""One run, from the RunSpec to the RunResult."""
+
+import tempfile
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clustertrigger.api.run import Baseline, RunResult, RunSpec
+from clusterworker.process.cgroup import ControlGroup
+from clusterworker.process.command import Mounts
+from clusterworker.process.progress import Progress
+from clusterworker.run.results.record import MARKER
+from clusterworker.run.results.target import Target, open_target
+
+if TYPE_CHECKING:
+    from clusterworker.data.sources.collection import Collection
+    from clusterworker.run.findings import Findings
+
+LISTED_CLUSTERS = 50
+"""Clusters that the report and metrics.json describe; all are in centroids.parquet."""
+
+
+def run(spec: RunSpec, progress: Progress, mounts: Mounts | None = None, memory: int | None = None) -> RunResult:
+    """Cluster the collections and write the run's folder.
+
+    Args:
+        spec: what to do.
+        progress: told how far it is.
+        mounts: where Secrets and scratch space are.
+        memory: bytes that may be used; default: the container's limit.
+
+    Returns:
+        The result of a completed run.
+
+    Raises:
+        RunError: the run failed, in one line.
+    """
+    progress.plan(PHASES)
+    mounts = mounts or Mounts()
+    memory = memory or ControlGroup().memory()
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="clusterworker-", dir=mounts.scratch)))
+        target = open_target(spec, mounts.secrets)
+        staged = target.prepare(scratch)
+        stack.callback(target.abandon)
+        return _Run(spec, progress, target).carry_out(staged, scratch, mounts.secrets, memory)
+
+
+PHASES = ("open", "read", "cluster", "assign", "measure", "report", "publish")
+
+
+class _Run:
+    """The steps of one run, in order."""
+
+    def __init__(self, spec: RunSpec, progress: Progress, target: Target) -> None:
+        self._spec = spec
+        self._progress = progress
+        self._target = target
+        self._started = datetime.now(UTC)
+        self._seed = spec.config.random_state if spec.config.random_state is not None else spec.seed
+
+    def carry_out(self, staged: Path, scratch: Path, secrets: Path, memory: int) -> RunResult:
+        """Read, cluster, measure, write, publish."""
+        from clusterworker.data.sources.collections import open_collections
+        from clusterworker.run.report.brief import in_brief
+        from clusterworker.run.results.record import FILE, record_of
+        from clusterworker.run.results.retention import retire
+
+        self._progress.phase("open", f"opening {len(self._spec.collections)} collections")
+        collections = open_collections(self._spec.collections, secrets)
+        findings = self._find(collections, staged, scratch, memory)
+        baseline = self._write(findings, collections, staged, secrets)
+        record = record_of(self._spec, findings, self._started)
+        (staged / FILE).write_bytes(record.to_bytes())
+        self._progress.phase("publish", f"publishing {self._target.uri}")
+        self._target.publish(staged)
+        self._target.point_latest(record)
+        left = retire(self._target, self._spec.history_limit)
+        for note in left:
+            self._progress.info(note)
+        return RunResult(
+            status="completed",
+            num_clusters=findings.num_clusters,
+            num_documents=findings.survey.documents,
+            num_noise=findings.survey.noise,
+            results_uri=self._target.uri,
+            baseline=baseline,
+            metrics={name: value for name, value in findings.metrics.items() if value is not None},
+            notes=[*findings.notes, *left],
+            clusters=in_brief(findings.clusters),
+        )
+
+    def _find(self, collections: "list[Collection]", staged: Path, scratch: Path, memory: int) -> "Findings":
+        from clusterworker.clustering.algorithms.choice import cluster, load
+        from clusterworker.clustering.survey import survey
+        from clusterworker.run.findings import Findings
+        from clusterworker.run.report.contents import describe
+        from clusterworker.run.results.tables import MembersTable
+
+        config, seed, progress = self._spec.config, self._seed, self._progress
+        total = sum(collection.rows for collection in collections)
+        progress.phase("read", f"reading {total} documents of {collections[0].dimensions} dimensions")
+        dataset = load(collections, config, scratch, progress)
+
+        progress.phase("cluster", f"clustering by {config.algorithm}, metric {config.metric}")
+        clustering = cluster(dataset, config, seed, memory, progress)
+
+        progress.phase("assign", f"writing the members of {len(clustering.centroids)} clusters")
+        ids = [collection.collection_id for collection in collections]
+        integers = all(collection.has_integer_ids for collection in collections)
+        with MembersTable(staged / "members.parquet", ids, integer_ids=integers) as members:
+            found = survey(dataset, clustering, config.metric, seed, members.write, progress)
+
+        progress.phase("measure", "measuring quality")
+        sample = found.reservoir
+        quality = found.sums.quality(sample.vectors, sample.labels, config.metric, has_inertia=clustering.has_inertia)
+        notes = [*clustering.notes, *quality.notes]
+        for note in notes:
+            progress.info(note)
+        said = describe(collections, found, LISTED_CLUSTERS)
+        metrics = quality.measures(with_inertia=clustering.has_inertia)
+        return Findings(
+            spec=self._spec,
+            seed=seed,
+            clustering=clustering,
+            survey=found,
+            metrics=metrics,
+            notes=notes,
+            names=said.names,
+            clusters=said.clusters,
+            texts=said.texts,
+            finished_at=datetime.now(UTC),
+        )
+
+    def _write(self, findings: "Findings", collections: "list[Collection]", staged: Path, secrets: Path) -> Baseline:
+        from clusterworker.data.sources.collections import embedding_model
+        from clusterworker.drift.record import measured_before
+        from clusterworker.run.report.contents import write_report
+        from clusterworker.run.results.baseline import FILE, describe_baseline, write_baseline
+        from clusterworker.run.results.metrics import write_metrics
+        from clusterworker.run.results.tables import write_centroids
+
+        self._progress.phase("report", "drawing the map and writing the report")
+        found, centroids = findings.survey, findings.clustering.centroids
+        write_centroids(staged / "centroids.parquet", centroids, found.sizes, findings.names)
+        write_baseline(staged / FILE, found, centroids, self._spec.config.metric, embedding_model(collections))
+        write_report(staged, findings, measured_before(self._spec, secrets, self._progress))
+        write_metrics(staged / MARKER, findings)
+        uri = f"{self._target.uri}/{FILE}"
+        return describe_baseline(staged / FILE, uri, findings)

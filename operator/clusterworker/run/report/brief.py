@@ -1,0 +1,43 @@
+"""The largest clusters in so few bytes that they fit into the termination message, and so into the trigger's status."""
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+from clustertrigger.api.run import CentralDocument, ClusterBrief, json_size
+from clusterworker.run.report.summary import ClusterSummary
+
+MOST_CLUSTERS = 20
+MOST_BYTES = 2_400
+"""Of JSON: the rest of the message is for the baseline, the metrics and the notes."""
+_DETAILS = ((3, 60), (2, 50), (1, 50), (1, 30), (1, 0))
+"""Central documents per cluster, and characters of their texts: what is tried in turn."""
+
+
+def in_brief(clusters: Sequence[ClusterSummary]) -> list[ClusterBrief]:
+    """Tell of the largest clusters, in as much detail as there is room for; of many clusters, as many as fit."""
+    briefs: list[ClusterBrief] = []
+    for documents, characters in _DETAILS:
+        briefs = [_brief(cluster, documents, characters) for cluster in clusters[:MOST_CLUSTERS]]
+        if sum(map(_size, briefs)) <= MOST_BYTES:
+            return briefs
+    return [brief for brief, end in zip(briefs, accumulate(map(_size, briefs)), strict=True) if end <= MOST_BYTES]
+
+
+def _brief(cluster: ClusterSummary, documents: int, characters: int) -> ClusterBrief:
+    return ClusterBrief(
+        cluster_id=cluster.cluster_id,
+        name=cluster.name,
+        num_documents=cluster.documents,
+        central_documents=[
+            CentralDocument(document_id=str(document.document_id), text=_shorten(document.text, characters) or None)
+            for document in cluster.central[:documents]
+        ],
+    )
+
+
+def _shorten(text: str, characters: int) -> str:
+    return text if len(text) <= characters else text[: max(characters - 1, 0)] + "…" * bool(characters)
+
+
+def _size(brief: ClusterBrief) -> int:
+    return json_size(brief) + 1

@@ -1,0 +1,77 @@
+"""report.html: one file that opens from disk, without network."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from clusterworker.run.report.curve import Curve
+from clusterworker.run.report.groups import Group, colour_of
+from clusterworker.run.report.plot import Plot
+from clusterworker.run.report.summary import ClusterSummary
+
+HOW_TO_READ = {
+    "silhouette_score": "From -1 to 1, higher is better: how much nearer documents are to their own cluster than to "
+    "the next one. Text embeddings rarely exceed 0.2; compare runs with each other rather than with a fixed mark.",
+    "davies_bouldin_index": "0 and up, lower is better: how wide clusters are, measured by how far apart they lie.",
+    "calinski_harabasz_score": "0 and up, higher is better: spread between clusters over spread within them. "
+    "It depends on the number of documents and clusters: compare like with like.",
+    "inertia": "0 and up, lower is tighter: the sum of squared distances to the cluster's mean. "
+    "It always falls as n_clusters grows: look for the bend.",
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the report says.
+
+    Attributes:
+        trigger: namespace and name.
+        title: of the page.
+        facts: shown at the top: name and value.
+        parameters: the algorithm's, with defaults filled in.
+        metrics: value per measure; None where it does not apply.
+        notes: what the worker decided by itself.
+        clusters: the largest ones, with their central documents.
+        more: number of clusters not listed.
+        documents: all documents.
+        noise: documents in no cluster.
+        plot: the map.
+        groups: its legend.
+        reading: how to read the map.
+        drift: what checks have measured before this run, if any.
+    """
+
+    trigger: str
+    title: str
+    facts: Mapping[str, str]
+    parameters: Mapping[str, object]
+    metrics: Mapping[str, float | None]
+    notes: Sequence[str]
+    clusters: Sequence[ClusterSummary]
+    more: int
+    documents: int
+    noise: int
+    plot: Plot
+    groups: Sequence[Group]
+    reading: str
+    drift: Curve | None = None
+
+    def save(self, file: Path) -> None:
+        """Write the page."""
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+
+        environment = Environment(
+            loader=PackageLoader("clusterworker.run.report", "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        # The page says itself that nothing but this script may run, whatever a document's text may hold.
+        script = (Path(__file__).parent / "templates" / "map.js").read_text(encoding="utf-8")
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        template = environment.get_template("report.html.j2")
+        page = template.render(page=self, how_to_read=HOW_TO_READ, colour_of=colour_of, script=script, digest=digest)
+        file.write_text(page, encoding="utf-8")

@@ -1,0 +1,88 @@
+"""The map as the page draws it: dots in SVG, and what is said of each when the pointer is over it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from clusterworker.data.arrays import Vectors
+from clusterworker.run.report.groups import Group, numbers_of
+
+WIDTH, HEIGHT = 1000, 640
+_MARGIN = 18
+
+
+@dataclass(frozen=True)
+class Text:
+    """A cluster's number, and where its middle is."""
+
+    text: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Dots of one colour.
+
+    Attributes:
+        group: which documents they are.
+        radius: of a dot.
+        dots: x and y of each, in the order of `group.rows`.
+    """
+
+    group: Group
+    radius: float
+    dots: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A map in units of its view box.
+
+    Attributes:
+        layers: as they are drawn: noise first, the largest cluster last.
+        numbers: of the clusters that have a colour of their own.
+        documents: id and text of each dot, in the order in which the layers draw them.
+    """
+
+    layers: Sequence[Layer]
+    numbers: Sequence[Text]
+    documents: Sequence[tuple[str, str]]
+    width: int = WIDTH
+    height: int = HEIGHT
+
+
+def plot(points: Vectors, groups: Sequence[Group], documents: Sequence[tuple[str, str]]) -> Plot:
+    """Fit a map into the view box.
+
+    Args:
+        points: shape (rows, 2).
+        groups: of these points.
+        documents: id and text of each of them.
+    """
+    fitted = _fitted(points)
+    radius = float(np.clip(140 / np.sqrt(max(len(points), 1)), 2.6, 6.5))
+    layers = [
+        Layer(group, round(radius * float(np.sqrt(group.scale)), 1), [_rounded(*fitted[row]) for row in group.rows])
+        for group in reversed(groups)
+    ]
+    numbers = [
+        Text(number.text, *_rounded(number.x + 14 * number.beside, number.y - 14 * number.beside))
+        for number in numbers_of(fitted, groups)
+    ]
+    return Plot(layers, numbers, [documents[row] for layer in layers for row in layer.group.rows])
+
+
+def _fitted(points: Vectors) -> Vectors:
+    """Each axis over the whole box; y grows downwards there, as in no picture made by matplotlib."""
+    low, span = points.min(axis=0), np.ptp(points, axis=0)
+    share = (points - low) / np.where(span > 0, span, 1)
+    share = np.where(span > 0, share, 0.5)
+    share[:, 1] = 1 - share[:, 1]
+    fitted: Vectors = (_MARGIN + share * (np.array([WIDTH, HEIGHT]) - 2 * _MARGIN)).astype(np.float32)
+    return fitted
+
+
+def _rounded(x: float, y: float) -> tuple[float, float]:
+    return round(float(x), 1), round(float(y), 1)

@@ -1,0 +1,134 @@
+"""Results in S3, where nothing can be renamed: a folder's last file says that it is whole."""
+
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from clusterworker.run.results import record as records
+from clusterworker.run.results.record import LATEST, MARKER, RunRecord, lineage, read_record
+from clusterworker.storage.s3 import S3Access
+
+_COPY_BYTES = 8 << 20
+_LAST = (records.FILE, MARKER)
+"""Files that are written last and go first, in this order: a record without MARKER is an interrupted removal's."""
+
+
+@dataclass(frozen=True)
+class BucketTarget:
+    """A folder in S3: files are uploaded when all are there, MARKER last."""
+
+    uri: str
+    access: S3Access
+
+    @property
+    def siblings(self) -> str:
+        """The trigger's folder, in which those of its runs are."""
+        return self.access.path.rpartition("/")[0]
+
+    def prepare(self, scratch: Path) -> Path:
+        """See Target. Files are staged in the scratch directory."""
+        filesystem = self.access.connect()
+        with self.access.errors():
+            from pyarrow import fs
+
+            if filesystem.get_file_info(self.access.bucket).type == fs.FileType.NotFound:
+                raise self.access.no_such_bucket()
+        staged = scratch / "results"
+        staged.mkdir()
+        return staged
+
+    def publish(self, staged: Path) -> None:
+        """See Target. An earlier attempt's marker goes first: from there on, until the end, the folder is not whole."""
+        filesystem = self.access.connect()
+        files = sorted(staged.iterdir(), key=lambda file: (_place(file.name), file.name))
+        with self.access.errors():
+            for name in reversed(_LAST):
+                _delete_if_there(filesystem, f"{self.access.path}/{name}")
+            for file in files:
+                with (
+                    file.open("rb") as source,
+                    filesystem.open_output_stream(f"{self.access.path}/{file.name}") as sink,
+                ):
+                    while chunk := source.read(_COPY_BYTES):
+                        sink.write(chunk)
+
+    def point_latest(self, record: RunRecord) -> None:
+        """See Target. Putting an object is one step."""
+        filesystem = self.access.connect()
+        with self.access.errors(), filesystem.open_output_stream(f"{self.siblings}/{LATEST}") as sink:
+            sink.write(record.to_bytes())
+
+    def abandon(self) -> None:
+        """See Target. Without MARKER the folder counts as absent, and the next attempt overwrites it."""
+
+    def finished(self) -> list[RunRecord]:
+        """See Target."""
+        filesystem = self.access.connect()
+        with self.access.errors():
+            return [
+                record
+                for run, names in self._folders(filesystem).items()
+                if MARKER in names and (record := self._record(filesystem, run, names))
+            ]
+
+    def remove(self, run: str) -> None:
+        """See Target. MARKER goes first; the record goes last, so that an interrupted removal is found again."""
+        filesystem = self.access.connect()
+        with self.access.errors():
+            self._remove(filesystem, run, self._folders(filesystem).get(run, set()))
+
+    def clear_remnants(self, before: datetime) -> None:
+        """See Target. A record without MARKER may also be a moment of an upload, but not of a run of long ago."""
+        filesystem = self.access.connect()
+        with self.access.errors():
+            for run, names in self._folders(filesystem).items():
+                if MARKER in names:
+                    continue
+                record = self._record(filesystem, run, names)
+                if record and record.finished_at < before:
+                    self._remove(filesystem, run, names)
+
+    def _folders(self, filesystem: Any) -> dict[str, set[str]]:
+        """The files of each folder of a run of this trigger: one request for a thousand of them."""
+        from pyarrow import fs
+
+        ours = lineage(self.access.path.rpartition("/")[2])
+        selector = fs.FileSelector(self.siblings, allow_not_found=True, recursive=True)
+        folders: dict[str, set[str]] = defaultdict(set)
+        for found in filesystem.get_file_info(selector):
+            run, _, name = found.path.removeprefix(f"{self.siblings}/").partition("/")
+            if found.type == fs.FileType.File and name and lineage(run) == ours:
+                folders[run].add(name)
+        return folders
+
+    def _record(self, filesystem: Any, run: str, names: set[str]) -> RunRecord | None:
+        if records.FILE not in names:
+            return None
+        try:
+            with filesystem.open_input_stream(f"{self.siblings}/{run}/{records.FILE}") as stream:
+                record = read_record(stream.read())
+        except FileNotFoundError:  # a run that ended at the same time has removed it
+            return None
+        return record if record and record.run == run else None
+
+    def _remove(self, filesystem: Any, run: str, names: set[str]) -> None:
+        folder = f"{self.siblings}/{run}"
+        for name in sorted(names - {records.FILE}, key=lambda name: (name != MARKER, name)):
+            _delete_if_there(filesystem, f"{folder}/{name}")
+        if names:
+            with suppress(FileNotFoundError):
+                filesystem.delete_dir(folder)  # the record, and the empty object by which some tools show a folder
+
+
+def _place(name: str) -> int:
+    return _LAST.index(name) + 1 if name in _LAST else 0
+
+
+def _delete_if_there(filesystem: Any, path: str) -> None:
+    from pyarrow import fs
+
+    if filesystem.get_file_info(path).type != fs.FileType.NotFound:
+        filesystem.delete_file(path)

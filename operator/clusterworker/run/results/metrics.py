@@ -1,0 +1,23 @@
+"""metrics.json: the run in figures, for programs."""
+
+import json
+from pathlib import Path
+
+from clusterworker.run.findings import Findings
+
+
+def write_metrics(file: Path, findings: Findings) -> None:
+    """Write metrics.json; a measure that does not apply is null, and a note says why."""
+    config = findings.spec.config
+    document = {
+        "num_clusters": findings.num_clusters,
+        "num_documents": findings.survey.documents,
+        "num_noise": findings.survey.noise,
+        **findings.metrics,
+        "algorithm": config.algorithm,
+        "metric": config.metric,
+        "parameters": findings.parameters,
+        "notes": list(findings.notes),
+        "clusters": [summary.as_json() for summary in findings.clusters],
+    }
+    file.write_text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")

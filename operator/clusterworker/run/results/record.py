@@ -1,0 +1,67 @@
+"""run.json: which run made a folder, and when. latest.json, beside the folders, is a copy of the newest one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from clustertrigger.api.run import RunSpec
+
+if TYPE_CHECKING:
+    from clusterworker.run.findings import Findings
+
+FILE = "run.json"
+LATEST = "latest.json"
+MARKER = "metrics.json"
+"""The last file of a folder: one without it is not whole, in S3 where nothing can be renamed."""
+
+
+class RunRecord(BaseModel):
+    """A finished run, as its folder tells of it. The folder is named `run` and lies beside latest.json."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    namespace: str
+    trigger: str
+    run: str
+    slot: str
+    started_at: AwareDatetime
+    finished_at: AwareDatetime
+    num_clusters: int
+    num_documents: int
+
+    def to_bytes(self) -> bytes:
+        """The file's content."""
+        return self.model_dump_json(indent=2).encode() + b"\n"
+
+
+def record_of(spec: RunSpec, findings: Findings, started_at: datetime) -> RunRecord:
+    """Record a run that finishes now."""
+    return RunRecord(
+        namespace=spec.namespace,
+        trigger=spec.trigger,
+        run=spec.run,
+        slot=spec.slot,
+        started_at=started_at,
+        finished_at=datetime.now(UTC),
+        num_clusters=findings.num_clusters,
+        num_documents=findings.survey.documents,
+    )
+
+
+def read_record(content: bytes) -> RunRecord | None:
+    """Return the record that a file holds, None where it holds something else."""
+    try:
+        return RunRecord.model_validate_json(content)
+    except ValidationError:
+        return None
+
+
+def lineage(run: str) -> str:
+    """What the names of all runs of one trigger object have in common, and no other's: all but the slot.
+
+    A trigger that was deleted and created again under its name has another one.
+    """
+    return run.rpartition("-")[0]

@@ -1,0 +1,62 @@
+"""Which folders of results go when a new one has come.
+
+A run's folder must outlive its entry in the trigger's history, and the baseline that the trigger's status points to.
+The worker sees neither; it sees the folders of finished runs. The history keeps the `history_limit` newest runs that
+ended, by their start, failed ones included: so every run in it that left a folder is among the `history_limit` newest
+folders by start. The baseline is that of the run that finished last, or, until the operator has read this run's result,
+of the one before. Hence what is kept: the newest folders by start and the newest by finish, at least two. The orders
+differ only where runs overlap (run.concurrency_policy Allow).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from clusterworker.process.errors import RunError
+from clusterworker.run.results.record import RunRecord
+from clusterworker.run.results.target import Target
+
+_FEWEST = 2
+
+
+def expendable(records: Sequence[RunRecord], limit: int) -> list[RunRecord]:
+    """Return the runs whose folders go, oldest first.
+
+    Args:
+        records: of the finished runs of one trigger, in any order.
+        limit: `run.history_limit`.
+    """
+    kept = {record.run for order in (_started, _finished) for record in _newest(records, order, max(limit, _FEWEST))}
+    return sorted((record for record in records if record.run not in kept), key=_finished)
+
+
+def retire(target: Target, limit: int) -> list[str]:
+    """Remove folders beyond the limit, and what interrupted removals left; this run's own folder is there already.
+
+    Returns:
+        Notes on what could not be removed: a run whose own results are there does not fail for that.
+    """
+    try:
+        records = target.finished()
+        if not records:
+            return []
+        going = expendable(records, limit)
+        for record in going:
+            target.remove(record.run)
+        target.clear_remnants(min(record.finished_at for record in records if record not in going))
+    except RunError as error:
+        return [f"older results could not be removed: {error}"]
+    return []
+
+
+def _newest(records: Sequence[RunRecord], order: Callable[[RunRecord], datetime], count: int) -> Sequence[RunRecord]:
+    return sorted(records, key=order)[-count:]
+
+
+def _started(record: RunRecord) -> datetime:
+    return record.started_at
+
+
+def _finished(record: RunRecord) -> datetime:
+    return record.finished_at

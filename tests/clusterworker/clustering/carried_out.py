@@ -1,0 +1,52 @@
+"""Runs without their files: from batches to quality measures, in a few milliseconds."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from clustertrigger.api.run import ClusteringConfig
+from clusterworker.clustering.algorithms import choice
+from clusterworker.clustering.quality import Quality
+from clusterworker.clustering.survey import survey
+from clusterworker.data.arrays import Labels, Vectors
+from clusterworker.data.dataset import SpooledDataset, StreamedDataset
+from clusterworker.data.sources.batch import Batch, FilePlace
+from clusterworker.process.progress import Progress
+
+
+class InMemory:
+    """A collection of given vectors."""
+
+    collection_id, has_integer_ids, embedding_model = "col_0", True, ""
+
+    def __init__(self, vectors: Vectors) -> None:
+        self.rows, self.dimensions = vectors.shape
+        self._vectors = vectors
+
+    def batches(self, index: int) -> Iterator[Batch]:
+        size = max(1, self.rows // 2)
+        for first in range(0, self.rows, size):
+            part = self._vectors[first : first + size]
+            yield Batch(pa.array(range(first, first + len(part))), part, index, FilePlace("a.parquet", first))
+
+
+def carried_out(vectors: Vectors, **config: Any) -> tuple[Labels, Vectors, Quality, list[str]]:
+    """Labels, the vectors as they were clustered, the quality and the notes of a run without its files."""
+    parsed = ClusteringConfig.model_validate(config)
+    progress = Progress(io.StringIO())
+    collection: Any = InMemory(vectors)
+    with tempfile.TemporaryDirectory() as scratch:
+        dataset = SpooledDataset(StreamedDataset([collection], parsed.metric, progress), Path(scratch))
+        found = choice.cluster(dataset, parsed, 7, 1 << 30, progress)
+        labels: list[Labels] = []
+        surveyed = survey(dataset, found, parsed.metric, 7, lambda _, part, __: labels.append(part), progress)
+        sample = surveyed.reservoir
+        quality = surveyed.sums.quality(sample.vectors, sample.labels, parsed.metric, has_inertia=found.has_inertia)
+        return np.concatenate(labels), np.array(dataset.vectors), quality, [*found.notes, *quality.notes]

@@ -1,0 +1,109 @@
+"""DBSCAN against scikit-learn's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from sklearn import cluster
+from sklearn.metrics import adjusted_rand_score
+
+from clustertrigger.api.run import DBSCAN
+from clusterworker.clustering.algorithms import dbscan
+from clusterworker.clustering.algorithms.dbscan import find_clusters
+from clusterworker.data.arrays import Labels, Vectors
+from clusterworker.process.errors import MisconfiguredError
+from tests.clusterworker.conftest import Pod
+from tests.clusterworker.planted import planted, write
+
+
+def scattered(documents: int, dimensions: int) -> Vectors:
+    vectors = np.random.default_rng(1).normal(size=(documents, dimensions))
+    unit: Vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return unit
+
+
+def labels_of(pod: Pod, **config: Any) -> tuple[Labels, list[str]]:
+    spec = pod.spec({"algorithm": "dbscan", **config})
+    result = pod.run(spec)
+    return pq.read_table(pod.folder(spec) / "members.parquet")["cluster_id"].to_numpy(), result.notes
+
+
+@pytest.mark.parametrize(
+    ("metric", "eps"), [("cosine", 0.02), ("cosine", 0.05), ("euclidean", 0.2), ("euclidean", 0.3)]
+)
+@pytest.mark.parametrize("min_samples", [1, 5, 20])
+def test_same_core_points_and_noise_as_scikit_learn(metric: str, eps: float, min_samples: int) -> None:
+    vectors = np.concatenate([planted(900, 6, spread=0.05).vectors, scattered(150, 16)])
+    ours = find_clusters(vectors, np.arange(len(vectors)), DBSCAN(eps=eps, min_samples=min_samples), metric)
+    theirs = cluster.DBSCAN(eps=eps, min_samples=min_samples, metric=metric).fit(vectors)
+    cores = theirs.core_sample_indices_
+    assert adjusted_rand_score(theirs.labels_[cores], ours[cores]) == 1
+    assert ((ours == -1) == (theirs.labels_ == -1)).all()
+    assert adjusted_rand_score(theirs.labels_, ours) > 0.98
+
+
+def test_blocks_leave_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = np.concatenate([planted(500, 6, spread=0.05).vectors, scattered(80, 16)])
+    everything = np.arange(len(vectors))
+    parameters = DBSCAN(eps=0.04, min_samples=5)
+    whole = find_clusters(vectors, everything, parameters, "cosine")
+    monkeypatch.setattr(dbscan, "BLOCK_BYTES", 4 * len(vectors) * 37)
+    assert (find_clusters(vectors, everything, parameters, "cosine") == whole).all()
+
+
+def test_chains_are_followed_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = np.random.default_rng(0).permutation(300)
+    vectors = np.stack([steps, np.zeros(300)], axis=1).astype(np.float32)
+    monkeypatch.setattr(dbscan, "BLOCK_BYTES", 4 * 300 * 7)
+    labels = find_clusters(vectors, np.arange(300), DBSCAN(eps=1.01, min_samples=2), "euclidean")
+    assert set(labels) == {0}
+
+
+def test_finds_planted_clusters(pod: Pod) -> None:
+    data = planted(1_200, 8, dimensions=64, spread=0.03)
+    write(pod.volume / "data.parquet", np.concatenate([data.vectors, scattered(100, 64)]))
+    labels, notes = labels_of(pod, eps=0.1)
+    assert adjusted_rand_score(data.labels, labels[:1_200]) > 0.98
+    assert (labels[1_200:] == -1).all()
+    assert notes == []
+
+
+def test_on_request_after_a_reduction(pod: Pod) -> None:
+    data = planted(600, 5, dimensions=64, spread=0.03)
+    write(pod.volume / "data.parquet", data.vectors)
+    labels, notes = labels_of(pod, eps=1.0, reduce="umap", n_components=3)
+    assert adjusted_rand_score(data.labels, labels) > 0.98
+    assert notes == ["clustered after UMAP from 64 to 3 dimensions"]
+
+
+def test_core_points_of_a_sample_above_the_limit(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = planted(4_000, 8, spread=0.05)
+    write(pod.volume / "data.parquet", data.vectors)
+    monkeypatch.setattr(dbscan, "MOST_DOCUMENTS", 1_500)
+    labels, notes = labels_of(pod, eps=0.05, min_samples=10)
+    assert adjusted_rand_score(data.labels, labels) > 0.98
+    assert notes == [
+        "4000 documents are more than the limit of 1500 for comparing all pairs: "
+        "core points were looked for in a sample of 1500 of them"
+    ]
+    assert (labels_of(pod, eps=0.05, min_samples=10)[0] == labels).all()
+
+
+@pytest.mark.parametrize(
+    ("eps", "says"),
+    [(1e-4, "no cluster found, all documents are noise: raise eps"),
+     (1.5, "nearly all documents are in one cluster: lower eps")],
+)  # fmt: skip
+def test_says_which_eps_would_do(pod: Pod, eps: float, says: str) -> None:
+    write(pod.volume / "data.parquet", planted(300, 5, spread=0.2).vectors)
+    _, [note, *_] = labels_of(pod, eps=eps)
+    assert note.startswith(f"{says}; a tenth of the documents have 5 within 0.")
+
+
+def test_more_samples_than_documents(pod: Pod) -> None:
+    write(pod.volume / "data.parquet", planted(30, 3).vectors)
+    with pytest.raises(MisconfiguredError, match="min_samples 31 is more than the 30 documents: lower min_samples"):
+        labels_of(pod, eps=0.1, min_samples=31)

@@ -1,0 +1,95 @@
+"""Mean shift against scikit-learn's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from sklearn.cluster import MeanShift as Theirs
+from sklearn.cluster import estimate_bandwidth
+from sklearn.metrics import adjusted_rand_score
+
+from clusterworker.clustering.algorithms import mean_shift
+from clusterworker.clustering.algorithms.mean_shift import modes
+from clusterworker.data.arrays import Labels
+from clusterworker.process.errors import MisconfiguredError
+from tests.clusterworker.conftest import Pod
+from tests.clusterworker.planted import planted, write
+
+
+def labels_of(pod: Pod, **config: Any) -> tuple[Labels, list[str]]:
+    spec = pod.spec({"algorithm": "mean_shift", **config})
+    result = pod.run(spec)
+    return pq.read_table(pod.folder(spec) / "members.parquet")["cluster_id"].to_numpy(), result.notes
+
+
+@pytest.mark.parametrize("bandwidth", [0.25, 0.5, 0.8])
+@pytest.mark.parametrize("max_iter", [1, 300])
+def test_windows_rest_where_scikit_learns_do(bandwidth: float, max_iter: int) -> None:
+    vectors = planted(400, 6, dimensions=5, spread=0.1).vectors
+    theirs = Theirs(bandwidth=bandwidth, max_iter=max_iter).fit(vectors).cluster_centers_
+    ours = modes(vectors, np.ones(len(vectors), np.int64), bandwidth, max_iter)
+    assert ours.shape == theirs.shape
+    assert np.allclose(ours, theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("cluster_all", [True, False])
+def test_labels_as_scikit_learn(pod: Pod, metric: str, cluster_all: bool) -> None:
+    data = planted(500, 6, dimensions=8, spread=0.1)
+    vectors = data.vectors if metric == "cosine" else data.vectors * 3
+    write(pod.volume / "data.parquet", vectors)
+    bandwidth = 0.4 if metric == "cosine" else 1.2
+    labels, _ = labels_of(pod, metric=metric, bandwidth=bandwidth, cluster_all=cluster_all)
+    theirs = Theirs(bandwidth=bandwidth, cluster_all=cluster_all).fit_predict(vectors)
+    assert adjusted_rand_score(theirs, labels) > 0.98
+    assert ((labels == -1) == (theirs == -1)).all()
+
+
+def test_bandwidth_is_estimated_as_scikit_learn_does(pod: Pod) -> None:
+    data = planted(700, 7, dimensions=8, spread=0.05)
+    write(pod.volume / "data.parquet", data.vectors)
+    labels, notes = labels_of(pod)
+    bandwidth = estimate_bandwidth(data.vectors, quantile=0.05)
+    assert notes == [f"bandwidth {bandwidth:.3g}, estimated from quantile 0.05"]
+    assert adjusted_rand_score(data.labels, labels) > 0.98
+
+
+def test_finds_planted_clusters_in_many_dimensions(pod: Pod) -> None:
+    data = planted(500, 6, dimensions=96, spread=0.06)
+    write(pod.volume / "data.parquet", data.vectors)
+    labels, notes = labels_of(pod, bandwidth=2.0)
+    assert notes == ["clustered after UMAP from 96 to 5 dimensions"]
+    assert adjusted_rand_score(data.labels, labels) > 0.98
+
+
+def test_micro_clusters_above_the_limit(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = planted(4_000, 8, dimensions=8, spread=0.06)
+    write(pod.volume / "data.parquet", data.vectors)
+    monkeypatch.setattr(mean_shift, "MOST_DOCUMENTS", 1_000)
+    monkeypatch.setattr(mean_shift, "MICRO_CLUSTERS", 400)
+    labels, [note] = labels_of(pod, bandwidth=0.4)
+    assert note.startswith(
+        "4000 documents are more than the limit of 1000 for comparing all pairs: clustered by way of"
+    )
+    assert adjusted_rand_score(Theirs(bandwidth=0.4).fit_predict(data.vectors), labels) > 0.98
+
+
+def test_one_cluster_says_what_to_do(pod: Pod) -> None:
+    write(pod.volume / "data.parquet", planted(100, 4, dimensions=8).vectors)
+    assert labels_of(pod, bandwidth=3.0)[1][0] == "one cluster found: lower bandwidth to tell smaller regions apart"
+    assert "one cluster found: lower quantile to tell smaller regions apart" in labels_of(pod, quantile=1.0)[1]
+
+
+def test_equal_documents_have_no_bandwidth(pod: Pod) -> None:
+    write(pod.volume / "data.parquet", np.repeat(planted(2, 2, dimensions=8).vectors, 20, axis=0))
+    with pytest.raises(MisconfiguredError, match="the bandwidth estimated for mean_shift is 0"):
+        labels_of(pod, quantile=0.1)
+    assert set(labels_of(pod, bandwidth=0.1)[0]) == {0, 1}
+
+
+def test_one_document(pod: Pod) -> None:
+    write(pod.volume / "data.parquet", planted(1, 1).vectors)
+    assert labels_of(pod)[0].tolist() == [0]

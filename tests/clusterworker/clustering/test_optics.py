@@ -1,0 +1,85 @@
+"""OPTICS against scikit-learn's."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from sklearn import cluster
+from sklearn.metrics import adjusted_rand_score
+
+from clustertrigger.api.run import OPTICS
+from clusterworker.clustering.algorithms.core_distance import core_distances
+from clusterworker.clustering.algorithms.optics import all_pairs, find_clusters, order
+from clusterworker.data.arrays import Labels
+from clusterworker.process.errors import MisconfiguredError
+from tests.clusterworker.conftest import Pod
+from tests.clusterworker.planted import planted, write
+
+
+def labels_of(pod: Pod, memory: int = 4 << 30, **config: Any) -> tuple[Labels, list[str]]:
+    spec = pod.spec({"algorithm": "optics", **config})
+    result = pod.run(spec, memory)
+    return pq.read_table(pod.folder(spec) / "members.parquet")["cluster_id"].to_numpy(), result.notes
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("config", [{}, {"min_samples": 12}, {"max_eps": 0.3}, {"xi": 0.1, "min_cluster_size": 30}])
+def test_walks_as_scikit_learn_does(metric: str, config: dict[str, float]) -> None:
+    vectors = planted(400, 6, dimensions=8, spread=0.08).vectors
+    parameters = OPTICS.model_validate(config)
+    pairs = all_pairs(vectors, metric)
+    cores = core_distances(pairs, parameters.min_samples)
+    walk = order(pairs, cores, config.get("max_eps", np.inf))
+    theirs = cluster.OPTICS(metric=metric, **({"max_eps": np.inf} | config)).fit(vectors)
+    finite = np.isfinite(theirs.reachability_)
+    assert (np.isfinite(walk.reachability) == finite).all()
+    same = np.isclose(walk.reachability[finite], theirs.reachability_[finite], atol=1e-4)
+    assert same.mean() > 0.98, "rounding may change the order of near equals"
+    assert adjusted_rand_score(theirs.labels_, find_clusters(vectors, parameters, metric)) > 0.98
+
+
+def test_finds_planted_clusters_in_many_dimensions(pod: Pod) -> None:
+    data = planted(600, 6, dimensions=96, spread=0.06)
+    write(pod.volume / "data.parquet", data.vectors)
+    labels, notes = labels_of(pod, min_cluster_size=50, min_samples=15)
+    inside = labels >= 0
+    assert inside.mean() > 0.7
+    assert adjusted_rand_score(data.labels[inside], labels[inside]) > 0.98
+    assert notes == ["clustered after UMAP from 96 to 5 dimensions"]
+
+
+def test_a_sample_above_the_limit_finds_what_all_documents_do(pod: Pod) -> None:
+    data = planted(6_000, 6, dimensions=6, spread=0.03)
+    write(pod.volume / "data.parquet", data.vectors)
+    config = {"min_cluster_size": 300, "min_samples": 20}
+    whole, notes = labels_of(pod, **config)
+    assert notes == []
+    labels, notes = labels_of(pod, memory=8 * 1_500**2, **config)
+    assert notes == [
+        "6000 documents are more than the limit of 1500 for comparing all pairs: "
+        "clustered a sample of 1500 of them, and all others go where the nearest of these goes"
+    ]
+    assert adjusted_rand_score(whole, labels) > 0.98
+    assert adjusted_rand_score(data.labels, labels) > 0.98
+    assert (labels_of(pod, memory=8 * 1_500**2, **config)[0] == labels).all()
+
+
+def test_all_noise_is_a_result_and_says_so(pod: Pod) -> None:
+    write(pod.volume / "data.parquet", planted(60, 3, dimensions=4).vectors)
+    labels, notes = labels_of(pod, max_eps=1e-9)
+    assert (labels == -1).all()
+    [note] = [note for note in notes if note.startswith("no cluster found, all documents are noise: set max_eps: ")]
+    max_eps, clusters = re.fullmatch(r".*max_eps: (\S+), which finds (\d+)", note).groups()  # type: ignore[union-attr]
+    labels, _ = labels_of(pod, max_eps=float(max_eps))
+    assert labels.max() + 1 == int(clusters)
+
+
+@pytest.mark.parametrize("parameter", ["min_samples", "min_cluster_size"])
+def test_more_than_documents(pod: Pod, parameter: str) -> None:
+    write(pod.volume / "data.parquet", planted(30, 3).vectors)
+    with pytest.raises(MisconfiguredError, match=f"{parameter} 31 is more than the 30 documents: lower {parameter}"):
+        labels_of(pod, **{parameter: 31})

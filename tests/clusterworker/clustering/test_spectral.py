@@ -1,0 +1,107 @@
+"""Spectral clustering against scikit-learn's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from sklearn.cluster import SpectralClustering
+from sklearn.metrics import adjusted_rand_score
+
+from clustertrigger.api.run import Spectral
+from clusterworker.clustering.algorithms.spectral import partition
+from clusterworker.data.arrays import Labels, Vectors
+from clusterworker.process.errors import MisconfiguredError
+from tests.clusterworker.conftest import Pod
+from tests.clusterworker.planted import planted, write
+
+
+def rings(documents: int) -> tuple[Vectors, Labels]:
+    """Two rings around one another, which k-means cannot tell apart."""
+    generator = np.random.default_rng(0)
+    labels = np.arange(documents, dtype=np.int32) % 2
+    angles = generator.uniform(0, 2 * np.pi, documents)
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1) * (1 + labels)[:, None]
+    return (vectors + generator.normal(scale=0.03, size=vectors.shape)).astype(np.float32), labels
+
+
+def labels_of(pod: Pod, memory: int = 4 << 30, **config: Any) -> tuple[Labels, list[str]]:
+    spec = pod.spec({"algorithm": "spectral", **config})
+    result = pod.run(spec, memory)
+    return pq.read_table(pod.folder(spec) / "members.parquet")["cluster_id"].to_numpy(), result.notes
+
+
+@pytest.mark.parametrize("config", [{}, {"gamma": 5.0}, {"affinity": "nearest_neighbors", "n_neighbors": 20}])
+@pytest.mark.parametrize("spread", [0.05, 0.25])
+def test_as_good_as_scikit_learn(config: dict[str, object], spread: float) -> None:
+    data = planted(900, 6, spread=spread)
+    ours = partition(data.vectors, Spectral.model_validate({"n_clusters": 6, **config}), "cosine", 0, [])
+    theirs = SpectralClustering(6, random_state=0, **config).fit_predict(data.vectors)
+    assert adjusted_rand_score(data.labels, ours) >= adjusted_rand_score(data.labels, theirs) - 0.02
+    assert adjusted_rand_score(theirs, ours) > 0.9
+
+
+@pytest.mark.parametrize("config", [{"gamma": 30.0}, {"affinity": "nearest_neighbors"}])
+def test_tells_apart_what_k_means_cannot(pod: Pod, config: dict[str, Any]) -> None:
+    vectors, rings_of = rings(600)
+    write(pod.volume / "data.parquet", vectors)
+    labels, notes = labels_of(pod, n_clusters=2, metric="euclidean", **config)
+    assert adjusted_rand_score(rings_of, labels) > 0.98
+    again, _ = labels_of(pod, n_clusters=2, metric="euclidean", **config)
+    assert (again == labels).all()
+    parts = "the graph of nearest neighbours falls into"
+    assert all(note.startswith(parts) for note in notes)
+
+
+def test_parts_of_the_graph_are_told(pod: Pod) -> None:
+    data = planted(300, 4, spread=0.01)
+    write(pod.volume / "data.parquet", data.vectors)
+    labels, notes = labels_of(pod, n_clusters=4, affinity="nearest_neighbors", n_neighbors=15)
+    assert adjusted_rand_score(data.labels, labels) == 1
+    assert notes == ["the graph of nearest neighbours falls into 4 parts: raise n_neighbors to connect them"]
+
+
+@pytest.mark.parametrize("scale", [1e-3, 20.0, 1e4])
+def test_advice_on_gamma_helps(pod: Pod, scale: float) -> None:
+    data = planted(300, 4, spread=0.1)
+    write(pod.volume / "data.parquet", data.vectors * np.float32(scale))
+    config: dict[str, Any] = {"n_clusters": 4, "metric": "euclidean"}
+    _, notes = labels_of(pod, **config)
+    [note] = [note for note in notes if note.startswith("gamma 1 ")]
+    suggested = float(note.rpartition("gamma: ")[2])
+    labels, notes = labels_of(pod, gamma=suggested, **config)
+    assert adjusted_rand_score(data.labels, labels) > 0.98
+    assert notes == []
+
+
+def test_documents_that_nothing_connects_are_no_arpack_error(pod: Pod) -> None:
+    write(pod.volume / "data.parquet", planted(400, 4, spread=0.5).vectors * np.float32(1e14))
+    labels, notes = labels_of(pod, n_clusters=3, metric="euclidean")
+    assert len(set(labels)) <= 4
+    assert any(
+        note.startswith("gamma 1 leaves 400 groups that nothing connects: the median distance is") for note in notes
+    )
+
+
+def test_micro_clusters_above_the_limit(pod: Pod) -> None:
+    data = planted(6_000, 8, spread=0.1)
+    write(pod.volume / "data.parquet", data.vectors)
+    labels, [note] = labels_of(pod, memory=8 * 3_000**2, n_clusters=8)
+    assert note.startswith(
+        "6000 documents are more than the limit of 3000 for comparing all pairs: clustered by way of"
+    )
+    assert adjusted_rand_score(data.labels, labels) > 0.98
+
+
+def test_more_clusters_than_micro_clusters(pod: Pod) -> None:
+    write(pod.volume / "data.parquet", planted(500, 8).vectors)
+    with pytest.raises(MisconfiguredError, match="n_clusters 150 is more than spectral can tell apart"):
+        labels_of(pod, memory=8 * 100**2, n_clusters=150)
+
+
+@pytest.mark.parametrize(("documents", "wanted"), [(1, 1), (5, 5), (5, 4), (5, 1), (3, 2)])
+def test_few_documents(pod: Pod, documents: int, wanted: int) -> None:
+    write(pod.volume / "data.parquet", planted(documents, documents).vectors)
+    assert len(set(labels_of(pod, n_clusters=wanted)[0])) == wanted

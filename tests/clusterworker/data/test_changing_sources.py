@@ -1,0 +1,376 @@
+"""Sources that change while they are read: a run ends as one that may pass, and never clusters what was not there."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from qdrant_client import QdrantClient, models
+
+from clustertrigger.api.run import ExitCode, RunSpec, Source
+from clusterworker.clustering.algorithms import choice
+from clusterworker.data.arrays import Vectors
+from clusterworker.data.dataset import SpooledDataset, StreamedDataset, sample
+from clusterworker.data.sources.batch import Batch, FilePlace
+from clusterworker.data.sources.collection import whole_pass
+from clusterworker.data.sources.identity import Identity, of_object
+from clusterworker.data.sources.parquet import ParquetCollection
+from clusterworker.data.sources.store import VolumeStore
+from clusterworker.process.errors import MisconfiguredError, RunError, UnavailableError
+from clusterworker.process.progress import Progress
+from tests.clusterworker.conftest import Pod
+from tests.clusterworker.data.sources_of_all_kinds import in_qdrant, qdrant_with
+from tests.clusterworker.drift.drifting import check_spec, perform
+from tests.clusterworker.planted import fixed_size_list, planted, table, write
+from tests.clusterworker.storage.s3_server import Bucket
+
+pytestmark = pytest.mark.xdist_group("postgresql")
+
+KMEANS = {"algorithm": "kmeans", "n_clusters": 3}
+VECTORS = planted(600, 3, dimensions=8).vectors
+
+
+def opened(volume: Path, uri: str = "data.parquet", **fields: Any) -> ParquetCollection:
+    return ParquetCollection("col_0", Source(uri=uri, **fields), VolumeStore(volume, uri))
+
+
+def read(collection: Any) -> Vectors:
+    return np.concatenate([batch.vectors for batch in whole_pass(collection, 0)])
+
+
+def replace(file: Path, vectors: Vectors) -> None:
+    """As careful writers do it: in one step."""
+    draft = file.with_name("draft.tmp")
+    pq.write_table(table(vectors), draft)
+    draft.replace(file)
+
+
+def same_size_and_time(file: Path) -> None:
+    """A replacement that differs in nothing but its inode and its content."""
+    before, content = file.stat(), bytearray(file.read_bytes())
+    content[1000:1100] = bytes(100)
+    draft = file.with_name("draft.tmp")
+    draft.write_bytes(content)
+    draft.replace(file)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+CHANGES = [
+    pytest.param(lambda file: replace(file, VECTORS[:200]), id="fewer rows"),
+    pytest.param(lambda file: replace(file, np.concatenate([VECTORS, VECTORS])), id="more rows"),
+    pytest.param(lambda file: replace(file, VECTORS[::-1].copy()), id="other vectors"),
+    pytest.param(lambda file: replace(file, VECTORS[:, :4].copy()), id="other dimensions"),
+    pytest.param(same_size_and_time, id="same size, same time"),
+    pytest.param(lambda file: pq.write_table(table(VECTORS[::-1].copy()), file), id="written in place"),
+    pytest.param(lambda file: file.write_bytes(file.read_bytes()[:5000]), id="truncated"),
+    pytest.param(lambda file: file.write_bytes(b""), id="emptied"),
+    pytest.param(lambda file: file.unlink(), id="removed"),
+    pytest.param(lambda file: pq.write_table(table(VECTORS).rename_columns(["id", "v"]), file), id="other columns"),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_between_opening_and_the_first_pass(tmp_path: Path, change: Callable[[Path], object]) -> None:
+    file = write(tmp_path / "data.parquet", VECTORS)
+    collection = opened(tmp_path)
+    change(file)
+    with pytest.raises(UnavailableError, match=r"^data\.parquet: (changed|removed) while it was read"):
+        read(collection)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_between_two_passes_of_kmeans(
+    pod: Pod, change: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sample is trained on, then all are assigned in another pass. The whole run fails, and may be tried again."""
+    file = write(pod.volume / "data.parquet", VECTORS)
+    monkeypatch.setattr(choice, "STREAMED_ROWS", 100)
+    spec = pod.spec(KMEANS)
+    with changing_after(monkeypatch, passes=1, change=lambda: change(file)):
+        error = failed(pod, spec)
+    assert str(error).startswith("data.parquet: ")
+    assert "while it was read" in str(error)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_before_the_sample_is_drawn(
+    pod: Pod, change: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was reported: k-means trained on memory that nothing had filled."""
+    file = write(pod.volume / "data.parquet", VECTORS)
+    monkeypatch.setattr(choice, "STREAMED_ROWS", 100)
+    with changing_after(monkeypatch, passes=0, change=lambda: change(file)):
+        failed(pod, pod.spec(KMEANS))
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_while_a_pass_goes_on(tmp_path: Path, change: Callable[[Path], object]) -> None:
+    large = planted(40_000, 3, dimensions=8).vectors
+    file = tmp_path / "data.parquet"
+    pq.write_table(table(large), file, row_group_size=5_000)
+    batches = opened(tmp_path).batches(0)
+    next(batches)
+    change(file)
+    with pytest.raises(UnavailableError, match=r"^data\.parquet: (changed|removed) while it was read"):
+        list(batches)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_check(pod: Pod, change: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(pod.volume / "data.parquet", VECTORS)
+    spec = pod.spec(KMEANS)
+    result = pod.run(spec)
+    with changing_after(monkeypatch, passes=0, change=lambda: change(file)), pytest.raises(UnavailableError) as raised:
+        perform(pod, check_spec(spec, result))
+    assert raised.value.exit_code is ExitCode.FAILED
+
+
+def test_texts(tmp_path: Path) -> None:
+    file = write(tmp_path / "data.parquet", VECTORS, texts=[f"text {row}" for row in range(600)])
+    collection = opened(tmp_path, text_column="text")
+    read(collection)
+    write(tmp_path / "data.parquet", VECTORS[::-1].copy(), texts=[f"other {row}" for row in range(600)])
+    with pytest.raises(UnavailableError, match="changed while it was read"):
+        collection.texts(np.array([3]))
+    file.unlink()
+    with pytest.raises(UnavailableError, match="removed while it was read"):
+        collection.texts(np.array([3]))
+
+
+def test_bad_data_of_a_file_that_changes_may_pass(tmp_path: Path) -> None:
+    """Half-written vectors look like bad ones."""
+    large = planted(40_000, 3, dimensions=8).vectors
+    spoiled = large.copy()
+    spoiled[39_000] = np.nan
+    file = tmp_path / "data.parquet"
+    pq.write_table(table(spoiled), file, row_group_size=5_000)
+    batches = opened(tmp_path).batches(0)
+    next(batches)
+    file.touch()
+    with pytest.raises(UnavailableError, match="changed while it was read"):
+        list(batches)
+    with pytest.raises(MisconfiguredError, match="row 39000"):
+        read(opened(tmp_path))
+
+
+def test_a_change_of_mode_or_of_inode_number_is_none(tmp_path: Path) -> None:
+    """The kubelet changes modes for fsGroup; file systems in user space number their files anew."""
+    file = write(tmp_path / "data.parquet", VECTORS)
+    collection = opened(tmp_path)
+    file.chmod(0o600)
+    assert len(read(collection)) == 600
+    here = Identity(5, 17, (1, 100))
+    assert here.is_same(Identity(5, 17, (2, 100)))
+    assert here.is_same(Identity(5, 17, (1, 200)))
+    assert not here.is_same(Identity(5, 17, (2, 200)))
+    assert not here.is_same(Identity(5, 18, (1, 100)))
+    assert not here.is_same(Identity(6, 17, (1, 100)))
+
+
+def test_files_that_come_are_left_to_the_next_run(pod: Pod) -> None:
+    write(pod.volume / "d/a.parquet", VECTORS[:300])
+    collection = opened(pod.volume, "d")
+    write(pod.volume / "d/b.parquet", VECTORS[300:])
+    assert len(read(collection)) == 300
+    assert len(read(opened(pod.volume, "d"))) == 600
+
+
+@pytest.mark.parametrize("uri", ["d", "d/*.parquet", "**/*.parquet"])
+def test_one_of_many_files_goes(pod: Pod, uri: str) -> None:
+    for part in range(3):
+        write(pod.volume / f"d/{part}.parquet", VECTORS[part * 200 : part * 200 + 200])
+    collection = opened(pod.volume, uri)
+    (pod.volume / "d/1.parquet").unlink()
+    with pytest.raises(UnavailableError, match=r"^d/1\.parquet: removed while it was read"):
+        read(collection)
+
+
+def test_a_file_that_goes_while_files_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for part in range(3):
+        write(tmp_path / f"d/{part}.parquet", VECTORS[:9])
+    find = VolumeStore.find
+
+    def found(self: VolumeStore) -> list[str]:
+        names = find(self)
+        (tmp_path / "d/2.parquet").unlink(missing_ok=True)
+        return names
+
+    monkeypatch.setattr(VolumeStore, "find", found)
+    with pytest.raises(UnavailableError, match=r"^d/2\.parquet: removed while it was read"):
+        opened(tmp_path, "d")
+
+
+@pytest.mark.parametrize("change", ["fewer rows", "other vectors", "removed", "emptied"])
+def test_objects_in_a_bucket(
+    pod: Pod, bucket: Bucket, keys: Path, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.upload("data.parquet", write(pod.volume / "a.parquet", VECTORS))
+    new = {
+        "fewer rows": VECTORS[:100],
+        "other vectors": VECTORS[::-1].copy(),
+        "emptied": VECTORS[:0],
+    }
+
+    def at_once() -> None:
+        if change == "removed":
+            bucket.client.delete_object(Bucket="vectors", Key="data.parquet")
+        else:
+            bucket.upload("data.parquet", write(pod.volume / "b.parquet", fixed_size_list(new[change])))
+
+    monkeypatch.setattr(choice, "STREAMED_ROWS", 100)
+    with changing_after(monkeypatch, passes=1, change=at_once):
+        error = failed(pod, pod.spec(KMEANS, bucket.source("data.parquet")))
+    assert str(error).startswith("s3://vectors/data.parquet: ")
+    assert "while it was read" in str(error)
+
+
+def test_an_object_that_is_put_again_unchanged(
+    pod: Pod, bucket: Bucket, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(pod.volume / "a.parquet", VECTORS)
+    bucket.upload("data.parquet", file)
+    monkeypatch.setattr(choice, "STREAMED_ROWS", 100)
+    with changing_after(monkeypatch, passes=1, change=lambda: bucket.upload("data.parquet", file)):
+        assert pod.run(pod.spec(KMEANS, bucket.source("data.parquet"))).status == "completed"
+
+
+def test_what_tells_objects_apart() -> None:
+    assert of_object(5, {"ETag": b"a"}).is_same(of_object(5, {"ETag": b"a", "Last-Modified": b"later"}))
+    assert not of_object(5, {"ETag": b"a"}).is_same(of_object(5, {"ETag": b"b"}))
+    assert not of_object(5, {"generation": b"1", "etag": b"a"}).is_same(
+        of_object(5, {"generation": b"2", "etag": b"a"})
+    )
+    assert not of_object(5, {"Last-Modified": b"1"}).is_same(of_object(5, {"Last-Modified": b"2"}))
+    assert not of_object(5, {}).is_same(of_object(6, {}))
+
+
+def test_points_that_come_between_passes_shift_no_text() -> None:
+    rows = [{"_id": 2 * n, "embedding": [1.0, float(n)], "text": f"text {n}"} for n in range(50)]
+    client = qdrant_with(rows)
+    collection = in_qdrant(client, text_column="text")
+    first = read(collection)
+    new = [models.PointStruct(id=2 * n + 1, vector=[0.0, 1.0], payload={"text": "new"}) for n in range(50)]
+    client.upsert("documents", new)
+    assert np.array_equal(read(collection), first)
+    assert collection.texts(np.array([7, 49])) == {7: "text 7", 49: "text 49"}
+
+
+def test_points_that_go_while_others_come() -> None:
+    """As many as before: their number alone tells nothing."""
+    client: QdrantClient = qdrant_with([{"embedding": [1.0, float(n)], "text": f"text {n}"} for n in range(50)])
+    collection = in_qdrant(client, text_column="text")
+    read(collection)
+    client.delete("documents", [3])
+    client.upsert("documents", [models.PointStruct(id=999, vector=[0.0, 1.0], payload={})])
+    with pytest.raises(UnavailableError, match="of 50 points were removed while it was read"):
+        read(collection)
+
+
+def test_a_view_that_gives_other_rows_each_time(database: Any) -> None:
+    table_ = database.create("t", {"document_id": "integer", "embedding": "vector(2)"}, [
+        {"document_id": n, "embedding": [1.0, float(n)]} for n in range(500)
+    ])  # fmt: skip
+    database.run("CREATE VIEW {} AS SELECT * FROM {} WHERE random() < 0.5", f"{database.schema}.v", table_)
+    collection = database.open(f"{database.schema}.v")
+    line = r"^collection col_0: changed while it was read: (fewer|more) than \d+ doc"
+    with pytest.raises(UnavailableError, match=line):
+        [read(collection) for _ in range(3)]
+
+
+class Miscounted:
+    """A source that says one number and yields another."""
+
+    collection_id = "col_x"
+    dimensions = 2
+    has_integer_ids = True
+    embedding_model = ""
+
+    def __init__(self, said: int, yielded: int) -> None:
+        self.rows = said
+        self._yielded = yielded
+
+    def batches(self, index: int) -> Iterator[Batch]:
+        import pyarrow as pa
+
+        for first in range(0, self._yielded, 10):
+            rows = min(10, self._yielded - first)
+            yield Batch(pa.array(range(rows)), np.ones((rows, 2), np.float32), index, FilePlace("x", first))
+
+    def texts(self, rows: Any) -> dict[int, str]:
+        return {}
+
+
+@pytest.mark.parametrize(("said", "yielded"), [(30, 29), (30, 20), (30, 0), (30, 31), (30, 300)])
+def test_no_array_is_used_half_filled(tmp_path: Path, said: int, yielded: int) -> None:
+    source = StreamedDataset([Miscounted(said, yielded)], "cosine", Progress())
+    for use in (lambda: sample(source, 10, 1), lambda: sample(source, 30, 1), lambda: SpooledDataset(source, tmp_path)):
+        with pytest.raises(UnavailableError, match="collection col_x: changed while it was read"):
+            use()
+
+
+def test_many_replacements_never_give_a_mixture(tmp_path: Path) -> None:
+    """A writer replaces the file all the time: a pass yields one version of it or ends as one that may pass."""
+    versions = [np.full((20_000, 4), value, np.float32) for value in (1, 2, 3)]
+    file = tmp_path / "data.parquet"
+    replace(file, versions[0])
+    stop = threading.Event()
+
+    def write_on() -> None:
+        turn = 0
+        while not stop.is_set():
+            turn += 1
+            replace(file, versions[turn % 3])
+
+    writer = threading.Thread(target=write_on)
+    writer.start()
+    whole = ended = 0
+    try:
+        for _ in range(60):
+            try:
+                collection = opened(tmp_path)
+                passes = [read(collection) for _ in range(2)]
+            except UnavailableError:
+                ended += 1
+            else:
+                whole += 1
+                assert len(np.unique(np.concatenate(passes))) == 1
+    finally:
+        stop.set()
+        writer.join()
+    assert ended
+
+
+def failed(pod: Pod, spec: RunSpec) -> RunError:
+    with pytest.raises(RunError) as raised:
+        pod.run(spec)
+    assert raised.value.exit_code is ExitCode.FAILED, raised.value
+    assert not pod.folder(spec).exists()
+    return raised.value
+
+
+class changing_after:  # noqa: N801 - reads as a statement
+    """Change a source once so many of its passes are over, and it has been opened."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, passes: int, change: Callable[[], object]) -> None:
+        self._monkeypatch, self._passes, self._change = monkeypatch, passes, change
+        self.done = 0
+
+    def __enter__(self) -> None:
+        real = ParquetCollection.batches
+
+        def batches(collection: ParquetCollection, index: int) -> Iterator[Batch]:
+            if self.done == self._passes:
+                self._change()
+            self.done += 1
+            yield from real(collection, index)
+
+        self._monkeypatch.setattr(ParquetCollection, "batches", batches)
+
+    def __exit__(self, *_: object) -> None:
+        assert self.done > self._passes, "the change came to pass"

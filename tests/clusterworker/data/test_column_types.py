@@ -1,0 +1,509 @@
+"""The types that public tools write, each read without loss or refused with the column, its type and the way out."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from clustertrigger.api.run import Filter, Source
+from clusterworker.data.sources import parquet
+from clusterworker.data.sources.parquet import ParquetCollection
+from clusterworker.data.sources.plain import plain, plain_type
+from clusterworker.data.sources.store import VolumeStore
+from clusterworker.process.errors import MisconfiguredError
+from tests.clusterworker.conftest import Pod
+from tests.clusterworker.planted import fixed_size_list, planted
+
+VECTORS = planted(3, 1, dimensions=4).vectors
+UUIDS = [UUID(int=2**127 + n) for n in range(3)]
+RAW = pa.array([one.bytes for one in UUIDS], pa.binary(16))
+LONG = ["a string that is longer than twelve bytes", "b", "ü"]
+UDT = pa.struct([("type", pa.int8()), ("size", pa.int32()), ("indices", pa.list_(pa.int32())),
+                 ("values", pa.list_(pa.float64()))])  # fmt: skip
+
+
+def opened(volume: Path, uri: str = "data.parquet", **fields: Any) -> ParquetCollection:
+    return ParquetCollection("col_0", Source(uri=uri, **fields), VolumeStore(volume, uri))
+
+
+def write(file: Path, **columns: Any) -> None:
+    rows = len(next(iter(columns.values())))
+    filled = {"document_id": pa.array(range(rows)), "embedding": fixed_size_list(np.ones((rows, 4), np.float32))}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(filled | columns), file, row_group_size=2)
+
+
+def where(field: str, operator: str, value: Any) -> Filter:
+    return Filter.model_validate({"field": field, "operator": operator, "value": value})
+
+
+def ids(collection: ParquetCollection) -> list[Any]:
+    return [value for batch in collection.batches(0) for value in batch.ids.to_pylist()]
+
+
+def vectors(collection: ParquetCollection) -> Any:
+    return np.concatenate([batch.vectors for batch in collection.batches(0)])
+
+
+IDS = [
+    (pa.array(LONG, pa.string_view()), LONG),
+    (pa.array([one.encode() for one in LONG], pa.binary_view()), LONG),
+    (pa.array([one.encode() for one in LONG], pa.binary()), LONG),
+    (pa.array([one.encode() for one in LONG], pa.large_binary()), LONG),
+    (pa.array([b"abc", b"def", b"ghi"], pa.binary(3)), ["abc", "def", "ghi"]),
+    (RAW, [str(one) for one in UUIDS]),
+    (pa.ExtensionArray.from_storage(pa.uuid(), RAW), [str(one) for one in UUIDS]),
+    (pa.array([0, 2**63 - 1, 7], pa.uint64()), [0, 2**63 - 1, 7]),
+    (pa.array([2**64 - 1, 2**63, 7], pa.uint64()), [str(2**64 - 1), str(2**63), "7"]),
+    (pa.array([-(2**63), 0, 2**63 - 1], pa.int64()), [-(2**63), 0, 2**63 - 1]),
+    (pa.array([Decimal(7), Decimal(-8), Decimal(9)], pa.decimal32(5, 0)), [7, -8, 9]),
+    (pa.array([Decimal(7), Decimal(-8), Decimal(10**18 - 1)], pa.decimal128(18, 0)), [7, -8, 10**18 - 1]),
+    (pa.array([Decimal(10**37), Decimal(1), Decimal(0)], pa.decimal128(38, 0)), [str(10**37), "1", "0"]),
+    (pa.array([Decimal("1.50"), Decimal(2), Decimal(3)], pa.decimal128(9, 2)), ["1.50", "2.00", "3.00"]),
+    (pa.array([5, 6, 5], pa.dictionary(pa.int8(), pa.int64())), [5, 6, 5]),
+    (pa.array(["a", "b", "a"], pa.dictionary(pa.int32(), pa.large_string())), ["a", "b", "a"]),
+    (pa.array([b"a", b"b", b"a"], pa.dictionary(pa.int32(), pa.binary())), ["a", "b", "a"]),
+]
+
+
+@pytest.mark.parametrize("with_schema", [True, False])
+@pytest.mark.parametrize(("column", "expected"), IDS, ids=lambda one: str(getattr(one, "type", ""))[:40])
+def test_document_ids(tmp_path: Path, column: Any, expected: list[Any], with_schema: bool) -> None:
+    table = pa.table({"document_id": column, "embedding": fixed_size_list(VECTORS)})
+    pq.write_table(table, tmp_path / "data.parquet", store_schema=with_schema)
+    collection = opened(tmp_path)
+    assert ids(collection) == expected
+    assert collection.has_integer_ids == isinstance(expected[0], int)
+
+
+def test_chunks_with_dictionaries_of_their_own(tmp_path: Path) -> None:
+    chunks = [pa.array(names).dictionary_encode() for names in (["a", "b"], ["c", "a"], ["b"])]
+    write(tmp_path / "data.parquet", document_id=pa.chunked_array(chunks))
+    assert ids(opened(tmp_path)) == ["a", "b", "c", "a", "b"]
+
+
+def test_one_id_in_two_files_makes_two_documents(tmp_path: Path) -> None:
+    write(tmp_path / "d/a.parquet", document_id=pa.array([1, 2]))
+    write(tmp_path / "d/b.parquet", document_id=pa.array(["2", "x"]))
+    assert ids(opened(tmp_path, "d")) == ["1", "2", "2", "x"]
+
+
+NO_IDS = [
+    (pa.array([1.5, 2.0, 3.0]), "double"),
+    (pa.array([True, False, True]), "bool"),
+    (pa.array([1, 2, 3], pa.timestamp("us", "UTC")), "timestamp[us, tz=UTC]"),
+    (pa.array([1, 2, 3], pa.date32()), "date32[day]"),
+    (pa.array([[1], [2], [3]]), "list<element: int64>"),
+    (pa.array([{"a": 1}] * 3), "struct<a: int64>"),
+    (pa.array([[("a", 1)]] * 3, pa.map_(pa.string(), pa.int32())), "map<string, int32"),
+    (pa.array([1.5, 2.0, 1.5]).dictionary_encode(), "double"),
+]
+
+
+@pytest.mark.parametrize(("column", "shown"), NO_IDS, ids=lambda one: str(getattr(one, "type", ""))[:40])
+def test_what_identifies_no_document(tmp_path: Path, column: Any, shown: str) -> None:
+    write(tmp_path / "data.parquet", document_id=column)
+    with pytest.raises(MisconfiguredError) as raised:
+        opened(tmp_path)
+    assert str(raised.value).startswith(f"data.parquet: column document_id holds {shown}")
+    assert str(raised.value).endswith("not strings or integers: set source.document_id_column to another column")
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.string(), pa.binary_view(), pa.large_string(), pa.binary(2)])
+def test_ids_of_bytes_that_are_no_text(tmp_path: Path, kind: Any) -> None:
+    raw = pa.array([b"ok", b"\xc3\x28", b"ok"], pa.large_binary() if pa.types.is_large_string(kind) else pa.binary())
+    column = raw.view(kind) if pa.types.is_string(kind) or pa.types.is_large_string(kind) else raw.cast(kind)
+    write(tmp_path / "data.parquet", document_id=column)
+    with pytest.raises(
+        MisconfiguredError, match=r"row 1 \(.*\): column document_id holds bytes that are no text \(UTF-8"
+    ):
+        ids(opened(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        (pa.DictionaryArray.from_arrays(pa.array([0, 1, None], pa.int8()), pa.array(["x", None])), ["x", None, None]),
+        (pa.DictionaryArray.from_arrays(pa.array([1, 0]), pa.array(["x", "y"], pa.string_view())), ["y", "x"]),
+        (pa.DictionaryArray.from_arrays(pa.array([1, 0]), pa.array([[1], [2]], pa.list_view(pa.int8()))), [[2], [1]]),
+        (pa.RunEndEncodedArray.from_arrays([2, 3], ["a", None]), ["a", "a", None]),
+        (pa.RunEndEncodedArray.from_arrays([2, 3], pa.array(["a", "b"]).dictionary_encode()), ["a", "a", "b"]),
+        (pa.RunEndEncodedArray.from_arrays([2, 5], ["a", "b"])[1:4], ["a", "b", "b"]),
+        (pa.array([[1, 2], None, [], [3]], pa.list_view(pa.int8()))[1:], [None, [], [3]]),
+        (pa.ListViewArray.from_arrays([2, 0, 1], [1, 2, 0], pa.array([7, 8, 9])), [[9], [7, 8], []]),
+        (pa.array([Decimal(1), None], pa.decimal32(5, 0)), [Decimal(1), None]),
+    ],
+    ids=str,
+)
+def test_plain_columns(column: Any, expected: list[Any]) -> None:
+    """Some of these pyarrow 26 writes to no file; what others write it may read."""
+    found = plain(column)
+    found.validate(full=True)
+    assert found.to_pylist() == expected
+    assert found.type == plain_type(column.type)
+    assert found.null_count == expected.count(None)
+
+
+def lists(kind: Any, rows: Any = VECTORS) -> Any:
+    return pa.array(
+        [[kind_value(kind.value_type, number) for number in row] for row in np.asarray(rows).tolist()], kind
+    )
+
+
+def kind_value(kind: Any, number: float) -> Any:
+    if pa.types.is_decimal(kind):
+        return Decimal(repr(round(number, 4))).quantize(Decimal("0.0001"))
+    if pa.types.is_integer(kind):
+        return int(abs(number) * 100)
+    return np.float16(number) if pa.types.is_float16(kind) else number
+
+
+VECTOR_TYPES = [
+    *(make(number) for make in (pa.list_, pa.large_list, pa.list_view, pa.large_list_view, lambda one: pa.list_(one, 4))
+      for number in (pa.float16(), pa.float32(), pa.float64(), pa.int8(), pa.uint8(), pa.int64(), pa.uint64(),
+                     pa.decimal128(9, 4), pa.decimal64(9, 4))),
+    pa.list_(pa.dictionary(pa.int8(), pa.float32())),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("with_schema", [True, False])
+@pytest.mark.parametrize("kind", VECTOR_TYPES, ids=str)
+def test_vectors(tmp_path: Path, kind: Any, with_schema: bool) -> None:
+    column = lists(kind)
+    table = pa.table({"document_id": [1, 2, 3], "embedding": column})
+    pq.write_table(table, tmp_path / "data.parquet", store_schema=with_schema)
+    found = vectors(opened(tmp_path))
+    assert found.dtype == np.float32
+    assert np.array_equal(found, np.array(column.to_pylist(), np.float64).astype(np.float32))
+
+
+TEXTS = ["[1, 2.5, -3e-2, 0]", " [0.1,0.2,0.3,0.4]\n", "[1e38, 1E-38, -0.0, 5]"]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.string_view(), pa.large_string(), pa.binary(), pa.json_()])
+def test_vectors_as_json(tmp_path: Path, kind: Any) -> None:
+    column = pa.array(TEXTS, pa.string())
+    column = pa.ExtensionArray.from_storage(kind, column) if isinstance(kind, pa.JsonType) else column.cast(kind)
+    write(tmp_path / "data.parquet", embedding=column)
+    expected = [[1, 2.5, -0.03, 0], [0.1, 0.2, 0.3, 0.4], [1e38, 1e-38, 0, 5]]
+    assert np.array_equal(vectors(opened(tmp_path)), np.array(expected, np.float32))
+
+
+NO_JSON = ["", "null", "1 2 3 4", "[1 2 3 4]", "{}", "[[1,2,3,4]]", '["1",2,3,4]', "[true,0,0,0]", "[1,2,3,null]",
+           "[" * 100_000, "[0.1, ..., 0.4]", "NULL", "1],[2"]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NO_JSON, ids=lambda text: text[:20])
+def test_texts_that_are_no_vectors(tmp_path: Path, text: str) -> None:
+    write(tmp_path / "data.parquet", embedding=pa.array([TEXTS[0], text]))
+    with pytest.raises(MisconfiguredError) as raised:
+        vectors(opened(tmp_path))
+    assert str(raised.value) == (
+        "data.parquet, row 1 (the first row is 0): column embedding holds text that is no list of numbers in JSON, "
+        "such as [0.1, 0.2]: write lists of numbers, or set source.vector_column to the column with the embeddings"
+    )
+
+
+def test_bad_vectors_in_json(tmp_path: Path) -> None:
+    for text, says in (
+        ("[1,2,3]", "a vector of length 3 where 4 is expected"),
+        ("[NaN,1,1,1]", "holds NaN"),
+        ("[1e999,1,1,1]", "holds an infinite number"),
+        (f"[{10**400},1,1,1]", "holds an infinite number"),
+    ):
+        write(tmp_path / "data.parquet", embedding=pa.array([TEXTS[0], text]))
+        with pytest.raises(MisconfiguredError, match=says):
+            vectors(opened(tmp_path))
+
+
+def dense(*values: float) -> dict[str, Any]:
+    return {"type": 1, "size": None, "indices": None, "values": list(values)}
+
+
+def sparse(size: int | None, indices: list[Any] | None, values: list[Any] | None) -> dict[str, Any]:
+    return {"type": 0, "size": size, "indices": indices, "values": values}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [dense(1, 2, 3, 4), dense(5, 6, 7, 8)],
+        [sparse(4, [1, 3], [2, 4]), dense(5, 6, 7, 8), sparse(4, [], []), sparse(4, [0, 1, 2, 3], [1, 2, 3, 4])],
+    ],
+)
+def test_vectors_of_spark(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+    write(tmp_path / "data.parquet", embedding=pa.array(rows, UDT))
+    if rows[0]["type"] == 1:
+        expected = {0: [1, 2, 3, 4], 1: [5, 6, 7, 8]}
+    else:
+        expected = {0: [0, 2, 0, 4], 1: [5, 6, 7, 8], 2: [0, 0, 0, 0], 3: [1, 2, 3, 4]}
+    found = vectors(opened(tmp_path))
+    assert found.tolist() == [expected[row] for row in range(len(rows))]
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        (sparse(5, [0], [1]), "a vector of length 5 where 4 is expected"),
+        (sparse(2**31 - 1, [0], [1]), f"a vector of length {2**31 - 1} where 4 is expected"),
+        (sparse(4, [4], [1]), "no vector of Spark"),
+        (sparse(4, [-1], [1]), "no vector of Spark"),
+        (sparse(4, [0, 1], [1]), "no vector of Spark"),
+        (sparse(4, None, [1]), "no vector of Spark"),
+        (sparse(None, [0], [1]), "no vector of Spark"),
+        (sparse(4, [0, None], [1, 2]), "no vector of Spark"),
+        (sparse(4, [0, 1], [1, None]), "holds a null inside the vector"),
+        (dense(1, 2, 3), "a vector of length 3 where 4 is expected"),
+        (dense(1, 2, 3, float("nan")), "holds NaN"),
+        ({**dense(1, 2, 3, 4), "type": 2}, "no vector of Spark"),
+        ({**dense(1, 2, 3, 4), "type": None}, "no vector of Spark"),
+        (None, "is null"),
+    ],
+)
+def test_bad_vectors_of_spark(tmp_path: Path, row: Any, says: str) -> None:
+    write(tmp_path / "data.parquet", embedding=pa.array([dense(1, 2, 3, 4), row], UDT))
+    with pytest.raises(MisconfiguredError, match=rf"^data\.parquet, row 1 \(.*{says}"):
+        vectors(opened(tmp_path))
+
+
+@pytest.mark.parametrize("size", [65_537, 262_144, 2**31 - 1])
+def test_sparse_vectors_that_would_fill_the_memory(tmp_path: Path, size: int) -> None:
+    """262,144 is what Spark's HashingTF makes by default; 12 vectors of the largest length took 19 GB."""
+    write(tmp_path / "data.parquet", embedding=pa.array([sparse(size, [0], [1])] * 12, UDT))
+    with pytest.raises(MisconfiguredError) as raised:
+        vectors(opened(tmp_path))
+    assert str(raised.value) == (
+        f"data.parquet: column embedding holds vectors of length {size}, and at most 65536 are clustered: reduce the "
+        "dimensions first, by PCA or SVD for one"
+    )
+
+
+def test_batches_of_long_vectors_are_smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "BATCH_NUMBERS", 1_024)
+    long = planted(1_000, 1, dimensions=16).vectors
+    pq.write_table(
+        pa.table({"document_id": range(1_000), "embedding": fixed_size_list(long)}), tmp_path / "data.parquet"
+    )
+    found = [batch.vectors for batch in opened(tmp_path).batches(0)]
+    assert max(len(batch) for batch in found) == 64
+    assert np.array_equal(np.concatenate(found), long)
+
+
+NO_VECTORS = [
+    (pa.array([1.0, 2.0]), "double"),
+    (pa.array([[[1.0]], [[2.0]]]), "list<element: list<element: double>>"),
+    (pa.array([["1"], ["2"]]), "list<element: string>"),
+    (pa.array([[True], [False]]), "list<element: bool>"),
+    (pa.array([bytes(16)] * 2, pa.binary(16)), "fixed_size_binary[16]"),
+    (pa.array([{"x": 1.0, "y": 2.0}] * 2), "struct<x: double, y: double>"),
+    (pa.array([[("a", 1.0)]] * 2, pa.map_(pa.string(), pa.float32())), "map<string, float"),
+]
+
+
+@pytest.mark.parametrize(("column", "shown"), NO_VECTORS, ids=lambda one: str(getattr(one, "type", ""))[:40])
+def test_what_is_no_vector(tmp_path: Path, column: Any, shown: str) -> None:
+    write(tmp_path / "data.parquet", embedding=column)
+    with pytest.raises(MisconfiguredError) as raised:
+        opened(tmp_path)
+    assert str(raised.value).startswith(f"data.parquet: column embedding holds {shown}")
+    assert str(raised.value).endswith(
+        "not lists of numbers: set source.vector_column to the column with the embeddings"
+    )
+
+
+def test_half_floats_that_are_none(tmp_path: Path) -> None:
+    rows = np.array([[1, 2], [1, np.nan]], np.float16)
+    write(tmp_path / "data.parquet", embedding=pa.array(list(rows), pa.list_(pa.float16())))
+    with pytest.raises(MisconfiguredError, match=r"row 1 \(.*holds NaN"):
+        vectors(opened(tmp_path))
+
+
+def test_two_columns_of_one_name(tmp_path: Path) -> None:
+    column, vector = pa.array([1, 2, 3]), fixed_size_list(VECTORS)
+    for names, twice in (
+        (["document_id", "embedding", "embedding"], "embedding"),
+        (["document_id", "document_id", "embedding"], "document_id"),
+    ):
+        arrays = [vector if name == "embedding" else column for name in names]
+        pq.write_table(pa.Table.from_arrays(arrays, names=names), tmp_path / "data.parquet")
+        with pytest.raises(MisconfiguredError) as raised:
+            opened(tmp_path)
+        line = f"data.parquet: two columns are named {twice}: write the file again with distinct names"
+        assert str(raised.value) == line
+    table = pa.Table.from_arrays([column, vector, column, column], names=["document_id", "embedding", "x", "x"])
+    pq.write_table(table, tmp_path / "data.parquet")
+    assert ids(opened(tmp_path)) == [1, 2, 3], "nobody asks for the others"
+    with pytest.raises(MisconfiguredError, match="two columns are named x"):
+        opened(tmp_path, filters=Filter(field="x", operator="eq", value=1))
+    with pytest.raises(MisconfiguredError, match="two columns are named x"):
+        opened(tmp_path, text_column="x")
+
+
+def test_a_name_with_a_dot_is_no_path(tmp_path: Path) -> None:
+    vector = fixed_size_list(VECTORS)
+    struct = pa.StructArray.from_arrays([pa.array([7, 8, 9])], names=["b"])
+    table = pa.Table.from_arrays([pa.array([1, 2, 3]), vector, struct], names=["a.b", "embedding", "a"])
+    pq.write_table(table, tmp_path / "data.parquet")
+    assert ids(opened(tmp_path, document_id_column="a.b")) == [1, 2, 3]
+
+
+FILTERED = [
+    (pa.array(np.array([1, 2.5, 3], np.float16)), "gt", 1, [1, 2]),
+    (pa.array(np.array([1, 2.5, 3], np.float16)), "in", [2.5, 3], [1, 2]),
+    (pa.array(["a", "b", None], pa.string_view()), "ne", "a", [1, 2]),
+    (pa.array([b"a", b"b", b"\xff"]), "eq", "b", [1]),
+    (pa.array([b"a", b"b", b"\xff"], pa.binary_view()), "in", ["a", "b"], [0, 1]),
+    (RAW, "eq", str(UUIDS[1]), [1]),
+    (pa.ExtensionArray.from_storage(pa.uuid(), RAW), "in", [str(UUIDS[2]), str(UUIDS[0]).upper()], [0, 2]),
+    (pa.array([2**64 - 1, 5, 6], pa.uint64()), "gt", 5.5, [0, 2]),
+    (pa.array([2**63 - 1, 5, 6], pa.int64()), "gt", 5.5, [0, 2]),
+    (pa.array([5, 6, None], pa.dictionary(pa.int8(), pa.int64())), "gte", 6, [1]),
+    (pa.array(["x", "y", "x"], pa.dictionary(pa.int8(), pa.large_string())), "eq", "x", [0, 2]),
+    (pa.array([Decimal(1), Decimal(2), Decimal(3)], pa.decimal32(5, 0)), "lt", 2.5, [0, 1]),
+    (pa.array([Decimal("1.5"), Decimal(2), Decimal(3)], pa.decimal256(60, 2)), "eq", 1.5, [0]),
+    (pa.array([1, 2, 3], pa.timestamp("ns")), "lt", "9999-01-01", [0, 1, 2]),
+    (pa.array([1, 2, 3], pa.timestamp("ns", "UTC")), "gt", "0001-01-01", [0, 1, 2]),
+    (pa.array([0, 86_400_000, 0], pa.date64()), "gt", "1970-01-01", [1]),
+]
+
+
+@pytest.mark.parametrize("with_schema", [True, False])
+@pytest.mark.parametrize(
+    ("column", "operator", "value", "rows"), FILTERED, ids=lambda one: str(getattr(one, "type", ""))[:40]
+)
+def test_filters(tmp_path: Path, column: Any, operator: str, value: Any, rows: list[int], with_schema: bool) -> None:
+    table = pa.table({"document_id": [0, 1, 2], "embedding": fixed_size_list(VECTORS), "f": column})
+    pq.write_table(table, tmp_path / "data.parquet", row_group_size=2, store_schema=with_schema)
+    collection = opened(tmp_path, filters=where("f", operator, value))
+    assert ids(collection) == rows
+
+
+@pytest.mark.parametrize("kind", [pa.list_(pa.string_view()), pa.list_view(pa.list_view(pa.string()))], ids=str)
+def test_lists_of_views_exist_or_do_not(tmp_path: Path, kind: Any) -> None:
+    write(tmp_path / "data.parquet", f=pa.array([[], None, []], kind))
+    assert ids(opened(tmp_path, filters=where("f", "exists", True))) == [0, 2]
+    assert ids(opened(tmp_path, filters=where("f", "exists", False))) == [1]
+    collection = opened(tmp_path, filters=where("f", "exists", True), text_column="f")
+    assert collection.texts(np.array([1])) == {1: "[]"}
+
+
+def test_a_filter_that_is_no_uuid(tmp_path: Path) -> None:
+    write(tmp_path / "data.parquet", f=RAW)
+    with pytest.raises(MisconfiguredError, match="value 'x' is compared with a column of UUIDs: write it as 123e4567-"):
+        opened(tmp_path, filters=Filter(field="f", operator="eq", value="x"))
+
+
+PARTITIONED = [
+    (("lang", "eq", "en"), ["en-1", "en-2"]),
+    (("lang", "ne", "en"), ["de-1", "de-2", "null-1"]),
+    (("lang", "in", ["de", "fr"]), ["de-1", "de-2"]),
+    (("lang", "exists", False), ["null-1"]),
+    (("lang", "exists", True), ["de-1", "de-2", "en-1", "en-2"]),
+    (("month", "eq", "01"), ["de-1", "en-1", "null-1"]),
+    (("month", "eq", 1), ["de-1", "en-1", "null-1"]),
+    (("month", "gt", 1), ["de-2", "en-2"]),
+    (("day", "gte", "2026-11-02"), ["de-2", "en-2"]),
+    (("day", "lt", "2026-11-01T12:00:00Z"), ["de-1", "en-1", "null-1"]),
+    (("live", "eq", True), ["de-1", "en-1", "null-1"]),
+]
+
+
+@pytest.fixture
+def partitioned(tmp_path: Path) -> Path:
+    for lang in ("en", "de", None):
+        for month in (1, 2) if lang else (1,):
+            live = "true" if month == 1 else "False"
+            place = f"lang={lang or '__HIVE_DEFAULT_PARTITION__'}/month={month:02d}/day=2026-11-0{month}/live={live}"
+            write(tmp_path / "t" / place / "part.parquet", document_id=pa.array([f"{lang or 'null'}-{month}"]),
+                  n=pa.array([month]))  # fmt: skip
+    return tmp_path
+
+
+@pytest.mark.parametrize(("given", "expected"), PARTITIONED, ids=str)
+@pytest.mark.parametrize("uri", ["t", "t/**/*.parquet", "t/lang=*"])
+def test_partitions_in_filters(partitioned: Path, given: tuple[str, str, Any], expected: list[str], uri: str) -> None:
+    field, operator, value = given
+    collection = opened(partitioned, uri, filters=where(field, operator, value))
+    assert sorted(ids(collection)) == expected
+    assert collection.rows == len(expected)
+
+
+def test_partitions_with_columns_of_the_file(partitioned: Path) -> None:
+    either: dict[str, Any] = {
+        "OR": [{"field": "lang", "operator": "eq", "value": "de"}, {"field": "n", "operator": "eq", "value": 2}]
+    }
+    assert sorted(ids(opened(partitioned, "t", filters=Filter(**either)))) == ["de-1", "de-2", "en-2"]
+    both: dict[str, Any] = {
+        "AND": [{"field": "lang", "operator": "eq", "value": "de"}, {"field": "n", "operator": "eq", "value": 2}]
+    }
+    assert ids(opened(partitioned, "t", filters=Filter(**both))) == ["de-2"]
+    assert sorted(ids(opened(partitioned, "t", filters=Filter(NOT=[Filter(**both)])))) == [
+        "de-1",
+        "en-1",
+        "en-2",
+        "null-1",
+    ]
+
+
+def test_partitions_as_columns(partitioned: Path) -> None:
+    collection = opened(partitioned, "t/lang=en", document_id_column="month", text_column="lang")
+    assert ids(collection) == ["01", "02"]
+    assert collection.texts(np.array([0, 1])) == {0: "en", 1: "en"}
+    with pytest.raises(MisconfiguredError, match="column lang holds the names of directories, not lists of numbers"):
+        opened(partitioned, "t", vector_column="lang")
+    with pytest.raises(MisconfiguredError, match=r"no column tongue: it has document_id, embedding, n, lang, month"):
+        opened(partitioned, "t", filters=Filter(field="tongue", operator="eq", value="en"))
+
+
+def test_partitions_that_do_not_compare(partitioned: Path) -> None:
+    with pytest.raises(MisconfiguredError, match=r"column lang holds the directory's value '(de|en)'"):
+        opened(partitioned, "t", filters=Filter(field="lang", operator="gt", value=5))
+
+
+def test_a_column_of_the_file_goes_before_the_directory(tmp_path: Path) -> None:
+    write(tmp_path / "lang=en/a.parquet", lang=pa.array(["de", "fr"]))
+    assert ids(opened(tmp_path, ".", filters=Filter(field="lang", operator="eq", value="de"))) == [0]
+
+
+def test_names_of_partitions_are_unescaped(tmp_path: Path) -> None:
+    write(tmp_path / "at=2026-11-22T08%3A00%3A00/name=a%20b%3D/a.parquet", x=pa.array([1]))
+    assert ids(opened(tmp_path, ".", filters=Filter(field="name", operator="eq", value="a b="))) == [0]
+    assert ids(opened(tmp_path, ".", filters=Filter(field="at", operator="gt", value="2026-11-22T07:00:00Z"))) == [0]
+
+
+TEXT_COLUMNS = [
+    (pa.array([2**62, None, 1], pa.timestamp("ns")), ["2116-02-20", "", "1970-01-01"]),
+    (pa.array([[("a", 1)], None, []], pa.map_(pa.string(), pa.int32())), ["[('a', 1)]", "", "[]"]),
+    (pa.array([b"\xff", None, b"x"]), ["\ufffd", "", "x"]),
+    (pa.array(["a", None, "a"], pa.dictionary(pa.int8(), pa.string())), ["a", "", "a"]),
+    (pa.array(["a", None, "b"], pa.string_view()), ["a", "", "b"]),
+    (pa.array([1, None, 2]), ["1", "", "2"]),
+    (pa.array([["a"], None, []], pa.list_(pa.string_view())), ["['a']", "", "[]"]),
+    (pa.array([[("a", "b")], None, []], pa.map_(pa.string(), pa.string_view())), ["[('a', 'b')]", "", "[]"]),
+    (pa.array([[[1]], None, []], pa.list_(pa.list_view(pa.int8()))), ["[[1]]", "", "[]"]),
+]
+
+
+@pytest.mark.parametrize(("column", "expected"), TEXT_COLUMNS, ids=lambda one: str(getattr(one, "type", ""))[:40])
+def test_texts_of_any_type(tmp_path: Path, column: Any, expected: list[str]) -> None:
+    write(tmp_path / "data.parquet", text=column)
+    found = opened(tmp_path, text_column="text").texts(np.array([0, 1, 2]))
+    assert found[1] == ""
+    assert all(found[row].startswith(expected[row]) for row in range(3))
+
+
+def test_members_of_a_run(pod: Pod) -> None:
+    data = planted(60, 3)
+    column = pa.array([2**63 + row for row in range(60)], pa.uint64())
+    pq.write_table(pa.table({"document_id": column, "embedding": data.vectors.tolist()}), pod.volume / "data.parquet")
+    spec = pod.spec({"algorithm": "kmeans", "n_clusters": 3})
+    pod.run(spec)
+    members = pq.read_table(pod.folder(spec) / "members.parquet")
+    assert members["document_id"].to_pylist() == [str(2**63 + row) for row in range(60)]

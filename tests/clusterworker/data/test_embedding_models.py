@@ -1,0 +1,105 @@
+"""Vectors of two models in one collection or run: refused, since their distances mean nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from clustertrigger.api.run import ExitCode
+from clusterworker.process.errors import MisconfiguredError
+from tests.clusterworker.conftest import Pod
+from tests.clusterworker.drift.drifting import check_spec, measured, perform
+from tests.clusterworker.planted import planted, table
+
+KMEANS = {"algorithm": "kmeans", "n_clusters": 3}
+VECTORS = planted(300, 3).vectors
+REMEDY = (
+    "distances between the vectors of two models mean nothing: embed all documents with one model, or, if it is one, "
+    "give it the same name everywhere"
+)
+
+
+def write(file: Path, model: str | None, key: str = "embedding_model", rows: int = 300, part: str = "a") -> None:
+    written = table(VECTORS[:rows], [f"{part}-{row}" for row in range(rows)])
+    if model is not None:
+        written = written.replace_schema_metadata({key: model})
+    file.parent.mkdir(exist_ok=True)
+    pq.write_table(written, file)
+
+
+def refused(pod: Pod, *sources: dict[str, Any]) -> str:
+    with pytest.raises(MisconfiguredError) as raised:
+        pod.run(pod.spec(KMEANS, *sources))
+    assert raised.value.exit_code is ExitCode.MISCONFIGURED
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("key", ["embedding_model", "model_name", "model"])
+@pytest.mark.parametrize("other", [1, 2, 3])
+def test_two_models_in_one_collection(pod: Pod, key: str, other: int) -> None:
+    """Whichever file it is; the first one names none."""
+    write(pod.volume / "d/0.parquet", None)
+    for part in range(1, 4):
+        write(pod.volume / f"d/{part}.parquet", "mini-lm" if part != other else "e5", key=key)
+    line = refused(pod, {"uri": "d"})
+    first, second = ("d/1.parquet", "d/2.parquet") if other == 1 else ("d/1.parquet", f"d/{other}.parquet")
+    names = ("e5", "mini-lm") if other == 1 else ("mini-lm", "e5")
+    assert line == f"{second}: embedded by {names[1]}, but {first} by {names[0]}: {REMEDY}"
+
+
+def test_two_models_in_two_collections(pod: Pod) -> None:
+    write(pod.volume / "a.parquet", None)
+    write(pod.volume / "b.parquet", "mini-lm")
+    write(pod.volume / "c.parquet", "e5")
+    line = refused(pod, {"uri": "a.parquet"}, {"uri": "b.parquet"}, {"uri": "c.parquet"})
+    assert line == f"collection col_1 is embedded by mini-lm and col_2 by e5: {REMEDY}"
+
+
+def test_the_name_may_lie_with_the_vectors(pod: Pod) -> None:
+    for name, model in (("a", "mini-lm"), ("b", "e5")):
+        written = table(VECTORS)
+        field = written.schema.field("embedding").with_metadata({"embedding_model": model})
+        pq.write_table(written.cast(written.schema.set(1, field)), pod.volume / f"{name}.parquet")
+    assert refused(pod, {"uri": "*.parquet"}).startswith("b.parquet: embedded by e5, but a.parquet by mini-lm: ")
+
+
+def test_what_has_no_vectors_names_no_model(pod: Pod) -> None:
+    write(pod.volume / "d/a.parquet", "mini-lm")
+    write(pod.volume / "d/b.parquet", "e5", rows=0)
+    write(pod.volume / "d/c.parquet", "mini-lm ")
+    write(pod.volume / "d/d.parquet", "")
+    spec = pod.spec(KMEANS, {"uri": "d"})
+    pod.run(spec)
+    with np.load(pod.folder(spec) / "baseline.npz") as baseline:
+        assert str(baseline["embedding_model"]) == "mini-lm"
+
+
+def test_files_that_filters_leave_out(pod: Pod) -> None:
+    for year, model in ((2025, "e5"), (2026, "mini-lm")):
+        written = table(VECTORS).append_column("year", pa.array([year] * 300))
+        pq.write_table(written.replace_schema_metadata({"model": model}), pod.volume / f"{year}.parquet")
+    newer = {"field": "year", "operator": "gte", "value": 2026}
+    assert pod.run(pod.spec(KMEANS, {"uri": "*.parquet", "filters": newer})).num_documents == 300
+    refused(pod, {"uri": "*.parquet"})
+
+
+def test_a_check_asks_every_file_and_collection(pod: Pod) -> None:
+    write(pod.volume / "d/a.parquet", None)
+    write(pod.volume / "d/b.parquet", "mini-lm", part="b")
+    spec = pod.spec(KMEANS, {"uri": "d/a.parquet"}, {"uri": "d/b.parquet"})
+    result = pod.run(spec)
+    assert measured(pod, check_spec(spec, result)).value < 1e-6
+    write(pod.volume / "d/b.parquet", "e5", part="b")
+    found = perform(pod, check_spec(spec, result))
+    assert found.obstacle == "model_changed"
+    assert found.error == (
+        f"collection col_1 is embedded by e5, and the baseline of run {spec.run} by mini-lm: not comparable"
+    )
+    write(pod.volume / "d/a.parquet", "mini-lm")
+    with pytest.raises(MisconfiguredError, match="collection col_0 is embedded by mini-lm and col_1 by e5"):
+        perform(pod, check_spec(spec, result))

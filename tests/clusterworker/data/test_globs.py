@@ -1,0 +1,259 @@
+"""What a source's uri means: globs, malformed ones, and directories; alike on volumes and in buckets."""
+
+from __future__ import annotations
+
+import fnmatch
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clustertrigger.api.run import ExitCode, Source, glob_problem
+from clustertrigger.core.resources.validation import parse_collection
+from clusterworker.data.sources.patterns import compile_pattern, data_files, is_data_file, matcher, matching
+from clusterworker.data.sources.store import VolumeStore
+from clusterworker.process.errors import MisconfiguredError
+from tests.clusterworker.conftest import Pod
+from tests.clusterworker.planted import planted, table, write
+from tests.clusterworker.storage.s3_server import Bucket
+
+VECTORS = planted(10, 2, dimensions=4).vectors
+KMEANS = {"algorithm": "kmeans", "n_clusters": 2}
+
+REVERSED = [
+    ("p[z-a]*", "[z-a], whose range runs backwards: write a-z for z-a"),
+    ("p[z-a]", "[z-a], whose range runs backwards: write a-z for z-a"),
+    ("day=[9-0]/*.parquet", "[9-0], whose range runs backwards: write 0-9 for 9-0"),
+    ("[!b-a].parquet", "[!b-a], whose range runs backwards: write a-b for b-a"),
+    ("[a-cz-x]*", "[a-cz-x], whose range runs backwards: write x-z for z-x"),
+    ("[]-A]*", "[]-A], whose range runs backwards: write A-] for ]-A"),
+]
+STARS = "** beside other characters: write it between slashes, as in a/**/b, or write *"
+MALFORMED = [*REVERSED, ("a/**.parquet", STARS), ("data**/*.parquet", STARS), ("***", STARS)]
+
+
+@pytest.mark.parametrize(("uri", "problem"), MALFORMED)
+def test_malformed_globs_are_refused_when_applied(uri: str, problem: str) -> None:
+    _, problems = parse_collection({"source": {"uri": uri}, "volume": "v"})
+    assert [str(one) for one in problems] == [f"spec.source.uri: {uri!r}: uri holds {problem}"]
+
+
+@pytest.mark.parametrize(("uri", "problem"), MALFORMED)
+def test_malformed_globs_end_a_run_with_exit_code_2(pod: Pod, uri: str, problem: str) -> None:
+    write(pod.volume / "part.parquet", VECTORS)
+    assert refused(pod, {"uri": uri}) == f"{uri}: source.uri holds {problem}"
+
+
+@pytest.mark.parametrize(("uri", "problem"), MALFORMED)
+def test_malformed_globs_in_a_bucket(pod: Pod, bucket: Bucket, keys: Path, uri: str, problem: str) -> None:
+    assert refused(pod, bucket.source(f"docs/{uri}")).endswith(f": source.uri holds {problem}")
+
+
+def test_a_file_of_that_very_name_is_no_glob(tmp_path: Path) -> None:
+    write(tmp_path / "p[z-a].parquet", VECTORS)
+    assert VolumeStore(tmp_path, "p[z-a].parquet").find() == ["p[z-a].parquet"]
+    assert VolumeStore(tmp_path, "p[[]z-a].parquet").find() == ["p[z-a].parquet"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "hint"),
+    [
+        ("part-[0-9.parquet", "its [ has no ] and stands for itself: close the set"),
+        ("part-[", "its [ has no ] and stands for itself: close the set"),
+        ("part-[]", "its [ has no ] and stands for itself: close the set"),
+        ("part-[!]", "its [ has no ] and stands for itself: close the set"),
+        ("part-[a/b]", "its [ has no ] and stands for itself: close the set"),
+        ("part-{0,1}.parquet", "{a,b} is no choice in it: write [ab] for characters, or ** and filters"),
+        (
+            "docs\\*.parquet",
+            "\\ is a character like any other in it: write / between directories, and [*] for a character itself",
+        ),
+    ],
+)  # fmt: skip
+def test_what_may_be_meant_by_a_glob_without_matches(pod: Pod, uri: str, hint: str) -> None:
+    write(pod.volume / "part-0.parquet", VECTORS)
+    line = refused(pod, {"uri": uri})
+    assert line.startswith(f"{uri}: no such file on the volume: check source.uri (")
+    assert line.endswith(f"; {hint}")
+
+
+def test_circles_of_links_and_names_that_no_file_has(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    for uri in ("a", "a/*.parquet", "x\0y", "x" * 300):
+        with pytest.raises(MisconfiguredError):
+            VolumeStore(tmp_path, uri).find()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "matches"),
+    [
+        ("**", "a/b.parquet", True),
+        ("a/**/b.parquet", "a/b.parquet", True),
+        ("a/**/b.parquet", "a/c/d/b.parquet", True),
+        ("a/**/b.parquet", "ab.parquet", False),
+        ("**/x/**/b", "x/b", True),
+        ("**/x/**/b", "a/x/c/x/b", True),
+        ("**/x/**/b", "a/c/b", False),
+        ("**/**/b", "b", True),
+        ("**/a*c/*.p", "q/abbc/x.p", True),
+        ("[^a].p", "b.p", True),
+        ("[^a].p", "a.p", False),
+        ("x[!a]y", "x/y", False),
+        ("[]]", "]", True),
+        ("[!]]", "a", True),
+        ("[a-]", "-", True),
+        ("[\\d]", "d", True),
+        ("[\\d]", "5", False),
+        ("[a&&b]", "&", True),
+        ("[--a]", "a", True),
+        ("*.p", "a\nb.p", True),
+        ("{a,b}", "{a,b}", True),
+        ("a.b", "axb", False),
+    ],
+)
+def test_patterns(pattern: str, path: str, matches: bool) -> None:
+    assert (compile_pattern(pattern).fullmatch(path) is not None) == matches
+
+
+@given(st.text("ab*?[]!-^", max_size=12), st.text("ab-]^[", max_size=12))
+def test_within_a_directory_like_pythons_own_globs(pattern: str, name: str) -> None:
+    if glob_problem(pattern) is None and "[^" not in pattern and "**" not in pattern:
+        assert (compile_pattern(pattern).fullmatch(name) is not None) == fnmatch.fnmatchcase(name, pattern)
+
+
+@given(st.text())
+def test_every_text_is_a_pattern_or_malformed(pattern: str) -> None:
+    if glob_problem(pattern) is None:
+        matcher(pattern)("a/b.parquet")
+
+
+@pytest.mark.parametrize("pattern", ["*a" * 30 + "b", "**/a*/" * 15 + "b", "*?" * 30 + "b"])
+def test_no_name_takes_long(pattern: str) -> None:
+    began = time.perf_counter()
+    assert compile_pattern(pattern).fullmatch("a" * 200 + "/a" * 20) is None
+    assert compile_pattern(pattern).fullmatch("a" * 250) is None
+    assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("name", "holds_rows"),
+    [
+        ("a.PARQUET", True),
+        ("a.parquet.gzip", True),
+        ("a.parquet.gz", True),
+        ("a.snappy.parquet", True),
+        ("a.Parquet.ZSTD", True),
+        ("a.parq", True),
+        ("a.parquet/part-0.parquet", True),
+        ("a.parquet.tmp", False),
+        ("a.parquet.crc", False),
+        ("a.csv", False),
+        ("_metadata", False),
+        ("_common_metadata", False),
+        ("_delta_log/a.parquet", False),
+        (".a.parquet.crc", False),
+    ],
+)
+def test_data_files(name: str, holds_rows: bool) -> None:
+    assert is_data_file(name) == holds_rows
+
+
+def test_files_without_a_suffix_belong_to_a_directory() -> None:
+    found = data_files("t", ["t/000000_0", "t/_SUCCESS", "t/b.parquet", "t/lang=en/000001_0", "t/x.csv", "t/.hidden"])
+    assert found.files == ["t/b.parquet"]
+    assert found.unnamed == ["t/000000_0", "t/lang=en/000001_0"]
+
+
+def test_a_glob_may_match_directories() -> None:
+    """Spark writes a directory where others write a file."""
+    paths = ["d/a.parquet/part-0.parquet", "d/a.parquet/_SUCCESS", "d/a.parquet/x=1/000_0", "d/b.parquet", "d/c.csv"]
+    found = matching("d/*.parquet", paths)
+    assert found.files == ["d/a.parquet/part-0.parquet", "d/b.parquet"]
+    assert found.unnamed == ["d/a.parquet/x=1/000_0"]
+    assert matching("d/*/", paths).files == ["d/a.parquet/part-0.parquet"]
+
+
+LAYOUT = ["t/000000_0", "t/lang=en/000000_1", "t/UPPER.PARQUET", "t/pandas.parquet.gzip", "t/x.parquet/part-0.parquet"]
+
+
+def lay_out(root: Path) -> None:
+    for name in LAYOUT:
+        write(root / name, VECTORS)
+    (root / "t/README").write_text("no rows")
+    (root / "t/_SUCCESS").touch()
+    (root / "t/empty").touch()
+    (root / "t/_metadata").write_bytes(b"PAR1")
+    (root / "t/.part.parquet.crc").write_bytes(b"crc")
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("t", LAYOUT),
+        ("t/", LAYOUT),
+        ("./t/*.parquet", ["t/x.parquet/part-0.parquet"]),
+        ("t/lang=*", ["t/lang=en/000000_1"]),
+        ("t/lang=*/", ["t/lang=en/000000_1"]),
+        ("t/x.parquet", ["t/x.parquet/part-0.parquet"]),
+        ("t/*.parquet*", ["t/pandas.parquet.gzip", "t/x.parquet/part-0.parquet"]),
+    ],
+)
+def test_what_people_have_on_volumes(tmp_path: Path, uri: str, expected: list[str]) -> None:
+    lay_out(tmp_path)
+    assert VolumeStore(tmp_path, uri).find() == sorted(expected)
+
+
+def test_the_root_of_a_volume(tmp_path: Path) -> None:
+    write(tmp_path / ".hidden.parquet", VECTORS)
+    write(tmp_path / "000_0", VECTORS)
+    assert VolumeStore(tmp_path, ".").find() == ["000_0"]
+    assert VolumeStore(tmp_path, "./").find() == ["000_0"]
+
+
+def test_what_people_have_in_buckets(pod: Pod, bucket: Bucket, keys: Path) -> None:
+    lay_out(pod.volume)
+    for file in (pod.volume / "t").rglob("*"):
+        if file.is_file():
+            bucket.upload(str(file.relative_to(pod.volume)), file)
+    local = pod.run(pod.spec(KMEANS, {"uri": "t"}))
+    assert local.num_documents == 50
+    for uri in ("t", "t/"):
+        remote = pod.run(pod.spec(KMEANS, bucket.source(uri)))
+        assert remote.num_documents == 50
+        assert remote.baseline
+        assert local.baseline
+        assert remote.baseline.sha256 == local.baseline.sha256
+    assert pod.run(pod.spec(KMEANS, bucket.source("t/lang=*"))).num_documents == 10
+
+
+def test_a_file_compressed_as_a_whole(pod: Pod) -> None:
+    (pod.volume / "a.parquet.gz").write_bytes(b"\x1f\x8b" + bytes(200))
+    assert refused(pod, {"uri": "a.parquet.gz"}).startswith("a.parquet.gz: not a Parquet file")
+
+
+def test_empty_files_among_full_ones(pod: Pod) -> None:
+    write(pod.volume / "d/a.parquet", VECTORS)
+    pq.write_table(table(VECTORS).schema.empty_table(), pod.volume / "d/b.parquet")
+    pq.write_table(table(VECTORS).schema.empty_table().select([]), pod.volume / "d/c.parquet")
+    with pq.ParquetWriter(pod.volume / "d/e.parquet", table(VECTORS).schema) as writer:
+        for rows in (0, 3, 0, 7):
+            writer.write_table(table(VECTORS[:rows]).cast(writer.schema), row_group_size=5)
+    assert pod.run(pod.spec(KMEANS, {"uri": "d"})).num_documents == 20
+
+
+def refused(pod: Pod, source: dict[str, Any]) -> str:
+    spec = pod.spec(KMEANS, {"uri": "x"})
+    # As of an operator of another version: the model would refuse it before.
+    [given_] = spec.collections
+    changed = given_.model_copy(update={"source": Source.model_construct(**{**Source(uri="x").__dict__, **source})})
+    if "://" in source["uri"]:
+        changed = changed.model_copy(update={"mount_path": None})
+    with pytest.raises(MisconfiguredError) as raised:
+        pod.run(spec.model_copy(update={"collections": [changed]}))
+    assert raised.value.exit_code is ExitCode.MISCONFIGURED
+    return str(raised.value)

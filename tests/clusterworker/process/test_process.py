@@ -1,0 +1,177 @@
+"""The worker as a process: exit codes, the termination message, signals, and what a bad start costs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from clustertrigger.api.run import RESULT_LIMIT, RunResult, RunSpec
+from tests.clusterworker.conftest import Pod
+from tests.clusterworker.planted import planted, write
+from tests.clusterworker.process.worker_process import finish_worker, start_worker
+
+KMEANS = {"algorithm": "kmeans", "n_clusters": 3}
+
+
+def start(pod: Pod, *arguments: str, spec: RunSpec | str | None = None, **options: Any) -> Any:
+    command, *others = arguments or ("run",)
+    return start_worker(pod, command, *others, spec=spec, **options)
+
+
+def finish(pod: Pod, process: Any) -> tuple[int, RunResult, list[dict[str, Any]]]:
+    code, result, log = finish_worker(pod, process)
+    return code, RunResult.model_validate_json(result), log
+
+
+def test_completes(pod: Pod) -> None:
+    write(pod.volume / "data.parquet", planted(39, 3).vectors)
+    spec = pod.spec(KMEANS)
+    code, result, log = finish(pod, start(pod, spec=spec))
+    assert code == 0
+    assert result.status == "completed"
+    assert result.num_clusters == 3
+    assert [line["phase"] for line in log if line.get("done") == 0] == [
+        "open", "read", "cluster", "assign", "measure", "report", "publish",
+    ]  # fmt: skip
+    assert {(line["namespace"], line["trigger"], line["run"]) for line in log} == {("search", "nightly", spec.run)}
+
+
+def test_reads_the_spec_from_a_file(pod: Pod) -> None:
+    write(pod.volume / "data.parquet", planted(39, 3).vectors)
+    (pod.root / "spec.json").write_text(pod.spec(KMEANS).model_dump_json())
+    code, _, _ = finish(pod, start(pod, "run", f"--spec={pod.root / 'spec.json'}"))
+    assert code == 0
+
+
+@pytest.mark.parametrize(
+    ("spec", "line"),
+    [
+        (None, "no RunSpec: set CLUSTERWORKER_RUN_SPEC, or give --spec FILE"),
+        (
+            "{",
+            "environment variable CLUSTERWORKER_RUN_SPEC: not a valid RunSpec: document: Invalid JSON: EOF while "
+            "parsing an object at line 1 column 1: the operator and the worker's image must be of one version",
+        ),
+        (
+            '{"version": 2}',
+            "environment variable CLUSTERWORKER_RUN_SPEC: not a valid RunSpec: version: Input should be 1: "
+            "the operator and the worker's image must be of one version",
+        ),
+    ],
+)
+def test_bad_spec(pod: Pod, spec: str | None, line: str) -> None:
+    code, result, log = finish(pod, start(pod, spec=spec))
+    assert code == 2
+    assert result.status == "failed"
+    assert result.error == log[-1]["message"] == line
+
+
+def test_wrong_configuration_is_told_without_loading_the_libraries(pod: Pod) -> None:
+    watch = (
+        "import atexit\n"
+        "heavy = {'faiss', 'umap', 'numba', 'matplotlib', 'sklearn', 'scipy', 'fast_hdbscan', 'jinja2'}\n"
+        "import os; leave = os._exit\n"
+        "def exiting(code):\n"
+        "    loaded = sorted(heavy & set(sys.modules))\n"
+        "    leave(99 if loaded else code)\n"
+        "os._exit = exiting\n"
+    )
+    code, result, _ = finish(pod, start(pod, spec=pod.spec(KMEANS), before=watch))
+    assert result.error is not None
+    assert result.error.startswith("data.parquet: no such file on the volume: check source.uri")
+    assert code == 2
+
+
+def test_unexpected_error_is_one_line_and_a_traceback_in_the_log(pod: Pod) -> None:
+    write(pod.volume / "data.parquet", planted(39, 3).vectors)
+    broken = (
+        "import clusterworker.data.sources.collections as collections\n"
+        "def broken(*_): raise ZeroDivisionError('divided\\nby zero')\n"
+        "collections.open_collections = broken"
+    )
+    code, result, log = finish(pod, start(pod, spec=pod.spec(KMEANS), before=broken))
+    assert code == 1
+    assert result.error == "internal error: ZeroDivisionError: divided by zero"
+    assert "in broken" in log[-1]["traceback"]
+
+
+STALL = (
+    # A compiled call that neither returns nor lets Python handle signals, as a long clustering does.
+    "import ctypes, clusterworker.data.sources.collections as collections\n"
+    "collections.open_collections = lambda *_: (print('stalled', flush=True), ctypes.PyDLL(None).sleep(60))"
+)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ends_at_once_when_asked_to(pod: Pod, number: signal.Signals) -> None:
+    write(pod.volume / "data.parquet", planted(39, 3).vectors)
+    spec = pod.spec(KMEANS)
+    process = start(pod, spec=spec, before=STALL)
+    assert any(line == "stalled\n" for line in process.stdout)
+    partial = list(pod.folder(spec).parent.iterdir())
+    assert len(partial) == 1
+    begin = time.monotonic()
+    process.send_signal(number)
+    process.wait(timeout=10)
+    assert time.monotonic() - begin < 2
+    code, result, _ = finish(pod, process)
+    assert code == 128 + number
+    assert result.error == "stopped: the Pod was asked to end (deletion or timeout), and no results were written"
+    assert list(pod.folder(spec).parent.iterdir()) == []
+
+
+def children(process: Any) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def test_killed_for_want_of_memory_is_told(pod: Pod) -> None:
+    write(pod.volume / "data.parquet", planted(39, 3).vectors)
+    spec = pod.spec(KMEANS)
+    process = start(pod, spec=spec, before=STALL)
+    assert any(line == "stalled\n" for line in process.stdout)
+    os.kill(children(process)[0], signal.SIGKILL)
+    code, result, _ = finish(pod, process)
+    assert code == 137
+    assert result.error == "killed by SIGKILL, most likely out of memory: raise run.resources.limits.memory"
+    assert list(pod.folder(spec).parent.iterdir()) == []
+
+
+def test_no_orphan_survives_the_parent(pod: Pod) -> None:
+    write(pod.volume / "data.parquet", planted(39, 3).vectors)
+    process = start(pod, spec=pod.spec(KMEANS), before=STALL)
+    assert any(line == "stalled\n" for line in process.stdout)
+    child = children(process)[0]
+    process.kill()
+    process.communicate(timeout=10)
+    deadline = time.monotonic() + 5
+    while Path(f"/proc/{child}/status").exists() and "zombie" not in Path(f"/proc/{child}/status").read_text():
+        assert time.monotonic() < deadline, "the child outlived its parent"
+        time.sleep(0.05)
+
+
+def test_allocation_that_fails_names_the_remedy(pod: Pod) -> None:
+    write(pod.volume / "data.parquet", planted(39, 3).vectors)
+    greedy = (
+        "import clusterworker.data.sources.collections as collections\n"
+        "collections.open_collections = lambda *_: bytearray(1 << 60)"
+    )
+    code, result, _ = finish(pod, start(pod, spec=pod.spec(KMEANS), before=greedy))
+    assert code == 1
+    assert result.error == "out of memory: raise run.resources.limits.memory"
+
+
+def test_message_fits_whatever_the_error(pod: Pod) -> None:
+    columns = {f"column_{number:04}_" + "ü" * 100: [1] for number in range(300)}
+    pq.write_table(pa.table(columns), pod.volume / "data.parquet")
+    code, result, _ = finish(pod, start(pod, spec=pod.spec(KMEANS)))
+    assert code == 2
+    assert len((pod.root / "result").read_bytes()) <= RESULT_LIMIT
+    assert result.error is not None
+    assert result.error.startswith("data.parquet: no column document_id: it has column_0000")
