@@ -21,7 +21,7 @@ from kubernetes.aio.config import ConfigException
 from clustertrigger import __version__, handlers
 from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY
 from clustertrigger.core.decision import Observed
-from clustertrigger.core.jobs.jobs import RunDefaults
+from clustertrigger.core.jobs.pods import RunDefaults
 from clustertrigger.core.resources.catalog import Catalog
 from clustertrigger.core.resources.trigger import Owner
 from clustertrigger.kopf_loop import Watcher

@@ -16,8 +16,8 @@ from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import CreateJob, Decision, DeleteJob, EndJob, LookUpJob, Observed, Refusal
 from clustertrigger.core.events.event_counting import Arrival, count_events
 from clustertrigger.core.events.seen_events import fingerprint
-from clustertrigger.core.jobs.jobs import RunDefaults
 from clustertrigger.core.jobs.naming import job_name
+from clustertrigger.core.jobs.pods import RunDefaults
 from clustertrigger.core.jobs.slot import ScheduledSlot, parse_slot
 from clustertrigger.core.jobs.workload import ObservedRun, split
 from clustertrigger.core.resources.catalog import Unresolved, Work

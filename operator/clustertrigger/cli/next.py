@@ -11,11 +11,13 @@ from typing import Any
 import click
 from rich.text import Text
 
+from clustertrigger.api import API_VERSION
 from clustertrigger.api.schedule import ConditionalSchedule, CronSchedule, EventSchedule, IntervalSchedule
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.cli import completion
+from clustertrigger.cli.cluster import Cluster, connected, read_trigger
 from clustertrigger.cli.command import PROG, Scope, add_command, global_options
-from clustertrigger.cli.in_cluster import read_manifests
+from clustertrigger.cli.kube import paths
 from clustertrigger.cli.manifests import Manifest, read
 from clustertrigger.cli.output import Output, output_option, show
 from clustertrigger.cli.parameters import INSTANT, SLOTS
@@ -135,7 +137,7 @@ def chosen(scope: Scope, names: Sequence[str], filenames: Sequence[str]) -> list
     if bool(names) == bool(filenames):
         wrong = "NAME and -f exclude each other" if names else "missing NAME or -f"
         raise click.UsageError(f"{wrong}: name triggers of the cluster, or files with -f")
-    return read(filenames) if filenames else asyncio.run(read_manifests(scope, names))
+    return read(filenames) if filenames else asyncio.run(_read_stored(scope, names))
 
 
 def print_next(manifests: list[Manifest], start: datetime, count: int, output: Output) -> int:
@@ -234,3 +236,35 @@ def _slots(
             return
         yield slot
         slot = coming.next_after(slot)
+
+
+@dataclass(frozen=True)
+class _Stored(Manifest):
+    """An object of the cluster, in the form in which files are read."""
+
+    @property
+    def place(self) -> str:
+        return self.file
+
+
+async def _read_stored(scope: Scope, names: Sequence[str]) -> list[Manifest]:
+    """Return triggers of the cluster, and the Collections and ClusterDefinitions of their namespace.
+
+    Raises:
+        CommandError: there is no trigger of one of these names, or the cluster cannot be asked.
+    """
+    found: list[Manifest] = []
+
+    async def collect(cluster: Cluster) -> int:
+        found.extend([_stored(await read_trigger(cluster, name), "ClusterTrigger") for name in dict.fromkeys(names)])
+        for kind, path in (("ClusterDefinition", paths.definitions), ("Collection", paths.collections)):
+            found.extend(_stored(item, kind) for item in await cluster.api.list(path(cluster.namespace)))
+        return 0
+
+    await connected(scope, collect)
+    return found
+
+
+def _stored(raw: dict[str, Any], kind: str) -> _Stored:
+    # The items of a list carry neither.
+    return _Stored("cluster", 0, {"apiVersion": API_VERSION, "kind": kind, **raw})

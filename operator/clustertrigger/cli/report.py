@@ -23,7 +23,7 @@ from clustertrigger.cli.kube.client import ApiError
 from clustertrigger.cli.report_pod import Place, fetch
 from clustertrigger.cli.state import TriggerState
 from clustertrigger.cli.terminal import say, warn
-from clustertrigger.core.jobs.run_defaults import RunDefaults
+from clustertrigger.core.jobs.pods import RunDefaults
 
 REPORT = "report.html"
 _DEFAULTS = RunDefaults(image="")

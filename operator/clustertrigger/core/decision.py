@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.status import ClusterTriggerStatus
-from clustertrigger.core.jobs.run_defaults import RunDefaults
+from clustertrigger.core.jobs.pods import RunDefaults
 from clustertrigger.core.jobs.slot import Slot
 from clustertrigger.core.jobs.workload import ObservedRun
 from clustertrigger.core.resources.catalog import Unresolved, Work

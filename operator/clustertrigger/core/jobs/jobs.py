@@ -29,13 +29,10 @@ from clustertrigger.api.schedule import ConditionalSchedule
 from clustertrigger.api.trigger import ClusterTriggerSpec, RunPolicy
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.naming import seed
-from clustertrigger.core.jobs.pods import collection_inputs, pod_metadata, pod_spec, results_target
-from clustertrigger.core.jobs.run_defaults import RunDefaults
+from clustertrigger.core.jobs.pods import RunDefaults, collection_inputs, pod_metadata, pod_spec, results_target
 from clustertrigger.core.jobs.slot import CheckSlot, RunSlot, Slot
 from clustertrigger.core.resources.catalog import Work
 from clustertrigger.core.resources.trigger import Trigger
-
-__all__ = ["RunDefaults", "build_check_job", "build_job", "collections_digest", "end_job_patch"]
 
 _LONGEST_LABEL = 63
 _SHORTEST_MEMORY, _LONGEST_MEMORY = 600, 604_800

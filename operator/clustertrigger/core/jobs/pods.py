@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from clustertrigger.api.base import ApiModel
@@ -17,11 +18,21 @@ from clustertrigger.api.run import (
     ResultsTarget,
 )
 from clustertrigger.api.trigger import Resources, RunPolicy
-from clustertrigger.core.jobs.run_defaults import RunDefaults
 from clustertrigger.core.resources.catalog import Work
 
 NON_ROOT = 65532
 _SCRATCH_VOLUME = "scratch"
+
+
+@dataclass(frozen=True, slots=True)
+class RunDefaults:
+    """What the operator adds to every run and check."""
+
+    image: str
+    image_pull_policy: str = "IfNotPresent"
+    image_pull_secrets: tuple[str, ...] = ()
+    results_uri: str = ""
+    results_volume: str = "clustertrigger-results"
 
 
 def pod_spec(

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer, Named
 from clustertrigger.shell.observed.kinds import Kind, Name
-from clustertrigger.shell.observed.versions import number_of
+from clustertrigger.shell.observed.staleness import number_of
 
 logger = logging.getLogger(__name__)
 

@@ -16,8 +16,7 @@ from clustertrigger.core.resources.trigger import Key, Owner, ParsedSpec, Trigge
 from clustertrigger.shell.kube.api_server import Named
 from clustertrigger.shell.kube.reading import Raw
 from clustertrigger.shell.metrics.process import Metrics
-from clustertrigger.shell.observed.graves import Graves
-from clustertrigger.shell.observed.versions import is_newer
+from clustertrigger.shell.observed.staleness import Graves, is_newer
 
 
 class Triggers:

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from clustertrigger.shell.kube.api_server import Named
 from clustertrigger.shell.kube.reading import Raw, read_or_skip
-from clustertrigger.shell.observed.graves import Graves
-from clustertrigger.shell.observed.versions import is_newer, number_of
+from clustertrigger.shell.observed.staleness import Graves, is_newer, number_of
 
 
 class Name(NamedTuple):

@@ -1,4 +1,4 @@
-"""Objects that are gone: an answer, a list or a watch may show one later than its end was told."""
+"""What an answer, a list or a watch shows too late: an older version of an object, or one that is gone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,21 @@ from collections import OrderedDict
 
 _LATELY = 4_096
 """Deletions of the last seconds, even where hundreds happen in each."""
+
+
+def is_newer(version: str, than: str) -> bool:
+    """Whether a resource version is later; Kubernetes lets clients compare them as numbers (KEP-5504).
+
+    One that is no number is taken for later than any other but itself.
+    """
+    if version.isdigit() and than.isdigit():
+        return int(version) > int(than)
+    return version != than
+
+
+def number_of(version: str) -> int:
+    """A resource version as a number; 0 where it is none."""
+    return int(version) if version.isdigit() else 0
 
 
 class Graves:
