@@ -20,6 +20,7 @@ from clustertrigger.cli.kube.client import (
     access_in_pod,
 )
 from clustertrigger.cli.kube.kubeconfig import KubeconfigError, load_context
+from clustertrigger.core.text import one_line
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def _access(scope: Scope) -> tuple[Access, str]:
 
 
 def _no_kubeconfig(error: Exception, scope: Scope) -> str:
-    reason = " ".join(str(error).split()).rstrip(".")
+    reason = one_line(error).rstrip(".")
     if scope.kubeconfig and not Path(scope.kubeconfig).is_file():
         return f"--kubeconfig: {scope.kubeconfig!r}: no such file: name a kubeconfig"
     if scope.context:
@@ -108,7 +109,7 @@ def _no_kubeconfig(error: Exception, scope: Scope) -> str:
 
 
 def _explain(error: ApiError, server: str) -> str:
-    message = " ".join(str(error).split())
+    message = one_line(error)
     if error.status == 0:
         return f"{server}: {message}: check the cluster and the context"
     if error.status == 401:

@@ -16,6 +16,7 @@ import httpx
 from clustertrigger.cli.command import PROG, CommandError
 from clustertrigger.cli.terminal import warn
 from clustertrigger.core.events.cloudevents import STRUCTURED
+from clustertrigger.core.text import reason
 
 _ANSWER = httpx.Timeout(30.0, connect=10.0)
 _PAUSE, _LONGEST_PAUSE = 0.5, 5.0
@@ -114,7 +115,7 @@ async def deliver(
                 status, answer, after = await _post(destination, namespace, token, event)
         except (UnreachableError, httpx.TransportError) as error:
             _check_certificate(error)
-            obstacle, after = " ".join(str(error).split()) or type(error).__name__, None
+            obstacle, after = reason(error), None
         else:
             if status == _ACCEPTED and isinstance(answer, dict) and "accepted" in answer:
                 counts = {name: int(answer.get(name, 0)) for name in ("accepted", "duplicates", "unmatched")}

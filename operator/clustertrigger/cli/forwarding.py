@@ -19,6 +19,7 @@ from clustertrigger.cli.command import CommandError, Scope
 from clustertrigger.cli.delivery import Destination, Route, UnreachableError
 from clustertrigger.cli.kube import paths
 from clustertrigger.cli.kube.client import ApiClient, ApiError
+from clustertrigger.core.text import one_line
 
 SELECTOR = "app.kubernetes.io/part-of=clustertrigger,app.kubernetes.io/component=operator"
 """Labels of the Service that the chart makes."""
@@ -139,7 +140,7 @@ async def _local_port(process: asyncio.subprocess.Process, service: EventsServic
             said = (await process.stderr.read()).decode(errors="replace").strip()
     except TimeoutError:
         raise UnreachableError(f"kubectl port-forward did not start within {_STARTUP:.0f} s") from None
-    reason = " ".join(said.split()).removeprefix("error: ") or "kubectl port-forward has ended"
+    reason = one_line(said).removeprefix("error: ") or "kubectl port-forward has ended"
     if "forbidden" in reason.lower():
         raise CommandError(
             f"{reason}: ask for pods/portforward in the namespace {service.namespace!r}, or name --url instead"

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from clustertrigger.cli import kubectl_yaml
+from clustertrigger.core.text import one_line
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -106,7 +107,7 @@ def _manifests(file: str, text: str) -> Iterator[Manifest]:
     except yaml.MarkedYAMLError as error:
         raise MalformedFileError(_malformed(file, text, error)) from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise MalformedFileError(f"{file}: no YAML: {' '.join(str(error).split())}: correct it") from error
+        raise MalformedFileError(f"{file}: no YAML: {one_line(error)}: correct it") from error
 
 
 def _objects(file: str, line: int, content: object) -> Iterator[Manifest]:

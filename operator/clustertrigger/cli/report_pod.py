@@ -24,6 +24,7 @@ from clustertrigger.cli.kube.client import ApiError
 from clustertrigger.cli.terminal import warn
 from clustertrigger.core.jobs.pod_view import read_pod
 from clustertrigger.core.jobs.pods import container_security, pod_security
+from clustertrigger.core.text import one_line
 
 _ROLE = "report"
 _LIFETIME = 300
@@ -180,7 +181,7 @@ async def _started(cluster: Cluster, name: str) -> None:
         seen = read_pod(await cluster.api.get(paths.pod(cluster.namespace, name)))
         if seen.running:
             return
-        why = " ".join(f"{seen.reason} {seen.message}".split())
+        why = one_line(f"{seen.reason} {seen.message}")
         if seen.terminated:
             raise CommandError(f"the Pod {name}, which reads the results, has ended: {why or 'no reason is known'}")
         if why and why != said and seen.reason not in ("ContainerCreating", "PodInitializing"):
@@ -224,7 +225,7 @@ async def _read(cluster: Cluster, kubectl: str, pod: str, place: Place) -> bytes
             "on another volume: name it with --claim"
         )
     if process.returncode != 0:
-        reason = " ".join((said[0] if said else "").split()).removeprefix("error: ") or "no reason is known"
+        reason = one_line(said[0] if said else "").removeprefix("error: ") or "no reason is known"
         if "forbidden" in reason.lower():
             reason = f"{reason}: ask for pods/exec in namespace {cluster.namespace!r}"
         raise CommandError(f"the report cannot be read: {reason}")

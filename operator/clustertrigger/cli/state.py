@@ -10,6 +10,7 @@ from typing import Any
 from clustertrigger.api.conditions import ConditionType, Reason
 from clustertrigger.api.status import ClusterTriggerStatus, Condition, Execution, find_condition
 from clustertrigger.cli.command import PROG
+from clustertrigger.core.text import one_line
 
 UNSEEN = "the operator has not seen this trigger"
 
@@ -83,13 +84,13 @@ class TriggerState:
             return UNSEEN
         ready, running = self.condition(ConditionType.READY), self.condition(ConditionType.RUNNING)
         if ready and ready.status != "True":
-            return _one_line(ready.message)
+            return one_line(ready.message)
         if running and running.reason == Reason.CREATE_REFUSED:
-            return _one_line(running.message)
+            return one_line(running.message)
         if self.status.last_check_error:
-            return _one_line(f"the last check failed: {self.status.last_check_error}")
+            return one_line(f"the last check failed: {self.status.last_check_error}")
         if self.last and self.last.status == "failed":
-            return _one_line(f"the last run failed: {self.last.error or 'no reason is known'}")
+            return one_line(f"the last run failed: {self.last.error or 'no reason is known'}")
         return "" if self.is_current else "the operator has not seen the last edit"
 
 
@@ -142,7 +143,3 @@ def _about_ready(state: TriggerState, reason: str, name: str, scope: str) -> Ite
             yield f"See why the checks fail: {PROG} logs {name} --check"
         case Reason.NOT_COMPARABLE:
             yield f"Make a new baseline: {PROG} run {name} --wait"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

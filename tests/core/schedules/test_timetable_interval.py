@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clustertrigger.api.schedule import IntervalSchedule
-from clustertrigger.core.schedules.timetable import Timetable, timetable
+from clustertrigger.core.resources.validation import parse_trigger
+from clustertrigger.core.schedules.timetable import Timetable, describe_schedule, timetable
 
 ANCHOR = datetime(2026, 3, 1, 10, 0, 7, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -91,7 +92,12 @@ def test_slots_are_whole_seconds_of_utc_whatever_the_anchor() -> None:
     ],
 )  # fmt: skip
 def test_describe(seconds: int, text: str) -> None:
-    assert every(seconds).describe() == text
+    spec, problems = parse_trigger(
+        {"trigger_type": "interval", "schedule_config": {"interval_seconds": seconds}, "cluster_id": "c"}
+    )
+    assert problems == []
+    assert spec is not None
+    assert describe_schedule(spec) == text
 
 
 @given(

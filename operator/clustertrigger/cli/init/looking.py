@@ -15,11 +15,13 @@ import httpx
 from clustertrigger.cli.command import CommandError
 from clustertrigger.cli.init.columns import Column, Kind, Look
 from clustertrigger.cli.terminal import printable
+from clustertrigger.core.text import cut, one_line
 
 _SECONDS = 15.0
 _API_KEY = "QDRANT_API_KEY"
 _VECTOR_TYPE = re.compile(r"(vector|halfvec)(\((\d+)\))?|(real|double precision)\[\]")
 _MOST_FILES = 10_000
+_LONGEST_REASON = 300
 
 
 def look_at_parquet(uri: str, endpoint: str | None, region: str | None) -> Look:
@@ -53,7 +55,7 @@ def look_at_parquet(uri: str, endpoint: str | None, region: str | None) -> Look:
             columns = [Column(field.name, str(field.type), _arrow_kind(field.type)) for field in parquet.schema_arrow]
             dimensions = _arrow_dimensions(parquet)
     except (OSError, pa.ArrowInvalid, ValueError) as error:
-        raise CommandError(f"{uri}: cannot be read: {' '.join(str(error).split())[:300]}: check the path") from error
+        raise CommandError(f"{uri}: cannot be read: {cut(one_line(error), _LONGEST_REASON)}: check the path") from error
     return Look(columns, documents, dimensions)
 
 
@@ -80,7 +82,7 @@ def look_at_table(uri: str, table: str) -> Look:
             rows = connection.execute(columns_of, [table]).fetchall()
             estimate = connection.execute("SELECT reltuples FROM pg_class WHERE oid = %s::regclass", [table]).fetchone()
     except psycopg.Error as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = cut(one_line(error), _LONGEST_REASON)
         raise CommandError(f"table {table!r} cannot be read: {reason}: check the address and --table") from error
     columns = [Column(str(name), str(kind), _sql_kind(str(kind))) for name, kind in rows]
     sizes = [match[3] for column in columns if (match := _VECTOR_TYPE.fullmatch(column.type))]
@@ -108,9 +110,7 @@ def look_at_qdrant(uri: str, collection: str) -> Look:
         points = scrolled["points"]
         documents = found.get("points_count")
     except (httpx.HTTPError, KeyError, TypeError, ValueError) as error:
-        raise CommandError(
-            f"{uri}: cannot be read as Qdrant: {' '.join(str(error).split())}: check the address"
-        ) from error
+        raise CommandError(f"{uri}: cannot be read as Qdrant: {one_line(error)}: check the address") from error
     payload = (points[0].get("payload") or {}) if points else {}
     texts: list[Column] = [
         Column(str(name), type(value).__name__, "text" if isinstance(value, str) else "other")

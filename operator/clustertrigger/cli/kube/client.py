@@ -18,6 +18,7 @@ from clustertrigger import __version__
 from clustertrigger.cli.kube.credentials import Credentials, read_content
 from clustertrigger.cli.kube.kubeconfig import Context, KubeconfigError
 from clustertrigger.core.json_text import read_json, write_json
+from clustertrigger.core.text import reason
 
 POD_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
@@ -343,7 +344,7 @@ def _lacks_kind(error: ApiError) -> bool:
 
 
 def _no_answer(error: Exception) -> str:
-    return f"no answer from the API server: {' '.join(str(error).split()) or type(error).__name__}"
+    return f"no answer from the API server: {reason(error)}"
 
 
 def _refusal(answer: httpx.Response) -> ApiError:

@@ -21,6 +21,7 @@ from typing import Any
 
 from clustertrigger.cli.kube.kubeconfig import KubeconfigError, decoded
 from clustertrigger.core.instants import parse_instant
+from clustertrigger.core.text import one_line
 
 _PLUGIN_SECONDS = 120
 _EARLY = timedelta(seconds=30)
@@ -173,7 +174,7 @@ def _run_plugin(command: Mapping[str, Any], cluster: Mapping[str, Any]) -> _Plug
             check=False,
         )
     except OSError as error:
-        hint = " ".join(str(command.get("installHint") or "install it").split())
+        hint = one_line(command.get("installHint") or "install it")
         raise KubeconfigError(f"credential plugin {program!r}: {error.strerror}: {hint}") from error
     except subprocess.TimeoutExpired as error:
         raise KubeconfigError(f"credential plugin {program!r} did not end within {_PLUGIN_SECONDS} s") from error

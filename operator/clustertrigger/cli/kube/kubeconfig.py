@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from clustertrigger.core.text import one_line
+
 DEFAULT_FILE = Path("~/.kube/config")
 DEFAULT_NAMESPACE = "default"
 _PATHS = {
@@ -130,7 +132,7 @@ def _read(file: Path, *, must_exist: bool) -> dict[str, Any]:
     except OSError as error:
         raise KubeconfigError(f"{str(file)!r}: {error.strerror}") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise KubeconfigError(f"{str(file)!r} is not YAML: {' '.join(str(error).split())}") from error
+        raise KubeconfigError(f"{str(file)!r} is not YAML: {one_line(error)}") from error
     if content is None:
         return {}
     if not isinstance(content, dict):

@@ -12,6 +12,8 @@ from urllib.parse import unquote
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from clustertrigger.core.text import cut
+
 MOST_EVENTS = 1_000
 """Events in one request."""
 LARGEST_COUNT = 1_000_000_000
@@ -19,6 +21,7 @@ LARGEST_COUNT = 1_000_000_000
 STRUCTURED = "application/cloudevents+json"
 BATCHED = "application/cloudevents-batch+json"
 _BINARY = "ce-"
+_LONGEST_SHOWN = 80
 
 _Attribute = Annotated[str, Field(min_length=1)]
 
@@ -166,5 +169,4 @@ def _reason(error: ValidationError) -> str:
 
 
 def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return cut(repr(value), _LONGEST_SHOWN)

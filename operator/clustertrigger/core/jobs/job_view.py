@@ -16,7 +16,7 @@ from clustertrigger.api.names import (
     LABEL_TRIGGER_UID,
 )
 from clustertrigger.core.instants import parse_instant
-from clustertrigger.core.jobs.pod_view import one_line
+from clustertrigger.core.jobs.pod_view import error_line
 from clustertrigger.core.jobs.slot import Slot, parse_slot
 from clustertrigger.core.resources.trigger import Owner
 
@@ -112,7 +112,7 @@ def read_job(raw: Mapping[str, Any]) -> JobView | None:
         failed_pods=status.get("failed") or 0,
         suspended=bool(spec.get("suspend")),
         deleting="deletionTimestamp" in metadata,
-        failure=one_line(failure) if failure is not None else None,
+        failure=error_line(failure) if failure is not None else None,
         completed=ANNOTATION_COMPLETED in annotations,
         timeout_seconds=spec.get("activeDeadlineSeconds"),
         collections=annotations.get(ANNOTATION_COLLECTIONS, ""),

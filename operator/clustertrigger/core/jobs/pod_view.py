@@ -10,6 +10,7 @@ from typing import Any
 from clustertrigger.api.names import LABEL_TRIGGER_UID, WORKER_CONTAINER
 from clustertrigger.core.instants import parse_instant
 from clustertrigger.core.resources.trigger import Owner
+from clustertrigger.core.text import one_line
 
 _LONGEST_ERROR = 1000
 
@@ -85,9 +86,9 @@ def read_pod(raw: Mapping[str, Any]) -> PodView:
     )
 
 
-def one_line(text: str) -> str:
+def error_line(text: str) -> str:
     """A text without line breaks, and not too long for a status."""
-    return " ".join(text.split())[:_LONGEST_ERROR]
+    return one_line(text)[:_LONGEST_ERROR]
 
 
 def _worker_state(containers: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -130,7 +131,7 @@ def _said_by_others(status: Mapping[str, Any]) -> tuple[str, str] | None:
         state, name = _state(container), container.get("name")
         ended, waiting = state.get("terminated") or {}, state.get("waiting") or {}
         if ended.get("exitCode"):
-            said = one_line(ended.get("message") or "") or ended.get("reason") or ""
+            said = error_line(ended.get("message") or "") or ended.get("reason") or ""
             return "", f"init container {name} ended with exit code {ended['exitCode']}" + (f": {said}" if said else "")
         if waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):
             return waiting["reason"], waiting.get("message") or f"init container {name}"

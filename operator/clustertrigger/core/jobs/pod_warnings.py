@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from clustertrigger.core.jobs.pod_view import one_line
+from clustertrigger.core.jobs.pod_view import error_line
 
 _TIMED_OUT = ("timed out waiting for the condition", "context deadline exceeded")
 """How the kubelet ends what it says of a volume that somebody else could not attach."""
@@ -19,7 +19,7 @@ def most_telling(events: Iterable[Mapping[str, Any]]) -> str | None:
     last = max(events, key=lambda event: (not _says_little(event), _told_at(event)), default=None)
     if last is None or not last.get("message"):
         return None
-    message = one_line(last["message"])
+    message = error_line(last["message"])
     return f"{message.rstrip('. ')}: {_ONE_NODE}" if message.startswith("Multi-Attach error") else message
 
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from clustertrigger.api.check import CheckResult
 from clustertrigger.api.run import RunResult
 from clustertrigger.core.jobs.job_view import JobView
-from clustertrigger.core.jobs.pod_view import PodView, one_line
+from clustertrigger.core.jobs.pod_view import PodView, error_line
 from clustertrigger.core.jobs.slot import CheckSlot, Slot
 
 NO_POD = "no Pod has been created"
@@ -205,9 +205,9 @@ def _error(job: JobView, pod: PodView | None, result: RunResult | CheckResult | 
     if result and result.error:
         return result.error
     if pod and pod.exit_code is not None:
-        said = one_line(pod.message) or pod.reason
+        said = error_line(pod.message) or pod.reason
         return f"the worker ended with exit code {pod.exit_code}" + (f": {said}" if said else "")
-    said = (pod and (one_line(pod.message) or pod.reason)) or one_line(job.outcome_message) or job.outcome_reason
+    said = (pod and (error_line(pod.message) or pod.reason)) or error_line(job.outcome_message) or job.outcome_reason
     return said or "the Job failed and left no reason"
 
 
@@ -231,7 +231,7 @@ def _obstacle(pod: PodView | None) -> tuple[str, bool]:
     """What is in the way, and whether that says little."""
     if pod is None:
         return NO_POD, True
-    said = ": ".join(part for part in (pod.reason, one_line(pod.message)) if part)
+    said = ": ".join(part for part in (pod.reason, error_line(pod.message)) if part)
     return said or "the Pod has not started", pod.reason in _VAGUE and not pod.message
 
 

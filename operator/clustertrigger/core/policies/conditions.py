@@ -10,9 +10,10 @@ from clustertrigger.core.draft import Draft
 from clustertrigger.core.policies.baseline import outlook, trouble
 from clustertrigger.core.policies.overdue import waits_for
 from clustertrigger.core.resources.catalog import Unresolved
-from clustertrigger.core.resources.problem import all_of, cut
+from clustertrigger.core.resources.problem import all_of
 from clustertrigger.core.resources.validation import warnings_of
 from clustertrigger.core.schedules.timetable import describe_schedule
+from clustertrigger.core.text import cut
 
 _Verdict = tuple[bool, Reason, str]
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 
 from clustertrigger.api import GROUP
 from clustertrigger.api.names import LABEL_MANAGED_BY
-from clustertrigger.core.resources.problem import Problem, cut
+from clustertrigger.core.resources.problem import Problem
+from clustertrigger.core.text import cut
 
 DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re.ASCII)

@@ -20,7 +20,8 @@ from clustertrigger.core.resources.labels import (
     wrong_label_value,
 )
 from clustertrigger.core.resources.placement import problems_in_affinity, problems_in_spreading
-from clustertrigger.core.resources.problem import Problem, cut, nearest
+from clustertrigger.core.resources.problem import Problem, nearest
+from clustertrigger.core.text import cut
 
 _QUANTITY = re.compile(
     r"(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+))"

@@ -13,8 +13,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from clustertrigger.core.humanize import read_duration
+from clustertrigger.core.text import cut, one_line
 
-_LONGEST_VALUE = 80
+_LONGEST_VALUE = 81
 _LONGEST_FIELD = 400
 """Longer than any that is right: the keys of a node selector end at 317 characters."""
 _LONGEST_MESSAGE = 1_000
@@ -56,7 +57,7 @@ class Problem:
 
     def __str__(self) -> str:
         shown = _shown(self.value)
-        return " ".join(f"{cut(self.field, _LONGEST_FIELD)}: {shown}{cut(self.message, _LONGEST_MESSAGE)}".split())
+        return one_line(f"{cut(self.field, _LONGEST_FIELD)}: {shown}{cut(self.message, _LONGEST_MESSAGE)}")
 
 
 def problems_of(error: ValidationError, root: str, model: type[BaseModel]) -> list[Problem]:
@@ -76,11 +77,6 @@ def all_of(problems: Sequence[Problem]) -> str:
             return f"{'; '.join(told)}; and {len(problems) - len(told)} more"
         told.append(text)
     return "; ".join(told)
-
-
-def cut(text: str, longest: int) -> str:
-    """A text, or its beginning where it is longer than so many characters."""
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -210,5 +206,4 @@ def _shown(value: object | None) -> str:
     if value is None or isinstance(value, (Mapping, list, BaseModel)):
         return ""
     text = repr(value) if isinstance(value, str) else json.dumps(value, default=repr)
-    text = _USER_INFO.sub("://…@", text)
-    return (text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…") + ": "
+    return f"{cut(_USER_INFO.sub('://…@', text), _LONGEST_VALUE)}: "

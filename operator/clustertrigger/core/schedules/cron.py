@@ -17,10 +17,9 @@ from clustertrigger.core.schedules.wallclock import DAY, EPOCH, Stretch, WallClo
 class CronTimetable:
     """Slots of one cron expression on one zone's wall clock."""
 
-    def __init__(self, expression: CronExpression, clock: WallClock, title: str) -> None:
+    def __init__(self, expression: CronExpression, clock: WallClock) -> None:
         self._expression = expression
         self._clock = clock
-        self._title = title
         self._next, self._latest = (
             (self._next_on_wall, self._latest_on_wall)
             if expression.follows_wall
@@ -44,10 +43,6 @@ class CronTimetable:
             count += 1
             slot = self._next(slot)
         return count
-
-    def describe(self) -> str:
-        """The expression and its zone."""
-        return self._title
 
     def _next_on_wall(self, instant: int) -> int | None:
         stretch = self._clock.at(instant)

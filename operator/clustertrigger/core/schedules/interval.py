@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from clustertrigger.core.humanize import duration
 from clustertrigger.core.schedules.wallclock import EPOCH
 
 
@@ -29,10 +28,6 @@ class IntervalTimetable:
         """How many slots lie in (start, end], counting no further than limit."""
         count = self._steps(end) - max(self._steps(start), self._first - 1)
         return max(0, min(count, limit))
-
-    def describe(self) -> str:
-        """The interval, such as `every 1h30m`."""
-        return f"every {duration(self._seconds)}"
 
     def _steps(self, instant: datetime) -> int:
         return ((instant - EPOCH) // timedelta(seconds=1) - self._anchor) // self._seconds

@@ -14,6 +14,7 @@ from clustertrigger.core.schedules.cron import CronTimetable
 from clustertrigger.core.schedules.interval import IntervalTimetable
 from clustertrigger.core.schedules.schedule_error import ScheduleError
 from clustertrigger.core.schedules.wallclock import wall_clock
+from clustertrigger.core.text import one_line
 
 __all__ = ["ScheduleError", "Timetable", "check_cron", "cron_warning", "describe_schedule", "timetable"]
 
@@ -29,9 +30,6 @@ class Timetable(Protocol):
 
     def count_between(self, start: datetime, end: datetime, limit: int) -> int:
         """How many slots lie in (start, end]; counting stops at limit, and so does its cost."""
-
-    def describe(self) -> str:
-        """The schedule in a few words: `0 2 * * * Europe/Berlin`, `every 6h`."""
 
 
 def timetable(schedule: CronSchedule | IntervalSchedule | ConditionalSchedule, anchor: datetime) -> Timetable:
@@ -78,7 +76,7 @@ def describe_schedule(spec: ClusterTriggerSpec, event_counter: int | None = None
     """
     match spec.schedule:
         case CronSchedule() as cron:
-            return _title(cron.cron_expression, cron.timezone)
+            return f"{one_line(cron.cron_expression)} {cron.timezone}"
         case IntervalSchedule() as interval:
             return f"every {duration(interval.interval_seconds)}"
         case EventSchedule() as event:
@@ -91,9 +89,4 @@ def describe_schedule(spec: ClusterTriggerSpec, event_counter: int | None = None
 
 @lru_cache(maxsize=16_384)
 def _cron(expression: str, zone: str) -> CronTimetable:
-    parsed = cron_syntax.parse(expression)
-    return CronTimetable(parsed, wall_clock(zone), _title(expression, zone))
-
-
-def _title(expression: str, zone: str) -> str:
-    return f"{' '.join(expression.split())} {zone}"
+    return CronTimetable(cron_syntax.parse(expression), wall_clock(zone))

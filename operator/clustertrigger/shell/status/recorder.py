@@ -13,6 +13,7 @@ from clustertrigger.core.decision import Event
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.naming import event_name
 from clustertrigger.core.resources.trigger import Trigger
+from clustertrigger.core.text import cut
 from clustertrigger.shell.clock import Clock
 from clustertrigger.shell.kube import paths
 from clustertrigger.shell.kube.api_server import ApiError, ApiServer
@@ -107,7 +108,7 @@ class Recorder:
             },
             "type": event.type,
             "reason": event.reason.value,
-            "message": event.message[:_LONGEST_MESSAGE],
+            "message": cut(event.message, _LONGEST_MESSAGE),
             "source": {"component": "clustertrigger"},
             "reportingComponent": "clustertrigger",
             "reportingInstance": self._identity,

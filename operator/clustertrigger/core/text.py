@@ -1,0 +1,18 @@
+"""Texts of others in messages of ours: on one line, and no longer than anybody reads."""
+
+from __future__ import annotations
+
+
+def one_line(text: object) -> str:
+    """A text without line breaks and repeated blanks."""
+    return " ".join(str(text).split())
+
+
+def cut(text: str, longest: int) -> str:
+    """A text, or its beginning where it is longer than so many characters."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def reason(error: BaseException) -> str:
+    """What an error says, in one line, or else what kind it is."""
+    return one_line(error) or type(error).__name__
