@@ -49,7 +49,8 @@ def test_leader_is_killed(scene: Scene) -> None:
         status = scene.status("steady")
         history = status.get("history", [])
         ended = all(entry["status"] in ("completed", "failed") for entry in history)
-        return status if ended and len(history) == len(scene.jobs("steady")) else None
+        jobs = scene.jobs("steady")
+        return status if ended and len(history) == len(jobs) and all(has_ended(job) for job in jobs) else None
 
     status = scene.eventually(settled, "steady: every Job is in the history, and all have ended", "steady")
     check_every_slot(scene, status)
@@ -75,6 +76,12 @@ def check_every_slot(scene: Scene, status: Object) -> None:
     assert outcomes["failed"] == 0
     told = [event for event in scene.events("steady") if event.startswith("RunCreated: ")]
     assert len(told) <= len(jobs), "events are news and may be lost with their operator, but never invented"
+
+
+def has_ended(job: Object) -> bool:
+    """As the Job itself says, which may be later than the status: that goes by the first sign of an end."""
+    conditions = job["status"].get("conditions", [])
+    return any(one["type"] in ("Complete", "Failed") and one["status"] == "True" for one in conditions)
 
 
 def holder(scene: Scene) -> str:
