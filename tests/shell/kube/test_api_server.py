@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 from kubernetes.aio.client import Configuration
-from kubernetes.aio.config import load_kube_config
+from kubernetes.aio.config import ConfigException, load_kube_config
 
 from clustertrigger.shell.kube import paths
-from clustertrigger.shell.kube.api_server import AGENT, ApiServer
+from clustertrigger.shell.kube.api_server import AGENT, ApiError, ApiServer
 from clustertrigger.shell.metrics.process import Metrics
 from harness.control_plane import manifests
-from harness.control_plane.cluster import Cluster
+from harness.control_plane.cluster import SYSTEM, Cluster
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import Object, eventually
 from harness.control_plane.sandbox import Sandbox
@@ -64,3 +65,33 @@ async def test_the_longest_warnings_are_read(api: ApiServer, sandbox: Sandbox, c
 
 def rarely() -> Object:
     return manifests.spec("cron", {"cron_expression": "0 0 1 1 *"})
+
+
+@pytest.mark.parametrize("trouble", [PermissionError("token"), ConfigException("empty"), KeyError("token")], ids=repr)
+def test_a_token_that_cannot_be_read_is_an_error_that_passes(cluster: Cluster, trouble: Exception) -> None:
+    """As while the kubelet replaces the file, or of a command that the kubeconfig names."""
+
+    async def ask() -> None:
+        configuration = await _operators_configuration(cluster)
+        async with ApiServer(configuration, Metrics(), connections=2) as api:
+            known = await api.get(f"/api/v1/namespaces/{SYSTEM}/pods")
+
+            async def fails(_: Configuration) -> None:
+                raise trouble
+
+            configuration.refresh_api_key_hook = fails  # type: ignore[assignment]
+            with pytest.raises(ApiError, match="credentials cannot be read") as refused:
+                await api.get(f"/api/v1/namespaces/{SYSTEM}/pods")
+            assert refused.value.status == 0
+            configuration.refresh_api_key_hook = None
+            assert (await api.get(f"/api/v1/namespaces/{SYSTEM}/pods"))["kind"] == known["kind"]
+
+    asyncio.run(ask())
+
+
+async def _operators_configuration(cluster: Cluster) -> Configuration:
+    configuration = Configuration()
+    await load_kube_config(  # type: ignore[no-untyped-call]
+        config_file=str(cluster.operator_kubeconfig), client_configuration=configuration
+    )
+    return configuration

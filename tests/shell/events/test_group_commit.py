@@ -1,4 +1,8 @@
-"""Turns of replicas that count for one trigger: their writes lie a pause apart, whoever makes them."""
+"""Events that wait to be stored: the room that they have, and the turns in which replicas write them.
+
+What one namespace takes, it leaves to the others too. Writes of replicas that count for one trigger lie a pause apart,
+whoever makes them.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,13 @@ import itertools
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
+
+import pytest
 
 from clustertrigger.core.events.event_counting import Arrival
 from clustertrigger.core.resources.trigger import Key, Trigger
-from clustertrigger.shell.events.group_commit import GroupCommit
+from clustertrigger.shell.events.group_commit import MOST_WAITING, BacklogError, GroupCommit
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.intake import Triggers
 from clustertrigger.shell.status.status_writer import Outcome, StatusWriter
@@ -22,6 +28,48 @@ SPEC = {
     "trigger_type": "event",
     "schedule_config": {"event_type": "documents_added", "event_threshold": 1000, "collection_id": "c"},
 }
+
+
+@pytest.fixture
+def commits() -> GroupCommit:
+    nothing = cast("Any", None)  # nothing is counted here
+    return GroupCommit(nothing, nothing, nothing, nothing)
+
+
+def fill(commits: GroupCommit, namespace: str) -> int:
+    """Sends batches of 1,000 until they are turned away; returns how many events wait then."""
+    waiting = 0
+    with pytest.raises(BacklogError) as refused:  # noqa: PT012 - which one, is what is looked for
+        while True:
+            commits.reserve(namespace, 1_000)
+            waiting += 1_000
+    assert str(refused.value) == f"{waiting} events wait to be stored"
+    return waiting
+
+
+def test_a_namespace_alone_gets_half(commits: GroupCommit) -> None:
+    assert fill(commits, "a") == MOST_WAITING // 2 == 50_000
+
+
+def test_there_is_always_room_for_the_next_one(commits: GroupCommit) -> None:
+    taken = [fill(commits, f"greedy-{number}") for number in range(30)]
+    assert taken == sorted(taken, reverse=True)
+    assert sum(taken) <= MOST_WAITING + 30 * 1_000
+    commits.reserve("honest", 1_000)
+
+
+def test_what_is_given_back_can_be_taken_again(commits: GroupCommit) -> None:
+    fill(commits, "a")
+    commits.give_back("a", 50_000)
+    assert fill(commits, "b") == 50_000
+    commits.give_back("b", 50_000)
+    assert not commits._backlog
+
+
+def test_an_event_for_very_many_triggers_is_taken_when_nothing_waits(commits: GroupCommit) -> None:
+    commits.reserve("a", MOST_WAITING + 1)
+    with pytest.raises(BacklogError):
+        commits.reserve("a", 1)
 
 
 class Store:

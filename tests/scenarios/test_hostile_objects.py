@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Iterator
 
@@ -18,12 +17,13 @@ from clustertrigger.api.names import (
 )
 from clustertrigger.core.instants import format_instant
 from clustertrigger.shell.kube import paths
-from clustertrigger.shell.kube.reading import read_deep_objects, read_or_skip
+from clustertrigger.shell.kube.reading import read_deep_objects
 from harness.control_plane.cluster import Cluster
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import Object, eventually
 from harness.control_plane.kubelet import Kubelet
-from harness.control_plane.manifests import NOWHERE, collection, interval, rarely
+from harness.control_plane.manifests import NOWHERE, collection, events, interval, rarely
+from harness.control_plane.proxy import Proxy
 from harness.control_plane.sandbox import Sandbox
 
 
@@ -152,12 +152,27 @@ def test_what_kopf_writes_on_objects_may_have_been_written_by_anybody(
     assert not [line for line in process.log_lines() if line["level"] == "ERROR"]
 
 
-def test_an_object_that_cannot_be_read_is_passed_over_and_named(caplog: pytest.LogCaptureFixture) -> None:
-    def read(raw: object) -> None:
-        raise ArithmeticError("too large")
-
-    with caplog.at_level(logging.ERROR):
-        assert read_or_skip(read, {"kind": "Job", "metadata": {"namespace": "search", "name": "odd"}}) is None
-    assert "Job search/odd cannot be read" in caplog.text
-    assert "too large" in caplog.text
-    assert read_or_skip(len, {"a": 1}) == 1
+@pytest.mark.parametrize(
+    "name", ["../../../../api/v1/namespaces/kube-system/secrets/x", "a/status", "%2e%2e", "a?b", ""]
+)
+def test_names_in_a_status_lead_to_nothing_else(
+    operator: StartOperator, sandbox: Sandbox, proxy: Proxy, name: str
+) -> None:
+    """Whoever may write a status names a Job there: of an active run, which the operator looks up."""
+    process = operator(through=proxy)
+    sandbox.trigger("ingest", events(1, concurrency_policy="Replace"))
+    eventually(lambda: sandbox.status("ingest"))
+    before = len(proxy.requests)
+    entry = {
+        "job_id": name,
+        "slot": "event/1",
+        "status": "running",
+        "triggered_at": "2026-01-01T00:00:00Z",
+    }
+    path = f"/apis/clustertrigger.dev/v1alpha1/namespaces/{sandbox.namespace}/clustertriggers/ingest/status"
+    sandbox.kube.patch(path, {"status": {"history": [entry]}})
+    eventually(lambda: sandbox.history("ingest")[0]["status"] not in ("running", "pending"), 30)
+    asked = [request for request in proxy.requests[before:] if "/jobs" in request.path or "secrets" in request.path]
+    assert asked
+    assert all("secrets" not in request.path and ".." not in request.path for request in asked)
+    assert process.running()

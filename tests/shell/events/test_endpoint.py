@@ -1,11 +1,9 @@
-"""What a sender writes into the URL leads nowhere but to the triggers of a namespace."""
+"""The door for events: where a URL leads, and what a sender is answered."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
-
-import pytest
 
 from harness.control_plane.event_sender import (
     EventSender,
@@ -21,11 +19,13 @@ from harness.control_plane.proxy import Proxy
 from harness.control_plane.sandbox import Sandbox
 
 STRUCTURED = "application/cloudevents+json"
+JSON = "application/json"
 
 
 def test_a_namespace_that_is_none_is_refused_and_nothing_is_asked(
     operator: StartOperator, sandbox: Sandbox, proxy: Proxy
 ) -> None:
+    """What a sender writes into the URL leads nowhere but to the triggers of a namespace."""
     token = service_account(sandbox, "sender", may_send=True)
     may_send_everywhere(sandbox, "sender")
     port = free_port()
@@ -58,27 +58,27 @@ def test_a_namespace_that_is_none_is_refused_and_nothing_is_asked(
     assert not process.mistakes()
 
 
-@pytest.mark.parametrize(
-    "name", ["../../../../api/v1/namespaces/kube-system/secrets/x", "a/status", "%2e%2e", "a?b", ""]
-)
-def test_names_in_a_status_lead_to_nothing_else(
-    operator: StartOperator, sandbox: Sandbox, proxy: Proxy, name: str
-) -> None:
-    """Whoever may write a status names a Job there: of an active run, which the operator looks up."""
-    process = operator(through=proxy)
-    sandbox.trigger("ingest", events(1, concurrency_policy="Replace"))
+def binary(event_id: str) -> dict[str, str]:
+    """An event as a broker delivers it, with an extension of its own."""
+    said = event(event_id)
+    attributes = {f"ce-{name}": str(said[name]) for name in ("specversion", "id", "source", "type", "subject")}
+    return {**attributes, "ce-knativearrivaltime": "2026-11-22T01:00:00.000Z", "Prefer": "reply"}
+
+
+def test_answers_to_a_broker_have_no_body(operator: StartOperator, sandbox: Sandbox) -> None:
+    """Brokers of Knative want an event back, or nothing: a body that is no event is a failed delivery to them."""
+    port = free_port()
+    operator(events_port=port)
+    sandbox.trigger("ingest", events(10**6))
     eventually(lambda: sandbox.status("ingest"))
-    before = len(proxy.requests)
-    entry = {
-        "job_id": name,
-        "slot": "event/1",
-        "status": "running",
-        "triggered_at": "2026-01-01T00:00:00Z",
-    }
-    path = f"/apis/clustertrigger.dev/v1alpha1/namespaces/{sandbox.namespace}/clustertriggers/ingest/status"
-    sandbox.kube.patch(path, {"status": {"history": [entry]}})
-    eventually(lambda: sandbox.history("ingest")[0]["status"] not in ("running", "pending"), 30)
-    asked = [request for request in proxy.requests[before:] if "/jobs" in request.path or "secrets" in request.path]
-    assert asked
-    assert all("secrets" not in request.path and ".." not in request.path for request in asked)
-    assert process.running()
+    sender = EventSender(port, sandbox.namespace, service_account(sandbox, "broker", may_send=True))
+    body = json.dumps({"count": 7}).encode()
+    delivered = sender.post(body, JSON, **binary("a"))
+    assert (delivered.status, delivered.headers.get("Content-Length", "0")) == (202, "0")
+    assert sandbox.status("ingest")["event_counter"] == 7
+    malformed = sender.post(body, JSON, **{**binary("b"), "ce-specversion": "0.3"})
+    assert (malformed.status, malformed.headers.get("Content-Length", "0")) == (400, "0")
+    stranger = EventSender(port, sandbox.namespace, None).post(body, JSON, **binary("c"))
+    assert (stranger.status, stranger.headers["WWW-Authenticate"]) == (401, "Bearer")
+    told = sender.post(body, JSON, **{**binary("a"), "Prefer": "respond-async"})
+    assert told.body == {"accepted": 0, "duplicates": 1, "unmatched": 0}, "who asks for no event gets the receipt"

@@ -1,0 +1,19 @@
+"""Who looks for a story, a fault or a scenario finds it in the table of its folder."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from harness.cluster.files import REPOSITORY
+
+
+@pytest.mark.parametrize("folder", ["e2e/stories", "e2e/chaos", "tests/scenarios"])
+def test_every_file_of_tests_is_in_the_table_once(folder: str) -> None:
+    place = REPOSITORY / folder
+    rows = re.findall(
+        r"^\| (`test_\S+`(?:, `test_\S+`)*) \| [^|\n]{20,} \|", (place / "README.md").read_text(), re.MULTILINE
+    )
+    listed = [name for row in rows for name in re.findall(r"`(test_\w+\.py)`", row)]
+    assert sorted(listed) == sorted(path.name for path in place.glob("test_*.py"))

@@ -1,0 +1,20 @@
+"""One object that cannot be read must not keep the operator from all others."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from clustertrigger.shell.kube.reading import read_or_skip
+
+
+def test_an_object_that_cannot_be_read_is_passed_over_and_named(caplog: pytest.LogCaptureFixture) -> None:
+    def read(raw: object) -> None:
+        raise ArithmeticError("too large")
+
+    with caplog.at_level(logging.ERROR):
+        assert read_or_skip(read, {"kind": "Job", "metadata": {"namespace": "search", "name": "odd"}}) is None
+    assert "Job search/odd cannot be read" in caplog.text
+    assert "too large" in caplog.text
+    assert read_or_skip(len, {"a": 1}) == 1
