@@ -65,20 +65,19 @@ FROM ${OPERATOR_LIBRARIES} AS operator
 LABEL org.opencontainers.image.title="ClusterTrigger operator" \
       org.opencontainers.image.description="Fires ClusterTriggers as Kubernetes Jobs"
 # a+rX: whoever checks out with a strict umask would otherwise build an image that its own user cannot read.
+COPY operator/clustercontract clustercontract
 COPY operator/clustertrigger clustertrigger
 RUN ["chmod", "-R", "a+rX", "."]
-RUN ["python", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "clustertrigger"]
+RUN ["python", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "clustercontract", "clustertrigger"]
 USER 65532:65532
 ENTRYPOINT ["python", "-m", "clustertrigger.main"]
 
 FROM ${WORKER_LIBRARIES} AS worker
 LABEL org.opencontainers.image.title="ClusterTrigger worker" \
       org.opencontainers.image.description="Clusters a collection of embeddings: what a ClusterTrigger's Job runs"
-# Of the operator the worker knows the run contract only.
-COPY operator/clustertrigger/__init__.py clustertrigger/__init__.py
-COPY operator/clustertrigger/api clustertrigger/api
+COPY operator/clustercontract clustercontract
 COPY operator/clusterworker clusterworker
 RUN ["chmod", "-R", "a+rX", "."]
-RUN ["python", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "clustertrigger", "clusterworker"]
+RUN ["python", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "clustercontract", "clusterworker"]
 USER 65532:65532
 ENTRYPOINT ["python", "-m", "clusterworker"]

@@ -4,7 +4,7 @@
 
 PYTHON = python3
 PY = .venv/bin/python
-SOURCES = operator harness tests e2e bench plugin
+SOURCES = operator codegen harness tests e2e bench plugin
 OLDEST = 1.20
 OLDEST_STORIES = e2e/stories/test_schedules.py e2e/stories/test_errors.py e2e/stories/test_references.py \
 	e2e/stories/test_forbid.py e2e/stories/test_pausing.py e2e/stories/test_deletion.py e2e/stories/test_rights.py \
@@ -106,12 +106,12 @@ bench-takeover: venv prepare ## The leader killed, and ended in order, under a s
 	@$(PY) -m bench.takeover
 
 generate: venv ## Write crds/, the chart's copies and the field reference from the models
-	@echo "generate: python -m clustertrigger.api.generate"
-	@$(PY) -m clustertrigger.api.generate
+	@echo "generate: python -m codegen"
+	@$(PY) -m codegen
 
 verify: venv ## Fail when the generated files are not what the models say
-	@echo "verify: python -m clustertrigger.api.generate --check"
-	@$(PY) -m clustertrigger.api.generate --check
+	@echo "verify: python -m codegen --check"
+	@$(PY) -m codegen --check
 
 lint: venv ## ruff, mypy --strict, import walls
 	@echo "lint: ruff check"

@@ -87,7 +87,7 @@ def theirs_kmeans(count: int, clusters: int) -> Row:
 
 def ours_hdbscan(count: int, _: int) -> Row:
     """The worker's HDBSCAN on the vectors as they are, after a first call that compiles."""
-    from clustertrigger.api.run import HDBSCAN
+    from clustercontract.algorithms import HDBSCAN
     from clusterworker.clustering.algorithms.density import find_clusters
 
     vectors, topics = documents(count)
@@ -98,7 +98,7 @@ def ours_hdbscan(count: int, _: int) -> Row:
 
 def reduced_hdbscan(count: int, _: int) -> Row:
     """The worker's HDBSCAN as it is by default: reduced by UMAP first."""
-    from clustertrigger.api.run import HDBSCAN
+    from clustercontract.algorithms import HDBSCAN
     from clusterworker.clustering.algorithms.density import find_clusters
     from clusterworker.clustering.algorithms.embedding import embed
 
@@ -195,7 +195,7 @@ def cold_side(side: str, count: int) -> None:
     vectors, topics = documents(count)
 
     def work() -> Any:
-        from clustertrigger.api.run import HDBSCAN
+        from clustercontract.algorithms import HDBSCAN
         from clusterworker.clustering.algorithms.density import find_clusters
         from clusterworker.clustering.algorithms.embedding import embed
 

@@ -22,7 +22,9 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from clustertrigger.api.run import CheckSpec, DriftMetric, RunSpec
+from clustercontract.check import CheckSpec
+from clustercontract.drift import DriftMetric
+from clustercontract.run import RunSpec
 from harness.outcome import Goal, finish
 
 DIMENSIONS = 384

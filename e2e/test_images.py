@@ -45,11 +45,11 @@ def test_each_image_has_its_own_libraries_only(operator: Contents, worker: Conte
     assert worker.packages() & (OPERATOR_ONLY | NEVER) == set()
 
 
-def test_the_worker_holds_the_run_contract_and_no_more_of_the_operator(worker: Contents) -> None:
-    assert "opt/clustertrigger/clustertrigger/api/run.py" in worker.files
+def test_the_worker_holds_the_contract_and_nothing_of_the_operator(worker: Contents) -> None:
+    assert "opt/clustertrigger/clustercontract/run.py" in worker.files
     assert "opt/clustertrigger/clusterworker/__main__.py" in worker.files
-    parts = {path.split("/")[3] for path in worker.files if path.startswith("opt/clustertrigger/clustertrigger/")}
-    assert parts <= {"__init__.py", "__pycache__", "api"}
+    packages = {path.split("/")[2] for path in worker.files if path.startswith("opt/clustertrigger/")}
+    assert packages == {"clustercontract", "clusterworker"}
 
 
 def test_the_operator_holds_nothing_of_the_worker(operator: Contents) -> None:

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
 from clustertrigger.api import API_VERSION
-from clustertrigger.api.crd import CLUSTER_TRIGGER
 from clustertrigger.api.names import ANNOTATION_RESET_REQUESTED, ANNOTATION_RUN_REQUESTED
+from codegen.crd import CLUSTER_TRIGGER
 from e2e.chaos.naughty import STRINGS
 from harness.control_plane.manifests import interval, trigger
 from harness.specs.cases import ACCEPTED

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from clustertrigger.api.run import RESULTS_MOUNT
+from clustercontract.container import RESULTS_MOUNT
 from e2e.stories.data import DOCUMENTS
 from e2e.stories.scene import Scene
 from harness.claim_files import claim_files

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from clustertrigger.api.run import Baseline, CheckResult, Measurement
+from clustercontract.baseline import Baseline
+from clustercontract.check import CheckResult, Measurement
 from harness.control_plane.kube import Object, eventually
 from harness.control_plane.manifests import conditional
 from harness.control_plane.past import left_behind

@@ -14,8 +14,9 @@ from typing import Any
 
 from urllib3.exceptions import HTTPError
 
+from clustercontract.check import CheckResult
+from clustercontract.run import RunResult
 from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY, WORKER_CONTAINER
-from clustertrigger.api.run import CheckResult, RunResult
 from clustertrigger.core.instants import format_instant
 from clustertrigger.shell.kube import paths
 from harness.control_plane.kube import Kube, Object, RefusedError, eventually

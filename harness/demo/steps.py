@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from datetime import UTC, datetime
 
+from clustercontract.container import RESULTS_MOUNT
 from clustertrigger.api.names import ANNOTATION_RUN_REQUESTED
-from clustertrigger.api.run import RESULTS_MOUNT
 from harness.claim_files import ClaimFiles, claim_files
 from harness.cluster.files import REPOSITORY
 from harness.cluster.progress import say, stage

@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from clustertrigger.api.crd import CLUSTER_DEFINITION, CLUSTER_TRIGGER, COLLECTION, Kind
+from codegen.crd import CLUSTER_DEFINITION, CLUSTER_TRIGGER, COLLECTION, Kind
 
 Spec = dict[str, Any]
 ABSENT = object()

@@ -12,8 +12,8 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from clustertrigger.api.crd import KINDS, Kind
-from clustertrigger.api.structural import Schema
+from codegen.crd import KINDS, Kind
+from codegen.structural import Schema
 from harness.specs.cases import ACCEPTED
 
 Path = tuple[str, ...]

@@ -5,16 +5,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from clustertrigger.api.run import (
-    CHECK_SPEC_VARIABLE,
-    RUN_SPEC_VARIABLE,
-    SCRATCH_MOUNT,
-    SECRETS_MOUNT,
-    CheckResult,
-    CheckSpec,
-    RunResult,
-    RunSpec,
-)
+from clustercontract.check import CHECK_SPEC_VARIABLE, CheckResult, CheckSpec
+from clustercontract.container import SCRATCH_MOUNT, SECRETS_MOUNT
+from clustercontract.run import RUN_SPEC_VARIABLE, RunResult, RunSpec
 from clusterworker.drift.check import check
 from clusterworker.process.command import Command, Mounts
 from clusterworker.process.errors import RunError

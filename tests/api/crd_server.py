@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 from kubernetes import config
 
 from clustertrigger.api import API_VERSION, GROUP
-from clustertrigger.api.crd import KINDS, Kind
+from codegen.crd import KINDS, Kind
 from harness.cluster.versions import Version, parse_version
 
 KUBECONFIG_VARIABLE = "CRD_SERVER_KUBECONFIG"

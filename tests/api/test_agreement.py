@@ -13,8 +13,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clustertrigger.api.crd import KINDS, Kind
 from clustertrigger.core.resources.validation import Problem
+from codegen.crd import KINDS, Kind
 from harness.specs.cases import ACCEPTED
 from harness.specs.strategies import Changed, allowed, bases, forbidden, places, put, reachable, with_changes
 from tests.api.crd_server import CrdServer, RefusedError

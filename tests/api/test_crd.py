@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.api.crd import CLUSTER_TRIGGER, KINDS, Kind
-from clustertrigger.api.structural import Schema
+from codegen.crd import CLUSTER_TRIGGER, KINDS, Kind
+from codegen.structural import Schema
 from harness.specs.cases import REFUSED
 
 FORBIDDEN = {"$ref", "$defs", "title", "const", "allOf", "oneOf", "not", "nullable", "examples"}

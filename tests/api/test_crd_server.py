@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from clustertrigger.api.crd import CLUSTER_DEFINITION, CLUSTER_TRIGGER, COLLECTION, KINDS, Kind
+from codegen.crd import CLUSTER_DEFINITION, CLUSTER_TRIGGER, COLLECTION, KINDS, Kind
 from harness.specs.cases import ACCEPTED, REFUSED, Accepted, Refused, collection, definition, trigger
 from tests.api.crd_server import CrdServer, RefusedError
 

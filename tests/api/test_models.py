@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.api.crd import CLUSTER_DEFINITION, CLUSTER_TRIGGER, COLLECTION
 from clustertrigger.api.schedule import IntervalSchedule
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.resources.validation import Problem, parse_collection, parse_definition, parse_trigger
+from codegen.crd import CLUSTER_DEFINITION, CLUSTER_TRIGGER, COLLECTION
 from harness.specs.cases import ACCEPTED, REFUSED, Accepted, Refused
 
 Parse = Callable[[Mapping[str, Any]], tuple[object | None, list[Problem]]]

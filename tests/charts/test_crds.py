@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clustertrigger.api.crd import KINDS
+from codegen.crd import KINDS
 from tests.charts.objects import Object, render
 
 NAMES = {f"{kind.plural}.clustertrigger.dev" for kind in KINDS}

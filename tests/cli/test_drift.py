@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.api.check import CHECK_SPEC_VARIABLE, RECOMPUTE_SLOT
-from clustertrigger.api.run import CheckResult
+from clustercontract.check import CHECK_SPEC_VARIABLE, RECOMPUTE_SLOT, CheckResult
 from clustertrigger.cli.drift_chart import ASCII, HEIGHT, UNICODE, chart, marks_for
 from clustertrigger.cli.main import main
 from clustertrigger.cli.recompute import compare, differences

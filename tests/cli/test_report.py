@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.api.run import RunResult
+from clustercontract.run import RunResult
 from clustertrigger.api.status import Execution
 from clustertrigger.api.stored import read_part
 from clustertrigger.cli import report_reader

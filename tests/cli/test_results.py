@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from clustertrigger.api.run import CentralDocument, ClusterBrief, RunResult
+from clustercontract.brief import CentralDocument, ClusterBrief
+from clustercontract.run import RunResult
 from clustertrigger.cli.main import main
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import eventually

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.api.run import RunResult, RunSpec
+from clustercontract.run import RunResult, RunSpec
 from clusterworker.process.command import Mounts
 from clusterworker.process.progress import Progress
 from clusterworker.run.job import run

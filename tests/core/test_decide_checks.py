@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clustertrigger.api.check import CHECK_SPEC_VARIABLE, CheckResult, CheckSpec
-from clustertrigger.api.run import Baseline, RunResult
+from clustercontract.baseline import Baseline
+from clustercontract.check import CHECK_SPEC_VARIABLE, CheckResult, CheckSpec
+from clustercontract.run import RunResult
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import CreateJob
 from clustertrigger.core.instants import format_instant

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from clustercontract.baseline import Baseline
+from clustercontract.brief import CentralDocument, ClusterBrief
+from clustercontract.run import RunResult
 from clustertrigger.api.conditions import Reason
-from clustertrigger.api.run import Baseline, CentralDocument, ClusterBrief, RunResult
 from clustertrigger.api.status import LastResult, RunRequest
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import EndJob

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clustertrigger.api.check import CheckResult
+from clustercontract.check import CheckResult
 from tests.core.builders import EXECUTION, World, at, spec
 from tests.core.drift.test_drift_rule import measured
 

@@ -7,8 +7,8 @@ import time
 from datetime import timedelta
 from typing import get_args
 
-from clustertrigger.api.run import RunResult
-from clustertrigger.api.schedule import DriftMetric
+from clustercontract.drift import DriftMetric
+from clustercontract.run import RunResult
 from harness.control_plane.checks import (
     BASELINE,
     DRIFTED,

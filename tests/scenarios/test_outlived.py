@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clustertrigger.api.run import RunResult
+from clustercontract.run import RunResult
 from clustertrigger.shell.kube import paths
 from harness.control_plane.checks import QUIET, about_to_check, found, measured, the_check
 from harness.control_plane.fixtures import StartOperator

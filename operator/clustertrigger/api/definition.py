@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from clustertrigger.api.base import ApiModel
-from clustertrigger.api.clustering import ClusteringConfig
+from clustercontract.base import ApiModel
+from clustercontract.clustering import ClusteringConfig
 from clustertrigger.api.collection import ApiId
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from clustertrigger.api.base import ApiModel, cel, with_rules
+from clustercontract.base import ApiModel, cel, with_rules
 
 _LABEL_VALUE = r"^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$"
 LONGEST_KEY = 317

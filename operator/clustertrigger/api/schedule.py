@@ -6,12 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from clustertrigger.api.base import ApiModel
+from clustercontract.base import ApiModel
+from clustercontract.drift import DriftMetric
 from clustertrigger.api.collection import ApiId
 
 TriggerType = Literal["cron", "interval", "event", "conditional"]
-DriftMetric = Literal["cosine_drift", "centroid_euclidean", "assignment_js", "assignment_psi", "mmd_rbf", "domain_auc"]
-"""How drift is measured; docs/drift.md helps to choose."""
 
 
 class CronSchedule(ApiModel):

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, Field
 
-from clustertrigger.api.brief import ClusterBrief
-from clustertrigger.api.check import Obstacle
+from clustercontract.brief import ClusterBrief
+from clustercontract.check import Obstacle
 from clustertrigger.api.conditions import ConditionType
 from clustertrigger.api.stored import as_json, read_part, require_types
 from clustertrigger.api.trigger import DesiredStatus

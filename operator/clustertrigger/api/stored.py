@@ -33,11 +33,6 @@ def as_json(part: Any) -> dict[str, Any]:
     return said
 
 
-def json_size(part: Any) -> int:
-    """Bytes that a dataclass takes as JSON, without what is None."""
-    return len(_adapter(type(part)).dump_json(part, exclude_none=True))
-
-
 def require_types(part: Any, fields: Iterable[str]) -> None:
     """Looks at some fields, with all that they hold: mypy sees most mistakes, and not those in what Any hides.
 

@@ -7,13 +7,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from clustertrigger.api.base import ApiModel, cel, with_rules
-from clustertrigger.api.collection import NO_BUCKET, ApiId, ObjectName, S3Endpoint, S3Region, S3SecretName
+from clustercontract.base import ApiModel, cel, with_rules
+from clustercontract.report import Report
+from clustercontract.source import NO_BUCKET, ObjectName, S3Endpoint, S3Region, S3SecretName
+from clustercontract.variants import check_variant, narrow, variant_rules
+from clustertrigger.api.collection import ApiId
 from clustertrigger.api.definition import ExecutionConfig
 from clustertrigger.api.placement import LONGEST_KEY, Affinity, LabelValue, TopologySpreadConstraint
-from clustertrigger.api.report import Report
 from clustertrigger.api.schedule import SCHEDULES, Schedule, ScheduleConfig, TriggerType
-from clustertrigger.api.variants import check_variant, narrow, variant_rules
 
 DesiredStatus = Literal["active", "paused", "disabled", "failed"]
 _QUANTITY = r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,3})?$"

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from rich.text import Text
 
-from clustertrigger.api.check import RECORD_FIELD
+from clustercontract.check import RECORD_FIELD
 from clustertrigger.api.names import WORKER_CONTAINER
 from clustertrigger.cli.cluster import Cluster, pods_of, read_trigger
 from clustertrigger.cli.command import PROG, CommandError, add_command, name_argument, on_cluster

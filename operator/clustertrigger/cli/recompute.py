@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 from rich.text import Text
 
-from clustertrigger.api.check import CHECK_SPEC_VARIABLE, RECOMPUTE_SLOT, CheckResult, CheckSpec, Measurement
+from clustercontract.check import CHECK_SPEC_VARIABLE, RECOMPUTE_SLOT, CheckResult, CheckSpec, Measurement
 from clustertrigger.api.names import LABEL_QUEUE, LABEL_ROLE, LABEL_TRIGGER
 from clustertrigger.cli.cluster import Cluster, pods_of
 from clustertrigger.cli.command import CommandError

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from clustertrigger.api.container import RESULTS_MOUNT
+from clustercontract.container import RESULTS_MOUNT
 from clustertrigger.api.names import LABEL_MANAGED_BY, LABEL_TRIGGER, MANAGED_BY, WORKER_CONTAINER
 from clustertrigger.api.status import Execution
 from clustertrigger.cli import completion

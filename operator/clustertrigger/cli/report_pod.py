@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from clustertrigger.api.container import RESULTS_MOUNT, SECRETS_MOUNT
+from clustercontract.container import RESULTS_MOUNT, SECRETS_MOUNT
 from clustertrigger.api.names import LABEL_ROLE, LABEL_TRIGGER, WORKER_CONTAINER
 from clustertrigger.cli import report_reader
 from clustertrigger.cli.cluster import Cluster

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.text import Text
 
-from clustertrigger.api.run import ClusterBrief
+from clustercontract.brief import ClusterBrief
 from clustertrigger.api.status import ClusterTriggerStatus, Execution
 from clustertrigger.api.stored import as_json
 from clustertrigger.cli import completion

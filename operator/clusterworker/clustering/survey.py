@@ -16,7 +16,7 @@ from clusterworker.data.dataset import Dataset
 from clusterworker.data.sources.batch import Batch
 from clusterworker.process.progress import Progress
 
-RESERVOIR_ROWS = 4_000
+SAMPLE_ROWS = 4_000
 """Documents kept for the picture, the silhouette and the baseline."""
 
 Distances = npt.NDArray[np.float32]
@@ -68,7 +68,7 @@ def survey(
     """
     clusters = len(clustering.centroids)
     sums, central = ClusterSums(clustering.means), CentralDocuments()
-    reservoir = Reservoir(RESERVOIR_ROWS, dataset.dimensions, seed)
+    reservoir = Reservoir(SAMPLE_ROWS, dataset.dimensions, seed)
     nearest_counts = np.zeros(clusters, np.int64)
     total, total_squares = np.zeros(dataset.dimensions), np.zeros(dataset.dimensions)
     assign = NearestCentroid(clustering.centroids) if clusters else None

@@ -4,7 +4,7 @@ import hashlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from clustertrigger.api.run import RECOMPUTE_SLOT, RECORD_FIELD, CheckResult, CheckSpec, Measurement
+from clustercontract.check import RECOMPUTE_SLOT, RECORD_FIELD, CheckResult, CheckSpec, Measurement
 from clusterworker.drift.files import open_file
 from clusterworker.drift.obstacle import ObstacleFound
 from clusterworker.drift.record import append, record_file
@@ -14,7 +14,7 @@ from clusterworker.process.progress import Progress
 
 if TYPE_CHECKING:
     from clusterworker.data.sources.collection import Collection
-    from clusterworker.drift.stored import StoredBaseline
+    from clusterworker.drift.baseline import StoredBaseline
 
 PHASES = ("open", "read", "measure")
 
@@ -84,7 +84,7 @@ def _measure(spec: CheckSpec, progress: Progress, mounts: Mounts) -> Measurement
 
 def _baseline(spec: CheckSpec, mounts: Mounts) -> "StoredBaseline":
     """Read the baseline, if it is the one that the run left."""
-    from clusterworker.drift.stored import parse
+    from clusterworker.drift.baseline import parse
 
     expected = spec.baseline
     content = open_file(expected.uri, spec.results, mounts.secrets).read()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from clustertrigger.api.run import ResultsTarget
+from clustercontract.container import ResultsTarget
 from clusterworker.process.errors import MisconfiguredError, RunError, UnavailableError
 from clusterworker.storage.s3 import SCHEME, S3Access
 

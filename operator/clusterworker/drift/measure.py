@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from clustertrigger.api.run import DriftMetric
+from clustercontract.drift import DriftMetric
 from clusterworker.drift.assignment import (
     assignment_floor,
     assignment_js,
@@ -10,11 +10,11 @@ from clusterworker.drift.assignment import (
     jensen_shannon,
     stability_index,
 )
+from clusterworker.drift.baseline import StoredBaseline
 from clusterworker.drift.domain import domain_auc
 from clusterworker.drift.mmd import mmd_rbf
 from clusterworker.drift.moments import centroid_euclidean, cosine_advice, cosine_drift, cosine_floor, euclidean_floor
 from clusterworker.drift.profile import Profile
-from clusterworker.drift.stored import StoredBaseline
 
 
 @dataclass(frozen=True)

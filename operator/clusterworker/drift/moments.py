@@ -9,7 +9,7 @@ distributed nearly as a multiple of χ² with df = (tr Σ)² / tr Σ² degrees o
 import numpy as np
 
 from clusterworker.data.arrays import Doubles, Vectors
-from clusterworker.drift.stored import StoredBaseline
+from clusterworker.drift.baseline import StoredBaseline
 
 CONFIDENCE = 0.995
 """Share of checks on unchanged data that stay below twice the noise floor: 1 % is promised, half of it is aimed at."""

@@ -1,6 +1,6 @@
 """What keeps a check from measuring, and is no failure of the check."""
 
-from clustertrigger.api.run import Obstacle
+from clustercontract.check import Obstacle
 
 
 class ObstacleFound(Exception):  # noqa: N818 - it is a finding, not an error

@@ -8,6 +8,7 @@ import faiss
 import numpy as np
 import pyarrow as pa
 
+from clustercontract.baseline import RESERVOIR_ROWS
 from clusterworker.clustering.algorithms.nearest import NearestCentroid
 from clusterworker.clustering.reservoir import Reservoir
 from clusterworker.data.arrays import NOISE, Doubles, Rows, Vectors
@@ -15,11 +16,9 @@ from clusterworker.data.dataset import lengths, refuse_too_large
 from clusterworker.data.sources.batch import Batch
 from clusterworker.data.sources.collection import Collection, whole_pass
 from clusterworker.drift.ahead import ahead
-from clusterworker.drift.stored import StoredBaseline
+from clusterworker.drift.baseline import StoredBaseline
 from clusterworker.process.progress import Progress
 
-RESERVOIR_ROWS = 2_000
-"""Documents that are kept for mmd_rbf and domain_auc: as many as a baseline has."""
 _BLOCK_ROWS = 1_024
 """Documents worked on at a time: they stay in the processor's cache, and sums of so few are exact to six digits in
 float32; they are added up in float64."""
@@ -36,7 +35,7 @@ class Profile:
         total: Σx, shape (dimensions,).
         total_squares: Σx² per dimension, shape (dimensions,).
         counts: documents per nearest centroid of the baseline, shape (clusters,).
-        reservoir: uniform sample, shape (≤ 2000, dimensions).
+        reservoir: uniform sample for mmd_rbf and domain_auc, shape (≤ RESERVOIR_ROWS, dimensions).
     """
 
     documents: int

@@ -7,7 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from clustertrigger.api.run import CheckSpec, Measurement, ResultsTarget, RunSpec
+from clustercontract.check import CheckSpec, Measurement
+from clustercontract.container import ResultsTarget
+from clustercontract.run import RunSpec
 from clusterworker.drift.files import StoredFile, open_file
 from clusterworker.process.errors import RunError
 from clusterworker.process.progress import Progress

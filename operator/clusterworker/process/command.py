@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from clustertrigger.api.run import SCRATCH_MOUNT, SECRETS_MOUNT, ExitCode
+from clustercontract.container import SCRATCH_MOUNT, SECRETS_MOUNT, ExitCode
 from clusterworker.process.cgroup import ControlGroup
 from clusterworker.process.errors import MisconfiguredError, RunError
 from clusterworker.process.outcome import Message, deliver

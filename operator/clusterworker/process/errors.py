@@ -1,6 +1,6 @@
 """How a run can go wrong: each error carries one line for people, and the exit code for Kubernetes."""
 
-from clustertrigger.api.run import ExitCode
+from clustercontract.container import ExitCode
 
 
 class RunError(Exception):

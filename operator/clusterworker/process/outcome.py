@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Protocol
 
-from clustertrigger.api.run import CheckResult, RunResult
+from clustercontract.check import CheckResult
+from clustercontract.run import RunResult
 
 TERMINATION_LOG = Path("/dev/termination-log")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from clustertrigger.api.run import RunSpec
+from clustercontract.run import RunSpec
 from clusterworker.clustering.algorithms.clustering import Clustering
 from clusterworker.clustering.survey import Survey
 from clusterworker.run.report.summary import ClusterSummary

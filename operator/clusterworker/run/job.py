@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clustertrigger.api.run import Baseline, RunResult, RunSpec
+from clustercontract.baseline import BASELINE_FILE, Baseline
+from clustercontract.run import RunResult, RunSpec
 from clusterworker.process.cgroup import ControlGroup
 from clusterworker.process.command import Mounts
 from clusterworker.process.progress import Progress
@@ -137,15 +138,16 @@ class _Run:
         from clusterworker.data.sources.collections import embedding_model
         from clusterworker.drift.record import measured_before
         from clusterworker.run.report.contents import write_report
-        from clusterworker.run.results.baseline import FILE, describe_baseline, write_baseline
+        from clusterworker.run.results.baseline import baseline_of, describe_baseline
         from clusterworker.run.results.metrics import write_metrics
         from clusterworker.run.results.tables import write_centroids
 
         self._progress.phase("report", "drawing the map and writing the report")
         found, centroids = findings.survey, findings.clustering.centroids
         write_centroids(staged / "centroids.parquet", centroids, found.sizes, findings.names)
-        write_baseline(staged / FILE, found, centroids, self._spec.config.metric, embedding_model(collections))
+        baseline = baseline_of(found, centroids, self._spec.config.metric, embedding_model(collections))
+        baseline.write(staged / BASELINE_FILE)
         write_report(staged, findings, measured_before(self._spec, secrets, self._progress))
         write_metrics(staged / MARKER, findings)
-        uri = f"{self._target.uri}/{FILE}"
-        return describe_baseline(staged / FILE, uri, findings)
+        uri = f"{self._target.uri}/{BASELINE_FILE}"
+        return describe_baseline(staged / BASELINE_FILE, uri, findings)

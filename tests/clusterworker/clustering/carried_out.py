@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from clustertrigger.api.run import ClusteringConfig
+from clustercontract.clustering import ClusteringConfig
 from clusterworker.clustering.algorithms import choice
 from clusterworker.clustering.quality import Quality
 from clusterworker.clustering.survey import survey

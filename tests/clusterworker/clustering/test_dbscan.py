@@ -10,7 +10,7 @@ import pytest
 from sklearn import cluster
 from sklearn.metrics import adjusted_rand_score
 
-from clustertrigger.api.run import DBSCAN
+from clustercontract.algorithms import DBSCAN
 from clusterworker.clustering.algorithms import dbscan
 from clusterworker.clustering.algorithms.dbscan import find_clusters
 from clusterworker.data.arrays import Labels, Vectors

@@ -11,7 +11,7 @@ import pytest
 from sklearn.cluster import HDBSCAN
 from sklearn.metrics import adjusted_rand_score
 
-from clustertrigger.api import run
+from clustercontract import algorithms
 from clusterworker.clustering.algorithms.density import EXACT_ROWS, find_clusters
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
@@ -60,7 +60,7 @@ def test_over_neighbours_like_over_all_pairs() -> None:
     scattered = generator.normal(size=(400, 96)).astype(np.float32)
     vectors = np.concatenate([data.vectors, scattered / np.linalg.norm(scattered, axis=1, keepdims=True)])
     assert len(vectors) > EXACT_ROWS
-    first, second = (find_clusters(vectors, run.HDBSCAN(min_cluster_size=20), seed) for seed in (0, 1))
+    first, second = (find_clusters(vectors, algorithms.HDBSCAN(min_cluster_size=20), seed) for seed in (0, 1))
     theirs = HDBSCAN(min_cluster_size=20, algorithm="brute", copy=True).fit_predict(vectors)
     assert adjusted_rand_score(theirs, first) > 0.98
     assert (first == second).all()
@@ -70,7 +70,7 @@ def test_over_neighbours_like_over_all_pairs() -> None:
 def test_over_neighbours_with_duplicates_and_any_min_samples(min_samples: int) -> None:
     kinds = np.eye(4, 64, dtype=np.float32)
     vectors = np.repeat(kinds, 600, axis=0)
-    labels = find_clusters(vectors, run.HDBSCAN(min_cluster_size=100, min_samples=min_samples), seed=0)
+    labels = find_clusters(vectors, algorithms.HDBSCAN(min_cluster_size=100, min_samples=min_samples), seed=0)
     assert labels.shape == (2_400,)
     if min_samples < 600:
         assert sorted({*labels.tolist()}) == [0, 1, 2, 3]

@@ -7,7 +7,7 @@ import pytest
 from sklearn.cluster import AgglomerativeClustering
 from sklearn.metrics import adjusted_rand_score
 
-from clustertrigger.api.run import Hierarchical
+from clustercontract.algorithms import Hierarchical
 from clusterworker.clustering.algorithms.hierarchical import BYTES_PER_PAIR, MOST_DOCUMENTS, agglomerate
 from clusterworker.clustering.algorithms.limits import pair_limit
 from tests.clusterworker.conftest import Pod

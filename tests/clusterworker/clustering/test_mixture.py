@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture as Theirs
 
-from clustertrigger.api.run import GaussianMixture
+from clustercontract.algorithms import GaussianMixture
 from clusterworker.clustering.algorithms import mixture
 from clusterworker.clustering.algorithms.mixture import training_limit
 from clusterworker.data.arrays import Labels

@@ -11,7 +11,7 @@ import pytest
 from sklearn import cluster
 from sklearn.metrics import adjusted_rand_score
 
-from clustertrigger.api.run import OPTICS
+from clustercontract.algorithms import OPTICS
 from clusterworker.clustering.algorithms.core_distance import core_distances
 from clusterworker.clustering.algorithms.optics import all_pairs, find_clusters, order
 from clusterworker.data.arrays import Labels

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import adjusted_mutual_info_score
 
-from clustertrigger.api.run import HDBSCAN
+from clustercontract.algorithms import HDBSCAN
 from clusterworker.clustering.algorithms.density import find_clusters
 from clusterworker.clustering.algorithms.embedding import embed
 from clusterworker.clustering.algorithms.kmeans import train

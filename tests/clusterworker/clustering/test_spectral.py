@@ -10,7 +10,7 @@ import pytest
 from sklearn.cluster import SpectralClustering
 from sklearn.metrics import adjusted_rand_score
 
-from clustertrigger.api.run import Spectral
+from clustercontract.algorithms import Spectral
 from clusterworker.clustering.algorithms.spectral import partition
 from clusterworker.data.arrays import Labels, Vectors
 from clusterworker.process.errors import MisconfiguredError

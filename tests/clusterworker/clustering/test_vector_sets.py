@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial.distance import cdist
 from sklearn import cluster
 
-from clustertrigger.api.run import OPTICS
+from clustercontract.algorithms import OPTICS
 from clusterworker.clustering.algorithms.core_distance import core_distances
 from clusterworker.clustering.algorithms.density import spanning_tree
 from clusterworker.clustering.algorithms.distinct import distinct

@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 from qdrant_client import QdrantClient, models
 
-from clustertrigger.api.run import Source
+from clustercontract.source import Source
 from clusterworker.data.sources.collection import Collection
 from clusterworker.data.sources.parquet import ParquetCollection
 from clusterworker.data.sources.postgresql.collection import PostgresCollection

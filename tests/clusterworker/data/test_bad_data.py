@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow.parquet import encryption
 
-from clustertrigger.api.run import ExitCode
+from clustercontract.container import ExitCode
 from clusterworker.data.sources.store import VolumeStore
 from clusterworker.process.errors import MisconfiguredError, RunError, UnavailableError
 from clusterworker.process.outcome import failure

@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from qdrant_client import QdrantClient, models
 
-from clustertrigger.api.run import ExitCode, RunSpec, Source
+from clustercontract.container import ExitCode
+from clustercontract.run import RunSpec
+from clustercontract.source import Source
 from clusterworker.clustering.algorithms import choice
 from clusterworker.data.arrays import Vectors
 from clusterworker.data.dataset import SpooledDataset, StreamedDataset, sample

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from clustertrigger.api.run import Filter, Source
+from clustercontract.filters import Filter
+from clustercontract.source import Source
 from clusterworker.data.sources import parquet
 from clusterworker.data.sources.parquet import ParquetCollection
 from clusterworker.data.sources.plain import plain, plain_type

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from clustertrigger.api.run import ExitCode
+from clustercontract.container import ExitCode
 from clusterworker.process.errors import MisconfiguredError
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.drift.drifting import check_spec, measured, perform

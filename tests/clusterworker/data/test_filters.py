@@ -14,8 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from clustertrigger.api.filters import DEEPEST, MOST_COMPARISONS, MOST_VALUES
-from clustertrigger.api.run import Filter, parsed_time
+from clustercontract.filters import DEEPEST, MOST_COMPARISONS, MOST_VALUES, Filter, parsed_time
 from clustertrigger.core.resources.validation import parse_collection
 from clusterworker.data.sources.collection import Collection
 from clusterworker.data.sources.parquet_file import ParquetFile

@@ -18,7 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clustertrigger.api.run import Filter, Source
+from clustercontract.filters import Filter
+from clustercontract.source import Source
 from clusterworker.clustering.central import CentralDocuments
 from clusterworker.data.arrays import Labels
 from clusterworker.data.dataset import StreamedDataset

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clustertrigger.api.run import ExitCode, Source, glob_problem
+from clustercontract.container import ExitCode
+from clustercontract.globs import glob_problem
+from clustercontract.source import Source
 from clustertrigger.core.resources.validation import parse_collection
 from clusterworker.data.sources.patterns import compile_pattern, data_files, is_data_file, matcher, matching
 from clusterworker.data.sources.store import VolumeStore

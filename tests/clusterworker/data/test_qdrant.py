@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from qdrant_client import QdrantClient, models
 
-from clustertrigger.api.run import Source
+from clustercontract.source import Source
 from clusterworker.data.sources.qdrant import collection as module
 from clusterworker.data.sources.qdrant.collection import open_qdrant
 from clusterworker.process.errors import MisconfiguredError, RunError, UnavailableError

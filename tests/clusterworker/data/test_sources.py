@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from clustertrigger.api.run import Source
+from clustercontract.source import Source
 from clusterworker.data.arrays import Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
 from clusterworker.data.sources.parquet import ParquetCollection

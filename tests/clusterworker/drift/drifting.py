@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from clustertrigger.api.run import CheckResult, CheckSpec, Measurement, RunResult, RunSpec
+from clustercontract.check import CheckResult, CheckSpec, Measurement
+from clustercontract.run import RunResult, RunSpec
 from clusterworker.clustering.algorithms.nearest import NearestCentroid
 from clusterworker.data.arrays import Vectors
+from clusterworker.drift.baseline import StoredBaseline
 from clusterworker.drift.check import check
 from clusterworker.drift.profile import Profile
-from clusterworker.drift.stored import StoredBaseline
 from clusterworker.process.progress import Progress
 from tests.clusterworker.conftest import Pod
 

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from clustertrigger.api.run import RECOMPUTE_SLOT, RESULT_LIMIT, CheckResult
+from clustercontract.check import RECOMPUTE_SLOT, CheckResult
+from clustercontract.container import RESULT_LIMIT
 from clusterworker.process.errors import MisconfiguredError
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.drift.drifting import KMEANS, check_spec, measured, perform

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 import pytest
 from threadpoolctl import threadpool_limits
 
-from clustertrigger.api.run import DriftMetric
+from clustercontract.drift import DriftMetric
 from clusterworker.data.arrays import Vectors
 from clusterworker.drift.measure import Drift, measure
 from tests.clusterworker.drift.drifting import baseline_of, profile_of

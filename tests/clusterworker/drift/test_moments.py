@@ -10,6 +10,7 @@ from scipy.stats import chi2
 
 from clusterworker.data.arrays import Vectors
 from clusterworker.data.sources.batch import Batch, FilePlace
+from clusterworker.drift.baseline import StoredBaseline
 from clusterworker.drift.measure import measure
 from clusterworker.drift.moments import (
     centroid_euclidean,
@@ -20,7 +21,6 @@ from clusterworker.drift.moments import (
     tail,
 )
 from clusterworker.drift.profile import _Tally
-from clusterworker.drift.stored import StoredBaseline
 from tests.clusterworker.drift.drifting import baseline_of, profile_of
 
 Doubles = npt.NDArray[np.float64]

@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clustertrigger.api.run import CollectionInput, Source
+from clustercontract.baseline import RESERVOIR_ROWS
+from clustercontract.container import CollectionInput
+from clustercontract.source import Source
 from clusterworker.data.arrays import Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
 from clusterworker.data.sources.collections import open_collections
 from clusterworker.drift.ahead import ahead
-from clusterworker.drift.profile import RESERVOIR_ROWS, Profile, profile
+from clusterworker.drift.profile import Profile, profile
 from clusterworker.process.progress import Progress
-from clusterworker.run.results import baseline
+from tests.clusterworker.conftest import Pod
 from tests.clusterworker.drift.drifting import baseline_of
 from tests.clusterworker.planted import planted, write
 
@@ -94,5 +96,11 @@ def test_ahead_keeps_the_order_and_reads_one_further() -> None:
     assert list(items) == [2, 3, 4]
 
 
-def test_as_many_documents_are_kept_as_in_a_baseline() -> None:
-    assert RESERVOIR_ROWS == baseline.RESERVOIR_ROWS
+def test_as_many_documents_are_kept_as_in_a_baseline(pod: Pod) -> None:
+    vectors = planted(RESERVOIR_ROWS + 100, 4).vectors
+    write(pod.volume / "data.parquet", vectors)
+    spec = pod.spec({"algorithm": "kmeans", "n_clusters": 2})
+    pod.run(spec)
+    with np.load(pod.folder(spec) / "baseline.npz") as baseline:
+        kept = len(baseline["reservoir"])
+    assert kept == RESERVOIR_ROWS == len(profile_files(pod.root / "now", vectors, "cosine").reservoir)

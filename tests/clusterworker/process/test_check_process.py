@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clustertrigger.api.run import CheckResult, CheckSpec
+from clustercontract.check import CheckResult, CheckSpec
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.drift.drifting import KMEANS, check_spec
 from tests.clusterworker.planted import planted, write

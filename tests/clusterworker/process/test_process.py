@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from clustertrigger.api.run import RESULT_LIMIT, RunResult, RunSpec
+from clustercontract.container import RESULT_LIMIT
+from clustercontract.run import RunResult, RunSpec
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 from tests.clusterworker.process.worker_process import finish_worker, start_worker

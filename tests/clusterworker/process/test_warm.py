@@ -23,7 +23,7 @@ class Listener(event.Listener):
 
 event.register("numba:compile", Listener())
 
-from clustertrigger.api.run import HDBSCAN
+from clustercontract.algorithms import HDBSCAN
 from clusterworker.clustering.algorithms.density import find_clusters
 from clusterworker.clustering.algorithms.embedding import embed
 from clusterworker.process.warm import unit_vectors

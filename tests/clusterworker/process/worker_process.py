@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from clustertrigger.api.run import CHECK_SPEC_VARIABLE, RUN_SPEC_VARIABLE, CheckSpec, RunSpec
+from clustercontract.check import CHECK_SPEC_VARIABLE, CheckSpec
+from clustercontract.run import RUN_SPEC_VARIABLE, RunSpec
 from tests.clusterworker.conftest import Pod
 
 SOURCES = Path(__file__).resolve().parents[3] / "operator"

@@ -14,7 +14,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.metrics import silhouette_score
 
-from clustertrigger.api.run import RunResult
+from clustercontract.run import RunResult
 from clusterworker.clustering.algorithms.clustering import centroids_of, means
 from clusterworker.run.report import contents
 from clusterworker.run.report.brief import in_brief

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.api.check import Measurement
+from clustercontract.check import Measurement
 from clustertrigger.api.schedule import ConditionalSchedule
 from clustertrigger.core.drift.drift_rule import judge
 

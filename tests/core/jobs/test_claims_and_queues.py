@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.api.run import Baseline
+from clustercontract.baseline import Baseline
 from clustertrigger.api.schedule import ConditionalSchedule
 from clustertrigger.core.jobs.jobs import build_check_job, build_job
 from clustertrigger.core.jobs.slot import CheckSlot, ScheduledSlot

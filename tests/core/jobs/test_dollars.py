@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from clustertrigger.api.run import RunSpec
+from clustercontract.run import RunSpec
 from clustertrigger.core.jobs.jobs import build_job
 from clustertrigger.core.jobs.slot import ScheduledSlot
 from clustertrigger.core.resources.catalog import Work

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from pydantic import ValidationError
 
-from clustertrigger.api.crd import KINDS
 from clustertrigger.api.trigger import RunPolicy
 from clustertrigger.core.jobs.jobs import build_job
 from clustertrigger.core.jobs.pods import pod_spec
 from clustertrigger.core.jobs.slot import ScheduledSlot
 from clustertrigger.core.resources.catalog import Work
 from clustertrigger.core.resources.validation import parse_collection, parse_trigger
+from codegen.crd import KINDS
 from harness.specs.strategies import allowed
 from tests.core.builders import DEFAULTS, HOURLY, at, trigger
 

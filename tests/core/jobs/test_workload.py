@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.api.run import CheckResult, ClusterBrief, RunResult
+from clustercontract.brief import ClusterBrief
+from clustercontract.check import CheckResult
+from clustercontract.run import RunResult
 from clustertrigger.core.jobs.job_view import read_job
 from clustertrigger.core.jobs.pod_view import read_pod
 from clustertrigger.core.jobs.workload import observe_run

@@ -1,12 +1,12 @@
-"""What a measurement means for a trigger, and how that is told. The rule itself is in api/drift_rule.py."""
+"""What a measurement means for a trigger, and how that is told. The rule itself is in clustercontract.drift."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from clustertrigger.api.check import Measurement
-from clustertrigger.api.drift_rule import WhyNoDrift, why_no_drift
+from clustercontract.check import Measurement
+from clustercontract.drift import WhyNoDrift, why_no_drift
 from clustertrigger.api.schedule import ConditionalSchedule
 
 _MOST_DIGITS = 17

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from clustertrigger.api.drift_rule import why_no_drift
+from clustercontract.drift import why_no_drift
 from clustertrigger.core.instants import parse_instant
 
 _JUDGED = ("value", "threshold", "noise_floor", "baseline_documents", "current_documents", "min_documents")

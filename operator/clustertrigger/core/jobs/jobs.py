@@ -6,8 +6,11 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+from clustercontract.baseline import Baseline
+from clustercontract.check import CHECK_SPEC_VARIABLE, CheckSpec
+from clustercontract.container import ExitCode
+from clustercontract.run import RUN_SPEC_VARIABLE, RunSpec
 from clustertrigger.api import API_VERSION
-from clustertrigger.api.check import CHECK_SPEC_VARIABLE, CheckSpec
 from clustertrigger.api.names import (
     ANNOTATION_COLLECTIONS,
     ANNOTATION_COMPLETED,
@@ -24,7 +27,6 @@ from clustertrigger.api.names import (
     ROLE_RUN,
     WORKER_CONTAINER,
 )
-from clustertrigger.api.run import RUN_SPEC_VARIABLE, Baseline, ExitCode, RunSpec
 from clustertrigger.api.schedule import ConditionalSchedule
 from clustertrigger.api.trigger import ClusterTriggerSpec, RunPolicy
 from clustertrigger.core.instants import format_instant

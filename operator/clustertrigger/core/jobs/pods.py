@@ -6,10 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clustertrigger.api.base import ApiModel
-from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY, WORKER_CONTAINER
-from clustertrigger.api.placement import TopologySpreadConstraint
-from clustertrigger.api.run import (
+from clustercontract.base import ApiModel
+from clustercontract.container import (
     COLLECTIONS_MOUNT,
     RESULTS_MOUNT,
     SCRATCH_MOUNT,
@@ -17,6 +15,8 @@ from clustertrigger.api.run import (
     CollectionInput,
     ResultsTarget,
 )
+from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY, WORKER_CONTAINER
+from clustertrigger.api.placement import TopologySpreadConstraint
 from clustertrigger.api.trigger import Resources, RunPolicy
 from clustertrigger.core.resources.catalog import Work
 

@@ -13,8 +13,8 @@ from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
-from clustertrigger.api.check import CheckResult
-from clustertrigger.api.run import RunResult
+from clustercontract.check import CheckResult
+from clustercontract.run import RunResult
 from clustertrigger.core.jobs.job_view import JobView
 from clustertrigger.core.jobs.pod_view import PodView, error_line
 from clustertrigger.core.jobs.slot import CheckSlot, Slot

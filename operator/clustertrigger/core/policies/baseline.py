@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from pydantic import ValidationError
 
+from clustercontract.baseline import Baseline
 from clustertrigger.api.conditions import Reason
-from clustertrigger.api.run import Baseline
 from clustertrigger.api.schedule import ConditionalSchedule
 from clustertrigger.api.status import Check, CheckState
 from clustertrigger.core.draft import Draft

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from clustertrigger.api.check import CheckResult, Measurement
+from clustercontract.check import CheckResult, Measurement
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.status import Check, CheckState
 from clustertrigger.core.decision import LookUpJob

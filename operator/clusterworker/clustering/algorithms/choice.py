@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import assert_never
 
-from clustertrigger.api.run import (
+from clustercontract.algorithms import (
     DBSCAN,
     HDBSCAN,
     OPTICS,
-    ClusteringConfig,
     GaussianMixture,
     Hierarchical,
     KMeans,
     MeanShift,
     Spectral,
 )
+from clustercontract.clustering import ClusteringConfig
 from clusterworker.clustering.algorithms.clustering import Clustering
 from clusterworker.clustering.algorithms.task import Task
 from clusterworker.data.dataset import SpooledDataset, StreamedDataset

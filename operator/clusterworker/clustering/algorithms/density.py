@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from scipy import sparse
 
-from clustertrigger.api.run import HDBSCAN
+from clustercontract.algorithms import HDBSCAN
 from clusterworker.clustering.algorithms.clustering import Clustering, labelled
 from clusterworker.clustering.algorithms.core_distance import core_distances
 from clusterworker.clustering.algorithms.density_tree import LEAST_DISTANCE, SpanningTree, extract

@@ -5,7 +5,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.cluster.hierarchy import linkage
 
-from clustertrigger.api.run import Hierarchical
+from clustercontract.algorithms import Hierarchical
 from clusterworker.clustering.algorithms.clustering import Clustering, labelled, too_few_distinct
 from clusterworker.clustering.algorithms.distinct import Distinct, distinct
 from clusterworker.clustering.algorithms.limits import pair_limit

@@ -7,7 +7,7 @@ training on all vectors begins.
 
 import numpy as np
 
-from clustertrigger.api.run import KMeans
+from clustercontract.algorithms import KMeans
 from clusterworker.clustering.algorithms.clustering import Clustering, by_size, centroids_of, means
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.frame import Frame

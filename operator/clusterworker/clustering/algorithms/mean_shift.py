@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from clustertrigger.api.run import MeanShift
+from clustercontract.algorithms import MeanShift
 from clusterworker.clustering.algorithms.clustering import Clustering, labelled
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.frame import Frame

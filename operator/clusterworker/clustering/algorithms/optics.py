@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clustertrigger.api.run import OPTICS
+from clustercontract.algorithms import OPTICS
 from clusterworker.clustering.algorithms.clustering import Clustering, labelled
 from clusterworker.clustering.algorithms.core_distance import core_distances, rounded_up
 from clusterworker.clustering.algorithms.distinct import distinct

@@ -6,7 +6,7 @@ noise: with hundreds of dimensions all distances look alike.
 
 from dataclasses import dataclass, field
 
-from clustertrigger.api.run import DBSCAN, HDBSCAN, OPTICS, MeanShift
+from clustercontract.algorithms import DBSCAN, HDBSCAN, OPTICS, MeanShift
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.embedding import FEWEST_ROWS, embed, most_components
 from clusterworker.clustering.algorithms.task import Task

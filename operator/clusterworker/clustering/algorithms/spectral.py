@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 
-from clustertrigger.api.run import Spectral
+from clustercontract.algorithms import Spectral
 from clusterworker.clustering.algorithms.clustering import Clustering, labelled, too_few_distinct
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.limits import pair_limit

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clustertrigger.api.run import is_number, parsed_time
+from clustercontract.filters import is_number, parsed_time
 from clusterworker.data.sources.messages import missing, twice
 from clusterworker.data.sources.plain import is_text, is_uuid
 from clusterworker.data.sources.predicate import Comparison, Kind, Predicate, check_kind, comparisons

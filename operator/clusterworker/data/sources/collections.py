@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from clustertrigger.api.run import CollectionInput
+from clustercontract.container import CollectionInput
 from clusterworker.data.sources.collection import Collection
 from clusterworker.data.sources.messages import OTHER_MODEL
 from clusterworker.data.sources.parquet import ParquetCollection

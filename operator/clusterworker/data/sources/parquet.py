@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clustertrigger.api.run import Source
+from clustercontract.source import Source
 from clusterworker.data.arrays import Rows
 from clusterworker.data.sources.batch import BATCH_ROWS, Batch
 from clusterworker.data.sources.document_ids import LARGEST, identifies, is_integer, to_ids

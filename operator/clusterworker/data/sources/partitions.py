@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from clustertrigger.api.run import is_number, parsed_time
+from clustercontract.filters import is_number, parsed_time
 from clusterworker.data.sources.predicate import Comparison, Junction, Predicate, check_kind
 
 NULL = "__HIVE_DEFAULT_PARTITION__"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from clustertrigger.api.run import GLOB_SET, has_wildcard, ranges
+from clustercontract.globs import GLOB_SET, has_wildcard, ranges
 
 _CODEC = r"(\.(gz|gzip|snappy|zst|zstd|br|brotli|lz4|lzo|uncompressed))?"
 _DATA_FILE = re.compile(rf"\.(parquet|parq|pq){_CODEC}$", re.IGNORECASE)

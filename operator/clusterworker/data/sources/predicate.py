@@ -8,7 +8,7 @@ comparison either holds or does not, so that NOT is the exact opposite. With NOT
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from clustertrigger.api.run import Filter, is_number
+from clustercontract.filters import Filter, is_number
 from clusterworker.process.errors import MisconfiguredError
 
 Kind = Literal["text", "number", "boolean", "time", "other"]

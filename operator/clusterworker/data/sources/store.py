@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from clustertrigger.api.run import glob_problem, has_wildcard
+from clustercontract.globs import glob_problem, has_wildcard
 from clusterworker.data.sources.identity import Identity, of_object, of_status
 from clusterworker.data.sources.messages import damaged, gone
 from clusterworker.data.sources.patterns import Chosen, data_files, fixed_part, hint, matching

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from itertools import accumulate
 
-from clustertrigger.api.run import CentralDocument, ClusterBrief, json_size
+from pydantic import TypeAdapter
+
+from clustercontract.brief import CentralDocument, ClusterBrief
 from clusterworker.run.report.summary import ClusterSummary
 
 MOST_CLUSTERS = 20
@@ -11,6 +13,7 @@ MOST_BYTES = 2_400
 """Of JSON: the rest of the message is for the baseline, the metrics and the notes."""
 _DETAILS = ((3, 60), (2, 50), (1, 50), (1, 30), (1, 0))
 """Central documents per cluster, and characters of their texts: what is tried in turn."""
+_BRIEF = TypeAdapter(ClusterBrief)
 
 
 def in_brief(clusters: Sequence[ClusterSummary]) -> list[ClusterBrief]:
@@ -40,4 +43,4 @@ def _shorten(text: str, characters: int) -> str:
 
 
 def _size(brief: ClusterBrief) -> int:
-    return json_size(brief) + 1
+    return len(_BRIEF.dump_json(brief, exclude_none=True)) + 1

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from clustertrigger.api.run import NOISE_FACTOR, why_no_drift
+from clustercontract.drift import NOISE_FACTOR, why_no_drift
 from clusterworker.drift.record import RecordedMeasurement
 
 WIDTH, HEIGHT = 1000, 300

@@ -1,47 +1,27 @@
-"""baseline.npz: what later checks compare the collection with.
-
-| array | shape | meaning |
-|---|---|---|
-| n | () | documents |
-| sum, sum_squares | (dimensions,) | Σx and Σx² per dimension, float64 |
-| centroids | (clusters, dimensions) | float32 |
-| shares | (clusters,) | documents whose nearest centroid it is, noise included, as a share: a check can recount it |
-| reservoir | (≤ 2000, dimensions) | uniform sample of the vectors, float32 |
-| dimensions | () | |
-| metric | () | cosine: all of the above refers to vectors of unit length |
-| embedding_model | () | name, or "" |
-
-The file holds no time stamp: the same documents and the same spec give the same bytes.
-"""
+"""What a run's findings are as a baseline."""
 
 import hashlib
 from pathlib import Path
 
-import numpy as np
-
-from clustertrigger.api.run import Baseline
+from clustercontract.baseline import RESERVOIR_ROWS, Baseline
 from clusterworker.clustering.survey import Survey
 from clusterworker.data.arrays import Vectors
+from clusterworker.drift.baseline import StoredBaseline
 from clusterworker.run.findings import Findings
 
-RESERVOIR_ROWS = 2_000
-FILE = "baseline.npz"
 
-
-def write_baseline(file: Path, survey: Survey, centroids: Vectors, metric: str, embedding_model: str) -> None:
-    """Write the arrays above."""
+def baseline_of(survey: Survey, centroids: Vectors, metric: str, embedding_model: str) -> StoredBaseline:
+    """Return what later checks compare the collection with."""
     counted = max(int(survey.nearest.sum()), 1)
-    np.savez(
-        file,
-        n=np.int64(survey.documents),
-        sum=survey.total,
-        sum_squares=survey.total_squares,
+    return StoredBaseline(
+        documents=survey.documents,
+        total=survey.total,
+        total_squares=survey.total_squares,
         centroids=centroids,
         shares=survey.nearest / counted,
         reservoir=survey.reservoir.vectors[:RESERVOIR_ROWS],
-        dimensions=np.int64(len(survey.total)),
-        metric=np.str_(metric),
-        embedding_model=np.str_(embedding_model),
+        metric=metric,
+        embedding_model=embedding_model,
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from clustertrigger.api.run import RunSpec
+from clustercontract.run import RunSpec
 
 if TYPE_CHECKING:
     from clusterworker.run.findings import Findings

@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from clustertrigger.api.run import RunSpec
+from clustercontract.run import RunSpec
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.run.results.record import RunRecord
 from clusterworker.storage.s3 import SCHEME, S3Access

@@ -6,7 +6,7 @@ from itertools import islice
 import numpy as np
 from psycopg import sql
 
-from clustertrigger.api.run import Source
+from clustercontract.source import Source
 from clusterworker.data.arrays import Rows as RowNumbers
 from clusterworker.data.sources.batch import BATCH_ROWS, Batch, KeyedPlace
 from clusterworker.data.sources.id_spool import IdSpool

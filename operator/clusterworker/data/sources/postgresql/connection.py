@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from clustertrigger.api.run import Source
+from clustercontract.source import Source
 from clusterworker.data.sources.address import address_of
 from clusterworker.process.errors import MisconfiguredError, RunError, UnavailableError
 from clusterworker.process.secret import SecretFiles

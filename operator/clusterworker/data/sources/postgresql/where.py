@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from clustertrigger.api.run import is_number, parsed_time
+from clustercontract.filters import is_number, parsed_time
 from clusterworker.data.sources.messages import missing
 from clusterworker.data.sources.postgresql.columns import Column
 from clusterworker.data.sources.predicate import Comparison, Predicate, check_kind, comparisons

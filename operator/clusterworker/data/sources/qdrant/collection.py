@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from qdrant_client import QdrantClient, models
 
-from clustertrigger.api.run import Source
+from clustercontract.source import Source
 from clusterworker.data.arrays import Rows, Vectors
 from clusterworker.data.sources.batch import Batch, KeyedPlace
 from clusterworker.data.sources.id_spool import IdSpool

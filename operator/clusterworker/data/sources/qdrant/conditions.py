@@ -5,7 +5,7 @@ from typing import Any
 
 from qdrant_client import models
 
-from clustertrigger.api.run import is_number, parsed_time
+from clustercontract.filters import is_number, parsed_time
 from clusterworker.data.sources.predicate import Comparison, Predicate
 
 

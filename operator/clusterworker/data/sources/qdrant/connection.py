@@ -8,7 +8,7 @@ import httpx
 from qdrant_client import QdrantClient
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
-from clustertrigger.api.run import Source
+from clustercontract.source import Source
 from clusterworker.data.sources.address import address_of
 from clusterworker.process.errors import MisconfiguredError, RunError, UnavailableError
 from clusterworker.process.secret import SecretFiles

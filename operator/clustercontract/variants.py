@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from clustertrigger.api.base import ApiModel, cel
+from clustercontract.base import ApiModel, cel
 
 Variants = Mapping[str, type[ApiModel]]
 

@@ -10,9 +10,10 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from clustertrigger.api.base import ApiModel
-from clustertrigger.api.container import RESULT_LIMIT, Baseline, CollectionInput, ResultsTarget, shortened
-from clustertrigger.api.schedule import DriftMetric
+from clustercontract.base import ApiModel
+from clustercontract.baseline import Baseline
+from clustercontract.container import RESULT_LIMIT, CollectionInput, ResultsTarget, shortened
+from clustercontract.drift import DriftMetric
 
 CHECK_SPEC_VARIABLE = "CLUSTERWORKER_CHECK_SPEC"
 RECOMPUTE_SLOT = "recompute"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clustertrigger.api.conditions import ConditionType, EventReason, Reason
-from clustertrigger.api.generate import changes, generated_files, main, write
+from codegen.__main__ import changes, generated_files, main, write
 
 REPOSITORY = Path(__file__).parents[2]
 FILES = generated_files()

@@ -1,13 +1,13 @@
 """The clustering algorithms, their parameters under scikit-learn's names, and the defaults: one model each.
 
-Ranges and descriptions are those of `clustertrigger.api.clustering`, which is what a user writes.
+Ranges and descriptions are those of `clustercontract.clustering`, which is what a user writes.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-from clustertrigger.api.base import ApiModel
+from clustercontract.base import ApiModel
 
 Metric = Literal["cosine", "euclidean"]
 Linkage = Literal["ward", "complete", "average", "single"]

@@ -12,95 +12,12 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from clustertrigger.api.algorithms import (
-    DBSCAN,
-    HDBSCAN,
-    OPTICS,
-    GaussianMixture,
-    Hierarchical,
-    KMeans,
-    MeanShift,
-    Spectral,
-)
-from clustertrigger.api.base import ApiModel
-from clustertrigger.api.brief import CentralDocument, ClusterBrief
-from clustertrigger.api.check import (
-    CHECK_SPEC_VARIABLE,
-    RECOMPUTE_SLOT,
-    RECORD_FIELD,
-    CheckResult,
-    CheckSpec,
-    Measurement,
-    Obstacle,
-)
-from clustertrigger.api.clustering import ClusteringConfig
-from clustertrigger.api.collection import Source
-from clustertrigger.api.container import (
-    COLLECTIONS_MOUNT,
-    RESULT_LIMIT,
-    RESULTS_MOUNT,
-    SCRATCH_MOUNT,
-    SECRETS_MOUNT,
-    Baseline,
-    CollectionInput,
-    ExitCode,
-    ResultsTarget,
-    shortened,
-)
-from clustertrigger.api.drift_rule import NOISE_FACTOR, why_no_drift
-from clustertrigger.api.filters import Filter, is_number, parsed_time
-from clustertrigger.api.globs import GLOB_SET, glob_problem, has_wildcard, ranges
-from clustertrigger.api.report import Report
-from clustertrigger.api.schedule import DriftMetric
-from clustertrigger.api.stored import json_size
-
-__all__ = [
-    "CHECK_SPEC_VARIABLE",
-    "COLLECTIONS_MOUNT",
-    "DBSCAN",
-    "GLOB_SET",
-    "HDBSCAN",
-    "NOISE_FACTOR",
-    "OPTICS",
-    "RECOMPUTE_SLOT",
-    "RECORD_FIELD",
-    "RESULTS_MOUNT",
-    "RESULT_LIMIT",
-    "RUN_SPEC_VARIABLE",
-    "SCRATCH_MOUNT",
-    "SECRETS_MOUNT",
-    "Baseline",
-    "CentralDocument",
-    "CheckResult",
-    "CheckSpec",
-    "ClusterBrief",
-    "ClusteringConfig",
-    "CollectionInput",
-    "DriftMetric",
-    "ExitCode",
-    "Filter",
-    "GaussianMixture",
-    "Hierarchical",
-    "KMeans",
-    "MeanShift",
-    "Measurement",
-    "Obstacle",
-    "Report",
-    "ResultsTarget",
-    "RunResult",
-    "RunSpec",
-    "Source",
-    "Spectral",
-    "glob_problem",
-    "has_wildcard",
-    "is_number",
-    "json_size",
-    "parsed_time",
-    "ranges",
-    "why_no_drift",
-]
-"""All that the worker may know of the operator: the parts of the contract that have files of their own are named here
-too."""
+from clustercontract.base import ApiModel
+from clustercontract.baseline import Baseline
+from clustercontract.brief import ClusterBrief
+from clustercontract.clustering import ClusteringConfig
+from clustercontract.container import RESULT_LIMIT, CollectionInput, ResultsTarget, shortened
+from clustercontract.report import Report
 
 RUN_SPEC_VARIABLE = "CLUSTERWORKER_RUN_SPEC"
 

@@ -11,7 +11,7 @@ from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from clustertrigger.api.base import ApiModel
+from clustercontract.base import ApiModel
 
 Operator = Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "exists"]
 ORDERING = ("gt", "gte", "lt", "lte")

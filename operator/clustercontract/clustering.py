@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from clustertrigger.api.algorithms import (
+from clustercontract.algorithms import (
     ALGORITHMS,
     Affinity,
     CovarianceType,
@@ -19,8 +19,8 @@ from clustertrigger.api.algorithms import (
     Parameters,
     Reduce,
 )
-from clustertrigger.api.base import ApiModel, cel
-from clustertrigger.api.variants import check_variant, narrow, variant_rules
+from clustercontract.base import ApiModel, cel
+from clustercontract.variants import check_variant, narrow, variant_rules
 
 REDUCING = [name for name, model in ALGORITHMS.items() if "reduce" in model.model_fields]
 MOST_DIMENSIONS = 50

@@ -1,4 +1,4 @@
-"""`python -m clustertrigger.api.generate`: writes the CRDs, the chart's copies and the field reference."""
+"""`python -m codegen`: writes the CRDs, the chart's copies and the field reference."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from clustertrigger.api.crd import KINDS
-from clustertrigger.api.manifests import HEADER, chart_template, manifest
-from clustertrigger.api.reference import reference
+from codegen.crd import KINDS
+from codegen.manifests import HEADER, chart_template, manifest
+from codegen.reference import reference
 
-_REPOSITORY = Path(__file__).resolve().parents[3]
+_REPOSITORY = Path(__file__).resolve().parents[1]
 _CRDS = Path("crds")
 _CHART_CRDS = Path("charts/clustertrigger/templates/crds")
 
@@ -51,7 +51,7 @@ def write(root: Path, changed: dict[Path, str | None]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Writes into this checkout, or says what it would write there."""
-    parser = argparse.ArgumentParser(prog="python -m clustertrigger.api.generate", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m codegen", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; print the difference and exit with 1")
     parser.add_argument("--root", type=Path, default=_REPOSITORY, help="folder to write into (this checkout)")
     options = parser.parse_args(arguments)

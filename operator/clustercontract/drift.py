@@ -1,4 +1,4 @@
-"""When a measurement is drift: the one rule that the operator fires by, and that reports and the command draw by.
+"""How drift is measured, and when a measurement is drift: the one rule that the operator fires by, and reports draw by.
 
 A value above the threshold is not enough. Chance alone moves every metric, the more the fewer documents there are: at
 20 documents cosine_drift of unchanged data is about 0.4. So a value counts only above twice the noise floor, and only
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+DriftMetric = Literal["cosine_drift", "centroid_euclidean", "assignment_js", "assignment_psi", "mmd_rbf", "domain_auc"]
+"""How drift is measured; docs/drift.md helps to choose."""
 NOISE_FACTOR = 2.0
 """Unchanged data exceeds this many times the noise floor in at most 1 % of checks."""
 WhyNoDrift = Literal["threshold", "documents", "noise"]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clustertrigger.api.check import Measurement
-from clustertrigger.api.drift_rule import why_no_drift
+from clustercontract.check import Measurement
+from clustercontract.drift import why_no_drift
 from clustertrigger.api.schedule import ConditionalSchedule
 from clustertrigger.core.drift.drift_rule import judge
 from clustertrigger.core.drift.drift_series import from_status

@@ -11,9 +11,9 @@ from textwrap import dedent
 
 from clustertrigger.api import API_VERSION
 from clustertrigger.api.conditions import ConditionType, EventReason, Reason
-from clustertrigger.api.crd import Kind
 from clustertrigger.api.names import ANNOTATION_RESET_REQUESTED, ANNOTATION_RUN_REQUESTED
-from clustertrigger.api.structural import Schema, structural_schema
+from codegen.crd import Kind
+from codegen.structural import Schema, structural_schema
 
 _INTRODUCTION = f"""\
 # Field reference

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from clustertrigger.api.base import ApiModel
+from clustercontract.base import ApiModel
 
 
 class Report(ApiModel):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from clustercontract.base import ApiModel
 from clustertrigger.api import GROUP, VERSION
-from clustertrigger.api.base import ApiModel
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.definition import ClusterDefinitionSpec
 from clustertrigger.api.status import ClusterTriggerStatus
-from clustertrigger.api.structural import Schema, structural_schema
 from clustertrigger.api.trigger import ClusterTriggerSpec
+from codegen.structural import Schema, structural_schema
 
 CATEGORY = "clustering"
 _META: Schema = {

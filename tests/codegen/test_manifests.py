@@ -10,8 +10,8 @@ import pytest
 import yaml
 from helm_python import Chart
 
-from clustertrigger.api.crd import KINDS
-from clustertrigger.api.manifests import chart_template
+from codegen.crd import KINDS
+from codegen.manifests import chart_template
 
 NEW = {"x-kubernetes-validations", "selectableFields"}
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from clustertrigger.api.base import ApiModel
-from clustertrigger.api.collection import Source
+from clustercontract.base import ApiModel
+from clustercontract.source import Source
 
 RESULT_LIMIT = 4096
 """Bytes that the kubelet keeps of a termination message."""
@@ -42,17 +42,6 @@ class ResultsTarget(ApiModel):
     secret_name: str | None = None
     endpoint: str | None = None
     region: str | None = None
-
-
-class Baseline(ApiModel):
-    """What a successful run leaves behind for later checks to compare with."""
-
-    uri: str
-    sha256: str
-    run: str
-    documents: int
-    dimensions: int
-    captured_at: AwareDatetime = Field(strict=False)
 
 
 def shortened(error: str | None) -> str | None:

@@ -1,9 +1,10 @@
-"""The baseline as a check reads it: the arrays that clusterworker.run.results.baseline writes."""
+"""The baseline's file, as a run writes it and a check reads it; clustercontract.baseline says what is in it."""
 
 import io
 import zipfile
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from clusterworker.data.arrays import Doubles, Rows, Vectors
 
 @dataclass(frozen=True)
 class StoredBaseline:
-    """What a run left behind; see clusterworker.run.results.baseline for the arrays.
+    """What a run leaves behind.
 
     With metric cosine everything refers to vectors of unit length.
 
@@ -22,7 +23,7 @@ class StoredBaseline:
         total_squares: Σx² per dimension, shape (dimensions,).
         centroids: shape (clusters, dimensions).
         shares: of documents per nearest centroid, shape (clusters,).
-        reservoir: uniform sample, shape (≤ 2000, dimensions).
+        reservoir: uniform sample, shape (≤ RESERVOIR_ROWS, dimensions).
         metric: cosine or euclidean.
         embedding_model: name, or "".
     """
@@ -45,6 +46,21 @@ class StoredBaseline:
     def counts(self) -> Rows:
         """Documents per nearest centroid, shape (clusters,): shares are exact fractions of the documents."""
         return np.rint(self.shares * self.documents).astype(np.int64)
+
+    def write(self, file: Path) -> None:
+        """Write the file."""
+        np.savez(
+            file,
+            n=np.int64(self.documents),
+            sum=self.total,
+            sum_squares=self.total_squares,
+            centroids=self.centroids,
+            shares=self.shares,
+            reservoir=self.reservoir,
+            dimensions=np.int64(self.dimensions),
+            metric=np.str_(self.metric),
+            embedding_model=np.str_(self.embedding_model),
+        )
 
 
 def parse(content: bytes) -> StoredBaseline:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import AwareDatetime, BaseModel, Field
 
-from clustertrigger.api.structural import structural_schema
+from codegen.structural import structural_schema
 
 
 class Inner(BaseModel):
