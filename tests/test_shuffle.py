@@ -47,7 +47,7 @@ def test_the_option_is_heard() -> None:
             "-n",
             "0",
             *options,
-            "tests/core/test_lengths.py",
+            "tests/core/test_decide_lengths.py",
         ]
         done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=True)
         return [line for line in done.stdout.splitlines() if "::" in line]

@@ -225,3 +225,34 @@ def refusal(*, since: datetime, retry_at: datetime, message: str = "quota exceed
     """A refused create."""
 
     return Refusal(EventReason.CREATE_REFUSED, message, since, retry_at)
+
+
+def condition(world: World, kind: str) -> tuple[str, str]:
+    """Status and reason of a condition."""
+    found = next(c for c in world.trigger.status.conditions if c.type == kind)
+    return found.status, found.reason
+
+
+def message(world: World, kind: str) -> str:
+    """What a condition says."""
+    return next(c for c in world.trigger.status.conditions if c.type == kind).message
+
+
+def fire(world: World, hour: int) -> None:
+    """The slot of an hour is due."""
+    world.step(at(hours=hour))
+
+
+def fail(world: World, hour: int, error: str = "no such column") -> None:
+    """Its run fails half a minute later."""
+    fire(world, hour)
+    world.end("failed", error=error)
+    world.step(at(hours=hour, seconds=30))
+
+
+def started(world: World, phase: Any, **fields: Any) -> str:
+    """Fires the first slot of an hourly trigger; its run is in a phase at once."""
+    fire(world, 1)
+    world.end(phase, **fields)
+    (name,) = world.runs
+    return name

@@ -16,9 +16,7 @@ SINCE = (1, 25)
 def test_a_run_is_admitted(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:
     version = sandbox.kube.get("/version")
     if (int(version["major"]), int(version["minor"].rstrip("+"))) < SINCE:
-        pytest.skip(
-            "this API server knows no Pod Security admission; tests/core/jobs/test_pod_security.py has the rules"
-        )
+        pytest.skip("this API server knows no Pod Security admission; tests/core/jobs/test_pods.py has the rules")
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     sandbox.kube.patch(f"/api/v1/namespaces/{sandbox.namespace}", {"metadata": {"labels": labels}})
     operator()

@@ -1,7 +1,4 @@
-"""Whatever the schedule and the instant: the next look lies ahead, and a second look at the same instant finds nothing.
-
-kubernetes #118706: a requeue in the past made a controller spin.
-"""
+"""A decision is a function of its arguments, costs nothing where there is nothing to do, and never spins."""
 
 from __future__ import annotations
 
@@ -12,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clustercontract.check import CheckResult
-from tests.core.builders import EXECUTION, World, at, spec
+from clustertrigger.core.decide import decide
+from tests.core.builders import EXECUTION, HOURLY, World, at, observed, spec, trigger
 from tests.core.drift.test_drift_rule import measured
 
 CRON = st.sampled_from(["* * * * *", "*/7 * * * *", "0 2 * * *", "30 2 * * sun", "0 0 29 2 *", "@hourly"])
@@ -46,8 +44,6 @@ SCHEDULES = st.one_of(
 )
 INSTANTS = st.lists(st.integers(0, 400 * 86_400_000), min_size=1, max_size=6)
 """Milliseconds after creation, in any order: the clock may step back."""
-
-
 OUTCOMES = st.sampled_from(["completed", "failed", "pending", None])
 BASELINE = {
     "uri": "/results/b.npz",
@@ -57,6 +53,20 @@ BASELINE = {
     "dimensions": 384,
     "captured_at": "2026-03-02T12:00:00Z",
 }
+
+
+def test_idle_costs_nothing() -> None:
+    world = World()
+    world.step(at(1))
+    assert world.writes == 1
+    for minute in range(1, 59):
+        world.step(at(minutes=minute))
+    assert world.writes == 1
+
+
+def test_decide_is_a_function_of_its_arguments() -> None:
+    known, seen = trigger(HOURLY), observed()
+    assert decide(known, seen, at(hours=1)) == decide(known, seen, at(hours=1))
 
 
 @settings(deadline=None)
@@ -69,6 +79,7 @@ def test_the_next_look_lies_ahead(
     refuse: bool,
     has_baseline: bool,
 ) -> None:
+    """Whatever the schedule and the instant; kubernetes #118706: a requeue in the past made a controller spin."""
     status = {"baseline_snapshot": BASELINE} if has_baseline else {}
     world = World(spec({**schedule, "execution_config": EXECUTION}), status=status)
     result = None if drift is None else CheckResult(status="completed", measurement=measured(drift))

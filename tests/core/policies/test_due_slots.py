@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 
 from clustertrigger.api.conditions import Reason
-from clustertrigger.core.decide import decide
-from clustertrigger.core.decision import CreateJob
 from clustertrigger.core.resources.catalog import Unresolved
-from tests.core.builders import HOURLY, MINUTELY, World, at, observed, run, spec, trigger
+from tests.core.builders import HOURLY, MINUTELY, World, at, run, spec
 
 IMMEDIATE = spec(schedule_config={"interval_seconds": 3600, "start_immediately": True})
 
@@ -166,18 +164,6 @@ def test_a_job_deleted_after_it_was_recorded_does_not_fire_again() -> None:
     assert slots(world) == ["13:00:00"]
 
 
-def test_finished_jobs_beyond_the_history_limit_are_not_counted_again() -> None:
-    world = World(spec(run={"history_limit": 1}))
-    for hour in (1, 2, 3):
-        world.step(at(hours=hour))
-        world.end()
-        world.step(at(hours=hour, seconds=9))
-    world.step(at(hours=3, minutes=10))
-    status = world.trigger.status
-    assert len(world.runs) == 3
-    assert (status.execution_count, len(status.history)) == (3, 1)
-
-
 def test_a_clock_that_steps_back_fires_no_slot_twice() -> None:
     world = World()
     world.step(at(hours=1))
@@ -213,45 +199,7 @@ def test_a_collection_that_stays_missing_is_named_when_the_slot_is_missed() -> N
     ]
 
 
-def test_idle_costs_nothing() -> None:
-    world = World()
-    world.step(at(1))
-    assert world.writes == 1
-    for minute in range(1, 59):
-        world.step(at(minutes=minute))
-    assert world.writes == 1
-
-
 def test_the_wake_up_is_the_next_slot() -> None:
     assert World().step(at(1)).wake_at == at(hours=1)
     assert World(MINUTELY).step(at(1)).wake_at == at(60)
     assert World(spec(status="paused")).step(at(1)).wake_at is None
-
-
-def test_decide_is_a_function_of_its_arguments() -> None:
-    known, seen = trigger(HOURLY), observed()
-    assert decide(known, seen, at(hours=1)) == decide(known, seen, at(hours=1))
-
-
-def test_the_job_carries_slot_owner_and_contract() -> None:
-    decision = decide(trigger(), observed(), at(hours=1))
-    (action,) = decision.actions
-    assert isinstance(action, CreateJob)
-    job = action.manifest
-    assert action.name == job["metadata"]["name"] == "products-" + action.name.split("-")[1] + "-20260302130000"
-    assert job["metadata"]["annotations"]["clustertrigger.dev/slot"] == "2026-03-02T13:00:00Z"
-    assert job["metadata"]["ownerReferences"][0]["uid"] == trigger().uid
-    pod = job["spec"]["template"]["spec"]
-    assert pod["automountServiceAccountToken"] is False
-    assert pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"] is True
-
-
-def test_ready_warns_of_a_schedule_that_is_often_meant_otherwise() -> None:
-    schedule = {"cron_expression": "0 9 1-7 * 1"}
-    ready = decide(trigger(spec(MINUTELY, schedule_config=schedule)), observed(), at(1)).status.conditions[0]
-    assert ready.status == "True"
-    assert ready.message == (
-        "The schedule is live: 0 9 1-7 * 1 UTC. Warning: spec.schedule_config.cron_expression: '0 9 1-7 * 1': either "
-        "of day of month and day of week is enough, so it is due on 10 to 11 days of a month: for days that match both "
-        "write 0 9 */31,2-7 * 1"
-    )

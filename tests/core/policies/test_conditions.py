@@ -1,0 +1,130 @@
+"""Conditions: what is live, what needs a person, what runs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from clustertrigger.core.decide import decide
+from tests.core.builders import (
+    HOURLY,
+    MINUTELY,
+    World,
+    at,
+    condition,
+    fire,
+    message,
+    observed,
+    spec,
+    started,
+    trigger,
+)
+
+
+def test_an_invalid_spec_needs_a_person() -> None:
+    world = World({**HOURLY, "trigger_type": "cron", "schedule_config": {"cron_expression": "61 * * * *"}})
+    decision = world.step(at(1))
+    assert condition(world, "Ready") == ("False", "InvalidSpec")
+    assert condition(world, "Stalled") == ("True", "InvalidSpec")
+    assert decision.wake_at is None
+    assert sum(event.startswith("InvalidSpec") for event in world.events) == 1
+    world.step(at(2))
+    assert len(world.events) == 1
+    world.edit(HOURLY, at(minutes=90))
+    world.step(at(minutes=90))
+    assert condition(world, "Ready") == ("True", "Scheduled")
+    assert world.created == [], "13:00 was past when the spec was mended"
+
+
+@pytest.mark.parametrize(
+    ("raw_spec", "ready", "stalled"),
+    [
+        (HOURLY, ("True", "Scheduled"), "False"),
+        (spec(status="paused"), ("True", "Paused"), "False"),
+        (spec(status="disabled"), ("True", "Disabled"), "False"),
+        (spec(status="failed"), ("False", "MarkedFailed"), "True"),
+        (
+            spec(
+                trigger_type="conditional",
+                schedule_config={
+                    "condition_type": "drift",
+                    "threshold": 0.3,
+                    "metric": "cosine_drift",
+                    "check_interval_seconds": 60,
+                },
+            ),
+            ("True", "Scheduled"),
+            "False",
+        ),
+    ],
+)
+def test_conditions(raw_spec: dict[str, Any], ready: tuple[str, str], stalled: str) -> None:
+    world = World(raw_spec)
+    world.step(at(1))
+    assert condition(world, "Ready") == ready
+    assert condition(world, "Stalled")[0] == stalled
+
+
+def test_conditions_keep_the_time_of_their_last_change() -> None:
+    world = World()
+    world.step(at(1))
+    fire(world, 1)
+    times = {c.type: c.lastTransitionTime for c in world.trigger.status.conditions}
+    assert times["Ready"] == at(1)
+    assert times["Running"] == at(hours=1)
+
+
+def test_a_run_that_waits_in_a_queue_says_so_and_again_when_it_is_preempted() -> None:
+    world = World(spec(run={"queue_name": "team"}))
+    name = started(world, "pending", suspended=True, queue="team")
+    world.step(at(hours=1, seconds=1))
+    assert message(world, "Running") == f"Active: {name} (queued in LocalQueue team)"
+    world.end("running", suspended=False, running_since=at(hours=1, seconds=5))
+    assert world.step(at(hours=1, seconds=10)).status.last_execution_status == "running"
+    assert message(world, "Running") == f"Active: {name}"
+    world.end("pending", suspended=True)
+    assert world.step(at(hours=1, seconds=20)).status.last_execution_status == "pending"
+    assert message(world, "Running") == f"Active: {name} (queued in LocalQueue team)"
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "is_vague", "warning", "said"),
+    [
+        ("Unschedulable: Insufficient cpu", False, None, "Unschedulable: Insufficient cpu"),
+        ("ContainerCreating", True, 'Multi-Attach error for volume "pvc-1"', 'Multi-Attach error for volume "pvc-1"'),
+        ("ContainerCreating", True, None, "ContainerCreating"),
+    ],
+)
+def test_a_run_that_does_not_start_says_why_after_half_a_minute(
+    obstacle: str, is_vague: bool, warning: str | None, said: str
+) -> None:
+    world = World(spec())
+    begin = at(hours=1, seconds=1)
+    name = started(world, "pending", pending_since=begin, obstacle=obstacle, is_vague=is_vague)
+    assert world.step(at(hours=1, seconds=5)).wake_at == begin + timedelta(seconds=30)
+    assert message(world, "Running") == f"Active: {name}"
+    if warning:
+        world.warnings[name] = warning
+    looked_up_before = len(world.looked_up)
+    world.step(begin + timedelta(seconds=30))
+    assert message(world, "Running") == f"Active: {name} (does not start: {said})"
+    assert len(world.looked_up) - looked_up_before == (1 if is_vague else 0)
+    world.step(begin + timedelta(seconds=31))
+    # What events have said once is known.
+    assert len(world.looked_up) - looked_up_before == (0 if not is_vague else 1 if warning else 2)
+    world.end("running", running_since=begin + timedelta(seconds=40))
+    world.step(begin + timedelta(seconds=41))
+    assert message(world, "Running") == f"Active: {name}"
+
+
+def test_ready_warns_of_a_schedule_that_is_often_meant_otherwise() -> None:
+    schedule = {"cron_expression": "0 9 1-7 * 1"}
+    ready = decide(trigger(spec(MINUTELY, schedule_config=schedule)), observed(), at(1)).status.conditions[0]
+    assert ready.status == "True"
+    assert ready.message == (
+        "The schedule is live: 0 9 1-7 * 1 UTC. Warning: spec.schedule_config.cron_expression: '0 9 1-7 * 1': either "
+        "of day of month and day of week is enough, so it is due on 10 to 11 days of a month: for days that match both "
+        "write 0 9 */31,2-7 * 1"
+    )

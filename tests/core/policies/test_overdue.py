@@ -1,0 +1,181 @@
+"""Runs that Kubernetes would not end, or not in time, are ended with a reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from clustercontract.run import RunResult
+from clustertrigger.core.decide import decide
+from clustertrigger.core.decision import EndJob
+from clustertrigger.core.jobs.workload import LeavingPod, Remains
+from tests.core.builders import World, at, condition, fire, message, observed, run, spec, started, trigger
+
+
+def test_a_run_that_cannot_start_is_ended_with_the_pods_reason() -> None:
+    stuck = run(at(hours=1), pending_since=at(hours=1), obstacle="ImagePullBackOff: no such image")
+    world = World(spec(run={"pending_timeout_seconds": 60}))
+    world.step(at(1))
+    world.runs[stuck.job] = stuck
+    assert world.step(at(hours=1, seconds=59)).wake_at == at(hours=1, seconds=60)
+    world.step(at(hours=1, seconds=60))
+    status = world.trigger.status
+    assert status.last_execution_status == "failed"
+    assert status.last_execution_error == (
+        "did not start within 60 s (run.pending_timeout_seconds): ImagePullBackOff: no such image"
+    )
+
+
+def test_a_run_that_kubernetes_does_not_end_in_time_is_ended() -> None:
+    """A Job has been seen to outlive its activeDeadlineSeconds on Kubernetes 1.20."""
+    slow = run(at(hours=1), "running", started_at=at(hours=1), timeout_seconds=60, running_since=at(hours=1))
+    world = World()
+    world.step(at(1))
+    world.runs[slow.job] = slow
+    assert world.step(at(hours=1, seconds=65)).wake_at == at(hours=1, seconds=70)
+    world.step(at(hours=1, seconds=70))
+    status = world.trigger.status
+    assert status.last_execution_status == "failed"
+    assert status.last_execution_error == "timed out after 60 s: raise run.timeout_seconds or give the run less to do"
+
+
+def test_a_run_that_its_queue_has_let_go_is_not_ended_before_its_clock_starts() -> None:
+    """Kueue 0.19 on Kubernetes 1.36: between release and status.startTime, one of three was ended at once."""
+    world = World(spec(run={"queue_name": "team", "pending_timeout_seconds": 60, "timeout_seconds": 90}))
+    name = started(world, "pending", suspended=True, queue="team", timeout_seconds=90)
+    world.step(at(hours=4))
+    world.runs[name] = replace(world.runs[name], suspended=False)
+    world.step(at(hours=4, seconds=1))
+    assert world.ended == {}
+    world.end("pending", pending_since=at(hours=4, seconds=2), started_at=at(hours=4, seconds=2))
+    assert world.step(at(hours=4, seconds=3)).wake_at == at(hours=4, seconds=32)
+    assert world.step(at(hours=4, seconds=32)).wake_at == at(hours=4, seconds=62)
+    world.step(at(hours=4, seconds=62))
+    assert list(world.ended) == [name]
+
+
+def test_the_pause_before_another_attempt_is_not_time_without_a_start() -> None:
+    world = World(spec(run={"pending_timeout_seconds": 2}))
+    failed_at = at(hours=1, seconds=5)
+    name = started(world, "pending", pending_since=failed_at, retry_pause=timedelta(seconds=10))
+    world.step(failed_at + timedelta(seconds=11))
+    assert world.ended == {}
+    world.step(failed_at + timedelta(seconds=12))
+    assert list(world.ended) == [name]
+
+
+SIDECAR = Remains(at(hours=1, seconds=9), ("istio-proxy",))
+
+
+def test_what_goes_on_after_a_worker_that_has_completed_is_ended_once_the_result_is_stored() -> None:
+    world = World()
+    result = RunResult(status="completed", num_clusters=5, num_documents=3000, notes=["reduced"])
+    name = started(world, "completed", result=result, remains=SIDECAR)
+    status = world.step(at(hours=1, seconds=10)).status
+    assert (status.last_execution_status, status.history[0].num_clusters) == ("completed", 5)
+    assert condition(world, "Running") == ("False", "NoActiveRun")
+    said = (
+        "container istio-proxy went on after the worker had completed, so the Job is ended: make it a native sidecar, "
+        "or keep it out of the Pod"
+    )
+    assert status.history[0].notes == ["reduced", said]
+    assert world.events[-1] == f"WorkerOutlived: Run {name}: {said}"
+    assert world.ended == {}, "many a sidecar sees that the worker has ended, and ends too"
+    assert world.step(at(hours=1, seconds=13)).wake_at == at(hours=1, seconds=14)
+    world.step(at(hours=1, seconds=14))
+    assert world.ended == {name: "container istio-proxy went on after the worker had completed"}
+    writes = world.writes
+    world.end("completed", remains=None)
+    status = world.step(at(hours=1, seconds=20)).status
+    assert (status.execution_count, status.failure_count, status.consecutive_failures) == (1, 0, 0)
+    assert (world.writes, len(world.events)) == (writes, 3)
+
+
+def test_the_result_is_stored_before_what_goes_on_is_ended() -> None:
+    """Ending a Job deletes its Pod, and with it the result."""
+    world = World()
+    name = started(world, "completed", remains=SIDECAR)
+    late = decide(world.trigger, observed(world.runs.values()), at(hours=1, minutes=5))
+    assert (late.actions, late.wake_at) == ((), at(hours=1, minutes=5))
+    world.step(at(hours=1, minutes=5))
+    world.step(at(hours=1, minutes=5))
+    assert list(world.ended) == [name]
+
+
+def test_a_pod_that_failed_by_its_sidecar_is_not_tried_again() -> None:
+    world = World()
+    name = started(world, "completed", remains=Remains(at(hours=1, seconds=9), ()))
+    world.step(at(hours=1, seconds=10))
+    world.step(at(hours=1, seconds=10))
+    assert list(world.ended) == [name]
+    assert world.trigger.status.last_execution_status == "completed"
+
+
+def test_a_worker_that_failed_beside_a_container_that_goes_on() -> None:
+    world = World()
+    name = started(world, "running", error="no column 'x'", remains=SIDECAR)
+    world.step(at(hours=1, seconds=12))
+    assert world.ended == {}
+    world.step(at(hours=1, seconds=14))
+    status = world.trigger.status
+    assert list(world.ended) == [name]
+    assert (status.last_execution_status, status.consecutive_failures) == ("failed", 1)
+    assert status.last_execution_error == (
+        "no column 'x' (container istio-proxy went on, so Kubernetes would make no other attempt)"
+    )
+
+
+REFUSED = 'Error creating: pods "products-" is forbidden: exceeded quota: small, requested: pods=1'
+
+
+def test_a_run_without_a_pod_fails_in_the_words_of_who_refused_it() -> None:
+    world = World(spec(run={"pending_timeout_seconds": 60}))
+    name = started(world, "pending", pending_since=at(hours=1), obstacle="no Pod has been created", is_vague=True)
+    world.warnings[name] = REFUSED
+    world.step(at(hours=1, seconds=60))
+    assert world.trigger.status.last_execution_error == (
+        f"did not start within 60 s (run.pending_timeout_seconds): {REFUSED}"
+    )
+
+
+def test_a_run_that_never_had_a_pod_until_its_deadline_fails_in_the_same_words() -> None:
+    world = World()
+    name = started(world, "failed", error="timed out after 5 s", is_vague=True, explained=False)
+    world.warnings[name] = REFUSED
+    world.step(at(hours=1, seconds=6))
+    assert world.trigger.status.last_execution_error == f"no Pod has been created: {REFUSED}"
+
+
+def test_a_run_whose_pod_waits_with_a_reason_is_not_looked_up() -> None:
+    world = World(spec(run={"pending_timeout_seconds": 60}))
+    name = started(world, "pending", pending_since=at(hours=1), obstacle="ImagePullBackOff: no such image")
+    world.warnings[name] = REFUSED
+    world.step(at(hours=1, seconds=60))
+    assert "no such image" in str(world.trigger.status.last_execution_error)
+
+
+def test_a_pod_on_a_dead_node_does_not_block_without_a_word() -> None:
+    world = World()
+    leaving = LeavingPod("products-x", "node-7", at(hours=1, minutes=5))
+    name = started(world, "running", running_since=at(hours=1), leaving=leaving)
+    decision = world.step(at(hours=1, minutes=5))
+    assert decision.wake_at == at(hours=1, minutes=5, seconds=30)
+    assert message(world, "Running") == f"Active: {name}"
+    world.step(at(hours=1, minutes=5, seconds=30))
+    waits = (
+        "waits for Pod products-x on node node-7, which should have ended at 2026-03-02T13:05:00Z: if the node is "
+        "down, delete the node, or the Pod with --force"
+    )
+    assert message(world, "Running") == f"Active: {name} ({waits})"
+    fire(world, 2)
+    assert world.events[-1] == (
+        f"SlotSkipped: Skipped the slot 2026-03-02T14:00:00Z: run {name} is still active, {waits} "
+        "(run.concurrency_policy: Forbid)"
+    )
+
+
+def test_a_run_is_ended_once() -> None:
+    entry = {"job_id": run(at(hours=1)).job, "slot": "s", "triggered_at": at(hours=1).isoformat(), "status": "pending"}
+    ended = run(at(hours=1), pending_since=at(hours=1), ended_by_operator=True)
+    decision = decide(trigger(status={"history": [entry]}), observed([ended]), at(hours=1, minutes=30))
+    assert not any(isinstance(action, EndJob) for action in decision.actions)

@@ -1,0 +1,159 @@
+"""Runs that exist are recorded, and those that ended are counted, each once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from clustercontract.baseline import Baseline
+from clustercontract.brief import CentralDocument, ClusterBrief
+from clustercontract.run import RunResult
+from clustertrigger.api.status import LastResult
+from clustertrigger.core.decide import decide
+from tests.core.builders import World, at, condition, fail, fire, observed, spec, started
+
+
+def test_a_completed_run_is_counted_and_shown() -> None:
+    world = World()
+    fire(world, 1)
+    assert condition(world, "Running") == ("True", "RunActive")
+    baseline = Baseline(
+        uri="/results/b.npz", sha256="0" * 64, run="r", documents=3000, dimensions=384, captured_at=at(hours=1)
+    )
+    result = RunResult(status="completed", num_clusters=5, num_documents=3000, baseline=baseline)
+    world.end("completed", execution_time_ms=12_000, result=result)
+    status = world.step(at(hours=1, seconds=12)).status
+    newest = status.history[0]
+    assert (status.execution_count, status.failure_count, status.last_execution_status) == (1, 0, "completed")
+    assert (newest.num_clusters, newest.num_documents, newest.execution_time_ms) == (5, 3000, 12_000)
+    assert status.baseline_snapshot is not None
+    assert status.baseline_snapshot["documents"] == 3000
+    assert world.events[-1].endswith("completed after 12 s: 5 clusters of 3000 documents")
+    assert condition(world, "Running") == ("False", "NoActiveRun")
+
+
+def test_clusters_of_the_last_successful_run_are_kept_in_brief() -> None:
+    world = World()
+    clusters = [ClusterBrief(cluster_id=0, name="rust", num_documents=9, central_documents=[_document("librust-dev")])]
+    fire(world, 1)
+    world.end("completed", result=RunResult(status="completed", num_noise=3, clusters=clusters))
+    job = world.step(at(hours=1, seconds=12)).status.history[0].job_id
+    fail(world, 2)
+    assert world.trigger.status.last_result == LastResult(job_id=job, num_noise=3, clusters=clusters)
+
+
+def _document(document_id: str) -> CentralDocument:
+    return CentralDocument(document_id=document_id, text="library for Rust")
+
+
+def test_a_run_costs_two_status_writes() -> None:
+    world = World()
+    world.step(at(1))
+    writes = world.writes
+    fire(world, 1)
+    world.end("running", running_since=at(hours=1, seconds=1))
+    world.step(at(hours=1, seconds=2))
+    world.end("completed")
+    world.step(at(hours=1, seconds=4))
+    world.step(at(hours=1, seconds=9))
+    assert world.writes - writes == 2
+
+
+def test_a_long_run_is_shown_as_running() -> None:
+    world = World()
+    fire(world, 1)
+    world.end("running", running_since=at(hours=1, seconds=1))
+    decision = world.step(at(hours=1, seconds=2))
+    assert decision.status.last_execution_status == "pending"
+    assert decision.wake_at == at(hours=1, seconds=6)
+    assert world.step(at(hours=1, seconds=6)).status.last_execution_status == "running"
+
+
+def test_the_time_in_a_queue_is_in_the_history() -> None:
+    world = World(spec(run={"queue_name": "team"}))
+    started(world, "completed", queue_time_ms=7_000, execution_time_ms=3_000)
+    entry = world.step(at(hours=1, seconds=10)).status.history[0]
+    assert (entry.queue_time_ms, entry.execution_time_ms) == (7_000, 3_000)
+
+
+def test_an_unexplained_end_is_looked_up_before_it_is_judged() -> None:
+    world = World()
+    fire(world, 1)
+    world.end("failed", explained=False, error="the Job failed and left no reason")
+    undecided = decide(world.trigger, observed(world.runs.values()), at(hours=1, seconds=9))
+    assert [type(action).__name__ for action in undecided.actions] == ["LookUpJob"]
+    assert world.step(at(hours=1, seconds=9)).status.last_execution_status == "failed"
+
+
+def test_a_job_that_the_watch_does_not_show_is_looked_up_before_it_is_called_gone() -> None:
+    """keda #5537: an outage was read as "0 running"."""
+    world = World()
+    fire(world, 1)
+    undecided = decide(world.trigger, observed(), at(hours=2))
+    assert [type(action).__name__ for action in undecided.actions] == ["LookUpJob"]
+
+
+def test_a_deleted_job_is_recorded_and_not_a_failure_in_a_row() -> None:
+    world = World()
+    fire(world, 1)
+    world.runs.clear()
+    status = world.step(at(hours=1, seconds=5)).status
+    assert status.history[0].error == "the Job was deleted before it ended"
+    assert (status.last_execution_status, status.consecutive_failures) == ("failed", 0)
+
+
+def skew(world: World, seconds: float) -> None:
+    """The newest Job bears the time of an API server whose clock is behind."""
+    name = list(world.runs)[-1]
+    world.runs[name] = replace(world.runs[name], created_at=world.runs[name].created_at - timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["still going on", "already ended"])
+@pytest.mark.parametrize("behind", [1, 7200, 86_400])
+def test_a_job_that_is_dated_before_the_last_recorded_one_is_recorded(behind: float, ended: bool) -> None:
+    world = World(spec(run={"concurrency_policy": "Allow"}))
+    fire(world, 1)
+    first = world.trigger.status
+    world.end("completed")
+    # Created by a process that was killed before it wrote the status.
+    status = world.trigger
+    world.step(at(hours=2))
+    world.trigger = status
+    skew(world, 3600 + behind)
+    if ended:
+        name = list(world.runs)[-1]
+        world.runs[name] = replace(world.runs[name], phase="completed")
+    after = world.step(at(hours=2, seconds=30)).status
+    assert len(after.history) == 2
+    assert after.history[0].slot == "2026-03-02T14:00:00Z"
+    assert len(world.created) == 2, "a slot fires once"
+    assert first.last_triggered_at is not None
+    assert after.last_triggered_at is not None
+    assert after.last_triggered_at >= first.last_triggered_at, "what was recorded before must not look new"
+    assert after.execution_count == 1 + ended
+
+
+def test_a_job_that_the_history_limit_has_dropped_is_not_recorded_again() -> None:
+    world = World(spec(run={"history_limit": 1}))
+    for hour in (1, 2, 3):
+        fire(world, hour)
+        world.end("completed")
+        world.step(at(hours=hour, seconds=30))
+    assert len(world.runs) == 3
+    assert len(world.trigger.status.history) == 1
+    status = world.step(at(hours=3, seconds=60)).status
+    assert (len(status.history), status.execution_count) == (1, 3)
+
+
+def test_finished_jobs_beyond_the_history_limit_are_not_counted_again() -> None:
+    world = World(spec(run={"history_limit": 1}))
+    for hour in (1, 2, 3):
+        world.step(at(hours=hour))
+        world.end()
+        world.step(at(hours=hour, seconds=9))
+    world.step(at(hours=3, minutes=10))
+    status = world.trigger.status
+    assert len(world.runs) == 3
+    assert (status.execution_count, len(status.history)) == (3, 1)
