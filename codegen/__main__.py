@@ -1,20 +1,24 @@
-"""`python -m codegen`: writes the CRDs, the chart's copies and the field reference."""
+"""`python -m codegen`: writes the CRDs, the chart's copies, JSON schemas and the field reference."""
 
 from __future__ import annotations
 
 import argparse
 import difflib
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from clustertrigger.api import GROUP, VERSION
 from codegen.crd import KINDS
+from codegen.json_schema import json_schema
 from codegen.manifests import HEADER, chart_template, manifest
 from codegen.reference import reference
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
 _CRDS = Path("crds")
 _CHART_CRDS = Path("charts/clustertrigger/templates/crds")
+_SCHEMAS = Path("schemas") / GROUP
 
 
 def generated_files() -> dict[Path, str]:
@@ -24,6 +28,9 @@ def generated_files() -> dict[Path, str]:
         resource = kind.custom_resource_definition()
         files[_CRDS / f"{kind.plural}.yaml"] = HEADER + manifest(resource)
         files[_CHART_CRDS / f"{kind.plural}.yaml"] = chart_template(resource)
+        # Named as kubeconform looks for them, and as the public catalogue of schemas names them.
+        name = f"{kind.name.lower()}_{VERSION}.json"
+        files[_SCHEMAS / name] = json.dumps(json_schema(kind), indent=2, ensure_ascii=False) + "\n"
     return files
 
 
@@ -32,8 +39,8 @@ def changes(root: Path) -> dict[Path, str | None]:
     files = generated_files()
     stale = {
         path.relative_to(root): None
-        for folder in (_CRDS, _CHART_CRDS)
-        for path in (root / folder).glob("*.yaml")
+        for folder in (_CRDS, _CHART_CRDS, _SCHEMAS)
+        for path in (root / folder).glob("*")
         if path.relative_to(root) not in files
     }
     return {**{path: text for path, text in files.items() if _text(root / path) != text}, **stale}
