@@ -13,6 +13,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 FOLDERS = (
     "bench",
     "charts",
+    "codegen",
     "crds",
     "docs",
     "e2e",
