@@ -16,7 +16,7 @@ from typing import Any
 
 import uvloop
 
-from clustertrigger.shell.kube import paths
+from clustertrigger.core.kube import paths
 from clustertrigger.shell.kube.api_server import ApiServer
 from harness.cluster.progress import say
 from harness.cluster.versions import Version

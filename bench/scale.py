@@ -17,7 +17,7 @@ from typing import Any
 import uvloop
 
 from bench.burst import fire_at_once
-from clustertrigger.shell.kube import paths
+from clustertrigger.core.kube import paths
 from clustertrigger.shell.kube.api_server import ApiServer
 from harness.cluster.progress import say
 from harness.control_plane import fleet

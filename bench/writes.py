@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY
-from clustertrigger.shell.kube import paths
+from clustertrigger.core.kube import paths
 from harness.cluster.progress import say
 from harness.control_plane import fleet, manifests
 from harness.control_plane.cluster import Cluster

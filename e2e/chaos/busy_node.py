@@ -10,8 +10,9 @@ from typing import Any
 
 from clustertrigger.api.names import WORKER_CONTAINER
 from clustertrigger.core.instants import format_instant
-from clustertrigger.shell.kube import paths
-from clustertrigger.shell.kube.api_server import ApiError, ApiServer
+from clustertrigger.core.kube import paths
+from clustertrigger.core.kube.answers import ApiError
+from clustertrigger.shell.kube.api_server import ApiServer
 from harness.control_plane.kubelet import COMPLETED
 from harness.control_plane.watching import watch
 

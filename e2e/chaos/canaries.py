@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from clustertrigger.shell.kube import paths
+from clustertrigger.core.kube import paths
 from clustertrigger.shell.kube.api_server import ApiServer
 from harness.control_plane import fleet, manifests
 

@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+from clustertrigger.core.kube import paths
+from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.trigger import Key
-from clustertrigger.shell.kube import paths
-from clustertrigger.shell.kube.api_server import ApiError, ApiServer
+from clustertrigger.shell.kube.api_server import ApiServer
 from e2e.chaos.busy_node import busy_node
 from harness.control_plane.manifests import interval, trigger
 from harness.control_plane.watching import watch

@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from clustertrigger.core.kube import paths
+from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.trigger import Key
-from clustertrigger.shell.kube import paths
-from clustertrigger.shell.kube.api_server import ApiError, ApiServer
+from clustertrigger.shell.kube.api_server import ApiServer
 from e2e.chaos.hostile_objects import Case
 from harness.control_plane.watching import watch
 

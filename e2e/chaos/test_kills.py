@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from clustertrigger.core.instants import parse_instant
-from clustertrigger.shell.kube import paths
+from clustertrigger.core.kube import paths
 from harness.control_plane.books import hold_still
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.manifests import interval

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from clustertrigger.shell.kube import paths
+from clustertrigger.core.kube import paths
 from harness.cluster.accounts import service_account_kubeconfig
 from harness.cluster.control_planes import ControlPlane, control_plane
 from harness.cluster.versions import Version, parse_version

@@ -16,9 +16,10 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import load_kube_config
 
 from clustertrigger.api.names import WORKER_CONTAINER
+from clustertrigger.core.kube import paths
+from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.shell import garbage
-from clustertrigger.shell.kube import paths
-from clustertrigger.shell.kube.api_server import ApiError, ApiServer
+from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.metrics.process import Metrics
 from harness.cluster.versions import Version
 from harness.control_plane import manifests

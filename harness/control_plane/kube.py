@@ -16,8 +16,8 @@ import urllib3
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from clustertrigger.core.kube import paths
 from clustertrigger.core.resources.trigger import Key
-from clustertrigger.shell.kube import paths
 
 T = TypeVar("T")
 _WRITES = ("POST", "PUT", "PATCH", "APPLY", "DELETE")

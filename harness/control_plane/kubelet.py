@@ -18,7 +18,7 @@ from clustercontract.check import CheckResult
 from clustercontract.run import RunResult
 from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY, WORKER_CONTAINER
 from clustertrigger.core.instants import format_instant
-from clustertrigger.shell.kube import paths
+from clustertrigger.core.kube import paths
 from harness.control_plane.kube import Kube, Object, RefusedError, eventually
 
 COMPLETED = RunResult(

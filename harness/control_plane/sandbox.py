@@ -12,7 +12,7 @@ import yaml
 
 from clustertrigger.api.names import ANNOTATION_RUN_REQUESTED, ANNOTATION_SLOT, LABEL_TRIGGER
 from clustertrigger.core.instants import parse_instant
-from clustertrigger.shell.kube import paths
+from clustertrigger.core.kube import paths
 from harness.control_plane.kube import Kube, Object, eventually, trigger_path
 from harness.control_plane.manifests import collection, trigger
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import aiohttp
 
-from clustertrigger.shell.kube.api_server import ApiError, ApiServer
+from clustertrigger.core.kube.answers import ApiError
+from clustertrigger.shell.kube.api_server import ApiServer
 
 
 async def watch(api: ApiServer, path: str, after: str) -> AsyncIterator[dict[str, Any]]:

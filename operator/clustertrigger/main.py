@@ -22,6 +22,8 @@ from clustertrigger import __version__, handlers
 from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY
 from clustertrigger.core.decision import Observed
 from clustertrigger.core.jobs.pods import RunDefaults
+from clustertrigger.core.kube import paths
+from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.catalog import Catalog
 from clustertrigger.core.resources.trigger import Owner
 from clustertrigger.kopf_loop import Watcher
@@ -30,8 +32,7 @@ from clustertrigger.shell.admission.creators import Creators
 from clustertrigger.shell.clock import ClusterClock
 from clustertrigger.shell.election.leader import lead_when_elected
 from clustertrigger.shell.events.endpoint import EventsEndpoint, serve_events
-from clustertrigger.shell.kube import paths
-from clustertrigger.shell.kube.api_server import ApiError, ApiServer
+from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.kube.credentials import load_configuration
 from clustertrigger.shell.kube.reading import read_deep_objects
 from clustertrigger.shell.logs import set_up_logging

@@ -10,7 +10,7 @@ import pytest
 from clustertrigger.api import API_VERSION
 from clustertrigger.api.names import ANNOTATION_SLOT, LABEL_MANAGED_BY, LABEL_TRIGGER_UID, MANAGED_BY, WORKER_CONTAINER
 from clustertrigger.core.instants import format_instant
-from clustertrigger.shell.kube import paths
+from clustertrigger.core.kube import paths
 from clustertrigger.shell.kube.reading import read_deep_objects
 from harness.control_plane.cluster import Cluster
 from harness.control_plane.fixtures import StartOperator

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clustercontract.run import RunResult
-from clustertrigger.shell.kube import paths
+from clustertrigger.core.kube import paths
 from harness.control_plane.checks import QUIET, about_to_check, found, measured, the_check
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import Object, eventually

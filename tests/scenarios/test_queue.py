@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from clustertrigger.shell.kube import paths
+from clustertrigger.core.kube import paths
 from harness.control_plane.cluster import Cluster
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import Object, eventually

@@ -7,7 +7,7 @@ import pytest
 from clustertrigger.core.instants import parse_instant
 from clustertrigger.core.jobs.naming import job_name
 from clustertrigger.core.jobs.slot import ManualSlot, ScheduledSlot
-from clustertrigger.shell.kube import paths
+from clustertrigger.core.kube import paths
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import eventually
 from harness.control_plane.kubelet import Kubelet

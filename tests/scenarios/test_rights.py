@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clustertrigger.shell.kube import paths
+from clustertrigger.core.kube import paths
 from harness.cluster.accounts import service_account_kubeconfig
 from harness.control_plane.checks import about_to_check, found, jobs
 from harness.control_plane.cluster import SYSTEM, Cluster

@@ -6,7 +6,7 @@ import json
 
 import urllib3
 
-from clustertrigger.shell.kube import paths
+from clustertrigger.core.kube import paths
 from harness.cluster.errors import ClusterError
 from harness.control_plane.cluster import Cluster
 from harness.control_plane.fixtures import StartOperator

@@ -10,16 +10,9 @@ from typing import Any
 
 from clustertrigger.cli.command import CommandError, Scope
 from clustertrigger.cli.kube import paths
-from clustertrigger.cli.kube.client import (
-    POD_ACCOUNT,
-    Access,
-    ApiClient,
-    ApiError,
-    Impersonation,
-    access_by,
-    access_in_pod,
-)
+from clustertrigger.cli.kube.client import POD_ACCOUNT, Access, ApiClient, Impersonation, access_by, access_in_pod
 from clustertrigger.cli.kube.kubeconfig import KubeconfigError, load_context
+from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.text import one_line
 
 
@@ -110,12 +103,12 @@ def _no_kubeconfig(error: Exception, scope: Scope) -> str:
 
 def _explain(error: ApiError, server: str) -> str:
     message = one_line(error)
-    if error.status == 0:
+    if error.is_unanswered:
         return f"{server}: {message}: check the cluster and the context"
-    if error.status == 401:
+    if error.is_unauthenticated:
         return f"{server}: not authenticated: log in again, or choose another --context"
-    if error.status == 403:
+    if error.is_forbidden:
         return f"{message}: ask for that right"
-    if error.status == 404 and ("could not find the requested resource" in message or "page not found" in message):
+    if error.is_unknown_kind:
         return f"{server}: the cluster has no ClusterTriggers: install the chart, or choose another --context"
     return message

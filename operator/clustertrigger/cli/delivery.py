@@ -16,7 +16,7 @@ import httpx
 from clustertrigger.cli.command import PROG, CommandError
 from clustertrigger.cli.terminal import warn
 from clustertrigger.core.events.cloudevents import STRUCTURED
-from clustertrigger.core.text import reason
+from clustertrigger.core.text import beginning, reason
 
 _ANSWER = httpx.Timeout(30.0, connect=10.0)
 _PAUSE, _LONGEST_PAUSE = 0.5, 5.0
@@ -143,7 +143,7 @@ async def _post(
     try:
         answer = response.json()
     except ValueError:
-        answer = response.content[:200].decode(errors="replace").strip()
+        answer = beginning(response.content)
     return response.status_code, answer, float(after) if after.isdigit() else None
 
 

@@ -21,7 +21,6 @@ from clustertrigger.cli.cluster import Cluster, read_trigger
 from clustertrigger.cli.command import PROG, add_command, name_argument, on_cluster
 from clustertrigger.cli.drift import recorded
 from clustertrigger.cli.kube import paths
-from clustertrigger.cli.kube.client import ApiError
 from clustertrigger.cli.next import slots_from
 from clustertrigger.cli.output import Output, output_option, show, trigger_names
 from clustertrigger.cli.results import Found, clusters_in_words
@@ -29,6 +28,7 @@ from clustertrigger.cli.state import TriggerState, advice
 from clustertrigger.cli.terminal import STYLES, styled
 from clustertrigger.core.drift.drift_series import Point, from_status, of_metric
 from clustertrigger.core.instants import format_instant, parse_instant
+from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.validation import parse_trigger
 from clustertrigger.core.schedules.wallclock import wall_clock
 

@@ -16,11 +16,11 @@ from clustertrigger.cli.cluster import Cluster, pods_of, read_trigger
 from clustertrigger.cli.command import PROG, CommandError, add_command, name_argument, on_cluster
 from clustertrigger.cli.drift_chart import Marks, chart, marks_for
 from clustertrigger.cli.kube import paths
-from clustertrigger.cli.kube.client import ApiError
 from clustertrigger.cli.output import Output, output_option, show, trigger_names
 from clustertrigger.cli.terminal import table, width
 from clustertrigger.core.drift.drift_series import Point, from_log, from_status, of_metric
 from clustertrigger.core.instants import format_instant, parse_instant
+from clustertrigger.core.kube.answers import ApiError
 
 _LISTED = 10
 _COLUMNS = ("CHECKED AT", "VALUE", "THRESHOLD", "FLOOR", "DOCUMENTS", "DRIFT")

@@ -18,7 +18,8 @@ from typing import Any
 from clustertrigger.cli.command import CommandError, Scope
 from clustertrigger.cli.delivery import Destination, Route, UnreachableError
 from clustertrigger.cli.kube import paths
-from clustertrigger.cli.kube.client import ApiClient, ApiError
+from clustertrigger.cli.kube.client import ApiClient
+from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.text import one_line
 
 SELECTOR = "app.kubernetes.io/part-of=clustertrigger,app.kubernetes.io/component=operator"
@@ -30,7 +31,6 @@ _HOPELESS = re.compile("invalid|not ?found|unauthorized", re.IGNORECASE)
 _STARTUP = 20.0
 _POD_STARTUP = 10
 _END = 5.0
-_FORBIDDEN = 403
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ async def find_service(api: ApiClient, named: tuple[str, str] | None) -> EventsS
     try:
         listed = await api.list(paths.services(), labelSelector=SELECTOR)
     except ApiError as error:
-        if error.status != _FORBIDDEN:
+        if not error.is_forbidden:
             raise
         raise CommandError(
             "you may not look for the operator in all namespaces: name its Service with --service NAMESPACE/NAME, or "

@@ -15,12 +15,12 @@ from clustertrigger.cli import completion
 from clustertrigger.cli.cluster import Cluster, pods_of, read_trigger
 from clustertrigger.cli.command import PROG, CommandError, add_command, name_argument, on_cluster
 from clustertrigger.cli.kube import paths
-from clustertrigger.cli.kube.client import ApiError
 from clustertrigger.cli.run_log import POLL_SECONDS, lines_of, observe, why_waiting
 from clustertrigger.cli.state import TriggerState
 from clustertrigger.cli.terminal import printable, say, styled, warn
 from clustertrigger.core.humanize import duration
 from clustertrigger.core.jobs.pod_view import read_pod
+from clustertrigger.core.kube.answers import ApiError
 
 _LEVELS = {"error": "red", "warning": "yellow", "info": ""}
 

@@ -7,9 +7,7 @@ labels nor a slot of the schedule, so the operator passes it over; it goes with 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -20,7 +18,7 @@ from clustertrigger.api.names import LABEL_QUEUE, LABEL_ROLE, LABEL_TRIGGER
 from clustertrigger.cli.cluster import Cluster, pods_of
 from clustertrigger.cli.command import CommandError
 from clustertrigger.cli.kube import paths
-from clustertrigger.cli.kube.client import ApiError
+from clustertrigger.cli.temporary import generated_name, temporary
 from clustertrigger.cli.terminal import say, table, warn
 from clustertrigger.core.jobs.pod_view import read_pod
 from clustertrigger.core.jobs.pods import json_variable
@@ -30,8 +28,6 @@ NUMBERS = ("value", "noise_floor", "assignment_js", "p_value", "baseline_documen
 _ROLE = "recompute"
 _TTL_SECONDS = 600
 _POLL_SECONDS = 1.0
-_LONGEST_PREFIX = 40
-_NOT_FOUND = 404
 _OVER = ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget")
 
 
@@ -49,7 +45,8 @@ async def recompute(cluster: Cluster, trigger: Mapping[str, Any]) -> int:
         said = stored.get("summary") or "nothing has been measured yet"
         raise CommandError(f"there are no numbers to compute again: {said}")
     template = await _check_job(cluster, trigger, stored["check"])
-    async with _job(cluster, recompute_job(template, trigger["metadata"]["name"])) as name:
+    again = recompute_job(template, trigger["metadata"]["name"])
+    async with temporary(cluster, paths.jobs, paths.job, again) as name:
         warn(f"computing again what {stored['check']} measured, by Job {name}")
         result = await _result(cluster, name)
     if result.measurement is None:
@@ -72,7 +69,7 @@ def recompute_job(check: Mapping[str, Any], trigger: str) -> dict[str, Any]:
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
-            "generateName": f"{trigger.replace('.', '-')[:_LONGEST_PREFIX].rstrip('-')}-recompute-",
+            "generateName": generated_name(trigger, _ROLE),
             "labels": {**labels, **({LABEL_QUEUE: queue} if queue else {})},
             "ownerReferences": metadata.get("ownerReferences") or [],
         },
@@ -130,28 +127,11 @@ def _pod(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def _check_job(cluster: Cluster, trigger: Mapping[str, Any], name: str) -> dict[str, Any]:
-    try:
-        return await cluster.api.get(paths.job(cluster.namespace, name))
-    except ApiError as error:
-        if error.status != _NOT_FOUND:
-            raise
-        upcoming = (trigger.get("status") or {}).get("next_scheduled_at")
-        when = f" at {upcoming}" if upcoming else ""
-        raise CommandError(
-            f"the check's Job {name} is gone, and it says what to compute: wait for the next{when}"
-        ) from error
-
-
-@asynccontextmanager
-async def _job(cluster: Cluster, manifest: dict[str, Any]) -> AsyncIterator[str]:
-    """Create the Job, and delete it in the end; where that is not allowed, its time to live does so."""
-    created = await cluster.api.create(paths.jobs(cluster.namespace), manifest)
-    name = str(created["metadata"]["name"])
-    try:
-        yield name
-    finally:
-        with contextlib.suppress(ApiError):
-            await cluster.api.delete(paths.job(cluster.namespace, name))
+    if (found := await cluster.api.find(paths.job(cluster.namespace, name))) is not None:
+        return found
+    upcoming = (trigger.get("status") or {}).get("next_scheduled_at")
+    when = f" at {upcoming}" if upcoming else ""
+    raise CommandError(f"the check's Job {name} is gone, and it says what to compute: wait for the next{when}")
 
 
 async def _result(cluster: Cluster, name: str) -> CheckResult:

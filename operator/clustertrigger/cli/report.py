@@ -19,11 +19,11 @@ from clustertrigger.cli.cluster import Cluster, read_trigger
 from clustertrigger.cli.command import PROG, CommandError, add_command, name_argument, on_cluster
 from clustertrigger.cli.forwarding import SELECTOR
 from clustertrigger.cli.kube import paths
-from clustertrigger.cli.kube.client import ApiError
 from clustertrigger.cli.report_pod import Place, fetch
 from clustertrigger.cli.state import TriggerState
 from clustertrigger.cli.terminal import say, warn
 from clustertrigger.core.jobs.pods import RunDefaults
+from clustertrigger.core.kube.answers import ApiError
 
 REPORT = "report.html"
 _DEFAULTS = RunDefaults(image="")

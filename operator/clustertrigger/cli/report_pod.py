@@ -9,8 +9,7 @@ import inspect
 import json
 import shutil
 import zlib
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,10 +19,11 @@ from clustertrigger.cli import report_reader
 from clustertrigger.cli.cluster import Cluster
 from clustertrigger.cli.command import CommandError
 from clustertrigger.cli.kube import paths
-from clustertrigger.cli.kube.client import ApiError
+from clustertrigger.cli.temporary import generated_name, temporary
 from clustertrigger.cli.terminal import warn
 from clustertrigger.core.jobs.pod_view import read_pod
 from clustertrigger.core.jobs.pods import container_security, pod_security
+from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.text import one_line
 
 _ROLE = "report"
@@ -31,7 +31,6 @@ _LIFETIME = 300
 """Seconds after which the Pod ends by itself, should nobody delete it."""
 _STARTUP = 120
 _POLL_SECONDS = 0.5
-_LONGEST_PREFIX = 40
 _MISSING = 3
 
 
@@ -80,7 +79,8 @@ async def fetch(cluster: Cluster, trigger: Mapping[str, Any], place: Place) -> b
         raise CommandError("kubectl is not in PATH, which reads the file from a Pod: install kubectl")
     if place.claim:
         await _check_claim(cluster, place.claim)
-    async with _pod(cluster, reader_pod(trigger["metadata"], place)) as name:
+    pod = reader_pod(trigger["metadata"], place)
+    async with temporary(cluster, paths.pods, paths.pod, pod, gracePeriodSeconds=0) as name:
         await _started(cluster, name)
         return await _read(cluster, kubectl, name, place)
 
@@ -104,7 +104,7 @@ def reader_pod(owner: Mapping[str, Any], place: Place) -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
-            "generateName": f"{owner['name'].replace('.', '-')[:_LONGEST_PREFIX].rstrip('-')}-report-",
+            "generateName": generated_name(owner["name"], _ROLE),
             "labels": {LABEL_ROLE: _ROLE, **_label(str(owner["name"]))},
             "ownerReferences": [
                 {
@@ -156,18 +156,6 @@ async def _check_claim(cluster: Cluster, claim: str) -> None:
                 f"no PersistentVolumeClaim {claim!r} in namespace {cluster.namespace!r}: name the one that holds the "
                 "results with --claim"
             )
-
-
-@asynccontextmanager
-async def _pod(cluster: Cluster, manifest: dict[str, Any]) -> AsyncIterator[str]:
-    """Create the Pod, and delete it in the end; where that is not allowed, it ends by itself."""
-    created = await cluster.api.create(paths.pods(cluster.namespace), manifest)
-    name = str(created["metadata"]["name"])
-    try:
-        yield name
-    finally:
-        with contextlib.suppress(ApiError):
-            await cluster.api.delete(paths.pod(cluster.namespace, name), gracePeriodSeconds=0)
 
 
 async def _started(cluster: Cluster, name: str) -> None:

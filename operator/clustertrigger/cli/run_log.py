@@ -9,13 +9,12 @@ from typing import Any, Protocol
 from clustertrigger.api.names import WORKER_CONTAINER
 from clustertrigger.cli.cluster import Cluster, pods_of
 from clustertrigger.cli.kube import paths
-from clustertrigger.cli.kube.client import ApiError
 from clustertrigger.core.jobs.job_view import read_job
 from clustertrigger.core.jobs.pod_view import read_pod
 from clustertrigger.core.jobs.workload import ObservedRun, observe_run
+from clustertrigger.core.kube.answers import ApiError
 
 POLL_SECONDS = 1.0
-_HIDDEN = (401, 403)
 _LAST_LINES = "20"
 
 
@@ -47,7 +46,7 @@ async def follow_run(cluster: Cluster, job: str, display: Shows) -> None:
             else:
                 display.waiting(why_waiting(await observe(cluster, job)))
         except ApiError as error:
-            if error.status in _HIDDEN:
+            if error.is_unauthenticated or error.is_forbidden:
                 display.say(f"no progress to show, only the outcome: {error}")
                 return
             display.waiting(f"waiting for the API server: {error}")
@@ -70,7 +69,7 @@ async def lines_of(cluster: Cluster, pod: dict[str, Any]) -> AsyncIterator[str]:
             async for line in cluster.api.follow(f"{path}/log", container=WORKER_CONTAINER, **tail):
                 yield line
         except ApiError as error:
-            if error.status != 0:
+            if not error.is_unanswered:
                 raise
         if not read_pod(await cluster.api.get(path)).running:
             return

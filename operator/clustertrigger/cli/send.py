@@ -12,10 +12,10 @@ import click
 from clustertrigger.cli.cluster import Cluster
 from clustertrigger.cli.command import PROG, CommandError, add_command, on_cluster
 from clustertrigger.cli.kube import paths
-from clustertrigger.cli.kube.client import ApiError
 from clustertrigger.cli.parameters import EVENTS, SERVICE, TEXT, URL
 from clustertrigger.cli.terminal import say, warn
 from clustertrigger.core.instants import format_instant
+from clustertrigger.core.kube.answers import ApiError
 
 if TYPE_CHECKING:
     from clustertrigger.cli.delivery import Receipt
@@ -27,7 +27,6 @@ _SENDER_ROLE = "clustertrigger-event-sender"
 """The ClusterRole that the chart makes, installed under its usual name."""
 _SOURCE = "/kubectl-clustertrigger"
 _TOKEN_SECONDS = 600
-_FORBIDDEN, _NOT_FOUND = 403, 404
 _PATIENCE = 60.0
 
 
@@ -191,13 +190,13 @@ async def _borrowed(cluster: Cluster, account: str, prefix: str) -> str:
     try:
         answer = await cluster.api.create(paths.service_account_token(cluster.namespace, account), request)
     except ApiError as error:
-        if error.status == _NOT_FOUND:
+        if error.is_not_found:
             commands = "\n".join(f"  {command}" for command in how_to_make_sender(cluster.namespace, account))
             raise CommandError(
                 f"{prefix}{error}: name one of namespace {cluster.namespace!r} with --service-account, or make it:\n"
                 f"{commands}"
             ) from error
-        if error.status == _FORBIDDEN:
+        if error.is_forbidden:
             raise CommandError(
                 f"{prefix}{error}: ask for the right to create serviceaccounts/token in namespace "
                 f"{cluster.namespace!r}, or use a kubeconfig with a token"

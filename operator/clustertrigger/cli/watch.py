@@ -18,11 +18,11 @@ from clustertrigger.cli import completion
 from clustertrigger.cli.cluster import Cluster, read_trigger
 from clustertrigger.cli.command import PROG, CommandError, add_command, name_argument, on_cluster
 from clustertrigger.cli.kube import paths
-from clustertrigger.cli.kube.client import ApiError
 from clustertrigger.cli.progress_bar import Display
 from clustertrigger.cli.run_log import POLL_SECONDS, follow_run
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.slot import ManualSlot
+from clustertrigger.core.kube.answers import ApiError
 
 _REQUEST_SECONDS = 60.0
 """How long a run that was asked for may take to appear."""

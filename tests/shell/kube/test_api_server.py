@@ -9,8 +9,9 @@ import pytest
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import ConfigException, load_kube_config
 
-from clustertrigger.shell.kube import paths
-from clustertrigger.shell.kube.api_server import AGENT, ApiError, ApiServer
+from clustertrigger.core.kube import paths
+from clustertrigger.core.kube.answers import ApiError
+from clustertrigger.shell.kube.api_server import AGENT, ApiServer
 from clustertrigger.shell.metrics.process import Metrics
 from harness.control_plane import manifests
 from harness.control_plane.cluster import SYSTEM, Cluster

@@ -9,9 +9,10 @@ import pytest
 from aiohttp import web
 from kubernetes.aio.client import Configuration
 
+from clustertrigger.core.kube import paths
+from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.trigger import Key
-from clustertrigger.shell.kube import paths
-from clustertrigger.shell.kube.api_server import ApiError, ApiServer
+from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.metrics.process import Metrics
 
 Answers = dict[str, Any]

@@ -11,8 +11,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from kubernetes.aio.client import Configuration
 
-from clustertrigger.shell.kube import paths
-from clustertrigger.shell.kube.api_server import ApiError, ApiServer, Named
+from clustertrigger.core.kube import paths
+from clustertrigger.core.kube.answers import ApiError
+from clustertrigger.shell.kube.api_server import ApiServer, Named
 from clustertrigger.shell.metrics.process import Metrics
 
 NAMED = [Named("search", f"t{n}", f"uid-{n}", str(n)) for n in range(1, 1201)]

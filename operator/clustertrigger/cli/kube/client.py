@@ -17,26 +17,14 @@ import httpx
 from clustertrigger import __version__
 from clustertrigger.cli.kube.credentials import Credentials, read_content
 from clustertrigger.cli.kube.kubeconfig import Context, KubeconfigError
-from clustertrigger.core.json_text import read_json, write_json
-from clustertrigger.core.text import reason
+from clustertrigger.core.json_text import write_json
+from clustertrigger.core.kube.answers import ApiError, no_answer, object_in, refusal
 
 POD_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _STREAM = httpx.Timeout(None, connect=10.0)
 _PAGE = 500
-_UNAUTHORIZED, _NOT_FOUND = 401, 404
-
-
-class ApiError(Exception):
-    """The API server refused a request, or did not answer.
-
-    Attributes:
-        status: HTTP status; 0 where there was no answer.
-    """
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+_UNAUTHORIZED = 401
 
 
 @dataclass(frozen=True)
@@ -165,7 +153,7 @@ class ApiClient:
         try:
             return await self.get(path)
         except ApiError as error:
-            if error.status != _NOT_FOUND or _lacks_kind(error):
+            if not error.is_not_found or error.is_unknown_kind:
                 raise
             return None
 
@@ -210,7 +198,7 @@ class ApiClient:
         try:
             await self._object("DELETE", path, {"propagationPolicy": "Background", **options})
         except ApiError as error:
-            if error.status != _NOT_FOUND:
+            if not error.is_not_found:
                 raise
 
     async def text(self, path: str, **parameters: str) -> str:
@@ -236,7 +224,7 @@ class ApiClient:
                     for line in lines:
                         yield line.decode(errors="replace")
             except httpx.HTTPError as error:
-                raise ApiError(0, _no_answer(error)) from error
+                raise no_answer(error) from error
         if buffer:
             yield buffer.decode(errors="replace")
 
@@ -246,11 +234,11 @@ class ApiClient:
         try:
             answer = await self._http.send(request, stream=True)
         except httpx.HTTPError as error:
-            raise ApiError(0, _no_answer(error)) from error
+            raise no_answer(error) from error
         try:
             if answer.is_error:
                 await answer.aread()
-                raise _refusal(answer)
+                raise refusal(answer.status_code, answer.reason_phrase, answer.content)
             yield answer
         finally:
             await answer.aclose()
@@ -265,12 +253,11 @@ class ApiClient:
         content_type: str = "application/json",
     ) -> dict[str, Any]:
         answer = await self._send(method, path, body, parameters=parameters, content_type=content_type)
-        try:
-            found = read_json(answer.content)
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise ApiError(answer.status_code, "the answer is not a Kubernetes object: is this an API server?")
+        found = object_in(answer.content)
+        if found is None:
+            raise ApiError(
+                answer.status_code, "NotUnderstood", "the answer is not a Kubernetes object: is this an API server?"
+            )
         return found
 
     async def _send(
@@ -287,12 +274,12 @@ class ApiClient:
             try:
                 answer = await self._http.send(request)
             except httpx.HTTPError as error:
-                raise ApiError(0, _no_answer(error)) from error
+                raise no_answer(error) from error
             refused = answer.status_code == _UNAUTHORIZED and attempt == 1 and self._access.credentials.forget()
             if not refused:
                 break
         if answer.is_error:
-            raise _refusal(answer)
+            raise refusal(answer.status_code, answer.reason_phrase, answer.content)
         return answer
 
     def _request(
@@ -336,23 +323,3 @@ def _proxy_of_environment(server: str) -> str | None:
     """What HTTPS_PROXY, HTTP_PROXY and NO_PROXY say."""
     url = urlsplit(server)
     return None if proxy_bypass(url.netloc) else getproxies().get(url.scheme)
-
-
-def _lacks_kind(error: ApiError) -> bool:
-    """Whether it is the kind that the server does not know, rather than the object."""
-    return "page not found" in str(error) or "could not find the requested resource" in str(error)
-
-
-def _no_answer(error: Exception) -> str:
-    return f"no answer from the API server: {reason(error)}"
-
-
-def _refusal(answer: httpx.Response) -> ApiError:
-    """The server's Status object, or what something in front of it said."""
-    try:
-        status = read_json(answer.content)
-    except ValueError:
-        status = {}
-    said = status.get("message") if isinstance(status, dict) else ""
-    text = answer.content[:200].decode(errors="replace").strip()
-    return ApiError(answer.status_code, said or text or answer.reason_phrase or "no message")

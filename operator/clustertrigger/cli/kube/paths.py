@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from clustertrigger.core.resources.trigger import Key
-from clustertrigger.shell.kube.paths import (
+from clustertrigger.core.kube.paths import (
     custom,
     events,
     is_name,
@@ -17,7 +16,8 @@ from clustertrigger.shell.kube.paths import (
     service_account_token,
     services,
 )
-from clustertrigger.shell.kube.paths import trigger as _trigger
+from clustertrigger.core.kube.paths import trigger as _trigger
+from clustertrigger.core.resources.trigger import Key
 
 __all__ = [
     "claim",

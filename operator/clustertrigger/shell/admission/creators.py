@@ -8,8 +8,8 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
+from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.trigger import Key, Trigger
-from clustertrigger.shell.kube.api_server import ApiError
 from clustertrigger.shell.observed.intake import Triggers
 from clustertrigger.shell.status.status_writer import Outcome, StatusWriter
 

@@ -16,13 +16,14 @@ from aiohttp import web
 from clustertrigger.core.events.cloudevents import EventError, Occurrence, read_events
 from clustertrigger.core.events.event_counting import Arrival
 from clustertrigger.core.events.seen_events import fingerprint
+from clustertrigger.core.kube.answers import ApiError
+from clustertrigger.core.kube.paths import is_namespace
 from clustertrigger.core.resources.trigger import Key
 from clustertrigger.shell.clock import Clock
 from clustertrigger.shell.events.freshness import Freshness
 from clustertrigger.shell.events.group_commit import MOST_WAITING, BacklogError, GroupCommit, NotStoredError
 from clustertrigger.shell.events.senders import Senders
-from clustertrigger.shell.kube.api_server import ApiError, ApiServer
-from clustertrigger.shell.kube.paths import is_namespace
+from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.intake import Triggers
 from clustertrigger.shell.serving.fair_turns import CrowdedError

@@ -6,8 +6,8 @@ import asyncio
 import time
 from collections import defaultdict
 
+from clustertrigger.core.kube.paths import custom
 from clustertrigger.shell.kube.api_server import ApiServer
-from clustertrigger.shell.kube.paths import custom
 from clustertrigger.shell.kube.reading import read_or_skip
 from clustertrigger.shell.observed.intake import Triggers
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from clustertrigger.core.events.event_counting import Arrival, Counted, count_events
+from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.core.status_patch import status_patch
 from clustertrigger.shell.clock import Clock
-from clustertrigger.shell.kube.api_server import ApiError
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.intake import Triggers
 from clustertrigger.shell.serving.fair_turns import FairTurns

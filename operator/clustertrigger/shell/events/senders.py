@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from clustertrigger.api import GROUP, VERSION
-from clustertrigger.shell.kube.api_server import ApiError, ApiServer
-from clustertrigger.shell.kube.paths import ACCESS_REVIEWS, TOKEN_REVIEWS
+from clustertrigger.core.kube.answers import ApiError
+from clustertrigger.core.kube.paths import ACCESS_REVIEWS, TOKEN_REVIEWS
+from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.serving.fair_turns import FairTurns
 
 _REMEMBERED_FOR = 60.0

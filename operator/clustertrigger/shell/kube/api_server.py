@@ -14,9 +14,11 @@ import aiohttp
 from kubernetes.aio.client import Configuration
 
 from clustertrigger import __version__
-from clustertrigger.core.json_text import read_json, write_json
+from clustertrigger.core.json_text import write_json
+from clustertrigger.core.kube.answers import ApiError, no_answer, object_in, refusal
+from clustertrigger.core.kube.paths import is_path, kind_at
+from clustertrigger.core.text import beginning
 from clustertrigger.shell.kube.credentials import Credentials, CredentialsError
-from clustertrigger.shell.kube.paths import is_path, kind_at
 from clustertrigger.shell.kube.session import TIMEOUT, open_session
 from clustertrigger.shell.metrics.process import Metrics
 
@@ -28,7 +30,7 @@ _LONG_LIST = aiohttp.ClientTimeout(total=300, sock_connect=5, sock_read=60)
 """Of the names of tens of thousands, from a server that has much else to do."""
 _PROMPT = 1.0
 """Seconds: an answer that took longer tells little about what time it is."""
-_UNAUTHORIZED, _NOT_FOUND, _CONFLICT = 401, 404, 409
+_UNAUTHORIZED, _NOT_FOUND = 401, 404
 _MERGE_PATCH = "application/merge-patch+json"
 _NAMES = "PartialObjectMetadataList"
 _METADATA_ONLY = f"application/json;as={_NAMES};v=v1;g=meta.k8s.io,application/json"
@@ -43,33 +45,6 @@ class Named(NamedTuple):
     name: str
     uid: str
     version: str
-
-
-class ApiError(Exception):
-    """The API server said no, or nothing."""
-
-    def __init__(self, status: int, reason: str, message: str, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        """HTTP status; 0 when there was no answer."""
-        self.reason = reason
-        self.message = message
-        self.retry_after = retry_after
-
-    @property
-    def is_unanswered(self) -> bool:
-        """Whether it is open what the API server has done."""
-        return self.status == 0
-
-    @property
-    def is_not_found(self) -> bool:
-        """Whether there is no such object."""
-        return self.status == _NOT_FOUND
-
-    @property
-    def is_conflict(self) -> bool:
-        """Whether the object is there, or has changed meanwhile."""
-        return self.status == _CONFLICT
 
 
 class ApiServer:
@@ -187,12 +162,9 @@ class ApiServer:
         content_type: str = "application/json",
     ) -> dict[str, Any]:
         payload = await self._send(method, path, body, parameters=parameters, content_type=content_type)
-        try:
-            found = read_json(payload)
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            said = payload[:200].decode(errors="replace").strip() or "nothing"
+        found = object_in(payload)
+        if found is None:
+            said = beginning(payload) or "nothing"
             raise ApiError(0, "NotUnderstood", f"the answer to {method} {path} is no object: {said}")
         kind = kind_at(path)
         if kind and method != "DELETE" and found.get("kind") not in (kind, f"{kind}List"):
@@ -219,14 +191,12 @@ class ApiServer:
             answer, payload = await self._ask(method, path, data, parameters, headers, limits)
             if answer.status < 400:
                 return payload
-            error = _refusal(answer, payload)
+            error = refusal(answer.status, answer.reason, payload, answer.headers.get("Retry-After", ""))
         except CredentialsError as cause:
             error = ApiError(0, type(cause).__name__, str(cause))
         except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as cause:
             # A session that is being closed, or a token that is no header, is no answer either.
-            error = ApiError(
-                0, type(cause).__name__, f"no answer from the API server: {str(cause) or type(cause).__name__}"
-            )
+            error = no_answer(cause)
         self._metrics.api_errors.labels(method, str(error.status)).inc()
         raise error
 
@@ -279,23 +249,10 @@ async def _read_names(payload: bytes) -> tuple[str, str, list[Named]]:
             if len(found) % _PAGE == 0:
                 await asyncio.sleep(0)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise ApiError(0, "NotUnderstood", f"the list of names cannot be read: {text[:200]}") from error
+        raise ApiError(0, "NotUnderstood", f"the list of names cannot be read: {beginning(payload)}") from error
     return kind, version, found
 
 
 def _named(item: Mapping[str, Any]) -> Named:
     metadata = item["metadata"]
     return Named(metadata["namespace"], metadata["name"], metadata["uid"], metadata["resourceVersion"])
-
-
-def _refusal(answer: aiohttp.ClientResponse, payload: bytes) -> ApiError:
-    """The server's Status object, or whatever stood in front of the server."""
-    try:
-        status = read_json(payload)
-    except ValueError:
-        status = {}
-    if not isinstance(status, dict):
-        status = {}
-    message = status.get("message") or payload[:200].decode(errors="replace").strip() or answer.reason or "no message"
-    after = answer.headers.get("Retry-After", "")
-    return ApiError(answer.status, status.get("reason") or "", message, float(after) if after.isdigit() else None)

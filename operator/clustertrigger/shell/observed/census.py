@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
-from clustertrigger.shell.kube.api_server import ApiError, ApiServer, Named
+from clustertrigger.core.kube.answers import ApiError
+from clustertrigger.shell.kube.api_server import ApiServer, Named
 from clustertrigger.shell.observed.kinds import Kind, Name
 from clustertrigger.shell.observed.staleness import number_of
 

@@ -16,10 +16,11 @@ from clustertrigger.core.jobs.pod_view import read_pod
 from clustertrigger.core.jobs.pod_warnings import most_telling
 from clustertrigger.core.jobs.slot import CheckSlot, ScheduledSlot
 from clustertrigger.core.jobs.workload import ObservedRun, observe_run
+from clustertrigger.core.kube import paths
+from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.shell.clock import Clock
-from clustertrigger.shell.kube import paths
-from clustertrigger.shell.kube.api_server import ApiError, ApiServer
+from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.intake import Runs
 

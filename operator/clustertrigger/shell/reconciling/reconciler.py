@@ -11,10 +11,10 @@ from dataclasses import replace
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import Action, CreateJob, Decision, DeleteJob, EndJob, LookUpJob, Observed
 from clustertrigger.core.jobs.workload import split
+from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.core.status_patch import status_patch
 from clustertrigger.shell.clock import Clock
-from clustertrigger.shell.kube.api_server import ApiError
 from clustertrigger.shell.logs import log_context
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.intake import Known

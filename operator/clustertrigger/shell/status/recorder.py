@@ -12,11 +12,12 @@ from clustertrigger.api import API_VERSION
 from clustertrigger.core.decision import Event
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.naming import event_name
+from clustertrigger.core.kube import paths
+from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.trigger import Trigger
 from clustertrigger.core.text import cut
 from clustertrigger.shell.clock import Clock
-from clustertrigger.shell.kube import paths
-from clustertrigger.shell.kube.api_server import ApiError, ApiServer
+from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.metrics.process import Metrics
 
 logger = logging.getLogger(__name__)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any
 
+from clustertrigger.core.kube.answers import ApiError
+from clustertrigger.core.kube.paths import trigger as trigger_path
 from clustertrigger.core.resources.trigger import Trigger
-from clustertrigger.shell.kube.api_server import ApiError, ApiServer
-from clustertrigger.shell.kube.paths import trigger as trigger_path
+from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.observed.intake import Triggers
 
 

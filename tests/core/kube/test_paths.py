@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from clustertrigger.core.kube import paths
 from clustertrigger.core.resources.trigger import Key
-from clustertrigger.shell.kube import paths
 
 HOSTILE = [
     "",

@@ -1,0 +1,1 @@
+"""How one speaks with the Kubernetes API server, with whatever client: where objects are, and what answers say."""

@@ -1,0 +1,89 @@
+"""What API servers answer: an object, or why not. The operator and the command ask with clients of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clustertrigger.core.json_text import read_json
+from clustertrigger.core.text import beginning
+from clustertrigger.core.text import reason as reason_of
+
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT = 401, 403, 404, 409
+_UNKNOWN_KIND = ("could not find the requested resource", "page not found")
+
+
+class ApiError(Exception):
+    """The API server said no, or nothing.
+
+    Attributes:
+        status: HTTP status; 0 when there was no answer.
+        reason: the server's word for it, or the kind of error of whoever asked.
+        message: what is told to people.
+        retry_after: seconds after which the server wants to be asked again.
+    """
+
+    def __init__(self, status: int, reason: str, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.retry_after = retry_after
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether it is open what the API server has done."""
+        return self.status == 0
+
+    @property
+    def is_unauthenticated(self) -> bool:
+        """Whether the server does not know who asks."""
+        return self.status == _UNAUTHORIZED
+
+    @property
+    def is_forbidden(self) -> bool:
+        """Whether whoever asks has no right to."""
+        return self.status == _FORBIDDEN
+
+    @property
+    def is_not_found(self) -> bool:
+        """Whether there is no such object."""
+        return self.status == _NOT_FOUND
+
+    @property
+    def is_unknown_kind(self) -> bool:
+        """Whether it is the kind that the server does not know, rather than the object."""
+        return self.is_not_found and any(said in self.message for said in _UNKNOWN_KIND)
+
+    @property
+    def is_conflict(self) -> bool:
+        """Whether the object is there, or has changed meanwhile."""
+        return self.status == _CONFLICT
+
+
+def object_in(answer: bytes) -> dict[str, Any] | None:
+    """The object that an answer holds; None where it holds anything else."""
+    try:
+        found = read_json(answer)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def refusal(status: int, phrase: str | None, answer: bytes, retry_after: str = "") -> ApiError:
+    """What the server's Status object says, or whatever stood in front of the server.
+
+    Args:
+        status: of HTTP.
+        phrase: of HTTP, beside the status.
+        answer: the body.
+        retry_after: the header of that name.
+    """
+    said = object_in(answer) or {}
+    message = str(said.get("message") or beginning(answer) or phrase or "no message")
+    after = float(retry_after) if retry_after.isdigit() else None
+    return ApiError(status, str(said.get("reason") or ""), message, after)
+
+
+def no_answer(cause: Exception) -> ApiError:
+    """What kept the request from being answered."""
+    return ApiError(0, type(cause).__name__, f"no answer from the API server: {reason_of(cause)}")
