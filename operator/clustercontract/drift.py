@@ -3,6 +3,8 @@
 A value above the threshold is not enough. Chance alone moves every metric, the more the fewer documents there are: at
 20 documents cosine_drift of unchanged data is about 0.4. So a value counts only above twice the noise floor, and only
 where both counts of documents reach min_documents.
+
+Design record: docs/design/drift.md.
 """
 
 from __future__ import annotations

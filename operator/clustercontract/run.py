@@ -3,6 +3,8 @@
 The operator hands the RunSpec to the Job's container in the environment variable `RUN_SPEC_VARIABLE`; the worker
 writes the RunResult, at most `RESULT_LIMIT` bytes of JSON, into the container's termination message, where the
 operator reads it. Exit codes tell Kubernetes whether another attempt makes sense.
+
+Design record: docs/design/worker.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Kopf's handlers: the one door through which the cluster speaks. They store what they see; nothing is decided here.
 
 What is stored enqueues the keys of the triggers that it concerns; see `shell.observed`.
+
+Design record: docs/design/kopf.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The heart: one function from what is known and what time it is to what is to be done."""
+"""The heart: one function from what is known and what time it is to what is to be done.
+
+Design record: docs/design/decide.md.
+"""
 
 from __future__ import annotations
 

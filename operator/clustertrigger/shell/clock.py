@@ -1,4 +1,7 @@
-"""The one place that reads the clock."""
+"""The one place that reads the clock.
+
+Design record: docs/design/clock.md.
+"""
 
 from __future__ import annotations
 

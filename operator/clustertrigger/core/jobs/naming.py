@@ -1,4 +1,7 @@
-"""Names that are pure functions of what they name. The Job's name is the lock that makes a slot fire once."""
+"""Names that are pure functions of what they name. The Job's name is the lock that makes a slot fire once.
+
+Design record: docs/design/job-name.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Policies on the conditions, as kstatus reads them."""
+"""Policies on the conditions, as kstatus reads them.
+
+Design record: docs/design/ownership.md.
+"""
 
 from __future__ import annotations
 

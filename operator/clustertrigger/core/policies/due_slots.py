@@ -1,4 +1,7 @@
-"""Policies on the slots of the schedule: the one that is due fires, the next one is waited for."""
+"""Policies on the slots of the schedule: the one that is due fires, the next one is waited for.
+
+Design record: docs/design/missed-slots.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Policies on runs and checks that Kubernetes would not end, or not in time."""
+"""Policies on runs and checks that Kubernetes would not end, or not in time.
+
+Design record: docs/design/sidecars.md.
+"""
 
 from __future__ import annotations
 

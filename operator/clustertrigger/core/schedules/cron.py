@@ -4,6 +4,8 @@ A schedule whose minute or hour begins with `*` follows the wall: what the wall 
 it shows twice fires twice. Any other schedule names times of a day and fires once for each: in a gap (spring) at
 the gap's end, in a repeated hour (autumn) at the first pass. Several times in one gap are one slot. A day that a
 zone leaves out altogether, as Pacific/Apia did 2011-12-30, is not a day, and nothing fires for it.
+
+Design record: docs/design/cron.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Which replica fires: the client library's leader election on a Lease, given up in order."""
+"""Which replica fires: the client library's leader election on a Lease, given up in order.
+
+Design record: docs/design/election.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Group commit: the events of all senders within a short window become one status write for each trigger."""
+"""Group commit: the events of all senders within a short window become one status write for each trigger.
+
+Design record: docs/design/events.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Who may send events: Kubernetes says whose token it is, and what they may do."""
+"""Who may send events: Kubernetes says whose token it is, and what they may do.
+
+Design record: docs/design/senders.md.
+"""
 
 from __future__ import annotations
 

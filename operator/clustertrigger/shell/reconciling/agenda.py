@@ -1,4 +1,7 @@
-"""What is to be reconciled: now, soon, and when."""
+"""What is to be reconciled: now, soon, and when.
+
+Design record: docs/design/due-times.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The only place that writes statuses of triggers, and what it does when one has changed meanwhile."""
+"""The only place that writes statuses of triggers, and what it does when one has changed meanwhile.
+
+Design record: docs/design/status.md.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 Starting points are what k-means stands or falls with: faiss's own random start ends 7 % worse, and k-means++ over all
 vectors costs more than the iterations. So k-means++ runs on a subsample, and its outcome is improved there before the
 training on all vectors begins.
+
+Design record: docs/design/faiss.md.
 """
 
 import numpy as np

@@ -1,4 +1,7 @@
-"""How many documents may be compared pair by pair in the container's memory."""
+"""How many documents may be compared pair by pair in the container's memory.
+
+Design record: docs/design/limits.md.
+"""
 
 import math
 

@@ -1,4 +1,7 @@
-"""Where a run's folder goes, and what becomes of the folders of earlier runs."""
+"""Where a run's folder goes, and what becomes of the folders of earlier runs.
+
+Design record: docs/design/results.md.
+"""
 
 from datetime import datetime
 from pathlib import Path
