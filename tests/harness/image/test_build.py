@@ -1,12 +1,9 @@
-"""What is kept in the cache, and the base image's mirror."""
+"""What is kept in the cache."""
 
 import os
 from pathlib import Path
 
-import pytest
-
 from harness.image.build import KEPT_PER_TARGET, Image, remove_old
-from harness.image.debian_base import mirror
 
 
 def test_only_the_latest_used_archives_stay(tmp_path: Path) -> None:
@@ -21,15 +18,3 @@ def test_only_the_latest_used_archives_stay(tmp_path: Path) -> None:
 def test_an_image_splits_into_repository_and_tag() -> None:
     image = Image("clustertrigger/worker:0123456789ab", Path("worker.tar"))
     assert (image.repository, image.tag) == ("clustertrigger/worker", "0123456789ab")
-
-
-@pytest.mark.parametrize(
-    ("listing", "expected"),
-    [
-        ("", None),
-        ("http://m/debian/ bookworm-updates main\n", None),
-        ("http://m/debian/ bookworm contrib\nhttp://m/debian/ bookworm main\n", "http://m/debian/"),
-    ],
-)
-def test_the_mirror_is_the_one_of_the_release(listing: str, expected: str | None) -> None:
-    assert mirror(listing) == expected

@@ -1,24 +1,14 @@
-"""What is rendered for other programs to read."""
+"""What is rendered for the programs of a node to read."""
 
 import json
-import re
-import tarfile
 import tomllib
 from pathlib import Path
 
 import pytest
-import yaml
 
-from harness.cluster import kubeconfig
 from harness.cluster.debian.binaries import VERSIONS, Binaries
-from harness.cluster.debian.build import finished
-from harness.cluster.debian.cgroups import hierarchies
-from harness.cluster.debian.choice import Offer
-from harness.cluster.debian.debian_source import DebianSource
-from harness.cluster.debian.go_modules import GoModules
 from harness.cluster.debian.node import containerd_config, full_image_name, kubelet_config, pod_network
-from harness.cluster.debian.program_image import PAUSE, pack
-from harness.cluster.kind import CONFIG, node_image, render_config
+from harness.cluster.debian.program_image import PAUSE
 from harness.cluster.versions import Version
 
 
@@ -92,56 +82,3 @@ def test_pod_addresses_are_forgotten_with_the_namespaces() -> None:
 )
 def test_image_names_are_completed_as_kubernetes_does(name: str, expected: str) -> None:
     assert full_image_name(name) == expected
-
-
-def test_the_pause_image_is_one_layer_with_the_program(tmp_path: Path) -> None:
-    program = tmp_path / "pause"
-    program.write_bytes(b"\x7fELF")
-    pack(program, tmp_path / "pause.tar", "amd64")
-    with tarfile.open(tmp_path / "pause.tar") as archive:
-        layer = archive.extractfile("layer.tar")
-        assert layer is not None
-        with tarfile.open(fileobj=layer) as files:
-            (entry,) = files.getmembers()
-            assert (entry.name, entry.mode) == ("pause", 0o755)
-
-
-def test_kubeconfig_is_readable_by_its_owner_only(tmp_path: Path) -> None:
-    path = kubeconfig.with_token(tmp_path / "kubeconfig", "op", "https://127.0.0.1:1", "Q0E=", "secret")
-    assert path.stat().st_mode & 0o777 == 0o600
-    content = yaml.safe_load(path.read_text())
-    assert content["current-context"] == "op"
-    assert content["users"] == [{"name": "op", "user": {"token": "secret"}}]
-    assert content["clusters"][0]["cluster"]["certificate-authority-data"] == "Q0E="
-
-
-def test_kind_gets_a_pinned_image_and_the_volumes() -> None:
-    text = render_config(CONFIG.read_text(), Path("/home/me/.cluster/volumes"), node_image(""))
-    (node,) = yaml.safe_load(text)["nodes"]
-    assert re.fullmatch(r"kindest/node:v[0-9.]+@sha256:[0-9a-f]{64}", node["image"])
-    assert node["extraMounts"][0]["hostPath"] == "/home/me/.cluster/volumes"
-
-
-VERSION_1 = "tmpfs /sys/fs/cgroup tmpfs rw\ncgroup /sys/fs/cgroup/memory cgroup rw,memory\n"
-VERSION_2 = "cgroup2 /sys/fs/cgroup cgroup2 rw\n"
-BOTH = VERSION_1 + "cgroup2 /sys/fs/cgroup/unified cgroup2 rw\n"
-
-
-@pytest.mark.parametrize(
-    ("mounts", "expected"),
-    [
-        (VERSION_1, ([Path("/sys/fs/cgroup/memory")], False)),
-        (VERSION_2, ([Path("/sys/fs/cgroup")], True)),
-        (BOTH, ([Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup/unified")], False)),
-        ("proc /proc proc rw\n", ([], True)),
-    ],
-    ids=["v1", "v2", "both", "none"],
-)
-def test_control_groups_of_either_version(mounts: str, expected: tuple[list[Path], bool]) -> None:
-    assert hierarchies(mounts) == expected
-
-
-@pytest.mark.parametrize("offer", [GoModules(), DebianSource()], ids=["modules", "source"])
-def test_what_is_built_has_a_stable_name(offer: Offer) -> None:
-    assert re.fullmatch(r"kubernetes-1\.[0-9]+\.[0-9]+-[0-9a-f]{12}", finished(offer).name)
-    assert finished(offer) == finished(offer)

@@ -1,0 +1,56 @@
+"""Which Kubernetes: the newest that can be had, or the one that is named."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import pytest
+
+from harness.cluster.debian.choice import choose
+from harness.cluster.errors import ClusterError
+from harness.cluster.versions import Version
+
+
+@dataclass(frozen=True)
+class Offered:
+    version: Version
+    refused: str | None = None
+
+
+NEW, OLD = Offered(Version(1, 37, 2)), Offered(Version(1, 20, 2))
+NO_GO = Offered(Version(1, 37, 2), "Go is not installed")
+
+
+@pytest.mark.parametrize(
+    ("wish", "offers", "taken"),
+    [
+        ("", [NEW, OLD], NEW),
+        ("", [NO_GO, OLD], OLD),
+        ("1.20", [NEW, OLD], OLD),
+        ("v1.20.2", [NEW, OLD], OLD),
+        ("1.37", [NEW, OLD], NEW),
+    ],
+)
+def test_the_newest_that_can_be_had_or_the_one_that_is_named(wish: str, offers: list[Offered], taken: Offered) -> None:
+    assert choose(wish, offers, lambda offer: offer.refused) is taken
+
+
+@pytest.mark.parametrize(
+    ("wish", "offers", "says"),
+    [
+        ("1.37", [NO_GO, OLD], "Kubernetes 1.37.2 cannot be had: Go is not installed"),
+        ("1.30", [NEW, OLD], "KUBERNETES is '1.30', and what can be had as plain processes is 1.37.2 and 1.20.2"),
+        ("1.37.1", [NEW, OLD], "KUBERNETES_BINARIES=DIR"),
+        ("newest", [NEW, OLD], "which is no version"),
+    ],
+)
+def test_a_version_that_cannot_be_had_is_no_other(wish: str, offers: list[Offered], says: str) -> None:
+    with pytest.raises(ClusterError, match=re.escape(says)):
+        choose(wish, offers, lambda offer: offer.refused)
+
+
+def test_no_more_is_asked_than_necessary() -> None:
+    asked: list[Offered] = []
+    choose("", [NEW, OLD], asked.append)
+    assert asked == [NEW]

@@ -1,0 +1,56 @@
+"""A folder of released binaries."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.cluster.debian import go_modules
+from harness.cluster.debian.binaries import COMPONENTS, RUNTIME
+from harness.cluster.debian.build import FOLDER, WISH, chosen_offer, finished
+from harness.cluster.debian.released import Released
+from harness.cluster.errors import ClusterError
+from harness.cluster.versions import Version
+
+
+def released(folder: Path, version: str, programs: tuple[str, ...] = COMPONENTS) -> Path:
+    folder.mkdir(exist_ok=True)
+    for program in programs:
+        (folder / program).write_text(f"#!/bin/sh\necho Kubernetes {version}\n")
+        (folder / program).chmod(0o755)
+    return folder
+
+
+def test_a_folder_of_released_binaries_says_its_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FOLDER, str(released(tmp_path / "v1.33", "v1.33.4")))
+    monkeypatch.delenv(WISH, raising=False)
+    assert chosen_offer().version == Version(1, 33, 4)
+    monkeypatch.setenv(WISH, "1.33")
+    assert chosen_offer().version == Version(1, 33, 4)
+    monkeypatch.setenv(WISH, "1.36")
+    with pytest.raises(ClusterError, match=re.escape("what can be had as plain processes is 1.33.4")):
+        chosen_offer()
+
+
+def test_a_folder_that_lacks_a_program_is_refused_by_name(tmp_path: Path) -> None:
+    released(tmp_path, "v1.33.4", ("kube-apiserver", "kube-scheduler", "kubelet", "kube-proxy"))
+    with pytest.raises(ClusterError, match=r"lacks kube-controller-manager: unpack the server binaries"):
+        Released(tmp_path)
+
+
+def test_a_new_kubelet_needs_a_new_containerd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(go_modules, "refusal", lambda: "Go is not installed")
+    older, newer = released(tmp_path / "a", "v1.35.0"), released(tmp_path / "b", "v1.36.2")
+    assert Released(older).refusal() is None
+    assert "needs containerd 2" in (Released(newer).refusal() or "")
+    released(newer, "v1.36.2", RUNTIME)
+    assert Released(newer).refusal() is None
+
+
+def test_other_files_in_the_folder_are_another_cluster(tmp_path: Path) -> None:
+    before = finished(Released(released(tmp_path, "v1.33.4")))
+    assert finished(Released(tmp_path)) == before
+    released(tmp_path, "v1.33.4  ")
+    assert finished(Released(tmp_path)) != before

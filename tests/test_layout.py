@@ -1,0 +1,34 @@
+"""A newcomer finds the test of a file by its path, and the file of a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.cluster.files import REPOSITORY
+
+MIRRORED = {
+    "tests/cli": "operator/clustertrigger/cli",
+    "tests/core": "operator/clustertrigger/core",
+    "tests/shell": "operator/clustertrigger/shell",
+    "tests/harness": "harness",
+}
+"""Folders of tests, and those that they mirror; what tells of several modules is in tests/scenarios."""
+
+
+def below(folder: str) -> list[Path]:
+    return sorted((REPOSITORY / folder).rglob("test_*.py"))
+
+
+@pytest.mark.parametrize(("tests", "code"), MIRRORED.items(), ids=MIRRORED)
+def test_every_test_is_at_the_path_of_what_it_judges(tests: str, code: str) -> None:
+    """test_x.py, or test_x_y.py where there are several, beside x.py or the package x."""
+    lost = []
+    for test in below(tests):
+        place = REPOSITORY / code / test.parent.relative_to(REPOSITORY / tests)
+        words = test.stem.removeprefix("test_").split("_")
+        names = ["_".join(words[:length]) for length in range(1, len(words) + 1)]
+        if not any((place / f"{name}.py").exists() or (place / name).is_dir() for name in names):
+            lost.append(test.relative_to(REPOSITORY).as_posix())
+    assert lost == []
