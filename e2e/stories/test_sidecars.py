@@ -93,6 +93,9 @@ def _policy(name: str, containers: str, image: str) -> tuple[Object, Object]:
     sidecar = ', restartPolicy: "Always"' if containers == "initContainers" else ""
     command = ", ".join(json.dumps(word) for word in ("python3", "-c", PROXY))
     added = f'Object.spec.{containers}{{name: "mesh-proxy", image: "{image}", command: [{command}]{sidecar}}}'
+    path, value = (
+        ("/spec/containers/-", added) if containers == "containers" else ("/spec/initContainers", f"[{added}]")
+    )
     policy = {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingAdmissionPolicy",
@@ -107,10 +110,8 @@ def _policy(name: str, containers: str, image: str) -> tuple[Object, Object]:
             "reinvocationPolicy": "Never",
             "mutations": [
                 {
-                    "patchType": "ApplyConfiguration",
-                    "applyConfiguration": {
-                        "expression": f"Object{{spec: Object.spec{{{containers}: [{added}]}}}}",
-                    },
+                    "patchType": "JSONPatch",
+                    "jsonPatch": {"expression": f'[JSONPatch{{op: "add", path: "{path}", value: {value}}}]'},
                 }
             ],
         },

@@ -277,6 +277,7 @@ _ALGORITHM_RULES = [
     ),
 ]
 
+_PROVIDER = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/pool/providers/cluster"
 _RUN_RULES = [
     *(
         Refused(f"results {uri}", trigger({"run.results.uri": uri}), "spec.run.results.uri", says)
@@ -311,6 +312,27 @@ _RUN_RULES = [
         trigger({"run.tolerations": [{"key": "gpu", "effect": "NoSchedule", "tolerationSeconds": 60}]}),
         "spec.run.tolerations[0].tolerationSeconds",
         "goes with effect NoExecute only: set that effect or remove tolerationSeconds",
+    ),
+    *(
+        Refused(f"cloud identity {identity}", trigger({"run.cloud_identity": identity}), f"spec.run.{field}", says)
+        for identity, field, says in [
+            ({}, "cloud_identity.aws", "aws or gcp is required: set one of them, or both"),
+            (
+                {"aws": {"role_arn": "embeddings"}},
+                "cloud_identity.aws.role_arn",
+                "is not the ARN of an IAM role: write arn:aws:iam::123456789012:role/NAME",
+            ),
+            (
+                {"gcp": {"audience": "pool"}},
+                "cloud_identity.gcp.audience",
+                "is not a provider of a workload identity pool: write //iam.googleapis.com/projects/NUMBER/",
+            ),
+            (
+                {"gcp": {"audience": _PROVIDER, "service_account": "reader"}},
+                "cloud_identity.gcp.service_account",
+                "is not a Google service account: write its e-mail address, NAME@PROJECT.iam.gserviceaccount.com",
+            ),
+        ]
     ),
 ]
 
@@ -675,6 +697,10 @@ ACCEPTED = [
         "pod_annotations": {
             "sidecar.istio.io/inject": "false", "cluster-autoscaler.kubernetes.io/safe-to-evict": "false"},
         "queue_name": "team-a", "priority_class": "urgent", "check": {"queue_name": ""},
+        "service_account_name": "reader", "cloud_identity": {
+            "aws": {
+                "role_arn": "arn:aws-cn:iam::123456789012:role/team/embeddings", "audience": "sts.amazonaws.com.cn"},
+            "gcp": {"audience": _PROVIDER, "service_account": "reader@project.iam.gserviceaccount.com"}},
     }})),
     Accepted("results in S3", trigger({"run.results": {
         "uri": "s3://bucket/results", "secret_name": "writer", "endpoint": "http://minio:9000", "region": "x"}})),

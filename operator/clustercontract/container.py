@@ -14,6 +14,10 @@ RESULT_LIMIT = 4096
 RESULTS_MOUNT = "/results"
 COLLECTIONS_MOUNT = "/collections"
 SECRETS_MOUNT = "/secrets"
+IDENTITY_MOUNT = "/identity"
+"""Tokens of the Pod's service account, for clouds: aws/token and gcp/token."""
+GOOGLE_CREDENTIALS_VARIABLE = "CLUSTERWORKER_GOOGLE_CREDENTIALS"
+"""JSON of Google's type external_account: how a token is exchanged."""
 SCRATCH_MOUNT = "/tmp"  # noqa: S108 - an emptyDir of the Pod's own
 
 

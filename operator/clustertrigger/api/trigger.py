@@ -11,6 +11,7 @@ from clustercontract.base import ApiModel, cel, with_rules
 from clustercontract.report import Report
 from clustercontract.source import NO_BUCKET, ObjectName, S3Endpoint, S3Region, S3SecretName
 from clustercontract.variants import check_variant, narrow, variant_rules
+from clustertrigger.api.cloud_identity import CloudIdentity
 from clustertrigger.api.collection import ApiId
 from clustertrigger.api.definition import ExecutionConfig
 from clustertrigger.api.placement import LONGEST_KEY, Affinity, LabelValue, TopologySpreadConstraint
@@ -221,7 +222,12 @@ class RunPolicy(ApiModel):
         default=Resources(requests={"cpu": "1", "memory": "2Gi"}), description="Resources of the run's container."
     )
     service_account_name: ObjectName = Field(
-        "default", description="Service account of the run's Pod; its token is not mounted."
+        "default", description="Service account of the run's Pod; its token for the API server is not mounted."
+    )
+    cloud_identity: CloudIdentity | None = Field(
+        None,
+        description="Buckets without a Secret are read and written as this identity of the service account; absent: "
+        "anonymously, or as what the cloud's own webhook puts into the Pod (IRSA, EKS Pod Identity).",
     )
     node_selector: dict[str, LabelValue] = Field(
         default_factory=dict, max_length=64, description="Labels of the nodes that may run the Pod."

@@ -1,6 +1,5 @@
 """Google Cloud Storage through pyarrow's own file system: credentials from a file, errors in one line."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,17 +9,17 @@ from urllib.parse import urlsplit
 
 from clusterworker.process.errors import MisconfiguredError, UnavailableError
 from clusterworker.process.secret import SecretFiles
+from clusterworker.storage.cloud_identity import google_file, google_identity
 
 SCHEME = "gs://"
 SERVICE_ACCOUNT = "service-account.json"
 RETRY_SECONDS = 30
-_VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
 _REFUSED = ("PERMISSION_DENIED", "UNAUTHENTICATED", "invalid_grant", "HTTP status code 401", "HTTP status code 403")
 
 
 @dataclass(frozen=True)
 class GcsAccess:
-    """How to reach one bucket. Without a Secret, requests are anonymous: the node's own identity is never used."""
+    """How to reach one bucket: by a Secret, else as what the Pod is in Google Cloud, else anonymously."""
 
     uri: str
     endpoint: str | None
@@ -49,20 +48,14 @@ class GcsAccess:
         if self.endpoint:
             address = urlsplit(self.endpoint)
             options |= {"endpoint_override": address.netloc + address.path.rstrip("/"), "scheme": address.scheme}
-        if self.secret.name is None:
+        credentials = self.secret.file(SERVICE_ACCOUNT) if self.secret.name else self._identity()
+        if credentials is None:
             return fs.GcsFileSystem(anonymous=True, **options)
-        file = self.secret.file(SERVICE_ACCOUNT)
-        before = os.environ.get(_VARIABLE)
-        # pyarrow takes a key in no other way; it is read here and now, so that two buckets may have two keys.
-        os.environ[_VARIABLE] = str(file)
-        try:
-            return fs.GcsFileSystem(**options)
-        except (OSError, ValueError):
-            raise self._unusable_key() from None
-        finally:
-            del os.environ[_VARIABLE]
-            if before is not None:
-                os.environ[_VARIABLE] = before
+        with google_file(credentials):
+            try:
+                return fs.GcsFileSystem(**options)
+            except (OSError, ValueError):
+                raise self._unusable_key() from None
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -80,7 +73,22 @@ class GcsAccess:
         """The error for a bucket that is not there."""
         return MisconfiguredError(f"{self.uri}: no such bucket {self.bucket}: check its name and endpoint")
 
+    def _identity(self) -> str | None:
+        # Its access tokens are for Google alone, not for whatever address a Collection names.
+        return None if self.endpoint else google_identity()
+
+    def _remedy(self) -> str:
+        if self.secret.name:
+            return f"check the key in Secret {self.secret.name} and what its account may do there"
+        if self._identity():
+            return "check whom the provider of run.cloud_identity.gcp trusts, and what that principal may do there"
+        return "no credentials were given: set secret_name, or run.cloud_identity"
+
     def _unusable_key(self) -> MisconfiguredError:
+        if not self.secret.name:
+            return MisconfiguredError(
+                f"{self.uri}: the token of the service account was not exchanged: check run.cloud_identity.gcp"
+            )
         return MisconfiguredError(
             f"Secret {self.secret.name}: its key {SERVICE_ACCOUNT} is no service account's key in JSON: "
             "download it again"
@@ -89,12 +97,7 @@ class GcsAccess:
     def _explained(self, error: OSError) -> MisconfiguredError | UnavailableError:
         reason = " ".join(str(error).split())
         if any(word in reason for word in _REFUSED):
-            remedy = (
-                f"check the key in Secret {self.secret.name} and what its account may do there"
-                if self.secret.name
-                else "no credentials were given: set secret_name"
-            )
-            return MisconfiguredError(f"{self.uri}: {self.product} denied access: {remedy}")
+            return MisconfiguredError(f"{self.uri}: {self.product} denied access: {self._remedy()}")
         if isinstance(error, FileNotFoundError):
             return MisconfiguredError(f"{self.uri}: not found in {self.product}: check the key")
         return UnavailableError(f"{self.uri}: {self.product} did not answer as expected: {reason[:300]}")

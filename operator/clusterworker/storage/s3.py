@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from clusterworker.process.errors import MisconfiguredError, UnavailableError
 from clusterworker.process.secret import SecretFiles
+from clusterworker.storage.cloud_identity import aws_identity, keep_to_the_pod
 
 SCHEME = "s3://"
 ACCESS_KEY, SECRET_KEY, SESSION_TOKEN = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"
@@ -27,7 +28,7 @@ _REFUSED = (
 
 @dataclass(frozen=True)
 class S3Access:
-    """How to reach one bucket. Without a Secret, requests are anonymous: the node's own identity is never used."""
+    """How to reach one bucket: by a Secret, else as what the Pod is in AWS, else anonymously; never as the node."""
 
     uri: str
     secret_name: str | None
@@ -59,7 +60,9 @@ class S3Access:
             "request_timeout": REQUEST_SECONDS,
             "retry_strategy": fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
         }
-        if self.secret_name is None:
+        if self.secret_name is None and aws_identity():
+            keep_to_the_pod(self.region)
+        elif self.secret_name is None:
             options["anonymous"] = True
         else:
             secret = SecretFiles(self.secret_name, self.secrets)
@@ -85,17 +88,19 @@ class S3Access:
     def _explain(self, error: OSError) -> MisconfiguredError | UnavailableError:
         reason = " ".join(str(error).split())
         if any(word in reason for word in _REFUSED):
-            remedy = (
-                f"check the keys in Secret {self.secret_name} and what they may do there"
-                if self.secret_name
-                else "no credentials were given: set secret_name"
-            )
-            return MisconfiguredError(f"{self.uri}: S3 denied access: {remedy}")
+            return MisconfiguredError(f"{self.uri}: S3 denied access: {self._remedy()}")
         if "NO_SUCH_BUCKET" in reason or (isinstance(error, FileNotFoundError) and "bucket" in reason.lower()):
             return self.no_such_bucket()
         if isinstance(error, FileNotFoundError):
             return MisconfiguredError(f"{self.uri}: not found in S3: check the key")
         return UnavailableError(f"{self.uri}: S3 did not answer as expected: {reason[:300]}")
+
+    def _remedy(self) -> str:
+        if self.secret_name:
+            return f"check the keys in Secret {self.secret_name} and what they may do there"
+        if identity := aws_identity():
+            return f"check whom {identity} trusts (the audience and the service account) and what it may do there"
+        return "no credentials were given: set secret_name, or run.cloud_identity"
 
     def no_such_bucket(self) -> MisconfiguredError:
         """The error for a bucket that is not there."""

@@ -150,7 +150,9 @@ def test_no_credentials(pod: Pod) -> None:
         source = {"uri": "s3://vectors/data.parquet", "endpoint": f"http://127.0.0.1:{server.server_port}"}
         line = refused(pod, source)
         server.shutdown()
-    assert line == "s3://vectors/data.parquet: S3 denied access: no credentials were given: set secret_name"
+    assert line == (
+        "s3://vectors/data.parquet: S3 denied access: no credentials were given: set secret_name, or run.cloud_identity"
+    )
 
 
 def test_nothing_answers(pod: Pod, keys: Path) -> None:

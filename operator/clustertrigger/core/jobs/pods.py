@@ -18,6 +18,7 @@ from clustercontract.container import (
 from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY, WORKER_CONTAINER
 from clustertrigger.api.placement import TopologySpreadConstraint
 from clustertrigger.api.trigger import Resources, RunPolicy
+from clustertrigger.core.jobs.cloud_tokens import token_mounts, token_variables, token_volumes
 from clustertrigger.core.resources.catalog import Work
 
 NON_ROOT = 65532
@@ -67,7 +68,7 @@ def pod_spec(
                 "image": defaults.image,
                 "imagePullPolicy": defaults.image_pull_policy,
                 "args": [command],
-                "env": [json_variable(*spec)],
+                "env": [json_variable(*spec), *token_variables(run.cloud_identity)],
                 "resources": resources.model_dump(exclude_none=True),
                 "terminationMessagePolicy": "FallbackToLogsOnError",
                 "securityContext": container_security(),
@@ -166,11 +167,13 @@ def _mounts(run: RunPolicy, work: Work, defaults: RunDefaults) -> tuple[list[dic
             for claim, v in claims.items()
         ),
         *({"name": v, "secret": {"secretName": secret, "defaultMode": 0o440}} for secret, v in secrets.items()),
+        *token_volumes(run.cloud_identity),
     ]
     mounts: list[dict[str, Any]] = [
         {"name": _SCRATCH_VOLUME, "mountPath": SCRATCH_MOUNT},
         *({"name": claims[c], "mountPath": f"{COLLECTIONS_MOUNT}/{c}", "readOnly": True} for c in collection_claims),
         *({"name": v, "mountPath": f"{SECRETS_MOUNT}/{secret}", "readOnly": True} for secret, v in secrets.items()),
+        *token_mounts(run.cloud_identity),
     ]
     if results_claim:
         mounts.append({"name": claims[results_claim], "mountPath": RESULTS_MOUNT})
