@@ -16,6 +16,7 @@ from clusterworker.process.errors import MisconfiguredError, RunError
 from clusterworker.process.outcome import Message, deliver
 from clusterworker.process.progress import Progress
 from clusterworker.process.supervisor import Ended, supervise
+from clusterworker.process.text import one_line
 from clusterworker.process.threads import limit
 
 S = TypeVar("S", bound=BaseModel)
@@ -119,7 +120,7 @@ class Command(Generic[S, R]):
         return ExitCode.COMPLETED
 
     def _fail(self, error: RunError, progress: Progress, result_file: Path | None) -> int:
-        progress.error(" ".join(str(error).split()))
+        progress.error(one_line(error))
         deliver(self.failure(str(error)), result_file)
         return error.exit_code
 

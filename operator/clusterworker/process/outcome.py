@@ -5,6 +5,7 @@ from typing import Protocol
 
 from clustercontract.check import CheckResult
 from clustercontract.run import RunResult
+from clusterworker.process.text import one_line
 
 TERMINATION_LOG = Path("/dev/termination-log")
 
@@ -18,12 +19,12 @@ class Message(Protocol):
 
 def failure(error: str) -> RunResult:
     """Return the result of a run that failed, its error folded into one line."""
-    return RunResult(status="failed", error=" ".join(error.split()))
+    return RunResult(status="failed", error=one_line(error))
 
 
 def check_failure(error: str) -> CheckResult:
     """Return the result of a check that failed, its error folded into one line."""
-    return CheckResult(status="failed", error=" ".join(error.split()))
+    return CheckResult(status="failed", error=one_line(error))
 
 
 def deliver(result: Message, file: Path | None) -> None:

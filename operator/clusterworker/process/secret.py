@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clusterworker.process.errors import MisconfiguredError
+from clusterworker.process.text import one_line
 
 
 @dataclass
@@ -60,7 +61,7 @@ class SecretFiles:
         """Return a text in one line, with every credential that was given out replaced by ***."""
         for value in sorted(self._given, key=len, reverse=True):
             text = text.replace(value, "***")
-        return " ".join(text.split())
+        return one_line(text)
 
     def _missing(self, key: str) -> MisconfiguredError:
         return MisconfiguredError(f"Secret {self.name} has no key {key}: add it")

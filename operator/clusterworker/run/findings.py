@@ -6,8 +6,8 @@ from datetime import datetime
 
 from clustercontract.run import RunSpec
 from clusterworker.clustering.algorithms.clustering import Clustering
+from clusterworker.clustering.description import ClusterSummary
 from clusterworker.clustering.survey import Survey
-from clusterworker.run.report.summary import ClusterSummary
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class _Run:
     def carry_out(self, staged: Path, scratch: Path, secrets: Path, memory: int) -> RunResult:
         """Read, cluster, measure, write, publish."""
         from clusterworker.data.sources.collections import open_collections
-        from clusterworker.run.report.brief import in_brief
+        from clusterworker.run.brief import in_brief
         from clusterworker.run.results.record import FILE, record_of
         from clusterworker.run.results.retention import retire
 
@@ -94,9 +94,9 @@ class _Run:
 
     def _find(self, collections: "list[Collection]", staged: Path, scratch: Path, memory: int) -> "Findings":
         from clusterworker.clustering.algorithms.choice import cluster, load
+        from clusterworker.clustering.description import describe
         from clusterworker.clustering.survey import survey
         from clusterworker.run.findings import Findings
-        from clusterworker.run.report.contents import describe
         from clusterworker.run.results.tables import MembersTable
 
         config, seed, progress = self._spec.config, self._seed, self._progress

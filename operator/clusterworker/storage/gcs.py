@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from clusterworker.process.errors import MisconfiguredError, UnavailableError
 from clusterworker.process.secret import SecretFiles
+from clusterworker.process.text import one_line
 from clusterworker.storage.cloud_identity import google_file, google_identity
 
 SCHEME = "gs://"
@@ -95,7 +96,7 @@ class GcsAccess:
         )
 
     def _explained(self, error: OSError) -> MisconfiguredError | UnavailableError:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         if any(word in reason for word in _REFUSED):
             return MisconfiguredError(f"{self.uri}: {self.product} denied access: {self._remedy()}")
         if isinstance(error, FileNotFoundError):

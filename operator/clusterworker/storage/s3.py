@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from clusterworker.process.errors import MisconfiguredError, UnavailableError
 from clusterworker.process.secret import SecretFiles
+from clusterworker.process.text import one_line
 from clusterworker.storage.cloud_identity import aws_identity, keep_to_the_pod
 
 SCHEME = "s3://"
@@ -86,7 +87,7 @@ class S3Access:
             raise self._explain(error) from error
 
     def _explain(self, error: OSError) -> MisconfiguredError | UnavailableError:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         if any(word in reason for word in _REFUSED):
             return MisconfiguredError(f"{self.uri}: S3 denied access: {self._remedy()}")
         if "NO_SUCH_BUCKET" in reason or (isinstance(error, FileNotFoundError) and "bucket" in reason.lower()):

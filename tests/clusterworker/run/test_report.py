@@ -16,14 +16,14 @@ from sklearn.metrics import silhouette_score
 
 from clustercontract.run import RunResult
 from clusterworker.clustering.algorithms.clustering import centroids_of, means
+from clusterworker.clustering.description import ClusterSummary, Document
+from clusterworker.clustering.naming import name_clusters
+from clusterworker.run.brief import in_brief
 from clusterworker.run.report import contents
-from clusterworker.run.report.brief import in_brief
 from clusterworker.run.report.groups import COLOURS, groups_of, numbers_of
 from clusterworker.run.report.map import MAP_ROWS, Layout, coordinates
-from clusterworker.run.report.naming import name_clusters
 from clusterworker.run.report.picture import Picture
 from clusterworker.run.report.plot import HEIGHT, WIDTH, plot
-from clusterworker.run.report.summary import ClusterSummary, Document
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 

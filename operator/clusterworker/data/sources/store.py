@@ -14,6 +14,7 @@ from clusterworker.data.sources.identity import Identity, of_object, of_status
 from clusterworker.data.sources.messages import damaged, gone
 from clusterworker.data.sources.patterns import Chosen, data_files, fixed_part, hint, matching
 from clusterworker.process.errors import MisconfiguredError, UnavailableError
+from clusterworker.process.text import one_line
 
 _PASSING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.ENOTCONN, errno.EHOSTDOWN})
 """What a network volume says while its server is away."""
@@ -295,7 +296,7 @@ def _unreadable(name: str, error: Exception) -> Exception:
 
     if isinstance(error, MemoryError):
         return error
-    reason = " ".join(str(error).split())
+    reason = one_line(error)
     if any(word in reason for word in ("decrypt", "encrypted metadata")):
         return MisconfiguredError(f"{name}: it is encrypted: write it without encryption")
     if "magic bytes" in reason or "Parquet file size is" in reason:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from clusterworker.clustering.description import ClusterSummary
 from clusterworker.run.report.curve import Curve
 from clusterworker.run.report.groups import Group, colour_of
 from clusterworker.run.report.plot import Plot
-from clusterworker.run.report.summary import ClusterSummary
 
 HOW_TO_READ = {
     "silhouette_score": "From -1 to 1, higher is better: how much nearer documents are to their own cluster than to "

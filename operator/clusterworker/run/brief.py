@@ -6,7 +6,8 @@ from itertools import accumulate
 from pydantic import TypeAdapter
 
 from clustercontract.brief import CentralDocument, ClusterBrief
-from clusterworker.run.report.summary import ClusterSummary
+from clusterworker.clustering.description import ClusterSummary
+from clusterworker.process.text import shortened
 
 MOST_CLUSTERS = 20
 MOST_BYTES = 2_400
@@ -32,14 +33,10 @@ def _brief(cluster: ClusterSummary, documents: int, characters: int) -> ClusterB
         name=cluster.name,
         num_documents=cluster.documents,
         central_documents=[
-            CentralDocument(document_id=str(document.document_id), text=_shorten(document.text, characters) or None)
+            CentralDocument(document_id=str(document.document_id), text=shortened(document.text, characters) or None)
             for document in cluster.central[:documents]
         ],
     )
-
-
-def _shorten(text: str, characters: int) -> str:
-    return text if len(text) <= characters else text[: max(characters - 1, 0)] + "…" * bool(characters)
 
 
 def _size(brief: ClusterBrief) -> int:

@@ -5,8 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from clusterworker.data.arrays import Labels
+from clusterworker.process.text import shortened
 
 WORDS = 3
+LONGEST = 36
+"""Characters of a document that gives its cluster the name."""
 _TOKEN = r"(?u)\b[^\W\d_][\w+]{2,}\b"  # noqa: S105 - a pattern of words
 _LEAST_SHARE = 0.04
 _LEAST_DOCUMENTS = 2
@@ -24,7 +27,8 @@ def name_clusters(count: int, texts: Sequence[str], labels: Labels, fallback: Ma
     """
     words = _telling_words(count, texts, labels)
     return [
-        ", ".join(words[cluster]) or _shorten(fallback.get(cluster, f"cluster {cluster}")) for cluster in range(count)
+        ", ".join(words[cluster]) or shortened(fallback.get(cluster, f"cluster {cluster}"), LONGEST)
+        for cluster in range(count)
     ]
 
 
@@ -61,7 +65,3 @@ def _distinct(words: Sequence[str]) -> list[str]:
         if not any(word[:5] == other[:5] or word.startswith(other) or other.startswith(word) for other in kept):
             kept.append(word)
     return kept[:WORDS]
-
-
-def _shorten(name: str, length: int = 36) -> str:
-    return name if len(name) <= length else name[: length - 1] + "…"
