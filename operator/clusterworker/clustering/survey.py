@@ -1,4 +1,4 @@
-"""The one pass over all documents after clustering: everything that the results need of every document."""
+"""A run's pass over all documents after clustering: everything that the results need of every document."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from clusterworker.clustering.algorithms.clustering import Clustering
-from clusterworker.clustering.algorithms.nearest import NearestCentroid
 from clusterworker.clustering.central import CentralDocuments
 from clusterworker.clustering.quality import ClusterSums
 from clusterworker.clustering.reservoir import Reservoir
+from clusterworker.clustering.tally import Tally
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows, Vectors
 from clusterworker.data.dataset import Dataset
 from clusterworker.data.sources.batch import Batch
@@ -66,30 +66,23 @@ def survey(
         write: called with every batch, its labels, and its distances (NaN for noise).
         progress: told how far the pass is.
     """
-    clusters = len(clustering.centroids)
     sums, central = ClusterSums(clustering.means), CentralDocuments()
-    reservoir = Reservoir(SAMPLE_ROWS, dataset.dimensions, seed)
-    nearest_counts = np.zeros(clusters, np.int64)
-    total, total_squares = np.zeros(dataset.dimensions), np.zeros(dataset.dimensions)
-    assign = NearestCentroid(clustering.centroids) if clusters else None
+    tally = Tally(clustering.centroids, SAMPLE_ROWS, seed)
     row = noise = 0
     for batch in dataset.batches():
         vectors = np.asarray(batch.vectors)
-        nearest = assign(vectors) if assign else np.full(len(vectors), NOISE, np.int32)
+        nearest = tally.add(vectors)
         labels = nearest if clustering.labels is None else clustering.labels[row : row + len(vectors)]
         distances = distances_to_centroid(vectors, labels, clustering.centroids, metric)
         write(batch, labels, distances)
         sums.add(vectors, labels)
         central.add(row, batch.ids, labels, distances)
-        reservoir.add(row, vectors, labels)
-        nearest_counts += np.bincount(nearest[nearest != NOISE], minlength=clusters)
-        total += vectors.sum(axis=0, dtype=np.float64)
-        total_squares += np.einsum("ij,ij->j", vectors, vectors, dtype=np.float64)
+        tally.offer(vectors, labels)
         noise += int((labels == NOISE).sum())
         row += len(vectors)
         progress.advance(row / dataset.rows)
     assert row == dataset.rows  # noqa: S101 - every pass yields all documents, see sources.collection.whole_pass
-    return Survey(sums.counts, noise, sums, central, reservoir, nearest_counts, total, total_squares)
+    return Survey(sums.counts, noise, sums, central, tally.reservoir, tally.counts, tally.total, tally.total_squares)
 
 
 def distances_to_centroid(vectors: Vectors, labels: Labels, centroids: Vectors, metric: str) -> Distances:

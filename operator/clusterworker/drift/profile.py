@@ -1,4 +1,4 @@
-"""The one pass over a collection's documents: everything that the metrics need, in bounded memory."""
+"""A check's pass over the documents: everything that the metrics need, in bounded memory."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,9 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from clustercontract.baseline import RESERVOIR_ROWS
-from clusterworker.clustering.algorithms.nearest import NearestCentroid
-from clusterworker.clustering.reservoir import Reservoir
-from clusterworker.data.arrays import NOISE, Doubles, Rows, Vectors
+from clusterworker.clustering.tally import Tally
+from clusterworker.data.arrays import Doubles, Rows, Vectors
 from clusterworker.data.dataset import lengths, refuse_too_large
 from clusterworker.data.sources.batch import Batch
 from clusterworker.data.sources.collection import Collection, whole_pass
@@ -21,7 +20,7 @@ from clusterworker.process.progress import Progress
 
 _BLOCK_ROWS = 1_024
 """Documents worked on at a time: they stay in the processor's cache, and sums of so few are exact to six digits in
-float32; they are added up in float64."""
+float32."""
 _SAFE = (1e-30, 1e30)
 """Squared lengths that float32 tells well; others are computed again in float64."""
 
@@ -64,13 +63,13 @@ def profile(collections: Sequence[Collection], baseline: StoredBaseline, seed: i
         UnavailableError: a source does not answer.
     """
     rows = sum(collection.rows for collection in collections)
-    tally = _Tally(baseline, seed)
+    profiling = _Profiling(baseline, seed)
     with _a_core_for_the_reader():
         for batch in ahead(_batches(collections)):
-            tally.add(batch)
-            progress.advance(tally.documents / rows)
+            profiling.add(batch)
+            progress.advance(profiling.documents / rows)
     pa.default_memory_pool().release_unused()  # what batches lay in would stay reserved while samples are compared
-    return tally.profile()
+    return profiling.profile()
 
 
 @contextmanager
@@ -84,17 +83,18 @@ def _a_core_for_the_reader() -> Iterator[None]:
         faiss.omp_set_num_threads(threads)
 
 
-class _Tally:
+class _Profiling:
     """The sums while they grow."""
 
     def __init__(self, baseline: StoredBaseline, seed: int) -> None:
-        self.documents = 0
         self._unit = baseline.metric == "cosine"
-        self._around = (baseline.total / baseline.documents).astype(np.float32)
-        self._total, self._squares = np.zeros(baseline.dimensions), np.zeros(baseline.dimensions)
-        self._counts = np.zeros(len(baseline.centroids), np.int64)
-        self._nearest = NearestCentroid(baseline.centroids) if len(baseline.centroids) else None
-        self._reservoir = Reservoir(RESERVOIR_ROWS, baseline.dimensions, seed)
+        around = (baseline.total / baseline.documents).astype(np.float32)
+        self._tally = Tally(baseline.centroids, RESERVOIR_ROWS, seed, around)
+
+    @property
+    def documents(self) -> int:
+        """How many have come by."""
+        return self._tally.documents
 
     def add(self, batch: Batch) -> None:
         """Take in a batch."""
@@ -103,23 +103,18 @@ class _Tally:
         norms = _lengths(batch) if self._unit else None
         for first in range(0, len(batch.vectors), _BLOCK_ROWS):
             rows = slice(first, first + _BLOCK_ROWS)
-            block = batch.vectors[rows] if norms is None else batch.vectors[rows] / norms[rows, None]
-            self._total += (block - self._around).sum(axis=0)  # far from the origin, sums of float32 would drown
-            self._squares += np.einsum("ij,ij->j", block, block)
-            if self._nearest:
-                self._counts += np.bincount(self._nearest(block), minlength=len(self._counts))
-        self._reservoir.add(self.documents, batch.vectors, np.full(len(batch.vectors), NOISE, np.int32))
-        self.documents += len(batch.vectors)
+            self._tally.add(batch.vectors[rows] if norms is None else batch.vectors[rows] / norms[rows, None])
+        self._tally.offer(batch.vectors)
 
     def profile(self) -> Profile:
         """Return what was found so far."""
-        reservoir = self._reservoir.vectors
+        tally = self._tally
+        reservoir = tally.reservoir.vectors
         if self._unit:
             reservoir = (reservoir / np.linalg.norm(reservoir.astype(np.float64), axis=1, keepdims=True)).astype(
                 np.float32
             )
-        total = self._total + self.documents * self._around.astype(np.float64)
-        return Profile(self.documents, total, self._squares, self._counts, reservoir)
+        return Profile(tally.documents, tally.total, tally.total_squares, tally.counts, reservoir)
 
 
 def _lengths(batch: Batch) -> Vectors:
