@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import NoReturn
 
 import kopf
 import uvloop
@@ -56,6 +57,8 @@ logger = logging.getLogger("clustertrigger.main")  # __name__ is __main__ here
 _SELECTOR = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
 _UNKNOWN_CLUSTER = ""
 _STARTUP_PAUSE = 2.0
+_LONGEST_END = 20.0
+"""Seconds, of 30 that the kubelet gives by default, for the Lease to be given up and for answers to be finished."""
 _STACK = 2**24
 """Bytes. Python goes deep into JSON that goes deep: see `read_deep_objects`."""
 
@@ -227,8 +230,12 @@ async def _operate(settings: Settings, over: asyncio.Event) -> None:
     await asyncio.wait({running, ending}, return_when=asyncio.FIRST_COMPLETED)
     running.cancel()
     ending.cancel()
+    await asyncio.wait({running}, timeout=_LONGEST_END)
+    if not running.done():
+        logger.warning("Ending after %.0f s without waiting for what has not ended", _LONGEST_END)
+        return
     with contextlib.suppress(asyncio.CancelledError):
-        await running
+        running.result()
 
 
 def _run_until_signalled(settings: Settings) -> None:
@@ -267,8 +274,12 @@ def main() -> int:
     return 0
 
 
-if __name__ == "__main__":
-    code = main()
+def end(code: int) -> NoReturn:
+    """Ends the process at once: Python would first wait for threads, and take apart what is still ending."""
     logging.shutdown()
     sys.stdout.flush()
-    os._exit(code)  # Python would first take apart what is still ending.
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    end(main())

@@ -6,7 +6,9 @@ import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
+from threading import Event
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -139,3 +141,46 @@ def test_sigterm_while_busy_ends_in_order(operator: StartOperator, sandbox: Sand
         sandbox.trigger(f"busy-{n}", interval(1, concurrency_policy="Allow"))
     eventually(lambda: len(sandbox.jobs()) > 20)
     assert process.terminate() == 0
+
+
+_PROMPTLY = 8.0
+"""Seconds: less than the kubelet waits, on a busy machine as well."""
+
+
+@pytest.mark.parametrize("election", [False, True])
+@pytest.mark.parametrize("held", ["limit=1", "resourceVersion=0"], ids=["before Kopf watches", "while Kopf watches"])
+def test_sigterm_ends_it_promptly_while_a_list_hangs_at_its_start(
+    held: str, election: bool, operator: StartOperator, sandbox: Sandbox, proxy: Proxy
+) -> None:
+    """Nobody but the API server can end such a request, and the Pod's node is being drained."""
+    let_go = Event()
+    proxy.rule = lambda request: let_go if held in request.query and "watch=true" not in request.query else None
+    process = operator(through=proxy, wait=False, leader_election=election)
+    try:
+        eventually(lambda: any(held in request.query for request in list(proxy.requests)), 60)
+        asked = time.monotonic()
+        assert process.terminate() == 0
+        assert time.monotonic() - asked < _PROMPTLY
+    finally:
+        let_go.set()
+
+
+@pytest.mark.parametrize("election", [False, True])
+def test_sigterm_ends_it_promptly_while_nothing_is_answered(
+    election: bool, operator: StartOperator, sandbox: Sandbox, proxy: Proxy
+) -> None:
+    """Its watches are broken, its lists hang, and the Lease cannot be given up."""
+    process = operator(through=proxy, leader_election=election)
+    eventually(lambda: process.metric("clustertrigger_leader") == 1)
+    let_go = Event()
+    seen = len(proxy.requests)
+    proxy.rule = lambda _: let_go
+    proxy.cut()
+    proxy.mend()
+    try:
+        eventually(lambda: any("watch" not in request.query for request in list(proxy.requests)[seen:]), 60)
+        asked = time.monotonic()
+        assert process.terminate() == 0
+        assert time.monotonic() - asked < _PROMPTLY
+    finally:
+        let_go.set()
