@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from clustercontract.check import RECOMPUTE_SLOT, RECORD_FIELD, CheckResult, CheckSpec, Measurement
-from clusterworker.drift.files import open_file
 from clusterworker.drift.obstacle import ObstacleFound
 from clusterworker.drift.record import append, record_file
 from clusterworker.process.command import Mounts
 from clusterworker.process.errors import RunError
 from clusterworker.process.progress import Progress
+from clusterworker.storage.file import open_file
 
 if TYPE_CHECKING:
     from clusterworker.data.sources.collection import Collection

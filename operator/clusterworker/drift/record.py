@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from clustercontract.check import CheckSpec, Measurement
 from clustercontract.container import ResultsTarget
 from clustercontract.run import RunSpec
-from clusterworker.drift.files import StoredFile, open_file
 from clusterworker.process.errors import RunError
 from clusterworker.process.progress import Progress
+from clusterworker.storage.file import StoredFile, open_file
 
 FILE = "drift.json"
 KEPT = 100

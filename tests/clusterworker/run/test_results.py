@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from clusterworker.process.errors import MisconfiguredError, RunError
-from clusterworker.run.results import volume
 from clusterworker.run.results.volume import VolumeTarget
+from clusterworker.storage import volume
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 
@@ -205,13 +205,13 @@ def test_results_volume_that_cannot_be_written(pod: Pod) -> None:
 
 
 def test_full_results_volume_may_pass_when_tried_again() -> None:
-    error = volume.explain("/results/a/b/c", OSError(28, os.strerror(28)))
+    error = volume.explained("/results/a/b/c", OSError(28, os.strerror(28)))
     assert not isinstance(error, MisconfiguredError)
     assert str(error).startswith("/results/a/b/c: no space left for results: enlarge the results volume")
 
 
 @pytest.mark.parametrize("number", [13, 30])
 def test_read_only_results_volume_is_a_wrong_configuration(number: int) -> None:
-    error = volume.explain("/results/a/b/c", OSError(number, os.strerror(number)))
+    error = volume.explained("/results/a/b/c", OSError(number, os.strerror(number)))
     assert isinstance(error, MisconfiguredError)
     assert os.strerror(number) in str(error)

@@ -10,8 +10,7 @@ from clusterworker.data.sources.parquet import ParquetCollection
 from clusterworker.data.sources.store import BucketStore, FileStore, VolumeStore
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.secret import SecretFiles
-from clusterworker.storage.gcs import GcsAccess
-from clusterworker.storage.s3 import SCHEME, S3Access
+from clusterworker.storage.addresses import bucket_at
 
 
 def open_collections(inputs: Sequence[CollectionInput], secrets: Path) -> list[Collection]:
@@ -58,17 +57,14 @@ def _open(given: CollectionInput, secrets: Path) -> Collection:
         from clusterworker.data.sources.qdrant.collection import open_qdrant
 
         return open_qdrant(given.collection_id, source, secret)
-    return ParquetCollection(given.collection_id, source, _store(given, secret))
+    return ParquetCollection(given.collection_id, source, _store(given, secrets))
 
 
-def _store(given: CollectionInput, secret: SecretFiles) -> FileStore:
+def _store(given: CollectionInput, secrets: Path) -> FileStore:
     source = given.source
-    if source.uri.startswith(SCHEME):
-        access = S3Access(source.uri, source.secret_name, source.endpoint, source.region, secret.root)
-        return BucketStore(access, access.connect())
-    if source.is_remote:
-        google = GcsAccess(source.uri, source.endpoint, secret)
-        return BucketStore(google, google.connect())
+    bucket = bucket_at(source.uri, source, secrets)
+    if bucket:
+        return BucketStore(bucket, bucket.connect())
     if given.mount_path is None:
         raise MisconfiguredError(
             f"collection {given.collection_id}: uri {source.uri} is a path, and no volume is mounted: set spec.volume"

@@ -15,6 +15,7 @@ from clusterworker.data.sources.messages import damaged, gone
 from clusterworker.data.sources.patterns import Chosen, data_files, fixed_part, hint, matching
 from clusterworker.process.errors import MisconfiguredError, UnavailableError
 from clusterworker.process.text import one_line
+from clusterworker.storage.bucket import Bucket
 
 _PASSING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.ENOTCONN, errno.EHOSTDOWN})
 """What a network volume says while its server is away."""
@@ -166,54 +167,28 @@ class VolumeStore:
         return f"{place} holds {', '.join(names)}" if names else f"{place} is empty"
 
 
-class BucketAccess(Protocol):
-    """How to reach a bucket."""
-
-    @property
-    def uri(self) -> str:
-        """As the user wrote it."""
-
-    @property
-    def product(self) -> str:
-        """Whose bucket it is, for messages."""
-
-    @property
-    def path(self) -> str:
-        """Bucket and key, as pyarrow names them."""
-
-    @property
-    def bucket(self) -> str:
-        """The bucket's name."""
-
-    def errors(self) -> AbstractContextManager[None]:
-        """Turn what pyarrow raises about this bucket into one line with a remedy."""
-
-    def no_such_bucket(self) -> MisconfiguredError:
-        """The error for a bucket that is not there."""
-
-
 @dataclass(frozen=True)
 class BucketStore:
     """Objects below a bucket's prefix."""
 
-    access: BucketAccess
+    bucket: Bucket
     filesystem: Any
 
     def find(self) -> list[str]:
         """See FileStore."""
-        with self.access.errors():
+        with self.bucket.errors():
             names = self._names()
-            if not names and self._type(self.access.bucket) == "NotFound":
-                raise self.access.no_such_bucket()
+            if not names and self._type(self.bucket.name) == "NotFound":
+                raise self.bucket.no_such_bucket()
         if not names:
             raise MisconfiguredError(
-                f"{self.access.uri}: no such object in {self.access.product}: check source.uri{hint(self.access.path)}"
+                f"{self.bucket.uri}: no such object in {self.bucket.product}: check source.uri{hint(self.bucket.path)}"
             )
         return names
 
     def open(self, name: str) -> tuple[Any, Identity]:
         """See FileStore."""
-        with self.access.errors():
+        with self.bucket.errors():
             try:
                 file = self.filesystem.open_input_file(name)
             except FileNotFoundError as error:
@@ -228,7 +203,7 @@ class BucketStore:
 
     def shown(self, name: str) -> str:
         """An object's name as users write it."""
-        return f"{self.access.uri.partition('://')[0]}://{name}"
+        return f"{self.bucket.uri.partition('://')[0]}://{name}"
 
     @contextmanager
     def errors(self, name: str) -> Iterator[None]:
@@ -236,7 +211,7 @@ class BucketStore:
         import pyarrow as pa
 
         try:
-            with self.access.errors():
+            with self.bucket.errors():
                 try:
                     yield
                 except OSError as error:
@@ -247,7 +222,7 @@ class BucketStore:
             raise _unreadable(name, error) from error
 
     def _names(self) -> list[str]:
-        path = self.access.path
+        path = self.bucket.path
         match self._type(path):
             case "File":
                 return [path]
@@ -255,7 +230,7 @@ class BucketStore:
                 return self._readable(data_files(path, self._below(path)))
         if has_wildcard(path):
             _check_glob(path)
-            pattern = path + ("/" if self.access.uri.endswith("/") else "")
+            pattern = path + ("/" if self.bucket.uri.endswith("/") else "")
             return self._readable(matching(pattern, self._below(fixed_part(path))))
         return []
 

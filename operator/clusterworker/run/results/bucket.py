@@ -1,4 +1,4 @@
-"""Results in S3, where nothing can be renamed: a folder's last file says that it is whole."""
+"""Results in a bucket, where nothing can be renamed: a folder's last file says that it is whole."""
 
 from collections import defaultdict
 from contextlib import suppress
@@ -9,7 +9,7 @@ from typing import Any
 
 from clusterworker.run.results import record as records
 from clusterworker.run.results.record import LATEST, MARKER, RunRecord, lineage, read_record
-from clusterworker.storage.s3 import S3Access
+from clusterworker.storage.bucket import Bucket
 
 _COPY_BYTES = 8 << 20
 _LAST = (records.FILE, MARKER)
@@ -18,47 +18,51 @@ _LAST = (records.FILE, MARKER)
 
 @dataclass(frozen=True)
 class BucketTarget:
-    """A folder in S3: files are uploaded when all are there, MARKER last."""
+    """A folder in a bucket: files are uploaded when all are there, MARKER last."""
 
-    uri: str
-    access: S3Access
+    bucket: Bucket
+
+    @property
+    def uri(self) -> str:
+        """See Target."""
+        return self.bucket.uri
 
     @property
     def siblings(self) -> str:
         """The trigger's folder, in which those of its runs are."""
-        return self.access.path.rpartition("/")[0]
+        return self.bucket.path.rpartition("/")[0]
 
     def prepare(self, scratch: Path) -> Path:
         """See Target. Files are staged in the scratch directory."""
-        filesystem = self.access.connect()
-        with self.access.errors():
+        filesystem = self.bucket.connect()
+        with self.bucket.errors():
             from pyarrow import fs
 
-            if filesystem.get_file_info(self.access.bucket).type == fs.FileType.NotFound:
-                raise self.access.no_such_bucket()
+            if filesystem.get_file_info(self.bucket.name).type == fs.FileType.NotFound:
+                raise self.bucket.no_such_bucket()
         staged = scratch / "results"
         staged.mkdir()
         return staged
 
     def publish(self, staged: Path) -> None:
         """See Target. An earlier attempt's marker goes first: from there on, until the end, the folder is not whole."""
-        filesystem = self.access.connect()
+        filesystem = self.bucket.connect()
         files = sorted(staged.iterdir(), key=lambda file: (_place(file.name), file.name))
-        with self.access.errors():
+        with self.bucket.errors():
             for name in reversed(_LAST):
-                _delete_if_there(filesystem, f"{self.access.path}/{name}")
+                _delete_if_there(filesystem, f"{self.bucket.path}/{name}")
             for file in files:
                 with (
                     file.open("rb") as source,
-                    filesystem.open_output_stream(f"{self.access.path}/{file.name}") as sink,
+                    filesystem.open_output_stream(f"{self.bucket.path}/{file.name}") as sink,
                 ):
                     while chunk := source.read(_COPY_BYTES):
                         sink.write(chunk)
 
     def point_latest(self, record: RunRecord) -> None:
         """See Target. Putting an object is one step."""
-        filesystem = self.access.connect()
-        with self.access.errors(), filesystem.open_output_stream(f"{self.siblings}/{LATEST}") as sink:
+        filesystem = self.bucket.connect()
+        with self.bucket.errors(), filesystem.open_output_stream(f"{self.siblings}/{LATEST}") as sink:
             sink.write(record.to_bytes())
 
     def abandon(self) -> None:
@@ -66,8 +70,8 @@ class BucketTarget:
 
     def finished(self) -> list[RunRecord]:
         """See Target."""
-        filesystem = self.access.connect()
-        with self.access.errors():
+        filesystem = self.bucket.connect()
+        with self.bucket.errors():
             return [
                 record
                 for run, names in self._folders(filesystem).items()
@@ -76,14 +80,14 @@ class BucketTarget:
 
     def remove(self, run: str) -> None:
         """See Target. MARKER goes first; the record goes last, so that an interrupted removal is found again."""
-        filesystem = self.access.connect()
-        with self.access.errors():
+        filesystem = self.bucket.connect()
+        with self.bucket.errors():
             self._remove(filesystem, run, self._folders(filesystem).get(run, set()))
 
     def clear_remnants(self, before: datetime) -> None:
         """See Target. A record without MARKER may also be a moment of an upload, but not of a run of long ago."""
-        filesystem = self.access.connect()
-        with self.access.errors():
+        filesystem = self.bucket.connect()
+        with self.bucket.errors():
             for run, names in self._folders(filesystem).items():
                 if MARKER in names:
                     continue
@@ -95,7 +99,7 @@ class BucketTarget:
         """The files of each folder of a run of this trigger: one request for a thousand of them."""
         from pyarrow import fs
 
-        ours = lineage(self.access.path.rpartition("/")[2])
+        ours = lineage(self.bucket.path.rpartition("/")[2])
         selector = fs.FileSelector(self.siblings, allow_not_found=True, recursive=True)
         folders: dict[str, set[str]] = defaultdict(set)
         for found in filesystem.get_file_info(selector):

@@ -10,7 +10,7 @@ from typing import Protocol
 from clustercontract.run import RunSpec
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.run.results.record import RunRecord
-from clusterworker.storage.s3 import SCHEME, S3Access
+from clusterworker.storage.addresses import bucket_at
 
 
 class Target(Protocol):
@@ -60,7 +60,5 @@ def open_target(spec: RunSpec, secrets_root: Path) -> Target:
         if not name or "/" in name or name.startswith("."):
             raise MisconfiguredError(f"{name!r} is no name of a Kubernetes object: results cannot go below it")
     uri = "/".join([spec.results.uri.rstrip("/"), *names])
-    if uri.startswith(SCHEME):
-        given = spec.results
-        return BucketTarget(uri, S3Access(uri, given.secret_name, given.endpoint, given.region, secrets_root))
-    return VolumeTarget(uri)
+    bucket = bucket_at(uri, spec.results, secrets_root)
+    return BucketTarget(bucket) if bucket else VolumeTarget(uri)

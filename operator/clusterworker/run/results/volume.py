@@ -1,6 +1,5 @@
 """Results on a mounted volume: a folder appears whole by being renamed, and goes the same way."""
 
-import ctypes
 import errno
 import os
 import secrets
@@ -11,11 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from clusterworker.process.errors import MisconfiguredError, RunError, UnavailableError
 from clusterworker.run.results import record as records
 from clusterworker.run.results.record import LATEST, MARKER, RunRecord, lineage, read_record
+from clusterworker.storage.volume import exchange, explained, replace, sync, sync_directory
 
-_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 _REMOVED = ".removed"
 
 
@@ -48,25 +46,20 @@ class VolumeTarget:
     def publish(self, staged: Path) -> None:
         """See Target."""
         with self._errors():
-            _sync(staged)
+            sync(staged)
             try:
                 staged.rename(self.folder)
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise
-                _exchange(staged, self.folder)
+                exchange(staged, self.folder)
                 shutil.rmtree(staged)
-            _sync_directory(self.siblings)
+            sync_directory(self.siblings)
 
     def point_latest(self, record: RunRecord) -> None:
         """See Target. A file, not a symbolic link: not every volume has those, and S3 has none."""
         with self._errors():
-            draft = self.siblings / f".{LATEST}.{record.run}.partial"
-            draft.write_bytes(record.to_bytes())
-            with draft.open("rb") as opened:
-                os.fsync(opened.fileno())
-            draft.replace(self.siblings / LATEST)
-            _sync_directory(self.siblings)
+            replace(self.siblings / LATEST, record.to_bytes(), record.run)
 
     def abandon(self) -> None:
         """See Target."""
@@ -104,19 +97,7 @@ class VolumeTarget:
         try:
             yield
         except OSError as error:
-            raise explain(self.uri, error) from error
-
-
-def explain(uri: str, error: OSError) -> RunError:
-    """Say what the file system would not do, and the way out."""
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return MisconfiguredError(
-            f"{uri}: cannot write results there as user {os.geteuid()}: {error.strerror}: "
-            "check that the results volume is mounted, writable, and owned by the Pod's fsGroup"
-        )
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return UnavailableError(f"{uri}: no space left for results: enlarge the results volume, or lower history_limit")
-    return UnavailableError(f"{uri}: cannot write results: {error.strerror or error}")
+            raise explained(self.uri, error) from error
 
 
 def _record(folder: Path) -> RunRecord | None:
@@ -126,31 +107,3 @@ def _record(folder: Path) -> RunRecord | None:
     except FileNotFoundError:
         return None
     return record if record and record.run == folder.name else None
-
-
-def _exchange(one: Path, other: Path) -> None:
-    """Swap two directories in one step (renameat2); where the file system cannot, in two."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    paths = os.fsencode(one), os.fsencode(other)
-    if libc.renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) == 0:
-        return
-    aside = one.with_name(one.name.removesuffix(".partial") + ".old.partial")
-    other.rename(aside)
-    one.rename(other)
-    aside.rename(one)
-
-
-def _sync(directory: Path) -> None:
-    """Have the files on disk before their folder gets its name: a crash of the node must not leave empty files."""
-    for file in directory.iterdir():
-        with file.open("rb") as opened:
-            os.fsync(opened.fileno())
-    _sync_directory(directory)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

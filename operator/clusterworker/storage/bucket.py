@@ -1,0 +1,90 @@
+"""A bucket through pyarrow's own file system: what S3 and Google Cloud Storage have in common."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from clusterworker.process.errors import MisconfiguredError, UnavailableError
+from clusterworker.process.secret import SecretFiles
+from clusterworker.process.text import one_line
+
+
+@dataclass(frozen=True)
+class Bucket(ABC):
+    """How to reach one bucket: by a Secret, else as what the Pod is in that cloud, else anonymously; never as the node.
+
+    Attributes:
+        uri: of the bucket or what lies in it, as the user wrote it.
+        endpoint: address of a server that speaks the bucket's protocol; None: the cloud's own.
+        secret: holds the credentials; without a name, there is none.
+    """
+
+    uri: str
+    endpoint: str | None
+    secret: SecretFiles
+
+    scheme: ClassVar[str]
+    product: ClassVar[str]
+    """Whose bucket it is, for messages."""
+    refused: ClassVar[tuple[str, ...]]
+    """How Arrow's client names a refusal."""
+    found_by: ClassVar[str]
+    """What to check where there is no such bucket."""
+
+    @property
+    def path(self) -> str:
+        """Bucket and key, as pyarrow names them."""
+        return self.uri.removeprefix(self.scheme).rstrip("/")
+
+    @property
+    def name(self) -> str:
+        """The bucket's name."""
+        return self.path.partition("/")[0]
+
+    @abstractmethod
+    def connect(self) -> Any:
+        """Return pyarrow's file system.
+
+        Raises:
+            MisconfiguredError: the Secret is not mounted, or lacks a key.
+        """
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turn what pyarrow raises about this bucket into one line with a remedy."""
+        try:
+            yield
+        except OSError as error:
+            raise self._explained(error) from error
+
+    def no_such_bucket(self) -> MisconfiguredError:
+        """The error for a bucket that is not there."""
+        return MisconfiguredError(f"{self.uri}: no such bucket {self.name}: check its {self.found_by}")
+
+    @abstractmethod
+    def _remedy(self) -> str:
+        """What to do where access is denied."""
+
+    def _lacks_bucket(self, _error: OSError, _reason: str) -> bool:
+        """Whether an error says that there is no such bucket."""
+        return False
+
+    def _server(self) -> dict[str, str]:
+        """The endpoint, as options of pyarrow's file systems."""
+        if not self.endpoint:
+            return {}
+        address = urlsplit(self.endpoint)
+        return {"endpoint_override": address.netloc + address.path.rstrip("/"), "scheme": address.scheme}
+
+    def _explained(self, error: OSError) -> MisconfiguredError | UnavailableError:
+        reason = one_line(error)
+        if any(word in reason for word in self.refused):
+            return MisconfiguredError(f"{self.uri}: {self.product} denied access: {self._remedy()}")
+        if self._lacks_bucket(error, reason):
+            return self.no_such_bucket()
+        if isinstance(error, FileNotFoundError):
+            return MisconfiguredError(f"{self.uri}: not found in {self.product}: check the key")
+        return UnavailableError(f"{self.uri}: {self.product} did not answer as expected: {reason[:300]}")

@@ -1,0 +1,96 @@
+"""Single files beside the results: the baseline that a run left, and the record of measurements."""
+
+import secrets as random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from clustercontract.container import ResultsTarget
+from clusterworker.storage.addresses import bucket_at
+from clusterworker.storage.bucket import Bucket
+from clusterworker.storage.volume import explained, replace
+
+
+class StoredFile(Protocol):
+    """One file on a mounted volume or in a bucket."""
+
+    @property
+    def uri(self) -> str:
+        """Where it lies."""
+
+    def read(self) -> bytes | None:
+        """Return its content, None if it is not there.
+
+        Raises:
+            RunError: it may be there and cannot be read, in one line.
+        """
+
+    def write(self, content: bytes) -> None:
+        """Replace it in one step: a reader sees the old content or the new one.
+
+        Raises:
+            RunError: it cannot be written, in one line.
+        """
+
+
+def open_file(uri: str, results: ResultsTarget, secrets: Path) -> StoredFile:
+    """Return the file at an absolute path or an s3:// address, reached as the results are."""
+    bucket = bucket_at(uri, results, secrets)
+    return BucketFile(bucket) if bucket else VolumeFile(uri)
+
+
+@dataclass(frozen=True)
+class VolumeFile:
+    """A file on a mounted volume."""
+
+    uri: str
+
+    def read(self) -> bytes | None:
+        """See StoredFile."""
+        try:
+            return Path(self.uri).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise explained(self.uri, error, "read it", there="") from error
+
+    def write(self, content: bytes) -> None:
+        """See StoredFile."""
+        file = Path(self.uri)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            for leftover in file.parent.glob(f".{file.name}.*.partial"):
+                leftover.unlink(missing_ok=True)  # of an attempt that was killed
+            replace(file, content, random.token_hex(4), 0o664)  # the volume's group (the Pod's fsGroup) may clear up
+        except OSError as error:
+            raise explained(self.uri, error, "write it", there="") from error
+
+
+@dataclass(frozen=True)
+class BucketFile:
+    """An object in a bucket; putting one is one step."""
+
+    bucket: Bucket
+
+    @property
+    def uri(self) -> str:
+        """See StoredFile."""
+        return self.bucket.uri
+
+    def read(self) -> bytes | None:
+        """See StoredFile."""
+        from pyarrow import fs
+
+        filesystem = self.bucket.connect()
+        with self.bucket.errors():
+            if filesystem.get_file_info(self.bucket.path).type != fs.FileType.File:
+                return None
+            with filesystem.open_input_stream(self.bucket.path) as stream:
+                content: bytes = stream.read()
+                return content
+
+    def write(self, content: bytes) -> None:
+        """See StoredFile."""
+        filesystem = self.bucket.connect()
+        with self.bucket.errors(), filesystem.open_output_stream(self.bucket.path) as sink:
+            sink.write(content)
