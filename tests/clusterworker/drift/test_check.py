@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from clustercontract.check import RECOMPUTE_SLOT, CheckResult
-from clustercontract.container import RESULT_LIMIT
 from clusterworker.process.errors import MisconfiguredError
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.drift.drifting import KMEANS, check_spec, measured, perform
@@ -267,12 +266,6 @@ def test_what_was_measured_counts_without_a_record(pod: Pod) -> None:
     told = [line["message"] for line in pod.messages if line["level"] == "error"]
     assert len(told) == 1
     assert told[0].startswith("the measurement is not in the drift record: ")
-
-
-def test_a_long_error_fits_the_message() -> None:
-    result = CheckResult(status="failed", error="ü" * RESULT_LIMIT)
-    assert len(result.to_message().encode()) <= RESULT_LIMIT
-    assert CheckResult.model_validate_json(result.to_message()).error == "ü" * (RESULT_LIMIT // 8)
 
 
 def test_s3(pod: Pod, bucket: Bucket, keys: Path) -> None:

@@ -1,4 +1,4 @@
-"""The report: names, map, picture, page."""
+"""The report: map, picture, page."""
 
 from __future__ import annotations
 
@@ -14,11 +14,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.metrics import silhouette_score
 
-from clustercontract.run import RunResult
 from clusterworker.clustering.algorithms.clustering import centroids_of, means
-from clusterworker.clustering.description import ClusterSummary, Document
-from clusterworker.clustering.naming import name_clusters
-from clusterworker.run.brief import in_brief
 from clusterworker.run.report import contents
 from clusterworker.run.report.groups import COLOURS, groups_of, numbers_of
 from clusterworker.run.report.map import MAP_ROWS, Layout, coordinates
@@ -28,21 +24,6 @@ from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 
 KMEANS = {"algorithm": "kmeans", "n_clusters": 3}
-
-
-def test_names_are_the_words_that_tell_clusters_apart() -> None:
-    texts = ["the rust library"] * 4 + ["rust crates library"] * 4 + ["ruby libraries", "ruby gem library"] * 4
-    labels = np.repeat([0, 1], 8).astype(np.int32)
-    names = name_clusters(2, texts, labels, {})
-    assert names[0].startswith("rust, ")
-    assert names[1].startswith("ruby, ")
-    assert all(name.count("librar") <= 1 for name in names), "one form of a word is enough"
-
-
-@pytest.mark.parametrize("texts", [[], ["", ""], ["the of", "and"]])
-def test_names_without_words_are_the_central_documents(texts: list[str]) -> None:
-    labels = np.arange(len(texts), dtype=np.int32)
-    assert name_clusters(2, texts, labels, {0: "doc-17", 1: "x" * 50}) == ["doc-17", "x" * 35 + "…"]
 
 
 @pytest.mark.parametrize(("layout", "clusters", "apart"), [("pca", 3, 0.5), ("umap", 6, 0.5)])
@@ -128,36 +109,6 @@ def test_documents_at_one_point_have_a_map() -> None:
     groups = groups_of(np.zeros(3, np.int32), ["a"], np.array([3]), 0)
     drawn = plot(np.zeros((3, 2), np.float32), groups, [("a", "")] * 3)
     assert drawn.layers[0].dots == [(WIDTH / 2, HEIGHT / 2)] * 3
-
-
-def summaries(count: int, text: str) -> list[ClusterSummary]:
-    return [
-        ClusterSummary(n, "words, that, tell", 900 - n, tuple(Document(f"doc-{n}-{i}", 0.1, text) for i in range(3)))
-        for n in range(count)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("count", "text", "told", "documents", "characters"),
-    [
-        (3, "short", 3, 3, 5),
-        (5, "x" * 200, 5, 3, 60),
-        (12, "x" * 200, 12, 1, 50),
-        (50, "", 20, 1, 0),
-        (50, "é" * 200, 20, 1, 0),
-    ],
-)
-def test_clusters_in_brief_fit(count: int, text: str, told: int, documents: int, characters: int) -> None:
-    briefs = in_brief(summaries(count, text))
-    assert len(RunResult(status="completed", clusters=briefs).to_message()) < 2_600
-    assert [brief.cluster_id for brief in briefs] == list(range(told))
-    assert all(len(brief.central_documents) == documents for brief in briefs)
-    assert {len(document.text or "") for brief in briefs for document in brief.central_documents} == {characters}
-
-
-def test_of_clusters_with_long_names_as_many_as_fit_are_told() -> None:
-    wordy = [ClusterSummary(n, "n" * 300, 9, (Document("d" * 300, 0.1, ""),)) for n in range(20)]
-    assert [brief.cluster_id for brief in in_brief(wordy)] == [0, 1, 2]
 
 
 class Page(HTMLParser):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -202,16 +201,3 @@ def test_results_volume_that_cannot_be_written(pod: Pod) -> None:
     write(pod.volume / "data.parquet", planted(60, 3).vectors)
     with pytest.raises(RunError, match="/proc/results/search/nightly/nightly-1a2b: cannot write results"):
         pod.run(pod.spec(KMEANS, results={"uri": "/proc/results"}))
-
-
-def test_full_results_volume_may_pass_when_tried_again() -> None:
-    error = volume.explained("/results/a/b/c", OSError(28, os.strerror(28)))
-    assert not isinstance(error, MisconfiguredError)
-    assert str(error).startswith("/results/a/b/c: no space left for results: enlarge the results volume")
-
-
-@pytest.mark.parametrize("number", [13, 30])
-def test_read_only_results_volume_is_a_wrong_configuration(number: int) -> None:
-    error = volume.explained("/results/a/b/c", OSError(number, os.strerror(number)))
-    assert isinstance(error, MisconfiguredError)
-    assert os.strerror(number) in str(error)
