@@ -16,11 +16,11 @@ from qdrant_client import QdrantClient, models
 
 from clustercontract.source import Source
 from clusterworker.data.sources.collection import Collection
-from clusterworker.data.sources.parquet import ParquetCollection
+from clusterworker.data.sources.parquet.collection import ParquetCollection
+from clusterworker.data.sources.parquet.store import VolumeStore
 from clusterworker.data.sources.postgresql.collection import PostgresCollection
 from clusterworker.data.sources.qdrant.collection import QdrantCollection
 from clusterworker.data.sources.qdrant.connection import Server
-from clusterworker.data.sources.store import VolumeStore
 from clusterworker.process.secret import SecretFiles
 from harness.servers.postgresql import USER, PostgreSQL, running_postgresql
 

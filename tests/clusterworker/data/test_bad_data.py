@@ -17,7 +17,7 @@ import pytest
 from pyarrow.parquet import encryption
 
 from clustercontract.container import ExitCode
-from clusterworker.data.sources.store import VolumeStore
+from clusterworker.data.sources.parquet.store import VolumeStore
 from clusterworker.process.errors import MisconfiguredError, RunError, UnavailableError
 from clusterworker.process.outcome import failure
 from tests.clusterworker.conftest import Pod

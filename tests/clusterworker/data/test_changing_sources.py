@@ -21,9 +21,9 @@ from clusterworker.data.arrays import Vectors
 from clusterworker.data.dataset import SpooledDataset, StreamedDataset, sample
 from clusterworker.data.sources.batch import Batch, FilePlace
 from clusterworker.data.sources.collection import whole_pass
-from clusterworker.data.sources.identity import Identity, of_object
-from clusterworker.data.sources.parquet import ParquetCollection
-from clusterworker.data.sources.store import VolumeStore
+from clusterworker.data.sources.parquet.collection import ParquetCollection
+from clusterworker.data.sources.parquet.identity import Identity, of_object
+from clusterworker.data.sources.parquet.store import VolumeStore
 from clusterworker.process.errors import MisconfiguredError, RunError, UnavailableError
 from clusterworker.process.progress import Progress
 from tests.clusterworker.conftest import Pod

@@ -14,10 +14,10 @@ import pytest
 
 from clustercontract.filters import Filter
 from clustercontract.source import Source
-from clusterworker.data.sources import parquet
-from clusterworker.data.sources.parquet import ParquetCollection
+from clusterworker.data.sources.parquet import collection
+from clusterworker.data.sources.parquet.collection import ParquetCollection
+from clusterworker.data.sources.parquet.store import VolumeStore
 from clusterworker.data.sources.plain import plain, plain_type
-from clusterworker.data.sources.store import VolumeStore
 from clusterworker.process.errors import MisconfiguredError
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import fixed_size_list, planted
@@ -287,7 +287,7 @@ def test_sparse_vectors_that_would_fill_the_memory(tmp_path: Path, size: int) ->
 
 
 def test_batches_of_long_vectors_are_smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet, "BATCH_NUMBERS", 1_024)
+    monkeypatch.setattr(collection, "BATCH_NUMBERS", 1_024)
     long = planted(1_000, 1, dimensions=16).vectors
     pq.write_table(
         pa.table({"document_id": range(1_000), "embedding": fixed_size_list(long)}), tmp_path / "data.parquet"

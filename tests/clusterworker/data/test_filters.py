@@ -17,9 +17,9 @@ import pytest
 from clustercontract.filters import DEEPEST, MOST_COMPARISONS, MOST_VALUES, Filter, parsed_time
 from clustertrigger.core.resources.validation import parse_collection
 from clusterworker.data.sources.collection import Collection
-from clusterworker.data.sources.parquet_file import ParquetFile
+from clusterworker.data.sources.parquet.file import ParquetFile
+from clusterworker.data.sources.parquet.store import VolumeStore
 from clusterworker.data.sources.predicate import predicate
-from clusterworker.data.sources.store import VolumeStore
 from clusterworker.process.errors import MisconfiguredError
 from tests.clusterworker.data.sources_of_all_kinds import Database, ids, in_parquet, in_qdrant, qdrant_with
 

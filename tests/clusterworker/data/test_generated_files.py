@@ -23,8 +23,8 @@ from clustercontract.source import Source
 from clusterworker.clustering.central import CentralDocuments
 from clusterworker.data.arrays import Labels
 from clusterworker.data.dataset import StreamedDataset
-from clusterworker.data.sources.parquet import ParquetCollection
-from clusterworker.data.sources.store import VolumeStore
+from clusterworker.data.sources.parquet.collection import ParquetCollection
+from clusterworker.data.sources.parquet.store import VolumeStore
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.progress import Progress
 from clusterworker.run.results.tables import MembersTable

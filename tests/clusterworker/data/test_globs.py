@@ -16,8 +16,8 @@ from clustercontract.container import ExitCode
 from clustercontract.globs import glob_problem
 from clustercontract.source import Source
 from clustertrigger.core.resources.validation import parse_collection
-from clusterworker.data.sources.patterns import compile_pattern, data_files, is_data_file, matcher, matching
-from clusterworker.data.sources.store import VolumeStore
+from clusterworker.data.sources.parquet.patterns import compile_pattern, data_files, is_data_file, matcher, matching
+from clusterworker.data.sources.parquet.store import VolumeStore
 from clusterworker.process.errors import MisconfiguredError
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, table, write

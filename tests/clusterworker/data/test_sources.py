@@ -13,9 +13,9 @@ import pytest
 from clustercontract.source import Source
 from clusterworker.data.arrays import Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
-from clusterworker.data.sources.parquet import ParquetCollection
-from clusterworker.data.sources.patterns import compile_pattern, fixed_part, is_data_file
-from clusterworker.data.sources.store import VolumeStore
+from clusterworker.data.sources.parquet.collection import ParquetCollection
+from clusterworker.data.sources.parquet.patterns import compile_pattern, fixed_part, is_data_file
+from clusterworker.data.sources.parquet.store import VolumeStore
 from clusterworker.process.errors import MisconfiguredError
 from tests.clusterworker.planted import planted, write
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from clustercontract.container import CollectionInput
 from clusterworker.data.sources.collection import Collection
 from clusterworker.data.sources.messages import OTHER_MODEL
-from clusterworker.data.sources.parquet import ParquetCollection
-from clusterworker.data.sources.store import BucketStore, FileStore, VolumeStore
+from clusterworker.data.sources.parquet.collection import ParquetCollection
+from clusterworker.data.sources.parquet.store import BucketStore, FileStore, VolumeStore
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.secret import SecretFiles
 from clusterworker.storage.addresses import bucket_at

@@ -14,10 +14,10 @@ from clusterworker.data.sources.batch import BATCH_ROWS, Batch
 from clusterworker.data.sources.document_ids import LARGEST, identifies, is_integer, to_ids
 from clusterworker.data.sources.matrix import first_length, fixed_dimensions, is_vector_type, to_matrix
 from clusterworker.data.sources.messages import OTHER_MODEL, missing, no_documents, twice
-from clusterworker.data.sources.parquet_file import ParquetFile
+from clusterworker.data.sources.parquet.file import ParquetFile
+from clusterworker.data.sources.parquet.store import FileStore
 from clusterworker.data.sources.plain import is_text
 from clusterworker.data.sources.predicate import predicate
-from clusterworker.data.sources.store import FileStore
 from clusterworker.process.errors import MisconfiguredError
 
 MODEL_KEYS = (b"embedding_model", b"model_name", b"model")

@@ -11,14 +11,14 @@ import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
 from clusterworker.data.arrays import Rows
-from clusterworker.data.sources.arrow_filter import check_columns, expression
 from clusterworker.data.sources.batch import BATCH_ROWS, FilePlace, FilteredPlace, Place
-from clusterworker.data.sources.identity import Identity
 from clusterworker.data.sources.messages import changed, damaged
-from clusterworker.data.sources.partitions import Partitions, partitions_of, remaining
+from clusterworker.data.sources.parquet.arrow_filter import check_columns, expression
+from clusterworker.data.sources.parquet.identity import Identity
+from clusterworker.data.sources.parquet.partitions import Partitions, partitions_of, remaining
+from clusterworker.data.sources.parquet.store import FileStore
 from clusterworker.data.sources.plain import is_there, plain, plain_type, take
 from clusterworker.data.sources.predicate import Predicate, comparisons
-from clusterworker.data.sources.store import FileStore
 from clusterworker.process.errors import MisconfiguredError
 
 BUFFER_BYTES = 4 << 20

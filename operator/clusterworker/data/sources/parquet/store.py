@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from clustercontract.globs import glob_problem, has_wildcard
-from clusterworker.data.sources.identity import Identity, of_object, of_status
 from clusterworker.data.sources.messages import damaged, gone
-from clusterworker.data.sources.patterns import Chosen, data_files, fixed_part, hint, matching
+from clusterworker.data.sources.parquet.identity import Identity, of_object, of_status
+from clusterworker.data.sources.parquet.patterns import Chosen, data_files, fixed_part, hint, matching
 from clusterworker.process.errors import MisconfiguredError, UnavailableError
 from clusterworker.process.text import one_line
 from clusterworker.storage.bucket import Bucket

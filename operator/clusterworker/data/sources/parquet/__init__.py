@@ -1,0 +1,1 @@
+"""Parquet files, on volumes and in buckets."""
