@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from clustertrigger.cli.command import CommandError
 from clustertrigger.cli.init.columns import Column, Kind, Look, choose, clusters_for
 from clustertrigger.cli.main import main
+from clustertrigger.cli.scope import CommandError
 from harness.servers.postgresql import USER, PostgreSQL
 from tests.clusterworker.data.sources_of_all_kinds import Database, database, postgresql
 from tests.clusterworker.storage.s3_server import BUCKET, Bucket, bucket

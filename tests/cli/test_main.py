@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from clustertrigger.cli.command import Scope
 from clustertrigger.cli.main import main, program
+from clustertrigger.cli.scope import Scope
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

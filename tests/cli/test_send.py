@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from clustertrigger.cli.command import CommandError
 from clustertrigger.cli.delivery import deliver, direct
 from clustertrigger.cli.main import main
+from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.send import URL_VARIABLE
 from harness.cluster.accounts import service_account_kubeconfig
 from harness.cluster.debian.certificates import Authority

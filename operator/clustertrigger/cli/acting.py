@@ -11,8 +11,9 @@ import click
 from clustertrigger.api.names import ANNOTATION_RESET_REQUESTED, ANNOTATION_RUN_REQUESTED
 from clustertrigger.cli import completion
 from clustertrigger.cli.cluster import Cluster, read_trigger
-from clustertrigger.cli.command import PROG, CommandError, add_command, name_argument, on_cluster
+from clustertrigger.cli.command import PROG, add_command, name_argument, on_cluster
 from clustertrigger.cli.kube import paths
+from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.state import TriggerState
 from clustertrigger.cli.terminal import say, warn
 from clustertrigger.core.instants import format_instant

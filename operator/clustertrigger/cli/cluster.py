@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clustertrigger.cli.command import CommandError, Scope
 from clustertrigger.cli.kube import paths
 from clustertrigger.cli.kube.client import POD_ACCOUNT, Access, ApiClient, Impersonation, access_by, access_in_pod
 from clustertrigger.cli.kube.kubeconfig import KubeconfigError, load_context
+from clustertrigger.cli.scope import CommandError, Scope
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.text import one_line
 

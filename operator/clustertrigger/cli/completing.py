@@ -8,7 +8,8 @@ from pathlib import PurePath
 import click
 from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 
-from clustertrigger.cli.command import PROG, Scope, add_command
+from clustertrigger.cli.command import PROG, add_command
+from clustertrigger.cli.scope import Scope
 
 PLUGIN = "kubectl-clustertrigger"
 FOR_KUBECTL = "kubectl_complete-clustertrigger"

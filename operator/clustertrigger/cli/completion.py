@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from clustertrigger.cli.scope import CommandError, Scope
+
 if TYPE_CHECKING:
     from clustertrigger.cli.cluster import Cluster
 
@@ -53,7 +55,6 @@ def namespaces(ctx: click.Context, parameter: click.Parameter, incomplete: str) 
 
 def contexts(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Return contexts of the kubeconfig that begin with what is typed."""
-    from clustertrigger.cli.command import Scope
     from clustertrigger.cli.kube.kubeconfig import KubeconfigError, context_names
 
     try:
@@ -65,7 +66,6 @@ def contexts(ctx: click.Context, parameter: click.Parameter, incomplete: str) ->
 def _asked(ctx: click.Context, ask: Any) -> list[str]:
     """What the cluster answers in time; nothing where it does not: an error would land in the command line."""
     from clustertrigger.cli.cluster import connected
-    from clustertrigger.cli.command import CommandError, Scope
 
     found: list[str] = []
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import httpx
 
-from clustertrigger.cli.command import PROG, CommandError
+from clustertrigger.cli.command import PROG
+from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.terminal import warn
 from clustertrigger.core.events.cloudevents import STRUCTURED
 from clustertrigger.core.text import beginning, reason

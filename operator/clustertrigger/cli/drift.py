@@ -13,10 +13,11 @@ from rich.text import Text
 from clustercontract.check import RECORD_FIELD
 from clustertrigger.api.names import WORKER_CONTAINER
 from clustertrigger.cli.cluster import Cluster, pods_of, read_trigger
-from clustertrigger.cli.command import PROG, CommandError, add_command, name_argument, on_cluster
+from clustertrigger.cli.command import PROG, add_command, name_argument, on_cluster
 from clustertrigger.cli.drift_chart import Marks, chart, marks_for
 from clustertrigger.cli.kube import paths
 from clustertrigger.cli.output import Output, output_option, show, trigger_names
+from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.terminal import table, width
 from clustertrigger.core.drift.drift_series import Point, from_log, from_status, of_metric
 from clustertrigger.core.instants import format_instant, parse_instant

@@ -15,10 +15,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from clustertrigger.cli.command import CommandError, Scope
 from clustertrigger.cli.delivery import Destination, Route, UnreachableError
 from clustertrigger.cli.kube import paths
 from clustertrigger.cli.kube.client import ApiClient
+from clustertrigger.cli.scope import CommandError, Scope
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.text import one_line
 

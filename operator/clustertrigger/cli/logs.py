@@ -13,9 +13,10 @@ from rich.text import Text
 from clustertrigger.api.names import WORKER_CONTAINER
 from clustertrigger.cli import completion
 from clustertrigger.cli.cluster import Cluster, pods_of, read_trigger
-from clustertrigger.cli.command import PROG, CommandError, add_command, name_argument, on_cluster
+from clustertrigger.cli.command import PROG, add_command, name_argument, on_cluster
 from clustertrigger.cli.kube import paths
 from clustertrigger.cli.run_log import POLL_SECONDS, lines_of, observe, why_waiting
+from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.state import TriggerState
 from clustertrigger.cli.terminal import printable, say, styled, warn
 from clustertrigger.core.humanize import duration

@@ -15,7 +15,7 @@ from click.shell_completion import shell_complete
 
 from clustertrigger import __version__
 from clustertrigger.cli.acting import add_acting
-from clustertrigger.cli.command import PROG, CommandError, Commands, Scope, global_options
+from clustertrigger.cli.command import PROG, Commands, global_options
 from clustertrigger.cli.completing import (
     PLUGIN,
     VARIABLE,
@@ -32,6 +32,7 @@ from clustertrigger.cli.manifests import MalformedFileError, UnreadableFileError
 from clustertrigger.cli.next import add_next
 from clustertrigger.cli.report import add_report
 from clustertrigger.cli.results import add_results
+from clustertrigger.cli.scope import CommandError, Scope
 from clustertrigger.cli.send import add_send
 from clustertrigger.cli.terminal import say
 from clustertrigger.cli.validate import add_validate

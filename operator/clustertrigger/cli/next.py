@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
@@ -11,16 +10,15 @@ from typing import Any
 import click
 from rich.text import Text
 
-from clustertrigger.api import API_VERSION
 from clustertrigger.api.schedule import ConditionalSchedule, CronSchedule, EventSchedule, IntervalSchedule
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.cli import completion
-from clustertrigger.cli.cluster import Cluster, connected, read_trigger
-from clustertrigger.cli.command import PROG, Scope, add_command, global_options
-from clustertrigger.cli.kube import paths
-from clustertrigger.cli.manifests import Manifest, read
+from clustertrigger.cli.command import PROG, add_command, global_options
+from clustertrigger.cli.given import chosen, filename_option
+from clustertrigger.cli.manifests import Manifest
 from clustertrigger.cli.output import Output, output_option, show
 from clustertrigger.cli.parameters import INSTANT, SLOTS
+from clustertrigger.cli.scope import Scope
 from clustertrigger.cli.terminal import styled, warn
 from clustertrigger.cli.validate import is_ours, problems_in
 from clustertrigger.core.humanize import duration
@@ -114,30 +112,6 @@ def add_next(group: click.Group) -> None:
         """
         manifests = chosen(scope, names, filename)
         return print_next(manifests, start or datetime.now(UTC), count, output)
-
-
-def filename_option(function: Any) -> Any:
-    """Add -f, as kubectl has it."""
-    return click.option(
-        "-f",
-        "--filename",
-        multiple=True,
-        metavar="FILE",
-        type=click.Path(allow_dash=True),
-        help="YAML or JSON file, a folder of them, or - for standard input. Repeatable.",
-    )(function)
-
-
-def chosen(scope: Scope, names: Sequence[str], filenames: Sequence[str]) -> list[Manifest]:
-    """Return the objects of files, or triggers of the cluster with what they refer to.
-
-    Raises:
-        click.UsageError: both are given, or neither.
-    """
-    if bool(names) == bool(filenames):
-        wrong = "NAME and -f exclude each other" if names else "missing NAME or -f"
-        raise click.UsageError(f"{wrong}: name triggers of the cluster, or files with -f")
-    return read(filenames) if filenames else asyncio.run(_read_stored(scope, names))
 
 
 def print_next(manifests: list[Manifest], start: datetime, count: int, output: Output) -> int:
@@ -236,35 +210,3 @@ def _slots(
             return
         yield slot
         slot = coming.next_after(slot)
-
-
-@dataclass(frozen=True)
-class _Stored(Manifest):
-    """An object of the cluster, in the form in which files are read."""
-
-    @property
-    def place(self) -> str:
-        return self.file
-
-
-async def _read_stored(scope: Scope, names: Sequence[str]) -> list[Manifest]:
-    """Return triggers of the cluster, and the Collections and ClusterDefinitions of their namespace.
-
-    Raises:
-        CommandError: there is no trigger of one of these names, or the cluster cannot be asked.
-    """
-    found: list[Manifest] = []
-
-    async def collect(cluster: Cluster) -> int:
-        found.extend([_stored(await read_trigger(cluster, name), "ClusterTrigger") for name in dict.fromkeys(names)])
-        for kind, path in (("ClusterDefinition", paths.definitions), ("Collection", paths.collections)):
-            found.extend(_stored(item, kind) for item in await cluster.api.list(path(cluster.namespace)))
-        return 0
-
-    await connected(scope, collect)
-    return found
-
-
-def _stored(raw: dict[str, Any], kind: str) -> _Stored:
-    # The items of a list carry neither.
-    return _Stored("cluster", 0, {"apiVersion": API_VERSION, "kind": kind, **raw})

@@ -16,8 +16,8 @@ from rich.text import Text
 from clustercontract.check import CHECK_SPEC_VARIABLE, RECOMPUTE_SLOT, CheckResult, CheckSpec, Measurement
 from clustertrigger.api.names import LABEL_QUEUE, LABEL_ROLE, LABEL_TRIGGER
 from clustertrigger.cli.cluster import Cluster, pods_of
-from clustertrigger.cli.command import CommandError
 from clustertrigger.cli.kube import paths
+from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.temporary import generated_name, temporary
 from clustertrigger.cli.terminal import say, table, warn
 from clustertrigger.core.jobs.pod_view import read_pod

@@ -16,10 +16,11 @@ from clustertrigger.api.names import LABEL_MANAGED_BY, LABEL_TRIGGER, MANAGED_BY
 from clustertrigger.api.status import Execution
 from clustertrigger.cli import completion
 from clustertrigger.cli.cluster import Cluster, read_trigger
-from clustertrigger.cli.command import PROG, CommandError, add_command, name_argument, on_cluster
+from clustertrigger.cli.command import PROG, add_command, name_argument, on_cluster
 from clustertrigger.cli.forwarding import SELECTOR
 from clustertrigger.cli.kube import paths
 from clustertrigger.cli.report_pod import Place, fetch
+from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.state import TriggerState
 from clustertrigger.cli.terminal import say, warn
 from clustertrigger.core.jobs.pods import RunDefaults

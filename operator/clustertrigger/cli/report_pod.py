@@ -17,8 +17,8 @@ from clustercontract.container import RESULTS_MOUNT, SECRETS_MOUNT
 from clustertrigger.api.names import LABEL_ROLE, LABEL_TRIGGER, WORKER_CONTAINER
 from clustertrigger.cli import report_reader
 from clustertrigger.cli.cluster import Cluster
-from clustertrigger.cli.command import CommandError
 from clustertrigger.cli.kube import paths
+from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.temporary import generated_name, temporary
 from clustertrigger.cli.terminal import warn
 from clustertrigger.core.jobs.pod_view import read_pod

@@ -14,9 +14,10 @@ from clustertrigger.api.status import ClusterTriggerStatus, Execution
 from clustertrigger.api.stored import as_json
 from clustertrigger.cli import completion
 from clustertrigger.cli.cluster import Cluster, read_trigger
-from clustertrigger.cli.command import PROG, CommandError, add_command, name_argument, on_cluster
+from clustertrigger.cli.command import PROG, add_command, name_argument, on_cluster
 from clustertrigger.cli.output import Output, output_option, show
 from clustertrigger.cli.run_log import observe
+from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.terminal import table
 from clustertrigger.core.instants import format_instant
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clustertrigger.cli.cluster import Cluster
-from clustertrigger.cli.command import PROG, CommandError, add_command, on_cluster
+from clustertrigger.cli.command import PROG, add_command, on_cluster
 from clustertrigger.cli.kube import paths
 from clustertrigger.cli.parameters import EVENTS, SERVICE, TEXT, URL
+from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.terminal import say, warn
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.kube.answers import ApiError

@@ -12,8 +12,10 @@ import click
 from clustertrigger.api import API_VERSION, GROUP
 from clustertrigger.api.conditions import Reason
 from clustertrigger.cli import completion
-from clustertrigger.cli.command import PROG, Scope, add_command, global_options
+from clustertrigger.cli.command import PROG, add_command, global_options
+from clustertrigger.cli.given import chosen, filename_option
 from clustertrigger.cli.manifests import Manifest
+from clustertrigger.cli.scope import Scope
 from clustertrigger.cli.terminal import say
 from clustertrigger.core.resources.catalog import Catalog, Unresolved
 from clustertrigger.core.resources.problem import Problem, nearest
@@ -32,7 +34,6 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9]
 
 def add_validate(group: click.Group) -> None:
     """Declare the command."""
-    from clustertrigger.cli.next import chosen, filename_option
 
     @add_command(
         group,

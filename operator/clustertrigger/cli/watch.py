@@ -16,10 +16,11 @@ from clustertrigger.api.names import ANNOTATION_RUN_REQUESTED
 from clustertrigger.api.status import ClusterTriggerStatus, Execution, find_condition
 from clustertrigger.cli import completion
 from clustertrigger.cli.cluster import Cluster, read_trigger
-from clustertrigger.cli.command import PROG, CommandError, add_command, name_argument, on_cluster
+from clustertrigger.cli.command import PROG, add_command, name_argument, on_cluster
 from clustertrigger.cli.kube import paths
 from clustertrigger.cli.progress_bar import Display
 from clustertrigger.cli.run_log import POLL_SECONDS, follow_run
+from clustertrigger.cli.scope import CommandError
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.slot import ManualSlot
 from clustertrigger.core.kube.answers import ApiError

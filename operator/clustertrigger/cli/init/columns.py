@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from clustertrigger.cli.command import CommandError
+from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.terminal import printable
 
 Kind = Literal["vector", "text", "number", "other"]

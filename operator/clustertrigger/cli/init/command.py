@@ -11,11 +11,12 @@ from urllib.parse import urlsplit, urlunsplit
 import click
 import yaml
 
-from clustertrigger.cli.command import PROG, CommandError, Scope, add_command, global_options
+from clustertrigger.cli.command import PROG, add_command, global_options
 from clustertrigger.cli.init.columns import Choice, Look, choose
 from clustertrigger.cli.init.draft import Draft, write
 from clustertrigger.cli.init.looking import look_at_parquet, look_at_qdrant, look_at_table
 from clustertrigger.cli.manifests import Manifest
+from clustertrigger.cli.scope import CommandError, Scope
 from clustertrigger.cli.terminal import warn
 from clustertrigger.cli.validate import problems_in
 

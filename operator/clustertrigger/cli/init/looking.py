@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
-from clustertrigger.cli.command import CommandError
 from clustertrigger.cli.init.columns import Column, Kind, Look
+from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.terminal import printable
 from clustertrigger.core.text import cut, one_line
 
