@@ -11,7 +11,7 @@ from clustertrigger.core.jobs.job_view import read_job
 from clustertrigger.core.resources.catalog import Catalog, Unresolved
 from clustertrigger.core.resources.validation import parse_trigger
 from tests.core.builders import EXECUTION, HOURLY, World, at, refusal, spec
-from tests.core.jobs.test_workload import job
+from tests.core.jobs.raw import job
 
 CONDITION = 32_768
 """Characters that the API server takes in the message of a condition."""

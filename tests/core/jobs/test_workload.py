@@ -9,73 +9,7 @@ import pytest
 
 from clustercontract.check import CheckResult
 from clustercontract.run import RunResult
-from clustertrigger.core.jobs.job_view import read_job
-from clustertrigger.core.jobs.pod_view import read_pod
-from clustertrigger.core.jobs.workload import observe_run
-
-OWNER = "owner-uid"
-LABELS = {"clustertrigger.dev/trigger-uid": OWNER, "job-name": "products-1"}
-
-
-def job(
-    conditions: list[dict[str, Any]] = [],  # noqa: B006
-    status: dict[str, Any] | None = None,
-    spec: dict[str, Any] | None = None,
-    **metadata: Any,
-) -> dict[str, Any]:
-    return {
-        "metadata": {
-            "namespace": "search",
-            "name": "products-1",
-            "uid": "u",
-            "resourceVersion": "1",
-            "creationTimestamp": "2026-03-02T13:00:00Z",
-            "labels": LABELS,
-            "annotations": {"clustertrigger.dev/slot": "2026-03-02T13:00:00Z"},
-            "ownerReferences": [{"uid": OWNER}],
-            **metadata,
-        },
-        "spec": {"activeDeadlineSeconds": 600, **(spec or {})},
-        "status": {"startTime": "2026-03-02T13:00:01Z", "conditions": conditions, **(status or {})},
-    }
-
-
-def pod(state: dict[str, Any] | None = None, created: str = "2026-03-02T13:00:02Z", **status: Any) -> dict[str, Any]:
-    containers = [] if state is None else [{"name": "worker", "state": state}]
-    return {
-        "metadata": {
-            "namespace": "search",
-            "name": f"p-{created}",
-            "uid": created,
-            "resourceVersion": "1",
-            "creationTimestamp": created,
-            "labels": LABELS,
-        },
-        "spec": {"containers": [{"name": "worker", "resources": {"limits": {"memory": "512Mi"}}}]},
-        "status": {"containerStatuses": containers, **status},
-    }
-
-
-def failed(reason: str = "BackoffLimitExceeded") -> list[dict[str, Any]]:
-    return [
-        {
-            "type": "Failed",
-            "status": "True",
-            "reason": reason,
-            "message": "Job has reached the specified backoff limit",
-            "lastTransitionTime": "2026-03-02T13:01:01Z",
-        }
-    ]
-
-
-def terminated(**fields: Any) -> dict[str, Any]:
-    return {"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": "2026-03-02T13:01:00Z", **fields}}
-
-
-def observe(raw_job: dict[str, Any], *pods: dict[str, Any]) -> Any:
-    view = read_job(raw_job)
-    assert view is not None
-    return observe_run(view, [read_pod(raw) for raw in pods])
+from tests.core.jobs.raw import QUEUED, clock, condition, failed, job, observe, pod, terminated
 
 
 @pytest.mark.parametrize(
@@ -135,37 +69,6 @@ def test_why_a_run_failed(case: str, raw_job: dict[str, Any], pods: list[dict[st
     assert run.execution_time_ms == 60_000
 
 
-@pytest.mark.parametrize(
-    ("pods", "obstacle"),
-    [
-        ([], "no Pod has been created"),
-        ([pod()], "the Pod has not started"),
-        (
-            [pod({"waiting": {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "x:1"'}})],
-            'ImagePullBackOff: Back-off pulling image "x:1"',
-        ),
-        (
-            [
-                pod(
-                    conditions=[
-                        {
-                            "type": "PodScheduled",
-                            "status": "False",
-                            "reason": "Unschedulable",
-                            "message": "0/1 nodes are available: 1 Insufficient cpu.",
-                        }
-                    ]
-                )
-            ],
-            "Unschedulable: 0/1 nodes are available: 1 Insufficient cpu.",
-        ),
-    ],
-)
-def test_why_a_run_has_not_started(pods: list[dict[str, Any]], obstacle: str) -> None:
-    run = observe(job(), *pods)
-    assert (run.phase, run.obstacle) == ("pending", obstacle)
-
-
 def test_a_completed_run_carries_the_workers_result() -> None:
     complete = [{"type": "Complete", "status": "True", "lastTransitionTime": "2026-03-02T13:01:01Z"}]
     message = RunResult(status="completed", num_clusters=5, num_documents=3000).to_message()
@@ -185,61 +88,6 @@ def test_time_between_attempts_is_not_time_without_a_start() -> None:
     assert run.pending_since == datetime(2026, 3, 2, 13, 1, tzinfo=UTC)
 
 
-def condition(kind: str, holds: bool = True, at: str = "2026-03-02T13:01:01Z", **fields: Any) -> dict[str, Any]:
-    return {"type": kind, "status": str(holds), "lastTransitionTime": at, **fields}
-
-
-QUEUED: dict[str, Any] = {
-    "labels": {**LABELS, "kueue.x-k8s.io/queue-name": "team"},
-    "creationTimestamp": "2026-03-02T09:00:00Z",
-}
-AT_ONCE = "2026-03-02T13:00:01Z"
-
-
-@pytest.mark.parametrize(
-    ("case", "raw_job", "pending_since", "started_at"),
-    [
-        ("never queued, not seen by the Job controller", job(status={"startTime": None}), "13:00:00", None),
-        ("never queued", job(), "13:00:01", "13:00:01"),
-        ("in its queue", job(spec={"suspend": True}, status={"startTime": None}, **QUEUED), None, None),
-        (
-            "in its queue again, with the start of an earlier admission",
-            job([condition("Suspended", holds=False)], spec={"suspend": True}, **QUEUED),
-            None,
-            None,
-        ),
-        ("released, startTime to come", job(status={"startTime": None}, **QUEUED), None, None),
-        (
-            "released, and still called suspended",
-            job([condition("Suspended")], status={"startTime": None}, **QUEUED),
-            None,
-            None,
-        ),
-        ("released again, with the start of an earlier admission", job([condition("Suspended")], **QUEUED), None, None),
-        (
-            "released, as the condition tells",
-            job([condition("Suspended", holds=False)], status={"startTime": None}, **QUEUED),
-            "13:01:01",
-            "13:01:01",
-        ),
-        ("admitted", job([condition("Suspended", holds=False, at=AT_ONCE)], **QUEUED), "13:00:01", "13:00:01"),
-        ("admitted again", job([condition("Suspended", holds=False)], **QUEUED), "13:01:01", "13:01:01"),
-        (
-            "suspended and released by somebody else than Kueue",
-            job(status={"startTime": None}, generation=3, creationTimestamp="2026-03-02T09:00:00Z"),
-            None,
-            None,
-        ),
-    ],
-)
-def test_the_clocks_of_a_queued_job_start_when_it_is_admitted(
-    case: str, raw_job: dict[str, Any], pending_since: str | None, started_at: str | None
-) -> None:
-    run = observe(raw_job)
-    assert run.phase == "pending"
-    assert (_clock(run.pending_since), _clock(run.started_at)) == (pending_since, started_at), case
-
-
 def test_the_duration_of_a_queued_run_is_counted_from_its_admission() -> None:
     run = observe(
         job([condition("Complete")], {"completionTime": "2026-03-02T13:01:00Z"}, **QUEUED),
@@ -251,7 +99,7 @@ def test_the_duration_of_a_queued_run_is_counted_from_its_admission() -> None:
 
 def test_a_worker_runs_from_its_containers_start_on() -> None:
     run = observe(job(), pod({"running": {"startedAt": "2026-03-02T13:09:00Z"}}))
-    assert (run.phase, _clock(run.running_since)) == ("running", "13:09:00")
+    assert (run.phase, clock(run.running_since)) == ("running", "13:09:00")
 
 
 def test_a_pod_that_runs_on_while_its_job_is_suspended_does_not_run() -> None:
@@ -382,44 +230,3 @@ def test_a_run_that_was_ended_after_its_worker_had_completed_has_not_failed() ->
     raw["metadata"]["annotations"] = {**raw["metadata"]["annotations"], "clustertrigger.dev/completed": "istio-proxy"}
     run = observe(raw)
     assert (run.phase, run.error, run.ended_by_operator, run.explained) == ("completed", None, True, True)
-
-
-def _init(state: dict[str, Any], **status: Any) -> dict[str, Any]:
-    return {"initContainerStatuses": [{"name": "istio-init", "state": state}], **status}
-
-
-@pytest.mark.parametrize(
-    ("status", "said"),
-    [
-        (
-            _init({"terminated": {"exitCode": 3, "reason": "Error", "message": "no rights\n"}}, phase="Failed"),
-            "init container istio-init ended with exit code 3: no rights",
-        ),
-        (_init({"waiting": {"reason": "ErrImagePull", "message": "no v:1"}}), "ErrImagePull: no v:1"),
-        (_init({"running": {}}), "PodInitializing"),
-        (_init({"terminated": {"exitCode": 0}}), "PodInitializing"),
-    ],
-)
-def test_an_init_container_that_keeps_the_worker_from_starting_is_named(status: dict[str, Any], said: str) -> None:
-    raw = pod({"waiting": {"reason": "PodInitializing"}}, **status)
-    if "phase" in status:
-        assert observe(job(failed()), raw).error == said
-    assert observe(job(), raw).obstacle == said
-
-
-def _clock(instant: datetime | None) -> str | None:
-    return None if instant is None else f"{instant:%H:%M:%S}"
-
-
-@pytest.mark.parametrize(
-    ("case", "metadata"),
-    [
-        ("another owner", {"ownerReferences": [{"uid": "somebody"}]}),
-        ("no owner", {"ownerReferences": None}),
-        ("no slot", {"annotations": {}}),
-        ("a slot that is none", {"annotations": {"clustertrigger.dev/slot": "soon"}}),
-        ("no labels", {"labels": None}),
-    ],
-)
-def test_a_job_that_only_carries_our_label_is_not_a_run(case: str, metadata: dict[str, Any]) -> None:
-    assert read_job(job(**metadata)) is None, case

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from clustertrigger.api.schedule import CronSchedule
 from clustertrigger.core.resources.validation import parse_trigger
-from clustertrigger.core.schedules import zone_advice
-from clustertrigger.core.schedules.timetable import ScheduleError, describe_schedule, timetable
+from clustertrigger.core.schedules.timetable import describe_schedule, timetable
 from clustertrigger.core.schedules.wallclock import EPOCH, wall_clock, zone_names
 
 NOW = datetime(2026, 11, 21, 21, 4, tzinfo=UTC)
@@ -38,118 +37,6 @@ def test_describe_schedule(trigger_type: str, config: dict[str, Any], text: str)
     assert problems == []
     assert spec is not None
     assert describe_schedule(spec) == text
-
-
-@pytest.mark.parametrize(
-    ("zone", "way_out"),
-    [
-        ("europe/berlin", "did you mean Europe/Berlin?"),
-        ("Berlin", "did you mean Europe/Berlin?"),
-        ("America/New York", "did you mean America/New_York?"),
-        ("Asia/Kolkatta", "did you mean Asia/Kolkata?"),
-        ("Mars/Olympus_Mons", "write an IANA name, such as Europe/Berlin or UTC"),
-        ("../../etc/passwd", "write an IANA name, such as Europe/Berlin or UTC"),
-        ("right/Europe/Berlin", "did you mean Europe/Berlin?"),
-        ("localtime", "write an IANA name, such as Europe/Berlin or UTC"),
-        ("", "write an IANA name, such as Europe/Berlin or UTC"),
-    ],
-)
-def test_unknown_zones(zone: str, way_out: str) -> None:
-    with pytest.raises(ScheduleError) as refused:
-        wall_clock(zone)
-    assert str(refused.value) == f"schedule_config.timezone: {zone!r}: no such time zone: {way_out}"
-
-
-@pytest.mark.parametrize(
-    ("zone", "cities"),
-    [
-        ("CEST", "Europe/Berlin"),
-        ("cest", "Europe/Berlin"),
-        ("MEZ", "Europe/Berlin"),
-        ("MESZ", "Europe/Berlin"),
-        ("Europe/CEST", "Europe/Berlin"),
-        ("WEST", "Europe/Lisbon"),
-        ("BST", "Europe/London or Asia/Dhaka"),
-        ("IST", "Asia/Kolkata, Europe/Dublin or Asia/Jerusalem"),
-        ("CST", "America/Chicago, Asia/Shanghai or America/Havana"),
-        ("EDT", "America/New_York"),
-        ("est", "America/New_York"),
-        ("US/EST", "America/New_York"),
-        ("PST", "America/Los_Angeles"),
-        ("PDT", "America/Los_Angeles"),
-        ("JST", "Asia/Tokyo"),
-        ("XYZ", "Europe/Berlin or America/New_York"),
-    ],
-)
-def test_abbreviations_get_a_city_and_never_a_nearest_spelling(zone: str, cities: str) -> None:
-    with pytest.raises(ScheduleError) as refused:
-        wall_clock(zone)
-    assert refused.value.reason == (f"no such time zone: it is an abbreviation: write a city's zone, such as {cities}")
-
-
-@pytest.mark.parametrize(
-    ("zone", "city", "fixed"),
-    [
-        ("GMT+1", "Europe/Berlin", ("Etc/GMT-1", "UTC+1")),
-        ("UTC+2", "Europe/Athens", ("Etc/GMT-2", "UTC+2")),
-        ("+01:00", "Europe/Berlin", ("Etc/GMT-1", "UTC+1")),
-        ("+0200", "Europe/Athens", ("Etc/GMT-2", "UTC+2")),
-        ("utc-05:00", "America/New_York", ("Etc/GMT+5", "UTC-5")),
-        ("UTC\N{MINUS SIGN}5", "America/New_York", ("Etc/GMT+5", "UTC-5")),
-        ("Etc/UTC+1", "Europe/Berlin", ("Etc/GMT-1", "UTC+1")),
-        ("GMT1", "Europe/Berlin", ("Etc/GMT-1", "UTC+1")),
-        ("UTC +14", "Pacific/Kiritimati", ("Etc/GMT-14", "UTC+14")),
-        ("+05:30", "Asia/Kolkata", None),
-        ("UTC-3:30", "America/St_Johns", None),
-    ],
-)
-def test_offsets_get_a_city_and_the_zone_whose_sign_is_reversed(
-    zone: str, city: str, fixed: tuple[str, str] | None
-) -> None:
-    with pytest.raises(ScheduleError) as refused:
-        wall_clock(zone)
-    advice = f"no such time zone: it is an offset, which daylight saving changes: write a city's zone, such as {city}"
-    if fixed is not None:
-        advice += f"; {fixed[0]} is {fixed[1]} all year (its sign is reversed)"
-        assert NOW.astimezone(wall_clock(fixed[0]).zone).utcoffset() == timedelta(
-            hours=int(fixed[1].removeprefix("UTC"))
-        )
-    assert refused.value.reason == advice
-
-
-@pytest.mark.parametrize(
-    ("zone", "way_out"),
-    [
-        ("UTC+0", "did you mean UTC?"),
-        ("+00:00", "did you mean UTC?"),
-        ("Z", "did you mean UTC?"),
-        ("utc", "did you mean UTC?"),
-        ("etc/gmt-1", "did you mean Etc/GMT-1, which is UTC+1?"),
-        ("Etc/GMT+13", "the zones of fixed offsets are Etc/GMT-14 to Etc/GMT+12, in whole hours, and their sign is "
-         "reversed: Etc/GMT-1 is UTC+1"),
-        ("UTC+15", "offsets end at UTC-12 and UTC+14: write a city's zone, such as Europe/Berlin"),
-        ("CET-1CEST", "it is a rule of POSIX: write a city's zone, such as Europe/Berlin"),
-        ("EST+5EDT", "it is a rule of POSIX: write a city's zone, such as America/New_York"),
-        ("UTC+5.5", "it is an offset, which daylight saving changes: write a city's zone, such as Europe/Berlin"),
-        ("UTC+08:00 (Beijing)", "it is an offset, which daylight saving changes: write a city's zone, such as "
-         "Europe/Berlin"),
-        ("Rome", "did you mean Europe/Rome?"),
-        ("Eastern Standard Time", "write an IANA name, such as Europe/Berlin or UTC"),
-    ],
-)  # fmt: skip
-def test_neighbours_of_offsets_and_abbreviations(zone: str, way_out: str) -> None:
-    with pytest.raises(ScheduleError) as refused:
-        wall_clock(zone)
-    assert refused.value.reason == f"no such time zone: {way_out}"
-
-
-def test_advice_on_zones_names_zones_that_exist() -> None:
-    cities = {city for cities in zone_advice._CITIES.values() for city in cities}
-    assert cities | set(zone_advice._CITY_OF_OFFSET.values()) <= zone_names()
-    winter, summer = datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 7, 15, tzinfo=UTC)
-    for minutes, city in zone_advice._CITY_OF_OFFSET.items():
-        offsets = {when.astimezone(wall_clock(city).zone).utcoffset() for when in (winter, summer)}
-        assert timedelta(minutes=minutes) in offsets
 
 
 @pytest.mark.parametrize("word", ["EST", "MST", "HST", "CET", "EET", "WET", "GMT", "GMT+0", "GMT0", "UCT", "Etc/GMT-1"])

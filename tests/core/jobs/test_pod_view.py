@@ -1,0 +1,63 @@
+"""Why a Pod's worker has not started, in the words of who keeps it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.core.jobs.raw import failed, job, observe, pod
+
+
+@pytest.mark.parametrize(
+    ("pods", "obstacle"),
+    [
+        ([], "no Pod has been created"),
+        ([pod()], "the Pod has not started"),
+        (
+            [pod({"waiting": {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "x:1"'}})],
+            'ImagePullBackOff: Back-off pulling image "x:1"',
+        ),
+        (
+            [
+                pod(
+                    conditions=[
+                        {
+                            "type": "PodScheduled",
+                            "status": "False",
+                            "reason": "Unschedulable",
+                            "message": "0/1 nodes are available: 1 Insufficient cpu.",
+                        }
+                    ]
+                )
+            ],
+            "Unschedulable: 0/1 nodes are available: 1 Insufficient cpu.",
+        ),
+    ],
+)
+def test_why_a_run_has_not_started(pods: list[dict[str, Any]], obstacle: str) -> None:
+    run = observe(job(), *pods)
+    assert (run.phase, run.obstacle) == ("pending", obstacle)
+
+
+def _init(state: dict[str, Any], **status: Any) -> dict[str, Any]:
+    return {"initContainerStatuses": [{"name": "istio-init", "state": state}], **status}
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (
+            _init({"terminated": {"exitCode": 3, "reason": "Error", "message": "no rights\n"}}, phase="Failed"),
+            "init container istio-init ended with exit code 3: no rights",
+        ),
+        (_init({"waiting": {"reason": "ErrImagePull", "message": "no v:1"}}), "ErrImagePull: no v:1"),
+        (_init({"running": {}}), "PodInitializing"),
+        (_init({"terminated": {"exitCode": 0}}), "PodInitializing"),
+    ],
+)
+def test_an_init_container_that_keeps_the_worker_from_starting_is_named(status: dict[str, Any], said: str) -> None:
+    raw = pod({"waiting": {"reason": "PodInitializing"}}, **status)
+    if "phase" in status:
+        assert observe(job(failed()), raw).error == said
+    assert observe(job(), raw).obstacle == said
