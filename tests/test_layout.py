@@ -15,6 +15,14 @@ MIRRORED = {
     "tests/harness": "harness",
 }
 """Folders of tests, and those that they mirror; what tells of several modules is in tests/scenarios."""
+WEIGHTY = 150
+"""Lines from which a file that decides or writes has a test of its own."""
+HEAVY = sorted(
+    path.relative_to(REPOSITORY).as_posix()
+    for room in ("core", "shell")
+    for path in (REPOSITORY / "operator/clustertrigger" / room).rglob("*.py")
+    if len(path.read_text().splitlines()) >= WEIGHTY
+)
 
 
 def below(folder: str) -> list[Path]:
@@ -32,3 +40,9 @@ def test_every_test_is_at_the_path_of_what_it_judges(tests: str, code: str) -> N
         if not any((place / f"{name}.py").exists() or (place / name).is_dir() for name in names):
             lost.append(test.relative_to(REPOSITORY).as_posix())
     assert lost == []
+
+
+@pytest.mark.parametrize("path", HEAVY)
+def test_every_file_of_weight_has_a_test_at_its_path(path: str) -> None:
+    mirrored = Path(path.replace("operator/clustertrigger", "tests"))
+    assert list((REPOSITORY / mirrored.parent).glob(f"test_{mirrored.stem}*.py")) != []

@@ -1,0 +1,169 @@
+"""What no watch tells is found by comparing lists of names with what was shown; a list that fails says nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from clustertrigger.core.kube import paths
+from clustertrigger.core.kube.answers import ApiError
+from clustertrigger.core.resources.trigger import Key
+from clustertrigger.shell.kube.api_server import ApiServer, Named
+from clustertrigger.shell.metrics.process import Metrics
+from clustertrigger.shell.observed import census
+from clustertrigger.shell.observed.census import Census
+from clustertrigger.shell.observed.intake import Triggers
+from clustertrigger.shell.observed.kinds import Kind
+from harness.control_plane.kube import Object
+from harness.control_plane.manifests import rarely
+
+PLACE = paths.custom("clustertriggers", "search")
+
+
+def trigger(name: str, version: int) -> Object:
+    metadata = {
+        "namespace": "search",
+        "name": name,
+        "uid": f"uid of {name}",
+        "generation": 1,
+        "resourceVersion": str(version),
+        "creationTimestamp": "2026-11-22T05:00:00Z",
+    }
+    return {"metadata": metadata, "spec": rarely()}
+
+
+class Listing(ApiServer):
+    """An API server that lists triggers, as they are or as it remembers them."""
+
+    def __init__(self) -> None:
+        self.there: dict[str, int] = {}
+        """Versions by name."""
+        self.version = 0
+        self.remembers: tuple[dict[str, int], int] | None = None
+        """What it has in memory, where that is not what is there."""
+        self.trouble: ApiError | None = None
+        self.asked: list[bool] = []
+        """For each list of names, whether one from memory was enough."""
+        self.read: list[str] = []
+
+    async def names(
+        self, path: str, selector: str = "", *, remembered: bool, most: int | None = None
+    ) -> tuple[list[Named], str]:
+        assert path == PLACE
+        self.asked.append(remembered)
+        if self.trouble:
+            raise self.trouble
+        there, version = self.remembers if remembered and self.remembers else (self.there, self.version)
+        return [Named("search", name, f"uid of {name}", str(of)) for name, of in there.items()], str(version)
+
+    async def list(self, path: str, **parameters: str) -> tuple[list[Object], str]:
+        name = parameters["fieldSelector"].removeprefix("metadata.name=")
+        self.read.append(name)
+        return [trigger(name, self.there[name])], str(self.version)
+
+
+class Stage:
+    """A census of the triggers of one namespace."""
+
+    def __init__(self) -> None:
+        self.api = Listing()
+        self.triggers = Triggers(lambda _: None, Metrics())
+        self.kind = Kind("clustertriggers", lambda namespace: paths.custom("clustertriggers", namespace), self.triggers)
+        self.begun_anew: list[str] = []
+        self.census = Census(self.api, [self.kind], ["search"], self.begun_anew.append)
+
+    def show(self, name: str, version: int) -> None:
+        """The cluster holds an object, and a watch shows it."""
+        self.api.there[name] = version
+        self.api.version = max(self.api.version, version)
+        self.kind.saw(trigger(name, version))
+
+    def known(self) -> set[str]:
+        return {key.name for key in self.triggers.all_keys()}
+
+
+@pytest.fixture
+def stage() -> Stage:
+    stage = Stage()
+    stage.show("kept", 5)
+    stage.show("deleted", 6)
+    return stage
+
+
+async def test_what_is_listed_no_more_is_taken_out(stage: Stage) -> None:
+    del stage.api.there["deleted"]
+    stage.api.version = 7
+    await stage.census.take()
+    assert stage.known() == {"kept"}
+    assert stage.api.asked == [True], "what an API server remembers is enough"
+
+
+async def test_a_list_that_fails_is_no_empty_one(stage: Stage) -> None:
+    stage.api.trouble = ApiError(503, "ServiceUnavailable", "no")
+    with pytest.raises(ApiError):
+        await stage.census.take()
+    assert stage.known() == {"kept", "deleted"}
+
+
+async def test_a_memory_that_is_older_than_what_was_shown_is_asked_no_further(stage: Stage) -> None:
+    """A list from before an object was created must not be taken for one from after its end."""
+    stage.api.remembers = {"kept": 5}, 5
+    await stage.census.take()
+    assert stage.api.asked == [True, False]
+    assert stage.known() == {"kept", "deleted"}
+
+
+async def test_what_is_newer_than_a_list_is_left_alone(stage: Stage) -> None:
+    stage.api.remembers = {"kept": 5, "deleted": 6}, 8
+    stage.kind.saw(trigger("new", 9))
+    stage.kind.highest = 8
+    await stage.census.take()
+    assert stage.known() == {"kept", "deleted", "new"}
+
+
+async def test_little_that_watches_keep_to_themselves_is_read_past_them(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(census, "_PATIENCE", 0.1)
+    stage.api.there |= {"hidden": 7, "kept": 8}
+    stage.api.version = 8
+    await stage.census.take()
+    assert sorted(stage.api.read) == ["hidden", "kept"]
+    assert stage.known() == {"kept", "deleted", "hidden"}
+    found = stage.triggers.get(Key("search", "kept"))
+    assert found is not None
+    assert found.resource_version == "8"
+    assert stage.begun_anew == []
+
+
+async def test_where_much_is_kept_back_the_watches_begin_anew(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(census, "_LONG_PATIENCE", 0.2)
+    hidden = {f"hidden-{number}": 7 for number in range(60)}
+    stage.api.there |= hidden
+    stage.api.version = 7
+
+    def begin_anew(reason: str) -> None:
+        stage.begun_anew.append(reason)
+        for name in hidden:
+            stage.kind.saw(trigger(name, 7))
+
+    await Census(stage.api, [stage.kind], ["search"], begin_anew).take()
+    assert stage.begun_anew == ["60 clustertriggers have not been shown"]
+    assert stage.api.read == []
+
+
+async def test_a_history_that_was_put_back_counts_from_then_on(stage: Stage) -> None:
+    """etcd is restored from a backup: what is there now has lower versions than what was shown."""
+    stage.api.there, stage.api.version = {"kept": 3}, 4
+
+    def begin_anew(reason: str) -> None:
+        stage.begun_anew.append(reason)
+        stage.kind.saw(trigger("kept", 3))
+
+    await Census(stage.api, [stage.kind], ["search"], begin_anew).take()
+    assert stage.begun_anew == [
+        "the cluster's history was put back (clustertriggers: from version 6 to 4)",
+    ]
+    assert stage.known() == {"kept"}
+    found = stage.triggers.get(Key("search", "kept"))
+    assert found is not None
+    assert found.resource_version == "3"

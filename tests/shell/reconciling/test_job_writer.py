@@ -1,0 +1,228 @@
+"""What becomes of the Jobs that are asked for: known at once, refused for a while, or gone before anybody looked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from clustertrigger.api.conditions import EventReason
+from clustertrigger.core.decide import decide
+from clustertrigger.core.decision import CreateJob, EndJob
+from clustertrigger.core.kube import paths
+from clustertrigger.core.kube.answers import ApiError
+from clustertrigger.shell.metrics.process import Metrics
+from clustertrigger.shell.observed.intake import Runs
+from clustertrigger.shell.reconciling.job_writer import JobWriter
+from harness.control_plane.kube import Object
+from tests.core.builders import at, observed, trigger
+from tests.shell.reconciling.in_memory import InMemory
+
+TRIGGER = trigger()
+QUOTA = "exceeded quota: small"
+
+
+def due() -> CreateJob:
+    """The Job of the first slot."""
+    (action,) = decide(TRIGGER, observed(), at(hours=1)).actions
+    assert isinstance(action, CreateJob)
+    return action
+
+
+ACTION = due()
+PATH = paths.job(TRIGGER.key.namespace, ACTION.name)
+
+
+class Stage:
+    """A writer of Jobs, and the time."""
+
+    def __init__(self) -> None:
+        self.now = at(hours=1, seconds=2)
+        self.api, self.metrics = InMemory(), Metrics()
+        self.runs = Runs(lambda _: None)
+        self.writer = JobWriter(self.api, lambda: self.now, self.runs, self.metrics)
+
+    async def create(self) -> None:
+        await self.writer.create(TRIGGER, ACTION)
+
+    def knows(self) -> bool:
+        return self.runs.has_job(TRIGGER.owner, ACTION.name)
+
+    def fires(self, result: str) -> float:
+        labels = {"trigger_type": "interval", "result": result}
+        return self.metrics.registry.get_sample_value("clustertrigger_fires_total", labels) or 0.0
+
+    def pod(self, **status: Any) -> None:
+        labels = {"job-name": ACTION.name, "clustertrigger.dev/trigger-uid": TRIGGER.uid}
+        metadata = {"namespace": "search", "name": "p", "uid": "p", "labels": labels} | {
+            "creationTimestamp": "2026-03-02T13:00:01Z"
+        }
+        self.api.put(paths.pod("search", "p"), {"metadata": metadata, "spec": {}, "status": status})
+
+    def warns(self, message: str) -> None:
+        self.api.put(paths.event("search", "e"), {"metadata": {"name": "e"}, "message": message})
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+def status(reason: str) -> Any:
+    """A status whose condition speaks of this."""
+    (condition,) = [c for c in decide(TRIGGER, observed(), at(1)).status.conditions if c.type == "Running"]
+    return replace(TRIGGER.status, conditions=[replace(condition, reason=reason)])
+
+
+async def test_what_is_created_is_known_before_a_watch_tells(stage: Stage) -> None:
+    await stage.create()
+    assert stage.api.written == [("POST", paths.jobs("search"))]
+    assert stage.knows()
+    assert stage.fires("created") == 1
+    lateness = stage.metrics.registry.get_sample_value("clustertrigger_fire_lateness_seconds_sum")
+    assert lateness == 2
+
+
+async def test_one_that_exists_and_is_ours_is_as_good(stage: Stage) -> None:
+    """It was created by a process that was killed, or by an answer that got lost."""
+    await stage.create()
+    stage.runs.jobs.gone("search", ACTION.name)
+    await stage.create()
+    assert (stage.fires("created"), stage.fires("existed")) == (1, 1)
+    assert stage.knows()
+    assert stage.writer.refusals(TRIGGER.key) == {}
+
+
+async def test_a_name_that_somebody_else_has_is_told_and_left_alone(stage: Stage) -> None:
+    theirs: Object = {"metadata": {"namespace": "search", "name": ACTION.name, "uid": "theirs"}}
+    before = stage.api.put(PATH, theirs)
+    await stage.create()
+    refusal = stage.writer.refusals(TRIGGER.key)[ACTION.name]
+    assert refusal.reason == EventReason.NAME_TAKEN
+    assert "does not belong to this trigger: delete it or rename the trigger" in refusal.message
+    assert stage.api.objects[PATH] == before
+    assert not stage.knows()
+
+
+async def test_a_refusal_is_remembered_and_its_pauses_double(stage: Stage) -> None:
+    began, pauses = stage.now, []
+    for _ in range(9):
+        stage.api.refused = [ApiError(403, "Forbidden", QUOTA)]
+        await stage.create()
+        refusal = stage.writer.refusals(TRIGGER.key)[ACTION.name]
+        assert (refusal.reason, refusal.since) == (EventReason.CREATE_REFUSED, began)
+        assert refusal.message.endswith(f"is tried again until the starting deadline: {QUOTA}")
+        pauses.append((refusal.retry_at - stage.now).total_seconds())
+        stage.now = refusal.retry_at
+    assert pauses == [1, 1, 2, 4, 8, 16, 32, 60, 60]
+    assert stage.fires("refused") == 9
+
+
+async def test_the_server_says_when_to_ask_again(stage: Stage) -> None:
+    stage.api.refused = [ApiError(429, "TooManyRequests", "later", retry_after=7)]
+    await stage.create()
+    assert stage.writer.refusals(TRIGGER.key)[ACTION.name].retry_at == stage.now + timedelta(seconds=7)
+
+
+async def test_a_conflict_that_is_no_taken_name_is_a_refusal_like_others(stage: Stage) -> None:
+    """A quota that two requests count up at once is answered by 409, too."""
+    stage.api.refused = [ApiError(409, "Conflict", "the quota has been modified")]
+    await stage.create()
+    assert stage.writer.refusals(TRIGGER.key)[ACTION.name].reason == EventReason.CREATE_REFUSED
+
+
+async def test_a_refusal_is_forgotten_once_the_status_speaks_of_none(stage: Stage) -> None:
+    stage.api.refused = [ApiError(403, "Forbidden", QUOTA)]
+    await stage.create()
+    assert not stage.writer.settle(TRIGGER, status("CreateRefused"))
+    assert stage.writer.refusals(TRIGGER.key)
+    assert not stage.writer.settle(TRIGGER, status("NoActiveRun"))
+    assert not stage.writer.refusals(TRIGGER.key)
+
+
+async def test_a_job_that_is_gone_before_the_status_tells_of_it_has_fired(stage: Stage) -> None:
+    await stage.create()
+    assert stage.writer.lost(TRIGGER) == {}, "it is there"
+    stage.runs.jobs.gone("search", ACTION.name)
+    assert list(stage.writer.lost(TRIGGER)) == [ACTION.name]
+    assert stage.writer.lost(replace(TRIGGER, uid="another of the name")) == {}
+    assert stage.writer.settle(TRIGGER, TRIGGER.status), "its end is still to be decided on"
+    assert stage.writer.lost(TRIGGER) == {}, "the status tells of it"
+
+
+async def test_nothing_is_remembered_of_a_trigger_that_is_gone(stage: Stage) -> None:
+    await stage.create()
+    stage.runs.jobs.gone("search", ACTION.name)
+    stage.api.refused = [ApiError(403, "Forbidden", QUOTA)]
+    await stage.create()
+    stage.writer.forget(TRIGGER.key)
+    assert (stage.writer.lost(TRIGGER), stage.writer.refusals(TRIGGER.key)) == ({}, {})
+
+
+async def test_what_is_deleted_is_gone_at_once(stage: Stage) -> None:
+    await stage.create()
+    await stage.writer.delete(TRIGGER, ACTION.name)
+    assert not stage.knows()
+    assert PATH not in stage.api.objects
+
+
+async def test_a_run_is_ended_and_its_job_kept(stage: Stage) -> None:
+    await stage.create()
+    await stage.writer.end(TRIGGER, EndJob(ACTION.name, "did not start"))
+    assert stage.api.objects[PATH]["spec"]["activeDeadlineSeconds"] == 1
+    assert stage.runs.of(TRIGGER.owner)[ACTION.name].ended_by_operator
+
+
+async def test_one_that_is_gone_needs_no_end(stage: Stage) -> None:
+    await stage.create()
+    del stage.api.objects[PATH]
+    await stage.writer.end(TRIGGER, EndJob(ACTION.name, "did not start"))
+    assert not stage.knows()
+
+
+@pytest.mark.parametrize("what", ["end", "look_up"])
+async def test_no_answer_says_nothing_of_a_job(stage: Stage, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    await stage.create()
+
+    async def unanswered(*_: Any) -> Object:
+        raise ApiError(0, "ConnectionError", "no answer")
+
+    monkeypatch.setattr(stage.api, "get", unanswered)
+    monkeypatch.setattr(stage.api, "merge_patch", unanswered)
+    end = partial(stage.writer.end, action=EndJob(ACTION.name, "did not start"))
+    look_up = partial(stage.writer.look_up, name=ACTION.name)
+    with pytest.raises(ApiError, match="no answer"):
+        await (end if what == "end" else look_up)(TRIGGER)
+    assert stage.knows()
+
+
+async def test_a_job_that_is_looked_up_and_not_there_is_gone(stage: Stage) -> None:
+    await stage.create()
+    del stage.api.objects[PATH]
+    await stage.writer.look_up(TRIGGER, ACTION.name)
+    assert not stage.knows()
+
+
+@pytest.mark.parametrize(
+    ("pod", "expected"),
+    [
+        (None, "no Pod for you"),
+        ({"containerStatuses": [{"name": "worker", "state": {"waiting": {"reason": "ContainerCreating"}}}]},
+         "no Pod for you"),
+        ({"containerStatuses": [{"name": "worker", "state": {"running": {"startedAt": "2026-03-02T13:00:02Z"}}}]},
+         None),
+    ],
+    ids=["no Pod", "a Pod that has not started", "a Pod that runs"],
+)  # fmt: skip
+async def test_warnings_are_read_where_no_worker_has_started(stage: Stage, pod: Object | None, expected: str) -> None:
+    await stage.create()
+    stage.warns("no Pod for you")
+    if pod is not None:
+        stage.pod(**pod)
+    await stage.writer.look_up(TRIGGER, ACTION.name)
+    assert stage.writer.warnings(TRIGGER.key).get(ACTION.name) == expected
+    stage.writer.settle(TRIGGER, TRIGGER.status)
+    assert stage.writer.warnings(TRIGGER.key) == {}, "they are news"

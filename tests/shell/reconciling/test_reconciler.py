@@ -1,0 +1,197 @@
+"""From what is known of a trigger to what is written: Jobs first, then the status, then events; and what goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from clustertrigger.core.decision import CreateJob, Event
+from clustertrigger.core.kube import paths
+from clustertrigger.core.kube.answers import ApiError
+from clustertrigger.core.resources.catalog import Catalog
+from clustertrigger.core.resources.trigger import Key, Trigger
+from clustertrigger.shell.metrics.process import Metrics
+from clustertrigger.shell.observed.intake import Known, Runs, Triggers
+from clustertrigger.shell.reconciling.agenda import Agenda
+from clustertrigger.shell.reconciling.job_writer import JobWriter
+from clustertrigger.shell.reconciling.reconciler import Reconciler
+from clustertrigger.shell.status.recorder import Recorder
+from clustertrigger.shell.status.status_writer import StatusWriter
+from harness.control_plane.kube import Object
+from tests.core.builders import CREATED, HOURLY, at, observed
+from tests.shell.reconciling.in_memory import InMemory
+
+KEY, OTHER = Key("search", "products"), Key("search", "other")
+JOBS = paths.jobs("search")
+STATUS = f"{paths.trigger(KEY)}/status"
+
+
+class Heard(Recorder):
+    """Events, as they are recorded."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def record(self, trigger: Trigger, event: Event) -> None:
+        self.said.append(f"{trigger.key.name}: {event.reason.value}")
+
+
+class Idle(JobWriter):
+    """Creates nothing, and says nothing of it."""
+
+    async def create(self, trigger: Trigger, action: CreateJob) -> None:
+        pass
+
+
+class Stage:
+    """A reconciler, an API server and the time."""
+
+    def __init__(self, jobs: type[JobWriter] = JobWriter) -> None:
+        self.now = at(hours=1)
+        self.api, self.metrics, self.heard = InMemory(), Metrics(), Heard()
+        self.triggers = Triggers(lambda _: None, self.metrics)
+        self.runs = Runs(lambda _: None)
+        catalog = Catalog()
+        catalog.put_collection("search", "col_a", {"source": {"uri": "a.parquet"}, "volume": "data"})
+        self.agenda = Agenda(self.clock, self.metrics)
+        self.reconciler = Reconciler(
+            statuses=StatusWriter(self.api, self.triggers),
+            clock=self.clock,
+            known=Known(self.triggers, self.runs, catalog),
+            jobs=jobs(self.api, self.clock, self.runs, self.metrics),
+            recorder=self.heard,
+            agenda=self.agenda,
+            metrics=self.metrics,
+            surroundings=observed(),
+        )
+        self.apply(KEY)
+
+    def clock(self) -> Any:
+        return self.now
+
+    def apply(self, key: Key) -> None:
+        """Somebody creates a trigger, and a watch shows it."""
+        metadata = {
+            "namespace": key.namespace,
+            "name": key.name,
+            "uid": f"uid of {key.name}",
+            "generation": 1,
+            "creationTimestamp": CREATED.isoformat(),
+        }
+        self.triggers.saw(
+            self.api.put(paths.trigger(key), {"kind": "ClusterTrigger", "metadata": metadata, "spec": HOURLY})
+        )
+
+    async def reconcile(self, times: int = 1) -> None:
+        for _ in range(times):
+            await self.reconciler.reconcile(KEY)
+
+    @property
+    def status(self) -> Object:
+        found: Object = self.api.objects[paths.trigger(KEY)].get("status", {})
+        return found
+
+    def count(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
+
+
+async def test_the_job_comes_first_and_what_is_told_of_it_after_a_rest() -> None:
+    stage = Stage()
+    await stage.reconcile()
+    assert stage.api.written == [("POST", JOBS)]
+    assert stage.heard.said == []
+    await stage.reconcile()
+    assert stage.api.written == [("POST", JOBS), ("PATCH", STATUS)]
+    assert [entry["slot"] for entry in stage.status["history"]] == ["2026-03-02T13:00:00Z"]
+    assert stage.heard.said == ["products: RunCreated"]
+
+
+async def test_what_is_written_is_not_written_again() -> None:
+    stage = Stage()
+    await stage.reconcile(2)
+    written = list(stage.api.written)
+    await stage.reconcile(3)
+    assert stage.api.written == written
+    assert len(stage.heard.said) == 1
+
+
+async def test_a_status_that_cannot_be_written_is_written_by_the_next_attempt() -> None:
+    stage = Stage()
+    await stage.reconcile()
+    stage.api.refused = [ApiError(500, "InternalError", "etcd has no leader")]
+    with pytest.raises(ApiError, match="etcd has no leader"):
+        await stage.reconcile()
+    assert stage.heard.said == [], "nothing is told that is not stored"
+    await stage.reconcile()
+    assert len(stage.status["history"]) == 1
+    assert stage.api.written.count(("POST", JOBS)) == 1
+
+
+async def test_an_edit_that_no_watch_has_shown_is_decided_on_anew() -> None:
+    stage = Stage()
+    await stage.reconcile()
+    edited = stage.api.objects[paths.trigger(KEY)]
+    stage.api.put(paths.trigger(KEY), {**edited, "spec": {**HOURLY, "description": "edited"}})
+    await stage.reconcile()
+    assert stage.status == {}, "decided of what is not there any more"
+    assert stage.heard.said == []
+    await stage.reconcile()
+    assert len(stage.status["history"]) == 1
+    assert stage.api.objects[paths.trigger(KEY)]["spec"]["description"] == "edited"
+
+
+async def test_a_trigger_that_is_gone_is_left_alone() -> None:
+    stage = Stage()
+    stage.triggers.gone(*KEY, "uid of products")
+    await stage.reconcile(2)
+    assert stage.api.written == []
+
+
+async def test_a_job_that_is_gone_before_the_status_is_written_has_fired() -> None:
+    stage = Stage()
+    await stage.reconcile()
+    (job,) = [path for path in stage.api.objects if path.startswith(JOBS)]
+    del stage.api.objects[job]
+    stage.runs.jobs.gone("search", job.rpartition("/")[2])
+    await stage.reconcile(3)
+    (entry,) = stage.status["history"]
+    assert (entry["status"], entry["error"]) == ("failed", "the Job was deleted before it ended")
+    assert stage.api.written.count(("POST", JOBS)) == 1
+    assert stage.count("clustertrigger_runs_total", result="failed") == 1
+
+
+async def test_a_decision_that_leads_nowhere_is_a_mistake_and_no_endless_loop() -> None:
+    stage = Stage(Idle)
+    await stage.reconcile()
+    with pytest.raises(RuntimeError, match="still undecided after 10 rounds"):
+        await stage.reconcile()
+
+
+@pytest.mark.parametrize("trouble", [ArithmeticError("a mistake"), ApiError(503, "ServiceUnavailable", "no")], ids=repr)
+async def test_what_goes_wrong_with_one_trigger_stays_with_it(
+    trouble: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = Stage()
+    stage.apply(OTHER)
+    stage.api.refused = [None, None, trouble]
+    working = asyncio.create_task(stage.reconciler.work())
+    stage.agenda.now(KEY)
+    stage.agenda.now(OTHER)
+    with caplog.at_level(logging.WARNING):
+        async with asyncio.timeout(10):
+            while len(stage.heard.said) < 2:  # noqa: ASYNC110 - a test may poll
+                await asyncio.sleep(0.01)
+    working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
+    assert stage.heard.said == ["other: RunCreated", "products: RunCreated"], "the other one does not wait"
+    assert stage.api.written.count(("POST", JOBS)) == 2
+    assert stage.count("clustertrigger_reconcile_errors_total") == 1
+    (said,) = [record for record in caplog.records if "rying again in" in record.getMessage()]
+    assert (said.levelno, said.exc_info is not None) == (
+        (logging.ERROR, True) if isinstance(trouble, ArithmeticError) else (logging.WARNING, False)
+    )
