@@ -1,125 +1,20 @@
-"""`kubectl clustertrigger drift`: the picture, the table, and the numbers computed again."""
+"""`kubectl clustertrigger drift` on a cluster: the picture, the table, and the numbers computed again."""
 
 from __future__ import annotations
 
 import json
 import threading
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from clustercontract.check import CHECK_SPEC_VARIABLE, RECOMPUTE_SLOT, CheckResult
-from clustertrigger.cli.drift_chart import ASCII, HEIGHT, UNICODE, chart, marks_for
 from clustertrigger.cli.main import main
-from clustertrigger.cli.recompute import compare, differences
-from clustertrigger.core.drift.drift_series import Point, from_log, from_status
 from harness.control_plane.checks import QUIET, about_to_check, found, jobs, measured, the_check
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import Object, eventually
 from harness.control_plane.kubelet import Kubelet
 from harness.control_plane.manifests import rarely
 from harness.control_plane.sandbox import Sandbox
-
-START = datetime(2026, 3, 2, 12, tzinfo=UTC)
-
-
-def points(*values: float, threshold: float = 0.3) -> list[Point]:
-    """Hourly measurements."""
-    return [Point(START + timedelta(hours=hour), value, fires=value > threshold) for hour, value in enumerate(values)]
-
-
-def test_the_picture() -> None:
-    assert chart(points(0.0, 0.1, 0.1, 0.2, 0.45), 0.3, 32, UNICODE) == [
-        "     0.45 │                ▲",
-        "          │",
-        "          │",
-        "      0.3 │┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄",
-        "          │",
-        "          │            ●",
-        "          │",
-        "          │    ●   ●",
-        "          │",
-        "        0 │●",
-    ]
-
-
-@pytest.mark.parametrize("values", [(0.0,), (0.3,), (-0.1, 0.2), (1e-9, 1e-9), tuple(n / 300 for n in range(300))])
-@pytest.mark.parametrize("width", [1, 20, 80])
-@pytest.mark.parametrize("threshold", [None, 0.0, 0.3])
-def test_any_picture_fits(values: tuple[float, ...], width: int, threshold: float | None) -> None:
-    drawn = chart(points(*values), threshold, width, UNICODE)
-    assert len(drawn) == HEIGHT
-    assert max(map(len, drawn)) <= max(width, 12)
-    marks = sum(line.count(UNICODE.quiet) + line.count(UNICODE.fires) for line in drawn)
-    assert 1 <= marks <= len(values)
-    assert threshold is None or any(UNICODE.threshold in line or marks == 1 for line in drawn)
-
-
-def test_a_terminal_without_those_characters(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal:
-        encoding = "latin-1"
-
-    assert marks_for(Terminal()) == ASCII  # type: ignore[arg-type]
-    assert all(line.isascii() for line in chart(points(0.1, 0.5), 0.3, 40, ASCII))
-
-
-def test_the_record_in_a_log() -> None:
-    columns = ["checked_at", "metric", "value", "threshold", "noise_floor", "baseline_documents", "current_documents",
-               "min_documents"]  # fmt: skip
-    rows = [
-        ["2026-03-02T12:00:00Z", "cosine_drift", 0.01, 0.3, 0.002, 6000, 6000, 200],
-        ["2026-03-02T13:00:00Z", "cosine_drift", 0.5, 0.3, 0.002, 6000, 6000, 200],
-        ["2026-03-02T14:00:00Z", "cosine_drift", 0.5, 0.3, 0.4, 6000, 6000, 200],
-        ["2026-03-02T15:00:00Z", "cosine_drift", 0.5, 0.3, 0.002, 6000, 20, 200],
-    ]
-    line = json.dumps({"level": "info", "record": {"columns": columns, "rows": rows}})
-    read = from_log(f"not json\n{line}\n" + json.dumps({"message": "completed"}), "record")
-    assert [point.value for point in read] == [0.01, 0.5, 0.5, 0.5]
-    assert [point.fires for point in read] == [False, True, False, False]
-    assert from_log("nothing\n{}\n[]\n", "record") == []
-
-
-def test_what_the_status_alone_tells() -> None:
-    status = {
-        "checks": [
-            {"job_id": "c3", "slot": "2026-03-02T14:00:00Z", "status": "completed", "value": 0.3, "fires": False},
-            {"job_id": "c2", "slot": "2026-03-02T13:00:00Z", "status": "failed", "error": "no"},
-            {"job_id": "c1", "slot": "2026-03-02T12:00:00Z", "status": "completed", "value": 0.1, "fires": False},
-        ],
-        "last_drift_measurement": {"check": "c3", "value": 0.3, "metric": "cosine_drift", "fires": False,
-                                   "checked_at": "2026-03-02T14:00:05Z"},
-    }  # fmt: skip
-    assert [(point.value, point.metric) for point in from_status(status)] == [(0.1, None), (0.3, "cosine_drift")]
-    assert from_status({}) == []
-
-
-@pytest.mark.parametrize(
-    ("changes", "different", "last_line"),
-    [
-        ({}, [], "every number agrees to 1e-6"),
-        ({"value": 0.084 + 9e-7}, [], "every number agrees to 1e-6"),
-        ({"value": 0.084 + 2e-6}, ["value"],
-         "1 of them differ by more than 1e-6: has the collection changed since the check?"),
-        ({"p_value": 0.01}, ["p_value"],
-         "1 of them differ by more than 1e-6: has the collection changed since the check?"),
-        ({"value": 0.5, "current_documents": 3001}, ["value", "current_documents"],
-         "the collection has changed since the check: its numbers cannot be the same"),
-    ],
-)  # fmt: skip
-def test_comparing_numbers(changes: dict[str, Any], different: list[str], last_line: str) -> None:
-    stored = measurement(found(0.084))
-    again = found(0.084).measurement
-    assert again is not None
-    again = again.model_copy(update=changes)
-    assert differences(stored, again) == different
-    assert list(compare(stored, again))[-1] == last_line
-
-
-def measurement(result: CheckResult) -> Object:
-    """As it is in a status."""
-    assert result.measurement is not None
-    return result.measurement.model_dump(mode="json", exclude_none=True)
 
 
 def drift(sandbox: Sandbox, *arguments: str) -> int:

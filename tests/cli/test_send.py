@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shlex
 import shutil
@@ -11,14 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from clustertrigger.cli.delivery import deliver, direct
 from clustertrigger.cli.main import main
-from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.send import URL_VARIABLE
 from harness.cluster.accounts import service_account_kubeconfig
 from harness.cluster.debian.certificates import Authority
 from harness.control_plane.cluster import Cluster
-from harness.control_plane.event_sender import event, free_port, service_account
+from harness.control_plane.event_sender import free_port, service_account
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import Object, eventually
 from harness.control_plane.manifests import events
@@ -26,6 +23,8 @@ from harness.control_plane.proxy import Answer, Fault, Proxy, Rule, failing
 from harness.control_plane.sandbox import Sandbox
 
 Send = Callable[..., int]
+
+
 WHAT = ["--type", "documents_added", "--collection", "col_products"]
 THRESHOLD = 10**6
 LABELS = {"app.kubernetes.io/part-of": "clustertrigger", "app.kubernetes.io/component": "operator"}
@@ -216,12 +215,6 @@ def test_another_s_token_is_not_shown(
     assert send("--url", url, *jane, kubeconfig=cluster.plane.kubeconfig) == 1
     assert "ask for the right to create serviceaccounts/token" in capsys.readouterr().err
     assert counted(sandbox) == 0
-
-
-def test_time_is_over() -> None:
-    nobody = f"http://127.0.0.1:{free_port()}"
-    with pytest.raises(CommandError, match=r"not delivered within 0 s: .*: send again with --id a$"):
-        asyncio.run(deliver(direct(nobody, None), "search", "token", event("a"), 0.3, pause=0.1))
 
 
 def service(name: str, *ports: Object) -> Object:

@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger init`: choices by tables; sources as they are: files, S3, PostgreSQL, Qdrant over HTTP."""
+"""`kubectl clustertrigger init`, of sources as they are: files, S3, PostgreSQL, Qdrant over HTTP."""
 
 from __future__ import annotations
 
@@ -17,77 +17,26 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from clustertrigger.cli.init.columns import Column, Kind, Look, choose, clusters_for
 from clustertrigger.cli.main import main
-from clustertrigger.cli.scope import CommandError
 from harness.servers.postgresql import USER, PostgreSQL
 from tests.clusterworker.data.sources_of_all_kinds import Database, database, postgresql
 from tests.clusterworker.storage.s3_server import BUCKET, Bucket, bucket
 
 __all__ = ["bucket", "database", "postgresql"]
+
+
 Object = dict[str, Any]
+
+
 Capture = pytest.CaptureFixture[str]
+
+
 ROWS = {
     "sku": pa.array(["a", "b", "c"]),
     "price": pa.array([1.0, 2.0, 3.0]),
     "title": pa.array(["A", "B", "C"]),
     "embedding": pa.array([[1.0, 2.0]] * 3, pa.list_(pa.float32(), 2)),
 }
-
-
-def columns(**kinds: Kind) -> list[Column]:
-    return [Column(name, kind, kind) for name, kind in kinds.items()]
-
-
-@pytest.mark.parametrize(
-    ("found", "expected"),
-    [
-        (columns(document_id="text", embedding="vector"), ("document_id", "embedding", None)),
-        (columns(embedding="vector", title="text", id="number"), ("id", "embedding", "title")),
-        (columns(x="vector", product_id="text", body="text"), ("product_id", "x", "body")),
-        (columns(vector="vector", Embedding="vector", Id="number", note="text"), ("Id", "Embedding", "note")),
-        (columns(text="text", v="vector"), ("text", "v", None)),
-        (columns(id="text", name="text", v="vector"), ("id", "v", "name")),
-        (columns(price="other", code="number", v="vector", title_vector="vector"), ("code", "title_vector", None)),
-    ],
-)
-def test_columns_are_chosen_by_name_and_type(found: list[Column], expected: tuple[str, str, str | None]) -> None:
-    choice = choose(Look(found))
-    assert (choice.document_id, choice.vector, choice.text) == expected
-
-
-def test_what_is_a_guess_is_said() -> None:
-    guessed = choose(Look(columns(code="number", a="vector", b="vector")))
-    assert guessed.notes == (
-        "vector_column: also possible: b",
-        "document_id_column: code is a guess: it must be different in every row",
-    )
-    assert choose(Look(columns(id="text", a="vector"))).notes == ()
-    assert choose(Look(columns(code="number", a="vector", b="vector")), "code", "b").notes == ()
-
-
-@pytest.mark.parametrize(
-    ("found", "given", "message"),
-    [
-        (columns(id="text"), {}, "no column holds vectors (lists of floats): there are id (text)"),
-        ([], {}, "no column holds vectors (lists of floats): there are no columns"),
-        (columns(v="vector", x="other"), {}, "no column can identify a document: there are v (vector), x (other)"),
-        (columns(id="text", v="vector"), {"text": "body"}, "--text-column: 'body': no such column: choose one of id"),
-        (columns(id="text", v="vector"), {"vector": "w"}, "--vector-column: 'w': no such column"),
-        (columns(id="text", v="vector"), {"document_id": "w"}, "--id-column: 'w': no such column"),
-    ],
-)
-def test_what_cannot_be_chosen(found: list[Column], given: Object, message: str) -> None:
-    with pytest.raises(CommandError) as error:
-        choose(Look(found), **given)
-    assert str(error.value).startswith(message)
-
-
-@pytest.mark.parametrize(
-    ("documents", "clusters"), [(None, 12), (0, 2), (8, 2), (3_003, 39), (20_000, 100), (10**9, 100)]
-)
-def test_clusters_to_begin_with(documents: int | None, clusters: int) -> None:
-    assert clusters_for(documents) == clusters
 
 
 def init(capsys: Capture, *arguments: str) -> tuple[Object, Object, str]:

@@ -1,0 +1,32 @@
+"""The reader in the Pod: the report packed, or why there is none."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from clustertrigger.cli import report_reader
+from harness.control_plane.kube import Object
+
+
+def read_in_pod(asked: Object) -> subprocess.CompletedProcess[bytes]:
+    """As in the Pod: the source as text, with nothing of this project on the path."""
+    words = [sys.executable, "-I", "-c", Path(report_reader.__file__).read_text(), json.dumps(asked)]
+    return subprocess.run(words, capture_output=True, check=False)
+
+
+def test_the_reader_in_the_pod(tmp_path: Path) -> None:
+    content = b"<html>" + bytes(range(256)) * 4096
+    file = tmp_path / "report.html"
+    file.write_bytes(content)
+    done = read_in_pod({"uri": str(file)})
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert gzip.decompress(done.stdout) == content
+    missing = read_in_pod({"uri": str(tmp_path / "missing")})
+    assert (missing.returncode, missing.stderr.decode()) == (3, f"{tmp_path}/missing is not there\n")
+    folder = read_in_pod({"uri": str(tmp_path)})
+    assert folder.returncode == 1
+    assert b"Is a directory" in folder.stderr
