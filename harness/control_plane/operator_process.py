@@ -131,7 +131,12 @@ class OperatorProcess:
 
     def mistakes(self) -> list[str]:
         """Lines that speak of a mistake in the operator itself; Kopf's tracebacks of broken watches are none."""
-        signs = ("A part of the operator has failed", "A mistake of ours", "never retrieved", "was never awaited")
+        signs = (
+            "A background task of the operator has failed",
+            "Internal error",
+            "never retrieved",
+            "was never awaited",
+        )
         lines = self.log.read_text(errors="replace").splitlines()
         found = [line for line in lines if any(sign in line for sign in signs)]
         # A watcher's failure that Kopf has logged itself, and not retrieved where two fail at once.

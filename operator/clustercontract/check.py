@@ -59,7 +59,7 @@ class Measurement(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
     metric: DriftMetric
-    value: float = Field(description="Of the metric.")
+    value: float = Field(description="The metric's value.")
     threshold: float = Field(description="As in the CheckSpec.")
     baseline_documents: int = Field(description="Documents that the baseline was made of.")
     current_documents: int = Field(description="Documents that the collections hold now.")

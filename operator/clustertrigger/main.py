@@ -269,7 +269,7 @@ def main() -> int:
         logger.error("No cluster to talk to: %s", error)
         return 2
     except BaseExceptionGroup:
-        logger.exception("A part of the operator has failed: it ends, to be started again")
+        logger.exception("A background task of the operator has failed; exiting so that it is restarted")
         return 1
     return 0
 

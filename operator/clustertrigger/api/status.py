@@ -99,7 +99,7 @@ class Check:
     error: Annotated[
         str | None, Field(description="Why it failed, or what was in the way of measuring, in one line.")
     ] = None
-    value: Annotated[float | None, Field(description="Of the metric.")] = None
+    value: Annotated[float | None, Field(description="The metric's value.")] = None
     fires: Annotated[bool | None, Field(description="Whether it fired a run.")] = None
 
 

@@ -88,5 +88,5 @@ class Creators:
             return False
         except Exception:
             # No single trigger may end the writer of all others.
-            logger.exception("A mistake of ours: created_by of %s is not written", trigger.key)
+            logger.exception("Internal error: created_by of %s was not written", trigger.key)
         return True

@@ -160,7 +160,7 @@ class GroupCommit:
                 verdicts = await self._store(key, arrivals)
             except Exception as error:
                 if not isinstance(error, ApiError):
-                    logger.exception("A mistake of ours: events for %s were not counted", key)
+                    logger.exception("Internal error: the events for %s were not counted", key)
                 for request in requests:
                     if not request.verdicts.done():
                         request.verdicts.set_exception(NotStoredError(str(error)))

@@ -28,11 +28,11 @@ def read_deep_objects() -> None:
 
 
 def read_or_skip(read: Callable[[Raw], T], raw: Raw) -> T | None:
-    """What is read off an object, or None where reading it fails, which is a mistake of ours and logged as one."""
+    """What is read off an object, or None where reading it fails, which is an internal error and logged as one."""
     try:
         return read(raw)
     except Exception:
         metadata = raw.get("metadata") or {}
         where = f"{metadata.get('namespace')}/{metadata.get('name')}"
-        logger.exception("A mistake of ours: %s %s cannot be read and is passed over", raw.get("kind", "object"), where)
+        logger.exception("Internal error: %s %s cannot be read and is skipped", raw.get("kind", "object"), where)
         return None

@@ -27,7 +27,7 @@ from clustertrigger.shell.status.status_writer import Outcome, StatusWriter
 logger = logging.getLogger(__name__)
 
 _MOST_ROUNDS = 10
-"""Decisions in a row that each ask for something else to be done; more is a mistake of ours."""
+"""Decisions in a row that each ask for something else to be done; more is an internal error."""
 
 
 class Reconciler:
@@ -89,7 +89,7 @@ class Reconciler:
             logger.warning("Trying again in %.1f s: %s", self._queue.add_after_failure(key), error)
         except Exception:
             self._metrics.reconcile_errors.inc()
-            logger.exception("A mistake of ours; trying again in %.1f s", self._queue.add_after_failure(key))
+            logger.exception("Internal error; trying again in %.1f s", self._queue.add_after_failure(key))
 
     async def reconcile(self, key: Key) -> None:
         """One trigger, at one instant.

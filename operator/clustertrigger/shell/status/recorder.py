@@ -67,7 +67,7 @@ class Recorder:
             except Exception:
                 # No single event may end the writer of all others.
                 self._metrics.events_dropped.inc()
-                logger.exception("A mistake of ours: event %s was not written", body["metadata"]["name"])
+                logger.exception("Internal error: event %s was not written", body["metadata"]["name"])
 
     async def _write(self, namespace: str, body: dict[str, Any]) -> None:
         path = paths.events(namespace)

@@ -64,7 +64,7 @@ def optics(task: Task, parameters: OPTICS) -> Clustering:
         chosen = np.sort(np.random.default_rng(task.seed).choice(rows, limit, replace=False))
         notes.append(
             f"{rows} documents are more than the limit of {limit} for comparing all pairs: "
-            f"clustered a sample of {limit} of them, and all others go where the nearest of these goes"
+            f"clustered a sample of {limit} of them; the others join the cluster of their nearest sampled neighbour"
         )
         sample = np.ascontiguousarray(space.vectors[chosen])
         found = find_clusters(sample, parameters, space.metric, share=limit / rows)
