@@ -1,9 +1,11 @@
 """Python's collector of cyclic garbage, kept from going through all triggers while some of them are due.
 
-Each trigger is some two hundred objects. As shipped, Python looks through all of them whenever a quarter more have
-come: with 2,000 triggers that held everything up for a quarter of a second, in the middle of a burst. Hardly any of our
-objects refer to each other in circles, so nearly all are freed without it. Kopf's do: with the collector off while
-10,000 objects were shown, it left 140 MiB behind.
+As shipped, Python looks through everything whenever a quarter more has come. With 3,000 triggers in memory, 12,000
+changes of them and a decision on each cost 121 looks of 2.2 s together, the longest of 0.6 s, in which everything
+waits. With the thresholds here it was one look of 55 ms; with what is loaded exempt, 120 looks of 1.9 s, the longest of
+0.26 s; with both, none. Hardly any of our objects refer to each other in circles, so nearly all are freed without the
+collector: memory peaked at 136 MiB each time. Kopf's do: with the collector off while 10,000 objects were shown, it
+left 140 MiB behind.
 """
 
 from __future__ import annotations

@@ -21,8 +21,9 @@ _FRAMES = 2_000
 def read_deep_objects() -> None:
     """Makes Python read whatever an API server may show; by itself it stops after 1,000 levels.
 
-    One such object in the answer to a list or a watch would otherwise keep the operator from all others. A level takes
-    260 bytes of the stack, of which a thread has 8 MiB.
+    One such object in the answer to a list or a watch would otherwise keep the operator from all others. To skip it is
+    no way out: its trigger is to fire, for what is deep may be the managedFields, and Kopf reads the lines of a watch
+    itself, where nothing can be skipped. A level takes 260 bytes of the stack; see `main` for how much a thread has.
     """
     sys.setrecursionlimit(_LEVELS + _FRAMES)
 

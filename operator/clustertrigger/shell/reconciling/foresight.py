@@ -34,7 +34,7 @@ class Foresight:
 
     def foresee(self, trigger: Trigger, observed: Observed, due: datetime) -> None:
         """Decides for the instant `due`, and keeps the answer where a Job is to be created then."""
-        # Of refusals, what is observed is the job writer's own memory, which goes on changing.
+        # Where something was refused, what is to be done next changes with each attempt.
         if observed.refusals or len(self._foreseen) >= _MOST:
             return
         decision = decide(trigger, observed, due)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -30,6 +32,24 @@ _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 60.0
 
 
+@dataclass(slots=True)
+class _Memory:
+    """Of one trigger, by Job name.
+
+    Attributes:
+        refusals: what is still to be tried.
+        created: Jobs of which the status may not tell yet.
+        warnings: what events warn of.
+    """
+
+    refusals: dict[str, Refusal] = field(default_factory=dict)
+    created: dict[str, JobView] = field(default_factory=dict)
+    warnings: dict[str, str] = field(default_factory=dict)
+
+
+_NOTHING = _Memory()
+
+
 class JobWriter:
     """The only place that writes Jobs."""
 
@@ -38,24 +58,21 @@ class JobWriter:
         self._clock = clock
         self._runs = runs
         self._metrics = metrics
-        self._refusals: dict[Key, dict[str, Refusal]] = {}
-        self._created: dict[Key, dict[str, JobView]] = {}
-        """Those of which the status may not tell yet."""
-        self._warnings: dict[Key, dict[str, str]] = {}
+        self._memory: defaultdict[Key, _Memory] = defaultdict(_Memory)
 
     def refusals(self, key: Key) -> Mapping[str, Refusal]:
         """What was refused for this trigger and is still to be tried, by Job name."""
-        return self._refusals.get(key, {})
+        return dict(self._recalled(key).refusals)
 
     def warnings(self, key: Key) -> Mapping[str, str]:
         """What events warn of, by the names of Jobs that were looked up and have no worker that has started."""
-        return dict(self._warnings.get(key, {}))
+        return dict(self._recalled(key).warnings)
 
     def lost(self, trigger: Trigger) -> dict[str, ObservedRun]:
         """Jobs that were created and are gone before the status tells of them: they have fired all the same."""
         return {
             name: observe_run(job, ())
-            for name, job in self._created.get(trigger.key, {}).items()
+            for name, job in self._recalled(trigger.key).created.items()
             if job.trigger_uid == trigger.uid and not self._runs.has_job(trigger.owner, name)
         }
 
@@ -65,19 +82,15 @@ class JobWriter:
         Returns:
             Whether a Job was lost, so that its end is still to be decided on.
         """
-        key = trigger.key
-        if key in self._refusals and all(c.reason != Reason.CREATE_REFUSED.value for c in status.conditions):
-            del self._refusals[key]
         has_lost = bool(self.lost(trigger))
-        self._created.pop(key, None)
-        self._warnings.pop(key, None)
+        memory = self._memory.pop(trigger.key, None)
+        if memory and memory.refusals and any(c.reason == Reason.CREATE_REFUSED.value for c in status.conditions):
+            self._memory[trigger.key] = _Memory(refusals=memory.refusals)
         return has_lost
 
     def forget(self, key: Key) -> None:
         """The trigger is gone."""
-        self._refusals.pop(key, None)
-        self._created.pop(key, None)
-        self._warnings.pop(key, None)
+        self._memory.pop(key, None)
 
     async def create(self, trigger: Trigger, action: CreateJob) -> None:
         """Creates the Job of a slot. A refusal is remembered, not raised: the decision knows how long to try.
@@ -150,7 +163,11 @@ class JobWriter:
             newest = max(views, key=lambda view: view.created_at, default=None)
             kind, subject = ("Pod", newest.name) if newest else ("Job", name)
             if warning := await self._warning(namespace, kind, subject):
-                self._warnings.setdefault(trigger.key, {})[name] = warning
+                self._memory[trigger.key].warnings[name] = warning
+
+    def _recalled(self, key: Key) -> _Memory:
+        """What is remembered of a trigger; to ask is not to remember."""
+        return self._memory.get(key, _NOTHING)
 
     async def _warning(self, namespace: str, kind: str, name: str) -> str | None:
         """What the events of an object warn of last: who refuses a Pod, or a volume, says so nowhere else.
@@ -175,12 +192,13 @@ class JobWriter:
         return True
 
     def _keep(self, trigger: Trigger, job: JobView) -> None:
-        self._created.setdefault(trigger.key, {})[job.name] = job
+        self._memory[trigger.key].created[job.name] = job
         self._runs.jobs.put(job)
 
     def _refuse(self, trigger: Trigger, action: CreateJob, error: ApiError) -> None:
         now = self._clock()
-        before = self._refusals.setdefault(trigger.key, {}).get(action.name)
+        refusals = self._memory[trigger.key].refusals
+        before = refusals.get(action.name)
         since = before.since if before else now
         taken = _is_taken(error)
         message = (
@@ -189,7 +207,7 @@ class JobWriter:
             else f"Creating Job {action.name} was refused, is tried again until the starting deadline: {error.message}"
         )
         reason = EventReason.NAME_TAKEN if taken else EventReason.CREATE_REFUSED
-        self._refusals[trigger.key][action.name] = Refusal(reason, message, since, _retry_at(since, now, error))
+        refusals[action.name] = Refusal(reason, message, since, _retry_at(since, now, error))
 
 
 def _is_taken(error: ApiError) -> bool:
