@@ -119,12 +119,13 @@ CLUSTER_TRIGGER = Kind(
         Column("Runs", ".status.execution_count", "integer"),
         Column("Failures", ".status.failure_count", "integer"),
         _AGE,
+        Column("Action", ".spec.action_type", wide=True),
         Column("Ready", '.status.conditions[?(@.type=="Ready")].status', wide=True),
         Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', wide=True),
         Column("Message", '.status.conditions[?(@.type=="Ready")].message', wide=True),
     ),
     selectable_fields=(".spec.trigger_type", ".spec.status"),
-    stored_defaults=(".status", ".run"),
+    stored_defaults=(".action_type", ".status", ".run"),
 )
 
 CLUSTER_DEFINITION = Kind(

@@ -40,12 +40,24 @@ SCHEDULES: dict[str, Spec] = {
         "min_documents": 50,
     },
 }
+ACTIONS: dict[str, Spec] = {
+    "cluster": {
+        "cluster_id": "cluster_xyz789",
+        "filters": {"field": "language", "operator": "eq", "value": "de"},
+    },
+}
 
 
 def trigger(changes: Mapping[str, Any] = {}, *, of_type: str = "cron") -> Spec:
     """A valid trigger of the type, with changes by dotted path; ABSENT removes a field."""
     spec = {"trigger_type": of_type, "schedule_config": SCHEDULES[of_type], "execution_config": WORK}
     return changed(spec, changes)
+
+
+def acting(action: str, config: Mapping[str, Any] = {}, changes: Mapping[str, Any] = {}) -> Spec:
+    """A valid trigger of the action, with changes to its config and to itself."""
+    spec = {"action_type": action, "action_config": changed(ACTIONS[action], config), "execution_config": ABSENT}
+    return changed(trigger(spec), changes)
 
 
 def clustering(config: Spec, changes: Mapping[str, Any] = {}) -> Spec:
@@ -181,6 +193,25 @@ _SCHEDULE_RULES = [
         trigger({"execution_config": ABSENT}),
         "spec.execution_config",
         "execution_config or cluster_id is required: set one of them",
+    ),
+]
+
+_ACTION_RULES = [
+    Refused(
+        "action cluster without cluster_id",
+        acting("cluster", {"cluster_id": ABSENT}),
+        "spec.action_config.cluster_id",
+        "cluster_id is required with cluster: set it",
+        python_field="spec.cluster_id",
+    ),
+    *(
+        Refused(
+            f"action_config beside {field}",
+            acting("cluster", {}, {field: value}),
+            f"spec.{field}",
+            f"{field} is the short form of action_config: set one of them",
+        )
+        for field, value in [("cluster_id", "cluster_xyz789"), ("execution_config", WORK)]
     ),
 ]
 
@@ -563,6 +594,13 @@ _FIELDS = [
             (GAUSSIAN_MIXTURE, "reg_covar", -1, "greater than 0"),
         ]
     ),
+    Refused("unknown action", trigger({"action_type": "taxonomy"}), "spec.action_type", "taxonomy", rule=False),
+    Refused("cluster's mode", acting("cluster", {"mode": "full"}), "spec.action_config.mode", "unknown field",
+            rule=False),
+    Refused("cluster's id with a slash", acting("cluster", {"cluster_id": "a/b"}), "spec.action_config.cluster_id",
+            "must consist of", rule=False),
+    Refused("filters that are text", acting("cluster", {"filters": "language"}), "spec.action_config.filters",
+            "must be", rule=False),
     Refused("no collection", trigger({"execution_config.collection_ids": []}),
             "spec.execution_config.collection_ids", "at least", rule=False),
     Refused("id with a slash", trigger({"cluster_id": "a/b"}), "spec.cluster_id", "must consist of", rule=False),
@@ -622,7 +660,7 @@ _FIELDS = [
             "spec.source.endpoint", "minio:9000", COLLECTION, rule=False),
 ]  # fmt: skip
 
-REFUSED = [*_SCHEDULE_RULES, *_ALGORITHM_RULES, *_RUN_RULES, *_COLLECTION_RULES, *_FIELDS]
+REFUSED = [*_SCHEDULE_RULES, *_ACTION_RULES, *_ALGORITHM_RULES, *_RUN_RULES, *_COLLECTION_RULES, *_FIELDS]
 
 ACCEPTED = [
     *(Accepted(f"{kind}, every field", trigger(of_type=kind)) for kind in SCHEDULES),
@@ -632,6 +670,14 @@ ACCEPTED = [
         for kind, fields in _REQUIRED.items()
     ),
     Accepted("work and definition", trigger({"cluster_id": "cluster_xyz789"})),
+    *(Accepted(f"action {action}, every field", acting(action)) for action in ACTIONS),
+    *(
+        Accepted(f"action {action}, {of_type}",
+                 acting(action, {}, {"trigger_type": of_type, "schedule_config": SCHEDULES[of_type]}))
+        for action in ACTIONS for of_type in SCHEDULES if action == "cluster" or of_type != "conditional"
+    ),
+    Accepted("action cluster, short form", trigger({"action_type": "cluster"})),
+    Accepted("definition with filters", definition({"filters": ACTIONS["cluster"]["filters"]}), CLUSTER_DEFINITION),
     Accepted("definition only", trigger({"cluster_id": "cluster_xyz789", "execution_config": ABSENT})),
     Accepted("nulls as the API's clients write them",
              trigger({"cluster_id": None, "description": None, "status": None, "run": None,

@@ -28,7 +28,7 @@ def required(model: type[ApiModel]) -> tuple[str, ...]:
 
 
 def variant_rules(
-    variants: Variants, *, discriminator: str, parent: str, fields: Iterable[str]
+    variants: Variants, *, discriminator: str, parent: str, fields: Iterable[str], optional: bool = False
 ) -> list[dict[str, Any]]:
     """CEL rules: each variant's required fields are there, and no variant has another's.
 
@@ -37,11 +37,13 @@ def variant_rules(
         discriminator: CEL path of the discriminator, such as `self.algorithm`.
         parent: CEL path of the flat object, such as `self`.
         fields: the flat object's own fields.
+        optional: whether the flat object may be absent.
     """
     path = parent.removeprefix("self")
+    absent = f"!has({parent}) || " if optional else ""
     rules = [
         cel(
-            f"{discriminator} != '{name}' || has({parent}.{field})",
+            f"{absent}{discriminator} != '{name}' || has({parent}.{field})",
             missing(name, field),
             field=f"{path}.{field}",
             reason="FieldValueRequired",
@@ -53,7 +55,7 @@ def variant_rules(
         having = takers(variants, field)
         if 0 < len(having) < len(variants):
             listed = ", ".join(f"'{name}'" for name in having)
-            rule = f"!has({parent}.{field}) || {discriminator} in [{listed}]"
+            rule = f"{absent}!has({parent}.{field}) || {discriminator} in [{listed}]"
             message = foreign(having, field)
             rules.append(cel(rule, message, field=f"{path}.{field}", reason="FieldValueForbidden"))
     return rules

@@ -14,6 +14,7 @@ from typing import Any
 import kopf
 
 from clustertrigger.api import GROUP, VERSION
+from clustertrigger.core.actions.registry import resolve
 from clustertrigger.core.resources.catalog import Catalog, Unresolved
 from clustertrigger.core.resources.trigger import Key
 from clustertrigger.core.resources.validation import (
@@ -100,7 +101,7 @@ def register_webhooks(
     async def clustertrigger(spec: kopf.Spec, warnings: list[str], **call: Any) -> None:
         parsed, problems = parse_trigger(spec, priority_classes)
         _refuse(call, problems)
-        found = catalog.resolve(call["namespace"], parsed) if parsed and not _is_on_its_way_out(call) else None
+        found = resolve(catalog, call["namespace"], parsed) if parsed and not _is_on_its_way_out(call) else None
         if isinstance(found, Unresolved):
             warnings.append(found.message)
         if parsed and not _is_on_its_way_out(call):

@@ -21,8 +21,8 @@ from kubernetes.aio.config import ConfigException
 
 from clustertrigger import __version__, handlers
 from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY
+from clustertrigger.core.actions.work import RunDefaults
 from clustertrigger.core.decision import Observed
-from clustertrigger.core.jobs.pods import RunDefaults
 from clustertrigger.core.kube import paths
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.catalog import Catalog

@@ -4,29 +4,22 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from clustercontract.check import CHECK_SPEC_VARIABLE, CheckResult, CheckSpec
 from clustercontract.container import SCRATCH_MOUNT, SECRETS_MOUNT
-from clustercontract.run import RUN_SPEC_VARIABLE, RunResult, RunSpec
+from clustercontract.run import RUN_SPEC_VARIABLE
+from clusterworker.actions import cluster
 from clusterworker.drift.check import check
 from clusterworker.process.command import Command, Mounts
-from clusterworker.process.errors import RunError
-from clusterworker.process.outcome import check_failure, failure
-from clusterworker.run.job import run
-from clusterworker.run.results.target import open_target
+from clusterworker.process.outcome import check_failure
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out a command and return the process's exit code."""
     options = _parser().parse_args(arguments)
     mounts = Mounts(options.secrets, options.scratch)
-    if options.command == "run":
-        return RUN.carry_out(options.spec, options.result, mounts)
-    return CHECK.carry_out(options.spec, options.result, mounts)
-
-
-def _run_summary(result: RunResult) -> str:
-    return f"completed: {result.num_clusters} clusters of {result.num_documents} documents in {result.results_uri}"
+    return COMMANDS[options.command].carry_out(options.spec, options.result, mounts)
 
 
 def _check_summary(result: CheckResult) -> str:
@@ -40,23 +33,6 @@ def _check_summary(result: CheckResult) -> str:
     )
 
 
-def _remove_partial_results(spec: RunSpec, mounts: Mounts) -> None:
-    try:
-        open_target(spec, mounts.secrets).abandon()
-    except (RunError, OSError):
-        return  # the child has said why
-
-
-RUN = Command(
-    spec=RunSpec,
-    variable=RUN_SPEC_VARIABLE,
-    context=lambda spec: {"namespace": spec.namespace, "trigger": spec.trigger, "run": spec.run},
-    work=run,
-    failure=failure,
-    summary=_run_summary,
-    clear_up=_remove_partial_results,
-    memory="run.resources.limits.memory",
-)
 CHECK = Command(
     spec=CheckSpec,
     variable=CHECK_SPEC_VARIABLE,
@@ -67,12 +43,14 @@ CHECK = Command(
     clear_up=lambda _spec, _mounts: None,  # the next check replaces a record half written
     memory="run.check.resources.limits.memory",
 )
+COMMANDS: dict[str, Command[Any, Any]] = {"run": cluster.COMMAND, "check": CHECK}
+"""By name: one for each action (`clusterworker.actions`), and the check."""
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="clusterworker", description="Clusters collections of embeddings.")
     parser.add_argument(
-        "command", choices=["run", "check"], help="run: cluster and write results; check: measure drift since a run"
+        "command", choices=list(COMMANDS), help="run: cluster and write results; check: measure drift since a run"
     )
     parser.add_argument(
         "--spec",

@@ -32,6 +32,8 @@ PYTHON_ONLY = (
     "spec.run.pod_labels.",
     "spec.run.pod_annotations.",
     "spec.source.filters",
+    "spec.action_config.filters",
+    "spec.filters",
 )
 Json = dict[str, Any]
 

@@ -67,20 +67,39 @@ API_EXAMPLES: dict[str, dict[str, Any]] = {
         "description": "Hourly clustering using cluster_xyz789",
     },
 }
+SCHEDULES = {
+    of_type: API_EXAMPLES[of_type]["schedule_config"] for of_type in ("cron", "interval", "event", "conditional")
+}
+ACTIONS: dict[str, dict[str, Any]] = {"cluster": {"cluster_id": "cluster_xyz789"}}
+MEASURED = {"cluster"}
+"""Actions that go with trigger_type conditional."""
+UNIFIED_EXAMPLES: dict[str, dict[str, Any]] = {
+    f"unified-{action.replace('_', '-')}-{of_type}": {
+        "action_type": action,
+        "action_config": config,
+        "trigger_type": of_type,
+        "schedule_config": schedule,
+    }
+    for action, config in ACTIONS.items()
+    for of_type, schedule in SCHEDULES.items()
+    if of_type != "conditional" or action in MEASURED
+}
+"""Bodies of the unified page: each action with each type of schedule that it goes with."""
+BODIES = API_EXAMPLES | UNIFIED_EXAMPLES
 
 
 def manifests(path: Path) -> list[dict[str, Any]]:
     return [manifest for manifest in yaml.safe_load_all(path.read_text()) if manifest]
 
 
-@pytest.mark.parametrize("name", API_EXAMPLES)
+@pytest.mark.parametrize("name", BODIES)
 def test_api_example_is_unchanged(name: str) -> None:
     [manifest] = manifests(EXAMPLES / "api" / f"{name}.yaml")
-    assert manifest["spec"] == API_EXAMPLES[name]
+    assert manifest["spec"] == BODIES[name]
 
 
 def test_there_are_no_other_api_examples() -> None:
-    assert {path.stem for path in (EXAMPLES / "api").glob("*.yaml")} == API_EXAMPLES.keys()
+    assert {path.stem for path in (EXAMPLES / "api").glob("*.yaml")} == BODIES.keys()
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.yaml")), ids=lambda path: str(path.relative_to(EXAMPLES)))

@@ -12,15 +12,16 @@ from pydantic_core import to_json
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.trigger import ClusterTriggerSpec
+from clustertrigger.core.actions.cluster import ClusterWork
+from clustertrigger.core.actions.work import RunDefaults, Work
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import CreateJob, Decision, DeleteJob, EndJob, LookUpJob, Observed, Refusal
 from clustertrigger.core.events.event_counting import Arrival, count_events
 from clustertrigger.core.events.seen_events import fingerprint
 from clustertrigger.core.jobs.naming import job_name
-from clustertrigger.core.jobs.pods import RunDefaults
 from clustertrigger.core.jobs.slot import ScheduledSlot, parse_slot
 from clustertrigger.core.jobs.workload import ObservedRun, split
-from clustertrigger.core.resources.catalog import Unresolved, Work
+from clustertrigger.core.resources.catalog import Unresolved
 from clustertrigger.core.resources.trigger import Trigger, parse_spec, read_trigger
 from clustertrigger.core.status_patch import status_patch
 from harness.control_plane.merge_patch import merge_patch
@@ -110,7 +111,7 @@ def observed(
     return Observed(
         cluster_id="cluster-uid",
         defaults=DEFAULTS,
-        work=work or Work(parsed.execution_config, (("col_a", collection),)),
+        work=work or ClusterWork(execution=parsed.execution_config, collections=(("col_a", collection),)),
         runs=seen_runs,
         checks=checks,
         looked_up=frozenset(looked_up),

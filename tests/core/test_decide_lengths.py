@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from clustertrigger.core.actions.registry import resolve
 from clustertrigger.core.jobs.job_view import read_job
 from clustertrigger.core.resources.catalog import Catalog, Unresolved
 from clustertrigger.core.resources.validation import parse_trigger
@@ -56,7 +57,7 @@ def test_problems_of_what_is_referred_to() -> None:
     catalog.put_collection("search", "col_a", {"source": {"uri": "a.parquet", "filters": nested}, "volume": "data"})
     parsed, _ = parse_trigger(HOURLY)
     assert parsed is not None
-    found = catalog.resolve("search", parsed)
+    found = resolve(catalog, "search", parsed)
     assert isinstance(found, Unresolved)
     assert found.message.startswith("Collection 'col_a' is invalid: spec.source.filters.value: value ['xxx")
     assert len(found.message) < CONDITION

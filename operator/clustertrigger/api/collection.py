@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from clustercontract.base import ApiModel, cel, with_rules
+from clustercontract.base import ApiId, ApiModel, cel, with_rules
 from clustercontract.source import ObjectName, Source
-
-ApiId = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
-"""An id of the API, such as col_abc123; ids may hold underscores, object names may not."""
 
 VOLUME_GOES_WITH_PATH = (
     "volume names the claim that holds a path, and goes with a path only: set it for a path, remove it for an address"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
-from clustercontract.base import ApiModel
+from clustercontract.base import ApiId, ApiModel
 from clustercontract.clustering import ClusteringConfig
-from clustertrigger.api.collection import ApiId
+from clustercontract.filters import Filter, check_filters
 
 
 def _each_once(ids: list[str]) -> list[str]:
@@ -43,7 +43,17 @@ class ClusterDefinitionSpec(ExecutionConfig):
     cluster_id: ApiId | None = Field(
         None, description="The id by which triggers refer to this definition; default: the object's name."
     )
+    filters: Filter | None = Field(
+        None,
+        description="Which documents count, beside the Collections' own filters: field, operator and value, or AND, "
+        "OR, NOT with lists of these. See docs/sources.md. Default: all.",
+    )
     description: str | None = Field(None, max_length=2048, description="For people.")
+
+    @model_validator(mode="after")
+    def _filters_are_bounded(self) -> Self:
+        check_filters(self.filters)
+        return self
 
     def execution_config(self) -> ExecutionConfig:
         """What a trigger with this cluster_id inherits."""

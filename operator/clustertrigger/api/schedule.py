@@ -6,9 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from clustercontract.base import ApiModel
+from clustercontract.base import ApiId, ApiModel
 from clustercontract.drift import DriftMetric
-from clustertrigger.api.collection import ApiId
 
 TriggerType = Literal["cron", "interval", "event", "conditional"]
 

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from clustercontract.base import ApiModel, cel, with_rules
+from clustercontract.actions.config import ACTIONS, Action, ActionConfig, ActionType
+from clustercontract.base import ApiId, ApiModel, cel, with_rules
 from clustercontract.report import Report
 from clustercontract.source import NO_BUCKET, ObjectName, S3Endpoint, S3Region, S3SecretName
 from clustercontract.variants import check_variant, narrow, variant_rules
 from clustertrigger.api.cloud_identity import CloudIdentity
-from clustertrigger.api.collection import ApiId
 from clustertrigger.api.definition import ExecutionConfig
 from clustertrigger.api.placement import LONGEST_KEY, Affinity, LabelValue, TopologySpreadConstraint
 from clustertrigger.api.schedule import SCHEDULES, Schedule, ScheduleConfig, TriggerType
@@ -276,6 +276,13 @@ class RunPolicy(ApiModel):
 
 
 NEEDS_WORK = "execution_config or cluster_id is required: set one of them"
+SHORT_FORM = ("execution_config", "cluster_id")
+"""Fields at the top that stand for the action_config of one action."""
+SHORT_FORM_OF: str = "cluster"
+
+
+def _both_forms(field: str) -> str:
+    return f"{field} is the short form of action_config: set one of them"
 
 
 def _spec_rules(schema: dict[str, Any]) -> None:
@@ -286,11 +293,31 @@ def _spec_rules(schema: dict[str, Any]) -> None:
             parent="self.schedule_config",
             fields=ScheduleConfig.model_fields,
         ),
+        *variant_rules(
+            ACTIONS,
+            discriminator="self.action_type",
+            parent="self.action_config",
+            fields=ActionConfig.model_fields,
+            optional=True,
+        ),
         cel(
-            "has(self.execution_config) || has(self.cluster_id)",
+            f"self.action_type != '{SHORT_FORM_OF}' || has(self.execution_config) || has(self.cluster_id) || "
+            "has(self.action_config)",
             NEEDS_WORK,
             field=".execution_config",
             reason="FieldValueRequired",
+        ),
+        *(
+            rule
+            for field in SHORT_FORM
+            for rule in (
+                cel(
+                    f"!has(self.{field}) || !has(self.action_config) || self.action_type != '{SHORT_FORM_OF}'",
+                    _both_forms(field),
+                    field=f".{field}",
+                    reason="FieldValueForbidden",
+                ),
+            )
         ),
     ]
 
@@ -302,10 +329,14 @@ class ClusterTriggerSpec(ApiModel):
 
     trigger_type: TriggerType = Field(description="What makes the trigger due; decides the fields of schedule_config.")
     schedule_config: ScheduleConfig = Field(description="The schedule's own fields.")
+    action_type: ActionType = Field("cluster", description="What a run does; decides the fields of action_config.")
+    action_config: ActionConfig | None = Field(None, description="The action's own fields.")
     execution_config: ExecutionConfig | None = Field(
-        None, description="What to cluster; wins over cluster_id where both are set."
+        None, description="cluster, short form: what to cluster; wins over cluster_id where both are set."
     )
-    cluster_id: ApiId | None = Field(None, description="A ClusterDefinition, by its cluster_id or name.")
+    cluster_id: ApiId | None = Field(
+        None, description="cluster, short form: a ClusterDefinition, by its cluster_id or name."
+    )
     description: str | None = Field(None, max_length=2048, description="For people.")
     status: DesiredStatus = Field(
         "active",
@@ -317,8 +348,18 @@ class ClusterTriggerSpec(ApiModel):
     @model_validator(mode="after")
     def _schedule_fits_type(self) -> Self:
         check_variant(SCHEDULES, self.trigger_type, self.schedule_config)
-        if self.execution_config is None and self.cluster_id is None:
+        return self
+
+    @model_validator(mode="after")
+    def _work_fits_action(self) -> Self:
+        short = next((field for field in SHORT_FORM if getattr(self, field) is not None), None)
+        if self.action_config is not None:
+            check_variant(ACTIONS, self.action_type, self.action_config)
+        has_short_form = self.action_type == SHORT_FORM_OF
+        if has_short_form and self.action_config is None and short is None:
             raise ValueError(NEEDS_WORK)
+        if self.action_config is not None and short is not None:
+            raise ValueError(_both_forms(short))
         return self
 
     @cached_property
@@ -326,3 +367,12 @@ class ClusterTriggerSpec(ApiModel):
         """The trigger type's own model, with its defaults filled in."""
         schedule: Schedule = narrow(SCHEDULES, self.trigger_type, self.schedule_config)
         return schedule
+
+    @cached_property
+    def action(self) -> Action | None:
+        """The action's own model, with its defaults filled in; None where execution_config says what to cluster."""
+        if self.execution_config is not None:
+            return None
+        written = self.action_config or ActionConfig(cluster_id=self.cluster_id)
+        action: Action = narrow(ACTIONS, self.action_type, written)
+        return action

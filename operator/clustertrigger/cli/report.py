@@ -23,7 +23,7 @@ from clustertrigger.cli.report_pod import Place, fetch
 from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.state import TriggerState
 from clustertrigger.cli.terminal import say, warn
-from clustertrigger.core.jobs.pods import RunDefaults
+from clustertrigger.core.actions.work import RunDefaults
 from clustertrigger.core.kube.answers import ApiError
 
 REPORT = "report.html"

@@ -17,6 +17,7 @@ from clustertrigger.cli.given import chosen, filename_option
 from clustertrigger.cli.manifests import Manifest
 from clustertrigger.cli.scope import Scope
 from clustertrigger.cli.terminal import say
+from clustertrigger.core.actions.registry import resolve
 from clustertrigger.core.resources.catalog import Catalog, Unresolved
 from clustertrigger.core.resources.problem import Problem, nearest
 from clustertrigger.core.resources.validation import parse_collection, parse_definition, parse_trigger, warnings_of
@@ -165,7 +166,7 @@ def _references(manifest: Manifest, catalog: Catalog, held: Set[tuple[str, str]]
     spec, _ = parse_trigger(manifest.content["spec"])
     assert spec is not None  # noqa: S101 - called for valid triggers only
     notes = [describe_schedule(spec)]
-    work = catalog.resolve(manifest.namespace, spec)
+    work = resolve(catalog, manifest.namespace, spec)
     if not isinstance(work, Unresolved):
         return [], notes
     kind = _MISSED.get(work.reason)

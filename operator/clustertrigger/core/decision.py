@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.status import ClusterTriggerStatus
-from clustertrigger.core.jobs.pods import RunDefaults
+from clustertrigger.core.actions.work import RunDefaults, Work
 from clustertrigger.core.jobs.slot import Slot
 from clustertrigger.core.jobs.workload import ObservedRun
-from clustertrigger.core.resources.catalog import Unresolved, Work
+from clustertrigger.core.resources.catalog import Unresolved
 
 
 @dataclass(frozen=True, slots=True)

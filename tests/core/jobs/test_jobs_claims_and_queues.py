@@ -9,9 +9,9 @@ import pytest
 
 from clustercontract.baseline import Baseline
 from clustertrigger.api.schedule import ConditionalSchedule
+from clustertrigger.core.actions.cluster import ClusterWork
 from clustertrigger.core.jobs.jobs import build_check_job, build_job
 from clustertrigger.core.jobs.slot import CheckSlot, ScheduledSlot
-from clustertrigger.core.resources.catalog import Work
 from clustertrigger.core.resources.validation import parse_collection
 from tests.core.builders import DEFAULTS, HOURLY, HOURLY_CHECK, at, trigger
 
@@ -27,7 +27,9 @@ def job(run: Object, *claims: str, check: bool = False, results_uri: str = "") -
     assert it.spec is not None
     assert it.spec.execution_config is not None
     found = [parse_collection({"source": {"uri": "a.parquet"}, "volume": claim})[0] for claim in claims]
-    work = Work(it.spec.execution_config, tuple((f"col_{n}", one) for n, one in enumerate(found) if one))
+    work = ClusterWork(
+        execution=it.spec.execution_config, collections=tuple((f"col_{n}", one) for n, one in enumerate(found) if one)
+    )
     defaults = replace(DEFAULTS, results_uri=results_uri)
     if not check:
         return build_job(it, it.spec, work, "products-1", ScheduledSlot(at(hours=1)), defaults)

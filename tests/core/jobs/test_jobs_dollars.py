@@ -7,9 +7,9 @@ import re
 import pytest
 
 from clustercontract.run import RunSpec
+from clustertrigger.core.actions.cluster import ClusterWork
 from clustertrigger.core.jobs.jobs import build_job
 from clustertrigger.core.jobs.slot import ScheduledSlot
-from clustertrigger.core.resources.catalog import Work
 from clustertrigger.core.resources.validation import parse_collection
 from tests.core.builders import DEFAULTS, HOURLY, at, trigger
 
@@ -32,7 +32,7 @@ def test_a_path_reaches_the_worker_as_it_was_written(uri: str) -> None:
     assert collection is not None, problems
     assert it.spec is not None
     assert it.spec.execution_config is not None
-    work = Work(it.spec.execution_config, (("col_a", collection),))
+    work = ClusterWork(execution=it.spec.execution_config, collections=(("col_a", collection),))
     job = build_job(it, it.spec, work, "products-1", ScheduledSlot(at(hours=1)), DEFAULTS)
     (variable,) = job["spec"]["template"]["spec"]["containers"][0]["env"]
     said = RunSpec.model_validate_json(expanded(variable["value"]))

@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, assume, given, settings
 from pydantic import ValidationError
 
 from clustertrigger.api.trigger import RunPolicy
+from clustertrigger.core.actions.cluster import ClusterWork
+from clustertrigger.core.actions.work import Order
 from clustertrigger.core.jobs.jobs import build_job
 from clustertrigger.core.jobs.pods import pod_spec
 from clustertrigger.core.jobs.slot import ScheduledSlot
-from clustertrigger.core.resources.catalog import Work
 from clustertrigger.core.resources.validation import parse_collection, parse_trigger
 from codegen.crd import KINDS
 from harness.specs.strategies import allowed
@@ -48,12 +49,14 @@ CONTAINER = {
 }  # fmt: skip
 
 
-def work() -> Work:
+def work() -> ClusterWork:
     found = [parse_collection(one)[0] for one in COLLECTIONS]
     spec, _ = parse_trigger(HOURLY)
     assert spec is not None
     assert spec.execution_config is not None
-    return Work(spec.execution_config, tuple((f"col_{n}", one) for n, one in enumerate(found) if one))
+    return ClusterWork(
+        execution=spec.execution_config, collections=tuple((f"col_{n}", one) for n, one in enumerate(found) if one)
+    )
 
 
 def unrestricted(pod: Object) -> Iterator[str]:
@@ -123,7 +126,7 @@ def test_every_run_has_the_same_harmless_shape(run: Object) -> None:
 
 def test_checks_have_it_too() -> None:
     run = RunPolicy()
-    pod = pod_spec(run, work(), DEFAULTS, command="check", spec=("SPEC", "{}"), resources=run.check.resources)
+    pod = pod_spec(run, work(), DEFAULTS, order=Order("check", "SPEC", "{}"), resources=run.check.resources)
     assert list(unrestricted(pod)) == []
     assert pod.keys() <= POD
 
@@ -140,7 +143,7 @@ def test_checks_have_it_too() -> None:
 )  # fmt: skip
 def test_what_is_not_restricted_is_found(change: Object, expected: list[str]) -> None:
     run = RunPolicy()
-    pod = pod_spec(run, work(), DEFAULTS, command="run", spec=("SPEC", "{}"), resources=run.resources)
+    pod = pod_spec(run, work(), DEFAULTS, order=Order("run", "SPEC", "{}"), resources=run.resources)
     assert list(unrestricted({**pod, **change})) == expected
 
 

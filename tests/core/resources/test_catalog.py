@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from clustertrigger.api.trigger import ClusterTriggerSpec
-from clustertrigger.core.resources.catalog import Catalog, Unresolved, Work
+from clustertrigger.core.actions.cluster import ClusterWork
+from clustertrigger.core.actions.registry import resolve
+from clustertrigger.core.actions.work import Work
+from clustertrigger.core.resources.catalog import Catalog, Unresolved
 
 SOURCE = {"source": {"uri": "a.parquet"}, "volume": "data"}
 CONFIG = {"algorithm": "kmeans", "n_clusters": 3}
@@ -46,7 +49,7 @@ def catalog() -> Catalog:
     ],
 )
 def test_found_by_id_first_and_by_name_second(catalog: Catalog, spec: ClusterTriggerSpec, found: str) -> None:
-    work = catalog.resolve("search", spec)
+    work = resolve(catalog, "search", spec)
     assert isinstance(work, Work)
     assert [collection for collection, _ in work.collections] == [found]
 
@@ -63,7 +66,7 @@ def test_found_by_id_first_and_by_name_second(catalog: Catalog, spec: ClusterTri
     ],
 )
 def test_unresolved(catalog: Catalog, spec: ClusterTriggerSpec, namespace: str, reason: str, words: str) -> None:
-    unresolved = catalog.resolve(namespace, spec)
+    unresolved = resolve(catalog, namespace, spec)
     assert isinstance(unresolved, Unresolved)
     assert unresolved.reason == reason
     assert words in unresolved.message
@@ -71,10 +74,10 @@ def test_unresolved(catalog: Catalog, spec: ClusterTriggerSpec, namespace: str, 
 
 def test_a_twin_that_goes_away_or_changes_its_id_is_none(catalog: Catalog) -> None:
     catalog.remove_collection("search", "twin-1")
-    assert isinstance(catalog.resolve("search", wants("col_twin")), Work)
+    assert isinstance(resolve(catalog, "search", wants("col_twin")), Work)
     catalog.put_collection("search", "twin-2", {**SOURCE, "collection_id": "col_other"})
-    assert isinstance(catalog.resolve("search", wants("col_twin")), Unresolved)
-    assert isinstance(catalog.resolve("search", wants("col_other")), Work)
+    assert isinstance(resolve(catalog, "search", wants("col_twin")), Unresolved)
+    assert isinstance(resolve(catalog, "search", wants("col_other")), Work)
 
 
 def test_execution_config_wins_over_cluster_id(catalog: Catalog) -> None:
@@ -86,6 +89,6 @@ def test_execution_config_wins_over_cluster_id(catalog: Catalog) -> None:
             "execution_config": {"collection_ids": ["by-name"], "config": CONFIG},
         }
     )
-    work = catalog.resolve("search", both)
-    assert isinstance(work, Work)
+    work = resolve(catalog, "search", both)
+    assert isinstance(work, ClusterWork)
     assert work.execution.collection_ids == ["by-name"]

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from clustertrigger.api.names import (
+    ANNOTATION_ACTION,
     ANNOTATION_COLLECTIONS,
     ANNOTATION_COMPLETED,
     ANNOTATION_FAILURE,
@@ -64,6 +65,8 @@ class JobView:
     timeout_seconds: int | None
     collections: str
     """Tells apart which collections it was made for."""
+    action: str = "cluster"
+    """The trigger's action_type when it was made."""
 
     @property
     def owner(self) -> Owner:
@@ -116,6 +119,7 @@ def read_job(raw: Mapping[str, Any]) -> JobView | None:
         completed=ANNOTATION_COMPLETED in annotations,
         timeout_seconds=spec.get("activeDeadlineSeconds"),
         collections=annotations.get(ANNOTATION_COLLECTIONS, ""),
+        action=annotations.get(ANNOTATION_ACTION, "cluster"),
     )
 
 

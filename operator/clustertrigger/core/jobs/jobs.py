@@ -9,7 +9,6 @@ from typing import Any
 from clustercontract.baseline import Baseline
 from clustercontract.check import CHECK_SPEC_VARIABLE, CheckSpec
 from clustercontract.container import ExitCode
-from clustercontract.run import RUN_SPEC_VARIABLE, RunSpec
 from clustertrigger.api import API_VERSION
 from clustertrigger.api.names import (
     ANNOTATION_COLLECTIONS,
@@ -29,11 +28,11 @@ from clustertrigger.api.names import (
 )
 from clustertrigger.api.schedule import ConditionalSchedule
 from clustertrigger.api.trigger import ClusterTriggerSpec, RunPolicy
+from clustertrigger.core.actions.work import Ask, Order, RunDefaults, Work, results_target
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.naming import seed
-from clustertrigger.core.jobs.pods import RunDefaults, collection_inputs, pod_metadata, pod_spec, results_target
+from clustertrigger.core.jobs.pods import pod_metadata, pod_spec
 from clustertrigger.core.jobs.slot import CheckSlot, RunSlot, Slot
-from clustertrigger.core.resources.catalog import Work
 from clustertrigger.core.resources.trigger import Trigger
 
 _LONGEST_LABEL = 63
@@ -54,20 +53,8 @@ def build_job(
 ) -> dict[str, Any]:
     """The Job of a run, ready to be created."""
     run = spec.run
-    run_spec = RunSpec(
-        namespace=trigger.key.namespace,
-        trigger=trigger.key.name,
-        run=name,
-        slot=str(slot),
-        collections=collection_inputs(work),
-        config=work.execution.config,
-        seed=seed(trigger.uid),
-        results=results_target(run, defaults),
-        history_limit=run.history_limit,
-        report=run.report,
-    )
-    said = RUN_SPEC_VARIABLE, run_spec.model_dump_json(exclude_none=True)
-    pod = pod_spec(run, work, defaults, command="run", spec=said, resources=run.resources)
+    ask = Ask(trigger.key.namespace, trigger.key.name, name, str(slot), seed(trigger.uid), run, defaults)
+    pod = pod_spec(run, work, defaults, order=work.order(ask), resources=run.resources)
     # The name guards the slot until the status does: keep the Job for as long as the slot could fire.
     kind = _Kind(
         ROLE_RUN, run.timeout_seconds, ttl_seconds=max(run.starting_deadline_seconds, 3600), queue_name=run.queue_name
@@ -92,7 +79,7 @@ def build_check_job(
         trigger=trigger.key.name,
         check=name,
         slot=format_instant(slot.instant),
-        collections=collection_inputs(work),
+        collections=work.inputs(),
         metric=schedule.metric,
         baseline=baseline,
         results=results_target(run, defaults),
@@ -100,8 +87,8 @@ def build_check_job(
         min_documents=schedule.min_documents,
         seed=seed(trigger.uid),
     )
-    said = CHECK_SPEC_VARIABLE, check_spec.model_dump_json(exclude_none=True)
-    pod = pod_spec(run, work, defaults, command="check", spec=said, resources=run.check.resources)
+    order = Order("check", CHECK_SPEC_VARIABLE, check_spec.model_dump_json(exclude_none=True))
+    pod = pod_spec(run, work, defaults, order=order, resources=run.check.resources)
     kind = _Kind(
         ROLE_CHECK,
         run.check.timeout_seconds,
@@ -182,7 +169,11 @@ def _job(
             "name": name,
             "namespace": trigger.key.namespace,
             "labels": {**labels, **queued},
-            "annotations": {ANNOTATION_SLOT: str(slot), ANNOTATION_COLLECTIONS: collections_digest(work)},
+            "annotations": {
+                **work.annotations,
+                ANNOTATION_SLOT: str(slot),
+                ANNOTATION_COLLECTIONS: collections_digest(work),
+            },
             "ownerReferences": [
                 {
                     "apiVersion": API_VERSION,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from clustercontract.base import ApiModel
@@ -12,32 +11,19 @@ from clustercontract.container import (
     RESULTS_MOUNT,
     SCRATCH_MOUNT,
     SECRETS_MOUNT,
-    CollectionInput,
-    ResultsTarget,
 )
 from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY, WORKER_CONTAINER
 from clustertrigger.api.placement import TopologySpreadConstraint
 from clustertrigger.api.trigger import Resources, RunPolicy
+from clustertrigger.core.actions.work import Order, RunDefaults, Work, distinct, results_claim
 from clustertrigger.core.jobs.cloud_tokens import token_mounts, token_variables, token_volumes
-from clustertrigger.core.resources.catalog import Work
 
 NON_ROOT = 65532
 _SCRATCH_VOLUME = "scratch"
 
 
-@dataclass(frozen=True, slots=True)
-class RunDefaults:
-    """What the operator adds to every run and check."""
-
-    image: str
-    image_pull_policy: str = "IfNotPresent"
-    image_pull_secrets: tuple[str, ...] = ()
-    results_uri: str = ""
-    results_volume: str = "clustertrigger-results"
-
-
 def pod_spec(
-    run: RunPolicy, work: Work, defaults: RunDefaults, *, command: str, spec: tuple[str, str], resources: Resources
+    run: RunPolicy, work: Work, defaults: RunDefaults, *, order: Order, resources: Resources
 ) -> dict[str, Any]:
     """The Pod's spec.
 
@@ -45,12 +31,11 @@ def pod_spec(
         run: how the trigger's Jobs are run.
         work: what it refers to is mounted.
         defaults: what the operator adds.
-        command: of the worker.
-        spec: the environment variable that says what to do, and its value, which is JSON.
+        order: what the worker is told.
         resources: of the container.
     """
     volumes, mounts = _mounts(run, work, defaults)
-    pull_secrets = _distinct([*defaults.image_pull_secrets, *(secret.name for secret in run.image_pull_secrets)])
+    pull_secrets = distinct([*defaults.image_pull_secrets, *(secret.name for secret in run.image_pull_secrets)])
     return {
         "restartPolicy": "Never",
         "serviceAccountName": run.service_account_name,
@@ -67,8 +52,8 @@ def pod_spec(
                 "name": WORKER_CONTAINER,
                 "image": defaults.image,
                 "imagePullPolicy": defaults.image_pull_policy,
-                "args": [command],
-                "env": [json_variable(*spec), *token_variables(run.cloud_identity)],
+                "args": [order.command],
+                "env": [json_variable(order.variable, order.value), *token_variables(run.cloud_identity)],
                 "resources": resources.model_dump(exclude_none=True),
                 "terminationMessagePolicy": "FallbackToLogsOnError",
                 "securityContext": container_security(),
@@ -106,28 +91,6 @@ def json_variable(name: str, value: str) -> dict[str, str]:
     return {"name": name, "value": value.replace("$", r"\u0024")}
 
 
-def collection_inputs(work: Work) -> list[CollectionInput]:
-    """The collections, as the worker sees them."""
-    return [
-        CollectionInput(
-            collection_id=collection_id,
-            source=collection.source,
-            mount_path=f"{COLLECTIONS_MOUNT}/{collection.volume}" if collection.volume else None,
-        )
-        for collection_id, collection in work.collections
-    ]
-
-
-def results_target(run: RunPolicy, defaults: RunDefaults) -> ResultsTarget:
-    """Where results go."""
-    uri = run.results.uri if run.results.uri is not None else defaults.results_uri
-    if not uri.startswith("s3://"):
-        uri = f"{RESULTS_MOUNT}/{uri}".rstrip("/")
-    return ResultsTarget(
-        uri=uri, secret_name=run.results.secret_name, endpoint=run.results.endpoint, region=run.results.region
-    )
-
-
 def _placement(run: RunPolicy) -> dict[str, Any]:
     """Where the Pod may be and what it gives way to; nothing of what the trigger does not say."""
     wanted = {
@@ -154,16 +117,13 @@ def _mounts(run: RunPolicy, work: Work, defaults: RunDefaults) -> tuple[list[dic
     A claim is one volume however often it is mounted: the kubelet never starts a Pod that names a claim twice. One that
     is only read is a read-only volume: the kubelet would otherwise give all of its files to the Pod's group.
     """
-    results = results_target(run, defaults).uri.startswith(RESULTS_MOUNT)
-    results_claim = run.results.volume or defaults.results_volume if results else None
-    collection_claims = _distinct(collection.volume for _, collection in work.collections)
-    claims = {claim: f"claim-{n}" for n, claim in enumerate(_distinct([results_claim, *collection_claims]))}
-    names = _distinct([*(collection.source.secret_name for _, collection in work.collections), run.results.secret_name])
-    secrets = {secret: f"secret-{n}" for n, secret in enumerate(names)}
+    reads, written = work.reads(defaults), results_claim(run, defaults)
+    claims = {claim: f"claim-{n}" for n, claim in enumerate(distinct([written, *reads.claims]))}
+    secrets = {secret: f"secret-{n}" for n, secret in enumerate(distinct([*reads.secrets, run.results.secret_name]))}
     volumes: list[dict[str, Any]] = [
         {"name": _SCRATCH_VOLUME, "emptyDir": {}},
         *(
-            {"name": v, "persistentVolumeClaim": _claim(claim, writable=claim == results_claim)}
+            {"name": v, "persistentVolumeClaim": _claim(claim, writable=claim == written)}
             for claim, v in claims.items()
         ),
         *({"name": v, "secret": {"secretName": secret, "defaultMode": 0o440}} for secret, v in secrets.items()),
@@ -171,18 +131,14 @@ def _mounts(run: RunPolicy, work: Work, defaults: RunDefaults) -> tuple[list[dic
     ]
     mounts: list[dict[str, Any]] = [
         {"name": _SCRATCH_VOLUME, "mountPath": SCRATCH_MOUNT},
-        *({"name": claims[c], "mountPath": f"{COLLECTIONS_MOUNT}/{c}", "readOnly": True} for c in collection_claims),
+        *({"name": claims[c], "mountPath": f"{COLLECTIONS_MOUNT}/{c}", "readOnly": True} for c in reads.claims),
         *({"name": v, "mountPath": f"{SECRETS_MOUNT}/{secret}", "readOnly": True} for secret, v in secrets.items()),
         *token_mounts(run.cloud_identity),
     ]
-    if results_claim:
-        mounts.append({"name": claims[results_claim], "mountPath": RESULTS_MOUNT})
+    if written:
+        mounts.append({"name": claims[written], "mountPath": RESULTS_MOUNT})
     return volumes, mounts
 
 
 def _claim(name: str, *, writable: bool) -> dict[str, Any]:
     return {"claimName": name} if writable else {"claimName": name, "readOnly": True}
-
-
-def _distinct(names: Iterable[str | None]) -> list[str]:
-    return list(dict.fromkeys(name for name in names if name))

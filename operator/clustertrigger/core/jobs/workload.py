@@ -79,6 +79,7 @@ class ObservedRun:
     check: CheckResult | None = None
     """In place of the result, where this is a check."""
     collections: str = ""
+    action: str = "cluster"
     explained: bool = True
     """False where the run has ended and the Pod that says how is not known: its result may still be read."""
     remains: Remains | None = None
@@ -103,6 +104,7 @@ def observe_run(job: JobView, pods: Sequence[PodView]) -> ObservedRun:
         timeout_seconds=job.timeout_seconds,
         queue_time_ms=None if queued_for is None else _milliseconds(queued_for),
         collections=job.collections,
+        action=job.action,
     )
     succeeded = next((pod for pod in reversed(ordered) if pod.exit_code == 0), None)
     if succeeded is not None:

@@ -10,9 +10,9 @@ from clustercontract.baseline import Baseline
 from clustertrigger.api.conditions import Reason
 from clustertrigger.api.schedule import ConditionalSchedule
 from clustertrigger.api.status import Check, CheckState
+from clustertrigger.core.actions.work import Work
 from clustertrigger.core.draft import Draft
 from clustertrigger.core.jobs.jobs import collections_digest
-from clustertrigger.core.resources.catalog import Work
 
 RENEW = "request a run with the annotation clustertrigger.dev/run-requested to make a new baseline"
 _NO_STATE = CheckState()

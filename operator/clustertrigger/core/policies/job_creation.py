@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from clustertrigger.api.trigger import ClusterTriggerSpec
+from clustertrigger.core.actions.work import Work
 from clustertrigger.core.decision import CreateJob, DeleteJob, Refusal
 from clustertrigger.core.draft import Draft
 from clustertrigger.core.jobs.jobs import build_job
 from clustertrigger.core.jobs.slot import RunSlot
 from clustertrigger.core.policies.overdue import waits_for
-from clustertrigger.core.resources.catalog import Unresolved, Work
+from clustertrigger.core.resources.catalog import Unresolved
 
 MOST_ACTIVE = 100
 """Runs of one trigger at the same time: all of them are in its history."""

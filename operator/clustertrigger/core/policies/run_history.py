@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from clustertrigger.api.conditions import EventReason
-from clustertrigger.api.status import Execution, LastResult
+from clustertrigger.api.status import Execution
+from clustertrigger.core.actions.registry import action_of
 from clustertrigger.core.decision import LookUpJob
 from clustertrigger.core.draft import Draft, is_active, with_entry
 from clustertrigger.core.instants import format_instant
@@ -150,11 +151,8 @@ def _settle(draft: Draft, ended: Execution, run: ObservedRun | None = None) -> N
     if ended.status == "completed":
         status.execution_count += 1
         status.consecutive_failures = 0
-        if run and run.result and run.result.baseline:
-            made_for = {"collections": run.collections} if run.collections else {}
-            status.baseline_snapshot = {**run.result.baseline.model_dump(mode="json"), **made_for}
-        if run and (found := run.result):
-            status.last_result = LastResult(job_id=run.job, num_noise=found.num_noise, clusters=found.clusters)
+        if run and run.result:
+            action_of(run.action).remember(status, run.job, run.collections, run.result)
         draft.note(EventReason.RUN_COMPLETED, f"Run {ended.job_id} completed{_took(ended)}{_found(ended)}")
         if run and (went_on := what_went_on(run)):
             draft.note(EventReason.WORKER_OUTLIVED, f"Run {ended.job_id}: {went_on}", series="run")

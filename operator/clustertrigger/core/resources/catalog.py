@@ -1,4 +1,4 @@
-"""What ids refer to: the Collections and ClusterDefinitions of each namespace, and the work they describe."""
+"""What ids refer to: the Collections and ClusterDefinitions of each namespace."""
 
 from __future__ import annotations
 
@@ -9,20 +9,10 @@ from typing import Any, Generic, TypeVar
 
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.conditions import Reason
-from clustertrigger.api.definition import ClusterDefinitionSpec, ExecutionConfig
-from clustertrigger.api.trigger import ClusterTriggerSpec
+from clustertrigger.api.definition import ClusterDefinitionSpec
 from clustertrigger.core.resources.validation import Problem, all_of, parse_collection, parse_definition
 
 Spec = TypeVar("Spec", CollectionSpec, ClusterDefinitionSpec)
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What a run is to do, with every reference resolved."""
-
-    execution: ExecutionConfig
-    collections: tuple[tuple[str, CollectionSpec], ...]
-    """The collections in the order of execution.collection_ids, each with its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,25 +101,17 @@ class Catalog:
         """Removes a ClusterDefinition, if it is there."""
         self._definitions[namespace].remove(name)
 
-    def resolve(self, namespace: str, spec: ClusterTriggerSpec) -> Work | Unresolved:
-        """What a run of this trigger would do now."""
-        execution = spec.execution_config
-        if execution is None:
-            found = self._definitions[namespace].find(
-                spec.cluster_id or "", "ClusterDefinition", "cluster_id", Reason.DEFINITION_NOT_FOUND
-            )
-            if isinstance(found, Unresolved):
-                return found
-            execution = found.execution_config()
-        collections = []
-        for wanted in execution.collection_ids:
-            collection = self._collections[namespace].find(
-                wanted, "Collection", "collection_id", Reason.COLLECTION_NOT_FOUND
-            )
-            if isinstance(collection, Unresolved):
-                return collection
-            collections.append((wanted, collection))
-        return Work(execution, tuple(collections))
+    def definition(self, namespace: str, cluster_id: str) -> ClusterDefinitionSpec | Unresolved:
+        """The ClusterDefinition that an id refers to."""
+        return self._definitions[namespace].find(
+            cluster_id, "ClusterDefinition", "cluster_id", Reason.DEFINITION_NOT_FOUND
+        )
+
+    def collection(self, namespace: str, collection_id: str) -> CollectionSpec | Unresolved:
+        """The Collection that an id refers to."""
+        return self._collections[namespace].find(
+            collection_id, "Collection", "collection_id", Reason.COLLECTION_NOT_FOUND
+        )
 
 
 def _claimed_id(raw_spec: Mapping[str, Any], id_field: str) -> str | None:

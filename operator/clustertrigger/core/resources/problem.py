@@ -120,7 +120,7 @@ def _by_rule(detail: ErrorDetails, root: str, path: list[int | str], model: type
     message = str(detail["ctx"]["error"])
     first = message.split(maxsplit=1)[0]
     at = _model_at(model, path)
-    for below in ([], ["schedule_config"]):
+    for below in ([], ["schedule_config"], ["action_config"]):
         holder = _model_at(at, list(below)) if at else None
         if holder is not None and first in holder.model_fields:
             return Problem(_join(root, [*path, *below, first]), _value_at(detail["input"], [*below, first]), message)

@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
+from clustertrigger.core.actions.registry import resolve
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import Action, CreateJob, Decision, DeleteJob, EndJob, LookUpJob, Observed
 from clustertrigger.core.jobs.workload import split
@@ -132,7 +133,7 @@ class Reconciler:
         runs, checks = split({**self._jobs.lost(trigger), **self._runs.of(trigger.owner)})
         return replace(
             self._surroundings,
-            work=self._catalog.resolve(trigger.key.namespace, trigger.spec) if trigger.spec else None,
+            work=resolve(self._catalog, trigger.key.namespace, trigger.spec) if trigger.spec else None,
             runs=runs,
             checks=checks,
             looked_up=looked_up,

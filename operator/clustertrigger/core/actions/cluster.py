@@ -1,0 +1,108 @@
+"""Action `cluster`: the collections of a ClusterDefinition, or of the trigger itself, are clustered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from clustercontract.actions.cluster import Cluster
+from clustercontract.filters import Filter, check_filters
+from clustercontract.run import RUN_SPEC_VARIABLE, RunResult, RunSpec
+from clustertrigger.api.collection import CollectionSpec
+from clustertrigger.api.conditions import Reason
+from clustertrigger.api.definition import ExecutionConfig
+from clustertrigger.api.status import ClusterTriggerStatus, LastResult
+from clustertrigger.api.trigger import ClusterTriggerSpec
+from clustertrigger.core.actions.work import Action, Ask, Order, Work
+from clustertrigger.core.resources.catalog import Catalog, Unresolved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterWork(Work):
+    """Collections to cluster, in the order of execution.collection_ids."""
+
+    execution: ExecutionConfig
+
+    def order(self, ask: Ask) -> Order:
+        """A RunSpec."""
+        spec = RunSpec(
+            namespace=ask.namespace,
+            trigger=ask.trigger,
+            run=ask.job,
+            slot=ask.slot,
+            collections=self.inputs(),
+            config=self.execution.config,
+            seed=ask.seed,
+            results=ask.results,
+            history_limit=ask.policy.history_limit,
+            report=ask.policy.report,
+        )
+        return Order("run", RUN_SPEC_VARIABLE, spec.model_dump_json(exclude_none=True))
+
+
+def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work | Unresolved:
+    execution, filters = spec.execution_config, None
+    if execution is None and isinstance(spec.action, Cluster):
+        definition = catalog.definition(namespace, spec.action.cluster_id)
+        if isinstance(definition, Unresolved):
+            return definition
+        execution, filters = definition.execution_config(), merged(definition.filters, spec.action.filters)
+    if execution is None:
+        raise TypeError(f"no spec of this action: {spec.action_type}")
+    collections = []
+    for wanted in execution.collection_ids:
+        collection = catalog.collection(namespace, wanted)
+        if not isinstance(collection, Unresolved):
+            collection = _narrowed(wanted, collection, filters)
+        if isinstance(collection, Unresolved):
+            return collection
+        collections.append((wanted, collection))
+    return ClusterWork(execution=execution, collections=tuple(collections))
+
+
+def _remember(status: ClusterTriggerStatus, job: str, collections: str, found: RunResult) -> None:
+    if found.baseline:
+        made_for = {"collections": collections} if collections else {}
+        status.baseline_snapshot = {**found.baseline.model_dump(mode="json"), **made_for}
+    status.last_result = LastResult(job_id=job, num_noise=found.num_noise, clusters=found.clusters)
+
+
+ACTION = Action(_resolve, _remember)
+
+
+def merged(definition: Filter | None, trigger: Filter | None) -> Filter | None:
+    """The filters of a definition and of a trigger, of which the trigger's win.
+
+    All must hold that the definition asks for, but for the parts that speak of a field of which the trigger speaks.
+    """
+    if definition is None or trigger is None:
+        return trigger or definition
+    named = _fields(trigger)
+    return _all_of(part for part in (*_parts(definition), trigger) if part is trigger or not named & _fields(part))
+
+
+def _narrowed(wanted: str, collection: CollectionSpec, filters: Filter | None) -> CollectionSpec | Unresolved:
+    """The collection, of which only the documents count for which these filters hold too."""
+    if filters is None:
+        return collection
+    source = collection.source
+    both = filters if source.filters is None else _all_of((source.filters, filters))
+    try:
+        check_filters(both)
+    except ValueError as error:
+        return Unresolved(Reason.INVALID_REFERENCE, f"with those of collection {wanted!r}, {error}")
+    return collection.model_copy(update={"source": source.model_copy(update={"filters": both})})
+
+
+def _all_of(filters: Iterator[Filter] | tuple[Filter, ...]) -> Filter:
+    parts = [part for one in filters for part in _parts(one)]
+    return parts[0] if len(parts) == 1 else Filter(AND=parts)
+
+
+def _parts(one: Filter) -> list[Filter]:
+    """What must hold, all of it: of a group that is nothing but AND, its parts."""
+    return one.AND if one.AND is not None and one.OR is None and one.NOT is None else [one]
+
+
+def _fields(one: Filter) -> set[str | None]:
+    return {comparison.field for comparison in one.comparisons()}

@@ -1,0 +1,21 @@
+"""The actions by name: the one place where one is told from another."""
+
+from __future__ import annotations
+
+from clustertrigger.api.trigger import ClusterTriggerSpec
+from clustertrigger.core.actions import cluster
+from clustertrigger.core.actions.work import Action, Work
+from clustertrigger.core.resources.catalog import Catalog, Unresolved
+
+ACTIONS: dict[str, Action] = {"cluster": cluster.ACTION}
+"""By action_type."""
+
+
+def resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work | Unresolved:
+    """What a run of this trigger would do now."""
+    return ACTIONS[spec.action_type].resolve(catalog, namespace, spec)
+
+
+def action_of(name: str) -> Action:
+    """The action that a Job names; a newer version's is none of ours, and its result adds what a clustering's does."""
+    return ACTIONS.get(name, cluster.ACTION)

@@ -1,0 +1,134 @@
+"""What every action makes of a trigger's spec: work with every reference resolved, ready to be told to a worker."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from clustercontract.container import COLLECTIONS_MOUNT, RESULTS_MOUNT, CollectionInput, ResultsTarget
+from clustercontract.run import RunResult
+from clustertrigger.api.collection import CollectionSpec
+from clustertrigger.api.status import ClusterTriggerStatus, Execution
+from clustertrigger.api.trigger import ClusterTriggerSpec, RunPolicy
+from clustertrigger.core.resources.catalog import Catalog, Unresolved
+
+
+@dataclass(frozen=True, slots=True)
+class RunDefaults:
+    """What the operator adds to every run and check."""
+
+    image: str
+    image_pull_policy: str = "IfNotPresent"
+    image_pull_secrets: tuple[str, ...] = ()
+    results_uri: str = ""
+    results_volume: str = "clustertrigger-results"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The run for which a worker is to be told something."""
+
+    namespace: str
+    trigger: str
+    job: str
+    slot: str
+    seed: int
+    policy: RunPolicy
+    defaults: RunDefaults
+
+    @property
+    def results(self) -> ResultsTarget:
+        """Where its results go."""
+        return results_target(self.policy, self.defaults)
+
+
+class Order(NamedTuple):
+    """What a worker is told."""
+
+    command: str
+    variable: str
+    """Environment variable that says what to do."""
+    value: str
+    """Its value, which is JSON."""
+
+
+class Reads(NamedTuple):
+    """What a Pod mounts to read."""
+
+    claims: tuple[str, ...]
+    """Each is mounted below COLLECTIONS_MOUNT."""
+    secrets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work(ABC):
+    """What a run is to do."""
+
+    collections: tuple[tuple[str, CollectionSpec], ...] = ()
+    """Those that it reads, each with its id."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """Of its Job, where the history tells what the Job was made for."""
+
+    @abstractmethod
+    def order(self, ask: Ask) -> Order:
+        """What the worker of a run is told."""
+
+    def why_needless(self, history: Iterable[Execution]) -> str | None:
+        """Why there is nothing to do now, if so.
+
+        Args:
+            history: of the trigger.
+        """
+        return None
+
+    def reads(self, defaults: RunDefaults) -> Reads:
+        """What a Pod mounts for it."""
+        specs = [collection for _, collection in self.collections]
+        return Reads(
+            distinct(collection.volume for collection in specs),
+            distinct(collection.source.secret_name for collection in specs),
+        )
+
+    def inputs(self) -> list[CollectionInput]:
+        """The collections, as the worker sees them."""
+        return [
+            CollectionInput(
+                collection_id=collection_id,
+                source=collection.source,
+                mount_path=f"{COLLECTIONS_MOUNT}/{collection.volume}" if collection.volume else None,
+            )
+            for collection_id, collection in self.collections
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action, as the operator knows it."""
+
+    resolve: Callable[[Catalog, str, ClusterTriggerSpec], Work | Unresolved]
+    """What a run of a trigger in a namespace would do now."""
+    remember: Callable[[ClusterTriggerStatus, str, str, RunResult], None]
+    """Adds to the status what a completed run found: its Job, the digest of its collections, its result."""
+
+
+def results_target(run: RunPolicy, defaults: RunDefaults) -> ResultsTarget:
+    """Where results go."""
+    uri = run.results.uri if run.results.uri is not None else defaults.results_uri
+    if not uri.startswith("s3://"):
+        uri = f"{RESULTS_MOUNT}/{uri}".rstrip("/")
+    return ResultsTarget(
+        uri=uri, secret_name=run.results.secret_name, endpoint=run.results.endpoint, region=run.results.region
+    )
+
+
+def results_claim(run: RunPolicy, defaults: RunDefaults) -> str | None:
+    """The claim that holds the results; None where they go elsewhere."""
+    is_mounted = results_target(run, defaults).uri.startswith(RESULTS_MOUNT)
+    return run.results.volume or defaults.results_volume if is_mounted else None
+
+
+def distinct(names: Iterable[str | None]) -> tuple[str, ...]:
+    """Each name once, in order."""
+    return tuple(dict.fromkeys(name for name in names if name))

@@ -1,0 +1,32 @@
+"""Action `cluster`: the command `run` clusters collections and writes the run's folder."""
+
+from clustercontract.run import RUN_SPEC_VARIABLE, RunResult, RunSpec
+from clusterworker.process.command import Command, Mounts
+from clusterworker.process.errors import RunError
+from clusterworker.process.outcome import failure
+from clusterworker.run.job import run
+from clusterworker.run.results.target import open_target
+
+
+def summary(result: RunResult) -> str:
+    """Say in one line how a run went."""
+    return f"completed: {result.num_clusters} clusters of {result.num_documents} documents in {result.results_uri}"
+
+
+def _remove_partial_results(spec: RunSpec, mounts: Mounts) -> None:
+    try:
+        open_target(spec, mounts.secrets).abandon()
+    except (RunError, OSError):
+        return  # the child has said why
+
+
+COMMAND = Command(
+    spec=RunSpec,
+    variable=RUN_SPEC_VARIABLE,
+    context=lambda spec: {"namespace": spec.namespace, "trigger": spec.trigger, "run": spec.run},
+    work=run,
+    failure=failure,
+    summary=summary,
+    clear_up=_remove_partial_results,
+    memory="run.resources.limits.memory",
+)
