@@ -70,7 +70,7 @@ def test_user_entrypoint_and_labels(target: str, request: pytest.FixtureRequest)
 def test_the_worker_brings_compiled_code(worker: Contents) -> None:
     compiled = [path for path in worker.files if path.startswith("opt/numba-cache/") and path.endswith(".nbc")]
     libraries = {path.split("/")[2].partition("_")[0] for path in compiled}
-    assert {"umap", "pynndescent", "fast"} <= libraries
+    assert {"evoc", "umap", "pynndescent", "fast"} <= libraries
     assert len(compiled) > 100
 
 

@@ -33,7 +33,7 @@ def test_clusters_real_embeddings(scene: Scene, algorithm: str) -> None:
     run = scene.run_ended(f"by-{algorithm}", slot=f"manual/{TOKEN}")
     assert (run["status"], run["num_documents"]) == ("completed", DOCUMENTS)
     assert run["num_clusters"] == 6 if algorithm in TOLD else run["num_clusters"] >= 2
-    reduced = "clustered after UMAP from 384 to 5 dimensions" in run.get("notes", [])
+    reduced = "clustered after EVōC's node embedding from 384 to 5 dimensions" in run.get("notes", [])
     assert reduced == (algorithm in REDUCING), run.get("notes")
     assert scene.column(f"by-{algorithm}", "LAST RESULT") == "completed"
 

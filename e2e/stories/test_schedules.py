@@ -64,7 +64,7 @@ def test_by_cluster_id(scene: Scene) -> None:
     assert run["status"] == "completed"
     assert run["num_documents"] == DOCUMENTS
     assert run["num_clusters"] >= 2
-    assert any("umap" in note.lower() for note in run["notes"]), "the reduction that hdbscan chose is recorded"
+    assert any("node embedding" in note for note in run["notes"]), "the reduction that hdbscan chose is recorded"
 
 
 def test_results_are_whole_and_on_the_claim(scene: Scene, images: Images) -> None:

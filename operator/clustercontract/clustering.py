@@ -149,8 +149,8 @@ class ClusteringConfig(ApiModel):
     reduce: Reduce | None = Field(
         None,
         description="hdbscan, dbscan, mean_shift, optics: map the vectors to n_components dimensions first. auto (the "
-        "default, except with dbscan) uses UMAP above 15 dimensions; none (the default with dbscan) clusters the raw "
-        "vectors.",
+        "default, except with dbscan) takes EVōC's node embedding above 15 dimensions, umap takes UMAP; none (the "
+        "default with dbscan) clusters the raw vectors.",
     )
     n_components: int | None = Field(
         None,

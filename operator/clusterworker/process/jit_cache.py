@@ -22,7 +22,7 @@ from typing import Any
 from numba.core.caching import UserProvidedCacheLocator
 from numba.core.dispatcher import Dispatcher
 
-JIT_LIBRARIES = frozenset({"fast_hdbscan", "pynndescent", "umap"})
+JIT_LIBRARIES = frozenset({"evoc", "fast_hdbscan", "pynndescent", "umap"})
 
 
 def enable() -> int:

@@ -1,8 +1,9 @@
 """``python -m clusterworker.process.warm``: compiles, while the image is built, what every Job would otherwise compile.
 
-It calls UMAP and fast_hdbscan as ``embedding`` and ``density`` in ``clustering.algorithms`` do: the types of the
-arguments decide what numba compiles, the values do not. It does so without importing them, so that their sources may
-change and the image's layer of libraries stays; ``tests/clusterworker/process/test_warm.py`` holds the two together.
+It calls EVōC, UMAP and fast_hdbscan as ``node_embedding``, ``embedding`` and ``density`` in ``clustering.algorithms``
+do: the types of the arguments decide what numba compiles, the values do not. It does so without importing them, so that
+their sources may change and the image's layer of libraries stays; ``tests/clusterworker/process/test_warm.py`` holds
+the two together.
 """
 
 import sys
@@ -14,6 +15,10 @@ import fast_hdbscan
 import numpy as np
 import numpy.typing as npt
 import umap
+from evoc.graph_construction import neighbor_graph_matrix
+from evoc.knn_graph import knn_graph
+from evoc.label_propagation import label_propagation_init
+from evoc.node_embedding import node_embedding
 from numba.core.errors import NumbaWarning
 
 from clusterworker.process import jit_cache
@@ -57,12 +62,28 @@ def reduce(vectors: Vectors, metric: str) -> Vectors:
     return np.ascontiguousarray(reducer.fit_transform(vectors), dtype=np.float32)
 
 
+def lay_out(vectors: Vectors, *, exact: bool) -> Vectors:
+    """Map the vectors to five dimensions by EVōC's node embedding, their neighbours given or looked for."""
+    random = np.random.RandomState(0)
+    if exact:
+        indices, lengths = exact_neighbours(vectors, NEIGHBOURS)
+    else:
+        indices, lengths = knn_graph(vectors, n_neighbors=NEIGHBOURS, random_state=random)
+    neighbours = np.ascontiguousarray(indices, np.int32), np.ascontiguousarray(lengths, np.float32)
+    graph = neighbor_graph_matrix(float(NEIGHBOURS), *neighbours, True)
+    start = label_propagation_init(graph, n_components=5, approx_n_parts=256, random_state=random, data=vectors)
+    layout: Vectors = node_embedding(graph, n_components=5, n_epochs=5, initial_embedding=start, random_state=random)
+    return layout
+
+
 def cluster(vectors: Vectors) -> None:
     """Cluster by HDBSCAN, with results that repeat."""
     fast_hdbscan.HDBSCAN(min_cluster_size=15, min_samples=15, reproducible=True).fit(vectors)
 
 
 STEPS: dict[str, Callable[[], object]] = {
+    "evoc, neighbours given": lambda: lay_out(unit_vectors(1000), exact=True),
+    "evoc, neighbours looked for": lambda: lay_out(unit_vectors(1000), exact=False),
     "umap, cosine": lambda: reduce(unit_vectors(1000), "cosine"),
     "umap, euclidean": lambda: reduce(unit_vectors(1000), "euclidean"),
     "hdbscan": lambda: cluster(unit_vectors(2000, dimensions=5)),

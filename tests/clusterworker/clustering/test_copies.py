@@ -63,7 +63,8 @@ def test_two_vectors_of_five_hundred_copies_are_two_clusters(metric: str, config
     assert (labels[1::2] == labels[1]).all()
     assert set(labels.tolist()) == {0, 1}
     if config["algorithm"] in ("optics", "hdbscan", "mean_shift", "dbscan"):
-        assert f"not reduced: 2 distinct vectors are too few for UMAP, which needs {FEWEST_ROWS}" in notes
+        by = "UMAP" if config.get("reduce") == "umap" else "EVōC's node embedding"
+        assert f"not reduced: 2 distinct vectors are too few for {by}, which needs {FEWEST_ROWS}" in notes
 
 
 @pytest.mark.parametrize("algorithm", ["optics", "hdbscan", "mean_shift", "hierarchical", "spectral"])
@@ -90,16 +91,17 @@ def test_directions_that_differ_by_more_than_rounding_stay_apart() -> None:
     assert (settled == vectors).all()
 
 
+@pytest.mark.parametrize(("reduce", "by"), [("auto", "EVōC's node embedding"), ("umap", "UMAP")])
 @pytest.mark.parametrize("algorithm", ["optics", "hdbscan", "mean_shift"])
-def test_copies_stay_together_after_a_reduction(algorithm: str) -> None:
-    """More copies than UMAP has neighbours, of more vectors than it needs."""
+def test_copies_stay_together_after_a_reduction(algorithm: str, reduce: str, by: str) -> None:
+    """More copies than a document has neighbours in the graph, of more vectors than a layout needs."""
     data = planted(60, 6, dimensions=32, spread=0.05)
     vectors = np.repeat(data.vectors, 20, axis=0)
     config: dict[str, dict[str, Any]]
     config = {"hdbscan": {"min_cluster_size": 25}, "optics": {"min_samples": 30}, "mean_shift": {"bandwidth": 3.0}}
-    labels, notes = run(vectors, algorithm=algorithm, **config[algorithm])
+    labels, notes = run(vectors, algorithm=algorithm, reduce=reduce, **config[algorithm])
     assert (labels.reshape(60, 20) == labels[::20, None]).all()
-    assert "clustered after UMAP from 32 to 5 dimensions" in notes
+    assert f"clustered after {by} from 32 to 5 dimensions" in notes
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_finds_planted_clusters_in_many_dimensions(pod: Pod) -> None:
     write(pod.volume / "data.parquet", data.vectors)
     labels, notes = labels_of(pod, min_cluster_size=25)
     assert adjusted_rand_score(data.labels, labels) > 0.98
-    assert notes == ["clustered after UMAP from 96 to 5 dimensions"]
+    assert notes == ["clustered after EVōC's node embedding from 96 to 5 dimensions"]
     again, _ = labels_of(pod, min_cluster_size=25)
     assert again == labels, "the same spec gives the same clusters"
 
@@ -157,7 +157,7 @@ def test_several_clusters_where_a_single_one_is_allowed(pod: Pod) -> None:
 
 
 @pytest.mark.parametrize("documents", [2, 10, 39])
-def test_too_few_documents_for_umap_are_clustered_as_they_are(pod: Pod, documents: int) -> None:
+def test_too_few_documents_for_a_layout_are_clustered_as_they_are(pod: Pod, documents: int) -> None:
     write(pod.volume / "data.parquet", planted(documents, 2, dimensions=32).vectors)
     _, notes = labels_of(pod, min_cluster_size=2)
-    assert f"not reduced: {documents} documents are too few for UMAP, which needs 40" in notes
+    assert f"not reduced: {documents} documents are too few for EVōC's node embedding, which needs 40" in notes

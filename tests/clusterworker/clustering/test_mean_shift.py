@@ -61,7 +61,7 @@ def test_finds_planted_clusters_in_many_dimensions(pod: Pod) -> None:
     data = planted(500, 6, dimensions=96, spread=0.06)
     write(pod.volume / "data.parquet", data.vectors)
     labels, notes = labels_of(pod, bandwidth=2.0)
-    assert notes == ["clustered after UMAP from 96 to 5 dimensions"]
+    assert notes == ["clustered after EVōC's node embedding from 96 to 5 dimensions"]
     assert adjusted_rand_score(data.labels, labels) > 0.98
 
 

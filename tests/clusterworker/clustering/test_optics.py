@@ -49,7 +49,7 @@ def test_finds_planted_clusters_in_many_dimensions(pod: Pod) -> None:
     inside = labels >= 0
     assert inside.mean() > 0.7
     assert adjusted_rand_score(data.labels[inside], labels[inside]) > 0.98
-    assert notes == ["clustered after UMAP from 96 to 5 dimensions"]
+    assert notes == ["clustered after EVōC's node embedding from 96 to 5 dimensions"]
 
 
 def test_a_sample_above_the_limit_finds_what_all_documents_do(pod: Pod) -> None:

@@ -77,7 +77,7 @@ def test_bad_spec(pod: Pod, spec: str | None, line: str) -> None:
 def test_wrong_configuration_is_told_without_loading_the_libraries(pod: Pod) -> None:
     watch = (
         "import atexit\n"
-        "heavy = {'faiss', 'umap', 'numba', 'matplotlib', 'sklearn', 'scipy', 'fast_hdbscan', 'jinja2'}\n"
+        "heavy = {'faiss', 'evoc', 'umap', 'numba', 'matplotlib', 'sklearn', 'scipy', 'fast_hdbscan', 'jinja2'}\n"
         "import os; leave = os._exit\n"
         "def exiting(code):\n"
         "    loaded = sorted(heavy & set(sys.modules))\n"

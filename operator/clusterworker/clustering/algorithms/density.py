@@ -1,4 +1,4 @@
-"""HDBSCAN (Campello, Moulavi and Sander 2013) by fast_hdbscan, on vectors reduced by UMAP."""
+"""HDBSCAN (Campello, Moulavi and Sander 2013) by fast_hdbscan, on vectors of few dimensions."""
 
 import warnings
 

@@ -7,13 +7,17 @@ noise: with hundreds of dimensions all distances look alike.
 from dataclasses import dataclass, field
 
 from clustercontract.algorithms import DBSCAN, HDBSCAN, OPTICS, MeanShift
-from clusterworker.clustering.algorithms.distinct import distinct
-from clusterworker.clustering.algorithms.embedding import FEWEST_ROWS, embed, most_components
+from clusterworker.clustering.algorithms import embedding, node_embedding
+from clusterworker.clustering.algorithms.distinct import Distinct, distinct
 from clusterworker.clustering.algorithms.task import Task
 from clusterworker.data.arrays import Vectors
+from clusterworker.process.errors import MisconfiguredError
 
 FEW_DIMENSIONS = 15
 """Up to here `reduce: auto` clusters the vectors themselves."""
+UMAP, NODES = "UMAP", "EVōC's node embedding"
+ALLOCATED = 400 << 20
+"""Bytes that the worker has in use before it reduces: the libraries, and a batch of documents."""
 
 
 @dataclass(frozen=True)
@@ -34,27 +38,50 @@ class Space:
 
 
 def reduced_space(task: Task, parameters: HDBSCAN | DBSCAN | OPTICS | MeanShift) -> Space:
-    """Map the documents to `n_components` dimensions by UMAP where `reduce` says so.
+    """Map the documents to `n_components` dimensions where `reduce` says so: by UMAP, or by EVōC where it is `auto`.
 
-    UMAP is shown each distinct vector once: of many copies, each has only copies for neighbours, and UMAP tears them
-    apart.
+    Each distinct vector is shown once: of many copies, each has only copies for neighbours, and a layout of the
+    neighbour graph tears them apart.
+
+    Raises:
+        MisconfiguredError: the container has too little memory for it.
     """
     dataset, components = task.dataset, parameters.n_components
     wanted = parameters.reduce == "umap" or (parameters.reduce == "auto" and dataset.dimensions > FEW_DIMENSIONS)
     if not wanted or components >= dataset.dimensions:
         return Space(dataset.vectors, task.metric)
+    by, fewest = (UMAP, embedding.FEWEST_ROWS) if parameters.reduce == "umap" else (NODES, node_embedding.FEWEST_ROWS)
     points = distinct(dataset.vectors)
-    if len(points) < FEWEST_ROWS:
-        note = f"not reduced: {len(points)} {points.noun} are too few for UMAP, which needs {FEWEST_ROWS}"
+    if len(points) < fewest:
+        note = f"not reduced: {len(points)} {points.noun} are too few for {by}, which needs {fewest}"
         return Space(dataset.vectors, task.metric, notes=[note])
     notes = []
-    if components > (most := most_components(len(points))):
+    if by == UMAP and components > (most := embedding.most_components(len(points))):
         notes.append(
             f"n_components {most} instead of {components}: "
             f"UMAP lays out {len(points)} {points.noun} in no more dimensions"
         )
         components = most
-    task.progress.info(f"reducing {dataset.dimensions} to {components} dimensions by UMAP")
-    vectors = points.spread(embed(points.vectors, components, task.metric, task.seed))
-    notes.append(f"clustered after UMAP from {dataset.dimensions} to {components} dimensions")
-    return Space(vectors, "euclidean", reduced=True, notes=notes)
+    task.progress.info(f"reducing {dataset.dimensions} to {components} dimensions by {by}")
+    if by == UMAP:
+        vectors = embedding.embed(points.vectors, components, task.metric, task.seed)
+    else:
+        refuse_without_memory(task, points, node_embedding.DEFAULT.neighbours)
+        vectors = node_embedding.embed(points.vectors, components, task.metric, task.seed, told=task.progress.advance)
+    notes.append(f"clustered after {by} from {dataset.dimensions} to {components} dimensions")
+    return Space(points.spread(vectors), "euclidean", reduced=True, notes=notes)
+
+
+def refuse_without_memory(task: Task, points: Distinct, neighbours: int) -> None:
+    """Refuse what the kernel would end halfway.
+
+    Raises:
+        MisconfiguredError: the node embedding needs more memory than the container may use.
+    """
+    rows, dimensions = points.vectors.shape
+    needed = ALLOCATED + node_embedding.needed_memory(rows, dimensions, neighbours)
+    if needed > task.memory:
+        raise MisconfiguredError(
+            f"{NODES} of {rows} {points.noun} of {dimensions} dimensions needs about {needed >> 20} MiB, and the "
+            f"container may use {task.memory >> 20}: raise run.resources.limits.memory, or use algorithm: kmeans"
+        )

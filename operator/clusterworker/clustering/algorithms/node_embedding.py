@@ -1,0 +1,162 @@
+"""Fewer dimensions by EVōC's node embedding of the neighbour graph: the only place that calls EVōC.
+
+EVōC (Embedding Vector Oriented Clustering, by UMAP's and HDBSCAN's authors) lays out the graph that UMAP lays out, from
+an initial layout by label propagation and with a gradient made for looking for clusters, on all threads: what takes
+UMAP most of a minute on 10,000 text embeddings takes it a second. Only these steps of it are used. Its extraction of
+clusters writes out of bounds where one cluster is left, and knows no documents that count more than once:
+`algorithms.layers` does that on our own tree.
+
+The library is young, so its version is bounded in pyproject.toml, and
+`tests/clusterworker/clustering/test_node_embedding.py` holds what is relied on: the same seed gives the same layout.
+The image's JIT cache (``clusterworker.process.warm``) holds what these calls compile: int32 neighbours, float32
+distances and weights.
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from clusterworker.clustering.algorithms.frame import Frame
+from clusterworker.clustering.algorithms.neighbours import EXACT_ROWS, nearest_neighbours
+from clusterworker.data.arrays import Doubles, Vectors
+from clusterworker.data.sources.batch import BATCH_ROWS
+
+FEWEST_ROWS = 40
+"""Below it, a layout of the graph says nothing."""
+MOST_BASE_COMPONENTS = 8
+"""Label propagation ends with a dozen or more groups, whose main directions start the layout; more dimensions than
+groups start at random."""
+DIRECTIONS = 32
+"""Main directions of the vectors that the groups' main directions are looked for in."""
+SAMPLE_ROWS = 4_000
+BYTES_PER_NEIGHBOUR = 130
+"""Of the neighbour graph while it is made symmetric, measured from 10,000 to 300,000 documents."""
+
+Told = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the graph is made and laid out; the defaults are EVōC's.
+
+    Attributes:
+        neighbours: of each vector in the graph, itself included.
+        noise_level: 0 draws more documents into clusters, 1 leaves more of them as noise.
+        epochs: passes of the layout, at most 255.
+        scale: of the effective number of neighbours.
+    """
+
+    neighbours: int = 15
+    noise_level: float = 0.5
+    epochs: int = 50
+    scale: float = 1.0
+
+
+DEFAULT = Layout()
+
+
+def embed(
+    vectors: Vectors,
+    components: int,
+    metric: str,
+    seed: int,
+    *,
+    how: Layout = DEFAULT,
+    told: Told = lambda _done, _step: None,
+) -> Vectors:
+    """Map vectors to a few dimensions in which dense regions lie together.
+
+    Args:
+        vectors: distinct ones, shape (rows, dimensions), at least FEWEST_ROWS; of unit length with metric cosine.
+        components: dimensions of the result.
+        metric: cosine or euclidean.
+        seed: of the layout.
+        how: the graph is made and laid out.
+        told: called with the share that is done and the step that begins.
+
+    Returns:
+        Shape (rows, components).
+    """
+    from evoc.graph_construction import neighbor_graph_matrix
+    from evoc.label_propagation import label_propagation_init
+    from evoc.node_embedding import node_embedding
+
+    from clusterworker.process import jit_cache
+
+    jit_cache.enable()
+    rows = len(vectors)
+    count = min(how.neighbours, rows - 1)
+    random = np.random.RandomState(seed % 2**32)
+    told(0.0, f"looking for {count} neighbours of {rows} vectors")
+    graph = neighbor_graph_matrix(float(how.scale * count), *_neighbours(vectors, count, metric, seed, random), True)
+    told(0.5, "starting a layout of the graph")
+    start = label_propagation_init(
+        graph,
+        n_components=components,
+        approx_n_parts=int(np.clip(8 * np.sqrt(rows), 256, 16_384)),  # this and what follows: as `EVoC` calls it
+        random_scale=0.1,
+        scaling=0.5,
+        noise_level=how.noise_level,
+        random_state=random,
+        data=_main_directions(vectors, max(DIRECTIONS, components)),
+        base_init="pca" if components <= MOST_BASE_COMPONENTS else "random",
+    )
+    told(0.7, "laying out the graph")
+    layout = node_embedding(
+        graph,
+        n_components=components,
+        n_epochs=how.epochs,
+        initial_embedding=np.ascontiguousarray(start, np.float32),
+        noise_level=how.noise_level,
+        random_state=random,
+        reproducible_flag=True,
+    )
+    return np.ascontiguousarray(layout, np.float32)
+
+
+def needed_memory(rows: int, dimensions: int, neighbours: int = DEFAULT.neighbours) -> int:
+    """Bytes that `embed` takes at its peak: faiss's copy of the vectors and their neighbours, then the graph."""
+    search = rows * (4 * dimensions + 12 * neighbours)
+    graph = rows * (4 * DIRECTIONS + BYTES_PER_NEIGHBOUR * neighbours)
+    return max(search, graph)
+
+
+def _neighbours(
+    vectors: Vectors, count: int, metric: str, seed: int, random: np.random.RandomState
+) -> tuple[npt.NDArray[np.int32], Vectors]:
+    """Neighbours and the lengths of the graph's edges: EVōC's -log2 cos, and Euclidean distances whatever their scale.
+
+    Exact ones come from faiss. Where it would look through a part of the vectors only, EVōC's own descent takes a
+    fifth of the time, but knows no other metric than cosine.
+    """
+    if metric == "cosine" and len(vectors) > EXACT_ROWS:
+        from evoc.knn_graph import knn_graph
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a document with fewer neighbours than asked for
+            found, lengths = knn_graph(vectors, n_neighbors=count, random_state=random)
+        return np.ascontiguousarray(found, np.int32), np.ascontiguousarray(lengths, np.float32)
+    indices, distances = nearest_neighbours(vectors, count, metric, seed)
+    exact: Doubles = distances.astype(np.float64)
+    if metric == "cosine":
+        exact = -np.log2(np.clip(1 - exact, np.finfo(np.float32).eps, 1))
+    elif (usual := float(np.median(exact[:, 1:]))) > 0:
+        exact /= usual
+    return indices.astype(np.int32), np.ascontiguousarray(exact, np.float32)
+
+
+def _main_directions(vectors: Vectors, count: int) -> npt.NDArray[np.float32]:
+    """The vectors along their own main directions, shape (rows, at most count): EVōC would copy them in full."""
+    rows, dimensions = vectors.shape
+    frame = Frame.of(vectors)
+    sample = frame.moved(vectors[:: -(-rows // SAMPLE_ROWS)], np.float64)
+    sample -= sample.mean(axis=0)
+    directions = np.linalg.eigh(sample.T @ sample)[1][:, ::-1][:, : min(count, dimensions)]
+    along = np.empty((rows, directions.shape[1]), np.float32)
+    for first in range(0, rows, BATCH_ROWS):
+        part = slice(first, first + BATCH_ROWS)
+        along[part] = frame.moved(vectors[part], np.float64) @ directions
+    return along
