@@ -12,7 +12,7 @@ from harness.cluster.errors import ClusterError
 TOLD = ("gaussian-mixture", "hierarchical", "kmeans", "spectral")
 """How many clusters to make."""
 REDUCING = ("hdbscan", "mean-shift", "optics")
-FINDING = ("dbscan", *REDUCING)
+FINDING = ("dbscan", "evoc", *REDUCING)
 """How many clusters there are."""
 TOKEN = "each-algorithm"
 

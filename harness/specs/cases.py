@@ -17,6 +17,7 @@ KMEANS: Spec = {"algorithm": "kmeans", "n_clusters": 5}
 HDBSCAN: Spec = {"algorithm": "hdbscan", "min_cluster_size": 10}
 HIERARCHICAL: Spec = {"algorithm": "hierarchical", "n_clusters": 3}
 DBSCAN: Spec = {"algorithm": "dbscan", "eps": 0.3}
+EVOC: Spec = {"algorithm": "evoc"}
 SPECTRAL: Spec = {"algorithm": "spectral", "n_clusters": 3}
 GAUSSIAN_MIXTURE: Spec = {"algorithm": "gaussian_mixture", "n_components": 3}
 MEAN_SHIFT: Spec = {"algorithm": "mean_shift"}
@@ -243,7 +244,7 @@ _ALGORITHM_RULES = [
             (HDBSCAN, "n_clusters", 3, "kmeans, hierarchical, agglomerative, spectral"),
             (HDBSCAN, "max_iter", 10, "kmeans, gaussian_mixture, mean_shift"),
             (KMEANS, "min_cluster_size", 10, "hdbscan, optics"),
-            (MEAN_SHIFT, "min_samples", 5, "hdbscan, dbscan, optics"),
+            (MEAN_SHIFT, "min_samples", 5, "hdbscan, evoc, dbscan, optics"),
             (HIERARCHICAL, "reduce", "umap", "hdbscan, dbscan, mean_shift, optics"),
             (KMEANS, "n_components", 5, "hdbscan, dbscan, gaussian_mixture, mean_shift, optics"),
             (HDBSCAN, "linkage", "average", "hierarchical, agglomerative"),
@@ -256,7 +257,24 @@ _ALGORITHM_RULES = [
             (KMEANS, "cluster_all", False, "mean_shift"),
             (KMEANS, "affinity", "rbf", "spectral"),
             (GAUSSIAN_MIXTURE, "gamma", 2.0, "spectral"),
-            (HDBSCAN, "n_neighbors", 10, "spectral"),
+            (HDBSCAN, "n_neighbors", 10, "evoc, spectral"),
+            (EVOC, "min_cluster_size", 10, "hdbscan, optics"),
+            (EVOC, "n_components", 5, "hdbscan, dbscan, gaussian_mixture, mean_shift, optics"),
+            *(
+                (HDBSCAN, field, value, "evoc")
+                for field, value in [
+                    ("base_min_cluster_size", 5),
+                    ("base_n_clusters", 20),
+                    ("approx_n_clusters", 20),
+                    ("noise_level", 0.3),
+                    ("n_epochs", 60),
+                    ("node_embedding_dim", 6),
+                    ("neighbor_scale", 1.5),
+                    ("min_similarity_threshold", 0.3),
+                    ("max_layers", 4),
+                    ("layer", 1),
+                ]
+            ),
             (KMEANS, "covariance_type", "full", "gaussian_mixture"),
             (KMEANS, "n_init", 3, "gaussian_mixture"),
             (MEAN_SHIFT, "tol", 0.1, "gaussian_mixture"),
@@ -305,6 +323,21 @@ _ALGORITHM_RULES = [
         clustering(OPTICS, {"min_samples": 1}),
         f"{_CONFIG}.min_samples",
         "min_samples must be at least 2 with optics: raise it",
+    ),
+    Refused(
+        "evoc, no neighbour but itself",
+        clustering(EVOC, {"n_neighbors": 1}),
+        f"{_CONFIG}.n_neighbors",
+        "n_neighbors must be at least 2 with evoc: raise it",
+    ),
+    *(
+        Refused(
+            f"evoc, approx_n_clusters and {field}",
+            clustering(EVOC, {"approx_n_clusters": 20, field: value}),
+            f"{_CONFIG}.approx_n_clusters",
+            "approx_n_clusters asks for one layer alone: remove it, or remove base_n_clusters and layer",
+        )
+        for field, value in [("base_n_clusters", 40), ("layer", 0)]
     ),
 ]
 
@@ -690,8 +723,13 @@ ACCEPTED = [
     Accepted("ward", clustering(HIERARCHICAL, {"linkage": "ward", "metric": "euclidean"})),
     *(
         Accepted(f"{config['algorithm']}, required fields", clustering(config))
-        for config in (KMEANS, HDBSCAN, HIERARCHICAL, DBSCAN, SPECTRAL, GAUSSIAN_MIXTURE, MEAN_SHIFT, OPTICS)
+        for config in (KMEANS, HDBSCAN, HIERARCHICAL, DBSCAN, SPECTRAL, GAUSSIAN_MIXTURE, MEAN_SHIFT, OPTICS, EVOC)
     ),
+    Accepted("evoc, every parameter", clustering(EVOC, {
+        "base_min_cluster_size": 10, "base_n_clusters": 50, "noise_level": 0.2, "n_neighbors": 20, "min_samples": 8,
+        "n_epochs": 80, "node_embedding_dim": 6, "neighbor_scale": 1.5, "min_similarity_threshold": 0.4,
+        "max_layers": 5, "layer": 1, "metric": "euclidean", "random_state": 3})),
+    Accepted("evoc, about as many clusters", clustering(EVOC, {"approx_n_clusters": 20})),
     Accepted("dbscan, every parameter",
              clustering(DBSCAN, {"min_samples": 1, "reduce": "umap", "n_components": 2, "random_state": 1})),
     Accepted("spectral, every parameter",

@@ -1,4 +1,4 @@
-"""The clustering algorithms, their parameters under scikit-learn's names, and the defaults: one model each.
+"""The clustering algorithms, their parameters under scikit-learn's or the library's names, and the defaults.
 
 Ranges and descriptions are those of `clustercontract.clustering`, which is what a user writes.
 """
@@ -32,6 +32,24 @@ class HDBSCAN(ApiModel):
     allow_single_cluster: bool = False
     reduce: Reduce = "auto"
     n_components: int = 5
+    random_state: int | None = None
+
+
+class EVoC(ApiModel):
+    """Clusters of several granularities in the node embedding of the neighbour graph; `EVoC` of the library evoc."""
+
+    base_min_cluster_size: int = 5
+    base_n_clusters: int | None = None
+    approx_n_clusters: int | None = None
+    noise_level: float = 0.5
+    n_neighbors: int = 15
+    min_samples: int = 5
+    n_epochs: int = 50
+    node_embedding_dim: int | None = None
+    neighbor_scale: float = 1.0
+    min_similarity_threshold: float = 0.2
+    max_layers: int = 10
+    layer: int | None = None
     random_state: int | None = None
 
 
@@ -100,11 +118,12 @@ class GaussianMixture(ApiModel):
     random_state: int | None = None
 
 
-Parameters = KMeans | HDBSCAN | Hierarchical | DBSCAN | OPTICS | MeanShift | Spectral | GaussianMixture
+Parameters = KMeans | HDBSCAN | EVoC | Hierarchical | DBSCAN | OPTICS | MeanShift | Spectral | GaussianMixture
 
 ALGORITHMS: dict[str, type[ApiModel]] = {
     "kmeans": KMeans,
     "hdbscan": HDBSCAN,
+    "evoc": EVoC,
     "hierarchical": Hierarchical,
     "agglomerative": Hierarchical,
     "dbscan": DBSCAN,

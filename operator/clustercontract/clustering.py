@@ -31,6 +31,8 @@ REDUCED_DIMENSIONS = (
     f"n_components is a number of dimensions with reduce: set 2 to {MOST_DIMENSIONS}, or use gaussian_mixture"
 )
 BANDWIDTH_OR_QUANTILE = "quantile estimates the bandwidth: remove it, or remove bandwidth"
+BASE_OR_FINAL_COUNT = "approx_n_clusters asks for one layer alone: remove it, or remove base_n_clusters and layer"
+EVOC_NEIGHBOURS = "n_neighbors must be at least 2 with evoc: raise it"
 OPTICS_SAMPLES = "min_samples must be at least 2 with optics: raise it"
 
 
@@ -61,6 +63,16 @@ def _rules(schema: dict[str, Any]) -> None:
             OPTICS_SAMPLES,
             field=".min_samples",
         ),
+        cel(
+            "!has(self.approx_n_clusters) || (!has(self.base_n_clusters) && !has(self.layer))",
+            BASE_OR_FINAL_COUNT,
+            field=".approx_n_clusters",
+        ),
+        cel(
+            "!has(self.n_neighbors) || self.algorithm != 'evoc' || self.n_neighbors >= 2",
+            EVOC_NEIGHBOURS,
+            field=".n_neighbors",
+        ),
     ]
 
 
@@ -72,6 +84,7 @@ class ClusteringConfig(ApiModel):
     algorithm: Literal[
         "kmeans",
         "hdbscan",
+        "evoc",
         "hierarchical",
         "agglomerative",
         "dbscan",
@@ -103,8 +116,8 @@ class ClusteringConfig(ApiModel):
         None,
         ge=1,
         le=1_000_000,
-        description="hdbscan, dbscan, optics: neighbours that make a core point, itself included. "
-        "Default min_cluster_size with hdbscan, 5 with dbscan and optics.",
+        description="hdbscan, evoc, dbscan, optics: neighbours that make a core point, itself included. "
+        "Default min_cluster_size with hdbscan, 5 with the others.",
     )
     allow_single_cluster: bool | None = Field(
         None,
@@ -159,6 +172,52 @@ class ClusteringConfig(ApiModel):
         description="gaussian_mixture (required): number of normal distributions. hdbscan, dbscan, mean_shift, optics: "
         "dimensions after reduction, 2 to 50, default 5.",
     )
+    base_min_cluster_size: int | None = Field(
+        None,
+        ge=2,
+        le=1_000_000,
+        description="evoc: the smallest group that counts as a cluster in the finest layer. Default 5.",
+    )
+    base_n_clusters: int | None = Field(
+        None,
+        ge=2,
+        le=100_000,
+        description="evoc: about how many clusters the finest layer has, in place of base_min_cluster_size.",
+    )
+    approx_n_clusters: int | None = Field(
+        None, ge=2, le=100_000, description="evoc: about how many clusters there are, in one layer alone."
+    )
+    noise_level: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="evoc: 0 draws more documents into clusters, 1 leaves more of them as noise. Default 0.5.",
+    )
+    n_epochs: int | None = Field(None, ge=1, le=255, description="evoc: passes of the node embedding. Default 50.")
+    node_embedding_dim: int | None = Field(
+        None,
+        ge=2,
+        le=50,
+        description="evoc: dimensions of the node embedding. Default a quarter of n_neighbors, 4 to 15.",
+    )
+    neighbor_scale: float | None = Field(
+        None, gt=0, le=10, description="evoc: scale of the effective number of neighbours. Default 1."
+    )
+    min_similarity_threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="evoc: of two layers that have a greater share of their clusters in common, the less persistent "
+        "one is left out. Default 0.2.",
+    )
+    max_layers: int | None = Field(None, ge=1, le=20, description="evoc: most layers. Default 10.")
+    layer: int | None = Field(
+        None,
+        ge=0,
+        le=19,
+        description="evoc: which layer is the run's clustering, in members.parquet and the status: 0 is the finest. "
+        "Default: the most persistent one.",
+    )
     linkage: Linkage | None = Field(
         None, description="hierarchical: which distance to minimise. Default complete with cosine, ward with euclidean."
     )
@@ -175,7 +234,8 @@ class ClusteringConfig(ApiModel):
         None,
         ge=1,
         le=1_000,
-        description="spectral with affinity nearest_neighbors: neighbours per document. Default 10.",
+        description="spectral with affinity nearest_neighbors, evoc: neighbours per document. Default 10, and 15 with "
+        "evoc.",
     )
     covariance_type: CovarianceType | None = Field(
         None,
@@ -210,6 +270,10 @@ class ClusteringConfig(ApiModel):
             raise ValueError(BANDWIDTH_OR_QUANTILE)
         if self.algorithm == "optics" and self.min_samples == 1:
             raise ValueError(OPTICS_SAMPLES)
+        if self.approx_n_clusters is not None and not (self.base_n_clusters is None and self.layer is None):
+            raise ValueError(BASE_OR_FINAL_COUNT)
+        if self.algorithm == "evoc" and self.n_neighbors == 1:
+            raise ValueError(EVOC_NEIGHBOURS)
         return self
 
     def parameters(self) -> Parameters:

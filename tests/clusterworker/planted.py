@@ -32,6 +32,18 @@ def planted(documents: int, clusters: int, dimensions: int = 16, spread: float =
     return Planted(vectors.astype(np.float32), labels)
 
 
+def nested(groups: int = 4, parts: int = 5, documents: int = 60, seed: int = 0) -> tuple[Vectors, Labels, Labels]:
+    """Vectors of groups that fall into parts; the groups' labels and the parts'."""
+    generator = np.random.default_rng(seed)
+    middles = np.repeat(generator.normal(size=(groups, 64)), parts, axis=0)
+    middles += 0.45 * generator.normal(size=middles.shape)
+    vectors = np.repeat(middles, documents, axis=0)
+    vectors += 0.12 * generator.normal(size=vectors.shape)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    part = np.arange(len(vectors), dtype=np.int32) // documents
+    return vectors.astype(np.float32), part // parts, part
+
+
 def fixed_size_list(vectors: Vectors) -> Any:
     return pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
 

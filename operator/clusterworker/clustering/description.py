@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from clustercontract.layers import Layers
+from clusterworker.clustering.algorithms.clustering import LayeredClusters
+from clusterworker.clustering.layer_description import Ids, describe_layers
 from clusterworker.clustering.naming import name_clusters
 from clusterworker.clustering.survey import Survey
 from clusterworker.data.arrays import Rows
@@ -59,28 +62,35 @@ class Description:
         names: of all clusters.
         clusters: the largest ones in a few lines.
         texts: of the sampled documents, by row number of the whole data set; empty without a text column.
+        layers: other granularities, if there are any.
     """
 
     names: Sequence[str]
     clusters: Sequence[ClusterSummary]
     texts: Mapping[int, str]
+    layers: Layers | None = None
 
 
-def describe(collections: Sequence[Collection], found: Survey, listed: int) -> Description:
+def describe(
+    collections: Sequence[Collection], found: Survey, listed: int, layered: LayeredClusters | None, ids: Ids
+) -> Description:
     """Name every cluster, and summarise the largest ones.
 
     Args:
         collections: asked for texts.
         found: by the pass over the documents.
         listed: clusters to summarise.
+        layered: other granularities, if there are any.
+        ids: returns the ids of documents by row number.
     """
     count = len(found.sizes)
     central = {cluster: found.central.of(cluster) for cluster in range(count)}
     rows = [document.row for cluster in range(min(listed, count)) for document in central[cluster]]
     texts = _texts(collections, np.concatenate([found.reservoir.rows, np.array(rows, np.int64)]))
+    sampled = [texts.get(int(row), "") for row in found.reservoir.rows] if texts else []
     names = name_clusters(
         count,
-        [texts.get(int(row), "") for row in found.reservoir.rows] if texts else [],
+        sampled,
         found.reservoir.labels,
         {cluster: str(documents[0].document_id) for cluster, documents in central.items() if documents},
     )
@@ -96,7 +106,9 @@ def describe(collections: Sequence[Collection], found: Survey, listed: int) -> D
         )
         for cluster in range(min(listed, count))
     ]
-    return Description(names, summaries, {row: shortened(one_line(text), HOVER_LENGTH) for row, text in texts.items()})
+    hovering = {row: shortened(one_line(text), HOVER_LENGTH) for row, text in texts.items()}
+    layers = describe_layers(layered, found.reservoir, sampled, names, ids) if layered else None
+    return Description(names, summaries, hovering, layers)
 
 
 def _texts(collections: Sequence[Collection], rows: Rows) -> dict[int, str]:

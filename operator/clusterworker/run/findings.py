@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from clustercontract.layers import Layers
 from clustercontract.run import RunSpec
 from clusterworker.clustering.algorithms.clustering import Clustering
 from clusterworker.clustering.description import ClusterSummary
@@ -25,6 +26,7 @@ class Findings:
         clusters: the largest ones in a few lines.
         texts: of sampled documents, by row number; empty without a text column.
         finished_at: UTC.
+        layers: other granularities in words, if the algorithm found any.
     """
 
     spec: RunSpec
@@ -37,6 +39,7 @@ class Findings:
     clusters: Sequence[ClusterSummary]
     texts: Mapping[int, str]
     finished_at: datetime
+    layers: Layers | None = None
 
     @property
     def num_clusters(self) -> int:

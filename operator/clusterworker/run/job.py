@@ -3,6 +3,7 @@
 import tempfile
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,7 +98,7 @@ class _Run:
         from clusterworker.clustering.description import describe
         from clusterworker.clustering.survey import survey
         from clusterworker.run.findings import Findings
-        from clusterworker.run.results.tables import MembersTable
+        from clusterworker.run.results.tables import MembersTable, read_document_ids
 
         config, seed, progress = self._spec.config, self._seed, self._progress
         total = sum(collection.rows for collection in collections)
@@ -119,7 +120,13 @@ class _Run:
         notes = [*clustering.notes, *quality.notes]
         for note in notes:
             progress.info(note)
-        said = describe(collections, found, LISTED_CLUSTERS)
+        said = describe(
+            collections,
+            found,
+            LISTED_CLUSTERS,
+            clustering.layered,
+            partial(read_document_ids, staged / "members.parquet"),
+        )
         metrics = quality.measures(with_inertia=clustering.has_inertia)
         return Findings(
             spec=self._spec,
@@ -132,6 +139,7 @@ class _Run:
             clusters=said.clusters,
             texts=said.texts,
             finished_at=datetime.now(UTC),
+            layers=said.layers,
         )
 
     def _write(self, findings: "Findings", collections: "list[Collection]", staged: Path, secrets: Path) -> Baseline:
@@ -139,12 +147,15 @@ class _Run:
         from clusterworker.drift.record import measured_before
         from clusterworker.run.report.contents import write_report
         from clusterworker.run.results.baseline import baseline_of, describe_baseline
+        from clusterworker.run.results.layers import write_layers
         from clusterworker.run.results.metrics import write_metrics
         from clusterworker.run.results.tables import write_centroids
 
         self._progress.phase("report", "drawing the map and writing the report")
         found, centroids = findings.survey, findings.clustering.centroids
         write_centroids(staged / "centroids.parquet", centroids, found.sizes, findings.names)
+        if findings.layers and findings.clustering.layered:
+            write_layers(staged, findings.clustering.layered, findings.layers)
         baseline = baseline_of(found, centroids, self._spec.config.metric, embedding_model(collections))
         baseline.write(staged / BASELINE_FILE)
         write_report(staged, findings, measured_before(self._spec, secrets, self._progress))

@@ -95,8 +95,8 @@ def test_numbers_do_not_cover_each_other() -> None:
 def test_plot_fits_its_box_and_keeps_texts_with_their_dots() -> None:
     points = np.array([[-5, 0], [0, 2], [5, 4]], np.float32)
     groups = groups_of(np.array([1, 0, -1], np.int32), ["a", "b"], np.array([9, 8]), 1)
-    drawn = plot(points, groups, [("low", "left"), ("mid", "dle"), ("high", "right")])
-    said = [document for document, _ in drawn.documents]
+    drawn = plot(points, groups)
+    said = [("low", "mid", "high")[row] for row in drawn.order]
     dots = dict(zip(said, [dot for layer in drawn.layers for dot in layer.dots], strict=True))
     assert " ".join(said) == "high low mid", "noise is drawn first, the largest cluster last"
     assert dots["low"] == pytest.approx((18, HEIGHT - 18))
@@ -107,7 +107,7 @@ def test_plot_fits_its_box_and_keeps_texts_with_their_dots() -> None:
 
 def test_documents_at_one_point_have_a_map() -> None:
     groups = groups_of(np.zeros(3, np.int32), ["a"], np.array([3]), 0)
-    drawn = plot(np.zeros((3, 2), np.float32), groups, [("a", "")] * 3)
+    drawn = plot(np.zeros((3, 2), np.float32), groups)
     assert drawn.layers[0].dots == [(WIDTH / 2, HEIGHT / 2)] * 3
 
 

@@ -15,7 +15,7 @@ import pytest
 from clusterworker.run.report.groups import COLOURS
 from harness.cluster.errors import ClusterError
 from tests.clusterworker.conftest import Pod
-from tests.clusterworker.planted import planted, write
+from tests.clusterworker.planted import nested, planted, write
 from tests.clusterworker.run.browser import Tab, find_browser, tab
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -23,6 +23,10 @@ pytestmark = pytest.mark.xdist_group("browser")
 INJECTION = """</script><script>document.title = 'injected'</script><img src=x onerror="document.title = 'injected'">"""
 _BOX_OF = (
     "(() => {{ const box = document.{}.getBoundingClientRect(); return [box.x, box.y, box.width, box.height] }})()"
+)
+_MOVED_TO = (
+    "(() => {{ const slider = document.querySelector('#granularity input'); slider.value = {}; "
+    "slider.dispatchEvent(new Event('input')) }})()"
 )
 _FIRST_OF_CLUSTER_0 = "querySelector('#map g[data-title^=\"0\"] circle')"
 
@@ -95,3 +99,41 @@ async def test_it_is_drawn(page: Tab, tmp_path: Path, width: int) -> None:
     pixels = (picture[..., :3].reshape(-1, 3) * 255).round().astype(int)
     seen = {f"#{r:02X}{g:02X}{b:02X}" for r, g, b in np.unique(pixels, axis=0)}
     assert set(COLOURS[:3]) <= seen, "bars and legend have the map's colours"
+
+
+async def test_a_slider_moves_the_granularity(tmp_path: Path) -> None:
+    pod = Pod(tmp_path)
+    for directory in (pod.volume, pod.results, pod.mounts.secrets, pod.mounts.scratch):
+        directory.mkdir()
+    vectors, groups, parts = nested()
+    texts = [f"group{group} part{part}" for group, part in zip(groups, parts, strict=True)]
+    write(pod.volume / "data.parquet", vectors, texts=texts)
+    spec = pod.spec({"algorithm": "evoc"}, {"uri": "data.parquet", "text_column": "text"})
+    pod.run(spec)
+    async with tab(tmp_path / "profile") as page:
+        await page.open(pod.folder(spec) / "report.html")
+        last = int(await page.evaluate("document.querySelector('#granularity input').max"))
+        assert last >= 1
+        drawn = []
+        for level in range(last + 1):
+            await page.evaluate(_MOVED_TO.format(level))
+            seen = (
+                "[...document.querySelectorAll('.map svg g.level, .map .legend')].map(part => part.checkVisibility())"
+            )
+            assert await page.evaluate(seen) == [number == level for number in range(last + 1)] * 2
+            said = await page.evaluate("document.querySelector('#granularity output').textContent")
+            assert said.startswith(f"layer {level}: ")
+            drawn.append(int(said.split()[2]))
+            dots = f"document.querySelectorAll('#map g.level')[{level}].querySelectorAll('circle')"
+            x, y, width, height = await page.evaluate(
+                _BOX_OF.replace("document.{}", f"{dots}[7]").replace("{{", "{").replace("}}", "}")
+            )
+            await page.point_at(x + width / 2, y + height / 2)
+            cluster, _, text = await page.evaluate(
+                "[...document.getElementById('tip').children].map(part => part.textContent)"
+            )
+            assert cluster
+            assert text.startswith("group")
+        assert drawn == sorted(drawn, reverse=True)
+        (tmp_path / "layers.png").write_bytes(await page.screenshot(tmp_path / "report-in-browser.png"))
+        assert page.complaints == []

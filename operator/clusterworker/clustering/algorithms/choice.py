@@ -8,6 +8,7 @@ from clustercontract.algorithms import (
     DBSCAN,
     HDBSCAN,
     OPTICS,
+    EVoC,
     GaussianMixture,
     Hierarchical,
     KMeans,
@@ -66,7 +67,7 @@ def cluster(
     return _cluster_spooled(Task(dataset, config.metric, seed, memory, progress), parameters)
 
 
-Spooled = HDBSCAN | DBSCAN | OPTICS | MeanShift | Spectral | GaussianMixture | Hierarchical
+Spooled = HDBSCAN | EVoC | DBSCAN | OPTICS | MeanShift | Spectral | GaussianMixture | Hierarchical
 
 
 def _cluster_spooled(task: Task, parameters: Spooled) -> Clustering:
@@ -76,6 +77,10 @@ def _cluster_spooled(task: Task, parameters: Spooled) -> Clustering:
             from clusterworker.clustering.algorithms.density import hdbscan
 
             return hdbscan(task, parameters)
+        case EVoC():
+            from clusterworker.clustering.algorithms.evoc import evoc
+
+            return evoc(task, parameters)
         case DBSCAN():
             from clusterworker.clustering.algorithms.dbscan import dbscan
 

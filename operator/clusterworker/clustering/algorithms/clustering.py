@@ -1,5 +1,6 @@
 """What an algorithm returns, and the arithmetic that all of them share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -7,6 +8,23 @@ from scipy import sparse
 
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
+
+
+@dataclass(frozen=True)
+class LayeredClusters:
+    """Clusterings of several granularities, the finest first.
+
+    Attributes:
+        labels: per layer, shape (rows,): 0 the largest cluster, or NOISE.
+        persistence: per layer, how much it stands out from other granularities.
+        parents: per layer and cluster, the layer and number of the coarser cluster that holds it, or None.
+        chosen: number of the layer that is the clustering itself.
+    """
+
+    labels: Sequence[Labels]
+    persistence: Sequence[float]
+    parents: Sequence[Sequence[tuple[int, int] | None]]
+    chosen: int
 
 
 @dataclass
@@ -19,6 +37,7 @@ class Clustering:
         labels: shape (rows,); None: every document belongs to its nearest centroid.
         has_inertia: whether the algorithm minimises the sum of squared distances, so that it means something.
         notes: what was decided by itself, for people.
+        layered: other granularities, if the algorithm finds any.
     """
 
     centroids: Vectors
@@ -26,6 +45,7 @@ class Clustering:
     labels: Labels | None
     has_inertia: bool = False
     notes: list[str] = field(default_factory=list)
+    layered: LayeredClusters | None = None
 
 
 def by_size(labels: Labels) -> Labels:

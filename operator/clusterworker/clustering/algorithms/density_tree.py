@@ -44,7 +44,7 @@ def extract(tree: SpanningTree, min_cluster_size: int, *, allow_single_cluster: 
         min_cluster_size: the fewest documents that make a cluster, at least 2.
         allow_single_cluster: whether all documents may be one cluster.
     """
-    condensed = _condense(_merge(tree), tree, min_cluster_size)
+    condensed = condense(tree, min_cluster_size)
     chosen = condensed.chosen(allow_single_cluster=allow_single_cluster)
     labels = np.array(chosen, np.int32)[condensed.owners]
     if allow_single_cluster and chosen[0] != NOISE:
@@ -92,7 +92,7 @@ def _merge(tree: SpanningTree) -> _Hierarchy:
 
 
 @dataclass
-class _Condensed:
+class Condensed:
     """The clusters that arise while the distance shrinks; 0 is the root.
 
     Attributes:
@@ -136,10 +136,11 @@ class _Condensed:
         return numbers
 
 
-def _condense(hierarchy: _Hierarchy, tree: SpanningTree, min_cluster_size: int) -> _Condensed:
+def condense(tree: SpanningTree, min_cluster_size: int) -> Condensed:
     """Walk down from the root: what becomes too small leaves its cluster, two or more that are not split it."""
+    hierarchy = _merge(tree)
     rows, sizes = len(tree.counts), hierarchy.sizes
-    found = _Condensed(np.zeros(rows, np.int64), np.zeros(rows))
+    found = Condensed(np.zeros(rows, np.int64), np.zeros(rows))
     waiting = [(len(sizes) - 1, 0)]
     while waiting:
         node, cluster = waiting.pop()

@@ -32,8 +32,8 @@ groups start at random."""
 DIRECTIONS = 32
 """Main directions of the vectors that the groups' main directions are looked for in."""
 SAMPLE_ROWS = 4_000
-BYTES_PER_NEIGHBOUR = 130
-"""Of the neighbour graph while it is made symmetric, measured from 10,000 to 300,000 documents."""
+BYTES_PER_NEIGHBOUR = 240
+"""Of the search for neighbours and of the graph, measured at the peak from 20,000 to 100,000 documents."""
 
 Told = Callable[[float, str], None]
 
@@ -102,7 +102,7 @@ def embed(
         noise_level=how.noise_level,
         random_state=random,
         data=_main_directions(vectors, max(DIRECTIONS, components)),
-        base_init="pca" if components <= MOST_BASE_COMPONENTS else "random",
+        base_init="pca" if components <= min(MOST_BASE_COMPONENTS, vectors.shape[1]) else "random",
     )
     told(0.7, "laying out the graph")
     layout = node_embedding(
@@ -118,10 +118,8 @@ def embed(
 
 
 def needed_memory(rows: int, dimensions: int, neighbours: int = DEFAULT.neighbours) -> int:
-    """Bytes that `embed` takes at its peak: faiss's copy of the vectors and their neighbours, then the graph."""
-    search = rows * (4 * dimensions + 12 * neighbours)
-    graph = rows * (4 * DIRECTIONS + BYTES_PER_NEIGHBOUR * neighbours)
-    return max(search, graph)
+    """Bytes that `embed` takes at its peak: a copy of the vectors for faiss, their neighbours and the graph."""
+    return rows * (4 * dimensions + BYTES_PER_NEIGHBOUR * neighbours)
 
 
 def _neighbours(

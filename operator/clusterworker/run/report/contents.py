@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
+from clusterworker.data.arrays import Rows, Vectors
 from clusterworker.drift.record import RecordedMeasurement
 from clusterworker.run.findings import Findings
 from clusterworker.run.report.curve import curve
-from clusterworker.run.report.groups import groups_of
+from clusterworker.run.report.groups import Group, groups_of
 from clusterworker.run.report.map import MAP_ROWS, coordinates, is_too_small_for_umap
-from clusterworker.run.report.page import Page
+from clusterworker.run.report.page import Level, Page
 from clusterworker.run.report.picture import Picture
 from clusterworker.run.report.plot import plot
 from clusterworker.run.results.tables import read_document_ids
@@ -40,6 +43,7 @@ def write_report(staged: Path, findings: Findings, measured: Sequence[RecordedMe
     picture_title = f"{spec.namespace}/{spec.trigger}: {title} ({config.algorithm})"
     Picture(picture_title, reading, points, groups).save(staged / "report.png")
     ids = read_document_ids(staged / "members.parquet", rows)
+    documents = [(str(ids[row]), findings.texts.get(row, "")) for row in rows.tolist()]
     Page(
         trigger=f"{spec.namespace}/{spec.trigger}",
         title=title,
@@ -57,11 +61,28 @@ def write_report(staged: Path, findings: Findings, measured: Sequence[RecordedMe
         more=findings.num_clusters - len(findings.clusters),
         documents=survey.documents,
         noise=survey.noise,
-        plot=plot(points, groups, [(str(ids[row]), findings.texts.get(row, "")) for row in rows.tolist()]),
-        groups=groups,
+        levels=_levels(findings, points, groups, rows),
+        chosen=findings.clustering.layered.chosen if findings.clustering.layered else 0,
+        spoken=documents,
         reading=reading,
         drift=curve(measured),
     ).save(staged / "report.html")
+
+
+def _levels(findings: Findings, points: Vectors, groups: Sequence[Group], rows: Rows) -> list[Level]:
+    """The map at every granularity."""
+    layered, layers = findings.clustering.layered, findings.layers
+    if layered is None or layers is None:
+        return [Level("", plot(points, groups), groups)]
+    levels = []
+    for labels, layer in zip(layered.labels, layers.layers, strict=True):
+        own = groups
+        if layer.layer != layers.chosen:
+            sizes = np.array([cluster.num_documents for cluster in layer.clusters], np.int64)
+            own = groups_of(labels[rows], [cluster.name for cluster in layer.clusters], sizes, layer.num_noise)
+        said = f"layer {layer.layer}: {_counted(layer.num_clusters)}, {layer.num_noise:,} documents in none"
+        levels.append(Level(said, plot(points, own), own))
+    return levels
 
 
 def _counted(clusters: int) -> str:

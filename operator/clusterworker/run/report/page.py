@@ -23,6 +23,21 @@ HOW_TO_READ = {
 
 
 @dataclass(frozen=True)
+class Level:
+    """The map at one granularity.
+
+    Attributes:
+        said: of it, where there are several.
+        plot: the map.
+        groups: its legend.
+    """
+
+    said: str
+    plot: Plot
+    groups: Sequence[Group]
+
+
+@dataclass(frozen=True)
 class Page:
     """What the report says.
 
@@ -37,8 +52,9 @@ class Page:
         more: number of clusters not listed.
         documents: all documents.
         noise: documents in no cluster.
-        plot: the map.
-        groups: its legend.
+        levels: the map at every granularity, the finest first; mostly there is one.
+        chosen: number of the level that is the run's clustering.
+        spoken: id and text of each point of the map.
         reading: how to read the map.
         drift: what checks have measured before this run, if any.
     """
@@ -53,10 +69,22 @@ class Page:
     more: int
     documents: int
     noise: int
-    plot: Plot
-    groups: Sequence[Group]
+    levels: Sequence[Level]
+    chosen: int
+    spoken: Sequence[tuple[str, str]]
     reading: str
     drift: Curve | None = None
+
+    @property
+    def drawn(self) -> list[tuple[str, str]]:
+        """Id and text of each dot, in the order in which the chosen level draws them."""
+        return [self.spoken[row] for row in self.levels[self.chosen].plot.order]
+
+    @property
+    def orders(self) -> list[list[int]]:
+        """Per level, which of `drawn` each dot is, in the order in which the level draws them."""
+        place = {row: number for number, row in enumerate(self.levels[self.chosen].plot.order)}
+        return [[place[row] for row in level.plot.order] for level in self.levels]
 
     def save(self, file: Path) -> None:
         """Write the page."""

@@ -43,23 +43,22 @@ class Plot:
     Attributes:
         layers: as they are drawn: noise first, the largest cluster last.
         numbers: of the clusters that have a colour of their own.
-        documents: id and text of each dot, in the order in which the layers draw them.
+        order: which point each dot is, in the order in which the layers draw them.
     """
 
     layers: Sequence[Layer]
     numbers: Sequence[Text]
-    documents: Sequence[tuple[str, str]]
+    order: Sequence[int]
     width: int = WIDTH
     height: int = HEIGHT
 
 
-def plot(points: Vectors, groups: Sequence[Group], documents: Sequence[tuple[str, str]]) -> Plot:
+def plot(points: Vectors, groups: Sequence[Group]) -> Plot:
     """Fit a map into the view box.
 
     Args:
         points: shape (rows, 2).
         groups: of these points.
-        documents: id and text of each of them.
     """
     fitted = _fitted(points)
     radius = float(np.clip(140 / np.sqrt(max(len(points), 1)), 2.6, 6.5))
@@ -71,7 +70,7 @@ def plot(points: Vectors, groups: Sequence[Group], documents: Sequence[tuple[str
         Text(number.text, *_rounded(number.x + 14 * number.beside, number.y - 14 * number.beside))
         for number in numbers_of(fitted, groups)
     ]
-    return Plot(layers, numbers, [documents[row] for layer in layers for row in layer.group.rows])
+    return Plot(layers, numbers, [int(row) for layer in layers for row in layer.group.rows])
 
 
 def _fitted(points: Vectors) -> Vectors:

@@ -1,0 +1,71 @@
+"""Layers in words: a name for each cluster of every granularity."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from clustercontract.layers import Layer, LayerCluster, Layers
+from clusterworker.clustering.algorithms.clustering import LayeredClusters
+from clusterworker.clustering.naming import name_clusters
+from clusterworker.clustering.reservoir import Reservoir
+from clusterworker.data.arrays import NOISE, Labels, Rows
+
+Ids = Callable[[Rows], Mapping[int, str | int]]
+
+
+def describe_layers(
+    layered: LayeredClusters, sample: Reservoir, texts: Sequence[str], names: Sequence[str], ids: Ids
+) -> Layers:
+    """Name the clusters of every layer as those of the run's clustering were named.
+
+    Args:
+        layered: the layers.
+        sample: of the documents.
+        texts: of the sampled documents; empty without a text column.
+        names: of the clusters of the chosen layer.
+        ids: returns the ids of documents by row number.
+    """
+    layers = []
+    for number, labels in enumerate(layered.labels):
+        parents = layered.parents[number]
+        count = len(parents)
+        named = names
+        if number != layered.chosen:
+            central = _central(labels, count, sample)
+            known = ids(np.array(list(central.values()), np.int64))
+            fallback = {cluster: str(known[row]) for cluster, row in central.items()}
+            named = name_clusters(count, texts, labels[sample.rows], fallback)
+        sizes = np.bincount(labels[labels != NOISE], minlength=count).tolist()
+        layers.append(
+            Layer(
+                layer=number,
+                num_clusters=count,
+                num_noise=len(labels) - sum(sizes),
+                persistence=round(float(layered.persistence[number]), 6),
+                clusters=[
+                    LayerCluster(
+                        cluster_id=cluster,
+                        name=named[cluster],
+                        num_documents=sizes[cluster],
+                        parent_layer=parent and parent[0],
+                        parent_cluster_id=parent and parent[1],
+                    )
+                    for cluster, parent in enumerate(parents)
+                ],
+            )
+        )
+    return Layers(num_documents=len(layered.labels[0]), chosen=layered.chosen, layers=layers)
+
+
+def _central(labels: Labels, count: int, sample: Reservoir) -> dict[int, int]:
+    """Row of a document per cluster: the sampled one nearest to the mean of those, or else its first one."""
+    found, first = np.unique(labels, return_index=True)
+    rows = dict(zip(found.tolist(), first.tolist(), strict=True))
+    rows.pop(NOISE, None)
+    sampled = labels[sample.rows]
+    for cluster in range(count):
+        members = np.flatnonzero(sampled == cluster)
+        if members.size:
+            apart = sample.vectors[members] - sample.vectors[members].mean(axis=0)
+            rows[cluster] = int(sample.rows[members[np.vecdot(apart, apart).argmin()]])
+    return rows
