@@ -72,8 +72,8 @@ async def report(
     """
     trigger = await read_trigger(cluster, name)
     run = chosen_run(TriggerState(trigger), job)
-    jobs = await _jobs(cluster)
-    place = place_of(trigger, run, jobs, claim=claim, image=image or await _image(cluster, name, run, jobs))
+    jobs = await jobs_of(cluster)
+    place = place_of(trigger, run, jobs, claim=claim, image=image or await image_of(cluster, name, run, jobs))
     content = await fetch(cluster, trigger, place)
     if save == "-":
         sys.stdout.buffer.write(content)
@@ -112,9 +112,15 @@ def chosen_run(state: TriggerState, job: str | None) -> Execution:
 
 
 def place_of(
-    trigger: Mapping[str, Any], run: Execution, jobs: Sequence[Mapping[str, Any]], *, claim: str | None, image: str
+    trigger: Mapping[str, Any],
+    run: Execution,
+    jobs: Sequence[Mapping[str, Any]],
+    *,
+    claim: str | None,
+    image: str,
+    file: str = REPORT,
 ) -> Place:
-    """Where a run's report lies, and the Pod that may read it.
+    """Where a file of a run's results lies, and the Pod that may read it.
 
     Args:
         trigger: of the run.
@@ -122,10 +128,11 @@ def place_of(
         jobs: Jobs of the operator's in the namespace; the run's own, if it is still there, knows the claim.
         claim: what the user says; wins.
         image: of the Pod.
+        file: of the run's folder.
     """
     policy = trigger["spec"].get("run") or {}
     results = policy.get("results") or {}
-    uri = f"{str(run.results_uri).rstrip('/')}/{REPORT}"
+    uri = f"{str(run.results_uri).rstrip('/')}/{file}"
     in_bucket = uri.startswith("s3://")
     own = next((job for job in jobs if job["metadata"]["name"] == run.job_id), None)
     mounted = _results_claim(_pod_of(own)) if own else None
@@ -144,7 +151,7 @@ def place_of(
     )
 
 
-async def _jobs(cluster: Cluster) -> list[dict[str, Any]]:
+async def jobs_of(cluster: Cluster) -> list[dict[str, Any]]:
     """The operator's Jobs in the namespace, oldest first; none where they may not be listed."""
     try:
         found = await cluster.api.list(paths.jobs(cluster.namespace), labelSelector=f"{LABEL_MANAGED_BY}={MANAGED_BY}")
@@ -153,7 +160,7 @@ async def _jobs(cluster: Cluster) -> list[dict[str, Any]]:
     return sorted(found, key=lambda job: str(job["metadata"]["creationTimestamp"]))
 
 
-async def _image(cluster: Cluster, name: str, run: Execution, jobs: Sequence[Mapping[str, Any]]) -> str:
+async def image_of(cluster: Cluster, name: str, run: Execution, jobs: Sequence[Mapping[str, Any]]) -> str:
     """The worker's image: of the run's own Job, of the trigger's, of any, or what the operator is set up with.
 
     Raises:

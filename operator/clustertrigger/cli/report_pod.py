@@ -34,6 +34,10 @@ _POLL_SECONDS = 0.5
 _MISSING = 3
 
 
+class MissingFileError(CommandError):
+    """The file is not in the run's folder, or the folder is gone."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a file of a run's results lies, and what Pod may read it.
@@ -208,7 +212,7 @@ async def _read(cluster: Cluster, kubectl: str, pod: str, place: Place) -> bytes
             await process.wait()
     said = [line for line in errors.decode(errors="replace").splitlines() if line.strip()]
     if process.returncode == _MISSING:
-        raise CommandError(
+        raise MissingFileError(
             f"{place.uri} is not there: the folders of older runs are removed (run.history_limit), or the results are "
             "on another volume: name it with --claim"
         )
@@ -216,7 +220,7 @@ async def _read(cluster: Cluster, kubectl: str, pod: str, place: Place) -> bytes
         reason = one_line(said[0] if said else "").removeprefix("error: ") or "no reason is known"
         if "forbidden" in reason.lower():
             reason = f"{reason}: ask for pods/exec in namespace {cluster.namespace!r}"
-        raise CommandError(f"the report cannot be read: {reason}")
+        raise CommandError(f"{place.uri} cannot be read: {reason}")
     try:
         return gzip.decompress(content)
     except (EOFError, OSError, zlib.error) as error:

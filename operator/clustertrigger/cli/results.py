@@ -15,6 +15,7 @@ from clustertrigger.api.stored import as_json
 from clustertrigger.cli import completion
 from clustertrigger.cli.cluster import Cluster, read_trigger
 from clustertrigger.cli.command import PROG, add_command, name_argument, on_cluster
+from clustertrigger.cli.layers import show_layer
 from clustertrigger.cli.output import Output, output_option, show
 from clustertrigger.cli.run_log import observe
 from clustertrigger.cli.scope import CommandError
@@ -44,15 +45,24 @@ class Found:
 def add_results(group: click.Group) -> None:
     """Declare the command."""
 
-    @add_command(group, "results", section="See", examples=[f"{PROG} results nightly -n search"])
+    @add_command(
+        group,
+        "results",
+        section="See",
+        examples=[f"{PROG} results nightly -n search", f"{PROG} results nightly --layer 0"],
+    )
     @on_cluster
     @name_argument
     @click.option(
         "--run", "job", metavar="JOB", shell_complete=completion.runs,
         help="Run whose clusters are shown. Default: the newest completed run.",
     )  # fmt: skip
+    @click.option(
+        "--layer", type=click.IntRange(min=0), metavar="NUMBER",
+        help="Show the clusters of another granularity of a run with algorithm evoc: 0 is the finest.",
+    )  # fmt: skip
     @output_option
-    async def command(cluster: Cluster, name: str, job: str | None, output: Output) -> int:
+    async def command(cluster: Cluster, name: str, job: str | None, layer: int | None, output: Output) -> int:
         """List a trigger's runs, and the clusters of the newest.
 
         Lists the runs in the trigger's history, and for the newest completed run the sizes of the largest clusters and
@@ -60,8 +70,13 @@ def add_results(group: click.Group) -> None:
 
         The clusters of an older run (--run) are known for as long as its Pod exists, about an hour.
 
+        With --layer it shows all clusters of one granularity instead, and which coarser cluster each is in. They are
+        read from the run's folder as the command report reads it: by a short-lived Pod, and with the same rights.
+
         Exit code 1 if there is no run, or if the clusters of the given run are not known.
         """
+        if layer is not None:
+            return await show_layer(cluster, name, job, layer, output)
         return await results(cluster, name, job, output)
 
 

@@ -1,0 +1,90 @@
+"""`kubectl clustertrigger results --layer`: the clusters of one granularity of a run, from its layers.json."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import ValidationError
+from rich.text import Text
+
+from clustercontract.layers import FILE, Layer, LayerCluster, Layers
+from clustertrigger.cli.cluster import Cluster, read_trigger
+from clustertrigger.cli.output import Output, show
+from clustertrigger.cli.report import chosen_run, image_of, jobs_of, place_of
+from clustertrigger.cli.report_pod import MissingFileError, fetch
+from clustertrigger.cli.scope import CommandError
+from clustertrigger.cli.state import TriggerState
+from clustertrigger.cli.terminal import table
+
+_COLUMNS = (">#", "NAME", ">DOCUMENTS", ">SHARE", "IN")
+
+
+async def show_layer(cluster: Cluster, name: str, job: str | None, number: int, output: Output) -> int:
+    """Fetch a run's layers, and print one of them.
+
+    Raises:
+        CommandError: the run has no such layer, or it cannot be read.
+    """
+    trigger = await read_trigger(cluster, name)
+    run = chosen_run(TriggerState(trigger), job)
+    jobs = await jobs_of(cluster)
+    image = await image_of(cluster, name, run, jobs)
+    place = place_of(trigger, run, jobs, claim=None, image=image, file=FILE)
+    try:
+        layers = read_layers(await fetch(cluster, trigger, place), place.uri)
+    except MissingFileError as error:
+        raise CommandError(
+            f"{error}; or run {run.job_id} has one granularity only: algorithm evoc finds several"
+        ) from error
+    layer = layer_of(layers, number)
+    show(
+        output,
+        data={"job_id": run.job_id, "chosen": layers.chosen, **layer.model_dump(mode="json", exclude_none=True)},
+        names=[str(cluster.cluster_id) for cluster in layer.clusters],
+        lines=lambda _wide: layer_in_words(run.job_id, layers, layer),
+    )
+    return 0
+
+
+def read_layers(content: bytes, uri: str) -> Layers:
+    """Return what the file holds.
+
+    Raises:
+        CommandError: something else.
+    """
+    try:
+        return Layers.model_validate_json(content)
+    except ValidationError as error:
+        raise CommandError(f"{uri} holds no layers: it was written by a newer version, or by hand") from error
+
+
+def layer_of(layers: Layers, number: int) -> Layer:
+    """Return one layer.
+
+    Raises:
+        CommandError: there is none of that number.
+    """
+    if number >= len(layers.layers):
+        counts = ", ".join(f"{layer.num_clusters:,}" for layer in layers.layers)
+        raise CommandError(f"--layer: there is no layer {number}: 0 to {len(layers.layers) - 1} have {counts} clusters")
+    return layers.layers[number]
+
+
+def layer_in_words(run: str, layers: Layers, layer: Layer) -> Iterator[str | Text]:
+    """A heading, and a row per cluster."""
+    noise = f", {layer.num_noise:,} in none" if layer.num_noise else ""
+    said = "the run's clusters" if layer.layer == layers.chosen else f"the run's clusters are layer {layers.chosen}"
+    yield (
+        f"{run}, layer {layer.layer} of 0 to {len(layers.layers) - 1}: {layer.num_clusters:,} clusters of "
+        f"{layers.num_documents:,} documents{noise} ({said})"
+    )
+    yield from table(_COLUMNS, [_row(layers, cluster) for cluster in layer.clusters])
+
+
+def _row(layers: Layers, cluster: LayerCluster) -> list[str]:
+    held = ""
+    if cluster.parent_layer is not None and cluster.parent_cluster_id is not None:
+        parent = layers.layers[cluster.parent_layer].clusters[cluster.parent_cluster_id]
+        held = f"{cluster.parent_layer}/{parent.cluster_id}  {parent.name}"
+    share = f"{cluster.num_documents / layers.num_documents:.1%}" if layers.num_documents else ""
+    return [str(cluster.cluster_id), cluster.name, f"{cluster.num_documents:,}", share, held]

@@ -1,0 +1,65 @@
+"""`kubectl clustertrigger results --layer`: what is said of a layer; fetching it is as `report` fetches its page."""
+
+from __future__ import annotations
+
+import pytest
+
+from clustercontract.layers import Layer, LayerCluster, Layers
+from clustertrigger.cli.layers import layer_in_words, layer_of, read_layers
+from clustertrigger.cli.report import place_of
+from clustertrigger.cli.scope import CommandError
+from tests.cli.test_report import run
+
+FINE = Layer(
+    layer=0,
+    num_clusters=3,
+    num_noise=150,
+    persistence=0.0,
+    clusters=[
+        LayerCluster(cluster_id=0, name="rust, crates", num_documents=500, parent_layer=1, parent_cluster_id=0),
+        LayerCluster(cluster_id=1, name="perl", num_documents=250, parent_layer=1, parent_cluster_id=0),
+        LayerCluster(cluster_id=2, name="fonts", num_documents=100),
+    ],
+)
+COARSE = Layer(
+    layer=1,
+    num_clusters=2,
+    num_noise=50,
+    persistence=3.5,
+    clusters=[
+        LayerCluster(cluster_id=0, name="library", num_documents=800),
+        LayerCluster(cluster_id=1, name="games", num_documents=150),
+    ],
+)
+LAYERS = Layers(num_documents=1_000, chosen=1, layers=[FINE, COARSE])
+
+
+def test_a_layer_in_words() -> None:
+    heading, *rows = [" ".join(str(line).split()) for line in layer_in_words("nightly-1", LAYERS, layer_of(LAYERS, 0))]
+    assert heading == (
+        "nightly-1, layer 0 of 0 to 1: 3 clusters of 1,000 documents, 150 in none (the run's clusters are layer 1)"
+    )
+    assert rows == [
+        "# NAME DOCUMENTS SHARE IN",
+        "0 rust, crates 500 50.0% 1/0 library",
+        "1 perl 250 25.0% 1/0 library",
+        "2 fonts 100 10.0%",
+    ]
+    said = next(iter(layer_in_words("nightly-1", LAYERS, COARSE)))
+    assert str(said).endswith("2 clusters of 1,000 documents, 50 in none (the run's clusters)")
+
+
+def test_a_layer_that_is_not_there_is_told_with_those_that_are() -> None:
+    with pytest.raises(CommandError, match="there is no layer 2: 0 to 1 have 3, 2 clusters"):
+        layer_of(LAYERS, 2)
+
+
+def test_the_file_is_read_or_refused_by_name() -> None:
+    assert read_layers(LAYERS.model_dump_json(exclude_none=True).encode(), "/results/x/layers.json") == LAYERS
+    with pytest.raises(CommandError, match=r"/results/x/layers\.json holds no layers"):
+        read_layers(b'{"version": 2}', "/results/x/layers.json")
+
+
+def test_where_it_lies() -> None:
+    place = place_of({"spec": {}}, run("/results/b/a/j"), [], claim=None, image="i", file="layers.json")
+    assert place.uri == "/results/b/a/j/layers.json"
