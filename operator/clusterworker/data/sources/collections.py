@@ -14,7 +14,9 @@ from clusterworker.storage.addresses import bucket_at
 
 
 def open_collections(inputs: Sequence[CollectionInput], secrets: Path) -> list[Collection]:
-    """Open every collection and check that they fit together; reads no vectors.
+    """Open every collection and check that they fit together.
+
+    Reads a vector only where the length of a collection's is not in its schema.
 
     Args:
         inputs: of the RunSpec.
