@@ -17,6 +17,6 @@ compile() {
 }
 
 compile dev --extra dev
-compile operator --extra operator --constraint requirements/dev.txt
+compile operator --extra operator --extra api --constraint requirements/dev.txt
 compile worker --extra worker --constraint requirements/dev.txt
 compile cli --extra cli --constraint requirements/dev.txt

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from clustertrigger.cli.acting import managed_by, why_not_now
+from clustertrigger.cli.acting import why_not_now
 from clustertrigger.cli.main import main
 from clustertrigger.cli.state import TriggerState
 from harness.control_plane.fixtures import StartOperator
@@ -189,16 +189,3 @@ ACTIVE = [{"job_id": "j", "slot": "manual/a", "triggered_at": "2026-01-01T00:00:
 def test_why_not_now(state: TriggerState, obstacle: str | None) -> None:
     why = why_not_now(state)
     assert why is None if obstacle is None else why is not None and why.startswith(obstacle)
-
-
-@pytest.mark.parametrize(
-    ("metadata", "tool"),
-    [
-        ({}, None),
-        ({"labels": None, "annotations": None}, None),
-        ({"annotations": {"argocd.argoproj.io/tracking-id": "x"}}, "Argo CD"),
-        ({"labels": {"helm.toolkit.fluxcd.io/name": "x"}}, "Flux"),
-    ],
-)
-def test_who_manages_it(metadata: Object, tool: str | None) -> None:
-    assert managed_by(metadata) == tool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,14 +17,7 @@ from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.state import TriggerState
 from clustertrigger.cli.terminal import say, warn
 from clustertrigger.core.instants import format_instant
-
-_GITOPS = {
-    "argocd.argoproj.io/tracking-id": "Argo CD",
-    "argocd.argoproj.io/instance": "Argo CD",
-    "kustomize.toolkit.fluxcd.io/name": "Flux",
-    "helm.toolkit.fluxcd.io/name": "Flux",
-}
-"""Labels and annotations of tools that may take a change of the spec back."""
+from clustertrigger.core.resources.gitops import managed_by
 
 
 def add_acting(group: click.Group) -> None:
@@ -141,12 +134,6 @@ async def set_status(cluster: Cluster, names: Sequence[str], wanted: str, done: 
         if wanted == "active" and before == wanted and found.status.status == "failed":
             warn(f"{name} has stopped after too many failed runs: {PROG} reset {name} lets it fire again")
     return 0
-
-
-def managed_by(metadata: Mapping[str, Any]) -> str | None:
-    """Return the GitOps tool that applies an object, if its labels or annotations name one."""
-    marks = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
-    return next((tool for mark, tool in _GITOPS.items() if mark in marks), None)
 
 
 async def _annotate(cluster: Cluster, name: str, annotation: str, value: str) -> None:

@@ -62,7 +62,7 @@ class Problem:
 
 def problems_of(error: ValidationError, root: str, model: type[BaseModel]) -> list[Problem]:
     """Pydantic's errors as people read them; several of one field are one problem."""
-    problems = (_problem(detail, root, model) for detail in error.errors(include_url=False))
+    problems = (problem_of(detail, root, model) for detail in error.errors(include_url=False))
     return list({problem.field: problem for problem in problems}.values())
 
 
@@ -88,14 +88,21 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return by_folded[near[0]] if near else None
 
 
-def _problem(detail: ErrorDetails, root: str, model: type[BaseModel]) -> Problem:
+def problem_of(detail: ErrorDetails, root: str, model: type[BaseModel] | None) -> Problem:
+    """One of pydantic's errors as people read it.
+
+    Args:
+        detail: the error.
+        root: path of the model's object.
+        model: what the object was read as.
+    """
     path, value, kind = list(detail["loc"]), detail["input"], detail["type"]
     if kind == "value_error":
         return _by_rule(detail, root, path, model)
     if kind == "missing":
         return Problem(_join(root, path), None, "is required: set it")
     if kind in ("extra_forbidden", "invalid_key"):
-        return Problem(_join(root, path), None, _unknown(str(path[-1]), _model_at(model, path[:-1])))
+        return Problem(_join(root, path), None, _unknown(str(path[-1]), known_fields(path[:-1], model)))
     if path and path[-1] in _MEMBER_TAGS:
         message = "is not a Kubernetes quantity: write a whole number, or a string such as '500m', '1.5' or '4Gi'"
         return Problem(_join(root, path[:-1]), value, message)
@@ -115,7 +122,13 @@ def _is_digits(text: str) -> bool:
     return text.strip().removeprefix("-").isdigit()
 
 
-def _by_rule(detail: ErrorDetails, root: str, path: list[int | str], model: type[BaseModel]) -> Problem:
+def known_fields(path: Sequence[int | str], model: type[BaseModel] | None) -> list[str]:
+    """The fields that the object at a path may have."""
+    found = _model_at(model, path)
+    return sorted(found.model_fields) if found else []
+
+
+def _by_rule(detail: ErrorDetails, root: str, path: list[int | str], model: type[BaseModel] | None) -> Problem:
     """A rule that crosses fields: its message begins with the name of the field to change, where there is one."""
     message = str(detail["ctx"]["error"])
     first = message.split(maxsplit=1)[0]
@@ -168,8 +181,7 @@ _WRONG_TYPES = {
 }
 
 
-def _unknown(name: str, model: type[BaseModel] | None) -> str:
-    known = sorted(model.model_fields) if model else []
+def _unknown(name: str, known: Sequence[str]) -> str:
     guess = nearest(name, known)
     return "unknown field: " + (f"did you mean {guess}?" if guess else f"remove it; known are {', '.join(known)}")
 
@@ -198,7 +210,8 @@ def _value_at(value: object, path: Sequence[int | str]) -> object | None:
 
 
 def _join(root: str, path: Iterable[int | str]) -> str:
-    return root + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    joined = root + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return joined if root else joined.removeprefix(".")
 
 
 def _shown(value: object | None) -> str:

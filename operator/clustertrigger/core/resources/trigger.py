@@ -98,7 +98,7 @@ def read_trigger(
         generation=metadata.get("generation", 1),
         resource_version=metadata["resourceVersion"],
         created_at=parse_instant(metadata["creationTimestamp"]),
-        edited_at=_spec_written_at(metadata.get("managedFields") or ()),
+        edited_at=spec_written_at(metadata.get("managedFields") or ()),
         run_requested=_token(annotations.get(ANNOTATION_RUN_REQUESTED)),
         reset_requested=_token(annotations.get(ANNOTATION_RESET_REQUESTED)),
         spec=spec,
@@ -126,7 +126,7 @@ def parse_spec(raw: Mapping[str, Any], priority_classes: Collection[str] | None 
     return spec, tuple(problems)
 
 
-def _spec_written_at(managed_fields: Iterable[Mapping[str, Any]]) -> datetime | None:
+def spec_written_at(managed_fields: Iterable[Mapping[str, Any]]) -> datetime | None:
     """Time of the last write by any manager that owns a field of the spec.
 
     Such a manager may have written a label later: then this is too late, never too early, so no past slot fires.

@@ -1,0 +1,81 @@
+"""What a trigger can do, in the unified API's words: one entry for each action_type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from clustercontract.base import ApiId, ApiModel
+from clustercontract.filters import Filter
+from clustertrigger.api.definition import ExecutionConfig
+
+Spec = Mapping[str, Any]
+
+
+class ClusterAction(ApiModel):
+    """Cluster collections: as execution_config says, or as the ClusterDefinition of cluster_id does."""
+
+    cluster_id: ApiId | None = None
+    filters: Filter | None = None
+    execution_config: ExecutionConfig | None = None
+
+
+@dataclass(frozen=True)
+class Action:
+    """One action_type.
+
+    Attributes:
+        task_type: of the tasks that its runs are.
+        config: what action_config holds.
+        write: the fields of a trigger's spec for an action_config.
+        read: the action_config of a trigger's spec.
+        refers_to: the ids of what a trigger's spec acts on.
+    """
+
+    task_type: str
+    config: type[ApiModel]
+    write: Callable[[Mapping[str, Any]], dict[str, Any]]
+    read: Callable[[Spec], dict[str, Any]]
+    refers_to: Callable[[Spec], set[str]]
+
+
+def cluster_id_of(spec: Spec) -> str | None:
+    """The ClusterDefinition that a trigger's spec refers to, in the short form or in action_config."""
+    found = spec.get("cluster_id") or (spec.get("action_config") or {}).get("cluster_id")
+    return str(found) if found else None
+
+
+def _cluster_spec(config: Mapping[str, Any]) -> dict[str, Any]:
+    if "filters" not in config:
+        return dict(config)
+    action_config = {name: config[name] for name in ("cluster_id", "filters") if name in config}
+    short = {name: value for name, value in config.items() if name not in action_config}
+    return {"action_type": CLUSTER, "action_config": action_config, **short}
+
+
+def _cluster_config(spec: Spec) -> dict[str, Any]:
+    short = {name: spec[name] for name in ("cluster_id", "execution_config") if name in spec}
+    return {**(spec.get("action_config") or {}), **short}
+
+
+def _clustered(spec: Spec) -> set[str]:
+    ids = set((spec.get("execution_config") or {}).get("collection_ids") or ())
+    return ids | {cluster_id} if (cluster_id := cluster_id_of(spec)) else ids
+
+
+CLUSTER = "cluster"
+ACTIONS: dict[str, Action] = {
+    CLUSTER: Action("engine_cluster_build", ClusterAction, _cluster_spec, _cluster_config, _clustered),
+}
+"""By action_type. What is not here is refused by a message that names what is."""
+
+if TYPE_CHECKING:
+    ActionType = str
+else:
+    ActionType = Literal[tuple(ACTIONS)]
+
+
+def action_of(spec: Spec) -> str:
+    """The action_type of a trigger's spec."""
+    return str(spec.get("action_type") or CLUSTER)

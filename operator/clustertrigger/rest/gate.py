@@ -1,0 +1,146 @@
+"""What a request must pass before anything of it is looked at: a token, its rate, its size, and the time it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections import OrderedDict
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from clustertrigger.core.json_text import write_json
+from clustertrigger.rest.caller import no_token, token_in
+from clustertrigger.rest.errors import RefusedError
+from clustertrigger.rest.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_GUARDED = "/v1/"
+_REMEMBERED = 10_000
+"""Tokens whose rate is known; of more, the ones that asked least lately are forgotten."""
+
+
+class Rates:
+    """A bucket of requests for each token, which fills steadily.
+
+    Args:
+        per_second: how fast; 0: no bucket is ever empty.
+        burst: how many it holds.
+    """
+
+    def __init__(self, per_second: float, burst: int) -> None:
+        self._per_second = per_second
+        self._burst = burst
+        self._buckets: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
+
+    def wait_for(self, token: str, now: float) -> float:
+        """Take one request out; seconds until there is one where there is none."""
+        if not self._per_second:
+            return 0.0
+        owner = hashlib.sha256(token.encode()).digest()[:16]
+        left, since = self._buckets.pop(owner, (float(self._burst), now))
+        left = min(self._burst, left + (now - since) * self._per_second)
+        wait = 0.0 if left >= 1 else (1 - left) / self._per_second
+        self._buckets[owner] = (left if wait else left - 1, now)
+        if len(self._buckets) > _REMEMBERED:
+            self._buckets.popitem(last=False)
+        return wait
+
+
+class Gate:
+    """Lets requests through to the application.
+
+    Args:
+        app: the application.
+        settings: its limits.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._rates = Rates(settings.requests_per_second, settings.burst)
+        self._largest = settings.largest_body
+        self._patience = settings.sending_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def sending(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            if scope["path"].startswith(_GUARDED):
+                self._check_token(scope)
+            body = await self._body(scope, receive)
+            await self._app(scope, body, sending)
+        except RefusedError as problem:
+            await _refuse(problem, send)
+        except Exception:
+            logger.exception("A mistake of ours: %s %s", scope["method"], scope["path"])
+            if started:
+                raise
+            await _refuse(RefusedError(500, "a mistake of ours: the log of clustertrigger-api tells more"), send)
+
+    def _check_token(self, scope: Scope) -> None:
+        token = token_in(scope["headers"])
+        if token is None:
+            raise no_token()
+        if wait := self._rates.wait_for(token, time.monotonic()):
+            raise RefusedError(
+                429,
+                "too many requests with this token: wait as long as Retry-After says",
+                code="too_many_requests",
+                headers={"Retry-After": str(int(wait) + 1)},
+            )
+
+    async def _body(self, scope: Scope, receive: Receive) -> Receive:
+        """Read the body; what receives it from then on."""
+        lengths = [value for name, value in scope["headers"] if name == b"content-length"]
+        if lengths and lengths[0].isdigit() and int(lengths[0]) > self._largest:
+            raise self._too_large()
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(self._patience):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        break
+                    chunks.append(message.get("body", b""))
+                    size += len(chunks[-1])
+                    if size > self._largest:
+                        raise self._too_large()
+                    if not message.get("more_body"):
+                        break
+        except TimeoutError:
+            raise RefusedError(
+                408, f"the body did not arrive within {self._patience:g} s", headers={"Connection": "close"}
+            ) from None
+        read = False
+
+        async def whole() -> Message:
+            nonlocal read
+            if read:
+                return await receive()
+            read = True
+            return {"type": "http.request", "body": b"".join(chunks), "more_body": False}
+
+        return whole
+
+    def _too_large(self) -> RefusedError:
+        return RefusedError(413, f"the body is longer than {self._largest} bytes", headers={"Connection": "close"})
+
+
+async def _refuse(problem: RefusedError, send: Send) -> None:
+    body = write_json(problem.envelope())
+    headers = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in problem.headers.items()]
+    headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,42 @@
+"""clustertrigger-api: reads its settings, and serves until it is told to end."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+
+from pythonjsonlogger.json import JsonFormatter
+
+from clustertrigger.rest.app import create_app
+from clustertrigger.rest.serving import server_of
+from clustertrigger.rest.settings import Settings, SettingsError, read_settings
+
+
+def main() -> None:
+    """Serve; exit code 2 where the settings are wrong."""
+    try:
+        settings = read_settings()
+    except SettingsError as error:
+        sys.exit(f"clustertrigger-api: {error}")
+    _set_up_logging(settings)
+    # uvicorn ends in order, and then raises the signal again for whom it may concern.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    server_of(create_app(settings), settings).run()
+
+
+def _set_up_logging(settings: Settings) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    names = {"asctime": "time", "levelname": "level"}
+    handler.setFormatter(
+        JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s", rename_fields=names)
+        if settings.log_format == "json"
+        else logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+    )
+    logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
+    logging.getLogger("uvicorn").propagate = True
+
+
+if __name__ == "__main__":
+    main()

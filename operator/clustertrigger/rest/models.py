@@ -1,0 +1,264 @@
+"""Requests and responses of the API, field for field."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from clustercontract.base import ApiId, ApiModel
+from clustertrigger.api.definition import ExecutionConfig
+from clustertrigger.api.schedule import ScheduleConfig, TriggerType
+from clustertrigger.api.status import RunStatus
+from clustertrigger.api.trigger import DesiredStatus
+from clustertrigger.rest.actions import ActionType
+
+LONGEST_NAME = 253
+"""Characters of a trigger's name: as many as an object's name may have."""
+LARGEST_PAGE = 1000
+
+Description = Annotated[str | None, Field(max_length=2048, description="For people.")]
+DisplayName = Annotated[str | None, Field(min_length=1, max_length=LONGEST_NAME, description="For people.")]
+Offset = Annotated[int, Field(ge=0, le=2**31 - 1, description="How many to leave out.")]
+Limit = Annotated[int, Field(ge=1, le=LARGEST_PAGE, description="How many to return at most.")]
+SortKey = Literal[
+    "created_at",
+    "updated_at",
+    "last_triggered_at",
+    "next_scheduled_at",
+    "execution_count",
+    "consecutive_failures",
+    "trigger_id",
+    "trigger_type",
+    "status",
+    "description",
+]
+UnifiedSortKey = Literal[SortKey, "name", "action_type"]
+Direction = Literal["asc", "desc"]
+TaskStatus = Literal["PENDING", "QUEUED", "IN_PROGRESS", "COMPLETED", "FAILED"]
+
+
+class CreateTrigger(ApiModel):
+    """What both kinds of requests to create a trigger have."""
+
+    trigger_type: TriggerType = Field(description="What makes the trigger due; decides the fields of schedule_config.")
+    schedule_config: ScheduleConfig = Field(description="The schedule's own fields.")
+    description: Description = None
+    status: DesiredStatus = Field("active", description="Initial status.")
+
+
+class CreateClusterTrigger(CreateTrigger):
+    """A cluster trigger to create. Either execution_config or cluster_id is required."""
+
+    cluster_id: ApiId | None = Field(None, description="A ClusterDefinition, by its cluster_id or name.")
+    execution_config: ExecutionConfig | None = Field(
+        None, description="What to cluster; wins over cluster_id where both are set."
+    )
+
+
+class CreateUnifiedTrigger(CreateTrigger):
+    """A trigger of any action to create."""
+
+    name: DisplayName = None
+    action_type: ActionType = Field(description="What the trigger does.")
+    action_config: dict[str, Any] = Field(description="The action's own fields.")
+
+
+class ChangeTrigger(ApiModel):
+    """What can be changed of a cluster trigger; what is absent or null stays as it is."""
+
+    schedule_config: ScheduleConfig | None = Field(None, description="Replaces all of the schedule's fields.")
+    description: Description = None
+    status: DesiredStatus | None = Field(None, description="The status that is wanted.")
+
+
+class ChangeUnifiedTrigger(ChangeTrigger):
+    """What can be changed of a trigger; what is absent or null stays as it is."""
+
+    name: DisplayName = None
+
+
+class Page(ApiModel):
+    """Which triggers to list."""
+
+    trigger_type: TriggerType | None = Field(None, description="Only those of this type.")
+    status: DesiredStatus | None = Field(None, description="Only those in this state.")
+    offset: Offset = 0
+    limit: Limit = 50
+    sort_by: SortKey = Field("created_at", description="The field to sort by; what has none comes last.")
+    direction: Direction = Field("desc", description="Whether the smallest comes first (asc) or last (desc).")
+
+
+class ListClusterTriggers(Page):
+    """Which cluster triggers to list."""
+
+    cluster_id: str | None = Field(None, max_length=LONGEST_NAME, description="Only those of this ClusterDefinition.")
+
+
+class ListUnifiedTriggers(Page):
+    """Which triggers to list."""
+
+    sort_by: UnifiedSortKey = Field(  # type: ignore[assignment]
+        "created_at", description="The field to sort by; what has none comes last."
+    )
+    action_type: ActionType | None = Field(None, description="Only those of this action.")
+    resource_id: str | None = Field(
+        None, max_length=LONGEST_NAME, description="Only those that act on this: a cluster_id or a collection_id."
+    )
+
+
+class HistoryPage(ApiModel):
+    """Which executions to return."""
+
+    offset: Offset = 0
+    limit: Limit = 50
+    status_filter: RunStatus | None = Field(None, description="Only those in this state.")
+
+
+_TEXT = ConfigDict(strict=False)
+"""Of a query: everything in it is text."""
+
+
+class _Query(ApiModel):
+    namespace: str | None = Field(None, max_length=63, description="The same, where the header is not there.")
+
+
+class QueryUnifiedTriggers(_Query, ListUnifiedTriggers):
+    """Which triggers to list."""
+
+    model_config = _TEXT
+
+
+class QueryHistory(_Query, HistoryPage):
+    """Which executions to return."""
+
+    model_config = _TEXT
+
+
+class _Answer(BaseModel):
+    # Every field is always there, so that it is required of the answer even where a client need not expect it.
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+
+class TriggerExecutionConfig(_Answer):
+    """What is clustered, and how."""
+
+    collection_ids: list[str]
+    config: dict[str, Any]
+
+
+class _Trigger(_Answer):
+    namespace_id: str = Field(description="The namespace's name.")
+    internal_id: str = Field(description="The Kubernetes cluster's id: the uid of the namespace kube-system.")
+    trigger_type: TriggerType
+    schedule_config: dict[str, Any]
+    trigger_id: str = Field(description="trg_ and 16 hex digits.")
+    status: DesiredStatus = Field("active", description="The effective state.")
+    last_triggered_at: AwareDatetime | None = None
+    next_scheduled_at: AwareDatetime | None = None
+    consecutive_failures: int = Field(0, description="Failed runs since the last success.")
+    last_execution_status: str | None = None
+    last_execution_error: str | None = Field(None, description="Why the last run failed, in one line.")
+    event_counter: int = Field(0, description="Events since the trigger last fired.")
+    last_cooldown_at: AwareDatetime | None = None
+    description: str | None = None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    created_by: str | None = None
+
+
+class ClusterTrigger(_Trigger):
+    """A cluster trigger."""
+
+    execution_config: TriggerExecutionConfig = Field(
+        description="What is clustered, and how: with a cluster_id, what that inherits."
+    )
+    cluster_id: str | None = None
+    last_execution_job_id: str | None = None
+    execution_count: int = Field(0, description="Runs that ended.")
+
+
+class UnifiedTrigger(_Trigger):
+    """A trigger of any action."""
+
+    name: str
+    action_type: str
+    action_config: dict[str, Any]
+    last_execution_task_id: str | None = None
+    execution_count: int = Field(0, description="Runs that succeeded.")
+    baseline_snapshot: dict[str, Any] = Field({}, description="What checks compare with; empty: none yet.")
+    last_drift_measurement: dict[str, Any] = Field({}, description="Result of the last check; empty: none yet.")
+    last_volume_measurement: dict[str, Any] = Field({}, description="Always empty: volume is not measured.")
+    last_condition_check_at: AwareDatetime | None = None
+    is_overdue: bool = Field(False, description="Whether the trigger is active and should have fired by now.")
+
+
+class ClusterTriggers(_Answer):
+    """A page of cluster triggers."""
+
+    results: list[ClusterTrigger]
+    total: int = Field(description="How many there are on all pages.")
+    offset: int
+    limit: int
+
+
+class UnifiedTriggers(_Answer):
+    """A page of triggers."""
+
+    results: list[UnifiedTrigger]
+    total: int = Field(description="How many there are on all pages.")
+    offset: int
+    limit: int
+
+
+class _Execution(_Answer):
+    triggered_at: AwareDatetime
+    status: str
+    execution_time_ms: int | None = None
+    error: str | None = None
+    num_clusters: int | None = None
+    num_documents: int | None = None
+
+
+class ClusterExecution(_Execution):
+    """One run of a cluster trigger."""
+
+    job_id: str
+
+
+class UnifiedExecution(_Execution):
+    """One run of a trigger."""
+
+    task_id: str
+
+
+class ClusterHistory(_Answer):
+    """A page of the runs of a cluster trigger, newest first."""
+
+    trigger_id: str
+    executions: list[ClusterExecution]
+    total: int = Field(description="How many there are on all pages.")
+    offset: int
+    limit: int
+
+
+class UnifiedHistory(_Answer):
+    """A page of the runs of a trigger, newest first."""
+
+    trigger_id: str
+    executions: list[UnifiedExecution]
+    total: int = Field(description="How many there are on all pages.")
+    offset: int
+    limit: int
+
+
+class Task(_Answer):
+    """One run, as a task."""
+
+    task_id: str = Field(description="The run's Job, as in the history.")
+    task_type: str = Field(description="Follows from the action_type.")
+    status: TaskStatus
+    inputs: list[Any] = Field(description="The trigger's action_config.")
+    outputs: list[Any] = Field(description="What a completed run found; empty before.")
+    additional_data: dict[str, Any] = Field(description="trigger_id, namespace_id and name of the trigger.")
+    error: str | None = Field(None, description="Why it failed, in one line.")

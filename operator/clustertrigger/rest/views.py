@@ -1,0 +1,236 @@
+"""Triggers of the API server as the API shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from clustertrigger.api.names import ANNOTATION_RESET_REQUESTED
+from clustertrigger.core.instants import format_instant, parse_instant
+from clustertrigger.core.jobs.naming import trigger_id
+from clustertrigger.core.resources.trigger import spec_written_at
+from clustertrigger.rest.actions import ACTIONS, action_of, cluster_id_of
+from clustertrigger.rest.models import HistoryPage, Page
+from clustertrigger.rest.names import ANNOTATION_NAME
+
+Object = Mapping[str, Any]
+View = dict[str, Any]
+
+OVERDUE = timedelta(seconds=60)
+"""How late a trigger may be that nothing keeps from firing."""
+_ENDED = ("completed", "failed")
+_TASK_STATUS = {"pending": "PENDING", "running": "IN_PROGRESS", "completed": "COMPLETED", "failed": "FAILED"}
+
+
+def id_of(raw: Object) -> str:
+    """The trigger_id."""
+    return trigger_id(raw["metadata"]["uid"])
+
+
+def effective_status(raw: Object) -> str:
+    """The state that a trigger is in, also where the operator has not yet seen the last edit."""
+    wanted = str(raw["spec"].get("status") or "active")
+    status = raw.get("status") or {}
+    if wanted != "active" or not _is_current(raw) or _is_reset(raw):
+        return wanted
+    return str(status.get("status") or wanted)
+
+
+def active_runs(raw: Object) -> list[Object]:
+    """Runs that have not ended, newest first."""
+    history = (raw.get("status") or {}).get("history") or []
+    return [run for run in history if run["status"] not in _ENDED]
+
+
+def cluster_trigger(raw: Object, inherited: Object | None, cluster: str) -> View:
+    """A cluster trigger's view.
+
+    Args:
+        raw: the object.
+        inherited: the execution_config of its ClusterDefinition, where it is known.
+        cluster: the Kubernetes cluster's id.
+    """
+    spec, status = raw["spec"], raw.get("status") or {}
+    execution = spec.get("execution_config") or inherited or {}
+    return {
+        **_common(raw, cluster),
+        "cluster_id": cluster_id_of(spec),
+        "execution_config": {
+            "collection_ids": execution.get("collection_ids") or [],
+            "config": execution.get("config") or {},
+        },
+        "last_execution_job_id": status.get("last_execution_job_id"),
+        "execution_count": status.get("execution_count", 0) + status.get("failure_count", 0),
+    }
+
+
+def unified_trigger(raw: Object, cluster: str, now: datetime) -> View:
+    """A unified trigger's view.
+
+    Args:
+        raw: the object.
+        cluster: the Kubernetes cluster's id.
+        now: the time.
+    """
+    spec, status = raw["spec"], raw.get("status") or {}
+    common = _common(raw, cluster)
+    action = action_of(spec)
+    known = ACTIONS.get(action)
+    due = common["next_scheduled_at"]
+    return {
+        **common,
+        "name": name_of(raw),
+        "action_type": action,
+        "action_config": known.read(spec) if known else spec.get("action_config") or {},
+        "last_execution_task_id": status.get("last_execution_task_id"),
+        "execution_count": status.get("execution_count", 0),
+        "baseline_snapshot": status.get("baseline_snapshot") or {},
+        "last_drift_measurement": status.get("last_drift_measurement") or {},
+        "last_volume_measurement": {},
+        "last_condition_check_at": status.get("last_condition_check_at"),
+        "is_overdue": bool(
+            due and common["status"] == "active" and not active_runs(raw) and parse_instant(due) + OVERDUE < now
+        ),
+    }
+
+
+def name_of(raw: Object) -> str:
+    """The name for people: the one that was given, or the object's."""
+    metadata = raw["metadata"]
+    return str((metadata.get("annotations") or {}).get(ANNOTATION_NAME) or metadata["name"])
+
+
+def history(raw: Object, page: HistoryPage, id_field: str) -> View:
+    """A page of a trigger's runs.
+
+    Args:
+        raw: the trigger.
+        page: which runs.
+        id_field: under which name a run's Job is shown.
+    """
+    runs = (raw.get("status") or {}).get("history") or []
+    found = [run for run in runs if page.status_filter in (None, run["status"])]
+    return {
+        "trigger_id": id_of(raw),
+        "executions": [
+            {
+                id_field: run["job_id"],
+                "triggered_at": run["triggered_at"],
+                "status": run["status"],
+                "execution_time_ms": run.get("execution_time_ms"),
+                "error": run.get("error"),
+                "num_clusters": run.get("num_clusters"),
+                "num_documents": run.get("num_documents"),
+            }
+            for run in found[page.offset : page.offset + page.limit]
+        ],
+        "total": len(found),
+        "offset": page.offset,
+        "limit": page.limit,
+    }
+
+
+def task(raw: Object, job: str) -> View:
+    """One run of a trigger, as a task; one that is not in the history has not started."""
+    spec = raw["spec"]
+    runs = (raw.get("status") or {}).get("history") or []
+    run: Object = next((run for run in runs if run["job_id"] == job), {"status": "pending"})
+    known = ACTIONS.get(action_of(spec))
+    waits = run["status"] == "pending" and bool((spec.get("run") or {}).get("queue_name"))
+    found = {name: run[name] for name in ("results_uri", "num_clusters", "num_documents") if name in run}
+    return {
+        "task_id": job,
+        "task_type": known.task_type if known else action_of(spec),
+        "status": "QUEUED" if waits else _TASK_STATUS[run["status"]],
+        "inputs": [known.read(spec)] if known else [],
+        "outputs": [found] if run["status"] == "completed" and found else [],
+        "additional_data": {
+            "trigger_id": id_of(raw),
+            "namespace_id": raw["metadata"]["namespace"],
+            "name": name_of(raw),
+        },
+        "error": run.get("error"),
+    }
+
+
+def matches(raw: Object, page: Page) -> bool:
+    """Whether a trigger is among those that are asked for, whatever it acts on."""
+    return page.trigger_type in (None, raw["spec"].get("trigger_type")) and page.status in (
+        None,
+        effective_status(raw),
+    )
+
+
+def paged(found: Sequence[Object], page: Page, view: Callable[[Object], View]) -> View:
+    """A page of triggers.
+
+    Args:
+        found: all that are asked for.
+        page: which of them, and in which order.
+        view: of one of them.
+    """
+    if page.sort_by == "created_at":
+        # Most are never looked at, so that their views need not be made.
+        ordered = sorted(found, key=_creation, reverse=page.direction == "desc")
+        views = [view(raw) for raw in ordered[page.offset : page.offset + page.limit]]
+    else:
+        all_views = sorted(map(view, found), key=lambda shown: str(shown["trigger_id"]))
+        having = [shown for shown in all_views if shown[page.sort_by] is not None]
+        having.sort(key=lambda shown: _comparable(shown[page.sort_by]), reverse=page.direction == "desc")
+        lacking = [shown for shown in all_views if shown[page.sort_by] is None]
+        views = [*having, *lacking][page.offset : page.offset + page.limit]
+    return {"results": views, "total": len(found), "offset": page.offset, "limit": page.limit}
+
+
+def _creation(raw: Object) -> tuple[str, str]:
+    return raw["metadata"]["creationTimestamp"], raw["metadata"]["uid"]
+
+
+def _comparable(value: Any) -> Any:
+    return value if isinstance(value, int) else str(value)
+
+
+def _common(raw: Object, cluster: str) -> View:
+    metadata, spec, status = raw["metadata"], raw["spec"], raw.get("status") or {}
+    effective = effective_status(raw)
+    due = status.get("next_scheduled_at") if effective == "active" or _is_current(raw) else None
+    return {
+        "namespace_id": metadata["namespace"],
+        "internal_id": status.get("internal_id") or cluster,
+        "trigger_type": spec["trigger_type"],
+        "schedule_config": spec["schedule_config"],
+        "trigger_id": id_of(raw),
+        "status": effective,
+        "last_triggered_at": status.get("last_triggered_at"),
+        "next_scheduled_at": due,
+        "consecutive_failures": 0 if _is_reset(raw) else status.get("consecutive_failures", 0),
+        "last_execution_status": status.get("last_execution_status"),
+        "last_execution_error": status.get("last_execution_error"),
+        "event_counter": status.get("event_counter", 0),
+        "last_cooldown_at": status.get("last_cooldown_at"),
+        "description": spec.get("description"),
+        "created_at": metadata["creationTimestamp"],
+        "updated_at": _updated_at(raw),
+        "created_by": status.get("created_by"),
+    }
+
+
+def _is_current(raw: Object) -> bool:
+    """Whether the status speaks of the spec as it is now."""
+    return bool((raw.get("status") or {}).get("observedGeneration") == raw["metadata"].get("generation", 1))
+
+
+def _is_reset(raw: Object) -> bool:
+    """Whether a reset was requested that the operator has not yet seen."""
+    requested = (raw["metadata"].get("annotations") or {}).get(ANNOTATION_RESET_REQUESTED)
+    return bool(requested) and requested != (raw.get("status") or {}).get("last_reset_requested")
+
+
+def _updated_at(raw: Object) -> str:
+    metadata = raw["metadata"]
+    told = (raw.get("status") or {}).get("updated_at")
+    if told and _is_current(raw):
+        return str(told)
+    written = spec_written_at(metadata.get("managedFields") or ())
+    return format_instant(written) if written else str(metadata["creationTimestamp"])

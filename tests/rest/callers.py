@@ -1,0 +1,140 @@
+"""Callers of the API: a token, a namespace, and what is sent with them."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from harness.control_plane.kube import Kube, Object, eventually
+
+CLUSTER = "/v1/clusters/triggers"
+UNIFIED = "/v1/triggers"
+RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
+
+
+def token_of(kube: Kube, namespace: str, account: str, role: str | None = None) -> str:
+    """A token of a service account, which is made where it is not there, and bound to a ClusterRole."""
+    accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
+    if kube.find(f"{accounts}/{account}") is None:
+        kube.create(accounts, {"metadata": {"name": account}})
+    if role is not None:
+        binding = {
+            "metadata": {"name": account},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
+        }
+        kube.create(f"{RBAC}/{namespace}/rolebindings", binding)
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 86_400}}
+    token: str = kube.create(f"{accounts}/{account}/token", request)["status"]["token"]
+    return token
+
+
+class Caller:
+    """Requests with one token to one namespace.
+
+    Args:
+        url: of the API.
+        namespace: the namespace.
+        token: of the caller.
+    """
+
+    def __init__(self, url: str, namespace: str, token: str) -> None:
+        self.namespace = namespace
+        headers = {"Authorization": f"Bearer {token}", "X-Namespace": namespace}
+        self.http = httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=60)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.http.close()
+
+    def post(self, path: str, body: object = None, **headers: str) -> httpx.Response:
+        """POST of JSON; headers by their names with underscores."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if body is None:
+            return self.http.post(path, headers=named)
+        return self.http.post(path, json=body, headers=named)
+
+    def get(self, path: str, **query: Any) -> httpx.Response:
+        """GET."""
+        return self.http.get(path, params=query)
+
+    def patch(self, path: str, body: object) -> httpx.Response:
+        """PATCH of JSON."""
+        return self.http.patch(path, json=body)
+
+    def delete(self, path: str) -> httpx.Response:
+        """DELETE."""
+        return self.http.delete(path)
+
+    def create(self, body: Object, path: str = CLUSTER) -> Object:
+        """A trigger that is created."""
+        return ok(self.post(path, body))
+
+    def wait_until(self, path: str, within: float = 30, **fields: object) -> Object:
+        """The trigger at a path, as soon as its fields are these."""
+        return eventually(
+            lambda: ok(self.get(path)), within, until=lambda shown: fields.items() <= shown.items(), what=repr(fields)
+        )
+
+
+def ok(answer: httpx.Response) -> Object:
+    """The body of an answer that is no error."""
+    assert answer.status_code == 200, answer.text
+    found: Object = answer.json()
+    return found
+
+
+def refused(answer: httpx.Response, status: int, code: str | None = None) -> Object:
+    """The `error` of an answer that is one; its envelope is what it must be."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    envelope: Object = answer.json()
+    assert envelope.keys() == {"success", "status", "error"}
+    assert (envelope["success"], envelope["status"]) == (False, status)
+    error: Object = envelope["error"]
+    assert {"message", "type"} <= error.keys() <= {"message", "type", "code", "details"}, error
+    assert error["message"]
+    assert code is None or error.get("code") == code, error
+    return error
+
+
+def fields_of(error: Object) -> dict[str, Object]:
+    """The fields that a 422 names."""
+    return {item["field"]: item for item in error["details"]["errors"]}
+
+
+def every(seconds: int = 86_400, **others: Any) -> Object:
+    """The body of a cluster trigger that fires on request only, as far as a test lasts."""
+    return {
+        "trigger_type": "interval",
+        "schedule_config": {"interval_seconds": seconds},
+        "execution_config": {
+            "collection_ids": ["col_products"],
+            "config": {"algorithm": "kmeans", "n_clusters": 5},
+        },
+        **others,
+    }
+
+
+def unified(body: Object) -> Object:
+    """The same as a unified trigger's."""
+    config = {name: body[name] for name in ("cluster_id", "execution_config") if name in body}
+    rest = {name: value for name, value in body.items() if name not in config}
+    return {"action_type": "cluster", "action_config": config, **rest}
+
+
+def asked_for(raw: Object) -> Object:
+    """The spec of an object without the defaults of its schema, where these are what it has."""
+    defaults = {("status", "active"), ("action_type", "cluster")}
+    spec = raw["spec"].items()
+    return {
+        name: value
+        for name, value in spec
+        if name != "run" and (isinstance(value, dict) or (name, value) not in defaults)
+    }

@@ -1,0 +1,68 @@
+"""clustertrigger-api beside a real API server, and callers with their rights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from harness.control_plane.api_process import ApiProcess
+from harness.control_plane.cluster import Cluster
+from harness.control_plane.sandbox import Sandbox
+from tests.rest.callers import Caller, token_of
+
+
+@pytest.fixture(scope="session")
+def shared_service(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
+    """One that the tests of this process share."""
+    directory = tmp_path_factory.mktemp("api")
+    own = directory / "token"
+    own.write_text(token_of(cluster.kube, "clustertrigger-system", "clustertrigger"))
+    log = directory / "api.log"
+    settings = {"token_file": own, "requests_per_second": 0}
+    service = ApiProcess(cluster.kube.server, cluster.kube.ca, log, settings)
+    yield service
+    assert service.stop() == 0
+    assert not service.mistakes()
+
+
+@pytest.fixture
+def start_service(cluster: Cluster, tmp_path: Path) -> Iterator[Callable[..., ApiProcess]]:
+    """Starts one with settings of the test's own."""
+    started: list[ApiProcess] = []
+
+    def start(**settings: Any) -> ApiProcess:
+        log = tmp_path / f"api-{len(started)}.log"
+        started.append(ApiProcess(cluster.kube.server, cluster.kube.ca, log, settings))
+        return started[-1]
+
+    yield start
+    for service in started:
+        service.stop()
+        assert not service.mistakes()
+
+
+@pytest.fixture
+def caller(shared_service: ApiProcess, sandbox: Sandbox) -> Iterator[Caller]:
+    """Somebody who may edit in the sandbox's namespace."""
+    token = token_of(sandbox.kube, sandbox.namespace, "editor", role="clustertrigger-editor")
+    with Caller(shared_service.url, sandbox.namespace, token) as caller:
+        yield caller
+
+
+@pytest.fixture
+def nobody(shared_service: ApiProcess, sandbox: Sandbox) -> Iterator[Caller]:
+    """Somebody who may do nothing."""
+    token = token_of(sandbox.kube, sandbox.namespace, "nobody")
+    with Caller(shared_service.url, sandbox.namespace, token) as caller:
+        yield caller
+
+
+@pytest.fixture
+def anonymous(shared_service: ApiProcess) -> Iterator[httpx.Client]:
+    """Somebody without a token."""
+    with httpx.Client(base_url=shared_service.url, trust_env=False, timeout=30) as client:
+        yield client

@@ -1,0 +1,145 @@
+"""Limits of the service: rates, sizes, slow senders; what it is without an API server; its pages."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from clustertrigger.rest.gate import Rates
+from harness.control_plane.api_process import ApiProcess
+from harness.control_plane.operator_process import environment
+from harness.control_plane.sandbox import Sandbox
+from tests.rest.callers import CLUSTER, UNIFIED, Caller, every, ok, refused, token_of
+
+Start = Callable[..., ApiProcess]
+
+
+def test_rates() -> None:
+    rates = Rates(2, 3)
+    assert [rates.wait_for("a", 0.0) for _ in range(4)] == [0, 0, 0, 0.5]
+    assert rates.wait_for("b", 0.0) == 0
+    assert rates.wait_for("a", 0.5) == 0
+    assert rates.wait_for("a", 0.5) == 0.5
+    assert [rates.wait_for("a", 60.0) for _ in range(4)] == [0, 0, 0, 0.5]
+    assert Rates(0, 1).wait_for("a", 0.0) == 0
+
+
+def test_too_many_requests(start_service: Start, sandbox: Sandbox) -> None:
+    service = start_service(requests_per_second=1, burst=3)
+    token = token_of(sandbox.kube, sandbox.namespace, "editor", role="clustertrigger-editor")
+    other = token_of(sandbox.kube, sandbox.namespace, "other", role="clustertrigger-editor")
+    with (
+        Caller(service.url, sandbox.namespace, token) as caller,
+        Caller(service.url, sandbox.namespace, other) as second,
+    ):
+        answers = [caller.get(UNIFIED) for _ in range(12)]
+        assert answers[0].status_code == 200
+        refusal = answers[-1]
+        assert refused(refusal, 429)["type"] == "rate_limited"
+        assert int(refusal.headers["retry-after"]) >= 1
+        ok(second.get(UNIFIED))
+
+
+def test_too_large(caller: Caller) -> None:
+    refused(caller.post(CLUSTER, {**every(), "description": "x" * 300_000}), 413)
+
+    def chunks() -> list[bytes]:
+        return [b"x" * 65_536] * 8
+
+    refused(caller.http.post(CLUSTER, content=iter(chunks()), headers={"Content-Type": "application/json"}), 413)
+    ok(caller.get(UNIFIED))
+
+
+@pytest.mark.parametrize("sent", [[b""], [b"POST /v1/tri"], [b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /li"]])
+def test_slow_heads_are_cut_off(start_service: Start, sandbox: Sandbox, sent: list[bytes]) -> None:
+    url = urlsplit(start_service(sending_seconds=1).url)
+    with socket.create_connection((url.hostname or "", url.port or 0), timeout=10) as connection:
+        for part in sent[:-1]:
+            connection.sendall(part)
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+        connection.sendall(sent[-1])
+        begin = time.monotonic()
+        while connection.recv(4096):
+            pass
+        assert time.monotonic() - begin < 5
+
+
+def test_slow_bodies_are_cut_off(start_service: Start, sandbox: Sandbox) -> None:
+    url = urlsplit(start_service(sending_seconds=1).url)
+    head = b"POST /v1/triggers HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Length: 100\r\n\r\n{"
+    with socket.create_connection((url.hostname or "", url.port or 0), timeout=10) as connection:
+        connection.sendall(head)
+        answer = b""
+        while chunk := connection.recv(4096):
+            answer += chunk
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b'"success":false' in answer
+
+
+def test_without_an_api_server(start_service: Start) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        service = start_service(server=f"https://127.0.0.1:{nobody.getsockname()[1]}")
+        assert service.get("/livez") == (200, "ok\n")
+        assert service.get("/readyz")[0] == 503
+        with Caller(service.url, "default", "token") as caller:
+            answer = caller.get(UNIFIED)
+            assert refused(answer, 503, "api_server_unavailable")["type"] == "unavailable"
+            assert answer.headers["retry-after"] == "1"
+
+
+def test_its_pages_need_no_network(shared_service: ApiProcess, anonymous: httpx.Client) -> None:
+    assert shared_service.get("/livez") == (200, "ok\n")
+    assert shared_service.get("/readyz") == (200, "ok\n")
+    status, page = shared_service.get("/docs")
+    assert status == 200
+    named = re.findall(r'(?:href|src)="([^"]+)"', page)
+    assert named
+    assert all(address.startswith("/") for address in named)
+    for address in named:
+        assert anonymous.get(address).status_code == 200
+    paths = anonymous.get("/openapi.json").json()["paths"]
+    assert sorted(f"{method.upper()} {path}" for path, methods in paths.items() for method in methods) == sorted(
+        [
+            *(
+                f"{verb} {prefix}/{{trigger_id}}"
+                for verb in ("GET", "PATCH", "DELETE")
+                for prefix in (CLUSTER, UNIFIED)
+            ),
+            *(f"POST {prefix}{rest}" for rest in ("", "/list") for prefix in (CLUSTER, UNIFIED)),
+            *(
+                f"POST {prefix}/{{trigger_id}}/{verb}"
+                for verb in ("pause", "resume", "execute")
+                for prefix in (CLUSTER, UNIFIED)
+            ),
+            f"GET {UNIFIED}",
+            f"POST {CLUSTER}/{{trigger_id}}/history",
+            f"GET {UNIFIED}/{{trigger_id}}/history",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "CLUSTERTRIGGER_API_SERVER is required"),
+        ({"api_server": "https://x", "api_prot": "1"}, "CLUSTERTRIGGER_API_PROT: unknown setting"),
+        ({"api_server": "https://x", "api_port": "many"}, "CLUSTERTRIGGER_API_PORT is 'many'"),
+    ],
+)
+def test_settings(tmp_path: Path, settings: dict[str, str], message: str) -> None:
+    words = [sys.executable, "-m", "clustertrigger.rest.main"]
+    done = subprocess.run(
+        words, env=environment(tmp_path, settings), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert message in done.stderr
