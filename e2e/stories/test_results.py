@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import pyarrow.parquet as pq
 import pytest
 
 from e2e.stories import data
@@ -16,6 +17,7 @@ CLAIM = "clustertrigger-results"
 FILES = {
     "baseline.npz",
     "centroids.parquet",
+    "lineage.parquet",
     "members.parquet",
     "metrics.json",
     "report.html",
@@ -101,3 +103,37 @@ def test_clusters_are_listed_in_the_terminal(scene: Scene, shelf: Object) -> Non
     assert len(sizes) == 5
     assert sum(sizes) == data.DOCUMENTS
     assert sizes == sorted(sizes, reverse=True)
+
+
+def test_clusters_keep_their_numbers_after_new_data(stage_set: Stage, scene: Scene, shelf: Object) -> None:
+    """Yesterday's cluster 3 is today's, although documents have gone since."""
+    yesterday = scene.status("shelf")["last_result"]
+    gone = pq.read_table(data.EXAMPLE, columns=["document_id"])["document_id"][: data.DOCUMENTS : 20].to_pylist()
+    rest = {"field": "document_id", "operator": "nin", "value": gone}
+    fewer = {
+        "apiVersion": "clustertrigger.dev/v1alpha1",
+        "kind": "Collection",
+        "metadata": {"name": "packages-of-today"},
+        "spec": {
+            "collection_id": "col_today",
+            "volume": "embeddings",
+            "source": {"uri": "packages.parquet", "text_column": "description", "filters": rest},
+        },
+    }
+    scene.kubectl.apply(fewer)
+    execution = {**shelf["spec"]["execution_config"], "collection_ids": ["col_today"]}
+    scene.kubectl.apply({**shelf, "spec": {**shelf["spec"], "execution_config": execution}})
+    scene.request_run("shelf", "today")
+    scene.run_ended("shelf", slot="manual/today")
+    found = scene.status("shelf")["last_result"]
+    assert found["changes"]["since"] == yesterday["job_id"]
+    assert found["changes"]["documents"] == data.DOCUMENTS - len(gone)
+    words = {cluster["cluster_id"]: set(cluster["name"].split(", ")) for cluster in yesterday["clusters"]}
+    kept = [
+        cluster["cluster_id"]
+        for cluster in found["clusters"]
+        if words.get(cluster["cluster_id"], set()) & set(cluster["name"].split(", "))
+    ]
+    assert len(kept) >= 3, (words, found)
+    listed = command(scene, "results", "shelf")
+    assert f"since {yesterday['job_id']}: {found['changes']['summary']}" in listed.stdout

@@ -74,7 +74,8 @@ def test_results_are_whole_and_on_the_claim(scene: Scene, images: Images) -> Non
     with claim_files(scene.kubectl, images.worker.name, ["clustertrigger-results"]) as claims:
         there = [path for path in claims.listing("clustertrigger-results") if path.startswith(folder)]
     assert sorted(path.removeprefix(f"{folder}/") for path in there) == [
-        "baseline.npz", "centroids.parquet", "members.parquet", "metrics.json", "report.html", "report.png", "run.json",
+        "baseline.npz", "centroids.parquet", "lineage.parquet", "members.parquet", "metrics.json", "report.html",
+        "report.png", "run.json",
     ]  # fmt: skip
     baseline = scene.status("by-cluster-id")["baseline_snapshot"]
     assert (baseline["run"], baseline["documents"], baseline["dimensions"]) == (run["job_id"], DOCUMENTS, 384)

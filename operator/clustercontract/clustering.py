@@ -22,6 +22,8 @@ from clustercontract.algorithms import (
 from clustercontract.base import ApiModel, cel
 from clustercontract.variants import check_variant, narrow, variant_rules
 
+Ids = Literal["lasting", "by_size"]
+
 REDUCING = [name for name, model in ALGORITHMS.items() if "reduce" in model.model_fields]
 MOST_DIMENSIONS = 50
 
@@ -95,6 +97,12 @@ class ClusteringConfig(ApiModel):
     ] = Field(description="Clustering algorithm. agglomerative is another name for hierarchical.")
     metric: Metric = Field(
         "cosine", description="Distance between vectors; cosine normalises them to unit length first."
+    )
+    ids: Ids = Field(
+        "lasting",
+        description="lasting: a cluster that the trigger's last completed run knew, by its centroid, keeps its "
+        "cluster_id, and a new one gets a number that was never used. by_size, and always evoc: 0 is the largest, in "
+        "every run anew.",
     )
     n_clusters: int | None = Field(
         None, ge=1, le=100_000, description="kmeans, spectral (required), hierarchical: number of clusters."

@@ -16,12 +16,22 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from clustercontract.base import ApiModel
 from clustercontract.baseline import Baseline
-from clustercontract.brief import ClusterBrief
+from clustercontract.brief import Changes, ClusterBrief
 from clustercontract.clustering import ClusteringConfig
 from clustercontract.container import RESULT_LIMIT, CollectionInput, ResultsTarget, shortened
 from clustercontract.report import Report
 
 RUN_SPEC_VARIABLE = "CLUSTERWORKER_RUN_SPEC"
+
+
+class PreviousRun(ApiModel):
+    """The trigger's last completed run, to whose clusters those of the next run are matched."""
+
+    run: str = Field(description="The Job's name.")
+    uri: str = Field(description="Its folder: a path below RESULTS_MOUNT, or s3://bucket/key.")
+    next_cluster_id: int = Field(
+        0, ge=0, description="No cluster of this trigger has had this cluster_id or a higher one, as far as is known."
+    )
 
 
 class RunSpec(ApiModel):
@@ -38,6 +48,9 @@ class RunSpec(ApiModel):
     results: ResultsTarget
     history_limit: int = Field(10, ge=1, description="Folders of results to keep.")
     report: Report = Report()
+    previous: PreviousRun | None = Field(
+        None, description="Of the moment when the Job was made, so that every attempt gives clusters the same ids."
+    )
 
 
 class RunResult(BaseModel):
@@ -58,6 +71,10 @@ class RunResult(BaseModel):
         default_factory=list, description="What the worker decided by itself, such as a reduction."
     )
     clusters: list[ClusterBrief] = Field(default_factory=list, description="The largest clusters, largest first.")
+    changes: Changes | None = Field(None, description="Since the run that the RunSpec names as the previous one.")
+    next_cluster_id: int | None = Field(
+        None, description="For the next run: one more than the highest cluster_id ever used."
+    )
 
     def to_message(self) -> str:
         """JSON of at most RESULT_LIMIT bytes; the smallest clusters, notes, metrics, the error's tail give way."""
@@ -72,4 +89,5 @@ class RunResult(BaseModel):
             yield self.model_copy(update={"clusters": self.clusters[:count]})
 
     def _least(self) -> Self:
-        return self.model_copy(update={"clusters": [], "notes": [], "metrics": {}, "error": shortened(self.error)})
+        none: dict[str, object] = {"clusters": [], "notes": [], "metrics": {}, "changes": None}
+        return self.model_copy(update=none | {"error": shortened(self.error)})

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, Field
 
-from clustercontract.brief import ClusterBrief
+from clustercontract.brief import Changes, ClusterBrief
 from clustercontract.check import Obstacle
 from clustertrigger.api.conditions import ConditionType
 from clustertrigger.api.stored import as_json, read_part, require_types
@@ -77,6 +77,12 @@ class LastResult:
     clusters: Annotated[
         list[ClusterBrief], Field(description="The largest clusters, as many as the worker's message of 4 KiB holds.")
     ] = field(default_factory=list)
+    changes: Annotated[
+        Changes | None, Field(description="Since the run before; absent where clusters are numbered anew.")
+    ] = None
+    next_cluster_id: Annotated[
+        int | None, Field(description="The operator's memory of cluster ids: lower ones were used by a run.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

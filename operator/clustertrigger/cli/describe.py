@@ -264,7 +264,7 @@ def _clusters(view: View, count: int) -> Iterator[str | Text]:
     if newest is None or run is None:
         return
     brief = [replace(cluster, central_documents=cluster.central_documents[:1]) for cluster in newest.clusters]
-    yield from _section("Found", clusters_in_words(Found(run, newest.num_noise, brief[:count])))
+    yield from _section("Found", clusters_in_words(Found(run, newest.num_noise, brief[:count], newest.changes)))
 
 
 def _drift(view: View, unicode: bool) -> Iterator[str | Text]:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.text import Text
 
-from clustercontract.brief import ClusterBrief
+from clustercontract.brief import Changes, ClusterBrief
 from clustertrigger.api.status import ClusterTriggerStatus, Execution
 from clustertrigger.api.stored import as_json
 from clustertrigger.cli import completion
@@ -35,11 +35,13 @@ class Found:
         run: its entry in the history.
         noise: documents in no cluster.
         clusters: the largest ones; empty where nothing is known any more.
+        changes: since the run before.
     """
 
     run: Execution
     noise: int | None
     clusters: Sequence[ClusterBrief]
+    changes: Changes | None = None
 
 
 def add_results(group: click.Group) -> None:
@@ -101,6 +103,8 @@ def clusters_in_words(found: Found) -> Iterator[str | Text]:
     run, documents = found.run, found.run.num_documents or 0
     noise = f", {found.noise:,} in none" if found.noise else ""
     yield f"{run.job_id}: {run.num_clusters or 0:,} clusters of {documents:,} documents{noise}"
+    if found.changes:
+        yield f"since {found.changes.since}: {found.changes.summary}"
     if found.clusters:
         yield from table(_CLUSTER_COLUMNS, [row for c in found.clusters for row in _cluster_rows(c, documents)])
     if (more := (run.num_clusters or 0) - len(found.clusters)) > 0:
@@ -136,12 +140,14 @@ async def _found(cluster: Cluster, status: ClusterTriggerStatus, job: str | None
         if meant.status != "completed":
             raise CommandError(f"--run: {job!r} is {meant.status}: only completed runs have clusters")
     if newest and newest.job_id == meant.job_id:
-        return Found(meant, newest.num_noise, newest.clusters)
+        return Found(meant, newest.num_noise, newest.clusters, newest.changes)
     seen = await observe(cluster, meant.job_id)
-    result = seen and seen.result
+    result = seen.result if seen else None
     if result is None and job is not None:
         raise CommandError(f"--run: the Pod of {job!r} is gone: its clusters are in {meant.results_uri}/metrics.json")
-    return Found(meant, result.num_noise if result else None, result.clusters if result else ())
+    if result is None:
+        return Found(meant, None, ())
+    return Found(meant, result.num_noise, result.clusters, result.changes)
 
 
 def _run_row(run: Execution, wide: bool) -> list[str]:
@@ -166,9 +172,10 @@ def _cluster_rows(cluster: ClusterBrief, documents: int) -> Iterator[list[str]]:
 
 
 def _as_data(status: ClusterTriggerStatus, found: Found | None) -> dict[str, Any]:
-    shown = None
+    shown: dict[str, Any] | None = None
     if found:
         clusters = [as_json(cluster) for cluster in found.clusters]
         shown = {"job_id": found.run.job_id, "num_noise": found.noise, "clusters": clusters}
+        shown |= {"changes": as_json(found.changes)} if found.changes else {}
     runs = [as_json(run) for run in status.history]
     return {"runs": runs, "result": shown}

@@ -72,13 +72,19 @@ class Description:
 
 
 def describe(
-    collections: Sequence[Collection], found: Survey, listed: int, layered: LayeredClusters | None, ids: Ids
+    collections: Sequence[Collection],
+    found: Survey,
+    numbers: Rows,
+    listed: int,
+    layered: LayeredClusters | None,
+    ids: Ids,
 ) -> Description:
     """Name every cluster, and summarise the largest ones.
 
     Args:
         collections: asked for texts.
         found: by the pass over the documents.
+        numbers: cluster_id of each cluster, shape (clusters,).
         listed: clusters to summarise.
         layered: other granularities, if there are any.
         ids: returns the ids of documents by row number.
@@ -92,11 +98,14 @@ def describe(
         count,
         sampled,
         found.reservoir.labels,
-        {cluster: str(documents[0].document_id) for cluster, documents in central.items() if documents},
+        {
+            cluster: str(documents[0].document_id) if documents else f"cluster {numbers[cluster]}"
+            for cluster, documents in central.items()
+        },
     )
     summaries = [
         ClusterSummary(
-            cluster,
+            int(numbers[cluster]),
             names[cluster],
             int(found.sizes[cluster]),
             tuple(

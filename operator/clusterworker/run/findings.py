@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from clustercontract.brief import Changes
 from clustercontract.layers import Layers
 from clustercontract.run import RunSpec
 from clusterworker.clustering.algorithms.clustering import Clustering
 from clusterworker.clustering.description import ClusterSummary
+from clusterworker.clustering.succession import Succession
 from clusterworker.clustering.survey import Survey
 
 
@@ -26,6 +28,8 @@ class Findings:
         clusters: the largest ones in a few lines.
         texts: of sampled documents, by row number; empty without a text column.
         finished_at: UTC.
+        succession: how the clusters are numbered.
+        changes: since the run before, None where clusters are numbered anew.
         layers: other granularities in words, if the algorithm found any.
     """
 
@@ -39,6 +43,8 @@ class Findings:
     clusters: Sequence[ClusterSummary]
     texts: Mapping[int, str]
     finished_at: datetime
+    succession: Succession
+    changes: Changes | None
     layers: Layers | None = None
 
     @property

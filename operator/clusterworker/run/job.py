@@ -71,7 +71,7 @@ class _Run:
 
         self._progress.phase("open", f"opening {len(self._spec.collections)} collections")
         collections = open_collections(self._spec.collections, secrets)
-        findings = self._find(collections, staged, scratch, memory)
+        findings = self._find(collections, staged, scratch, secrets, memory)
         baseline = self._write(findings, collections, staged, secrets)
         record = record_of(self._spec, findings, self._started)
         (staged / FILE).write_bytes(record.to_bytes())
@@ -91,19 +91,25 @@ class _Run:
             metrics={name: value for name, value in findings.metrics.items() if value is not None},
             notes=[*findings.notes, *left],
             clusters=in_brief(findings.clusters),
+            changes=findings.changes,
+            next_cluster_id=findings.succession.next_id,
         )
 
-    def _find(self, collections: "list[Collection]", staged: Path, scratch: Path, memory: int) -> "Findings":
+    def _find(
+        self, collections: "list[Collection]", staged: Path, scratch: Path, secrets: Path, memory: int
+    ) -> "Findings":
         from clusterworker.clustering.algorithms.choice import cluster, load
         from clusterworker.clustering.description import describe
         from clusterworker.clustering.survey import survey
         from clusterworker.run.findings import Findings
-        from clusterworker.run.results.tables import MembersTable, read_document_ids
+        from clusterworker.run.results.previous import numbered, previous_of
+        from clusterworker.run.results.tables import MEMBERS, MembersTable, read_document_ids, renumber
 
         config, seed, progress = self._spec.config, self._seed, self._progress
         total = sum(collection.rows for collection in collections)
         progress.phase("read", f"reading {total} documents of {collections[0].dimensions} dimensions")
         dataset = load(collections, config, scratch, progress)
+        previous = previous_of(self._spec, collections[0].dimensions, secrets, memory)
 
         progress.phase("cluster", f"clustering by {config.algorithm}, metric {config.metric}")
         clustering = cluster(dataset, config, seed, memory, progress)
@@ -111,21 +117,26 @@ class _Run:
         progress.phase("assign", f"writing the members of {len(clustering.centroids)} clusters")
         ids = [collection.collection_id for collection in collections]
         integers = all(collection.has_integer_ids for collection in collections)
-        with MembersTable(staged / "members.parquet", ids, integer_ids=integers) as members:
-            found = survey(dataset, clustering, config.metric, seed, members.write, progress)
+        shared = previous.members.counter(len(clustering.centroids), ids) if previous.members else None
+        with MembersTable(staged / MEMBERS, ids, integer_ids=integers) as members:
+            write = shared.before(members.write) if shared else members.write
+            found = survey(dataset, clustering, config.metric, seed, write, progress)
+        succession, changes = numbered(previous, config, clustering.centroids, found, shared)
+        renumber(staged / MEMBERS, succession.ids)
 
         progress.phase("measure", "measuring quality")
         sample = found.reservoir
         quality = found.sums.quality(sample.vectors, sample.labels, config.metric, has_inertia=clustering.has_inertia)
-        notes = [*clustering.notes, *quality.notes]
+        notes = [*previous.notes, *clustering.notes, *quality.notes]
         for note in notes:
             progress.info(note)
         said = describe(
             collections,
             found,
+            succession.ids,
             LISTED_CLUSTERS,
             clustering.layered,
-            partial(read_document_ids, staged / "members.parquet"),
+            partial(read_document_ids, staged / MEMBERS),
         )
         metrics = quality.measures(with_inertia=clustering.has_inertia)
         return Findings(
@@ -139,6 +150,8 @@ class _Run:
             clusters=said.clusters,
             texts=said.texts,
             finished_at=datetime.now(UTC),
+            succession=succession,
+            changes=changes,
             layers=said.layers,
         )
 
@@ -149,14 +162,21 @@ class _Run:
         from clusterworker.run.results.baseline import baseline_of, describe_baseline
         from clusterworker.run.results.layers import write_layers
         from clusterworker.run.results.metrics import write_metrics
-        from clusterworker.run.results.tables import write_centroids
+        from clusterworker.run.results.previous import is_lasting
+        from clusterworker.run.results.tables import CENTROIDS, LINEAGE, StoredCentroids, write_lineage
 
         self._progress.phase("report", "drawing the map and writing the report")
-        found, centroids = findings.survey, findings.clustering.centroids
-        write_centroids(staged / "centroids.parquet", centroids, found.sizes, findings.names)
+        config, found, centroids = self._spec.config, findings.survey, findings.clustering.centroids
+        numbered = findings.succession
+        stored = StoredCentroids(
+            numbered.ids, centroids, found.sizes, config.algorithm, config.metric, numbered.next_id
+        )
+        stored.write(staged / CENTROIDS, findings.names)
+        if is_lasting(config):
+            write_lineage(staged / LINEAGE, numbered.steps)
         if findings.layers and findings.clustering.layered:
             write_layers(staged, findings.clustering.layered, findings.layers)
-        baseline = baseline_of(found, centroids, self._spec.config.metric, embedding_model(collections))
+        baseline = baseline_of(found, centroids, config.metric, embedding_model(collections))
         baseline.write(staged / BASELINE_FILE)
         write_report(staged, findings, measured_before(self._spec, secrets, self._progress))
         write_metrics(staged / MARKER, findings)

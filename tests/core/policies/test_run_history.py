@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from clustercontract.baseline import Baseline
-from clustercontract.brief import CentralDocument, ClusterBrief
-from clustercontract.run import RunResult
+from clustercontract.brief import CentralDocument, Changes, ClusterBrief
+from clustercontract.run import RUN_SPEC_VARIABLE, RunResult
 from clustertrigger.api.status import LastResult
 from clustertrigger.core.decide import decide
+from clustertrigger.core.decision import CreateJob
 from tests.core.builders import World, at, condition, fail, fire, observed, spec, started
 
 
@@ -42,6 +45,44 @@ def test_clusters_of_the_last_successful_run_are_kept_in_brief() -> None:
     job = world.step(at(hours=1, seconds=12)).status.history[0].job_id
     fail(world, 2)
     assert world.trigger.status.last_result == LastResult(job_id=job, num_noise=3, clusters=clusters)
+
+
+def test_what_changed_since_the_run_before_is_told_and_handed_on() -> None:
+    """The next run is told which run came before it, in all of its attempts, and which numbers were used."""
+    world = World()
+    baseline = Baseline(
+        uri="/results/ns/a/first/baseline.npz",
+        sha256="0" * 64,
+        run="first",
+        documents=9,
+        dimensions=8,
+        captured_at=at(1),
+    )
+    changes = Changes(since="zeroth", summary="3 clusters kept, 1 new (7)", kept=3, new=[7])
+    assert "previous" not in _run_spec(world, 1)
+    fire(world, 1)
+    result = RunResult(status="completed", baseline=baseline, changes=changes, next_cluster_id=8)
+    world.end("completed", execution_time_ms=12_000, result=result)
+    last = world.step(at(hours=1, seconds=12)).status.last_result
+    assert last is not None
+    assert (last.changes, last.next_cluster_id) == (changes, 8)
+    assert world.events[-1].endswith("completed after 12 s; since zeroth: 3 clusters kept, 1 new (7)")
+    assert _run_spec(world, 2)["previous"] == {"run": "first", "uri": "/results/ns/a/first", "next_cluster_id": 8}
+    fire(world, 2)
+    world.end("completed", result=RunResult(status="completed", baseline=baseline, next_cluster_id=5))
+    last = world.step(at(hours=2, seconds=12)).status.last_result
+    assert last is not None
+    assert last.next_cluster_id == 8, "runs that overlap"
+
+
+def _run_spec(world: World, hour: int) -> dict[str, Any]:
+    """What the Job of an hour's slot is told."""
+    decision = decide(world.trigger, observed(world.runs.values()), at(hours=hour))
+    (manifest,) = [action.manifest for action in decision.actions if isinstance(action, CreateJob)]
+    (container,) = manifest["spec"]["template"]["spec"]["containers"]
+    said = next(entry["value"] for entry in container["env"] if entry["name"] == RUN_SPEC_VARIABLE)
+    document: dict[str, Any] = json.loads(said)
+    return document
 
 
 def _document(document_id: str) -> CentralDocument:

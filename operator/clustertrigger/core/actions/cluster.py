@@ -36,6 +36,7 @@ class ClusterWork(Work):
             results=ask.results,
             history_limit=ask.policy.history_limit,
             report=ask.policy.report,
+            previous=ask.previous,
         )
         return Order("run", RUN_SPEC_VARIABLE, spec.model_dump_json(exclude_none=True))
 
@@ -64,7 +65,19 @@ def _remember(status: ClusterTriggerStatus, job: str, collections: str, found: R
     if found.baseline:
         made_for = {"collections": collections} if collections else {}
         status.baseline_snapshot = {**found.baseline.model_dump(mode="json"), **made_for}
-    status.last_result = LastResult(job_id=job, num_noise=found.num_noise, clusters=found.clusters)
+    status.last_result = _last_result(job, found, status.last_result)
+
+
+def _last_result(job: str, found: RunResult, before: LastResult | None) -> LastResult:
+    """In brief; of runs that overlap, the higher cluster_id counts as used."""
+    known = [before.next_cluster_id if before else None, found.next_cluster_id]
+    return LastResult(
+        job_id=job,
+        num_noise=found.num_noise,
+        clusters=found.clusters,
+        changes=found.changes,
+        next_cluster_id=max((number for number in known if number is not None), default=None),
+    )
 
 
 ACTION = Action(_resolve, _remember)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from clustercontract.container import COLLECTIONS_MOUNT, RESULTS_MOUNT, CollectionInput, ResultsTarget
-from clustercontract.run import RunResult
+from clustercontract.run import PreviousRun, RunResult
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.status import ClusterTriggerStatus, Execution
 from clustertrigger.api.trigger import ClusterTriggerSpec, RunPolicy
@@ -37,6 +37,8 @@ class Ask:
     seed: int
     policy: RunPolicy
     defaults: RunDefaults
+    previous: PreviousRun | None = None
+    """The trigger's last completed run."""
 
     @property
     def results(self) -> ResultsTarget:

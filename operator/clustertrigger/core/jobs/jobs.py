@@ -9,6 +9,7 @@ from typing import Any
 from clustercontract.baseline import Baseline
 from clustercontract.check import CHECK_SPEC_VARIABLE, CheckSpec
 from clustercontract.container import ExitCode
+from clustercontract.run import PreviousRun
 from clustertrigger.api import API_VERSION
 from clustertrigger.api.names import (
     ANNOTATION_COLLECTIONS,
@@ -49,11 +50,17 @@ class _Kind:
 
 
 def build_job(
-    trigger: Trigger, spec: ClusterTriggerSpec, work: Work, name: str, slot: RunSlot, defaults: RunDefaults
+    trigger: Trigger,
+    spec: ClusterTriggerSpec,
+    work: Work,
+    name: str,
+    slot: RunSlot,
+    defaults: RunDefaults,
+    previous: PreviousRun | None = None,
 ) -> dict[str, Any]:
     """The Job of a run, ready to be created."""
     run = spec.run
-    ask = Ask(trigger.key.namespace, trigger.key.name, name, str(slot), seed(trigger.uid), run, defaults)
+    ask = Ask(trigger.key.namespace, trigger.key.name, name, str(slot), seed(trigger.uid), run, defaults, previous)
     pod = pod_spec(run, work, defaults, order=work.order(ask), resources=run.resources)
     # The name guards the slot until the status does: keep the Job for as long as the slot could fire.
     kind = _Kind(

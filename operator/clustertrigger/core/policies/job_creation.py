@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from clustercontract.run import PreviousRun
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.actions.work import Work
 from clustertrigger.core.decision import CreateJob, DeleteJob, Refusal
 from clustertrigger.core.draft import Draft
 from clustertrigger.core.jobs.jobs import build_job
 from clustertrigger.core.jobs.slot import RunSlot
+from clustertrigger.core.policies.baseline import baseline_of
 from clustertrigger.core.policies.overdue import waits_for
 from clustertrigger.core.resources.catalog import Unresolved
 
@@ -28,8 +30,20 @@ def launch(draft: Draft, spec: ClusterTriggerSpec, name: str, slot: RunSlot, dea
     draft.do(*(DeleteJob(check.job_id) for check in draft.active_checks()))
     if spec.run.concurrency_policy == "Replace":
         draft.do(*(DeleteJob(entry.job_id) for entry in draft.active_runs()))
-    manifest = build_job(draft.trigger, spec, work, name, slot, draft.observed.defaults)
+    manifest = build_job(draft.trigger, spec, work, name, slot, draft.observed.defaults, _previous_run(draft))
     create(draft, CreateJob(name, slot, manifest), deadline)
+
+
+def _previous_run(draft: Draft) -> PreviousRun | None:
+    """The run whose folder is sure to be there: retention spares that of the baseline."""
+    baseline, found = baseline_of(draft), draft.status.last_result
+    if baseline is None:
+        return None
+    return PreviousRun(
+        run=baseline.run,
+        uri=baseline.uri.rpartition("/")[0],
+        next_cluster_id=(found.next_cluster_id if found else None) or 0,
+    )
 
 
 def create(draft: Draft, job: CreateJob, deadline: datetime) -> None:

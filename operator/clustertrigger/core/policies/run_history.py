@@ -153,7 +153,9 @@ def _settle(draft: Draft, ended: Execution, run: ObservedRun | None = None) -> N
         status.consecutive_failures = 0
         if run and run.result:
             action_of(run.action).remember(status, run.job, run.collections, run.result)
-        draft.note(EventReason.RUN_COMPLETED, f"Run {ended.job_id} completed{_took(ended)}{_found(ended)}")
+        changes = run.result.changes if run and run.result else None
+        since = f"; since {changes.since}: {changes.summary}" if changes else ""
+        draft.note(EventReason.RUN_COMPLETED, f"Run {ended.job_id} completed{_took(ended)}{_found(ended)}{since}")
         if run and (went_on := what_went_on(run)):
             draft.note(EventReason.WORKER_OUTLIVED, f"Run {ended.job_id}: {went_on}", series="run")
         return

@@ -35,7 +35,7 @@ def write_report(staged: Path, findings: Findings, measured: Sequence[RecordedMe
     vectors, labels, rows = sample.vectors[:MAP_ROWS], sample.labels[:MAP_ROWS], sample.rows[:MAP_ROWS]
     layout = "pca" if is_too_small_for_umap(vectors) else spec.report.map
     points = coordinates(vectors, labels, findings.clustering.centroids, config.metric, findings.seed, layout)
-    groups = groups_of(labels, findings.names, survey.sizes, survey.noise)
+    groups = groups_of(labels, findings.names, survey.sizes, survey.noise, findings.succession.ids)
 
     title = f"{_counted(findings.num_clusters)} of {survey.documents:,} documents"
     each = f"one of a sample of {len(labels):,} documents" if len(labels) < survey.documents else "a document"
@@ -53,6 +53,7 @@ def write_report(staged: Path, findings: Findings, measured: Sequence[RecordedMe
             "Collections": ", ".join(collection.collection_id for collection in spec.collections),
             "Documents": f"{survey.documents:,} of {len(survey.total)} dimensions",
             "Finished": f"{findings.finished_at:%Y-%m-%d %H:%M:%S} UTC",
+            **({f"Since {changes.since}": changes.summary} if (changes := findings.changes) else {}),
         },
         parameters={"algorithm": config.algorithm, "metric": config.metric, **findings.parameters},
         metrics=findings.metrics,

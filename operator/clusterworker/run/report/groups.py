@@ -32,7 +32,7 @@ class Group:
     """Documents drawn alike.
 
     Attributes:
-        cluster: its number; None where it is not one cluster.
+        cluster: its cluster_id; None where it is not one cluster.
         name: for the legend.
         documents: of all documents, not of the sample.
         colour: as #RRGGBB.
@@ -53,7 +53,7 @@ class Group:
         return self.name if self.cluster is None else f"{self.cluster}  {self.name}"
 
 
-def groups_of(labels: Labels, names: Sequence[str], sizes: Rows, noise: int) -> list[Group]:
+def groups_of(labels: Labels, names: Sequence[str], sizes: Rows, noise: int, ids: Rows | None = None) -> list[Group]:
     """Return the groups, largest clusters first, then the smaller ones together, then noise.
 
     Args:
@@ -61,11 +61,13 @@ def groups_of(labels: Labels, names: Sequence[str], sizes: Rows, noise: int) -> 
         names: per cluster.
         sizes: documents per cluster, of all documents.
         noise: documents in no cluster.
+        ids: cluster_id per cluster; default: they are numbered by size.
     """
+    numbers = range(len(names)) if ids is None else ids.tolist()
     shown = min(len(COLOURS), len(names))
     groups = [
-        Group(cluster, names[cluster], int(sizes[cluster]), colour_of(cluster), np.flatnonzero(labels == cluster))
-        for cluster in range(shown)
+        Group(numbers[place], names[place], int(sizes[place]), colour_of(place), np.flatnonzero(labels == place))
+        for place in range(shown)
     ]
     if more := len(names) - shown:
         name = "1 smaller cluster" if more == 1 else f"{more:,} smaller clusters"
@@ -75,9 +77,9 @@ def groups_of(labels: Labels, names: Sequence[str], sizes: Rows, noise: int) -> 
     return groups
 
 
-def colour_of(cluster: int) -> str:
-    """Colour of a cluster by its number, which is its rank by size."""
-    return COLOURS[cluster] if cluster < len(COLOURS) else OTHER
+def colour_of(place: int) -> str:
+    """Colour of a cluster by its place among all, the largest first."""
+    return COLOURS[place] if place < len(COLOURS) else OTHER
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """metrics.json: the run in figures, for programs."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from clusterworker.run.findings import Findings
@@ -17,6 +18,7 @@ def write_metrics(file: Path, findings: Findings) -> None:
         "algorithm": config.algorithm,
         "metric": config.metric,
         "parameters": findings.parameters,
+        "changes": asdict(findings.changes) if findings.changes else None,
         "notes": list(findings.notes),
         "clusters": [summary.as_json() for summary in findings.clusters],
     }

@@ -1,6 +1,7 @@
-"""The Parquet tables of a run: members and centroids."""
+"""The Parquet tables of a run: members, centroids, and what became of the clusters of the run before."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -9,9 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from clusterworker.clustering.succession import Step
 from clusterworker.clustering.survey import Distances
-from clusterworker.data.arrays import Labels, Rows, Vectors
+from clusterworker.data.arrays import NOISE, Labels, Rows, Vectors
 from clusterworker.data.sources.batch import Batch
+
+CENTROIDS, MEMBERS, LINEAGE = "centroids.parquet", "members.parquet", "lineage.parquet"
+_ALGORITHM, _METRIC, _NEXT = b"algorithm", b"metric", b"next_cluster_id"
+"""Keys of the metadata of CENTROIDS, which the next run reads."""
 
 
 class MembersTable:
@@ -55,19 +61,110 @@ class MembersTable:
         self._writer.close()
 
 
-def write_centroids(file: Path, centroids: Vectors, sizes: Rows, names: Sequence[str]) -> None:
-    """Write centroids.parquet: cluster_id, name, documents, centroid (FixedSizeList<float32>)."""
-    dimensions = centroids.shape[1]
-    vectors = pa.FixedSizeListArray.from_arrays(pa.array(centroids.ravel()), dimensions)
-    table = pa.table(
-        {
-            "cluster_id": pa.array(range(len(centroids)), pa.int32()),
-            "name": pa.array(list(names), pa.string()),
-            "documents": pa.array(sizes, pa.int64()),
-            "centroid": vectors,
-        }
+def renumber(members: Path, ids: Rows) -> None:
+    """Replace places by cluster_ids in members.parquet, whose clusters were not numbered while it was written.
+
+    Args:
+        members: the file.
+        ids: cluster_id by place, shape (clusters,).
+    """
+    if np.array_equal(ids, np.arange(len(ids))):
+        return
+    # The last is for NOISE, which is -1.
+    numbers = np.append(ids, NOISE).astype(np.int32)
+    draft = members.with_suffix(".renumbered")
+    with (
+        pq.ParquetFile(members, pre_buffer=False) as old,
+        pq.ParquetWriter(draft, old.schema_arrow, compression="zstd") as new,
+    ):
+        for group in range(old.num_row_groups):
+            table = old.read_row_group(group)
+            place = table.schema.get_field_index("cluster_id")
+            renumbered = pa.array(numbers[table["cluster_id"].to_numpy()])
+            new.write_table(table.set_column(place, table.schema.field(place), renumbered))
+    draft.replace(members)
+
+
+@dataclass(frozen=True)
+class StoredCentroids:
+    """centroids.parquet, as the next run reads it.
+
+    Attributes:
+        ids: cluster_id, largest cluster first, shape (clusters,).
+        centroids: shape (clusters, dimensions).
+        sizes: documents of each, shape (clusters,).
+        algorithm: as configured.
+        metric: cosine or euclidean.
+        next_id: the lowest cluster_id that was never used.
+    """
+
+    ids: Rows
+    centroids: Vectors
+    sizes: Rows
+    algorithm: str
+    metric: str
+    next_id: int
+
+    def write(self, file: Path, names: Sequence[str]) -> None:
+        """Write it: cluster_id, name, documents, centroid (FixedSizeList<float32>), largest cluster first.
+
+        Args:
+            file: to write.
+            names: of the clusters.
+        """
+        dimensions = self.centroids.shape[1]
+        said = {_ALGORITHM: self.algorithm, _METRIC: self.metric, _NEXT: str(self.next_id)}
+        table = pa.table(
+            {
+                "cluster_id": pa.array(self.ids, pa.int32()),
+                "name": pa.array(list(names), pa.string()),
+                "documents": pa.array(self.sizes, pa.int64()),
+                "centroid": pa.FixedSizeListArray.from_arrays(pa.array(self.centroids.ravel()), dimensions),
+            }
+        )
+        pq.write_table(table.replace_schema_metadata(said), file, compression="zstd")
+
+
+def read_centroids(source: Any) -> StoredCentroids:
+    """Read centroids.parquet.
+
+    Args:
+        source: a path, or a pyarrow file.
+
+    Raises:
+        KeyError: a column or an entry of the metadata is missing.
+        ValueError: the file is damaged (pyarrow's ArrowInvalid is one), or its content is none of ours.
+        OSError: it cannot be read.
+    """
+    with pq.ParquetFile(source) as file:
+        table = file.read()
+    said = table.schema.metadata or {}
+    vectors = table["centroid"].combine_chunks()
+    centroids = np.ascontiguousarray(
+        vectors.flatten().to_numpy(zero_copy_only=False).reshape(len(table), vectors.type.list_size), np.float32
     )
-    pq.write_table(table, file, compression="zstd")
+    ids = table["cluster_id"].to_numpy().astype(np.int64)
+    if not np.isfinite(centroids).all() or len(set(ids.tolist())) < len(ids) or ids.min(initial=0) < 0:
+        raise ValueError(f"{CENTROIDS} does not hold one centroid per cluster")
+    sizes = table["documents"].to_numpy().astype(np.int64)
+    next_id = max(int(said[_NEXT]), int(ids.max(initial=-1)) + 1)
+    return StoredCentroids(ids, centroids, sizes, said[_ALGORITHM].decode(), said[_METRIC].decode(), next_id)
+
+
+def write_lineage(file: Path, steps: Sequence[Step]) -> None:
+    """Write lineage.parquet: a row per cluster of this run, largest first, and per cluster that is gone."""
+    columns = {
+        "cluster_id": pa.array([step.cluster_id for step in steps], pa.int32()),
+        "event": pa.array([step.event for step in steps], pa.string()),
+        "other_cluster_id": pa.array([step.other for step in steps], pa.int32()),
+        "distance_to_previous": pa.array([step.distance for step in steps], pa.float32()),
+        "documents": pa.array([step.documents for step in steps], pa.int64()),
+        "previous_documents": pa.array([step.documents_before for step in steps], pa.int64()),
+        "kept": pa.array([step.kept for step in steps], pa.int64()),
+        "joined": pa.array([step.joined for step in steps], pa.int64()),
+        "left": pa.array([step.left for step in steps], pa.int64()),
+    }
+    pq.write_table(pa.table(columns), file, compression="zstd")
 
 
 def read_document_ids(members: Path, rows: Rows) -> dict[int, str | int]:

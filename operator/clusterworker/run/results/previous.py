@@ -1,0 +1,239 @@
+"""The folder of the run before, as far as this run's clusters are numbered after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scipy import sparse
+
+from clustercontract.brief import Changes
+from clustercontract.clustering import ClusteringConfig
+from clustercontract.run import PreviousRun, RunSpec
+from clusterworker.clustering.succession import LISTED, Ancestors, Succession, anew, in_words, limit_of, succeed
+from clusterworker.clustering.survey import Distances, MemberWriter, Survey
+from clusterworker.data.arrays import NOISE, Labels, Rows, Vectors
+from clusterworker.data.sources.batch import Batch
+from clusterworker.process.errors import RunError
+from clusterworker.process.text import one_line
+from clusterworker.run.results.tables import CENTROIDS, MEMBERS, read_centroids
+from clusterworker.storage.file import open_file
+
+_BYTES_PER_DOCUMENT = 12
+
+
+@dataclass(frozen=True)
+class Previous:
+    """What a run knows of the one before.
+
+    Attributes:
+        next_id: no cluster of the trigger has had this cluster_id or a higher one.
+        ancestors: the clusters of the run before; None where clusters are numbered anew.
+        members: its documents; None where they cannot be compared.
+        notes: why not, for people.
+    """
+
+    next_id: int = 0
+    ancestors: Ancestors | None = None
+    members: Members | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Members:
+    """The documents of the run before, and those of them that come by in this run.
+
+    Documents are told by a hash of 64 bits: of a billion, one in ten is taken for another one somewhere.
+
+    Args:
+        table: members.parquet of the run before.
+        ancestors: its clusters.
+    """
+
+    def __init__(self, table: pq.ParquetFile, ancestors: Ancestors) -> None:
+        self._by_collection = "collection_id" in table.schema_arrow.names
+        keys, labels = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        for batch in table.iter_batches():
+            names = batch["collection_id"].to_pylist() if self._by_collection else None
+            keys.append(_keys(batch["document_id"], names))
+            labels.append(batch["cluster_id"].to_numpy())
+        every = np.concatenate(keys)
+        order = np.argsort(every, kind="stable")
+        self._keys = every[order]
+        # Clusters by their place, noise after the last.
+        self._clusters = len(ancestors.ids)
+        places = np.argsort(ancestors.ids)
+        labelled = np.concatenate(labels)[order]
+        found = np.searchsorted(ancestors.ids[places], labelled)
+        known = labelled != NOISE
+        if (found[known] >= self._clusters).any() or (ancestors.ids[places[found[known]]] != labelled[known]).any():
+            raise ValueError(f"{MEMBERS} names clusters that {CENTROIDS} does not have")
+        self._labels = np.full(len(labelled), self._clusters, np.int32)
+        self._labels[known] = places[found[known]]
+
+    def counter(self, clusters: int, collection_ids: list[str]) -> Shared:
+        """Return what counts documents that both runs have.
+
+        Args:
+            clusters: of this run.
+            collection_ids: in the order of the RunSpec.
+        """
+        names = collection_ids if self._by_collection else None
+        return Shared(self._keys, self._labels, (self._clusters + 1, clusters + 1), names)
+
+
+class Shared:
+    """Counts documents of both runs by their cluster then and now.
+
+    Attributes:
+        counts: shape (clusters before + 1, clusters now + 1); the last of each is noise.
+    """
+
+    def __init__(self, keys: Rows, labels: Labels, shape: tuple[int, int], collection_ids: list[str] | None) -> None:
+        self._keys, self._labels, self._collection_ids = keys, labels, collection_ids
+        self.counts: Any = sparse.csr_array(shape, dtype=np.int64)
+
+    def before(self, write: MemberWriter) -> MemberWriter:
+        """Return what takes in a batch, and then writes it."""
+
+        def both(batch: Batch, labels: Labels, distances: Distances) -> None:
+            self.add(batch, labels)
+            write(batch, labels, distances)
+
+        return both
+
+    def add(self, batch: Batch, labels: Labels) -> None:
+        """Take in documents of this run, and their clusters, shape (rows,)."""
+        names = None if self._collection_ids is None else [self._collection_ids[batch.collection]] * len(labels)
+        keys = _keys(batch.ids, names)
+        places = np.searchsorted(self._keys, keys)
+        known = places < len(self._keys)
+        known[known] = self._keys[places[known]] == keys[known]
+        before, now = self._labels[places[known]], labels[known]
+        now = np.where(now == NOISE, self.counts.shape[1] - 1, now)
+        ones = np.ones(len(now), np.int64)
+        self.counts = self.counts + sparse.csr_array((ones, (before, now)), shape=self.counts.shape)
+
+
+def is_lasting(config: ClusteringConfig) -> bool:
+    """Whether clusters are numbered after those of the run before: not evoc's, whose layers name them by size."""
+    return config.ids == "lasting" and config.algorithm != "evoc"
+
+
+def previous_of(spec: RunSpec, dimensions: int, secrets: Path, memory: int) -> Previous:
+    """Return what is known of the run before. What cannot be read is not, and a note says why.
+
+    Args:
+        spec: of this run.
+        dimensions: of its documents.
+        secrets: where Secrets are mounted.
+        memory: bytes that the container may use; an eighth of it is for the documents' hashes.
+    """
+    last = spec.previous
+    if last is None:
+        return Previous()
+    try:
+        kept = read_centroids(_open(last, CENTROIDS, spec, secrets))
+    except (RunError, OSError, ValueError, KeyError, pa.ArrowException) as error:
+        why = f"the clusters of {last.run} cannot be read: {one_line(error)}"
+        return Previous(last.next_cluster_id, notes=_anew(spec, why))
+    next_id = max(last.next_cluster_id, kept.next_id)
+    if not is_lasting(spec.config):
+        return Previous(next_id)
+    ours = {"algorithm": _canonical(spec.config.algorithm), "metric": spec.config.metric, "dimensions": dimensions}
+    theirs = {"algorithm": _canonical(kept.algorithm), "metric": kept.metric, "dimensions": kept.centroids.shape[1]}
+    for name, value in ours.items():
+        if value != theirs[name]:
+            return Previous(next_id, notes=_anew(spec, f"{name} was {theirs[name]} in {last.run}, and is {value} now"))
+    ancestors = Ancestors(last.run, kept.ids, kept.centroids, kept.sizes)
+    if int(kept.sizes.sum()) * _BYTES_PER_DOCUMENT > memory // 8:
+        return Previous(next_id, ancestors, notes=(_not_compared(last, "they are too many for the memory"),))
+    try:
+        members = Members(pq.ParquetFile(_open(last, MEMBERS, spec, secrets)), ancestors)
+    except (RunError, OSError, ValueError, KeyError, pa.ArrowException) as error:
+        return Previous(next_id, ancestors, notes=(_not_compared(last, one_line(error)),))
+    return Previous(next_id, ancestors, members)
+
+
+def numbered(
+    previous: Previous, config: ClusteringConfig, centroids: Vectors, found: Survey, shared: Shared | None
+) -> tuple[Succession, Changes | None]:
+    """Number the clusters of this run, and tell what became of those of the run before.
+
+    Args:
+        previous: from `previous_of`.
+        config: of this run.
+        centroids: of this run, shape (clusters, dimensions).
+        found: by the pass over the documents.
+        shared: what that pass counted; None where documents are not compared.
+    """
+    before = previous.ancestors
+    if not is_lasting(config):
+        by_size = anew(found.sizes, 0)
+        return replace(by_size, next_id=max(by_size.next_id, previous.next_id)), None
+    if before is None:
+        return anew(found.sizes, previous.next_id), None
+    mean = found.total / found.documents
+    spread = float(np.sqrt(max(float((found.total_squares / found.documents - mean**2).sum()), 0.0)))
+    counts = shared.counts if shared else None
+    limit = limit_of(config.metric, spread)
+    succession = succeed(before, centroids, found.sizes, counts, config.metric, limit, previous.next_id)
+    documents, moved = _moves(before, succession, counts)
+    steps = succession.steps
+    changes = Changes(
+        since=before.run,
+        summary=in_words(steps, documents, moved),
+        kept=sum(step.event == "kept" for step in steps),
+        new=[step.cluster_id for step in steps if step.event in ("new", "split_from")][:LISTED],
+        gone=[step.cluster_id for step in steps if step.event in ("gone", "merged_into")][:LISTED],
+        documents=documents,
+        moved=moved,
+    )
+    return succession, changes
+
+
+def _moves(before: Ancestors, succession: Succession, counts: Any | None) -> tuple[int | None, int | None]:
+    """Documents of both runs, and those of them that are in another cluster, or in none, or were."""
+    if counts is None:
+        return None, None
+    pairs = counts.tocoo()
+    then, now = np.append(before.ids, NOISE)[pairs.row], np.append(succession.ids, NOISE)[pairs.col]
+    return int(pairs.data.sum()), int(pairs.data[then != now].sum())
+
+
+def _open(last: PreviousRun, name: str, spec: RunSpec, secrets: Path) -> Any:
+    """A file of the run before: on a volume its path, from a bucket its content."""
+    uri = f"{last.uri}/{name}"
+    if "://" not in uri:
+        return uri
+    content = open_file(uri, spec.results, secrets).read()
+    if content is None:
+        raise FileNotFoundError(f"{uri} is not there")
+    return pa.BufferReader(content)
+
+
+def _anew(spec: RunSpec, why: str) -> tuple[str, ...]:
+    return () if not is_lasting(spec.config) else (f"clusters are numbered anew: {why}",)
+
+
+def _not_compared(last: PreviousRun, why: str) -> str:
+    return f"documents are not compared with those of {last.run}: {why}"
+
+
+def _canonical(algorithm: str) -> str:
+    return "hierarchical" if algorithm == "agglomerative" else algorithm
+
+
+def _keys(ids: Any, collection_ids: list[str] | None) -> Rows:
+    """64 bits that stand for a document, shape (rows,); hashes are only ever compared within this process."""
+    if pa.types.is_integer(ids.type):
+        keys: Rows = ids.cast(pa.int64()).to_numpy(zero_copy_only=False)
+    else:
+        keys = np.fromiter(map(hash, ids.to_pylist()), np.int64, len(ids))
+    if collection_ids is None:
+        return keys
+    with np.errstate(over="ignore"):
+        return keys * 31 + np.fromiter(map(hash, collection_ids), np.int64, len(keys))

@@ -1,0 +1,207 @@
+"""Runs one after the other: which ids stay, what is told of the others, and what starts anew."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from clustercontract.run import RunResult, RunSpec
+from clusterworker.data.arrays import Vectors
+from tests.clusterworker.conftest import Pod
+from tests.clusterworker.planted import planted, write
+from tests.clusterworker.storage.s3_server import Bucket
+
+KMEANS: dict[str, Any] = {"algorithm": "kmeans", "n_clusters": 4}
+PLANTED = planted(400, 5, dimensions=32, spread=0.05)
+PACKAGES = Path(__file__).resolve().parents[3] / "examples/data/debian-packages.parquet"
+
+
+def topics(*wanted: int) -> tuple[Vectors, list[str]]:
+    """Documents around some of five directions, and their ids."""
+    rows = np.flatnonzero(np.isin(PLANTED.labels, wanted))
+    return PLANTED.vectors[rows], [f"doc-{row}" for row in rows]
+
+
+def after(pod: Pod, spec: RunSpec, result: RunResult, run: str, config: dict[str, Any], **fields: Any) -> RunSpec:
+    """The spec of a run after another one, as the operator makes it."""
+    previous = {"run": spec.run, "uri": result.results_uri, "next_cluster_id": result.next_cluster_id}
+    return pod.spec(config, run=run, previous=previous, **fields)
+
+
+def clusters_of(folder: Path) -> dict[str, int]:
+    members = pq.read_table(folder / "members.parquet")
+    return dict(zip(members["document_id"].to_pylist(), members["cluster_id"].to_pylist(), strict=True))
+
+
+def events(folder: Path) -> dict[int, str]:
+    lineage = pq.read_table(folder / "lineage.parquet")
+    return dict(zip(lineage["cluster_id"].to_pylist(), lineage["event"].to_pylist(), strict=True))
+
+
+def test_ids_stay_where_sizes_change_their_order(pod: Pod) -> None:
+    vectors, ids = topics(0, 1, 2, 3)
+    write(pod.volume / "data.parquet", vectors, ids)
+    first = pod.spec(KMEANS, run="nightly-1")
+    result = pod.run(first)
+    before = clusters_of(pod.folder(first))
+    assert set(events(pod.folder(first)).values()) == {"new"}
+    assert (result.changes, result.next_cluster_id) == (None, 4)
+    # Most of the largest cluster goes; the rest of it is the smallest one.
+    gone = [number for number, document in enumerate(ids) if before[document] == 0][20:]
+    write(pod.volume / "data.parquet", np.delete(vectors, gone, axis=0), np.delete(ids, gone).tolist())
+    second = after(pod, first, result, "nightly-2", KMEANS)
+    found = pod.run(second)
+    now = clusters_of(pod.folder(second))
+    assert now == {document: before[document] for document in now}
+    assert found.changes is not None
+    assert (found.changes.since, found.changes.kept, found.changes.new, found.changes.gone) == ("nightly-1", 4, [], [])
+    assert (found.changes.documents, found.changes.moved) == (len(now), 0)
+    assert found.clusters[-1].cluster_id == 0
+    assert found.clusters[-1].num_documents == 20
+    centroids = pq.read_table(pod.folder(second) / "centroids.parquet").to_pydict()
+    assert centroids["cluster_id"] == [cluster.cluster_id for cluster in found.clusters]
+    assert centroids["documents"] == [list(now.values()).count(number) for number in centroids["cluster_id"]]
+    metrics = json.loads((pod.folder(second) / "metrics.json").read_text())
+    assert [cluster["cluster_id"] for cluster in metrics["clusters"]] == centroids["cluster_id"]
+    row = pq.read_table(pod.folder(second) / "lineage.parquet").to_pylist()[-1]
+    assert (row["cluster_id"], row["event"], row["kept"], row["joined"]) == (0, "kept", 20, 0)
+    assert row["left"] == len(gone)
+
+
+def test_a_new_topic_has_a_new_number_and_a_gone_one_keeps_its_own(pod: Pod) -> None:
+    write(pod.volume / "data.parquet", *topics(0, 1, 2, 3))
+    first = pod.spec(KMEANS, run="nightly-1")
+    result = pod.run(first)
+    before = clusters_of(pod.folder(first))
+    write(pod.volume / "data.parquet", *topics(1, 2, 3, 4))
+    second = after(pod, first, result, "nightly-2", KMEANS)
+    found = pod.run(second)
+    changes, now = found.changes, clusters_of(pod.folder(second))
+    vanished = before[topics(0)[1][0]]
+    assert changes is not None
+    assert (changes.kept, changes.new, changes.gone) == (3, [4], [vanished])
+    assert {now[document] for document in topics(4)[1]} == {4}
+    assert events(pod.folder(second)) == {
+        **dict.fromkeys({0, 1, 2, 3} - {vanished}, "kept"),
+        4: "new",
+        vanished: "gone",
+    }
+    assert changes.summary.startswith(f"3 clusters kept, 1 new (4), 1 gone ({vanished}); 100.0% of ")
+    # It comes back: its number was another cluster's.
+    write(pod.volume / "data.parquet", *topics(0, 1, 2, 3))
+    third = after(pod, second, found, "nightly-3", KMEANS)
+    last = pod.run(third)
+    assert last.changes is not None
+    assert (last.changes.new, last.changes.gone, last.next_cluster_id) == ([5], [4], 6)
+
+
+def test_an_attempt_after_another_gives_the_same_ids(pod: Pod) -> None:
+    """Also after the first one has published: what counts is the run before, as the operator knew it."""
+    write(pod.volume / "data.parquet", *topics(0, 1, 2, 3))
+    first = pod.spec(KMEANS, run="nightly-1")
+    result = pod.run(first)
+    write(pod.volume / "data.parquet", *topics(1, 2, 3, 4))
+    second = after(pod, first, result, "nightly-2", KMEANS)
+    attempts = [pod.run(second) for _ in range(2)]
+    assert attempts[0].changes == attempts[1].changes
+    assert attempts[0].clusters == attempts[1].clusters
+    assert attempts[0].next_cluster_id == attempts[1].next_cluster_id == 5
+
+
+@pytest.mark.parametrize(
+    ("config", "dimensions", "note"),
+    [
+        (
+            {"algorithm": "hierarchical", "n_clusters": 4},
+            32,
+            "algorithm was kmeans in nightly-1, and is hierarchical now",
+        ),
+        ({**KMEANS, "metric": "euclidean"}, 32, "metric was cosine in nightly-1, and is euclidean now"),
+        (KMEANS, 16, "dimensions was 32 in nightly-1, and is 16 now"),
+    ],
+)
+def test_what_is_not_comparable_starts_anew(pod: Pod, config: dict[str, Any], dimensions: int, note: str) -> None:
+    vectors, ids = topics(0, 1, 2, 3)
+    write(pod.volume / "data.parquet", vectors, ids)
+    first = pod.spec(KMEANS, run="nightly-1")
+    result = pod.run(first)
+    write(pod.volume / "data.parquet", vectors[:, :dimensions].copy(), ids)
+    second = after(pod, first, result, "nightly-2", config)
+    found = pod.run(second)
+    assert f"clusters are numbered anew: {note}" in found.notes
+    assert found.changes is None
+    assert {cluster.cluster_id for cluster in found.clusters} == {4, 5, 6, 7}, "numbers that were used stay used"
+    assert found.next_cluster_id == 8
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut off", "another file"])
+@pytest.mark.parametrize("name", ["centroids.parquet", "members.parquet"])
+def test_a_damaged_folder_fails_no_run(pod: Pod, damage: str, name: str) -> None:
+    write(pod.volume / "data.parquet", *topics(0, 1, 2, 3))
+    first = pod.spec(KMEANS, run="nightly-1")
+    result = pod.run(first)
+    file = pod.folder(first) / name
+    if damage == "gone":
+        file.unlink()
+    elif damage == "cut off":
+        file.write_bytes(file.read_bytes()[:100])
+    else:
+        write(file, *topics(0))
+    found = pod.run(after(pod, first, result, "nightly-2", KMEANS))
+    assert found.status == "completed"
+    ids = {cluster.cluster_id for cluster in found.clusters}
+    if name == "centroids.parquet":
+        assert found.notes[0].startswith("clusters are numbered anew: the clusters of nightly-1 cannot be read: ")
+        assert ids == {4, 5, 6, 7}
+    else:
+        assert found.notes[0].startswith("documents are not compared with those of nightly-1: ")
+        assert ids == {0, 1, 2, 3}
+        assert found.changes is not None
+        assert found.changes.documents is None
+
+
+def test_by_size(pod: Pod) -> None:
+    write(pod.volume / "data.parquet", *topics(0, 1, 2, 3))
+    first = pod.spec(KMEANS, run="nightly-1")
+    result = pod.run(first)
+    config = {**KMEANS, "ids": "by_size"}
+    second = after(pod, first, result, "nightly-2", {**config, "n_clusters": 3})
+    found = pod.run(second)
+    assert [cluster.cluster_id for cluster in found.clusters] == [0, 1, 2]
+    assert (found.changes, found.next_cluster_id, found.notes) == (None, 4, [])
+    assert not (pod.folder(second) / "lineage.parquet").exists()
+
+
+def test_noise_stays_noise_and_several_collections_are_told_apart(pod: Pod) -> None:
+    """The same ids in both collections are not the same documents."""
+    (vectors, ids), far = topics(0, 1), np.eye(32, dtype=np.float32)[:3]
+    sources = [{"uri": "a.parquet"}, {"uri": "b.parquet"}]
+    write(pod.volume / "a.parquet", np.concatenate([vectors, far]), [*ids, "x", "y", "z"])
+    other, _ = topics(2, 3)
+    write(pod.volume / "b.parquet", other, [f"doc-{row}" for row in range(len(other))])
+    config = {"algorithm": "hdbscan", "min_cluster_size": 20, "reduce": "none"}
+    first = pod.spec(config, *sources, run="nightly-1")
+    result = pod.run(first)
+    swapped = [collection.model_dump(exclude_none=True) for collection in first.collections[::-1]]
+    second = after(pod, first, result, "nightly-2", config, collections=swapped)
+    found = pod.run(second)
+    assert found.changes is not None
+    assert (found.changes.documents, found.changes.moved) == (len(vectors) + len(far) + len(other), 0)
+    assert found.num_noise == result.num_noise
+    members = pq.read_table(pod.folder(second) / "members.parquet")
+    assert members["cluster_id"].to_pylist().count(-1) == found.num_noise
+
+
+def test_results_in_a_bucket(pod: Pod, bucket: Bucket, keys: Path) -> None:
+    write(pod.volume / "data.parquet", *topics(0, 1, 2, 3))
+    results = bucket.results()
+    first = pod.spec(KMEANS, run="nightly-1", results=results)
+    result = pod.run(first)
+    found = pod.run(after(pod, first, result, "nightly-2", KMEANS, results=results))
+    assert found.changes is not None
+    assert (found.changes.kept, found.changes.moved, found.notes) == (4, 0, [])
