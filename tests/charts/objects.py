@@ -55,8 +55,13 @@ class Rendered:
 
     @property
     def pod(self) -> Object:
-        """The Pod template of the Deployment."""
-        template: Object = self.one("Deployment")["spec"]["template"]
+        """The Pod template of the operator's Deployment."""
+        (deployment,) = [
+            found
+            for found in self.all("Deployment")
+            if found["metadata"]["labels"]["app.kubernetes.io/component"] == "operator"
+        ]
+        template: Object = deployment["spec"]["template"]
         return template
 
     @property

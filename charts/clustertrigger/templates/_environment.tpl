@@ -75,3 +75,25 @@ that it does not know. Numbers pass through int, because Helm would write large 
 {{- define "clustertrigger.webhookSecretName" -}}
 {{- .Values.webhook.certificate.existingSecret | default (printf "%s-webhook" (include "clustertrigger.fullname" .)) -}}
 {{- end -}}
+
+{{/* Settings of clustertrigger-api: operator/clustertrigger/rest/settings.py reads these variables. */}}
+{{- define "clustertrigger.apiEnvironment" -}}
+- name: CLUSTERTRIGGER_API_PORT
+  value: {{ int .Values.api.port | quote }}
+- name: CLUSTERTRIGGER_API_CERT_DIR
+  value: {{ .Values.api.tls.secretName | empty | ternary "" (include "clustertrigger.apiCertificateDirectory" .) | quote }}
+- name: CLUSTERTRIGGER_API_OVERRIDE_GITOPS
+  value: {{ .Values.api.overrideGitOps | quote }}
+- name: CLUSTERTRIGGER_API_REQUESTS_PER_SECOND
+  value: {{ .Values.api.rateLimit.requestsPerSecond | quote }}
+- name: CLUSTERTRIGGER_API_BURST
+  value: {{ int .Values.api.rateLimit.burst | quote }}
+- name: CLUSTERTRIGGER_API_LOG_FORMAT
+  value: {{ eq .Values.log.format "text" | ternary "text" "json" | quote }}
+- name: CLUSTERTRIGGER_API_LOG_LEVEL
+  value: {{ .Values.log.level | quote }}
+{{- end -}}
+
+{{- define "clustertrigger.apiCertificateDirectory" -}}
+/etc/clustertrigger/api
+{{- end -}}

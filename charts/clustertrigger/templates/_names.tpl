@@ -30,6 +30,20 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end -}}
 
+{{- define "clustertrigger.apiFullname" -}}
+{{- include "clustertrigger.fullname" . }}-api
+{{- end -}}
+
+{{/* What selects the Pods of clustertrigger-api; not what the operator's are selected by. */}}
+{{- define "clustertrigger.apiSelectorLabels" -}}
+app.kubernetes.io/name: {{ printf "%s-api" (include "clustertrigger.name" . | trunc 59 | trimSuffix "-") }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "clustertrigger.apiLabels" -}}
+{{ merge (include "clustertrigger.apiSelectorLabels" . | fromYaml) (dict "app.kubernetes.io/component" "api") (include "clustertrigger.labels" . | fromYaml) | toYaml }}
+{{- end -}}
+
 {{/* An image's reference. Takes {image: one of .Values.image, version: the default tag}. */}}
 {{- define "clustertrigger.image" -}}
 {{- if .image.digest -}}
