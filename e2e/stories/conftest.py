@@ -39,6 +39,7 @@ FIRST_TO_LAST = (
     "sources",
     "results",
     "command",
+    "api",
     "drift",
     "deletion",
     "rights",
