@@ -9,10 +9,10 @@ from typing import Any
 from clustercontract.check import CHECK_SPEC_VARIABLE, CheckResult, CheckSpec
 from clustercontract.container import SCRATCH_MOUNT, SECRETS_MOUNT
 from clustercontract.run import RUN_SPEC_VARIABLE
-from clusterworker.actions import cluster
 from clusterworker.drift.check import check
 from clusterworker.process.command import Command, Mounts
 from clusterworker.process.outcome import check_failure
+from clusterworker.run.command import RUN
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,8 +43,8 @@ CHECK = Command(
     clear_up=lambda _spec, _mounts: None,  # the next check replaces a record half written
     memory="run.check.resources.limits.memory",
 )
-COMMANDS: dict[str, Command[Any, Any]] = {"run": cluster.COMMAND, "check": CHECK}
-"""By name: one for each action (`clusterworker.actions`), and the check."""
+COMMANDS: dict[str, Command[Any, Any]] = {"run": RUN, "check": CHECK}
+"""By name: of the action `cluster` (`clusterworker.run`), and of the check."""
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""Action `cluster`: the command `run` clusters collections and writes the run's folder."""
+"""The command `run`, of action `cluster`: clusters collections and writes the run's folder."""
 
 from clustercontract.run import RUN_SPEC_VARIABLE, RunResult, RunSpec
 from clusterworker.process.command import Command, Mounts
@@ -20,7 +20,7 @@ def _remove_partial_results(spec: RunSpec, mounts: Mounts) -> None:
         return  # the child has said why
 
 
-COMMAND = Command(
+RUN = Command(
     spec=RunSpec,
     variable=RUN_SPEC_VARIABLE,
     context=lambda spec: {"namespace": spec.namespace, "trigger": spec.trigger, "run": spec.run},
