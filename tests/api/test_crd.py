@@ -116,10 +116,10 @@ def test_conditions_are_a_map_by_type() -> None:
     assert conditions["x-kubernetes-list-map-keys"] == ["type"]
 
 
-def test_spec_stores_defaults_of_status_and_run_only() -> None:
+def test_spec_stores_defaults_of_action_type_status_and_run_only() -> None:
     stored = {path for path, schema in schemas(CLUSTER_TRIGGER.schema()["properties"]["spec"]) if "default" in schema}
-    assert ".status" in stored
-    assert all(path == ".status" or path.startswith(".run") for path in stored)
+    assert {".action_type", ".status"} <= stored
+    assert all(path in (".action_type", ".status") or path.startswith(".run") for path in stored)
 
 
 def test_selectable_fields() -> None:
