@@ -51,7 +51,7 @@ def test_refuses_and_names_field_and_remedy(crd_server: CrdServer, case: Refused
         assert f'unknown field "{case.field}"' in str(refused.value)
 
 
-def test_defaults_are_stored_for_status_and_run_only(crd_server: CrdServer) -> None:
+def test_defaults_are_stored_for_action_type_status_and_run_only(crd_server: CrdServer) -> None:
     spec = crd_server.create(CLUSTER_TRIGGER, trigger())["spec"]
 
     assert spec.pop("status") == "active"
@@ -68,6 +68,7 @@ def test_defaults_are_stored_for_status_and_run_only(crd_server: CrdServer) -> N
         "check": {"resources": {"requests": {"cpu": "500m", "memory": "512Mi"}}, "timeout_seconds": 3600},
         "report": {"map": "pca"},
     }
+    assert spec.pop("action_type") == "cluster"
     assert spec == trigger()
 
 
@@ -107,7 +108,12 @@ def test_columns_of_triggers(crd_server: CrdServer) -> None:
     assert re.match(r"\d+y", narrow["Last Run"]), "an age"
     assert narrow["Next Run"] == "2030-01-02T01:00:00Z"
     assert (narrow["Runs"], narrow["Failures"]) == (7, 1)
-    assert wide == {"Ready": "True", "Reason": "Scheduled", "Message": "next run at 2030-01-02T01:00:00Z"}
+    assert wide == {
+        "Action": "cluster",
+        "Ready": "True",
+        "Reason": "Scheduled",
+        "Message": "next run at 2030-01-02T01:00:00Z",
+    }
 
 
 def test_columns_of_definitions_and_collections(crd_server: CrdServer) -> None:
