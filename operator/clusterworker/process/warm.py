@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import umap
 from evoc.graph_construction import neighbor_graph_matrix
-from evoc.knn_graph import knn_graph
 from evoc.label_propagation import label_propagation_init
 from evoc.node_embedding import node_embedding
 from numba.core.errors import NumbaWarning
@@ -62,13 +61,10 @@ def reduce(vectors: Vectors, metric: str) -> Vectors:
     return np.ascontiguousarray(reducer.fit_transform(vectors), dtype=np.float32)
 
 
-def lay_out(vectors: Vectors, *, exact: bool) -> Vectors:
-    """Map the vectors to five dimensions by EVōC's node embedding, their neighbours given or looked for."""
+def lay_out(vectors: Vectors) -> Vectors:
+    """Map the vectors to five dimensions by EVōC's node embedding, their neighbours given."""
     random = np.random.RandomState(0)
-    if exact:
-        indices, lengths = exact_neighbours(vectors, NEIGHBOURS)
-    else:
-        indices, lengths = knn_graph(vectors, n_neighbors=NEIGHBOURS, random_state=random)
+    indices, lengths = exact_neighbours(vectors, NEIGHBOURS)
     neighbours = np.ascontiguousarray(indices, np.int32), np.ascontiguousarray(lengths, np.float32)
     graph = neighbor_graph_matrix(float(NEIGHBOURS), *neighbours, True)
     start = label_propagation_init(graph, n_components=5, approx_n_parts=256, random_state=random, data=vectors)
@@ -82,8 +78,7 @@ def cluster(vectors: Vectors) -> None:
 
 
 STEPS: dict[str, Callable[[], object]] = {
-    "evoc, neighbours given": lambda: lay_out(unit_vectors(1000), exact=True),
-    "evoc, neighbours looked for": lambda: lay_out(unit_vectors(1000), exact=False),
+    "evoc": lambda: lay_out(unit_vectors(1000)),
     "umap, cosine": lambda: reduce(unit_vectors(1000), "cosine"),
     "umap, euclidean": lambda: reduce(unit_vectors(1000), "euclidean"),
     "hdbscan": lambda: cluster(unit_vectors(2000, dimensions=5)),

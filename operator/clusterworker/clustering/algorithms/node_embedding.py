@@ -12,7 +12,6 @@ The image's JIT cache (``clusterworker.process.warm``) holds what these calls co
 distances and weights.
 """
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clusterworker.clustering.algorithms.frame import Frame
-from clusterworker.clustering.algorithms.neighbours import EXACT_ROWS, nearest_neighbours
+from clusterworker.clustering.algorithms.neighbours import nearest_neighbours
 from clusterworker.data.arrays import Doubles, Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
 
@@ -91,7 +90,7 @@ def embed(
     count = min(how.neighbours, rows - 1)
     random = np.random.RandomState(seed % 2**32)
     told(0.0, f"looking for {count} neighbours of {rows} vectors")
-    graph = neighbor_graph_matrix(float(how.scale * count), *_neighbours(vectors, count, metric, seed, random), True)
+    graph = neighbor_graph_matrix(float(how.scale * count), *_neighbours(vectors, count, metric, seed), True)
     told(0.5, "starting a layout of the graph")
     start = label_propagation_init(
         graph,
@@ -122,21 +121,12 @@ def needed_memory(rows: int, dimensions: int, neighbours: int = DEFAULT.neighbou
     return rows * (4 * dimensions + BYTES_PER_NEIGHBOUR * neighbours)
 
 
-def _neighbours(
-    vectors: Vectors, count: int, metric: str, seed: int, random: np.random.RandomState
-) -> tuple[npt.NDArray[np.int32], Vectors]:
+def _neighbours(vectors: Vectors, count: int, metric: str, seed: int) -> tuple[npt.NDArray[np.int32], Vectors]:
     """Neighbours and the lengths of the graph's edges: EVōC's -log2 cos, and Euclidean distances whatever their scale.
 
-    Exact ones come from faiss. Where it would look through a part of the vectors only, EVōC's own descent takes a
-    fifth of the time, but knows no other metric than cosine.
+    They come from faiss at any size. EVōC's own descent nests parallel regions, and numba's threading layer that needs
+    no library beside it, which is the only one in the image, ends the process at that.
     """
-    if metric == "cosine" and len(vectors) > EXACT_ROWS:
-        from evoc.knn_graph import knn_graph
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a document with fewer neighbours than asked for
-            found, lengths = knn_graph(vectors, n_neighbors=count, random_state=random)
-        return np.ascontiguousarray(found, np.int32), np.ascontiguousarray(lengths, np.float32)
     indices, distances = nearest_neighbours(vectors, count, metric, seed)
     exact: Doubles = distances.astype(np.float64)
     if metric == "cosine":
