@@ -133,6 +133,10 @@ def test_the_examples_and_the_table(operator: StartOperator, sandbox: Sandbox, k
         "api-cluster-id": ("False", "DefinitionNotFound"),
         "api-event": ("False", "CollectionNotFound"),
         "api-conditional": ("False", "CollectionNotFound"),
+        **{
+            f"api-unified-cluster-{kind}": ("False", "DefinitionNotFound")
+            for kind in ("cron", "interval", "event", "conditional")
+        },
         "products-nightly": ("True", "Scheduled"),
         "reviews-every-6h": ("True", "Scheduled"),
     }

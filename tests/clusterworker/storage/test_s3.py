@@ -24,6 +24,7 @@ KMEANS = {"algorithm": "kmeans", "n_clusters": 3}
 FILES = [
     "baseline.npz",
     "centroids.parquet",
+    "lineage.parquet",
     "members.parquet",
     "metrics.json",
     "report.html",

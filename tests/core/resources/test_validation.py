@@ -91,13 +91,13 @@ CONFIG = "spec.execution_config.config"
         ("x", "spec: 'x': must be an object: write its fields below it, or remove it"),
         # what is to be clustered
         (with_config(algorithm="kmean"),
-         f"{CONFIG}.algorithm: 'kmean': must be 'kmeans', 'hdbscan', 'hierarchical', 'agglomerative', 'dbscan', "
-         "'spectral', 'gaussian_mixture', 'mean_shift' or 'optics': did you mean kmeans?"),
+         f"{CONFIG}.algorithm: 'kmean': must be 'kmeans', 'hdbscan', 'evoc', 'hierarchical', 'agglomerative', "
+         "'dbscan', 'spectral', 'gaussian_mixture', 'mean_shift' or 'optics': did you mean kmeans?"),
         (with_config(algorithm="kmeans"), f"{CONFIG}.n_clusters: n_clusters is required with kmeans: set it"),
         (with_config(algorithm="hdbscan"), f"{CONFIG}.min_cluster_size: min_cluster_size is required with hdbscan: "
          "set it"),
         (with_config(**KMEANS, min_samples=3),
-         f"{CONFIG}.min_samples: 3: min_samples goes with hdbscan, dbscan, optics only: remove it"),
+         f"{CONFIG}.min_samples: 3: min_samples goes with hdbscan, evoc, dbscan, optics only: remove it"),
         (with_config(**KMEANS, distance_threshold=0),
          f"{CONFIG}.distance_threshold: 0: must be greater than 0: write a larger number"),
         ({**CRON, "execution_config": {"collection_ids": [], "config": KMEANS}},
