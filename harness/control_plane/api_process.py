@@ -13,7 +13,7 @@ from typing import Any
 from harness.control_plane.kube import eventually
 from harness.control_plane.operator_process import environment
 
-_LISTENING = re.compile(r"Uvicorn running on http://[^ ]*:(\d+)")
+_LISTENING = re.compile(r"Requests are served on port (\d+)")
 
 
 class ApiProcess:
@@ -56,7 +56,7 @@ class ApiProcess:
 
     def mistakes(self) -> list[str]:
         """Lines of its log that speak of a mistake of its own."""
-        signs = ("A mistake of ours", "Traceback", "never retrieved", "was never awaited")
+        signs = ("Internal error", "Traceback", "never retrieved", "was never awaited")
         return [
             line for line in self.log.read_text(errors="replace").splitlines() if any(sign in line for sign in signs)
         ]

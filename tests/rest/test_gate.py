@@ -143,3 +143,10 @@ def test_settings(tmp_path: Path, settings: dict[str, str], message: str) -> Non
     )
     assert done.returncode == 1
     assert message in done.stderr
+
+
+def test_all_addresses_are_ipv4_too(start_service: Start) -> None:
+    """uvicorn's :: is IPv6 alone, so no probe of an IPv4 cluster reached it."""
+    service = start_service(host="::")
+    assert service.url.startswith("http://127.0.0.1:")
+    assert service.get("/livez")[0] == 200

@@ -42,7 +42,7 @@ _ERRORS = {
     413: "The body is too long.",
     422: "Fields are wrong: details.errors names each.",
     429: "Too many requests with this token, or of all: Retry-After says how long to wait.",
-    500: "A mistake of ours.",
+    500: "Internal error.",
     503: "The Kubernetes API server does not answer.",
 }
 _BAD_REQUEST = 400

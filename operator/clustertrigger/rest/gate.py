@@ -83,10 +83,10 @@ class Gate:
         except RefusedError as problem:
             await _refuse(problem, send)
         except Exception:
-            logger.exception("A mistake of ours: %s %s", scope["method"], scope["path"])
+            logger.exception("Internal error: %s %s", scope["method"], scope["path"])
             if started:
                 raise
-            await _refuse(RefusedError(500, "a mistake of ours: the log of clustertrigger-api tells more"), send)
+            await _refuse(RefusedError(500, "internal error: see the log of clustertrigger-api"), send)
 
     def _check_token(self, scope: Scope) -> None:
         token = token_in(scope["headers"])

@@ -9,8 +9,10 @@ import sys
 from pythonjsonlogger.json import JsonFormatter
 
 from clustertrigger.rest.app import create_app
-from clustertrigger.rest.serving import server_of
+from clustertrigger.rest.serving import listener, server_of
 from clustertrigger.rest.settings import Settings, SettingsError, read_settings
+
+logger = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -23,7 +25,13 @@ def main() -> None:
     # uvicorn ends in order, and then raises the signal again for whom it may concern.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    server_of(create_app(settings), settings).run()
+    try:
+        taken = listener(settings)
+    except OSError as error:
+        sys.exit(f"clustertrigger-api: cannot listen on {settings.host} port {settings.port}: {error}")
+    port, scheme = taken.getsockname()[1], "HTTPS" if settings.cert_dir else "HTTP"
+    logger.info("Requests are served on port %d, over %s", port, scheme)
+    server_of(create_app(settings), settings).run(sockets=[taken])
 
 
 def _set_up_logging(settings: Settings) -> None:

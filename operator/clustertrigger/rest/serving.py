@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -17,14 +18,13 @@ from clustertrigger.rest.settings import Settings
 _KEEP_ALIVE = 75
 _LEAVING = 20
 """Seconds for requests that are under way when the process is to end."""
+_BACKLOG = 1024
 
 
 def server_of(app: FastAPI, settings: Settings) -> uvicorn.Server:
     """The server of the application."""
     config = uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
         http=_protocol(settings),
         ws="none",
         loop="auto",
@@ -34,12 +34,29 @@ def server_of(app: FastAPI, settings: Settings) -> uvicorn.Server:
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=_LEAVING,
-        backlog=1024,
+        backlog=_BACKLOG,
         ssl_certfile=str(settings.cert_dir / "tls.crt") if settings.cert_dir else None,
         ssl_keyfile=str(settings.cert_dir / "tls.key") if settings.cert_dir else None,
         ssl_context_factory=_renewing(settings.cert_dir) if settings.cert_dir else None,
     )
     return uvicorn.Server(config)
+
+
+def listener(settings: Settings) -> socket.socket:
+    """The socket to serve on. asyncio would keep `::` to IPv6 alone, and most clusters have IPv4.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    if settings.host != "::":
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
+    try:
+        return socket.create_server(
+            ("::", settings.port), family=socket.AF_INET6, backlog=_BACKLOG, dualstack_ipv6=True
+        )
+    except (OSError, ValueError):  # a node without IPv6
+        return socket.create_server(("0.0.0.0", settings.port), backlog=_BACKLOG)  # noqa: S104 - a Pod's port
 
 
 def _protocol(settings: Settings) -> type[asyncio.Protocol]:
