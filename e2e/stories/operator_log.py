@@ -8,7 +8,8 @@ from typing import Any
 from harness.installation import RELEASE
 from harness.kubectl import Kubectl
 
-SELECTOR = f"--selector=app.kubernetes.io/instance={RELEASE}"
+SELECTOR = f"--selector=app.kubernetes.io/instance={RELEASE},app.kubernetes.io/name=clustertrigger"
+"""Not the Pods of clustertrigger-api."""
 
 Line = dict[str, Any]
 

@@ -66,14 +66,16 @@ def portal(stage_set: Stage) -> Iterator[Portal]:
     scene = stage_set.scene
     helm = find_helm(scene.kubectl.kubeconfig, SYSTEM_NAMESPACE)
     values = {**VALUES, "api": {"enabled": True}}
-    helm.upgrade(RELEASE, operator_values(stage_set.images, values))
-    scene.kubectl.apply(*_program(stage_set.images.operator.name, scene.kubectl.namespace))
-    scene.kubectl("wait", f"pod/{PORTAL}", "--for=condition=Ready", "--timeout=120s", timeout=130)
-    service = scene.system.json("get", "service", f"{RELEASE}-api")["spec"]
-    # By its address: the cluster built here has no DNS.
-    yield Portal(scene, f"http://{service['clusterIP']}:{service['ports'][0]['port']}")
-    scene.kubectl("delete", "pod", PORTAL, "--grace-period=0", "--force", "--wait=false")
-    helm.upgrade(RELEASE, operator_values(stage_set.images, VALUES))
+    try:
+        helm.upgrade(RELEASE, operator_values(stage_set.images, values))
+        scene.kubectl.apply(*_program(stage_set.images.operator.name, scene.kubectl.namespace))
+        scene.kubectl("wait", f"pod/{PORTAL}", "--for=condition=Ready", "--timeout=120s", timeout=130)
+        service = scene.system.json("get", "service", f"{RELEASE}-api")["spec"]
+        # By its address: the cluster built here has no DNS.
+        yield Portal(scene, f"http://{service['clusterIP']}:{service['ports'][0]['port']}")
+    finally:
+        scene.kubectl("delete", "pod", PORTAL, "--grace-period=0", "--force", "--wait=false", "--ignore-not-found")
+        helm.upgrade(RELEASE, operator_values(stage_set.images, VALUES))
 
 
 def test_created_over_http_and_watched_with_kubectl(scene: Scene, portal: Portal) -> None:
