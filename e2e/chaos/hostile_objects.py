@@ -24,7 +24,12 @@ T = TypeVar("T")
 
 _FIRES = interval(3600, start_immediately=True)
 """Where the metadata is what is odd: Job, Pod and events are made of it."""
-_ELSEWHERE = {"spec.trigger_type": "spec.schedule_config", "spec.cluster_id": "spec.execution_config"}
+_ELSEWHERE = {
+    "spec.trigger_type": "spec.schedule_config",
+    "spec.cluster_id": "spec.execution_config",
+    "spec.action_config": "spec.execution_config",
+    "spec.action_type": "spec.action_config",
+}
 """Which fields are to blame where another one decides what they must be."""
 _MAPS: tuple[tuple[Path, Any], ...] = (
     (("run", "node_selector"), "ssd"),

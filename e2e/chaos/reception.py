@@ -175,7 +175,12 @@ def _touched(case: Case, made: Object, raw: Object) -> str | None:
 
 
 def _references(spec: Object) -> list[str]:
-    ids = [*(spec.get("execution_config") or {}).get("collection_ids", []), spec.get("cluster_id")]
+    action = spec.get("action_config") or {}
+    ids = [
+        *(spec.get("execution_config") or {}).get("collection_ids", []),
+        spec.get("cluster_id"),
+        action.get("cluster_id"),
+    ]
     return [wanted for wanted in ids if wanted]
 
 
