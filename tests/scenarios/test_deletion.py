@@ -10,6 +10,9 @@ from harness.control_plane.kubelet import Kubelet
 from harness.control_plane.manifests import interval
 from harness.control_plane.sandbox import Sandbox
 
+COLLECTED = 90
+"""Seconds: the garbage collector looks every 30 s which kinds there are, and then first lists those of a new CRD."""
+
 
 def test_a_deleted_trigger_takes_its_jobs_along(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:
     process = operator()
@@ -21,10 +24,12 @@ def test_a_deleted_trigger_takes_its_jobs_along(operator: StartOperator, sandbox
     eventually(lambda: sandbox.status("done")["execution_count"])
 
     assert sandbox.kubectl("delete", "clustertrigger", "done", "running", "--wait=true").returncode == 0
-    left = eventually(sandbox.jobs, 30, until=lambda jobs: len(jobs) == 1)
+    left = eventually(sandbox.jobs, COLLECTED, until=lambda jobs: len(jobs) == 1)
     assert left[0]["metadata"]["name"] == job["kept"]
     pods = f"/api/v1/namespaces/{sandbox.namespace}/pods"
-    eventually(lambda: [pod["metadata"]["labels"]["job-name"] for pod in sandbox.kube.items(pods)] == [job["kept"]], 30)
+    eventually(
+        lambda: [pod["metadata"]["labels"]["job-name"] for pod in sandbox.kube.items(pods)] == [job["kept"]], COLLECTED
+    )
     eventually(lambda: process.metric("clustertrigger_triggers") == 1)
 
     # One of the same name is another trigger.
@@ -44,7 +49,7 @@ def test_triggers_deleted_while_due_leave_nothing(operator: StartOperator, sandb
         sandbox.delete(name)
         time.sleep(0.1)
     eventually(lambda: process.metric("clustertrigger_triggers") == 0)
-    eventually(lambda: sandbox.jobs() == [], 30)
+    eventually(lambda: sandbox.jobs() == [], COLLECTED)
     time.sleep(1.5)
     assert sandbox.jobs() == []
 
@@ -60,4 +65,4 @@ def test_a_trigger_on_its_way_out_fires_nothing(operator: StartOperator, sandbox
     time.sleep(2.5)
     assert len(sandbox.jobs("held")) <= jobs
     sandbox.edit("held", finalizers=None)
-    eventually(lambda: sandbox.jobs("held") == [], 30)
+    eventually(lambda: sandbox.jobs("held") == [], COLLECTED)
