@@ -23,6 +23,7 @@ from clustertrigger import __version__, handlers
 from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY
 from clustertrigger.core.actions.work import RunDefaults
 from clustertrigger.core.decision import Observed
+from clustertrigger.core.environment import SettingsError
 from clustertrigger.core.kube import paths
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.catalog import Catalog
@@ -48,7 +49,7 @@ from clustertrigger.shell.reconciling.reconciler import Reconciler
 from clustertrigger.shell.serving.endpoints import serve_endpoints
 from clustertrigger.shell.serving.http_server import allow_many_files
 from clustertrigger.shell.serving.sources import Proxies
-from clustertrigger.shell.settings import Settings, SettingsError, read_settings
+from clustertrigger.shell.settings import Settings, read_settings
 from clustertrigger.shell.status.recorder import Recorder
 from clustertrigger.shell.status.status_writer import StatusWriter
 

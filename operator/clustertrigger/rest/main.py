@@ -8,9 +8,10 @@ import sys
 
 from pythonjsonlogger.json import JsonFormatter
 
+from clustertrigger.core.environment import SettingsError
 from clustertrigger.rest.app import create_app
 from clustertrigger.rest.serving import listener, server_of
-from clustertrigger.rest.settings import Settings, SettingsError, read_settings
+from clustertrigger.rest.settings import Settings, read_settings
 
 logger = logging.getLogger(__name__)
 

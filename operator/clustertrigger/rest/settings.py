@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from clustertrigger.core.environment import read_settings as read_environment
 
 PREFIX = "CLUSTERTRIGGER_API_"
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-
-
-class SettingsError(Exception):
-    """One line that names the variable, its value and the way out."""
 
 
 class Settings(BaseSettings):
@@ -65,17 +63,4 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     Raises:
         SettingsError: a variable is unknown or malformed.
     """
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
-    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
-    if unknown:
-        raise SettingsError(f"{unknown[0]}: unknown setting: known are {', '.join(sorted(known))}")
-    try:
-        return Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        message = first["msg"].removeprefix("Value error, ")
-        if not first["loc"]:
-            raise SettingsError(message) from error
-        name = PREFIX + str(first["loc"][0]).upper()
-        given = f" is {environment[name]!r}" if name in environment else ""
-        raise SettingsError(f"{name}{given}: {message}") from error
+    return read_environment(Settings, PREFIX, environment)

@@ -9,17 +9,15 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from clustertrigger.core.environment import read_settings as read_environment
 
 PREFIX = "CLUSTERTRIGGER_"
 
 Names = Annotated[tuple[str, ...], NoDecode]
 """Names in one variable, separated by commas."""
-
-
-class SettingsError(Exception):
-    """One line that names the variable, its value and the way out."""
 
 
 class Settings(BaseSettings):
@@ -105,15 +103,4 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     Raises:
         SettingsError: a variable is unknown or malformed.
     """
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
-    unknown = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
-    if unknown:
-        raise SettingsError(f"{unknown[0]}: unknown setting: known are {', '.join(sorted(known))}")
-    try:
-        return Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = str(first["loc"][0]) if first["loc"] else ""
-        name = PREFIX + field.upper() if field else "settings"
-        given = f" is {environment[name]!r}" if name in environment else ""
-        raise SettingsError(f"{name}{given}: {first['msg'].removeprefix('Value error, ')}") from error
+    return read_environment(Settings, PREFIX, environment, all_of_them="settings")

@@ -1,0 +1,40 @@
+"""Settings from environment variables: what is wrong with one is said in a line that names it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class SettingsError(Exception):
+    """One line that names the variable, its value and the way out."""
+
+
+def read_settings(model: type[Model], prefix: str, environment: Mapping[str, str], *, all_of_them: str = "") -> Model:
+    """The settings.
+
+    Args:
+        model: reads each field from the variable of its name in capitals, after the prefix.
+        prefix: of the variables.
+        environment: the variables, as the model reads them.
+        all_of_them: named where it is no single variable that is wrong.
+
+    Raises:
+        SettingsError: a variable is unknown or malformed.
+    """
+    known = {prefix + name.upper() for name in model.model_fields}
+    unknown = sorted(name for name in environment if name.startswith(prefix) and name not in known)
+    if unknown:
+        raise SettingsError(f"{unknown[0]}: unknown setting: known are {', '.join(sorted(known))}")
+    try:
+        return model()
+    except ValidationError as error:
+        first = error.errors()[0]
+        message = first["msg"].removeprefix("Value error, ")
+        name = prefix + str(first["loc"][0]).upper() if first["loc"] else all_of_them
+        given = f" is {environment[name]!r}" if name in environment else ""
+        raise SettingsError(f"{name}{given}: {message}" if name else message) from error
