@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
 
+from clustercontract.actions.config import ActionType
+from clustertrigger.rest.actions import ACTIONS
 from clustertrigger.rest.models import ClusterTrigger, UnifiedTrigger
 from harness.control_plane.sandbox import Sandbox
 from tests.rest.callers import CLUSTER, UNIFIED, Caller, every, ok, unified
@@ -112,3 +114,7 @@ def test_what_is_answered(caller: Caller, sandbox: Sandbox, path: str) -> None:
     assert {name: full[name] for name in shown} == shown
     if path == UNIFIED:
         assert (new["is_overdue"], full["is_overdue"]) == (False, True)
+
+
+def test_each_action_of_a_trigger_has_its_entry() -> None:
+    assert set(ACTIONS) == set(get_args(ActionType))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from clustercontract.base import ApiId, ApiModel
 from clustercontract.filters import Filter
@@ -69,11 +69,6 @@ ACTIONS: dict[str, Action] = {
     CLUSTER: Action("engine_cluster_build", ClusterAction, _cluster_spec, _cluster_config, _clustered),
 }
 """By action_type. What is not here is refused by a message that names what is."""
-
-if TYPE_CHECKING:
-    ActionType = str
-else:
-    ActionType = Literal[tuple(ACTIONS)]
 
 
 def action_of(spec: Spec) -> str:

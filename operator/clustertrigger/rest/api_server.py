@@ -10,8 +10,10 @@ from typing import Any
 import aiohttp
 
 from clustertrigger import __version__
-from clustertrigger.core.json_text import read_json, write_json
+from clustertrigger.core.json_text import write_json
+from clustertrigger.core.kube.answers import object_in
 from clustertrigger.core.resources.problem import Problem
+from clustertrigger.core.text import beginning
 from clustertrigger.rest.errors import FieldError, RefusedError, invalid
 from clustertrigger.rest.settings import Settings
 
@@ -140,18 +142,15 @@ class ApiServer:
             raise RefusedError(
                 503, f"the Kubernetes API server {what}: try again", code="api_server_unavailable", headers=_RETRY_AFTER
             ) from error
-        try:
-            found = read_json(text)
-        except ValueError:
-            found = None
-        if status < 300 and isinstance(found, dict):
+        found = object_in(text)
+        if status < 300 and found is not None:
             return found
-        raise _refusal(status, found if isinstance(found, dict) else {}, text, retry_after)
+        raise _refusal(status, found or {}, text, retry_after)
 
 
 def _refusal(status: int, said: Object, text: bytes, retry_after: str | None) -> RefusedError:
     """The server's Status object, or what something in front of it said."""
-    message = str(said.get("message") or text[:200].decode(errors="replace").strip() or "no message")
+    message = str(said.get("message") or beginning(text) or "no message")
     reason = str(said.get("reason") or "") or None
     if status == _INVALID and (causes := (said.get("details") or {}).get("causes")):
         return invalid(_errors(causes), code=reason)

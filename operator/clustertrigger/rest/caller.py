@@ -10,8 +10,8 @@ from typing import Annotated
 from fastapi import Depends, Header, Query, Request
 from fastapi.security import HTTPBearer
 
+from clustertrigger.core.kube.paths import is_namespace
 from clustertrigger.core.resources.problem import Problem
-from clustertrigger.rest import paths
 from clustertrigger.rest.api_server import ApiServer
 from clustertrigger.rest.errors import FieldError, RefusedError, invalid
 from clustertrigger.rest.settings import Settings
@@ -67,7 +67,7 @@ def _triggers(
     if not chosen:
         message = "is required: set the header X-Namespace, or the parameter namespace"
         raise invalid([FieldError(Problem("X-Namespace", None, message), "missing")])
-    if not paths.is_namespace(chosen):
+    if not is_namespace(chosen):
         message = "must consist of lower-case letters, digits and '-': write the namespace's metadata.name"
         raise invalid([FieldError(Problem(field, chosen, message), "string_pattern_mismatch")])
     override = backend.settings.override_gitops

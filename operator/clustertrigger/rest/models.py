@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from clustercontract.actions.config import ActionType
 from clustercontract.base import ApiId, ApiModel
 from clustertrigger.api.definition import ExecutionConfig
 from clustertrigger.api.schedule import ScheduleConfig, TriggerType
 from clustertrigger.api.status import RunStatus
 from clustertrigger.api.trigger import DesiredStatus
-from clustertrigger.rest.actions import ActionType
 
 LONGEST_NAME = 253
 """Characters of a trigger's name: as many as an object's name may have."""

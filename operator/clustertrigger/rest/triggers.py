@@ -14,9 +14,12 @@ from clustertrigger.api.names import ANNOTATION_RESET_REQUESTED, ANNOTATION_RUN_
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.naming import job_name
 from clustertrigger.core.jobs.slot import ManualSlot
+from clustertrigger.core.kube import paths
 from clustertrigger.core.resources.gitops import managed_by, source_of
+from clustertrigger.core.resources.trigger import Key
 from clustertrigger.core.resources.validation import parse_trigger
-from clustertrigger.rest import paths, views
+from clustertrigger.rest import views
+from clustertrigger.rest.actions import action_of
 from clustertrigger.rest.api_server import ApiServer, Object
 from clustertrigger.rest.errors import FieldError, RefusedError, invalid
 from clustertrigger.rest.names import (
@@ -71,21 +74,49 @@ class Triggers:
         token: the caller's.
         namespace: the namespace.
         override_gitops: whether what a GitOps tool applies may be changed.
+        action: only triggers of this action are found; None: all.
     """
 
-    def __init__(self, server: ApiServer, ids: KnownIds, token: str, namespace: str, *, override_gitops: bool) -> None:
+    def __init__(
+        self,
+        server: ApiServer,
+        ids: KnownIds,
+        token: str,
+        namespace: str,
+        *,
+        override_gitops: bool,
+        action: str | None = None,
+    ) -> None:
         self._server = server
         self._ids = ids
         self._token = token
         self._namespace = namespace
         self._override_gitops = override_gitops
+        self._action = action
+
+    def only(self, action: str) -> Triggers:
+        """The triggers of one action among these."""
+        return Triggers(
+            self._server,
+            self._ids,
+            self._token,
+            self._namespace,
+            override_gitops=self._override_gitops,
+            action=action,
+        )
 
     async def find(self, id_or_name: str) -> Object:
         """The trigger that a trigger_id or a name means.
 
         Raises:
-            RefusedError: there is none, or the caller may not read it.
+            RefusedError: there is none, it is one of another action, or the caller may not read it.
         """
+        raw = await self._find(id_or_name)
+        if self._action is not None and (action := action_of(raw["spec"])) != self._action:
+            raise RefusedError(404, f"trigger {id_or_name!r} is a trigger of action {action}: it is at /v1/triggers")
+        return raw
+
+    async def _find(self, id_or_name: str) -> Object:
         if not id_or_name.startswith(_ID_PREFIX):
             if not paths.is_name(id_or_name):
                 raise self._missing(id_or_name)
@@ -110,7 +141,7 @@ class Triggers:
         return await self._read(name)
 
     async def all(self) -> list[Object]:
-        """All triggers of the namespace.
+        """All triggers of the namespace that can be found.
 
         Raises:
             RefusedError: the caller may not list them.
@@ -119,7 +150,7 @@ class Triggers:
         items: list[Object] = listed.get("items") or []
         for item in items:
             self._ids.learn(item["metadata"], self._namespace)
-        return items
+        return [item for item in items if self._action in (None, action_of(item["spec"]))]
 
     async def definitions(self) -> list[Object]:
         """All ClusterDefinitions of the namespace; none where the caller may not list them."""
@@ -270,7 +301,7 @@ class Triggers:
             await asyncio.sleep(_PAUSE)
 
     async def _read(self, name: str) -> Object:
-        raw = await self._server.get(self._token, paths.trigger(self._namespace, name))
+        raw = await self._server.get(self._token, paths.trigger(Key(self._namespace, name)))
         self._ids.learn(raw["metadata"], self._namespace)
         return raw
 
@@ -328,7 +359,7 @@ class Triggers:
         )
 
     def _path(self, raw: Object) -> str:
-        return paths.trigger(self._namespace, raw["metadata"]["name"])
+        return paths.trigger(Key(self._namespace, raw["metadata"]["name"]))
 
     def _missing(self, id_or_name: str) -> RefusedError:
         return RefusedError(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from clustertrigger.core.kube.paths import (
-    custom,
+    collections,
+    definitions,
     events,
     is_name,
     is_namespace,
@@ -15,6 +16,7 @@ from clustertrigger.core.kube.paths import (
     service,
     service_account_token,
     services,
+    triggers,
 )
 from clustertrigger.core.kube.paths import trigger as _trigger
 from clustertrigger.core.resources.trigger import Key
@@ -41,11 +43,6 @@ __all__ = [
 ]
 
 
-def triggers(namespace: str | None) -> str:
-    """Return the path of the ClusterTriggers of a namespace, or of all (None)."""
-    return custom("clustertriggers", namespace)
-
-
 def trigger(namespace: str, name: str) -> str:
     """Return the path of a ClusterTrigger."""
     return _trigger(Key(namespace, name))
@@ -54,16 +51,6 @@ def trigger(namespace: str, name: str) -> str:
 def claim(namespace: str, name: str) -> str:
     """Return the path of a PersistentVolumeClaim."""
     return f"{pods(namespace).removesuffix('pods')}persistentvolumeclaims/{name if is_name(name) else '-'}"
-
-
-def collections(namespace: str) -> str:
-    """Return the path of the Collections of a namespace."""
-    return custom("collections", namespace)
-
-
-def definitions(namespace: str) -> str:
-    """Return the path of the ClusterDefinitions of a namespace."""
-    return custom("clusterdefinitions", namespace)
 
 
 def deployments() -> str:

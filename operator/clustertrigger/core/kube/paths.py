@@ -67,9 +67,24 @@ def custom(plural: str, namespace: str | None = None) -> str:
     return f"/apis/{GROUP}/{VERSION}{_within(namespace)}/{plural}"
 
 
+def triggers(namespace: str | None) -> str:
+    """The ClusterTriggers of a namespace, or of all (None)."""
+    return custom("clustertriggers", namespace)
+
+
+def definitions(namespace: str) -> str:
+    """The ClusterDefinitions of a namespace."""
+    return custom("clusterdefinitions", namespace)
+
+
+def collections(namespace: str) -> str:
+    """The Collections of a namespace."""
+    return custom("collections", namespace)
+
+
 def trigger(key: Key) -> str:
     """One ClusterTrigger."""
-    return f"{custom('clustertriggers', key.namespace)}/{_name(key.name)}"
+    return f"{triggers(key.namespace)}/{_name(key.name)}"
 
 
 def jobs(namespace: str | None = None) -> str:

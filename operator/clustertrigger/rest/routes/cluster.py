@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 
 from clustertrigger.rest import views
-from clustertrigger.rest.actions import CLUSTER, action_of, cluster_id_of
+from clustertrigger.rest.actions import CLUSTER, cluster_id_of
 from clustertrigger.rest.api_server import Object
 from clustertrigger.rest.caller import Backend, CallersTriggers, IdempotencyKey, SharedBackend
-from clustertrigger.rest.errors import RefusedError
 from clustertrigger.rest.models import (
     ChangeTrigger,
     ClusterHistory,
@@ -29,10 +28,18 @@ from clustertrigger.rest.triggers import Triggers, stem_of
 router = APIRouter(prefix="/v1/clusters/triggers", tags=["Cluster triggers"])
 
 
+def _clusterings(triggers: CallersTriggers) -> Triggers:
+    return triggers.only(CLUSTER)
+
+
+Clusterings = Annotated[Triggers, Depends(_clusterings)]
+"""The caller's triggers that cluster."""
+
+
 @router.post("", response_model=ClusterTrigger, summary="Create a cluster trigger")
 async def create(
     body: CreateClusterTrigger,
-    triggers: CallersTriggers,
+    triggers: Clusterings,
     backend: SharedBackend,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
@@ -45,14 +52,12 @@ async def create(
 
 
 @router.post("/list", response_model=ClusterTriggers, summary="List cluster triggers")
-async def list_triggers(body: ListClusterTriggers, triggers: CallersTriggers, backend: SharedBackend) -> Response:
+async def list_triggers(body: ListClusterTriggers, triggers: Clusterings, backend: SharedBackend) -> Response:
     """List triggers of the namespace."""
     found = [
         raw
         for raw in await triggers.all()
-        if action_of(raw["spec"]) == CLUSTER
-        and views.matches(raw, body)
-        and body.cluster_id in (None, cluster_id_of(raw["spec"]))
+        if views.matches(raw, body) and body.cluster_id in (None, cluster_id_of(raw["spec"]))
     ]
     inherited = await _Inherited.of(found, triggers)
     cluster = await backend.server.cluster_id()
@@ -60,61 +65,47 @@ async def list_triggers(body: ListClusterTriggers, triggers: CallersTriggers, ba
 
 
 @router.get("/{trigger_id}", response_model=ClusterTrigger, summary="Get a cluster trigger")
-async def get(trigger_id: TriggerId, triggers: CallersTriggers, backend: SharedBackend) -> Response:
+async def get(trigger_id: TriggerId, triggers: Clusterings, backend: SharedBackend) -> Response:
     """Return one trigger."""
-    return answer(await _shown(await _find(triggers, trigger_id), triggers, backend))
+    return answer(await _shown(await triggers.find(trigger_id), triggers, backend))
 
 
 @router.patch("/{trigger_id}", response_model=ClusterTrigger, summary="Change a cluster trigger")
-async def change(
-    trigger_id: TriggerId, body: ChangeTrigger, triggers: CallersTriggers, backend: SharedBackend
-) -> Response:
+async def change(trigger_id: TriggerId, body: ChangeTrigger, triggers: Clusterings, backend: SharedBackend) -> Response:
     """Change schedule, description or status. Runs that are under way go on."""
-    await _find(triggers, trigger_id)
     return answer(await _shown(await triggers.change(trigger_id, spec_of(body), None, _field), triggers, backend))
 
 
 @router.delete("/{trigger_id}", status_code=204, response_class=Response, summary="Delete a cluster trigger")
-async def delete(trigger_id: TriggerId, triggers: CallersTriggers) -> Response:
+async def delete(trigger_id: TriggerId, triggers: Clusterings) -> Response:
     """Delete a trigger and its runs."""
-    await _find(triggers, trigger_id)
     await triggers.delete(trigger_id)
     return Response(status_code=204)
 
 
 @router.post("/{trigger_id}/pause", response_model=ClusterTrigger, summary="Pause a cluster trigger")
-async def pause(trigger_id: TriggerId, triggers: CallersTriggers, backend: SharedBackend) -> Response:
+async def pause(trigger_id: TriggerId, triggers: Clusterings, backend: SharedBackend) -> Response:
     """Let the trigger fire no more; events still count."""
-    await _find(triggers, trigger_id)
     return answer(await _shown(await triggers.set_status(trigger_id, "paused"), triggers, backend))
 
 
 @router.post("/{trigger_id}/resume", response_model=ClusterTrigger, summary="Resume a cluster trigger")
-async def resume(trigger_id: TriggerId, triggers: CallersTriggers, backend: SharedBackend) -> Response:
+async def resume(trigger_id: TriggerId, triggers: Clusterings, backend: SharedBackend) -> Response:
     """Let the trigger fire again, also after too many failed runs. What has passed meanwhile does not fire."""
-    await _find(triggers, trigger_id)
     return answer(await _shown(await triggers.set_status(trigger_id, "active"), triggers, backend))
 
 
 @router.post("/{trigger_id}/execute", response_model=Task, summary="Run a cluster trigger now")
-async def execute(trigger_id: TriggerId, triggers: CallersTriggers, idempotency_key: IdempotencyKey = None) -> Response:
+async def execute(trigger_id: TriggerId, triggers: Clusterings, idempotency_key: IdempotencyKey = None) -> Response:
     """Request a run now; the schedule stays as it is."""
-    await _find(triggers, trigger_id)
     raw, job = await triggers.execute(trigger_id, idempotency_key)
     return answer(views.task(raw, job))
 
 
 @router.post("/{trigger_id}/history", response_model=ClusterHistory, summary="List the runs of a cluster trigger")
-async def history(trigger_id: TriggerId, body: HistoryPage, triggers: CallersTriggers) -> Response:
+async def history(trigger_id: TriggerId, body: HistoryPage, triggers: Clusterings) -> Response:
     """Return runs, newest first: active ones, and as many ended ones as the trigger keeps."""
-    return answer(views.history(await _find(triggers, trigger_id), body, "job_id"))
-
-
-async def _find(triggers: Triggers, trigger_id: str) -> Object:
-    raw = await triggers.find(trigger_id)
-    if (action := action_of(raw["spec"])) != CLUSTER:
-        raise RefusedError(404, f"trigger {trigger_id!r} is a trigger of action {action}: it is at /v1/triggers")
-    return raw
+    return answer(views.history(await triggers.find(trigger_id), body, "job_id"))
 
 
 async def _shown(raw: Object, triggers: Triggers, backend: Backend) -> Mapping[str, Any]:
