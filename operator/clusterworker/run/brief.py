@@ -1,13 +1,18 @@
 """The largest clusters in so few bytes that they fit into the termination message, and so into the trigger's status."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
 from clustercontract.brief import CentralDocument, ClusterBrief
-from clusterworker.clustering.description import ClusterSummary
 from clusterworker.process.text import shortened
+
+if TYPE_CHECKING:  # it brings the algorithms with it
+    from clusterworker.clustering.description import ClusterSummary
 
 MOST_CLUSTERS = 20
 MOST_BYTES = 2_400

@@ -65,14 +65,13 @@ class _Run:
     def carry_out(self, staged: Path, scratch: Path, secrets: Path, memory: int) -> RunResult:
         """Read, cluster, measure, write, publish."""
         from clusterworker.data.sources.collections import open_collections
+        from clusterworker.run.brief import in_brief
         from clusterworker.run.results.record import FILE, record_of
         from clusterworker.run.results.retention import retire
 
         self._progress.phase("open", f"opening {len(self._spec.collections)} collections")
         collections = open_collections(self._spec.collections, secrets)
         findings = self._find(collections, staged, scratch, secrets, memory)
-        from clusterworker.run.brief import in_brief  # what it needs of the algorithms is loaded by now
-
         baseline = self._write(findings, collections, staged, secrets)
         record = record_of(self._spec, findings, self._started)
         (staged / FILE).write_bytes(record.to_bytes())

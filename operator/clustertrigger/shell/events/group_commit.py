@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from clustertrigger.api.status import EventState
 from clustertrigger.core.events.event_counting import Arrival, Counted, count_events
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.trigger import Key, Trigger
@@ -142,16 +143,18 @@ class GroupCommit:
                 last, seen = now, time.monotonic()
 
     def _last_write(self, key: Key) -> datetime | None:
-        trigger = self._triggers.get(key)
-        state = trigger.status.event_state if trigger else None
+        state = self._event_state(key)
         return state.counted_at if state else None
 
     def _pause(self, key: Key) -> float:
         """Seconds from one write of the trigger to the next."""
-        trigger = self._triggers.get(key)
-        state = trigger.status.event_state if trigger else None
+        state = self._event_state(key)
         size = sum(len(group.ids) for group in state.seen) if state else 0
         return max(_BETWEEN_WRITES, size / _BYTES_PER_SECOND) * (1 + _SHARE * random.random())  # noqa: S311 - no secret
+
+    def _event_state(self, key: Key) -> EventState | None:
+        trigger = self._triggers.get(key)
+        return trigger.status.event_state if trigger else None
 
     async def _commit(self, key: Key, requests: list[_Request]) -> None:
         arrivals = [arrival for request in requests for arrival in request.arrivals]

@@ -61,6 +61,10 @@ class _Ranges:
     births: Rows
     deaths: Rows
 
+    def alive(self, size: float) -> npt.NDArray[np.bool_]:
+        """Which regions are clusters where that is the least size, shape (regions,)."""
+        return (self.births <= size) & (self.deaths > size)
+
 
 def layers_of(tree: SpanningTree, min_cluster_size: int, *, most: int, alike: float) -> Layers:
     """Return the layers.
@@ -80,7 +84,7 @@ def layers_of(tree: SpanningTree, min_cluster_size: int, *, most: int, alike: fl
     found += _peaks(condensed, ranges, most - 1, alike)
     layers = []
     for number, (size, persistence) in enumerate(sorted(found)):
-        alive = _leaves(condensed) if number == 0 else (ranges.births <= size) & (ranges.deaths > size)
+        alive = _leaves(condensed) if number == 0 else ranges.alive(size)
         layers.append(_layer(condensed, alive, tree.counts, persistence))
     return Layers(layers, _parents(condensed, layers))
 
@@ -128,8 +132,8 @@ def _peaks(condensed: Condensed, ranges: _Ranges, most: int, alike: float) -> li
     peaks.sort(key=lambda place: (-persistence[place], place))
     chosen: list[int] = []
     for place in peaks:
-        alive = (ranges.births <= sizes[place]) & (ranges.deaths > sizes[place])
-        others = [(ranges.births <= sizes[other]) & (ranges.deaths > sizes[other]) for other in chosen]
+        alive = ranges.alive(sizes[place])
+        others = [ranges.alive(sizes[other]) for other in chosen]
         if alive.sum() >= 2 and all((alive & other).sum() <= alike * (alive | other).sum() for other in others):
             chosen.append(place)
         if len(chosen) >= most:
