@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -100,6 +102,12 @@ class Scene:
             return next((pod for pod in self.pods(name) if pod["status"].get("phase") == "Running"), None)
 
         return self.eventually(pod, f"{name}: a Pod runs", name)
+
+    def plugin(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run `kubectl clustertrigger …` as kubectl starts the plugin, in the triggers' namespace."""
+        scope = ["--kubeconfig", str(self.kubectl.kubeconfig), "--namespace", self.kubectl.namespace]
+        program = [sys.executable, "-m", "clustertrigger.cli.main"]
+        return subprocess.run([*program, *words, *scope], capture_output=True, text=True, timeout=300, check=False)
 
     def eventually(
         self, look: Callable[[], Found | None], what: str, trigger: str | None = None, patience: float = PATIENCE

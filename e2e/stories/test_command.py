@@ -11,24 +11,10 @@ from pathlib import Path
 import pytest
 
 from e2e.stories import data
-from e2e.stories.scene import Object, Scene
+from e2e.stories.scene import Scene
+from e2e.stories.triggers import by_interval
 
 REPORT_PODS = "clustertrigger.dev/role=report"
-
-
-def by_hand(name: str, collection: str = "col_packages", **run: object) -> Object:
-    """A trigger that fires on request only."""
-    return {
-        "apiVersion": "clustertrigger.dev/v1alpha1",
-        "kind": "ClusterTrigger",
-        "metadata": {"name": name},
-        "spec": {
-            "trigger_type": "interval",
-            "schedule_config": {"interval_seconds": 86400},
-            "execution_config": {"collection_ids": [collection], "config": {"algorithm": "kmeans", "n_clusters": 5}},
-            "run": {"resources": {"requests": {"cpu": "20m", "memory": "64Mi"}}, **run},
-        },
-    }
 
 
 class Person:
@@ -52,7 +38,9 @@ class Person:
 @pytest.fixture(scope="module")
 def triggers(stage_set: object) -> None:
     scene: Scene = stage_set.scene  # type: ignore[attr-defined]
-    scene.kubectl.apply(by_hand("typed"), by_hand("typed-failing", "col_no_such_file", max_consecutive_failures=1))
+    five = {"algorithm": "kmeans", "n_clusters": 5}
+    failing = by_interval("typed-failing", five, collection="col_no_such_file", max_consecutive_failures=1)
+    scene.kubectl.apply(by_interval("typed", five), failing)
     scene.kubectl.apply(
         {
             "apiVersion": "clustertrigger.dev/v1alpha1",

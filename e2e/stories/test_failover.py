@@ -6,36 +6,17 @@ from datetime import datetime, timedelta
 
 from clustertrigger.api.names import ANNOTATION_SLOT
 from e2e.stories.scene import Object, Scene
+from e2e.stories.triggers import by_interval
 from harness.installation import RELEASE
 
 SECONDS = 8
 MISSED = re.compile(r"SlotsMissed: Missed (?:the slot|(\d+) slots from) (\S+?)(?: to (\S+?))?:")
 
 
-def trigger(name: str) -> Object:
-    """A trigger of many short runs."""
-    return {
-        "apiVersion": "clustertrigger.dev/v1alpha1",
-        "kind": "ClusterTrigger",
-        "metadata": {"name": name},
-        "spec": {
-            "trigger_type": "interval",
-            "schedule_config": {"interval_seconds": SECONDS, "start_immediately": True},
-            "execution_config": {
-                "collection_ids": ["col_packages"],
-                "config": {"algorithm": "kmeans", "n_clusters": 3},
-            },
-            "run": {
-                "concurrency_policy": "Allow",
-                "history_limit": 100,
-                "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}},
-            },
-        },
-    }
-
-
 def test_leader_is_killed(scene: Scene) -> None:
-    scene.kubectl.apply(trigger("steady"))
+    scene.kubectl.apply(
+        by_interval("steady", seconds=SECONDS, at_once=True, concurrency_policy="Allow", history_limit=100)
+    )
     scene.running("steady")
     killed = holder(scene)
     fired = len(scene.jobs("steady"))

@@ -1,8 +1,6 @@
 """What a run leaves for people: progress while it lasts, folders that are kept and go, clusters in the terminal."""
 
 import json
-import subprocess
-import sys
 
 import pyarrow.parquet as pq
 import pytest
@@ -10,57 +8,25 @@ import pytest
 from e2e.stories import data
 from e2e.stories.conftest import Stage
 from e2e.stories.scene import Object, Scene
+from e2e.stories.triggers import by_interval
 from harness.claim_files import claim_files
+from harness.specs.results import RESULT_FILES
 
 KEPT = 2
 CLAIM = "clustertrigger-results"
-FILES = {
-    "baseline.npz",
-    "centroids.parquet",
-    "lineage.parquet",
-    "members.parquet",
-    "metrics.json",
-    "report.html",
-    "report.png",
-    "run.json",
-}
 
 
 @pytest.fixture(scope="module")
 def shelf(stage_set: Stage) -> Object:
     """A trigger that fires on request only and keeps two results."""
-    trigger = {
-        "apiVersion": "clustertrigger.dev/v1alpha1",
-        "kind": "ClusterTrigger",
-        "metadata": {"name": "shelf"},
-        "spec": {
-            "trigger_type": "interval",
-            "schedule_config": {"interval_seconds": 86400},
-            "execution_config": {
-                "collection_ids": ["col_packages"],
-                "config": {"algorithm": "kmeans", "n_clusters": 5},
-            },
-            "run": {
-                "history_limit": KEPT,
-                "report": {"map": "umap"},
-                "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}},
-            },
-        },
-    }
+    trigger = by_interval("shelf", {"algorithm": "kmeans", "n_clusters": 5}, history_limit=KEPT, report={"map": "umap"})
     stage_set.scene.kubectl.apply(trigger)
     return trigger
 
 
-def command(scene: Scene, *words: str) -> subprocess.CompletedProcess[str]:
-    """`kubectl clustertrigger …`, as kubectl starts the plugin."""
-    scope = ["--kubeconfig", str(scene.kubectl.kubeconfig), "--namespace", scene.kubectl.namespace]
-    program = [sys.executable, "-m", "clustertrigger.cli.main"]
-    return subprocess.run([*program, *words, *scope], capture_output=True, text=True, timeout=300, check=False)
-
-
 def test_a_run_is_watched_to_its_end(scene: Scene, shelf: Object) -> None:
     scene.request_run("shelf", "watched")
-    watched = command(scene, "watch", "shelf")
+    watched = scene.plugin("watch", "shelf")
     assert watched.returncode == 0, watched.stdout + watched.stderr
     lines = watched.stdout.splitlines()
     run = scene.run_ended("shelf", slot="manual/watched")
@@ -73,7 +39,7 @@ def test_a_run_is_watched_to_its_end(scene: Scene, shelf: Object) -> None:
 
 def test_a_failed_run_is_watched_to_its_reason(scene: Scene) -> None:
     run = scene.run_ended("missing-column")
-    watched = command(scene, "watch", "missing-column", "--run", run["job_id"])
+    watched = scene.plugin("watch", "missing-column", "--run", run["job_id"])
     assert watched.returncode == 1
     assert watched.stdout.endswith(f": {run['error']}\n")
 
@@ -87,17 +53,17 @@ def test_old_results_go_with_their_entries(stage_set: Stage, scene: Scene, shelf
     with claim_files(scene.kubectl, stage_set.images.worker.name, [CLAIM]) as claims:
         prefix = f"{scene.kubectl.namespace}/shelf/"
         found = {path.removeprefix(prefix) for path in claims.listing(CLAIM) if path.startswith(prefix)}
-    kept = {f"{entry['job_id']}/{name}" for entry in history for name in FILES}
+    kept = {f"{entry['job_id']}/{name}" for entry in history for name in RESULT_FILES}
     assert found == kept | {"latest.json"}
     assert all(entry["results_uri"] == f"/results/{prefix}{entry['job_id']}" for entry in history)
 
 
 def test_clusters_are_listed_in_the_terminal(scene: Scene, shelf: Object) -> None:
     newest = scene.status("shelf")["history"][0]
-    listed = command(scene, "results", "shelf")
+    listed = scene.plugin("results", "shelf")
     assert listed.returncode == 0, listed.stderr
     assert f"{newest['job_id']}: 5 clusters of {data.DOCUMENTS} documents" in listed.stdout
-    told = json.loads(command(scene, "results", "shelf", "--output", "json").stdout)
+    told = json.loads(scene.plugin("results", "shelf", "--output", "json").stdout)
     assert told["result"]["job_id"] == newest["job_id"]
     sizes = [cluster["num_documents"] for cluster in told["result"]["clusters"]]
     assert len(sizes) == 5
@@ -135,5 +101,5 @@ def test_clusters_keep_their_numbers_after_new_data(stage_set: Stage, scene: Sce
         if words.get(cluster["cluster_id"], set()) & set(cluster["name"].split(", "))
     ]
     assert len(kept) >= 3, (words, found)
-    listed = command(scene, "results", "shelf")
+    listed = scene.plugin("results", "shelf")
     assert f"since {yesterday['job_id']}: {found['changes']['summary']}" in listed.stdout

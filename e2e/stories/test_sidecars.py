@@ -12,10 +12,12 @@ import pytest
 
 from e2e.stories.conftest import Stage
 from e2e.stories.scene import Object, Scene
+from e2e.stories.triggers import by_interval
 
 POLICIES = "mutatingadmissionpolicies.admissionregistration.k8s.io"
 BINDINGS = "mutatingadmissionpolicybindings.admissionregistration.k8s.io"
 LABEL = "example.com/mesh"
+SIX = {"algorithm": "kmeans", "n_clusters": 6}
 NAMES = ("mesh-classic", "mesh-native")
 PROXY = "import time; time.sleep(3600)"
 
@@ -58,7 +60,7 @@ def _run_in_the_mesh(scene: Scene, name: str) -> tuple[Object, Object]:
     A policy is in force a moment after it is applied, so a run that it missed is done again.
     """
     for _ in range(5):
-        scene.kubectl.apply(_trigger(name))
+        scene.kubectl.apply(by_interval(name, SIX, at_once=True, pod_labels={LABEL: name}))
         pod = scene.running(name)
         containers = pod["spec"]["containers"] + pod["spec"].get("initContainers", [])
         if any(container["name"] == "mesh-proxy" for container in containers):
@@ -66,26 +68,6 @@ def _run_in_the_mesh(scene: Scene, name: str) -> tuple[Object, Object]:
         scene.kubectl("delete", "clustertrigger", name)
         scene.eventually(lambda: not scene.pods(name), "the Pod that the policy missed is gone")
     raise AssertionError(f"{name}: no Pod of five runs got the mesh's container")
-
-
-def _trigger(name: str) -> Object:
-    return {
-        "apiVersion": "clustertrigger.dev/v1alpha1",
-        "kind": "ClusterTrigger",
-        "metadata": {"name": name},
-        "spec": {
-            "trigger_type": "interval",
-            "schedule_config": {"interval_seconds": 86400, "start_immediately": True},
-            "execution_config": {
-                "collection_ids": ["col_packages"],
-                "config": {"algorithm": "kmeans", "n_clusters": 6},
-            },
-            "run": {
-                "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}},
-                "pod_labels": {LABEL: name},
-            },
-        },
-    }
 
 
 def _policy(name: str, containers: str, image: str) -> tuple[Object, Object]:

@@ -7,6 +7,7 @@ import re
 
 from e2e.stories.operator_log import operator_pods, refusals_and_errors
 from e2e.stories.scene import Object, Scene
+from e2e.stories.triggers import SMALL, by_interval
 from harness.helm import find_helm
 from harness.image import Images
 from harness.installation import RELEASE, SYSTEM_NAMESPACE, operator_values
@@ -15,27 +16,9 @@ NOWHERE = "localhost:9/clustertrigger/worker"
 """No registry listens on the discard port of any node."""
 
 
-def trigger(name: str, run: Object) -> Object:
-    """A trigger that fires once, when it is applied."""
-    return {
-        "apiVersion": "clustertrigger.dev/v1alpha1",
-        "kind": "ClusterTrigger",
-        "metadata": {"name": name},
-        "spec": {
-            "trigger_type": "interval",
-            "schedule_config": {"interval_seconds": 86400, "start_immediately": True},
-            "execution_config": {
-                "collection_ids": ["col_packages"],
-                "config": {"algorithm": "kmeans", "n_clusters": 3},
-            },
-            "run": run,
-        },
-    }
-
-
 def test_running_run_is_untouched(scene: Scene, images: Images) -> None:
-    slow = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"cpu": "100m"}}
-    scene.kubectl.apply(trigger("long-run", {"resources": slow}))
+    slow = {**SMALL, "limits": {"cpu": "100m"}}
+    scene.kubectl.apply(by_interval("long-run", at_once=True, resources=slow))
     before = scene.running("long-run")
     operators = set(operator_pods(scene.system))
 
@@ -45,8 +28,7 @@ def test_running_run_is_untouched(scene: Scene, images: Images) -> None:
     assert not operators & set(operator_pods(scene.system)), "every replica was replaced"
     assert [pod["metadata"]["uid"] for pod in scene.pods("long-run")] == [before["metadata"]["uid"]]
 
-    small = {"requests": {"cpu": "20m", "memory": "64Mi"}}
-    scene.kubectl.apply(trigger("no-image", {"pending_timeout_seconds": 8, "retries": 0, "resources": small}))
+    scene.kubectl.apply(by_interval("no-image", at_once=True, pending_timeout_seconds=8, retries=0))
     run = scene.run_ended("no-image")
     assert run["status"] == "failed"
     pattern = r"did not start within 8 s \(run\.pending_timeout_seconds\): (ErrImagePull|ImagePullBackOff): "

@@ -14,20 +14,12 @@ import pytest
 from clusterworker.process.errors import MisconfiguredError, RunError
 from clusterworker.run.results.volume import VolumeTarget
 from clusterworker.storage import volume
+from harness.specs.results import RESULT_FILES
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 
 KMEANS = {"algorithm": "kmeans", "n_clusters": 3}
-FILES = {
-    "baseline.npz",
-    "centroids.parquet",
-    "lineage.parquet",
-    "members.parquet",
-    "metrics.json",
-    "report.html",
-    "report.png",
-    "run.json",
-}
+FILES = set(RESULT_FILES)
 
 
 def names(directory: Path) -> set[str]:

@@ -16,21 +16,12 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
 from clusterworker.process.errors import MisconfiguredError, UnavailableError
 from harness.cluster.debian.ports import free_ports
+from harness.specs.results import RESULT_FILES
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 from tests.clusterworker.storage.s3_server import BUCKET, Bucket
 
 KMEANS = {"algorithm": "kmeans", "n_clusters": 3}
-FILES = [
-    "baseline.npz",
-    "centroids.parquet",
-    "lineage.parquet",
-    "members.parquet",
-    "metrics.json",
-    "report.html",
-    "report.png",
-    "run.json",
-]
 
 
 @pytest.mark.parametrize("uri", ["docs/part-0.parquet", "docs/part-*.parquet", "docs", "docs/", "**/*.parquet"])
@@ -46,7 +37,10 @@ def test_reads_and_writes_s3(pod: Pod, bucket: Bucket, keys: Path, uri: str) -> 
     assert result.baseline is not None
     assert result.baseline.uri == f"{result.results_uri}/baseline.npz"
     folder = "results/search/nightly/nightly-1a2b"
-    assert bucket.keys("results/") == ["results/search/nightly/latest.json", *(f"{folder}/{name}" for name in FILES)]
+    assert bucket.keys("results/") == [
+        "results/search/nightly/latest.json",
+        *(f"{folder}/{name}" for name in RESULT_FILES),
+    ]
     assert result.num_documents == (60 if uri == "docs/part-0.parquet" else 90)
     bucket.client.download_file(BUCKET, "results/search/nightly/nightly-1a2b/members.parquet", pod.root / "members")
     assert pq.read_table(pod.root / "members").num_rows == result.num_documents
@@ -83,7 +77,11 @@ def test_the_marker_comes_last_and_goes_first(
     pod.run(spec)
     last = ["run.json", "metrics.json"]
     assert written[:2] == last[::-1]
-    assert written[2 : len(FILES) + 3] == [*(name for name in FILES if name not in last), *last, "latest.json"]
+    assert written[2 : len(RESULT_FILES) + 3] == [
+        *(name for name in RESULT_FILES if name not in last),
+        *last,
+        "latest.json",
+    ]
 
 
 def refused(pod: Pod, *sources: dict[str, Any], **fields: Any) -> str:

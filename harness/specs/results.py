@@ -1,0 +1,13 @@
+"""What a completed run's folder holds, whichever algorithm and wherever it lies."""
+
+RESULT_FILES = (
+    "baseline.npz",
+    "centroids.parquet",
+    "lineage.parquet",
+    "members.parquet",
+    "metrics.json",
+    "report.html",
+    "report.png",
+    "run.json",
+)
+"""In order of their names."""
