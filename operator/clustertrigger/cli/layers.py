@@ -10,7 +10,7 @@ from rich.text import Text
 from clustercontract.layers import FILE, Layer, LayerCluster, Layers
 from clustertrigger.cli.cluster import Cluster, read_trigger
 from clustertrigger.cli.output import Output, show
-from clustertrigger.cli.report import chosen_run, image_of, jobs_of, place_of
+from clustertrigger.cli.report import chosen_run, find_place
 from clustertrigger.cli.report_pod import MissingFileError, fetch
 from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.state import TriggerState
@@ -27,9 +27,7 @@ async def show_layer(cluster: Cluster, name: str, job: str | None, number: int, 
     """
     trigger = await read_trigger(cluster, name)
     run = chosen_run(TriggerState(trigger), job)
-    jobs = await jobs_of(cluster)
-    image = await image_of(cluster, name, run, jobs)
-    place = place_of(trigger, run, jobs, claim=None, image=image, file=FILE)
+    place = await find_place(cluster, trigger, run, file=FILE)
     try:
         layers = read_layers(await fetch(cluster, trigger, place), place.uri)
     except MissingFileError as error:

@@ -72,9 +72,7 @@ async def report(
     """
     trigger = await read_trigger(cluster, name)
     run = chosen_run(TriggerState(trigger), job)
-    jobs = await jobs_of(cluster)
-    place = place_of(trigger, run, jobs, claim=claim, image=image or await image_of(cluster, name, run, jobs))
-    content = await fetch(cluster, trigger, place)
+    content = await fetch(cluster, trigger, await find_place(cluster, trigger, run, claim=claim, image=image))
     if save == "-":
         sys.stdout.buffer.write(content)
         return 0
@@ -109,6 +107,25 @@ def chosen_run(state: TriggerState, job: str | None) -> Execution:
                 raise CommandError(f"--run: {job!r} is {run.status}: only completed runs have a report")
             return run
     raise CommandError(f"--run: {job!r} is not in the trigger's history: {PROG} results {state.name} lists its runs")
+
+
+async def find_place(
+    cluster: Cluster,
+    trigger: Mapping[str, Any],
+    run: Execution,
+    *,
+    claim: str | None = None,
+    image: str | None = None,
+    file: str = REPORT,
+) -> Place:
+    """`place_of` with what the namespace's Jobs know; image: None where the user says none.
+
+    Raises:
+        CommandError: nothing tells the image.
+    """
+    jobs = await jobs_of(cluster)
+    image = image or await image_of(cluster, trigger["metadata"]["name"], run, jobs)
+    return place_of(trigger, run, jobs, claim=claim, image=image, file=file)
 
 
 def place_of(
