@@ -8,9 +8,9 @@ import pytest
 
 pytest.register_assert_rewrite("harness.control_plane")
 
-from harness.control_plane.fixtures import busy_kubelet, cluster, kubelet, operator, proxy, sandbox  # noqa: E402
+from harness.control_plane.fixtures import busy_kubelet, cluster, kubelet, no_lease, operator, proxy, sandbox  # noqa: E402
 
-__all__ = ["busy_kubelet", "cluster", "full", "kubelet", "operator", "proxy", "sandbox"]
+__all__ = ["busy_kubelet", "cluster", "full", "kubelet", "no_lease", "operator", "proxy", "sandbox"]
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from harness.control_plane.cluster import SYSTEM, Cluster, running_cluster
+from harness.control_plane.cluster import LEASE, SYSTEM, Cluster, running_cluster
 from harness.control_plane.kubelet import BusyKubelet, Kubelet
 from harness.control_plane.operator_process import OperatorProcess
 from harness.control_plane.proxy import Proxy
@@ -75,7 +75,15 @@ def proxy(cluster: Cluster) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def operator(cluster: Cluster, sandbox: Sandbox, tmp_path: Path) -> Iterator[StartOperator]:
+def no_lease(cluster: Cluster) -> Iterator[None]:
+    """The Lease is the control plane's, not the namespace's: each test begins without one that another test held."""
+    cluster.kube.delete(LEASE)
+    yield
+    cluster.kube.delete(LEASE)
+
+
+@pytest.fixture
+def operator(cluster: Cluster, sandbox: Sandbox, no_lease: None, tmp_path: Path) -> Iterator[StartOperator]:
     """Starts operators, ends them, and shows their logs where the test fails; none may have made a mistake."""
     started: list[OperatorProcess] = []
 

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from itertools import pairwise
 
-import pytest
-
-from harness.control_plane.cluster import SYSTEM
+from harness.control_plane.cluster import LEASE
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import Object, eventually
 from harness.control_plane.manifests import interval
 from harness.control_plane.operator_process import OperatorProcess
 from harness.control_plane.sandbox import Sandbox
 
-LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/clustertrigger"
 DURATION, RENEW, RETRY = 4, 3, 1
 SHORT: Object = {
     "leader_election": True,
@@ -24,14 +20,6 @@ SHORT: Object = {
     "lease_renew_seconds": RENEW,
     "lease_retry_seconds": RETRY,
 }
-
-
-@pytest.fixture
-def no_lease(sandbox: Sandbox) -> Iterator[None]:
-    """The Lease is the control plane's, not the namespace's: each test begins and ends without it."""
-    sandbox.kube.delete(LEASE)
-    yield
-    sandbox.kube.delete(LEASE)
 
 
 def leads(process: OperatorProcess) -> bool:
@@ -60,7 +48,7 @@ def start_two(operator: StartOperator, **settings: int) -> tuple[OperatorProcess
 
 
 def test_sigkill_of_the_leader_neither_loses_nor_doubles_a_slot(
-    operator: StartOperator, sandbox: Sandbox, busy_kubelet: None, no_lease: None
+    operator: StartOperator, sandbox: Sandbox, busy_kubelet: None
 ) -> None:
     leader, follower = start_two(operator)
     # More than the gap apart, so that none may be missed; staggered, so that some come due in the gap.
@@ -81,7 +69,7 @@ def test_sigkill_of_the_leader_neither_loses_nor_doubles_a_slot(
         assert len({entry["slot"] for entry in sandbox.history(name)}) == len(sandbox.history(name))
 
 
-def test_sigterm_hands_over_at_once(operator: StartOperator, sandbox: Sandbox, no_lease: None) -> None:
+def test_sigterm_hands_over_at_once(operator: StartOperator, sandbox: Sandbox) -> None:
     # Were the Lease not given up, the other would wait for it to run out; did it look as rarely as the leader renews
     # it, for ten seconds.
     leader, follower = start_two(operator, lease_duration_seconds=60, lease_renew_seconds=40, lease_retry_seconds=10)
@@ -95,7 +83,7 @@ def test_sigterm_hands_over_at_once(operator: StartOperator, sandbox: Sandbox, n
     assert holder(sandbox) == ""
 
 
-def test_a_follower_fires_nothing_and_shows_so(operator: StartOperator, sandbox: Sandbox, no_lease: None) -> None:
+def test_a_follower_fires_nothing_and_shows_so(operator: StartOperator, sandbox: Sandbox) -> None:
     leader, follower = start_two(operator)
     sandbox.trigger("once", interval(3600, start_immediately=True))
     eventually(lambda: sandbox.history("once"))

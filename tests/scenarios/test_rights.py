@@ -21,13 +21,10 @@ from harness.control_plane.proxy import Answer, Fault, Proxy, Request, Rule
 from harness.control_plane.rights import Right, Use, rights_listed, use_of
 from harness.control_plane.sandbox import Sandbox
 
-LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/clustertrigger"
-
 
 @pytest.fixture
 def used(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy) -> set[Use]:
     """What the operator needed for everything that it does: it serves all namespaces, leads, and takes events in."""
-    sandbox.kube.delete(LEASE)
     token = service_account(sandbox, "sender", may_send=True)
     port = free_port()
     process = operator(through=proxy, watch_namespaces="", leader_election=True, events_port=port)
@@ -41,7 +38,6 @@ def used(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Pro
     assert EventSender(port, sandbox.namespace, token).send(event("1")).status == 202
 
     assert process.terminate() == 0
-    sandbox.kube.delete(LEASE)
     return {use for request in proxy.requests if (use := use_of(request))}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 
 import pytest
 from kubernetes.aio.client import Configuration
@@ -13,17 +13,8 @@ from clustertrigger.shell.election.leader import lead_when_elected
 from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.settings import Settings
-from harness.control_plane.cluster import SYSTEM, Cluster
+from harness.control_plane.cluster import LEASE, SYSTEM, Cluster
 from harness.control_plane.sandbox import Sandbox
-
-LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/clustertrigger"
-
-
-@pytest.fixture
-def no_lease(sandbox: Sandbox) -> Iterator[None]:
-    sandbox.kube.delete(LEASE)
-    yield
-    sandbox.kube.delete(LEASE)
 
 
 async def _operators_configuration(cluster: Cluster) -> Configuration:
