@@ -23,7 +23,7 @@ _SCHEMAS = Path("schemas") / GROUP
 
 def generated_files() -> dict[Path, str]:
     """Every generated file's text, by its path in the repository."""
-    files = {Path("docs/reference.md"): reference(KINDS)}
+    files = {Path("docs/reference/resources.md"): reference(KINDS)}
     for kind in KINDS:
         resource = kind.custom_resource_definition()
         files[_CRDS / f"{kind.plural}.yaml"] = HEADER + manifest(resource)

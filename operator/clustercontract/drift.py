@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Literal
 
 DriftMetric = Literal["cosine_drift", "centroid_euclidean", "assignment_js", "assignment_psi", "mmd_rbf", "domain_auc"]
-"""How drift is measured; docs/drift.md helps to choose."""
+"""How drift is measured; docs/understanding/drift.md helps to choose."""
 NOISE_FACTOR = 2.0
 """Unchanged data exceeds this many times the noise floor in at most 1 % of checks."""
 WhyNoDrift = Literal["threshold", "documents", "noise"]

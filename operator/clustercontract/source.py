@@ -188,7 +188,7 @@ class Source(ApiModel):
     filters: Filter | None = Field(
         None,
         description="Which documents count: field, operator and value, or AND, OR, NOT with lists of these. See "
-        "docs/sources.md. Default: all.",
+        "docs/reference/sources.md. Default: all.",
     )
     secret_name: SourceSecretName = None
     endpoint: BucketEndpoint = None

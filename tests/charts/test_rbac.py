@@ -1,4 +1,4 @@
-"""Rights: exactly those that docs/install.md gives a reason for."""
+"""Rights: exactly those that docs/how-to/install.md gives a reason for."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def rights(where: str, role: Object) -> set[Right]:
 
 
 def documented() -> set[Right]:
-    """The rights in the table of docs/install.md; every row must give its reason."""
+    """The rights in the table of docs/how-to/install.md; every row must give its reason."""
     found = set()
-    for line in (REPOSITORY / "docs" / "install.md").read_text().splitlines():
+    for line in (REPOSITORY / "docs" / "how-to" / "install.md").read_text().splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) != 5 or cells[0] not in (SERVED, CLUSTER, OWN):
             continue
@@ -149,9 +149,9 @@ def test_senders_may_send_and_nothing_else(values: Object, *, made: bool) -> Non
 @pytest.mark.parametrize("role", ["viewer", "editor", "event-sender"])
 def test_roles_for_people_are_the_documented_ones(role: str) -> None:
     rendered = render().one("ClusterRole", f"{RELEASE}-{role}")
-    text = (REPOSITORY / "docs" / "install.md").read_text()
+    text = (REPOSITORY / "docs" / "how-to" / "install.md").read_text()
     row = re.search(rf"^\| `clustertrigger-{role}` \| ([`a-z/ ]+) \| ([a-z ]+) \| ([a-z ]+) \|$", text, re.MULTILINE)
-    assert row, f"docs/install.md has no row for clustertrigger-{role}"
+    assert row, f"docs/how-to/install.md has no row for clustertrigger-{role}"
     resources = re.findall(r"`([^`]+)`", row[1])
     expected = {("", "clustertrigger.dev", resource, "", verb) for resource in resources for verb in row[2].split()}
     assert rights("", rendered) == expected

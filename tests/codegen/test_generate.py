@@ -27,9 +27,9 @@ def test_writes_only_what_changed(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["--root", str(tmp_path)]) == 0
     assert set(capsys.readouterr().out.split()) >= {str(path) for path in FILES}
 
-    (tmp_path / "docs/reference.md").write_text("edited by hand")
+    (tmp_path / "docs/reference/resources.md").write_text("edited by hand")
     assert main(["--root", str(tmp_path)]) == 0
-    assert capsys.readouterr().out == "generate: docs/reference.md\n"
+    assert capsys.readouterr().out == "generate: docs/reference/resources.md\n"
 
 
 def test_check_writes_nothing_and_prints_the_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,7 +56,7 @@ def test_removes_the_crd_of_a_kind_that_is_no_more(tmp_path: Path) -> None:
 
 
 def test_reference_names_every_kind_and_field() -> None:
-    page = FILES[Path("docs/reference.md")]
+    page = FILES[Path("docs/reference/resources.md")]
 
     for heading in ("ClusterTrigger.spec.run.resources", "ClusterDefinition.spec", "Collection.spec.source"):
         assert f"### `{heading}`" in page
@@ -65,7 +65,7 @@ def test_reference_names_every_kind_and_field() -> None:
 
 
 def test_reference_names_conditions_reasons_and_annotations() -> None:
-    page = FILES[Path("docs/reference.md")]
+    page = FILES[Path("docs/reference/resources.md")]
 
     for enum in (ConditionType, Reason, EventReason):
         for member in enum:
@@ -74,7 +74,7 @@ def test_reference_names_conditions_reasons_and_annotations() -> None:
 
 
 def test_reference_describes_shared_objects_once() -> None:
-    page = FILES[Path("docs/reference.md")]
+    page = FILES[Path("docs/reference/resources.md")]
 
     assert page.count("| `n_clusters` |") == 1
     assert (

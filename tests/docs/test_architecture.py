@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "architecture.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "contributing" / "architecture.md"
 TOURS = re.findall(r"^## Tour \d: (.+?)\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 _STEP = re.compile(r"^(\d+)\. \[\S+\]\((\S+\.py)\),\s+((?:`\w+`(?:,\s+)?)+):\s+\S", re.MULTILINE)
 STEPS = [(title, number, path, names) for title, text in TOURS for number, path, names in _STEP.findall(text)]

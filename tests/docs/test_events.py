@@ -1,4 +1,4 @@
-"""docs/events.md says what the code does: its examples work, its figures are the code's."""
+"""docs/reference/events.md says what the code does: its examples work, its figures are the code's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.serving.http_server import HEADER, IDLE, LARGEST_HEADER
 from harness.cluster.files import REPOSITORY
 
-PAGE = (REPOSITORY / "docs/events.md").read_text()
+PAGE = (REPOSITORY / "docs/reference/events.md").read_text()
 
 
 def manifest(kind: str) -> dict[str, object]:

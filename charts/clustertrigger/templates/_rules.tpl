@@ -1,4 +1,4 @@
-{{/* What the operator may do to the objects it serves: docs/install.md gives the reason for each verb. */}}
+{{/* What the operator may do to the objects it serves: docs/how-to/install.md gives the reason for each verb. */}}
 {{- define "clustertrigger.rules" -}}
 - apiGroups: [clustertrigger.dev]
   resources: [clustertriggers]

@@ -29,7 +29,7 @@ class ActionConfig(ApiModel):
     filters: Filter | None = Field(
         None,
         description="cluster: which documents count, beside the Collections' own filters. Merged with the "
-        "definition's: where both name a field, these win. See docs/actions.md.",
+        "definition's: where both name a field, these win. See docs/reference/actions.md.",
     )
 
     @model_validator(mode="after")

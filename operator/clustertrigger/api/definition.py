@@ -46,7 +46,7 @@ class ClusterDefinitionSpec(ExecutionConfig):
     filters: Filter | None = Field(
         None,
         description="Which documents count, beside the Collections' own filters: field, operator and value, or AND, "
-        "OR, NOT with lists of these. See docs/sources.md. Default: all.",
+        "OR, NOT with lists of these. See docs/reference/sources.md. Default: all.",
     )
     description: str | None = Field(None, max_length=2048, description="For people.")
 

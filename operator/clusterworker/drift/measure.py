@@ -38,7 +38,7 @@ def measure(metric: DriftMetric, baseline: StoredBaseline, now: Profile, seed: i
     """Measure drift; the same arguments give the same numbers.
 
     Args:
-        metric: docs/drift.md says what each measures.
+        metric: docs/understanding/drift.md says what each measures.
         baseline: what to compare with.
         now: of the documents as they are now.
         seed: of draws and permutations.

@@ -89,7 +89,7 @@ FILTERS = [*COMPARISONS, *GROUPS]
 
 
 def holds(given: dict[str, Any], document: dict[str, Any]) -> bool:
-    """What docs/sources.md says, in plain Python."""
+    """What docs/reference/sources.md says, in plain Python."""
     if "field" not in given:
         return (
             all(holds(part, document) for part in given.get("AND", []))
