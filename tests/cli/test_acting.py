@@ -9,7 +9,7 @@ import pytest
 
 from clustertrigger.cli.acting import why_not_now
 from clustertrigger.cli.main import main
-from clustertrigger.cli.state import TriggerState
+from clustertrigger.core.trigger_state import TriggerState
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import Object, eventually
 from harness.control_plane.kubelet import Kubelet

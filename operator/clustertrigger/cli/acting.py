@@ -14,10 +14,10 @@ from clustertrigger.cli.cluster import Cluster, read_trigger
 from clustertrigger.cli.command import PROG, add_command, name_argument, on_cluster
 from clustertrigger.cli.kube import paths
 from clustertrigger.cli.scope import CommandError
-from clustertrigger.cli.state import TriggerState
 from clustertrigger.cli.terminal import say, warn
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.resources.gitops import managed_by
+from clustertrigger.core.trigger_state import TriggerState
 
 
 def add_acting(group: click.Group) -> None:

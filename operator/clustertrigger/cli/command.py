@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from clustertrigger.api.names import COMMAND
 from clustertrigger.cli.scope import Scope
 from clustertrigger.core.resources.problem import nearest
 
 if TYPE_CHECKING:
     from clustertrigger.cli.cluster import Cluster
 
-PROG = "kubectl clustertrigger"
-"""kubectl runs the plugin kubectl-clustertrigger under this name."""
+PROG = COMMAND
 SECTIONS = ("See", "Act", "Write and check", "Set up")
 """Of the list of commands, in this order."""
 

@@ -16,34 +16,26 @@ from clustertrigger.api.conditions import ConditionType
 from clustertrigger.api.schedule import CronSchedule
 from clustertrigger.api.status import Execution
 from clustertrigger.api.trigger import ClusterTriggerSpec
-from clustertrigger.cli.ages import ago, coarse, until
 from clustertrigger.cli.cluster import Cluster, read_trigger
 from clustertrigger.cli.command import PROG, add_command, name_argument, on_cluster
 from clustertrigger.cli.drift import recorded
 from clustertrigger.cli.kube import paths
-from clustertrigger.cli.next import slots_from
 from clustertrigger.cli.output import Output, output_option, show, trigger_names
 from clustertrigger.cli.results import Found, clusters_in_words
-from clustertrigger.cli.state import TriggerState, advice
 from clustertrigger.cli.terminal import STYLES, styled
 from clustertrigger.core.drift.drift_series import Point, from_status, of_metric
+from clustertrigger.core.humanize import ago, coarse, until
 from clustertrigger.core.instants import format_instant, parse_instant
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.validation import parse_trigger
+from clustertrigger.core.schedules.coming_slots import slots_from
 from clustertrigger.core.schedules.wallclock import wall_clock
+from clustertrigger.core.trigger_state import TriggerState, advice, condition_in_words, is_bad, work_in_words
 
 BLOCKS, ASCII_BLOCKS = "▁▂▃▄▅▆▇█", ".:-=+*#@"
 FAILED, ASCII_FAILED = "✗", "x"
 _SLOTS, _EVENTS, _CLUSTERS = 3, 5, 5
 _MARGIN = 12
-_WORDS = {
-    ("Ready", "True"): "ready",
-    ("Ready", "False"): "not ready",
-    ("Stalled", "True"): "needs a person",
-    ("Stalled", "False"): "needs nobody",
-    ("Running", "True"): "running",
-    ("Running", "False"): "not running",
-}
 
 
 @dataclass(frozen=True)
@@ -176,20 +168,10 @@ def _head(view: View, now: datetime) -> Iterator[str | Text]:
         yield _field("About", styled(str(description), ""))
     schedule = state.status.schedule or ""
     yield _field("Type", styled(f"{spec.get('trigger_type')}  {schedule}".rstrip(), ""))
-    yield _field("Clusters", styled(_work(spec), ""))
+    yield _field("Clusters", styled(work_in_words(spec), ""))
     created = parse_instant(state.raw["metadata"]["creationTimestamp"])
     by = f" by {state.status.created_by}" if state.status.created_by else ""
     yield _field("Created", styled(f"{ago(created, now)}{by}", ""))
-
-
-def _work(spec: dict[str, Any]) -> str:
-    execution = spec.get("execution_config")
-    if not isinstance(execution, dict):
-        return f"as ClusterDefinition {spec.get('cluster_id')!r} says"
-    config = execution.get("config") or {}
-    parameters = ", ".join(f"{name} {value}" for name, value in config.items() if name != "algorithm")
-    collections = ", ".join(map(str, execution.get("collection_ids") or ()))
-    return f"{collections} by {config.get('algorithm')}" + (f" ({parameters})" if parameters else "")
 
 
 def _conditions(view: View, now: datetime) -> Iterator[str | Text]:
@@ -198,11 +180,12 @@ def _conditions(view: View, now: datetime) -> Iterator[str | Text]:
         condition = view.state.condition(kind)
         if condition is None:
             continue
-        word = _WORDS.get((condition.type, condition.status), f"{condition.type} {condition.status}")
-        bad = (condition.type, condition.status) in (("Ready", "False"), ("Stalled", "True"))
+        word = condition_in_words(condition)
         since = ago(condition.lastTransitionTime, now)
         lines.append(
-            Text.assemble((f"{word:<15}", "red" if bad else "green"), styled(f"{condition.message} ({since})", ""))
+            Text.assemble(
+                (f"{word:<15}", "red" if is_bad(condition) else "green"), styled(f"{condition.message} ({since})", "")
+            )
         )
     if not view.state.is_seen:
         lines.append(styled("the operator has not seen this trigger", "red"))

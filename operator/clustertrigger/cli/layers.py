@@ -13,8 +13,8 @@ from clustertrigger.cli.output import Output, show
 from clustertrigger.cli.report import chosen_run, find_place
 from clustertrigger.cli.report_pod import MissingFileError, fetch
 from clustertrigger.cli.scope import CommandError
-from clustertrigger.cli.state import TriggerState
 from clustertrigger.cli.terminal import table
+from clustertrigger.core.trigger_state import TriggerState
 
 _COLUMNS = (">#", "NAME", ">DOCUMENTS", ">SHARE", "IN")
 

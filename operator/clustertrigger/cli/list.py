@@ -9,14 +9,14 @@ import click
 from rich.text import Text
 
 from clustertrigger.api import API_VERSION
-from clustertrigger.cli.ages import ago, coarse, until
 from clustertrigger.cli.cluster import Cluster
 from clustertrigger.cli.command import PROG, add_command, on_cluster
 from clustertrigger.cli.kube import paths
 from clustertrigger.cli.output import Output, output_option, show
-from clustertrigger.cli.state import TriggerState
 from clustertrigger.cli.terminal import styled, table, warn
+from clustertrigger.core.humanize import ago, coarse
 from clustertrigger.core.instants import format_instant, parse_instant
+from clustertrigger.core.trigger_state import TriggerState, coming
 
 
 def add_list(group: click.Group) -> None:
@@ -77,18 +77,8 @@ def _row(state: TriggerState, now: datetime, namespaced: bool, wide: bool) -> li
         cells += [status.schedule or "", format_instant(when) if when else "", ran_styled]
         cells += [str(status.execution_count), str(status.failure_count), coarse((now - created).total_seconds())]
     else:
-        cells += [_coming(state, now), ran_styled]
+        cells += [coming(state, now), ran_styled]
     return [*cells, styled(state.trouble, "red")]
-
-
-def _coming(state: TriggerState, now: datetime) -> str:
-    """When the trigger is due: after some time, or after more events."""
-    status, schedule = state.status, state.raw["spec"].get("schedule_config") or {}
-    if status.next_scheduled_at:
-        return until(status.next_scheduled_at, now)
-    if threshold := schedule.get("event_threshold"):
-        return f"{status.event_counter}/{threshold} events"
-    return ""
 
 
 def _reference(state: TriggerState, namespaced: bool) -> str:

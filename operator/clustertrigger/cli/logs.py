@@ -17,11 +17,11 @@ from clustertrigger.cli.command import PROG, add_command, name_argument, on_clus
 from clustertrigger.cli.kube import paths
 from clustertrigger.cli.run_log import POLL_SECONDS, lines_of, observe, why_waiting
 from clustertrigger.cli.scope import CommandError
-from clustertrigger.cli.state import TriggerState
 from clustertrigger.cli.terminal import printable, say, styled, warn
 from clustertrigger.core.humanize import duration
 from clustertrigger.core.jobs.pod_view import read_pod
 from clustertrigger.core.kube.answers import ApiError
+from clustertrigger.core.trigger_state import TriggerState
 
 _LEVELS = {"error": "red", "warning": "yellow", "info": ""}
 

@@ -24,7 +24,8 @@ from clustertrigger.cli.validate import is_ours, problems_in
 from clustertrigger.core.humanize import duration
 from clustertrigger.core.instants import format_instant, parse_instant
 from clustertrigger.core.resources.validation import parse_trigger, warnings_of
-from clustertrigger.core.schedules.timetable import describe_schedule, timetable
+from clustertrigger.core.schedules.coming_slots import slots_from
+from clustertrigger.core.schedules.timetable import describe_schedule
 from clustertrigger.core.schedules.wallclock import wall_clock
 
 _GRID = "as if created at {}: the grid begins where the trigger is created"
@@ -138,19 +139,6 @@ def print_next(manifests: list[Manifest], start: datetime, count: int, output: O
     return 1 if problems else 0
 
 
-def slots_from(spec: ClusterTriggerSpec, start: datetime, anchor: datetime | None, count: int) -> tuple[datetime, ...]:
-    """Return the first slots of a schedule from an instant on; none where they are not known in advance.
-
-    Args:
-        spec: of the trigger.
-        start: the instant.
-        anchor: slot 0 of an interval's grid; None: the trigger is as if created at `start`.
-        count: at most so many.
-    """
-    schedule = spec.schedule
-    return () if isinstance(schedule, EventSchedule) else tuple(_slots(schedule, start, anchor, count))
-
-
 def anchor_of(manifest: Manifest) -> datetime | None:
     """Return slot 0 of the grid of a trigger that the operator has seen; None where it has not."""
     status = manifest.content.get("status")
@@ -193,20 +181,3 @@ def _notes(spec: ClusterTriggerSpec, start: datetime, anchor: datetime | None) -
     yield from (f"warning: {warning}" for warning in warnings_of(spec))
     if spec.status != "active":
         yield f"status is {spec.status}: nothing fires until it is active"
-
-
-def _slots(
-    schedule: CronSchedule | IntervalSchedule | ConditionalSchedule,
-    start: datetime,
-    anchor: datetime | None,
-    count: int,
-) -> Iterator[datetime]:
-    coming = timetable(schedule, anchor=anchor or start)
-    # Of a trigger that is created now, a slot at its anchor is one of the coming ones: looking begins just before.
-    at_once = coming.latest_until(start) if anchor is None and isinstance(schedule, IntervalSchedule) else None
-    slot = at_once or coming.next_after(start)
-    for _ in range(count):
-        if slot is None:
-            return
-        yield slot
-        slot = coming.next_after(slot)

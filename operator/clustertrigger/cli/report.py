@@ -21,10 +21,10 @@ from clustertrigger.cli.forwarding import SELECTOR
 from clustertrigger.cli.kube import paths
 from clustertrigger.cli.report_pod import Place, fetch
 from clustertrigger.cli.scope import CommandError
-from clustertrigger.cli.state import TriggerState
 from clustertrigger.cli.terminal import say, warn
 from clustertrigger.core.actions.work import RunDefaults
 from clustertrigger.core.kube.answers import ApiError
+from clustertrigger.core.trigger_state import TriggerState
 
 REPORT = "report.html"
 _DEFAULTS = RunDefaults(image="")

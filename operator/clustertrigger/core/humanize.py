@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 _SECONDS = {
     **dict.fromkeys(("ns", "us", "µs", "μs"), 0.0),
@@ -14,6 +15,7 @@ _SECONDS = {
     **dict.fromkeys(("w", "week"), 604_800.0),
 }
 _PART = re.compile(r"(\d+(?:\.\d+)?|\.\d+)?[ _]*([a-zµμ]+)[ ,_]*")
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _ISO = re.compile(r"p(?:(\d+)w)?(?:(\d+)d)?(?:t(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?)?")
 
 
@@ -46,3 +48,27 @@ def read_duration(text: str) -> float | None:
         total += float(part[1] or 1) * length
         at = part.end()
     return total if at else None
+
+
+def coarse(seconds: float) -> str:
+    """A duration to the precision that people want, as kubectl writes ages: 90s, 5m, 3h20m, 14h, 6d."""
+    whole = max(round(seconds), 0)
+    if whole < 2 * _MINUTE:
+        return f"{whole}s"
+    if whole < 2 * _HOUR:
+        return f"{whole // _MINUTE}m"
+    if whole >= 2 * _DAY:
+        return f"{whole // _DAY}d"
+    hours, minutes = divmod(whole // _MINUTE, 60)
+    return f"{hours}h{minutes}m" if minutes and hours < 8 else f"{hours}h"
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """How long ago an instant was."""
+    return f"{coarse((now - then).total_seconds())} ago"
+
+
+def until(then: datetime, now: datetime) -> str:
+    """How soon an instant comes; `now` where it has come."""
+    seconds = (then - now).total_seconds()
+    return f"in {coarse(seconds)}" if seconds >= 1 else "now"

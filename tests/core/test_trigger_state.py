@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from clustertrigger.api.conditions import Reason
-from clustertrigger.cli.ages import ago, coarse, until
 from clustertrigger.cli.main import program
-from clustertrigger.cli.state import UNSEEN, TriggerState, advice
+from clustertrigger.core.trigger_state import UNSEEN, TriggerState, advice
 from harness.control_plane.manifests import Object, rarely
-
-NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
 def condition(kind: str, status: str, reason: str, message: str) -> Object:
@@ -117,18 +113,3 @@ def test_every_reason_for_not_being_ready_has_advice() -> None:
     others = {Reason.NOT_STALLED, Reason.RUN_ACTIVE, Reason.NO_ACTIVE_RUN, Reason.CREATE_REFUSED}
     for reason in set(Reason) - others:
         assert list(advice(not_ready(reason), "-n search")), reason
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(-5, "0s"), (0.4, "0s"), (119, "119s"), (120, "2m"), (7199, "119m"), (7200, "2h"), (7260, "2h1m"),
-     (8 * 3600 + 120, "8h"), (172_799, "47h"), (172_800, "2d"), (86_400 * 400, "400d")],
-)  # fmt: skip
-def test_durations(seconds: float, words: str) -> None:
-    assert coarse(seconds) == words
-    assert ago(NOW, NOW + timedelta(seconds=max(seconds, 0))) == f"{words} ago"
-
-
-def test_what_comes() -> None:
-    assert until(NOW + timedelta(hours=5), NOW) == "in 5h"
-    assert until(NOW, NOW) == until(NOW - timedelta(hours=1), NOW) == "now"

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from clustertrigger.api.conditions import ConditionType, Reason
+from clustertrigger.api.names import COMMAND
 from clustertrigger.api.status import ClusterTriggerStatus, Condition, Execution, find_condition
-from clustertrigger.cli.command import PROG
+from clustertrigger.core.humanize import until
 from clustertrigger.core.text import one_line
 
+_WORDS = {
+    ("Ready", "True"): "ready",
+    ("Ready", "False"): "not ready",
+    ("Stalled", "True"): "needs a person",
+    ("Stalled", "False"): "needs nobody",
+    ("Running", "True"): "running",
+    ("Running", "False"): "not running",
+}
 UNSEEN = "the operator has not seen this trigger"
 
 
@@ -63,7 +73,7 @@ class TriggerState:
         return next(iter(self.status.history), None)
 
     def condition(self, kind: ConditionType) -> Condition | None:
-        """Return the condition of a kind."""
+        """The condition of a kind."""
         return find_condition(self.status.conditions, kind)
 
     @property
@@ -94,8 +104,39 @@ class TriggerState:
         return "" if self.is_current else "the operator has not seen the last edit"
 
 
+def condition_in_words(condition: Condition) -> str:
+    """What a condition says, in a word or two."""
+    return _WORDS.get((condition.type, condition.status), f"{condition.type} {condition.status}")
+
+
+def is_bad(condition: Condition) -> bool:
+    """Whether a condition says that something is wrong."""
+    return (condition.type, condition.status) in (("Ready", "False"), ("Stalled", "True"))
+
+
+def coming(state: TriggerState, now: datetime) -> str:
+    """When a trigger is due: after some time, or after more events; empty where neither is known."""
+    status, schedule = state.status, state.raw["spec"].get("schedule_config") or {}
+    if status.next_scheduled_at:
+        return until(status.next_scheduled_at, now)
+    if threshold := schedule.get("event_threshold"):
+        return f"{status.event_counter}/{threshold} events"
+    return ""
+
+
+def work_in_words(spec: Mapping[str, Any]) -> str:
+    """What a trigger's runs do."""
+    execution = spec.get("execution_config")
+    if not isinstance(execution, dict):
+        return f"as ClusterDefinition {spec.get('cluster_id')!r} says"
+    config = execution.get("config") or {}
+    parameters = ", ".join(f"{name} {value}" for name, value in config.items() if name != "algorithm")
+    collections = ", ".join(map(str, execution.get("collection_ids") or ()))
+    return f"{collections} by {config.get('algorithm')}" + (f" ({parameters})" if parameters else "")
+
+
 def advice(state: TriggerState, scope: str) -> Iterator[str]:
-    """Yield what a person can do, the most urgent first; each line is a sentence, or ends with a command.
+    """What a person can do, the most urgent first; each line is a sentence, or ends with a command.
 
     Args:
         state: of the trigger.
@@ -113,15 +154,15 @@ def advice(state: TriggerState, scope: str) -> Iterator[str]:
     if running and running.reason == Reason.CREATE_REFUSED:
         yield "Remove what keeps the API server from creating the Job: it is tried again until the starting deadline."
     if state.active:
-        yield f"Follow the run: {PROG} watch {name}"
+        yield f"Follow the run: {COMMAND} watch {name}"
     elif state.last is None and reason == Reason.SCHEDULED:
-        yield f"Run it now: {PROG} run {name} --wait"
+        yield f"Run it now: {COMMAND} run {name} --wait"
     elif state.last and state.last.status == "failed" and reason != Reason.TOO_MANY_FAILURES:
-        yield f"See why the last run failed: {PROG} logs {name}"
+        yield f"See why the last run failed: {COMMAND} logs {name}"
         if reason == Reason.SCHEDULED:
-            yield f"Try again: {PROG} run {name} --wait"
+            yield f"Try again: {COMMAND} run {name} --wait"
     if state.status.last_result:
-        yield f"Look at the clusters: {PROG} report {name}"
+        yield f"Look at the clusters: {COMMAND} report {name}"
 
 
 def _about_ready(state: TriggerState, reason: str, name: str, scope: str) -> Iterator[str]:
@@ -135,11 +176,11 @@ def _about_ready(state: TriggerState, reason: str, name: str, scope: str) -> Ite
         case Reason.AMBIGUOUS_REFERENCE | Reason.INVALID_REFERENCE:
             yield "Correct the objects that Ready names."
         case Reason.TOO_MANY_FAILURES:
-            yield f"See why the runs failed: {PROG} logs {name}"
-            yield f"When the cause is gone, let it fire again: {PROG} reset {name}"
+            yield f"See why the runs failed: {COMMAND} logs {name}"
+            yield f"When the cause is gone, let it fire again: {COMMAND} reset {name}"
         case Reason.MARKED_FAILED | Reason.PAUSED | Reason.DISABLED:
-            yield f"Let it fire again: {PROG} resume {name}"
+            yield f"Let it fire again: {COMMAND} resume {name}"
         case Reason.CHECKS_FAILING:
-            yield f"See why the checks fail: {PROG} logs {name} --check"
+            yield f"See why the checks fail: {COMMAND} logs {name} --check"
         case Reason.NOT_COMPARABLE:
-            yield f"Make a new baseline: {PROG} run {name} --wait"
+            yield f"Make a new baseline: {COMMAND} run {name} --wait"
