@@ -46,7 +46,7 @@ def test_parameter_of_another_algorithm_is_refused_by_name(scene: Scene) -> None
         message = str(refusal)
     else:
         message = scene.eventually(lambda: _not_ready(scene, "by-kmeans"), "by-kmeans: not Ready", "by-kmeans")
-    assert "eps goes with dbscan only: remove it" in message
+    assert "eps is valid only with dbscan: remove it" in message
 
 
 def _not_ready(scene: Scene, name: str) -> str | None:

@@ -11,7 +11,7 @@ from codegen.crd import CLUSTER_DEFINITION, CLUSTER_TRIGGER, COLLECTION, Kind
 
 Spec = dict[str, Any]
 ABSENT = object()
-MALFORMED = "uri holds ** beside other characters: write it between slashes, as in a/**/b, or write *"
+MALFORMED = "uri contains ** beside other characters: write it between slashes, as in a/**/b, or write *"
 
 KMEANS: Spec = {"algorithm": "kmeans", "n_clusters": 5}
 HDBSCAN: Spec = {"algorithm": "hdbscan", "min_cluster_size": 10}
@@ -185,7 +185,7 @@ _SCHEDULE_RULES = [
             f"{kind} with {field}",
             trigger({f"schedule_config.{field}": SCHEDULES[owner][field]}, of_type=kind),
             f"spec.schedule_config.{field}",
-            f"{field} goes with {owner} only: remove it",
+            f"{field} is valid only with {owner}: remove it",
         )
         for kind, owner, field in _FOREIGN
     ),
@@ -238,7 +238,7 @@ _ALGORITHM_RULES = [
             f"{config['algorithm']} with {field}",
             clustering(config, {field: value}),
             f"{_CONFIG}.{field}",
-            f"{field} goes with {owners} only: remove it",
+            f"{field} is valid only with {owners}: remove it",
         )
         for config, field, value, owners in [
             (HDBSCAN, "n_clusters", 3, "kmeans, hierarchical, agglomerative, spectral"),
@@ -287,7 +287,7 @@ _ALGORITHM_RULES = [
             f"{algorithm}: {name}",
             clustering({"algorithm": algorithm, **fields}),
             f"{_CONFIG}.n_clusters",
-            "hierarchical takes either n_clusters or distance_threshold: set exactly one",
+            "hierarchical requires either n_clusters or distance_threshold: set exactly one of them",
             python_field=_CONFIG,
         )
         for algorithm in ("hierarchical", "agglomerative")
@@ -298,7 +298,7 @@ _ALGORITHM_RULES = [
             f"ward, metric {metric}",
             clustering(HIERARCHICAL, {"linkage": "ward", **fields}),
             f"{_CONFIG}.linkage",
-            "linkage ward needs metric euclidean: set metric: euclidean or another linkage",
+            "linkage ward requires metric euclidean: set metric: euclidean or another linkage",
         )
         for metric, fields in [("by default", {}), ("cosine", {"metric": "cosine"})]
     ),
@@ -307,7 +307,7 @@ _ALGORITHM_RULES = [
             f"{config['algorithm']} reduced to {dimensions}",
             clustering(config, {"n_components": dimensions}),
             f"{_CONFIG}.n_components",
-            "n_components is a number of dimensions with reduce: set 2 to 50, or use gaussian_mixture",
+            "n_components is the number of dimensions after reduction: set 2 to 50, or use gaussian_mixture",
         )
         for config in (HDBSCAN, DBSCAN, MEAN_SHIFT, OPTICS)
         for dimensions in (1, 51)
@@ -335,7 +335,7 @@ _ALGORITHM_RULES = [
             f"evoc, approx_n_clusters and {field}",
             clustering(EVOC, {"approx_n_clusters": 20, field: value}),
             f"{_CONFIG}.approx_n_clusters",
-            "approx_n_clusters asks for one layer alone: remove it, or remove base_n_clusters and layer",
+            "approx_n_clusters produces a single layer: remove it, or remove base_n_clusters and layer",
         )
         for field, value in [("base_n_clusters", 40), ("layer", 0)]
     ),
@@ -346,18 +346,21 @@ _RUN_RULES = [
     *(
         Refused(f"results {uri}", trigger({"run.results.uri": uri}), "spec.run.results.uri", says)
         for uri, says in [
-            ("gs://bucket/results", "is a path on the volume or s3://bucket/prefix: other schemes are not written"),
-            ("/results", "is relative to the volume's root: remove the leading / and any .."),
-            ("results/../../etc", "is relative to the volume's root: remove the leading / and any .."),
-            ("s3://", "uri names no bucket: write s3://bucket/key"),
-            ("s3:///results", "uri names no bucket: write s3://bucket/key"),
+            (
+                "gs://bucket/results",
+                "must be a path on the volume or s3://bucket/prefix: other schemes are not supported",
+            ),
+            ("/results", "must be relative to the volume's root: remove the leading / and any .."),
+            ("results/../../etc", "must be relative to the volume's root: remove the leading / and any .."),
+            ("s3://", "uri does not name a bucket: write s3://bucket/key"),
+            ("s3:///results", "uri does not name a bucket: write s3://bucket/key"),
         ]
     ),
     Refused(
         "results in S3 and on a volume",
         trigger({"run.results": {"uri": "s3://bucket/results", "volume": "results"}}),
         "spec.run.results.volume",
-        "volume goes with a path only: remove it, or the s3:// uri",
+        "volume is valid only if uri is a path: remove volume, or the s3:// uri",
     ),
     Refused(
         "toleration of nothing",
@@ -375,7 +378,7 @@ _RUN_RULES = [
         "tolerationSeconds with another effect",
         trigger({"run.tolerations": [{"key": "gpu", "effect": "NoSchedule", "tolerationSeconds": 60}]}),
         "spec.run.tolerations[0].tolerationSeconds",
-        "goes with effect NoExecute only: set that effect or remove tolerationSeconds",
+        "is valid only with effect NoExecute: set that effect or remove tolerationSeconds",
     ),
     *(
         Refused(f"cloud identity {identity}", trigger({"run.cloud_identity": identity}), f"spec.run.{field}", says)
@@ -384,12 +387,12 @@ _RUN_RULES = [
             (
                 {"aws": {"role_arn": "embeddings"}},
                 "cloud_identity.aws.role_arn",
-                "is not the ARN of an IAM role: write arn:aws:iam::123456789012:role/NAME",
+                "is not the ARN of an IAM role: write it as arn:aws:iam::123456789012:role/NAME",
             ),
             (
                 {"gcp": {"audience": "pool"}},
                 "cloud_identity.gcp.audience",
-                "is not a provider of a workload identity pool: write //iam.googleapis.com/projects/NUMBER/",
+                "is not a provider of a workload identity pool: write it as //iam.googleapis.com/projects/NUMBER/",
             ),
             (
                 {"gcp": {"audience": _PROVIDER, "service_account": "reader"}},
@@ -412,10 +415,10 @@ _RUN_RULES += [
             says,
         )
         for operator, values, says in [
-            ("In", [], "values must name at least one with operator In or NotIn: set values"),
-            ("NotIn", [], "values must name at least one with operator In or NotIn: set values"),
+            ("In", [], "values must have at least one entry with operator In or NotIn: set values"),
+            ("NotIn", [], "values must have at least one entry with operator In or NotIn: set values"),
             ("Exists", ["ssd"], "values must be absent with operator Exists or DoesNotExist: remove it"),
-            ("Gt", ["1", "2"], "values must be one whole number with operator Gt or Lt: write one, in quotes"),
+            ("Gt", ["1", "2"], "values must be exactly one integer with operator Gt or Lt: write one, in quotes"),
         ]
     ),
     Refused(
@@ -425,7 +428,7 @@ _RUN_RULES += [
             "labelSelector": {"matchExpressions": [{"key": "app", "operator": "In"}]},
         }]}),
         "spec.run.topology_spread_constraints[0].labelSelector.matchExpressions[0].values",
-        "values must name at least one with operator In or NotIn: set values",
+        "values must have at least one entry with operator In or NotIn: set values",
     ),
     *(
         Refused(f"pod {what} {key}", trigger({f"run.pod_{what}s": {key: "x"}}), f"spec.run.pod_{what}s", says,
@@ -447,7 +450,7 @@ _RUN_RULES += [
         "priority in a queue without a queue",
         trigger({"run.priority_class": "urgent"}),
         "spec.run.priority_class",
-        "priority_class orders a queue of Kueue's: set queue_name, or priority_class_name for the Pod",
+        "priority_class requires a Kueue queue: set queue_name, or use priority_class_name",
     ),
 ]  # fmt: skip
 
@@ -455,8 +458,8 @@ _COLLECTION_RULES = [
     *(
         Refused(f"source {uri}", collection({"source.uri": uri}), "spec.source.uri", says, COLLECTION)
         for uri, says in [
-            ("/etc/passwd", "is relative to the volume's root: remove the leading / and any .."),
-            ("a/../../b", "is relative to the volume's root: remove the leading / and any .."),
+            ("/etc/passwd", "must be relative to the volume's root: remove the leading / and any .."),
+            ("a/../../b", "must be relative to the volume's root: remove the leading / and any .."),
         ]
     ),
     *(
@@ -464,7 +467,7 @@ _COLLECTION_RULES = [
             f"source {uri}",
             collection({"source.uri": uri, "volume": ABSENT}),
             "spec.source.uri",
-            "is a path on the volume, s3://bucket/key or gs://bucket/key with type parquet",
+            "must be a path on the volume, s3://bucket/key or gs://bucket/key with type parquet",
             COLLECTION,
         )
         for uri in ("hdfs://name/key", "postgresql://db/shop")
@@ -473,7 +476,7 @@ _COLLECTION_RULES = [
         "source without bucket",
         collection({"source.uri": "s3://", "volume": ABSENT}),
         "spec.source.uri",
-        "uri names no bucket: write s3://bucket/key or gs://bucket/key",
+        "uri does not name a bucket: write s3://bucket/key or gs://bucket/key",
         COLLECTION,
     ),
     *(
@@ -485,7 +488,7 @@ _COLLECTION_RULES = [
             f"source {uri}",
             collection({"source.uri": uri, "volume": ABSENT}),
             "spec.source.uri",
-            "uri names no bucket: write s3://bucket/key or gs://bucket/key",
+            "uri does not name a bucket: write s3://bucket/key or gs://bucket/key",
             COLLECTION,
         )
         for uri in ("s3://vec*/a.parquet", "gs://*", "s3://vectors-[0-9]/a.parquet", "s3://?/a.parquet")
@@ -495,7 +498,7 @@ _COLLECTION_RULES = [
             f"path with {field}",
             collection({f"source.{field}": value}),
             f"spec.source.{field}",
-            f"{field} goes with {owner} only: remove it",
+            f"{field} is valid only with {owner}: remove it",
             COLLECTION,
         )
         for field, value, owner in [
@@ -511,7 +514,7 @@ _COLLECTION_RULES = [
             f"PostgreSQL at {uri}",
             database({"uri": uri}),
             "spec.source.uri",
-            "uri is postgresql://host:port/database",
+            "uri must be postgresql://host:port/database",
             COLLECTION,
         )
         for uri in (
@@ -529,7 +532,7 @@ _COLLECTION_RULES = [
             f"Qdrant at {uri}",
             qdrant({"uri": uri}),
             "spec.source.uri",
-            "uri is the address of Qdrant's HTTP API, http(s)://host:port",
+            "uri must be the address of Qdrant's HTTP API, http(s)://host:port",
             COLLECTION,
         )
         for uri in ("http://", "http://key@qdrant:6333", "https://qdrant:6333/?api-key=secret")
@@ -553,7 +556,7 @@ _COLLECTION_RULES = [
             f"{name} with {field}",
             make({field: value}),
             f"spec.source.{field}",
-            f"{field} goes with {owner} only: remove it",
+            f"{field} is valid only with {owner}: remove it",
             COLLECTION,
         )
         for name, field, value, owner, make in [
@@ -568,8 +571,7 @@ _COLLECTION_RULES = [
             name,
             collection(changes),
             "spec.volume",
-            "volume names the claim that holds a path, and goes with a path only: set it for a path, "
-            "remove it for an address",
+            "volume is the claim that contains the path source.uri: set volume if uri is a path",
             COLLECTION,
         )
         for name, changes in [

@@ -1,4 +1,4 @@
-"""The contract between operator and worker: what a run and a check are given, and what they give back.
+"""Defines the contract between the operator and the worker: the input and the output of a run and of a check.
 
-Both sides import it, and it imports neither. It needs pydantic and nothing else.
+Both sides import this package, and it imports neither. It depends only on pydantic.
 """

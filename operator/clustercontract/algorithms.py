@@ -1,6 +1,7 @@
-"""The clustering algorithms, their parameters under scikit-learn's or the library's names, and the defaults.
+"""Defines the clustering algorithms, their parameters, and the parameters' defaults.
 
-Ranges and descriptions are those of `clustercontract.clustering`, which is what a user writes.
+Parameters have the names that scikit-learn or the algorithm's own library uses. Their ranges and descriptions are in
+`clustercontract.clustering`, which models what a user writes.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class HDBSCAN(ApiModel):
 
 
 class EVoC(ApiModel):
-    """Clusters of several granularities in the node embedding of the neighbour graph; `EVoC` of the library evoc."""
+    """Clusters at several granularities, found in the node embedding of the neighbour graph; `EVoC` of evoc."""
 
     base_min_cluster_size: int = 5
     base_n_clusters: int | None = None
@@ -73,7 +74,7 @@ class DBSCAN(ApiModel):
 
 
 class OPTICS(ApiModel):
-    """Density-based clustering at all distances, by steepness; scikit-learn's `OPTICS` with `cluster_method="xi"`."""
+    """Density-based clustering at all distances; scikit-learn's `OPTICS` with `cluster_method="xi"`."""
 
     min_samples: int = 5
     max_eps: float | None = None
@@ -132,4 +133,4 @@ ALGORITHMS: dict[str, type[ApiModel]] = {
     "mean_shift": MeanShift,
     "optics": OPTICS,
 }
-"""By the name that users write. `agglomerative` is another name for `hierarchical`."""
+"""Maps the name that a user writes to the algorithm. `agglomerative` is an alias of `hierarchical`."""

@@ -1,4 +1,4 @@
-"""What every model of the API shares: strict fields, and the rules that go into the CRD beside them."""
+"""Provides the base class of all API models, and helpers that add CEL rules to the CRDs."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 ApiId = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")]
-"""An id of the API, such as col_abc123; ids may hold underscores, object names may not."""
+"""An ID of the API, such as col_abc123. IDs can contain underscores; names of Kubernetes objects cannot."""
 
 
 class FrugalModel(BaseModel):
-    """Shares what never changes with other models: the set of the fields that were given, and defaults.
+    """A model that shares immutable data, such as defaults and the set of the given fields, with other models.
 
-    They are most of a model's memory, and thousands of triggers are held.
+    This data takes most of a model's memory, and the operator holds thousands of triggers.
     """
 
     model_config = ConfigDict(frozen=True)
 
     def model_post_init(self, context: Any, /) -> None:
-        """Lets go of the set that pydantic has made."""
+        """Replaces the set of given fields that pydantic created by a shared one."""
         object.__setattr__(self, "__pydantic_fields_set__", _shared(frozenset(self.__pydantic_fields_set__)))
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        """Itself: pydantic would give each model a copy of a default of its own."""
+        """Returns the model itself, because pydantic would otherwise copy a default for each model."""
         return self
 
 
 @lru_cache(maxsize=1024)
 def _shared(names: frozenset[str]) -> set[str]:
-    return set(names)  # Nothing changes it: models are frozen, and a copy copies it.
+    return set(names)  # Sharing is safe: models are frozen, and copying a model copies the set.
 
 
 class ApiModel(FrugalModel):
-    """A part of a resource: unknown fields and other types are refused, as the API server's strict validation does."""
+    """A part of a resource. It rejects unknown fields and wrong types, as the API server's strict validation does."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True, strict=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
     def _null_is_absent(cls, data: object) -> object:
-        """As on the API server, which prunes nulls before it fills in defaults: the API's clients may write them."""
+        """Treats null as absent, as the API server does: it prunes nulls before it applies defaults."""
         if isinstance(data, dict) and None not in data.values():
-            return data  # as nearly always: what the API server stores holds no nulls
+            return data  # The usual case: objects that the API server stores contain no nulls.
         if not isinstance(data, Mapping):
             return data
         return {name: value for name, value in data.items() if value is not None or name not in cls.model_fields}
@@ -54,18 +54,18 @@ Blame = Literal["FieldValueInvalid", "FieldValueRequired", "FieldValueForbidden"
 
 
 def cel(rule: str, message: str, *, field: str | None = None, reason: Blame = "FieldValueInvalid") -> dict[str, Any]:
-    """One CEL rule of a CRD schema; the message names the field and the way out.
+    """Returns one CEL rule for a CRD schema. The message names the field and the remedy.
 
     Args:
-        rule: what must hold.
-        message: what is wrong otherwise.
-        field: the field to blame, from the rule's object on, such as `.schedule_config.timezone`.
-        reason: how the API server introduces the message.
+        rule: The condition that must hold.
+        message: What is wrong if the condition does not hold.
+        field: Path of the invalid field, relative to the rule's object, such as `.schedule_config.timezone`.
+        reason: The reason that the API server reports with the message.
     """
     written = {"rule": rule, "message": message}
     return written if field is None else {**written, "fieldPath": field, "reason": reason}
 
 
 def with_rules(*rules: dict[str, Any]) -> dict[str, Any]:
-    """`json_schema_extra` that carries CEL rules into the CRD."""
+    """Returns a `json_schema_extra` that adds CEL rules to the CRD."""
     return {"x-kubernetes-validations": list(rules)}

@@ -1,20 +1,20 @@
-"""The baseline: what a run leaves behind for checks to compare with, and the format of its file.
+"""Defines the baseline, which a run saves so that later checks can compare with it, and the format of its file.
 
-baseline.npz is an archive of numpy arrays, without pickles. The worker alone writes and reads it
-(`clusterworker.drift.baseline`); but a run of one version writes what a check of another one reads.
+baseline.npz is an archive of NumPy arrays, without pickles. Only the worker writes and reads it
+(`clusterworker.drift.baseline`). A check can read a baseline that another version of the worker wrote.
 
 | array | shape | meaning |
 |---|---|---|
 | n | () | documents |
 | sum, sum_squares | (dimensions,) | Σx and Σx² per dimension, float64 |
 | centroids | (clusters, dimensions) | float32 |
-| shares | (clusters,) | documents whose nearest centroid it is, noise included, as a share: a check can recount it |
+| shares | (clusters,) | share of the documents, noise included, whose nearest centroid is this one |
 | reservoir | (≤ RESERVOIR_ROWS, dimensions) | uniform sample of the vectors, float32 |
-| dimensions | () | |
-| metric | () | cosine: all of the above refers to vectors of unit length |
+| dimensions | () | number of dimensions of the vectors |
+| metric | () | with cosine, all of the above refers to vectors of unit length |
 | embedding_model | () | name, or "" |
 
-The file holds no time stamp: the same documents and the same spec give the same bytes.
+The file contains no timestamp, so the same documents and the same spec produce the same bytes.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from clustercontract.base import ApiModel
 
 BASELINE_FILE = "baseline.npz"
 RESERVOIR_ROWS = 2_000
-"""Documents of the sample; a check draws as many."""
+"""Number of documents in the baseline's sample; a check draws a sample of the same size."""
 
 
 class Baseline(ApiModel):
-    """What a successful run leaves behind for later checks to compare with."""
+    """The data that a successful run saves so that later checks can compare with it."""
 
     uri: str
     sha256: str

@@ -1,4 +1,4 @@
-"""Clusters and their changes in brief: as much of what a run found as its message, and then the status, can hold."""
+"""Defines the summary of a run's clusters and their changes, which fits into the run's message and the status."""
 
 from __future__ import annotations
 
@@ -10,38 +10,46 @@ from pydantic import Field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CentralDocument:
-    """A document near the middle of its cluster."""
+    """A document near the centre of its cluster."""
 
-    document_id: Annotated[str, Field(description="Its id.")]
+    document_id: Annotated[str, Field(description="ID of the document.")]
     text: Annotated[
-        str | None, Field(description="The beginning of its text, where the collection has a text_column.")
+        str | None, Field(description="Beginning of the document's text. Present if the collection has a text_column.")
     ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterBrief:
-    """One cluster in a line."""
+    """The summary of one cluster."""
 
-    cluster_id: Annotated[int, Field(description="Its number, which lasts from run to run with config.ids: lasting.")]
-    name: Annotated[str, Field(description="Words that set its documents apart, or its most central document.")]
-    num_documents: Annotated[int, Field(description="Its size.")]
+    cluster_id: Annotated[
+        int, Field(description="Number of the cluster. With config.ids: lasting, it stays the same from run to run.")
+    ]
+    name: Annotated[
+        str,
+        Field(
+            description="Words that are characteristic of the cluster's documents, or the ID of "
+            "its most central document."
+        ),
+    ]
+    num_documents: Annotated[int, Field(description="Number of documents in the cluster.")]
     central_documents: Annotated[
-        list[CentralDocument], Field(description="Its most central documents, nearest first.")
+        list[CentralDocument], Field(description="Most central documents of the cluster, nearest to the centre first.")
     ] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What became of the clusters of the run before; lineage.parquet in the run's folder has all of it."""
+    """How the clusters changed since the previous run; lineage.parquet in the run's folder has the details."""
 
-    since: Annotated[str, Field(description="The run whose clusters these were: its Job.")]
-    summary: Annotated[str, Field(description="All of it in one line.")]
-    kept: Annotated[int, Field(description="Clusters of both runs.")]
+    since: Annotated[str, Field(description="Job of the run that this run is compared with.")]
+    summary: Annotated[str, Field(description="Summary of all changes in one line.")]
+    kept: Annotated[int, Field(description="Number of clusters that both runs have.")]
     new: Annotated[
-        list[int], Field(max_length=20, description="Clusters that the run before had not; the largest 20.")
+        list[int], Field(max_length=20, description="Clusters that the previous run did not have; the 20 largest.")
     ] = field(default_factory=list)
     gone: Annotated[
-        list[int], Field(max_length=20, description="Clusters that only the run before had; its largest 20.")
+        list[int], Field(max_length=20, description="Clusters that only the previous run had; its 20 largest.")
     ] = field(default_factory=list)
-    documents: Annotated[int | None, Field(description="Documents of both runs.")] = None
-    moved: Annotated[int | None, Field(description="Those of them that are in another cluster than before.")] = None
+    documents: Annotated[int | None, Field(description="Number of documents that are in both runs.")] = None
+    moved: Annotated[int | None, Field(description="Number of these documents that changed their cluster.")] = None

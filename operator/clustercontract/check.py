@@ -1,7 +1,7 @@
-"""The contract of a check: a CheckSpec goes in, a CheckResult with a Measurement comes out, as of a run.
+"""Defines the contract of a check: its input is a CheckSpec, and its output is a CheckResult with a Measurement.
 
-The worker measures; whether the trigger fires is the operator's decision (value > threshold, value > 2 x noise_floor,
-both counts at least min_documents; see docs/design/drift.md).
+The worker measures. The operator decides whether the trigger fires: if value > threshold, value > 2 x noise_floor, and
+both counts of documents are at least min_documents. See docs/design/drift.md.
 """
 
 from __future__ import annotations
@@ -17,82 +17,97 @@ from clustercontract.drift import DriftMetric
 
 CHECK_SPEC_VARIABLE = "CLUSTERWORKER_CHECK_SPEC"
 RECOMPUTE_SLOT = "recompute"
-"""Slot of a check that repeats an earlier one: it measures and reports, and leaves the drift record as it is."""
+"""Slot of a check that repeats an earlier check. It measures and reports, and does not change the drift record."""
 
 RECORD_FIELD = "drift_record"
-"""Field of the line that a check logs last: the trigger's last measurements, oldest first, as columns and rows."""
+"""Name of a field in the last log line of a check. It holds the trigger's last measurements as columns and rows, oldest
+first.
+"""
 
 Obstacle = Literal["baseline_missing", "baseline_altered", "dimensions_changed", "model_changed"]
-"""Why there is nothing to measure. The first two end when a run writes a new baseline; so do the others, if the change
-was meant."""
+"""The reason why a check could not measure.
+
+A new baseline, which the next run writes, removes the first two. It also removes the other two, if the change of the
+data was intended.
+"""
 
 
 class CheckSpec(ApiModel):
-    """What a check is to compare.
+    """The input of a check.
 
-    Every number of a Measurement is a function of the baseline's file, the collections' documents, `metric` and `seed`
-    alone. So a stored measurement is computed again by a check with the measurement's own metric, seed and baseline
-    (`baseline_uri`, `baseline_sha256`), whose slot is RECOMPUTE_SLOT: the numbers agree to 1e-6 as long as the
-    collections are unchanged; `checked_at` differs.
+    Each number of a Measurement depends only on the baseline's file, the collections' documents, `metric` and `seed`.
+    Therefore a check can repeat a stored measurement if it gets the measurement's own metric, seed and baseline
+    (`baseline_uri`, `baseline_sha256`) and the slot RECOMPUTE_SLOT. The numbers agree to 1e-6 as long as the
+    collections are unchanged; only `checked_at` differs.
     """
 
     version: Literal[1] = 1
     namespace: str
     trigger: str
-    check: str = Field(description="The Job's name.")
-    slot: str = Field(description="What the check was made for: an RFC 3339 time, or RECOMPUTE_SLOT.")
+    check: str = Field(description="Name of the check's Job.")
+    slot: str = Field(description="The slot of the check: an RFC 3339 time, or RECOMPUTE_SLOT.")
     collections: list[CollectionInput] = Field(min_length=1)
     metric: DriftMetric
-    baseline: Baseline = Field(description="Its uri is a path below RESULTS_MOUNT, or s3://bucket/key.")
-    results: ResultsTarget = Field(
-        description="Where the drift record goes, <uri>/<namespace>/<trigger>/drift.json; its Secret, endpoint and "
-        "region serve to read the baseline too."
+    baseline: Baseline = Field(
+        description="The baseline to compare with. Its uri is a path below RESULTS_MOUNT, or s3://bucket/key."
     )
-    threshold: float = Field(description="Recorded and drawn; the operator decides.")
-    min_documents: int = Field(200, ge=1, description="Recorded and drawn; the operator decides.")
-    seed: int = Field(description="Of the samples and permutations.")
+    results: ResultsTarget = Field(
+        description="Where the check writes the drift record: <uri>/<namespace>/<trigger>/drift.json. The check also "
+        "uses its Secret, endpoint and region to read the baseline."
+    )
+    threshold: float = Field(description="The check records and plots the threshold; the operator applies it.")
+    min_documents: int = Field(
+        200, ge=1, description="The check records and plots this minimum; the operator applies it."
+    )
+    seed: int = Field(description="Seed of the samples and of the permutations.")
 
 
 class Measurement(BaseModel):
-    """What a check found. All numbers are finite; unknown fields are kept out, as in RunResult."""
+    """The result of a check's measurement. All numbers are finite; unknown fields are dropped, as in RunResult."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
     metric: DriftMetric
     value: float = Field(description="The metric's value.")
-    threshold: float = Field(description="As in the CheckSpec.")
-    baseline_documents: int = Field(description="Documents that the baseline was made of.")
-    current_documents: int = Field(description="Documents that the collections hold now.")
+    threshold: float = Field(description="The threshold of the CheckSpec.")
+    baseline_documents: int = Field(description="Number of documents that the baseline was computed from.")
+    current_documents: int = Field(description="Number of documents that the collections contain now.")
     noise_floor: float = Field(
-        description="Scale of what chance alone does: unchanged data exceeds twice of it in at most 1 % of checks."
+        description="The size of the metric's random variation: on unchanged data, at most 1 % of checks exceed twice "
+        "this value."
     )
-    assignment_js: float = Field(description="Jensen-Shannon distance of the shares per centroid, whatever the metric.")
-    p_value: float | None = Field(None, description="Permutation p, for mmd_rbf and domain_auc.")
-    advice: str | None = Field(None, description="What to set where the metric cannot tell drift on these documents.")
-    baseline_run: str = Field(description="The run that made the baseline.")
+    assignment_js: float = Field(
+        description="Jensen-Shannon distance between the shares of documents per centroid. "
+        "Every check computes it, whatever its metric."
+    )
+    p_value: float | None = Field(None, description="p-value of the permutation test, for mmd_rbf and domain_auc.")
+    advice: str | None = Field(
+        None, description="Recommended setting if the metric cannot detect drift on these documents."
+    )
+    baseline_run: str = Field(description="The run that wrote the baseline.")
     baseline_uri: str
     baseline_sha256: str
-    seed: int = Field(description="As in the CheckSpec.")
+    seed: int = Field(description="The seed of the CheckSpec.")
     checked_at: AwareDatetime
 
 
 class CheckResult(BaseModel):
-    """How a check ended. Unknown fields are kept out, so that an older operator reads a newer worker.
+    """The outcome of a check. Unknown fields are dropped, so that an older operator can read a newer worker's result.
 
-    Completed with a measurement; completed with an obstacle, and then `error` says in one line what is in the way and
-    `measurement` is absent; or failed, with `error`.
+    A check either completes with a measurement, completes with an obstacle (then `error` describes the obstacle in one
+    line and `measurement` is absent), or fails with `error`.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     version: Literal[1] = 1
     status: Literal["completed", "failed"]
-    error: str | None = Field(None, description="One readable line that names the place and the remedy.")
+    error: str | None = Field(None, description="One line that describes the error, where it occurred, and the remedy.")
     measurement: Measurement | None = None
     obstacle: Obstacle | None = None
 
     def to_message(self) -> str:
-        """JSON of at most RESULT_LIMIT bytes; the error's tail gives way."""
+        """Returns JSON of at most RESULT_LIMIT bytes. The error is truncated if necessary."""
         message = self.model_dump_json(exclude_none=True)
         if len(message.encode()) <= RESULT_LIMIT:
             return message

@@ -1,6 +1,6 @@
-"""What a user writes as `config`: one flat object, since a structural schema knows no tagged unions.
+"""Defines what a user writes as `config`: one flat object, because a structural schema does not support tagged unions.
 
-Which parameter belongs to which algorithm is read off the algorithms' models.
+The algorithms' models define which parameter belongs to which algorithm.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ Ids = Literal["lasting", "by_size"]
 REDUCING = [name for name, model in ALGORITHMS.items() if "reduce" in model.model_fields]
 MOST_DIMENSIONS = 50
 
-EITHER_COUNT_OR_DISTANCE = "hierarchical takes either n_clusters or distance_threshold: set exactly one"
-WARD_METRIC = "linkage ward needs metric euclidean: set metric: euclidean or another linkage"
+EITHER_COUNT_OR_DISTANCE = "hierarchical requires either n_clusters or distance_threshold: set exactly one of them"
+WARD_METRIC = "linkage ward requires metric euclidean: set metric: euclidean or another linkage"
 REDUCED_DIMENSIONS = (
-    f"n_components is a number of dimensions with reduce: set 2 to {MOST_DIMENSIONS}, or use gaussian_mixture"
+    f"n_components is the number of dimensions after reduction: set 2 to {MOST_DIMENSIONS}, or use gaussian_mixture"
 )
 BANDWIDTH_OR_QUANTILE = "quantile estimates the bandwidth: remove it, or remove bandwidth"
-BASE_OR_FINAL_COUNT = "approx_n_clusters asks for one layer alone: remove it, or remove base_n_clusters and layer"
+BASE_OR_FINAL_COUNT = "approx_n_clusters produces a single layer: remove it, or remove base_n_clusters and layer"
 EVOC_NEIGHBOURS = "n_neighbors must be at least 2 with evoc: raise it"
 OPTICS_SAMPLES = "min_samples must be at least 2 with optics: raise it"
 
@@ -79,7 +79,7 @@ def _rules(schema: dict[str, Any]) -> None:
 
 
 class ClusteringConfig(ApiModel):
-    """The algorithm and its parameters, under scikit-learn's names."""
+    """The algorithm and its parameters, which have scikit-learn's names."""
 
     model_config = ConfigDict(json_schema_extra=_rules)
 
@@ -94,15 +94,15 @@ class ClusteringConfig(ApiModel):
         "gaussian_mixture",
         "mean_shift",
         "optics",
-    ] = Field(description="Clustering algorithm. agglomerative is another name for hierarchical.")
+    ] = Field(description="Clustering algorithm. agglomerative is an alias of hierarchical.")
     metric: Metric = Field(
-        "cosine", description="Distance between vectors; cosine normalises them to unit length first."
+        "cosine", description="Distance between vectors. cosine normalizes the vectors to unit length first."
     )
     ids: Ids = Field(
         "lasting",
-        description="lasting: a cluster that the trigger's last completed run knew, by its centroid, keeps its "
-        "cluster_id, and a new one gets a number that was never used. by_size, and always evoc: 0 is the largest, in "
-        "every run anew.",
+        description="lasting: a cluster keeps its cluster_id if its centroid matches a cluster of the trigger's last "
+        "completed run; a new cluster gets a number that was never used. by_size: each run numbers its clusters by "
+        "size, and 0 is the largest. evoc always uses by_size.",
     )
     n_clusters: int | None = Field(
         None, ge=1, le=100_000, description="kmeans, spectral (required), hierarchical: number of clusters."
@@ -111,156 +111,181 @@ class ClusteringConfig(ApiModel):
         None,
         ge=1,
         le=10_000,
-        description="kmeans, mean_shift, gaussian_mixture: most iterations. Default 300; 100 with gaussian_mixture.",
+        description="kmeans, mean_shift, gaussian_mixture: maximum number of iterations. Default 300; 100 with "
+        "gaussian_mixture.",
     )
     min_cluster_size: int | None = Field(
         None,
         ge=2,
         le=1_000_000,
-        description="hdbscan (required), optics: the smallest group that counts as a cluster. "
-        "Default min_samples with optics.",
+        description="hdbscan (required), optics: minimum number of documents in a cluster. With optics, the default "
+        "is min_samples.",
     )
     min_samples: int | None = Field(
         None,
         ge=1,
         le=1_000_000,
-        description="hdbscan, evoc, dbscan, optics: neighbours that make a core point, itself included. "
-        "Default min_cluster_size with hdbscan, 5 with the others.",
+        description="hdbscan, evoc, dbscan, optics: number of neighbours that make a document a core point, "
+        "including the document itself. Default min_cluster_size with hdbscan, 5 with the others.",
     )
     allow_single_cluster: bool | None = Field(
         None,
-        description="hdbscan: whether all documents may be one cluster, outliers aside, where nothing splits them. "
-        "Default false: then all are noise.",
+        description="hdbscan: whether all documents except outliers can form one cluster if no split is found. "
+        "Default false: all documents are then noise.",
     )
     eps: float | None = Field(
         None,
         gt=0,
-        description="dbscan (required): how far apart neighbours are. With metric cosine a cosine distance (1 - cos: 0 "
-        "to 2), after a reduction a Euclidean one between reduced vectors. scikit-learn's default, 0.5, puts most "
-        "text embeddings into one cluster.",
+        description="dbscan (required): maximum distance between neighbours. It is a cosine distance (1 - cos, from "
+        "0 to 2) with metric cosine, and a Euclidean distance between reduced vectors after a reduction. "
+        "scikit-learn's default, 0.5, puts most text embeddings into one cluster.",
     )
     max_eps: float | None = Field(
         None,
         gt=0,
-        description="optics: look for neighbours up to this distance, measured as eps is. Default: any distance.",
+        description="optics: maximum distance between neighbours, measured like eps. Default: unlimited.",
     )
     xi: float | None = Field(
         None,
         gt=0,
         le=1,
-        description="optics: how steeply density must fall at the border of a cluster. Default 0.05.",
+        description="optics: minimum relative drop in density at the border of a cluster. Default 0.05.",
     )
     bandwidth: float | None = Field(
         None,
         gt=0,
-        description="mean_shift: radius of the window, a Euclidean distance; with metric cosine between unit vectors, "
-        "after a reduction between reduced ones. Default: estimated from quantile.",
+        description="mean_shift: radius of the window, as a Euclidean distance between unit vectors (metric cosine) "
+        "or between reduced vectors (after a reduction). Default: estimated from quantile.",
     )
     quantile: float | None = Field(
         None,
         gt=0,
         le=1,
-        description="mean_shift without bandwidth: the share of all documents that a window holds on average, as in "
-        "scikit-learn's estimate_bandwidth. Default 0.05: scikit-learn's, 0.3, makes nearly all text embeddings one "
-        "cluster.",
+        description="mean_shift without bandwidth: average share of all documents in a window, as in scikit-learn's "
+        "estimate_bandwidth. Default 0.05, because scikit-learn's default of 0.3 puts nearly all text embeddings "
+        "into one cluster.",
     )
     cluster_all: bool | None = Field(
-        None, description="mean_shift: false leaves documents outside of all windows as noise. Default true."
+        None,
+        description="mean_shift: whether documents outside all windows join the nearest cluster. If false, they "
+        "are noise. Default true.",
     )
     reduce: Reduce | None = Field(
         None,
-        description="hdbscan, dbscan, mean_shift, optics: map the vectors to n_components dimensions first. auto (the "
-        "default, except with dbscan) takes EVōC's node embedding above 15 dimensions, umap takes UMAP; none (the "
-        "default with dbscan) clusters the raw vectors.",
+        description="hdbscan, dbscan, mean_shift, optics: whether to reduce the vectors to n_components dimensions "
+        "first. auto (the default, except with dbscan) uses EVōC's node embedding for vectors of more than 15 "
+        "dimensions. umap uses UMAP. none (the default with dbscan) clusters the original vectors.",
     )
     n_components: int | None = Field(
         None,
         ge=1,
         le=10_000,
-        description="gaussian_mixture (required): number of normal distributions. hdbscan, dbscan, mean_shift, optics: "
-        "dimensions after reduction, 2 to 50, default 5.",
+        description="gaussian_mixture (required): number of normal distributions. hdbscan, dbscan, mean_shift, "
+        "optics: number of dimensions after reduction, 2 to 50, default 5.",
     )
     base_min_cluster_size: int | None = Field(
         None,
         ge=2,
         le=1_000_000,
-        description="evoc: the smallest group that counts as a cluster in the finest layer. Default 5.",
+        description="evoc: minimum number of documents in a cluster of the finest layer. Default 5.",
     )
     base_n_clusters: int | None = Field(
         None,
         ge=2,
         le=100_000,
-        description="evoc: about how many clusters the finest layer has, in place of base_min_cluster_size.",
+        description="evoc: approximate number of clusters in the finest layer; replaces base_min_cluster_size.",
     )
     approx_n_clusters: int | None = Field(
-        None, ge=2, le=100_000, description="evoc: about how many clusters there are, in one layer alone."
+        None, ge=2, le=100_000, description="evoc: approximate number of clusters; produces a single layer."
     )
     noise_level: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="evoc: 0 draws more documents into clusters, 1 leaves more of them as noise. Default 0.5.",
+        description="evoc: 0 assigns more documents to clusters, 1 leaves more documents as noise. Default 0.5.",
     )
-    n_epochs: int | None = Field(None, ge=1, le=255, description="evoc: passes of the node embedding. Default 50.")
+    n_epochs: int | None = Field(
+        None, ge=1, le=255, description="evoc: number of epochs of the node embedding. Default 50."
+    )
     node_embedding_dim: int | None = Field(
         None,
         ge=2,
         le=50,
-        description="evoc: dimensions of the node embedding. Default a quarter of n_neighbors, 4 to 15.",
+        description="evoc: number of dimensions of the node embedding. Default: a quarter of n_neighbors, at least 4 "
+        "and at most 15.",
     )
     neighbor_scale: float | None = Field(
-        None, gt=0, le=10, description="evoc: scale of the effective number of neighbours. Default 1."
+        None, gt=0, le=10, description="evoc: factor for the effective number of neighbours. Default 1."
     )
     min_similarity_threshold: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="evoc: of two layers that have a greater share of their clusters in common, the less persistent "
-        "one is left out. Default 0.2.",
+        description="evoc: if two layers share more than this proportion of their clusters, the less persistent "
+        "layer is dropped. Default 0.2.",
     )
-    max_layers: int | None = Field(None, ge=1, le=20, description="evoc: most layers. Default 10.")
+    max_layers: int | None = Field(None, ge=1, le=20, description="evoc: maximum number of layers. Default 10.")
     layer: int | None = Field(
         None,
         ge=0,
         le=19,
-        description="evoc: which layer is the run's clustering, in members.parquet and the status: 0 is the finest. "
-        "Default: the most persistent one.",
+        description="evoc: the layer that becomes the run's clustering, in members.parquet and in the status. 0 is "
+        "the finest. Default: the most persistent layer.",
     )
     linkage: Linkage | None = Field(
-        None, description="hierarchical: which distance to minimise. Default complete with cosine, ward with euclidean."
+        None,
+        description="hierarchical: distance between clusters to minimize. Default complete with cosine, ward "
+        "with euclidean.",
     )
     distance_threshold: float | None = Field(
-        None, gt=0, description="hierarchical: merge below this distance, in place of n_clusters."
+        None, gt=0, description="hierarchical: clusters closer than this distance are merged; replaces n_clusters."
     )
     affinity: Affinity | None = Field(
         None,
-        description="spectral: what makes documents similar; rbf (default) is exp(-gamma * squared Euclidean "
-        "distance), nearest_neighbors counts the n_neighbors nearest only.",
+        description="spectral: similarity of two documents. rbf (default) is exp(-gamma * squared Euclidean "
+        "distance). nearest_neighbors counts only the n_neighbors nearest documents.",
     )
-    gamma: float | None = Field(None, gt=0, description="spectral with affinity rbf: how fast it falls. Default 1.")
+    gamma: float | None = Field(
+        None,
+        gt=0,
+        description="spectral with affinity rbf: how fast the similarity decreases with the distance. Default 1.",
+    )
     n_neighbors: int | None = Field(
         None,
         ge=1,
         le=1_000,
-        description="spectral with affinity nearest_neighbors, evoc: neighbours per document. Default 10, and 15 with "
-        "evoc.",
+        description="spectral with affinity nearest_neighbors, evoc: number of neighbours per document. Default 10; "
+        "15 with evoc.",
     )
     covariance_type: CovarianceType | None = Field(
         None,
-        description="gaussian_mixture: shape of each distribution. Default diag: scikit-learn's, full, fits as many "
-        "numbers per distribution as the square of the dimensions, which hundreds of dimensions do not bear.",
+        description="gaussian_mixture: shape of each distribution. Default diag. scikit-learn's default, full, "
+        "estimates a number of parameters per distribution that grows with the square of the dimensions, which is "
+        "too many for hundreds of dimensions.",
     )
     n_init: int | None = Field(
-        None, ge=1, le=100, description="gaussian_mixture: starts, of which the likeliest is kept. Default 1."
+        None,
+        ge=1,
+        le=100,
+        description="gaussian_mixture: number of initializations; the result with the highest "
+        "likelihood is kept. Default 1.",
     )
     tol: float | None = Field(
-        None, gt=0, description="gaussian_mixture: stop when the likelihood gains less than this. Default 0.001."
+        None,
+        gt=0,
+        description="gaussian_mixture: fitting stops when the likelihood improves by less than this. Default 0.001.",
     )
     reg_covar: float | None = Field(
-        None, gt=0, description="gaussian_mixture: added to all variances, so that none becomes 0. Default 0.000001."
+        None,
+        gt=0,
+        description="gaussian_mixture: value added to all variances, which keeps them above 0. Default 0.000001.",
     )
     random_state: int | None = Field(
-        None, ge=0, le=2**31 - 1, description="Seed. Default: derived from the trigger, the same for all its runs."
+        None,
+        ge=0,
+        le=2**31 - 1,
+        description="Random seed. By default, it is derived from the trigger and is the "
+        "same for all runs of the trigger.",
     )
 
     @model_validator(mode="after")
@@ -285,6 +310,6 @@ class ClusteringConfig(ApiModel):
         return self
 
     def parameters(self) -> Parameters:
-        """The algorithm's own model, with its defaults filled in."""
+        """Returns the algorithm's own model, with its defaults filled in."""
         parameters: Parameters = narrow(ALGORITHMS, self.algorithm, self)
         return parameters

@@ -1,4 +1,4 @@
-"""What the worker's container is given and gives back, whatever its command: shared by runs and checks."""
+"""Defines the environment of the worker's container, and the parts of input and output that runs and checks share."""
 
 from __future__ import annotations
 
@@ -10,37 +10,39 @@ from clustercontract.base import ApiModel
 from clustercontract.source import Source
 
 RESULT_LIMIT = 4096
-"""Bytes that the kubelet keeps of a termination message."""
+"""Maximum number of bytes that the kubelet keeps of a termination message."""
 RESULTS_MOUNT = "/results"
 COLLECTIONS_MOUNT = "/collections"
 SECRETS_MOUNT = "/secrets"
 IDENTITY_MOUNT = "/identity"
-"""Tokens of the Pod's service account, for clouds: aws/token and gcp/token."""
+"""Directory of the service account's tokens for clouds: aws/token and gcp/token."""
 GOOGLE_CREDENTIALS_VARIABLE = "CLUSTERWORKER_GOOGLE_CREDENTIALS"
-"""JSON of Google's type external_account: how a token is exchanged."""
-SCRATCH_MOUNT = "/tmp"  # noqa: S108 - an emptyDir of the Pod's own
+"""Environment variable with Google's JSON of type external_account, which describes how to exchange a token."""
+SCRATCH_MOUNT = "/tmp"  # noqa: S108 - the Pod's own emptyDir
 
 
 class ExitCode(IntEnum):
-    """Of the worker's process."""
+    """The exit code of the worker's process."""
 
     COMPLETED = 0
     FAILED = 1
-    """May pass when tried again."""
+    """Another attempt can succeed."""
     MISCONFIGURED = 2
-    """Will not pass when tried again: the configuration or the data must change."""
+    """Another attempt cannot succeed: the configuration or the data must change first."""
 
 
 class CollectionInput(ApiModel):
-    """One collection, as the worker sees it."""
+    """One collection, as the worker reads it."""
 
     collection_id: str
     source: Source
-    mount_path: str | None = Field(None, description="Where the collection's volume is mounted; absent for an address.")
+    mount_path: str | None = Field(
+        None, description="Path where the collection's volume is mounted. Absent if the source is an address."
+    )
 
 
 class ResultsTarget(ApiModel):
-    """Where results go: a run's folder is `<uri>/<namespace>/<trigger>/<run>/`."""
+    """Where results are written: the folder of a run is `<uri>/<namespace>/<trigger>/<run>/`."""
 
     uri: str = Field(description="Absolute path below RESULTS_MOUNT, or s3://bucket/prefix.")
     secret_name: str | None = None
@@ -49,5 +51,5 @@ class ResultsTarget(ApiModel):
 
 
 def shortened(error: str | None) -> str | None:
-    """An error of at most a quarter of a termination message."""
+    """Returns the error, truncated to a quarter of a termination message."""
     return error and error.encode()[: RESULT_LIMIT // 4].decode(errors="ignore")

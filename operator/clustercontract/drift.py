@@ -1,8 +1,8 @@
-"""How drift is measured, and when a measurement is drift: the one rule that the operator fires by, and reports draw by.
+"""Defines how drift is measured, and which measurement counts as drift. The operator and the reports share this rule.
 
-A value above the threshold is not enough. Chance alone moves every metric, the more the fewer documents there are: at
-20 documents cosine_drift of unchanged data is about 0.4. So a value counts only above twice the noise floor, and only
-where both counts of documents reach min_documents.
+A value above the threshold is not enough, because every metric varies at random. The variation grows as the number of
+documents shrinks: with 20 documents, cosine_drift of unchanged data is about 0.4. So a value counts only if it exceeds
+twice the noise floor, and only if both counts of documents are at least min_documents.
 
 Design record: docs/design/drift.md.
 """
@@ -12,12 +12,13 @@ from __future__ import annotations
 from typing import Literal
 
 DriftMetric = Literal["cosine_drift", "centroid_euclidean", "assignment_js", "assignment_psi", "mmd_rbf", "domain_auc"]
-"""How drift is measured; docs/understanding/drift.md helps to choose."""
+"""How drift is measured; docs/understanding/drift.md explains which metric to choose."""
 NOISE_FACTOR = 2.0
-"""Unchanged data exceeds this many times the noise floor in at most 1 % of checks."""
+"""On unchanged data, at most 1 % of checks exceed the noise floor multiplied by this factor."""
 WhyNoDrift = Literal["threshold", "documents", "noise"]
-"""The first condition that does not hold: the value exceeds the threshold, both counts reach min_documents, the value
-exceeds NOISE_FACTOR times the floor."""
+"""The first of these conditions that does not hold: the value exceeds the threshold; both counts reach min_documents;
+the value exceeds NOISE_FACTOR times the noise floor.
+"""
 
 
 def why_no_drift(
@@ -29,15 +30,15 @@ def why_no_drift(
     current_documents: int,
     min_documents: int,
 ) -> WhyNoDrift | None:
-    """Why a measurement is no drift; None where it is, and the trigger fires.
+    """Returns the reason why a measurement is not drift; None if it is drift and the trigger fires.
 
     Args:
-        value: of the metric.
-        threshold: of the trigger, on the metric's scale.
-        noise_floor: scale of what chance alone does to the value.
-        baseline_documents: documents that the baseline was made of.
-        current_documents: documents that the collections hold now.
-        min_documents: least number of either.
+        value: The metric's value.
+        threshold: The trigger's threshold, on the metric's scale.
+        noise_floor: The size of the metric's random variation.
+        baseline_documents: Number of documents that the baseline was computed from.
+        current_documents: Number of documents that the collections contain now.
+        min_documents: Minimum of both numbers of documents.
     """
     if not value > threshold:
         return "threshold"

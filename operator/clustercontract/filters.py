@@ -1,4 +1,4 @@
-"""Filters: which documents of a collection count, as AND, OR and NOT of comparisons."""
+"""Defines filters, which select the documents of a collection by comparisons combined with AND, OR and NOT."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ ORDERING = ("gt", "gte", "lt", "lte")
 SET = ("in", "nin")
 
 DEEPEST = 4
-"""Levels of AND, OR and NOT inside one another."""
+"""Maximum nesting depth of AND, OR and NOT."""
 MOST_COMPARISONS = 64
 MOST_VALUES = 256
 LONGEST_TEXT = 1024
 _SAFE_INTEGER = 2**53
-"""Beyond it a source that counts in doubles no longer tells neighbours apart."""
+"""Above this value, a source that stores numbers as doubles cannot distinguish adjacent integers."""
 
 Scalar = bool | int | float | str
 
@@ -31,12 +31,12 @@ Scalar = bool | int | float | str
 class Filter(ApiModel):
     """Either a comparison (`field`, `operator`, `value`) or a group (`AND`, `OR`, `NOT`).
 
-    Of a group, all of AND, at least one of OR, and none of NOT must hold. A comparison does not hold for a document
-    whose field is missing, null or not a number where numbers are compared; ne, nin and NOT are the exact opposite of
-    eq, in and what they negate, and so hold for such documents.
+    In a group, all filters of AND, at least one of OR, and none of NOT must hold. A comparison does not hold for a
+    document whose field is missing or null, or is not a number where numbers are compared. ne, nin and NOT are the
+    exact opposite of eq, of in and of the filter that they negate, so they hold for such documents.
 
-    A structural schema knows no recursion: the CustomResourceDefinition takes any object here, and this model is what
-    the operator's webhook, the operator itself and `kubectl clustertrigger validate` go by.
+    A structural schema does not support recursion. Therefore the CustomResourceDefinition accepts any object here, and
+    the operator's webhook, the operator itself and `kubectl clustertrigger validate` validate it with this model.
     """
 
     field: str | None = Field(None, min_length=1, max_length=253)
@@ -48,7 +48,7 @@ class Filter(ApiModel):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, _core: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """What the CRD says of it."""
+        """Returns the schema for the CRD."""
         return {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
     @model_validator(mode="after")
@@ -56,10 +56,12 @@ class Filter(ApiModel):
         written = [name for name in ("field", "operator", "value") if getattr(self, name) is not None]
         if self.groups():
             if written:
-                raise ValueError(f"{written[0]} goes with a comparison, not beside AND, OR or NOT: move it into one")
+                raise ValueError(
+                    f"{written[0]} is not valid beside AND, OR or NOT: move it into a comparison of its own"
+                )
             return self
         if not written:
-            raise ValueError("is empty: write field, operator and value, or AND, OR or NOT")
+            raise ValueError("is empty: set field, operator and value, or AND, OR or NOT")
         for name in ("field", "operator", "value"):
             if name not in written:
                 raise ValueError(f"{name} is required with a comparison: set it")
@@ -67,17 +69,17 @@ class Filter(ApiModel):
         return self
 
     def groups(self) -> list[tuple[str, list[Filter]]]:
-        """The groups that are there, by the API's names; none in a comparison."""
+        """Returns the groups that are set, by the API's names; an empty list for a comparison."""
         parts = [("AND", self.AND), ("OR", self.OR), ("NOT", self.NOT)]
         return [(name, part) for name, part in parts if part is not None]
 
     def depth(self) -> int:
-        """Levels of groups."""
+        """Returns the nesting depth of the groups."""
         inner = [part.depth() for _, parts in self.groups() for part in parts]
         return 1 + max(inner) if inner else 0
 
     def comparisons(self) -> Iterator[Filter]:
-        """All comparisons in it."""
+        """Yields all comparisons in the filter."""
         parts = [part for _, group in self.groups() for part in group]
         if not parts:
             yield self
@@ -104,27 +106,32 @@ class Filter(ApiModel):
 
 
 def check_filters(filters: Filter | None) -> None:
-    """What a filter as a whole must keep to.
+    """Checks the limits of a filter as a whole.
 
     Raises:
-        ValueError: it is too deep or too long.
+        ValueError: The filter is nested too deeply or has too many comparisons.
     """
     if filters is None:
         return
     if filters.depth() > DEEPEST:
-        raise ValueError(f"filters nest {filters.depth()} levels of AND, OR and NOT: {DEEPEST} are taken")
+        raise ValueError(
+            f"filters nest {filters.depth()} levels of AND, OR and NOT, and the limit is {DEEPEST}: "
+            "combine nested groups of the same kind"
+        )
     count = sum(1 for _ in filters.comparisons())
     if count > MOST_COMPARISONS:
-        raise ValueError(f"filters hold {count} comparisons: {MOST_COMPARISONS} are taken; use in for many values")
+        raise ValueError(
+            f"filters have {count} comparisons, and the limit is {MOST_COMPARISONS}: use in to match many values"
+        )
 
 
 def is_number(value: object) -> bool:
-    """Whether a filter's value is a number; true and false are none."""
+    """Returns whether a filter's value is a number; true and false are not numbers."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def parsed_time(value: object) -> datetime | None:
-    """A filter's time, UTC where it says nothing else; None where it is none."""
+    """Returns the time that a filter's value denotes, in UTC by default; None if the value is not a time."""
     if not isinstance(value, str) or len(value) < len("2026-11-22"):
         return None
     try:
@@ -138,15 +145,15 @@ def _check_set(value: object) -> None:
     if not isinstance(value, list) or not 0 < len(value) <= MOST_VALUES:
         raise ValueError(f"value must be a list of 1 to {MOST_VALUES} strings or numbers with in and nin")
     if not (all(isinstance(one, str) for one in value) or all(is_number(one) for one in value)):
-        raise ValueError("value must hold strings only, or numbers only, with in and nin")
+        raise ValueError("value must contain only strings or only numbers with in and nin: do not mix them")
 
 
 def _check_size(value: object) -> None:
     if isinstance(value, str) and len(value) > LONGEST_TEXT:
         raise ValueError(f"value is longer than {LONGEST_TEXT} characters: shorten it")
     if isinstance(value, str) and "\0" in value:
-        raise ValueError("value holds a NUL character: remove it")
+        raise ValueError("value contains a NUL character: remove it")
     if isinstance(value, int) and abs(value) > _SAFE_INTEGER:
-        raise ValueError(f"value {value} is beyond 2^53, where numbers are no longer exact: store it as a string")
+        raise ValueError(f"value {value} is beyond 2^53, above which numbers are not exact: store it as a string")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("value must be a finite number")

@@ -1,6 +1,7 @@
-"""Globs as `source.uri` takes them: what is a set of characters, and which patterns can never be meant.
+"""Defines the globs that `source.uri` accepts, and finds the malformed ones.
 
-The operator refuses a malformed glob when a Collection is applied, the worker when it runs: both ask here.
+The operator rejects a malformed glob when a Collection is applied; the worker rejects it when it runs. Both use this
+module.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ import re
 from collections.abc import Iterator
 
 GLOB_SET = re.compile(r"\[([!^]?+)(\]?+[^\]/]*+)\]")
-"""`[abc]`, `[a-z]`, `[!abc]` or `[^abc]`. A `]` right after the opening is a member, as in a shell. A `[` that no `]`
-closes within its part of the path stands for itself."""
+"""Matches `[abc]`, `[a-z]`, `[!abc]` or `[^abc]`. A `]` right after the opening bracket is a member of the set, as in a
+shell. A `[` without a `]` in the same part of the path is a literal character.
+"""
 DOUBLE_STAR = "** beside other characters: write it between slashes, as in a/**/b, or write *"
 _WILDCARDS = re.compile(r"[*?\[]")
 
@@ -30,12 +32,12 @@ def ranges(members: str) -> Iterator[tuple[str, str]]:
 
 
 def glob_problem(uri: str) -> str | None:
-    """Return what a glob must not hold, and the way out; None where nothing is wrong with it."""
+    """Returns what is wrong with a glob, and the remedy; None if the glob is valid."""
     for part in uri.split("/"):
         if "**" in part and part != "**":
             return DOUBLE_STAR
         for found in GLOB_SET.finditer(part):
             for first, last in ranges(found[2]):
                 if first > last:
-                    return f"{found[0]}, whose range runs backwards: write {last}-{first} for {first}-{last}"
+                    return f"{found[0]}, whose range is reversed: write {last}-{first} instead of {first}-{last}"
     return None

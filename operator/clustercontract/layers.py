@@ -1,4 +1,4 @@
-"""layers.json of a run: its granularities, their clusters and the tree between them."""
+"""Defines layers.json of a run, which contains the run's granularities, their clusters and the tree between them."""
 
 from __future__ import annotations
 
@@ -18,24 +18,26 @@ class LayerCluster(BaseModel):
     cluster_id: int
     name: str
     num_documents: int
-    parent_layer: int | None = Field(None, description="The next coarser layer with a cluster that holds this one.")
-    parent_cluster_id: int | None = Field(None, description="That cluster's number.")
+    parent_layer: int | None = Field(
+        None, description="The next coarser layer that has a cluster which contains this one."
+    )
+    parent_cluster_id: int | None = Field(None, description="Number of that cluster.")
 
 
 class Layer(BaseModel):
-    """One granularity."""
+    """One granularity of the clustering."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    layer: int = Field(description="0 is the finest.")
+    layer: int = Field(description="Number of the layer; 0 is the finest.")
     num_clusters: int
     num_noise: int
-    persistence: float = Field(description="How much it stands out from other granularities; 0 of the finest.")
-    clusters: Sequence[LayerCluster] = Field(description="All of them, the largest first.")
+    persistence: float = Field(description="How clearly this granularity stands out from the others; 0 for the finest.")
+    clusters: Sequence[LayerCluster] = Field(description="All clusters of the layer, largest first.")
 
 
 class Layers(BaseModel):
-    """What the file holds."""
+    """The content of the file."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 

@@ -1,4 +1,4 @@
-"""What a run's report shows."""
+"""Defines the options of a run's report."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ class Report(ApiModel):
 
     map: Literal["pca", "umap"] = Field(
         "pca",
-        description="How the map lays documents out. pca: the two directions in which they differ most, in an instant; "
-        "umap: neighbourhoods, which sets many clusters apart and takes seconds.",
+        description="How the map arranges documents. pca shows the two directions of greatest variance and takes an "
+        "instant. umap preserves neighbourhoods, which separates many clusters better, and takes seconds.",
     )

@@ -1,8 +1,8 @@
-"""The contract between operator and worker: a RunSpec goes in, a RunResult comes out.
+"""Defines the contract of a run: its input is a RunSpec, and its output is a RunResult.
 
-The operator hands the RunSpec to the Job's container in the environment variable `RUN_SPEC_VARIABLE`; the worker
-writes the RunResult, at most `RESULT_LIMIT` bytes of JSON, into the container's termination message, where the
-operator reads it. Exit codes tell Kubernetes whether another attempt makes sense.
+The operator passes the RunSpec to the Job's container in the environment variable `RUN_SPEC_VARIABLE`. The worker
+writes the RunResult, at most `RESULT_LIMIT` bytes of JSON, to the container's termination message, where the operator
+reads it. The exit code tells Kubernetes whether to retry.
 
 Design record: docs/design/worker.md.
 """
@@ -25,59 +25,67 @@ RUN_SPEC_VARIABLE = "CLUSTERWORKER_RUN_SPEC"
 
 
 class PreviousRun(ApiModel):
-    """The trigger's last completed run, to whose clusters those of the next run are matched."""
+    """The trigger's last completed run. The clusters of the next run are matched to its clusters."""
 
-    run: str = Field(description="The Job's name.")
-    uri: str = Field(description="Its folder: a path below RESULTS_MOUNT, or s3://bucket/key.")
+    run: str = Field(description="Name of the run's Job.")
+    uri: str = Field(description="Folder of the run: a path below RESULTS_MOUNT, or s3://bucket/key.")
     next_cluster_id: int = Field(
-        0, ge=0, description="No cluster of this trigger has had this cluster_id or a higher one, as far as is known."
+        0,
+        ge=0,
+        description="As far as the operator knows, no cluster of this trigger has had this cluster_id or a higher one.",
     )
 
 
 class RunSpec(ApiModel):
-    """What a run is to do. Secrets are named here, never contained: they are mounted below SECRETS_MOUNT/<name>/."""
+    """The input of a run. It names Secrets and never contains them: they are mounted below SECRETS_MOUNT/<name>/."""
 
     version: Literal[1] = 1
     namespace: str
     trigger: str
-    run: str = Field(description="The Job's name.")
-    slot: str = Field(description="What the run was fired for: an RFC 3339 time, or manual/<token>.")
+    run: str = Field(description="Name of the run's Job.")
+    slot: str = Field(description="The slot of the run: an RFC 3339 time, or manual/<token>.")
     collections: list[CollectionInput] = Field(min_length=1)
     config: ClusteringConfig
     seed: int = Field(description="Random seed, used where config.random_state is absent.")
     results: ResultsTarget
-    history_limit: int = Field(10, ge=1, description="Folders of results to keep.")
+    history_limit: int = Field(10, ge=1, description="Number of results folders to keep.")
     report: Report = Report()
     previous: PreviousRun | None = Field(
-        None, description="Of the moment when the Job was made, so that every attempt gives clusters the same ids."
+        None,
+        description="The previous run at the time when the Job was created, so that every attempt assigns the "
+        "same IDs to clusters.",
     )
 
 
 class RunResult(BaseModel):
-    """How a run ended. Unknown fields are kept out, so that an older operator reads a newer worker."""
+    """The outcome of a run. Unknown fields are dropped, so that an older operator can read a newer worker's result."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     version: Literal[1] = 1
     status: Literal["completed", "failed"]
-    error: str | None = Field(None, description="One readable line that names the place and the remedy.")
+    error: str | None = Field(None, description="One line that describes the error, where it occurred, and the remedy.")
     num_clusters: int | None = None
     num_documents: int | None = None
-    num_noise: int | None = Field(None, description="Documents in no cluster.")
+    num_noise: int | None = Field(None, description="Number of documents in no cluster.")
     results_uri: str | None = None
     baseline: Baseline | None = None
     metrics: dict[str, float] = Field(default_factory=dict)
     notes: list[str] = Field(
-        default_factory=list, description="What the worker decided by itself, such as a reduction."
+        default_factory=list, description="Decisions that the worker made by itself, such as a reduction."
     )
     clusters: list[ClusterBrief] = Field(default_factory=list, description="The largest clusters, largest first.")
-    changes: Changes | None = Field(None, description="Since the run that the RunSpec names as the previous one.")
+    changes: Changes | None = Field(None, description="Changes since the previous run that the RunSpec names.")
     next_cluster_id: int | None = Field(
-        None, description="For the next run: one more than the highest cluster_id ever used."
+        None, description="The highest cluster_id ever used plus one, for the next run."
     )
 
     def to_message(self) -> str:
-        """JSON of at most RESULT_LIMIT bytes; the smallest clusters, notes, metrics, the error's tail give way."""
+        """Returns JSON of at most RESULT_LIMIT bytes.
+
+        If the JSON is too long, it drops the smallest clusters, then notes, metrics and changes, and truncates the
+        error.
+        """
         for fitted in (*self._with_fewer_clusters(), self.model_copy(update={"clusters": [], "notes": []})):
             message = fitted.model_dump_json(exclude_none=True)
             if len(message.encode()) <= RESULT_LIMIT:

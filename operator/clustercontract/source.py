@@ -1,4 +1,4 @@
-"""Where a collection's vectors lie, how to read them, and which of them count."""
+"""Defines where a collection's vectors are stored, how to read them, and which of them to select."""
 
 from __future__ import annotations
 
@@ -18,49 +18,49 @@ ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0
 S3SecretName = Annotated[
     ObjectName | None,
     Field(
-        description="For s3:// only: the Secret that holds AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where used, "
+        description="For s3:// only: Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if used, "
         "AWS_SESSION_TOKEN."
     ),
 ]
 SourceSecretName = Annotated[
     ObjectName | None,
     Field(
-        description="The Secret with the credentials. s3://: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where used, "
-        "AWS_SESSION_TOKEN. gs://: service-account.json. postgresql (required): username and, where used, password and "
-        "ca.crt. qdrant: api-key. Without one, buckets and Qdrant are read anonymously."
+        description="Secret with the credentials. s3://: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, if used, "
+        "AWS_SESSION_TOKEN. gs://: service-account.json. postgresql (required): username and, if used, password and "
+        "ca.crt. qdrant: api-key. Without a Secret, buckets and Qdrant are read anonymously."
     ),
 ]
 S3Endpoint = Annotated[
     str | None,
-    Field(max_length=1024, pattern=r"^https?://", description="Address of an S3-compatible server; default: Amazon's."),
+    Field(max_length=1024, pattern=r"^https?://", description="URL of an S3-compatible server. Default: Amazon S3."),
 ]
 BucketEndpoint = Annotated[
     str | None,
     Field(
         max_length=1024,
         pattern=r"^https?://",
-        description="Address of a server that speaks the bucket's protocol; default: Amazon's for s3://, Google's for "
-        "gs://.",
+        description="URL of a server that is compatible with the bucket's protocol. Default: Amazon S3 for s3://, "
+        "Google Cloud Storage for gs://.",
     ),
 ]
 S3Region = Annotated[str | None, Field(max_length=64, description="S3 region.")]
 
 SourceType = Literal["parquet", "postgresql", "qdrant"]
 
-NO_BUCKET = "uri names no bucket: write s3://bucket/key"
-NO_BUCKET_TO_READ = "uri names no bucket: write s3://bucket/key or gs://bucket/key"
+NO_BUCKET = "uri does not name a bucket: write s3://bucket/key"
+NO_BUCKET_TO_READ = "uri does not name a bucket: write s3://bucket/key or gs://bucket/key"
 OTHER_SCHEME = (
-    "uri is a path on the volume, s3://bucket/key or gs://bucket/key with type parquet: rewrite it, or set the type"
+    "uri must be a path on the volume, s3://bucket/key or gs://bucket/key with type parquet: change it, or set the type"
 )
-OUTSIDE = "uri is relative to the volume's root: remove the leading / and any .."
-MALFORMED = f"uri holds {DOUBLE_STAR}"
+OUTSIDE = "uri must be relative to the volume's root: remove the leading / and any .."
+MALFORMED = f"uri contains {DOUBLE_STAR}"
 NO_DATABASE = (
-    "uri is postgresql://host:port/database, with ?sslmode=... where used, with type postgresql: "
-    "rewrite it; user and password go into the Secret"
+    "uri must be postgresql://host:port/database, optionally with ?sslmode=..., with type postgresql: "
+    "change it, and put user and password into the Secret"
 )
 NO_SERVER = (
-    "uri is the address of Qdrant's HTTP API, http(s)://host:port, with type qdrant: "
-    "rewrite it; the key goes into the Secret"
+    "uri must be the address of Qdrant's HTTP API, http(s)://host:port, with type qdrant: "
+    "change it, and put the key into the Secret"
 )
 
 _BUCKET = r"^(s3|gs)://[^/*?\[\]]+(/|$)"
@@ -80,7 +80,7 @@ def _required(kind: str, field: str) -> str:
 
 
 def _foreign(field: str, owner: str) -> str:
-    return f"{field} goes with {owner} only: remove it"
+    return f"{field} is valid only with {owner}: remove it"
 
 
 _REQUIRED = (("postgresql", "table"), ("postgresql", "secret_name"), ("qdrant", "collection"))
@@ -95,7 +95,7 @@ _OWNERS: dict[str, tuple[str, str, Callable[[Source], bool]]] = {
     ),
     "region": ("s3://", "self.uri.startsWith('s3://')", lambda source: source.uri.startswith("s3://")),
 }
-"""What a field goes with: in words, in CEL, in Python."""
+"""What each field is valid with: as text, in CEL, in Python."""
 
 
 def _rules(schema: dict[str, Any]) -> None:
@@ -147,48 +147,52 @@ def _rules(schema: dict[str, Any]) -> None:
 
 
 class Source(ApiModel):
-    """Where the vectors lie, how to read them, and which of them count."""
+    """Where the vectors are stored, how to read them, and which of them to select."""
 
     model_config = ConfigDict(json_schema_extra=_rules)
 
-    type: SourceType = Field("parquet", description="What holds the vectors.")
+    type: SourceType = Field("parquet", description="Type of the store that contains the vectors.")
     uri: str = Field(
         min_length=1,
         max_length=1024,
-        description="parquet: a file, a glob or a directory: a path relative to the volume's root, s3://bucket/key or "
-        "gs://bucket/key. postgresql: postgresql://host:port/database, with ?sslmode=verify-full and the like where "
-        "used. qdrant: the address of its HTTP API, http(s)://host:port.",
+        description="parquet: a file, a glob or a directory, as a path relative to the volume's root, "
+        "s3://bucket/key or gs://bucket/key. postgresql: postgresql://host:port/database, optionally with a "
+        "parameter such as ?sslmode=verify-full. qdrant: the address of its HTTP API, http(s)://host:port.",
     )
     table: str | None = Field(
-        None, min_length=1, max_length=127, description="postgresql: a table or view, with its schema if need be."
+        None,
+        min_length=1,
+        max_length=127,
+        description="postgresql (required): a table or view, qualified with its schema if necessary.",
     )
     collection: str | None = Field(
-        None, min_length=1, max_length=255, description="qdrant: the collection's name there."
+        None, min_length=1, max_length=255, description="qdrant (required): name of the collection in Qdrant."
     )
     document_id_column: str | None = Field(
         None,
         min_length=1,
         max_length=253,
-        description="Column that identifies a document; with qdrant a key of the payload. Default document_id; with "
-        "qdrant the point's id.",
+        description="Column with the ID of a document. With qdrant, a key of the payload. Default document_id; with "
+        "qdrant, the ID of the point.",
     )
     vector_column: str | None = Field(
         None,
         min_length=1,
         max_length=253,
-        description="Column of vectors, all of one length; with qdrant the name of a named vector. Default embedding; "
-        "with qdrant the vector without a name.",
+        description="Column with the vectors, which must all have the same length. With qdrant, the name of a named "
+        "vector. Default embedding; with qdrant, the unnamed vector.",
     )
     text_column: str | None = Field(
         None,
         min_length=1,
         max_length=253,
-        description="Column shown beside document ids in the report, if any; with qdrant a key of the payload.",
+        description="Column with the text that the report shows beside document IDs. With qdrant, a key of the "
+        "payload.",
     )
     filters: Filter | None = Field(
         None,
-        description="Which documents count: field, operator and value, or AND, OR, NOT with lists of these. See "
-        "docs/reference/sources.md. Default: all.",
+        description="Which documents to select: field, operator and value, or AND, OR, NOT with lists of filters. "
+        "See docs/reference/sources.md. Default: all documents.",
     )
     secret_name: SourceSecretName = None
     endpoint: BucketEndpoint = None
@@ -196,7 +200,7 @@ class Source(ApiModel):
 
     @property
     def is_remote(self) -> bool:
-        """Whether the vectors are read over the network rather than from a volume."""
+        """Whether the vectors are read over the network instead of from a volume."""
         return "://" in self.uri
 
     @model_validator(mode="after")
@@ -210,8 +214,8 @@ class Source(ApiModel):
         if in_bucket and not re.match(_BUCKET, uri):
             raise ValueError(NO_BUCKET_TO_READ)
         if self.type == "parquet" and (problem := glob_problem(uri)) is not None:
-            # A range that runs backwards is beyond what a rule of the API server may cost.
-            raise ValueError(f"uri holds {problem}")
+            # A CEL rule that finds a reversed range would exceed the API server's cost limit.
+            raise ValueError(f"uri contains {problem}")
         if self.type == "postgresql" and not re.fullmatch(_DATABASE.removesuffix("$"), uri, re.ASCII):
             raise ValueError(NO_DATABASE)
         if self.type == "qdrant" and not re.fullmatch(_SERVER.removesuffix("$"), uri, re.ASCII):

@@ -1,8 +1,8 @@
-"""Flat objects that stand for one of several models.
+"""Supports flat objects that stand for one of several models.
 
-A structural schema knows no tagged unions, so a user writes one object with the fields of all variants,
-and a discriminator beside it says which of them apply. What belongs where is read off the variants' models,
-for the CRD's CEL rules and for our own validation alike.
+A structural schema does not support tagged unions. Therefore a user writes one object with the fields of all variants,
+and a discriminator beside it selects the fields that apply. The variants' models define which field belongs to which
+variant, both for the CRD's CEL rules and for validation in Python.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ Variants = Mapping[str, type[ApiModel]]
 
 
 def takers(variants: Variants, field: str) -> list[str]:
-    """Names of the variants that have this field."""
+    """Returns the names of the variants that have this field."""
     return [name for name, model in variants.items() if field in model.model_fields]
 
 
 @cache
 def required(model: type[ApiModel]) -> tuple[str, ...]:
-    """Names of the fields that must be given."""
+    """Returns the names of the required fields."""
     return tuple(name for name, info in model.model_fields.items() if info.is_required())
 
 
 def variant_rules(
     variants: Variants, *, discriminator: str, parent: str, fields: Iterable[str], optional: bool = False
 ) -> list[dict[str, Any]]:
-    """CEL rules: each variant's required fields are there, and no variant has another's.
+    """Returns CEL rules: each variant's required fields are set, and no field of another variant is.
 
     Args:
-        variants: the models by the discriminator's value.
+        variants: The models by the discriminator's value.
         discriminator: CEL path of the discriminator, such as `self.algorithm`.
         parent: CEL path of the flat object, such as `self`.
-        fields: the flat object's own fields.
-        optional: whether the flat object may be absent.
+        fields: The flat object's own fields.
+        optional: Whether the flat object can be absent.
     """
     path = parent.removeprefix("self")
     absent = f"!has({parent}) || " if optional else ""
@@ -62,10 +62,10 @@ def variant_rules(
 
 
 def check_variant(variants: Variants, kind: str, flat: ApiModel) -> None:
-    """What `variant_rules` says, said in Python.
+    """Checks in Python what `variant_rules` checks in CEL.
 
     Raises:
-        ValueError: a required field is missing, or a field of another variant is set.
+        ValueError: A required field is missing, or a field of another variant is set.
     """
     model = variants[kind]
     for field in required(model):
@@ -77,16 +77,16 @@ def check_variant(variants: Variants, kind: str, flat: ApiModel) -> None:
 
 
 def narrow(variants: Variants, kind: str, flat: ApiModel) -> Any:
-    """The variant's own model, with its defaults filled in."""
+    """Returns the variant's own model, with its defaults filled in."""
     model = variants[kind]
     return model(**{name: value for name in model.model_fields if (value := getattr(flat, name)) is not None})
 
 
 def missing(kind: str, field: str) -> str:
-    """The message for a required field that is not there."""
+    """Returns the message for a required field that is missing."""
     return f"{field} is required with {kind}: set it"
 
 
 def foreign(having: list[str], field: str) -> str:
-    """The message for a field of another variant."""
-    return f"{field} goes with {', '.join(having)} only: remove it"
+    """Returns the message for a field that belongs to another variant."""
+    return f"{field} is valid only with {', '.join(having)}: remove it"

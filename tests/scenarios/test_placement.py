@@ -142,4 +142,4 @@ def test_queues_and_the_priority_in_them(operator: StartOperator, sandbox: Sandb
     )
     ready = {} if refused.returncode else eventually(lambda: sandbox.condition("stray", "Ready"))
     said = refused.stderr or ready["message"]
-    assert "priority_class orders a queue of Kueue's: set queue_name, or priority_class_name for the Pod" in said
+    assert "priority_class requires a Kueue queue: set queue_name" in said

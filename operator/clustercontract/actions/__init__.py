@@ -1,5 +1,5 @@
-"""What a trigger can do: of each action, what a user writes as `action_config`, and what its worker is told.
+"""Defines what a trigger can do: for each action, what a user writes as `action_config`, and the input of its worker.
 
-One file per action; `config` lists them. The operator's side of each is in `clustertrigger.core.actions`, the worker's
-is a room of `clusterworker`: `run` for `cluster`.
+Each action has a file; `config` lists the actions. The operator's part of an action is in
+`clustertrigger.core.actions`; the worker's part is a package of `clusterworker`, such as `run` for `cluster`.
 """

@@ -1,4 +1,4 @@
-"""Action `cluster`: cluster collections. Its worker is told a RunSpec (`clustercontract.run`)."""
+"""Defines the action `cluster`, which clusters collections. Its worker gets a RunSpec (`clustercontract.run`)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from clustercontract.filters import Filter
 
 
 class Cluster(ApiModel):
-    """Cluster as a ClusterDefinition says."""
+    """Clusters as a ClusterDefinition specifies."""
 
     cluster_id: str
     filters: Filter | None = None

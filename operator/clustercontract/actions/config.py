@@ -1,6 +1,7 @@
-"""What a user writes as `action_type` and `action_config`: one flat object, since a structural schema knows no unions.
+"""Defines what a user writes as `action_type` and `action_config`.
 
-Which field belongs to which action is read off the actions' models.
+`action_config` is one flat object, because a structural schema does not support unions. The actions' models define
+which field belongs to which action.
 """
 
 from __future__ import annotations
@@ -15,21 +16,22 @@ from clustercontract.filters import Filter, check_filters
 
 ActionType = Literal["cluster"]
 ACTIONS: dict[str, type[ApiModel]] = {"cluster": Cluster}
-"""By action_type."""
+"""Maps each action_type to its model."""
 
 Action = Cluster
 
 
 class ActionConfig(ApiModel):
-    """Fields of the action; action_type says which of them apply."""
+    """Fields of the action. action_type selects the fields that apply."""
 
     cluster_id: ApiId | None = Field(
-        None, description="cluster (required): a ClusterDefinition, by its cluster_id or name."
+        None, description="cluster (required): the cluster_id or the name of a ClusterDefinition."
     )
     filters: Filter | None = Field(
         None,
-        description="cluster: which documents count, beside the Collections' own filters. Merged with the "
-        "definition's: where both name a field, these win. See docs/reference/actions.md.",
+        description="cluster: which documents to select, in addition to the Collections' own filters. They are "
+        "merged with the definition's filters; if both name a field, these take precedence. See "
+        "docs/reference/actions.md.",
     )
 
     @model_validator(mode="after")

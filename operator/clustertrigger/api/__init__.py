@@ -1,4 +1,4 @@
-"""The resources as users write them, and their status."""
+"""Defines the resources as users write them, and their status."""
 
 GROUP = "clustertrigger.dev"
 VERSION = "v1alpha1"

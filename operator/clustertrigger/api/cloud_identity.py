@@ -1,4 +1,7 @@
-"""What a run is in a cloud: a short-lived token of its service account, exchanged for the cloud's own credentials."""
+"""Defines a run's identity in a cloud.
+
+A short-lived token of the run's service account is exchanged for the cloud's own credentials.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,9 @@ _PROVIDER = (
 _ACCOUNT = r"^[a-z0-9-]{1,64}@[a-z0-9.-]{1,128}[.]gserviceaccount[.]com$"
 
 NEEDS_CLOUD = "aws or gcp is required: set one of them, or both"
-WRONG_ROLE = "is not the ARN of an IAM role: write arn:aws:iam::123456789012:role/NAME"
+WRONG_ROLE = "is not the ARN of an IAM role: write it as arn:aws:iam::123456789012:role/NAME"
 WRONG_PROVIDER = (
-    "is not a provider of a workload identity pool: write //iam.googleapis.com/projects/NUMBER/locations/global/"
+    "is not a provider of a workload identity pool: write it as //iam.googleapis.com/projects/NUMBER/locations/global/"
     "workloadIdentityPools/POOL/providers/PROVIDER"
 )
 WRONG_ACCOUNT = "is not a Google service account: write its e-mail address, NAME@PROJECT.iam.gserviceaccount.com"
@@ -44,10 +47,10 @@ class AwsIdentity(ApiModel):
     )
 
     role_arn: Annotated[str, Field(min_length=1, max_length=640), _matching(_ROLE, WRONG_ROLE)] = Field(
-        description="The role, such as arn:aws:iam::123456789012:role/embeddings."
+        description="ARN of the role, such as arn:aws:iam::123456789012:role/embeddings."
     )
     audience: Literal["sts.amazonaws.com", "sts.amazonaws.com.cn"] = Field(
-        "sts.amazonaws.com", description="Audience of the token, as the role's trust policy says."
+        "sts.amazonaws.com", description="Audience of the token, as in the role's trust policy."
     )
 
 
@@ -66,19 +69,20 @@ class GcpIdentity(ApiModel):
     )
 
     audience: Annotated[str, Field(min_length=1, max_length=300), _matching(_PROVIDER, WRONG_PROVIDER)] = Field(
-        description="The provider's full name: //iam.googleapis.com/projects/NUMBER/locations/global/"
-        "workloadIdentityPools/POOL/providers/PROVIDER."
+        description="Full name of the provider: "
+        "//iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER."
     )
     service_account: Annotated[str, Field(min_length=1, max_length=256), _matching(_ACCOUNT, WRONG_ACCOUNT)] | None = (
         Field(
             None,
-            description="E-mail address of a Google service account to impersonate; absent: the pool's own principal.",
+            description="E-mail address of the Google service account to impersonate. If absent, the pool's own "
+            "principal is used.",
         )
     )
 
 
 class CloudIdentity(ApiModel):
-    """How S3 and Google Cloud Storage are reached where no Secret is named."""
+    """How a run authenticates to S3 and Google Cloud Storage if no Secret is set."""
 
     model_config = ConfigDict(
         json_schema_extra=with_rules(
@@ -86,8 +90,8 @@ class CloudIdentity(ApiModel):
         )
     )
 
-    aws: AwsIdentity | None = Field(None, description="For s3:// sources and results.")
-    gcp: GcpIdentity | None = Field(None, description="For gs:// sources.")
+    aws: AwsIdentity | None = Field(None, description="Identity for s3:// sources and results.")
+    gcp: GcpIdentity | None = Field(None, description="Identity for gs:// sources.")
 
     @model_validator(mode="after")
     def _names_a_cloud(self) -> Self:

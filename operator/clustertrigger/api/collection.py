@@ -1,4 +1,4 @@
-"""Collection: what a `collection_id` refers to, and where its vectors lie."""
+"""Defines Collection, to which a `collection_id` refers and which describes where its vectors are stored."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from clustercontract.base import ApiId, ApiModel, cel, with_rules
 from clustercontract.source import ObjectName, Source
 
 VOLUME_GOES_WITH_PATH = (
-    "volume names the claim that holds a path, and goes with a path only: set it for a path, remove it for an address"
+    "volume is the claim that contains the path source.uri: set volume if uri is a path, remove it if uri is an address"
 )
 
 
 class CollectionSpec(ApiModel):
-    """Says where a collection's vectors lie."""
+    """Describes where a collection's vectors are stored."""
 
     model_config = ConfigDict(
         json_schema_extra=with_rules(
@@ -28,13 +28,15 @@ class CollectionSpec(ApiModel):
     )
 
     collection_id: ApiId | None = Field(
-        None, description="The id by which triggers refer to this collection; default: the object's name."
+        None, description="ID by which triggers refer to this collection. Default: the object's name."
     )
-    source: Source = Field(description="Where the vectors lie.")
+    source: Source = Field(description="Where the vectors are stored.")
     volume: ObjectName | None = Field(
-        None, description="PersistentVolumeClaim in this namespace that holds source.uri; mounted read-only."
+        None, description="PersistentVolumeClaim in this namespace that contains source.uri. It is mounted read-only."
     )
-    description: str | None = Field(None, max_length=2048, description="For people.")
+    description: str | None = Field(
+        None, max_length=2048, description="Free text for readers; the operator ignores it."
+    )
 
     @model_validator(mode="after")
     def _volume_goes_with_path(self) -> Self:

@@ -1,4 +1,7 @@
-"""Condition types and reasons. Both are API: dashboards and alerts match on them, so they are never renamed."""
+"""Defines the types and reasons of conditions and events.
+
+They are part of the API: dashboards and alerts match on them, so they are never renamed.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,12 @@ from enum import StrEnum
 
 
 class ConditionType(StrEnum):
-    """Of a ClusterTrigger; they follow kstatus."""
+    """Types of the conditions of a ClusterTrigger; they follow kstatus."""
 
     READY = "Ready"
-    """The spec is valid and its schedule is live, or paused as asked."""
+    """The spec is valid, and the schedule is live or paused as requested."""
     STALLED = "Stalled"
-    """Nothing will happen until a person acts."""
+    """Nothing happens until a person intervenes."""
     RUNNING = "Running"
     """A run is active."""
 
@@ -22,17 +25,17 @@ class Reason(StrEnum):
     SCHEDULED = "Scheduled"
     """Ready: the spec is valid and its schedule is live."""
     PAUSED = "Paused"
-    """Ready: paused as spec.status asks; nothing fires."""
+    """Ready: the trigger is paused, as spec.status requests; it does not fire."""
     DISABLED = "Disabled"
-    """Ready: disabled as spec.status asks; nothing fires, no event counts."""
+    """Ready: the trigger is disabled, as spec.status requests; it does not fire and does not count events."""
     INVALID_SPEC = "InvalidSpec"
-    """Not ready, stalled: the message names each field that is wrong and the way out."""
+    """Not ready, stalled: the message names each invalid field and its remedy."""
     COLLECTION_NOT_FOUND = "CollectionNotFound"
-    """Not ready until there is a Collection with that collection_id or name in the namespace."""
+    """Not ready until the namespace has a Collection with that collection_id or name."""
     DEFINITION_NOT_FOUND = "DefinitionNotFound"
-    """Not ready until there is a ClusterDefinition with that cluster_id or name in the namespace."""
+    """Not ready until the namespace has a ClusterDefinition with that cluster_id or name."""
     AMBIGUOUS_REFERENCE = "AmbiguousReference"
-    """Not ready until only one of the objects that the message names claims the id."""
+    """Not ready until only one of the objects that the message names has the ID."""
     INVALID_REFERENCE = "InvalidReference"
     """Not ready until the Collection or ClusterDefinition that the message names is corrected."""
     TOO_MANY_FAILURES = "TooManyFailures"
@@ -40,67 +43,73 @@ class Reason(StrEnum):
     MARKED_FAILED = "MarkedFailed"
     """Not ready, stalled: spec.status is failed; set it to active to fire again."""
     CHECKS_FAILING = "ChecksFailing"
-    """Not ready, stalled: run.max_consecutive_failures checks failed in a row; they go on, and one that succeeds ends
-    this."""
+    """Not ready, stalled: run.max_consecutive_failures checks failed in a row. Checks continue, and the next success
+    clears the condition.
+    """
     NOT_COMPARABLE = "NotComparable"
-    """Not ready, stalled: the collection's vectors have other dimensions or another model than the baseline's; a run
-    renews it."""
+    """Not ready, stalled: the collection's vectors and the baseline differ in dimensions or in embedding model. The
+    next run replaces the baseline.
+    """
     NOT_STALLED = "NotStalled"
-    """Not stalled: nothing needs a person."""
+    """Not stalled: no person needs to intervene."""
     RUN_ACTIVE = "RunActive"
     """Running: the message names the active Jobs."""
     NO_ACTIVE_RUN = "NoActiveRun"
     """Not running."""
     CREATE_REFUSED = "CreateRefused"
-    """The API server refused a run's Job; it is tried again until the starting deadline."""
+    """The API server refused a run's Job. The operator retries until the starting deadline."""
 
 
 class EventReason(StrEnum):
     """Reasons of the Kubernetes events on a ClusterTrigger."""
 
     RUN_CREATED = "RunCreated"
-    """Normal: a slot or a request fired."""
+    """Normal: the trigger fired for a slot or a manual request."""
     RUN_COMPLETED = "RunCompleted"
     """Normal: a run succeeded."""
     RUN_FAILED = "RunFailed"
     """Warning: a run failed; the message says why."""
     WORKER_OUTLIVED = "WorkerOutlived"
-    """Normal: a container went on after the worker of a run or a check had completed, so the Job was ended."""
+    """Normal: another container was still running after the worker of a run or a check had completed, so the operator
+    ended the Job.
+    """
     RUN_DELETED = "RunDeleted"
-    """Normal: a run's Job was deleted before it ended, by a person or by concurrency_policy Replace."""
+    """Normal: a person or concurrency_policy Replace deleted a run's Job before it ended."""
     SLOT_SKIPPED = "SlotSkipped"
-    """Normal: a slot came while a run was active and concurrency_policy is Forbid; the slot of a check, while any run
-    or check was active."""
+    """Normal: a slot was skipped because a run was active and concurrency_policy is Forbid. The slot of a check is
+    skipped while any run or check is active.
+    """
     SLOTS_MISSED = "SlotsMissed"
-    """Warning: slots that passed while nothing could fire, counted and named."""
+    """Warning: slots passed while the trigger could not fire; the message counts and names them."""
     THRESHOLD_REACHED = "ThresholdReached"
     """Normal: event_threshold events have arrived."""
     COOLING_DOWN = "CoolingDown"
-    """Normal: the threshold was reached before cooldown_seconds had passed; the trigger fires when they have."""
+    """Normal: the threshold was reached before cooldown_seconds had passed; the trigger fires after the cooldown."""
     SLOT_DEFERRED = "SlotDeferred"
     """Normal: the threshold was reached while a run was active and concurrency_policy is Forbid; the trigger fires
-    when that run has ended."""
+    after that run.
+    """
     DRIFT_DETECTED = "DriftDetected"
-    """Normal: a check found drift; a run fires."""
+    """Normal: a check found drift, and the trigger fires."""
     NO_DRIFT = "NoDrift"
-    """Normal: a check found nothing to fire for; the message of the latest one, with its numbers, stands for all."""
+    """Normal: a check found no drift. Repeated events are merged into one, whose message has the latest numbers."""
     CHECK_FAILED = "CheckFailed"
     """Warning: a check failed; the next slot checks again."""
     CHECKS_FAILING = "ChecksFailing"
     """Warning: run.max_consecutive_failures checks failed in a row."""
     BASELINE_LOST = "BaselineLost"
-    """Warning: there is no baseline any more, or it was altered; the next slot runs to renew it."""
+    """Warning: the baseline is missing or was altered; the next slot starts a run that writes a new one."""
     NOT_COMPARABLE = "NotComparable"
-    """Warning: a check found vectors of other dimensions or of another model than the baseline's."""
+    """Warning: a check found vectors whose dimensions or embedding model differ from the baseline's."""
     CREATE_REFUSED = "CreateRefused"
-    """Warning: the API server refused a run's Job, for a quota or a webhook perhaps."""
+    """Warning: the API server refused a run's Job, for example because of a quota or a webhook."""
     NAME_TAKEN = "NameTaken"
-    """Warning: a Job of the run's name exists and belongs to somebody else."""
+    """Warning: another object's Job already has the run's name."""
     REQUEST_IGNORED = "RequestIgnored"
-    """Warning: a run requested by annotation was not started."""
+    """Warning: a manual run, requested by annotation, was not started."""
     TOO_MANY_FAILURES = "TooManyFailures"
-    """Warning: firing stops until the spec changes or a reset is requested."""
+    """Warning: the trigger stops firing until the spec changes or a reset is requested."""
     RESET = "Reset"
-    """Normal: consecutive failures are back to 0, as requested by annotation."""
+    """Normal: consecutive failures were reset to 0, as requested by annotation."""
     INVALID_SPEC = "InvalidSpec"
-    """Warning: the spec cannot be followed."""
+    """Warning: the spec is invalid."""

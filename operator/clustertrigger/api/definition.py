@@ -1,4 +1,4 @@
-"""ClusterDefinition: what a `cluster_id` refers to."""
+"""Defines ClusterDefinition, to which a `cluster_id` refers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from clustercontract.filters import Filter, check_filters
 def _each_once(ids: list[str]) -> list[str]:
     twice = next((name for index, name in enumerate(ids) if name in ids[:index]), None)
     if twice is not None:
-        raise ValueError(f"{twice!r} is listed twice: remove one of them")
+        raise ValueError(f"{twice!r} is listed twice: remove one of the two entries")
     return ids
 
 
@@ -24,7 +24,7 @@ CollectionIds = Annotated[
     Field(
         min_length=1,
         max_length=64,
-        description="Collections to cluster together, by collection_id or name.",
+        description="Collections to cluster together, each by its collection_id or its name.",
         json_schema_extra={"x-kubernetes-list-type": "set"},
     ),
 ]
@@ -38,17 +38,19 @@ class ExecutionConfig(ApiModel):
 
 
 class ClusterDefinitionSpec(ExecutionConfig):
-    """A clustering that several triggers can refer to by cluster_id."""
+    """A clustering to which several triggers can refer by cluster_id."""
 
     cluster_id: ApiId | None = Field(
-        None, description="The id by which triggers refer to this definition; default: the object's name."
+        None, description="ID by which triggers refer to this definition. Default: the object's name."
     )
     filters: Filter | None = Field(
         None,
-        description="Which documents count, beside the Collections' own filters: field, operator and value, or AND, "
-        "OR, NOT with lists of these. See docs/reference/sources.md. Default: all.",
+        description="Which documents to select, in addition to the Collections' own filters: field, operator and "
+        "value, or AND, OR, NOT with lists of filters. See docs/reference/sources.md. Default: all documents.",
     )
-    description: str | None = Field(None, max_length=2048, description="For people.")
+    description: str | None = Field(
+        None, max_length=2048, description="Free text for readers; the operator ignores it."
+    )
 
     @model_validator(mode="after")
     def _filters_are_bounded(self) -> Self:
@@ -56,5 +58,5 @@ class ClusterDefinitionSpec(ExecutionConfig):
         return self
 
     def execution_config(self) -> ExecutionConfig:
-        """What a trigger with this cluster_id inherits."""
+        """Returns what a trigger with this cluster_id clusters, and how."""
         return ExecutionConfig(collection_ids=self.collection_ids, config=self.config)

@@ -1,10 +1,10 @@
-"""Where a run's Pod may and should be: parts of the core API, under its own names.
+"""Defines the constraints and preferences for the node of a run's Pod: parts of the core API, under its own names.
 
-What reaches beyond the trigger's namespace is left out: a Pod's anti-affinity to the Pods of others keeps those from
-its node.
+Settings that reach beyond the trigger's namespace are left out: if a Pod had an anti-affinity to the Pods of another
+namespace, it would keep those Pods from its node.
 """
 
-# ruff: noqa: N815 - the core API's names
+# ruff: noqa: N815 - The fields have the core API's names.
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from clustercontract.base import ApiModel, cel, with_rules
 
 _LABEL_VALUE = r"^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$"
 LONGEST_KEY = 317
-"""Of a label: a domain of 253 characters, a slash, a name of 63."""
+"""Maximum length of a label's key: a domain of 253 characters, a slash and a name of 63 characters."""
 
 LabelValue = Annotated[str, Field(json_schema_extra={"maxLength": 63, "pattern": _LABEL_VALUE})]
 """The value of a label or a taint."""
 
 _LABEL_KEY = r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"
 LabelKey = Annotated[str, Field(json_schema_extra={"minLength": 1, "maxLength": LONGEST_KEY, "pattern": _LABEL_KEY})]
-"""The key of a label; what is wrong with another one is said by core.resources.labels."""
+"""The key of a label. core.resources.labels describes what is wrong with an invalid key."""
 
-VALUES_MISSING = "values must name at least one with operator In or NotIn: set values"
+VALUES_MISSING = "values must have at least one entry with operator In or NotIn: set values"
 VALUES_FORBIDDEN = "values must be absent with operator Exists or DoesNotExist: remove it"
-ONE_VALUE = "values must be one whole number with operator Gt or Lt: write one, in quotes"
+ONE_VALUE = "values must be exactly one integer with operator Gt or Lt: write one, in quotes"
 
 _IN_NEEDS_VALUES = cel(
     "!(self.operator in ['In', 'NotIn']) || (has(self.values) && size(self.values) > 0)",
@@ -46,129 +46,145 @@ _ORDER_TAKES_ONE = cel(
 
 
 class NodeSelectorRequirement(ApiModel):
-    """What a label of the node must be."""
+    """A requirement for a label of the node."""
 
     model_config = ConfigDict(json_schema_extra=with_rules(_IN_NEEDS_VALUES, _EXISTS_TAKES_NONE, _ORDER_TAKES_ONE))
 
-    key: LabelKey = Field(description="The label's key.")
+    key: LabelKey = Field(description="Key of the label.")
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"] = Field(
-        description="How the label's value is compared with values."
+        description="Operator that compares the label's value with values."
     )
     values: list[LabelValue] = Field(
-        default_factory=list, max_length=64, description="In, NotIn: at least one; Gt, Lt: one whole number."
+        default_factory=list,
+        max_length=64,
+        description="With In and NotIn, at least one value; with Gt and Lt, exactly one integer.",
     )
 
 
 class NodeSelectorTerm(ApiModel):
-    """Nodes, by their labels; all requirements must hold."""
+    """Selects nodes by their labels. All requirements must hold."""
 
     matchExpressions: list[NodeSelectorRequirement] = Field(
-        min_length=1, max_length=16, description="All of them must hold."
+        min_length=1, max_length=16, description="Requirements for the node's labels. All of them must hold."
     )
 
 
 class NodeSelector(ApiModel):
-    """Nodes, by their labels; one of the terms must hold."""
+    """Selects nodes by their labels. At least one of the terms must hold."""
 
-    nodeSelectorTerms: list[NodeSelectorTerm] = Field(min_length=1, max_length=16, description="One of them must hold.")
+    nodeSelectorTerms: list[NodeSelectorTerm] = Field(
+        min_length=1, max_length=16, description="Terms, of which at least one must hold."
+    )
 
 
 class PreferredSchedulingTerm(ApiModel):
-    """Nodes that are preferred, and how much."""
+    """Selects the preferred nodes, and sets the weight of the preference."""
 
-    weight: int = Field(ge=1, le=100, description="What a node that matches gains.")
-    preference: NodeSelectorTerm = Field(description="The nodes.")
+    weight: int = Field(ge=1, le=100, description="Weight that is added to the score of a matching node.")
+    preference: NodeSelectorTerm = Field(description="Selects the preferred nodes.")
 
 
 class NodeAffinity(ApiModel):
-    """On which nodes the Pod may and should be."""
+    """Selects the nodes on which the Pod is allowed, and the nodes that it prefers."""
 
-    requiredDuringSchedulingIgnoredDuringExecution: NodeSelector | None = Field(None, description="Where it may be.")
+    requiredDuringSchedulingIgnoredDuringExecution: NodeSelector | None = Field(
+        None, description="Nodes on which the Pod is allowed."
+    )
     preferredDuringSchedulingIgnoredDuringExecution: list[PreferredSchedulingTerm] = Field(
-        default_factory=list, max_length=16, description="Where it should be."
+        default_factory=list, max_length=16, description="Nodes that the Pod prefers."
     )
 
 
 class LabelSelectorRequirement(ApiModel):
-    """What a label of the Pod must be."""
+    """A requirement for a label of the Pod."""
 
     model_config = ConfigDict(json_schema_extra=with_rules(_IN_NEEDS_VALUES, _EXISTS_TAKES_NONE))
 
-    key: LabelKey = Field(description="The label's key.")
+    key: LabelKey = Field(description="Key of the label.")
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(
-        description="How the label's value is compared with values."
+        description="Operator that compares the label's value with values."
     )
-    values: list[LabelValue] = Field(default_factory=list, max_length=64, description="In, NotIn: at least one.")
+    values: list[LabelValue] = Field(
+        default_factory=list, max_length=64, description="With In and NotIn, at least one value."
+    )
 
 
 class LabelSelector(ApiModel):
-    """Pods of the trigger's namespace, by their labels; an empty one selects all of them."""
+    """Selects Pods of the trigger's namespace by their labels. An empty selector selects all of them."""
 
     matchLabels: dict[str, LabelValue] = Field(
-        default_factory=dict, max_length=32, description="Labels that they must have."
+        default_factory=dict, max_length=32, description="Labels that the Pods must have."
     )
     matchExpressions: list[LabelSelectorRequirement] = Field(
-        default_factory=list, max_length=16, description="All of them must hold."
+        default_factory=list, max_length=16, description="Requirements for the Pods' labels. All of them must hold."
     )
 
 
 class PodAffinityTerm(ApiModel):
-    """Pods of the trigger's namespace, and what counts as beside them."""
+    """Selects Pods of the trigger's namespace, and defines which nodes count as the same place."""
 
-    labelSelector: LabelSelector = Field(description="The Pods.")
+    labelSelector: LabelSelector = Field(description="Selects the Pods.")
     topologyKey: LabelKey = Field(
-        description="The label of nodes that share a place, such as kubernetes.io/hostname or "
+        description="Label whose value is the same on all nodes of one place, such as kubernetes.io/hostname or "
         "topology.kubernetes.io/zone."
     )
 
 
 class WeightedPodAffinityTerm(ApiModel):
-    """Pods that it is preferred to be beside, or not to be, and how much."""
+    """Selects Pods to be placed beside or apart from, and sets the weight of the preference."""
 
-    weight: int = Field(ge=1, le=100, description="What a node that matches gains.")
-    podAffinityTerm: PodAffinityTerm = Field(description="The Pods.")
+    weight: int = Field(ge=1, le=100, description="Weight that is added to the score of a matching node.")
+    podAffinityTerm: PodAffinityTerm = Field(description="Selects the Pods.")
 
 
 class PodAffinity(ApiModel):
-    """Beside which Pods the Pod may and should be."""
+    """Selects the Pods beside which the Pod must or should be placed."""
 
     requiredDuringSchedulingIgnoredDuringExecution: list[PodAffinityTerm] = Field(
-        default_factory=list, max_length=16, description="All of them must hold."
+        default_factory=list, max_length=16, description="Terms that must all hold."
     )
     preferredDuringSchedulingIgnoredDuringExecution: list[WeightedPodAffinityTerm] = Field(
-        default_factory=list, max_length=16, description="What is better."
+        default_factory=list, max_length=16, description="Terms that should hold."
     )
 
 
 class PodAntiAffinity(ApiModel):
-    """Beside which Pods the Pod may not and should not be."""
+    """Selects the Pods beside which the Pod must not or should not be placed."""
 
     requiredDuringSchedulingIgnoredDuringExecution: list[PodAffinityTerm] = Field(
-        default_factory=list, max_length=16, description="None of them may hold."
+        default_factory=list, max_length=16, description="Terms of which none may hold."
     )
     preferredDuringSchedulingIgnoredDuringExecution: list[WeightedPodAffinityTerm] = Field(
-        default_factory=list, max_length=16, description="What is worse."
+        default_factory=list, max_length=16, description="Terms that should not hold."
     )
 
 
 class Affinity(ApiModel):
-    """Where the Pod may and should be, as in the core API."""
+    """Constraints and preferences for the Pod's node, as in the core API."""
 
-    nodeAffinity: NodeAffinity | None = Field(None, description="On which nodes.")
-    podAffinity: PodAffinity | None = Field(None, description="Beside which Pods of the namespace.")
-    podAntiAffinity: PodAntiAffinity | None = Field(None, description="Not beside which Pods of the namespace.")
+    nodeAffinity: NodeAffinity | None = Field(None, description="Nodes on which the Pod must or should be placed.")
+    podAffinity: PodAffinity | None = Field(
+        None, description="Pods of the namespace beside which the Pod must or should be placed."
+    )
+    podAntiAffinity: PodAntiAffinity | None = Field(
+        None, description="Pods of the namespace beside which the Pod must not or should not be placed."
+    )
 
 
 class TopologySpreadConstraint(ApiModel):
     """How Pods of the trigger's namespace are spread, as in the core API."""
 
-    maxSkew: int = Field(ge=1, le=2**31 - 1, description="By how many Pods two places may differ.")
+    maxSkew: int = Field(
+        ge=1, le=2**31 - 1, description="Maximum difference between the numbers of Pods in two places."
+    )
     topologyKey: LabelKey = Field(
-        description="The label of nodes that share a place, such as topology.kubernetes.io/zone."
+        description="Label whose value is the same on all nodes of one place, such as topology.kubernetes.io/zone."
     )
     whenUnsatisfiable: Literal["DoNotSchedule", "ScheduleAnyway"] = Field(
-        description="What happens to a Pod that cannot be placed so: it waits, or is placed all the same."
+        description="What happens to a Pod that would violate the constraint. DoNotSchedule: it waits. "
+        "ScheduleAnyway: it is placed nevertheless."
     )
     labelSelector: LabelSelector | None = Field(
-        None, description="The Pods that are counted; absent: all runs and checks of the namespace."
+        None,
+        description="Selects the Pods that are counted. If absent, all runs and checks of the namespace are counted.",
     )

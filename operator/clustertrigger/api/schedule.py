@@ -1,4 +1,4 @@
-"""When a trigger is due: the four kinds of schedule, under the API's names."""
+"""Defines when a trigger is due: the four kinds of schedule, under the API's names."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ TriggerType = Literal["cron", "interval", "event", "conditional"]
 
 
 class CronSchedule(ApiModel):
-    """Due at the instants a cron expression names in a time zone."""
+    """The trigger is due at the times that a cron expression specifies in a time zone."""
 
     cron_expression: str
     timezone: str = "UTC"
 
 
 class IntervalSchedule(ApiModel):
-    """Due on a fixed grid that starts when the trigger is created or its schedule is edited."""
+    """The trigger is due on a fixed grid that starts when the trigger is created or its schedule is edited."""
 
     interval_seconds: int
     start_immediately: bool = False
 
 
 class EventSchedule(ApiModel):
-    """Due when enough events have arrived."""
+    """The trigger is due when enough events have arrived."""
 
     event_type: str
     event_threshold: int
@@ -36,7 +36,7 @@ class EventSchedule(ApiModel):
 
 
 class ConditionalSchedule(ApiModel):
-    """Due when a check finds the condition met."""
+    """The trigger is due when a check finds that the condition is met."""
 
     condition_type: Literal["drift"]
     threshold: float
@@ -51,7 +51,7 @@ SCHEDULES: dict[str, type[ApiModel]] = {
     "event": EventSchedule,
     "conditional": ConditionalSchedule,
 }
-"""By trigger_type."""
+"""Maps each trigger_type to its model."""
 
 Schedule = CronSchedule | IntervalSchedule | EventSchedule | ConditionalSchedule
 
@@ -59,45 +59,54 @@ _YEAR = 31_622_400
 
 
 class ScheduleConfig(ApiModel):
-    """Fields of the schedule; trigger_type says which of them apply."""
+    """Fields of the schedule. trigger_type selects the fields that apply."""
 
     cron_expression: str | None = Field(
         None,
         min_length=1,
         max_length=256,
-        description="cron (required): five fields as in crontab(5), names and @daily style shortcuts allowed.",
+        description="cron (required): five fields as in crontab(5). Names and shortcuts such as @daily are allowed.",
     )
     timezone: str | None = Field(
         None, min_length=1, max_length=64, description="cron: IANA time zone, such as Europe/Berlin. Default UTC."
     )
     interval_seconds: int | None = Field(
-        None, ge=1, le=_YEAR, description="interval (required): seconds from one slot to the next."
+        None, ge=1, le=_YEAR, description="interval (required): number of seconds between two slots."
     )
     start_immediately: bool | None = Field(
         None,
-        description="interval: fire also at the moment of creation, or of an edit of the schedule. Default false.",
+        description="interval: whether the trigger also fires when it is created or when its schedule is edited. "
+        "Default false.",
     )
     event_type: str | None = Field(
-        None, min_length=1, max_length=256, description="event (required): CloudEvents type, such as documents_added."
+        None,
+        min_length=1,
+        max_length=256,
+        description="event (required): type of the CloudEvents to count, such as documents_added.",
     )
     event_threshold: int | None = Field(
-        None, ge=1, le=1_000_000_000, description="event (required): events that make the trigger due."
+        None, ge=1, le=1_000_000_000, description="event (required): number of events after which the trigger is due."
     )
-    collection_id: ApiId | None = Field(None, description="event (required): the collection whose events count.")
+    collection_id: ApiId | None = Field(None, description="event (required): collection whose events are counted.")
     cooldown_seconds: int | None = Field(
-        None, ge=0, le=_YEAR, description="event: least seconds from one fire to the next. Default 0."
+        None, ge=0, le=_YEAR, description="event: minimum number of seconds between two fires. Default 0."
     )
-    condition_type: Literal["drift"] | None = Field(None, description="conditional (required): what is checked.")
+    condition_type: Literal["drift"] | None = Field(None, description="conditional (required): the condition to check.")
     threshold: float | None = Field(
-        None, ge=0, description="conditional (required): fire when the metric exceeds this."
+        None, ge=0, description="conditional (required): the trigger fires if the metric exceeds this value."
     )
-    metric: DriftMetric | None = Field(None, description="conditional (required): how drift is measured.")
+    metric: DriftMetric | None = Field(
+        None,
+        description="conditional (required): the metric that measures drift. "
+        "docs/understanding/drift.md explains which one to choose.",
+    )
     check_interval_seconds: int | None = Field(
-        None, ge=1, le=_YEAR, description="conditional (required): seconds from one check to the next."
+        None, ge=1, le=_YEAR, description="conditional (required): number of seconds between two checks."
     )
     min_documents: int | None = Field(
         None,
         ge=1,
         le=1_000_000_000,
-        description="conditional: least documents, then and now, to fire at all. Default 200.",
+        description="conditional: minimum number of documents, in the baseline and now, for the trigger to fire. "
+        "Default 200.",
     )

@@ -1,6 +1,7 @@
-"""Plain dataclasses that are stored as JSON in a status: thousands are held, and a decision works on copies of them.
+"""Converts plain dataclasses to and from the JSON of a status.
 
-Their fields say with `Annotated[…, Field(…)]` what goes into the CRD. Reading leaves out what a newer version wrote.
+They are dataclasses because the operator holds thousands of them, and each decision works on copies. Their fields
+declare with `Annotated[…, Field(…)]` what the CRD contains. Fields that a newer version wrote are ignored.
 """
 
 from __future__ import annotations
@@ -13,31 +14,31 @@ from pydantic import ConfigDict, TypeAdapter
 Part = TypeVar("Part")
 _ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
 _EXACT: dict[tuple[type[Any], str], TypeAdapter[Any]] = {}
-"""By dataclass and field; each is made once, when it is first needed."""
+"""Adapters by dataclass and field, created on first use."""
 _EXACTLY = ConfigDict(strict=True, revalidate_instances="always")
 
 
 def read_part(kind: type[Part], raw: object) -> Part:
-    """The dataclass that JSON stands for.
+    """Returns the dataclass that the JSON represents.
 
     Raises:
-        ValidationError: it stands for none.
+        ValidationError: The JSON does not represent one.
     """
     read: Part = _adapter(kind).validate_python(raw)
     return read
 
 
 def as_json(part: Any) -> dict[str, Any]:
-    """A dataclass as JSON, without what is None."""
+    """Returns a dataclass as JSON, without the fields that are None."""
     said: dict[str, Any] = _adapter(type(part)).dump_python(part, mode="json", exclude_none=True)
     return said
 
 
 def require_types(part: Any, fields: Iterable[str]) -> None:
-    """Looks at some fields, with all that they hold: mypy sees most mistakes, and not those in what Any hides.
+    """Checks the types of some fields, including nested values, because mypy does not check values of type Any.
 
     Raises:
-        ValidationError: a field does not hold what it is declared to hold.
+        ValidationError: A field has a value of the wrong type.
     """
     hints = None
     for field in fields:

@@ -1,4 +1,4 @@
-"""ClusterTrigger: the spec, field for field the API's request body, and `run` for what only Kubernetes needs."""
+"""Defines ClusterTrigger: the spec has the fields of the API's request body, and `run` adds those of Kubernetes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from clustertrigger.api.schedule import SCHEDULES, Schedule, ScheduleConfig, Tri
 DesiredStatus = Literal["active", "paused", "disabled", "failed"]
 _QUANTITY = r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,3})?$"
 
-# What Kubernetes would refuse in a Pod is said in full by core.pod_settings; the CRD's schema says what it can of it.
+# core.pod_settings finds everything that Kubernetes would refuse in a Pod; the CRD's schema finds what it can express.
 Quantity = (
     Annotated[int, Field(json_schema_extra={"minimum": 0})]
     | Annotated[str, Field(json_schema_extra={"pattern": _QUANTITY})]
 )
-"""An amount of a resource, such as 2, 500m or 2Gi."""
+"""A quantity of a resource, such as 2, 500m or 2Gi."""
 
 
 AnnotationValue = Annotated[str, Field(max_length=4096)]
@@ -50,58 +50,66 @@ class Toleration(ApiModel):
             ),
             cel(
                 "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
-                "tolerationSeconds goes with effect NoExecute only: set that effect or remove tolerationSeconds",
+                "tolerationSeconds is valid only with effect NoExecute: set that effect or remove tolerationSeconds",
                 field=".tolerationSeconds",
             ),
         )
     )
 
-    key: str | None = Field(None, max_length=LONGEST_KEY, description="The taint's key; absent: every taint.")
-    operator: Literal["Exists", "Equal"] | None = Field(None, description="How value is compared; default Equal.")
-    value: LabelValue | None = Field(None, description="The taint's value, with operator Equal.")
+    key: str | None = Field(
+        None, max_length=LONGEST_KEY, description="Key of the taint. If absent, the toleration applies to every taint."
+    )
+    operator: Literal["Exists", "Equal"] | None = Field(None, description="How value is compared. Default Equal.")
+    value: LabelValue | None = Field(None, description="Value of the taint, with operator Equal.")
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
-        None, description="The taint's effect; absent: every effect."
+        None, description="Effect of the taint. If absent, the toleration applies to every effect."
     )
     tolerationSeconds: int | None = Field(  # noqa: N815 - the core API's name
-        None, ge=0, le=2**31 - 1, description="With effect NoExecute: how long the Pod stays; absent: for ever."
+        None,
+        ge=0,
+        le=2**31 - 1,
+        description="With effect NoExecute: how many seconds the Pod stays on the node. If "
+        "absent, it stays indefinitely.",
     )
 
 
 class SecretReference(ApiModel):
     """A Secret in the trigger's namespace, as in the core API."""
 
-    name: ObjectName = Field(description="The Secret's metadata.name.")
+    name: ObjectName = Field(description="Name of the Secret.")
 
 
 class Resources(ApiModel):
     """Resources of the run's container, as in the core API."""
 
     requests: dict[str, Quantity] = Field(
-        default_factory=dict, max_length=16, description="What the scheduler sets aside, such as cpu and memory."
+        default_factory=dict,
+        max_length=16,
+        description="Resources that the scheduler reserves, such as cpu and memory.",
     )
     limits: dict[str, Quantity] = Field(
         default_factory=dict,
         max_length=16,
-        description="What the container may not exceed; threads follow the cpu limit.",
+        description="Maximum resources that the container can use. The number of threads follows the cpu limit.",
     )
 
 
-RESULTS_VOLUME_GOES_WITH_PATH = "volume goes with a path only: remove it, or the s3:// uri"
+RESULTS_VOLUME_GOES_WITH_PATH = "volume is valid only if uri is a path: remove volume, or the s3:// uri"
 
 
 class Results(ApiModel):
-    """Where results go; a folder <namespace>/<trigger>/<run> is made below."""
+    """Where results are written. Each run gets the folder <namespace>/<trigger>/<run> there."""
 
     model_config = ConfigDict(
         json_schema_extra=with_rules(
             cel(
                 "!has(self.uri) || !self.uri.contains('://') || self.uri.startsWith('s3://')",
-                "uri is a path on the volume or s3://bucket/prefix: other schemes are not written",
+                "uri must be a path on the volume or s3://bucket/prefix: other schemes are not supported for results",
                 field=".uri",
             ),
             cel(
                 "!has(self.uri) || (!self.uri.startsWith('/') && !self.uri.split('/').exists(part, part == '..'))",
-                "uri is relative to the volume's root: remove the leading / and any ..",
+                "uri must be relative to the volume's root: remove the leading / and any ..",
                 field=".uri",
             ),
             cel(
@@ -122,7 +130,7 @@ class Results(ApiModel):
         None, max_length=1024, description="A path relative to the volume's root, or s3://bucket/prefix."
     )
     volume: ObjectName | None = Field(
-        None, description="PersistentVolumeClaim in this namespace; default: the one that the operator is set up with."
+        None, description="PersistentVolumeClaim in this namespace. Default: the claim in the operator's settings."
     )
     secret_name: S3SecretName = None
     endpoint: S3Endpoint = None
@@ -133,10 +141,11 @@ class Results(ApiModel):
         uri = self.uri or ""
         if "://" in uri and not uri.startswith("s3://"):
             raise ValueError(
-                f"uri {uri!r} is a path on the volume or s3://bucket/prefix: other schemes are not written"
+                f"uri {uri!r} must be a path on the volume or s3://bucket/prefix: "
+                "other schemes are not supported for results"
             )
         if uri.startswith("/") or ".." in uri.split("/"):
-            raise ValueError(f"uri {uri!r} is relative to the volume's root: remove the leading / and any ..")
+            raise ValueError(f"uri {uri!r} must be relative to the volume's root: remove the leading / and any ..")
         if uri.startswith("s3://") and uri.removeprefix("s3://")[:1] in ("", "/"):
             raise ValueError(NO_BUCKET)
         if uri.startswith("s3://") and self.volume is not None:
@@ -145,22 +154,26 @@ class Results(ApiModel):
 
 
 class CheckPolicy(ApiModel):
-    """How the Jobs of checks are run; what is not here is as for runs."""
+    """How the Jobs of checks are run. Settings that are not here are the same as for runs."""
 
-    timeout_seconds: int = Field(3600, ge=1, le=2_592_000, description="Longest time a check may take.")
+    timeout_seconds: int = Field(3600, ge=1, le=2_592_000, description="Maximum duration of a check, in seconds.")
     resources: Resources = Field(
         default=Resources(requests={"cpu": "500m", "memory": "512Mi"}),
-        description="Resources of the check's container: a check reads the collection once, in bounded memory.",
+        description="Resources of the check's container. A check reads the collection once, in bounded memory.",
     )
     queue_name: QueueName | None = Field(
-        None, description="Kueue's LocalQueue of checks; absent: that of runs; empty: none, so that checks never wait."
+        None,
+        description="Kueue's LocalQueue for checks. If absent, checks use the queue of runs. If empty, checks "
+        "use no queue and never wait.",
     )
 
 
-PRIORITY_NEEDS_QUEUE = "priority_class orders a queue of Kueue's: set queue_name, or priority_class_name for the Pod"
+PRIORITY_NEEDS_QUEUE = (
+    "priority_class requires a Kueue queue: set queue_name, or use priority_class_name to set the Pod's PriorityClass"
+)
 
 
-# Which keys these are is said one by one, and why, by core.resources.labels.
+# core.resources.labels describes these keys one by one.
 _OWN = r"^([^/]*[.])?(clustertrigger[.]dev|kueue[.]x-k8s[.]io)/|^app[.]kubernetes[.]io/managed-by$"
 _OPEN_TO_ANNOTATIONS = "^(app|cluster-autoscaler|descheduler[.]alpha|controller|kubectl)[.]kubernetes[.]io/"
 _OF_KUBERNETES = r"^([^/]*[.])?(kubernetes|k8s)[.]io/|^(job-name|controller-uid)$|^io[.]kubernetes[.]"
@@ -174,15 +187,15 @@ class RunPolicy(ApiModel):
             cel(
                 f"!has(self.pod_labels) || self.pod_labels.all(key, !key.matches('{_OWN}') && "
                 f"(key.startsWith('app.kubernetes.io/') || !key.matches('{_OF_KUBERNETES}')))",
-                "pod_labels must not hold labels of the operator, of Kubernetes or of Kueue: remove them",
+                "pod_labels must not contain labels of the operator, of Kubernetes or of Kueue: remove them",
                 field=".pod_labels",
                 reason="FieldValueForbidden",
             ),
             cel(
                 f"!has(self.pod_annotations) || self.pod_annotations.all(key, !key.matches('(?i){_OWN}') && "
                 f"(key.matches('(?i){_OPEN_TO_ANNOTATIONS}') || !key.matches('(?i){_OF_KUBERNETES}')))",
-                "pod_annotations must not hold annotations of the operator, of Kubernetes, of Kueue or of a container "
-                "runtime: remove them",
+                "pod_annotations must not contain annotations of the operator, of Kubernetes, of Kueue or of a "
+                "container runtime: remove them",
                 field=".pod_annotations",
                 reason="FieldValueForbidden",
             ),
@@ -197,74 +210,85 @@ class RunPolicy(ApiModel):
 
     concurrency_policy: Literal["Forbid", "Allow", "Replace"] = Field(
         "Forbid",
-        description="When a slot comes while a run is active. Forbid: the slot is skipped; Allow: both run, up to 100 "
-        "at a time; Replace: the active run is deleted first.",
+        description="What happens if a slot is due while a run is active. Forbid: the slot is skipped. Allow: both "
+        "run, up to 100 runs at a time. Replace: the active run is deleted first.",
     )
     starting_deadline_seconds: int = Field(
-        3600, ge=1, le=604_800, description="How late a slot may still fire, after downtime or a refused Job."
+        3600,
+        ge=1,
+        le=604_800,
+        description="How late a slot can still fire, for example after downtime or after the "
+        "API server refused its Job.",
     )
-    timeout_seconds: int = Field(21600, ge=1, le=2_592_000, description="Longest time a run may take.")
+    timeout_seconds: int = Field(21600, ge=1, le=2_592_000, description="Maximum duration of a run, in seconds.")
     pending_timeout_seconds: int = Field(
-        600, ge=1, le=86_400, description="Longest time a run's Pod may take to start; time in a queue does not count."
+        600,
+        ge=1,
+        le=86_400,
+        description="Maximum number of seconds until a run's Pod starts. Time in a queue is not included.",
     )
     max_consecutive_failures: int = Field(
         5,
         ge=1,
         le=1000,
-        description="Failed runs in a row after which the trigger stops firing (status failed); failed checks in a row "
-        "after which it is Stalled.",
+        description="Number of consecutive failed runs after which the trigger stops firing (status failed), and of "
+        "consecutive failed checks after which it is Stalled.",
     )
     history_limit: int = Field(
-        10, ge=1, le=100, description="Ended runs kept in status.history, and folders of results kept (at least two)."
+        10,
+        ge=1,
+        le=100,
+        description="Number of ended runs to keep in status.history, and of results folders to keep (at least two).",
     )
-    retries: int = Field(1, ge=0, le=10, description="How often a failed Pod is tried again within a run.")
+    retries: int = Field(1, ge=0, le=10, description="How many times a failed Pod is retried within a run.")
     resources: Resources = Field(
         default=Resources(requests={"cpu": "1", "memory": "2Gi"}), description="Resources of the run's container."
     )
     service_account_name: ObjectName = Field(
-        "default", description="Service account of the run's Pod; its token for the API server is not mounted."
+        "default", description="Service account of the run's Pod. Its token for the API server is not mounted."
     )
     cloud_identity: CloudIdentity | None = Field(
         None,
-        description="Buckets without a Secret are read and written as this identity of the service account; absent: "
-        "anonymously, or as what the cloud's own webhook puts into the Pod (IRSA, EKS Pod Identity).",
+        description="Identity with which the run reads and writes buckets that have no Secret. If absent, the run "
+        "accesses them anonymously, or with the credentials that the cloud's own webhook adds to the Pod (IRSA, EKS "
+        "Pod Identity).",
     )
     node_selector: dict[str, LabelValue] = Field(
-        default_factory=dict, max_length=64, description="Labels of the nodes that may run the Pod."
+        default_factory=dict, max_length=64, description="Labels that a node must have to run the Pod."
     )
     tolerations: list[Toleration] = Field(default_factory=list, max_length=64, description="Tolerations of the Pod.")
-    affinity: Affinity | None = Field(None, description="Where the Pod may and should be.")
+    affinity: Affinity | None = Field(None, description="Constraints and preferences for the Pod's node.")
     topology_spread_constraints: list[TopologySpreadConstraint] = Field(
         default_factory=list, max_length=8, description="How the Pods of runs are spread over nodes and zones."
     )
     priority_class_name: ObjectName | None = Field(
         None,
-        description="PriorityClass of the Pod: one of those that the operator's setting worker.allowedPriorityClasses "
-        "names.",
+        description="PriorityClass of the Pod. The operator's setting worker.allowedPriorityClasses must list it.",
     )
     runtime_class_name: ObjectName | None = Field(None, description="RuntimeClass of the Pod, such as gvisor.")
     image_pull_secrets: list[SecretReference] = Field(
         default_factory=list,
         max_length=16,
-        description="Secrets to pull the worker's image with, beside those that the operator is set up with.",
+        description="Secrets to pull the worker's image with, in addition to those in the operator's settings.",
     )
     pod_labels: dict[str, LabelValue] = Field(
         default_factory=dict,
         max_length=32,
-        description="More labels of the Pods, such as a cost centre. Those of the operator, of Kubernetes and of Kueue "
-        "cannot be set.",
+        description="Additional labels of the Pods, such as a cost centre. Labels of the operator, of Kubernetes and "
+        "of Kueue are not allowed.",
     )
     pod_annotations: dict[str, AnnotationValue] = Field(
         default_factory=dict,
         max_length=32,
-        description='More annotations of the Pods, such as sidecar.istio.io/inject: "false". Those of the operator, of '
-        "Kubernetes and of container runtimes cannot be set.",
+        description='Additional annotations of the Pods, such as sidecar.istio.io/inject: "false". Annotations of '
+        "the operator, of Kubernetes and of container runtimes are not allowed.",
     )
-    queue_name: QueueName = Field("", description="Kueue's LocalQueue, if any.")
+    queue_name: QueueName = Field("", description="Kueue's LocalQueue for the Jobs. If empty, the Jobs use no queue.")
     priority_class: ObjectName | None = Field(
-        None, description="Kueue's WorkloadPriorityClass, which orders the queue; goes with queue_name."
+        None,
+        description="Kueue's WorkloadPriorityClass, which sets the Jobs' priority in the queue. Requires queue_name.",
     )
-    results: Results = Field(default=Results(), description="Where results go.")
+    results: Results = Field(default=Results(), description="Where results are written.")
     check: CheckPolicy = Field(default=CheckPolicy(), description="conditional: how checks are run.")
     report: Report = Field(default=Report(), description="What the report shows.")
 
@@ -277,7 +301,7 @@ class RunPolicy(ApiModel):
 
 NEEDS_WORK = "execution_config or cluster_id is required: set one of them"
 SHORT_FORM = ("execution_config", "cluster_id")
-"""Fields at the top that stand for the action_config of one action."""
+"""Top-level fields that replace the action_config of one action."""
 SHORT_FORM_OF: str = "cluster"
 
 
@@ -323,25 +347,32 @@ def _spec_rules(schema: dict[str, Any]) -> None:
 
 
 class ClusterTriggerSpec(ApiModel):
-    """Says when embeddings are to be clustered again, and how."""
+    """Defines when embeddings are clustered again, and how."""
 
     model_config = ConfigDict(json_schema_extra=_spec_rules)
 
-    trigger_type: TriggerType = Field(description="What makes the trigger due; decides the fields of schedule_config.")
-    schedule_config: ScheduleConfig = Field(description="The schedule's own fields.")
-    action_type: ActionType = Field("cluster", description="What a run does; decides the fields of action_config.")
-    action_config: ActionConfig | None = Field(None, description="The action's own fields.")
+    trigger_type: TriggerType = Field(
+        description="What makes the trigger due. It determines which fields of schedule_config apply."
+    )
+    schedule_config: ScheduleConfig = Field(description="Fields of the schedule.")
+    action_type: ActionType = Field(
+        "cluster", description="What a run does. It determines which fields of action_config apply."
+    )
+    action_config: ActionConfig | None = Field(None, description="Fields of the action.")
     execution_config: ExecutionConfig | None = Field(
-        None, description="cluster, short form: what to cluster; wins over cluster_id where both are set."
+        None, description="cluster, short form: what to cluster. It takes precedence over cluster_id if both are set."
     )
     cluster_id: ApiId | None = Field(
-        None, description="cluster, short form: a ClusterDefinition, by its cluster_id or name."
+        None, description="cluster, short form: the cluster_id or the name of a ClusterDefinition."
     )
-    description: str | None = Field(None, max_length=2048, description="For people.")
+    description: str | None = Field(
+        None, max_length=2048, description="Free text for readers; the operator ignores it."
+    )
     status: DesiredStatus = Field(
         "active",
-        description="What the owner wants. paused fires nothing but counts events; disabled does neither; failed is "
-        "what the operator sets in status after too many failures, and as a wish stops the trigger too.",
+        description="The desired state. active: the trigger fires. paused: it does not fire, but still counts "
+        "events. disabled: it does neither. failed: it stops, as if the operator had set it to failed in status "
+        "after too many failures.",
     )
     run: RunPolicy = Field(default=RunPolicy(), description="How the trigger's Jobs are run.")
 
@@ -370,7 +401,7 @@ class ClusterTriggerSpec(ApiModel):
 
     @cached_property
     def action(self) -> Action | None:
-        """The action's own model, with its defaults filled in; None where execution_config says what to cluster."""
+        """The action's own model, with its defaults filled in; None if execution_config defines what to cluster."""
         if self.execution_config is not None:
             return None
         written = self.action_config or ActionConfig(cluster_id=self.cluster_id)

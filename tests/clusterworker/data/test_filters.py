@@ -283,7 +283,7 @@ def nested(depth: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("given", "line"),
     [
-        ({}, ": is empty: write field, operator and value, or AND, OR or NOT"),
+        ({}, ": is empty: set field, operator and value, or AND, OR or NOT"),
         ({"field": "a", "operator": "eq"}, ".value: value is required with a comparison: set it"),
         ({"field": "a", "value": 1}, ".operator: operator is required with a comparison: set it"),
         ({"AND": []}, ".AND: must not be empty: write at least one"),
@@ -295,16 +295,19 @@ def nested(depth: int) -> dict[str, Any]:
         (where("a", "eq", ["x"]), ".value: value ['x'] must be a string, a number, true or false with eq"),
         (where("a", "in", "x"), f".value: 'x': value must be a list of 1 to {MOST_VALUES} strings or numbers with in "
          "and nin"),
-        (where("a", "in", [1, "x"]), ".value: value must hold strings only, or numbers only, with in and nin"),
+        (where("a", "in", [1, "x"]), ".value: value must contain only strings or only numbers with in and nin: "
+         "do not mix them"),
         (where("a", "exists", "yes"), ".value: 'yes': value 'yes' must be true or false with exists"),
-        (where("a", "eq", 2**60), f".value: {2**60}: value {2**60} is beyond 2^53, where numbers are no longer exact: "
+        (where("a", "eq", 2**60), f".value: {2**60}: value {2**60} is beyond 2^53, above which numbers are not exact: "
          "store it as a string"),
-        (where("a", "eq", "x\0"), ".value: 'x\\x00': value holds a NUL character: remove it"),
-        ({**where("a", "eq", 1), "NOT": [where("b", "eq", 1)]}, ".field: 'a': field goes with a comparison, not beside "
-         "AND, OR or NOT: move it into one"),
-        (nested(DEEPEST + 1), f": filters nest {DEEPEST + 1} levels of AND, OR and NOT: {DEEPEST} are taken"),
+        (where("a", "eq", "x\0"), ".value: 'x\\x00': value contains a NUL character: remove it"),
+        ({**where("a", "eq", 1), "NOT": [where("b", "eq", 1)]}, ".field: 'a': field is not valid beside AND, OR or "
+         "NOT: move it into a comparison of its own"),
+        (nested(DEEPEST + 1), f": filters nest {DEEPEST + 1} levels of AND, OR and NOT, and the limit is {DEEPEST}: "
+         "combine nested groups of the same kind"),
         ({"OR": [where("a", "eq", n) for n in range(MOST_COMPARISONS + 1)]},
-         f": filters hold {MOST_COMPARISONS + 1} comparisons: {MOST_COMPARISONS} are taken; use in for many values"),
+         f": filters have {MOST_COMPARISONS + 1} comparisons, and the limit is {MOST_COMPARISONS}: use in to match "
+         "many values"),
         ("x", ": 'x': must be an object: write its fields below it, or remove it"),
     ],
     ids=str,

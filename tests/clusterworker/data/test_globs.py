@@ -27,12 +27,12 @@ VECTORS = planted(10, 2, dimensions=4).vectors
 KMEANS = {"algorithm": "kmeans", "n_clusters": 2}
 
 REVERSED = [
-    ("p[z-a]*", "[z-a], whose range runs backwards: write a-z for z-a"),
-    ("p[z-a]", "[z-a], whose range runs backwards: write a-z for z-a"),
-    ("day=[9-0]/*.parquet", "[9-0], whose range runs backwards: write 0-9 for 9-0"),
-    ("[!b-a].parquet", "[!b-a], whose range runs backwards: write a-b for b-a"),
-    ("[a-cz-x]*", "[a-cz-x], whose range runs backwards: write x-z for z-x"),
-    ("[]-A]*", "[]-A], whose range runs backwards: write A-] for ]-A"),
+    ("p[z-a]*", "[z-a], whose range is reversed: write a-z instead of z-a"),
+    ("p[z-a]", "[z-a], whose range is reversed: write a-z instead of z-a"),
+    ("day=[9-0]/*.parquet", "[9-0], whose range is reversed: write 0-9 instead of 9-0"),
+    ("[!b-a].parquet", "[!b-a], whose range is reversed: write a-b instead of b-a"),
+    ("[a-cz-x]*", "[a-cz-x], whose range is reversed: write x-z instead of z-x"),
+    ("[]-A]*", "[]-A], whose range is reversed: write A-] instead of ]-A"),
 ]
 STARS = "** beside other characters: write it between slashes, as in a/**/b, or write *"
 MALFORMED = [*REVERSED, ("a/**.parquet", STARS), ("data**/*.parquet", STARS), ("***", STARS)]
@@ -41,18 +41,18 @@ MALFORMED = [*REVERSED, ("a/**.parquet", STARS), ("data**/*.parquet", STARS), ("
 @pytest.mark.parametrize(("uri", "problem"), MALFORMED)
 def test_malformed_globs_are_refused_when_applied(uri: str, problem: str) -> None:
     _, problems = parse_collection({"source": {"uri": uri}, "volume": "v"})
-    assert [str(one) for one in problems] == [f"spec.source.uri: {uri!r}: uri holds {problem}"]
+    assert [str(one) for one in problems] == [f"spec.source.uri: {uri!r}: uri contains {problem}"]
 
 
 @pytest.mark.parametrize(("uri", "problem"), MALFORMED)
 def test_malformed_globs_end_a_run_with_exit_code_2(pod: Pod, uri: str, problem: str) -> None:
     write(pod.volume / "part.parquet", VECTORS)
-    assert refused(pod, {"uri": uri}) == f"{uri}: source.uri holds {problem}"
+    assert refused(pod, {"uri": uri}) == f"{uri}: source.uri contains {problem}"
 
 
 @pytest.mark.parametrize(("uri", "problem"), MALFORMED)
 def test_malformed_globs_in_a_bucket(pod: Pod, bucket: Bucket, keys: Path, uri: str, problem: str) -> None:
-    assert refused(pod, bucket.source(f"docs/{uri}")).endswith(f": source.uri holds {problem}")
+    assert refused(pod, bucket.source(f"docs/{uri}")).endswith(f": source.uri contains {problem}")
 
 
 def test_a_file_of_that_very_name_is_no_glob(tmp_path: Path) -> None:

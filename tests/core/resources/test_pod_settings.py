@@ -81,7 +81,7 @@ def test_what_is_not_a_quantity(text: str) -> None:
         ({"resources": {"limits": {"hugepages-2Mi": "4Mi", "memory": "1Gi"}}}, []),
         ({"resources": {"limits": {"hugepages-2Mi": "4Mi"}, "requests": {"cpu": 1}}}, []),
         ({"resources": {"limits": {"hugepages-2Mi": "4Mi"}}},
-         ["resources.limits.hugepages-2Mi: '4Mi': goes with cpu or memory only: set one of them too"]),
+         ["resources.limits.hugepages-2Mi: '4Mi': is valid only together with cpu or memory: set one of them too"]),
         ({"resources": {"limits": {"hugepages-huge": "4Mi", "cpu": 1}}},
          ["resources.limits.hugepages-huge: '4Mi': no such resource: write hugepages- and the size of a page, such as "
           "hugepages-2Mi"]),
@@ -107,7 +107,7 @@ def test_what_is_not_a_quantity(text: str) -> None:
         ({"tolerations": [{"key": "gpu", "operator": "Exists", "value": "yes"}]},
          ["tolerations[0].value: 'yes': must be empty with operator Exists: remove it"]),
         ({"tolerations": [{"key": "gpu", "effect": "NoSchedule", "tolerationSeconds": 60}]},
-         ["tolerations[0].tolerationSeconds: 60: goes with effect NoExecute only: set that effect or remove "
+         ["tolerations[0].tolerationSeconds: 60: is valid only with effect NoExecute: set that effect or remove "
           "tolerationSeconds"]),
         ({"tolerations": [{"key": "/gpu"}]},
          ["tolerations[0].key: '/gpu': prefix '' of key '/gpu' is not a domain name: write it in lower case, such as "
@@ -124,7 +124,7 @@ def test_what_is_not_a_quantity(text: str) -> None:
         ({"affinity": {"nodeAffinty": {}}}, ["affinity.nodeAffinty: unknown field: did you mean nodeAffinity?"]),
         ({"affinity": node_affinity("Gt", ["8"])}, []),
         ({"affinity": node_affinity("Gt", ["many"])},
-         [f"affinity.{TERM}.values: 'many': values must be one whole number with operator Gt or Lt: write one, in "
+         [f"affinity.{TERM}.values: 'many': values must be exactly one integer with operator Gt or Lt: write one, in "
           "quotes"]),
         ({"affinity": node_affinity("In", ["a b"])},
          [f"affinity.{TERM}.values[0]: 'a b': is not a label's value: write up to 63 letters, digits, '-', '_' and "

@@ -9,6 +9,6 @@ def test_a_password_in_an_address_is_not_repeated() -> None:
     source = {"type": "postgresql", "uri": "postgresql://ada:l0velace@db/shop", "table": "t", "secret_name": "db"}
     _, [problem] = parse_collection({"source": source})
     assert str(problem) == (
-        "spec.source.uri: 'postgresql://…@db/shop': uri is postgresql://host:port/database, with ?sslmode=... where "
-        "used, with type postgresql: rewrite it; user and password go into the Secret"
+        "spec.source.uri: 'postgresql://…@db/shop': uri must be postgresql://host:port/database, optionally with "
+        "?sslmode=..., with type postgresql: change it, and put user and password into the Secret"
     )

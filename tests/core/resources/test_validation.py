@@ -53,7 +53,7 @@ CONFIG = "spec.execution_config.config"
          f"{SCHEDULE}.timezone: 'Berlin': no such time zone: did you mean Europe/Berlin?"),
         (with_schedule("cron"), f"{SCHEDULE}.cron_expression: cron_expression is required with cron: set it"),
         (with_schedule("cron", cron_expression="* * * * *", interval_seconds=60),
-         f"{SCHEDULE}.interval_seconds: 60: interval_seconds goes with interval only: remove it"),
+         f"{SCHEDULE}.interval_seconds: 60: interval_seconds is valid only with interval: remove it"),
         (with_schedule("interval"), f"{SCHEDULE}.interval_seconds: interval_seconds is required with interval: set it"),
         (with_schedule("interval", interval_seconds=0),
          f"{SCHEDULE}.interval_seconds: 0: must be at least 1: write a larger number"),
@@ -97,7 +97,7 @@ CONFIG = "spec.execution_config.config"
         (with_config(algorithm="hdbscan"), f"{CONFIG}.min_cluster_size: min_cluster_size is required with hdbscan: "
          "set it"),
         (with_config(**KMEANS, min_samples=3),
-         f"{CONFIG}.min_samples: 3: min_samples goes with hdbscan, evoc, dbscan, optics only: remove it"),
+         f"{CONFIG}.min_samples: 3: min_samples is valid only with hdbscan, evoc, dbscan, optics: remove it"),
         (with_config(**KMEANS, distance_threshold=0),
          f"{CONFIG}.distance_threshold: 0: must be greater than 0: write a larger number"),
         ({**CRON, "execution_config": {"collection_ids": [], "config": KMEANS}},
@@ -115,8 +115,8 @@ CONFIG = "spec.execution_config.config"
         (with_run(concurrency_policy="forbid"), "spec.run.concurrency_policy: 'forbid': must be 'Forbid', 'Allow' or "
          "'Replace': did you mean Forbid?"),
         (with_run(results={"uri": "gs://bucket/x"}),
-         "spec.run.results.uri: 'gs://bucket/x': uri 'gs://bucket/x' is a path on the volume or s3://bucket/prefix: "
-         "other schemes are not written"),
+         "spec.run.results.uri: 'gs://bucket/x': uri 'gs://bucket/x' must be a path on the volume or "
+         "s3://bucket/prefix: other schemes are not supported for results"),
         (with_run(node_selector={"zone": 1}), "spec.run.node_selector.zone: 1: must be a string: write it in quotes"),
     ],
 )  # fmt: skip

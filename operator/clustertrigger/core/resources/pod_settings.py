@@ -145,7 +145,9 @@ def _huge_pages(resources: Resources, path: str) -> Iterator[Problem]:
         return
     for name, text in resources.limits.items():
         if name.startswith(_HUGE_PAGES) and _wrong_resource(name) is None:
-            yield Problem(f"{path}.limits.{name}", text, "goes with cpu or memory only: set one of them too")
+            yield Problem(
+                f"{path}.limits.{name}", text, "is valid only together with cpu or memory: set one of them too"
+            )
 
 
 def _wrong_resource(name: str) -> str | None:
@@ -197,5 +199,5 @@ def _toleration(index: int, toleration: Toleration) -> Iterator[Problem]:
     elif (wrong := wrong_label_value(toleration.value or "")) is not None:
         yield Problem(f"{field}.value", toleration.value, wrong)
     if toleration.tolerationSeconds is not None and toleration.effect != "NoExecute":
-        message = "goes with effect NoExecute only: set that effect or remove tolerationSeconds"
+        message = "is valid only with effect NoExecute: set that effect or remove tolerationSeconds"
         yield Problem(f"{field}.tolerationSeconds", toleration.tolerationSeconds, message)

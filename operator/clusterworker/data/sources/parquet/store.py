@@ -257,7 +257,7 @@ def _check_glob(uri: str) -> None:
     """Refuse a malformed glob; a file of exactly this name has been looked for before."""
     problem = glob_problem(uri)
     if problem is not None:
-        raise MisconfiguredError(f"{uri}: source.uri holds {problem}")
+        raise MisconfiguredError(f"{uri}: source.uri contains {problem}")
 
 
 def _with_unnamed(chosen: Chosen, begins: Callable[[str], bytes]) -> list[str]:
