@@ -123,7 +123,7 @@ def test_a_failing_one_is_understood_and_reset(scene: Scene, person: Person) -> 
     scene.eventually(lambda: scene.status("typed-failing")["status"] == "failed", "it has stopped", "typed-failing")
     assert "no-such-file.parquet" in person.types("logs", "typed-failing")
     screen = person.types("describe", "typed-failing")
-    assert "needs a person" in screen
+    assert "needs intervention" in screen
     assert "kubectl clustertrigger reset typed-failing" in screen
     row = next(line for line in person.types("list").splitlines() if line.startswith("typed-failing "))
     assert " failed " in row

@@ -170,7 +170,7 @@ def test_twenty_documents_drawn_anew_do_not_fire(scene: Scene, triggers: ClaimFi
         assert check["fires"] is False
         assert check["value"] > 0.3
         summaries.append(scene.status("twenty")["last_drift_measurement"]["summary"])
-        assert summaries[-1].endswith("does not fire, chance alone reaches twice the floor")
+        assert summaries[-1].endswith("does not fire because the value does not exceed twice the noise floor")
     print("", *summaries, sep="\n")
     assert len(scene.status("twenty")["history"]) == 1
     scene.pause("twenty")

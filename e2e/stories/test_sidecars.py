@@ -40,7 +40,7 @@ def test_a_container_that_a_mesh_added_goes_on(scene: Scene) -> None:
     pod, entry = _run_in_the_mesh(scene, "mesh-classic")
     assert [container["name"] for container in pod["spec"]["containers"]] == ["worker", "mesh-proxy"]
     assert entry["status"] == "completed", entry
-    assert "container mesh-proxy went on" in " ".join(entry["notes"])
+    assert "container mesh-proxy was still running" in " ".join(entry["notes"])
     assert any(event.startswith("WorkerOutlived: ") and "mesh-proxy" in event for event in scene.events("mesh-classic"))
     scene.eventually(lambda: not scene.pods("mesh-classic"), "the Pod is ended", "mesh-classic")
     assert scene.status("mesh-classic").get("failure_count", 0) == 0
@@ -50,7 +50,7 @@ def test_a_sidecar_of_kubernetes_own_ends_with_the_worker(scene: Scene) -> None:
     pod, entry = _run_in_the_mesh(scene, "mesh-native")
     assert [container["name"] for container in pod["spec"]["initContainers"]] == ["mesh-proxy"]
     assert entry["status"] == "completed", entry
-    assert not any("went on" in note for note in entry.get("notes", []))
+    assert not any("was still running" in note for note in entry.get("notes", []))
     scene.eventually(lambda: scene.jobs("mesh-native")[0]["status"].get("succeeded"), "the Job is complete by itself")
 
 

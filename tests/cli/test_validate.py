@@ -74,7 +74,7 @@ def test_what_the_files_do_not_hold_is_in_the_cluster(monkeypatch: pytest.Monkey
          "no Collection with spec.collection_id or metadata.name 'col_a' in this namespace: "
          "create one or correct the id"),
         ((TRIGGER, DEFINITION, COLLECTION, COLLECTION.replace("first", "second")),
-         "collection_id 'col_a' is claimed by Collections first, second: give all but one another collection_id"),
+         "collection_id 'col_a' is used by Collections first, second: change the collection_id of all but one"),
     ],
 )  # fmt: skip
 def test_references_that_lead_nowhere(
@@ -140,8 +140,9 @@ def test_what_is_often_meant_otherwise_is_warned_of(monkeypatch: pytest.MonkeyPa
     assert code == 0
     assert lines[:2] == [
         "stdin:1: ClusterTrigger search/nightly: OK (0 9 1-7 * 1 UTC)",
-        "stdin:1: ClusterTrigger search/nightly: warning: spec.schedule_config.cron_expression: '0 9 1-7 * 1': either "
-        "of day of month and day of week is enough, so it is due on 10 to 11 days of a month: for days that match both "
+        "stdin:1: ClusterTrigger search/nightly: warning: spec.schedule_config.cron_expression: '0 9 1-7 * 1': cron "
+        "combines day of month and day of week with OR, so the trigger is due on 10 to 11 days of a month: for days "
+        "that match both "
         "write 0 9 */31,2-7 * 1",
     ]
 

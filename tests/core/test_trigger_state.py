@@ -85,19 +85,21 @@ N = "nightly -n search"
         (state(history=[{**RUN, "status": "pending"}]), [f"Follow the run: {C} watch {N}"]),
         (state(history=[FAILED]), [f"See why the last run failed: {C} logs {N}", f"Try again: {C} run {N} --wait"]),
         (not_ready(Reason.TOO_MANY_FAILURES, history=[FAILED]),
-         [f"See why the runs failed: {C} logs {N}", f"When the cause is gone, let it fire again: {C} reset {N}"]),
-        (not_ready(Reason.INVALID_SPEC), ["Correct the fields that Ready names, and apply the trigger again."]),
+         [f"See why the runs failed: {C} logs {N}", f"After you fix the cause, let the trigger fire again: {C} reset "
+                                                    f"{N}"]),
+        (not_ready(Reason.INVALID_SPEC), ["Correct the fields that the Ready condition names, and apply the trigger "
+                                          "again."]),
         (not_ready(Reason.COLLECTION_NOT_FOUND),
          ["Apply the Collection, or correct the id: kubectl get collections -n search"]),
         (not_ready(Reason.DEFINITION_NOT_FOUND),
          ["Apply the ClusterDefinition, or correct the id: kubectl get clusterdefinitions -n search"]),
-        (not_ready(Reason.AMBIGUOUS_REFERENCE), ["Correct the objects that Ready names."]),
-        (not_ready(Reason.MARKED_FAILED), [f"Let it fire again: {C} resume {N}"]),
-        (state(condition("Ready", "True", "Paused", "")), [f"Let it fire again: {C} resume {N}"]),
+        (not_ready(Reason.AMBIGUOUS_REFERENCE), ["Correct the objects that the Ready condition names."]),
+        (not_ready(Reason.MARKED_FAILED), [f"Let the trigger fire again: {C} resume {N}"]),
+        (state(condition("Ready", "True", "Paused", "")), [f"Let the trigger fire again: {C} resume {N}"]),
         (not_ready(Reason.CHECKS_FAILING), [f"See why the checks fail: {C} logs {N} --check"]),
-        (not_ready(Reason.NOT_COMPARABLE), [f"Make a new baseline: {C} run {N} --wait"]),
+        (not_ready(Reason.NOT_COMPARABLE), [f"Create a new baseline: {C} run {N} --wait"]),
         (state(READY, REFUSED, history=[RUN]),
-         ["Remove what keeps the API server from creating the Job: it is tried again until the starting deadline."]),
+         ["Fix what prevents the API server from creating the Job. The operator retries until the starting deadline."]),
     ],
 )  # fmt: skip
 def test_advice(seen: TriggerState, steps: list[str]) -> None:

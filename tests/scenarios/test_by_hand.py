@@ -111,7 +111,7 @@ def test_a_request_whose_reference_is_missing_expires(operator: StartOperator, s
     first.kill()
     operator()
     (event,) = eventually(lambda: sandbox.events("early", "RequestIgnored"))
-    assert "was given up: older than run.starting_deadline_seconds (6 s)" in event["message"]
+    assert "was abandoned: older than run.starting_deadline_seconds (6 s)" in event["message"]
     assert "col_missing" in event["message"]
     status = sandbox.status("early")
     assert (status["last_run_requested"], status.get("waiting_request")) == ("now", None)

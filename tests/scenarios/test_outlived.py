@@ -20,7 +20,7 @@ def test_a_run_beside_a_sidecar_completes(operator: StartOperator, sandbox: Sand
     kubelet.complete_beside(entry["job_id"], "istio-proxy")
     status = eventually(lambda: sandbox.status("meshed"), until=lambda status: status["execution_count"] == 1)
     assert (status["last_execution_status"], status["history"][0]["num_clusters"]) == ("completed", 5)
-    assert "container istio-proxy went on" in status["history"][0]["notes"][0]
+    assert "container istio-proxy was still running" in status["history"][0]["notes"][0]
     (event,) = eventually(lambda: sandbox.events("meshed", "WorkerOutlived"))
     assert "istio-proxy" in event["message"]
     _awaited_end(sandbox, entry["job_id"])
@@ -49,7 +49,7 @@ def test_a_run_that_fails_beside_a_sidecar(operator: StartOperator, sandbox: San
     failed = RunResult(status="failed", error="collection col_products: no column named embedding")
     kubelet.fail_beside(entry["job_id"], "vault-agent", failed.to_message())
     status = eventually(lambda: sandbox.status("meshed"), 30, until=lambda status: status["failure_count"] == 1)
-    assert status["last_execution_error"].startswith(f"{failed.error} (container vault-agent went on")
+    assert status["last_execution_error"].startswith(f"{failed.error} (container vault-agent was still running")
     _awaited_end(sandbox, entry["job_id"])
 
 

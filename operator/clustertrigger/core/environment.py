@@ -29,7 +29,7 @@ def read_settings(model: type[Model], prefix: str, environment: Mapping[str, str
     known = {prefix + name.upper() for name in model.model_fields}
     unknown = sorted(name for name in environment if name.startswith(prefix) and name not in known)
     if unknown:
-        raise SettingsError(f"{unknown[0]}: unknown setting: known are {', '.join(sorted(known))}")
+        raise SettingsError(f"{unknown[0]}: unknown setting: use one of {', '.join(sorted(known))}")
     try:
         return model()
     except ValidationError as error:

@@ -17,7 +17,7 @@ def parse_instant(text: str) -> datetime:
     try:
         return instant.astimezone(UTC)
     except OverflowError as error:
-        raise ValueError(f"{text!r} lies outside of the years 1 to 9999 in UTC") from error
+        raise ValueError(f"{text!r} is outside the years 1 to 9999 in UTC") from error
 
 
 def format_instant(instant: datetime) -> str:

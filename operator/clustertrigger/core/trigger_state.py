@@ -17,8 +17,8 @@ from clustertrigger.core.text import one_line
 _WORDS = {
     ("Ready", "True"): "ready",
     ("Ready", "False"): "not ready",
-    ("Stalled", "True"): "needs a person",
-    ("Stalled", "False"): "needs nobody",
+    ("Stalled", "True"): "needs intervention",
+    ("Stalled", "False"): "needs no intervention",
     ("Running", "True"): "running",
     ("Running", "False"): "not running",
 }
@@ -152,7 +152,9 @@ def advice(state: TriggerState, scope: str) -> Iterator[str]:
     reason = ready.reason if ready else ""
     yield from _about_ready(state, reason, name, scope)
     if running and running.reason == Reason.CREATE_REFUSED:
-        yield "Remove what keeps the API server from creating the Job: it is tried again until the starting deadline."
+        yield (
+            "Fix what prevents the API server from creating the Job. The operator retries until the starting deadline."
+        )
     if state.active:
         yield f"Follow the run: {COMMAND} watch {name}"
     elif state.last is None and reason == Reason.SCHEDULED:
@@ -168,19 +170,19 @@ def advice(state: TriggerState, scope: str) -> Iterator[str]:
 def _about_ready(state: TriggerState, reason: str, name: str, scope: str) -> Iterator[str]:
     match reason:
         case Reason.INVALID_SPEC:
-            yield "Correct the fields that Ready names, and apply the trigger again."
+            yield "Correct the fields that the Ready condition names, and apply the trigger again."
         case Reason.COLLECTION_NOT_FOUND:
             yield f"Apply the Collection, or correct the id: kubectl get collections {scope}"
         case Reason.DEFINITION_NOT_FOUND:
             yield f"Apply the ClusterDefinition, or correct the id: kubectl get clusterdefinitions {scope}"
         case Reason.AMBIGUOUS_REFERENCE | Reason.INVALID_REFERENCE:
-            yield "Correct the objects that Ready names."
+            yield "Correct the objects that the Ready condition names."
         case Reason.TOO_MANY_FAILURES:
             yield f"See why the runs failed: {COMMAND} logs {name}"
-            yield f"When the cause is gone, let it fire again: {COMMAND} reset {name}"
+            yield f"After you fix the cause, let the trigger fire again: {COMMAND} reset {name}"
         case Reason.MARKED_FAILED | Reason.PAUSED | Reason.DISABLED:
-            yield f"Let it fire again: {COMMAND} resume {name}"
+            yield f"Let the trigger fire again: {COMMAND} resume {name}"
         case Reason.CHECKS_FAILING:
             yield f"See why the checks fail: {COMMAND} logs {name} --check"
         case Reason.NOT_COMPARABLE:
-            yield f"Make a new baseline: {COMMAND} run {name} --wait"
+            yield f"Create a new baseline: {COMMAND} run {name} --wait"

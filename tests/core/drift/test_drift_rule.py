@@ -59,18 +59,18 @@ FEW = {"baseline_documents": 20, "current_documents": 20, "noise_floor": 0.4}
         (measured(1e-9, noise_floor=0), schedule(0.0), "drift",
          "cosine_drift 1e-09 > 0 (floor 0, 6000 → 3000 documents, assignment_js 0.32)"),
         (measured(0.5, **FEW), schedule(), "documents",
-         "cosine_drift 0.5 > 0.3 (floor 0.4, 20 → 20 documents, assignment_js 0.32): does not fire, "
+         "cosine_drift 0.5 > 0.3 (floor 0.4, 20 → 20 documents, assignment_js 0.32): does not fire because "
          "20 documents are fewer than min_documents (200)"),
         (measured(0.5, **FEW), schedule(min_documents=20), "noise",
-         "cosine_drift 0.5 > 0.3 (floor 0.4, 20 → 20 documents, assignment_js 0.32): does not fire, "
-         "chance alone reaches twice the floor"),
+         "cosine_drift 0.5 > 0.3 (floor 0.4, 20 → 20 documents, assignment_js 0.32): does not fire because "
+         "the value does not exceed twice the noise floor"),
         (measured(0.81, **FEW), schedule(min_documents=20), "drift",
          "cosine_drift 0.81 > 0.3 (floor 0.4, 20 → 20 documents, assignment_js 0.32)"),
         (measured(0.8, **FEW), schedule(min_documents=20), "noise",
-         "cosine_drift 0.8 > 0.3 (floor 0.4, 20 → 20 documents, assignment_js 0.32): does not fire, "
-         "chance alone reaches twice the floor"),
+         "cosine_drift 0.8 > 0.3 (floor 0.4, 20 → 20 documents, assignment_js 0.32): does not fire because "
+         "the value does not exceed twice the noise floor"),
         (measured(0.5, baseline_documents=199), schedule(), "documents",
-         "cosine_drift 0.5 > 0.3 (floor 0.002, 199 → 3000 documents, assignment_js 0.32): does not fire, "
+         "cosine_drift 0.5 > 0.3 (floor 0.002, 199 → 3000 documents, assignment_js 0.32): does not fire because "
          "199 documents are fewer than min_documents (200)"),
         (measured(0.1, current_documents=20), schedule(), "threshold",
          "cosine_drift 0.1 ≤ 0.3 (floor 0.002, 6000 → 20 documents, assignment_js 0.32)"),

@@ -26,6 +26,6 @@ def test_a_job_is_ended_by_its_deadline() -> None:
         "metadata": {"annotations": {"clustertrigger.dev/failure": "stuck"}},
         "spec": {"activeDeadlineSeconds": 1},
     }
-    completed = end_job_patch("container istio-proxy went on", completed=True)
+    completed = end_job_patch("container istio-proxy was still running", completed=True)
     assert list(completed["metadata"]["annotations"]) == ["clustertrigger.dev/completed"]
     assert end_job_patch("refused", unstarted=True)["spec"] == {"activeDeadlineSeconds": 1, "parallelism": 0}

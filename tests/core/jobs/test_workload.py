@@ -31,7 +31,7 @@ from tests.core.jobs.raw import QUEUED, clock, condition, failed, job, observe, 
             "out of time",
             job(failed("DeadlineExceeded")),
             [],
-            "timed out after 600 s: raise run.timeout_seconds or give the run less to do",
+            "timed out after 600 s: raise run.timeout_seconds or reduce the amount of data",
         ),
         (
             "ended by the operator",

@@ -30,7 +30,7 @@ def test_without_a_baseline_the_first_slot_runs() -> None:
     assert it.created == []
     ready = it.trigger.status.conditions[0]
     assert ready.message == (
-        "The schedule is live: cosine_drift > 0.3 every 1h; the next slot runs: there is no baseline yet"
+        "The schedule is live: cosine_drift > 0.3 every 1h; the next slot starts a run: there is no baseline yet"
     )
     it.step(at(hours=1))
     assert it.created == ["2026-03-02T13:00:00Z"]
@@ -54,7 +54,9 @@ def test_a_lost_baseline_is_renewed_by_the_next_slot(obstacle: str) -> None:
     it = world()
     check(it, 1, in_the_way(obstacle, "/results/b.npz: no such file"))
     assert len(it.created) == 1, "it does not fire by itself"
-    assert it.events == ["BaselineLost: /results/b.npz: no such file: the next slot runs, to make a new one"]
+    assert it.events == [
+        "BaselineLost: /results/b.npz: no such file: the next slot starts a run, which writes a new baseline"
+    ]
     status = it.trigger.status
     assert status.last_drift_measurement is not None
     assert status.last_drift_measurement["summary"] == "/results/b.npz: no such file"

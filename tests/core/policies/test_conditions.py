@@ -1,4 +1,4 @@
-"""Conditions: what is live, what needs a person, what runs."""
+"""Conditions: what is live, what needs intervention, what runs."""
 
 from __future__ import annotations
 
@@ -124,7 +124,8 @@ def test_ready_warns_of_a_schedule_that_is_often_meant_otherwise() -> None:
     ready = decide(trigger(spec(MINUTELY, schedule_config=schedule)), observed(), at(1)).status.conditions[0]
     assert ready.status == "True"
     assert ready.message == (
-        "The schedule is live: 0 9 1-7 * 1 UTC. Warning: spec.schedule_config.cron_expression: '0 9 1-7 * 1': either "
-        "of day of month and day of week is enough, so it is due on 10 to 11 days of a month: for days that match both "
+        "The schedule is live: 0 9 1-7 * 1 UTC. Warning: spec.schedule_config.cron_expression: '0 9 1-7 * 1': cron "
+        "combines day of month and day of week with OR, so the trigger is due on 10 to 11 days of a month: for days "
+        "that match both "
         "write 0 9 */31,2-7 * 1"
     )

@@ -57,7 +57,7 @@ def test_an_active_check_gives_way_to_a_run() -> None:
     assert [str(job.slot) for job in it.runs.values()] == ["manual/now"], "the check's Job is deleted"
     it.step(at(hours=1, seconds=6))
     (entry,) = it.trigger.status.checks
-    assert entry.error == f"gave way to the run {it.trigger.status.history[0].job_id}"
+    assert entry.error == f"was deleted in favour of the run {it.trigger.status.history[0].job_id}"
 
 
 @pytest.mark.parametrize("status", ["paused", "disabled"])

@@ -102,7 +102,7 @@ def test_too_few_documents_do_not_fire() -> None:
     check(it, 1, found(0.5, **few))
     assert len(it.created) == 1
     assert it.events == [
-        "NoDrift: cosine_drift 0.5 > 0.3 (floor 0.4, 20 → 20 documents, assignment_js 0.32): does not fire, "
+        "NoDrift: cosine_drift 0.5 > 0.3 (floor 0.4, 20 → 20 documents, assignment_js 0.32): does not fire because "
         "20 documents are fewer than min_documents (200)"
     ]
 
@@ -113,7 +113,7 @@ def test_failed_checks_are_no_failed_runs() -> None:
     status = it.trigger.status
     assert (status.failure_count, status.consecutive_failures, status.last_execution_status) == (0, 0, None)
     assert (status.consecutive_check_failures, status.last_check_error) == (1, "S3 does not answer")
-    assert it.events == ["CheckFailed: The check failed, the next slot checks again: S3 does not answer"]
+    assert it.events == ["CheckFailed: The check failed, and the next slot repeats it: S3 does not answer"]
     assert condition(it, "Ready") == ("True", "Scheduled")
     check(it, 2, phase="failed", error="S3 does not answer")
     assert condition(it, "Ready") == ("False", "ChecksFailing")
@@ -141,7 +141,7 @@ def test_an_edit_or_a_reset_ends_a_row_of_failed_checks(act: str) -> None:
 def test_a_check_that_left_no_result_has_failed() -> None:
     it = world()
     check(it, 1)
-    assert it.trigger.status.last_check_error == "the check left no result: look at its Pod's log"
+    assert it.trigger.status.last_check_error == "the check wrote no result: see its Pod's log"
 
 
 def test_a_check_whose_job_was_deleted_is_not_made_again() -> None:
@@ -164,7 +164,7 @@ def test_a_check_that_ends_while_paused_does_not_fire_then_or_later() -> None:
     it.edit(conditional(status="paused"), at(hours=1, seconds=5))
     it.end("completed", check=found(0.42))
     it.step(at(hours=1, seconds=30))
-    assert it.events[-1] == f"NoDrift: {DRIFTED}: does not fire, the trigger is not active"
+    assert it.events[-1] == f"NoDrift: {DRIFTED}: does not fire because the trigger is not active"
     it.edit(conditional(), at(hours=1, minutes=5))
     it.step(at(hours=1, minutes=5))
     assert len(it.created) == 1
@@ -177,7 +177,7 @@ def test_a_check_of_an_earlier_schedule_does_not_fire() -> None:
     it.end("completed", check=found(0.42))
     it.step(at(hours=1, seconds=30))
     assert len(it.created) == 1
-    assert it.events[-1].endswith("does not fire, the schedule was edited since")
+    assert it.events[-1].endswith("does not fire because the schedule was edited since")
 
 
 def test_a_refused_run_is_tried_again_until_its_deadline() -> None:

@@ -274,7 +274,7 @@ def test_too_long_an_outage_misses_the_slot_but_not_the_events() -> None:
     assert (world.created, counter(world)) == ([], 130)
     assert told(world, "SlotsMissed") == [
         "SlotsMissed: Missed event 100 (130/100 documents_added for col_a: event 100 reached the threshold): older "
-        "than run.starting_deadline_seconds (60 s). Its events still count: the next one that arrives fires"
+        "than run.starting_deadline_seconds (60 s). Its events still count: the next event fires the trigger"
     ]
     world.send(at(101), "b")
     world.step(at(101))

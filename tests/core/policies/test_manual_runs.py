@@ -24,7 +24,7 @@ def test_a_request_by_hand_whose_reference_is_missing_expires_like_a_slot() -> N
     assert world.step(at(60)).wake_at == at(122), "its deadline is computed once"
     world.step(at(122))
     assert world.events[-1] == (
-        "RequestIgnored: The run requested by 'one' was given up: older than run.starting_deadline_seconds (120 s), "
+        "RequestIgnored: The run requested by 'one' was abandoned: older than run.starting_deadline_seconds (120 s), "
         "and until then: collection col_a is in no Collection"
     )
     world.work = None
@@ -67,7 +67,7 @@ def test_a_refused_request_by_hand_expires_also_for_an_operator_that_is_started_
     world.refusals.clear()
     world.step(at(100))
     world.step(at(122))
-    assert world.events[-1].startswith("RequestIgnored: The run requested by 'one' was given up: older than run.")
+    assert world.events[-1].startswith("RequestIgnored: The run requested by 'one' was abandoned: older than run.")
     assert "quota exceeded" in world.events[-1]
 
 

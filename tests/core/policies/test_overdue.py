@@ -36,7 +36,7 @@ def test_a_run_that_kubernetes_does_not_end_in_time_is_ended() -> None:
     world.step(at(hours=1, seconds=70))
     status = world.trigger.status
     assert status.last_execution_status == "failed"
-    assert status.last_execution_error == "timed out after 60 s: raise run.timeout_seconds or give the run less to do"
+    assert status.last_execution_error == "timed out after 60 s: raise run.timeout_seconds or reduce the amount of data"
 
 
 def test_a_run_that_its_queue_has_let_go_is_not_ended_before_its_clock_starts() -> None:
@@ -75,15 +75,15 @@ def test_what_goes_on_after_a_worker_that_has_completed_is_ended_once_the_result
     assert (status.last_execution_status, status.history[0].num_clusters) == ("completed", 5)
     assert condition(world, "Running") == ("False", "NoActiveRun")
     said = (
-        "container istio-proxy went on after the worker had completed, so the Job is ended: make it a native sidecar, "
-        "or keep it out of the Pod"
+        "container istio-proxy was still running after the worker had completed, so the operator ended the Job: make "
+        "it a native sidecar, or exclude it from the Pod"
     )
     assert status.history[0].notes == ["reduced", said]
     assert world.events[-1] == f"WorkerOutlived: Run {name}: {said}"
     assert world.ended == {}, "many a sidecar sees that the worker has ended, and ends too"
     assert world.step(at(hours=1, seconds=13)).wake_at == at(hours=1, seconds=14)
     world.step(at(hours=1, seconds=14))
-    assert world.ended == {name: "container istio-proxy went on after the worker had completed"}
+    assert world.ended == {name: "container istio-proxy was still running after the worker had completed"}
     writes = world.writes
     world.end("completed", remains=None)
     status = world.step(at(hours=1, seconds=20)).status
@@ -121,7 +121,7 @@ def test_a_worker_that_failed_beside_a_container_that_goes_on() -> None:
     assert list(world.ended) == [name]
     assert (status.last_execution_status, status.consecutive_failures) == ("failed", 1)
     assert status.last_execution_error == (
-        "no column 'x' (container istio-proxy went on, so Kubernetes would make no other attempt)"
+        "no column 'x' (container istio-proxy was still running, so Kubernetes would not retry)"
     )
 
 

@@ -122,7 +122,7 @@ def test_the_time_in_a_queue_is_in_the_history() -> None:
 def test_an_unexplained_end_is_looked_up_before_it_is_judged() -> None:
     world = World()
     fire(world, 1)
-    world.end("failed", explained=False, error="the Job failed and left no reason")
+    world.end("failed", explained=False, error="the Job failed without giving a reason")
     undecided = decide(world.trigger, observed(world.runs.values()), at(hours=1, seconds=9))
     assert [type(action).__name__ for action in undecided.actions] == ["LookUpJob"]
     assert world.step(at(hours=1, seconds=9)).status.last_execution_status == "failed"

@@ -69,15 +69,16 @@ def test_what_is_not_a_quantity(text: str) -> None:
           "vendor.domain/resource"]),
         ({"resources": {"limits": {"nvidia.com/gpu": 1}}}, []),
         ({"resources": {"requests": {"nvidia.com/gpu": 1}}},
-         ["resources.requests.nvidia.com/gpu: 1: needs a limit: set resources.limits.nvidia.com/gpu to the same"]),
+         ["resources.requests.nvidia.com/gpu: 1: needs a limit: set resources.limits.nvidia.com/gpu to the same "
+          "value"]),
         ({"resources": {"requests": {"nvidia.com/gpu": 1}, "limits": {"nvidia.com/gpu": 2}}},
-         ["resources.requests.nvidia.com/gpu: 1: must equal the limit 2: set both to the same"]),
+         ["resources.requests.nvidia.com/gpu: 1: must equal the limit 2: set both to the same value"]),
         ({"resources": {"limits": {"nvidia.com/gpu": "500m"}}},
-         ["resources.limits.nvidia.com/gpu: '500m': must be whole: this resource is counted in units"]),
+         ["resources.limits.nvidia.com/gpu: '500m': must be a whole number: this resource is counted in units"]),
         ({"resources": {"limits": {"nvidia.com/gpu": "1e999", "example.com/a": "9" * 5000}}}, []),
         ({"resources": {"limits": {"requests.example.com/gpu": 1}}},
-         ["resources.limits.requests.example.com/gpu: 1: begins with requests., which quotas have for themselves: "
-          "write vendor.domain/resource"]),
+         ["resources.limits.requests.example.com/gpu: 1: begins with requests., which is reserved for quotas: write "
+          "vendor.domain/resource"]),
         ({"resources": {"limits": {"hugepages-2Mi": "4Mi", "memory": "1Gi"}}}, []),
         ({"resources": {"limits": {"hugepages-2Mi": "4Mi"}, "requests": {"cpu": 1}}}, []),
         ({"resources": {"limits": {"hugepages-2Mi": "4Mi"}}},
@@ -87,8 +88,9 @@ def test_what_is_not_a_quantity(text: str) -> None:
           "hugepages-2Mi"]),
         ({"service_account_name": "team.clustering"}, []),
         *(({"service_account_name": name},
-           [f"service_account_name: {name!r}: is not a name of Kubernetes, whose parts between dots begin and end with "
-            "a letter or digit: write the ServiceAccount's metadata.name"]) for name in ("a..b", "a.-b", "a-.b")),
+           [f"service_account_name: {name!r}: is not a valid Kubernetes name, because each part between dots must "
+            "begin and end with a letter or digit: write the ServiceAccount's metadata.name"])
+          for name in ("a..b", "a.-b", "a-.b")),
         ({"resources": {"request": {"cpu": 1}}}, ["resources.request: unknown field: did you mean requests?"]),
         ({"node_selector": {"kubernetes.io/arch": "arm64", "empty": ""}}, []),
         ({"node_selector": {"a b": "c"}},
@@ -133,11 +135,11 @@ def test_what_is_not_a_quantity(text: str) -> None:
          [f"affinity.{TERM}.operator: 'Has': must be 'In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt' or 'Lt': write one "
           "of these"]),
         ({"runtime_class_name": "a..b"},
-         ["runtime_class_name: 'a..b': is not a name of Kubernetes, whose parts between dots begin and end with a "
-          "letter or digit: write the RuntimeClass's metadata.name"]),
+         ["runtime_class_name: 'a..b': is not a valid Kubernetes name, because each part between dots must begin and "
+          "end with a letter or digit: write the RuntimeClass's metadata.name"]),
         ({"image_pull_secrets": [{"name": "a"}, {"name": "b.-c"}]},
-         ["image_pull_secrets[1].name: 'b.-c': is not a name of Kubernetes, whose parts between dots begin and end "
-          "with a letter or digit: write the Secret's metadata.name"]),
+         ["image_pull_secrets[1].name: 'b.-c': is not a valid Kubernetes name, because each part between dots must "
+          "begin and end with a letter or digit: write the Secret's metadata.name"]),
         ({"pod_labels": {"team": "search", "app.kubernetes.io/part-of": "shop", "example.com/empty": ""}},
          []),
         ({"pod_annotations": {"sidecar.istio.io/inject": "false", "Example.com/Note": "any text: at all\n",
@@ -146,27 +148,27 @@ def test_what_is_not_a_quantity(text: str) -> None:
          ["pod_labels.a/b/c: 'x': prefix 'a/b' of key 'a/b/c' is not a domain name: write it in lower case, such as "
           "example.com"]),
         *(({"pod_labels": {key: "x"}}, [f"pod_labels.{key}: 'x': is a label {whose}"]) for key, whose in [
-            ("clustertrigger.dev/trigger-uid", "of the operator's own, by which it finds its Pods: remove it"),
-            ("clustertrigger.dev/role", "of the operator's own, by which it finds its Pods: remove it"),
-            ("sub.clustertrigger.dev/a", "of the operator's own, by which it finds its Pods: remove it"),
-            ("app.kubernetes.io/managed-by", "of the operator's own, by which it finds its Pods: remove it"),
-            ("job-name", "of the Job controller's, by which it finds its Pods: remove it"),
-            ("controller-uid", "of the Job controller's, by which it finds its Pods: remove it"),
-            ("batch.kubernetes.io/job-name", "that Kubernetes keeps for itself: remove it"),
-            ("kubernetes.io/hostname", "that Kubernetes keeps for itself: remove it"),
-            ("topology.kubernetes.io/zone", "that Kubernetes keeps for itself: remove it"),
-            ("kueue.x-k8s.io/queue-name", "of Kueue's: remove it, and set queue_name or priority_class"),
+            ("clustertrigger.dev/trigger-uid", "that the operator uses to find its Pods: remove it"),
+            ("clustertrigger.dev/role", "that the operator uses to find its Pods: remove it"),
+            ("sub.clustertrigger.dev/a", "that the operator uses to find its Pods: remove it"),
+            ("app.kubernetes.io/managed-by", "that the operator uses to find its Pods: remove it"),
+            ("job-name", "that the Job controller uses to find its Pods: remove it"),
+            ("controller-uid", "that the Job controller uses to find its Pods: remove it"),
+            ("batch.kubernetes.io/job-name", "that is reserved for Kubernetes: remove it"),
+            ("kubernetes.io/hostname", "that is reserved for Kubernetes: remove it"),
+            ("topology.kubernetes.io/zone", "that is reserved for Kubernetes: remove it"),
+            ("kueue.x-k8s.io/queue-name", "of Kueue: remove it, and set queue_name or priority_class"),
         ]),
         *(({"pod_annotations": {key: "x"}},
            [f"pod_annotations.{key}: 'x': is an annotation {whose}"]) for key, whose in [
-            ("clustertrigger.dev/slot", "of the operator's own, by which it finds its Pods: remove it"),
-            ("container.apparmor.security.beta.kubernetes.io/worker", "that Kubernetes keeps for itself: remove it"),
-            ("Container.AppArmor.Security.Beta.Kubernetes.io/worker", "that Kubernetes keeps for itself: remove it"),
-            ("seccomp.security.alpha.kubernetes.io/pod", "that Kubernetes keeps for itself: remove it"),
-            ("security.alpha.kubernetes.io/unsafe-sysctls", "that Kubernetes keeps for itself: remove it"),
-            ("kubernetes.io/config.mirror", "that Kubernetes keeps for itself: remove it"),
-            ("cdi.k8s.io/gpu", "that Kubernetes keeps for itself: remove it"),
-            ("io.kubernetes.cri-o.Devices", "of the container runtime's: remove it"),
+            ("clustertrigger.dev/slot", "that the operator uses to find its Pods: remove it"),
+            ("container.apparmor.security.beta.kubernetes.io/worker", "that is reserved for Kubernetes: remove it"),
+            ("Container.AppArmor.Security.Beta.Kubernetes.io/worker", "that is reserved for Kubernetes: remove it"),
+            ("seccomp.security.alpha.kubernetes.io/pod", "that is reserved for Kubernetes: remove it"),
+            ("security.alpha.kubernetes.io/unsafe-sysctls", "that is reserved for Kubernetes: remove it"),
+            ("kubernetes.io/config.mirror", "that is reserved for Kubernetes: remove it"),
+            ("cdi.k8s.io/gpu", "that is reserved for Kubernetes: remove it"),
+            ("io.kubernetes.cri-o.Devices", "of the container runtime: remove it"),
         ]),
     ],
 )  # fmt: skip
@@ -182,7 +184,7 @@ def test_runs(run: dict[str, Any], expected: list[str]) -> None:
         (("batch-low", "batch-mid"),
          ["spec.run.priority_class_name: 'batch-high': is not allowed: write one of batch-low, batch-mid; the "
           "operator's administrator sets the list with the chart's value worker.allowedPriorityClasses"]),
-        ((), ["spec.run.priority_class_name: 'batch-high': is not allowed: remove it, for the operator allows no "
+        ((), ["spec.run.priority_class_name: 'batch-high': is not allowed: remove it, because the operator allows no "
               "PriorityClass; the operator's administrator sets the list with the chart's value "
               "worker.allowedPriorityClasses"]),
     ],

@@ -207,13 +207,13 @@ def test_a_valid_spec_survives_json() -> None:
 @pytest.mark.parametrize(
     ("written", "way_out"),
     [
-        ("1:30", "5400 for an hour and a half, for instance"),
+        ("1:30", "5400 for an hour and a half, for example"),
         ("1h30m", "5400"),
         ("90s", "90"),
         ("6 hours", "21600"),
         ("PT1H", "3600"),
         ("1d", "86400"),
-        ("soon", "5400 for an hour and a half, for instance"),
+        ("soon", "5400 for an hour and a half, for example"),
     ],
 )
 def test_durations_in_place_of_seconds(written: str, way_out: str) -> None:

@@ -11,154 +11,183 @@ from hypothesis import strategies as st
 from clustertrigger.core.schedules.cron_syntax import parse, warning
 from clustertrigger.core.schedules.schedule_error import ScheduleError
 
-EITHER = "either of day of month and day of week is enough, so it is due on {} days of a month: "
+EITHER = "cron combines day of month and day of week with OR, so the trigger is due on {} days of a month: "
 BOTH = "for days that match both write {}"
-NONE = "no expression has only the days that match both"
+NONE = "cron cannot express only the days that match both"
 
 
 @pytest.mark.parametrize(
     ("expression", "reason"),
     [
-        ("0 2 * * mon-sun", "day of week range 'mon-sun' runs backwards: write *, which is every day of week"),
-        ("0 2 * * fri-sun", "day of week range 'fri-sun' runs backwards: write 5-7"),
-        ("0 2 * * sat-mon", "day of week range 'sat-mon' runs backwards: write 6-7,1"),
-        ("0 2 * * 7-0", "day of week range '7-0' runs backwards: write 0"),
-        ("0 2 * * 7-2", "day of week range '7-2' runs backwards: write 0-2"),
-        ("0 2 * * tue-mon", "day of week range 'tue-mon' runs backwards: write *, which is every day of week"),
-        ("0 2 * * fri-mon/2", "day of week range 'fri-mon/2' runs backwards: write 0,5"),
-        ("0 22-2 * * *", "hour range '22-2' runs backwards: write 22-23,0-2"),
-        ("0 23-0 * * *", "hour range '23-0' runs backwards: write 23,0"),
-        ("0 22-3/2 * * *", "hour range '22-3/2' runs backwards: write 0,2,22"),
-        ("50-10 * * * *", "minute range '50-10' runs backwards: write 50-59,0-10"),
-        ("0 0 25-5 * *", "day of month range '25-5' runs backwards: write 25-31,1-5"),
-        ("0 0 1 nov-feb *", "month range 'nov-feb' runs backwards: write 11-12,1-2"),
-        ("0 0 1 dec-jan *", "month range 'dec-jan' runs backwards: write 12,1"),
-        ("0 0 1 mar-feb *", "month range 'mar-feb' runs backwards: write *, which is every month"),
-        ("0 12-11 * * *", "hour range '12-11' runs backwards: write *, which is every hour"),
+        ("0 2 * * mon-sun", "day of week range 'mon-sun' is reversed: write *, which is every day of week"),
+        ("0 2 * * fri-sun", "day of week range 'fri-sun' is reversed: write 5-7"),
+        ("0 2 * * sat-mon", "day of week range 'sat-mon' is reversed: write 6-7,1"),
+        ("0 2 * * 7-0", "day of week range '7-0' is reversed: write 0"),
+        ("0 2 * * 7-2", "day of week range '7-2' is reversed: write 0-2"),
+        ("0 2 * * tue-mon", "day of week range 'tue-mon' is reversed: write *, which is every day of week"),
+        ("0 2 * * fri-mon/2", "day of week range 'fri-mon/2' is reversed: write 0,5"),
+        ("0 22-2 * * *", "hour range '22-2' is reversed: write 22-23,0-2"),
+        ("0 23-0 * * *", "hour range '23-0' is reversed: write 23,0"),
+        ("0 22-3/2 * * *", "hour range '22-3/2' is reversed: write 0,2,22"),
+        ("50-10 * * * *", "minute range '50-10' is reversed: write 50-59,0-10"),
+        ("0 0 25-5 * *", "day of month range '25-5' is reversed: write 25-31,1-5"),
+        ("0 0 1 nov-feb *", "month range 'nov-feb' is reversed: write 11-12,1-2"),
+        ("0 0 1 dec-jan *", "month range 'dec-jan' is reversed: write 12,1"),
+        ("0 0 1 mar-feb *", "month range 'mar-feb' is reversed: write *, which is every month"),
+        ("0 12-11 * * *", "hour range '12-11' is reversed: write *, which is every hour"),
         ("0 0 L * *",
-         "day of month 'L' is Quartz's last day: write 1, the day after, or make three triggers: day 31 in months "
+         "day of month 'L' is Quartz syntax for the last day: write 1, the day after, or make three triggers: day 31 "
+         "in months "
          "1,3,5,7,8,10,12, day 30 in 4,6,9,11 and day 28 in 2"),
         ("0 0 L-3 * *",
-         "day of month 'L-3' is Quartz's, 3 days before the last: write a day that every month has, such as 25"),
+         "day of month 'L-3' is Quartz syntax for 3 days before the last day: write a day that every month has, such "
+         "as 25"),
         ("0 0 LW * *",
-         "day of month 'LW' is Quartz's last working day, which no expression has: write 28, or write 1, the day "
+         "day of month 'LW' is Quartz syntax for the last working day, which cron cannot express: write 28, or write "
+         "1, the day "
          "after, or make three triggers: day 31 in months 1,3,5,7,8,10,12, day 30 in 4,6,9,11 and day 28 in 2"),
-        ("0 0 15W * *", "day of month '15W' is Quartz's working day nearest to the 15th: write 15, the day itself"),
+        ("0 0 15W * *", "day of month '15W' is Quartz syntax for the working day nearest to the 15th: write 15, the "
+                        "day itself"),
         ("0 0 * * 5L",
-         "day of week '5L' is Quartz's: no expression has a month's last weekday: write 5, which is every week"),
-        ("0 0 * * L", "day of week 'L' is Quartz's Saturday: write 6"),
+         "day of week '5L' is Quartz syntax: cron cannot express the last weekday of a month: write 5, which matches "
+         "every week"),
+        ("0 0 * * L", "day of week 'L' is Quartz syntax for Saturday: write 6"),
         ("0 0 * * friL",
-         "day of week 'friL' is Quartz's: no expression has a month's last weekday: write fri, which is every week"),
+         "day of week 'friL' is Quartz syntax: cron cannot express the last weekday of a month: write fri, which "
+         "matches every "
+         "week"),
         ("0 0 * * L5",
-         "day of week 'L5' is Quartz's: no expression has a month's last weekday: write 5, which is every week"),
+         "day of week 'L5' is Quartz syntax: cron cannot express the last weekday of a month: write 5, which matches "
+         "every week"),
         ("0 0 * * 5#2",
-         "day of week '5#2' is Quartz's: no expression has a month's 2nd such day: write 5, which is every week"),
+         "day of week '5#2' is Quartz syntax: cron cannot express the 2nd such day of a month: write 5, which "
+         "matches every week"),
         ("0 0 * * mon#1",
-         "day of week 'mon#1' is Quartz's: write day of month */31,2-7 and day of week mon, which must then both "
+         "day of week 'mon#1' is Quartz syntax: write day of month */31,2-7 and day of week mon, which must then both "
          "match"),
         ("0 0 * * 0#2",
-         "day of week '0#2' is Quartz's: write day of month 8-14 and day of week */7, which must then both match"),
+         "day of week '0#2' is Quartz syntax: write day of month 8-14 and day of week */7, which must then both match"),
         ("0 0 * * sun#5",
-         "day of week 'sun#5' is Quartz's: no expression has a month's 5th such day: write sun, which is every "
+         "day of week 'sun#5' is Quartz syntax: cron cannot express the 5th such day of a month: write sun, which "
+         "matches every "
          "week"),
         ("0 0 * * 1#L",
-         "day of week '1#L' is Quartz's: no expression has a month's last such day: write 1, which is every week"),
-        ("0 0 ? * *", "day of month '?' is Quartz's: write *"),
-        ("0 0 ? * 2", "day of month '?' is Quartz's: write *"),
-        ("? * * * *", "minute '?' is Quartz's: write *"),
-        ("H H * * *", "minute 'H' is Jenkins's, which spreads the load: write a fixed number such as 29"),
-        ("H/15 * * * *", "minute 'H/15' is Jenkins's, which spreads the load: write */15"),
-        ("H(0-29) * * * *", "minute 'H(0-29)' is Jenkins's, which spreads the load: write a fixed number such as 29"),
-        ("H(0-29)/10 * * * *", "minute 'H(0-29)/10' is Jenkins's, which spreads the load: write */10"),
-        ("R * * * *", "minute 'R' is Jenkins's, which spreads the load: write a fixed number such as 29"),
-        ("0~59 * * * *", "minute '0~59' is a random time of OpenBSD's cron: write a fixed number"),
-        ("H 2 * * *", "minute 'H' is Jenkins's, which spreads the load: write a fixed number such as 29"),
-        ("@every 1h30m", "an expression has no intervals: use trigger_type interval with interval_seconds: 5400"),
-        ("@every 90s", "an expression has no intervals: use trigger_type interval with interval_seconds: 90"),
-        ("@every 1.5h", "an expression has no intervals: use trigger_type interval with interval_seconds: 5400"),
-        ("@every 1d", "an expression has no intervals: use trigger_type interval with interval_seconds: 86400"),
+         "day of week '1#L' is Quartz syntax: cron cannot express the last such day of a month: write 1, which "
+         "matches every week"),
+        ("0 0 ? * *", "day of month '?' is Quartz syntax: write *"),
+        ("0 0 ? * 2", "day of month '?' is Quartz syntax: write *"),
+        ("? * * * *", "minute '?' is Quartz syntax: write *"),
+        ("H H * * *", "minute 'H' is Jenkins syntax that spreads the load: write a fixed number such as 29"),
+        ("H/15 * * * *", "minute 'H/15' is Jenkins syntax that spreads the load: write */15"),
+        ("H(0-29) * * * *", "minute 'H(0-29)' is Jenkins syntax that spreads the load: write a fixed number such as "
+                            "29"),
+        ("H(0-29)/10 * * * *", "minute 'H(0-29)/10' is Jenkins syntax that spreads the load: write */10"),
+        ("R * * * *", "minute 'R' is Jenkins syntax that spreads the load: write a fixed number such as 29"),
+        ("0~59 * * * *", "minute '0~59' is OpenBSD syntax for a random time: write a fixed number"),
+        ("H 2 * * *", "minute 'H' is Jenkins syntax that spreads the load: write a fixed number such as 29"),
+        ("@every 1h30m", "a cron expression cannot express an interval: use trigger_type interval with "
+                         "interval_seconds: 5400"),
+        ("@every 90s", "a cron expression cannot express an interval: use trigger_type interval with "
+                       "interval_seconds: 90"),
+        ("@every 1.5h", "a cron expression cannot express an interval: use trigger_type interval with "
+                        "interval_seconds: 5400"),
+        ("@every 1d", "a cron expression cannot express an interval: use trigger_type interval with "
+                      "interval_seconds: 86400"),
         ("@every", "unknown shortcut: use one of @hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually"),
-        ("@every 10", "an expression has no intervals: use trigger_type interval with interval_seconds"),
-        ("@every 500ms", "an expression has no intervals: use trigger_type interval with interval_seconds: 1"),
-        ("@every_minute", "an expression has no intervals: use trigger_type interval with interval_seconds: 60"),
+        ("@every 10", "a cron expression cannot express an interval: use trigger_type interval with interval_seconds"),
+        ("@every 500ms", "a cron expression cannot express an interval: use trigger_type interval with "
+                         "interval_seconds: 1"),
+        ("@every_minute", "a cron expression cannot express an interval: use trigger_type interval with "
+                          "interval_seconds: 60"),
         ("@minutely", "unknown shortcut: write * * * * *"),
         ("@noon", "unknown shortcut: write 0 12 * * *"),
         ("@quarterly", "unknown shortcut: write 0 0 1 1,4,7,10 *"),
         ("@weekdays", "unknown shortcut: write 0 0 * * 1-5"),
         ("daily", "write @daily"),
         ("hourly", "write @hourly"),
-        ("5m", "an expression has no intervals: use trigger_type interval with interval_seconds: 300"),
-        ("1h30m", "an expression has no intervals: use trigger_type interval with interval_seconds: 5400"),
-        ("PT1H30M", "an expression has no intervals: use trigger_type interval with interval_seconds: 5400"),
-        ("3600", "an expression has no intervals: use trigger_type interval with interval_seconds: 3600"),
+        ("5m", "a cron expression cannot express an interval: use trigger_type interval with interval_seconds: 300"),
+        ("1h30m", "a cron expression cannot express an interval: use trigger_type interval with interval_seconds: "
+                  "5400"),
+        ("PT1H30M", "a cron expression cannot express an interval: use trigger_type interval with interval_seconds: "
+                    "5400"),
+        ("3600", "a cron expression cannot express an interval: use trigger_type interval with interval_seconds: 3600"),
         ("02:30", "is a time of day: write 30 2 * * *"),
-        ("every 5 minutes", "an expression has no intervals: use trigger_type interval with interval_seconds: 300"),
-        ("every day", "an expression has no intervals: use trigger_type interval with interval_seconds: 86400"),
-        ("rate(5 minutes)", "an expression has no intervals: use trigger_type interval with interval_seconds: 300"),
-        ("rate(1 hour)", "an expression has no intervals: use trigger_type interval with interval_seconds: 3600"),
+        ("every 5 minutes", "a cron expression cannot express an interval: use trigger_type interval with "
+                            "interval_seconds: 300"),
+        ("every day", "a cron expression cannot express an interval: use trigger_type interval with "
+                      "interval_seconds: 86400"),
+        ("rate(5 minutes)", "a cron expression cannot express an interval: use trigger_type interval with "
+                            "interval_seconds: 300"),
+        ("rate(1 hour)", "a cron expression cannot express an interval: use trigger_type interval with "
+                         "interval_seconds: 3600"),
         ("cron(0 2 * * ? *)", "cron( ) does not belong in the expression: write 0 2 * * *"),
         ("cron(0 2 ? * MON-FRI *)", "cron( ) does not belong in the expression: write 0 2 * * MON-FRI"),
         ("cron(0 2 ? * 2 *)",
          "cron( ) does not belong in the expression: write five: minute, hour, day of month, month, day of week, "
          "days of week as names, because Quartz and AWS count them from 1 = Sunday"),
         ("0 0 2 * * *",
-         "has 6 fields; there are no seconds and no years: write 0 2 * * * if the first is seconds, 0 0 2 * * if "
+         "has 6 fields, but cron has neither seconds nor years: write 0 2 * * * if the first is seconds, 0 0 2 * * if "
          "the last is years"),
-        ("0 0 2 * * ?", "has 6 fields; there are no seconds and no years: write 0 2 * * *"),
-        ("0 0 2 ? * MON-FRI", "has 6 fields; there are no seconds and no years: write 0 2 * * MON-FRI"),
+        ("0 0 2 * * ?", "has 6 fields, but cron has neither seconds nor years: write 0 2 * * *"),
+        ("0 0 2 ? * MON-FRI", "has 6 fields, but cron has neither seconds nor years: write 0 2 * * MON-FRI"),
         ("0 0 2 ? * 2",
-         "has 6 fields; there are no seconds and no years: write five: minute, hour, day of month, month, day of "
+         "has 6 fields, but cron has neither seconds nor years: write five: minute, hour, day of month, month, day of "
          "week, days of week as names, because Quartz and AWS count them from 1 = Sunday"),
         ("0 0 2 ? * 2#1",
-         "has 6 fields; there are no seconds and no years: write five: minute, hour, day of month, month, day of "
+         "has 6 fields, but cron has neither seconds nor years: write five: minute, hour, day of month, month, day of "
          "week, days of week as names, because Quartz and AWS count them from 1 = Sunday"),
         ("0 0 2 L * ?",
-         "has 6 fields; there are no seconds and no years: day of month 'L' is Quartz's last day: write 1, the "
+         "has 6 fields, but cron has neither seconds nor years: day of month 'L' is Quartz syntax for the last day: "
+         "write 1, the "
          "day after, or make three triggers: day 31 in months 1,3,5,7,8,10,12, day 30 in 4,6,9,11 and day 28 in 2"),
-        ("0 0 2 * * * 2027", "has 7 fields; there are no seconds and no years: write 0 2 * * *"),
-        ("0 0 2 * * ? 2027", "has 7 fields; there are no seconds and no years: write 0 2 * * *"),
-        ("0 0 2 * * ? *", "has 7 fields; there are no seconds and no years: write 0 2 * * *"),
-        ("0 2 * * * 2027", "has 6 fields; there are no seconds and no years: write 0 2 * * *"),
+        ("0 0 2 * * * 2027", "has 7 fields, but cron has neither seconds nor years: write 0 2 * * *"),
+        ("0 0 2 * * ? 2027", "has 7 fields, but cron has neither seconds nor years: write 0 2 * * *"),
+        ("0 0 2 * * ? *", "has 7 fields, but cron has neither seconds nor years: write 0 2 * * *"),
+        ("0 2 * * * 2027", "has 6 fields, but cron has neither seconds nor years: write 0 2 * * *"),
         ("*/10 * * * * *",
-         "has 6 fields; there are no seconds and no years: an expression has no intervals: use trigger_type "
+         "has 6 fields, but cron has neither seconds nor years: a cron expression cannot express an interval: use "
+         "trigger_type "
          "interval with interval_seconds: 10"),
         ("* * * * * *",
-         "has 6 fields; there are no seconds and no years: an expression has no intervals: use trigger_type "
+         "has 6 fields, but cron has neither seconds nor years: a cron expression cannot express an interval: use "
+         "trigger_type "
          "interval with interval_seconds: 1"),
-        ("30 0 2 * * 1", "has 6 fields; there are no seconds and no years: write 0 2 * * 1"),
-        ("0 0 2 * * mon", "has 6 fields; there are no seconds and no years: write 0 2 * * mon"),
+        ("30 0 2 * * 1", "has 6 fields, but cron has neither seconds nor years: write 0 2 * * 1"),
+        ("0 0 2 * * mon", "has 6 fields, but cron has neither seconds nor years: write 0 2 * * mon"),
         ("0/30 * * * * ?",
-         "has 6 fields; there are no seconds and no years: an expression has no intervals: use trigger_type "
+         "has 6 fields, but cron has neither seconds nor years: a cron expression cannot express an interval: use "
+         "trigger_type "
          "interval with interval_seconds: 30"),
         ("0 2 * * 1-5 root /bin/true",
-         "has 7 fields; there are no seconds and no years: a command or a comment does not belong in it: "
+         "has 7 fields, but cron has neither seconds nor years: a command or a comment does not belong in it: "
          "write 0 2 * * 1-5"),
         ("0 2 * * * /usr/bin/cmd --x",
-         "has 7 fields; there are no seconds and no years: a command or a comment does not belong in it: "
+         "has 7 fields, but cron has neither seconds nor years: a command or a comment does not belong in it: "
          "write 0 2 * * *"),
-        ("0 2 * * Monday", "day of week 'Monday' is not one of crontab's names: write mon"),
-        ("0 2 * * monday-friday", "day of week 'monday' is not one of crontab's names: write mon"),
-        ("0 2 * * Mon,Wednesday", "day of week 'Wednesday' is not one of crontab's names: write wed"),
-        ("0 2 * * tues", "day of week 'tues' is not one of crontab's names: write tue"),
-        ("0 2 * * thurs", "day of week 'thurs' is not one of crontab's names: write thu"),
-        ("0 2 1 January *", "month 'January' is not one of crontab's names: write jan"),
-        ("0 2 1 sept *", "month 'sept' is not one of crontab's names: write sep"),
-        ("0 2 1 june *", "month 'june' is not one of crontab's names: write jun"),
-        ("0 2 * * weekdays", "day of week 'weekdays' is not one of crontab's names: write 1-5"),
-        ("0 2 * * weekend", "day of week 'weekend' is not one of crontab's names: write 6-7"),
+        ("0 2 * * Monday", "day of week 'Monday' is not a name that crontab knows: write mon"),
+        ("0 2 * * monday-friday", "day of week 'monday' is not a name that crontab knows: write mon"),
+        ("0 2 * * Mon,Wednesday", "day of week 'Wednesday' is not a name that crontab knows: write wed"),
+        ("0 2 * * tues", "day of week 'tues' is not a name that crontab knows: write tue"),
+        ("0 2 * * thurs", "day of week 'thurs' is not a name that crontab knows: write thu"),
+        ("0 2 1 January *", "month 'January' is not a name that crontab knows: write jan"),
+        ("0 2 1 sept *", "month 'sept' is not a name that crontab knows: write sep"),
+        ("0 2 1 june *", "month 'june' is not a name that crontab knows: write jun"),
+        ("0 2 * * weekdays", "day of week 'weekdays' is not a name that crontab knows: write 1-5"),
+        ("0 2 * * weekend", "day of week 'weekend' is not a name that crontab knows: write 6-7"),
         ("0 2 * * mo", "day of week 'mo' is not a number: write 0-7 or sun-sat"),
-        ("0 2 * * Mondays", "day of week 'Mondays' is not one of crontab's names: write mon"),
+        ("0 2 * * Mondays", "day of week 'Mondays' is not a name that crontab knows: write mon"),
         ("0 2 * * di", "day of week 'di' is not a number: write 0-7 or sun-sat"),
         ("0 2 1 mai *", "month 'mai' is not a number: write 1-12 or jan-dec"),
         ("0 2 * * MON#2",
-         "day of week 'MON#2' is Quartz's: no expression has a month's 2nd such day: write mon, which is every "
+         "day of week 'MON#2' is Quartz syntax: cron cannot express the 2nd such day of a month: write mon, which "
+         "matches every "
          "week"),
-        ("0 2 W * *", "day of month 'W' is Quartz's working day: write * and day of week 1-5"),
-        ("0 2 *  * 1-5,L", "day of week 'L' is Quartz's Saturday: write 6"),
-        ("0 0 0 1 1 *", "has 6 fields; there are no seconds and no years: write 0 0 1 1 *"),
-        ("0 2 * * 2-", "day of week '2-' is not understood: write a number, a range 1-5, a list 1,3 or a step */2"),
+        ("0 2 W * *", "day of month 'W' is Quartz syntax for a working day: write * and day of week 1-5"),
+        ("0 2 *  * 1-5,L", "day of week 'L' is Quartz syntax for Saturday: write 6"),
+        ("0 0 0 1 1 *", "has 6 fields, but cron has neither seconds nor years: write 0 0 1 1 *"),
+        ("0 2 * * 2-", "day of week '2-' is invalid: write a number, a range 1-5, a list 1,3 or a step */2"),
         ("0 2 1/5 * *", "day of month '1/5' has a step without a range: write 1-31/5"),
-        ("0 2 * * * # every night", "has 8 fields; there are no seconds and no years: a command or a comment does "
+        ("0 2 * * * # every night", "has 8 fields, but cron has neither seconds nor years: a command or a comment does "
          "not belong in it: write 0 2 * * *"),
         ("'0 2 * * *'", "quotes do not belong in the expression: write 0 2 * * *"),
         ('"61 * * * *"', "remove the quotes: write five: minute, hour, day of month, month, day of week"),

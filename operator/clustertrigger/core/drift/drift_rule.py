@@ -47,8 +47,8 @@ def judge(measurement: Measurement, schedule: ConditionalSchedule) -> Verdict:
             fewest = min(measurement.baseline_documents, measurement.current_documents)
             why = f"{fewest} documents are fewer than min_documents ({schedule.min_documents})"
         case "noise":
-            why = "chance alone reaches twice the floor"
-    return Verdict(False, why_not, _with_advice(f"{told}: does not fire, {why}", measurement))
+            why = "the value does not exceed twice the noise floor"
+    return Verdict(False, why_not, _with_advice(f"{told}: does not fire because {why}", measurement))
 
 
 def _with_advice(told: str, measurement: Measurement) -> str:

@@ -147,7 +147,7 @@ def _check_charset(parameters: str) -> None:
     for parameter in parameters.split(";"):
         name, _, value = parameter.partition("=")
         if name.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "us-ascii"):
-            raise EventError(415, f"charset {value.strip()} is not read: send UTF-8")
+            raise EventError(415, f"charset {value.strip()} is not supported: send UTF-8")
 
 
 def _refusal(error: ValidationError, prefix: str = "") -> EventError:

@@ -122,8 +122,8 @@ def observe_run(job: JobView, pods: Sequence[PodView]) -> ObservedRun:
 def timed_out(slot: Slot, seconds: int | None) -> str:
     """Why a run or a check failed that took too long."""
     if isinstance(slot, CheckSlot):
-        return f"timed out after {seconds} s: raise run.check.timeout_seconds or give the check more cpu"
-    return f"timed out after {seconds} s: raise run.timeout_seconds or give the run less to do"
+        return f"timed out after {seconds} s: raise run.check.timeout_seconds or give the check more CPU"
+    return f"timed out after {seconds} s: raise run.timeout_seconds or reduce the amount of data"
 
 
 def split(jobs: Mapping[str, ObservedRun]) -> tuple[dict[str, ObservedRun], dict[str, ObservedRun]]:
@@ -210,7 +210,7 @@ def _error(job: JobView, pod: PodView | None, result: RunResult | CheckResult | 
         said = error_line(pod.message) or pod.reason
         return f"the worker ended with exit code {pod.exit_code}" + (f": {said}" if said else "")
     said = (pod and (error_line(pod.message) or pod.reason)) or error_line(job.outcome_message) or job.outcome_reason
-    return said or "the Job failed and left no reason"
+    return said or "the Job failed without giving a reason"
 
 
 def _results(job: JobView, pod: PodView | None) -> tuple[RunResult | None, CheckResult | None]:

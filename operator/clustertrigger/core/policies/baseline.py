@@ -14,7 +14,7 @@ from clustertrigger.core.actions.work import Work
 from clustertrigger.core.draft import Draft
 from clustertrigger.core.jobs.jobs import collections_digest
 
-RENEW = "request a run with the annotation clustertrigger.dev/run-requested to make a new baseline"
+RENEW = "request a run with the annotation clustertrigger.dev/run-requested to create a new baseline"
 _NO_STATE = CheckState()
 
 
@@ -43,14 +43,14 @@ def why_no_baseline(draft: Draft) -> str | None:
         return str(state.message)
     made_for = (draft.status.baseline_snapshot or {}).get("collections")
     if isinstance(work, Work) and made_for not in (None, collections_digest(work)):
-        return "the baseline is of other collections"
+        return "the baseline belongs to other collections"
     return None
 
 
 def outlook(draft: Draft) -> str:
     """What the next slot of a conditional trigger does, where that is not a check: the end of a sentence."""
     why = why_no_baseline(draft) if condition(draft) else None
-    return f"; the next slot runs: {why}" if why else ""
+    return f"; the next slot starts a run: {why}" if why else ""
 
 
 def trouble(draft: Draft) -> tuple[Reason, str] | None:
@@ -62,11 +62,11 @@ def trouble(draft: Draft) -> tuple[Reason, str] | None:
     failures = draft.status.consecutive_check_failures
     if failures >= spec.run.max_consecutive_failures:
         return Reason.CHECKS_FAILING, (
-            f"{failures} checks failed in a row, the last one: {draft.status.last_check_error}. Remove the cause: "
-            "checks go on at every slot, and one that succeeds ends this"
+            f"{failures} checks failed in a row, most recently: {draft.status.last_check_error}. Fix the cause: "
+            "checks continue at every slot, and the next successful one clears this condition"
         )
     if state.obstacle in ("dimensions_changed", "model_changed") and baseline and state.baseline_run == baseline.run:
-        return Reason.NOT_COMPARABLE, f"{state.message}: if that is meant, {RENEW}"
+        return Reason.NOT_COMPARABLE, f"{state.message}: if the change is intended, {RENEW}"
     return None
 
 

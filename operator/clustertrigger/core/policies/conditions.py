@@ -46,9 +46,10 @@ def _ready(draft: Draft) -> _Verdict:
     if spec is None:
         return False, Reason.INVALID_SPEC, all_of(draft.trigger.problems)
     if spec.status == "disabled":
-        return True, Reason.DISABLED, "Disabled as spec.status asks: nothing fires, nothing is counted"
+        message = "The trigger is disabled by spec.status: it does not fire and does not count events"
+        return True, Reason.DISABLED, message
     if spec.status == "paused":
-        return True, Reason.PAUSED, "Paused as spec.status asks: nothing fires"
+        return True, Reason.PAUSED, "The trigger is paused by spec.status: it does not fire"
     if draft.failed:
         return False, *_failed(draft)
     if isinstance(draft.observed.work, Unresolved):
@@ -62,15 +63,16 @@ def _ready(draft: Draft) -> _Verdict:
 def _stalled(draft: Draft) -> _Verdict:
     spec = draft.trigger.spec
     if spec is None:
-        return True, Reason.INVALID_SPEC, "The spec must be corrected: the Ready condition says how"
+        return True, Reason.INVALID_SPEC, "The spec is invalid: the Ready condition names the remedy"
     if draft.failed and spec.status not in ("paused", "disabled"):
         return True, *_failed(draft)
     if isinstance(draft.observed.work, Unresolved):
         # It may still be applied, as a moment later in the same kubectl apply.
-        return False, draft.observed.work.reason, f"Waits for what it refers to: {draft.observed.work.message}"
+        message = f"The trigger waits for a referenced object: {draft.observed.work.message}"
+        return False, draft.observed.work.reason, message
     if spec.status == "active" and (problem := trouble(draft)) is not None:
         return True, *problem
-    return False, Reason.NOT_STALLED, "Nothing needs a person"
+    return False, Reason.NOT_STALLED, "No intervention is needed"
 
 
 def _failed(draft: Draft) -> tuple[Reason, str]:
@@ -80,7 +82,7 @@ def _failed(draft: Draft) -> tuple[Reason, str]:
     error = draft.status.last_execution_error
     return (
         Reason.TOO_MANY_FAILURES,
-        f"{draft.status.consecutive_failures} runs failed in a row, the last one: {error}. Change the spec or set the "
+        f"{draft.status.consecutive_failures} runs failed in a row, most recently: {error}. Change the spec or set the "
         "annotation clustertrigger.dev/reset-requested to a new value to fire again",
     )
 

@@ -66,7 +66,7 @@ def trim_checks(draft: Draft) -> None:
 
 def _why_not_now(draft: Draft) -> str | None:
     for entry in draft.active_runs():
-        return f"run {entry.job_id} is still active, and its baseline comes with it"
+        return f"run {entry.job_id} is still active and will write a new baseline"
     for check in draft.active_checks():
         return f"check {check.job_id} is still active"
     return "a run is due for the drift that was found" if check_state(draft).due else None

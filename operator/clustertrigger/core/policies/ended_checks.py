@@ -83,7 +83,7 @@ def _settle(draft: Draft, entry: Check, check: ObservedRun) -> None:
         _obstructed(draft, entry, result)
     else:
         said = result.error if result else None
-        _failed(draft, entry, why_failed(draft, check) or said or "the check left no result: look at its Pod's log")
+        _failed(draft, entry, why_failed(draft, check) or said or "the check wrote no result: see its Pod's log")
 
 
 def _measured(draft: Draft, entry: Check, measurement: Measurement) -> None:
@@ -95,7 +95,7 @@ def _measured(draft: Draft, entry: Check, measurement: Measurement) -> None:
     verdict = judge(measurement, schedule)
     summary, fires = verdict.summary, verdict.fires
     if fires and (late := _too_late(draft, entry)):
-        summary, fires = f"{summary}: does not fire, {late}", False
+        summary, fires = f"{summary}: does not fire because {late}", False
     draft.status.check_state = CheckState(due=entry.slot, due_since=draft.now) if fires else None
     draft.status.last_condition_check_at = measurement.checked_at
     draft.status.last_drift_measurement = {
@@ -114,7 +114,7 @@ def _measured(draft: Draft, entry: Check, measurement: Measurement) -> None:
 
 def _obstructed(draft: Draft, entry: Check, result: CheckResult) -> None:
     obstacle, baseline = result.obstacle, baseline_of(draft)
-    message = result.error or f"nothing could be measured: {obstacle}"
+    message = result.error or f"the check could not measure: {obstacle}"
     draft.status.check_state = CheckState(
         obstacle=obstacle, message=message, baseline_run=baseline.run if baseline else None
     )
@@ -127,9 +127,9 @@ def _obstructed(draft: Draft, entry: Check, result: CheckResult) -> None:
     }
     change_check(draft, replace(entry, status="completed", error=message, fires=False))
     if obstacle in ("baseline_missing", "baseline_altered"):
-        draft.warn(EventReason.BASELINE_LOST, f"{message}: the next slot runs, to make a new one")
+        draft.warn(EventReason.BASELINE_LOST, f"{message}: the next slot starts a run, which writes a new baseline")
     else:
-        draft.warn(EventReason.NOT_COMPARABLE, f"{message}: if that is meant, {RENEW}")
+        draft.warn(EventReason.NOT_COMPARABLE, f"{message}: if the change is intended, {RENEW}")
 
 
 def _too_late(draft: Draft, entry: Check) -> str | None:
@@ -146,14 +146,15 @@ def _failed(draft: Draft, entry: Check, error: str) -> None:
     draft.status.consecutive_check_failures = failures
     draft.status.last_check_error = error
     change_check(draft, replace(entry, status="failed", error=error))
-    draft.warn(EventReason.CHECK_FAILED, f"The check failed, the next slot checks again: {error}")
+    draft.warn(EventReason.CHECK_FAILED, f"The check failed, and the next slot repeats it: {error}")
     if spec is not None and failures == spec.run.max_consecutive_failures:
         draft.warn(
             EventReason.CHECKS_FAILING,
-            f"{failures} checks failed in a row (run.max_consecutive_failures): nothing fires until one succeeds",
+            f"{failures} checks failed in a row (run.max_consecutive_failures): the trigger does not fire until one "
+            "succeeds",
         )
 
 
 def _gone(draft: Draft, entry: Check) -> str:
     newer = next((run for run in draft.observed.runs.values() if run.created_at >= entry.slot), None)
-    return f"gave way to the run {newer.job}" if newer else "the Job was deleted before it ended"
+    return f"was deleted in favour of the run {newer.job}" if newer else "the Job was deleted before it ended"

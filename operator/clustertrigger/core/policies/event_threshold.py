@@ -96,7 +96,7 @@ def fire_on_threshold(draft: Draft) -> None:
         draft.warn(
             EventReason.SLOTS_MISSED,
             f"Missed event {ordinal} ({_reached(draft, ordinal)}): {why_missed(draft, spec, name)}. Its events still "
-            "count: the next one that arrives fires",
+            "count: the next event fires the trigger",
         )
     else:
         launch(draft, spec, name, slot, deadline)

@@ -78,7 +78,7 @@ def in_the_way(draft: Draft, spec: ClusterTriggerSpec) -> str | None:
         is_active = "is still active" + (f", {waiting}" if waiting else "")
         return f"run {active[0].job_id} {is_active} (run.concurrency_policy: Forbid)"
     if len(active) >= MOST_ACTIVE and spec.run.concurrency_policy == "Allow":
-        return f"{len(active)} runs are still active, which is the most (run.concurrency_policy: Allow)"
+        return f"{len(active)} runs are still active, which is the maximum (run.concurrency_policy: Allow)"
     return None
 
 

@@ -35,7 +35,8 @@ def run_on_request(draft: Draft) -> None:
         draft.status.waiting_request = None
         draft.warn(
             EventReason.REQUEST_IGNORED,
-            f"The run requested by {token!r} was not started: {name} has run for this value: request with another one",
+            f"The run requested by {token!r} was not started: {name} already ran for this value: request a run with "
+            "a different value",
         )
         return
     if waiting is None or waiting.token != token:
@@ -45,7 +46,7 @@ def run_on_request(draft: Draft) -> None:
         draft.status.last_run_requested = token
         draft.status.waiting_request = None
         why = why_missed(draft, spec, name)
-        draft.warn(EventReason.REQUEST_IGNORED, f"The run requested by {token!r} was given up: {why}")
+        draft.warn(EventReason.REQUEST_IGNORED, f"The run requested by {token!r} was abandoned: {why}")
         return
     launch(draft, spec, name, slot, deadline)
     if not draft.actions:

@@ -74,9 +74,9 @@ def end_jobs_that_outlive_their_worker(draft: Draft) -> None:
         if draft.now < until:
             draft.wake(until)
         elif run.phase != "completed":
-            draft.do(EndJob(run.job, f"{run.error} ({_named(run)} went on, so Kubernetes would make no other attempt)"))
+            draft.do(EndJob(run.job, f"{run.error} ({_named(run)} was still running, so Kubernetes would not retry)"))
         elif run.job in told:
-            draft.do(EndJob(run.job, f"{_named(run)} went on after the worker had completed", completed=True))
+            draft.do(EndJob(run.job, f"{_named(run)} was still running after the worker had completed", completed=True))
         else:
             draft.wake(draft.now)
 
@@ -86,9 +86,9 @@ def what_went_on(run: ObservedRun) -> str | None:
     if run.remains is None:
         return None
     if not run.remains.containers:
-        return "another container of the Pod failed after the worker had completed, so the Job is ended"
-    told = f"{_named(run)} went on after the worker had completed, so the Job is ended"
-    return f"{told}: make it a native sidecar, or keep it out of the Pod"
+        return "another container of the Pod failed after the worker had completed, so the operator ended the Job"
+    told = f"{_named(run)} was still running after the worker had completed, so the operator ended the Job"
+    return f"{told}: make it a native sidecar, or exclude it from the Pod"
 
 
 def why_failed(draft: Draft, run: ObservedRun) -> str | None:

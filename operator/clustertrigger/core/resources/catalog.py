@@ -63,7 +63,7 @@ class _Shelf(Generic[Spec]):
         if len(names) > 1:
             return Unresolved(
                 Reason.AMBIGUOUS_REFERENCE,
-                f"{id_field} {wanted!r} is claimed by {kind}s {', '.join(names)}: give all but one another {id_field}",
+                f"{id_field} {wanted!r} is used by {kind}s {', '.join(names)}: change the {id_field} of all but one",
             )
         entry = self.by_name[names[0]]
         if entry.spec is None:

@@ -68,17 +68,17 @@ def _not_yours(key: str, what: str) -> str | None:
     domain = key.rpartition("/")[0]
     a = "a label" if what == "label" else "an annotation"
     if _is_below(domain, GROUP) or key == LABEL_MANAGED_BY:
-        return f"is {a} of the operator's own, by which it finds its Pods: remove it"
+        return f"is {a} that the operator uses to find its Pods: remove it"
     if _is_below(domain, _KUEUE):
-        return f"is {a} of Kueue's: remove it, and set queue_name or priority_class"
+        return f"is {a} of Kueue: remove it, and set queue_name or priority_class"
     if key in _OF_JOBS:
-        return f"is {a} of the Job controller's, by which it finds its Pods: remove it"
+        return f"is {a} that the Job controller uses to find its Pods: remove it"
     if key.startswith("io.kubernetes."):
-        return f"is {a} of the container runtime's: remove it"
+        return f"is {a} of the container runtime: remove it"
     if domain in _OPEN_DOMAINS[what]:
         return None
     if _is_below(domain, "kubernetes.io") or _is_below(domain, "k8s.io"):
-        return f"is {a} that Kubernetes keeps for itself: remove it"
+        return f"is {a} that is reserved for Kubernetes: remove it"
     return None
 
 

@@ -71,8 +71,8 @@ def problems_in(run: RunPolicy, priority_classes: Collection[str] | None = None)
 def _object_name(name: str | None, field: str, kind: str) -> Iterator[Problem]:
     if name is not None and not DOMAIN.fullmatch(name):
         message = (
-            "is not a name of Kubernetes, whose parts between dots begin and end with a letter or digit: "
-            f"write the {kind}'s metadata.name"
+            "is not a valid Kubernetes name, because each part between dots must begin and end with a letter or "
+            f"digit: write the {kind}'s metadata.name"
         )
         yield Problem(f"spec.run.{field}", name, message)
 
@@ -83,7 +83,7 @@ def _priority_class(name: str | None, allowed: Collection[str] | None) -> Iterat
     way_out = (
         f"write one of {', '.join(sorted(allowed))}"
         if allowed
-        else "remove it, for the operator allows no PriorityClass"
+        else "remove it, because the operator allows no PriorityClass"
     )
     message = (
         f"is not allowed: {way_out}; the operator's administrator sets the list with the chart's value "
@@ -115,7 +115,7 @@ def _resources(resources: Resources, path: str) -> Iterator[Problem]:
             elif (wrong := _wrong_resource(name)) is not None:
                 yield Problem(field, text, wrong)
             elif _is_extended(name) and amount != amount.to_integral_value():
-                yield Problem(field, text, "must be whole: this resource is counted in units")
+                yield Problem(field, text, "must be a whole number: this resource is counted in units")
             else:
                 amounts[part][name] = amount
     yield from _against_limits(amounts, resources, path)
@@ -128,7 +128,7 @@ def _against_limits(amounts: Mapping[str, Mapping[str, Decimal]], resources: Res
         limit = amounts["limits"].get(name)
         if limit is None:
             if not _is_overcommittable(name) and name not in resources.limits:
-                yield Problem(field, text, f"needs a limit: set resources.limits.{name} to the same")
+                yield Problem(field, text, f"needs a limit: set resources.limits.{name} to the same value")
         elif amount > limit:
             shown = cut(str(resources.limits[name]), _LONGEST_SHOWN)
             yield Problem(field, text, f"must not exceed the limit {shown}: lower it, or raise resources.limits.{name}")
@@ -136,7 +136,7 @@ def _against_limits(amounts: Mapping[str, Mapping[str, Decimal]], resources: Res
             yield Problem(
                 field,
                 text,
-                f"must equal the limit {cut(str(resources.limits[name]), _LONGEST_SHOWN)}: set both to the same",
+                f"must equal the limit {cut(str(resources.limits[name]), _LONGEST_SHOWN)}: set both to the same value",
             )
 
 
@@ -162,7 +162,7 @@ def _wrong_resource(name: str) -> str | None:
         )
     if "/" in name:
         if name.startswith("requests."):
-            return "begins with requests., which quotas have for themselves: write vendor.domain/resource"
+            return "begins with requests., which is reserved for quotas: write vendor.domain/resource"
         return wrong_label_key(name)
     guess = nearest(name, _STANDARD_RESOURCES)
     way_out = f"did you mean {guess}?" if guess else "write cpu, memory, ephemeral-storage or vendor.domain/resource"

@@ -114,7 +114,7 @@ def problem_of(detail: ErrorDetails, root: str, model: type[BaseModel] | None) -
 def _seconds(text: str) -> str:
     """The way out where seconds are wanted and a duration is written, as 1h30m or 1:30."""
     seconds = read_duration(text)
-    written = "5400 for an hour and a half, for instance" if seconds is None else str(max(1, round(seconds)))
+    written = "5400 for an hour and a half, for example" if seconds is None else str(max(1, round(seconds)))
     return f"must be a whole number of seconds: write {written}"
 
 
@@ -173,7 +173,7 @@ _WRONG_TYPES = {
     "int_from_float": "must be a whole number: write it without a fraction",
     "float_type": "must be a number: write it without quotes",
     "bool_type": "must be true or false: write it without quotes",
-    "recursion_depth_exceeded": "nests far too deep: use fewer levels",
+    "recursion_depth_exceeded": "is nested too deeply: use fewer levels",
     "finite_number": "must be a finite number: write its digits",
     "list_type": "must be a list: write [...] or lines that begin with '- '",
     "dict_type": "must be an object: write its fields below it, or remove it",
@@ -183,7 +183,7 @@ _WRONG_TYPES = {
 
 def _unknown(name: str, known: Sequence[str]) -> str:
     guess = nearest(name, known)
-    return "unknown field: " + (f"did you mean {guess}?" if guess else f"remove it; known are {', '.join(known)}")
+    return "unknown field: " + (f"did you mean {guess}?" if guess else f"remove it, or use one of {', '.join(known)}")
 
 
 def _model_at(model: type[BaseModel] | None, path: Sequence[int | str]) -> type[BaseModel] | None:

@@ -45,7 +45,7 @@ _LAST_DAY = (
     "write 1, the day after, or make three triggers: day 31 in months 1,3,5,7,8,10,12, day 30 in 4,6,9,11 and day 28 "
     "in 2"
 )
-_LAST_WEEKDAY = "no expression has a month's last weekday: write {day}, which is every week"
+_LAST_WEEKDAY = "cron cannot express the last weekday of a month: write {day}, which matches every week"
 _FIVE = "write five: minute, hour, day of month, month, day of week"
 _EVERY_SO_MANY_SECONDS = re.compile(r"\*(?:/(?P<step>[1-9]\d*))?|0/(?P<from_zero>[1-9]\d*)")
 _YEAR = re.compile(r"(?:19|20)\d\d")
@@ -77,7 +77,7 @@ def for_shape(expression: str, fields: Sequence[str], reads: Reads) -> str | Non
     if first.startswith("@"):
         return f"unknown shortcut: use one of {', '.join(SHORTCUTS)}"
     if len(fields) > len(FIELDS):
-        return f"has {len(fields)} fields; there are no seconds and no years: {_for_six_or_more(fields, reads)}"
+        return f"has {len(fields)} fields, but cron has neither seconds nor years: {_for_six_or_more(fields, reads)}"
     if len(fields) < len(FIELDS):
         return f"has {len(fields)} {'field' if len(fields) == 1 else 'fields'}: {_FIVE}"
     return None
@@ -88,11 +88,11 @@ def for_item(field: Field, item: str) -> str | None:
     folded = item.lower()
     position = FIELDS.index(field)
     if item == "?":
-        return f"{field.name} '?' is Quartz's: write *"
+        return f"{field.name} '?' is Quartz syntax: write *"
     if re.fullmatch(r"[hr](\(.*\))?(/\d+)?", folded):
         return _for_hash(field, item)
     if "~" in item:
-        return f"{field.name} {item!r} is a random time of OpenBSD's cron: write a fixed number"
+        return f"{field.name} {item!r} is OpenBSD syntax for a random time: write a fixed number"
     if position == DAY_OF_MONTH:
         return _for_special_day(item)
     return _for_special_weekday(field, item) if position == DAY_OF_WEEK else None
@@ -106,9 +106,9 @@ def for_text(field: Field, text: str) -> str:
     for name in full:
         short = name[:3].lower()
         if (len(folded) > 3 and name.lower().startswith((folded, singular))) or _OTHER_FORMS.get(folded) == short:
-            return f"{field.name} {text!r} is not one of crontab's names: write {short}"
+            return f"{field.name} {text!r} is not a name that crontab knows: write {short}"
     if FIELDS.index(field) == DAY_OF_WEEK and folded in _GROUPS:
-        return f"{field.name} {text!r} is not one of crontab's names: write {_GROUPS[folded]}"
+        return f"{field.name} {text!r} is not a name that crontab knows: write {_GROUPS[folded]}"
     names = f" or {field.names[0]}-{field.names[-1]}" if field.names else ""
     return f"{field.name} {text!r} is not a number: write {field.low}-{field.high}{names}"
 
@@ -133,7 +133,7 @@ def for_backward_range(field: Field, item: str, low: int, high: int, step: int) 
     else:
         written = ",".join(_ranges([(low, last), (field.low, high)]))
     meaning = f", which is every {field.name}" if written == "*" else ""
-    return f"{field.name} range {item!r} runs backwards: write {written}{meaning}"
+    return f"{field.name} range {item!r} is reversed: write {written}{meaning}"
 
 
 def for_either_day(fields: Sequence[str], parsed: CronExpression) -> str | None:
@@ -145,8 +145,11 @@ def for_either_day(fields: Sequence[str], parsed: CronExpression) -> str | None:
     least, most = min(counts), max(counts)
     reach = str(least) if least == most else f"{least} to {most}"
     both = _for_both_days(fields, parsed)
-    way_out = f"for days that match both write {both}" if both else "no expression has only the days that match both"
-    return f"either of day of month and day of week is enough, so it is due on {reach} days of a month: {way_out}"
+    way_out = f"for days that match both write {both}" if both else "cron cannot express only the days that match both"
+    return (
+        f"cron combines day of month and day of week with OR, so the trigger is due on {reach} days of a month: "
+        f"{way_out}"
+    )
 
 
 def _named_days(parsed: CronExpression, length: int, first: int) -> int:
@@ -187,7 +190,7 @@ def _ranges(bounds: Sequence[tuple[int, int]]) -> list[str]:
 
 def _for_interval(seconds: float | None) -> str:
     every = "interval_seconds" if seconds is None else f"interval_seconds: {max(1, round(seconds))}"
-    return f"an expression has no intervals: use trigger_type interval with {every}"
+    return f"a cron expression cannot express an interval: use trigger_type interval with {every}"
 
 
 def _for_word(word: str) -> str | None:
@@ -255,27 +258,34 @@ def _is_weekday(text: str) -> bool:
 def _for_hash(field: Field, item: str) -> str:
     step = re.search(r"/(\d+)$", item)
     if step:
-        return f"{field.name} {item!r} is Jenkins's, which spreads the load: write */{step[1]}"
+        return f"{field.name} {item!r} is Jenkins syntax that spreads the load: write */{step[1]}"
     example = (field.low + field.high) // 2
-    return f"{field.name} {item!r} is Jenkins's, which spreads the load: write a fixed number such as {example}"
+    return f"{field.name} {item!r} is Jenkins syntax that spreads the load: write a fixed number such as {example}"
 
 
 def _for_special_day(item: str) -> str | None:
     folded = item.lower()
     if folded == "l":
-        return f"day of month {item!r} is Quartz's last day: {_LAST_DAY}"
+        return f"day of month {item!r} is Quartz syntax for the last day: {_LAST_DAY}"
     if (before := re.fullmatch(r"l-(\d+)", folded)) is not None:
         return (
-            f"day of month {item!r} is Quartz's, {before[1]} days before the last: write a day that every month has, "
+            f"day of month {item!r} is Quartz syntax for {before[1]} days before the last day: write a day that "
+            "every month has, "
             f"such as {max(1, 28 - int(before[1]))}"
         )
     if folded == "w":
-        return f"day of month {item!r} is Quartz's working day: write * and day of week 1-5"
+        return f"day of month {item!r} is Quartz syntax for a working day: write * and day of week 1-5"
     if (near := re.fullmatch(r"(\d+)w|w(\d+)", folded)) is not None:
         day = near[1] or near[2]
-        return f"day of month {item!r} is Quartz's working day nearest to the {day}th: write {day}, the day itself"
+        return (
+            f"day of month {item!r} is Quartz syntax for the working day nearest to the {day}th: write {day}, the day "
+            "itself"
+        )
     if folded in ("lw", "wl"):
-        return f"day of month {item!r} is Quartz's last working day, which no expression has: write 28, or {_LAST_DAY}"
+        return (
+            f"day of month {item!r} is Quartz syntax for the last working day, which cron cannot express: write 28, or "
+            f"{_LAST_DAY}"
+        )
     return None
 
 
@@ -283,16 +293,16 @@ def _for_special_weekday(field: Field, item: str) -> str | None:
     """The last and the nth weekday of a month."""
     folded = item.lower()
     if folded == "l":
-        return f"day of week {item!r} is Quartz's Saturday: write 6"
+        return f"day of week {item!r} is Quartz syntax for Saturday: write 6"
     if (last := re.fullmatch(r"(\w+?)l|l(\w+)", folded)) is not None:
         day = last[1] or last[2]
         if field.number(day) is None:
             return None
-        return f"day of week {item!r} is Quartz's: {_LAST_WEEKDAY.format(day=day)}"
+        return f"day of week {item!r} is Quartz syntax: {_LAST_WEEKDAY.format(day=day)}"
     nth = re.fullmatch(r"(\w+)#(\d|l)", folded)
     if nth is None or (number := field.number(nth[1])) is None:
         return None
-    return f"day of week {item!r} is Quartz's: {_for_nth(nth[1], number % 7, nth[2])}"
+    return f"day of week {item!r} is Quartz syntax: {_for_nth(nth[1], number % 7, nth[2])}"
 
 
 def _for_nth(day: str, number: int, nth: str) -> str:
@@ -304,4 +314,4 @@ def _for_nth(day: str, number: int, nth: str) -> str:
         first = 7 * (int(nth) - 1) + 1
         return f"write day of month {first}-{first + 6} and day of week */7, which must then both match"
     which = "last" if nth == "l" else f"{nth}{ {'2': 'nd', '3': 'rd'}.get(nth, 'th') }"
-    return f"no expression has a month's {which} such day: write {day}, which is every week"
+    return f"cron cannot express the {which} such day of a month: write {day}, which matches every week"

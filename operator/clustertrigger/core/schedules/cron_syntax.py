@@ -87,9 +87,7 @@ def _item(field: Field, item: str) -> str:
     if not plain and (special := cron_advice.for_item(field, item)) is not None:
         raise _FieldError(special)
     if match is None:
-        raise _FieldError(
-            f"{field.name} {item!r} is not understood: write a number, a range 1-5, a list 1,3 or a step */2"
-        )
+        raise _FieldError(f"{field.name} {item!r} is invalid: write a number, a range 1-5, a list 1,3 or a step */2")
     step = match["step"] and int(match["step"])
     if step == 0:
         raise _FieldError(f"{field.name} {item!r} has step 0: write a step of at least 1")
