@@ -8,6 +8,9 @@ import pytest
 
 from clustertrigger.shell.reconciling.work_queue import Rank, WorkQueue
 
+REST = 0.1
+"""Seconds."""
+
 
 @pytest.fixture
 def depths() -> list[int]:
@@ -16,7 +19,7 @@ def depths() -> list[int]:
 
 @pytest.fixture
 def queue(depths: list[int]) -> WorkQueue[str]:
-    return WorkQueue(depths.append)
+    return WorkQueue(depths.append, rest=REST)
 
 
 async def taken(queue: WorkQueue[str]) -> list[str]:
@@ -76,15 +79,12 @@ def test_nothing_is_worked_on_twice_at_a_time(queue: WorkQueue[str]) -> None:
     assert asyncio.run(scene()) == ["a"]
 
 
-REST = 0.1
-
-
 def test_what_rests_comes_once_afterwards_whatever_news_there_is(queue: WorkQueue[str], depths: list[int]) -> None:
     async def scene() -> tuple[list[str], list[str]]:
         queue.add("a", Rank.DUE)
         assert await queue.take() == "a"
         queue.add("a")
-        queue.add_after_rest("a", Rank.BEGUN, REST)
+        queue.add_after_rest("a")
         queue.done("a")
         queue.add("a")
         during = await taken(queue)
@@ -99,7 +99,7 @@ def test_what_rests_comes_once_afterwards_whatever_news_there_is(queue: WorkQueu
 
 def test_what_is_due_while_it_rests_comes_at_once_and_only_once(queue: WorkQueue[str]) -> None:
     async def scene() -> tuple[list[str], list[str]]:
-        queue.add_after_rest("a", Rank.BEGUN, REST)
+        queue.add_after_rest("a")
         queue.add("a", Rank.DUE)
         during = await taken(queue)
         await asyncio.sleep(2 * REST)
@@ -113,8 +113,17 @@ def test_what_is_due_already_does_not_rest(queue: WorkQueue[str]) -> None:
         queue.add("a")
         assert await queue.take() == "a"
         queue.add("a", Rank.DUE)
-        queue.add_after_rest("a", Rank.BEGUN, REST)
+        queue.add_after_rest("a")
         queue.done("a")
         return await taken(queue)
 
     assert asyncio.run(scene()) == ["a"]
+
+
+def test_an_item_rests_once_until_it_is_finished(queue: WorkQueue[str]) -> None:
+    async def scene() -> list[bool]:
+        rested = [queue.rest_once("a"), queue.rest_once("a")]
+        queue.finish("a")
+        return [*rested, queue.rest_once("a")]
+
+    assert asyncio.run(scene()) == [True, False, True]

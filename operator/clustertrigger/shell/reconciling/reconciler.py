@@ -113,7 +113,7 @@ class Reconciler:
                 await self._carry_out(trigger, action)
                 if isinstance(action, LookUpJob):
                     looked_up |= {action.name}
-            if decision.creates_job and self._agenda.rest(key):
+            if decision.creates_job and self._queue.rest_once(key):
                 return
         else:
             raise RuntimeError(f"still undecided after {_MOST_ROUNDS} rounds: {decision.actions}")
@@ -159,7 +159,7 @@ class Reconciler:
             return True
         outcome = await self._statuses.write(trigger, changes)
         if outcome is Outcome.OUTDATED:
-            self._agenda.again(trigger.key)
+            self._queue.add_after_rest(trigger.key)
         if outcome is not Outcome.WRITTEN:
             return False
         self._count_ended(trigger, decision)

@@ -12,6 +12,9 @@ Item = TypeVar("Item")
 
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 60.0
+_REST = 0.5
+"""Seconds. By then the Jobs of the other triggers that are due in the same second have been created, and the watches
+have shown what became of this trigger's Job and Pod: one decision covers all of it, while the API server is idle."""
 
 
 class Rank(IntEnum):
@@ -26,14 +29,22 @@ class Rank(IntEnum):
 
 
 class WorkQueue(Generic[Item]):
-    """An item that is added while it is worked on comes again afterwards."""
+    """An item that is added while it is worked on comes again afterwards.
 
-    def __init__(self, on_depth: Callable[[int], None]) -> None:
+    Args:
+        on_depth: called with the number of waiting items when it changes.
+        rest: seconds that an item rests.
+    """
+
+    def __init__(self, on_depth: Callable[[int], None], rest: float = _REST) -> None:
         self._on_depth = on_depth
+        self._rest = rest
         self._queue: asyncio.PriorityQueue[tuple[int, int, Item]] = asyncio.PriorityQueue()
         self._order = itertools.count()
         self._waiting: dict[Item, Rank] = {}
         self._resting: dict[Item, asyncio.TimerHandle] = {}
+        self._rested: set[Item] = set()
+        """Items that have rested and are not finished yet."""
         self._working: set[Item] = set()
         self._failures: dict[Item, int] = {}
 
@@ -50,13 +61,31 @@ class WorkQueue(Generic[Item]):
             self._queue.put_nowait((rank, next(self._order), item))
         self._on_depth(len(self._waiting))
 
-    def add_after_rest(self, item: Item, rank: Rank, seconds: float) -> None:
-        """Adds an item later. News of it waits as long; one whose time has come, or comes meanwhile, comes at once."""
+    def add_after_rest(self, item: Item) -> None:
+        """Adds an item after a rest, as begun. News of it waits as long; an item that is due does not rest."""
         if item in self._resting or self._waiting.get(item) == Rank.DUE:
             return
         self._waiting.pop(item, None)
-        self._resting[item] = asyncio.get_running_loop().call_later(seconds, self._end_rest, item, rank)
+        self._resting[item] = asyncio.get_running_loop().call_later(self._rest, self._end_rest, item)
         self._on_depth(len(self._waiting))
+
+    def rest_once(self, item: Item) -> bool:
+        """Lets an item rest that has not rested since it was last finished, so that other due items come first.
+
+        It rests once only: the status of a trigger that fires again and again would never be written otherwise.
+
+        Returns:
+            Whether the item is to be left alone now.
+        """
+        if item in self._rested:
+            return False
+        self._rested.add(item)
+        self.add_after_rest(item)
+        return True
+
+    def finish(self, item: Item) -> None:
+        """All work on the item is done: it may rest again the next time."""
+        self._rested.discard(item)
 
     def add_after_failure(self, item: Item) -> float:
         """Adds an item again after a pause that doubles with each failure in a row; returns the pause in seconds."""
@@ -88,6 +117,6 @@ class WorkQueue(Generic[Item]):
         if item in self._waiting:
             self._queue.put_nowait((self._waiting[item], next(self._order), item))
 
-    def _end_rest(self, item: Item, rank: Rank) -> None:
+    def _end_rest(self, item: Item) -> None:
         del self._resting[item]
-        self.add(item, rank)
+        self.add(item, Rank.BEGUN)
