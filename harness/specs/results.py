@@ -9,5 +9,6 @@ RESULT_FILES = (
     "report.html",
     "report.png",
     "run.json",
+    "spec.json",
 )
 """In order of their names."""

@@ -116,7 +116,7 @@ def test_ends_at_once_when_asked_to(pod: Pod, number: signal.Signals) -> None:
     spec = pod.spec(KMEANS)
     process = start(pod, spec=spec, before=STALL)
     assert any(line == "stalled\n" for line in process.stdout)
-    partial = list(pod.folder(spec).parent.iterdir())
+    partial = list(pod.folder(spec).parent.glob("*.partial"))
     assert len(partial) == 1
     begin = time.monotonic()
     process.send_signal(number)
@@ -125,7 +125,8 @@ def test_ends_at_once_when_asked_to(pod: Pod, number: signal.Signals) -> None:
     code, result, _ = finish(pod, process)
     assert code == 128 + number
     assert result.error == "stopped: the Pod was asked to end (deletion or timeout), and no results were written"
-    assert list(pod.folder(spec).parent.iterdir()) == []
+    # Its RunSpec alone, by which it may be run again.
+    assert [left.name for left in pod.folder(spec).parent.iterdir()] == [f".{spec.run}.spec.json"]
 
 
 def children(process: Any) -> list[int]:
@@ -141,7 +142,8 @@ def test_killed_for_want_of_memory_is_told(pod: Pod) -> None:
     code, result, _ = finish(pod, process)
     assert code == 137
     assert result.error == "killed by SIGKILL, most likely out of memory: raise run.resources.limits.memory"
-    assert list(pod.folder(spec).parent.iterdir()) == []
+    # Its RunSpec alone, by which it may be run again.
+    assert [left.name for left in pod.folder(spec).parent.iterdir()] == [f".{spec.run}.spec.json"]
 
 
 def test_no_orphan_survives_the_parent(pod: Pod) -> None:

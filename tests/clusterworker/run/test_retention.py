@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,22 @@ def test_a_failed_run_removes_nothing_and_stays_no_latest(pod: Pod) -> None:
     file.write_text("no longer Parquet")
     with pytest.raises(Exception, match="not a Parquet file"):
         pod.run(pod.spec(KMEANS, run="nightly-1a2b3c-3", history_limit=1))
-    assert (names(trigger), (trigger / "latest.json").read_text()) == before
+    # What the failed run was told, by which it may be run again, is no folder.
+    left = names(trigger) - {".nightly-1a2b3c-3.spec.json"}
+    assert (left, (trigger / "latest.json").read_text()) == before
+
+
+def test_what_failed_runs_were_told_goes_but_for_the_newest(shelf: Shelf) -> None:
+    shelf.publish("nightly-1a2b3c-0", 0, **{"spec.json": "whole"})
+    shelf.target("nightly-ffffff-1").prepare(shelf.scratch("ffffff"))
+    for run in ("nightly-ffffff-1", *(f"nightly-1a2b3c-{number}" for number in range(1, 5))):
+        shelf.target(run).keep_spec(run.encode())
+        time.sleep(0.01 if isinstance(shelf.target(), VolumeTarget) else 1)  # S3 knows seconds
+    for most, newest in ((5, {1, 2, 3, 4}), (2, {3, 4}), (0, set())):
+        shelf.target().forget_specs(most)
+        assert {run for run in range(1, 5) if shelf.target(f"nightly-1a2b3c-{run}").kept_spec() is not None} == newest
+    assert shelf.target("nightly-1a2b3c-0").kept_spec() == b"whole"
+    assert shelf.target("nightly-ffffff-1").kept_spec() == b"nightly-ffffff-1"
 
 
 def test_results_that_cannot_be_removed_do_not_fail_the_run(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,14 +164,18 @@ class Shelf:
 
     def publish(self, run: str, minute: int, **files: str) -> None:
         target = self.target(run)
-        scratch = self._pod.root / f"scratch-of-{run}"
-        scratch.mkdir()
-        staged = target.prepare(scratch)
+        staged = target.prepare(self.scratch(run))
         content = record(run, minute, minute + 1).model_dump_json()
         for name, text in {"run.json": content, "metrics.json": "{}", "members.parquet": "", **files}.items():
             if text != "absent":
                 (staged / name).write_text(text)
         target.publish(staged)
+
+    def scratch(self, run: str) -> Path:
+        """The scratch directory of a run's Pod."""
+        scratch = self._pod.root / f"scratch-of-{run}"
+        scratch.mkdir()
+        return scratch
 
     def put(self, name: str) -> None:
         """A file beside the runs' folders, as drift checks leave one."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clusterworker.run.results import record as records
-from clusterworker.run.results.record import LATEST, MARKER, RunRecord, lineage, read_record
+from clusterworker.run.results.record import LATEST, MARKER, SPEC, RunRecord, lineage, read_record
 from clusterworker.storage.bucket import Bucket
 
 _COPY_BYTES = 8 << 20
@@ -83,6 +83,43 @@ class BucketTarget:
         filesystem = self.bucket.connect()
         with self.bucket.errors():
             self._remove(filesystem, run, self._folders(filesystem).get(run, set()))
+
+    def keep_spec(self, content: bytes) -> None:
+        """See Target. It is the folder's first file."""
+        if self.kept_spec() == content:
+            return  # an attempt at a run that has completed, or failed, before
+        filesystem = self.bucket.connect()
+        with self.bucket.errors(), filesystem.open_output_stream(f"{self.bucket.path}/{SPEC}") as sink:
+            sink.write(content)
+
+    def forget_specs(self, most: int) -> None:
+        """See Target. With them goes what an interrupted upload left."""
+        filesystem = self.bucket.connect()
+        with self.bucket.errors():
+            folders = self._folders(filesystem)
+            alone = [run for run, names in folders.items() if SPEC in names and not names.intersection(_LAST)]
+            if len(alone) <= most:
+                return
+            files = filesystem.get_file_info([f"{self.siblings}/{run}/{SPEC}" for run in alone])
+            for file in sorted(files, key=lambda file: file.mtime_ns or 0, reverse=True)[most:]:
+                run = file.path.split("/")[-2]
+                self._remove(filesystem, run, folders[run])
+
+    def kept_spec(self) -> bytes | None:
+        """See Target."""
+        filesystem = self.bucket.connect()
+        with self.bucket.errors():
+            try:
+                with filesystem.open_input_stream(f"{self.bucket.path}/{SPEC}") as stream:
+                    content: bytes = stream.read()
+            except FileNotFoundError:
+                return None
+        return content
+
+    @property
+    def spec_places(self) -> tuple[str, ...]:
+        """See Target."""
+        return (f"{self.uri}/{SPEC}",)
 
     def clear_remnants(self, before: datetime) -> None:
         """See Target. A record without MARKER may also be a moment of an upload, but not of a run of long ago."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 FILE = "run.json"
 LATEST = "latest.json"
+SPEC = "spec.json"
+"""The run's whole RunSpec, so that it can be carried out again."""
 MARKER = "metrics.json"
 """The last file of a folder: one without it is not whole, in S3 where nothing can be renamed."""
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from clustercontract.run import RunSpec
+from clustercontract.container import ResultsTarget
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.run.results.record import RunRecord
 from clusterworker.storage.addresses import bucket_at
@@ -42,12 +42,76 @@ class Target(Protocol):
     def remove(self, run: str) -> None:
         """Remove a finished run's folder: in one step it is no longer whole, and then gone; if it is gone, fine."""
 
+    def keep_spec(self, content: bytes) -> None:
+        """Write down what the run is told, before it does anything: a run that fails leaves no folder but for that.
+
+        Args:
+            content: of the file SPEC.
+
+        Raises:
+            RunError: it cannot be written, in one line.
+        """
+
+    def forget_specs(self, most: int) -> None:
+        """Remove what runs were told that left nothing else, all but the newest.
+
+        Args:
+            most: how many stay.
+
+        Raises:
+            RunError: the storage does not let us, in one line.
+        """
+
+    def kept_spec(self) -> bytes | None:
+        """Return what the run was told, None where that is not there.
+
+        Raises:
+            RunError: it may be there and cannot be read, in one line.
+        """
+
+    @property
+    def spec_places(self) -> tuple[str, ...]:
+        """Where that may be."""
+
     def clear_remnants(self, before: datetime) -> None:
         """Finish removals that were interrupted, of runs of this trigger that finished before an instant."""
 
 
-def open_target(spec: RunSpec, secrets_root: Path) -> Target:
-    """Return the target that the RunSpec names.
+class Destination(Protocol):
+    """Which run's folder is meant: a RunSpec says it, among other things."""
+
+    @property
+    def namespace(self) -> str:
+        """Of the trigger."""
+
+    @property
+    def trigger(self) -> str:
+        """Its name."""
+
+    @property
+    def run(self) -> str:
+        """The Job's name."""
+
+    @property
+    def results(self) -> ResultsTarget:
+        """Where the trigger's results are."""
+
+
+def folder_of(run: Destination) -> str:
+    """Return the path or address of a run's folder.
+
+    Raises:
+        MisconfiguredError: a name would lead elsewhere.
+    """
+    names = (run.namespace, run.trigger, run.run)
+    for name in names:
+        if not name or "/" in name or name.startswith("."):
+            raise MisconfiguredError(f"{name!r} is no name of a Kubernetes object: results cannot go below it")
+    return "/".join([run.results.uri.rstrip("/"), *names])
+
+
+def open_target(spec: Destination, secrets_root: Path) -> Target:
+    """Return the target that a RunSpec, or what else tells of a run, names.
 
     Raises:
         MisconfiguredError: a name would lead elsewhere, or the Secret is not there.
@@ -55,10 +119,6 @@ def open_target(spec: RunSpec, secrets_root: Path) -> Target:
     from clusterworker.run.results.bucket import BucketTarget
     from clusterworker.run.results.volume import VolumeTarget
 
-    names = (spec.namespace, spec.trigger, spec.run)
-    for name in names:
-        if not name or "/" in name or name.startswith("."):
-            raise MisconfiguredError(f"{name!r} is no name of a Kubernetes object: results cannot go below it")
-    uri = "/".join([spec.results.uri.rstrip("/"), *names])
+    uri = folder_of(spec)
     bucket = bucket_at(uri, spec.results, secrets_root)
     return BucketTarget(bucket) if bucket else VolumeTarget(uri)

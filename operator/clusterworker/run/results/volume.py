@@ -5,13 +5,13 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from clusterworker.run.results import record as records
-from clusterworker.run.results.record import LATEST, MARKER, RunRecord, lineage, read_record
+from clusterworker.run.results.record import LATEST, MARKER, SPEC, RunRecord, lineage, read_record
 from clusterworker.storage.volume import exchange, explained, replace, sync, sync_directory
 
 _REMOVED = ".removed"
@@ -55,6 +55,7 @@ class VolumeTarget:
                 exchange(staged, self.folder)
                 shutil.rmtree(staged)
             sync_directory(self.siblings)
+            self._spec_aside.unlink(missing_ok=True)  # the folder holds it
 
     def point_latest(self, record: RunRecord) -> None:
         """See Target. A file, not a symbolic link: not every volume has those, and S3 has none."""
@@ -84,6 +85,39 @@ class VolumeTarget:
                 return
         shutil.rmtree(aside, ignore_errors=True)
 
+    def keep_spec(self, content: bytes) -> None:
+        """See Target. It lies beside the folder, which appears whole or not at all, until that is there."""
+        if self.kept_spec() == content:
+            return  # an attempt at a run that has completed, or failed, before
+        with self._errors():
+            replace(self._spec_aside, content, secrets.token_hex(4))
+
+    def forget_specs(self, most: int) -> None:
+        """See Target."""
+        ours = lineage(self.folder.name)
+        with self._errors():
+            files = self.siblings.glob(f".*.{SPEC}")
+            found = [(_modified(file), file) for file in files if lineage(file.name.split(".")[1]) == ours]
+            for _, file in sorted(found, reverse=True)[most:]:
+                file.unlink(missing_ok=True)
+
+    def kept_spec(self) -> bytes | None:
+        """See Target."""
+        with self._errors():
+            for place in self.spec_places:
+                with suppress(FileNotFoundError):
+                    return Path(place).read_bytes()
+        return None
+
+    @property
+    def spec_places(self) -> tuple[str, ...]:
+        """See Target."""
+        return str(self.folder / SPEC), str(self._spec_aside)
+
+    @property
+    def _spec_aside(self) -> Path:
+        return self.siblings / f".{self.folder.name}.{SPEC}"
+
     def clear_remnants(self, before: datetime) -> None:
         """See Target. What was renamed away belongs to nobody, whenever its run finished."""
         ours = lineage(self.folder.name)
@@ -98,6 +132,12 @@ class VolumeTarget:
             yield
         except OSError as error:
             raise explained(self.uri, error) from error
+
+
+def _modified(file: Path) -> float:
+    with suppress(FileNotFoundError):  # its run has completed at the same time
+        return file.stat().st_mtime
+    return 0.0
 
 
 def _record(folder: Path) -> RunRecord | None:
