@@ -30,7 +30,7 @@ class Column:
 
     name: str
     path: str
-    type: Literal["string", "integer", "date"] = "string"
+    type: Literal["string", "integer", "boolean", "date"] = "string"
     wide: bool = False
 
     def definition(self) -> dict[str, Any]:
@@ -120,6 +120,7 @@ CLUSTER_TRIGGER = Kind(
         Column("Failures", ".status.failure_count", "integer"),
         _AGE,
         Column("Action", ".spec.action_type", wide=True),
+        Column("Overdue", ".status.is_overdue", "boolean", wide=True),
         Column("Ready", '.status.conditions[?(@.type=="Ready")].status', wide=True),
         Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', wide=True),
         Column("Message", '.status.conditions[?(@.type=="Ready")].message', wide=True),

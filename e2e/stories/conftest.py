@@ -34,6 +34,7 @@ FIRST_TO_LAST = (
     "placement",
     "sidecars",
     "references",
+    "actions",
     "algorithms",
     "s3",
     "sources",

@@ -50,6 +50,12 @@ def rarely(**others: Any) -> Object:
     return interval(86_400, **others)
 
 
+def rerun(batch_id: str, of: Object, **config: Any) -> Object:
+    """Spec of a trigger that runs a batch again, due as another one is; keywords are fields of action_config."""
+    others = {field: value for field, value in of.items() if field != "execution_config"}
+    return {**others, "action_type": "batch_rerun", "action_config": {"batch_id": batch_id, **config}}
+
+
 def events(threshold: int, *, cooldown: int = 0, collection_id: str = COLLECTION, **others: Any) -> Object:
     """Spec of a trigger that counts documents_added for a collection; see `spec` for the others."""
     schedule = {

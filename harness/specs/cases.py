@@ -46,6 +46,11 @@ ACTIONS: dict[str, Spec] = {
         "cluster_id": "cluster_xyz789",
         "filters": {"field": "language", "operator": "eq", "value": "de"},
     },
+    "batch_rerun": {
+        "batch_id": "products-nightly-3f9a2c-20261121020000",
+        "filters": {"field": "language", "operator": "eq", "value": "de"},
+        "retry_failed_only": True,
+    },
 }
 
 
@@ -204,6 +209,47 @@ _ACTION_RULES = [
         "spec.action_config.cluster_id",
         "cluster_id is required with cluster: set it",
         python_field="spec.cluster_id",
+    ),
+    Refused(
+        "action batch_rerun without batch_id",
+        acting("batch_rerun", {"batch_id": ABSENT}),
+        "spec.action_config.batch_id",
+        "batch_id is required with batch_rerun: set it",
+    ),
+    Refused(
+        "action batch_rerun without action_config",
+        acting("batch_rerun", {}, {"action_config": ABSENT}),
+        "spec.action_config",
+        "action_config is required with every action_type but cluster: set it",
+    ),
+    *(
+        Refused(
+            f"action {action} with {field}",
+            acting(action, {field: ACTIONS[owner][field]}),
+            f"spec.action_config.{field}",
+            f"{field} goes with {owner} only: remove it",
+            python_field="spec.cluster_id" if field == "cluster_id" else None,
+        )
+        for action, owner, field in [
+            ("batch_rerun", "cluster", "cluster_id"),
+            ("cluster", "batch_rerun", "batch_id"),
+            ("cluster", "batch_rerun", "retry_failed_only"),
+        ]
+    ),
+    *(
+        Refused(
+            f"batch_rerun beside {field}",
+            acting("batch_rerun", {}, {field: value}),
+            f"spec.{field}",
+            f"{field} goes with action_type cluster only: remove it",
+        )
+        for field, value in [("cluster_id", "cluster_xyz789"), ("execution_config", WORK)]
+    ),
+    Refused(
+        "batch_rerun by drift",
+        acting("batch_rerun", {}, {"trigger_type": "conditional", "schedule_config": SCHEDULES["conditional"]}),
+        "spec.trigger_type",
+        "trigger_type conditional goes with action_type cluster only: drift is measured since a clustering",
     ),
     *(
         Refused(
@@ -634,6 +680,8 @@ _FIELDS = [
             rule=False),
     Refused("cluster's id with a slash", acting("cluster", {"cluster_id": "a/b"}), "spec.action_config.cluster_id",
             "must consist of", rule=False),
+    Refused("batch that is no Job's name", acting("batch_rerun", {"batch_id": "Nightly_1"}),
+            "spec.action_config.batch_id", "must consist of", rule=False),
     Refused("filters that are text", acting("cluster", {"filters": "language"}), "spec.action_config.filters",
             "must be", rule=False),
     Refused("no collection", trigger({"execution_config.collection_ids": []}),

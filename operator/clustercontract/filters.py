@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
@@ -123,6 +123,17 @@ def check_filters(filters: Filter | None) -> None:
         raise ValueError(
             f"filters have {count} comparisons, and the limit is {MOST_COMPARISONS}: use in to match many values"
         )
+
+
+def all_of(filters: Iterable[Filter]) -> Filter:
+    """One filter that holds where all of these do, at least one."""
+    parts = [part for one in filters for part in conjuncts(one)]
+    return parts[0] if len(parts) == 1 else Filter(AND=parts)
+
+
+def conjuncts(one: Filter) -> list[Filter]:
+    """What must hold, all of it: of a group that is nothing but AND, its parts."""
+    return one.AND if one.AND is not None and one.OR is None and one.NOT is None else [one]
 
 
 def is_number(value: object) -> bool:

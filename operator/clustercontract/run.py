@@ -29,6 +29,9 @@ class PreviousRun(ApiModel):
 
     run: str = Field(description="Name of the run's Job.")
     uri: str = Field(description="Folder of the run: a path below RESULTS_MOUNT, or s3://bucket/key.")
+    results: ResultsTarget | None = Field(
+        None, description="How to access a folder in a bucket. Default: as the run's own results."
+    )
     next_cluster_id: int = Field(
         0,
         ge=0,

@@ -73,12 +73,14 @@ class Operator:
         self.metrics = Metrics()
         self._clock = ClusterClock(self.metrics.clock_skew.set)
         self._agenda = Agenda(self._clock, self.metrics)
-        self._triggers = Triggers(self._agenda.now, self.metrics, settings.worker_priority_classes)
+        self._catalog = Catalog()
+        self._triggers = Triggers(
+            self._agenda.now, self.metrics, settings.worker_priority_classes, self._catalog.batches
+        )
         self._leads = False
         # Other replicas know the same triggers: one of them speaks.
         self.metrics.registry.register(TriggerCollector(lambda: self._triggers.notable() if self._leads else ()))
         self._runs = Runs(self._run_changed)
-        self._catalog = Catalog()
         self._kinds = self._all_kinds()
         self._waiting_for: str | None = "the API server"
 

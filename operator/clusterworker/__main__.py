@@ -1,4 +1,4 @@
-"""The command line: ``python -m clusterworker run|check [--spec FILE] [--result FILE]``."""
+"""The command line: ``python -m clusterworker run|rerun|check [--spec FILE] [--result FILE]``."""
 
 import argparse
 import sys
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from clustercontract.actions.batch_rerun import RERUN_SPEC_VARIABLE
 from clustercontract.check import CHECK_SPEC_VARIABLE, CheckResult, CheckSpec
 from clustercontract.container import SCRATCH_MOUNT, SECRETS_MOUNT
 from clustercontract.run import RUN_SPEC_VARIABLE
@@ -13,6 +14,7 @@ from clusterworker.drift.check import check
 from clusterworker.process.command import Command, Mounts
 from clusterworker.process.outcome import check_failure
 from clusterworker.run.command import RUN
+from clusterworker.run.rerun import RERUN
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,20 +45,22 @@ CHECK = Command(
     clear_up=lambda _spec, _mounts: None,  # the next check replaces a record half written
     memory="run.check.resources.limits.memory",
 )
-COMMANDS: dict[str, Command[Any, Any]] = {"run": RUN, "check": CHECK}
-"""By name: of the action `cluster` (`clusterworker.run`), and of the check."""
+COMMANDS: dict[str, Command[Any, Any]] = {"run": RUN, "rerun": RERUN, "check": CHECK}
+"""By name: of the actions `cluster` and `batch_rerun` (both `clusterworker.run`), and of the check."""
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="clusterworker", description="Clusters collections of embeddings.")
     parser.add_argument(
-        "command", choices=list(COMMANDS), help="run: cluster and write results; check: measure drift since a run"
+        "command",
+        choices=list(COMMANDS),
+        help="run: cluster and write results; rerun: carry out an earlier run again; check: measure drift since a run",
     )
     parser.add_argument(
         "--spec",
         type=Path,
-        help=f"file with the RunSpec or CheckSpec; default: the environment variable {RUN_SPEC_VARIABLE} or "
-        f"{CHECK_SPEC_VARIABLE}",
+        help=f"file with the RunSpec, RerunSpec or CheckSpec; default: the environment variable {RUN_SPEC_VARIABLE}, "
+        f"{RERUN_SPEC_VARIABLE} or {CHECK_SPEC_VARIABLE}",
     )
     parser.add_argument("--result", type=Path, help="file for the result; default: the container's termination log")
     parser.add_argument("--secrets", type=Path, default=Path(SECRETS_MOUNT), help="directory of mounted Secrets")

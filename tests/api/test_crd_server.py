@@ -84,6 +84,7 @@ def test_columns_of_triggers(crd_server: CrdServer) -> None:
         "last_triggered_at": "2020-01-01T01:00:00Z",
         "last_execution_status": "completed",
         "next_scheduled_at": "2030-01-02T01:00:00Z",
+        "is_overdue": True,
         "execution_count": 7,
         "failure_count": 1,
         "observedGeneration": 1,
@@ -110,6 +111,7 @@ def test_columns_of_triggers(crd_server: CrdServer) -> None:
     assert (narrow["Runs"], narrow["Failures"]) == (7, 1)
     assert wide == {
         "Action": "cluster",
+        "Overdue": True,
         "Ready": "True",
         "Reason": "Scheduled",
         "Message": "next run at 2030-01-02T01:00:00Z",

@@ -70,7 +70,10 @@ API_EXAMPLES: dict[str, dict[str, Any]] = {
 SCHEDULES = {
     of_type: API_EXAMPLES[of_type]["schedule_config"] for of_type in ("cron", "interval", "event", "conditional")
 }
-ACTIONS: dict[str, dict[str, Any]] = {"cluster": {"cluster_id": "cluster_xyz789"}}
+ACTIONS: dict[str, dict[str, Any]] = {
+    "cluster": {"cluster_id": "cluster_xyz789"},
+    "batch_rerun": {"batch_id": "products-nightly-3f9a2c-20261121020000", "retry_failed_only": False},
+}
 MEASURED = {"cluster"}
 """Actions that go with trigger_type conditional."""
 UNIFIED_EXAMPLES: dict[str, dict[str, Any]] = {

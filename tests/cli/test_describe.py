@@ -15,7 +15,7 @@ from clustertrigger.core.drift.drift_series import Point
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import Object, eventually
 from harness.control_plane.kubelet import Kubelet
-from harness.control_plane.manifests import cron, events, rarely
+from harness.control_plane.manifests import cron, events, rarely, rerun
 from harness.control_plane.sandbox import Sandbox
 from tests.cli.test_results import result
 from tests.cli.test_watch import fire
@@ -111,7 +111,8 @@ def test_other_kinds(operator: StartOperator, sandbox: Sandbox, capsys: pytest.C
     sandbox.trigger("counting", events(100))
     sandbox.trigger("quiet", rarely(status="paused"))
     sandbox.trigger("lost", {**rarely(), "execution_config": None, "cluster_id": "cluster_nowhere"})
-    for name in ("counting", "quiet", "lost"):
+    sandbox.trigger("again", rerun("nightly-1-2", rarely(), retry_failed_only=True))
+    for name in ("counting", "quiet", "lost", "again"):
         eventually(lambda name=name: sandbox.status(name))  # type: ignore[misc]
     assert "Next        after 100 events, of which 0 have come\n" in described(sandbox, capsys, "counting")
     assert "Next        nothing: the trigger is paused\n" in described(sandbox, capsys, "quiet")
@@ -119,6 +120,9 @@ def test_other_kinds(operator: StartOperator, sandbox: Sandbox, capsys: pytest.C
     assert "Clusters    as ClusterDefinition 'cluster_nowhere' says\n" in lost
     assert "not ready" in lost
     assert "What to do  Apply the ClusterDefinition, or correct the id: kubectl get clusterdefinitions" in lost
+    again = described(sandbox, capsys, "again")
+    assert "Action      batch_rerun  batch_id nightly-1-2, retry_failed_only true\n" in again
+    assert "What to do  Name a run that a trigger's history still has, as batch_id: kubectl get" in again
 
 
 def test_who_may_read_little_sees_the_rest(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:

@@ -64,6 +64,15 @@ def test_what_the_files_do_not_hold_is_in_the_cluster(monkeypatch: pytest.Monkey
     assert code == 0
 
 
+def test_a_batch_is_in_the_cluster(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
+    rerun = TRIGGER.replace("cluster_id: cluster_a", "action_type: batch_rerun\n  action_config: {batch_id: a-1}")
+    code, lines = validate(monkeypatch, capsys, rerun)
+    assert (code, lines) == (
+        0,
+        ["stdin:1: ClusterTrigger search/nightly: OK (0 2 * * * UTC; its batch is looked up in the cluster)"],
+    )
+
+
 @pytest.mark.parametrize(
     ("documents", "message"),
     [

@@ -11,7 +11,7 @@ from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import Object, eventually
 from harness.control_plane.kubelet import Kubelet
 from harness.control_plane.sandbox import Sandbox
-from tests.rest.callers import CLUSTER, UNIFIED, Caller, asked_for, every, ok, refused, unified
+from tests.rest.callers import CLUSTER, UNIFIED, Caller, asked_for, every, fields_of, ok, refused, unified
 
 NAME = "interval-col-products"
 """Of a trigger that is created without a description."""
@@ -253,3 +253,26 @@ def definition(name: str, cluster_id: str) -> Object:
 def cron(**fields: Any) -> Object:
     schedule = {"cron_expression": "0 2 * * *", "timezone": "UTC"}
     return {"trigger_type": "cron", "schedule_config": schedule, **fields}
+
+
+def test_a_batch_is_run_again(caller: Caller, sandbox: Sandbox, operator: StartOperator, kubelet: Kubelet) -> None:
+    operator()
+    sandbox.trigger("nightly", every())
+    batch = ok(caller.post(f"{UNIFIED}/nightly/execute"))["task_id"]
+    kubelet.complete(batch)
+    eventually(lambda: sandbox.status("nightly")["execution_count"] == 1)
+    config = {"batch_id": batch, "retry_failed_only": False}
+    body = {**unified(every()), "action_type": "batch_rerun", "action_config": config}
+    created = caller.create(body, UNIFIED)
+    assert (created["action_type"], created["action_config"]) == ("batch_rerun", config)
+    task = ok(caller.post(f"{UNIFIED}/{created['trigger_id']}/execute"))
+    assert (task["task_type"], task["inputs"]) == ("api_buckets_batches_process", [config])
+    kubelet.complete(task["task_id"])
+    eventually(lambda: ok(caller.get(f"{UNIFIED}/{created['trigger_id']}"))["execution_count"] == 1)
+    named = ok(caller.get(UNIFIED, resource_id=batch))
+    assert [found["trigger_id"] for found in named["results"]] == [created["trigger_id"]]
+
+    unknown = {**body, "action_config": {"batch_id": "Nightly_1"}}
+    assert list(fields_of(refused(caller.post(UNIFIED, unknown), 422))) == ["action_config.batch_id"]
+    other = {**body, "action_config": {"cluster_id": "a"}}
+    assert "action_config.batch_id" in fields_of(refused(caller.post(UNIFIED, other), 422))

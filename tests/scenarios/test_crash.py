@@ -9,7 +9,7 @@ from harness.control_plane.books import assert_balanced, hold_still
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import eventually
 from harness.control_plane.kubelet import Kubelet
-from harness.control_plane.manifests import interval, rarely
+from harness.control_plane.manifests import interval, rarely, rerun
 from harness.control_plane.proxy import Answer, Fault, Proxy, Request, failing
 from harness.control_plane.sandbox import Sandbox
 
@@ -34,6 +34,30 @@ def test_killed_between_the_job_and_the_status(
         eventually(lambda: sandbox.status(name), until=lambda status: status["execution_count"] == 1)
         assert len(sandbox.history(name)) == 1
     assert {job["metadata"]["name"]: job["metadata"]["uid"] for job in sandbox.jobs()} == before
+
+
+def test_a_rerun_killed_between_the_job_and_the_status(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy
+) -> None:
+    first = operator(through=proxy)
+    sandbox.trigger("nightly", interval(3600, start_immediately=True))
+    (batch,) = eventually(lambda: sandbox.history("nightly"))
+    kubelet.complete(batch["job_id"])
+    eventually(lambda: sandbox.status("nightly"), until=lambda status: status["execution_count"] == 1)
+
+    proxy.rule = lambda request: "drop" if request.matches("PATCH", "/clustertriggers/again/status") else None
+    sandbox.trigger("again", rerun(batch["job_id"], interval(3600, start_immediately=True)))
+    (job,) = eventually(lambda: sandbox.jobs("again"))
+    first.kill()
+    assert sandbox.history("again") == []
+
+    operator()
+    (entry,) = eventually(lambda: sandbox.history("again"))
+    assert (entry["job_id"], entry["reruns"]) == (job["metadata"]["name"], batch["job_id"])
+    kubelet.complete(entry["job_id"])
+    status = eventually(lambda: sandbox.status("again"), until=lambda status: status["execution_count"] == 1)
+    assert status["history"][0]["num_clusters"] == 5
+    assert [found["metadata"]["uid"] for found in sandbox.jobs("again")] == [job["metadata"]["uid"]]
 
 
 def test_killed_between_the_end_of_a_run_and_the_status(

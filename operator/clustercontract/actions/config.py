@@ -10,15 +10,16 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from clustercontract.actions.batch_rerun import BatchId, BatchRerun
 from clustercontract.actions.cluster import Cluster
 from clustercontract.base import ApiId, ApiModel
 from clustercontract.filters import Filter, check_filters
 
-ActionType = Literal["cluster"]
-ACTIONS: dict[str, type[ApiModel]] = {"cluster": Cluster}
+ActionType = Literal["cluster", "batch_rerun"]
+ACTIONS: dict[str, type[ApiModel]] = {"cluster": Cluster, "batch_rerun": BatchRerun}
 """Maps each action_type to its model."""
 
-Action = Cluster
+Action = Cluster | BatchRerun
 
 
 class ActionConfig(ApiModel):
@@ -30,8 +31,16 @@ class ActionConfig(ApiModel):
     filters: Filter | None = Field(
         None,
         description="cluster: which documents to select, in addition to the Collections' own filters. They are "
-        "merged with the definition's filters; if both name a field, these take precedence. See "
-        "docs/reference/actions.md.",
+        "merged with the definition's filters; if both name a field, these take precedence. batch_rerun: which of the "
+        "batch's documents to select. See docs/reference/actions.md.",
+    )
+
+    batch_id: BatchId | None = Field(
+        None,
+        description="batch_rerun (required): a run of any trigger of the namespace, by history[].job_id of its status.",
+    )
+    retry_failed_only: bool | None = Field(
+        None, description="batch_rerun: whether to skip a batch that completed. Default false."
     )
 
     @model_validator(mode="after")

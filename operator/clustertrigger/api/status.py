@@ -76,6 +76,13 @@ class Execution:
     notes: Annotated[
         list[str] | None, Field(description="Decisions that the worker made by itself, such as a reduction.")
     ] = None
+    reruns: Annotated[str | None, Field(description="batch_rerun: the batch that this run carries out again.")] = None
+    volumes: Annotated[
+        list[str] | None, Field(description="Claims that the run's Pod mounts. A rerun mounts them too.")
+    ] = None
+    secrets: Annotated[
+        list[str] | None, Field(description="Secrets that the run's Pod mounts. A rerun mounts them too.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +232,12 @@ class ClusterTriggerStatus:
     next_scheduled_at: Annotated[AwareDatetime | None, Field(description="The next slot. Absent if there is none.")] = (
         None
     )
+    is_overdue: Annotated[
+        bool | None,
+        Field(
+            description="True if a run is due and cannot start. The Ready or the Running condition gives the reason."
+        ),
+    ] = None
     execution_count: Annotated[int, Field(description="Number of runs that succeeded.")] = 0
     failure_count: Annotated[int, Field(description="Number of runs that failed.")] = 0
     consecutive_failures: Annotated[int, Field(description="Number of failed runs since the last success.")] = 0

@@ -300,9 +300,19 @@ class RunPolicy(ApiModel):
 
 
 NEEDS_WORK = "execution_config or cluster_id is required: set one of them"
+NEEDS_CONFIG = "action_config is required with every action_type but cluster: set it"
+DRIFT_NEEDS_CLUSTERS = (
+    "trigger_type conditional goes with action_type cluster only: drift is measured since a clustering"
+)
 SHORT_FORM = ("execution_config", "cluster_id")
 """Top-level fields that replace the action_config of one action."""
 SHORT_FORM_OF: str = "cluster"
+MEASURED: str = "cluster"
+"""The action that leaves a baseline, which drift is measured since."""
+
+
+def _short_form_elsewhere(field: str) -> str:
+    return f"{field} goes with action_type cluster only: remove it"
 
 
 def _both_forms(field: str) -> str:
@@ -331,10 +341,22 @@ def _spec_rules(schema: dict[str, Any]) -> None:
             field=".execution_config",
             reason="FieldValueRequired",
         ),
+        cel(
+            f"self.action_type == '{SHORT_FORM_OF}' || has(self.action_config)",
+            NEEDS_CONFIG,
+            field=".action_config",
+            reason="FieldValueRequired",
+        ),
         *(
             rule
             for field in SHORT_FORM
             for rule in (
+                cel(
+                    f"!has(self.{field}) || self.action_type == '{SHORT_FORM_OF}'",
+                    _short_form_elsewhere(field),
+                    field=f".{field}",
+                    reason="FieldValueForbidden",
+                ),
                 cel(
                     f"!has(self.{field}) || !has(self.action_config) || self.action_type != '{SHORT_FORM_OF}'",
                     _both_forms(field),
@@ -342,6 +364,11 @@ def _spec_rules(schema: dict[str, Any]) -> None:
                     reason="FieldValueForbidden",
                 ),
             )
+        ),
+        cel(
+            f"self.trigger_type != 'conditional' || self.action_type == '{MEASURED}'",
+            DRIFT_NEEDS_CLUSTERS,
+            field=".trigger_type",
         ),
     ]
 
@@ -389,8 +416,14 @@ class ClusterTriggerSpec(ApiModel):
         has_short_form = self.action_type == SHORT_FORM_OF
         if has_short_form and self.action_config is None and short is None:
             raise ValueError(NEEDS_WORK)
+        if not has_short_form and self.action_config is None:
+            raise ValueError(NEEDS_CONFIG)
+        if not has_short_form and short is not None:
+            raise ValueError(_short_form_elsewhere(short))
         if self.action_config is not None and short is not None:
             raise ValueError(_both_forms(short))
+        if self.action_type != MEASURED and self.trigger_type == "conditional":
+            raise ValueError(DRIFT_NEEDS_CLUSTERS)
         return self
 
     @cached_property

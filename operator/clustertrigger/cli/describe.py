@@ -168,7 +168,7 @@ def _head(view: View, now: datetime) -> Iterator[str | Text]:
         yield _field("About", styled(str(description), ""))
     schedule = state.status.schedule or ""
     yield _field("Type", styled(f"{spec.get('trigger_type')}  {schedule}".rstrip(), ""))
-    yield _field("Clusters", styled(work_in_words(spec), ""))
+    yield _field("Action" if spec.get("action_config") else "Clusters", styled(work_in_words(spec), ""))
     created = parse_instant(state.raw["metadata"]["creationTimestamp"])
     by = f" by {state.status.created_by}" if state.status.created_by else ""
     yield _field("Created", styled(f"{ago(created, now)}{by}", ""))

@@ -169,6 +169,8 @@ def _references(manifest: Manifest, catalog: Catalog, held: Set[tuple[str, str]]
     work = resolve(catalog, manifest.namespace, spec)
     if not isinstance(work, Unresolved):
         return [], notes
+    if work.reason == Reason.BATCH_NOT_FOUND:
+        return [], [*notes, "its batch is looked up in the cluster"]
     kind = _MISSED.get(work.reason)
     if kind is None or held is None or (manifest.namespace, kind) in held:
         return [work.message], []

@@ -35,6 +35,8 @@ class Draft:
         self._wake: list[datetime] = []
         self.held: Refusal | None = None
         """What keeps a due slot from firing now."""
+        self.overdue = False
+        """Whether something that is due has not started; where its Job is asked for, nobody asks."""
         self.begins_now = False
         """Whether the schedule begins at this reading of the clock: that must be written before anything fires by it,
         or the next decision would begin it anew."""

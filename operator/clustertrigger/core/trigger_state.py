@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -126,13 +127,20 @@ def coming(state: TriggerState, now: datetime) -> str:
 
 def work_in_words(spec: Mapping[str, Any]) -> str:
     """What a trigger's runs do."""
-    execution = spec.get("execution_config")
+    execution, action_config = spec.get("execution_config"), spec.get("action_config")
+    if isinstance(action_config, dict):
+        said = ", ".join(f"{name} {_as_written(value)}" for name, value in action_config.items())
+        return f"{spec.get('action_type') or 'cluster'}  {said}".rstrip()
     if not isinstance(execution, dict):
         return f"as ClusterDefinition {spec.get('cluster_id')!r} says"
     config = execution.get("config") or {}
     parameters = ", ".join(f"{name} {value}" for name, value in config.items() if name != "algorithm")
     collections = ", ".join(map(str, execution.get("collection_ids") or ()))
     return f"{collections} by {config.get('algorithm')}" + (f" ({parameters})" if parameters else "")
+
+
+def _as_written(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def advice(state: TriggerState, scope: str) -> Iterator[str]:
@@ -175,6 +183,8 @@ def _about_ready(state: TriggerState, reason: str, name: str, scope: str) -> Ite
             yield f"Apply the Collection, or correct the id: kubectl get collections {scope}"
         case Reason.DEFINITION_NOT_FOUND:
             yield f"Apply the ClusterDefinition, or correct the id: kubectl get clusterdefinitions {scope}"
+        case Reason.BATCH_NOT_FOUND:
+            yield f"Name a run that a trigger's history still has, as batch_id: kubectl get clustertriggers {scope}"
         case Reason.AMBIGUOUS_REFERENCE | Reason.INVALID_REFERENCE:
             yield "Correct the objects that the Ready condition names."
         case Reason.TOO_MANY_FAILURES:

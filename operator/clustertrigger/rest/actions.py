@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from clustercontract.actions.batch_rerun import BatchRerun
 from clustercontract.base import ApiId, ApiModel
 from clustercontract.filters import Filter
 from clustertrigger.api.definition import ExecutionConfig
@@ -64,9 +65,25 @@ def _clustered(spec: Spec) -> set[str]:
     return ids | {cluster_id} if (cluster_id := cluster_id_of(spec)) else ids
 
 
+def _written(action_type: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """How an action without a short form is written."""
+    return lambda config: {"action_type": action_type, "action_config": dict(config)}
+
+
+def _config(spec: Spec) -> dict[str, Any]:
+    return dict(spec.get("action_config") or {})
+
+
+def _named(*fields: str) -> Callable[[Spec], set[str]]:
+    """The ids in these fields of action_config."""
+    return lambda spec: {str(found) for field in fields if (found := _config(spec).get(field))}
+
+
 CLUSTER = "cluster"
+BATCH_RERUN = "batch_rerun"
 ACTIONS: dict[str, Action] = {
     CLUSTER: Action("engine_cluster_build", ClusterAction, _cluster_spec, _cluster_config, _clustered),
+    BATCH_RERUN: Action("api_buckets_batches_process", BatchRerun, _written(BATCH_RERUN), _config, _named("batch_id")),
 }
 """By action_type. What is not here is refused by a message that names what is."""
 

@@ -90,7 +90,8 @@ def unified_trigger(raw: Object, cluster: str, now: datetime) -> View:
         "last_volume_measurement": {},
         "last_condition_check_at": status.get("last_condition_check_at"),
         "is_overdue": bool(
-            due and common["status"] == "active" and not active_runs(raw) and parse_instant(due) + OVERDUE < now
+            common["status"] == "active"
+            and (status.get("is_overdue") or (due and not active_runs(raw) and parse_instant(due) + OVERDUE < now))
         ),
     }
 

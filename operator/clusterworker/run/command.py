@@ -5,7 +5,7 @@ from clusterworker.process.command import Command, Mounts
 from clusterworker.process.errors import RunError
 from clusterworker.process.outcome import failure
 from clusterworker.run.job import run
-from clusterworker.run.results.target import open_target
+from clusterworker.run.results.target import Destination, open_target
 
 
 def summary(result: RunResult) -> str:
@@ -13,7 +13,8 @@ def summary(result: RunResult) -> str:
     return f"completed: {result.num_clusters} clusters of {result.num_documents} documents in {result.results_uri}"
 
 
-def _remove_partial_results(spec: RunSpec, mounts: Mounts) -> None:
+def remove_partial_results(spec: Destination, mounts: Mounts) -> None:
+    """Remove what a killed run left half done."""
     try:
         open_target(spec, mounts.secrets).abandon()
     except (RunError, OSError):
@@ -27,6 +28,6 @@ RUN = Command(
     work=run,
     failure=failure,
     summary=summary,
-    clear_up=_remove_partial_results,
+    clear_up=remove_partial_results,
     memory="run.resources.limits.memory",
 )

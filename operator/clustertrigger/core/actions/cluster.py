@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from clustercontract.actions.cluster import Cluster
-from clustercontract.filters import Filter, check_filters
+from clustercontract.filters import Filter, all_of, check_filters, conjuncts
 from clustercontract.run import RUN_SPEC_VARIABLE, RunResult, RunSpec
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.conditions import Reason
@@ -91,7 +90,7 @@ def merged(definition: Filter | None, trigger: Filter | None) -> Filter | None:
     if definition is None or trigger is None:
         return trigger or definition
     named = _fields(trigger)
-    return _all_of(part for part in (*_parts(definition), trigger) if part is trigger or not named & _fields(part))
+    return all_of(part for part in (*conjuncts(definition), trigger) if part is trigger or not named & _fields(part))
 
 
 def _narrowed(wanted: str, collection: CollectionSpec, filters: Filter | None) -> CollectionSpec | Unresolved:
@@ -99,22 +98,12 @@ def _narrowed(wanted: str, collection: CollectionSpec, filters: Filter | None) -
     if filters is None:
         return collection
     source = collection.source
-    both = filters if source.filters is None else _all_of((source.filters, filters))
+    both = filters if source.filters is None else all_of((source.filters, filters))
     try:
         check_filters(both)
     except ValueError as error:
         return Unresolved(Reason.INVALID_REFERENCE, f"with those of collection {wanted!r}, {error}")
     return collection.model_copy(update={"source": source.model_copy(update={"filters": both})})
-
-
-def _all_of(filters: Iterator[Filter] | tuple[Filter, ...]) -> Filter:
-    parts = [part for one in filters for part in _parts(one)]
-    return parts[0] if len(parts) == 1 else Filter(AND=parts)
-
-
-def _parts(one: Filter) -> list[Filter]:
-    """What must hold, all of it: of a group that is nothing but AND, its parts."""
-    return one.AND if one.AND is not None and one.OR is None and one.NOT is None else [one]
 
 
 def _fields(one: Filter) -> set[str | None]:

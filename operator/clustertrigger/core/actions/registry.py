@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from clustertrigger.api.trigger import ClusterTriggerSpec
-from clustertrigger.core.actions import cluster
+from clustertrigger.core.actions import batch_rerun, cluster
 from clustertrigger.core.actions.work import Action, Work
 from clustertrigger.core.resources.catalog import Catalog, Unresolved
 
-ACTIONS: dict[str, Action] = {"cluster": cluster.ACTION}
+ACTIONS: dict[str, Action] = {"cluster": cluster.ACTION, "batch_rerun": batch_rerun.ACTION}
 """By action_type."""
 
 

@@ -12,6 +12,7 @@ from clustertrigger.api.names import (
     ANNOTATION_COLLECTIONS,
     ANNOTATION_COMPLETED,
     ANNOTATION_FAILURE,
+    ANNOTATION_RERUNS,
     ANNOTATION_SLOT,
     LABEL_QUEUE,
     LABEL_TRIGGER_UID,
@@ -67,6 +68,11 @@ class JobView:
     """Tells apart which collections it was made for."""
     action: str = "cluster"
     """The trigger's action_type when it was made."""
+    reruns: str | None = None
+    """The batch that it runs again."""
+    volumes: tuple[str, ...] | None = None
+    secrets: tuple[str, ...] | None = None
+    """Claims and Secrets that its Pods mount."""
 
     @property
     def owner(self) -> Owner:
@@ -120,6 +126,9 @@ def read_job(raw: Mapping[str, Any]) -> JobView | None:
         timeout_seconds=spec.get("activeDeadlineSeconds"),
         collections=annotations.get(ANNOTATION_COLLECTIONS, ""),
         action=annotations.get(ANNOTATION_ACTION, "cluster"),
+        reruns=annotations.get(ANNOTATION_RERUNS),
+        volumes=_mounted(spec, "persistentVolumeClaim", "claimName"),
+        secrets=_mounted(spec, "secret", "secretName"),
     )
 
 
@@ -133,6 +142,14 @@ def _let_go_at(
     started = _instant(status.get("startTime"))
     released = _instant((suspended or {}).get("lastTransitionTime"))
     return max((at for at in (started, released) if at), default=None)
+
+
+def _mounted(spec: Mapping[str, Any], kind: str, name: str) -> tuple[str, ...] | None:
+    """What the Pods mount of a kind; None where a Job does not say what its Pods are."""
+    pod = (spec.get("template") or {}).get("spec")
+    if pod is None:
+        return None
+    return tuple(found[name] for volume in pod.get("volumes") or () if (found := volume.get(kind)))
 
 
 def _holds(condition: Mapping[str, Any] | None) -> bool:

@@ -80,6 +80,9 @@ class ObservedRun:
     """In place of the result, where this is a check."""
     collections: str = ""
     action: str = "cluster"
+    reruns: str | None = None
+    volumes: tuple[str, ...] | None = None
+    secrets: tuple[str, ...] | None = None
     explained: bool = True
     """False where the run has ended and the Pod that says how is not known: its result may still be read."""
     remains: Remains | None = None
@@ -105,6 +108,9 @@ def observe_run(job: JobView, pods: Sequence[PodView]) -> ObservedRun:
         queue_time_ms=None if queued_for is None else _milliseconds(queued_for),
         collections=job.collections,
         action=job.action,
+        reruns=job.reruns,
+        volumes=job.volumes,
+        secrets=job.secrets,
     )
     succeeded = next((pod for pod in reversed(ordered) if pod.exit_code == 0), None)
     if succeeded is not None:

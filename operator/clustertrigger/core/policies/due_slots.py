@@ -13,7 +13,7 @@ from clustertrigger.core.jobs.naming import job_name
 from clustertrigger.core.jobs.slot import ScheduledSlot
 from clustertrigger.core.policies.baseline import is_checked
 from clustertrigger.core.policies.event_threshold import ready_at
-from clustertrigger.core.policies.job_creation import in_the_way, launch, why_missed
+from clustertrigger.core.policies.job_creation import in_the_way, launch, why_missed, why_needless
 from clustertrigger.core.policies.lifecycle import is_live
 
 
@@ -39,6 +39,9 @@ def fire_due_slot(draft: Draft) -> None:
     elif obstacle := in_the_way(draft, spec):
         draft.account_for(due)
         draft.note(EventReason.SLOT_SKIPPED, f"Skipped the slot {slot}: {obstacle}")
+    elif needless := why_needless(draft):
+        draft.account_for(due)
+        draft.note(EventReason.NOTHING_TO_RERUN, f"Skipped the slot {slot}: {needless}")
     else:
         launch(draft, spec, name, slot, deadline)
 
@@ -52,4 +55,5 @@ def look_ahead(draft: Draft) -> None:
     elif (ready := ready_at(draft)) is not None and ready > draft.now:
         upcoming = ready
     draft.status.next_scheduled_at = upcoming
+    draft.status.is_overdue = draft.overdue or None
     draft.wake(upcoming)

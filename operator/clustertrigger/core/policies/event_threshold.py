@@ -14,7 +14,7 @@ from clustertrigger.core.humanize import duration
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.naming import job_name
 from clustertrigger.core.jobs.slot import EventSlot
-from clustertrigger.core.policies.job_creation import in_the_way, launch, why_missed
+from clustertrigger.core.policies.job_creation import in_the_way, launch, why_missed, why_needless
 from clustertrigger.core.policies.lifecycle import is_live
 
 
@@ -98,6 +98,10 @@ def fire_on_threshold(draft: Draft) -> None:
             f"Missed event {ordinal} ({_reached(draft, ordinal)}): {why_missed(draft, spec, name)}. Its events still "
             "count: the next event fires the trigger",
         )
+    elif needless := why_needless(draft):
+        consume(draft, ordinal, draft.now)
+        draft.note(EventReason.NOTHING_TO_RERUN, f"Skipped event {ordinal}: {needless}")
+        draft.wake(draft.now)
     else:
         launch(draft, spec, name, slot, deadline)
 

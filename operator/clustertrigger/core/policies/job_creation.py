@@ -57,6 +57,7 @@ def create(draft: Draft, job: CreateJob, deadline: datetime) -> None:
 def work_to_start(draft: Draft, name: str, deadline: datetime) -> Work | None:
     """What the Job of this name is to do; None where it must wait, and then another look is asked for."""
     work = draft.observed.work
+    draft.overdue = True
     if not isinstance(work, Work):
         # The Ready condition says what is missing; what appears in time still fires.
         draft.wake(deadline)
@@ -68,6 +69,12 @@ def work_to_start(draft: Draft, name: str, deadline: datetime) -> Work | None:
             draft.wake(min(refusal.retry_at, deadline))
             return None
     return work
+
+
+def why_needless(draft: Draft) -> str | None:
+    """Why a run would do nothing now, as its action sees it."""
+    work = draft.observed.work
+    return work.why_needless(draft.history) if isinstance(work, Work) else None
 
 
 def in_the_way(draft: Draft, spec: ClusterTriggerSpec) -> str | None:

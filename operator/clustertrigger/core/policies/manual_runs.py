@@ -9,7 +9,7 @@ from clustertrigger.api.status import RunRequest
 from clustertrigger.core.draft import Draft
 from clustertrigger.core.jobs.naming import job_name
 from clustertrigger.core.jobs.slot import ManualSlot
-from clustertrigger.core.policies.job_creation import in_the_way, launch, why_missed
+from clustertrigger.core.policies.job_creation import in_the_way, launch, why_missed, why_needless
 from clustertrigger.core.policies.lifecycle import is_live
 
 
@@ -60,4 +60,4 @@ def _why_not_now(draft: Draft) -> str | None:
         return "the spec is invalid"
     if not is_live(draft):
         return f"the trigger is {draft.status.status}: set spec.status: active and request again"
-    return in_the_way(draft, spec)
+    return in_the_way(draft, spec) or why_needless(draft)

@@ -26,7 +26,15 @@ def record_new_runs(draft: Draft) -> None:
     fresh = [run for run in draft.observed.runs.values() if run.job not in known and _is_new(draft, run)]
     for run in sorted(fresh, key=lambda run: (run.created_at, str(run.slot))):
         triggered_at = max(run.created_at, draft.before.last_triggered_at or run.created_at)
-        entry = Execution(job_id=run.job, slot=str(run.slot), triggered_at=triggered_at, status="pending")
+        entry = Execution(
+            job_id=run.job,
+            slot=str(run.slot),
+            triggered_at=triggered_at,
+            status="pending",
+            reruns=run.reruns,
+            volumes=None if run.volumes is None else list(run.volumes),
+            secrets=None if run.secrets is None else list(run.secrets),
+        )
         draft.status.history = [entry, *draft.history]
         draft.note(EventReason.RUN_CREATED, f"Created Job {run.job} for {_for(run.slot)}")
         match run.slot:

@@ -1,4 +1,4 @@
-"""What ids refer to: the Collections and ClusterDefinitions of each namespace."""
+"""What ids refer to: the Collections and ClusterDefinitions of each namespace, and the runs of its triggers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.conditions import Reason
 from clustertrigger.api.definition import ClusterDefinitionSpec
+from clustertrigger.core.resources.batches import Batches
 from clustertrigger.core.resources.validation import Problem, all_of, parse_collection, parse_definition
 
 Spec = TypeVar("Spec", CollectionSpec, ClusterDefinitionSpec)
@@ -75,11 +76,12 @@ class _Shelf(Generic[Spec]):
 
 
 class Catalog:
-    """The Collections and ClusterDefinitions of all namespaces."""
+    """The Collections, ClusterDefinitions and batches of all namespaces."""
 
     def __init__(self) -> None:
         self._collections: dict[str, _Shelf[CollectionSpec]] = defaultdict(_Shelf)
         self._definitions: dict[str, _Shelf[ClusterDefinitionSpec]] = defaultdict(_Shelf)
+        self.batches = Batches()
 
     def put_collection(self, namespace: str, name: str, raw_spec: Mapping[str, Any]) -> None:
         """Adds or replaces a Collection; an invalid one is kept, to be named by the triggers that refer to it."""

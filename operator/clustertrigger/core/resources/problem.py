@@ -34,6 +34,10 @@ _REMEDIES = {
         "must consist of lower-case letters, digits, '.' and '-', and begin and end with a letter or digit: "
         "write the object's metadata.name"
     ),
+    r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$": (
+        "must consist of lower-case letters, digits and '-', and begin and end with a letter or digit: "
+        "write a job_id of status.history"
+    ),
     r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$": (
         "must consist of lower-case letters, digits and '-', and begin and end with a letter or digit: "
         "write the LocalQueue's metadata.name"

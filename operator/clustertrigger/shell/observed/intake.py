@@ -11,6 +11,7 @@ from clustertrigger.core.events.event_index import EventIndex
 from clustertrigger.core.jobs.job_view import JobView, read_job
 from clustertrigger.core.jobs.pod_view import PodView, read_pod
 from clustertrigger.core.jobs.workload import ObservedRun, observe_run
+from clustertrigger.core.resources.batches import Batches
 from clustertrigger.core.resources.catalog import Catalog
 from clustertrigger.core.resources.trigger import Key, Owner, ParsedSpec, Trigger, read_trigger
 from clustertrigger.shell.kube.api_server import Named
@@ -23,11 +24,16 @@ class Triggers:
     """The triggers as last seen, whether by a watch or in the answer to a write of our own."""
 
     def __init__(
-        self, changed: Callable[[Key], None], metrics: Metrics, priority_classes: Collection[str] = ()
+        self,
+        changed: Callable[[Key], None],
+        metrics: Metrics,
+        priority_classes: Collection[str] = (),
+        batches: Batches | None = None,
     ) -> None:
         self._changed = changed
         self._metrics = metrics
         self._priority_classes = priority_classes
+        self._batches = batches or Batches()
         self._by_key: dict[Key, Trigger] = {}
         self._key_by_uid: dict[str, Key] = {}
         self._notable: dict[Key, Trigger] = {}
@@ -91,6 +97,8 @@ class Triggers:
         else:
             self._notable.pop(key, None)
         self.event_index.put(trigger)
+        for concerned in self._batches.put(trigger):
+            self._changed(concerned)
         self._key_by_uid[trigger.uid] = key
         self._metrics.triggers.set(len(self._by_key))
         return trigger
@@ -106,6 +114,8 @@ class Triggers:
         self._notable.pop(key, None)
         self._doubted.discard(uid)
         self.event_index.remove(key)
+        for concerned in self._batches.remove(key):
+            self._changed(concerned)
         self._key_by_uid.pop(uid, None)
         self._metrics.triggers.set(len(self._by_key))
         self._changed(key)

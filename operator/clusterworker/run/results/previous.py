@@ -209,7 +209,7 @@ def _open(last: PreviousRun, name: str, spec: RunSpec, secrets: Path) -> Any:
     uri = f"{last.uri}/{name}"
     if "://" not in uri:
         return uri
-    content = open_file(uri, spec.results, secrets).read()
+    content = open_file(uri, last.results or spec.results, secrets).read()
     if content is None:
         raise FileNotFoundError(f"{uri} is not there")
     return pa.BufferReader(content)

@@ -1,0 +1,141 @@
+"""Action `batch_rerun`: a run that is in the history of a trigger of the namespace is carried out again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from clustercontract.actions.batch_rerun import RERUN_SPEC_VARIABLE, BatchRerun, RerunSpec
+from clustercontract.container import COLLECTIONS_MOUNT, RESULTS_MOUNT, ResultsTarget
+from clustercontract.filters import Filter
+from clustercontract.run import RunResult
+from clustertrigger.api.conditions import Reason
+from clustertrigger.api.names import ANNOTATION_ACTION, ANNOTATION_RERUNS
+from clustertrigger.api.status import ClusterTriggerStatus, Execution, LastResult
+from clustertrigger.api.trigger import ClusterTriggerSpec, RunPolicy
+from clustertrigger.core.actions.work import (
+    Action,
+    Ask,
+    Order,
+    Reads,
+    RunDefaults,
+    Work,
+    distinct,
+    results_claim,
+    results_target,
+)
+from clustertrigger.core.resources.catalog import Catalog, Unresolved
+
+_MOST_NAMED = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RerunWork(Work):
+    """A batch to run again."""
+
+    batch: Execution
+    trigger: str
+    """Whose run the batch is."""
+    policy: RunPolicy
+    """How that trigger's Jobs are run."""
+    retry_failed_only: bool
+    filters: Filter | None
+    """Of the batch's documents, those count for which this holds too."""
+
+    def order(self, ask: Ask) -> Order:
+        """A RerunSpec: the batch's RunSpec lies where its trigger's results do."""
+        spec = RerunSpec(
+            namespace=ask.namespace,
+            trigger=ask.trigger,
+            run=ask.job,
+            slot=ask.slot,
+            batch_id=self.batch.job_id,
+            batch_trigger=self.trigger,
+            batch_results=self._results(ask.defaults),
+            filters=self.filters,
+            results=ask.results,
+            history_limit=ask.policy.history_limit,
+        )
+        return Order("rerun", RERUN_SPEC_VARIABLE, spec.model_dump_json(exclude_none=True))
+
+    def why_needless(self, history: Iterable[Execution]) -> str | None:
+        """A batch is not run again before it has ended; with retry_failed_only, nor once it has completed."""
+        job = self.batch.job_id
+        if self.batch.status in ("pending", "running"):
+            return f"batch {job} is still active"
+        if not self.retry_failed_only:
+            return None
+        if self.batch.status == "completed":
+            return f"batch {job} completed, and with action_config.retry_failed_only only a failed one is run again"
+        for run in history:
+            if run.reruns == job and run.status == "completed":
+                return f"batch {job} was run again by {run.job_id}, which completed (action_config.retry_failed_only)"
+        return None
+
+    def reads(self, defaults: RunDefaults) -> Reads:
+        """What the batch's Pod mounted, and where its RunSpec is."""
+        return Reads(
+            distinct([*(self.batch.volumes or ()), results_claim(self.policy, defaults)]),
+            distinct([*(self.batch.secrets or ()), self.policy.results.secret_name]),
+        )
+
+    def _results(self, defaults: RunDefaults) -> ResultsTarget:
+        target, claim = results_target(self.policy, defaults), results_claim(self.policy, defaults)
+        if claim is None:
+            return target
+        below = target.uri.removeprefix(RESULTS_MOUNT)
+        return target.model_copy(update={"uri": f"{COLLECTIONS_MOUNT}/{claim}{below}"})
+
+
+def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work | Unresolved:
+    wanted = spec.action
+    if not isinstance(wanted, BatchRerun):
+        raise TypeError(f"no spec of this action: {spec.action_type}")
+    found = catalog.batches.find(namespace, wanted.batch_id)
+    if found is None:
+        return Unresolved(
+            Reason.BATCH_NOT_FOUND,
+            f"no run {wanted.batch_id!r} in status.history of {_looked_at(catalog.batches.names(namespace))}: it was "
+            "never there, or run.history_limit newer ones have ended since: correct action_config.batch_id",
+        )
+    if found.policy is None:
+        return Unresolved(
+            Reason.INVALID_REFERENCE,
+            f"batch {wanted.batch_id!r} is a run of ClusterTrigger {found.trigger!r}, which is invalid: correct it, as "
+            "its run.results says where the batch lies",
+        )
+    if found.run.volumes is None:
+        return Unresolved(
+            Reason.BATCH_NOT_FOUND,
+            f"status.history of ClusterTrigger {found.trigger!r} does not say what run {wanted.batch_id!r} mounted, as "
+            "it was recorded by an earlier version: name a later run in action_config.batch_id",
+        )
+    return RerunWork(
+        annotations={ANNOTATION_ACTION: spec.action_type, ANNOTATION_RERUNS: wanted.batch_id},
+        batch=found.run,
+        trigger=found.trigger,
+        policy=found.policy,
+        retry_failed_only=wanted.retry_failed_only,
+        filters=wanted.filters,
+    )
+
+
+def _looked_at(names: list[str]) -> str:
+    if not names:
+        return "any ClusterTrigger of this namespace"
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"the ClusterTriggers of this namespace ({', '.join(names[:_MOST_NAMED])}{more})"
+
+
+def _remember(status: ClusterTriggerStatus, job: str, collections: str, found: RunResult) -> None:
+    # No baseline, and no part in the trigger's own cluster ids: those are of its clusterings.
+    status.last_result = LastResult(
+        job_id=job,
+        num_noise=found.num_noise,
+        clusters=found.clusters,
+        changes=found.changes,
+        next_cluster_id=status.last_result.next_cluster_id if status.last_result else None,
+    )
+
+
+ACTION = Action(_resolve, _remember)

@@ -1,0 +1,252 @@
+"""Action batch_rerun: which batch is meant, what its rerun is told and mounts, and when there is nothing to do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from clustercontract.actions.batch_rerun import RerunSpec
+from clustercontract.actions.cluster import Cluster
+from clustercontract.actions.config import ACTIONS as WRITTEN
+from clustercontract.run import RunResult
+from clustertrigger.api.conditions import ConditionType, EventReason, Reason
+from clustertrigger.api.status import Execution, find_condition
+from clustertrigger.core.actions.batch_rerun import RerunWork
+from clustertrigger.core.actions.registry import ACTIONS, action_of, resolve
+from clustertrigger.core.actions.work import Reads, Work
+from clustertrigger.core.decide import decide
+from clustertrigger.core.decision import CreateJob, Decision
+from clustertrigger.core.jobs.job_view import read_job
+from clustertrigger.core.jobs.workload import observe_run
+from clustertrigger.core.resources.catalog import Catalog, Unresolved
+from clustertrigger.core.resources.trigger import Key, Trigger
+from tests.core.builders import CREATED, DEFAULTS, HOURLY, observed, run, trigger
+
+Json = dict[str, Any]
+BATCH = "products-3f9a2c-20261121020000"
+RERUN: Json = {
+    "action_type": "batch_rerun",
+    "action_config": {"batch_id": BATCH},
+    "trigger_type": "interval",
+    "schedule_config": {"interval_seconds": 3600},
+}
+DUE = CREATED + timedelta(hours=1)
+
+
+def rerun(retry_failed_only: bool | None = None, **fields: Any) -> Trigger:
+    config = {"batch_id": BATCH} if retry_failed_only is None else {
+        "batch_id": BATCH, "retry_failed_only": retry_failed_only
+    }  # fmt: skip
+    return replace(trigger({**RERUN, "action_config": config}, **fields), key=Key("search", "again"))
+
+
+def batch(status: Any = "completed", **fields: Any) -> Execution:
+    mounted: Json = {"volumes": ["data", "results"], "secrets": ["db"], **fields}
+    return Execution(job_id=BATCH, slot="2026-11-21T02:00:00Z", triggered_at=CREATED, status=status, **mounted)
+
+
+def source(history: list[Execution], spec: Json = HOURLY, name: str = "products") -> Trigger:
+    found = trigger(spec)
+    status = found.status.copy()
+    status.history = history
+    return replace(found, key=Key("search", name), status=status)
+
+
+def resolved(*triggers: Trigger, retry_failed_only: bool | None = None) -> Work | Unresolved:
+    catalog = Catalog()
+    for one in triggers:
+        catalog.batches.put(one)
+    spec = rerun(retry_failed_only).spec
+    assert spec is not None
+    return resolve(catalog, "search", spec)
+
+
+def decided(work: Work | Unresolved, by: Trigger | None = None) -> Decision:
+    it = by or rerun()
+    first = decide(it, observed(work=work), CREATED)
+    it = replace(it, status=first.status)
+    return decide(it, observed(work=work), DUE)
+
+
+def test_a_rerun_is_told_where_the_batch_lies() -> None:
+    decision = decided(resolved(source([batch()])))
+    (created,) = decision.actions
+    assert isinstance(created, CreateJob)
+    assert created.manifest["metadata"]["annotations"]["clustertrigger.dev/action"] == "batch_rerun"
+    assert created.manifest["metadata"]["annotations"]["clustertrigger.dev/reruns"] == BATCH
+    pod = created.manifest["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["args"] == ["rerun"]
+    told = RerunSpec.model_validate_json(container["env"][0]["value"])
+    assert (told.trigger, told.run, told.batch_trigger, told.batch_id) == ("again", created.name, "products", BATCH)
+    assert told.batch_results.uri == f"/collections/{DEFAULTS.results_volume}"
+    assert told.results.uri == "/results"
+    claims = {volume["persistentVolumeClaim"]["claimName"] for volume in pod["volumes"] if "emptyDir" not in volume
+              and "secret" not in volume}  # fmt: skip
+    assert claims == {"data", "results", DEFAULTS.results_volume}
+    assert [volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume] == ["db"]
+
+
+def test_a_batch_in_s3_is_reached_as_its_trigger_reaches_it() -> None:
+    results = {"uri": "s3://bucket/results", "secret_name": "minio", "endpoint": "http://minio:9000"}
+    work = resolved(source([batch(volumes=[], secrets=["db"])], {**HOURLY, "run": {"results": results}}))
+    assert isinstance(work, RerunWork)
+    assert work.reads(DEFAULTS) == Reads((), ("db", "minio"))
+    (created,) = decided(work).actions
+    assert isinstance(created, CreateJob)
+    told = RerunSpec.model_validate_json(
+        created.manifest["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"]
+    )
+    assert told.batch_results.model_dump(exclude_none=True) == results
+
+
+@pytest.mark.parametrize(
+    ("triggers", "reason", "says"),
+    [
+        pytest.param([], Reason.BATCH_NOT_FOUND, "in status.history of any ClusterTrigger", id="none"),
+        pytest.param(
+            [source([]), source([], name="others")],
+            Reason.BATCH_NOT_FOUND,
+            "in status.history of the ClusterTriggers of this namespace (others, products): it was never there, or",
+            id="expired",
+        ),
+        pytest.param(
+            [source([batch()], name="others")],
+            Reason.BATCH_NOT_FOUND,
+            "(others)",
+            id="a history that cannot",
+        ),
+        pytest.param(
+            [source([batch(volumes=None)])], Reason.BATCH_NOT_FOUND, "recorded by an earlier version", id="old entry"
+        ),
+        pytest.param(
+            [source([batch()], {"trigger_type": "cron"})], Reason.INVALID_REFERENCE, "which is invalid", id="invalid"
+        ),
+    ],
+)
+def test_a_batch_that_cannot_be_found(triggers: list[Trigger], reason: Reason, says: str) -> None:
+    found = resolved(*triggers)
+    assert isinstance(found, Unresolved)
+    assert (found.reason, says in found.message) == (reason, True), found.message
+    decision = decided(found)
+    ready = find_condition(decision.status.conditions, ConditionType.READY)
+    assert ready is not None
+    assert (ready.status, ready.reason, ready.message) == ("False", reason, found.message)
+    assert decision.actions == ()
+    assert decision.status.is_overdue is True
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_failed_only", "says"),
+    [
+        ("completed", False, None),
+        ("failed", False, None),
+        ("failed", True, None),
+        ("completed", True, f"batch {BATCH} completed, and with action_config.retry_failed_only only a failed one"),
+        ("running", False, f"batch {BATCH} is still active"),
+        ("pending", True, f"batch {BATCH} is still active"),
+    ],
+)
+def test_what_is_run_again(status: str, retry_failed_only: bool, says: str | None) -> None:
+    decision = decided(resolved(source([batch(status)]), retry_failed_only=retry_failed_only))
+    if says is None:
+        assert [type(action) for action in decision.actions] == [CreateJob]
+        return
+    assert decision.actions == ()
+    (event,) = [event for event in decision.events if event.reason == EventReason.NOTHING_TO_RERUN]
+    assert event.message.startswith(f"Skipped the slot 2026-03-02T13:00:00Z: {says}")
+    state = decision.status.schedule_state
+    assert state is not None
+    assert state.accounted_until == DUE
+    assert decision.status.is_overdue is None
+
+
+def test_a_failed_batch_that_a_rerun_completed_is_left_alone() -> None:
+    done = Execution(job_id="again-1", slot="x", triggered_at=CREATED, status="completed", reruns=BATCH)
+    it = rerun(True)
+    status = it.status.copy()
+    status.history = [done]
+    decision = decided(resolved(source([batch("failed")]), retry_failed_only=True), replace(it, status=status))
+    assert decision.actions == ()
+    assert any("was run again by again-1, which completed" in event.message for event in decision.events)
+
+
+def test_a_request_says_why_there_is_nothing_to_do() -> None:
+    it = rerun(annotations={"run-requested": "one"})
+    decision = decide(it, observed(work=resolved(source([batch("running")]))), CREATED)
+    assert decision.status.last_run_requested == "one"
+    assert any(
+        event.reason == EventReason.REQUEST_IGNORED and "is still active" in event.message for event in decision.events
+    )
+
+
+def test_an_event_that_has_nothing_to_do_is_consumed() -> None:
+    schedule = {"event_type": "documents_added", "event_threshold": 2, "collection_id": "col_a"}
+    it = replace(trigger({**RERUN, "trigger_type": "event", "schedule_config": schedule}), key=Key("search", "again"))
+    work = resolved(source([batch("running")]))
+    status = decide(it, observed(work=work), CREATED).status.copy()
+    assert status.event_state is not None
+    status.event_counter = 3
+    status.event_state = replace(status.event_state, total=3, due_since=CREATED)
+    decision = decide(replace(it, status=status), observed(work=work), CREATED)
+    assert decision.actions == ()
+    assert decision.status.event_counter == 1
+    assert any(event.reason == EventReason.NOTHING_TO_RERUN for event in decision.events)
+
+
+def test_the_history_says_what_was_run_again_and_mounted() -> None:
+    (created,) = decided(resolved(source([batch()]))).actions
+    assert isinstance(created, CreateJob)
+    raw = {**created.manifest, "metadata": {
+        **created.manifest["metadata"], "uid": "j", "resourceVersion": "1", "creationTimestamp": "2026-03-02T13:00:00Z"
+    }}  # fmt: skip
+    job = read_job(raw)
+    assert job is not None
+    seen = observe_run(job, [])
+    decision = decide(rerun(), observed([seen], work=resolved(source([batch()]))), DUE)
+    (entry,) = decision.status.history
+    assert entry.reruns == BATCH
+    assert entry.volumes == [DEFAULTS.results_volume, "data", "results"]
+    assert entry.secrets == ["db"]
+
+
+def test_a_rerun_leaves_no_baseline() -> None:
+    status = rerun().status.copy()
+    baseline = {
+        "uri": "a",
+        "sha256": "b",
+        "run": "c",
+        "documents": 9,
+        "dimensions": 2,
+        "captured_at": "2026-11-21T02:00:00Z",
+    }
+    found = RunResult.model_validate_json(json.dumps({"status": "completed", "baseline": baseline}))
+    action_of("batch_rerun").remember(status, "again-1", "", found)
+    assert status.baseline_snapshot is None
+    assert status.last_result is not None
+    assert status.last_result.job_id == "again-1"
+
+
+def test_only_those_are_told_that_refer_to_a_changed_run() -> None:
+    catalog = Catalog()
+    asking = rerun()
+    assert set(catalog.batches.put(asking)) == set()
+    assert set(catalog.batches.put(source([]))) == set()
+    assert set(catalog.batches.put(source([batch("pending")]))) == {asking.key}
+    assert set(catalog.batches.put(source([batch()]))) == set()
+    assert set(catalog.batches.remove(Key("search", "products"))) == {asking.key}
+    assert set(catalog.batches.remove(asking.key)) == set()
+    assert set(catalog.batches.put(source([batch()]))) == set()
+
+
+def test_the_actions_of_the_contract_are_those_of_the_operator() -> None:
+    assert ACTIONS.keys() == WRITTEN.keys()
+    assert WRITTEN["cluster"] is Cluster
+
+
+def test_a_run_of_another_kind_has_no_batch() -> None:
+    assert run(DUE).reruns is None
