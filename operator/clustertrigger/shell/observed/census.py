@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from clustertrigger.core.kube.answers import ApiError
+from clustertrigger.core.kube.staleness import number_of
 from clustertrigger.shell.kube.api_server import ApiServer, Named
 from clustertrigger.shell.observed.kinds import Kind, Name
-from clustertrigger.shell.observed.staleness import number_of
 
 logger = logging.getLogger(__name__)
 

@@ -11,13 +11,13 @@ from clustertrigger.core.events.event_index import EventIndex
 from clustertrigger.core.jobs.job_view import JobView, read_job
 from clustertrigger.core.jobs.pod_view import PodView, read_pod
 from clustertrigger.core.jobs.workload import ObservedRun, observe_run
+from clustertrigger.core.kube.staleness import Graves, is_newer
 from clustertrigger.core.resources.batches import Batches
 from clustertrigger.core.resources.catalog import Catalog
 from clustertrigger.core.resources.trigger import Key, Owner, ParsedSpec, Trigger, read_trigger
 from clustertrigger.shell.kube.api_server import Named
 from clustertrigger.shell.kube.reading import Raw
 from clustertrigger.shell.metrics.process import Metrics
-from clustertrigger.shell.observed.staleness import Graves, is_newer
 
 
 class Triggers:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+from clustertrigger.core.kube.staleness import Graves, is_newer, number_of
 from clustertrigger.shell.kube.api_server import Named
 from clustertrigger.shell.kube.reading import Raw, read_or_skip
-from clustertrigger.shell.observed.staleness import Graves, is_newer, number_of
 
 
 class Name(NamedTuple):
