@@ -11,6 +11,7 @@ from harness.cluster.files import REPOSITORY
 MIRRORED = {
     "tests/cli": "operator/clustertrigger/cli",
     "tests/core": "operator/clustertrigger/core",
+    "tests/net": "operator/clustertrigger/net",
     "tests/shell": "operator/clustertrigger/shell",
     "tests/harness": "harness",
 }

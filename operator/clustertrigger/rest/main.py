@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import signal
+import ssl
 import sys
 
 from pythonjsonlogger.json import JsonFormatter
 
 from clustertrigger.core.environment import SettingsError
 from clustertrigger.rest.app import create_app
-from clustertrigger.rest.serving import listener, server_of
+from clustertrigger.rest.serving import Server, listeners
 from clustertrigger.rest.settings import Settings, read_settings
 
 logger = logging.getLogger(__name__)
@@ -27,12 +28,16 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     try:
-        taken = listener(settings)
+        server = Server(create_app(settings), settings)
+    except (OSError, ssl.SSLError) as error:
+        sys.exit(f"clustertrigger-api: the certificate in {settings.cert_dir} cannot be used: {error}")
+    try:
+        taken = listeners(settings)
     except OSError as error:
         sys.exit(f"clustertrigger-api: cannot listen on {settings.host} port {settings.port}: {error}")
-    port, scheme = taken.getsockname()[1], "HTTPS" if settings.cert_dir else "HTTP"
+    port, scheme = taken[0].getsockname()[1], "HTTPS" if settings.cert_dir else "HTTP"
     logger.info("Requests are served on port %d, over %s", port, scheme)
-    server_of(create_app(settings), settings).run(sockets=[taken])
+    server.run(sockets=taken)
 
 
 def _set_up_logging(settings: Settings) -> None:

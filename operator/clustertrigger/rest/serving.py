@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from clustertrigger.net.listening import listen_everywhere
+from clustertrigger.net.tls import ServerCertificate
 from clustertrigger.rest.settings import Settings
 
 _KEEP_ALIVE = 75
@@ -21,42 +19,58 @@ _LEAVING = 20
 _BACKLOG = 1024
 
 
-def server_of(app: FastAPI, settings: Settings) -> uvicorn.Server:
-    """The server of the application."""
-    config = uvicorn.Config(
-        app,
-        http=_protocol(settings),
-        ws="none",
-        loop="auto",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=_KEEP_ALIVE,
-        timeout_graceful_shutdown=_LEAVING,
-        backlog=_BACKLOG,
-        ssl_certfile=str(settings.cert_dir / "tls.crt") if settings.cert_dir else None,
-        ssl_keyfile=str(settings.cert_dir / "tls.key") if settings.cert_dir else None,
-        ssl_context_factory=_renewing(settings.cert_dir) if settings.cert_dir else None,
-    )
-    return uvicorn.Server(config)
+class Server(uvicorn.Server):
+    """The server of the application.
+
+    Args:
+        app: the application.
+        settings: limits, and where the certificate lies.
+
+    Raises:
+        OSError: there is no certificate where it should be.
+        ssl.SSLError: it cannot be used.
+    """
+
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        self._certificate = ServerCertificate(settings.cert_dir) if settings.cert_dir else None
+        certificate = self._certificate
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=_protocol(settings),
+                ws="none",
+                loop="auto",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=_KEEP_ALIVE,
+                timeout_graceful_shutdown=_LEAVING,
+                backlog=_BACKLOG,
+                ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
+            )
+        )
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until a signal comes; with a certificate, follow its renewals meanwhile."""
+        renewing = asyncio.create_task(self._certificate.follow()) if self._certificate else None
+        try:
+            await super().serve(sockets)
+        finally:
+            if renewing is not None:
+                renewing.cancel()
 
 
-def listener(settings: Settings) -> socket.socket:
-    """The socket to serve on. asyncio would keep `::` to IPv6 alone, and most clusters have IPv4.
+def listeners(settings: Settings) -> list[socket.socket]:
+    """The sockets to serve on. asyncio would keep `::` to IPv6 alone, and most clusters have IPv4.
 
     Raises:
         OSError: the address cannot be listened on.
     """
-    if settings.host != "::":
-        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
-    try:
-        return socket.create_server(
-            ("::", settings.port), family=socket.AF_INET6, backlog=_BACKLOG, dualstack_ipv6=True
-        )
-    except (OSError, ValueError):  # a node without IPv6
-        return socket.create_server(("0.0.0.0", settings.port), backlog=_BACKLOG)  # noqa: S104 - a Pod's port
+    if settings.host == "::":
+        return listen_everywhere(settings.port, _BACKLOG)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    return [socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)]
 
 
 def _protocol(settings: Settings) -> type[asyncio.Protocol]:
@@ -103,25 +117,3 @@ def _protocol(settings: Settings) -> type[asyncio.Protocol]:
             self.transport.close()
 
     return Guarded
-
-
-def _renewing(directory: Path) -> Callable[[uvicorn.Config, Callable[[], ssl.SSLContext]], ssl.SSLContext]:
-    """A TLS context whose certificate follows the files: they are looked at when somebody connects."""
-
-    def make(_: uvicorn.Config, __: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        certificate, key = directory / "tls.crt", directory / "tls.key"
-        loaded = 0.0
-
-        def look(*_: Any) -> None:
-            nonlocal loaded
-            written = certificate.stat().st_mtime
-            if written != loaded:
-                context.load_cert_chain(certificate, key)
-                loaded = written
-
-        look()
-        context.sni_callback = look
-        return context
-
-    return make

@@ -19,6 +19,7 @@ from clustertrigger.cli.kube.credentials import Credentials, read_content
 from clustertrigger.cli.kube.kubeconfig import Context, KubeconfigError
 from clustertrigger.core.json_text import write_json
 from clustertrigger.core.kube.answers import ApiError, no_answer, object_in, refusal
+from clustertrigger.net.tls import trusting
 
 POD_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
@@ -308,11 +309,9 @@ class ApiClient:
 
 def _tls(authority: bytes | None, *, verify: bool) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cadata=authority.decode() if authority else None)
+        context = trusting(authority.decode() if authority else None)
     except (ssl.SSLError, UnicodeDecodeError, ValueError) as error:
         raise KubeconfigError(f"certificate-authority cannot be used: {error}") from error
-    # Python 3.13 refuses authorities without a key identifier, which kubectl accepts and clusters have.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

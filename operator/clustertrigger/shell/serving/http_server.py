@@ -21,6 +21,8 @@ from typing import cast
 
 from aiohttp import web
 
+from clustertrigger.net.listening import listen_everywhere
+from clustertrigger.net.tls import ServerCertificate
 from clustertrigger.shell.serving.sources import source_of
 
 logger = logging.getLogger(__name__)
@@ -42,7 +44,6 @@ _AT_ONCE = 64
 """Connections that are accepted before everything else has its turn."""
 _PAUSE = 1.0
 """Seconds without accepting, when there are no file descriptors left."""
-_CERTIFICATE_AGE = 60.0
 _MOST_FILES = 2**16
 _END_OF_HEADER = b"\r\n\r\n"
 
@@ -102,9 +103,9 @@ async def serve(
         read_bufsize=_READ_AHEAD,
     )
     await runner.setup()
-    tls = _tls(cert_dir) if cert_dir else None
-    entrance = _Entrance(runner, limits, tls)
-    renewing = asyncio.create_task(_renew(tls, cert_dir)) if tls and cert_dir else None
+    certificate = ServerCertificate(cert_dir) if cert_dir else None
+    entrance = _Entrance(runner, limits, certificate.context if certificate else None)
+    renewing = asyncio.create_task(certificate.follow()) if certificate else None
     try:
         yield entrance.open(port)
     finally:
@@ -112,22 +113,6 @@ async def serve(
             renewing.cancel()
         entrance.close()
         await runner.cleanup()
-
-
-def _tls(cert_dir: Path) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(cert_dir / "tls.crt", cert_dir / "tls.key")
-    return context
-
-
-async def _renew(context: ssl.SSLContext, cert_dir: Path) -> None:
-    """Follows a certificate that is renewed in its mounted Secret; for ever."""
-    while True:
-        await asyncio.sleep(_CERTIFICATE_AGE)
-        try:
-            context.load_cert_chain(cert_dir / "tls.crt", cert_dir / "tls.key")
-        except (OSError, ssl.SSLError) as error:
-            logger.warning("The certificate in %s could not be read again: %s", cert_dir, error)
 
 
 @web.middleware
@@ -267,13 +252,10 @@ class _Entrance:
 
     def open(self, port: int) -> int:
         """Listens on all addresses."""
-        for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):  # noqa: S104 - a Pod's port
-            listener = self._listen(family, address, port)
-            if listener is not None:
-                self._listeners.append(listener)
-                port = listener.getsockname()[1]
-                self._loop.add_reader(listener, self._accept, listener)
-        return port
+        self._listeners = listen_everywhere(port, _BACKLOG)
+        for listener in self._listeners:
+            self._loop.add_reader(listener, self._accept, listener)
+        return int(self._listeners[0].getsockname()[1])
 
     def close(self) -> None:
         """Accepts no more."""
@@ -297,22 +279,6 @@ class _Entrance:
         if connection in known:
             del known[connection]
             known[connection] = None
-
-    def _listen(self, family: socket.AddressFamily, address: str, port: int) -> socket.socket | None:
-        listener = socket.socket(family)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            listener.bind((address, port))
-            listener.listen(_BACKLOG)
-        except OSError:
-            listener.close()
-            if family == socket.AF_INET:
-                raise
-            return None  # a machine without IPv6
-        listener.setblocking(False)
-        return listener
 
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(_AT_ONCE):
