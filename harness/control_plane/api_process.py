@@ -1,4 +1,4 @@
-"""clustertrigger-api as a process of its own, with no power but its callers'."""
+"""clustertrigger-api as a process of its own, and the tokens of those who ask it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,36 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.control_plane.kube import eventually
+from harness.control_plane.cluster import SYSTEM, Cluster
+from harness.control_plane.kube import Kube, eventually
 from harness.control_plane.operator_process import environment
 
+RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
 _LISTENING = re.compile(r"Requests are served on port (\d+)")
+
+
+def token_of(kube: Kube, namespace: str, account: str, role: str | None = None) -> str:
+    """A token of a service account, which is made where it is not there, and bound to a ClusterRole."""
+    accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
+    if kube.find(f"{accounts}/{account}") is None:
+        kube.create(accounts, {"metadata": {"name": account}})
+    if role is not None:
+        binding = {
+            "metadata": {"name": account},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
+        }
+        kube.create(f"{RBAC}/{namespace}/rolebindings", binding)
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 86_400}}
+    token: str = kube.create(f"{accounts}/{account}/token", request)["status"]["token"]
+    return token
+
+
+def own_token(cluster: Cluster, directory: Path) -> Path:
+    """A file with the token of the service's own account, which the chart has given its rights."""
+    file = directory / "own-token"
+    file.write_text(token_of(cluster.kube, SYSTEM, "clustertrigger-api"))
+    return file
 
 
 class ApiProcess:

@@ -76,7 +76,10 @@ def running_cluster(directory: Path) -> Iterator[Cluster]:
 
 def _install_rights(kube: Kube) -> None:
     """Exactly what the chart grants, rendered by Helm."""
-    rendered: list[dict[str, Any] | None] = list(yaml.safe_load_all(find_helm(namespace=SYSTEM).render(RELEASE)))
+    values = {"api": {"enabled": True}}
+    rendered: list[dict[str, Any] | None] = list(
+        yaml.safe_load_all(find_helm(namespace=SYSTEM).render(RELEASE, values))
+    )
     for document in rendered:
         if document and (collection := _COLLECTIONS.get(document["kind"])):
             kube.create(collection, document)

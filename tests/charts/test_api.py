@@ -5,20 +5,11 @@ from __future__ import annotations
 import pytest
 
 from clustertrigger.rest.settings import PREFIX, Settings, read_settings
-from tests.charts.objects import NAMESPACE, Object, Rendered, render
+from harness.helm import HelmError
+from tests.charts.objects import NAMESPACE, Object, Rendered, render, values_of
 
 NAME = "clustertrigger-api"
-OTHER = {
-    "api": {
-        "enabled": True,
-        "port": 9082,
-        "service": {"port": 443, "annotations": {"example.com/team": "search"}},
-        "tls": {"secretName": "clustertrigger-api"},
-        "overrideGitOps": True,
-        "rateLimit": {"requestsPerSecond": 2.5, "burst": 10},
-    },
-    "networkPolicy": {"enabled": True, "apiFrom": [{"podSelector": {"matchLabels": {"app": "portal"}}}]},
-}
+OTHER = values_of("api-values")
 NOT_FROM_THE_CHART = {
     "host",
     "server",
@@ -27,6 +18,7 @@ NOT_FROM_THE_CHART = {
     "largest_body",
     "sending_seconds",
     "answering_seconds",
+    "rights_seconds",
     "connections",
 }
 
@@ -70,6 +62,8 @@ def test_other_values(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {container[probe]["httpGet"]["scheme"] for probe in container if probe.endswith("Probe")} == {"HTTPS"}
     service = rendered.one("Service", NAME)
     assert service["metadata"]["annotations"] == {"example.com/team": "search"}
+    assert service["spec"]["sessionAffinity"] == "None"
+    assert enabled().one("Service", NAME)["spec"]["sessionAffinity"] == "ClientIP"
     assert service["spec"]["ports"] == [
         {"name": "api", "protocol": "TCP", "appProtocol": "https", "port": 443, "targetPort": "api"}
     ]
@@ -77,7 +71,7 @@ def test_other_values(monkeypatch: pytest.MonkeyPatch) -> None:
     assert policy["ingress"] == [
         {
             "ports": [{"protocol": "TCP", "port": "api"}],
-            "from": [{"podSelector": {"matchLabels": {"app": "portal"}}}],
+            "from": [{"namespaceSelector": {"matchLabels": {"team": "portal"}}}],
         }
     ]
 
@@ -102,22 +96,59 @@ def test_what_selects_it_and_what_does_not() -> None:
             assert (selector.items() <= operators.items()) == (found["metadata"]["name"] != NAME), kind
 
 
-def test_it_may_read_one_namespace_and_nothing_else() -> None:
-    rendered = enabled()
-    rights = rendered.one("ClusterRole", NAME)["rules"]
-    assert rights == [
-        {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"]}
-    ]
+WATCHES = {
+    "apiGroups": ["clustertrigger.dev"],
+    "resources": ["clustertriggers", "clusterdefinitions"],
+    "verbs": ["list", "watch"],
+}
+
+
+def bindings(rendered: Rendered) -> list[tuple[str, str | None]]:
     account = pod(rendered)["spec"]["serviceAccountName"]
-    bound = [
-        binding["metadata"]["name"]
+    return [
+        (binding["metadata"]["name"], binding["metadata"].get("namespace"))
         for kind in ("ClusterRoleBinding", "RoleBinding")
         for binding in rendered.all(kind)
         if {"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE} in binding["subjects"]
     ]
-    assert bound == [NAME]
-    within = render({"api": {"enabled": True}, "watchNamespaces": ["search"]})
-    assert not [role for role in within.all("ClusterRole") if role["metadata"]["name"] == NAME]
+
+
+def test_it_may_watch_triggers_and_nothing_else() -> None:
+    rendered = enabled()
+    assert rendered.one("ClusterRole", NAME)["rules"] == [
+        WATCHES,
+        {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"]},
+    ]
+    assert bindings(rendered) == [(NAME, None)]
+
+
+def test_it_may_watch_chosen_namespaces_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered = render({"api": {"enabled": True}, "watchNamespaces": ["search", "ads"]})
+    assert not [role for role in rendered.all("ClusterRole") if role["metadata"]["name"] == NAME]
+    roles = [role for role in rendered.all("Role") if role["metadata"]["name"] == NAME]
+    assert {role["metadata"]["namespace"]: role["rules"] for role in roles} == {"search": [WATCHES], "ads": [WATCHES]}
+    assert bindings(rendered) == [(NAME, "search"), (NAME, "ads")]
+    assert settings_of(rendered, monkeypatch).namespaces == ["search", "ads"]
+
+
+def test_no_rights_where_somebody_else_gives_them() -> None:
+    rendered = render({"api": {"enabled": True}, "rbac": {"create": False}})
+    assert bindings(rendered) == []
+
+
+def test_its_pods_are_spread() -> None:
+    spread = {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "DoNotSchedule"}
+    rendered = render({"api": {"enabled": True, "replicas": 3}, "topologySpreadConstraints": [spread]})
+    own = pod(rendered)
+    (constraint,) = own["spec"]["topologySpreadConstraints"]
+    assert {**spread, "labelSelector": constraint["labelSelector"]} == constraint
+    assert constraint["labelSelector"]["matchLabels"].items() <= own["metadata"]["labels"].items()
+    budget = rendered.one("PodDisruptionBudget", NAME)["spec"]
+    assert budget["maxUnavailable"] == 1
+    (term,) = own["spec"]["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert term["podAffinityTerm"]["labelSelector"]["matchLabels"] == budget["selector"]["matchLabels"]
+    alone = render({"api": {"enabled": True, "replicas": 1}})
+    assert not [found for found in alone.all("PodDisruptionBudget") if found["metadata"]["name"] == NAME]
 
 
 def test_its_pods_are_restricted() -> None:
@@ -135,3 +166,56 @@ def test_its_pods_are_restricted() -> None:
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
+
+
+def test_ingress_and_route_lead_to_the_service() -> None:
+    rendered = render(OTHER)
+    service = rendered.one("Service", NAME)
+    (port,) = service["spec"]["ports"]
+    ingress = rendered.one("Ingress", NAME)
+    assert ingress["metadata"]["annotations"] == {"nginx.ingress.kubernetes.io/backend-protocol": "HTTPS"}
+    assert ingress["spec"]["ingressClassName"] == "nginx"
+    assert ingress["spec"]["tls"] == [{"secretName": "triggers-example-com", "hosts": ["triggers.example.com"]}]
+    (rule,) = ingress["spec"]["rules"]
+    assert rule["host"] == "triggers.example.com"
+    (path,) = rule["http"]["paths"]
+    assert path["backend"]["service"] == {"name": NAME, "port": {"name": port["name"]}}
+    assert (path["path"], path["pathType"]) == ("/", "Prefix")
+    route = rendered.one("HTTPRoute", NAME)
+    assert route["apiVersion"] == "gateway.networking.k8s.io/v1"
+    assert route["spec"] == {
+        "parentRefs": [{"name": "public", "namespace": "gateways", "sectionName": "https"}],
+        "hostnames": ["triggers.example.com"],
+        "rules": [{"backendRefs": [{"name": NAME, "port": port["port"]}]}],
+    }
+
+
+def test_neither_is_there_by_default() -> None:
+    rendered = enabled()
+    assert not rendered.all("Ingress")
+    assert not rendered.all("HTTPRoute")
+
+
+@pytest.mark.parametrize("values", [{}, {"host": "*.example.com", "tlsSecretName": "tls"}])
+def test_an_ingress_with_less(values: Object) -> None:
+    spec = enabled(ingress={"enabled": True, **values}).one("Ingress", NAME)["spec"]
+    assert spec["rules"][0].get("host") == values.get("host")
+    expected = [{"secretName": "tls", "hosts": ["*.example.com"]}] if values else None
+    assert spec.get("tls") == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"ingress": {"enabled": True}}, "api.ingress.enabled is true and api.enabled is false"),
+        ({"httpRoute": {"enabled": True}}, "api.httpRoute.enabled is true and api.enabled is false"),
+        ({"enabled": True, "httpRoute": {"enabled": True}}, "api.httpRoute.parentRefs is empty"),
+        ({"httpRoute": {"parentRefs": [{"namespace": "x"}]}}, "at '/api/httpRoute/parentRefs/0'"),
+        ({"ingress": {"host": "https://triggers"}}, "at '/api/ingress/host'"),
+        ({"service": {"sessionAffinity": "Cookie"}}, "at '/api/service/sessionAffinity'"),
+    ],
+)
+def test_values_that_lead_nowhere(values: Object, named: str) -> None:
+    with pytest.raises(HelmError) as refusal:
+        render({"api": values})
+    assert named in str(refusal.value)

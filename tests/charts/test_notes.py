@@ -55,6 +55,21 @@ def test_the_claim_for_results_is_named_where_it_is_needed() -> None:
         (values_of("events-values"), "\nhttps://events.example.com/v1/namespaces/default/events\n"),
         ({}, "--clusterrole clustertrigger-event-sender --serviceaccount default:default\n"),
         ({"rbac": {"userRoles": False}}, "--verb create --resource clustertriggers.clustertrigger.dev/events\n"),
+        ({"api": {"enabled": True}}, "\n6. The HTTP API is at\n\nhttp://clustertrigger-api.ops.svc:8082/docs\n"),
+        ({"api": {"enabled": True}, "events": {"enabled": False}}, "\n5. The HTTP API is at\n"),
+        ({"api": {"enabled": True}}, "kubectl --namespace ops port-forward service/clustertrigger-api 8082\n"),
+        ({"api": {"enabled": True}}, "--clusterrole clustertrigger-editor --serviceaccount default:default\n"),
+        ({"api": {"enabled": True}, "rbac": {"userRoles": False}}, "--resource clustertriggers.clustertrigger.dev\n"),
+        (
+            {"api": {"enabled": True}, "watchNamespaces": ["search"]},
+            "kubectl --namespace search create token default\n",
+        ),
+        ({"api": {"enabled": True}}, "WARNING: the API has no certificate"),
+        (values_of("api-values"), "\nhttps://clustertrigger-api.ops.svc:443/docs\nhttps://triggers.example.com/docs\n"),
+        (
+            values_of("api-values"),
+            "\nhttp://triggers.example.com/docs, or https:// where the Gateway has a certificate\n",
+        ),
         ({"events": {"ingress": {"enabled": True}}}, "WARNING: the Ingress for events has no certificate"),
     ],
 )
@@ -64,4 +79,6 @@ def test_notes_fit_the_values(values: Object, said: str) -> None:
 
 def test_notes_say_nothing_of_what_is_off() -> None:
     assert "events" not in notes(values_of("single-values"))
-    assert "WARNING" not in notes(values_of("events-values"))
+    assert "HTTP API" not in notes({})
+    for values_file in ("events-values", "api-values"):
+        assert "WARNING" not in notes(values_of(values_file))

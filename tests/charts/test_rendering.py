@@ -20,6 +20,14 @@ DEFAULT = {**ALWAYS, **CLUSTER_WIDE, **REPLICATED, **WITH_EVENTS}
 KINDS = {
     "default": DEFAULT,
     "events-values": {**DEFAULT, "Ingress": 1},
+    "api-values": {
+        **{kind: DEFAULT[kind] + 1 for kind in ("Deployment", "Service", "ServiceAccount", "PodDisruptionBudget")},
+        **{kind: DEFAULT[kind] + 1 for kind in ("ClusterRole", "ClusterRoleBinding")},
+        **{kind: DEFAULT[kind] for kind in ("CustomResourceDefinition", "Role", "RoleBinding")},
+        "NetworkPolicy": 2,
+        "Ingress": 1,
+        "HTTPRoute": 1,
+    },
     "monitoring-values": {**DEFAULT, "ServiceMonitor": 1, "PrometheusRule": 1, "ConfigMap": 1, "NetworkPolicy": 1},
     "webhook-values": {
         **DEFAULT,
@@ -58,7 +66,8 @@ def test_namespaces_and_labels(values_file: str) -> None:
         assert one["metadata"].get("namespace", NAMESPACE) in {NAMESPACE, *values.get("watchNamespaces", [])}
         if one["kind"] != "CustomResourceDefinition":
             labels = one["metadata"]["labels"]
-            assert labels["app.kubernetes.io/name"] == "clustertrigger"
+            suffix = "-api" if labels["app.kubernetes.io/component"] == "api" else ""
+            assert labels["app.kubernetes.io/name"] == f"clustertrigger{suffix}"
             assert labels["app.kubernetes.io/instance"] == RELEASE
             assert labels["app.kubernetes.io/managed-by"] == "Helm"
 
@@ -97,14 +106,19 @@ def test_names(release: str, values: Object, expected: str) -> None:
 @pytest.mark.parametrize("values_file", VALUES_FILES)
 def test_selectors_find_the_pods(values_file: str) -> None:
     rendered = render(values_of(values_file))
-    labels = rendered.pod["metadata"]["labels"].items()
-    selectors = [
-        rendered.one("Deployment")["spec"]["selector"]["matchLabels"],
-        rendered.one("Service")["spec"]["selector"],
-        *(budget["spec"]["selector"]["matchLabels"] for budget in rendered.all("PodDisruptionBudget")),
-    ]
-    for selector in selectors:
-        assert selector.items() <= labels
+    for deployment in rendered.all("Deployment"):
+        name, labels = deployment["metadata"]["name"], deployment["spec"]["template"]["metadata"]["labels"].items()
+        selectors = [
+            deployment["spec"]["selector"]["matchLabels"],
+            rendered.one("Service", name)["spec"]["selector"],
+            *(
+                budget["spec"]["selector"]["matchLabels"]
+                for budget in rendered.all("PodDisruptionBudget")
+                if budget["metadata"]["name"] == name
+            ),
+        ]
+        for selector in selectors:
+            assert selector.items() <= labels
 
 
 def test_every_document_is_an_object() -> None:

@@ -7,28 +7,10 @@ from typing import Any, Self
 
 import httpx
 
-from harness.control_plane.kube import Kube, Object, eventually
+from harness.control_plane.kube import Object, eventually
 
 CLUSTER = "/v1/clusters/triggers"
 UNIFIED = "/v1/triggers"
-RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
-
-
-def token_of(kube: Kube, namespace: str, account: str, role: str | None = None) -> str:
-    """A token of a service account, which is made where it is not there, and bound to a ClusterRole."""
-    accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
-    if kube.find(f"{accounts}/{account}") is None:
-        kube.create(accounts, {"metadata": {"name": account}})
-    if role is not None:
-        binding = {
-            "metadata": {"name": account},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
-        }
-        kube.create(f"{RBAC}/{namespace}/rolebindings", binding)
-    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 86_400}}
-    token: str = kube.create(f"{accounts}/{account}/token", request)["status"]["token"]
-    return token
 
 
 class Caller:

@@ -9,21 +9,18 @@ from typing import Any
 import httpx
 import pytest
 
-from harness.control_plane.api_process import ApiProcess
+from harness.control_plane.api_process import ApiProcess, own_token, token_of
 from harness.control_plane.cluster import Cluster
 from harness.control_plane.sandbox import Sandbox
-from tests.rest.callers import Caller, token_of
+from tests.rest.callers import Caller
 
 
 @pytest.fixture(scope="session")
 def shared_service(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
-    """One that the tests of this process share."""
+    """One that the tests of this process share, under the rights that the chart gives it."""
     directory = tmp_path_factory.mktemp("api")
-    own = directory / "token"
-    own.write_text(token_of(cluster.kube, "clustertrigger-system", "clustertrigger"))
-    log = directory / "api.log"
-    settings = {"token_file": own, "requests_per_second": 0}
-    service = ApiProcess(cluster.kube.server, cluster.kube.ca, log, settings)
+    settings = {"token_file": own_token(cluster, directory), "requests_per_second": 0}
+    service = ApiProcess(cluster.kube.server, cluster.kube.ca, directory / "api.log", settings)
     yield service
     assert service.stop() == 0
     assert not service.mistakes()
@@ -36,7 +33,8 @@ def start_service(cluster: Cluster, tmp_path: Path) -> Iterator[Callable[..., Ap
 
     def start(**settings: Any) -> ApiProcess:
         log = tmp_path / f"api-{len(started)}.log"
-        started.append(ApiProcess(cluster.kube.server, cluster.kube.ca, log, settings))
+        server = str(settings.pop("server", cluster.kube.server))
+        started.append(ApiProcess(server, cluster.kube.ca, log, settings))
         return started[-1]
 
     yield start
@@ -47,9 +45,10 @@ def start_service(cluster: Cluster, tmp_path: Path) -> Iterator[Callable[..., Ap
 
 @pytest.fixture
 def caller(shared_service: ApiProcess, sandbox: Sandbox) -> Iterator[Caller]:
-    """Somebody who may edit in the sandbox's namespace."""
+    """Somebody who may edit in the sandbox's namespace, and sees at once what a test has written elsewhere."""
     token = token_of(sandbox.kube, sandbox.namespace, "editor", role="clustertrigger-editor")
     with Caller(shared_service.url, sandbox.namespace, token) as caller:
+        caller.http.headers["Cache-Control"] = "no-cache"
         yield caller
 
 

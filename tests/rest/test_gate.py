@@ -15,10 +15,10 @@ import httpx
 import pytest
 
 from clustertrigger.rest.gate import Rates
-from harness.control_plane.api_process import ApiProcess
+from harness.control_plane.api_process import ApiProcess, token_of
 from harness.control_plane.operator_process import environment
 from harness.control_plane.sandbox import Sandbox
-from tests.rest.callers import CLUSTER, UNIFIED, Caller, every, ok, refused, token_of
+from tests.rest.callers import CLUSTER, UNIFIED, Caller, every, ok, refused
 
 Start = Callable[..., ApiProcess]
 

@@ -82,6 +82,8 @@ that it does not know. Numbers pass through int, because Helm would write large 
   value: {{ int .Values.api.port | quote }}
 - name: CLUSTERTRIGGER_API_CERT_DIR
   value: {{ .Values.api.tls.secretName | empty | ternary "" (include "clustertrigger.apiCertificateDirectory" .) | quote }}
+- name: CLUSTERTRIGGER_API_WATCH_NAMESPACES
+  value: {{ join "," .Values.watchNamespaces | quote }}
 - name: CLUSTERTRIGGER_API_OVERRIDE_GITOPS
   value: {{ .Values.api.overrideGitOps | quote }}
 - name: CLUSTERTRIGGER_API_REQUESTS_PER_SECOND

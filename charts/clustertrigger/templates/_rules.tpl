@@ -20,7 +20,14 @@
   verbs: [create, patch, list]
 {{- end -}}
 
-{{/* The subject of every binding. */}}
+{{/* What clustertrigger-api may do by itself; everything else is done with its callers' tokens. */}}
+{{- define "clustertrigger.apiRules" -}}
+- apiGroups: [clustertrigger.dev]
+  resources: [clustertriggers, clusterdefinitions]
+  verbs: [list, watch]
+{{- end -}}
+
+{{/* The subject of every binding of the operator's. */}}
 {{- define "clustertrigger.subjects" -}}
 - kind: ServiceAccount
   name: {{ include "clustertrigger.serviceAccountName" . }}

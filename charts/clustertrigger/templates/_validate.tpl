@@ -61,4 +61,15 @@
 {{- if and .Values.events.ingress.enabled (not .Values.events.enabled) -}}
 {{- fail "events.ingress.enabled is true and events.enabled is false, so that nothing would answer: set both, or neither" -}}
 {{- end -}}
+{{- if and .Values.api.ingress.enabled (not .Values.api.enabled) -}}
+{{- fail "api.ingress.enabled is true and api.enabled is false, so that nothing would answer: set both, or neither" -}}
+{{- end -}}
+{{- with .Values.api.httpRoute -}}
+{{- if and .enabled (not $.Values.api.enabled) -}}
+{{- fail "api.httpRoute.enabled is true and api.enabled is false, so that nothing would answer: set both, or neither" -}}
+{{- end -}}
+{{- if and .enabled (not .parentRefs) -}}
+{{- fail "api.httpRoute.enabled is true and api.httpRoute.parentRefs is empty, so that no Gateway would lead to the API: name one, such as [{name: public, namespace: gateways}]" -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}

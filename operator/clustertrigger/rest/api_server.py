@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+import socket
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import aiohttp
+from aiohttp.client_reqrep import ClientResponse
 
 from clustertrigger import __version__
 from clustertrigger.core.json_text import write_json
 from clustertrigger.core.kube.answers import object_in
 from clustertrigger.core.resources.problem import Problem
 from clustertrigger.core.text import beginning
+from clustertrigger.net.tls import trusting
 from clustertrigger.rest.errors import FieldError, RefusedError, invalid
 from clustertrigger.rest.settings import Settings
 
@@ -21,11 +23,23 @@ Object = dict[str, Any]
 
 _MERGE_PATCH = "application/merge-patch+json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json"
-_PASSED_ON = (400, 401, 403, 404, 405, 409, 413, 422, 429)
-_INVALID, _TOO_MANY = 422, 429
+_PASSED_ON = (400, 401, 403, 404, 405, 409, 410, 413, 422, 429)
+_GONE, _INVALID, _TOO_MANY, _UNAVAILABLE = 410, 422, 429, 503
 _SPEC = "spec."
 _KUBE_SYSTEM = "/api/v1/namespaces/kube-system"
 _RETRY_AFTER = {"Retry-After": "1"}
+_PAGE = "500"
+_ASKED_AGAIN = 60.0
+"""Seconds until the cluster's id is asked for again, where it was refused."""
+_WATCH_SECONDS = "290"
+_SILENCE = 90.0
+"""Seconds without a word on a watch, after which it counts as broken: the server sends a bookmark each minute."""
+_PROBES = (("SO_KEEPALIVE", 1), ("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 2))
+"""So that a connection that leads nowhere is noticed within 15 seconds."""
+
+
+class WatchEndedError(Exception):
+    """A watch cannot go on from where it is."""
 
 
 class ApiServer:
@@ -38,10 +52,13 @@ class ApiServer:
     def __init__(self, settings: Settings) -> None:
         self._token_file = settings.token_file
         self._cluster_id = ""
-        tls = _tls(settings.server_ca) if settings.api_server.startswith("https:") else False
+        self._cluster_id_after = 0.0
+        tls = trusting(settings.server_ca.read_text()) if settings.api_server.startswith("https:") else False
         self._session = aiohttp.ClientSession(
             base_url=settings.api_server,
-            connector=aiohttp.TCPConnector(limit=settings.connections, ssl=tls, keepalive_timeout=75),
+            connector=aiohttp.TCPConnector(
+                limit=settings.connections, ssl=tls, keepalive_timeout=75, socket_factory=_socket
+            ),
             timeout=aiohttp.ClientTimeout(total=settings.answering_seconds, sock_connect=5),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": f"clustertrigger-api/{__version__}"},
@@ -61,14 +78,70 @@ class ApiServer:
         """
         return await self._ask("GET", token, path, parameters=parameters)
 
-    async def names(self, token: str, path: str) -> list[Object]:
+    async def names(self, token: str, path: str, **parameters: str) -> list[Object]:
         """Read the metadata of the objects of a collection.
 
         Raises:
             RefusedError: refused, or no answer.
         """
-        listed = await self._ask("GET", token, path, accept=_METADATA_ONLY)
+        listed = await self._ask("GET", token, path, parameters=parameters, accept=_METADATA_ONLY)
         return listed.get("items") or []
+
+    async def pages(self, path: str) -> AsyncIterator[tuple[list[Object], str]]:
+        """Read a collection with our own token, part by part; each with the version of the whole.
+
+        Raises:
+            RefusedError: refused, or no answer.
+            WatchEndedError: it took so long that the rest is of another version.
+        """
+        page = {"limit": _PAGE}
+        while True:
+            try:
+                listed = await self.get(self._own_token(), path, **page)
+            except RefusedError as problem:
+                if problem.status == _GONE:
+                    raise WatchEndedError from problem
+                raise
+            about = listed["metadata"]
+            yield listed.get("items") or [], about["resourceVersion"]
+            if not (following := about.get("continue")):
+                return
+            page["continue"] = following
+
+    async def watch(self, path: str, version: str) -> AsyncIterator[tuple[str, Object]]:
+        """Watch a collection with our own token: OPENED once, and then what changes, until the server ends it.
+
+        Args:
+            path: of the collection.
+            version: what comes after it is told.
+
+        Raises:
+            RefusedError: refused, or no answer.
+            WatchEndedError: what comes after this version is not known any more.
+        """
+        parameters = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": _WATCH_SECONDS,
+        }
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=_SILENCE)
+        headers = {"Authorization": f"Bearer {self._own_token()}", "Accept": "application/json"}
+        try:
+            async with self._session.get(path, params=parameters, headers=headers, timeout=timeout) as answer:
+                if answer.status != 200:
+                    text = await answer.read()
+                    if answer.status == _GONE:
+                        raise WatchEndedError
+                    raise _refusal(answer.status, object_in(text) or {}, text, answer.headers.get("Retry-After"))
+                yield "OPENED", {}
+                async for line in _lines(answer):
+                    said = object_in(line)
+                    if said is None or said.get("type") == "ERROR":
+                        raise WatchEndedError
+                    yield said["type"], said["object"]
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise _unavailable("broke the watch off" if isinstance(error, TimeoutError) else None) from error
 
     async def create(self, token: str, path: str, body: Mapping[str, Any]) -> Object:
         """Create an object in a collection; a field that the server does not know is refused, where it can do that.
@@ -86,24 +159,28 @@ class ApiServer:
         """
         return await self._ask("PATCH", token, path, body, content_type=_MERGE_PATCH)
 
-    async def delete(self, token: str, path: str, uid: str) -> None:
+    async def delete(self, token: str, path: str, uid: str) -> Object:
         """Delete an object and, in the background, what it owns; not another one that has got its name meanwhile.
+
+        Returns:
+            The object where a finalizer keeps it, or else a Status.
 
         Raises:
             RefusedError: refused, or no answer.
         """
         options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
-        await self._ask("DELETE", token, path, options)
+        return await self._ask("DELETE", token, path, options)
 
     async def cluster_id(self) -> str:
         """The cluster's id, read once with our own token; empty where that is not allowed."""
-        if not self._cluster_id:
+        if not self._cluster_id and time.monotonic() >= self._cluster_id_after:
+            self._cluster_id_after = time.monotonic() + _ASKED_AGAIN
             try:
-                own = self._token_file.read_text().strip()
-                found = await self.get(own, _KUBE_SYSTEM)
+                found = await self.get(self._own_token(), _KUBE_SYSTEM)
                 self._cluster_id = str(found["metadata"]["uid"])
-            except (OSError, RefusedError):
-                return ""
+            except RefusedError as problem:
+                if problem.status == _UNAVAILABLE:
+                    self._cluster_id_after = 0.0
         return self._cluster_id
 
     async def is_reachable(self) -> bool:
@@ -113,6 +190,13 @@ class ApiServer:
                 return answer.status < 500
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
+
+    def _own_token(self) -> str:
+        """As it is now: it is renewed all the time."""
+        try:
+            return self._token_file.read_text().strip()
+        except OSError as error:
+            raise RefusedError(403, f"there is no token of our own: {error}") from error
 
     async def _ask(
         self,
@@ -138,10 +222,7 @@ class ApiServer:
                 status, text = answer.status, await answer.read()
                 retry_after = answer.headers.get("Retry-After")
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            what = "did not answer in time" if isinstance(error, TimeoutError) else "cannot be reached"
-            raise RefusedError(
-                503, f"the Kubernetes API server {what}: try again", code="api_server_unavailable", headers=_RETRY_AFTER
-            ) from error
+            raise _unavailable("did not answer in time" if isinstance(error, TimeoutError) else None) from error
         found = object_in(text)
         if status < 300 and found is not None:
             return found
@@ -155,13 +236,38 @@ def _refusal(status: int, said: Object, text: bytes, retry_after: str | None) ->
     if status == _INVALID and (causes := (said.get("details") or {}).get("causes")):
         return invalid(_errors(causes), code=reason)
     if status not in _PASSED_ON:
-        message = f"the Kubernetes API server answered {status}: {message}"
-        return RefusedError(503, message, code="api_server_unavailable", headers=_RETRY_AFTER)
+        return _unavailable(f"answered {status}: {message}", "")
     headers = {"Retry-After": retry_after or "1"} if status == _TOO_MANY else {}
     if status == 401:
         message = "the Kubernetes API server does not know this token: it may have expired"
         headers = {"WWW-Authenticate": "Bearer"}
     return RefusedError(status, message, code=reason, headers=headers)
+
+
+def _unavailable(what: str | None, remedy: str = ": try again") -> RefusedError:
+    message = f"the Kubernetes API server {what or 'cannot be reached'}{remedy}"
+    return RefusedError(_UNAVAILABLE, message, code="api_server_unavailable", headers=_RETRY_AFTER)
+
+
+async def _lines(answer: ClientResponse) -> AsyncIterator[bytes]:
+    """Lines of any length; a rest without an end is none."""
+    rest: list[bytes] = []
+    async for chunk in answer.content.iter_any():
+        *whole, last = chunk.split(b"\n")
+        for line in whole:
+            yield b"".join([*rest, line])
+            rest = []
+        rest.append(last)
+
+
+def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    for name, value in _PROBES:
+        if (option := getattr(socket, name, None)) is not None:
+            made.setsockopt(socket.SOL_SOCKET if name.startswith("SO_") else socket.IPPROTO_TCP, option, value)
+    made.setblocking(False)
+    return made
 
 
 def _errors(causes: Sequence[Object]) -> list[FieldError]:
@@ -172,10 +278,3 @@ def _errors(causes: Sequence[Object]) -> list[FieldError]:
         )
         for cause in causes
     ]
-
-
-def _tls(authority: Path) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(authority))
-    # Python 3.13 refuses authorities without a key identifier, which kubectl accepts and clusters have.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    return context

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,33 +21,26 @@ from clustertrigger.core.json_text import write_json
 from clustertrigger.core.resources.problem import Problem
 from clustertrigger.rest.actions import ACTIONS
 from clustertrigger.rest.api_server import ApiServer
-from clustertrigger.rest.caller import Backend
-from clustertrigger.rest.errors import ErrorResponse, FieldError, RefusedError, field_error, invalid
+from clustertrigger.rest.caller import PARAMETERS
+from clustertrigger.rest.errors import FieldError, RefusedError, field_error, invalid
 from clustertrigger.rest.gate import Gate
 from clustertrigger.rest.routes import cluster, unified
 from clustertrigger.rest.settings import Settings
-from clustertrigger.rest.triggers import KnownIds
+from clustertrigger.rest.triggers import Backend
+
+logger = logging.getLogger(__name__)
 
 _TITLE = "ClusterTrigger API"
 _DESCRIPTION = (
     "Triggers that cluster embeddings on a schedule, on events, or when the data has drifted. Each is a ClusterTrigger "
     "in Kubernetes; a Kubernetes token is who you are, and decides what you may do."
 )
-_ERRORS = {
-    400: "The request is no JSON.",
-    401: "There is no token, or one that Kubernetes does not know.",
-    403: "Kubernetes does not allow this to the token's owner.",
-    404: "There is no such trigger or namespace.",
-    405: "The path knows no such method.",
-    408: "The body took too long.",
-    409: "The trigger's state, its owner or somebody else's change is in the way.",
-    413: "The body is too long.",
-    422: "Fields are wrong: details.errors names each.",
-    429: "Too many requests with this token, or of all: Retry-After says how long to wait.",
-    500: "Internal error.",
-    503: "The Kubernetes API server does not answer.",
-}
 _BAD_REQUEST = 400
+_TOKEN = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A token of Kubernetes: it decides what is answered and what is refused.",
+}
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -58,10 +53,15 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         server = ApiServer(settings)
-        app.state.backend = Backend(settings, server, KnownIds())
+        backend = Backend(server, settings)
+        app.state.backend = backend
+        following = asyncio.create_task(backend.cache.follow())
+        following.add_done_callback(_report)
         try:
             yield
         finally:
+            following.cancel()
+            await asyncio.wait({following})
             await server.close()
 
     app = FastAPIOffline(
@@ -73,12 +73,9 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         middleware=[Middleware(Gate, settings=settings)],
         redirect_slashes=False,
-        responses={
-            status: {"model": ErrorResponse, "description": description} for status, description in _ERRORS.items()
-        },
     )
-    app.include_router(cluster.router)
-    app.include_router(unified.router)
+    # One list of routes: a router within a router is looked through for every request.
+    app.router.routes.extend([*unified.router.routes, *cluster.router.routes])
     app.add_api_route("/livez", _alive, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)
     app.add_exception_handler(RefusedError, _refused)
@@ -86,6 +83,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(HTTPException, _http)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+def _report(following: asyncio.Task[None]) -> None:
+    """A mistake of ours ends the watches; requests are answered by the API server from then on."""
+    if not following.cancelled() and (error := following.exception()) is not None:
+        logger.error("Internal error: the watches have ended", exc_info=error)
 
 
 async def _alive() -> Response:
@@ -155,6 +158,11 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             openapi_version="3.1.0",
         )
         schemas = document["components"]["schemas"]
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                own = operation.setdefault("parameters", [])
+                known = {parameter["name"] for parameter in own}
+                own.extend(parameter for parameter in PARAMETERS if parameter["name"] not in known)
         for action in ACTIONS.values():
             schema = action.config.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(schema.pop("$defs", {}))
@@ -166,5 +174,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             "description": config["description"],
             "anyOf": configs,
         }
+        document["components"]["securitySchemes"] = {"KubernetesToken": _TOKEN}
+        document["security"] = [{"KubernetesToken": []}]
         app.openapi_schema = document
     return app.openapi_schema

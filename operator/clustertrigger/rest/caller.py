@@ -2,42 +2,51 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Depends, Header, Query, Request
-from fastapi.security import HTTPBearer
+from fastapi import Depends, Header, Request
 
 from clustertrigger.core.kube.paths import is_namespace
 from clustertrigger.core.resources.problem import Problem
-from clustertrigger.rest.api_server import ApiServer
 from clustertrigger.rest.errors import FieldError, RefusedError, invalid
-from clustertrigger.rest.settings import Settings
-from clustertrigger.rest.triggers import KnownIds, Triggers
+from clustertrigger.rest.triggers import Backend, Triggers
 
-LONGEST_NAMESPACE = 63
-_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
-_documented = HTTPBearer(
-    auto_error=False, description="A token of Kubernetes: it decides what is answered and what is refused."
+_LONGEST_NAMESPACE = 63
+_OF_TOKENS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._~+/-="
+PARAMETERS: tuple[dict[str, Any], ...] = (
+    {
+        "name": "X-Namespace",
+        "in": "header",
+        "description": "The Kubernetes namespace. It is required here or in the query.",
+        "schema": {"type": "string", "maxLength": _LONGEST_NAMESPACE, "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"},
+    },
+    {
+        "name": "namespace",
+        "in": "query",
+        "description": "The same, where the header is not there.",
+        "schema": {"type": "string", "maxLength": _LONGEST_NAMESPACE, "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"},
+    },
+    {
+        "name": "Cache-Control",
+        "in": "header",
+        "description": "no-cache: what is read is what the Kubernetes API server has at this moment.",
+        "schema": {"type": "string"},
+    },
 )
-
-
-@dataclass(frozen=True)
-class Backend:
-    """What all requests share."""
-
-    settings: Settings
-    server: ApiServer
-    ids: KnownIds
+"""What every path takes, as OpenAPI describes it. It is read by hand, for FastAPI takes longer for it than all else."""
 
 
 def token_in(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     """The bearer token of a request; None where it carries none, or two."""
     values = [value for name, value in headers if name == b"authorization"]
-    found = _BEARER.fullmatch(values[0].decode("latin-1").strip()) if len(values) == 1 else None
-    return found[1] if found else None
+    if len(values) != 1:
+        return None
+    scheme, _, token = values[0].strip().partition(b" ")
+    token = token.lstrip(b" ")
+    if scheme.lower() != b"bearer" or not token or token.translate(None, _OF_TOKENS):
+        return None
+    return token.decode()
 
 
 def no_token() -> RefusedError:
@@ -49,38 +58,44 @@ def no_token() -> RefusedError:
     )
 
 
-def _triggers(
-    request: Request,
-    _: Annotated[object, Depends(_documented)],
-    x_namespace: Annotated[
-        str | None, Header(alias="X-Namespace", description="The Kubernetes namespace.", max_length=LONGEST_NAMESPACE)
-    ] = None,
-    namespace: Annotated[
-        str | None, Query(description="The same, where the header is not there.", max_length=LONGEST_NAMESPACE)
-    ] = None,
-) -> Triggers:
+def triggers_of(request: Request, action: str | None = None) -> Triggers:
+    """The triggers that a request speaks of.
+
+    Args:
+        request: with a token and a namespace.
+        action: only triggers of this action; None: all.
+
+    Raises:
+        RefusedError: there is no token, or no namespace.
+    """
     backend: Backend = request.app.state.backend
-    token = token_in(request.scope["headers"])
+    headers = request.scope["headers"]
+    token = token_in(headers)
     if token is None:
         raise no_token()
-    field, chosen = ("X-Namespace", x_namespace) if x_namespace else ("namespace", namespace)
+    field, chosen, uncached = "X-Namespace", "", False
+    for name, value in headers:
+        if name == b"x-namespace":
+            chosen = value.decode("latin-1").strip()
+        elif name == b"cache-control":
+            uncached = b"no-cache" in value.lower()
+    if not chosen and request.scope["query_string"]:
+        field, chosen = "namespace", request.query_params.get("namespace", "")
     if not chosen:
         message = "is required: set the header X-Namespace, or the parameter namespace"
         raise invalid([FieldError(Problem("X-Namespace", None, message), "missing")])
     if not is_namespace(chosen):
         message = "must consist of lower-case letters, digits and '-': write the namespace's metadata.name"
         raise invalid([FieldError(Problem(field, chosen, message), "string_pattern_mismatch")])
-    override = backend.settings.override_gitops
-    return Triggers(backend.server, backend.ids, token, chosen, override_gitops=override)
+    return Triggers(backend, token, chosen, action=action, uncached=uncached)
 
 
-def _backend(request: Request) -> Backend:
-    backend: Backend = request.app.state.backend
-    return backend
+# A function that is not async would be run in a thread, which takes longer than all the rest of a read.
+async def _triggers(request: Request) -> Triggers:
+    return triggers_of(request)
 
 
 CallersTriggers = Annotated[Triggers, Depends(_triggers)]
-SharedBackend = Annotated[Backend, Depends(_backend)]
 IdempotencyKey = Annotated[
     str | None,
     Header(

@@ -103,6 +103,8 @@ class Gate:
     async def _body(self, scope: Scope, receive: Receive) -> Receive:
         """Read the body; what receives it from then on."""
         lengths = [value for name, value in scope["headers"] if name == b"content-length"]
+        if not lengths and not any(name == b"transfer-encoding" for name, _ in scope["headers"]):
+            return receive  # there is none
         if lengths and lengths[0].isdigit() and int(lengths[0]) > self._largest:
             raise self._too_large()
         chunks: list[bytes] = []

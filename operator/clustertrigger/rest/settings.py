@@ -26,13 +26,15 @@ class Settings(BaseSettings):
     cert_dir: Path | None = Field(None, description="Holds tls.crt and tls.key; empty: HTTP.")
     server: str = Field("", description="URL of the API server; empty: the one of the Pod's cluster.")
     server_ca: Path = Field(_ACCOUNT / "ca.crt", description="Certificates that the API server's is checked against.")
-    token_file: Path = Field(_ACCOUNT / "token", description="Our own token; used for the cluster's id only.")
+    token_file: Path = Field(_ACCOUNT / "token", description="Our own token; used for watches and the cluster's id.")
+    watch_namespaces: str = Field("", description="Names, separated by commas, whose triggers are watched; empty: all.")
     override_gitops: bool = Field(False, description="Whether PATCH and DELETE change what a GitOps tool applies.")
     requests_per_second: float = Field(50, ge=0, description="Of one token, in the long run; 0: any number.")
     burst: int = Field(100, ge=1, description="Requests of one token at once.")
     largest_body: int = Field(262_144, ge=1024, description="Bytes of a request's body.")
     sending_seconds: float = Field(10, gt=0, description="How long a request's head, and its body, may take to arrive.")
     answering_seconds: float = Field(30, gt=0, description="How long the API server may take to answer.")
+    rights_seconds: float = Field(60, gt=0, le=60, description="How long the API server's word on a right counts.")
     connections: int = Field(1000, ge=1, description="Connections at the same time.")
     log_format: Literal["json", "text"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -47,6 +49,11 @@ class Settings(BaseSettings):
         if not self.server and "KUBERNETES_SERVICE_HOST" not in os.environ:
             raise ValueError(f"{PREFIX}SERVER is required outside of a cluster: set it to the API server's URL")
         return self
+
+    @property
+    def namespaces(self) -> list[str]:
+        """Whose triggers are watched; empty: all."""
+        return [name.strip() for name in self.watch_namespaces.split(",") if name.strip()]
 
     @property
     def api_server(self) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +20,9 @@ from clustertrigger.core.resources.validation import parse_trigger
 from clustertrigger.rest import views
 from clustertrigger.rest.actions import action_of
 from clustertrigger.rest.api_server import ApiServer, Object
+from clustertrigger.rest.cache import Cache
 from clustertrigger.rest.errors import FieldError, RefusedError, invalid
+from clustertrigger.rest.index import Definitions, Entry, TriggerIndex
 from clustertrigger.rest.names import (
     ANNOTATION_NAME,
     ANNOTATION_REQUEST,
@@ -31,82 +32,111 @@ from clustertrigger.rest.names import (
     name_by_key,
     readable,
 )
+from clustertrigger.rest.rights import Rights
+from clustertrigger.rest.settings import Settings
 
 _ID_PREFIX = "trg_"
-_NOT_FOUND, _CONFLICT = 404, 409
+_FORBIDDEN, _NOT_FOUND, _CONFLICT = 403, 404, 409
 _ATTEMPTS = 6
 """How often a change is tried on an object that others change too."""
 _LONGEST_WAIT = 3.0
 """Seconds for which a request to run waits until the operator has seen the one before."""
 _PAUSE = 0.2
-_REMEMBERED = 100_000
+_SIGN_OF_LIFE = 10.0
+"""Seconds after which whoever waits for changes is told that there are none."""
 
 
-class KnownIds:
-    """Which object a trigger_id means: it keeps both for life. The latest are kept."""
+class Backend:
+    """What all callers share.
 
-    def __init__(self) -> None:
-        self._names: OrderedDict[tuple[str, str], str] = OrderedDict()
+    Args:
+        server: the API server.
+        settings: which namespaces are watched, and what may be changed.
+    """
 
-    def learn(self, metadata: Mapping[str, Any], namespace: str) -> None:
-        """Remember an object."""
-        known = namespace, views.id_of({"metadata": metadata})
-        self._names[known] = metadata["name"]
-        self._names.move_to_end(known)
-        if len(self._names) > _REMEMBERED:
-            self._names.popitem(last=False)
-
-    def forget(self, namespace: str, trigger_id: str) -> None:
-        """Forget an object that is gone."""
-        self._names.pop((namespace, trigger_id), None)
-
-    def name(self, namespace: str, trigger_id: str) -> str | None:
-        """The name of the object, if it is known."""
-        return self._names.get((namespace, trigger_id))
+    def __init__(self, server: ApiServer, settings: Settings) -> None:
+        self.server = server
+        self.cache = Cache(server, settings.namespaces)
+        self.rights = Rights(server, settings.rights_seconds)
+        self.override_gitops = settings.override_gitops
 
 
 class Triggers:
     """The triggers of one namespace, as one caller may see and change them.
 
+    What is shown comes from the cache where the API server lets the caller list the namespace; what is changed is read
+    and written with the caller's token.
+
     Args:
-        server: the API server.
-        ids: shared by all callers. What an id means is no secret; what the object holds is read with the token.
+        backend: shared by all callers.
         token: the caller's.
         namespace: the namespace.
-        override_gitops: whether what a GitOps tool applies may be changed.
         action: only triggers of this action are found; None: all.
+        uncached: whether everything is read from the API server.
     """
 
     def __init__(
-        self,
-        server: ApiServer,
-        ids: KnownIds,
-        token: str,
-        namespace: str,
-        *,
-        override_gitops: bool,
-        action: str | None = None,
+        self, backend: Backend, token: str, namespace: str, *, action: str | None = None, uncached: bool = False
     ) -> None:
-        self._server = server
-        self._ids = ids
+        self._backend = backend
+        self._server = backend.server
+        self._cache = backend.cache
         self._token = token
         self._namespace = namespace
-        self._override_gitops = override_gitops
         self._action = action
+        self._uncached = uncached
 
-    def only(self, action: str) -> Triggers:
-        """The triggers of one action among these."""
-        return Triggers(
-            self._server,
-            self._ids,
-            self._token,
-            self._namespace,
-            override_gitops=self._override_gitops,
-            action=action,
-        )
+    async def cluster_id(self) -> str:
+        """The Kubernetes cluster's id; empty where it is not known."""
+        return await self._server.cluster_id()
+
+    async def index(self) -> TriggerIndex:
+        """All triggers of the namespace, whatever they do.
+
+        Raises:
+            RefusedError: the caller may not list them.
+        """
+        known = self._cache.triggers(self._namespace)
+        if known is not None and await self._may_list(paths.triggers(self._namespace)):
+            return known
+        listed = await self._server.get(self._token, paths.triggers(self._namespace))
+        return TriggerIndex(map(Entry, listed.get("items") or ()))
+
+    async def entry(self, id_or_name: str) -> Entry:
+        """The trigger that a trigger_id or a name means, to be shown.
+
+        Raises:
+            RefusedError: there is none, it is one of another action, or the caller may not read it.
+        """
+        known = self._cache.triggers(self._namespace)
+        if known is not None and await self._may_list(paths.triggers(self._namespace)):
+            found = known.get(id_or_name) or known.get(known.name_of(id_or_name) or "")
+            # What is not there may have been created a moment ago.
+            if found is not None and self._action in (None, found.action_type):
+                return found
+        return Entry(await self.find(id_or_name))
+
+    async def changes(self) -> AsyncIterator[set[str]]:
+        """Names of the triggers that have changed, come or gone, each time that there are any; for ever.
+
+        The first set is empty and comes at once: what is read after it misses nothing. Another empty one comes every
+        few seconds, so that whoever is gone is noticed; where the namespace is not watched nothing else comes, and
+        everything may have changed.
+
+        Raises:
+            RefusedError: the caller may not list them, or may not any more.
+        """
+        path = paths.triggers(self._namespace)
+        with self._cache.listening(self._namespace) as news:
+            names: set[str] = set()
+            while True:
+                if not await self._backend.rights.may_list(self._token, path):
+                    await self._server.names(self._token, path, limit="1")  # refuses, in the API server's words
+                yield names
+                names = await news.within(_SIGN_OF_LIFE)
 
     async def find(self, id_or_name: str) -> Object:
-        """The trigger that a trigger_id or a name means.
+        """The trigger that a trigger_id or a name means, as the API server has it now.
 
         Raises:
             RefusedError: there is none, it is one of another action, or the caller may not read it.
@@ -121,51 +151,41 @@ class Triggers:
             if not paths.is_name(id_or_name):
                 raise self._missing(id_or_name)
             return await self._read(id_or_name)
-        name = self._ids.name(self._namespace, id_or_name)
-        if name is not None:
-            try:
-                raw = await self._read(name)
-            except RefusedError as problem:
-                if problem.status != _NOT_FOUND:
-                    raise
-                self._ids.forget(self._namespace, id_or_name)
-                raise self._missing(id_or_name) from problem
-            if views.id_of(raw) == id_or_name:
-                return raw
-            self._ids.forget(self._namespace, id_or_name)
+        # What an id means is no secret; what the object holds is read with the caller's token.
+        name = self._cache.name_of(self._namespace, id_or_name)
+        if name is None:
+            items = await self._server.names(self._token, paths.triggers(self._namespace))
+            named = (item["metadata"]["name"] for item in items if views.id_of(item) == id_or_name)
+            name = next(named, None)
+        if name is None:
             raise self._missing(id_or_name)
-        for item in await self._server.names(self._token, paths.triggers(self._namespace)):
-            self._ids.learn(item["metadata"], self._namespace)
-        if (name := self._ids.name(self._namespace, id_or_name)) is None:
-            raise self._missing(id_or_name)
-        return await self._read(name)
-
-    async def all(self) -> list[Object]:
-        """All triggers of the namespace that can be found.
-
-        Raises:
-            RefusedError: the caller may not list them.
-        """
-        listed = await self._server.get(self._token, paths.triggers(self._namespace))
-        items: list[Object] = listed.get("items") or []
-        for item in items:
-            self._ids.learn(item["metadata"], self._namespace)
-        return [item for item in items if self._action in (None, action_of(item["spec"]))]
-
-    async def definitions(self) -> list[Object]:
-        """All ClusterDefinitions of the namespace; none where the caller may not list them."""
         try:
-            listed = await self._server.get(self._token, paths.definitions(self._namespace))
+            raw = await self._read(name)
         except RefusedError as problem:
-            if problem.status == 403:
-                return []
+            if problem.status != _NOT_FOUND:
+                raise
+            raise self._missing(id_or_name) from problem
+        if views.id_of(raw) != id_or_name:
+            raise self._missing(id_or_name)
+        return raw
+
+    async def definitions(self) -> Definitions:
+        """All ClusterDefinitions of the namespace; none where the caller may not list them."""
+        path = paths.definitions(self._namespace)
+        known = self._cache.definitions(self._namespace)
+        try:
+            if known is not None and not self._uncached:
+                return known if await self._backend.rights.may_list(self._token, path) else Definitions()
+            listed = await self._server.get(self._token, path)
+        except RefusedError as problem:
+            if problem.status == _FORBIDDEN:
+                return Definitions()
             raise
-        items: list[Object] = listed.get("items") or []
-        return items
+        return Definitions(listed.get("items") or ())
 
     async def create(
         self, spec: Mapping[str, Any], stem: str, display_name: str | None, key: str | None, field_of: FieldOf
-    ) -> Object:
+    ) -> Entry:
         """Create a trigger.
 
         Args:
@@ -183,13 +203,11 @@ class Triggers:
         if display_name is not None:
             metadata["annotations"] = {ANNOTATION_NAME: display_name}
         body = {"apiVersion": API_VERSION, "kind": "ClusterTrigger", "metadata": metadata, "spec": spec}
-        created = await (self._create_anew(body, stem) if key is None else self._create_once(body, stem, key))
-        self._ids.learn(created["metadata"], self._namespace)
-        return created
+        return self._seen(await (self._create_anew(body, stem) if key is None else self._create_once(body, stem, key)))
 
     async def change(
         self, id_or_name: str, wanted: Mapping[str, Any], display_name: str | None, field_of: FieldOf
-    ) -> Object:
+    ) -> Entry:
         """Change fields of a trigger's spec; schedule_config is replaced as a whole.
 
         What others change at the same time stays: the change is made on the version that was read, and is tried again
@@ -217,13 +235,13 @@ class Triggers:
             if display_name is not None:
                 annotations[ANNOTATION_NAME] = display_name
             if not wanted and not annotations:
-                return raw
+                return Entry(raw)
             body = {
                 "metadata": {"resourceVersion": raw["metadata"]["resourceVersion"], "annotations": annotations},
                 "spec": {name: _replacement(raw["spec"].get(name), value) for name, value in wanted.items()},
             }
             try:
-                return await self._server.merge_patch(self._token, self._path(raw), body)
+                return self._seen(await self._server.merge_patch(self._token, self._path(raw), body))
             except RefusedError as problem:
                 if problem.status != _CONFLICT:
                     raise
@@ -233,7 +251,7 @@ class Triggers:
             code="concurrent_change",
         )
 
-    async def set_status(self, id_or_name: str, wanted: str) -> Object:
+    async def set_status(self, id_or_name: str, wanted: str) -> Entry:
         """Pause or resume a trigger; resuming one that has stopped after too many failed runs forgets these.
 
         Raises:
@@ -242,12 +260,12 @@ class Triggers:
         raw = await self.find(id_or_name)
         annotations = _resumption(raw) if wanted == "active" else {}
         if raw["spec"].get("status", "active") == wanted and not annotations:
-            return raw
+            return self._seen(raw)
         # Whatever else is changed at the same time: it is one field, and this is what it shall be.
         body: dict[str, Any] = {"spec": {"status": wanted}}
         if annotations:
             body["metadata"] = {"annotations": annotations}
-        return await self._server.merge_patch(self._token, self._path(raw), body)
+        return self._seen(await self._server.merge_patch(self._token, self._path(raw), body))
 
     async def delete(self, id_or_name: str) -> None:
         """Delete a trigger and its Jobs.
@@ -257,8 +275,10 @@ class Triggers:
         """
         raw = await self.find(id_or_name)
         self._require_ours(raw)
-        await self._server.delete(self._token, self._path(raw), raw["metadata"]["uid"])
-        self._ids.forget(self._namespace, views.id_of(raw))
+        name, uid = raw["metadata"]["name"], raw["metadata"]["uid"]
+        left = await self._server.delete(self._token, self._path(raw), uid)
+        if left.get("kind") == "Status":
+            self._cache.lost(self._namespace, name, uid)
 
     async def execute(self, id_or_name: str, key: str | None) -> tuple[Object, str]:
         """Request a run.
@@ -288,10 +308,13 @@ class Triggers:
                 annotations = {ANNOTATION_RUN_REQUESTED: requested}
                 body = {"metadata": {"resourceVersion": metadata["resourceVersion"], "annotations": annotations}}
                 try:
-                    return await self._server.merge_patch(self._token, self._path(raw), body), job
+                    changed = await self._server.merge_patch(self._token, self._path(raw), body)
                 except RefusedError as problem:
                     if problem.status != _CONFLICT:
                         raise
+                else:
+                    self._seen(changed)
+                    return changed, job
             if asyncio.get_running_loop().time() > deadline:
                 raise RefusedError(
                     409,
@@ -301,9 +324,16 @@ class Triggers:
             await asyncio.sleep(_PAUSE)
 
     async def _read(self, name: str) -> Object:
-        raw = await self._server.get(self._token, paths.trigger(Key(self._namespace, name)))
-        self._ids.learn(raw["metadata"], self._namespace)
-        return raw
+        return await self._server.get(self._token, paths.trigger(Key(self._namespace, name)))
+
+    async def _may_list(self, path: str) -> bool:
+        return not self._uncached and await self._backend.rights.may_list(self._token, path)
+
+    def _seen(self, raw: Object) -> Entry:
+        """What the API server has answered, which is newer than what the watch has shown."""
+        entry = Entry(raw)
+        self._cache.saw(entry)
+        return entry
 
     async def _create_anew(self, body: dict[str, Any], stem: str) -> Object:
         taken: RefusedError | None = None
@@ -346,7 +376,7 @@ class Triggers:
     def _require_ours(self, raw: Object) -> None:
         metadata = raw["metadata"]
         tool = managed_by(metadata)
-        if tool is None or self._override_gitops:
+        if tool is None or self._backend.override_gitops:
             return
         source = source_of(metadata)
         where = f", from its {source}" if source else ""

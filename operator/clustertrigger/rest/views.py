@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from clustertrigger.api.names import ANNOTATION_RESET_REQUESTED
-from clustertrigger.core.instants import format_instant, parse_instant
+from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.naming import trigger_id
 from clustertrigger.core.resources.trigger import spec_written_at
 from clustertrigger.rest.actions import ACTIONS, action_of, cluster_id_of
-from clustertrigger.rest.models import HistoryPage, Page
+from clustertrigger.rest.models import HistoryPage
 from clustertrigger.rest.names import ANNOTATION_NAME
 
 Object = Mapping[str, Any]
@@ -65,21 +65,19 @@ def cluster_trigger(raw: Object, inherited: Object | None, cluster: str) -> View
     }
 
 
-def unified_trigger(raw: Object, cluster: str, now: datetime) -> View:
+def unified_trigger(raw: Object, cluster: str, *, overdue: bool) -> View:
     """A unified trigger's view.
 
     Args:
         raw: the object.
         cluster: the Kubernetes cluster's id.
-        now: the time.
+        overdue: whether it should have fired by now.
     """
     spec, status = raw["spec"], raw.get("status") or {}
-    common = _common(raw, cluster)
     action = action_of(spec)
     known = ACTIONS.get(action)
-    due = common["next_scheduled_at"]
     return {
-        **common,
+        **_common(raw, cluster),
         "name": name_of(raw),
         "action_type": action,
         "action_config": known.read(spec) if known else spec.get("action_config") or {},
@@ -89,10 +87,7 @@ def unified_trigger(raw: Object, cluster: str, now: datetime) -> View:
         "last_drift_measurement": status.get("last_drift_measurement") or {},
         "last_volume_measurement": {},
         "last_condition_check_at": status.get("last_condition_check_at"),
-        "is_overdue": bool(
-            common["status"] == "active"
-            and (status.get("is_overdue") or (due and not active_runs(raw) and parse_instant(due) + OVERDUE < now))
-        ),
+        "is_overdue": overdue,
     }
 
 
@@ -153,43 +148,6 @@ def task(raw: Object, job: str) -> View:
         },
         "error": run.get("error"),
     }
-
-
-def matches(raw: Object, page: Page) -> bool:
-    """Whether a trigger is among those that are asked for, whatever it acts on."""
-    return page.trigger_type in (None, raw["spec"].get("trigger_type")) and page.status in (
-        None,
-        effective_status(raw),
-    )
-
-
-def paged(found: Sequence[Object], page: Page, view: Callable[[Object], View]) -> View:
-    """A page of triggers.
-
-    Args:
-        found: all that are asked for.
-        page: which of them, and in which order.
-        view: of one of them.
-    """
-    if page.sort_by == "created_at":
-        # Most are never looked at, so that their views need not be made.
-        ordered = sorted(found, key=_creation, reverse=page.direction == "desc")
-        views = [view(raw) for raw in ordered[page.offset : page.offset + page.limit]]
-    else:
-        all_views = sorted(map(view, found), key=lambda shown: str(shown["trigger_id"]))
-        having = [shown for shown in all_views if shown[page.sort_by] is not None]
-        having.sort(key=lambda shown: _comparable(shown[page.sort_by]), reverse=page.direction == "desc")
-        lacking = [shown for shown in all_views if shown[page.sort_by] is None]
-        views = [*having, *lacking][page.offset : page.offset + page.limit]
-    return {"results": views, "total": len(found), "offset": page.offset, "limit": page.limit}
-
-
-def _creation(raw: Object) -> tuple[str, str]:
-    return raw["metadata"]["creationTimestamp"], raw["metadata"]["uid"]
-
-
-def _comparable(value: Any) -> Any:
-    return value if isinstance(value, int) else str(value)
 
 
 def _common(raw: Object, cluster: str) -> View:

@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from fastapi import Path, Response
 
 from clustertrigger.core.json_text import write_json
-from clustertrigger.rest.models import LONGEST_NAME, ChangeTrigger, CreateTrigger
+from clustertrigger.rest.errors import ErrorResponse
+from clustertrigger.rest.models import LONGEST_NAME, ChangeTrigger, CreateTrigger, Page
 
 TriggerId = Annotated[
     str, Path(max_length=LONGEST_NAME, description="The trigger_id, or the metadata.name of the ClusterTrigger.")
 ]
 
+_ERRORS = {
+    400: "The request is no JSON.",
+    401: "There is no token, or one that Kubernetes does not know.",
+    403: "Kubernetes does not allow this to the token's owner.",
+    404: "There is no such trigger or namespace.",
+    405: "The path knows no such method.",
+    408: "The body took too long.",
+    409: "The trigger's state, its owner or somebody else's change is in the way.",
+    413: "The body is too long.",
+    422: "Fields are wrong: details.errors names each.",
+    429: "Too many requests with this token, or of all: Retry-After says how long to wait.",
+    500: "Internal error.",
+    503: "The Kubernetes API server does not answer.",
+}
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorResponse, "description": description} for status, description in _ERRORS.items()
+}
+"""What every path may answer."""
 
-def answer(body: Mapping[str, Any]) -> Response:
+
+def answer(body: Mapping[str, Any] | bytes) -> Response:
     """200. Views hold what their models say, so that nothing is read and written twice."""
-    return Response(write_json(body), media_type="application/json")
+    text = body if isinstance(body, bytes) else write_json(body)
+    return Response(text, media_type="application/json")
+
+
+def answer_page(results: Iterable[bytes], total: int, page: Page) -> Response:
+    """200, with some of the triggers that there are."""
+    end = b'],"total":%d,"offset":%d,"limit":%d}' % (total, page.offset, page.limit)
+    return answer(b'{"results":[' + b",".join(results) + end)
 
 
 def spec_of(body: CreateTrigger | ChangeTrigger, *without: str) -> dict[str, Any]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from clustertrigger.rest import views
-from clustertrigger.rest.actions import CLUSTER, cluster_id_of
-from clustertrigger.rest.api_server import Object
-from clustertrigger.rest.caller import Backend, CallersTriggers, IdempotencyKey, SharedBackend
+from clustertrigger.rest.actions import CLUSTER
+from clustertrigger.rest.caller import IdempotencyKey, triggers_of
+from clustertrigger.rest.index import Definitions, Entry, Query
 from clustertrigger.rest.models import (
     ChangeTrigger,
     ClusterHistory,
@@ -22,14 +22,17 @@ from clustertrigger.rest.models import (
     ListClusterTriggers,
     Task,
 )
-from clustertrigger.rest.routes.answers import TriggerId, answer, spec_of
+from clustertrigger.rest.routes.answers import ERRORS, TriggerId, answer, answer_page, spec_of
 from clustertrigger.rest.triggers import Triggers, stem_of
 
-router = APIRouter(prefix="/v1/clusters/triggers", tags=["Cluster triggers"])
+_SORT_KEYS = {"execution_count": "ended_count"}
+"""Where an Entry calls what is sorted by otherwise."""
+
+router = APIRouter(prefix="/v1/clusters/triggers", tags=["Cluster triggers"], responses=ERRORS)
 
 
-def _clusterings(triggers: CallersTriggers) -> Triggers:
-    return triggers.only(CLUSTER)
+async def _clusterings(request: Request) -> Triggers:
+    return triggers_of(request, CLUSTER)
 
 
 Clusterings = Annotated[Triggers, Depends(_clusterings)]
@@ -40,7 +43,6 @@ Clusterings = Annotated[Triggers, Depends(_clusterings)]
 async def create(
     body: CreateClusterTrigger,
     triggers: Clusterings,
-    backend: SharedBackend,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Create a trigger that clusters on a schedule, on events, or when the data has drifted."""
@@ -48,32 +50,34 @@ async def create(
     clustered = spec.get("cluster_id") or (spec.get("execution_config") or {}).get("collection_ids", [""])[0]
     stem = stem_of(body.description, f"{body.trigger_type} {clustered}")
     created = await triggers.create(spec, stem, None, idempotency_key, _field)
-    return answer(await _shown(created, triggers, backend))
+    return await _one(created, triggers)
 
 
 @router.post("/list", response_model=ClusterTriggers, summary="List cluster triggers")
-async def list_triggers(body: ListClusterTriggers, triggers: Clusterings, backend: SharedBackend) -> Response:
+async def list_triggers(body: ListClusterTriggers, triggers: Clusterings) -> Response:
     """List triggers of the namespace."""
-    found = [
-        raw
-        for raw in await triggers.all()
-        if views.matches(raw, body) and body.cluster_id in (None, cluster_id_of(raw["spec"]))
-    ]
-    inherited = await _Inherited.of(found, triggers)
-    cluster = await backend.server.cluster_id()
-    return answer(views.paged(found, body, lambda raw: views.cluster_trigger(raw, inherited.by(raw), cluster)))
+    asked = Query(
+        action=CLUSTER,
+        trigger_type=body.trigger_type,
+        status=body.status,
+        cluster_id=body.cluster_id,
+        sort_by=_SORT_KEYS.get(body.sort_by, body.sort_by),
+        descending=body.direction == "desc",
+    )
+    total, entries = (await triggers.index()).page(asked, body.offset, body.limit)
+    return answer_page(await _shown(entries, triggers), total, body)
 
 
 @router.get("/{trigger_id}", response_model=ClusterTrigger, summary="Get a cluster trigger")
-async def get(trigger_id: TriggerId, triggers: Clusterings, backend: SharedBackend) -> Response:
+async def get(trigger_id: TriggerId, triggers: Clusterings) -> Response:
     """Return one trigger."""
-    return answer(await _shown(await triggers.find(trigger_id), triggers, backend))
+    return await _one(await triggers.entry(trigger_id), triggers)
 
 
 @router.patch("/{trigger_id}", response_model=ClusterTrigger, summary="Change a cluster trigger")
-async def change(trigger_id: TriggerId, body: ChangeTrigger, triggers: Clusterings, backend: SharedBackend) -> Response:
+async def change(trigger_id: TriggerId, body: ChangeTrigger, triggers: Clusterings) -> Response:
     """Change schedule, description or status. Runs that are under way go on."""
-    return answer(await _shown(await triggers.change(trigger_id, spec_of(body), None, _field), triggers, backend))
+    return await _one(await triggers.change(trigger_id, spec_of(body), None, _field), triggers)
 
 
 @router.delete("/{trigger_id}", status_code=204, response_class=Response, summary="Delete a cluster trigger")
@@ -84,15 +88,15 @@ async def delete(trigger_id: TriggerId, triggers: Clusterings) -> Response:
 
 
 @router.post("/{trigger_id}/pause", response_model=ClusterTrigger, summary="Pause a cluster trigger")
-async def pause(trigger_id: TriggerId, triggers: Clusterings, backend: SharedBackend) -> Response:
+async def pause(trigger_id: TriggerId, triggers: Clusterings) -> Response:
     """Let the trigger fire no more; events still count."""
-    return answer(await _shown(await triggers.set_status(trigger_id, "paused"), triggers, backend))
+    return await _one(await triggers.set_status(trigger_id, "paused"), triggers)
 
 
 @router.post("/{trigger_id}/resume", response_model=ClusterTrigger, summary="Resume a cluster trigger")
-async def resume(trigger_id: TriggerId, triggers: Clusterings, backend: SharedBackend) -> Response:
+async def resume(trigger_id: TriggerId, triggers: Clusterings) -> Response:
     """Let the trigger fire again, also after too many failed runs. What has passed meanwhile does not fire."""
-    return answer(await _shown(await triggers.set_status(trigger_id, "active"), triggers, backend))
+    return await _one(await triggers.set_status(trigger_id, "active"), triggers)
 
 
 @router.post("/{trigger_id}/execute", response_model=Task, summary="Run a cluster trigger now")
@@ -105,40 +109,30 @@ async def execute(trigger_id: TriggerId, triggers: Clusterings, idempotency_key:
 @router.post("/{trigger_id}/history", response_model=ClusterHistory, summary="List the runs of a cluster trigger")
 async def history(trigger_id: TriggerId, body: HistoryPage, triggers: Clusterings) -> Response:
     """Return runs, newest first: active ones, and as many ended ones as the trigger keeps."""
-    return answer(views.history(await triggers.find(trigger_id), body, "job_id"))
+    return answer(views.history((await triggers.entry(trigger_id)).raw, body, "job_id"))
 
 
-async def _shown(raw: Object, triggers: Triggers, backend: Backend) -> Mapping[str, Any]:
-    inherited = await _Inherited.of([raw], triggers)
-    return views.cluster_trigger(raw, inherited.by(raw), await backend.server.cluster_id())
+async def _one(entry: Entry, triggers: Triggers) -> Response:
+    (shown,) = await _shown([entry], triggers)
+    return answer(shown)
+
+
+async def _shown(entries: Sequence[Entry], triggers: Triggers) -> list[bytes]:
+    """Each in the form of an answer; ClusterDefinitions are asked for only where one refers to any."""
+    cluster = await triggers.cluster_id()
+    inherit = any(entry.inherits_from is not None for entry in entries)
+    definitions = await triggers.definitions() if inherit else Definitions()
+    shown = []
+    for entry in entries:
+        version, spec = definitions.inherited(entry.inherits_from or "") or ("", None)
+        view = partial(_view, entry, spec, cluster)
+        shown.append(entry.shown("cluster", (cluster, version), view))
+    return shown
+
+
+def _view(entry: Entry, inherited: Mapping[str, Any] | None, cluster: str) -> Mapping[str, Any]:
+    return views.cluster_trigger(entry.raw, inherited, cluster)
 
 
 def _field(path: str) -> str:
     return path.removeprefix("spec.")
-
-
-class _Inherited:
-    """What triggers inherit from ClusterDefinitions.
-
-    Args:
-        definitions: of the namespace.
-    """
-
-    def __init__(self, definitions: Iterable[Object]) -> None:
-        self._by_name: dict[str, Object] = {}
-        self._by_id: dict[str, list[Object]] = defaultdict(list)
-        for found in definitions:
-            self._by_name[found["metadata"]["name"]] = found["spec"]
-            self._by_id[found["spec"].get("cluster_id", "")].append(found["spec"])
-
-    @classmethod
-    async def of(cls, raws: Iterable[Object], triggers: Triggers) -> _Inherited:
-        """What these triggers inherit; ClusterDefinitions are asked for only where there is such a trigger."""
-        asked = any("execution_config" not in raw["spec"] for raw in raws)
-        return cls(await triggers.definitions() if asked else ())
-
-    def by(self, raw: Mapping[str, Any]) -> Object | None:
-        """What a trigger inherits: by id first, by name second; None where nobody knows."""
-        wanted = cluster_id_of(raw["spec"]) or ""
-        claiming = self._by_id.get(wanted) or []
-        return claiming[0] if len(claiming) == 1 else None if claiming else self._by_name.get(wanted)

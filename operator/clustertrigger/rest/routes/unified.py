@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
+from fastapi import Query as InQuery
 from pydantic import ValidationError
 
 from clustertrigger.rest import views
-from clustertrigger.rest.actions import ACTIONS, action_of
-from clustertrigger.rest.api_server import Object
-from clustertrigger.rest.caller import Backend, CallersTriggers, IdempotencyKey, SharedBackend
+from clustertrigger.rest.actions import ACTIONS
+from clustertrigger.rest.caller import CallersTriggers, IdempotencyKey
 from clustertrigger.rest.errors import field_error, invalid
+from clustertrigger.rest.index import Entry, Query
 from clustertrigger.rest.models import (
     ChangeUnifiedTrigger,
     CreateUnifiedTrigger,
@@ -25,17 +24,19 @@ from clustertrigger.rest.models import (
     UnifiedTrigger,
     UnifiedTriggers,
 )
-from clustertrigger.rest.routes.answers import TriggerId, answer, spec_of
+from clustertrigger.rest.routes.answers import ERRORS, TriggerId, answer, answer_page, spec_of
 from clustertrigger.rest.triggers import Triggers, stem_of
 
-router = APIRouter(prefix="/v1/triggers", tags=["Triggers"])
+_SORT_KEYS = {"name": "display_name"}
+"""Where an Entry calls what is sorted by otherwise."""
+
+router = APIRouter(prefix="/v1/triggers", tags=["Triggers"], responses=ERRORS)
 
 
 @router.post("", response_model=UnifiedTrigger, summary="Create a trigger")
 async def create(
     body: CreateUnifiedTrigger,
     triggers: CallersTriggers,
-    backend: SharedBackend,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Create a trigger that acts on a schedule, on events, or when the data has drifted."""
@@ -57,38 +58,34 @@ async def create(
         return f"action_config.{inner}" if inner.partition(".")[0] in action.config.model_fields else inner
 
     created = await triggers.create(spec, stem, body.name, idempotency_key, field)
-    return answer(await _shown(created, backend))
+    return await _shown(created, triggers)
 
 
 @router.post("/list", response_model=UnifiedTriggers, summary="List triggers")
-async def list_triggers(body: ListUnifiedTriggers, triggers: CallersTriggers, backend: SharedBackend) -> Response:
+async def list_triggers(body: ListUnifiedTriggers, triggers: CallersTriggers) -> Response:
     """List triggers of the namespace."""
-    return answer(await _listed(body, triggers, backend))
+    return await _listed(body, triggers)
 
 
 @router.get("", response_model=UnifiedTriggers, summary="List triggers, by a query")
-async def list_by_query(
-    query: Annotated[QueryUnifiedTriggers, Query()], triggers: CallersTriggers, backend: SharedBackend
-) -> Response:
+async def list_by_query(query: Annotated[QueryUnifiedTriggers, InQuery()], triggers: CallersTriggers) -> Response:
     """List triggers of the namespace: the same as POST /v1/triggers/list."""
-    return answer(await _listed(query, triggers, backend))
+    return await _listed(query, triggers)
 
 
 @router.get("/{trigger_id}", response_model=UnifiedTrigger, summary="Get a trigger")
-async def get(trigger_id: TriggerId, triggers: CallersTriggers, backend: SharedBackend) -> Response:
+async def get(trigger_id: TriggerId, triggers: CallersTriggers) -> Response:
     """Return one trigger."""
-    return answer(await _shown(await triggers.find(trigger_id), backend))
+    return await _shown(await triggers.entry(trigger_id), triggers)
 
 
 @router.patch("/{trigger_id}", response_model=UnifiedTrigger, summary="Change a trigger")
-async def change(
-    trigger_id: TriggerId, body: ChangeUnifiedTrigger, triggers: CallersTriggers, backend: SharedBackend
-) -> Response:
+async def change(trigger_id: TriggerId, body: ChangeUnifiedTrigger, triggers: CallersTriggers) -> Response:
     """Change name, schedule, description or status. Runs that are under way go on."""
     changed = await triggers.change(
         trigger_id, spec_of(body, "name"), body.name, lambda path: path.removeprefix("spec.")
     )
-    return answer(await _shown(changed, backend))
+    return await _shown(changed, triggers)
 
 
 @router.delete("/{trigger_id}", status_code=204, response_class=Response, summary="Delete a trigger")
@@ -99,15 +96,15 @@ async def delete(trigger_id: TriggerId, triggers: CallersTriggers) -> Response:
 
 
 @router.post("/{trigger_id}/pause", response_model=UnifiedTrigger, summary="Pause a trigger")
-async def pause(trigger_id: TriggerId, triggers: CallersTriggers, backend: SharedBackend) -> Response:
+async def pause(trigger_id: TriggerId, triggers: CallersTriggers) -> Response:
     """Let the trigger fire no more; events still count."""
-    return answer(await _shown(await triggers.set_status(trigger_id, "paused"), backend))
+    return await _shown(await triggers.set_status(trigger_id, "paused"), triggers)
 
 
 @router.post("/{trigger_id}/resume", response_model=UnifiedTrigger, summary="Resume a trigger")
-async def resume(trigger_id: TriggerId, triggers: CallersTriggers, backend: SharedBackend) -> Response:
+async def resume(trigger_id: TriggerId, triggers: CallersTriggers) -> Response:
     """Let the trigger fire again, also after too many failed runs. What has passed meanwhile does not fire."""
-    return answer(await _shown(await triggers.set_status(trigger_id, "active"), backend))
+    return await _shown(await triggers.set_status(trigger_id, "active"), triggers)
 
 
 @router.post("/{trigger_id}/execute", response_model=Task, summary="Run a trigger now")
@@ -119,26 +116,32 @@ async def execute(trigger_id: TriggerId, triggers: CallersTriggers, idempotency_
 
 @router.get("/{trigger_id}/history", response_model=UnifiedHistory, summary="List the runs of a trigger")
 async def history(
-    trigger_id: TriggerId, query: Annotated[QueryHistory, Query()], triggers: CallersTriggers
+    trigger_id: TriggerId, query: Annotated[QueryHistory, InQuery()], triggers: CallersTriggers
 ) -> Response:
     """Return runs, newest first: active ones, and as many ended ones as the trigger keeps."""
-    return answer(views.history(await triggers.find(trigger_id), query, "task_id"))
+    return answer(views.history((await triggers.entry(trigger_id)).raw, query, "task_id"))
 
 
-async def _listed(page: ListUnifiedTriggers, triggers: Triggers, backend: Backend) -> Mapping[str, Any]:
-    found = [raw for raw in await triggers.all() if views.matches(raw, page) and _acts_on(raw, page)]
-    cluster, now = await backend.server.cluster_id(), datetime.now(UTC)
-    return views.paged(found, page, lambda raw: views.unified_trigger(raw, cluster, now))
+async def _listed(page: ListUnifiedTriggers, triggers: Triggers) -> Response:
+    asked = Query(
+        action=page.action_type,
+        trigger_type=page.trigger_type,
+        status=page.status,
+        resource_id=page.resource_id,
+        sort_by=_SORT_KEYS.get(page.sort_by, page.sort_by),
+        descending=page.direction == "desc",
+    )
+    total, entries = (await triggers.index()).page(asked, page.offset, page.limit)
+    cluster = await triggers.cluster_id()
+    return answer_page((_text(entry, cluster) for entry in entries), total, page)
 
 
-def _acts_on(raw: Object, page: ListUnifiedTriggers) -> bool:
-    action = action_of(raw["spec"])
-    if page.action_type not in (None, action):
-        return False
-    if page.resource_id is None:
-        return True
-    return action in ACTIONS and page.resource_id in ACTIONS[action].refers_to(raw["spec"])
+async def _shown(entry: Entry, triggers: Triggers) -> Response:
+    return answer(_text(entry, await triggers.cluster_id()))
 
 
-async def _shown(raw: Object, backend: Backend) -> Mapping[str, Any]:
-    return views.unified_trigger(raw, await backend.server.cluster_id(), datetime.now(UTC))
+def _text(entry: Entry, cluster: str) -> bytes:
+    overdue = entry.is_overdue
+    return entry.shown(
+        "unified", (cluster, overdue), lambda: views.unified_trigger(entry.raw, cluster, overdue=overdue)
+    )

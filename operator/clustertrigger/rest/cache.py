@@ -1,0 +1,277 @@
+"""What two watches with our own token show: triggers and ClusterDefinitions, in memory.
+
+Who may see what is not decided here: `Triggers` answers from here only whom the API server lets list the namespace.
+Where we may not watch, nothing is known here, and every request is answered by the API server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Protocol
+
+from clustertrigger.core.kube import paths
+from clustertrigger.core.kube.staleness import Graves, is_newer
+from clustertrigger.rest.api_server import ApiServer, Object, WatchEndedError
+from clustertrigger.rest.errors import RefusedError
+from clustertrigger.rest.index import Definitions, Entry, TriggerIndex
+
+logger = logging.getLogger(__name__)
+
+_PAUSES = (0.2, 1.0, 2.0, 5.0, 15.0)
+"""Seconds until a watch that failed is tried again."""
+_FORBIDDEN_PAUSE = 60.0
+_GAP = 2.0
+"""Seconds between two watches in which what was known still holds."""
+
+
+class Cache:
+    """Triggers and ClusterDefinitions.
+
+    Args:
+        server: the API server.
+        namespaces: those that are watched; empty: all.
+    """
+
+    def __init__(self, server: ApiServer, namespaces: Sequence[str] = ()) -> None:
+        self._triggers = _Triggers()
+        self._definitions = _Definitions()
+        watched = namespaces or (None,)
+        self._of_triggers = {
+            namespace: _Follower(server, paths.triggers(namespace), namespace, self._triggers) for namespace in watched
+        }
+        self._of_definitions = {
+            namespace: _Follower(server, paths.custom("clusterdefinitions", namespace), namespace, self._definitions)
+            for namespace in watched
+        }
+
+    async def follow(self) -> None:
+        """Watch, for ever."""
+        followers = [*self._of_triggers.values(), *self._of_definitions.values()]
+        async with asyncio.TaskGroup() as group:
+            for follower in followers:
+                group.create_task(follower.follow())
+
+    def triggers(self, namespace: str) -> TriggerIndex | None:
+        """The triggers of a namespace; None where they are not known."""
+        return self._triggers.of(namespace) if _is_current(self._of_triggers, namespace) else None
+
+    def definitions(self, namespace: str) -> Definitions | None:
+        """The ClusterDefinitions of a namespace; None where they are not known."""
+        return self._definitions.of(namespace) if _is_current(self._of_definitions, namespace) else None
+
+    def name_of(self, namespace: str, trigger_id: str) -> str | None:
+        """The name of the trigger with this trigger_id, if it is known: the two belong together for life."""
+        return self._triggers.of(namespace).name_of(trigger_id)
+
+    def saw(self, entry: Entry) -> None:
+        """Take in what the API server has answered, so that whoever changed a trigger here sees the change here."""
+        follower = self._of_triggers.get(None) or self._of_triggers.get(entry.namespace)
+        if follower is not None and not follower.is_refused:
+            self._triggers.put(entry)
+
+    def lost(self, namespace: str, name: str, uid: str) -> None:
+        """Leave out what was deleted here."""
+        self._triggers.bury(namespace, name, uid)
+
+    @contextmanager
+    def listening(self, namespace: str) -> Iterator[News]:
+        """Collects, while the context lasts, which triggers of a namespace change, come or go."""
+        news = News()
+        listeners = self._triggers.listeners[namespace]
+        listeners.append(news)
+        try:
+            yield news
+        finally:
+            listeners.remove(news)
+            if not listeners:
+                self._triggers.listeners.pop(namespace, None)
+
+
+def _is_current(followers: dict[str | None, _Follower], namespace: str) -> bool:
+    follower = followers.get(None) or followers.get(namespace)
+    return follower is not None and follower.is_current
+
+
+class News:
+    """Names of triggers for one listener, however slow it is."""
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+        self._told = asyncio.Event()
+
+    def tell(self, name: str) -> None:
+        """Something has become of this trigger."""
+        self._names.add(name)
+        self._told.set()
+
+    async def within(self, seconds: float) -> set[str]:
+        """Wait until there are any, and take them; none after so many seconds."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._told.wait(), seconds)
+        self._told.clear()
+        names, self._names = self._names, set()
+        return names
+
+
+class _Store(Protocol):
+    """What a watch fills."""
+
+    def saw(self, raw: Object) -> None: ...
+
+    def gone(self, raw: Object) -> None: ...
+
+    def keep_only(self, namespace: str | None, known: Iterable[tuple[str, str]], version: str) -> None:
+        """Leave out what a list of this version did not show."""
+
+
+class _Triggers:
+    def __init__(self) -> None:
+        self.listeners: defaultdict[str, list[News]] = defaultdict(list)
+        self._by_namespace: defaultdict[str, TriggerIndex] = defaultdict(TriggerIndex)
+        self._graves = Graves()
+
+    def of(self, namespace: str) -> TriggerIndex:
+        return self._by_namespace.get(namespace) or TriggerIndex()
+
+    def saw(self, raw: Object) -> None:
+        self.put(Entry(raw))
+
+    def put(self, entry: Entry) -> None:
+        index = self._by_namespace[entry.namespace]
+        known = index.get(entry.name)
+        if entry.uid in self._graves or (known is not None and not is_newer(entry.version, than=known.version)):
+            return
+        if known is not None and known.uid != entry.uid:
+            self._graves.bury(known.uid)
+        index.put(entry)
+        self._tell(entry.namespace, entry.name)
+
+    def gone(self, raw: Object) -> None:
+        metadata = raw["metadata"]
+        self.bury(metadata["namespace"], metadata["name"], metadata["uid"])
+
+    def bury(self, namespace: str, name: str, uid: str) -> None:
+        self._graves.bury(uid)
+        index = self._by_namespace.get(namespace)
+        known = index.get(name) if index is not None else None
+        if index is None or known is None or known.uid != uid:
+            return
+        index.remove(name)
+        if not index:
+            del self._by_namespace[namespace]
+        self._tell(namespace, name)
+
+    def keep_only(self, namespace: str | None, known: Iterable[tuple[str, str]], version: str) -> None:
+        listed = set(known)
+        places = list(self._by_namespace) if namespace is None else [namespace]
+        for place in places:
+            for entry in self.of(place):
+                if (place, entry.name) not in listed and not is_newer(entry.version, than=version):
+                    self.bury(place, entry.name, entry.uid)
+
+    def _tell(self, namespace: str, name: str) -> None:
+        for news in self.listeners.get(namespace, ()):
+            news.tell(name)
+
+
+class _Definitions:
+    def __init__(self) -> None:
+        self._by_namespace: defaultdict[str, Definitions] = defaultdict(Definitions)
+
+    def of(self, namespace: str) -> Definitions:
+        return self._by_namespace.get(namespace) or Definitions()
+
+    def saw(self, raw: Object) -> None:
+        raw["metadata"].pop("managedFields", None)
+        self._by_namespace[raw["metadata"]["namespace"]].put(raw)
+
+    def gone(self, raw: Object) -> None:
+        self._by_namespace[raw["metadata"]["namespace"]].remove(raw["metadata"]["name"])
+
+    def keep_only(self, namespace: str | None, known: Iterable[tuple[str, str]], version: str) -> None:
+        listed = set(known)
+        places = list(self._by_namespace) if namespace is None else [namespace]
+        for place in places:
+            for name in self.of(place).names():
+                if (place, name) not in listed:
+                    self._by_namespace[place].remove(name)
+
+
+class _Follower:
+    """A list, and then a watch of what comes after it, over and over."""
+
+    def __init__(self, server: ApiServer, path: str, namespace: str | None, store: _Store) -> None:
+        self._server = server
+        self._path = path
+        self._namespace = namespace
+        self._store = store
+        self._version: str | None = None
+        self._open = False
+        self._closed_at = 0.0
+        self._failures = 0
+        self.is_refused = False
+        """Whether we may not watch, so that nothing is known for certain."""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether all is known, and what changes is told."""
+        known = self._version is not None
+        return known and (self._open or time.monotonic() - self._closed_at < _GAP)
+
+    async def follow(self) -> None:
+        """Go on for ever."""
+        while True:
+            try:
+                if self._version is None:
+                    await self._list()
+                await self._watch()
+                self._failures = 0
+            except WatchEndedError:
+                self._version = None  # it has been forgotten there what came after this one
+            except RefusedError as problem:
+                await asyncio.sleep(self._pause(problem))
+            finally:
+                if self._open:
+                    self._open, self._closed_at = False, time.monotonic()
+
+    async def _list(self) -> None:
+        known: list[tuple[str, str]] = []
+        version = ""
+        async for items, listed in self._server.pages(self._path):
+            version = listed
+            for raw in items:
+                known.append((raw["metadata"]["namespace"], raw["metadata"]["name"]))
+                self._store.saw(raw)
+            await asyncio.sleep(0)  # requests have their turn
+        self._store.keep_only(self._namespace, known, version)
+        self._version, self.is_refused = version, False
+
+    async def _watch(self) -> None:
+        async for kind, raw in self._server.watch(self._path, self._version or ""):
+            if kind == "OPENED":
+                self._open = True
+            elif kind in ("ADDED", "MODIFIED"):
+                self._store.saw(raw)
+            elif kind == "DELETED":
+                self._store.gone(raw)
+            if version := raw.get("metadata", {}).get("resourceVersion"):
+                self._version = version
+                self._failures = 0
+
+    def _pause(self, problem: RefusedError) -> float:
+        if problem.status == 403:
+            if not self.is_refused:
+                logger.warning("Reads are passed on to the API server, because a watch is refused: %s", problem.message)
+            self._version, self.is_refused = None, True
+            return _FORBIDDEN_PAUSE
+        if self._failures == 1:
+            logger.warning("The watch of %s fails: %s", self._path, problem.message)
+        pause = _PAUSES[min(self._failures, len(_PAUSES) - 1)]
+        self._failures += 1
+        return pause * random.uniform(0.8, 1.2)  # noqa: S311 - no secret

@@ -1,0 +1,280 @@
+"""Triggers of one namespace: found by id or name, filtered, sorted and shown page by page.
+
+What lists are made by is computed once for each version of an object, and so is its text for an answer: with thousands
+of triggers, a page costs a slice of a list that is in order already.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left, insort
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from clustertrigger.core.instants import parse_instant
+from clustertrigger.core.json_text import read_json, write_json
+from clustertrigger.core.resources.trigger import spec_written_at
+from clustertrigger.rest import views
+from clustertrigger.rest.actions import ACTIONS, CLUSTER, cluster_id_of
+
+Object = Mapping[str, Any]
+
+_MOST_ORDERS = 64
+"""Combinations of filters and order that are kept up to date; of more, those asked for least lately are forgotten."""
+_LAST = ""
+"""In place of a value that is lacking."""
+
+
+class Query(NamedTuple):
+    """Which triggers, and in which order; None: all."""
+
+    action: str | None = None
+    trigger_type: str | None = None
+    status: str | None = None
+    cluster_id: str | None = None
+    resource_id: str | None = None
+    sort_by: str = "created_at"
+    """An attribute of Entry."""
+    descending: bool = True
+
+
+class Entry:
+    """One version of a trigger.
+
+    Args:
+        raw: the object.
+
+    Attributes:
+        name: of the object.
+        uid: of the object.
+        version: its resourceVersion.
+        inherits_from: cluster_id of the definition that says what is clustered; None where the trigger does itself.
+        ended_count: runs that ended, whether they succeeded or not.
+        others: the sort keys of the API, under their own names.
+    """
+
+    __slots__ = (
+        "_overdue_from", "_shown", "_text", "action_type", "cluster_id", "consecutive_failures", "created_at",
+        "description", "display_name", "ended_count", "execution_count", "inherits_from", "last_triggered_at", "name",
+        "namespace", "next_scheduled_at", "resource_ids", "status", "trigger_id", "trigger_type", "uid", "updated_at",
+        "version",
+    )  # fmt: skip
+
+    def __init__(self, raw: Object) -> None:
+        metadata, spec, state = raw["metadata"], raw["spec"], raw.get("status") or {}
+        view = views.unified_trigger(raw, "", overdue=False)
+        self.name: str = metadata["name"]
+        self.namespace: str = metadata["namespace"]
+        self.uid: str = metadata["uid"]
+        self.version: str = metadata["resourceVersion"]
+        self.trigger_id: str = view["trigger_id"]
+        self.trigger_type: str = view["trigger_type"]
+        self.action_type: str = view["action_type"]
+        self.status: str = view["status"]
+        self.description: str | None = view["description"]
+        self.display_name: str = view["name"]
+        self.created_at: str = view["created_at"]
+        self.updated_at: str = view["updated_at"]
+        self.last_triggered_at: str | None = view["last_triggered_at"]
+        self.next_scheduled_at: str | None = view["next_scheduled_at"]
+        self.execution_count: int = view["execution_count"]
+        self.ended_count: int = view["execution_count"] + state.get("failure_count", 0)
+        self.consecutive_failures: int = view["consecutive_failures"]
+        self.cluster_id = cluster_id_of(spec) if self.action_type == CLUSTER else None
+        self.inherits_from = None if "execution_config" in spec else self.cluster_id
+        known = ACTIONS.get(self.action_type)
+        self.resource_ids = frozenset(known.refers_to(spec)) if known else frozenset()
+        self._overdue_from = _overdue_from(raw, view)
+        self._text = write_json({**raw, "metadata": _without_field_sets(metadata)})
+        self._shown: dict[str, tuple[object, bytes]] = {}
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The object; of metadata.managedFields only what says when the spec was written."""
+        found: dict[str, Any] = read_json(self._text)
+        return found
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it should have fired by now."""
+        return self._overdue_from is not None and self._overdue_from < time.time()
+
+    def shown(self, kind: str, depends_on: object, view: Callable[[], Mapping[str, Any]]) -> bytes:
+        """Its text in answers of one kind; made anew where something that it depends on is another."""
+        known = self._shown.get(kind)
+        if known is None or known[0] != depends_on:
+            known = depends_on, write_json(view())
+            self._shown[kind] = known
+        return known[1]
+
+    def matches(self, query: Query) -> bool:
+        """Whether it is among those that are asked for."""
+        return (
+            query.action in (None, self.action_type)
+            and query.trigger_type in (None, self.trigger_type)
+            and query.status in (None, self.status)
+            and query.cluster_id in (None, self.cluster_id)
+            and (query.resource_id is None or query.resource_id in self.resource_ids)
+        )
+
+
+class TriggerIndex:
+    """Triggers of one namespace.
+
+    Args:
+        entries: what is known at the beginning.
+    """
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self._by_name = {entry.name: entry for entry in entries}
+        self._names = {entry.trigger_id: entry.name for entry in self._by_name.values()}
+        self._orders: OrderedDict[Query, _Order] = OrderedDict()
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(list(self._by_name.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def get(self, name: str) -> Entry | None:
+        """The trigger of this name."""
+        return self._by_name.get(name)
+
+    def name_of(self, trigger_id: str) -> str | None:
+        """The name of the trigger with this trigger_id."""
+        return self._names.get(trigger_id)
+
+    def put(self, entry: Entry) -> None:
+        """Take in another version of a trigger, or a new one."""
+        self.remove(entry.name)
+        self._by_name[entry.name] = entry
+        self._names[entry.trigger_id] = entry.name
+        for order in self._orders.values():
+            order.add(entry)
+
+    def remove(self, name: str) -> None:
+        """Leave a trigger out; one that is not there is fine."""
+        known = self._by_name.pop(name, None)
+        if known is None:
+            return
+        self._names.pop(known.trigger_id, None)
+        for order in self._orders.values():
+            order.remove(known)
+
+    def page(self, query: Query, offset: int, limit: int) -> tuple[int, list[Entry]]:
+        """Some of the triggers that are asked for.
+
+        Returns:
+            How many there are, and those on the page. What lacks the field that is sorted by comes last.
+        """
+        order = self._orders.get(query)
+        if order is None:
+            order = self._orders[query] = _Order(query, self._by_name.values())
+            if len(self._orders) > _MOST_ORDERS:
+                self._orders.popitem(last=False)
+        self._orders.move_to_end(query)
+        return len(order), order.page(offset, limit)
+
+
+class _Order:
+    """The triggers that a query asks for, sorted."""
+
+    def __init__(self, query: Query, entries: Iterable[Entry]) -> None:
+        self._query = query
+        self._sorted = sorted((entry for entry in entries if entry.matches(query)), key=self._key)
+
+    def __len__(self) -> int:
+        return len(self._sorted)
+
+    def add(self, entry: Entry) -> None:
+        if entry.matches(self._query):
+            insort(self._sorted, entry, key=self._key)
+
+    def remove(self, entry: Entry) -> None:
+        at = bisect_left(self._sorted, self._key(entry), key=self._key)
+        if at < len(self._sorted) and self._sorted[at] is entry:
+            del self._sorted[at]
+
+    def page(self, offset: int, limit: int) -> list[Entry]:
+        if not self._query.descending:
+            return self._sorted[offset : offset + limit]
+        having = bisect_left(self._sorted, (True, _LAST, ""), key=self._key)
+        places = range(offset, min(offset + limit, len(self._sorted)))
+        return [self._sorted[having - 1 - at if at < having else at] for at in places]
+
+    def _key(self, entry: Entry) -> tuple[bool, Any, str]:
+        value = getattr(entry, self._query.sort_by)
+        if value is None:
+            return True, _LAST, entry.trigger_id
+        # Fractions of a second come before the Z, which would sort after them.
+        return False, value.removesuffix("Z") if isinstance(value, str) else value, entry.trigger_id
+
+
+class Definitions:
+    """ClusterDefinitions of one namespace.
+
+    Args:
+        raws: the objects.
+    """
+
+    def __init__(self, raws: Iterable[Object] = ()) -> None:
+        self._by_name = {raw["metadata"]["name"]: raw for raw in raws}
+        self._by_id: dict[str, list[Object]] | None = None
+
+    def put(self, raw: Object) -> None:
+        """Take in another version of a definition, or a new one."""
+        self._by_name[raw["metadata"]["name"]] = raw
+        self._by_id = None
+
+    def remove(self, name: str) -> None:
+        """Leave a definition out."""
+        self._by_name.pop(name, None)
+        self._by_id = None
+
+    def names(self) -> Sequence[str]:
+        """Of all of them."""
+        return list(self._by_name)
+
+    def inherited(self, wanted: str) -> tuple[str, Object] | None:
+        """What triggers with this cluster_id inherit: by id first, by name second; None where nobody knows.
+
+        Returns:
+            The version of the definition, and its spec.
+        """
+        if self._by_id is None:
+            self._by_id = {}
+            for raw in self._by_name.values():
+                self._by_id.setdefault(raw["spec"].get("cluster_id", ""), []).append(raw)
+        claiming = self._by_id.get(wanted) or []
+        if len(claiming) > 1:
+            return None
+        found = claiming[0] if claiming else self._by_name.get(wanted)
+        if found is None:
+            return None
+        metadata = found["metadata"]
+        return f"{metadata['uid']}/{metadata['resourceVersion']}", found["spec"]
+
+
+def _overdue_from(raw: Object, view: Object) -> float | None:
+    """When a trigger counts as overdue if it does not fire, in seconds since 1970; None: never."""
+    if view["status"] != "active":
+        return None
+    if (raw.get("status") or {}).get("is_overdue"):
+        return 0.0
+    due = view["next_scheduled_at"]
+    return (parse_instant(due) + views.OVERDUE).timestamp() if due and not views.active_runs(raw) else None
+
+
+def _without_field_sets(metadata: Object) -> Object:
+    """What managedFields says is half of an object's text; one line of it is needed, and people do not read it."""
+    fields = metadata.get("managedFields")
+    if not fields:
+        return metadata
+    written = spec_written_at(fields)
+    newest = [
+        entry
+        for entry in fields
+        if "f:spec" in (entry.get("fieldsV1") or {}) and entry.get("time") and parse_instant(entry["time"]) == written
+    ]
+    return {**metadata, "managedFields": [{"time": one["time"], "fieldsV1": {"f:spec": {}}} for one in newest[:1]]}
