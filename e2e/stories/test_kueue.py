@@ -43,6 +43,11 @@ def test_the_second_run_waits_for_the_first_and_says_so(scene: Scene) -> None:
         lambda: _queued(scene, "queued-second"), "the second run says that it is queued", "queued-second"
     )
     assert "queued in LocalQueue line" in message
+    scene.eventually(
+        lambda: (_queued(scene, "queued-second") or "").endswith("(queued in LocalQueue line (position 1))"),
+        "Kueue tells its position",
+        "queued-second",
+    )
     (second,) = scene.jobs("queued-second")
     assert second["spec"]["suspend"] is True
     assert _workload_of(scene, second)["spec"]["queueName"] == "line"

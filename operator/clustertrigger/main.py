@@ -43,6 +43,7 @@ from clustertrigger.shell.metrics.triggers import TriggerCollector
 from clustertrigger.shell.observed.census import Census
 from clustertrigger.shell.observed.intake import Known, References, Runs, Triggers
 from clustertrigger.shell.observed.kinds import Kind, Kinds
+from clustertrigger.shell.observed.queues import Queues
 from clustertrigger.shell.reconciling.agenda import Agenda
 from clustertrigger.shell.reconciling.job_writer import JobWriter
 from clustertrigger.shell.reconciling.reconciler import Reconciler
@@ -193,6 +194,7 @@ class Operator:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._agenda.run())
                 tasks.create_task(recorder.run())
+                tasks.create_task(Queues(api, self._runs).run())
                 tasks.create_task(reconciler.look_ahead())
                 for _ in range(settings.concurrency):
                     tasks.create_task(reconciler.work())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -12,6 +13,7 @@ from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import Object, eventually
 from harness.control_plane.kubelet import Kubelet
 from harness.control_plane.manifests import rarely
+from harness.control_plane.proxy import Answer, Fault, Proxy, Request, Rule
 from harness.control_plane.sandbox import Sandbox
 
 
@@ -30,14 +32,50 @@ def _suspend(sandbox: Sandbox, job: str, *, suspend: bool) -> None:
     sandbox.kube.patch(paths.job(sandbox.namespace, job), {"spec": {"suspend": suspend}})
 
 
-def _says_it_is_queued(sandbox: Sandbox, job: str) -> bool:
+def _says_it_is_queued(sandbox: Sandbox, job: str, position: str = "") -> bool:
     message = sandbox.condition("queued", "Running").get("message")
-    return bool(message == f"Active: {job} (queued in LocalQueue team)")
+    return bool(message == f"Active: {job} (queued in LocalQueue team{position})")
 
 
 def _condition(sandbox: Sandbox, job: str, kind: str) -> Object:
     conditions = sandbox.job(job)["status"].get("conditions") or []
     return next((condition for condition in conditions if condition["type"] == kind), {})
+
+
+@pytest.mark.parametrize("served", ["v1beta2", "v1beta1"])
+def test_a_waiting_run_says_its_position(
+    served: str, operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy
+) -> None:
+    """The proxy plays Kueue's visibility API, of a newer and of an older release."""
+    ahead: Object = {"name": "another", "uid": "another"}
+
+    def pending(*jobs: Object) -> Rule:
+        items = [
+            {"metadata": {"ownerReferences": [{"kind": "Job", **job}]}, "positionInLocalQueue": position}
+            for position, job in enumerate(jobs)
+        ]
+
+        def rule(request: Request) -> Fault | None:
+            if not request.path.endswith(f"/namespaces/{sandbox.namespace}/localqueues/team/pendingworkloads"):
+                return None
+            if f"/{served}/" not in request.path:
+                return Answer(404, "NotFound")
+            return Answer(200, text=json.dumps({"kind": "PendingWorkloadsSummary", "items": items}))
+
+        return rule
+
+    proxy.rule = pending()
+    operator(through=proxy)
+    job = _queued(sandbox)
+    ours = {"name": job, "uid": sandbox.job(job)["metadata"]["uid"]}
+    proxy.rule = pending(ahead, ours)
+    eventually(lambda: _says_it_is_queued(sandbox, job, " (position 2)"), 30)
+    proxy.rule = pending(ours)
+    eventually(lambda: _says_it_is_queued(sandbox, job, " (position 1)"), 30)
+    _suspend(sandbox, job, suspend=False)
+    eventually(lambda: sandbox.condition("queued", "Running")["message"], until=lambda said: said == f"Active: {job}")
+    kubelet.complete(job)
+    eventually(lambda: sandbox.status("queued"), until=lambda status: status["execution_count"] == 1)
 
 
 def test_a_run_that_is_let_go_has_its_pending_time_before_it(

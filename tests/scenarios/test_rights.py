@@ -21,6 +21,8 @@ from harness.control_plane.proxy import Answer, Fault, Proxy, Request, Rule
 from harness.control_plane.rights import Right, Use, rights_listed, use_of
 from harness.control_plane.sandbox import Sandbox
 
+_POSITIONS = Right("visibility.kueue.x-k8s.io", "localqueues/pendingworkloads", "", "get")
+
 
 @pytest.fixture
 def used(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy) -> set[Use]:
@@ -61,6 +63,21 @@ def _runs(sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy) -> None:
     sandbox.delete_job(second["job_id"])
     eventually(lambda: sandbox.status("replaced")["failure_count"] == 2)
 
+    sandbox.trigger("queued", rarely(queue_name="team"))
+    eventually(lambda: sandbox.status("queued"))
+    sandbox.request_run("queued", "first")
+    eventually(lambda: sandbox.history("queued"))
+    if waits_in_a_queue(sandbox):
+        eventually(
+            lambda: any("/localqueues/team/pendingworkloads" in request.path for request in list(proxy.requests)), 30
+        )
+
+
+def waits_in_a_queue(sandbox: Sandbox) -> bool:
+    """Whether the Job waits: Kubernetes before 1.21 suspends none."""
+    (entry,) = sandbox.history("queued")
+    return bool(sandbox.job(entry["job_id"])["spec"].get("suspend"))
+
 
 def _checks(sandbox: Sandbox, kubelet: Kubelet) -> None:
     """Two that find no drift, told in one event that is counted up."""
@@ -96,6 +113,8 @@ def test_what_it_may_do_is_what_it_does(cluster: Cluster, sandbox: Sandbox, used
         return rights_listed(cluster.operator_kubeconfig, namespace) - rights_listed(anybody, namespace)
 
     everywhere, at_home = granted(sandbox.namespace), granted(SYSTEM)
+    if not waits_in_a_queue(sandbox):
+        everywhere, at_home = everywhere - {_POSITIONS}, at_home - {_POSITIONS}
     assert everywhere <= at_home
     abroad = {use.right for use in used if use.namespace != SYSTEM}
     assert excess(everywhere, abroad) == set(), "granted in all namespaces, and no request needed it"

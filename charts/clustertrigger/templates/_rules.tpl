@@ -18,6 +18,10 @@
 - apiGroups: [""]
   resources: [events]
   verbs: [create, patch, list]
+# Where in Kueue's queue a run waits. Without Kueue there is no such resource, and the rule grants nothing.
+- apiGroups: [visibility.kueue.x-k8s.io]
+  resources: [localqueues/pendingworkloads]
+  verbs: [get]
 {{- end -}}
 
 {{/* What clustertrigger-api may do by itself; everything else is done with its callers' tokens. */}}

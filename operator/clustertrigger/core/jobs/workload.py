@@ -57,6 +57,8 @@ class ObservedRun:
     suspended: bool = False
     queue: str = ""
     """Kueue's LocalQueue, if any."""
+    queue_position: int | None = None
+    """Its place in that queue, from 1, as far as Kueue tells."""
     ended_by_operator: bool = False
     started_at: datetime | None = None
     """When it was last admitted, where it was queued."""
@@ -90,7 +92,7 @@ class ObservedRun:
     leaving: LeavingPod | None = None
 
 
-def observe_run(job: JobView, pods: Sequence[PodView]) -> ObservedRun:
+def observe_run(job: JobView, pods: Sequence[PodView], queue_position: int | None = None) -> ObservedRun:
     """What a Job and its Pods, in any order, say about the run."""
     ordered = sorted(pods, key=lambda pod: pod.created_at)
     queued_for = job.started_at - job.created_at if job.queued and job.started_at else None
@@ -102,6 +104,7 @@ def observe_run(job: JobView, pods: Sequence[PodView]) -> ObservedRun:
         deleting=job.deleting,
         suspended=job.suspended,
         queue=job.queue,
+        queue_position=queue_position,
         ended_by_operator=job.ended_by_operator,
         started_at=job.started_at,
         timeout_seconds=job.timeout_seconds,

@@ -152,6 +152,11 @@ def service_account_token(namespace: str, name: str) -> str:
     return f"/api/v1{_within(namespace)}/serviceaccounts/{_name(name)}/token"
 
 
+def pending_workloads(version: str, namespace: str, queue: str) -> str:
+    """What waits in a LocalQueue, by Kueue's visibility API in a version of it."""
+    return f"/apis/visibility.kueue.x-k8s.io/{version}{_within(namespace)}/localqueues/{_name(queue)}/pendingworkloads"
+
+
 def _within(namespace: str | None) -> str:
     if namespace is None:
         return ""

@@ -10,6 +10,7 @@ from datetime import timedelta
 from clustertrigger.core.decision import EndJob, LookUpJob
 from clustertrigger.core.draft import Draft, is_active
 from clustertrigger.core.instants import format_instant
+from clustertrigger.core.jobs.queue_position import describe_position
 from clustertrigger.core.jobs.workload import NO_POD, ObservedRun, timed_out
 
 OVERDUE = timedelta(seconds=10)
@@ -103,7 +104,7 @@ def waits_for(draft: Draft, job: str) -> str | None:
     if run is None:
         return None
     if run.suspended:
-        return f"queued in LocalQueue {run.queue}" if run.queue else "suspended"
+        return f"queued in LocalQueue {run.queue}{describe_position(run.queue_position)}" if run.queue else "suspended"
     if run.phase == "pending" and run.pending_since is not None:
         late = draft.now >= run.pending_since + run.retry_pause + WAITING
         return f"does not start: {_in_whose_words(draft, run) or run.obstacle}" if late else None

@@ -205,6 +205,11 @@ class Jobs(_Views[JobView]):
         if (job := read_job(raw)) is not None:
             self.put(job)
 
+    def waiting(self) -> list[JobView]:
+        """Those that wait in a queue."""
+        every = (job for jobs in self._views.values() for job in jobs.values())
+        return [job for job in every if job.suspended and job.queue and job.outcome is None]
+
 
 class Pods(_Views[PodView]):
     """The Pods of such Jobs."""
@@ -214,8 +219,15 @@ class Pods(_Views[PodView]):
         self.put(read_pod(raw))
 
 
+class Queue(NamedTuple):
+    """One of Kueue's LocalQueues."""
+
+    namespace: str
+    name: str
+
+
 class Runs:
-    """The Jobs and Pods of all triggers.
+    """The Jobs and Pods of all triggers, and where in a queue they wait.
 
     Args:
         changed: called with the trigger whose run changed.
@@ -224,6 +236,20 @@ class Runs:
     def __init__(self, changed: Callable[[Owner], None]) -> None:
         self.jobs = Jobs(changed)
         self.pods = Pods(changed)
+        self._changed = changed
+        self._positions: dict[str, int] = {}
+        """By the Job's uid."""
+
+    def queues(self) -> set[Queue]:
+        """Those in which a Job waits."""
+        return {Queue(job.namespace, job.queue) for job in self.jobs.waiting()}
+
+    def place(self, positions: Mapping[str, int]) -> None:
+        """Keeps the positions of the Jobs that wait, by the Job's uid, in place of all that were known."""
+        before, self._positions = self._positions, dict(positions)
+        for job in self.jobs.waiting():
+            if before.get(job.uid) != positions.get(job.uid):
+                self._changed(job.owner)
 
     def of(self, owner: Owner) -> dict[str, ObservedRun]:
         """The runs of a trigger by Job name."""
@@ -233,7 +259,7 @@ class Runs:
         pods: dict[str, list[PodView]] = defaultdict(list)
         for pod in self.pods.of(owner).values():
             pods[pod.job].append(pod)
-        return {name: observe_run(job, pods.get(name, ())) for name, job in jobs.items()}
+        return {name: observe_run(job, pods.get(name, ()), self._positions.get(job.uid)) for name, job in jobs.items()}
 
     def has_job(self, owner: Owner, name: str) -> bool:
         """Whether the Job exists, as far as has been shown."""

@@ -1,0 +1,69 @@
+"""Asks Kueue where in its queues our Jobs wait. Kueue may be absent, and may not answer everybody."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+from clustertrigger.core.jobs.queue_position import read_positions
+from clustertrigger.core.kube import paths
+from clustertrigger.core.kube.answers import ApiError
+from clustertrigger.shell.kube.api_server import ApiServer
+from clustertrigger.shell.observed.intake import Queue, Runs
+
+logger = logging.getLogger(__name__)
+
+_EVERY = 10.0
+"""Seconds between questions about a queue in which a run waits."""
+_PAUSE = 60.0
+"""Seconds until Kueue is asked again about a queue that it does not know, or does not show us."""
+
+
+class Queues:
+    """Keeps the positions of waiting runs up to date.
+
+    Args:
+        api: the API server.
+        runs: the waiting ones; they are given their positions.
+        every: seconds between two questions about a queue.
+    """
+
+    def __init__(self, api: ApiServer, runs: Runs, every: float = _EVERY) -> None:
+        self._api = api
+        self._runs = runs
+        self._every = every
+        self._ask_again_at: dict[Queue, float] = {}
+
+    async def run(self) -> None:
+        """Asks again and again, for ever. While no run waits in a queue, no request is made."""
+        while True:
+            await self.ask()
+            await asyncio.sleep(self._every)
+
+    async def ask(self) -> None:
+        """Asks once about each queue in which a run waits."""
+        positions: dict[str, int] = {}
+        queues = self._runs.queues()
+        self._ask_again_at = {queue: at for queue, at in self._ask_again_at.items() if queue in queues}
+        for queue in sorted(queues):
+            if time.monotonic() < self._ask_again_at.get(queue, 0.0):
+                continue
+            try:
+                positions |= await self._ask(*queue)
+            except ApiError as error:
+                # Whatever else is wrong may be right the next time.
+                if error.is_not_found or error.is_forbidden:
+                    if queue not in self._ask_again_at:
+                        logger.info("Positions in LocalQueue %s/%s are not shown: %s", *queue, error)
+                    self._ask_again_at[queue] = time.monotonic() + _PAUSE
+        self._runs.place(positions)
+
+    async def _ask(self, namespace: str, queue: str) -> dict[str, int]:
+        try:
+            return read_positions(await self._api.get(paths.pending_workloads("v1beta2", namespace, queue)))
+        except ApiError as error:
+            if not error.is_not_found:
+                raise
+        # Older releases of Kueue serve this version only.
+        return read_positions(await self._api.get(paths.pending_workloads("v1beta1", namespace, queue)))
