@@ -92,7 +92,7 @@ def _assert_sound(process: OperatorProcess) -> None:
     errors = [line["message"] for line in process.log_lines() if line["level"] == "ERROR"]
     assert not errors
     assert process.metric("clustertrigger_events_dropped_total") == 0
-    refused = {line["message"] for line in process.log_lines() if "The Job was refused" in line["message"]}
+    refused = {line["message"] for line in process.log_lines() if "The API server refused the Job" in line["message"]}
     assert not refused, "a trigger that is Ready has Jobs that Kubernetes takes"
 
 

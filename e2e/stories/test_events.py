@@ -139,7 +139,7 @@ def test_events_of_a_program_and_of_a_person_fire(scene: Scene, bystander: Scene
     scene.run_ended("ingest", slot="event/200")
     assert scene.column("ingest", "SCHEDULE") == f"5/100 documents_added, cooldown {COOLDOWN}s"
     assert bystander.trigger("bystander")["metadata"]["resourceVersion"] == before, "another namespace is not touched"
-    with pytest.raises(ClusterError, match="403: 'system:serviceaccount:stories:default' may not create"):
+    with pytest.raises(ClusterError, match="403: 'system:serviceaccount:stories:default' is not allowed to create"):
         send(scene, "--service-account=default")
     assert counted(scene, "ingest") == 5
     scene.kubectl("delete", "clustertrigger", "ingest")
@@ -150,7 +150,7 @@ def test_who_may_not_send_changes_nothing(scene: Scene, bystander: Scene, sender
     token = sender.token()
     status, body = sender.post(ELSEWHERE, event("documents_added"), token)
     assert status == 403
-    assert f"may not create clustertriggers/events in the namespace '{ELSEWHERE}'" in body["error"]
+    assert f"is not allowed to create clustertriggers/events in the namespace '{ELSEWHERE}'" in body["error"]
     assert sender.post(ELSEWHERE, event("documents_added"), None)[0] == 401
     assert sender.post(ELSEWHERE, event("documents_added"), f"{token[:-6]}abcdef")[0] == 401
     assert bystander.trigger("bystander")["metadata"]["resourceVersion"] == before

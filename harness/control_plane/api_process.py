@@ -15,7 +15,7 @@ from harness.control_plane.kube import Kube, eventually
 from harness.control_plane.operator_process import environment
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
-_LISTENING = re.compile(r"Requests are served on port (\d+)")
+_LISTENING = re.compile(r"Serving requests on port (\d+)")
 
 
 def token_of(kube: Kube, namespace: str, account: str, role: str | None = None) -> str:

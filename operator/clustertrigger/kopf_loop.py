@@ -97,7 +97,7 @@ class Watcher:
 
     def watch_anew(self, reason: str) -> None:
         """Begins all watches anew."""
-        logger.warning("All watches begin anew: %s", reason)
+        logger.warning("Restarting all watches: %s", reason)
         self._anew.set()
 
     async def run(self) -> None:
@@ -110,7 +110,7 @@ class Watcher:
             except Exception as error:
                 if time.monotonic() - began > _STARTUP.total_seconds():
                     pause = _FIRST_PAUSE
-                logger.warning("Kopf has ended, starting it again in %.0f s: %s", pause, error or type(error).__name__)
+                logger.warning("Kopf stopped; restarting it in %.0f s: %s", pause, error or type(error).__name__)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
             self._news_may_be_missing()
@@ -137,7 +137,7 @@ class Watcher:
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     if task.cancelled() or (task.result() is None and task in tasks):
-                        raise RuntimeError(f"its {task.get_name()} has ended")
+                        raise RuntimeError(f"its task {task.get_name()} stopped")
         finally:
             for task in (*tasks, *ends):
                 task.cancel()
@@ -195,7 +195,7 @@ class Watcher:
         watches = request.url.query.get("watch") == "true"
         begins = watches and "resourceVersion" not in request.url.query
         if begins and path in self._watched:
-            logger.info("The watch of %s fell behind: listing again", path)
+            logger.info("The watch of %s is too old; listing again", path)
         try:
             response = await self._ask_as_ourselves(request, ask)
             if begins and response.status in (400, 422):

@@ -99,7 +99,7 @@ class Operator:
             serve_endpoints(settings.http_port, self.metrics, lambda: self._waiting_for) as port,
             serve_events(settings.events_port, settings.events_cert_dir, self._events_endpoint(api)),
         ):
-            logger.info("ClusterTrigger %s starts; endpoints on port %d", __version__, port)
+            logger.info("ClusterTrigger %s is starting; endpoints on port %d", __version__, port)
             async with asyncio.TaskGroup() as tasks:
                 statuses = StatusWriter(api, self._triggers)
                 creators = Creators(self._triggers, statuses)
@@ -205,7 +205,7 @@ class Operator:
         try:
             return str((await api.get(paths.namespace("kube-system")))["metadata"]["uid"])
         except ApiError as error:
-            logger.info("internal_id stays empty: kube-system cannot be read: %s", error)
+            logger.info("status.internal_id stays empty, because reading the namespace kube-system failed: %s", error)
             return _UNKNOWN_CLUSTER
 
     def _run_changed(self, owner: Owner) -> None:
@@ -237,7 +237,7 @@ async def _operate(settings: Settings, over: asyncio.Event) -> None:
     ending.cancel()
     await asyncio.wait({running}, timeout=_LONGEST_END)
     if not running.done():
-        logger.warning("Ending after %.0f s without waiting for what has not ended", _LONGEST_END)
+        logger.warning("Exiting after %.0f s although some tasks have not stopped", _LONGEST_END)
         return
     with contextlib.suppress(asyncio.CancelledError):
         running.result()
@@ -271,7 +271,7 @@ def main() -> int:
     try:
         _run_until_signalled(settings)
     except ConfigException as error:
-        logger.error("No cluster to talk to: %s", error)
+        logger.error("Connecting to a cluster failed: %s", error)
         return 2
     except BaseExceptionGroup:
         logger.exception("A background task of the operator has failed; exiting so that it is restarted")

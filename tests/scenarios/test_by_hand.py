@@ -33,7 +33,7 @@ def test_a_token_acts_once(operator: StartOperator, sandbox: Sandbox, kubelet: K
     sandbox.request_run("by-hand", "one")
     eventually(lambda: sandbox.status("by-hand")["last_run_requested"] == "one")
     (event,) = eventually(lambda: sandbox.events("by-hand", "RequestIgnored"))
-    assert "request with another" in event["message"]
+    assert "request a run with a different value" in event["message"]
     assert len(sandbox.jobs("by-hand")) == 2
     assert sandbox.slots("by-hand") == []
 

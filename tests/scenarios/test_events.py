@@ -93,7 +93,7 @@ def test_who_may_not_send_changes_nothing(sending: StartSending, sandbox: Sandbo
     assert sender.post(body, kind, Authorization="Basic YTpi").status == 401
     refused = EventSender(sender.port, sandbox.namespace, stranger).post(body, kind)
     assert refused.status == 403
-    assert "may not create clustertriggers/events in the namespace" in refused.error
+    assert "is not allowed to create clustertriggers/events in the namespace" in refused.error
     elsewhere = EventSender(sender.port, "kube-system", sender.token).post(body, kind)
     assert elsewhere.status == 403
     time.sleep(0.5)
@@ -278,7 +278,7 @@ def test_while_the_cluster_cannot_be_written_nothing_is_acknowledged(
     proxy.cut()
     away = sender.send(event("a"))
     assert (away.status, away.headers["Retry-After"]) == (503, "1")
-    assert "nothing is lost: send again" in away.error
+    assert "the count was not stored: send the events again" in away.error
     proxy.mend()
     answer = eventually(lambda: sender.send(event("a")), 30, until=lambda answer: answer.status == 202)
     assert answer.body["accepted"] + answer.body["duplicates"] == 1
@@ -298,7 +298,7 @@ def test_a_full_backlog_turns_senders_away(sending: StartSending, sandbox: Sandb
         written.set()
         statuses = Counter(answer.result().status for answer in sent)
     assert [(a.status, a.headers["Retry-After"]) for a in turned_away] == [(429, "1")]
-    assert "50000 events wait to be stored: send again" in turned_away[0].error
+    assert "50000 events are waiting to be stored: send again" in turned_away[0].error
     assert statuses == {202: 50, 429: 1}
     assert count(sandbox, "ingest") == 50_000
     assert process.metric("clustertrigger_cloudevents_total", result="accepted") == 50_000

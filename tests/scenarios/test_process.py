@@ -71,7 +71,7 @@ def test_without_a_cluster_it_says_so_and_ends(tmp_path: Path) -> None:
     assert done.returncode == 2
     said = json.loads(done.stderr.splitlines()[-1])
     assert said["level"] == "ERROR"
-    assert "No cluster to talk to" in said["message"]
+    assert "Connecting to a cluster failed" in said["message"]
 
 
 def test_it_is_alive_at_once_and_ready_when_it_knows_the_cluster(

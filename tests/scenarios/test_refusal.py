@@ -39,7 +39,7 @@ def test_a_refused_slot_fires_under_its_own_name_once_there_is_room(
     )
     assert refused["status"] == "False"
     assert "exceeded quota: jobs" in refused["message"]
-    assert "tried again until the starting deadline" in refused["message"]
+    assert "the operator retries until the starting deadline" in refused["message"]
     (event,) = eventually(lambda: sandbox.events("refused", "CreateRefused"))
     assert event["type"] == "Warning"
     assert event["message"] == refused["message"]

@@ -74,5 +74,5 @@ def test_what_is_there_now_counts(
     eventually(lambda: sandbox.condition("kept", "Ready").get("reason") == "CollectionNotFound", 60)
     kubelet.complete(entry["job_id"])
     eventually(lambda: sandbox.status("running")["execution_count"] == 1, 60)
-    assert any("history was put back" in line["message"] for line in process.log_lines())
+    assert any("restored from a backup" in line["message"] for line in process.log_lines())
     assert process.running()

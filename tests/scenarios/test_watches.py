@@ -62,7 +62,7 @@ def test_deletions_that_expired_watches_hid_are_noticed(
     eventually(lambda: sandbox.status("run-over")["execution_count"] == 1)
     eventually(lambda: sandbox.condition("bereft", "Ready")["reason"] == "CollectionNotFound")
     eventually(lambda: process.metric("clustertrigger_triggers") == 3)
-    assert any("fell behind: listing again" in line["message"] for line in process.log_lines()), "no watch has expired"
+    assert any("is too old; listing again" in line["message"] for line in process.log_lines()), "no watch has expired"
     assert len(sandbox.jobs()) == 1
 
 

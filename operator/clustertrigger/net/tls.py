@@ -59,7 +59,7 @@ class ServerCertificate:
             try:
                 self._load()
             except (OSError, ssl.SSLError) as error:
-                logger.warning("The certificate in %s could not be read again: %s", self._directory, error)
+                logger.warning("Reloading the certificate in %s failed: %s", self._directory, error)
 
     def _load(self) -> None:
         self.context.load_cert_chain(self._directory / "tls.crt", self._directory / "tls.key")

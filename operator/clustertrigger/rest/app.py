@@ -32,14 +32,15 @@ logger = logging.getLogger(__name__)
 
 _TITLE = "ClusterTrigger API"
 _DESCRIPTION = (
-    "Triggers that cluster embeddings on a schedule, on events, or when the data has drifted. Each is a ClusterTrigger "
-    "in Kubernetes; a Kubernetes token is who you are, and decides what you may do."
+    "Triggers cluster embeddings on a schedule, on events, or when the data has drifted. Each trigger is a "
+    "ClusterTrigger object in Kubernetes. A Kubernetes token authenticates the caller, and its permissions decide "
+    "which requests succeed."
 )
 _BAD_REQUEST = 400
 _TOKEN = {
     "type": "http",
     "scheme": "bearer",
-    "description": "A token of Kubernetes: it decides what is answered and what is refused.",
+    "description": "A Kubernetes token. Its permissions decide which requests succeed.",
 }
 
 
@@ -112,7 +113,7 @@ async def _refused(_: Request, problem: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     """Errors of the framework: no such path, no such method, no JSON."""
     assert isinstance(error, HTTPException)  # noqa: S101 - for mypy
-    message = {404: f"there is nothing at {request.url.path}: /docs lists what there is"}.get(
+    message = {404: f"there is no resource at {request.url.path}: see /docs for all paths"}.get(
         error.status_code, f"{request.method} {request.url.path}: {str(error.detail).lower()}"
     )
     return await _refused(request, RefusedError(error.status_code, message, headers=error.headers))
@@ -124,7 +125,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     details = error.errors()
     if any(detail["type"] == "json_invalid" for detail in details):
         reason = details[0].get("ctx", {}).get("error", "")
-        return await _refused(request, RefusedError(_BAD_REQUEST, f"the body is no JSON: {reason}", code="no_json"))
+        return await _refused(request, RefusedError(_BAD_REQUEST, f"the body is not JSON: {reason}", code="no_json"))
     return await _refused(request, invalid(_one(request, detail) for detail in details))
 
 
@@ -134,7 +135,7 @@ def _one(request: Request, detail: Any) -> FieldError:
         field = request.scope["route"].body_field
         model = field.field_info.annotation if field else None
         if not path:
-            return FieldError(Problem("body", None, "must be a JSON object: send one"), detail["type"])
+            return FieldError(Problem("body", None, "must be a JSON object: send an object"), detail["type"])
     else:
         model = _query_model(request) if place == "query" else None
     detail["loc"] = tuple(path)

@@ -18,19 +18,19 @@ PARAMETERS: tuple[dict[str, Any], ...] = (
     {
         "name": "X-Namespace",
         "in": "header",
-        "description": "The Kubernetes namespace. It is required here or in the query.",
+        "description": "The Kubernetes namespace. It is required, either here or in the query.",
         "schema": {"type": "string", "maxLength": _LONGEST_NAMESPACE, "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"},
     },
     {
         "name": "namespace",
         "in": "query",
-        "description": "The same, where the header is not there.",
+        "description": "Alternative to the header.",
         "schema": {"type": "string", "maxLength": _LONGEST_NAMESPACE, "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"},
     },
     {
         "name": "Cache-Control",
         "in": "header",
-        "description": "no-cache: what is read is what the Kubernetes API server has at this moment.",
+        "description": "no-cache reads from the Kubernetes API server instead of from the cache.",
         "schema": {"type": "string"},
     },
 )
@@ -53,7 +53,8 @@ def no_token() -> RefusedError:
     """401."""
     return RefusedError(
         401,
-        "the header Authorization: Bearer is required, with a token of Kubernetes, as kubectl create token makes one",
+        "the header Authorization: Bearer is required: set it to a Kubernetes token, such as kubectl create token "
+        "prints",
         headers={"WWW-Authenticate": "Bearer"},
     )
 
@@ -102,6 +103,6 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=255,
-        description="The same key is the same request, however often it is sent.",
+        description="Requests with the same key count as one request, however often they are sent.",
     ),
 ]

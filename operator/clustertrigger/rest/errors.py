@@ -31,9 +31,9 @@ TYPES = {
 class ErrorDetail(BaseModel):
     """What is wrong."""
 
-    message: str = Field(description="For people: what is wrong, and the way out.")
-    type: str = Field(description="For programs: the kind of the error; one for each status.")
-    code: str | None = Field(None, description="For programs: which of the errors of that kind it is.")
+    message: str = Field(description="The error and its remedy, for people.")
+    type: str = Field(description="The kind of the error, for programs. Each HTTP status has one kind.")
+    code: str | None = Field(None, description="The specific error of that kind, for programs.")
     details: dict[str, Any] | None = Field(
         None, description="422: `errors`, one for each field: field, type, message and, of an unknown field, accepted."
     )

@@ -95,7 +95,7 @@ class Gate:
         if wait := self._rates.wait_for(token, time.monotonic()):
             raise RefusedError(
                 429,
-                "too many requests with this token: wait as long as Retry-After says",
+                "too many requests with this token: wait for the time in Retry-After",
                 code="too_many_requests",
                 headers={"Retry-After": str(int(wait) + 1)},
             )

@@ -36,7 +36,7 @@ def main() -> None:
     except OSError as error:
         sys.exit(f"clustertrigger-api: cannot listen on {settings.host} port {settings.port}: {error}")
     port, scheme = taken[0].getsockname()[1], "HTTPS" if settings.cert_dir else "HTTP"
-    logger.info("Requests are served on port %d, over %s", port, scheme)
+    logger.info("Serving requests on port %d, over %s", port, scheme)
     server.run(sockets=taken)
 
 

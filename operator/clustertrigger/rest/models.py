@@ -17,10 +17,14 @@ LONGEST_NAME = 253
 """Characters of a trigger's name: as many as an object's name may have."""
 LARGEST_PAGE = 1000
 
-Description = Annotated[str | None, Field(max_length=2048, description="For people.")]
-DisplayName = Annotated[str | None, Field(min_length=1, max_length=LONGEST_NAME, description="For people.")]
-Offset = Annotated[int, Field(ge=0, le=2**31 - 1, description="How many to leave out.")]
-Limit = Annotated[int, Field(ge=1, le=LARGEST_PAGE, description="How many to return at most.")]
+Description = Annotated[
+    str | None, Field(max_length=2048, description="Free text for readers; the operator ignores it.")
+]
+DisplayName = Annotated[
+    str | None, Field(min_length=1, max_length=LONGEST_NAME, description="Display name of the trigger, for readers.")
+]
+Offset = Annotated[int, Field(ge=0, le=2**31 - 1, description="Number of items to skip.")]
+Limit = Annotated[int, Field(ge=1, le=LARGEST_PAGE, description="Maximum number of items to return.")]
 SortKey = Literal[
     "created_at",
     "updated_at",
@@ -41,8 +45,10 @@ TaskStatus = Literal["PENDING", "QUEUED", "IN_PROGRESS", "COMPLETED", "FAILED"]
 class CreateTrigger(ApiModel):
     """What both kinds of requests to create a trigger have."""
 
-    trigger_type: TriggerType = Field(description="What makes the trigger due; decides the fields of schedule_config.")
-    schedule_config: ScheduleConfig = Field(description="The schedule's own fields.")
+    trigger_type: TriggerType = Field(
+        description="What makes the trigger due. It determines which fields of schedule_config apply."
+    )
+    schedule_config: ScheduleConfig = Field(description="Fields of the schedule.")
     description: Description = None
     status: DesiredStatus = Field("active", description="Initial status.")
 
@@ -50,9 +56,9 @@ class CreateTrigger(ApiModel):
 class CreateClusterTrigger(CreateTrigger):
     """A cluster trigger to create. Either execution_config or cluster_id is required."""
 
-    cluster_id: ApiId | None = Field(None, description="A ClusterDefinition, by its cluster_id or name.")
+    cluster_id: ApiId | None = Field(None, description="The cluster_id or the name of a ClusterDefinition.")
     execution_config: ExecutionConfig | None = Field(
-        None, description="What to cluster; wins over cluster_id where both are set."
+        None, description="What to cluster; takes precedence over cluster_id if both are set."
     )
 
 
@@ -60,16 +66,16 @@ class CreateUnifiedTrigger(CreateTrigger):
     """A trigger of any action to create."""
 
     name: DisplayName = None
-    action_type: ActionType = Field(description="What the trigger does.")
-    action_config: dict[str, Any] = Field(description="The action's own fields.")
+    action_type: ActionType = Field(description="What a run does. It determines which fields of action_config apply.")
+    action_config: dict[str, Any] = Field(description="Fields of the action.")
 
 
 class ChangeTrigger(ApiModel):
     """What can be changed of a cluster trigger; what is absent or null stays as it is."""
 
-    schedule_config: ScheduleConfig | None = Field(None, description="Replaces all of the schedule's fields.")
+    schedule_config: ScheduleConfig | None = Field(None, description="Replaces all fields of the schedule.")
     description: Description = None
-    status: DesiredStatus | None = Field(None, description="The status that is wanted.")
+    status: DesiredStatus | None = Field(None, description="The desired status.")
 
 
 class ChangeUnifiedTrigger(ChangeTrigger):
@@ -81,29 +87,31 @@ class ChangeUnifiedTrigger(ChangeTrigger):
 class Page(ApiModel):
     """Which triggers to list."""
 
-    trigger_type: TriggerType | None = Field(None, description="Only those of this type.")
-    status: DesiredStatus | None = Field(None, description="Only those in this state.")
+    trigger_type: TriggerType | None = Field(None, description="Return only triggers of this type.")
+    status: DesiredStatus | None = Field(None, description="Return only triggers in this state.")
     offset: Offset = 0
     limit: Limit = 50
-    sort_by: SortKey = Field("created_at", description="The field to sort by; what has none comes last.")
-    direction: Direction = Field("desc", description="Whether the smallest comes first (asc) or last (desc).")
+    sort_by: SortKey = Field("created_at", description="Field to sort by. Triggers without a value come last.")
+    direction: Direction = Field("desc", description="Sort order: ascending (asc) or descending (desc).")
 
 
 class ListClusterTriggers(Page):
     """Which cluster triggers to list."""
 
-    cluster_id: str | None = Field(None, max_length=LONGEST_NAME, description="Only those of this ClusterDefinition.")
+    cluster_id: str | None = Field(
+        None, max_length=LONGEST_NAME, description="Return only triggers of this ClusterDefinition."
+    )
 
 
 class ListUnifiedTriggers(Page):
     """Which triggers to list."""
 
     sort_by: UnifiedSortKey = Field(  # type: ignore[assignment]
-        "created_at", description="The field to sort by; what has none comes last."
+        "created_at", description="Field to sort by. Triggers without a value come last."
     )
-    action_type: ActionType | None = Field(None, description="Only those of this action.")
+    action_type: ActionType | None = Field(None, description="Return only triggers with this action.")
     resource_id: str | None = Field(
-        None, max_length=LONGEST_NAME, description="Only those that act on this: a cluster_id or a collection_id."
+        None, max_length=LONGEST_NAME, description="Return only triggers that act on this cluster_id or collection_id."
     )
 
 
@@ -112,7 +120,7 @@ class HistoryPage(ApiModel):
 
     offset: Offset = 0
     limit: Limit = 50
-    status_filter: RunStatus | None = Field(None, description="Only those in this state.")
+    status_filter: RunStatus | None = Field(None, description="Return only triggers in this state.")
 
 
 _TEXT = ConfigDict(strict=False)
@@ -120,7 +128,7 @@ _TEXT = ConfigDict(strict=False)
 
 
 class _Query(ApiModel):
-    namespace: str | None = Field(None, max_length=63, description="The same, where the header is not there.")
+    namespace: str | None = Field(None, max_length=63, description="Alternative to the header.")
 
 
 class QueryUnifiedTriggers(_Query, ListUnifiedTriggers):
@@ -171,7 +179,7 @@ class ClusterTrigger(_Trigger):
     """A cluster trigger."""
 
     execution_config: TriggerExecutionConfig = Field(
-        description="What is clustered, and how: with a cluster_id, what that inherits."
+        description="What is clustered, and how. With a cluster_id, this is inherited from the ClusterDefinition."
     )
     cluster_id: str | None = None
     last_execution_job_id: str | None = None
@@ -186,18 +194,22 @@ class UnifiedTrigger(_Trigger):
     action_config: dict[str, Any]
     last_execution_task_id: str | None = None
     execution_count: int = Field(0, description="Runs that succeeded.")
-    baseline_snapshot: dict[str, Any] = Field({}, description="What checks compare with; empty: none yet.")
-    last_drift_measurement: dict[str, Any] = Field({}, description="Result of the last check; empty: none yet.")
-    last_volume_measurement: dict[str, Any] = Field({}, description="Always empty: volume is not measured.")
+    baseline_snapshot: dict[str, Any] = Field(
+        {}, description="The baseline that checks compare with. Empty if there is none yet."
+    )
+    last_drift_measurement: dict[str, Any] = Field(
+        {}, description="Result of the last check. Empty if there is none yet."
+    )
+    last_volume_measurement: dict[str, Any] = Field({}, description="Always empty, because volume is not measured.")
     last_condition_check_at: AwareDatetime | None = None
-    is_overdue: bool = Field(False, description="Whether the trigger is active and should have fired by now.")
+    is_overdue: bool = Field(False, description="Whether the trigger is active and overdue.")
 
 
 class ClusterTriggers(_Answer):
     """A page of cluster triggers."""
 
     results: list[ClusterTrigger]
-    total: int = Field(description="How many there are on all pages.")
+    total: int = Field(description="Total number of items on all pages.")
     offset: int
     limit: int
 
@@ -206,7 +218,7 @@ class UnifiedTriggers(_Answer):
     """A page of triggers."""
 
     results: list[UnifiedTrigger]
-    total: int = Field(description="How many there are on all pages.")
+    total: int = Field(description="Total number of items on all pages.")
     offset: int
     limit: int
 
@@ -237,7 +249,7 @@ class ClusterHistory(_Answer):
 
     trigger_id: str
     executions: list[ClusterExecution]
-    total: int = Field(description="How many there are on all pages.")
+    total: int = Field(description="Total number of items on all pages.")
     offset: int
     limit: int
 
@@ -247,7 +259,7 @@ class UnifiedHistory(_Answer):
 
     trigger_id: str
     executions: list[UnifiedExecution]
-    total: int = Field(description="How many there are on all pages.")
+    total: int = Field(description="Total number of items on all pages.")
     offset: int
     limit: int
 
@@ -255,10 +267,10 @@ class UnifiedHistory(_Answer):
 class Task(_Answer):
     """One run, as a task."""
 
-    task_id: str = Field(description="The run's Job, as in the history.")
-    task_type: str = Field(description="Follows from the action_type.")
+    task_id: str = Field(description="Name of the run's Job, as in the history.")
+    task_type: str = Field(description="Derived from the action_type.")
     status: TaskStatus
     inputs: list[Any] = Field(description="The trigger's action_config.")
-    outputs: list[Any] = Field(description="What a completed run found; empty before.")
+    outputs: list[Any] = Field(description="Result of a completed run. Empty until it completes.")
     additional_data: dict[str, Any] = Field(description="trigger_id, namespace_id and name of the trigger.")
-    error: str | None = Field(None, description="Why it failed, in one line.")
+    error: str | None = Field(None, description="Why the run failed, in one line.")

@@ -21,21 +21,33 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
-    host: str = Field("::", description="Address to listen on; :: for all.")
-    port: int = Field(8082, ge=0, le=65535, description="Port to listen on; 0: any free port.")
-    cert_dir: Path | None = Field(None, description="Holds tls.crt and tls.key; empty: HTTP.")
-    server: str = Field("", description="URL of the API server; empty: the one of the Pod's cluster.")
-    server_ca: Path = Field(_ACCOUNT / "ca.crt", description="Certificates that the API server's is checked against.")
-    token_file: Path = Field(_ACCOUNT / "token", description="Our own token; used for watches and the cluster's id.")
-    watch_namespaces: str = Field("", description="Names, separated by commas, whose triggers are watched; empty: all.")
-    override_gitops: bool = Field(False, description="Whether PATCH and DELETE change what a GitOps tool applies.")
-    requests_per_second: float = Field(50, ge=0, description="Of one token, in the long run; 0: any number.")
-    burst: int = Field(100, ge=1, description="Requests of one token at once.")
-    largest_body: int = Field(262_144, ge=1024, description="Bytes of a request's body.")
-    sending_seconds: float = Field(10, gt=0, description="How long a request's head, and its body, may take to arrive.")
-    answering_seconds: float = Field(30, gt=0, description="How long the API server may take to answer.")
-    rights_seconds: float = Field(60, gt=0, le=60, description="How long the API server's word on a right counts.")
-    connections: int = Field(1000, ge=1, description="Connections at the same time.")
+    host: str = Field("::", description="Address to listen on; :: for all interfaces.")
+    port: int = Field(8082, ge=0, le=65535, description="Port to listen on; 0 selects a free port.")
+    cert_dir: Path | None = Field(None, description="Directory with tls.crt and tls.key; HTTP if empty.")
+    server: str = Field("", description="URL of the API server; if empty, the API server of the Pod's cluster.")
+    server_ca: Path = Field(
+        _ACCOUNT / "ca.crt", description="CA certificates that verify the API server's certificate."
+    )
+    token_file: Path = Field(
+        _ACCOUNT / "token", description="The API's own token, which it uses for watches and to read the cluster's ID."
+    )
+    watch_namespaces: str = Field(
+        "", description="Comma-separated namespaces whose triggers are watched; all if empty."
+    )
+    override_gitops: bool = Field(
+        False, description="Whether PATCH and DELETE are allowed for triggers that a GitOps tool applies."
+    )
+    requests_per_second: float = Field(50, ge=0, description="Sustained rate of one token; 0 is unlimited.")
+    burst: int = Field(100, ge=1, description="Maximum burst of requests of one token.")
+    largest_body: int = Field(262_144, ge=1024, description="Maximum number of bytes of a request's body.")
+    sending_seconds: float = Field(
+        10, gt=0, description="Maximum time until a request's header, and its body, have arrived."
+    )
+    answering_seconds: float = Field(30, gt=0, description="Maximum time until the API server responds.")
+    rights_seconds: float = Field(
+        60, gt=0, le=60, description="How long the API server's decision on a permission is cached."
+    )
+    connections: int = Field(1000, ge=1, description="Maximum number of concurrent connections.")
     log_format: Literal["json", "text"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

@@ -143,7 +143,7 @@ class Triggers:
         """
         raw = await self._find(id_or_name)
         if self._action is not None and (action := action_of(raw["spec"])) != self._action:
-            raise RefusedError(404, f"trigger {id_or_name!r} is a trigger of action {action}: it is at /v1/triggers")
+            raise RefusedError(404, f"trigger {id_or_name!r} has the action {action}: use /v1/triggers")
         return raw
 
     async def _find(self, id_or_name: str) -> Object:
@@ -247,7 +247,7 @@ class Triggers:
                     raise
         raise RefusedError(
             409,
-            "somebody else changed the same fields of the trigger meanwhile: read it and change it again",
+            "another client changed the same fields of the trigger: read the trigger again and repeat the change",
             code="concurrent_change",
         )
 
@@ -318,7 +318,7 @@ class Triggers:
             if asyncio.get_running_loop().time() > deadline:
                 raise RefusedError(
                     409,
-                    "a run that was requested before has not started yet: try again when it has",
+                    "an earlier requested run has not started yet: try again after it starts",
                     code="request_waiting",
                 )
             await asyncio.sleep(_PAUSE)
@@ -367,8 +367,8 @@ class Triggers:
         if (found["metadata"].get("annotations") or {}).get(ANNOTATION_REQUEST) != asked:
             raise RefusedError(
                 409,
-                f"Idempotency-Key was used for another request, which created {found['metadata']['name']}: "
-                "use a new key for a new trigger",
+                "the Idempotency-Key was already used for a different request, which created "
+                f"{found['metadata']['name']}: use a new key for a new trigger",
                 code="idempotency_key_reused",
             )
         return found
@@ -382,8 +382,8 @@ class Triggers:
         where = f", from its {source}" if source else ""
         raise RefusedError(
             409,
-            f"trigger {metadata['name']!r} is applied by {tool}{where}, which would take the change back: change it at "
-            "its source",
+            f"trigger {metadata['name']!r} is applied by {tool}{where}, which would revert the change: change the "
+            "trigger at its source",
             code="managed_by_gitops",
             details={"tool": tool, "source": source},
         )
@@ -393,7 +393,9 @@ class Triggers:
 
     def _missing(self, id_or_name: str) -> RefusedError:
         return RefusedError(
-            404, f"there is no trigger {id_or_name!r} in namespace {self._namespace!r}: list shows those that exist"
+            404,
+            f"there is no trigger {id_or_name!r} in namespace {self._namespace!r}: list the triggers to see "
+            "which exist",
         )
 
 
@@ -411,14 +413,14 @@ def _require_valid(spec: Mapping[str, Any], field_of: FieldOf) -> None:
 def _require_runnable(raw: Object) -> None:
     name, state = raw["metadata"]["name"], views.effective_status(raw)
     if state != "active":
-        raise RefusedError(409, f"trigger {name!r} is {state} and does not run: resume it first", code="not_active")
+        raise RefusedError(409, f"trigger {name!r} is {state} and cannot run: resume it first", code="not_active")
     active = views.active_runs(raw)
     policy = (raw["spec"].get("run") or {}).get("concurrency_policy", "Forbid")
     if active and policy == "Forbid":
         raise RefusedError(
             409,
             f"trigger {name!r} has an active run, {active[0]['job_id']}, and its concurrency policy is Forbid: wait "
-            "until that has ended",
+            "until that run ends",
             code="already_running",
             details={"task_id": active[0]["job_id"]},
         )

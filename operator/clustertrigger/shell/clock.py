@@ -93,8 +93,8 @@ class ClusterClock:
         elif not agrees and self._agrees is not False:
             behind = "ahead of" if ahead > 0 else "behind"
             logger.warning(
-                "This machine's clock is %.0f s %s the API server's, whose time is taken until they agree: "
-                "check this node's time synchronisation",
+                "This machine's clock is %.0f s %s the API server's clock. The operator uses the API server's time "
+                "until they agree: check this node's time synchronisation",
                 abs(ahead),
                 behind,
             )

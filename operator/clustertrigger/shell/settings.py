@@ -25,31 +25,40 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
-    worker_image: str = Field(min_length=1, description="Image of the runs.")
+    worker_image: str = Field(min_length=1, description="Image of the worker.")
     worker_image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     worker_image_pull_secrets: Names = ()
-    worker_priority_classes: Names = Field((), description="PriorityClasses that triggers may name; empty: none.")
-    results_uri: str = Field("", description="Where results go by default: a path on the claim, or s3://bucket/prefix.")
-    results_volume: str = Field("clustertrigger-results", description="Claim for results, in each trigger's namespace.")
-    watch_namespaces: Names = Field((), description="Namespaces to serve; empty: all.")
+    worker_priority_classes: Names = Field((), description="PriorityClasses that triggers can use; none if empty.")
+    results_uri: str = Field("", description="Default location of results: a path on the claim, or s3://bucket/prefix.")
+    results_volume: str = Field(
+        "clustertrigger-results",
+        description="PersistentVolumePersistentVolumeClaim for results, in each trigger's namespace.",
+    )
+    watch_namespaces: Names = Field((), description="Namespaces to serve; all if empty.")
     leader_election: bool = True
     lease_name: str = "clustertrigger"
     lease_namespace: str = "default"
     lease_duration_seconds: int = Field(15, ge=2)
     lease_renew_seconds: int = Field(10, ge=1)
     lease_retry_seconds: int = Field(2, ge=1)
-    identity: str = Field(default_factory=socket.gethostname, description="Who holds the Lease.")
-    http_port: int = Field(8080, ge=0, le=65535, description="Serves /livez, /readyz and /metrics; 0: any free port.")
-    events_port: int = Field(0, ge=0, le=65535, description="Takes CloudEvents in; 0: off.")
-    events_cert_dir: Path | None = Field(None, description="Holds tls.crt and tls.key for events_port; empty: HTTP.")
+    identity: str = Field(default_factory=socket.gethostname, description="Identity of the Lease's holder.")
+    http_port: int = Field(
+        8080, ge=0, le=65535, description="Port for /livez, /readyz and /metrics; 0 selects a free port."
+    )
+    events_port: int = Field(0, ge=0, le=65535, description="Port for CloudEvents; 0 disables it.")
+    events_cert_dir: Path | None = Field(
+        None, description="Directory with tls.crt and tls.key for events_port; HTTP if empty."
+    )
     events_trusted_proxies: Names = Field(
-        (), description="Networks of proxies whose X-Forwarded-For says who sends events, such as 10.0.0.0/8."
+        (),
+        description="Networks of trusted proxies, such as 10.0.0.0/8. Their X-Forwarded-For header identifies "
+        "the sender of events.",
     )
     log_format: Literal["auto", "json", "text"] = "auto"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    concurrency: int = Field(32, ge=1, le=1000, description="Triggers that are reconciled at the same time.")
+    concurrency: int = Field(32, ge=1, le=1000, description="Maximum number of concurrent reconciliations.")
     webhook_port: int = Field(0, ge=0, le=65535, description="Serves the admission webhook; 0: off.")
-    webhook_cert_dir: Path = Field(Path("/tls"), description="Holds tls.crt and tls.key.")
+    webhook_cert_dir: Path = Field(Path("/tls"), description="Directory with tls.crt and tls.key.")
 
     @field_validator("events_cert_dir", mode="before")
     @classmethod

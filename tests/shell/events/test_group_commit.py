@@ -43,7 +43,7 @@ def fill(commits: GroupCommit, namespace: str) -> int:
         while True:
             commits.reserve(namespace, 1_000)
             waiting += 1_000
-    assert str(refused.value) == f"{waiting} events wait to be stored"
+    assert str(refused.value) == f"{waiting} events are waiting to be stored"
     return waiting
 
 

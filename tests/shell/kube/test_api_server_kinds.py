@@ -50,7 +50,7 @@ async def test_another_kind_is_no_answer(answers: Answers, kind: Any) -> None:
         api.create(paths.TOKEN_REVIEWS, {}),
         api.get(paths.job("search", "x")),
     ):
-        with pytest.raises(ApiError, match="the answer is a") as refused:
+        with pytest.raises(ApiError, match="the response is a") as refused:
             await request
         assert (refused.value.status, refused.value.reason) == (0, "WrongKind")
 

@@ -123,5 +123,5 @@ async def test_an_answer_that_is_no_object_is_an_error_of_the_api_server(
 ) -> None:
     server, api = asked
     server.body = body
-    with pytest.raises(ApiError, match="is no object"):
+    with pytest.raises(ApiError, match="is not an object"):
         await api.get(PATH + "/nightly")

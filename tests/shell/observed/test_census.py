@@ -147,7 +147,7 @@ async def test_where_much_is_kept_back_the_watches_begin_anew(stage: Stage, monk
             stage.kind.saw(trigger(name, 7))
 
     await Census(stage.api, [stage.kind], ["search"], begin_anew).take()
-    assert stage.begun_anew == ["60 clustertriggers have not been shown"]
+    assert stage.begun_anew == ["60 clustertriggers are missing from the watch"]
     assert stage.api.read == []
 
 
@@ -161,7 +161,7 @@ async def test_a_history_that_was_put_back_counts_from_then_on(stage: Stage) -> 
 
     await Census(stage.api, [stage.kind], ["search"], begin_anew).take()
     assert stage.begun_anew == [
-        "the cluster's history was put back (clustertriggers: from version 6 to 4)",
+        "the cluster was restored from a backup (clustertriggers: from version 6 to 4)",
     ]
     assert stage.known() == {"kept"}
     found = stage.triggers.get(Key("search", "kept"))

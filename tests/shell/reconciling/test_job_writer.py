@@ -114,7 +114,7 @@ async def test_a_refusal_is_remembered_and_its_pauses_double(stage: Stage) -> No
         await stage.create()
         refusal = stage.writer.refusals(TRIGGER.key)[ACTION.name]
         assert (refusal.reason, refusal.since) == (EventReason.CREATE_REFUSED, began)
-        assert refusal.message.endswith(f"is tried again until the starting deadline: {QUOTA}")
+        assert refusal.message.endswith(f"the operator retries until the starting deadline: {QUOTA}")
         pauses.append((refusal.retry_at - stage.now).total_seconds())
         stage.now = refusal.retry_at
     assert pauses == [1, 1, 2, 4, 8, 16, 32, 60, 60]

@@ -167,7 +167,7 @@ async def test_a_job_that_is_gone_before_the_status_is_written_has_fired() -> No
 async def test_a_decision_that_leads_nowhere_is_a_mistake_and_no_endless_loop() -> None:
     stage = Stage(Idle)
     await stage.reconcile()
-    with pytest.raises(RuntimeError, match="still undecided after 10 rounds"):
+    with pytest.raises(RuntimeError, match="no stable decision after 10 rounds"):
         await stage.reconcile()
 
 
@@ -191,7 +191,7 @@ async def test_what_goes_wrong_with_one_trigger_stays_with_it(
     assert stage.heard.said == ["other: RunCreated", "products: RunCreated"], "the other one does not wait"
     assert stage.api.written.count(("POST", JOBS)) == 2
     assert stage.count("clustertrigger_reconcile_errors_total") == 1
-    (said,) = [record for record in caplog.records if "rying again in" in record.getMessage()]
+    (said,) = [record for record in caplog.records if "etrying in" in record.getMessage()]
     assert (said.levelno, said.exc_info is not None) == (
         (logging.ERROR, True) if isinstance(trouble, ArithmeticError) else (logging.WARNING, False)
     )

@@ -16,16 +16,16 @@ TriggerId = Annotated[
 ]
 
 _ERRORS = {
-    400: "The request is no JSON.",
-    401: "There is no token, or one that Kubernetes does not know.",
-    403: "Kubernetes does not allow this to the token's owner.",
+    400: "The request is not JSON.",
+    401: "The token is missing or invalid.",
+    403: "The token's owner does not have the Kubernetes permission for this request.",
     404: "There is no such trigger or namespace.",
-    405: "The path knows no such method.",
-    408: "The body took too long.",
-    409: "The trigger's state, its owner or somebody else's change is in the way.",
+    405: "The path does not support this method.",
+    408: "The body did not arrive in time.",
+    409: "The request conflicts with the trigger's state, with its owner, or with another change.",
     413: "The body is too long.",
-    422: "Fields are wrong: details.errors names each.",
-    429: "Too many requests with this token, or of all: Retry-After says how long to wait.",
+    422: "Some fields are invalid: details.errors names each of them.",
+    429: "There are too many requests with this token, or in total. Retry-After gives the time to wait.",
     500: "Internal error.",
     503: "The Kubernetes API server does not answer.",
 }

@@ -84,9 +84,9 @@ class Creators:
         try:
             return await self._statuses.write(trigger, {"created_by": username}) is not Outcome.OUTDATED
         except ApiError as error:
-            logger.debug("created_by of %s is still to be written: %s", trigger.key, error)
+            logger.debug("Retrying to write created_by of %s: %s", trigger.key, error)
             return False
         except Exception:
             # No single trigger may end the writer of all others.
-            logger.exception("Internal error: created_by of %s was not written", trigger.key)
+            logger.exception("Internal error: writing created_by of %s failed", trigger.key)
         return True

@@ -63,11 +63,11 @@ async def _one_term(settings: Settings, lock: LeaseLock, metrics: Metrics, lead:
         metrics.leader.set(1)
         logger.info("This replica (%s) is the leader", settings.identity)
         await lead()
-        raise RuntimeError("the work of the leader has ended")
+        raise RuntimeError("the leader's work ended")
 
     async def stopped() -> None:
         metrics.leader.set(0)
-        logger.warning("The Lease was lost: this replica stops firing")
+        logger.warning("This replica lost the Lease and stops firing")
 
     def elected() -> Coroutine[Any, Any, None]:
         # The library reads the period anew for renewing, which writes.
@@ -99,4 +99,4 @@ async def _one_term(settings: Settings, lock: LeaseLock, metrics: Metrics, lead:
         if not task.cancelled() and (error := task.exception()):
             raise error
     if work_has_ended:
-        raise RuntimeError("the work of the leader was cancelled")
+        raise RuntimeError("the leader's work was cancelled")

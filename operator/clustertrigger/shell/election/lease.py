@@ -55,7 +55,7 @@ class LeaseLock(BaseLock):
             return False, _as_library_error(_NO_ANSWER, "no answer in time")
         except ApiError as error:
             if not error.is_not_found:
-                logger.warning("The Lease could not be read: %s", error)
+                logger.warning("Reading the Lease failed: %s", error)
             return False, _as_library_error(error.status, error.message)
         return True, _record(self._lease.get("spec") or {})
 
@@ -94,7 +94,7 @@ class LeaseLock(BaseLock):
         except (ApiError, TimeoutError) as error:
             # Another replica was faster: that is what an election is.
             if not (isinstance(error, ApiError) and error.is_conflict):
-                logger.warning("The Lease could not be written: %s", str(error) or "no answer in time")
+                logger.warning("Writing the Lease failed: %s", str(error) or "no answer in time")
             return False
         return True
 

@@ -80,14 +80,14 @@ class EventsEndpoint:
         except web.HTTPRequestEntityTooLarge:
             response = _no(413, f"the body is larger than {LARGEST_BODY} bytes: send fewer events at once")
         except CrowdedError:
-            response = _no(429, "too many senders from your address wait to be recognised: send again", retry=True)
+            response = _no(429, "too many requests from your address wait for authentication: send again", retry=True)
         except BacklogError as error:
             response = _no(429, f"{error}: send again", retry=True)
         except TimeoutError:
             response = _no(408, f"the body did not arrive within {_SLOWEST_BODY:.0f} s: send it again")
         except (ApiError, NotStoredError) as error:
-            logger.warning("Events were turned away: %s", error)
-            response = _no(503, f"the cluster could not be written, nothing is lost: send again: {error}", retry=True)
+            logger.warning("Rejected events: %s", error)
+            response = _no(503, f"the count was not stored: send the events again: {error}", retry=True)
         self._metrics.event_requests.labels(str(response.status)).inc()
         return _without_body(response) if _wants_an_event_back(request) else response
 
@@ -98,11 +98,14 @@ class EventsEndpoint:
                 400, f"namespace {namespace!r} in the URL: a name has up to 63 lower-case letters, digits and '-'"
             )
         if missing := self._waiting_for():
-            return _no(503, f"not ready yet: waits for {missing}", retry=True)
+            return _no(503, f"not ready: waiting for {missing}", retry=True)
         if denial := await self._senders.denial(request.headers.get("Authorization"), namespace, self._source(request)):
             return _no(denial.status, denial.message)
         if self._namespaces and namespace not in self._namespaces:
-            return _no(404, f"namespace {namespace!r} is not served here: {', '.join(self._namespaces)} are")
+            return _no(
+                404,
+                f"namespace {namespace!r} is not watched by this operator: use one of {', '.join(self._namespaces)}",
+            )
         async with asyncio.timeout(_SLOWEST_BODY):
             body = await request.read()
         events = read_events({name.lower(): value for name, value in request.headers.items()}, body)
@@ -169,7 +172,7 @@ async def serve_events(port: int, cert_dir: Path | None, endpoint: EventsEndpoin
     app.add_routes([web.post(PATH, endpoint.answer)])
     limits = Limits(CONNECTIONS, CONNECTIONS_OF_A_SOURCE, endpoint.proxies.is_trusted)
     async with serve(app, port, limits, cert_dir=cert_dir, drain=_DRAIN, handler_cancellation=True):
-        logger.info("Events are taken in on port %d, over %s", port, "HTTPS" if cert_dir else "HTTP")
+        logger.info("Accepting events on port %d, over %s", port, "HTTPS" if cert_dir else "HTTP")
         yield
 
 

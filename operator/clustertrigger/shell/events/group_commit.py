@@ -91,7 +91,7 @@ class GroupCommit:
         """
         waiting, everywhere = self._backlog[namespace], self._backlog.total()
         if waiting and waiting + number > MOST_WAITING - everywhere:
-            raise BacklogError(f"{waiting} events wait to be stored")
+            raise BacklogError(f"{waiting} events are waiting to be stored")
         self._backlog[namespace] += number
 
     def give_back(self, namespace: str, number: int) -> None:
@@ -126,7 +126,7 @@ class GroupCommit:
             del self._lanes[key]
             for request in lane.waiting:  # none, unless something has gone wrong here
                 if not request.verdicts.done():
-                    request.verdicts.set_exception(NotStoredError("the count was broken off"))
+                    request.verdicts.set_exception(NotStoredError("counting was interrupted"))
 
     async def _turn(self, key: Key) -> None:
         """Waits until the trigger may be written again; the last write may have been another replica's."""
@@ -163,7 +163,7 @@ class GroupCommit:
                 verdicts = await self._store(key, arrivals)
             except Exception as error:
                 if not isinstance(error, ApiError):
-                    logger.exception("Internal error: the events for %s were not counted", key)
+                    logger.exception("Internal error: counting the events for %s failed", key)
                 for request in requests:
                     if not request.verdicts.done():
                         request.verdicts.set_exception(NotStoredError(str(error)))
@@ -199,7 +199,7 @@ class GroupCommit:
                     # It may have been stored: then the ids are known from now on, and yet they were ours.
                     perhaps_stored = fresh
                 if not error.is_conflict:
-                    logger.info("Counting events for %s is tried again: %s", key, error)
+                    logger.info("Retrying to count events for %s: %s", key, error)
                 await asyncio.sleep(_PAUSE)
                 await self._refresh(trigger, give_up)
             await self._turn(key)

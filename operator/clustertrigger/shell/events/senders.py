@@ -115,7 +115,7 @@ class Senders:
                 return await self._review_both(token, namespace)
         except TimeoutError:
             raise ApiError(
-                0, "Timeout", f"the API server has not said within {_PATIENCE:.0f} s who the sender is"
+                0, "Timeout", f"the API server did not authenticate the sender within {_PATIENCE:.0f} s"
             ) from None
 
     async def _review_both(self, token: str, namespace: str) -> Denial | None:
@@ -144,8 +144,8 @@ class Senders:
             return None
         return Denial(
             403,
-            f"{user.get('username')!r} may not create clustertriggers/events in the namespace {namespace!r}: bind the "
-            "ClusterRole for event senders there",
+            f"{user.get('username')!r} is not allowed to create clustertriggers/events in the namespace "
+            f"{namespace!r}: bind the ClusterRole for event senders there",
         )
 
     async def _review(self, path: str, group: str, kind: str, spec: dict[str, Any]) -> dict[str, Any]:

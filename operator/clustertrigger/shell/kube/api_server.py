@@ -140,7 +140,7 @@ class ApiServer:
         payload = await self._send("GET", path, parameters=parameters, accept=_METADATA_ONLY, limits=_LONG_LIST)
         kind, version, found = await _read_names(payload)
         if kind not in (_NAMES, f"{kind_at(path)}List"):
-            raise ApiError(0, "WrongKind", f"{path}: the answer is a {kind}, not a {_NAMES}")
+            raise ApiError(0, "WrongKind", f"{path}: the response is a {kind}, not a {_NAMES}")
         return found, version
 
     async def list(self, path: str, **parameters: str) -> tuple[list[dict[str, Any]], str]:
@@ -165,12 +165,12 @@ class ApiServer:
         found = object_in(payload)
         if found is None:
             said = beginning(payload) or "nothing"
-            raise ApiError(0, "NotUnderstood", f"the answer to {method} {path} is no object: {said}")
+            raise ApiError(0, "NotUnderstood", f"the response to {method} {path} is not an object: {said}")
         kind = kind_at(path)
         if kind and method != "DELETE" and found.get("kind") not in (kind, f"{kind}List"):
-            raise ApiError(0, "WrongKind", f"{path}: the answer is a {found.get('kind')}, not a {kind}")
+            raise ApiError(0, "WrongKind", f"{path}: the response is a {found.get('kind')}, not a {kind}")
         if kind and method != "DELETE" and not isinstance(found.get("metadata"), dict):
-            raise ApiError(0, "NotUnderstood", f"{path}: the answer is a {kind} without metadata")
+            raise ApiError(0, "NotUnderstood", f"{path}: the response is a {kind} without metadata")
         return found
 
     async def _send(

@@ -79,7 +79,7 @@ class Credentials:
                 try:
                     found = await self._reload()
                 except Exception as error:
-                    logger.warning("The API server refuses the credentials, and they cannot be read again: %s", error)
+                    logger.warning("The API server rejects the credentials, and reloading them failed: %s", error)
                     return False
                 self._configuration.api_key = found.api_key
                 self._configuration.refresh_api_key_hook = found.refresh_api_key_hook

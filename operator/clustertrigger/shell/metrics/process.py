@@ -18,13 +18,13 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self.fires = Counter(
             "clustertrigger_fires",
-            "Slots that were to fire, by trigger type (check: to be checked) and result: created, existed, refused.",
+            "Fires, by trigger type (check: the fire of a check) and result: created, existed, refused.",
             ("trigger_type", "result"),
             registry=self.registry,
         )
         self.lateness = Histogram(
             "clustertrigger_fire_lateness_seconds",
-            "From a slot of the schedule until its Job was created.",
+            "Seconds from a slot of the schedule to the creation of its Job.",
             buckets=_LATENESS,
             registry=self.registry,
         )
@@ -39,19 +39,19 @@ class Metrics:
         )
         self.reconcile = Histogram(
             "clustertrigger_reconcile_duration_seconds",
-            "From taking a trigger off the queue until its status was written.",
+            "Seconds from the start of a reconciliation to the write of the status.",
             buckets=_RECONCILE,
             registry=self.registry,
         )
         self.reconcile_errors = Counter(
             "clustertrigger_reconcile_errors",
-            "Reconciliations that failed and are tried again.",
+            "Reconciliations that failed and are retried.",
             registry=self.registry,
         )
         self.queue_depth = Gauge(
-            "clustertrigger_queue_depth", "Triggers that wait to be reconciled.", registry=self.registry
+            "clustertrigger_queue_depth", "Triggers that wait for reconciliation.", registry=self.registry
         )
-        self.triggers = Gauge("clustertrigger_triggers", "Triggers that are known.", registry=self.registry)
+        self.triggers = Gauge("clustertrigger_triggers", "Number of triggers.", registry=self.registry)
         self.api_errors = Counter(
             "clustertrigger_api_errors",
             "Requests that the API server refused or did not answer (code 0).",
@@ -61,7 +61,8 @@ class Metrics:
         self.leader = Gauge("clustertrigger_leader", "1 while this replica fires triggers.", registry=self.registry)
         self.clock_skew = Gauge(
             "clustertrigger_clock_skew_seconds",
-            "How far this machine's clock is ahead of the API server's, whose time is then taken; 0 where they agree.",
+            "Seconds by which this machine's clock is ahead of the API server's clock; 0 if they agree. If they "
+            "differ, the operator uses the API server's time.",
             registry=self.registry,
         )
         self.events_dropped = Counter(
@@ -69,7 +70,7 @@ class Metrics:
         )
         self.cloudevents = Counter(
             "clustertrigger_cloudevents",
-            "CloudEvents acknowledged, by result: accepted, duplicate, unmatched.",
+            "CloudEvents accepted, by result: accepted, duplicate, unmatched.",
             ("result",),
             registry=self.registry,
         )
@@ -81,7 +82,7 @@ class Metrics:
         )
         self.commit_duration = Histogram(
             "clustertrigger_event_commit_duration_seconds",
-            "From the end of a window until its count was stored, or given up.",
+            "Seconds from the end of a window to the write of its count, or to its failure.",
             buckets=_COMMIT,
             registry=self.registry,
         )

@@ -47,10 +47,16 @@ class TriggerCollector(Collector):
 def _drift_families() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
     labels = _DRIFT_LABELS
     return (
-        GaugeMetricFamily("clustertrigger_drift_value", "What the last check measured.", labels=labels),
-        GaugeMetricFamily("clustertrigger_drift_threshold", "What fires when it is exceeded.", labels=labels),
+        GaugeMetricFamily("clustertrigger_drift_value", "Measurement of the last check.", labels=labels),
         GaugeMetricFamily(
-            "clustertrigger_drift_noise_floor", "What chance alone does; twice this must be exceeded.", labels=labels
+            "clustertrigger_drift_threshold",
+            "The value that the metric must exceed for the trigger to fire.",
+            labels=labels,
+        ),
+        GaugeMetricFamily(
+            "clustertrigger_drift_noise_floor",
+            "The noise floor; the value must exceed twice the noise floor.",
+            labels=labels,
         ),
     )
 
@@ -58,6 +64,6 @@ def _drift_families() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetric
 def _not_ready_family() -> GaugeMetricFamily:
     return GaugeMetricFamily(
         "clustertrigger_trigger_not_ready",
-        "1 for each trigger that does not fire as its owner wants, with the reason of its Ready condition.",
+        "1 for each trigger that is not Ready, with the reason of its Ready condition.",
         labels=("namespace", "trigger", "reason"),
     )

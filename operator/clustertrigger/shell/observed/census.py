@@ -75,7 +75,7 @@ class Census:
                 await self.take()
             except ApiError as error:
                 # Who cannot be asked has not said that nothing is there.
-                logger.warning("What is there could not be listed, trying again in %.0f s: %s", _PAUSE, error)
+                logger.warning("Listing objects failed; retrying in %.0f s: %s", _PAUSE, error)
                 await asyncio.sleep(_PAUSE)
                 self._asked.set()
 
@@ -89,7 +89,7 @@ class Census:
             names, version = await self._list(kind, namespace)
             removed = kind.remove_unlisted(names, version, namespace)
             if removed:
-                logger.info("%d %s were deleted while no watch could tell", removed, kind.plural)
+                logger.info("%d %s were deleted while no watch was active", removed, kind.plural)
             await self._until_shown(kind, names)
 
     async def reachable(self) -> None:
@@ -116,8 +116,8 @@ class Census:
 
     def _begin_anew(self, kind: Kind, version: str) -> None:
         """Versions only grow, unless etcd was restored from a backup. A watch that began before stays silent then."""
-        reason = f"the cluster's history was put back ({kind.plural}: from version {kind.highest} to {version})"
-        logger.warning("Reading everything again: %s", reason)
+        reason = f"the cluster was restored from a backup ({kind.plural}: from version {kind.highest} to {version})"
+        logger.warning("Reading all objects again: %s", reason)
         for each in self._kinds:
             each.begin_anew()
         self._watch_anew(reason)
@@ -138,7 +138,7 @@ class Census:
                     await self._read(kind, there)
                 return
             if waited > _LONG_PATIENCE:
-                self._watch_anew(f"{len(missing)} {kind.plural} have not been shown")
+                self._watch_anew(f"{len(missing)} {kind.plural} are missing from the watch")
                 left, since = len(names), time.monotonic()
 
     async def _read(self, kind: Kind, there: Named) -> None:
@@ -147,5 +147,5 @@ class Census:
             kind.path(there.namespace), fieldSelector=f"metadata.name={there.name}", **selector
         )
         for raw in found:
-            logger.warning("No watch has shown %s %s/%s: read directly", kind.plural, there.namespace, there.name)
+            logger.warning("No watch reported %s %s/%s; reading it directly", kind.plural, there.namespace, there.name)
             kind.saw(raw)

@@ -112,7 +112,7 @@ class JobWriter:
                 return
             self._refuse(trigger, action, error)
             fires("refused").inc()
-            logger.warning("The Job was refused: %s", error, extra=extra)
+            logger.warning("The API server refused the Job: %s", error, extra=extra)
             return
         fires("created").inc()
         # A run that a check fired is for the slot of that check: how long that took is no lateness.
@@ -180,7 +180,7 @@ class JobWriter:
         try:
             found, _ = await self._api.list(paths.events(namespace), fieldSelector=selector)
         except ApiError as error:
-            logger.warning("The events of %s %s were not read: %s", kind, name, error)
+            logger.warning("Reading the Kubernetes events of %s %s failed: %s", kind, name, error)
             return None
         return most_telling(found)
 
@@ -204,7 +204,8 @@ class JobWriter:
         message = (
             f"Job {action.name} exists and does not belong to this trigger: delete it or rename the trigger"
             if taken
-            else f"Creating Job {action.name} was refused, is tried again until the starting deadline: {error.message}"
+            else f"Creating Job {action.name} was refused, and the operator retries until the starting deadline: "
+            f"{error.message}"
         )
         reason = EventReason.NAME_TAKEN if taken else EventReason.CREATE_REFUSED
         refusals[action.name] = Refusal(reason, message, since, _retry_at(since, now, error))

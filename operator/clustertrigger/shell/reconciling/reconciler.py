@@ -87,10 +87,10 @@ class Reconciler:
             self._queue.forget_failures(key)
         except ApiError as error:
             self._metrics.reconcile_errors.inc()
-            logger.warning("Trying again in %.1f s: %s", self._queue.add_after_failure(key), error)
+            logger.warning("Retrying in %.1f s: %s", self._queue.add_after_failure(key), error)
         except Exception:
             self._metrics.reconcile_errors.inc()
-            logger.exception("Internal error; trying again in %.1f s", self._queue.add_after_failure(key))
+            logger.exception("Internal error; retrying in %.1f s", self._queue.add_after_failure(key))
 
     async def reconcile(self, key: Key) -> None:
         """One trigger, at one instant.
@@ -116,7 +116,7 @@ class Reconciler:
             if decision.creates_job and self._queue.rest_once(key):
                 return
         else:
-            raise RuntimeError(f"still undecided after {_MOST_ROUNDS} rounds: {decision.actions}")
+            raise RuntimeError(f"no stable decision after {_MOST_ROUNDS} rounds: {decision.actions}")
         if await self._write_status(trigger, decision):
             self._agenda.at(key, decision.wake_at)
             if self._jobs.settle(trigger, decision.status):

@@ -289,7 +289,7 @@ class _Entrance:
             except ConnectionError:
                 continue
             except OSError as error:
-                logger.warning("No connection can be accepted for %.0f s: %s", _PAUSE, error)
+                logger.warning("Accepting no connections for %.0f s: %s", _PAUSE, error)
                 self._loop.remove_reader(listener)
                 self._loop.call_later(_PAUSE, self._accept_again, listener)
                 return

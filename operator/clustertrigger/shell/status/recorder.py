@@ -63,11 +63,11 @@ class Recorder:
                 await self._write(namespace, body)
             except ApiError as error:
                 self._metrics.events_dropped.inc()
-                logger.debug("Event %s was not written: %s", body["metadata"]["name"], error)
+                logger.debug("Writing the Kubernetes event %s failed: %s", body["metadata"]["name"], error)
             except Exception:
                 # No single event may end the writer of all others.
                 self._metrics.events_dropped.inc()
-                logger.exception("Internal error: event %s was not written", body["metadata"]["name"])
+                logger.exception("Internal error: writing the Kubernetes event %s failed", body["metadata"]["name"])
 
     async def _write(self, namespace: str, body: dict[str, Any]) -> None:
         path = paths.events(namespace)
