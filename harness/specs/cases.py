@@ -227,7 +227,7 @@ _ACTION_RULES = [
             f"action {action} with {field}",
             acting(action, {field: ACTIONS[owner][field]}),
             f"spec.action_config.{field}",
-            f"{field} goes with {owner} only: remove it",
+            f"{field} is valid only with {owner}: remove it",
             python_field="spec.cluster_id" if field == "cluster_id" else None,
         )
         for action, owner, field in [
@@ -480,12 +480,12 @@ _RUN_RULES += [
         Refused(f"pod {what} {key}", trigger({f"run.pod_{what}s": {key: "x"}}), f"spec.run.pod_{what}s", says,
                 python_field=f"spec.run.pod_{what}s.{key}")
         for what, key, says in [
-            ("label", "clustertrigger.dev/trigger-uid", "of the operator"),
-            ("label", "app.kubernetes.io/managed-by", "of the operator"),
+            ("label", "clustertrigger.dev/trigger-uid", "the operator uses"),
+            ("label", "app.kubernetes.io/managed-by", "the operator uses"),
             ("label", "job-name", ": remove "),
             ("label", "batch.kubernetes.io/job-name", "Kubernetes"),
             ("label", "kueue.x-k8s.io/queue-name", "of Kueue"),
-            ("annotation", "clustertrigger.dev/slot", "of the operator"),
+            ("annotation", "clustertrigger.dev/slot", "the operator uses"),
             ("annotation", "Container.AppArmor.Security.Beta.Kubernetes.io/worker", "Kubernetes"),
             ("annotation", "kubernetes.io/config.mirror", "Kubernetes"),
             ("annotation", "cdi.k8s.io/gpu", "Kubernetes"),
