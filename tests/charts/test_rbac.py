@@ -19,7 +19,7 @@ REVIEWS: set[Right] = {
     (CLUSTER, "authentication.k8s.io", "tokenreviews", "", "create"),
     (CLUSTER, "authorization.k8s.io", "subjectaccessreviews", "", "create"),
 }
-DELEGATOR, SENDER = f"{RELEASE}-auth-delegator", f"{RELEASE}-event-sender"
+DELEGATOR, SENDER, API = f"{RELEASE}-auth-delegator", f"{RELEASE}-event-sender", f"{RELEASE}-api"
 
 
 def rights(where: str, role: Object) -> set[Right]:
@@ -89,7 +89,7 @@ def test_senders_are_looked_up_in_the_whole_cluster(values: Object, expected: se
 
 
 @pytest.mark.parametrize("values_file", VALUES_FILES)
-def test_every_role_of_the_operator_is_bound_to_it_once(values_file: str) -> None:
+def test_every_role_is_bound_once_and_to_whom_it_is_for(values_file: str) -> None:
     rendered = render(values_of(values_file))
     account = rendered.pod["spec"]["serviceAccountName"]
     users = {f"{RELEASE}-viewer", f"{RELEASE}-editor", SENDER}
@@ -99,7 +99,8 @@ def test_every_role_of_the_operator_is_bound_to_it_once(values_file: str) -> Non
             roles[role["metadata"].get("namespace"), role["metadata"]["name"]] += 1
     bound: Counter[tuple[str | None, str]] = Counter()
     for binding in (*rendered.all("ClusterRoleBinding"), *rendered.all("RoleBinding")):
-        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE}]
+        bearer = API if binding["metadata"]["name"] == API else account
+        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": bearer, "namespace": NAMESPACE}]
         assert binding["roleRef"]["kind"] == binding["kind"].removesuffix("Binding")
         bound[binding["metadata"].get("namespace"), binding["roleRef"]["name"]] += 1
     assert bound == roles
