@@ -8,15 +8,17 @@ uv=${UV:-.venv/bin/uv}
 compile() {
     echo "requirements: resolving $1" >&2
     target=$1
-    shift
+    source=$2
+    shift 2
     # --no-config and no PIP_*/UV_* index: hashes come from the public registry, not from a mirror's own builds.
     env -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS \
-        "$uv" pip compile pyproject.toml "$@" --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+        "$uv" pip compile "$source" "$@" --quiet --no-config --universal --python-version 3.11 --generate-hashes \
         --no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements" \
         --output-file "requirements/$target.txt" ${UPGRADE:+--upgrade}
 }
 
-compile dev --extra dev
-compile operator --extra operator --extra api --constraint requirements/dev.txt
-compile worker --extra worker --constraint requirements/dev.txt
-compile cli --extra cli --constraint requirements/dev.txt
+compile dev pyproject.toml --extra dev
+compile operator pyproject.toml --extra operator --extra api --constraint requirements/dev.txt
+compile worker pyproject.toml --extra worker --constraint requirements/dev.txt
+compile cli pyproject.toml --extra cli --constraint requirements/dev.txt
+compile docs requirements/docs.in
