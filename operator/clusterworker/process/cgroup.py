@@ -22,7 +22,8 @@ class ControlGroup:
 
     def cpus(self) -> int:
         """Whole CPUs that this process may keep busy: the quota rounded up, at most what it may be scheduled on."""
-        available = len(os.sched_getaffinity(0))
+        # macOS cannot say on which CPUs a process may be scheduled.
+        available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         quotas = [quota for directory in self._directories("cpu") if (quota := _cpu_quota(directory)) is not None]
         return max(1, min([available, *(math.ceil(quota) for quota in quotas)]))
 

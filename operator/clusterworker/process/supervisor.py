@@ -10,11 +10,14 @@ Design record: docs/design/supervisor.md.
 import ctypes
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 
 _PR_SET_PDEATHSIG = 1
+_WATCH_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,17 @@ def _run(work: Callable[[], int]) -> int:
 
 
 def _die_with(parent: int) -> None:
-    """End this process when its parent ends, even by SIGKILL."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    """End this process when its parent ends, even by SIGKILL: the kernel sees to it on Linux, a thread elsewhere."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is None:
+        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+    else:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_WATCH_SECONDS)
+    os._exit(1)

@@ -34,10 +34,10 @@ def replace(file: Path, content: bytes, writer: str, mode: int | None = None) ->
 
 
 def exchange(one: Path, other: Path) -> None:
-    """Swap two directories in one step (renameat2); where the file system cannot, in two."""
-    libc = ctypes.CDLL(None, use_errno=True)
+    """Swap two directories in one step (Linux' renameat2); where the system or the file system cannot, in two."""
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     paths = os.fsencode(one), os.fsencode(other)
-    if libc.renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) == 0:
+    if renameat2 is not None and renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) == 0:
         return
     aside = one.with_name(one.name.removesuffix(".partial") + ".old.partial")
     other.rename(aside)
