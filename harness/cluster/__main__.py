@@ -5,9 +5,10 @@ import hashlib
 import sys
 from pathlib import Path
 
-from harness.cluster.clusters import check, existing, kubernetes_version, make, prepare
+from harness.cluster.clusters import existing, kubernetes_version, make, prepare
 from harness.cluster.errors import ClusterError
 from harness.cluster.files import REPOSITORY, cache_directory, locked
+from harness.cluster.preconditions import check
 from harness.cluster.progress import say
 from harness.cluster.state import Row
 

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.cluster import state
-from harness.cluster.choose import KIND, chosen, require_kind_programs
+from harness.cluster.choose import KIND, chosen
 from harness.cluster.commands import run
-from harness.cluster.debian import ControlPlane, DebianCluster, packages
-from harness.cluster.debian.build import binaries, built, chosen_offer
+from harness.cluster.debian import ControlPlane, DebianCluster
+from harness.cluster.debian.build import binaries
 from harness.cluster.errors import ClusterError
-from harness.cluster.kind import KindCluster, chosen_image, fetch_node_image
+from harness.cluster.kind import KindCluster, fetch_node_image
 from harness.cluster.state import Row
 
 
@@ -50,22 +50,6 @@ def make(name: str, directory: Path, *, control_plane_only: bool = False) -> Clu
     if control_plane_only and provider != KIND:  # kind has no such thing: a whole cluster does as well
         provider = "control-plane"
     return _of(provider, name, directory)
-
-
-def check() -> str:
-    """Find out whether a cluster can be had, before anything long is begun; returns what it will be.
-
-    Raises:
-        ClusterError: it cannot; says what to do.
-    """
-    if chosen() == KIND:
-        require_kind_programs()
-        return f"a kind cluster of {chosen_image().partition('@')[0]}"
-    packages.require_debian()
-    offer = chosen_offer()
-    if built() is None:
-        packages.require_root("the first start, which unpacks Debian's packages,")
-    return f"plain processes of Kubernetes {offer.version}"
 
 
 def kubernetes_version(cluster: Cluster) -> str:

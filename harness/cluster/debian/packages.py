@@ -36,16 +36,34 @@ BUILD_PROGRAMS = {
 }
 
 
-def require_debian(os_release: Path = Path("/etc/os-release")) -> None:
-    """Refuse every system but Debian 12, whose source package of Kubernetes is built here."""
-    try:
-        release = dict(line.split("=", 1) for line in os_release.read_text().splitlines() if "=" in line)
-    except FileNotFoundError:
-        release = {}
-    codename = release.get("VERSION_CODENAME", "").strip('"')
-    if codename != CODENAME:
-        name = release.get("PRETTY_NAME", platform.system()).strip('"')
+OS_RELEASE = Path("/etc/os-release")
+
+
+def is_debian(os_release: Path = OS_RELEASE) -> bool:
+    """Tell whether this is Debian 12, whose packages are unpacked here and whose mirror has Kubernetes' source."""
+    return _release(os_release).get("VERSION_CODENAME") == CODENAME
+
+
+def name_of_system(os_release: Path = OS_RELEASE) -> str:
+    """Return this system's name for people: Ubuntu 24.04.1 LTS, macOS 15.1, ..."""
+    if platform.system() == "Darwin":
+        return f"macOS {platform.mac_ver()[0]}".strip()
+    return _release(os_release).get("PRETTY_NAME", platform.system())
+
+
+def require_debian(os_release: Path = OS_RELEASE) -> None:
+    """Refuse every system but Debian 12."""
+    if not is_debian(os_release):
+        name = name_of_system(os_release)
         raise ClusterError(f"CLUSTER=debian needs Debian 12 and this is {name}: start Docker and use CLUSTER=kind")
+
+
+def _release(os_release: Path) -> dict[str, str]:
+    try:
+        lines = os_release.read_text().splitlines()
+    except FileNotFoundError:
+        return {}
+    return {name: value.strip('"') for name, _, value in (line.partition("=") for line in lines) if value}
 
 
 def require_root(what: str) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from harness.cluster.choose import Engine, choose, docker_engine
-from harness.cluster.clusters import check
 from harness.cluster.errors import ClusterError
+from harness.cluster.preconditions import check
 
 
 @pytest.mark.parametrize(
