@@ -3,6 +3,7 @@
 .SUFFIXES:
 
 PYTHON = python3
+REGISTRY =
 PY = .venv/bin/python
 SOURCES = operator codegen harness tests e2e bench plugin
 OLDEST = 1.20
@@ -10,7 +11,7 @@ OLDEST_STORIES = e2e/stories/test_schedules.py e2e/stories/test_errors.py e2e/st
 	e2e/stories/test_forbid.py e2e/stories/test_pausing.py e2e/stories/test_deletion.py e2e/stories/test_rights.py \
 	e2e/stories/test_failover.py
 
-.PHONY: help venv requirements image check-cluster prepare cluster-up cluster-down cluster-status demo test compat compat-unit \
+.PHONY: help venv requirements image push check-cluster prepare cluster-up cluster-down cluster-status demo test compat compat-unit \
 	compat-e2e unit e2e bench bench-cluster bench-drift bench-events bench-burst bench-writes bench-scale bench-takeover \
 		plugin plugin-release fuzz chaos generate verify lint workflows audit clean
 
@@ -26,7 +27,10 @@ requirements: venv ## Resolve pyproject.toml into requirements/*.txt (UPGRADE=1:
 image: ## Build the operator's and the worker's image (Docker, or buildah as root on Debian)
 	@$(PYTHON) -m harness.image build
 
-check-cluster: ## Say which cluster can be had on this machine, before anything long begins
+push: ## Push both images: make image push REGISTRY=registry.example.com/team; prints the command that installs them
+	@$(PYTHON) -m harness.image push "$(REGISTRY)"
+
+check-cluster: ## Say which cluster can be had on this machine, or what is missing, before anything long begins
 	@$(PYTHON) -m harness.cluster check
 
 prepare: ## Build or fetch, once, what a cluster is made of (without Docker: Kubernetes itself, in 10 minutes)
@@ -45,7 +49,7 @@ cluster-status: ## Say what runs, and which Kubernetes
 demo: check-cluster venv ## Real cluster, real data, real clusterings; leaves the cluster up
 	@$(PY) -m harness.demo
 
-test: venv ## Everything on the newest Kubernetes that can be had: lint, verify, unit, e2e, and the time each took
+test: check-cluster venv ## Everything on the newest Kubernetes that can be had: lint, verify, unit, e2e, and the time each took
 	@.ci/phases check-cluster lint workflows verify prepare unit e2e
 
 compat: venv ## The oldest Kubernetes that is supported: what needs an API server, and a dozen stories
@@ -62,15 +66,15 @@ compat-e2e: venv ## Of these, the stories
 	@echo "compat: pytest a dozen stories, on Kubernetes $(OLDEST)"
 	@KUBERNETES=$(OLDEST) $(PY) -m pytest -v --no-header $(OLDEST_STORIES)
 
-unit: venv prepare ## Tests that need no cluster of their own (SHUFFLE=seed: in a random order)
+unit: check-cluster venv prepare ## Tests that need no cluster of their own (SHUFFLE=seed: in a random order)
 	@echo "unit: pytest tests"
 	@$(PY) -m pytest -q -n 2 --dist loadgroup tests $${SHUFFLE:+--shuffle "$$SHUFFLE"}
 
-e2e: venv prepare ## Stories on a real cluster
+e2e: check-cluster venv prepare ## Stories on a real cluster
 	@echo "e2e: pytest e2e"
 	@$(PY) -m pytest -v --no-header e2e
 
-chaos: venv prepare ## Faults in full: a thousand SIGKILLs, outages of 30 s, thousands of hostile objects, half an hour of churn (2 h)
+chaos: check-cluster venv prepare ## Faults in full: a thousand SIGKILLs, outages of 30 s, thousands of hostile objects, half an hour of churn (2 h)
 	@echo "chaos: CHAOS=full pytest e2e/chaos"
 	@CHAOS=full $(PY) -m pytest -v -s --no-header e2e/chaos
 

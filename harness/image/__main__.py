@@ -1,4 +1,4 @@
-"""``python3 -m harness.image build``: build the images and print their names and archives."""
+"""``python3 -m harness.image build|push``: build the images; give them to a registry."""
 
 import argparse
 import shutil
@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from harness.cluster.errors import ClusterError
+from harness.image import push
 from harness.image.build import build_image
 from harness.image.plan import TARGETS
 
@@ -14,26 +15,43 @@ def main(arguments: list[str]) -> int:
     """Run the command line; return 0, or 2 with one line that says what to do."""
     options = _parser().parse_args(arguments)
     try:
-        for target in TARGETS if options.target == "all" else [options.target]:
-            image = build_image(target)
-            archive = image.archive
-            if options.output:
-                options.output.mkdir(parents=True, exist_ok=True)
-                archive = Path(shutil.copy(archive, options.output))
-            print(f"{image.name}\t{archive}\t{archive.stat().st_size / 1e6:.0f} MB")
+        if options.command == "push":
+            return _push(options.registry)
+        return _build(options.target, options.output)
     except (ClusterError, OSError, ValueError) as error:
         print(f"image: {error}", file=sys.stderr)
         return 2
+
+
+def _build(wanted: str, output: Path | None) -> int:
+    for target in TARGETS if wanted == "all" else [wanted]:
+        image = build_image(target)
+        archive = image.archive
+        if output:
+            output.mkdir(parents=True, exist_ok=True)
+            archive = Path(shutil.copy(archive, output))
+        print(f"{image.name}\t{archive}\t{archive.stat().st_size / 1e6:.0f} MB")
+    return 0
+
+
+def _push(registry: str) -> int:
+    push.require_registry(registry)  # before anything is built
+    images = {target: build_image(target) for target in TARGETS}
+    for image in images.values():
+        for name in push.push(image, registry):
+            print(f"pushed {name}")
+    print(f"\nInstall them:\n\n{push.installation(images, registry)}")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m harness.image", description="Build the project's images.")
-    build = parser.add_subparsers(dest="command", required=True).add_parser(
-        "build", help="build what is not in the cache"
-    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    build = commands.add_parser("build", help="build what is not in the cache")
     build.add_argument("--target", choices=[*TARGETS, "all"], default="all")
     build.add_argument("--output", type=Path, metavar="DIR", help="also copy operator.tar and worker.tar there")
+    pushing = commands.add_parser("push", help="build, and push to a registry that the nodes can pull from")
+    pushing.add_argument("registry", metavar="REGISTRY", help="such as registry.example.com/team")
     return parser
 
 
