@@ -1,4 +1,4 @@
-"""`python -m codegen`: writes the CRDs, the chart's copies, JSON schemas and the field reference."""
+"""`python -m codegen`: writes the CRDs, JSON schemas, references, and the chart's copies of CRDs and example."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ _REPOSITORY = Path(__file__).resolve().parents[1]
 _CRDS = Path("crds")
 _CHART_CRDS = Path("charts/clustertrigger/templates/crds")
 _SCHEMAS = Path("schemas") / GROUP
+_EXAMPLE = Path("examples/demo")
+_CHART_EXAMPLE = Path("charts/clustertrigger/demo")
+_CLAIMS = "volumes.yaml"
+"""The chart makes the example's claims itself."""
 
 
 def generated_files() -> dict[Path, str]:
@@ -31,6 +35,9 @@ def generated_files() -> dict[Path, str]:
         # Named as kubeconform looks for them, and as the public catalogue of schemas names them.
         name = f"{kind.name.lower()}_{VERSION}.json"
         files[_SCHEMAS / name] = json.dumps(json_schema(kind), indent=2, ensure_ascii=False) + "\n"
+    for path in sorted((_REPOSITORY / _EXAMPLE).glob("*.yaml")):
+        if path.name != _CLAIMS:
+            files[_CHART_EXAMPLE / path.name] = path.read_text(encoding="utf-8")
     return files
 
 
@@ -39,7 +46,7 @@ def changes(root: Path) -> dict[Path, str | None]:
     files = generated_files()
     stale = {
         path.relative_to(root): None
-        for folder in (_CRDS, _CHART_CRDS, _SCHEMAS)
+        for folder in (_CRDS, _CHART_CRDS, _SCHEMAS, _CHART_EXAMPLE)
         for path in (root / folder).glob("*")
         if path.relative_to(root) not in files
     }

@@ -1,4 +1,4 @@
-"""What the demo ends with: the table, the events, the clusters, the reports, and what to try next."""
+"""What the demo ends with: the table, what changed, what to do about the failure, the reports, and what to try next."""
 
 from __future__ import annotations
 
@@ -6,55 +6,54 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from clustertrigger.api.names import ANNOTATION_RUN_REQUESTED
+from clustertrigger.core.trigger_state import TriggerState, advice
 from harness.demo.awaited import Run
-from harness.demo.clusters import format_clusters, read_metrics
+from harness.demo.clusters import compare_clusters, format_clusters, read_metrics
+from harness.demo.plugin import Plugin
 from harness.kubectl import Kubectl
 
-LARGEST = 6
+LARGEST = 3
 
 
-def tell(kubectl: Kubectl, runs: Mapping[str, Run], *, featured: str, reports: Path) -> None:
+def tell(kubectl: Kubectl, plugin: Plugin, runs: Mapping[str, Run], *, drifted: str, reports: Path) -> None:
     """Print it.
 
     Args:
         kubectl: Its namespace has the triggers.
+        plugin: `kubectl clustertrigger` in the same namespace.
         runs: The runs that ended, by trigger.
-        featured: The trigger whose events and clusters are shown.
+        drifted: The trigger that drift fired; its run before has its folder beside it, with `-before`.
         reports: Folder of this machine that holds the results of each run that succeeded, by trigger.
     """
-    print()
-    _show(kubectl, "get", "clustertriggers")
-    events = f"--field-selector=involvedObject.name={featured}"
-    _show(kubectl, "get", "events", events, "--sort-by=.metadata.creationTimestamp")
-    metrics = read_metrics(reports / featured)
-    print(
-        f"The {LARGEST} largest of the {metrics['num_clusters']} clusters of {featured} ({metrics['algorithm']}); "
-        f"{metrics['num_noise']:,} of {metrics['num_documents']:,} documents are in none"
-    )
-    print(format_clusters(metrics, LARGEST))
+    print(f"\n$ {plugin.typed('list')}")
+    print(plugin("list"))
+    before, after = read_metrics(reports / f"{drifted}-before"), read_metrics(reports / drifted)
+    summary = kubectl.json("get", "clustertrigger", drifted)["status"]["last_result"]["changes"]["summary"]
+    print(f"What changed when drift fired {drifted}: {summary}")
+    print(compare_clusters(before, after))
+    print(f"\n$ {plugin.typed('drift', drifted)}")
+    print(plugin("drift", drifted))
+    print(f"The {LARGEST} largest clusters of {drifted}, with their most central documents")
+    print(format_clusters(after, LARGEST))
+    for name, run in runs.items():
+        if run.status == "failed":
+            print(f"\n{name} fails, as it is meant to: {run.error}")
+            state = TriggerState(kubectl.json("get", "clustertrigger", name))
+            print("\n".join(f"  {line}" for line in advice(state, f"-n {kubectl.namespace}")))
     print("\nReports on this machine")
     for name, run in runs.items():
         if run.status == "completed":
-            folder = _short(reports / name)
-            print(f"  {folder}/report.html  {folder}/report.png")
-    print(_what_next(kubectl, featured))
+            print(f"  {_short(reports / name)}/report.html")
+    print(_what_next(kubectl, plugin, drifted))
 
 
-def _show(kubectl: Kubectl, *words: str) -> None:
-    print(f"$ kubectl -n {kubectl.namespace} {' '.join(words)}")
-    print(kubectl(*words))
-
-
-def _what_next(kubectl: Kubectl, featured: str) -> str:
-    namespace = f"kubectl -n {kubectl.namespace}"
-    request = f'{ANNOTATION_RUN_REQUESTED}="$(date +%s)" --overwrite'
+def _what_next(kubectl: Kubectl, plugin: Plugin, drifted: str) -> str:
     return f"""
-The cluster stays up, and every-minute goes on firing; `make cluster-down` ends both. To try next:
-  export KUBECONFIG={_short(kubectl.kubeconfig)}
-  {namespace} get clustertriggers --watch
-  {namespace} describe clustertrigger missing-file
-  {namespace} annotate clustertrigger {featured} {request}"""
+The cluster stays up, and {drifted} goes on checking; `make cluster-down` ends both. To try next:
+  export KUBECONFIG={_short(kubectl.kubeconfig)} PATH="$PWD/.venv/bin:$PATH"
+  {plugin.typed("describe", drifted)}
+  {plugin.typed("run", "nightly-topics", "--wait")}
+  {plugin.typed("send", "--type", "documents_added", "--collection", "col_packages", "--count", "100")}"""
 
 
 def _short(path: Path) -> str:

@@ -33,6 +33,24 @@ def format_clusters(metrics: Mapping[str, Any], most: int) -> str:
     return "\n".join(lines)
 
 
+def compare_clusters(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """Format the clusters of two runs side by side, by id; what one run lacks is empty there."""
+    then, now = ({cluster["cluster_id"]: cluster for cluster in metrics["clusters"]} for metrics in (before, after))
+    rows = [("ID", "BEFORE", "", "AFTER", "")]
+    for number in sorted(then.keys() | now.keys()):
+        sides = [
+            (str(one["num_documents"]), _shortened(one["name"], _LONGEST_NAME)) if one else ("", "")
+            for one in (then.get(number), now.get(number))
+        ]
+        rows.append((str(number), *sides[0], *sides[1]))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for number, size, name, later_size, later_name in rows:
+        cells = (number.rjust(widths[0]), size.rjust(widths[1]), name.ljust(widths[2]), later_size.rjust(widths[3]))
+        lines.append("  ".join([*cells, later_name]).rstrip())
+    return "\n".join(lines)
+
+
 def _shortened(text: str, most: int) -> str:
     text = " ".join(text.split())
     return text if len(text) <= most else text[: most - 1] + "…"

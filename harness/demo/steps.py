@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import shutil
 from datetime import UTC, datetime
+from pathlib import Path
 
 from clustercontract.container import RESULTS_MOUNT
 from clustertrigger.api.names import ANNOTATION_RUN_REQUESTED
 from harness.claim_files import ClaimFiles, claim_files
 from harness.cluster.files import REPOSITORY
 from harness.cluster.progress import say, stage
-from harness.demo import closing
+from harness.demo import closing, documents
 from harness.demo.awaited import Awaited, Run
+from harness.demo.plugin import Plugin
 from harness.demo.waiting import wait_for_runs
 from harness.image import Images, build_images
-from harness.installation import SYSTEM_NAMESPACE, LocalCluster, install_operator, operator_values
+from harness.installation import RELEASE, SYSTEM_NAMESPACE, LocalCluster, install_operator, operator_values
 from harness.kubectl import Kubectl
 
 NAMESPACE = "demo"
@@ -22,8 +24,15 @@ MANIFESTS = REPOSITORY / "examples/demo"
 DATA = REPOSITORY / "examples/data/debian-packages.parquet"
 REPORTS = REPOSITORY / ".demo"
 VECTORS_CLAIM, RESULTS_CLAIM = "embeddings", "clustertrigger-results"
-FEATURED = "nightly-topics"
-"""The trigger that is run by hand, and whose clusters are shown."""
+NIGHTLY, ON_EVENT, ON_DRIFT, FAILING, PAUSED = (
+    "nightly-topics",
+    "on-new-documents",
+    "on-drift",
+    "missing-file",
+    "paused",
+)
+SENDER = "clustertrigger-sender"
+"""The account as which `kubectl clustertrigger send` sends where the kubeconfig holds a client certificate."""
 RUN_SECONDS = 240.0
 
 
@@ -37,6 +46,7 @@ class Demo:
     def __init__(self, cluster: LocalCluster | None = None) -> None:
         self._cluster = cluster or LocalCluster()
         self._kubectl = Kubectl(self._cluster.kubeconfig, NAMESPACE)
+        self._plugin = Plugin(self._kubectl)
         self.way_out = "correct that and repeat `make demo`: it goes on from here"
 
     def run(self) -> None:
@@ -45,21 +55,22 @@ class Demo:
         Raises:
             ClusterError: a step failed; one line that says what to do.
         """
-        say("ClusterTrigger on a real cluster: 2 to 3 minutes, up to 20 the first time, when everything is built")
+        say("ClusterTrigger on a real cluster: 3 to 4 minutes, up to 20 the first time, when everything is built")
         say("1/6 Starting the cluster")
         self._cluster.up()
         images = self._provide_images()
         self._install(images)
         self._look_at(NAMESPACE)
-        say("4/6 Copying the example data into a PersistentVolumeClaim")
         self._kubectl.ensure_namespace()
         self._kubectl("apply", f"--filename={MANIFESTS / 'volumes.yaml'}")
         with claim_files(self._kubectl, images.worker.name, [VECTORS_CLAIM, RESULTS_CLAIM]) as claims:
-            claims.upload(VECTORS_CLAIM, {DATA.name: DATA})
-            runs = self._fire()
-            say("6/6 Copying the reports to this machine")
-            self._fetch_results(claims, runs)
-        closing.tell(self._kubectl, runs, featured=FEATURED, reports=REPORTS)
+            first = self._fire_all(claims)
+            drifted = self._swap(claims)
+            say("  Copying the reports to this machine")
+            self._fetch(claims, first[ON_DRIFT], REPORTS / f"{ON_DRIFT}-before")
+            for run in (first[NIGHTLY], first[ON_EVENT], drifted):
+                self._fetch(claims, run, REPORTS / run.trigger)
+        closing.tell(self._kubectl, self._plugin, {**first, ON_DRIFT: drifted}, drifted=ON_DRIFT, reports=REPORTS)
 
     def _provide_images(self) -> Images:
         say("2/6 Building the images of operator and worker, and loading them into the cluster")
@@ -75,28 +86,49 @@ class Demo:
             release = install_operator(system, operator_values(images))
         say(f"  release {release.name} in {SYSTEM_NAMESPACE}, revision {release.revision}: {release.status}")
 
-    def _fire(self) -> dict[str, Run]:
-        say(f"5/6 Applying examples/demo/ in the namespace {NAMESPACE}, and waiting for the runs")
-        began = datetime.now(UTC).replace(microsecond=0)
+    def _fire_all(self, claims: ClaimFiles) -> dict[str, Run]:
+        """A run of each trigger but the paused one: by hand, by an event, by its schedule."""
+        say("4/6 Monday: packages of Debian, embedded, in a PersistentVolumeClaim; the triggers of examples/demo/")
+        claims.upload(VECTORS_CLAIM, {DATA.name: documents.before(DATA)})
         self._kubectl("apply", f"--filename={MANIFESTS}")
-        token = f"demo-{began:%Y%m%d-%H%M%S}"
-        request = f"{ANNOTATION_RUN_REQUESTED}={token}"
-        say(f"  kubectl annotate clustertrigger {FEATURED} {request} --overwrite")
-        self._kubectl("annotate", "clustertrigger", FEATURED, request, "--overwrite")
-        awaited = [
-            Awaited("right-away"),
-            Awaited("missing-file", outcome="failed"),
-            Awaited(FEATURED, request=token),
-            Awaited("every-minute", since=began),
-        ]
+        self._allow_sending()
+        nightly, baseline = self._request(NIGHTLY), self._request(ON_DRIFT)
+        sent = datetime.now(UTC).replace(microsecond=0)
+        self._type("send", "--type", "documents_added", "--collection", "col_packages", "--count", "100")
+        awaited = [nightly, baseline, Awaited(ON_EVENT, since=sent), Awaited(FAILING, outcome="failed")]
         return wait_for_runs(self._kubectl, awaited, RUN_SECONDS)
 
-    def _fetch_results(self, claims: ClaimFiles, runs: dict[str, Run]) -> None:
-        for run in runs.values():
-            if run.status == "completed":
-                target = REPORTS / run.trigger
-                shutil.rmtree(target, ignore_errors=True)
-                claims.download(RESULTS_CLAIM, run.results_uri.removeprefix(f"{RESULTS_MOUNT}/"), target)
+    def _swap(self, claims: ClaimFiles) -> Run:
+        """The data change, a check notices, and a run follows."""
+        say("5/6 Tuesday: 713 packages for desktops have left, 1,042 of programming languages have come; nobody tells")
+        swapped = datetime.now(UTC).replace(microsecond=0)
+        claims.upload(VECTORS_CLAIM, {DATA.name: documents.after(DATA)})
+        say(f"6/6 {ON_DRIFT} is checked every minute: the next check measures the drift, and fires")
+        return wait_for_runs(self._kubectl, [Awaited(ON_DRIFT, since=swapped)], RUN_SECONDS)[ON_DRIFT]
+
+    def _request(self, trigger: str) -> Awaited:
+        token = f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        request = f"{ANNOTATION_RUN_REQUESTED}={token}"
+        say(f"  $ kubectl annotate clustertrigger {trigger} {request} --overwrite -n {NAMESPACE}")
+        self._kubectl("annotate", "clustertrigger", trigger, request, "--overwrite")
+        return Awaited(trigger, request=token)
+
+    def _allow_sending(self) -> None:
+        """What `kubectl clustertrigger send` says to do, once."""
+        if self._kubectl.find("serviceaccount", SENDER) is None:
+            self._kubectl("create", "serviceaccount", SENDER)
+        if self._kubectl.find("rolebinding", SENDER) is None:
+            account = f"--serviceaccount={NAMESPACE}:{SENDER}"
+            self._kubectl("create", "rolebinding", SENDER, f"--clusterrole={RELEASE}-event-sender", account)
+
+    def _type(self, *words: str) -> None:
+        say(f"  $ {self._plugin.typed(*words)}")
+        for line in self._plugin(*words).splitlines():
+            say(f"    {line}")
+
+    def _fetch(self, claims: ClaimFiles, run: Run, target: Path) -> None:
+        shutil.rmtree(target, ignore_errors=True)
+        claims.download(RESULTS_CLAIM, run.results_uri.removeprefix(f"{RESULTS_MOUNT}/"), target)
 
     def _look_at(self, namespace: str) -> None:
         command = f"kubectl --kubeconfig {self._cluster.kubeconfig} --namespace {namespace} get pods,events"

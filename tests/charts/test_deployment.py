@@ -149,7 +149,7 @@ def test_probes_and_services_reach_ports_that_exist(values_file: str) -> None:
     ],
 )
 def test_replicas(values: Object, replicas: int, strategy: str, budgets: int) -> None:
-    rendered = render(values)
+    rendered = render({"image": {"registry": "registry.example.com"}, **values})
     spec = rendered.one("Deployment")["spec"]
     assert (spec["replicas"], spec["strategy"]["type"]) == (replicas, strategy)
     assert len(rendered.all("PodDisruptionBudget")) == budgets

@@ -96,9 +96,10 @@ def test_the_api_server_accepts_everything_and_nothing_stays_but_crds(
 
 
 def test_an_upgrade_forgets_old_values_and_keeps_the_certificate(kubectl: Kubectl, helm: Helm) -> None:
-    helm.install(RELEASE, {"webhook": {"enabled": True}, "replicas": 3}, wait=False)
+    image = {"registry": "registry.example.com"}
+    helm.install(RELEASE, {"image": image, "webhook": {"enabled": True}, "replicas": 3}, wait=False)
     secret = kubectl.json("get", "secret", f"{RELEASE}-webhook")["data"]
-    release = helm.upgrade(RELEASE, {"webhook": {"enabled": True, "timeoutSeconds": 7}}, wait=False)
+    release = helm.upgrade(RELEASE, {"image": image, "webhook": {"enabled": True, "timeoutSeconds": 7}}, wait=False)
     assert (release.status, release.revision) == ("deployed", 2)
     assert kubectl.json("get", "deployment", RELEASE)["spec"]["replicas"] == 2
     assert kubectl.json("get", "secret", f"{RELEASE}-webhook")["data"] == secret

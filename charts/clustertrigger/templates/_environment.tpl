@@ -4,7 +4,7 @@ that it does not know. Numbers pass through int, because Helm would write large 
 */}}
 {{- define "clustertrigger.environment" -}}
 - name: CLUSTERTRIGGER_WORKER_IMAGE
-  value: {{ include "clustertrigger.image" (dict "image" .Values.image.worker "version" .Chart.AppVersion) | quote }}
+  value: {{ include "clustertrigger.image" (dict "root" . "image" .Values.image.worker) | quote }}
 - name: CLUSTERTRIGGER_WORKER_IMAGE_PULL_POLICY
   value: {{ .Values.image.worker.pullPolicy | quote }}
 - name: CLUSTERTRIGGER_WORKER_IMAGE_PULL_SECRETS

@@ -44,11 +44,27 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{ merge (include "clustertrigger.apiSelectorLabels" . | fromYaml) (dict "app.kubernetes.io/component" "api") (include "clustertrigger.labels" . | fromYaml) | toYaml }}
 {{- end -}}
 
-{{/* An image's reference. Takes {image: one of .Values.image, version: the default tag}. */}}
+{{/* An image's reference. Takes {root: the context, image: one of .Values.image}. */}}
 {{- define "clustertrigger.image" -}}
+{{- $registry := .root.Values.image.registry -}}
+{{- $repository := $registry | empty | ternary .image.repository (printf "%s/%s" $registry .image.repository) -}}
 {{- if .image.digest -}}
-{{ .image.repository }}@{{ .image.digest }}
+{{ $repository }}@{{ .image.digest }}
 {{- else -}}
-{{ .image.repository }}:{{ .image.tag | default .version }}
+{{ $repository }}:{{ .image.tag | default .root.Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+
+{{/* What to do where the values name no image: none is published, so that the defaults name what does not exist. */}}
+{{- define "clustertrigger.imageMissing" -}}
+{{- $missing := list -}}
+{{- range $role := list "operator" "worker" -}}
+{{- $image := index $.Values.image $role -}}
+{{- if and (empty $.Values.image.registry) (empty $image.tag) (empty $image.digest) (eq $image.repository (printf "clustertrigger/%s" $role)) -}}
+{{- $missing = append $missing $role -}}
+{{- end -}}
+{{- end -}}
+{{- with $missing -}}
+No Pod is started, because there is no image of the {{ join " and the " . }}: none is published yet. In a checkout, run `make image push REGISTRY=registry.example.com/team`, then upgrade this release with `--set image.registry=registry.example.com/team`.
 {{- end -}}
 {{- end -}}

@@ -1,0 +1,33 @@
+"""The demo's two versions of a collection: the swap is large enough for the trigger that waits for it."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pyarrow.parquet as pq
+import yaml
+
+from harness.demo import documents
+from harness.demo.steps import DATA, MANIFESTS
+
+
+def test_documents_leave_and_come_as_the_demo_says() -> None:
+    then, now = (pq.read_table(io.BytesIO(version(DATA))) for version in (documents.before, documents.after))
+    before, after = set(then["document_id"].to_pylist()), set(now["document_id"].to_pylist())
+    assert (len(before - after), len(after - before)) == (713, 1042)
+    assert then.schema.metadata == now.schema.metadata
+    assert b"embedding_model" in now.schema.metadata
+
+
+def test_the_swap_exceeds_the_threshold_of_the_trigger() -> None:
+    means = []
+    for version in (documents.before, documents.after):
+        table = pq.read_table(io.BytesIO(version(DATA)))
+        means.append(np.array(table["embedding"].to_pylist()).mean(axis=0))
+    then, now = means
+    drift = 1 - then @ now / np.linalg.norm(then) / np.linalg.norm(now)
+    schedule = yaml.safe_load((MANIFESTS / "on-drift.yaml").read_text())["spec"]["schedule_config"]
+    assert schedule["metric"] == "cosine_drift"
+    assert drift > schedule["threshold"]
+    assert round(drift, 3) == 0.065, "documents.py says so"
