@@ -22,9 +22,9 @@ from e2e.stories.data import EXAMPLE
 from e2e.stories.scene import Object, Scene
 from harness.claim_files import ClaimFiles, claim_files
 
-TRIGGERS = ("drifting", "twenty", "narrowed")
+TRIGGERS = ("drifting", "twenty", "narrowed", "growing")
 CODE, DESKTOP, FEW = ["golang", "rust", "haskell"], ["x11", "text", "net"], ["admin"]
-"""Sections of packages: 402, as many others, 134 that drift by less than the threshold."""
+"""Sections of packages: 402, as many others, 134 that drift by less than the threshold. These are a third more."""
 FEWER_DIMENSIONS = 256
 BASELINE_SEED, RESAMPLING_SEEDS = 0, (5, 8, 12)
 """Of random samples: each of the latter has drifted from the first by more than 0.3, of chance alone."""
@@ -39,7 +39,7 @@ def packages() -> pa.Table:
 
 @pytest.fixture(scope="module")
 def triggers(stage_set: Stage, packages: pa.Table) -> Iterator[ClaimFiles]:
-    """All three collections and triggers at once; their files can be changed."""
+    """All collections and triggers at once; their files can be changed."""
     scene = stage_set.scene
     with claim_files(scene.kubectl, stage_set.images.worker.name, ["embeddings"]) as claims:
         claims.upload(
@@ -48,6 +48,7 @@ def triggers(stage_set: Stage, packages: pa.Table) -> Iterator[ClaimFiles]:
                 "drifting/code.parquet": written(of_sections(packages, CODE)),
                 "twenty.parquet": written(sampled(packages, BASELINE_SEED)),
                 "narrowed.parquet": written(of_sections(packages, CODE)),
+                "growing/code.parquet": written(of_sections(packages, CODE)),
             },
         )
         scene.apply_file("drift.yaml")
@@ -158,6 +159,39 @@ def test_what_a_person_sees(scene: Scene, triggers: ClaimFiles, packages: pa.Tab
     assert again.stdout.splitlines()[-1] == "every number agrees to 1e-6"
     assert re.search(r"Summary: +cosine_drift 0.0\d+ ≤ 0.05 \(floor 0.0\d+, 804 → 938 documents, assign", described)
     scene.pause("drifting")
+
+
+def test_a_collection_that_has_grown_by_a_third(scene: Scene, triggers: ClaimFiles, packages: pa.Table) -> None:
+    assert scene.column("growing", "SCHEDULE") == "document_count ±20% every 20s"
+    first = scene.run_ended("growing")
+    assert (first["status"], first["num_documents"]) == ("completed", len(of_sections(packages, CODE)))
+    scene.eventually(lambda: checks(scene, "growing"), "growing: a check", "growing")
+    assert scene.status("growing")["last_volume_measurement"]["summary"] == (
+        "document_count 0 ≤ 0.2 (402 → 402 documents)"
+    )
+
+    triggers.upload("embeddings", {"growing/few.parquet": written(of_sections(packages, FEW))})
+    fired = scene.eventually(
+        lambda: next((check for check in checks(scene, "growing") if check["fires"]), None),
+        "growing: a check fires",
+        "growing",
+    )
+    assert fired["value"] == pytest.approx(134 / 402)
+    second = scene.run_ended("growing", slot=fired["slot"])
+    assert (second["status"], second["num_documents"]) == ("completed", 536)
+    calm = checked_after(scene, "growing", datetime.fromisoformat(fired["slot"]))
+    assert (calm["fires"], calm["value"]) == (False, 0)
+    told = scene.events("growing")
+    assert sum(event == "VolumeChanged: document_count 0.33 > 0.2 (402 → 536 documents)" for event in told) == 1
+    shown = drift(scene, "growing")
+    again = drift(scene, "growing", "--recompute")
+    print(f"\n$ kubectl clustertrigger drift growing\n{shown.stdout}{again.stdout}", *told, sep="\n")
+    assert shown.returncode == 0, shown.stderr
+    assert "▲" in shown.stdout, "the check that fired"
+    assert again.returncode == 0, again.stderr + again.stdout
+    assert again.stdout.splitlines()[-1] == "every number agrees to 1e-6"
+    assert len(scene.status("growing")["history"]) == 2
+    scene.pause("growing")
 
 
 def test_twenty_documents_drawn_anew_do_not_fire(scene: Scene, triggers: ClaimFiles, packages: pa.Table) -> None:

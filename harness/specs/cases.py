@@ -195,6 +195,19 @@ _SCHEDULE_RULES = [
         for kind, owner, field in _FOREIGN
     ),
     Refused(
+        "volume measured as drift",
+        trigger({"schedule_config.condition_type": "volume"}, of_type="conditional"),
+        "spec.schedule_config.metric",
+        "metric must be document_count with condition_type volume: set it, or condition_type",
+    ),
+    Refused(
+        "drift measured as volume",
+        trigger({"schedule_config.metric": "document_count"}, of_type="conditional"),
+        "spec.schedule_config.metric",
+        "metric must be cosine_drift, centroid_euclidean, assignment_js, assignment_psi, mmd_rbf or domain_auc with "
+        "condition_type drift: set it, or condition_type",
+    ),
+    Refused(
         "neither work nor definition",
         trigger({"execution_config": ABSENT}),
         "spec.execution_config",
@@ -752,6 +765,10 @@ ACCEPTED = [
                                                      of_type=kind))
         for kind, fields in _REQUIRED.items()
     ),
+    Accepted("condition on volume",
+             trigger({"schedule_config.condition_type": "volume", "schedule_config.metric": "document_count",
+                      "schedule_config.threshold": 1.5, "schedule_config.min_documents": ABSENT},
+                     of_type="conditional")),
     Accepted("work and definition", trigger({"cluster_id": "cluster_xyz789"})),
     *(Accepted(f"action {action}, every field", acting(action)) for action in ACTIONS),
     *(

@@ -1,7 +1,10 @@
 """Defines the contract of a check: its input is a CheckSpec, and its output is a CheckResult with a Measurement.
 
-The worker measures. The operator decides whether the trigger fires: if value > threshold, value > 2 x noise_floor, and
-both counts of documents are at least min_documents. See docs/design/drift.md.
+The worker measures. The operator decides whether the trigger fires (`clustercontract.drift.why_not`): if value >
+threshold, value > 2 x noise_floor, and both counts of documents are at least min_documents. See docs/design/drift.md.
+
+A check of drift reads the documents and the baseline's file. A check of volume reads neither: it counts the documents,
+and the number that the baseline was computed from is in the CheckSpec.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from clustercontract.base import ApiModel
 from clustercontract.baseline import Baseline
 from clustercontract.container import RESULT_LIMIT, CollectionInput, ResultsTarget, shortened
-from clustercontract.drift import DriftMetric
+from clustercontract.drift import Metric
 
 CHECK_SPEC_VARIABLE = "CLUSTERWORKER_CHECK_SPEC"
 RECOMPUTE_SLOT = "recompute"
@@ -47,7 +50,7 @@ class CheckSpec(ApiModel):
     check: str = Field(description="Name of the check's Job.")
     slot: str = Field(description="The slot of the check: an RFC 3339 time, or RECOMPUTE_SLOT.")
     collections: list[CollectionInput] = Field(min_length=1)
-    metric: DriftMetric
+    metric: Metric
     baseline: Baseline = Field(
         description="The baseline to compare with. Its uri is a path below RESULTS_MOUNT, or s3://bucket/key."
     )
@@ -67,7 +70,7 @@ class Measurement(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
-    metric: DriftMetric
+    metric: Metric
     value: float = Field(description="The metric's value.")
     threshold: float = Field(description="The threshold of the CheckSpec.")
     baseline_documents: int = Field(description="Number of documents that the baseline was computed from.")
@@ -76,9 +79,10 @@ class Measurement(BaseModel):
         description="The size of the metric's random variation: on unchanged data, at most 1 % of checks exceed twice "
         "this value."
     )
-    assignment_js: float = Field(
+    assignment_js: float | None = Field(
+        None,
         description="Jensen-Shannon distance between the shares of documents per centroid. "
-        "Every check computes it, whatever its metric."
+        "Every check of drift computes it, whatever its metric.",
     )
     p_value: float | None = Field(None, description="p-value of the permutation test, for mmd_rbf and domain_auc.")
     advice: str | None = Field(

@@ -28,11 +28,10 @@ def _check_summary(result: CheckResult) -> str:
     found = result.measurement
     if found is None:
         return f"completed: nothing to measure: {result.error}"
-    return (
-        f"completed: {found.metric} {found.value:.4g}, threshold {found.threshold:g} "
-        f"(floor {found.noise_floor:.2g}, {found.baseline_documents} → {found.current_documents} documents, "
-        f"assignment_js {found.assignment_js:.2g})"
-    )
+    beside = [f"{found.baseline_documents} → {found.current_documents} documents"]
+    if found.assignment_js is not None:
+        beside = [f"floor {found.noise_floor:.2g}", *beside, f"assignment_js {found.assignment_js:.2g}"]
+    return f"completed: {found.metric} {found.value:.4g}, threshold {found.threshold:g} ({', '.join(beside)})"
 
 
 CHECK = Command(

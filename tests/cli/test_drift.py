@@ -32,7 +32,7 @@ def test_on_a_cluster(
     assert drift(sandbox, "drifting", "--recompute") == 1
     assert "there are no numbers to compute again: nothing has been measured yet" in capsys.readouterr().err
     assert drift(sandbox, "other") == 1
-    assert "trigger 'other' is of type interval: only conditional triggers measure drift" in capsys.readouterr().err
+    assert "trigger 'other' is of type interval: only conditional triggers are measured" in capsys.readouterr().err
     assert drift(sandbox, "nobody") == 1
     assert f"no ClusterTrigger 'nobody' in namespace '{sandbox.namespace}'" in capsys.readouterr().err
 

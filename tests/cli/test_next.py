@@ -108,6 +108,17 @@ def test_the_checks_of_a_conditional_trigger(tmp_path: Path, capsys: pytest.Capt
     ]
 
 
+def test_the_checks_of_a_condition_on_volume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    volume = CONDITIONAL.replace("condition_type: drift", "condition_type: volume")
+    volume = volume.replace("metric: cosine_drift", "metric: document_count")
+    assert run(tmp_path, volume, "--from", "2026-03-28T00:00:00Z", "--count", "1") == 0
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "default/drifting  conditional  document_count ±30% every 1h",
+        "  checked every 1h, fires when the number of documents has changed by more than 30 %; without a baseline, "
+        "the slot runs to make one",
+    ]
+
+
 def test_triggers_without_slots_in_advance(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, EVENT) == 0
     assert capsys.readouterr().out.splitlines() == [

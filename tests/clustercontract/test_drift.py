@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clustercontract.check import Measurement
-from clustercontract.drift import why_no_drift
+from clustercontract.drift import volume_change, why_not
 from clustertrigger.api.schedule import ConditionalSchedule
 from clustertrigger.core.drift.drift_rule import judge
 from clustertrigger.core.drift.drift_series import from_status
@@ -22,7 +22,7 @@ COUNTS = st.sampled_from((1, 19, 20, 199, 200, 6000))
 
 
 @pytest.mark.parametrize(
-    ("value", "threshold", "floor", "before", "now", "least", "why_not"),
+    ("value", "threshold", "floor", "before", "now", "least", "why"),
     [
         (0.31, 0.3, 0.1, 200, 200, 200, None),
         (0.3, 0.3, 0.0, 200, 200, 200, "threshold"),
@@ -35,10 +35,10 @@ COUNTS = st.sampled_from((1, 19, 20, 199, 200, 6000))
     ],
 )
 def test_the_rule(
-    value: float, threshold: float, floor: float, before: int, now: int, least: int, why_not: str | None
+    value: float, threshold: float, floor: float, before: int, now: int, least: int, why: str | None
 ) -> None:
     assert (
-        why_no_drift(
+        why_not(
             value=value,
             threshold=threshold,
             noise_floor=floor,
@@ -46,8 +46,16 @@ def test_the_rule(
             current_documents=now,
             min_documents=least,
         )
-        == why_not
+        == why
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "value"),
+    [(100, 100, 0.0), (100, 125, 0.25), (100, 75, 0.25), (1000, 0, 1.0), (1, 4, 3.0), (3, 4, 1 / 3)],
+)
+def test_volume_is_a_share_of_the_baselines_documents(before: int, now: int, value: float) -> None:
+    assert volume_change(before, now) == pytest.approx(value)
 
 
 @given(NUMBERS, NUMBERS, NUMBERS, COUNTS, COUNTS, COUNTS)
@@ -79,4 +87,4 @@ def test_operator_report_and_command_agree(
     drawn = curve([RecordedMeasurement.model_validate({**said, "check": "c", "slot": "s"})])
     assert drawn is not None
     (point,) = from_status({"last_drift_measurement": said})
-    assert judge(measurement, schedule).fires == drawn.dots[0].drift == point.fires
+    assert judge(measurement, schedule).fires == drawn.dots[0].fires == point.fires

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
 
-from clustercontract.base import ApiId, ApiModel
-from clustercontract.drift import DriftMetric
+from clustercontract.base import ApiId, ApiModel, cel, with_rules
+from clustercontract.drift import METRICS, MIN_DOCUMENTS, ConditionType, Metric
 
 TriggerType = Literal["cron", "interval", "event", "conditional"]
 
@@ -38,11 +38,11 @@ class EventSchedule(ApiModel):
 class ConditionalSchedule(ApiModel):
     """The trigger is due when a check finds that the condition is met."""
 
-    condition_type: Literal["drift"]
+    condition_type: ConditionType
     threshold: float
-    metric: DriftMetric
+    metric: Metric
     check_interval_seconds: int
-    min_documents: int = 200
+    min_documents: int = Field(default_factory=lambda given: MIN_DOCUMENTS[given["condition_type"]])
 
 
 SCHEDULES: dict[str, type[ApiModel]] = {
@@ -58,8 +58,26 @@ Schedule = CronSchedule | IntervalSchedule | EventSchedule | ConditionalSchedule
 _YEAR = 31_622_400
 
 
+def wrong_metric(condition: ConditionType) -> str:
+    """The message for a metric of another condition_type."""
+    return f"metric must be {_either(METRICS[condition])} with condition_type {condition}: set it, or condition_type"
+
+
+def _either(names: tuple[str, ...]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _metric_rule(condition: ConditionType) -> dict[str, Any]:
+    listed = ", ".join(f"'{metric}'" for metric in METRICS[condition])
+    rule = f"!has(self.condition_type) || self.condition_type != '{condition}' || !has(self.metric) || "
+    return cel(f"{rule}self.metric in [{listed}]", wrong_metric(condition), field=".metric")
+
+
 class ScheduleConfig(ApiModel):
     """Fields of the schedule. trigger_type selects the fields that apply."""
+
+    model_config = ConfigDict(json_schema_extra=with_rules(*map(_metric_rule, METRICS)))
 
     cron_expression: str | None = Field(
         None,
@@ -91,14 +109,21 @@ class ScheduleConfig(ApiModel):
     cooldown_seconds: int | None = Field(
         None, ge=0, le=_YEAR, description="event: minimum number of seconds between two fires. Default 0."
     )
-    condition_type: Literal["drift"] | None = Field(None, description="conditional (required): the condition to check.")
-    threshold: float | None = Field(
-        None, ge=0, description="conditional (required): the trigger fires if the metric exceeds this value."
-    )
-    metric: DriftMetric | None = Field(
+    condition_type: ConditionType | None = Field(
         None,
-        description="conditional (required): the metric that measures drift. "
-        "docs/understanding/drift.md explains which one to choose.",
+        description="conditional (required): the condition to check. drift: the documents have changed; volume: their "
+        "number has changed.",
+    )
+    threshold: float | None = Field(
+        None,
+        ge=0,
+        description="conditional (required): the trigger fires if the metric exceeds this value. With document_count "
+        "it is a share of the baseline's number of documents: 0.2 means 20 % more or fewer.",
+    )
+    metric: Metric | None = Field(
+        None,
+        description="conditional (required): the metric that measures drift, or document_count with condition_type "
+        "volume. docs/understanding/drift.md explains which one to choose.",
     )
     check_interval_seconds: int | None = Field(
         None, ge=1, le=_YEAR, description="conditional (required): number of seconds between two checks."
@@ -108,5 +133,11 @@ class ScheduleConfig(ApiModel):
         ge=1,
         le=1_000_000_000,
         description="conditional: minimum number of documents, in the baseline and now, for the trigger to fire. "
-        "Default 200.",
+        "Default 200; with condition_type volume 1.",
     )
+
+    @model_validator(mode="after")
+    def _metric_goes_with_condition(self) -> Self:
+        if self.condition_type and self.metric and self.metric not in METRICS[self.condition_type]:
+            raise ValueError(wrong_metric(self.condition_type))
+        return self

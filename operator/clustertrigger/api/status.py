@@ -265,10 +265,19 @@ class ClusterTriggerStatus:
         dict[str, Any] | None,
         Field(
             json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
-            description="Result of the last check. summary describes it in one line. The numbers are fires, metric, "
-            "value, threshold, noise_floor, baseline_documents, current_documents, assignment_js, p_value and "
+            description="Result of the last check of drift. summary describes it in one line. The numbers are fires, "
+            "metric, value, threshold, noise_floor, baseline_documents, current_documents, assignment_js, p_value and "
             "checked_at. With check, seed, baseline_run, baseline_uri and baseline_sha256, they can be computed "
             "again.",
+        ),
+    ] = None
+    last_volume_measurement: Annotated[
+        dict[str, Any] | None,
+        Field(
+            json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
+            description="Result of the last check of volume. summary describes it in one line. The numbers are fires, "
+            "metric, value, threshold, baseline_documents, current_documents and checked_at. Only the measurement of "
+            "the latest check is kept: this one or last_drift_measurement.",
         ),
     ] = None
     last_condition_check_at: Annotated[
@@ -311,6 +320,11 @@ class ClusterTriggerStatus:
     schedule_state: Annotated[ScheduleState | None, Field(description="Internal state of the schedule.")] = None
     event_state: Annotated[EventState | None, Field(description="Internal state of the events.")] = None
     check_state: Annotated[CheckState | None, Field(description="Internal state of the checks.")] = None
+
+    @property
+    def last_measurement(self) -> dict[str, Any] | None:
+        """Result of the last check, whatever it measured."""
+        return self.last_drift_measurement or self.last_volume_measurement
 
     @classmethod
     def read(cls, raw: object) -> Self:

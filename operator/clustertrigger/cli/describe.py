@@ -257,11 +257,11 @@ def _drift(view: View, unicode: bool) -> Iterator[str | Text]:
         shown = view.points[-(shutil.get_terminal_size().columns - 2 * _MARGIN) :]
         plural = "" if len(shown) == 1 else "s"
         lines.append(Text.assemble(drift_line(shown, unicode), f"  the last {len(shown)} measurement{plural}"))
-    if summary := (status.last_drift_measurement or {}).get("summary"):
+    if summary := (status.last_measurement or {}).get("summary"):
         lines.append(str(summary))
     if status.last_check_error:
         lines.append(styled(f"checks fail: {status.last_check_error}", "red"))
-    yield from _section("Drift", lines)
+    yield from _section("Volume" if status.last_volume_measurement else "Drift", lines)
 
 
 def _events(view: View, now: datetime, count: int) -> Iterator[str | Text]:

@@ -19,12 +19,12 @@ from clustertrigger.cli.kube import paths
 from clustertrigger.cli.output import Output, output_option, show, trigger_names
 from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.terminal import table, width
-from clustertrigger.core.drift.drift_series import Point, from_log, from_status, of_metric
+from clustertrigger.core.drift.drift_series import Point, from_log, from_status, last_measurement, of_metric
 from clustertrigger.core.instants import format_instant, parse_instant
 from clustertrigger.core.kube.answers import ApiError
 
 _LISTED = 10
-_COLUMNS = ("CHECKED AT", "VALUE", "THRESHOLD", "FLOOR", "DOCUMENTS", "DRIFT")
+_COLUMNS = ("CHECKED AT", "VALUE", "THRESHOLD", "FLOOR", "DOCUMENTS", "FIRES")
 
 
 def add_drift(group: click.Group) -> None:
@@ -63,8 +63,8 @@ def add_drift(group: click.Group) -> None:
 async def _trigger(cluster: Cluster, name: str) -> dict[str, Any]:
     trigger = await read_trigger(cluster, name)
     kind = trigger["spec"].get("trigger_type")
-    if kind != "conditional" and not (trigger.get("status") or {}).get("last_drift_measurement"):
-        raise CommandError(f"trigger {name!r} is of type {kind}: only conditional triggers measure drift")
+    if kind != "conditional" and not last_measurement(trigger.get("status") or {}):
+        raise CommandError(f"trigger {name!r} is of type {kind}: only conditional triggers are measured")
     return trigger
 
 
@@ -95,6 +95,7 @@ def _as_data(trigger: dict[str, Any], points: Sequence[Point]) -> dict[str, Any]
         "namespace": trigger["metadata"]["namespace"],
         "name": trigger["metadata"]["name"],
         "last_drift_measurement": status.get("last_drift_measurement"),
+        "last_volume_measurement": status.get("last_volume_measurement"),
         "last_check_error": status.get("last_check_error"),
         "baseline_snapshot": status.get("baseline_snapshot"),
         "measurements": found,
@@ -113,7 +114,7 @@ def _as_lines(trigger: dict[str, Any], points: Sequence[Point], listed: int | No
         )
     else:
         yield "no baseline yet: the next slot runs to make one"
-    if summary := (status.get("last_drift_measurement") or {}).get("summary"):
+    if summary := last_measurement(status).get("summary"):
         yield f"last check: {summary}"
     if error := status.get("last_check_error"):
         yield f"checks fail: {error}"
@@ -132,7 +133,7 @@ def _as_lines(trigger: dict[str, Any], points: Sequence[Point], listed: int | No
 def _legend(points: Sequence[Point], marks: Marks) -> str:
     first, last = _to_the_second(points[0].checked_at), _to_the_second(points[-1].checked_at)
     span = f"{len(points)} checks from {first} to {last}" if len(points) > 1 else f"one check at {first}"
-    fired = f"; {marks.fires} drift" if any(point.fires for point in points) else ""
+    fired = f"; {marks.fires} fires" if any(point.fires for point in points) else ""
     return f"{'':>10} {span}{fired}"
 
 

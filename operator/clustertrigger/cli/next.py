@@ -175,8 +175,10 @@ def _notes(spec: ClusterTriggerSpec, start: datetime, anchor: datetime | None) -
             yield f"no slots in advance: fires after {events}"
         case ConditionalSchedule() as condition:
             often = duration(condition.check_interval_seconds)
-            drifted = f"{condition.metric} exceeds {condition.threshold:g}"
-            yield f"checked every {often}, fires when {drifted}; without a baseline, the slot runs to make one"
+            met = f"{condition.metric} exceeds {condition.threshold:g}"
+            if condition.condition_type == "volume":
+                met = f"the number of documents has changed by more than {100 * condition.threshold:g} %"
+            yield f"checked every {often}, fires when {met}; without a baseline, the slot runs to make one"
             yield grid
     yield from (f"warning: {warning}" for warning in warnings_of(spec))
     if spec.status != "active":

@@ -20,6 +20,7 @@ from clustertrigger.cli.kube import paths
 from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.temporary import generated_name, temporary
 from clustertrigger.cli.terminal import say, table, warn
+from clustertrigger.core.drift.drift_series import last_measurement
 from clustertrigger.core.jobs.pod_view import read_pod
 from clustertrigger.core.jobs.pods import json_variable
 
@@ -40,7 +41,7 @@ async def recompute(cluster: Cluster, trigger: Mapping[str, Any]) -> int:
     Raises:
         CommandError: there is nothing to compute again, or it could not be done.
     """
-    stored = (trigger.get("status") or {}).get("last_drift_measurement") or {}
+    stored = last_measurement(trigger.get("status") or {})
     if "value" not in stored:
         said = stored.get("summary") or "nothing has been measured yet"
         raise CommandError(f"there are no numbers to compute again: {said}")

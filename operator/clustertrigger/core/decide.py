@@ -47,7 +47,7 @@ FIRE: tuple[Policy, ...] = (
     overdue.end_runs_that_cannot_start,
     overdue.end_runs_that_outlive_their_deadline,
     overdue.end_jobs_that_outlive_their_worker,
-    ended_checks.fire_on_drift,
+    ended_checks.fire_on_finding,
     due_checks.check_due_slot,
     due_slots.fire_due_slot,
     event_threshold.fire_on_threshold,

@@ -198,9 +198,11 @@ class UnifiedTrigger(_Trigger):
         {}, description="The baseline that checks compare with. Empty if there is none yet."
     )
     last_drift_measurement: dict[str, Any] = Field(
-        {}, description="Result of the last check. Empty if there is none yet."
+        {}, description="Result of the last check, with condition_type drift. Empty if there is none."
     )
-    last_volume_measurement: dict[str, Any] = Field({}, description="Always empty, because volume is not measured.")
+    last_volume_measurement: dict[str, Any] = Field(
+        {}, description="Result of the last check, with condition_type volume. Empty if there is none."
+    )
     last_condition_check_at: AwareDatetime | None = None
     is_overdue: bool = Field(False, description="Whether the trigger is active and overdue.")
 

@@ -85,7 +85,7 @@ def unified_trigger(raw: Object, cluster: str, *, overdue: bool) -> View:
         "execution_count": status.get("execution_count", 0),
         "baseline_snapshot": status.get("baseline_snapshot") or {},
         "last_drift_measurement": status.get("last_drift_measurement") or {},
-        "last_volume_measurement": {},
+        "last_volume_measurement": status.get("last_volume_measurement") or {},
         "last_condition_check_at": status.get("last_condition_check_at"),
         "is_overdue": overdue,
     }

@@ -2,9 +2,10 @@
 
 import hashlib
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clustercontract.check import RECOMPUTE_SLOT, RECORD_FIELD, CheckResult, CheckSpec, Measurement
+from clustercontract.drift import DriftMetric, volume_change
 from clusterworker.drift.obstacle import ObstacleFound
 from clusterworker.drift.record import append, record_file
 from clusterworker.process.command import Mounts
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from clusterworker.drift.baseline import StoredBaseline
 
 PHASES = ("open", "read", "measure")
+COUNTING = ("count",)
+"""The phases of a check of volume."""
 
 
 def check(spec: CheckSpec, progress: Progress, mounts: Mounts | None = None) -> CheckResult:
@@ -34,9 +37,11 @@ def check(spec: CheckSpec, progress: Progress, mounts: Mounts | None = None) -> 
         RunError: the check failed, in one line.
     """
     mounts = mounts or Mounts()
-    progress.plan(PHASES)
     try:
-        measurement = _measure(spec, progress, mounts)
+        if spec.metric == "document_count":
+            measurement = _count(spec, progress, mounts)
+        else:
+            measurement = _measure(spec, spec.metric, progress, mounts)
     except ObstacleFound as found:
         return CheckResult(status="completed", obstacle=found.obstacle, error=str(found))
     if spec.slot != RECOMPUTE_SLOT:
@@ -44,9 +49,10 @@ def check(spec: CheckSpec, progress: Progress, mounts: Mounts | None = None) -> 
     return CheckResult(status="completed", measurement=measurement)
 
 
-def _measure(spec: CheckSpec, progress: Progress, mounts: Mounts) -> Measurement:
+def _measure(spec: CheckSpec, metric: DriftMetric, progress: Progress, mounts: Mounts) -> Measurement:
     from clusterworker.data.sources.collections import open_collections
 
+    progress.plan(PHASES)
     progress.phase("open", f"opening {len(spec.collections)} collections and the baseline of {spec.baseline.run}")
     baseline = _baseline(spec, mounts)
     collections = open_collections(spec.collections, mounts.secrets)
@@ -63,22 +69,42 @@ def _measure(spec: CheckSpec, progress: Progress, mounts: Mounts) -> Measurement
     now = profile(collections, baseline, spec.seed, progress)
     progress.phase("measure", f"measuring {spec.metric}")
     with threadpool_limits(1):  # products of 4,000 rows: threads that wait for each other cost more than they gain
-        drift = measure(spec.metric, baseline, now, spec.seed)
-    return Measurement(
-        metric=spec.metric,
-        value=drift.value,
-        threshold=spec.threshold,
-        baseline_documents=baseline.documents,
-        current_documents=now.documents,
-        noise_floor=drift.noise_floor,
+        drift = measure(metric, baseline, now, spec.seed)
+    return _measurement(
+        spec,
+        now.documents,
+        drift.value,
+        drift.noise_floor,
         assignment_js=assignment_js(baseline.counts, now.counts),
         p_value=drift.p_value,
         advice=drift.advice,
+    )
+
+
+def _count(spec: CheckSpec, progress: Progress, mounts: Mounts) -> Measurement:
+    """Compare numbers of documents; the baseline's is in the spec, so its file is not needed."""
+    from clusterworker.data.sources.collections import count_documents
+
+    progress.plan(COUNTING)
+    progress.phase("count", f"counting the documents of {len(spec.collections)} collections")
+    documents = count_documents(spec.collections, mounts.secrets)
+    return _measurement(spec, documents, volume_change(spec.baseline.documents, documents), noise_floor=0.0)
+
+
+def _measurement(spec: CheckSpec, documents: int, value: float, noise_floor: float, **others: Any) -> Measurement:
+    return Measurement(
+        metric=spec.metric,
+        value=value,
+        threshold=spec.threshold,
+        baseline_documents=spec.baseline.documents,
+        current_documents=documents,
+        noise_floor=noise_floor,
         baseline_run=spec.baseline.run,
         baseline_uri=spec.baseline.uri,
         baseline_sha256=spec.baseline.sha256,
         seed=spec.seed,
         checked_at=datetime.now(UTC),
+        **others,
     )
 
 

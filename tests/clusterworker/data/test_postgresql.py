@@ -11,7 +11,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from clustercontract.container import CollectionInput
 from clusterworker.data.sources.batch import BATCH_ROWS
+from clusterworker.data.sources.collections import count_documents
 from clusterworker.process.errors import MisconfiguredError, UnavailableError
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.data.sources_of_all_kinds import SECRET, Database, Rows, ids
@@ -412,3 +414,25 @@ def test_not_a_copy(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="not the binary format of COPY"):
         list(rows_of([b"1\t2\n"]))
+
+
+def counted(database: Database, name: str, **fields: Any) -> int:
+    given = CollectionInput.model_validate({"collection_id": "col_0", "source": database.source(name, **fields)})
+    return count_documents([given], database.secrets)
+
+
+def test_counting_reads_no_vector(database: Database) -> None:
+    """There is no column of vectors at all, and none of ids."""
+    name = database.create("bare", {"n": "int", "kind": "text"}, [{"n": n, "kind": "abc"[n % 3]} for n in range(90)])
+    assert counted(database, name) == 90
+    assert counted(database, name, filters={"field": "kind", "operator": "in", "value": ["a", "b"]}) == 60
+    assert counted(database, name, filters={"field": "n", "operator": "gt", "value": 1000}) == 0
+
+
+def test_counting_what_cannot_be_counted(database: Database) -> None:
+    name = database.create("bare", {"n": "int"}, [])
+    assert counted(database, name) == 0
+    with pytest.raises(MisconfiguredError, match=r"column kynd, which source\.filters\.field names|no column kynd"):
+        counted(database, name, filters={"field": "kynd", "operator": "eq", "value": "a"})
+    with pytest.raises(MisconfiguredError, match=r"no such table .*absent: check source\.table"):
+        counted(database, f"{database.schema}.absent")

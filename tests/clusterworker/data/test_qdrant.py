@@ -16,7 +16,7 @@ from qdrant_client import QdrantClient, models
 
 from clustercontract.source import Source
 from clusterworker.data.sources.qdrant import collection as module
-from clusterworker.data.sources.qdrant.collection import open_qdrant
+from clusterworker.data.sources.qdrant.collection import count_points, open_qdrant
 from clusterworker.process.errors import MisconfiguredError, RunError, UnavailableError
 from clusterworker.process.secret import SecretFiles
 from harness.cluster.debian.ports import free_ports
@@ -156,6 +156,23 @@ def test_empty_collections() -> None:
     assert refused(qdrant_with([])) == f"{none}: add some, or leave the collection out"
     filters = {"field": "text", "operator": "eq", "value": "absent"}
     assert refused(qdrant_with(rows()), filters=filters) == f"{none} that pass source.filters: change the filters"
+
+
+def test_counting_is_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    client, calls = qdrant_with(rows()), []
+
+    class Counting:
+        def count(self, *arguments: Any, **options: Any) -> Any:
+            calls.append(options)
+            return client.count(*arguments, **options)
+
+    monkeypatch.setattr("clusterworker.data.sources.qdrant.connection.Server.connect", lambda _: Counting())
+    source = Source.model_validate({"type": "qdrant", "uri": "http://qdrant:6333", "collection": "documents"})
+    assert count_points(source, SecretFiles(None, Path("/nowhere"))) == 90
+    filters = {"field": "text", "operator": "in", "value": ["text 1", "text 2"]}
+    some = Source.model_validate({**source.model_dump(exclude_none=True), "filters": filters})
+    assert count_points(some, SecretFiles(None, Path("/nowhere"))) == 2
+    assert len(calls) == 2
 
 
 def test_no_such_collection() -> None:

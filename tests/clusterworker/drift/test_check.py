@@ -35,6 +35,7 @@ def test_unchanged_documents_show_no_drift(pod: Pod, cluster_metric: str) -> Non
     spec = pod.spec({**KMEANS, "metric": cluster_metric})
     found = measured(pod, check_spec(spec, pod.run(spec)))
     assert found.value < 1e-7
+    assert found.assignment_js is not None
     assert found.assignment_js < 1e-7
     assert (found.baseline_documents, found.current_documents) == (300, 300)
     assert (found.metric, found.threshold, found.baseline_run, found.seed) == ("cosine_drift", 0.3, spec.run, 11)
@@ -117,6 +118,59 @@ def test_several_collections(pod: Pod) -> None:
     found = measured(pod, check_spec(spec, pod.run(spec)))
     assert found.current_documents == 200
     assert found.value < 1e-7
+
+
+def test_volume_reads_no_vector_and_no_baseline(pod: Pod) -> None:
+    """The bytes of every vector are overwritten, and the baseline's file is gone: counting misses neither."""
+    vectors = planted(400, 3).vectors
+    write(pod.volume / "data" / "a.parquet", vectors[:300])
+    spec = pod.spec(KMEANS, {"uri": "data"})
+    result = pod.run(spec)
+    file = write(pod.volume / "data" / "b.parquet", vectors[300:])
+    (pod.folder(spec) / "baseline.npz").unlink()
+    for each in (file, pod.volume / "data" / "a.parquet"):
+        column = pq.read_metadata(each).row_group(0).column(1)
+        assert column.path_in_schema.startswith("embedding")
+        with each.open("r+b") as content:
+            begin = column.dictionary_page_offset or column.data_page_offset
+            content.seek(begin)
+            content.write(b"\xff" * column.total_compressed_size)
+    found = measured(pod, check_spec(spec, result, metric="document_count"))
+    assert (found.metric, found.baseline_documents, found.current_documents) == ("document_count", 300, 400)
+    assert found.value == pytest.approx(1 / 3)
+    assert (found.noise_floor, found.assignment_js, found.p_value) == (0, None, None)
+    (entry,) = record_of(pod)
+    assert (entry["metric"], entry["current_documents"]) == ("document_count", 400)
+
+
+def test_volume_of_what_filters_leave(pod: Pod) -> None:
+    data = planted(100, 3)
+    write(pod.volume / "data.parquet", data.vectors, range(100))
+    source = {"uri": "data.parquet", "filters": {"field": "document_id", "operator": "lt", "value": 40}}
+    spec = pod.spec(KMEANS, source)
+    result = pod.run(spec)
+    write(pod.volume / "data.parquet", data.vectors[:30], range(20, 50))
+    found = measured(pod, check_spec(spec, result, metric="document_count"))
+    assert (found.baseline_documents, found.current_documents, found.value) == (40, 20, 0.5)
+
+
+def test_volume_of_an_emptied_collection_is_a_number(pod: Pod) -> None:
+    vectors = planted(100, 3).vectors
+    write(pod.volume / "data.parquet", vectors)
+    spec = pod.spec(KMEANS)
+    result = pod.run(spec)
+    write(pod.volume / "data.parquet", vectors[:0])
+    found = measured(pod, check_spec(spec, result, metric="document_count"))
+    assert (found.current_documents, found.value) == (0, 1.0)
+
+
+def test_volume_of_files_that_are_gone_is_an_error(pod: Pod) -> None:
+    write(pod.volume / "data.parquet", planted(100, 3).vectors)
+    spec = pod.spec(KMEANS)
+    result = pod.run(spec)
+    (pod.volume / "data.parquet").unlink()
+    with pytest.raises(MisconfiguredError, match=r"data\.parquet: no such file on the volume"):
+        perform(pod, check_spec(spec, result, metric="document_count"))
 
 
 def obstacle(pod: Pod, **fields: Any) -> CheckResult:

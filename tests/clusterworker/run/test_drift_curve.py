@@ -61,7 +61,7 @@ def test_places() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "drift"),
+    ("fields", "fires"),
     [
         ({"value": 0.31}, True),
         ({"value": 0.3}, False),
@@ -70,10 +70,10 @@ def test_places() -> None:
         ({"value": 0.31, "baseline_documents": 199}, False),
     ],
 )
-def test_large_dots_are_what_fires(fields: dict[str, Any], drift: bool) -> None:
+def test_large_dots_are_what_fires(fields: dict[str, Any], fires: bool) -> None:
     """The operator's rule: above the threshold, above twice the floor, enough documents on both sides."""
     value = fields.pop("value")
-    assert drawn(recorded(0, value, **fields)).dots[0].drift is drift
+    assert drawn(recorded(0, value, **fields)).dots[0].fires is fires
 
 
 def test_new_baselines_and_other_metrics() -> None:

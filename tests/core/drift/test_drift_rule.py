@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from clustercontract.check import Measurement
+from clustercontract.drift import volume_change
 from clustertrigger.api.schedule import ConditionalSchedule
 from clustertrigger.core.drift.drift_rule import judge
 
@@ -46,17 +47,17 @@ FEW = {"baseline_documents": 20, "current_documents": 20, "noise_floor": 0.4}
     [
         (measured(0.0841), schedule(), "threshold",
          "cosine_drift 0.084 ≤ 0.3 (floor 0.002, 6000 → 3000 documents, assignment_js 0.32)"),
-        (measured(0.0841), schedule(0.05), "drift",
+        (measured(0.0841), schedule(0.05), "fires",
          "cosine_drift 0.084 > 0.05 (floor 0.002, 6000 → 3000 documents, assignment_js 0.32)"),
         (measured(0.3), schedule(), "threshold",
          "cosine_drift 0.3 ≤ 0.3 (floor 0.002, 6000 → 3000 documents, assignment_js 0.32)"),
-        (measured(0.30004), schedule(), "drift",
+        (measured(0.30004), schedule(), "fires",
          "cosine_drift 0.30004 > 0.3 (floor 0.002, 6000 → 3000 documents, assignment_js 0.32)"),
         (measured(0.29996), schedule(), "threshold",
          "cosine_drift 0.29996 ≤ 0.3 (floor 0.002, 6000 → 3000 documents, assignment_js 0.32)"),
         (measured(0.0), schedule(0.0), "threshold",
          "cosine_drift 0 ≤ 0 (floor 0.002, 6000 → 3000 documents, assignment_js 0.32)"),
-        (measured(1e-9, noise_floor=0), schedule(0.0), "drift",
+        (measured(1e-9, noise_floor=0), schedule(0.0), "fires",
          "cosine_drift 1e-09 > 0 (floor 0, 6000 → 3000 documents, assignment_js 0.32)"),
         (measured(0.5, **FEW), schedule(), "documents",
          "cosine_drift 0.5 > 0.3 (floor 0.4, 20 → 20 documents, assignment_js 0.32): does not fire because "
@@ -64,7 +65,7 @@ FEW = {"baseline_documents": 20, "current_documents": 20, "noise_floor": 0.4}
         (measured(0.5, **FEW), schedule(min_documents=20), "noise",
          "cosine_drift 0.5 > 0.3 (floor 0.4, 20 → 20 documents, assignment_js 0.32): does not fire because "
          "the value does not exceed twice the noise floor"),
-        (measured(0.81, **FEW), schedule(min_documents=20), "drift",
+        (measured(0.81, **FEW), schedule(min_documents=20), "fires",
          "cosine_drift 0.81 > 0.3 (floor 0.4, 20 → 20 documents, assignment_js 0.32)"),
         (measured(0.8, **FEW), schedule(min_documents=20), "noise",
          "cosine_drift 0.8 > 0.3 (floor 0.4, 20 → 20 documents, assignment_js 0.32): does not fire because "
@@ -74,15 +75,49 @@ FEW = {"baseline_documents": 20, "current_documents": 20, "noise_floor": 0.4}
          "199 documents are fewer than min_documents (200)"),
         (measured(0.1, current_documents=20), schedule(), "threshold",
          "cosine_drift 0.1 ≤ 0.3 (floor 0.002, 6000 → 20 documents, assignment_js 0.32)"),
-        (measured(0.7, metric="assignment_js", assignment_js=0.7), schedule(), "drift",
+        (measured(0.7, metric="assignment_js", assignment_js=0.7), schedule(), "fires",
          "assignment_js 0.7 > 0.3 (floor 0.002, 6000 → 3000 documents)"),
-        (measured(0.7, metric="domain_auc", p_value=0.004975), schedule(), "drift",
+        (measured(0.7, metric="domain_auc", p_value=0.004975), schedule(), "fires",
          "domain_auc 0.7 > 0.3 (floor 0.002, 6000 → 3000 documents, assignment_js 0.32, p 0.005)"),
     ],
 )  # fmt: skip
 def test_judge(measurement: Measurement, rule: ConditionalSchedule, why: str, summary: str) -> None:
     verdict = judge(measurement, rule)
-    assert (verdict.why, verdict.summary, verdict.fires) == (why, summary, why == "drift")
+    assert (verdict.why, verdict.summary, verdict.fires) == (why, summary, why == "fires")
+
+
+def counted(before: int, now: int) -> Measurement:
+    """A measurement of document_count."""
+    fields = {"metric": "document_count", "noise_floor": 0.0, "assignment_js": None}
+    value = volume_change(before, now)
+    return measured(value, baseline_documents=before, current_documents=now, **fields)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "threshold", "min_documents", "fires", "summary"),
+    [
+        (6000, 7501, 0.25, None, True, "document_count 0.2502 > 0.25 (6000 → 7501 documents)"),
+        (6000, 7500, 0.25, None, False, "document_count 0.25 ≤ 0.25 (6000 → 7500 documents)"),
+        (6000, 4200, 0.25, None, True, "document_count 0.3 > 0.25 (6000 → 4200 documents)"),
+        (10, 40, 2.0, None, True, "document_count 3 > 2 (10 → 40 documents)"),
+        (6000, 6001, 0.0, None, True, "document_count 0.00017 > 0 (6000 → 6001 documents)"),
+        (6000, 6000, 0.0, None, False, "document_count 0 ≤ 0 (6000 → 6000 documents)"),
+        (6000, 0, 0.2, None, False,
+         "document_count 1 > 0.2 (6000 → 0 documents): does not fire because "
+         "0 documents are fewer than min_documents (1)"),
+        (50, 80, 0.2, 60, False,
+         "document_count 0.6 > 0.2 (50 → 80 documents): does not fire because "
+         "50 documents are fewer than min_documents (60)"),
+    ],
+)  # fmt: skip
+def test_volume(before: int, now: int, threshold: float, min_documents: int | None, fires: bool, summary: str) -> None:
+    """Counting knows no chance, and few documents count like many; nothing is clustered where nothing is left."""
+    given = {} if min_documents is None else {"min_documents": min_documents}
+    rule = ConditionalSchedule(
+        condition_type="volume", metric="document_count", threshold=threshold, check_interval_seconds=60, **given
+    )
+    verdict = judge(counted(before, now), rule)
+    assert (verdict.fires, verdict.summary) == (fires, summary)
 
 
 @pytest.mark.parametrize("value", [0.9, 0.1])

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clustercontract.check import CheckResult
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.slot import CheckSlot
 from tests.core.builders import (
     HOURLY,
+    World,
     at,
     condition,
 )
@@ -74,6 +76,73 @@ def test_drift_fires_for_the_slot_of_the_check_once() -> None:
     del it.runs[status.history[0].job_id]  # by hand
     it.step(at(hours=1, seconds=50))
     assert len(it.created) == 2
+
+
+def counted(now: int) -> CheckResult:
+    """A check that counted documents, 6,000 before."""
+    volume = {"metric": "document_count", "noise_floor": 0.0, "assignment_js": None}
+    return found(abs(now - 6000) / 6000, current_documents=now, **volume)
+
+
+VOLUME = {"condition_type": "volume", "metric": "document_count", "threshold": 0.2}
+
+
+def test_a_change_of_volume_fires_for_the_slot_of_the_check() -> None:
+    it = world(**VOLUME)
+    check(it, 1, counted(6600))
+    quiet = "document_count 0.1 ≤ 0.2 (6000 → 6600 documents)"
+    status = it.trigger.status
+    assert it.created == ["check/2026-03-02T13:00:00Z"]
+    assert it.events == [f"NoVolumeChange: {quiet}"]
+    assert status.last_drift_measurement is None
+    assert status.last_volume_measurement == {
+        "summary": quiet,
+        "fires": False,
+        "check": status.checks[0].job_id,
+        "metric": "document_count",
+        "value": 0.1,
+        "threshold": 0.3,
+        "noise_floor": 0.0,
+        "min_documents": 1,
+        "baseline_documents": 6000,
+        "current_documents": 6600,
+        "baseline_run": "r",
+        "checked_at": "2026-03-02T00:00:00Z",
+    }
+    assert status.last_condition_check_at == measured(0).checked_at
+    check(it, 2, counted(4500))
+    assert it.created[1:] == ["check/2026-03-02T14:00:00Z", "2026-03-02T14:00:00Z"]
+    assert it.events[1] == "VolumeChanged: document_count 0.25 > 0.2 (6000 → 4500 documents)"
+    assert it.trigger.status.history[0].slot == "2026-03-02T14:00:00Z"
+
+
+def test_an_emptied_collection_fires_nothing() -> None:
+    """A run would find no documents, and fail."""
+    it = world(**VOLUME)
+    check(it, 1, counted(0))
+    assert it.created == ["check/2026-03-02T13:00:00Z"]
+    assert it.events == [
+        "NoVolumeChange: document_count 1 > 0.2 (6000 → 0 documents): does not fire because "
+        "0 documents are fewer than min_documents (1)"
+    ]
+
+
+def measured_metrics(it: World) -> list[str | None]:
+    """Of the last measurement of drift, and of that of volume, as the status has them."""
+    status = it.trigger.status
+    stored = (status.last_drift_measurement, status.last_volume_measurement)
+    return [None if one is None else one["metric"] for one in stored]
+
+
+def test_only_the_last_measurement_is_in_the_status() -> None:
+    it = world()
+    check(it, 1, found(0.084))
+    it.edit(conditional(**VOLUME), at(hours=1, minutes=30))
+    check(it, 2.5, counted(6600))
+    assert measured_metrics(it) == [None, "document_count"]
+    it.edit(conditional(), at(hours=3))
+    check(it, 4, found(0.084))
+    assert measured_metrics(it) == ["cosine_drift", None]
 
 
 @pytest.mark.parametrize("killed_after", ["check", "run"])

@@ -71,7 +71,7 @@ CONFIG = "spec.execution_config.config"
          f"{SCHEDULE}.cron: unknown field: did you mean cron_expression?"),
         (with_schedule("conditional", condition_type="drift", metric="cosine", threshold=1, check_interval_seconds=60),
          f"{SCHEDULE}.metric: 'cosine': must be 'cosine_drift', 'centroid_euclidean', 'assignment_js', "
-         "'assignment_psi', 'mmd_rbf' or 'domain_auc': did you mean cosine_drift?"),
+         "'assignment_psi', 'mmd_rbf', 'domain_auc' or 'document_count': did you mean cosine_drift?"),
         # the spec itself
         ({**CRON, "trigger_type": "crom"}, "spec.trigger_type: 'crom': must be 'cron', 'interval', 'event' or "
          "'conditional': did you mean cron?"),

@@ -30,6 +30,8 @@ NOW = datetime(2026, 11, 21, 21, 4, tzinfo=UTC)
                    "cooldown_seconds": 300}, "100 documents_added, cooldown 5m"),
         ("conditional", {"condition_type": "drift", "threshold": 0.3, "metric": "cosine_drift",
                          "check_interval_seconds": 3600}, "cosine_drift > 0.3 every 1h"),
+        ("conditional", {"condition_type": "volume", "threshold": 0.125, "metric": "document_count",
+                         "check_interval_seconds": 600}, "document_count ±12.5% every 10m"),
     ],
 )  # fmt: skip
 def test_describe_schedule(trigger_type: str, config: dict[str, Any], text: str) -> None:

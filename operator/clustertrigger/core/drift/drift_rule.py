@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from clustercontract.check import Measurement
-from clustercontract.drift import WhyNoDrift, why_no_drift
+from clustercontract.drift import WhyNot, why_not
 from clustertrigger.api.schedule import ConditionalSchedule
 
 _MOST_DIGITS = 17
@@ -17,20 +17,20 @@ class Verdict:
     """What a measurement means.
 
     Attributes:
-        fires: whether it is drift.
-        why: drift, or the first condition of the rule that does not hold.
+        fires: whether it is drift, or a change of volume.
+        why: fires, or the first condition of the rule that does not hold.
         summary: the measurement and the verdict in one line.
     """
 
     fires: bool
-    why: WhyNoDrift | Literal["drift"]
+    why: WhyNot | Literal["fires"]
     summary: str
 
 
 def judge(measurement: Measurement, schedule: ConditionalSchedule) -> Verdict:
     """What the rule says of a measurement, by the trigger's schedule as it is now."""
     told = _told(measurement, schedule.threshold)
-    why_not = why_no_drift(
+    obstacle = why_not(
         value=measurement.value,
         threshold=schedule.threshold,
         noise_floor=measurement.noise_floor,
@@ -38,17 +38,17 @@ def judge(measurement: Measurement, schedule: ConditionalSchedule) -> Verdict:
         current_documents=measurement.current_documents,
         min_documents=schedule.min_documents,
     )
-    match why_not:
+    match obstacle:
         case None:
-            return Verdict(True, "drift", told)
+            return Verdict(True, "fires", told)
         case "threshold":
-            return Verdict(False, why_not, _with_advice(told, measurement))
+            return Verdict(False, obstacle, _with_advice(told, measurement))
         case "documents":
             fewest = min(measurement.baseline_documents, measurement.current_documents)
             why = f"{fewest} documents are fewer than min_documents ({schedule.min_documents})"
         case "noise":
             why = "the value does not exceed twice the noise floor"
-    return Verdict(False, why_not, _with_advice(f"{told}: does not fire because {why}", measurement))
+    return Verdict(False, obstacle, _with_advice(f"{told}: does not fire because {why}", measurement))
 
 
 def _with_advice(told: str, measurement: Measurement) -> str:
@@ -57,11 +57,10 @@ def _with_advice(told: str, measurement: Measurement) -> str:
 
 def _told(measurement: Measurement, threshold: float) -> str:
     sign = ">" if measurement.value > threshold else "≤"
-    beside = [
-        f"floor {measurement.noise_floor:.2g}",
-        f"{measurement.baseline_documents} → {measurement.current_documents} documents",
-    ]
-    if measurement.metric != "assignment_js":
+    beside = [f"{measurement.baseline_documents} → {measurement.current_documents} documents"]
+    if measurement.metric != "document_count":
+        beside.insert(0, f"floor {measurement.noise_floor:.2g}")
+    if measurement.metric != "assignment_js" and measurement.assignment_js is not None:
         beside.append(f"assignment_js {measurement.assignment_js:.2g}")
     if measurement.p_value is not None:
         beside.append(f"p {measurement.p_value:.2g}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from clustercontract.drift import why_no_drift
+from clustercontract.drift import why_not
 from clustertrigger.core.instants import parse_instant
 
 _JUDGED = ("value", "threshold", "noise_floor", "baseline_documents", "current_documents", "min_documents")
@@ -27,7 +27,7 @@ class Point:
     current_documents: int | None = None
     min_documents: int | None = None
     fires: bool | None = None
-    """Whether it is drift."""
+    """Whether it is drift, or a change of volume."""
 
 
 def from_log(log: str, field: str) -> list[Point]:
@@ -48,9 +48,14 @@ def from_log(log: str, field: str) -> list[Point]:
     return []
 
 
+def last_measurement(status: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Result of the last check as the status tells it, whatever was measured; {}: none yet."""
+    return status.get("last_drift_measurement") or status.get("last_volume_measurement") or {}
+
+
 def from_status(status: Mapping[str, Any]) -> list[Point]:
     """What the trigger's status tells: the last checks that measured, and all about the last one."""
-    last = status.get("last_drift_measurement") or {}
+    last = last_measurement(status)
     points = [
         Point(parse_instant(check["slot"]), float(check["value"]), fires=check.get("fires"))
         for check in reversed(status.get("checks") or [])
@@ -72,10 +77,9 @@ def _point(said: Mapping[str, Any]) -> Point:
 def _is_drift(said: Mapping[str, Any]) -> bool | None:
     """What the rule says of a measurement that was judged elsewhere; None where not all of it is known."""
     try:
-        why_not = why_no_drift(**{name: said[name] for name in _JUDGED})
+        return why_not(**{name: said[name] for name in _JUDGED}) is None
     except (KeyError, TypeError):
         return None
-    return why_not is None
 
 
 def of_metric(points: Iterable[Point], metric: str | None) -> list[Point]:

@@ -24,6 +24,12 @@ def condition(draft: Draft) -> ConditionalSchedule | None:
     return schedule if isinstance(schedule, ConditionalSchedule) else None
 
 
+def finding(draft: Draft) -> str:
+    """What a check finds where it fires."""
+    schedule = condition(draft)
+    return "change of volume" if schedule and schedule.condition_type == "volume" else "drift"
+
+
 def is_checked(draft: Draft) -> bool:
     """Whether a due slot is checked rather than fired: the trigger is conditional, and there is a baseline."""
     return condition(draft) is not None and why_no_baseline(draft) is None
@@ -90,7 +96,7 @@ def remember(draft: Draft, state: CheckState) -> None:
 
 
 def forget_due(draft: Draft) -> None:
-    """The drift that was found has fired, or does not fire any more."""
+    """What a check found has fired, or does not fire any more."""
     remember(draft, replace(check_state(draft), due=None, due_since=None))
 
 

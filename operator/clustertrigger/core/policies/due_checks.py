@@ -16,7 +16,7 @@ from clustertrigger.core.jobs.jobs import build_check_job
 from clustertrigger.core.jobs.naming import job_name
 from clustertrigger.core.jobs.slot import CheckSlot
 from clustertrigger.core.jobs.workload import ObservedRun
-from clustertrigger.core.policies.baseline import check_state, condition, usable_baseline
+from clustertrigger.core.policies.baseline import check_state, condition, finding, usable_baseline
 from clustertrigger.core.policies.job_creation import create, why_missed, work_to_start
 from clustertrigger.core.policies.lifecycle import is_live
 
@@ -69,7 +69,7 @@ def _why_not_now(draft: Draft) -> str | None:
         return f"run {entry.job_id} is still active and will write a new baseline"
     for check in draft.active_checks():
         return f"check {check.job_id} is still active"
-    return "a run is due for the drift that was found" if check_state(draft).due else None
+    return f"a run is due for the {finding(draft)} that was found" if check_state(draft).due else None
 
 
 def _by_slot(draft: Draft) -> list[tuple[datetime, ObservedRun]]:

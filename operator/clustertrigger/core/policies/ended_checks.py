@@ -1,4 +1,4 @@
-"""Policies on the ends of checks: what was measured is stored and judged, drift fires, what failed is told."""
+"""Policies on the ends of checks: what was measured is stored and judged, what was found fires, what failed is told."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from clustercontract.check import CheckResult, Measurement
+from clustercontract.drift import METRICS
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.status import Check, CheckState
 from clustertrigger.core.decision import LookUpJob
@@ -14,10 +15,21 @@ from clustertrigger.core.drift.drift_rule import judge
 from clustertrigger.core.jobs.naming import job_name
 from clustertrigger.core.jobs.slot import ScheduledSlot
 from clustertrigger.core.jobs.workload import ObservedRun
-from clustertrigger.core.policies.baseline import RENEW, baseline_of, change_check, check_state, condition, forget_due
+from clustertrigger.core.policies.baseline import (
+    RENEW,
+    baseline_of,
+    change_check,
+    check_state,
+    condition,
+    finding,
+    forget_due,
+)
 from clustertrigger.core.policies.job_creation import in_the_way, launch, why_missed
 from clustertrigger.core.policies.lifecycle import is_live
 from clustertrigger.core.policies.overdue import what_went_on, why_failed
+
+_DRIFT_ONLY = {"baseline_uri", "baseline_sha256", "seed"}
+"""What it takes to measure drift again, and counting does not need."""
 
 
 def forgive_on_edit_or_reset(draft: Draft) -> None:
@@ -44,8 +56,8 @@ def settle_checks(draft: Draft) -> None:
             _settle(draft, entry, check)
 
 
-def fire_on_drift(draft: Draft) -> None:
-    """The check that found drift fires, for its own slot."""
+def fire_on_finding(draft: Draft) -> None:
+    """The check that found drift or a change of volume fires, for its own slot."""
     spec, state = draft.trigger.spec, check_state(draft)
     if state.due is None or state.due_since is None:
         return
@@ -60,10 +72,10 @@ def fire_on_drift(draft: Draft) -> None:
         forget_due(draft)
     elif draft.now >= deadline:
         why = why_missed(draft, spec, name)
-        draft.warn(EventReason.SLOTS_MISSED, f"Missed the run for the drift of {slot}: {why}")
+        draft.warn(EventReason.SLOTS_MISSED, f"Missed the run for the {finding(draft)} of {slot}: {why}")
         forget_due(draft)
     elif obstacle := in_the_way(draft, spec):
-        draft.note(EventReason.SLOT_SKIPPED, f"Skipped the run for the drift of {slot}: {obstacle}")
+        draft.note(EventReason.SLOT_SKIPPED, f"Skipped the run for the {finding(draft)} of {slot}: {obstacle}")
         forget_due(draft)
     else:
         launch(draft, spec, name, slot, deadline)
@@ -98,18 +110,22 @@ def _measured(draft: Draft, entry: Check, measurement: Measurement) -> None:
         summary, fires = f"{summary}: does not fire because {late}", False
     draft.status.check_state = CheckState(due=entry.slot, due_since=draft.now) if fires else None
     draft.status.last_condition_check_at = measurement.checked_at
-    draft.status.last_drift_measurement = {
+    is_volume = measurement.metric in METRICS["volume"]
+    stored = {
         "summary": summary,
         "fires": fires,
         "check": entry.job_id,
         "min_documents": schedule.min_documents,
-        **measurement.model_dump(mode="json", exclude_none=True),
+        **measurement.model_dump(mode="json", exclude_none=True, exclude=_DRIFT_ONLY if is_volume else None),
     }
+    draft.status.last_volume_measurement = stored if is_volume else None
+    draft.status.last_drift_measurement = None if is_volume else stored
     change_check(draft, replace(entry, status="completed", value=measurement.value, fires=fires))
     if fires:
-        draft.note(EventReason.DRIFT_DETECTED, summary)
+        draft.note(EventReason.VOLUME_CHANGED if is_volume else EventReason.DRIFT_DETECTED, summary)
     else:
-        draft.note(EventReason.NO_DRIFT, summary, series=verdict.why)
+        quiet = EventReason.NO_VOLUME_CHANGE if is_volume else EventReason.NO_DRIFT
+        draft.note(quiet, summary, series=verdict.why)
 
 
 def _obstructed(draft: Draft, entry: Check, result: CheckResult) -> None:
@@ -119,6 +135,7 @@ def _obstructed(draft: Draft, entry: Check, result: CheckResult) -> None:
         obstacle=obstacle, message=message, baseline_run=baseline.run if baseline else None
     )
     draft.status.last_condition_check_at = entry.slot
+    draft.status.last_volume_measurement = None
     draft.status.last_drift_measurement = {
         "summary": message,
         "fires": False,
@@ -133,7 +150,7 @@ def _obstructed(draft: Draft, entry: Check, result: CheckResult) -> None:
 
 
 def _too_late(draft: Draft, entry: Check) -> str | None:
-    """Why drift that was found fires no more: nothing is retroactive."""
+    """Why what was found fires no more: nothing is retroactive."""
     if not is_live(draft):
         return "the trigger is not active"
     if entry.slot <= draft.schedule_state.anchor:

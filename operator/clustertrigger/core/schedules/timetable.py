@@ -72,7 +72,7 @@ def describe_schedule(spec: ClusterTriggerSpec, event_counter: int | None = None
     """What the column SCHEDULE shows; needs no valid cron expression.
 
     Examples: `0 2 * * * Europe/Berlin`, `every 6h`, `100 documents_added, cooldown 5m`, with a counter
-    `37/100 documents_added, cooldown 5m`, `cosine_drift > 0.3 every 1h`.
+    `37/100 documents_added, cooldown 5m`, `cosine_drift > 0.3 every 1h`, `document_count ±20% every 1h`.
     """
     match spec.schedule:
         case CronSchedule() as cron:
@@ -84,7 +84,10 @@ def describe_schedule(spec: ClusterTriggerSpec, event_counter: int | None = None
             counted = "" if event_counter is None else f"{event_counter}/"
             return f"{counted}{event.event_threshold} {event.event_type}{cooldown}"
         case ConditionalSchedule() as condition:
-            return f"{condition.metric} > {condition.threshold:g} every {duration(condition.check_interval_seconds)}"
+            often = duration(condition.check_interval_seconds)
+            if condition.condition_type == "volume":
+                return f"{condition.metric} ±{100 * condition.threshold:g}% every {often}"
+            return f"{condition.metric} > {condition.threshold:g} every {often}"
 
 
 @lru_cache(maxsize=16_384)

@@ -14,7 +14,7 @@ _DRIFT_LABELS = ("namespace", "trigger", "metric")
 
 
 class TriggerCollector(Collector):
-    """The last drift measurement of every conditional trigger that has one, and the triggers that are not ready.
+    """The last measurement of every conditional trigger that has one, and the triggers that are not ready.
 
     Args:
         triggers: those that this replica speaks for, now.
@@ -34,7 +34,7 @@ class TriggerCollector(Collector):
         for trigger in self._triggers():
             if ready := trigger.not_ready:
                 not_ready.add_metric((*trigger.key, ready.reason), 1)
-            measured = trigger.status.last_drift_measurement
+            measured = trigger.status.last_measurement
             schedule = trigger.spec.schedule if trigger.spec else None
             if measured and "value" in measured and isinstance(schedule, ConditionalSchedule):
                 labels = (*trigger.key, str(measured["metric"]))

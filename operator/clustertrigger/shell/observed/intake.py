@@ -92,7 +92,7 @@ class Triggers:
             self._doubted.discard(known.uid)
         trigger = read_trigger(raw, parsed, self._priority_classes)
         self._by_key[key] = trigger
-        if trigger.not_ready or trigger.status.last_drift_measurement:
+        if trigger.not_ready or trigger.status.last_measurement:
             self._notable[key] = trigger
         else:
             self._notable.pop(key, None)

@@ -1,4 +1,4 @@
-"""Opens the collections of a RunSpec."""
+"""Opens the collections of a RunSpec, or only counts their documents."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from clustercontract.container import CollectionInput
 from clusterworker.data.sources.collection import Collection
 from clusterworker.data.sources.messages import OTHER_MODEL
-from clusterworker.data.sources.parquet.collection import ParquetCollection
+from clusterworker.data.sources.parquet.collection import ParquetCollection, count_rows
 from clusterworker.data.sources.parquet.store import BucketStore, FileStore, VolumeStore
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.secret import SecretFiles
@@ -46,6 +46,33 @@ def open_collections(inputs: Sequence[CollectionInput], secrets: Path) -> list[C
 def embedding_model(collections: Sequence[Collection]) -> str:
     """Name of the embedding model of opened collections, "" where none names it."""
     return next((collection.embedding_model for collection in collections if collection.embedding_model), "")
+
+
+def count_documents(inputs: Sequence[CollectionInput], secrets: Path) -> int:
+    """Documents of all collections, after filters: by what the sources know of themselves. No vector is read.
+
+    Args:
+        inputs: of the CheckSpec.
+        secrets: directory with one directory per mounted Secret.
+
+    Raises:
+        MisconfiguredError: a collection is not readable, or filters compare what it has not.
+        UnavailableError: a source does not answer, or changes meanwhile.
+    """
+    return sum(_count(given, secrets) for given in inputs)
+
+
+def _count(given: CollectionInput, secrets: Path) -> int:
+    source, secret = given.source, SecretFiles(given.source.secret_name, secrets)
+    if source.type == "postgresql":
+        from clusterworker.data.sources.postgresql.collection import count_rows as count_table
+
+        return count_table(source, secret)
+    if source.type == "qdrant":
+        from clusterworker.data.sources.qdrant.collection import count_points
+
+        return count_points(source, secret)
+    return count_rows(source, _store(given, secrets))
 
 
 def _open(given: CollectionInput, secrets: Path) -> Collection:

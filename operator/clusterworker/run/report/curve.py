@@ -1,11 +1,11 @@
-"""The recorded drift measurements as the page draws them: a curve with the threshold and what chance alone does."""
+"""The recorded measurements as the page draws them: a curve with the threshold and what chance alone does."""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from clustercontract.drift import NOISE_FACTOR, why_no_drift
+from clustercontract.drift import METRICS, NOISE_FACTOR, why_not
 from clusterworker.drift.record import RecordedMeasurement
 
 WIDTH, HEIGHT = 1000, 300
@@ -22,13 +22,13 @@ class Dot:
     Attributes:
         x: in units of the view box.
         y: likewise.
-        drift: whether it exceeds the threshold and what chance alone does, with enough documents on both sides.
+        fires: whether it exceeds the threshold and what chance alone does, with enough documents on both sides.
         said: shown when the pointer is over it.
     """
 
     x: float
     y: float
-    drift: bool
+    fires: bool
     said: str
 
 
@@ -46,6 +46,7 @@ class Curve:
 
     Attributes:
         metric: of all of them.
+        is_volume: whether that counts documents, in which there is no chance.
         dots: one per check, oldest first.
         line: through the dots, as an SVG path.
         threshold: as an SVG path.
@@ -57,6 +58,7 @@ class Curve:
     """
 
     metric: str
+    is_volume: bool
     dots: Sequence[Dot]
     line: str
     threshold: str
@@ -84,13 +86,14 @@ def curve(recorded: Sequence[RecordedMeasurement]) -> Curve | None:
     shown = [one for one in recorded if one.metric == recorded[-1].metric]
     across, up = _time_scale(shown), _value_scale(shown)
     xs = [across(one) for one in shown]
-    dots = [Dot(x, up(one.value), _is_drift(one), _said(one)) for x, one in zip(xs, shown, strict=True)]
+    dots = [Dot(x, up(one.value), _fires(one), _said(one)) for x, one in zip(xs, shown, strict=True)]
     edges = [_LEFT, *((a + b) / 2 for a, b in pairwise(xs)), WIDTH - _RIGHT]
     spans = list(pairwise(edges))
     ground = up(0)
     noise = [(x, up(NOISE_FACTOR * one.noise_floor)) for span, one in zip(spans, shown, strict=True) for x in span]
     return Curve(
         metric=recorded[-1].metric,
+        is_volume=recorded[-1].metric in METRICS["volume"],
         dots=dots,
         line=_path([(dot.x, dot.y) for dot in dots]),
         threshold=_path([(x, up(one.threshold)) for span, one in zip(spans, shown, strict=True) for x in span]),
@@ -142,8 +145,8 @@ def _round_values(highest: float) -> list[float]:
     return [number * step for number in range(math.floor(highest / step) + 1)]
 
 
-def _is_drift(one: RecordedMeasurement) -> bool:
-    why_not = why_no_drift(
+def _fires(one: RecordedMeasurement) -> bool:
+    obstacle = why_not(
         value=one.value,
         threshold=one.threshold,
         noise_floor=one.noise_floor,
@@ -151,15 +154,19 @@ def _is_drift(one: RecordedMeasurement) -> bool:
         current_documents=one.current_documents,
         min_documents=one.min_documents,
     )
-    return why_not is None
+    return obstacle is None
 
 
 def _said(one: RecordedMeasurement) -> str:
     sign = ">" if one.value > one.threshold else "≤"
+    beside = [f"{one.baseline_documents:,} → {one.current_documents:,} documents"]
+    if one.metric not in METRICS["volume"]:
+        beside.insert(0, f"floor {one.noise_floor:.2g}")
+    if one.assignment_js is not None:
+        beside.append(f"assignment_js {one.assignment_js:.2g}")
     return (
         f"{one.checked_at:%Y-%m-%d %H:%M:%S} UTC: {one.metric} {one.value:.3g} {sign} {one.threshold:g} "
-        f"(floor {one.noise_floor:.2g}, {one.baseline_documents:,} → {one.current_documents:,} documents, "
-        f"assignment_js {one.assignment_js:.2g}), since {one.baseline_run}"
+        f"({', '.join(beside)}), since {one.baseline_run}"
     )
 
 

@@ -50,8 +50,7 @@ class ParquetCollection:
         self._source = source
         self._id_column = source.document_id_column or "document_id"
         self._vector_column = source.vector_column or "embedding"
-        wanted = predicate(source.filters) if source.filters else None
-        files = [ParquetFile(store, name, self._shown(name), wanted) for name in store.find()]
+        files = _files_of(source, store)
         for file in files:
             if file.written:  # writers give the columns of empty tables no type, or leave them out
                 self._check_columns(file)
@@ -59,7 +58,7 @@ class ParquetCollection:
         self.rows = sum(file.rows for file in self._files)
         if self.rows == 0:
             filtered = any(file.written for file in files)
-            raise MisconfiguredError(f"{self._shown(source.uri)}: {no_documents(collection_id, filtered=filtered)}")
+            raise MisconfiguredError(f"{_shown(source, source.uri)}: {no_documents(collection_id, filtered=filtered)}")
         self.embedding_model = self._one_model()
 
     @cached_property
@@ -175,9 +174,25 @@ class ParquetCollection:
         with file.blaming_changes():
             return first_length(records.column(0), place, f"column {self._vector_column}")
 
-    def _shown(self, name: str) -> str:
-        scheme, separator, _ = self._source.uri.rpartition("://")
-        return f"{scheme}{separator}{name}" if separator and "://" not in name else name
+
+def count_rows(source: Source, store: FileStore) -> int:
+    """Documents of a collection, after filters: what its files' footers say, and the columns that filters compare.
+
+    Raises:
+        MisconfiguredError: files are missing or no Parquet, or have not the columns that filters compare.
+        UnavailableError: files change or go meanwhile.
+    """
+    return sum(file.rows for file in _files_of(source, store))
+
+
+def _files_of(source: Source, store: FileStore) -> list[ParquetFile]:
+    wanted = predicate(source.filters) if source.filters else None
+    return [ParquetFile(store, name, _shown(source, name), wanted) for name in store.find()]
+
+
+def _shown(source: Source, name: str) -> str:
+    scheme, separator, _ = source.uri.rpartition("://")
+    return f"{scheme}{separator}{name}" if separator and "://" not in name else name
 
 
 def _model(schema: Any, vector_column: str) -> str:

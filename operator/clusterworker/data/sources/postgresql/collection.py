@@ -1,6 +1,6 @@
 """A collection in a PostgreSQL table."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 
 import numpy as np
@@ -13,7 +13,7 @@ from clusterworker.data.sources.id_spool import IdSpool
 from clusterworker.data.sources.matrix import check_finite
 from clusterworker.data.sources.messages import REMEDY, missing, no_documents, wrong_length
 from clusterworker.data.sources.postgresql.columns import Column, columns_of, quoted
-from clusterworker.data.sources.postgresql.connection import LOOKUP_MILLISECONDS, Database
+from clusterworker.data.sources.postgresql.connection import LOOKUP_MILLISECONDS, Connection, Database
 from clusterworker.data.sources.postgresql.copied import Rows, VectorFormat, rows_of
 from clusterworker.data.sources.postgresql.where import Where, check_columns
 from clusterworker.data.sources.predicate import predicate
@@ -51,14 +51,8 @@ class PostgresCollection:
         with self._database.errors():
             columns = columns_of(self._connection, str(source.table))
             self._id, self._vector, self._text = self._checked(columns)
-            self._from = sql.SQL("FROM {}").format(quoted(str(source.table)))
-            if source.filters is not None:
-                wanted = predicate(source.filters)
-                check_columns(wanted, columns, self._shown)
-                where = Where(columns)
-                self._from = sql.SQL("{} WHERE {}").format(self._from, where.condition(wanted))
-                where.bind(self._connection)
-            self.rows = self._count(self._from)
+            self._from = _documents(self._connection, source, columns, self._shown)
+            self.rows = _count(self._connection, self._from)
             if self.rows == 0:
                 filtered = source.filters is not None and self._has_rows()
                 raise MisconfiguredError(f"{self._shown}: {no_documents(collection_id, filtered=filtered)}")
@@ -149,10 +143,6 @@ class PostgresCollection:
         # By bytes, as everything else sorts them, whatever language the database sorts by.
         return sql.SQL(' ORDER BY {}::text COLLATE "C"').format(sql.Identifier(self._id.name))
 
-    def _count(self, source: sql.Composable) -> int:
-        [count] = self._connection.execute(sql.SQL("SELECT count(*) {}").format(source)).fetchone() or (0,)
-        return int(count)
-
     def _has_rows(self) -> bool:
         table = quoted(str(self._source.table))
         found = self._connection.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(table)).fetchone()
@@ -224,3 +214,34 @@ class PostgresCollection:
             )
         text = source.text_column
         return identifier, vector, columns[text] if text else None
+
+
+def count_rows(source: Source, secret: SecretFiles) -> int:
+    """Documents of a collection, after filters, by one SELECT count(*).
+
+    Raises:
+        MisconfiguredError: the table cannot be read, or has not the columns that filters compare.
+        UnavailableError: the server does not answer.
+    """
+    database = Database(source, secret)
+    with database.connect() as connection, database.errors():
+        columns = columns_of(connection, str(source.table)) if source.filters else {}
+        return _count(connection, _documents(connection, source, columns, database.shown))
+
+
+def _documents(connection: Connection, source: Source, columns: Mapping[str, Column], shown: str) -> sql.Composable:
+    """FROM the table WHERE filters let a row count; their values are handed to the server."""
+    table = sql.SQL("FROM {}").format(quoted(str(source.table)))
+    if source.filters is None:
+        return table
+    wanted = predicate(source.filters)
+    check_columns(wanted, columns, shown)
+    where = Where(columns)
+    condition = where.condition(wanted)
+    where.bind(connection)
+    return sql.SQL("{} WHERE {}").format(table, condition)
+
+
+def _count(connection: Connection, documents: sql.Composable) -> int:
+    [count] = connection.execute(sql.SQL("SELECT count(*) {}").format(documents)).fetchone() or (0,)
+    return int(count)

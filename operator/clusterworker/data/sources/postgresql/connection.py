@@ -12,6 +12,7 @@ from clusterworker.data.sources.address import address_of
 from clusterworker.process.errors import MisconfiguredError, RunError, UnavailableError
 from clusterworker.process.secret import SecretFiles
 
+Connection = psycopg.Connection[tuple[Any, ...]]
 USERNAME, PASSWORD, CERTIFICATES = "username", "password", "ca.crt"
 CONNECT_SECONDS = 10
 LOOKUP_MILLISECONDS = 600_000
@@ -48,7 +49,7 @@ class Database:
     source: Source
     secret: SecretFiles
 
-    def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+    def connect(self) -> Connection:
         """Connect, and begin the one read-only transaction in which everything is read.
 
         Raises:
@@ -78,7 +79,7 @@ class Database:
             self.limit(connection, LOOKUP_MILLISECONDS)
         return connection
 
-    def limit(self, connection: psycopg.Connection[tuple[Any, ...]], milliseconds: int) -> None:
+    def limit(self, connection: Connection, milliseconds: int) -> None:
         """Set how long a statement may take; 0: as long as it likes."""
         connection.execute("SELECT set_config('statement_timeout', %s, true)", [str(milliseconds)])
 

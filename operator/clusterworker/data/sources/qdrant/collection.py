@@ -37,6 +37,27 @@ def open_qdrant(collection_id: str, source: Source, secret: SecretFiles) -> "Qdr
     return QdrantCollection(collection_id, source, server, server.connect())
 
 
+def count_points(source: Source, secret: SecretFiles) -> int:
+    """Documents of a collection, after filters: one call of Qdrant's count.
+
+    Raises:
+        MisconfiguredError: there is no such collection.
+        UnavailableError: the server does not answer.
+    """
+    server = Server(source, secret)
+    client = server.connect()
+    with server.errors():
+        return _count(client, str(source.collection), _filter_of(source))
+
+
+def _filter_of(source: Source) -> models.Filter | None:
+    return conditions(predicate(source.filters)) if source.filters else None
+
+
+def _count(client: QdrantClient, name: str, wanted: models.Filter | None) -> int:
+    return int(client.count(name, count_filter=wanted, exact=True).count)
+
+
 class QdrantCollection:
     """One collection of the RunSpec; see Collection.
 
@@ -58,14 +79,14 @@ class QdrantCollection:
         self._name = str(source.collection)
         self._spool = IdSpool()
         self._spooled = False
-        self._filter = conditions(predicate(source.filters)) if source.filters else None
+        self._filter = _filter_of(source)
         with server.errors():
             if not client.collection_exists(self._name):
                 raise server.no_such_collection()
             self.dimensions = self._size()
-            self.rows = self._count(self._filter)
+            self.rows = _count(client, self._name, self._filter)
             if self.rows == 0:
-                filtered = self._filter is not None and self._count(None) > 0
+                filtered = self._filter is not None and _count(client, self._name, None) > 0
                 raise MisconfiguredError(f"{server.shown}: {no_documents(collection_id, filtered=filtered)}")
 
     @property
@@ -168,9 +189,6 @@ class QdrantCollection:
                 "source.document_id_column to take the points' own"
             )
         return value
-
-    def _count(self, wanted: models.Filter | None) -> int:
-        return int(self._client.count(self._name, count_filter=wanted, exact=True).count)
 
     def _size(self) -> int:
         """Length of the wanted vectors, as the collection's configuration promises it."""
