@@ -10,6 +10,7 @@ from clustertrigger.api import GROUP, VERSION
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.definition import ClusterDefinitionSpec
 from clustertrigger.api.status import ClusterTriggerStatus
+from clustertrigger.api.taxonomy import TaxonomySpec
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from codegen.structural import Schema, structural_schema
 
@@ -159,4 +160,21 @@ COLLECTION = Kind(
     ),
 )
 
-KINDS = (CLUSTER_TRIGGER, CLUSTER_DEFINITION, COLLECTION)
+TAXONOMY = Kind(
+    name="Taxonomy",
+    plural="taxonomies",
+    short_name="tax",
+    description="Taxonomy says which collection holds the nodes of a taxonomy_id, and how documents get them.",
+    spec=TaxonomySpec,
+    columns=(
+        Column("Taxonomy ID", ".spec.taxonomy_id"),
+        Column("Collection", ".spec.collection_id"),
+        Column("Parents", ".spec.parent_column"),
+        Column("Top K", ".spec.top_k", "integer"),
+        _AGE,
+        Column("Description", ".spec.description", wide=True),
+    ),
+    stored_defaults=(".top_k", ".min_score"),
+)
+
+KINDS = (CLUSTER_TRIGGER, CLUSTER_DEFINITION, COLLECTION, TAXONOMY)

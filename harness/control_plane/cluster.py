@@ -87,7 +87,7 @@ def _install_rights(kube: Kube) -> None:
 
 def _served(kube: Kube) -> bool:
     try:
-        for plural in ("clustertriggers", "collections", "clusterdefinitions"):
+        for plural in ("clustertriggers", "collections", "clusterdefinitions", "taxonomies"):
             kube.get(paths.custom(plural))
     except RefusedError:
         return False

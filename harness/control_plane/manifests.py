@@ -9,6 +9,7 @@ from clustertrigger.api import API_VERSION
 Object = dict[str, Any]
 
 COLLECTION = "col_products"
+TAXONOMY = "tax_topics"
 NOWHERE = {"kubernetes.io/hostname": "no-such-node"}
 """Where a scheduler runs, the Pods of tests must stay without a node: the tests play the kubelet."""
 
@@ -54,6 +55,23 @@ def rerun(batch_id: str, of: Object, **config: Any) -> Object:
     """Spec of a trigger that runs a batch again, due as another one is; keywords are fields of action_config."""
     others = {field: value for field, value in of.items() if field != "execution_config"}
     return {**others, "action_type": "batch_rerun", "action_config": {"batch_id": batch_id, **config}}
+
+
+def taxonomy(name: str = "topics", taxonomy_id: str = TAXONOMY, **others: Any) -> Object:
+    """A Taxonomy whose nodes are in a Collection; keywords are fields of its spec."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Taxonomy",
+        "metadata": {"name": name},
+        "spec": {"taxonomy_id": taxonomy_id, "collection_id": COLLECTION, "label_column": "label", **others},
+    }
+
+
+def enrichment(of: Object, **config: Any) -> Object:
+    """Spec of a trigger that gives documents nodes, due as another one is; keywords are fields of action_config."""
+    others = {field: value for field, value in of.items() if field != "execution_config"}
+    ids = {"taxonomy_id": TAXONOMY, "collection_id": COLLECTION}
+    return {**others, "action_type": "taxonomy_enrichment", "action_config": {**ids, **config}}
 
 
 def events(threshold: int, *, cooldown: int = 0, collection_id: str = COLLECTION, **others: Any) -> Object:

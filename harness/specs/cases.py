@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from codegen.crd import CLUSTER_DEFINITION, CLUSTER_TRIGGER, COLLECTION, Kind
+from codegen.crd import CLUSTER_DEFINITION, CLUSTER_TRIGGER, COLLECTION, TAXONOMY, Kind
 
 Spec = dict[str, Any]
 ABSENT = object()
@@ -51,6 +51,13 @@ ACTIONS: dict[str, Spec] = {
         "filters": {"field": "language", "operator": "eq", "value": "de"},
         "retry_failed_only": True,
     },
+    "taxonomy_enrichment": {
+        "taxonomy_id": "tax_topics",
+        "collection_id": "col_products",
+        "incremental": True,
+        "batch_size": 1000,
+        "parallelism": 4,
+    },
 }
 
 
@@ -74,6 +81,19 @@ def clustering(config: Spec, changes: Mapping[str, Any] = {}) -> Spec:
 def definition(changes: Mapping[str, Any]) -> Spec:
     """A valid definition, with changes by dotted path."""
     return changed({"cluster_id": "cluster_products", **WORK}, changes)
+
+
+def taxonomy(changes: Mapping[str, Any]) -> Spec:
+    """A valid hierarchical taxonomy, with changes by dotted path."""
+    spec = {
+        "taxonomy_id": "tax_topics",
+        "collection_id": "col_topics",
+        "label_column": "label",
+        "parent_column": "parent_id",
+        "top_k": 3,
+        "min_score": 0.25,
+    }
+    return changed(spec, changes)
 
 
 def collection(changes: Mapping[str, Any]) -> Spec:
@@ -221,7 +241,65 @@ _ACTION_RULES = [
         acting("cluster", {"cluster_id": ABSENT}),
         "spec.action_config.cluster_id",
         "cluster_id is required with cluster: set it",
-        python_field="spec.cluster_id",
+    ),
+    *(
+        Refused(
+            f"action taxonomy_enrichment without {field}",
+            acting("taxonomy_enrichment", {field: ABSENT}),
+            f"spec.action_config.{field}",
+            f"{field} is required with taxonomy_enrichment: set it",
+        )
+        for field in ("taxonomy_id", "collection_id")
+    ),
+    Refused(
+        "action taxonomy_enrichment without action_config",
+        acting("taxonomy_enrichment", {}, {"action_config": ABSENT}),
+        "spec.action_config",
+        "action_config is required with every action_type but cluster: set it",
+    ),
+    *(
+        Refused(
+            f"action {action} with {field}",
+            acting(action, {field: ACTIONS[owner][field]}),
+            f"spec.action_config.{field}",
+            f"{field} is valid only with {owner}: remove it",
+        )
+        for action, owner, field in [
+            ("taxonomy_enrichment", "cluster", "cluster_id"),
+            ("cluster", "taxonomy_enrichment", "taxonomy_id"),
+            ("cluster", "taxonomy_enrichment", "collection_id"),
+            ("cluster", "taxonomy_enrichment", "incremental"),
+            ("cluster", "taxonomy_enrichment", "batch_size"),
+            ("cluster", "taxonomy_enrichment", "parallelism"),
+        ]
+    ),
+    *(
+        Refused(
+            f"taxonomy_enrichment beside {field}",
+            acting("taxonomy_enrichment", {}, {field: value}),
+            f"spec.{field}",
+            f"{field} is valid only with action_type cluster: remove it",
+        )
+        for field, value in [("cluster_id", "cluster_xyz789"), ("execution_config", WORK)]
+    ),
+    Refused(
+        "taxonomy_enrichment by drift",
+        acting("taxonomy_enrichment", {}, {"trigger_type": "conditional", "schedule_config": SCHEDULES["conditional"]}),
+        "spec.trigger_type",
+        "trigger_type conditional is valid only with action_type cluster: only a clustering leaves a baseline",
+    ),
+    Refused(
+        "taxonomy_enrichment into a collection",
+        acting("taxonomy_enrichment", {"target_collection_id": "col_labelled"}),
+        "spec.action_config.target_collection_id",
+        "target_collection_id is not supported yet: remove it",
+    ),
+    Refused(
+        "taxonomy whose labels are its parents",
+        taxonomy({"parent_column": "label"}),
+        "spec.parent_column",
+        "parent_column holds the parents' ids, label_column the labels: name two columns",
+        kind=TAXONOMY,
     ),
     Refused(
         "action batch_rerun without batch_id",
@@ -241,7 +319,6 @@ _ACTION_RULES = [
             acting(action, {field: ACTIONS[owner][field]}),
             f"spec.action_config.{field}",
             f"{field} is valid only with {owner}: remove it",
-            python_field="spec.cluster_id" if field == "cluster_id" else None,
         )
         for action, owner, field in [
             ("batch_rerun", "cluster", "cluster_id"),
@@ -254,7 +331,7 @@ _ACTION_RULES = [
             f"batch_rerun beside {field}",
             acting("batch_rerun", {}, {field: value}),
             f"spec.{field}",
-            f"{field} goes with action_type cluster only: remove it",
+            f"{field} is valid only with action_type cluster: remove it",
         )
         for field, value in [("cluster_id", "cluster_xyz789"), ("execution_config", WORK)]
     ),
@@ -262,7 +339,7 @@ _ACTION_RULES = [
         "batch_rerun by drift",
         acting("batch_rerun", {}, {"trigger_type": "conditional", "schedule_config": SCHEDULES["conditional"]}),
         "spec.trigger_type",
-        "trigger_type conditional goes with action_type cluster only: drift is measured since a clustering",
+        "trigger_type conditional is valid only with action_type cluster: only a clustering leaves a baseline",
     ),
     *(
         Refused(
@@ -693,6 +770,22 @@ _FIELDS = [
             rule=False),
     Refused("cluster's id with a slash", acting("cluster", {"cluster_id": "a/b"}), "spec.action_config.cluster_id",
             "must consist of", rule=False),
+    *(
+        Refused(f"enrichment's {field} {value}", acting("taxonomy_enrichment", {field: value}),
+                f"spec.action_config.{field}", says, rule=False)
+        for field, value, says in [("batch_size", 99, "100"), ("batch_size", 10_001, "10000"), ("parallelism", 0, "1"),
+                                   ("parallelism", 17, "16"), ("taxonomy_id", "a/b", "must consist of"),
+                                   ("incremental", "yes", "must be")]
+    ),
+    Refused("taxonomy without nodes", taxonomy({"collection_id": ABSENT}), "spec.collection_id", "required", TAXONOMY,
+            rule=False),
+    Refused("taxonomy without labels", taxonomy({"label_column": ABSENT}), "spec.label_column", "required", TAXONOMY,
+            rule=False),
+    *(
+        Refused(f"taxonomy's {field} {value}", taxonomy({field: value}), f"spec.{field}", says, TAXONOMY, rule=False)
+        for field, value, says in [("top_k", 0, "1"), ("top_k", 51, "50"), ("min_score", 1.5, "1"),
+                                   ("min_score", -2, "-1"), ("taxonomy_id", "a/b", "must consist of")]
+    ),
     Refused("batch that is no Job's name", acting("batch_rerun", {"batch_id": "Nightly_1"}),
             "spec.action_config.batch_id", "must consist of", rule=False),
     Refused("filters that are text", acting("cluster", {"filters": "language"}), "spec.action_config.filters",
@@ -777,6 +870,9 @@ ACCEPTED = [
         for action in ACTIONS for of_type in SCHEDULES if action == "cluster" or of_type != "conditional"
     ),
     Accepted("action cluster, short form", trigger({"action_type": "cluster"})),
+    Accepted("taxonomy, every field", taxonomy({"description": "Topics"}), TAXONOMY),
+    Accepted("flat taxonomy", {"collection_id": "col_topics", "label_column": "name"}, TAXONOMY),
+    Accepted("taxonomy with scores below 0", taxonomy({"min_score": -1}), TAXONOMY),
     Accepted("definition with filters", definition({"filters": ACTIONS["cluster"]["filters"]}), CLUSTER_DEFINITION),
     Accepted("definition only", trigger({"cluster_id": "cluster_xyz789", "execution_config": ABSENT})),
     Accepted("nulls as the API's clients write them",

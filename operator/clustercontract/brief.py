@@ -1,4 +1,7 @@
-"""Defines the summary of a run's clusters and their changes, which fits into the run's message and the status."""
+"""Defines the summary of a run: its clusters and their changes, or the nodes of a taxonomy.
+
+It fits into the run's message and the status.
+"""
 
 from __future__ import annotations
 
@@ -53,3 +56,35 @@ class Changes:
     ] = field(default_factory=list)
     documents: Annotated[int | None, Field(description="Number of documents that are in both runs.")] = None
     moved: Annotated[int | None, Field(description="Number of these documents that changed their cluster.")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeBrief:
+    """Summary of one node of a taxonomy."""
+
+    node_id: Annotated[str, Field(description="ID of the node.")]
+    label: Annotated[str, Field(description="Beginning of its label.")]
+    num_documents: Annotated[int, Field(description="Number of documents whose nearest node it is.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrichmentBrief:
+    """Summary of a taxonomy_enrichment."""
+
+    taxonomy_id: Annotated[str, Field(description="ID of the taxonomy.")]
+    results_uri: Annotated[
+        str, Field(description="Folder of the run's results, from which an incremental run takes documents over.")
+    ]
+    num_nodes: Annotated[int, Field(description="Number of nodes of the taxonomy.")]
+    num_assigned: Annotated[int, Field(description="Number of documents that have a node.")]
+    num_taken_over: Annotated[int, Field(description="Number of documents taken over from the previous run.")] = 0
+    nodes_without_documents: Annotated[
+        int, Field(description="Number of nodes that are the nearest node of no document.")
+    ] = 0
+    nodes: Annotated[
+        list[NodeBrief],
+        Field(
+            max_length=50,
+            description="The nodes with the most documents, as many as fit into the worker's message of 4 KiB.",
+        ),
+    ] = field(default_factory=list)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from clustercontract.base import ApiModel
 from clustercontract.baseline import Baseline
-from clustercontract.brief import Changes, ClusterBrief
+from clustercontract.brief import Changes, ClusterBrief, EnrichmentBrief
 from clustercontract.clustering import ClusteringConfig
 from clustercontract.container import RESULT_LIMIT, CollectionInput, ResultsTarget, shortened
 from clustercontract.report import Report
@@ -82,6 +82,7 @@ class RunResult(BaseModel):
     next_cluster_id: int | None = Field(
         None, description="The highest cluster_id ever used plus one, for the next run."
     )
+    enrichment: EnrichmentBrief | None = Field(None, description="taxonomy_enrichment: what it found.")
 
     def to_message(self) -> str:
         """Returns JSON of at most RESULT_LIMIT bytes.

@@ -61,19 +61,38 @@ def variant_rules(
     return rules
 
 
-def check_variant(variants: Variants, kind: str, flat: ApiModel) -> None:
+class VariantError(ValueError):
+    """A flat object's fields do not match its variant.
+
+    Args:
+        message: Begins with the name of the field.
+        parent: The field that holds the flat object. None: the object itself is checked.
+    """
+
+    def __init__(self, message: str, parent: str | None) -> None:
+        super().__init__(message)
+        self.parent = parent
+
+
+def check_variant(variants: Variants, kind: str, flat: ApiModel, parent: str | None = None) -> None:
     """Checks in Python what `variant_rules` checks in CEL.
 
+    Args:
+        variants: The models by the discriminator's value.
+        kind: The discriminator's value.
+        flat: The flat object.
+        parent: The field that holds it, if a model around it is checked.
+
     Raises:
-        ValueError: A required field is missing, or a field of another variant is set.
+        VariantError: A required field is missing, or a field of another variant is set.
     """
     model = variants[kind]
     for field in required(model):
         if getattr(flat, field) is None:
-            raise ValueError(missing(kind, field))
+            raise VariantError(missing(kind, field), parent)
     for field in sorted(flat.model_fields_set - model.model_fields.keys()):
         if getattr(flat, field) is not None and (having := takers(variants, field)):
-            raise ValueError(foreign(having, field))
+            raise VariantError(foreign(having, field), parent)
 
 
 def narrow(variants: Variants, kind: str, flat: ApiModel) -> Any:

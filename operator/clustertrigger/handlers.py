@@ -15,16 +15,9 @@ import kopf
 
 from clustertrigger.api import GROUP, VERSION
 from clustertrigger.core.actions.registry import resolve
-from clustertrigger.core.resources.catalog import Catalog, Unresolved
+from clustertrigger.core.resources.catalog import REFERENTS, Catalog, Unresolved
 from clustertrigger.core.resources.trigger import Key
-from clustertrigger.core.resources.validation import (
-    Problem,
-    all_of,
-    parse_collection,
-    parse_definition,
-    parse_trigger,
-    warnings_of,
-)
+from clustertrigger.core.resources.validation import Problem, all_of, parse_trigger, warnings_of
 from clustertrigger.shell.observed.kinds import Kind, Kinds
 
 logger = logging.getLogger(__name__)
@@ -42,13 +35,11 @@ def register_watches(registry: kopf.OperatorRegistry, kinds: Kinds) -> None:
     async def clustertrigger(event: kopf.RawEvent, **_: Any) -> None:
         _tell(kinds.triggers, event)
 
-    @kopf.on.event(GROUP, VERSION, "collections", registry=registry)
-    async def collection(event: kopf.RawEvent, **_: Any) -> None:
-        _tell(kinds.collections, event)
+    for kind in kinds.referents:
 
-    @kopf.on.event(GROUP, VERSION, "clusterdefinitions", registry=registry)
-    async def clusterdefinition(event: kopf.RawEvent, **_: Any) -> None:
-        _tell(kinds.definitions, event)
+        @kopf.on.event(GROUP, VERSION, kind.plural, id=kind.plural, param=kind, registry=registry)
+        async def referent(event: kopf.RawEvent, param: Any = None, **_: Any) -> None:
+            _tell(param, event)
 
     @kopf.on.event("batch", "v1", "jobs", registry=registry)
     async def job(event: kopf.RawEvent, **_: Any) -> None:
@@ -109,13 +100,13 @@ def register_webhooks(
         if call.get("operation") == "CREATE" and not call["dryrun"] and call["namespace"]:
             created(Key(call["namespace"], call["name"]), call["uid"], call["userinfo"]["username"])
 
-    @kopf.on.validate(GROUP, VERSION, "clusterdefinitions", id="validate-clusterdefinition", registry=registry)
-    async def clusterdefinition(spec: kopf.Spec, **call: Any) -> None:
-        _refuse(call, parse_definition(spec)[1])
+    for kind in REFERENTS:
 
-    @kopf.on.validate(GROUP, VERSION, "collections", id="validate-collection", registry=registry)
-    async def collection(spec: kopf.Spec, **call: Any) -> None:
-        _refuse(call, parse_collection(spec)[1])
+        @kopf.on.validate(
+            GROUP, VERSION, kind.plural, id=f"validate-{kind.kind.lower()}", param=kind, registry=registry
+        )
+        async def referent(spec: kopf.Spec, param: Any = None, **call: Any) -> None:
+            _refuse(call, param.parse(spec)[1])
 
 
 def _refuse(call: dict[str, Any], problems: list[Problem]) -> None:

@@ -89,7 +89,7 @@ class Watcher:
         self._register = register
         self._news_may_be_missing = news_may_be_missing
         self._namespaces = settings.watch_namespaces
-        self._paths = {kind.path(namespace) for kind in kinds for namespace in self._namespaces or (None,)}
+        self._paths = {kind.path(namespace) for kind in kinds.all() for namespace in self._namespaces or (None,)}
         self._watched: set[str] = set()
         """Paths, since Kopf was started."""
         self._interrupted: set[str] = set()
@@ -155,7 +155,7 @@ class Watcher:
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
         where = f"in {', '.join(self._namespaces)}" if self._namespaces else "in all namespaces"
-        what = ", ".join(kind.plural for kind in self._kinds)
+        what = ", ".join(kind.plural for kind in self._kinds.all())
         handlers.register_startup(registry, f"Kopf {version('kopf')} watches {what} {where}")
         handlers.register_login(registry, self._connect)
         handlers.register_watches(registry, self._kinds)
@@ -173,7 +173,7 @@ class Watcher:
         settings.watching.initial_streaming = True
         settings.watching.reconnect_backoff = _FIRST_PAUSE
         settings.watching.inactivity_timeout = 90.0  # bookmarks come every minute, more or less
-        for kind in self._kinds:
+        for kind in self._kinds.all():
             if kind.selector:
                 settings.watching.label_selectors[kind.plural] = kind.selector
         settings.queueing.idle_timeout = 0.1  # of thousands that are shown at once, few are worked on at a time

@@ -26,7 +26,7 @@ from clustertrigger.core.decision import Observed
 from clustertrigger.core.environment import SettingsError
 from clustertrigger.core.kube import paths
 from clustertrigger.core.kube.answers import ApiError
-from clustertrigger.core.resources.catalog import Catalog
+from clustertrigger.core.resources.catalog import REFERENTS, Catalog
 from clustertrigger.core.resources.trigger import Owner
 from clustertrigger.kopf_loop import Watcher
 from clustertrigger.shell import garbage
@@ -118,11 +118,16 @@ class Operator:
 
     def _all_kinds(self) -> Kinds:
         catalog = self._catalog
-        collections = References(catalog.put_collection, catalog.remove_collection, self._namespace_changed)
-        definitions = References(catalog.put_definition, catalog.remove_definition, self._namespace_changed)
+        referents = tuple(
+            Kind(
+                referent.plural,
+                partial(paths.custom, referent.plural),
+                References(partial(catalog.put, referent), partial(catalog.remove, referent), self._namespace_changed),
+            )
+            for referent in REFERENTS
+        )
         return Kinds(
-            Kind("collections", partial(paths.custom, "collections"), collections),
-            Kind("clusterdefinitions", partial(paths.custom, "clusterdefinitions"), definitions),
+            referents,
             Kind("clustertriggers", partial(paths.custom, "clustertriggers"), self._triggers),
             Kind("jobs", paths.jobs, self._runs.jobs, _SELECTOR),
             Kind("pods", paths.pods, self._runs.pods, _SELECTOR),
@@ -145,7 +150,7 @@ class Operator:
             register=register,
             news_may_be_missing=lambda: census.ask(),  # noqa: PLW0108 - it is made below
         )
-        census = Census(api, self._kinds, self._settings.watch_namespaces or (None,), watcher.watch_anew)
+        census = Census(api, self._kinds.all(), self._settings.watch_namespaces or (None,), watcher.watch_anew)
         return census, watcher
 
     async def _until_reached(self, attempt: Callable[[], Awaitable[None]]) -> None:

@@ -1,4 +1,4 @@
-"""The command line: ``python -m clusterworker run|rerun|check [--spec FILE] [--result FILE]``."""
+"""The command line: ``python -m clusterworker run|enrich|rerun|check [--spec FILE] [--result FILE]``."""
 
 import argparse
 import sys
@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from clustercontract.actions.batch_rerun import RERUN_SPEC_VARIABLE
 from clustercontract.check import CHECK_SPEC_VARIABLE, CheckResult, CheckSpec
 from clustercontract.container import SCRATCH_MOUNT, SECRETS_MOUNT
-from clustercontract.run import RUN_SPEC_VARIABLE
 from clusterworker.drift.check import check
+from clusterworker.enrichment.command import ENRICH, ENRICHMENT
 from clusterworker.process.command import Command, Mounts
 from clusterworker.process.outcome import check_failure
 from clusterworker.run.command import RUN
-from clusterworker.run.rerun import RERUN
+from clusterworker.run.rerun import CLUSTERING, rerun_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,8 +43,9 @@ CHECK = Command(
     clear_up=lambda _spec, _mounts: None,  # the next check replaces a record half written
     memory="run.check.resources.limits.memory",
 )
-COMMANDS: dict[str, Command[Any, Any]] = {"run": RUN, "rerun": RERUN, "check": CHECK}
-"""By name: of the actions `cluster` and `batch_rerun` (both `clusterworker.run`), and of the check."""
+RERUN = rerun_command((CLUSTERING, ENRICHMENT))
+COMMANDS: dict[str, Command[Any, Any]] = {"run": RUN, "enrich": ENRICH, "rerun": RERUN, "check": CHECK}
+"""By name: one for each action, and that of the check."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,13 +53,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "command",
         choices=list(COMMANDS),
-        help="run: cluster and write results; rerun: carry out an earlier run again; check: measure drift since a run",
+        help="run: cluster and write results; enrich: find the nodes of documents and write results; rerun: carry out "
+        "an earlier run again; check: measure drift since a run",
     )
     parser.add_argument(
         "--spec",
         type=Path,
-        help=f"file with the RunSpec, RerunSpec or CheckSpec; default: the environment variable {RUN_SPEC_VARIABLE}, "
-        f"{RERUN_SPEC_VARIABLE} or {CHECK_SPEC_VARIABLE}",
+        help="file with the spec; default: the environment variable of the command: "
+        + ", ".join(command.variable for command in COMMANDS.values()),
     )
     parser.add_argument("--result", type=Path, help="file for the result; default: the container's termination log")
     parser.add_argument("--secrets", type=Path, default=Path(SECRETS_MOUNT), help="directory of mounted Secrets")

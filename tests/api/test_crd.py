@@ -96,6 +96,7 @@ def test_short_names() -> None:
         "ClusterTrigger": "ctr",
         "ClusterDefinition": "cdef",
         "Collection": "col",
+        "Taxonomy": "tax",
     }
 
 

@@ -10,13 +10,13 @@ import pytest
 import yaml
 
 from clustertrigger.api import API_VERSION
-from clustertrigger.core.resources.validation import Problem, parse_collection, parse_definition, parse_trigger
+from clustertrigger.core.resources.catalog import REFERENTS
+from clustertrigger.core.resources.validation import Problem, parse_trigger
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PARSE: dict[str, Callable[[Any], tuple[object | None, list[Problem]]]] = {
     "ClusterTrigger": parse_trigger,
-    "ClusterDefinition": parse_definition,
-    "Collection": parse_collection,
+    **{referent.kind: referent.parse for referent in REFERENTS},
 }
 
 API_EXAMPLES: dict[str, dict[str, Any]] = {
@@ -72,6 +72,13 @@ SCHEDULES = {
 }
 ACTIONS: dict[str, dict[str, Any]] = {
     "cluster": {"cluster_id": "cluster_xyz789"},
+    "taxonomy_enrichment": {
+        "taxonomy_id": "tax_topics",
+        "collection_id": "col_products",
+        "incremental": True,
+        "batch_size": 1000,
+        "parallelism": 4,
+    },
     "batch_rerun": {"batch_id": "products-nightly-3f9a2c-20261121020000", "retry_failed_only": False},
 }
 MEASURED = {"cluster"}

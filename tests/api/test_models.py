@@ -9,15 +9,15 @@ import pytest
 
 from clustertrigger.api.schedule import IntervalSchedule
 from clustertrigger.api.trigger import ClusterTriggerSpec
-from clustertrigger.core.resources.validation import Problem, parse_collection, parse_definition, parse_trigger
-from codegen.crd import CLUSTER_DEFINITION, CLUSTER_TRIGGER, COLLECTION
+from clustertrigger.core.resources.catalog import REFERENTS
+from clustertrigger.core.resources.validation import Problem, parse_trigger
+from codegen.crd import CLUSTER_TRIGGER
 from harness.specs.cases import ACCEPTED, REFUSED, Accepted, Refused
 
 Parse = Callable[[Mapping[str, Any]], tuple[object | None, list[Problem]]]
 PARSE: dict[str, Parse] = {
     CLUSTER_TRIGGER.name: parse_trigger,
-    CLUSTER_DEFINITION.name: parse_definition,
-    COLLECTION.name: parse_collection,
+    **{referent.kind: referent.parse for referent in REFERENTS},
 }
 
 

@@ -12,7 +12,7 @@ from tests.charts.objects import NAMESPACE, RELEASE, VALUES_FILES, Object, parse
 CLUSTER_SCOPED = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "ValidatingWebhookConfiguration"}
 
 ALWAYS = {"Deployment": 1, "Service": 1, "ServiceAccount": 1}
-CLUSTER_WIDE = {"ClusterRole": 3, "ClusterRoleBinding": 1, "CustomResourceDefinition": 3}
+CLUSTER_WIDE = {"ClusterRole": 3, "ClusterRoleBinding": 1, "CustomResourceDefinition": 4}
 WITH_EVENTS = {"ClusterRole": 5, "ClusterRoleBinding": 2}
 REPLICATED = {"PodDisruptionBudget": 1, "Role": 1, "RoleBinding": 1}
 DEFAULT = {**ALWAYS, **CLUSTER_WIDE, **REPLICATED, **WITH_EVENTS}

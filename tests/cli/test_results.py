@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from clustercontract.brief import CentralDocument, ClusterBrief
+from clustercontract.brief import CentralDocument, ClusterBrief, EnrichmentBrief, NodeBrief
 from clustercontract.run import RunResult
 from clustertrigger.cli.main import main
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import eventually
 from harness.control_plane.kubelet import Kubelet
-from harness.control_plane.manifests import rarely
+from harness.control_plane.manifests import enrichment, rarely, taxonomy
 from harness.control_plane.sandbox import Sandbox
 from tests.cli.test_watch import fire
 
@@ -137,3 +137,50 @@ def test_what_there_is_not(
     ended(sandbox, "young", "completed")
     assert results("young") == 0
     assert capsys.readouterr().out.splitlines()[-1] == f"{job}: 0 clusters of 20 documents, 20 in none"
+
+
+def test_the_nodes_of_an_enrichment(
+    operator: StartOperator,
+    sandbox: Sandbox,
+    kubelet: Kubelet,
+    results: Results,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    operator()
+    sandbox.create("taxonomies", taxonomy())
+    sandbox.trigger("labels", enrichment(rarely()))
+    job = fire(sandbox, "labels", "a")
+    nodes = [
+        NodeBrief(node_id="n1", label="Games", num_documents=1_200),
+        NodeBrief(node_id="n2", label="Fonts", num_documents=300),
+    ]
+    brief = EnrichmentBrief(
+        taxonomy_id="tax_topics",
+        results_uri="/results/here",
+        num_nodes=9,
+        num_assigned=1_900,
+        num_taken_over=1_000,
+        nodes_without_documents=4,
+        nodes=nodes,
+    )
+    found = RunResult(status="completed", num_documents=2_000, results_uri="/results/here", enrichment=brief)
+    kubelet.complete(job, found)
+    ended(sandbox, "labels", "completed")
+    capsys.readouterr()
+
+    assert results("labels") == 0
+    assert capsys.readouterr().out.splitlines()[3:] == [
+        f"{job}: 1,900 of 2,000 documents (95.0%) have a node of tax_topics, 1,000 of them taken over",
+        "NODE   LABEL   DOCUMENTS   SHARE",
+        "n1     Games       1,200   60.0%",
+        "n2     Fonts         300   15.0%",
+        "3 more nodes have documents: /results/here/metrics.json",
+        "4 of 9 nodes have none",
+    ]
+    assert results("labels", "-o", "json") == 0
+    said = json.loads(capsys.readouterr().out)["result"]["enrichment"]
+    assert (said["num_assigned"], [node["label"] for node in said["nodes"]]) == (1_900, ["Games", "Fonts"])
+    assert main(["describe", "labels", "-n", sandbox.namespace, "--kubeconfig", str(sandbox.kube.kubeconfig)]) == 0
+    told = capsys.readouterr().out
+    assert "taxonomy_enrichment  collection_id col_products, taxonomy_id tax_topics" in told
+    assert "1,900 of 2,000 documents (95.0%) have a node of tax_topics" in told

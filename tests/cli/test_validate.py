@@ -203,7 +203,7 @@ def test_files_that_are_no_objects(monkeypatch: pytest.MonkeyPatch, capsys: Chec
 def test_nothing_of_ours(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
     assert validate(monkeypatch, capsys, "") == (
         1,
-        ["no ClusterTrigger, ClusterDefinition or Collection of clustertrigger.dev/v1alpha1 found: "
+        ["no ClusterTrigger, ClusterDefinition, Collection or Taxonomy of clustertrigger.dev/v1alpha1 found: "
          "check apiVersion and kind"],
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ import pytest
 
 from clustertrigger.core.actions.registry import resolve
 from clustertrigger.core.jobs.job_view import read_job
-from clustertrigger.core.resources.catalog import Catalog, Unresolved
+from clustertrigger.core.resources.catalog import COLLECTION, Catalog, Unresolved
 from clustertrigger.core.resources.validation import parse_trigger
 from tests.core.builders import EXECUTION, HOURLY, World, at, refusal, spec
 from tests.core.jobs.raw import job
@@ -54,7 +54,7 @@ def test_problems_that_are_left_out_are_counted() -> None:
 def test_problems_of_what_is_referred_to() -> None:
     catalog = Catalog()
     nested: dict[str, Any] = {"field": "a", "operator": "eq", "value": ["x" * 500_000]}
-    catalog.put_collection("search", "col_a", {"source": {"uri": "a.parquet", "filters": nested}, "volume": "data"})
+    catalog.put(COLLECTION, "search", "col_a", {"source": {"uri": "a.parquet", "filters": nested}, "volume": "data"})
     parsed, _ = parse_trigger(HOURLY)
     assert parsed is not None
     found = resolve(catalog, "search", parsed)

@@ -81,7 +81,7 @@ N = "nightly -n search"
                         "app.kubernetes.io/part-of=clustertrigger"]),
         (state(), [f"Run it now: {C} run {N} --wait"]),
         (state(history=[RUN]), []),
-        (state(history=[RUN], last_result={"job_id": "a-1"}), [f"Look at the clusters: {C} report {N}"]),
+        (state(history=[RUN], last_result={"job_id": "a-1"}), [f"Look at the results: {C} report {N}"]),
         (state(history=[{**RUN, "status": "pending"}]), [f"Follow the run: {C} watch {N}"]),
         (state(history=[FAILED]), [f"See why the last run failed: {C} logs {N}", f"Try again: {C} run {N} --wait"]),
         (not_ready(Reason.TOO_MANY_FAILURES, history=[FAILED]),

@@ -10,6 +10,7 @@ from clustercontract.run import RunResult
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import Object, eventually
 from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.manifests import taxonomy
 from harness.control_plane.sandbox import Sandbox
 from tests.rest.callers import CLUSTER, UNIFIED, Caller, asked_for, every, fields_of, ok, refused, unified
 
@@ -276,3 +277,30 @@ def test_a_batch_is_run_again(caller: Caller, sandbox: Sandbox, operator: StartO
     assert list(fields_of(refused(caller.post(UNIFIED, unknown), 422))) == ["action_config.batch_id"]
     other = {**body, "action_config": {"cluster_id": "a"}}
     assert "action_config.batch_id" in fields_of(refused(caller.post(UNIFIED, other), 422))
+
+
+def test_documents_get_nodes(caller: Caller, sandbox: Sandbox, operator: StartOperator, kubelet: Kubelet) -> None:
+    operator()
+    sandbox.create("taxonomies", taxonomy())
+    config = {"taxonomy_id": "tax_topics", "collection_id": "col_products", "incremental": True}
+    body = {**unified(every()), "action_type": "taxonomy_enrichment", "action_config": config}
+    created = caller.create(body, UNIFIED)
+    assert (created["action_type"], created["action_config"]) == ("taxonomy_enrichment", config)
+    eventually(lambda: ok(caller.get(f"{UNIFIED}/{created['trigger_id']}"))["next_scheduled_at"] is not None)
+    task = ok(caller.post(f"{UNIFIED}/{created['trigger_id']}/execute"))
+    assert (task["task_type"], task["inputs"]) == ("engine_taxonomy_enrichment", [config])
+    for named in ("tax_topics", "col_products"):
+        found = ok(caller.get(UNIFIED, resource_id=named, action_type="taxonomy_enrichment"))
+        assert [one["trigger_id"] for one in found["results"]] == [created["trigger_id"]], named
+
+    for wrong, field in [
+        ({"taxonomy_id": "tax_topics"}, "action_config.collection_id"),
+        ({**config, "batch_size": 99}, "action_config.batch_size"),
+        ({**config, "parallel": 2}, "action_config.parallel"),
+        ({**config, "target_collection_id": "col_other"}, "action_config.target_collection_id"),
+    ]:
+        assert list(fields_of(refused(caller.post(UNIFIED, {**body, "action_config": wrong}), 422))) == [field]
+    drifting = {**body, "trigger_type": "conditional", "schedule_config": {
+        "condition_type": "drift", "metric": "cosine_drift", "threshold": 0.3, "check_interval_seconds": 60,
+    }}  # fmt: skip
+    assert list(fields_of(refused(caller.post(UNIFIED, drifting), 422))) == ["trigger_type"]

@@ -1,15 +1,31 @@
-"""Actions beside clustering: a batch is run again, or why it is not."""
+"""Actions beside clustering: documents get nodes of a taxonomy, a batch is run again, or why not."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
+from clustercontract.brief import EnrichmentBrief, NodeBrief
+from clustercontract.run import RunResult
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import eventually
 from harness.control_plane.kubelet import Kubelet
-from harness.control_plane.manifests import interval, rarely, rerun
+from harness.control_plane.manifests import collection, enrichment, interval, rarely, rerun, taxonomy
 from harness.control_plane.sandbox import Sandbox
 
+ENRICHED = RunResult(
+    status="completed",
+    num_documents=100,
+    results_uri="/results/test",
+    metrics={"share_assigned": 0.95},
+    enrichment=EnrichmentBrief(
+        taxonomy_id="tax_topics",
+        results_uri="/results/test",
+        num_nodes=7,
+        num_assigned=95,
+        nodes=[NodeBrief(node_id="n1", label="Games", num_documents=95)],
+    ),
+)
 UNKNOWN = "nightly-3f9a2c-20261121020000"
 AT_ONCE = interval(3600, start_immediately=True)
 
@@ -102,3 +118,71 @@ def test_a_batch_that_is_not_found(operator: StartOperator, sandbox: Sandbox, ku
     eventually(lambda: sandbox.condition("again", "Ready")["reason"] == "BatchNotFound")
     assert "(again, nightly, unknown)" in sandbox.condition("again", "Ready")["message"]
     assert "run.history_limit newer ones have ended since" in sandbox.condition("again", "Ready")["message"]
+
+
+def test_documents_get_nodes(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:
+    operator()
+    sandbox.trigger("labels", enrichment(AT_ONCE, incremental=True, batch_size=500))
+    eventually(lambda: sandbox.condition("labels", "Ready").get("reason") == "TaxonomyNotFound")
+    assert (
+        "no Taxonomy with spec.taxonomy_id or metadata.name 'tax_topics'"
+        in sandbox.condition("labels", "Ready")["message"]
+    )
+    assert sandbox.jobs("labels") == []
+
+    sandbox.create("taxonomies", taxonomy(collection_id="col_topics", parent_column="parent"))
+    eventually(lambda: sandbox.condition("labels", "Ready").get("reason") == "CollectionNotFound")
+    assert sandbox.condition("labels", "Ready")["message"].startswith("nodes of taxonomy 'tax_topics': no Collection")
+    nodes = collection("topics", "col_topics")
+    nodes["spec"]["volume"] = "topics"
+    sandbox.create("collections", nodes)
+
+    (job,) = eventually(lambda: sandbox.jobs("labels"))
+    assert job["metadata"]["annotations"]["clustertrigger.dev/action"] == "taxonomy_enrichment"
+    pod = job["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["args"] == ["enrich"]
+    assert {mount["mountPath"] for mount in container["volumeMounts"]} >= {
+        "/collections/topics",
+        "/collections/documents",
+    }
+    assert told(job)["taxonomy"]["parent_column"] == "parent"
+    assert "previous" not in told(job)
+    kubelet.complete(job["metadata"]["name"], ENRICHED)
+    status = eventually(lambda: sandbox.status("labels"), until=lambda status: status.get("execution_count") == 1)
+    assert status["last_result"]["enrichment"]["nodes"] == [{"node_id": "n1", "label": "Games", "num_documents": 95}]
+    assert (status["history"][0]["num_documents"], "num_clusters" in status["history"][0]) == (100, False)
+    assert "baseline_snapshot" not in status
+    (event,) = eventually(lambda: sandbox.events("labels", "RunCompleted"))
+    assert event["message"].endswith(": 95 of 100 documents have a node of tax_topics")
+
+    sandbox.request_run("labels", "next")
+    eventually(lambda: len(sandbox.jobs("labels")) == 2)
+    (second,) = [one for one in sandbox.jobs("labels") if one["metadata"]["name"] != job["metadata"]["name"]]
+    assert told(second)["previous"] == {"run": job["metadata"]["name"], "uri": "/results/test"}
+
+    table = sandbox.kubectl("get", "tax").stdout.splitlines()
+    assert table[0].split() == ["NAME", "TAXONOMY", "ID", "COLLECTION", "PARENTS", "TOP", "K", "AGE"]
+    assert table[1].split()[:5] == ["topics", "tax_topics", "col_topics", "parent", "1"]
+
+
+def test_a_taxonomy_that_goes_and_one_that_is_wrong(operator: StartOperator, sandbox: Sandbox) -> None:
+    operator()
+    sandbox.create("taxonomies", taxonomy())
+    sandbox.trigger("labels", enrichment(rarely()))
+    eventually(lambda: sandbox.condition("labels", "Ready").get("status") == "True")
+    sandbox.create("taxonomies", taxonomy("twin"))
+    eventually(lambda: sandbox.condition("labels", "Ready")["reason"] == "AmbiguousReference")
+    assert (
+        "taxonomy_id 'tax_topics' is used by Taxonomies topics, twin" in sandbox.condition("labels", "Ready")["message"]
+    )
+    sandbox.kubectl("delete", "taxonomy", "twin", "topics")
+    eventually(lambda: sandbox.condition("labels", "Ready")["reason"] == "TaxonomyNotFound")
+
+
+def told(job: dict[str, Any]) -> dict[str, Any]:
+    """What the worker of an enrichment is told."""
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    (variable,) = [one for one in container["env"] if one["name"] == "CLUSTERWORKER_ENRICHMENT_SPEC"]
+    found: dict[str, Any] = json.loads(variable["value"])
+    return found

@@ -5,13 +5,22 @@ from __future__ import annotations
 import random
 import time
 
+from clustercontract.brief import EnrichmentBrief
+from clustercontract.run import RunResult
 from harness.control_plane.books import assert_balanced, hold_still
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import eventually
 from harness.control_plane.kubelet import Kubelet
-from harness.control_plane.manifests import interval, rarely, rerun
+from harness.control_plane.manifests import enrichment, interval, rarely, rerun, taxonomy
 from harness.control_plane.proxy import Answer, Fault, Proxy, Request, failing
 from harness.control_plane.sandbox import Sandbox
+
+ENRICHED = RunResult(
+    status="completed",
+    num_documents=100,
+    results_uri="/results/test",
+    enrichment=EnrichmentBrief(taxonomy_id="tax_topics", results_uri="/results/test", num_nodes=7, num_assigned=95),
+)
 
 
 def test_killed_between_the_job_and_the_status(
@@ -58,6 +67,26 @@ def test_a_rerun_killed_between_the_job_and_the_status(
     status = eventually(lambda: sandbox.status("again"), until=lambda status: status["execution_count"] == 1)
     assert status["history"][0]["num_clusters"] == 5
     assert [found["metadata"]["uid"] for found in sandbox.jobs("again")] == [job["metadata"]["uid"]]
+
+
+def test_an_enrichment_killed_between_the_job_and_the_status(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy
+) -> None:
+    first = operator(through=proxy)
+    sandbox.create("taxonomies", taxonomy())
+    proxy.rule = lambda request: "drop" if request.matches("PATCH", "/status") and proxy.writes("/jobs") else None
+    sandbox.trigger("labels", enrichment(interval(3600, start_immediately=True)))
+    (job,) = eventually(lambda: sandbox.jobs("labels"))
+    first.kill()
+    assert sandbox.history("labels") == []
+
+    operator()
+    (entry,) = eventually(lambda: sandbox.history("labels"))
+    assert entry["job_id"] == job["metadata"]["name"]
+    kubelet.complete(entry["job_id"], ENRICHED)
+    status = eventually(lambda: sandbox.status("labels"), until=lambda status: status["execution_count"] == 1)
+    assert status["last_result"]["enrichment"]["num_assigned"] == 95
+    assert [found["metadata"]["uid"] for found in sandbox.jobs("labels")] == [job["metadata"]["uid"]]
 
 
 def test_killed_between_the_end_of_a_run_and_the_status(

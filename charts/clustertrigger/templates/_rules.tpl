@@ -4,7 +4,7 @@
   resources: [clustertriggers]
   verbs: [get, list, watch]
 - apiGroups: [clustertrigger.dev]
-  resources: [clusterdefinitions, collections]
+  resources: [clusterdefinitions, collections, taxonomies]
   verbs: [list, watch]
 - apiGroups: [clustertrigger.dev]
   resources: [clustertriggers/status]

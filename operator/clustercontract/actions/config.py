@@ -8,33 +8,77 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from clustercontract.actions.batch_rerun import BatchId, BatchRerun
 from clustercontract.actions.cluster import Cluster
-from clustercontract.base import ApiId, ApiModel
+from clustercontract.actions.taxonomy_enrichment import BatchSize, Parallelism, TaxonomyEnrichment
+from clustercontract.base import ApiId, ApiModel, cel, with_rules
 from clustercontract.filters import Filter, check_filters
 
-ActionType = Literal["cluster", "batch_rerun"]
-ACTIONS: dict[str, type[ApiModel]] = {"cluster": Cluster, "batch_rerun": BatchRerun}
+ActionType = Literal["cluster", "taxonomy_enrichment", "batch_rerun"]
+ACTIONS: dict[str, type[ApiModel]] = {
+    "cluster": Cluster,
+    "taxonomy_enrichment": TaxonomyEnrichment,
+    "batch_rerun": BatchRerun,
+}
 """Maps each action_type to its model."""
 
-Action = Cluster | BatchRerun
+Action = Cluster | TaxonomyEnrichment | BatchRerun
+
+NO_TARGET_YET = (
+    "target_collection_id is not supported yet: remove it; the documents' nodes are in enrichment.parquet of the run's "
+    "folder"
+)
 
 
 class ActionConfig(ApiModel):
     """Fields of the action. action_type selects the fields that apply."""
+
+    model_config = ConfigDict(
+        json_schema_extra=with_rules(
+            cel(
+                "!has(self.target_collection_id)",
+                NO_TARGET_YET,
+                field=".target_collection_id",
+                reason="FieldValueForbidden",
+            )
+        )
+    )
 
     cluster_id: ApiId | None = Field(
         None, description="cluster (required): the cluster_id or the name of a ClusterDefinition."
     )
     filters: Filter | None = Field(
         None,
-        description="cluster: which documents to select, in addition to the Collections' own filters. They are "
-        "merged with the definition's filters; if both name a field, these take precedence. batch_rerun: which of the "
-        "batch's documents to select. See docs/reference/actions.md.",
+        description="cluster, taxonomy_enrichment: which documents to select, in addition to the Collections' own "
+        "filters. With cluster they are merged with the definition's filters; if both name a field, these take "
+        "precedence. batch_rerun: which of the batch's documents to select. See docs/reference/actions.md.",
     )
-
+    taxonomy_id: ApiId | None = Field(
+        None, description="taxonomy_enrichment (required): the taxonomy_id or the name of a Taxonomy."
+    )
+    collection_id: ApiId | None = Field(
+        None,
+        description="taxonomy_enrichment (required): the collection_id or the name of the Collection whose documents "
+        "get nodes.",
+    )
+    target_collection_id: ApiId | None = Field(
+        None, description="taxonomy_enrichment: not supported yet; it is refused. Results are in the run's folder."
+    )
+    incremental: bool | None = Field(
+        None,
+        description="taxonomy_enrichment: whether documents of the last completed enrichment with the same nodes are "
+        "taken over, so that only new documents are searched. Default false.",
+    )
+    batch_size: BatchSize | None = Field(
+        None, description="taxonomy_enrichment: number of documents that are searched at once. Default 1000."
+    )
+    parallelism: Parallelism | None = Field(
+        None,
+        description="taxonomy_enrichment: number of batches that are searched at the same time, at most one per CPU of "
+        "the container. Default 4.",
+    )
     batch_id: BatchId | None = Field(
         None,
         description="batch_rerun (required): a run of any trigger of the namespace, by history[].job_id of its status.",
@@ -46,4 +90,10 @@ class ActionConfig(ApiModel):
     @model_validator(mode="after")
     def _filters_are_bounded(self) -> Self:
         check_filters(self.filters)
+        return self
+
+    @model_validator(mode="after")
+    def _target_is_absent(self) -> Self:
+        if self.target_collection_id is not None:
+            raise ValueError(NO_TARGET_YET)
         return self

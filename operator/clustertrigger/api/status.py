@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, Field
 
-from clustercontract.brief import Changes, ClusterBrief
+from clustercontract.brief import Changes, ClusterBrief, EnrichmentBrief
 from clustercontract.check import Obstacle
 from clustertrigger.api.conditions import ConditionType
 from clustertrigger.api.stored import as_json, read_part, require_types
@@ -71,7 +71,7 @@ class Execution:
     ] = None
     error: Annotated[str | None, Field(description="Why the run failed, in one line.")] = None
     num_clusters: Annotated[int | None, Field(description="Number of clusters found.")] = None
-    num_documents: Annotated[int | None, Field(description="Number of documents clustered.")] = None
+    num_documents: Annotated[int | None, Field(description="Number of documents read.")] = None
     results_uri: Annotated[str | None, Field(description="Folder of the run's results.")] = None
     notes: Annotated[
         list[str] | None, Field(description="Decisions that the worker made by itself, such as a reduction.")
@@ -102,6 +102,9 @@ class LastResult:
     next_cluster_id: Annotated[int | None, Field(description="Internal state: lower cluster IDs are already used.")] = (
         None
     )
+    enrichment: Annotated[
+        EnrichmentBrief | None, Field(description="taxonomy_enrichment: summary of the documents' nodes.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -302,17 +302,17 @@ class RunPolicy(ApiModel):
 NEEDS_WORK = "execution_config or cluster_id is required: set one of them"
 NEEDS_CONFIG = "action_config is required with every action_type but cluster: set it"
 DRIFT_NEEDS_CLUSTERS = (
-    "trigger_type conditional goes with action_type cluster only: drift is measured since a clustering"
+    "trigger_type conditional is valid only with action_type cluster: only a clustering leaves a baseline for drift"
 )
 SHORT_FORM = ("execution_config", "cluster_id")
 """Top-level fields that replace the action_config of one action."""
 SHORT_FORM_OF: str = "cluster"
 MEASURED: str = "cluster"
-"""The action that leaves a baseline, which drift is measured since."""
+"""The action that leaves a baseline for drift checks."""
 
 
 def _short_form_elsewhere(field: str) -> str:
-    return f"{field} goes with action_type cluster only: remove it"
+    return f"{field} is valid only with action_type cluster: remove it"
 
 
 def _both_forms(field: str) -> str:
@@ -405,14 +405,14 @@ class ClusterTriggerSpec(ApiModel):
 
     @model_validator(mode="after")
     def _schedule_fits_type(self) -> Self:
-        check_variant(SCHEDULES, self.trigger_type, self.schedule_config)
+        check_variant(SCHEDULES, self.trigger_type, self.schedule_config, "schedule_config")
         return self
 
     @model_validator(mode="after")
     def _work_fits_action(self) -> Self:
         short = next((field for field in SHORT_FORM if getattr(self, field) is not None), None)
         if self.action_config is not None:
-            check_variant(ACTIONS, self.action_type, self.action_config)
+            check_variant(ACTIONS, self.action_type, self.action_config, "action_config")
         has_short_form = self.action_type == SHORT_FORM_OF
         if has_short_form and self.action_config is None and short is None:
             raise ValueError(NEEDS_WORK)

@@ -14,6 +14,8 @@ from clustertrigger.cli.cluster import Cluster, connected, read_trigger
 from clustertrigger.cli.kube import paths
 from clustertrigger.cli.manifests import Manifest, read
 from clustertrigger.cli.scope import Scope
+from clustertrigger.core.kube.answers import ApiError
+from clustertrigger.core.resources.catalog import REFERENTS
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def chosen(scope: Scope, names: Sequence[str], filenames: Sequence[str]) -> list
 
 
 async def _read_stored(scope: Scope, names: Sequence[str]) -> list[Manifest]:
-    """Return triggers of the cluster, and the Collections and ClusterDefinitions of their namespace.
+    """Return triggers of the cluster, and what triggers of their namespace refer to.
 
     Raises:
         CommandError: there is no trigger of one of these names, or the cluster cannot be asked.
@@ -59,8 +61,14 @@ async def _read_stored(scope: Scope, names: Sequence[str]) -> list[Manifest]:
 
     async def collect(cluster: Cluster) -> int:
         found.extend([_stored(await read_trigger(cluster, name), "ClusterTrigger") for name in dict.fromkeys(names)])
-        for kind, path in (("ClusterDefinition", paths.definitions), ("Collection", paths.collections)):
-            found.extend(_stored(item, kind) for item in await cluster.api.list(path(cluster.namespace)))
+        for referent in REFERENTS:
+            try:
+                items = await cluster.api.list(paths.custom(referent.plural, cluster.namespace))
+            except ApiError as error:
+                if not error.is_not_found:  # a cluster with an older operator has not all kinds
+                    raise
+                items = []
+            found.extend(_stored(item, referent.kind) for item in items)
         return 0
 
     await connected(scope, collect)

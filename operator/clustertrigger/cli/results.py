@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger results`: a trigger's runs, and the clusters of one of them."""
+"""`kubectl clustertrigger results`: a trigger's runs, and what one of them found: clusters, or nodes of a taxonomy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.text import Text
 
-from clustercontract.brief import Changes, ClusterBrief
+from clustercontract.brief import Changes, ClusterBrief, EnrichmentBrief
 from clustertrigger.api.status import ClusterTriggerStatus, Execution
 from clustertrigger.api.stored import as_json
 from clustertrigger.cli import completion
@@ -24,6 +24,7 @@ from clustertrigger.core.instants import format_instant
 
 _RUN_COLUMNS = ("RUN", "TRIGGERED", "STATUS", ">CLUSTERS", ">DOCUMENTS", ">TIME", "RESULTS")
 _WIDE_RUN_COLUMNS = (*_RUN_COLUMNS[:-1], "SLOT", "RESULTS")
+_NODE_COLUMNS = ("NODE", "LABEL", ">DOCUMENTS", ">SHARE")
 _CLUSTER_COLUMNS = (">#", "NAME", ">DOCUMENTS", ">SHARE", "MOST CENTRAL")
 
 
@@ -36,12 +37,14 @@ class Found:
         noise: documents in no cluster.
         clusters: the largest ones; empty where nothing is known any more.
         changes: since the run before.
+        enrichment: of action taxonomy_enrichment.
     """
 
     run: Execution
     noise: int | None
     clusters: Sequence[ClusterBrief]
     changes: Changes | None = None
+    enrichment: EnrichmentBrief | None = None
 
 
 def add_results(group: click.Group) -> None:
@@ -68,9 +71,10 @@ def add_results(group: click.Group) -> None:
         """List a trigger's runs, and the clusters of the newest.
 
         Lists the runs in the trigger's history, and for the newest completed run the sizes of the largest clusters and
-        their most central documents, as many as the status holds in 4 KiB. All clusters are in the run's folder.
+        their most central documents, as many as the status holds in 4 KiB. All clusters are in the run's folder. Of a
+        run with action taxonomy_enrichment it lists the nodes with the most documents.
 
-        The clusters of an older run (--run) are known for as long as its Pod exists, about an hour.
+        What was found by an older run (--run) is known for as long as its Pod exists, about an hour.
 
         With --layer it shows all clusters of one granularity instead, and which coarser cluster each is in. They are
         read from the run's folder as the command report reads it: by a short-lived Pod, and with the same rights.
@@ -98,8 +102,11 @@ async def results(cluster: Cluster, name: str, job: str | None, output: Output) 
     return 0
 
 
-def clusters_in_words(found: Found) -> Iterator[str | Text]:
-    """The clusters of a run: a heading, a table, and where the rest is."""
+def result_in_words(found: Found) -> Iterator[str | Text]:
+    """What a run found: a heading, a table, and where the rest is."""
+    if found.enrichment:
+        yield from _nodes_in_words(found.run, found.enrichment)
+        return
     run, documents = found.run, found.run.num_documents or 0
     noise = f", {found.noise:,} in none" if found.noise else ""
     yield f"{run.job_id}: {run.num_clusters or 0:,} clusters of {documents:,} documents{noise}"
@@ -117,7 +124,7 @@ def _lines(status: ClusterTriggerStatus, found: Found | None, wide: bool) -> Ite
     yield from table(columns, [_run_row(run, wide) for run in status.history])
     if found:
         yield ""
-        yield from clusters_in_words(found)
+        yield from result_in_words(found)
 
 
 async def _found(cluster: Cluster, status: ClusterTriggerStatus, job: str | None) -> Found | None:
@@ -140,14 +147,35 @@ async def _found(cluster: Cluster, status: ClusterTriggerStatus, job: str | None
         if meant.status != "completed":
             raise CommandError(f"--run: {job!r} is {meant.status}: only completed runs have clusters")
     if newest and newest.job_id == meant.job_id:
-        return Found(meant, newest.num_noise, newest.clusters, newest.changes)
+        return Found(meant, newest.num_noise, newest.clusters, newest.changes, newest.enrichment)
     seen = await observe(cluster, meant.job_id)
     result = seen.result if seen else None
     if result is None and job is not None:
         raise CommandError(f"--run: the Pod of {job!r} is gone: its clusters are in {meant.results_uri}/metrics.json")
     if result is None:
         return Found(meant, None, ())
-    return Found(meant, result.num_noise, result.clusters, result.changes)
+    return Found(meant, result.num_noise, result.clusters, result.changes, result.enrichment)
+
+
+def _nodes_in_words(run: Execution, brief: EnrichmentBrief) -> Iterator[str | Text]:
+    documents = run.num_documents or 0
+    share = f" ({brief.num_assigned / documents:.1%})" if documents else ""
+    taken = f", {brief.num_taken_over:,} of them taken over" if brief.num_taken_over else ""
+    assigned = f"{brief.num_assigned:,} of {documents:,} documents{share}"
+    yield f"{run.job_id}: {assigned} have a node of {brief.taxonomy_id}{taken}"
+    shares = [f"{node.num_documents / documents:.1%}" if documents else "" for node in brief.nodes]
+    rows = [
+        [node.node_id, node.label, f"{node.num_documents:,}", of_all]
+        for node, of_all in zip(brief.nodes, shares, strict=True)
+    ]
+    if rows:
+        yield from table(_NODE_COLUMNS, rows)
+    more = brief.num_nodes - brief.nodes_without_documents - len(rows)
+    if more > 0:
+        yield f"{more:,} more node{'s have' if more > 1 else ' has'} documents: {run.results_uri}/metrics.json"
+    if brief.nodes_without_documents:
+        plural = "s have" if brief.nodes_without_documents > 1 else " has"
+        yield f"{brief.nodes_without_documents:,} of {brief.num_nodes:,} node{plural} none"
 
 
 def _run_row(run: Execution, wide: bool) -> list[str]:
@@ -177,5 +205,6 @@ def _as_data(status: ClusterTriggerStatus, found: Found | None) -> dict[str, Any
         clusters = [as_json(cluster) for cluster in found.clusters]
         shown = {"job_id": found.run.job_id, "num_noise": found.noise, "clusters": clusters}
         shown |= {"changes": as_json(found.changes)} if found.changes else {}
+        shown |= {"enrichment": as_json(found.enrichment)} if found.enrichment else {}
     runs = [as_json(run) for run in status.history]
     return {"runs": runs, "result": shown}

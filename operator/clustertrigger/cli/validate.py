@@ -18,17 +18,17 @@ from clustertrigger.cli.manifests import Manifest
 from clustertrigger.cli.scope import Scope
 from clustertrigger.cli.terminal import say
 from clustertrigger.core.actions.registry import resolve
-from clustertrigger.core.resources.catalog import Catalog, Unresolved
+from clustertrigger.core.resources.catalog import REFERENTS, Catalog, Unresolved
 from clustertrigger.core.resources.problem import Problem, nearest
-from clustertrigger.core.resources.validation import parse_collection, parse_definition, parse_trigger, warnings_of
+from clustertrigger.core.resources.validation import parse_trigger, warnings_of
 from clustertrigger.core.schedules.timetable import describe_schedule
 
 _PARSERS: dict[str, Callable[[Any], tuple[object | None, list[Problem]]]] = {
     "ClusterTrigger": parse_trigger,
-    "ClusterDefinition": parse_definition,
-    "Collection": parse_collection,
+    **{referent.kind: referent.parse for referent in REFERENTS},
 }
-_MISSED = {Reason.DEFINITION_NOT_FOUND: "ClusterDefinition", Reason.COLLECTION_NOT_FOUND: "Collection"}
+_REFERENTS = {referent.kind: referent for referent in REFERENTS}
+_MISSED = {referent.not_found: referent.kind for referent in REFERENTS}
 _TOP_LEVEL = ("apiVersion", "kind", "metadata", "spec", "status")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
 
@@ -49,8 +49,9 @@ def add_validate(group: click.Group) -> None:
     def command(scope: Scope, names: Sequence[str], filename: Sequence[str]) -> int:
         """Say what is wrong with triggers and what they refer to.
 
-        Says what kubectl apply and the operator would say of the ClusterTriggers, ClusterDefinitions and Collections
-        of files (-f): a line for each problem, or OK. References are followed within the files; no cluster is needed.
+        Says what kubectl apply and the operator would say of the ClusterTriggers, ClusterDefinitions, Collections and
+        Taxonomies of files (-f): a line for each problem, or OK. References are followed within the files; no cluster
+        is needed.
 
         With NAME, checks a trigger of the cluster and the objects that it refers to there.
 
@@ -68,7 +69,8 @@ def validate(manifests: list[Manifest], reported: Set[str] | None = None) -> int
     """
     ours = [manifest for manifest in manifests if is_ours(manifest)]
     if not ours:
-        say(f"no ClusterTrigger, ClusterDefinition or Collection of {API_VERSION} found: check apiVersion and kind")
+        *others, last = _PARSERS
+        say(f"no {', '.join(others)} or {last} of {API_VERSION} found: check apiVersion and kind")
         return 1
     catalog = _catalog(ours)
     in_cluster = reported is not None
@@ -149,11 +151,10 @@ def _metadata_problems(content: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _catalog(manifests: Iterable[Manifest]) -> Catalog:
     catalog = Catalog()
-    put = {"ClusterDefinition": catalog.put_definition, "Collection": catalog.put_collection}
     for manifest in manifests:
         spec = manifest.content.get("spec")
-        if manifest.kind in put and manifest.name and isinstance(spec, dict):
-            put[manifest.kind](manifest.namespace, manifest.name, spec)
+        if manifest.kind in _REFERENTS and manifest.name and isinstance(spec, dict):
+            catalog.put(_REFERENTS[manifest.kind], manifest.namespace, manifest.name, spec)
     return catalog
 
 

@@ -172,7 +172,7 @@ def advice(state: TriggerState, scope: str) -> Iterator[str]:
         if reason == Reason.SCHEDULED:
             yield f"Try again: {COMMAND} run {name} --wait"
     if state.status.last_result:
-        yield f"Look at the clusters: {COMMAND} report {name}"
+        yield f"Look at the results: {COMMAND} report {name}"
 
 
 def _about_ready(state: TriggerState, reason: str, name: str, scope: str) -> Iterator[str]:
@@ -185,6 +185,8 @@ def _about_ready(state: TriggerState, reason: str, name: str, scope: str) -> Ite
             yield f"Apply the ClusterDefinition, or correct the id: kubectl get clusterdefinitions {scope}"
         case Reason.BATCH_NOT_FOUND:
             yield f"Name a run that a trigger's history still has, as batch_id: kubectl get clustertriggers {scope}"
+        case Reason.TAXONOMY_NOT_FOUND:
+            yield f"Apply the Taxonomy, or correct the id: kubectl get taxonomies {scope}"
         case Reason.AMBIGUOUS_REFERENCE | Reason.INVALID_REFERENCE:
             yield "Correct the objects that the Ready condition names."
         case Reason.TOO_MANY_FAILURES:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clustercontract.actions.batch_rerun import BatchRerun
+from clustercontract.actions.taxonomy_enrichment import TaxonomyEnrichment
 from clustercontract.base import ApiId, ApiModel
 from clustercontract.filters import Filter
 from clustertrigger.api.definition import ExecutionConfig
@@ -20,6 +21,12 @@ class ClusterAction(ApiModel):
     cluster_id: ApiId | None = None
     filters: Filter | None = None
     execution_config: ExecutionConfig | None = None
+
+
+class TaxonomyEnrichmentAction(TaxonomyEnrichment):
+    """Give the documents of a collection their nearest nodes of a Taxonomy."""
+
+    target_collection_id: ApiId | None = None
 
 
 @dataclass(frozen=True)
@@ -80,9 +87,17 @@ def _named(*fields: str) -> Callable[[Spec], set[str]]:
 
 
 CLUSTER = "cluster"
+TAXONOMY_ENRICHMENT = "taxonomy_enrichment"
 BATCH_RERUN = "batch_rerun"
 ACTIONS: dict[str, Action] = {
     CLUSTER: Action("engine_cluster_build", ClusterAction, _cluster_spec, _cluster_config, _clustered),
+    TAXONOMY_ENRICHMENT: Action(
+        "engine_taxonomy_enrichment",
+        TaxonomyEnrichmentAction,
+        _written(TAXONOMY_ENRICHMENT),
+        _config,
+        _named("taxonomy_id", "collection_id"),
+    ),
     BATCH_RERUN: Action("api_buckets_batches_process", BatchRerun, _written(BATCH_RERUN), _config, _named("batch_id")),
 }
 """By action_type. What is not here is refused by a message that names what is."""

@@ -111,7 +111,9 @@ class ListUnifiedTriggers(Page):
     )
     action_type: ActionType | None = Field(None, description="Return only triggers with this action.")
     resource_id: str | None = Field(
-        None, max_length=LONGEST_NAME, description="Return only triggers that act on this cluster_id or collection_id."
+        None,
+        max_length=LONGEST_NAME,
+        description="Return only triggers that act on this cluster_id, taxonomy_id or collection_id.",
     )
 
 

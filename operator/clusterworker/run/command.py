@@ -10,7 +10,10 @@ from clusterworker.run.results.target import Destination, open_target
 
 def summary(result: RunResult) -> str:
     """Say in one line how a run went."""
-    return f"completed: {result.num_clusters} clusters of {result.num_documents} documents in {result.results_uri}"
+    found = f"{result.num_clusters} clusters of {result.num_documents} documents"
+    if result.enrichment:
+        found = f"{result.enrichment.num_assigned} of {result.num_documents} documents have a node"
+    return f"completed: {found}, in {result.results_uri}"
 
 
 def remove_partial_results(spec: Destination, mounts: Mounts) -> None:

@@ -1,7 +1,5 @@
 """One run, from the RunSpec to the RunResult."""
 
-import tempfile
-from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -11,17 +9,14 @@ from clustercontract.baseline import BASELINE_FILE, Baseline
 from clustercontract.run import RunResult, RunSpec
 from clusterworker.process.cgroup import ControlGroup
 from clusterworker.process.command import Mounts
-from clusterworker.process.errors import RunError
 from clusterworker.process.progress import Progress
-from clusterworker.run.results.record import MARKER, SPEC
-from clusterworker.run.results.target import Target, open_target
+from clusterworker.run.results.record import MARKER
+from clusterworker.run.results.target import Target, staging
 
 if TYPE_CHECKING:
     from clusterworker.data.sources.collection import Collection
     from clusterworker.run.findings import Findings
 
-_MOST_ACTIVE = 100
-"""Runs of one trigger that may be active beside those in its history: what they are told is kept as long."""
 LISTED_CLUSTERS = 50
 """Clusters that the report and metrics.json describe; all are in centroids.parquet."""
 
@@ -44,16 +39,7 @@ def run(spec: RunSpec, progress: Progress, mounts: Mounts | None = None, memory:
     progress.plan(PHASES)
     mounts = mounts or Mounts()
     memory = memory or ControlGroup().memory()
-    with ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="clusterworker-", dir=mounts.scratch)))
-        target = open_target(spec, mounts.secrets)
-        staged = target.prepare(scratch)
-        stack.callback(target.abandon)
-        told = spec.model_dump_json(exclude_none=True, indent=2).encode() + b"\n"
-        target.keep_spec(told)
-        with suppress(RunError):  # a run does not fail for what older ones left
-            target.forget_specs(spec.history_limit + _MOST_ACTIVE)
-        (staged / SPEC).write_bytes(told)
+    with staging(spec, mounts) as (target, staged, scratch):
         return _Run(spec, progress, target).carry_out(staged, scratch, mounts.secrets, memory)
 
 

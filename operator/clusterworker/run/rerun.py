@@ -1,10 +1,14 @@
 """The command `rerun`: an earlier run is carried out again, by the RunSpec that its worker has kept."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
 from clustercontract.actions.batch_rerun import RERUN_SPEC_VARIABLE, RerunSpec
+from clustercontract.actions.taxonomy_enrichment import PreviousEnrichment
 from clustercontract.container import CollectionInput, ResultsTarget
 from clustercontract.filters import Filter, all_of, check_filters
 from clustercontract.run import PreviousRun, RunResult, RunSpec
@@ -15,6 +19,9 @@ from clusterworker.process.progress import Progress
 from clusterworker.run.command import remove_partial_results, summary
 from clusterworker.run.job import run
 from clusterworker.run.results.target import Target, open_target
+
+Kept = TypeVar("Kept", bound=BaseModel)
+Previous = TypeVar("Previous", PreviousRun, PreviousEnrichment)
 
 
 @dataclass(frozen=True)
@@ -27,28 +34,64 @@ class _Batch:
     results: ResultsTarget
 
 
-def rerun(spec: RerunSpec, progress: Progress, mounts: Mounts) -> RunResult:
-    """Do again what the batch's RunSpec says, into a folder of its own.
+@dataclass(frozen=True)
+class Repeatable(Generic[Kept]):
+    """An action whose runs can be carried out again.
+
+    Attributes:
+        spec: what its worker is told, and keeps.
+        work: does that.
+        own: of the rerun, what becomes of the fields that only this action has.
+    """
+
+    spec: type[Kept]
+    work: Callable[[Kept, Progress, Mounts], RunResult]
+    own: Callable[[Kept, RerunSpec], dict[str, Any]]
+
+    def repeat(self, kept: Kept, spec: RerunSpec, progress: Progress, mounts: Mounts) -> RunResult:
+        """Do it again, into a folder of its own."""
+        own = {
+            "trigger": spec.trigger,
+            "run": spec.run,
+            "slot": spec.slot,
+            "results": spec.results,
+            "history_limit": spec.history_limit,
+            **self.own(kept, spec),
+        }
+        return self.work(kept.model_copy(update=own), progress, mounts)
+
+
+def _own(kept: RunSpec, spec: RerunSpec) -> dict[str, Any]:
+    return {
+        "collections": [narrowed(collection, spec.filters) for collection in kept.collections],
+        "previous": kept.previous and moved(kept.previous, kept.results, spec.batch_results),
+    }
+
+
+CLUSTERING = Repeatable(RunSpec, run, _own)
+
+
+def rerun(
+    spec: RerunSpec, progress: Progress, mounts: Mounts, actions: Sequence[Repeatable[Any]] = (CLUSTERING,)
+) -> RunResult:
+    """Do again what the batch's worker was told, into a folder of its own.
+
+    Args:
+        spec: which batch.
+        progress: told how far it is.
+        mounts: where Secrets and scratch space are.
+        actions: of which the batch may be; the first one's spec is what a damaged file is taken for.
 
     Raises:
         RunError: the run failed, in one line.
     """
     batch = _Batch(spec.namespace, spec.batch_trigger, spec.batch_id, spec.batch_results)
-    kept = _read(open_target(batch, mounts.secrets), spec.batch_id)
+    action, kept = _read(open_target(batch, mounts.secrets), spec.batch_id, actions)
     progress.info(f"running batch {spec.batch_id} of trigger {spec.batch_trigger} again")
-    own = {
-        "trigger": spec.trigger,
-        "run": spec.run,
-        "slot": spec.slot,
-        "collections": [_narrowed(collection, spec.filters) for collection in kept.collections],
-        "results": spec.results,
-        "history_limit": spec.history_limit,
-        "previous": kept.previous and _moved(kept.previous, kept.results, spec.batch_results),
-    }
-    return run(kept.model_copy(update=own), progress, mounts)
+    return action.repeat(kept, spec, progress, mounts)
 
 
-def _read(target: Target, batch_id: str) -> RunSpec:
+def _read(target: Target, batch_id: str, actions: Sequence[Repeatable[Any]]) -> tuple[Repeatable[Any], Any]:
     content = target.kept_spec()
     if content is None:
         places = " nor ".join(target.spec_places)
@@ -57,18 +100,34 @@ def _read(target: Target, batch_id: str) -> RunSpec:
             f"batch {batch_id}: its RunSpec is {neither}{places}: its worker never began, or its results were moved or "
             "removed"
         )
+    action = next((one for one in actions if _fits(one.spec, content)), actions[0])
     try:
-        return RunSpec.model_validate_json(content)
+        return action, action.spec.model_validate_json(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"])) or "document"
         raise MisconfiguredError(
-            f"batch {batch_id}: what its worker has kept in {target.spec_places[0]} is no RunSpec of this version: "
-            f"{field}: {first['msg']}"
+            f"batch {batch_id}: what its worker has kept in {target.spec_places[0]} is no {action.spec.__name__} of "
+            f"this version: {field}: {first['msg']}"
         ) from error
 
 
-def _narrowed(collection: CollectionInput, filters: Filter | None) -> CollectionInput:
+def _fits(model: type[BaseModel], content: bytes) -> bool:
+    """Whether JSON has all the fields that a model requires: no action's spec has those of another one."""
+    try:
+        found = from_json(content)
+    except ValueError:
+        return False
+    required = {name for name, field in model.model_fields.items() if field.is_required()}
+    return isinstance(found, dict) and required <= found.keys()
+
+
+def narrowed(collection: CollectionInput, filters: Filter | None) -> CollectionInput:
+    """A collection of the batch, of which only the documents count for which the rerun's filters hold too.
+
+    Raises:
+        MisconfiguredError: together they are too deep or too long.
+    """
     if filters is None:
         return collection
     source = collection.source
@@ -82,7 +141,7 @@ def _narrowed(collection: CollectionInput, filters: Filter | None) -> Collection
     return collection.model_copy(update={"source": source.model_copy(update={"filters": both})})
 
 
-def _moved(previous: PreviousRun, then: ResultsTarget, now: ResultsTarget) -> PreviousRun:
+def moved(previous: Previous, then: ResultsTarget, now: ResultsTarget) -> Previous:
     """The run before the batch, where the Pod of the rerun finds it, so that clusters get the ids that they had."""
     beginning = f"{then.uri.rstrip('/')}/"
     if not previous.uri.startswith(beginning):
@@ -91,13 +150,15 @@ def _moved(previous: PreviousRun, then: ResultsTarget, now: ResultsTarget) -> Pr
     return previous.model_copy(update={"uri": uri, "results": now})
 
 
-RERUN = Command(
-    spec=RerunSpec,
-    variable=RERUN_SPEC_VARIABLE,
-    context=lambda spec: {"namespace": spec.namespace, "trigger": spec.trigger, "run": spec.run},
-    work=rerun,
-    failure=failure,
-    summary=summary,
-    clear_up=remove_partial_results,
-    memory="run.resources.limits.memory",
-)
+def rerun_command(actions: Sequence[Repeatable[Any]]) -> Command[RerunSpec, RunResult]:
+    """Return the command that carries out runs of these actions again."""
+    return Command(
+        spec=RerunSpec,
+        variable=RERUN_SPEC_VARIABLE,
+        context=lambda spec: {"namespace": spec.namespace, "trigger": spec.trigger, "run": spec.run},
+        work=lambda spec, progress, mounts: rerun(spec, progress, mounts, actions),
+        failure=failure,
+        summary=summary,
+        clear_up=remove_partial_results,
+        memory="run.resources.limits.memory",
+    )

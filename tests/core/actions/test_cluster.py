@@ -12,7 +12,7 @@ from clustertrigger.api.conditions import Reason
 from clustertrigger.core.actions.cluster import ClusterWork, merged
 from clustertrigger.core.actions.registry import resolve
 from clustertrigger.core.actions.work import Ask
-from clustertrigger.core.resources.catalog import Catalog, Unresolved
+from clustertrigger.core.resources.catalog import COLLECTION, DEFINITION, Catalog, Unresolved
 from clustertrigger.core.resources.validation import parse_trigger
 from tests.core.builders import DEFAULTS
 
@@ -54,12 +54,15 @@ def read(written: Json | None) -> Filter | None:
 
 def catalog(*, definition: Json | None = None, source: Json | None = None) -> Catalog:
     found = Catalog()
-    found.put_collection(
-        "search", "products", {"source": {"uri": "a.parquet", **({"filters": source} if source else {})}, "volume": "v"}
+    found.put(
+        COLLECTION,
+        "search",
+        "products",
+        {"source": {"uri": "a.parquet", **({"filters": source} if source else {})}, "volume": "v"},
     )
     filters = {"filters": definition} if definition else {}
     spec = {"cluster_id": "cluster_a", "collection_ids": ["products"], "config": CONFIG, **filters}
-    found.put_definition("search", "a", spec)
+    found.put(DEFINITION, "search", "a", spec)
     return found
 
 

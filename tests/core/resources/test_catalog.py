@@ -10,7 +10,7 @@ from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.actions.cluster import ClusterWork
 from clustertrigger.core.actions.registry import resolve
 from clustertrigger.core.actions.work import Work
-from clustertrigger.core.resources.catalog import Catalog, Unresolved
+from clustertrigger.core.resources.catalog import COLLECTION, DEFINITION, Catalog, Unresolved
 
 SOURCE = {"source": {"uri": "a.parquet"}, "volume": "data"}
 CONFIG = {"algorithm": "kmeans", "n_clusters": 3}
@@ -28,13 +28,13 @@ def wants(collection: str = "col_a", cluster: str | None = None) -> ClusterTrigg
 @pytest.fixture
 def catalog() -> Catalog:
     catalog = Catalog()
-    catalog.put_collection("search", "products", {**SOURCE, "collection_id": "col_a"})
-    catalog.put_collection("search", "by-name", SOURCE)
-    catalog.put_collection("search", "twin-1", {**SOURCE, "collection_id": "col_twin"})
-    catalog.put_collection("search", "twin-2", {**SOURCE, "collection_id": "col_twin"})
-    catalog.put_collection("search", "broken", {"collection_id": "col_broken", "source": {"uri": "/etc"}})
-    catalog.put_definition("search", "def", {"cluster_id": "cluster_a", "collection_ids": ["col_a"], "config": CONFIG})
-    catalog.put_definition("search", "dangling", {"collection_ids": ["col_none"], "config": CONFIG})
+    catalog.put(COLLECTION, "search", "products", {**SOURCE, "collection_id": "col_a"})
+    catalog.put(COLLECTION, "search", "by-name", SOURCE)
+    catalog.put(COLLECTION, "search", "twin-1", {**SOURCE, "collection_id": "col_twin"})
+    catalog.put(COLLECTION, "search", "twin-2", {**SOURCE, "collection_id": "col_twin"})
+    catalog.put(COLLECTION, "search", "broken", {"collection_id": "col_broken", "source": {"uri": "/etc"}})
+    catalog.put(DEFINITION, "search", "def", {"cluster_id": "cluster_a", "collection_ids": ["col_a"], "config": CONFIG})
+    catalog.put(DEFINITION, "search", "dangling", {"collection_ids": ["col_none"], "config": CONFIG})
     return catalog
 
 
@@ -73,9 +73,9 @@ def test_unresolved(catalog: Catalog, spec: ClusterTriggerSpec, namespace: str, 
 
 
 def test_a_twin_that_goes_away_or_changes_its_id_is_none(catalog: Catalog) -> None:
-    catalog.remove_collection("search", "twin-1")
+    catalog.remove(COLLECTION, "search", "twin-1")
     assert isinstance(resolve(catalog, "search", wants("col_twin")), Work)
-    catalog.put_collection("search", "twin-2", {**SOURCE, "collection_id": "col_other"})
+    catalog.put(COLLECTION, "search", "twin-2", {**SOURCE, "collection_id": "col_other"})
     assert isinstance(resolve(catalog, "search", wants("col_twin")), Unresolved)
     assert isinstance(resolve(catalog, "search", wants("col_other")), Work)
 

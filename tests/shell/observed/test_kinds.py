@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 
 from clustertrigger.api.names import ANNOTATION_SLOT, LABEL_TRIGGER_UID
-from clustertrigger.core.resources.catalog import Catalog
+from clustertrigger.core.resources.catalog import COLLECTION, Catalog
 from clustertrigger.core.resources.trigger import Key, Owner
 from clustertrigger.shell.kube.api_server import Named
 from clustertrigger.shell.metrics.process import Metrics
@@ -73,7 +74,10 @@ def case(request: pytest.FixtureRequest) -> Case:
     catalog = Catalog()
     stores: dict[str, tuple[Any, Callable[[str, int], Object]]] = {
         "triggers": (Triggers(changed.append, Metrics()), _trigger),
-        "collections": (References(catalog.put_collection, catalog.remove_collection, changed.append), _collection),
+        "collections": (
+            References(partial(catalog.put, COLLECTION), partial(catalog.remove, COLLECTION), changed.append),
+            _collection,
+        ),
         "jobs": (Jobs(changed.append), _job),
         "pods": (Pods(changed.append), _pod),
     }

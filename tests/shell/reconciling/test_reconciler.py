@@ -12,7 +12,7 @@ import pytest
 from clustertrigger.core.decision import CreateJob, Event
 from clustertrigger.core.kube import paths
 from clustertrigger.core.kube.answers import ApiError
-from clustertrigger.core.resources.catalog import Catalog
+from clustertrigger.core.resources.catalog import COLLECTION, Catalog
 from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.intake import Known, Runs, Triggers
@@ -56,7 +56,7 @@ class Stage:
         self.triggers = Triggers(lambda _: None, self.metrics)
         self.runs = Runs(lambda _: None)
         catalog = Catalog()
-        catalog.put_collection("search", "col_a", {"source": {"uri": "a.parquet"}, "volume": "data"})
+        catalog.put(COLLECTION, "search", "col_a", {"source": {"uri": "a.parquet"}, "volume": "data"})
         self.agenda = Agenda(self.clock, self.metrics)
         self.reconciler = Reconciler(
             statuses=StatusWriter(self.api, self.triggers),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from clustertrigger.core.kube.paths import (
-    collections,
-    definitions,
+    custom,
     events,
     is_name,
     is_namespace,
@@ -23,8 +22,7 @@ from clustertrigger.core.resources.trigger import Key
 
 __all__ = [
     "claim",
-    "collections",
-    "definitions",
+    "custom",
     "deployments",
     "events",
     "is_name",

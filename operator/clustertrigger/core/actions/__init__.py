@@ -2,5 +2,5 @@
 
 One file per action; `registry` lists them, and nothing else tells one from another. What a user writes is in
 `clustercontract.actions`, the worker's side is a room of `clusterworker`: `run` for
-`cluster`.
+`cluster`, `enrichment` for `taxonomy_enrichment`.
 """

@@ -134,6 +134,7 @@ def _remember(status: ClusterTriggerStatus, job: str, collections: str, found: R
         num_noise=found.num_noise,
         clusters=found.clusters,
         changes=found.changes,
+        enrichment=found.enrichment,
         next_cluster_id=status.last_result.next_cluster_id if status.last_result else None,
     )
 

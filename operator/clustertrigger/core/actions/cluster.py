@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clustercontract.actions.cluster import Cluster
-from clustercontract.filters import Filter, all_of, check_filters, conjuncts
+from clustercontract.filters import Filter, all_of, conjuncts
 from clustercontract.run import RUN_SPEC_VARIABLE, RunResult, RunSpec
-from clustertrigger.api.collection import CollectionSpec
-from clustertrigger.api.conditions import Reason
 from clustertrigger.api.definition import ExecutionConfig
 from clustertrigger.api.status import ClusterTriggerStatus, LastResult
 from clustertrigger.api.trigger import ClusterTriggerSpec
+from clustertrigger.core.actions.narrowing import fields_of, narrowed
 from clustertrigger.core.actions.work import Action, Ask, Order, Work
-from clustertrigger.core.resources.catalog import Catalog, Unresolved
+from clustertrigger.core.resources.catalog import COLLECTION, DEFINITION, Catalog, Unresolved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +42,7 @@ class ClusterWork(Work):
 def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work | Unresolved:
     execution, filters = spec.execution_config, None
     if execution is None and isinstance(spec.action, Cluster):
-        definition = catalog.definition(namespace, spec.action.cluster_id)
+        definition = catalog.find(DEFINITION, namespace, spec.action.cluster_id)
         if isinstance(definition, Unresolved):
             return definition
         execution, filters = definition.execution_config(), merged(definition.filters, spec.action.filters)
@@ -51,9 +50,9 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
         raise TypeError(f"no spec of this action: {spec.action_type}")
     collections = []
     for wanted in execution.collection_ids:
-        collection = catalog.collection(namespace, wanted)
+        collection = catalog.find(COLLECTION, namespace, wanted)
         if not isinstance(collection, Unresolved):
-            collection = _narrowed(wanted, collection, filters)
+            collection = narrowed(wanted, collection, filters)
         if isinstance(collection, Unresolved):
             return collection
         collections.append((wanted, collection))
@@ -89,22 +88,5 @@ def merged(definition: Filter | None, trigger: Filter | None) -> Filter | None:
     """
     if definition is None or trigger is None:
         return trigger or definition
-    named = _fields(trigger)
-    return all_of(part for part in (*conjuncts(definition), trigger) if part is trigger or not named & _fields(part))
-
-
-def _narrowed(wanted: str, collection: CollectionSpec, filters: Filter | None) -> CollectionSpec | Unresolved:
-    """The collection, of which only the documents count for which these filters hold too."""
-    if filters is None:
-        return collection
-    source = collection.source
-    both = filters if source.filters is None else all_of((source.filters, filters))
-    try:
-        check_filters(both)
-    except ValueError as error:
-        return Unresolved(Reason.INVALID_REFERENCE, f"with those of collection {wanted!r}, {error}")
-    return collection.model_copy(update={"source": source.model_copy(update={"filters": both})})
-
-
-def _fields(one: Filter) -> set[str | None]:
-    return {comparison.field for comparison in one.comparisons()}
+    named = fields_of(trigger)
+    return all_of(part for part in (*conjuncts(definition), trigger) if part is trigger or not named & fields_of(part))

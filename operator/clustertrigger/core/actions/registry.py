@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from clustertrigger.api.trigger import ClusterTriggerSpec
-from clustertrigger.core.actions import batch_rerun, cluster
+from clustertrigger.core.actions import batch_rerun, cluster, taxonomy_enrichment
 from clustertrigger.core.actions.work import Action, Work
 from clustertrigger.core.resources.catalog import Catalog, Unresolved
 
-ACTIONS: dict[str, Action] = {"cluster": cluster.ACTION, "batch_rerun": batch_rerun.ACTION}
+ACTIONS: dict[str, Action] = {
+    "cluster": cluster.ACTION,
+    "taxonomy_enrichment": taxonomy_enrichment.ACTION,
+    "batch_rerun": batch_rerun.ACTION,
+}
 """By action_type."""
 
 

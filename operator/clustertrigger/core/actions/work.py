@@ -10,7 +10,7 @@ from typing import NamedTuple
 from clustercontract.container import COLLECTIONS_MOUNT, RESULTS_MOUNT, CollectionInput, ResultsTarget
 from clustercontract.run import PreviousRun, RunResult
 from clustertrigger.api.collection import CollectionSpec
-from clustertrigger.api.status import ClusterTriggerStatus, Execution
+from clustertrigger.api.status import ClusterTriggerStatus, Execution, LastResult
 from clustertrigger.api.trigger import ClusterTriggerSpec, RunPolicy
 from clustertrigger.core.resources.catalog import Catalog, Unresolved
 
@@ -38,7 +38,9 @@ class Ask:
     policy: RunPolicy
     defaults: RunDefaults
     previous: PreviousRun | None = None
-    """The trigger's last completed run."""
+    """The trigger's last completed clustering."""
+    last_result: LastResult | None = None
+    """What the trigger's last completed run found."""
 
     @property
     def results(self) -> ResultsTarget:
@@ -113,6 +115,16 @@ class Action:
     """What a run of a trigger in a namespace would do now."""
     remember: Callable[[ClusterTriggerStatus, str, str, RunResult], None]
     """Adds to the status what a completed run found: its Job, the digest of its collections, its result."""
+
+
+def in_words(found: RunResult) -> str:
+    """What a completed run found, for its event: the end of a sentence, or nothing."""
+    if found.num_clusters is not None:
+        return f"{found.num_clusters} clusters of {found.num_documents} documents"
+    if (brief := found.enrichment) is None:
+        return ""
+    taken = f", {brief.num_taken_over} of them taken over" if brief.num_taken_over else ""
+    return f"{brief.num_assigned} of {found.num_documents} documents have a node of {brief.taxonomy_id}{taken}"
 
 
 def results_target(run: RunPolicy, defaults: RunDefaults) -> ResultsTarget:

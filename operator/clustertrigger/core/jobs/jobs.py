@@ -28,6 +28,7 @@ from clustertrigger.api.names import (
     WORKER_CONTAINER,
 )
 from clustertrigger.api.schedule import ConditionalSchedule
+from clustertrigger.api.status import LastResult
 from clustertrigger.api.trigger import ClusterTriggerSpec, RunPolicy
 from clustertrigger.core.actions.work import Ask, Order, RunDefaults, Work, results_target
 from clustertrigger.core.instants import format_instant
@@ -57,10 +58,21 @@ def build_job(
     slot: RunSlot,
     defaults: RunDefaults,
     previous: PreviousRun | None = None,
+    last_result: LastResult | None = None,
 ) -> dict[str, Any]:
     """The Job of a run, ready to be created."""
     run = spec.run
-    ask = Ask(trigger.key.namespace, trigger.key.name, name, str(slot), seed(trigger.uid), run, defaults, previous)
+    ask = Ask(
+        trigger.key.namespace,
+        trigger.key.name,
+        name,
+        str(slot),
+        seed(trigger.uid),
+        run,
+        defaults,
+        previous,
+        last_result,
+    )
     pod = pod_spec(run, work, defaults, order=work.order(ask), resources=run.resources)
     # The name guards the slot until the status does: keep the Job for as long as the slot could fire.
     kind = _Kind(

@@ -32,6 +32,7 @@ _KINDS = {
     "pods": "Pod",
     "services": "Service",
     "subjectaccessreviews": "SubjectAccessReview",
+    "taxonomies": "Taxonomy",
     "tokenreviews": "TokenReview",
 }
 
@@ -75,11 +76,6 @@ def triggers(namespace: str | None) -> str:
 def definitions(namespace: str) -> str:
     """The ClusterDefinitions of a namespace."""
     return custom("clusterdefinitions", namespace)
-
-
-def collections(namespace: str) -> str:
-    """The Collections of a namespace."""
-    return custom("collections", namespace)
 
 
 def trigger(key: Key) -> str:

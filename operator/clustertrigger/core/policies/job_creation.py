@@ -30,7 +30,8 @@ def launch(draft: Draft, spec: ClusterTriggerSpec, name: str, slot: RunSlot, dea
     draft.do(*(DeleteJob(check.job_id) for check in draft.active_checks()))
     if spec.run.concurrency_policy == "Replace":
         draft.do(*(DeleteJob(entry.job_id) for entry in draft.active_runs()))
-    manifest = build_job(draft.trigger, spec, work, name, slot, draft.observed.defaults, _previous_run(draft))
+    defaults, last_result = draft.observed.defaults, draft.status.last_result
+    manifest = build_job(draft.trigger, spec, work, name, slot, defaults, _previous_run(draft), last_result)
     create(draft, CreateJob(name, slot, manifest), deadline)
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.status import Execution
 from clustertrigger.core.actions.registry import action_of
+from clustertrigger.core.actions.work import in_words
 from clustertrigger.core.decision import LookUpJob
 from clustertrigger.core.draft import Draft, is_active, with_entry
 from clustertrigger.core.instants import format_instant
@@ -159,11 +160,13 @@ def _settle(draft: Draft, ended: Execution, run: ObservedRun | None = None) -> N
     if ended.status == "completed":
         status.execution_count += 1
         status.consecutive_failures = 0
+        found = ""
         if run and run.result:
             action_of(run.action).remember(status, run.job, run.collections, run.result)
+            found = f": {said}" if (said := in_words(run.result)) else ""
         changes = run.result.changes if run and run.result else None
         since = f"; since {changes.since}: {changes.summary}" if changes else ""
-        draft.note(EventReason.RUN_COMPLETED, f"Run {ended.job_id} completed{_took(ended)}{_found(ended)}{since}")
+        draft.note(EventReason.RUN_COMPLETED, f"Run {ended.job_id} completed{_took(ended)}{found}{since}")
         if run and (went_on := what_went_on(run)):
             draft.note(EventReason.WORKER_OUTLIVED, f"Run {ended.job_id}: {went_on}", series="run")
         return
@@ -179,12 +182,6 @@ def _settle(draft: Draft, ended: Execution, run: ObservedRun | None = None) -> N
 def _took(ended: Execution) -> str:
     elapsed = ended.execution_time_ms
     return "" if elapsed is None else f" after {elapsed / 1000:.0f} s"
-
-
-def _found(ended: Execution) -> str:
-    if ended.num_clusters is None:
-        return ""
-    return f": {ended.num_clusters} clusters of {ended.num_documents} documents"
 
 
 def _for(slot: Slot) -> str:

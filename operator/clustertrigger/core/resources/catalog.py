@@ -1,19 +1,61 @@
-"""What ids refer to: the Collections and ClusterDefinitions of each namespace, and the runs of its triggers."""
+"""What ids refer to: the Collections, ClusterDefinitions and Taxonomies of each namespace, and its triggers' runs.
+
+`REFERENTS` is the one list of these kinds: who watches, reads or validates objects goes by it.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.conditions import Reason
 from clustertrigger.api.definition import ClusterDefinitionSpec
+from clustertrigger.api.taxonomy import TaxonomySpec
 from clustertrigger.core.resources.batches import Batches
-from clustertrigger.core.resources.validation import Problem, all_of, parse_collection, parse_definition
+from clustertrigger.core.resources.validation import (
+    Problem,
+    all_of,
+    parse_collection,
+    parse_definition,
+    parse_taxonomy,
+)
 
-Spec = TypeVar("Spec", CollectionSpec, ClusterDefinitionSpec)
+Spec = TypeVar("Spec", CollectionSpec, ClusterDefinitionSpec, TaxonomySpec)
+
+
+@dataclass(frozen=True)
+class Referent(Generic[Spec]):
+    """A kind of object that triggers refer to by an id.
+
+    Attributes:
+        kind: its name.
+        plural: its name in paths.
+        id_field: of its spec; where that is absent, metadata.name is the id.
+        not_found: why a trigger is not ready whose reference leads nowhere.
+        parse: reads a spec, or says what is wrong with it.
+    """
+
+    kind: str
+    plural: str
+    id_field: str
+    not_found: Reason
+    parse: Callable[[Mapping[str, Any]], tuple[Spec | None, list[Problem]]]
+
+    @property
+    def kinds(self) -> str:
+        """The kind's name for several objects."""
+        return f"{self.kind.removesuffix('y')}ies" if self.kind.endswith("y") else f"{self.kind}s"
+
+
+DEFINITION = Referent(
+    "ClusterDefinition", "clusterdefinitions", "cluster_id", Reason.DEFINITION_NOT_FOUND, parse_definition
+)
+COLLECTION = Referent("Collection", "collections", "collection_id", Reason.COLLECTION_NOT_FOUND, parse_collection)
+TAXONOMY = Referent("Taxonomy", "taxonomies", "taxonomy_id", Reason.TAXONOMY_NOT_FOUND, parse_taxonomy)
+REFERENTS: tuple[Referent[Any], ...] = (DEFINITION, COLLECTION, TAXONOMY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +94,21 @@ class _Shelf(Generic[Spec]):
             if not names:
                 del self.names_by_id[entry.id]
 
-    def find(self, wanted: str, kind: str, id_field: str, not_found: Reason) -> Spec | Unresolved:
+    def find(self, wanted: str, referent: Referent[Spec]) -> Spec | Unresolved:
         """By id first, by name second; two objects that claim one id are told, not chosen from."""
+        kind, id_field = referent.kind, referent.id_field
         names = sorted(self.names_by_id.get(wanted, ())) or ([wanted] if wanted in self.by_name else [])
         if not names:
             return Unresolved(
-                not_found,
+                referent.not_found,
                 f"no {kind} with spec.{id_field} or metadata.name {wanted!r} in this namespace: "
                 "create one or correct the id",
             )
         if len(names) > 1:
             return Unresolved(
                 Reason.AMBIGUOUS_REFERENCE,
-                f"{id_field} {wanted!r} is used by {kind}s {', '.join(names)}: change the {id_field} of all but one",
+                f"{id_field} {wanted!r} is used by {referent.kinds} {', '.join(names)}: change the {id_field} of all "
+                "but one",
             )
         entry = self.by_name[names[0]]
         if entry.spec is None:
@@ -76,44 +120,27 @@ class _Shelf(Generic[Spec]):
 
 
 class Catalog:
-    """The Collections, ClusterDefinitions and batches of all namespaces."""
+    """The objects and batches of all namespaces that ids refer to."""
 
     def __init__(self) -> None:
-        self._collections: dict[str, _Shelf[CollectionSpec]] = defaultdict(_Shelf)
-        self._definitions: dict[str, _Shelf[ClusterDefinitionSpec]] = defaultdict(_Shelf)
+        self._shelves: dict[tuple[str, str], _Shelf[Any]] = defaultdict(_Shelf)
+        """By kind and namespace."""
         self.batches = Batches()
 
-    def put_collection(self, namespace: str, name: str, raw_spec: Mapping[str, Any]) -> None:
-        """Adds or replaces a Collection; an invalid one is kept, to be named by the triggers that refer to it."""
-        spec, problems = parse_collection(raw_spec)
-        entry = _Entry(_claimed_id(raw_spec, "collection_id"), spec, tuple(problems))
-        self._collections[namespace].put(name, entry)
+    def put(self, referent: Referent[Any], namespace: str, name: str, raw_spec: Mapping[str, Any]) -> None:
+        """Adds or replaces an object; an invalid one is kept, to be named by the triggers that refer to it."""
+        spec, problems = referent.parse(raw_spec)
+        entry = _Entry(_claimed_id(raw_spec, referent.id_field), spec, tuple(problems))
+        self._shelves[referent.kind, namespace].put(name, entry)
 
-    def remove_collection(self, namespace: str, name: str) -> None:
-        """Removes a Collection, if it is there."""
-        self._collections[namespace].remove(name)
+    def remove(self, referent: Referent[Any], namespace: str, name: str) -> None:
+        """Removes an object, if it is there."""
+        self._shelves[referent.kind, namespace].remove(name)
 
-    def put_definition(self, namespace: str, name: str, raw_spec: Mapping[str, Any]) -> None:
-        """Adds or replaces a ClusterDefinition."""
-        spec, problems = parse_definition(raw_spec)
-        entry = _Entry(_claimed_id(raw_spec, "cluster_id"), spec, tuple(problems))
-        self._definitions[namespace].put(name, entry)
-
-    def remove_definition(self, namespace: str, name: str) -> None:
-        """Removes a ClusterDefinition, if it is there."""
-        self._definitions[namespace].remove(name)
-
-    def definition(self, namespace: str, cluster_id: str) -> ClusterDefinitionSpec | Unresolved:
-        """The ClusterDefinition that an id refers to."""
-        return self._definitions[namespace].find(
-            cluster_id, "ClusterDefinition", "cluster_id", Reason.DEFINITION_NOT_FOUND
-        )
-
-    def collection(self, namespace: str, collection_id: str) -> CollectionSpec | Unresolved:
-        """The Collection that an id refers to."""
-        return self._collections[namespace].find(
-            collection_id, "Collection", "collection_id", Reason.COLLECTION_NOT_FOUND
-        )
+    def find(self, referent: Referent[Spec], namespace: str, wanted: str) -> Spec | Unresolved:
+        """The spec of the object that an id refers to."""
+        found: Spec | Unresolved = self._shelves[referent.kind, namespace].find(wanted, referent)
+        return found
 
 
 def _claimed_id(raw_spec: Mapping[str, Any], id_field: str) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from clustercontract.variants import VariantError
 from clustertrigger.core.humanize import read_duration
 from clustertrigger.core.text import cut, one_line
 
@@ -134,10 +135,12 @@ def known_fields(path: Sequence[int | str], model: type[BaseModel] | None) -> li
 
 def _by_rule(detail: ErrorDetails, root: str, path: list[int | str], model: type[BaseModel] | None) -> Problem:
     """A rule that crosses fields: its message begins with the name of the field to change, where there is one."""
-    message = str(detail["ctx"]["error"])
+    error = detail["ctx"]["error"]
+    message = str(error)
     first = message.split(maxsplit=1)[0]
     at = _model_at(model, path)
-    for below in ([], ["schedule_config"], ["action_config"]):
+    parent = error.parent if isinstance(error, VariantError) else None
+    for below in ([parent],) if parent else ([], ["schedule_config"], ["action_config"]):
         holder = _model_at(at, list(below)) if at else None
         if holder is not None and first in holder.model_fields:
             return Problem(_join(root, [*path, *below, first]), _value_at(detail["input"], [*below, first]), message)

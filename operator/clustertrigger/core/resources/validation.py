@@ -10,12 +10,21 @@ from pydantic import BaseModel, ValidationError
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.definition import ClusterDefinitionSpec
 from clustertrigger.api.schedule import CronSchedule
+from clustertrigger.api.taxonomy import TaxonomySpec
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.resources import pod_settings
 from clustertrigger.core.resources.problem import Problem, all_of, problems_of
 from clustertrigger.core.schedules.timetable import ScheduleError, check_cron, cron_warning
 
-__all__ = ["Problem", "all_of", "parse_collection", "parse_definition", "parse_trigger", "warnings_of"]
+__all__ = [
+    "Problem",
+    "all_of",
+    "parse_collection",
+    "parse_definition",
+    "parse_taxonomy",
+    "parse_trigger",
+    "warnings_of",
+]
 
 Spec = TypeVar("Spec", bound=BaseModel)
 
@@ -51,6 +60,11 @@ def parse_definition(spec: Mapping[str, Any]) -> tuple[ClusterDefinitionSpec | N
 def parse_collection(spec: Mapping[str, Any]) -> tuple[CollectionSpec | None, list[Problem]]:
     """A collection's spec, or None and everything that is wrong with it. Takes any JSON and never raises."""
     return _parse(CollectionSpec, spec)
+
+
+def parse_taxonomy(spec: Mapping[str, Any]) -> tuple[TaxonomySpec | None, list[Problem]]:
+    """A taxonomy's spec, or None and everything that is wrong with it. Takes any JSON and never raises."""
+    return _parse(TaxonomySpec, spec)
 
 
 def _parse(model: type[Spec], spec: Mapping[str, Any]) -> tuple[Spec | None, list[Problem]]:

@@ -1,4 +1,4 @@
-"""The five kinds of object that are watched, and what the cluster has shown of each."""
+"""The kinds of object that are watched, and what the cluster has shown of each."""
 
 from __future__ import annotations
 
@@ -135,11 +135,15 @@ class Kind:
 class Kinds(NamedTuple):
     """All that are watched."""
 
-    collections: Kind
-    definitions: Kind
+    referents: tuple[Kind, ...]
+    """What triggers refer to."""
     triggers: Kind
     jobs: Kind
     pods: Kind
+
+    def all(self) -> tuple[Kind, ...]:
+        """Each of them."""
+        return (*self.referents, self.triggers, self.jobs, self.pods)
 
 
 def _identity(raw: Mapping[str, Any]) -> tuple[Name, str, str]:

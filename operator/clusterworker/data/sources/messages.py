@@ -24,7 +24,22 @@ def no_documents(collection_id: str, *, filtered: bool) -> str:
     return f"collection {collection_id} has no documents: add some, or leave the collection out"
 
 
-def missing(where: str, what: str, there: Iterable[str], field: str) -> MisconfiguredError:
+class MissingColumnError(MisconfiguredError):
+    """A column is not there.
+
+    Args:
+        found: where, what, and what is there instead.
+        field: of the source, which names it.
+        remedy: the field to correct, from its object on.
+    """
+
+    def __init__(self, found: str, field: str, remedy: str = "") -> None:
+        super().__init__(f"{found}: set {remedy or f'source.{field}'} to one of them")
+        self.found = found
+        self.field = field
+
+
+def missing(where: str, what: str, there: Iterable[str], field: str) -> MissingColumnError:
     """The error for a column that is not there.
 
     Args:
@@ -34,7 +49,7 @@ def missing(where: str, what: str, there: Iterable[str], field: str) -> Misconfi
         field: of the Collection, which names it.
     """
     listed = ", ".join(list(there)[:_LISTED]) or "none"
-    return MisconfiguredError(f"{where}: no {what}: it has {listed}: set source.{field} to one of them")
+    return MissingColumnError(f"{where}: no {what}: it has {listed}", field)
 
 
 def twice(where: str, column: str) -> MisconfiguredError:

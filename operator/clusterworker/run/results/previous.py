@@ -18,6 +18,7 @@ from clusterworker.clustering.succession import LISTED, Ancestors, Succession, a
 from clusterworker.clustering.survey import Distances, MemberWriter, Survey
 from clusterworker.data.arrays import NOISE, Labels, Rows, Vectors
 from clusterworker.data.sources.batch import Batch
+from clusterworker.data.sources.document_ids import document_keys
 from clusterworker.process.errors import RunError
 from clusterworker.process.text import one_line
 from clusterworker.run.results.tables import CENTROIDS, MEMBERS, read_centroids
@@ -228,11 +229,8 @@ def _canonical(algorithm: str) -> str:
 
 
 def _keys(ids: Any, collection_ids: list[str] | None) -> Rows:
-    """64 bits that stand for a document, shape (rows,); hashes are only ever compared within this process."""
-    if pa.types.is_integer(ids.type):
-        keys: Rows = ids.cast(pa.int64()).to_numpy(zero_copy_only=False)
-    else:
-        keys = np.fromiter(map(hash, ids.to_pylist()), np.int64, len(ids))
+    """64 bits that stand for a document of a collection, shape (rows,)."""
+    keys = document_keys(ids)
     if collection_ids is None:
         return keys
     with np.errstate(over="ignore"):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FILE = "run.json"
 LATEST = "latest.json"
 SPEC = "spec.json"
-"""The run's whole RunSpec, so that it can be carried out again."""
+"""What the run was told, all of it, so that it can be carried out again."""
 MARKER = "metrics.json"
 """The last file of a folder: one without it is not whole, in S3 where nothing can be renamed."""
 
@@ -31,12 +31,13 @@ class RunRecord(BaseModel):
     slot: str
     started_at: AwareDatetime
     finished_at: AwareDatetime
-    num_clusters: int
+    num_clusters: int | None = None
+    """Of a clustering."""
     num_documents: int
 
     def to_bytes(self) -> bytes:
         """The file's content."""
-        return self.model_dump_json(indent=2).encode() + b"\n"
+        return self.model_dump_json(indent=2, exclude_none=True).encode() + b"\n"
 
 
 def record_of(spec: RunSpec, findings: Findings, started_at: datetime) -> RunRecord:

@@ -3,14 +3,21 @@
 Design record: docs/design/results.md.
 """
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from clustercontract.container import ResultsTarget
-from clusterworker.process.errors import MisconfiguredError
-from clusterworker.run.results.record import RunRecord
+from clusterworker.process.command import Mounts
+from clusterworker.process.errors import MisconfiguredError, RunError
+from clusterworker.run.results.record import SPEC, RunRecord
 from clusterworker.storage.addresses import bucket_at
+
+_MOST_ACTIVE = 100
+"""Runs of one trigger that may be active beside those in its history: what they are told is kept as long."""
 
 
 class Target(Protocol):
@@ -97,6 +104,17 @@ class Destination(Protocol):
         """Where the trigger's results are."""
 
 
+class Told(Destination, Protocol):
+    """What a run is told: a RunSpec, or that of another action."""
+
+    @property
+    def history_limit(self) -> int:
+        """Folders of results to keep."""
+
+    def model_dump_json(self, *, exclude_none: bool, indent: int) -> str:
+        """As every model of pydantic."""
+
+
 def folder_of(run: Destination) -> str:
     """Return the path or address of a run's folder.
 
@@ -122,3 +140,30 @@ def open_target(spec: Destination, secrets_root: Path) -> Target:
     uri = folder_of(spec)
     bucket = bucket_at(uri, spec.results, secrets_root)
     return BucketTarget(bucket) if bucket else VolumeTarget(uri)
+
+
+@contextmanager
+def staging(spec: Told, mounts: Mounts) -> Iterator[tuple[Target, Path, Path]]:
+    """Prepare a run's folder, which then holds the file SPEC and nothing else.
+
+    Args:
+        spec: what the run is told.
+        mounts: where Secrets and scratch space are.
+
+    Yields:
+        Where the folder goes, the directory that becomes it, and a scratch directory. Both directories go in the end.
+
+    Raises:
+        RunError: nothing can be written there.
+    """
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="clusterworker-", dir=mounts.scratch)))
+        target = open_target(spec, mounts.secrets)
+        staged = target.prepare(scratch)
+        stack.callback(target.abandon)
+        told = spec.model_dump_json(exclude_none=True, indent=2).encode() + b"\n"
+        target.keep_spec(told)
+        with suppress(RunError):  # a run does not fail for what older ones left
+            target.forget_specs(spec.history_limit + _MOST_ACTIVE)
+        (staged / SPEC).write_bytes(told)
+        yield target, staged, scratch

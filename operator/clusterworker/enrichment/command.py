@@ -1,0 +1,31 @@
+"""The command `enrich`, of action `taxonomy_enrichment`: finds every document's nodes and writes the run's folder."""
+
+from typing import Any
+
+from clustercontract.actions.batch_rerun import RerunSpec
+from clustercontract.actions.taxonomy_enrichment import ENRICHMENT_SPEC_VARIABLE, EnrichmentSpec
+from clusterworker.enrichment.job import enrich
+from clusterworker.process.command import Command
+from clusterworker.process.outcome import failure
+from clusterworker.run.command import remove_partial_results, summary
+from clusterworker.run.rerun import Repeatable, moved, narrowed
+
+
+def _own(kept: EnrichmentSpec, spec: RerunSpec) -> dict[str, Any]:
+    return {
+        "collection": narrowed(kept.collection, spec.filters),
+        "previous": kept.previous and moved(kept.previous, kept.results, spec.batch_results),
+    }
+
+
+ENRICHMENT = Repeatable(EnrichmentSpec, enrich, _own)
+ENRICH = Command(
+    spec=EnrichmentSpec,
+    variable=ENRICHMENT_SPEC_VARIABLE,
+    context=lambda spec: {"namespace": spec.namespace, "trigger": spec.trigger, "run": spec.run},
+    work=enrich,
+    failure=failure,
+    summary=summary,
+    clear_up=remove_partial_results,
+    memory="run.resources.limits.memory",
+)

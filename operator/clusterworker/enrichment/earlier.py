@@ -1,0 +1,182 @@
+"""The last completed enrichment, from which an incremental one takes documents over."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from clustercontract.actions.taxonomy_enrichment import ENRICHMENT_FILE, EnrichmentSpec
+from clusterworker.data.arrays import Doubles, Rows
+from clusterworker.data.sources.document_ids import document_keys
+from clusterworker.enrichment.nodes import Taxonomy
+from clusterworker.enrichment.table import NO_NODE, Provenance, read_provenance
+from clusterworker.process.errors import RunError
+from clusterworker.process.text import one_line
+from clusterworker.storage.addresses import bucket_at
+from clusterworker.storage.volume import explained
+
+BYTES_PER_DOCUMENT = 40
+"""Of memory, for each document of the run before: its key, where it is now, and what sorting takes meanwhile."""
+_SHARE_OF_MEMORY = 0.25
+_ROWS = 65_536
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Rows of the table that are taken over.
+
+    Attributes:
+        ids: pyarrow array, shape (rows,).
+        ranks: shape (rows,).
+        nodes: numbers of nodes, NO_NODE for none, shape (rows,).
+        scores: shape (rows,).
+        rows: of the documents in the collection as it is now, shape (rows,).
+    """
+
+    ids: Any
+    ranks: Rows
+    nodes: Rows
+    scores: Doubles
+    rows: Rows
+
+
+class Earlier:
+    """An earlier enrichment whose documents need no search.
+
+    Args:
+        file: its table.
+        errors: of reading it become one line inside of this.
+        taxonomy: whose nodes it was made with.
+    """
+
+    def __init__(self, file: pq.ParquetFile, errors: AbstractContextManager[None], taxonomy: Taxonomy) -> None:
+        self._file = file
+        self._errors = errors
+        self._nodes = pa.array(taxonomy.tree.ids, pa.string())
+        keys = [np.empty(0, np.int64)]
+        for batch in file.iter_batches(_ROWS, columns=["document_id", "rank"]):
+            first = pc.less_equal(batch["rank"], 1)
+            keys.append(document_keys(batch["document_id"].filter(first)))
+        self._keys = np.unique(np.concatenate(keys))
+        self._rows = np.full(len(self._keys), -1, np.int64)
+
+    def holds(self, ids: Any, first: int) -> Any:
+        """Return which documents are taken over, and remember where they are now.
+
+        Args:
+            ids: of documents that follow one another, a pyarrow array.
+            first: row of the first one.
+        """
+        places, known = self._find(ids)
+        self._rows[places[known]] = first + np.flatnonzero(known)
+        return known
+
+    def taken(self) -> Iterator[Taken]:
+        """Yield the rows of all documents that `holds` has seen.
+
+        Raises:
+            RunError: the table cannot be read to its end.
+        """
+        with self._errors:
+            for batch in self._file.iter_batches(_ROWS):
+                places, known = self._find(batch["document_id"])
+                rows = np.where(known, self._rows[np.where(known, places, 0)], -1)
+                kept = pa.array(np.flatnonzero(rows >= 0))
+                part = batch.take(kept)
+                if not part.num_rows:
+                    continue
+                nodes = pc.fill_null(pc.index_in(part["node_id"], value_set=self._nodes), NO_NODE)
+                yield Taken(
+                    part["document_id"],
+                    part["rank"].to_numpy().astype(np.int64),
+                    nodes.to_numpy(zero_copy_only=False).astype(np.int64),
+                    part["score"].to_numpy().astype(np.float64),
+                    rows[rows >= 0],
+                )
+
+    def _find(self, ids: Any) -> tuple[Rows, Any]:
+        """Places of documents among the keys, and which of them are there."""
+        keys = document_keys(ids)
+        if not len(self._keys):
+            return np.zeros(len(keys), np.int64), np.zeros(len(keys), bool)
+        places = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        return places, self._keys[places] == keys
+
+
+def earlier_of(
+    spec: EnrichmentSpec, taxonomy: Taxonomy, secrets: Path, memory: int, *, integer_ids: bool
+) -> tuple[Earlier | None, tuple[str, ...]]:
+    """Return what documents are taken over from, and a note where that is nothing.
+
+    Args:
+        spec: of this run.
+        taxonomy: its nodes.
+        secrets: where Secrets are mounted.
+        memory: bytes that the container may use; a quarter of it is for the documents of the run before.
+        integer_ids: whether this run's document ids are integers.
+    """
+    last = spec.previous
+    if not spec.incremental:
+        return None, ()
+    if last is None:
+        return None, (_full("there is no completed enrichment of this trigger"),)
+    try:
+        file, errors = _open(f"{last.uri}/{ENRICHMENT_FILE}", spec, secrets)
+        why = _unlike(read_provenance(file), spec, taxonomy) or _kind_of_ids(file, last.run, integer_ids=integer_ids)
+        if why is None and file.metadata.num_rows * BYTES_PER_DOCUMENT > memory * _SHARE_OF_MEMORY:
+            why = f"{last.run} has too many documents for the memory: raise run.resources.limits.memory"
+        return (None, (_full(why),)) if why else (Earlier(file, errors, taxonomy), ())
+    except (RunError, OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        return None, (_full(f"the results of {last.run} cannot be read: {one_line(error)}"),)
+
+
+def _unlike(made: Provenance, spec: EnrichmentSpec, taxonomy: Taxonomy) -> str | None:
+    """Why what an earlier run found does not hold any more."""
+    given = taxonomy.given
+    if made.nodes_sha256 != taxonomy.sha256:
+        same = made.taxonomy_id == given.taxonomy_id
+        return f"the nodes have changed since {made.run}" if same else f"{made.run} was of taxonomy {made.taxonomy_id}"
+    if made.collection_id != spec.collection.collection_id:
+        return f"{made.run} was of collection {made.collection_id}"
+    for name, before, now in (("top_k", made.top_k, given.top_k), ("min_score", made.min_score, given.min_score)):
+        if before != now:
+            return f"{name} was {before:g} in {made.run}, and is {now:g} now"
+    return None
+
+
+def _kind_of_ids(file: pq.ParquetFile, run: str, *, integer_ids: bool) -> str | None:
+    were_integers = pa.types.is_integer(file.schema_arrow.field("document_id").type)
+    kinds = {True: "integers", False: "text"}
+    if were_integers == integer_ids:
+        return None
+    return f"document ids were {kinds[were_integers]} in {run}, and are {kinds[integer_ids]} now"
+
+
+def _open(uri: str, spec: EnrichmentSpec, secrets: Path) -> tuple[pq.ParquetFile, AbstractContextManager[None]]:
+    """The table, read piece by piece wherever it lies."""
+    access = (spec.previous and spec.previous.results) or spec.results
+    bucket = bucket_at(uri, access, secrets)
+    if bucket is None:
+        if not Path(uri).is_file():
+            raise FileNotFoundError(f"{uri} is not there")
+        return pq.ParquetFile(uri, pre_buffer=False), _errors(uri)
+    with bucket.errors():
+        return pq.ParquetFile(bucket.connect().open_input_file(bucket.path), pre_buffer=False), bucket.errors()
+
+
+@contextmanager
+def _errors(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise explained(uri, error, "read it", there="") from error
+
+
+def _full(why: str) -> str:
+    return f"all documents were searched: {why}"

@@ -1,0 +1,216 @@
+"""One enrichment, from the EnrichmentSpec to the RunResult."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clustercontract.actions.taxonomy_enrichment import ENRICHMENT_FILE, EnrichmentSpec
+from clustercontract.run import RunResult
+from clusterworker.process.cgroup import ControlGroup
+from clusterworker.process.command import Mounts
+from clusterworker.process.errors import MisconfiguredError
+from clusterworker.process.progress import Progress
+from clusterworker.run.results.record import FILE, MARKER, RunRecord
+from clusterworker.run.results.target import Target, staging
+
+if TYPE_CHECKING:
+    from clusterworker.data.sources.collection import Collection
+    from clusterworker.enrichment.earlier import Earlier
+    from clusterworker.enrichment.figures import Enrichment
+    from clusterworker.enrichment.nodes import Taxonomy
+    from clusterworker.enrichment.search import NodeSearch, Slice
+    from clusterworker.enrichment.table import EnrichmentTable
+    from clusterworker.enrichment.tally import Example, Sample, Tally
+
+PHASES = ("open", "search", "report", "publish")
+SAMPLED = 2_000
+"""Documents among which the doubtful ones are looked for."""
+LISTED_DOUBTFUL = 12
+
+
+def enrich(
+    spec: EnrichmentSpec, progress: Progress, mounts: Mounts | None = None, memory: int | None = None
+) -> RunResult:
+    """Find the nodes of every document, and write the run's folder.
+
+    Args:
+        spec: what to do.
+        progress: told how far it is.
+        mounts: where Secrets and scratch space are.
+        memory: bytes that may be used; default: the container's limit.
+
+    Returns:
+        The result of a completed run.
+
+    Raises:
+        RunError: the run failed, in one line.
+    """
+    progress.plan(PHASES)
+    mounts = mounts or Mounts()
+    memory = memory or ControlGroup().memory()
+    with staging(spec, mounts) as (target, staged, _):
+        return _Run(spec, progress, target).carry_out(staged, mounts.secrets, memory)
+
+
+class _Run:
+    """The steps of one enrichment, in order."""
+
+    def __init__(self, spec: EnrichmentSpec, progress: Progress, target: Target) -> None:
+        self._spec = spec
+        self._progress = progress
+        self._target = target
+        self._started = datetime.now(UTC)
+
+    def carry_out(self, staged: Path, secrets: Path, memory: int) -> RunResult:
+        """Read the nodes, search, write, publish."""
+        from clusterworker.data.sources.collections import open_collections
+        from clusterworker.enrichment.figures import in_brief, write_figures
+        from clusterworker.enrichment.nodes import read_taxonomy
+        from clusterworker.enrichment.report import write_report
+        from clusterworker.run.results.retention import retire
+
+        spec = self._spec
+        self._progress.phase("open", f"opening taxonomy {spec.taxonomy.taxonomy_id} and its documents")
+        taxonomy = read_taxonomy(spec.taxonomy, secrets, memory)
+        (collection,) = open_collections([spec.collection], secrets)
+        _check_alike(taxonomy, collection)
+        found, doubtful = self._find(taxonomy, collection, staged, secrets, memory)
+
+        self._progress.phase("report", "writing the report")
+        best = found.tally.best()
+        rows = {example.row for example in [*best.values(), *doubtful]}
+        write_report(staged / "report.html", found, best, doubtful, _texts(collection, rows))
+        write_figures(staged / MARKER, found)
+        record = self._record(found)
+        (staged / FILE).write_bytes(record.to_bytes())
+        self._progress.phase("publish", f"publishing {self._target.uri}")
+        self._target.publish(staged)
+        self._target.point_latest(record)
+        left = retire(self._target, spec.history_limit)
+        for note in left:
+            self._progress.info(note)
+        return RunResult(
+            status="completed",
+            num_documents=found.tally.documents,
+            results_uri=self._target.uri,
+            metrics=found.measures,
+            notes=[*found.notes, *left],
+            enrichment=in_brief(found, self._target.uri),
+        )
+
+    def _find(
+        self, taxonomy: "Taxonomy", collection: "Collection", staged: Path, secrets: Path, memory: int
+    ) -> "tuple[Enrichment, Sequence[Example]]":
+        from clusterworker.enrichment.earlier import earlier_of
+        from clusterworker.enrichment.figures import Enrichment
+        from clusterworker.enrichment.search import NodeSearch
+        from clusterworker.enrichment.table import EnrichmentTable, Provenance
+        from clusterworker.enrichment.tally import Sample, Tally
+
+        spec, given = self._spec, taxonomy.given
+        integers = collection.has_integer_ids
+        earlier, why_all = earlier_of(spec, taxonomy, secrets, memory, integer_ids=integers)
+        notes = [*taxonomy.notes, *why_all]
+        for note in notes:
+            self._progress.info(note)
+        self._progress.phase("search", f"comparing {collection.rows} documents with {len(taxonomy.tree.ids)} nodes")
+        provenance = Provenance(
+            spec.run,
+            spec.collection.collection_id,
+            given.taxonomy_id,
+            taxonomy.sha256,
+            given.top_k,
+            given.min_score,
+        )
+        search = NodeSearch(taxonomy.vectors, given.top_k)
+        tally = Tally(len(taxonomy.tree.ids), given.min_score)
+        sample = Sample(collection.rows, SAMPLED, spec.seed)
+        with EnrichmentTable(staged / ENRICHMENT_FILE, taxonomy, provenance, integer_ids=integers) as table:
+            self._search_all(search, self._slices(collection, earlier, sample), tally, table)
+            for taken in earlier.taken() if earlier else ():
+                table.append(taken.ids, taken.ranks, taken.nodes, taken.scores)
+                first = taken.ranks <= 1
+                tally.add_taken(taken.ids.filter(first), taken.rows[first], taken.nodes[first], taken.scores[first])
+        return Enrichment(spec, taxonomy, tally, notes), _doubtful(search, sample)
+
+    def _search_all(
+        self, search: "NodeSearch", slices: "Iterator[Slice]", tally: "Tally", table: "EnrichmentTable"
+    ) -> None:
+        threads = min(self._spec.parallelism, ControlGroup().cpus())
+        for one, nodes, scores in search.all(slices, threads):
+            table.write(one.ids, nodes, scores)
+            tally.add(one.ids, one.rows, nodes[:, 0], scores[:, 0])
+
+    def _slices(self, collection: "Collection", earlier: "Earlier | None", sample: "Sample") -> "Iterator[Slice]":
+        """All documents that are to be searched, batch_size at a time; all documents may be sampled."""
+        import numpy as np
+        import pyarrow as pa
+
+        from clusterworker.data.sources.collection import whole_pass
+        from clusterworker.enrichment.search import Picked, Slice
+
+        size, row = self._spec.batch_size, 0
+        for batch in whole_pass(collection, 0):
+            rows = np.arange(row, row + len(batch.vectors))
+            sample.add(batch.ids, batch.vectors, row)
+            place, ids, vectors = batch.place, batch.ids, batch.vectors
+            if earlier is not None:
+                left = np.flatnonzero(~earlier.holds(ids, row))
+                place, ids, vectors, rows = Picked(place, left), ids.take(pa.array(left)), vectors[left], rows[left]
+            for first in range(0, len(rows), size):
+                part = slice(first, first + size)
+                yield Slice(ids[part], vectors[part], rows[part], place, first)
+            row += len(batch.vectors)
+            self._progress.advance(row / collection.rows)
+
+    def _record(self, found: "Enrichment") -> RunRecord:
+        return RunRecord(
+            namespace=self._spec.namespace,
+            trigger=self._spec.trigger,
+            run=self._spec.run,
+            slot=self._spec.slot,
+            started_at=self._started,
+            finished_at=datetime.now(UTC),
+            num_documents=found.tally.documents,
+        )
+
+
+def _check_alike(taxonomy: "Taxonomy", collection: "Collection") -> None:
+    """Documents and nodes have vectors of one length, and of one model where both name it."""
+    given = taxonomy.given
+    nodes = f"the nodes of taxonomy {given.taxonomy_id} (collection {given.nodes.collection_id})"
+    if collection.dimensions != taxonomy.dimensions:
+        raise MisconfiguredError(
+            f"collection {collection.collection_id} has {collection.dimensions} dimensions, and {nodes} have "
+            f"{taxonomy.dimensions}: embed both with one model"
+        )
+    models = collection.embedding_model, taxonomy.embedding_model
+    if all(models) and models[0] != models[1]:
+        raise MisconfiguredError(
+            f"collection {collection.collection_id} is embedded by {models[0]}, and {nodes} by {models[1]}: embed both "
+            "with one model, or, if it is one, give it the same name everywhere"
+        )
+
+
+def _doubtful(search: "NodeSearch", sample: "Sample") -> "Sequence[Example]":
+    """Those of the sampled documents whose two nearest nodes differ least in score."""
+    import numpy as np
+
+    from clusterworker.enrichment.tally import Example
+
+    nodes, scores = search.nearest(sample.vectors, count=2)
+    if nodes.shape[1] < 2:
+        return []
+    closest = np.argsort(scores[:, 0] - scores[:, 1], kind="stable")[:LISTED_DOUBTFUL]
+    return [
+        Example(sample.ids[one], int(sample.rows[one]), tuple(nodes[one].tolist()), tuple(scores[one].tolist()))
+        for one in closest.tolist()
+    ]
+
+
+def _texts(collection: "Collection", rows: set[int]) -> dict[int, str]:
+    """Texts of the examples, by row number."""
+    import numpy as np
+
+    return collection.texts(np.array(sorted(rows), np.int64))

@@ -1,0 +1,156 @@
+"""A taxonomy as its collection holds it: the tree of its nodes, and their vectors."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from clustercontract.actions.taxonomy_enrichment import TaxonomyInput
+from clusterworker.data.arrays import Doubles, Vectors
+from clusterworker.data.sources.batch import Place
+from clusterworker.data.sources.collection import Collection, whole_pass
+from clusterworker.data.sources.collections import open_collections
+from clusterworker.data.sources.messages import MissingColumnError, changed
+from clusterworker.enrichment.tree import Tree, tree_of
+from clusterworker.process.errors import MisconfiguredError
+
+_FLOAT_OF_INTEGER = re.compile(r"(-?[0-9]+)\.0")
+_NO_NUMBER = ("nan", "NaN")
+_SHARE_OF_MEMORY = 0.25
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """What documents are compared with.
+
+    Attributes:
+        given: what the spec says of it.
+        tree: of the nodes.
+        vectors: of unit length, shape (nodes, dimensions).
+        sha256: of the nodes, in whatever order: ids, labels, parents and vectors.
+        embedding_model: name, or "".
+        notes: what is unusual about it, for people.
+    """
+
+    given: TaxonomyInput
+    tree: Tree
+    vectors: Vectors
+    sha256: str
+    embedding_model: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def dimensions(self) -> int:
+        """Length of the vectors."""
+        return int(self.vectors.shape[1])
+
+
+def read_taxonomy(given: TaxonomyInput, secrets: Path, memory: int) -> Taxonomy:
+    """Read the nodes.
+
+    Args:
+        given: which collection holds them, and in which columns.
+        secrets: where Secrets are mounted.
+        memory: bytes that the container may use; a quarter of it is for the nodes.
+
+    Raises:
+        MisconfiguredError: a column is missing, nodes make no tree, a vector is none, or they are too many.
+        UnavailableError: the source does not answer, or changes meanwhile.
+    """
+    where = f"taxonomy {given.taxonomy_id} (collection {given.nodes.collection_id})"
+    collection = _opened(given, given.label_column, "label_column", secrets)
+    needed = 2 * 4 * collection.rows * collection.dimensions  # the index holds a copy
+    if needed > memory * _SHARE_OF_MEMORY:
+        raise MisconfiguredError(
+            f"{where}: {collection.rows} nodes of {collection.dimensions} dimensions need {needed / 2**30:.1f} GiB, "
+            f"and a quarter of the memory is {memory * _SHARE_OF_MEMORY / 2**30:.1f} GiB: raise "
+            "run.resources.limits.memory"
+        )
+    ids, vectors = _documents(collection)
+    labels = _texts(collection)
+    parents = [""] * len(ids)
+    notes = []
+    if not any(labels):
+        raise MisconfiguredError(
+            f"{where}: no node has a {given.label_column}: set spec.label_column of the Taxonomy to the labels' column"
+        )
+    if given.parent_column is not None:
+        other = _opened(given, given.parent_column, "parent_column", secrets)
+        if _documents(other)[0] != ids:
+            raise changed(where, "other nodes than a moment ago")
+        parents = [_parent(text, integers=collection.has_integer_ids) for text in _texts(other)]
+        if not any(parents):
+            notes.append(f"no node of {given.taxonomy_id} has a parent in {given.parent_column}: all are roots")
+    tree = tree_of(where, ids, labels, parents)
+    digest = _digest(ids, labels, parents, vectors)
+    return Taxonomy(given, tree, vectors, digest, collection.embedding_model, tuple(notes))
+
+
+def unit_length(vectors: Vectors, place: Place | None, what: str, first: int = 0) -> Vectors:
+    """Return the vectors, scaled to unit length.
+
+    Args:
+        vectors: shape (rows, dimensions).
+        place: of the batch that they belong to, for messages.
+        what: has a vector, for messages.
+        first: row of that place with which they begin.
+
+    Raises:
+        MisconfiguredError: one is all zeros; names the row.
+    """
+    norms: Doubles = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+    if not norms.all():
+        row = first + int(np.argmin(norms))
+        where = place.at(row) if place else f"row {row}"
+        raise MisconfiguredError(f"{where}: a vector of zeros has no direction: leave that {what} out")
+    unit: Vectors = (vectors / norms[:, None]).astype(np.float32)
+    return unit
+
+
+def _opened(given: TaxonomyInput, column: str, field: str, secrets: Path) -> Collection:
+    """The nodes' collection, whose texts are those of the column."""
+    source = given.nodes.source.model_copy(update={"text_column": column})
+    try:
+        (collection,) = open_collections([given.nodes.model_copy(update={"source": source})], secrets)
+    except MissingColumnError as error:
+        if error.field != "text_column":
+            raise
+        remedy = f"spec.{field} of Taxonomy {given.taxonomy_id}"
+        raise MissingColumnError(error.found, error.field, remedy) from error
+    return collection
+
+
+def _documents(collection: Collection) -> tuple[list[str], Vectors]:
+    """The nodes' ids and unit vectors."""
+    ids: list[str] = []
+    vectors = np.empty((collection.rows, collection.dimensions), np.float32)
+    for batch in whole_pass(collection, 0):
+        vectors[len(ids) : len(ids) + len(batch.vectors)] = unit_length(batch.vectors, batch.place, "node")
+        ids.extend(map(str, batch.ids.to_pylist()))
+    return ids, vectors
+
+
+def _texts(collection: Collection) -> list[str]:
+    found = collection.texts(np.arange(collection.rows))
+    return [found.get(row, "") for row in range(collection.rows)]
+
+
+def _parent(text: str, *, integers: bool) -> str:
+    """A parent's id; a column of integers in which some are missing is written as one of floats, by pandas for one."""
+    text = text.strip()
+    if integers and text in _NO_NUMBER:
+        return ""
+    whole = _FLOAT_OF_INTEGER.fullmatch(text) if integers else None
+    return whole[1] if whole else text
+
+
+def _digest(ids: list[str], labels: list[str], parents: list[str], vectors: Vectors) -> str:
+    order = sorted(range(len(ids)), key=ids.__getitem__)
+    digest = hashlib.sha256()
+    for node in order:
+        digest.update(json.dumps([ids[node], labels[node], parents[node]]).encode())
+        digest.update(vectors[node].tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,145 @@
+"""enrichment.parquet: the nodes of every document."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clusterworker.data.arrays import Labels, Vectors
+from clusterworker.enrichment.nodes import Taxonomy
+
+GROUP_ROWS = 131_072
+"""Rows of a row group; as many are held until they are written."""
+NO_NODE = -1
+ROUNDING = 1e-6
+"""How far below min_score a score may be: that of a document with itself is not always 1."""
+_KEY = "clustertrigger.enrichment"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What an enrichment was made with, in the file's metadata: an incremental run takes over what was made alike.
+
+    Attributes:
+        run: the Job's name.
+        collection_id: of the documents.
+        taxonomy_id: of the nodes.
+        nodes_sha256: of the nodes.
+        top_k: as configured.
+        min_score: as configured.
+    """
+
+    run: str
+    collection_id: str
+    taxonomy_id: str
+    nodes_sha256: str
+    top_k: int
+    min_score: float
+
+
+def read_provenance(file: pq.ParquetFile) -> Provenance:
+    """Read it from the file's metadata.
+
+    Raises:
+        KeyError, TypeError, ValueError: the file has none, or another version's.
+    """
+    return Provenance(**json.loads((file.metadata.metadata or {})[_KEY.encode()]))
+
+
+class EnrichmentTable:
+    """Writes the file while documents stream by.
+
+    Columns: document_id (string, or int64 if all ids are integers), rank (int32, 1 is the nearest), node_id, label,
+    path (strings), score (float32, cosine similarity). A document that has no node has one row of rank 0, in which
+    node_id, label and path are null and score is that of the nearest node.
+
+    Args:
+        file: to write.
+        taxonomy: the nodes.
+        provenance: what it is made with.
+        integer_ids: whether document ids are integers.
+    """
+
+    def __init__(self, file: Path, taxonomy: Taxonomy, provenance: Provenance, *, integer_ids: bool) -> None:
+        tree = taxonomy.tree
+        self._texts = [pa.array(texts, pa.string()) for texts in (tree.ids, tree.labels, tree.paths)]
+        self._min_score = taxonomy.given.min_score - ROUNDING
+        coded = pa.dictionary(pa.int32(), pa.string())
+        self._schema = pa.schema(
+            [
+                pa.field("document_id", pa.int64() if integer_ids else pa.string(), nullable=False),
+                pa.field("rank", pa.int32(), nullable=False),
+                pa.field("node_id", coded),
+                pa.field("label", coded),
+                pa.field("path", coded),
+                pa.field("score", pa.float32(), nullable=False),
+            ]
+        )
+        self._writer = pq.ParquetWriter(
+            file,
+            self._schema,
+            compression="zstd",
+            use_dictionary=["rank", "node_id", "label", "path"],
+            store_schema=False,  # plain strings to every reader, whatever they are encoded as
+        )
+        self._writer.add_key_value_metadata({_KEY: json.dumps(asdict(provenance))})
+        self._waiting: list[Any] = []
+        self._rows = 0
+
+    def write(self, ids: Any, nodes: Labels, scores: Vectors) -> None:
+        """Append documents that were searched.
+
+        Args:
+            ids: pyarrow array, shape (documents,).
+            nodes: nearest first, shape (documents, k).
+            scores: of the same shape.
+        """
+        near = scores >= self._min_score
+        without = ~near[:, 0]
+        near[:, 0] = True
+        documents, places = np.nonzero(near)
+        ranks = np.where(without[documents], 0, places + 1)
+        numbers = np.where(without[documents], NO_NODE, nodes[documents, places])
+        kept = ids if nodes.shape[1] == 1 else ids.take(pa.array(documents))
+        self.append(kept, ranks, numbers, scores[documents, places])
+
+    def append(self, ids: Any, ranks: Any, nodes: Any, scores: Any) -> None:
+        """Append rows.
+
+        Args:
+            ids: pyarrow array, shape (rows,).
+            ranks: numpy array of the same shape.
+            nodes: numbers of nodes, NO_NODE for none, of the same shape.
+            scores: of the same shape.
+        """
+        codes = pa.array(nodes.astype(np.int32), mask=nodes == NO_NODE)
+        columns = [
+            ids.cast(self._schema.field(0).type),
+            pa.array(ranks.astype(np.int32)),
+            *(pa.DictionaryArray.from_arrays(codes, texts) for texts in self._texts),
+            pa.array(scores.astype(np.float32)),
+        ]
+        self._waiting.append(pa.record_batch(columns, schema=self._schema))
+        self._rows += len(codes)
+        if self._rows >= GROUP_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._writer.write_table(pa.Table.from_batches(self._waiting), row_group_size=2 * GROUP_ROWS)
+            self._waiting, self._rows = [], 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._flush()
+        self._writer.close()

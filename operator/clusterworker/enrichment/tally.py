@@ -1,0 +1,160 @@
+"""What is summed up while documents stream by: documents per node, scores, and the best example of each node."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from clusterworker.data.arrays import Doubles, Labels, Rows, Vectors
+from clusterworker.enrichment.table import NO_NODE, ROUNDING
+
+QUANTILES = {"p01": 0.01, "p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "p99": 0.99}
+_BINS = 20_000
+
+
+@dataclass(frozen=True)
+class Example:
+    """A document, and how near its nodes are.
+
+    Attributes:
+        document_id: its id.
+        row: its number in the collection.
+        nodes: numbers of its nearest nodes.
+        scores: of these.
+    """
+
+    document_id: str
+    row: int
+    nodes: tuple[int, ...]
+    scores: tuple[float, ...]
+
+
+class Tally:
+    """Sums up the nearest node of each document.
+
+    Scores are counted in bins of 0.0001, so that their quantiles are as exact as that, whatever their number.
+
+    Args:
+        nodes: of the taxonomy.
+        min_score: that a node must have.
+
+    Attributes:
+        documents: seen so far.
+        per_node: documents whose nearest node it is, shape (nodes,).
+        taken_over: documents of which an earlier run's answer counts.
+    """
+
+    def __init__(self, nodes: int, min_score: float) -> None:
+        self.documents = 0
+        self.taken_over = 0
+        self.per_node: Rows = np.zeros(nodes, np.int64)
+        self._min_score = min_score - ROUNDING
+        self._bins: Rows = np.zeros(_BINS, np.int64)
+        self._sum = 0.0
+        self._extremes = (np.inf, -np.inf)
+        self._best: Doubles = np.full(nodes, -np.inf)
+        self._examples: dict[int, Example] = {}
+
+    def add(self, ids: Any, rows: Any, nodes: Labels, scores: Vectors) -> None:
+        """Take in documents that were searched.
+
+        Args:
+            ids: pyarrow array, shape (documents,).
+            rows: numbers of the documents in the collection, shape (documents,).
+            nodes: of the nearest node, shape (documents,).
+            scores: of that node, shape (documents,).
+        """
+        if not len(scores):
+            return
+        self._count(np.where(scores >= self._min_score, nodes, NO_NODE), scores)
+        self._keep_best(ids, rows, nodes, scores)
+
+    def add_taken(self, ids: Any, rows: Any, nodes: Rows, scores: Doubles) -> None:
+        """Take in documents of an earlier run, with NO_NODE for those that have none; arguments as of `add`."""
+        if not len(scores):
+            return
+        self.taken_over += len(scores)
+        self._count(nodes, scores)
+        self._keep_best(ids, rows, nodes, scores)
+
+    @property
+    def assigned(self) -> int:
+        """Documents that have a node."""
+        return int(self.per_node.sum())
+
+    def scores(self) -> Mapping[str, float]:
+        """Quantiles, mean and extremes of the documents' scores with their nearest nodes."""
+        if not self.documents:
+            return {}
+        lowest, highest = self._extremes
+        reached = np.cumsum(self._bins)
+        found = {
+            name: _middle(int(np.searchsorted(reached, share * self.documents, side="left")), lowest, highest)
+            for name, share in QUANTILES.items()
+        }
+        return {"min": lowest, **found, "max": highest, "mean": self._sum / self.documents}
+
+    def best(self) -> Mapping[int, Example]:
+        """The document that is nearest to each node, of nodes that have any."""
+        return {node: example for node, example in self._examples.items() if self.per_node[node]}
+
+    def _count(self, nodes: Any, scores: Any) -> None:
+        self.documents += len(scores)
+        having = nodes[nodes != NO_NODE]
+        self.per_node += np.bincount(having, minlength=len(self.per_node))
+        bins = np.clip(((scores + 1) * (_BINS / 2)).astype(np.int64), 0, _BINS - 1)
+        self._bins += np.bincount(bins, minlength=_BINS)
+        self._sum += float(scores.sum(dtype=np.float64))
+        lowest, highest = self._extremes
+        self._extremes = min(lowest, float(scores.min())), max(highest, float(scores.max()))
+
+    def _keep_best(self, ids: Any, rows: Any, nodes: Any, scores: Any) -> None:
+        better = np.flatnonzero((nodes != NO_NODE) & (scores > self._best[nodes]))
+        if not better.size:
+            return
+        order = better[np.lexsort((-scores[better], nodes[better]))]
+        found, first = np.unique(nodes[order], return_index=True)
+        for node, position in zip(found.tolist(), order[first].tolist(), strict=True):
+            score = float(scores[position])
+            self._best[node] = score
+            self._examples[node] = Example(str(ids[position].as_py()), int(rows[position]), (node,), (score,))
+
+
+def _middle(number: int, lowest: float, highest: float) -> float:
+    """The middle of a bin, not beyond the scores that there were."""
+    middle = (min(number, _BINS - 1) + 0.5) / (_BINS / 2) - 1
+    return float(min(max(middle, lowest), highest))
+
+
+class Sample:
+    """Documents drawn uniformly, without replacement, while they stream by; the same ones for the same seed.
+
+    Args:
+        documents: in the collection.
+        size: how many to draw at most.
+        seed: of the draw.
+
+    Attributes:
+        rows: numbers of the drawn documents, ascending.
+        ids: of the same documents, as far as they have come by.
+    """
+
+    def __init__(self, documents: int, size: int, seed: int) -> None:
+        drawn = np.random.default_rng(seed).choice(documents, min(size, documents), replace=False, shuffle=False)
+        self.rows: Rows = np.sort(drawn)
+        self.ids: list[str] = []
+        self._vectors: list[Vectors] = []
+
+    def add(self, ids: Any, vectors: Vectors, first: int) -> None:
+        """Take in a batch that begins at row number `first`."""
+        begin, end = np.searchsorted(self.rows, [first, first + len(vectors)])
+        if begin < end:
+            inside = self.rows[begin:end] - first
+            self._vectors.append(vectors[inside])
+            self.ids.extend(str(ids[row].as_py()) for row in inside.tolist())
+
+    @property
+    def vectors(self) -> Vectors:
+        """Of the same documents, shape (documents, dimensions)."""
+        return np.concatenate(self._vectors)

@@ -1,0 +1,146 @@
+"""The nodes of a taxonomy as a tree, or the one line that says why they are none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from clusterworker.data.arrays import Rows
+from clusterworker.process.errors import MisconfiguredError
+from clusterworker.process.text import shortened
+
+SEPARATOR = " > "
+"""Between the labels of a path."""
+DEEPEST = 100
+"""Levels: every node's path names all of its ancestors."""
+ROOT = -1
+_LISTED = 5
+_LONGEST_ID = 60
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Nodes by number, in the order of their collection.
+
+    Attributes:
+        ids: of the nodes.
+        labels: of the nodes; the id where there is no label.
+        parents: number of each node's parent, ROOT for a root, shape (nodes,).
+        paths: labels from the root down to the node.
+    """
+
+    ids: Sequence[str]
+    labels: Sequence[str]
+    parents: Rows
+    paths: Sequence[str]
+
+    @property
+    def children(self) -> list[list[int]]:
+        """Numbers of each node's children; those of the roots come last."""
+        found: list[list[int]] = [[] for _ in range(len(self.ids) + 1)]
+        for node, parent in enumerate(self.parents.tolist()):
+            found[parent].append(node)
+        return found
+
+    @property
+    def levels(self) -> int:
+        """Nodes on the longest way from a root to a leaf."""
+        return max((len(way) for way in self._ways()), default=0)
+
+    def with_descendants(self, counts: Rows) -> Rows:
+        """Return what each node and everything below it count together.
+
+        Args:
+            counts: of the nodes themselves, shape (nodes,).
+        """
+        totals = counts.copy()
+        for way in self._ways():
+            for ancestor in way[1:]:
+                totals[ancestor] += counts[way[0]]
+        return totals
+
+    def _ways(self) -> list[list[int]]:
+        """Of each node, itself and its ancestors, upwards."""
+        parents = self.parents.tolist()
+        ways = []
+        for node in range(len(parents)):
+            way = [node]
+            while (parent := parents[way[-1]]) != ROOT:
+                way.append(parent)
+            ways.append(way)
+        return ways
+
+
+def tree_of(where: str, ids: Sequence[str], labels: Sequence[str], parents: Sequence[str]) -> Tree:
+    """Return the tree that nodes make.
+
+    Args:
+        where: what holds them, for messages.
+        ids: of the nodes.
+        labels: of the nodes; "" stands for none.
+        parents: id of each node's parent; "" stands for none.
+
+    Raises:
+        MisconfiguredError: two nodes have one id, a parent is no node, nodes are each other's ancestors, or they nest
+            too deep; in one line.
+    """
+    numbers: dict[str, int] = {}
+    for number, node in enumerate(ids):
+        if numbers.setdefault(node, number) != number:
+            raise MisconfiguredError(f"{where}: two nodes have the id {_shown(node)}: give each node an id of its own")
+    orphans = [number for number, parent in enumerate(parents) if parent and parent not in numbers]
+    if orphans:
+        first = orphans[0]
+        more = f", and {len(orphans) - 1} more nodes have parents that are missing" if len(orphans) > 1 else ""
+        raise MisconfiguredError(
+            f"{where}: node {_shown(ids[first])} has the parent {_shown(parents[first])}, which is no node{more}: add "
+            "the parent, or correct the node's parent"
+        )
+    above = [numbers[parent] if parent else ROOT for parent in parents]
+    said = [label or node for label, node in zip(labels, ids, strict=True)]
+    paths = _paths(where, ids, said, above)
+    return Tree(ids, said, np.array(above, np.int64), paths)
+
+
+def _paths(where: str, ids: Sequence[str], labels: Sequence[str], parents: Sequence[int]) -> list[str]:
+    """The path of each node: that of its parent, and its own label."""
+    paths = [""] * len(ids)
+    levels = [0] * len(ids)
+    for start in range(len(ids)):
+        way: list[int] = []
+        on_way: dict[int, int] = {}
+        node = start
+        while node != ROOT and not levels[node]:
+            if node in on_way:
+                raise _cycle(where, [ids[one] for one in way[on_way[node] :]])
+            on_way[node] = len(way)
+            way.append(node)
+            node = parents[node]
+        for inner in reversed(way):
+            parent = parents[inner]
+            levels[inner] = 1 + (levels[parent] if parent != ROOT else 0)
+            if levels[inner] > DEEPEST:
+                raise MisconfiguredError(
+                    f"{where}: node {_shown(ids[inner])} is more than {DEEPEST} levels below its root: nest nodes less "
+                    "deep"
+                )
+            paths[inner] = f"{paths[parent]}{SEPARATOR}{labels[inner]}" if parent != ROOT else labels[inner]
+    return paths
+
+
+def _cycle(where: str, ids: list[str]) -> MisconfiguredError:
+    if len(ids) == 1:
+        return MisconfiguredError(f"{where}: node {_shown(ids[0])} is its own parent: correct its parent")
+    begin = ids.index(min(ids))  # wherever the search came upon it, it is told in one way
+    ring = [*ids[begin:], *ids[:begin]]
+    shown = [_shown(node) for node in ring]
+    if len(shown) > _LISTED:
+        shown = [*shown[: _LISTED - 1], f"… ({len(ring) - _LISTED + 1} more)"]
+    return MisconfiguredError(
+        f"{where}: nodes are their own ancestors: {' has the parent '.join([*shown, _shown(ring[0])])}: correct the "
+        "parent of one of them"
+    )
+
+
+def _shown(node: str) -> str:
+    return repr(shortened(node, _LONGEST_ID))

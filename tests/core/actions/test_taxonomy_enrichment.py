@@ -1,0 +1,210 @@
+"""Action taxonomy_enrichment: what a taxonomy_id leads to, what the worker is told, and what the status keeps of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from clustercontract.actions.taxonomy_enrichment import EnrichmentSpec, PreviousEnrichment
+from clustercontract.brief import EnrichmentBrief, NodeBrief
+from clustercontract.run import RunResult
+from clustertrigger.api.conditions import Reason
+from clustertrigger.api.status import ClusterTriggerStatus, LastResult
+from clustertrigger.core.actions.registry import action_of, resolve
+from clustertrigger.core.actions.taxonomy_enrichment import EnrichmentWork
+from clustertrigger.core.actions.work import Ask, in_words
+from clustertrigger.core.decide import decide
+from clustertrigger.core.decision import CreateJob
+from clustertrigger.core.resources.catalog import COLLECTION, TAXONOMY, Catalog, Unresolved
+from clustertrigger.core.resources.validation import parse_trigger
+from tests.core.builders import DEFAULTS, World, at, fire, observed
+
+Json = dict[str, Any]
+NODES: Json = {"collection_id": "col_topics", "source": {"uri": "topics.parquet"}, "volume": "topics"}
+DOCUMENTS: Json = {
+    "collection_id": "col_products",
+    "source": {"uri": "s3://b/products.parquet", "secret_name": "s3"},
+}
+TAX: Json = {"taxonomy_id": "tax_topics", "collection_id": "col_topics", "label_column": "name", "top_k": 3}
+CONFIG: Json = {"taxonomy_id": "tax_topics", "collection_id": "col_products"}
+GERMAN: Json = {"field": "language", "operator": "eq", "value": "de"}
+CHEAP: Json = {"field": "price", "operator": "lt", "value": 10}
+BRIEF = EnrichmentBrief(
+    taxonomy_id="tax_topics",
+    results_uri="/results/search/labels/labels-1",
+    num_nodes=12,
+    num_assigned=95,
+    num_taken_over=40,
+    nodes=[NodeBrief(node_id="n1", label="Games", num_documents=60)],
+)
+RESULT = RunResult(status="completed", num_documents=100, results_uri=BRIEF.results_uri, enrichment=BRIEF)
+
+
+def raw(config: Json | None = None, **others: Any) -> Json:
+    return {
+        "trigger_type": "interval",
+        "schedule_config": {"interval_seconds": 3600},
+        "action_type": "taxonomy_enrichment",
+        "action_config": {**CONFIG, **(config or {})},
+        **others,
+    }
+
+
+def catalog(*leave_out: str, **changes: Json) -> Catalog:
+    found = Catalog()
+    for referent, name, written in (
+        (COLLECTION, "topics", NODES),
+        (COLLECTION, "products", DOCUMENTS),
+        (TAXONOMY, "tax", TAX),
+    ):
+        if name not in leave_out:
+            found.put(referent, "search", name, {**written, **changes.get(name, {})})
+    return found
+
+
+def resolved(config: Json | None = None, known: Catalog | None = None) -> Any:
+    parsed, problems = parse_trigger(raw(config))
+    assert parsed is not None, problems
+    return resolve(known or catalog(), "search", parsed)
+
+
+def told(work: EnrichmentWork, last_result: LastResult | None = None) -> EnrichmentSpec:
+    parsed, _ = parse_trigger(raw())
+    assert parsed is not None
+    ask = Ask("search", "labels", "labels-2", "manual/1", 7, parsed.run, DEFAULTS, last_result=last_result)
+    order = work.order(ask)
+    assert (order.command, order.variable) == ("enrich", "CLUSTERWORKER_ENRICHMENT_SPEC")
+    return EnrichmentSpec.model_validate_json(order.value)
+
+
+def test_what_the_worker_is_told() -> None:
+    work = resolved({"batch_size": 500, "parallelism": 2})
+    assert isinstance(work, EnrichmentWork)
+    given = told(work)
+    assert given.taxonomy.model_dump(exclude={"nodes"}) == {
+        "taxonomy_id": "tax_topics",
+        "label_column": "name",
+        "parent_column": None,
+        "top_k": 3,
+        "min_score": 0.0,
+    }
+    assert (given.taxonomy.nodes.collection_id, given.taxonomy.nodes.mount_path) == (
+        "col_topics",
+        "/collections/topics",
+    )
+    assert (given.collection.collection_id, given.collection.mount_path) == ("col_products", None)
+    assert (given.batch_size, given.parallelism, given.seed, given.incremental) == (500, 2, 7, False)
+    assert (given.run, given.slot, given.history_limit) == ("labels-2", "manual/1", 10)
+    assert work.reads(DEFAULTS) == (("topics",), ("s3",))
+    assert work.annotations == {"clustertrigger.dev/action": "taxonomy_enrichment"}
+
+
+def test_names_of_objects_serve_as_ids_too() -> None:
+    work = resolved({"taxonomy_id": "tax", "collection_id": "products"})
+    assert isinstance(work, EnrichmentWork)
+    assert told(work).taxonomy.taxonomy_id == "tax"
+
+
+@pytest.mark.parametrize(
+    ("config", "known", "reason", "says"),
+    [
+        ({"taxonomy_id": "tax_none"}, catalog(), Reason.TAXONOMY_NOT_FOUND,
+         "no Taxonomy with spec.taxonomy_id or metadata.name 'tax_none' in this namespace: create one or correct the"),
+        ({"collection_id": "col_none"}, catalog(), Reason.COLLECTION_NOT_FOUND,
+         "no Collection with spec.collection_id or metadata.name 'col_none' in this namespace"),
+        ({}, catalog("topics"), Reason.COLLECTION_NOT_FOUND,
+         "nodes of taxonomy 'tax_topics': no Collection with spec.collection_id or metadata.name 'col_topics'"),
+        ({}, catalog(tax={"top_k": 51}), Reason.INVALID_REFERENCE, "Taxonomy 'tax' is invalid: spec.top_k"),
+        ({}, catalog(topics={"volume": None}), Reason.INVALID_REFERENCE,
+         "nodes of taxonomy 'tax_topics': Collection 'topics' is invalid"),
+    ],
+)  # fmt: skip
+def test_what_leads_nowhere(config: Json, known: Catalog, reason: Reason, says: str) -> None:
+    found = resolved(config, known)
+    assert isinstance(found, Unresolved)
+    assert found.reason == reason
+    assert says in found.message
+
+
+def test_two_taxonomies_of_one_id() -> None:
+    known = catalog()
+    known.put(TAXONOMY, "search", "twin", TAX)
+    found = resolved({}, known)
+    assert isinstance(found, Unresolved)
+    assert (found.reason, found.message) == (
+        Reason.AMBIGUOUS_REFERENCE,
+        "taxonomy_id 'tax_topics' is used by Taxonomies tax, twin: change the taxonomy_id of all but one",
+    )
+
+
+def test_filters_narrow_the_documents_and_not_the_nodes() -> None:
+    source = {"source": {**DOCUMENTS["source"], "filters": CHEAP}}
+    work = resolved({"filters": GERMAN}, catalog(products=source))
+    assert isinstance(work, EnrichmentWork)
+    given = told(work)
+    assert given.collection.source.filters is not None
+    assert given.collection.source.filters.model_dump(exclude_none=True) == {"AND": [CHEAP, GERMAN]}
+    assert given.taxonomy.nodes.source.filters is None
+
+
+@pytest.mark.parametrize(
+    ("incremental", "last", "expected"),
+    [
+        (True, LastResult(job_id="labels-1", enrichment=BRIEF),
+         PreviousEnrichment(run="labels-1", uri="/results/search/labels/labels-1")),
+        (False, LastResult(job_id="labels-1", enrichment=BRIEF), None),
+        (True, LastResult(job_id="labels-1"), None),
+        (True, None, None),
+    ],
+)  # fmt: skip
+def test_an_incremental_run_is_told_of_the_last(
+    incremental: bool, last: LastResult | None, expected: PreviousEnrichment | None
+) -> None:
+    work = resolved({"incremental": incremental})
+    assert isinstance(work, EnrichmentWork)
+    given = told(work, last)
+    assert given.incremental == incremental
+    assert given.previous == expected
+
+
+def test_what_the_status_keeps() -> None:
+    status = ClusterTriggerStatus(last_result=LastResult(job_id="labels-0", num_noise=3, next_cluster_id=9))
+    action = action_of("taxonomy_enrichment")
+    action.remember(status, "labels-1", "", RESULT)
+    assert status.last_result == LastResult(job_id="labels-1", enrichment=BRIEF, next_cluster_id=9)
+    assert status.baseline_snapshot is None
+    assert ClusterTriggerStatus.read(status.as_json()).last_result == status.last_result
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        (RESULT, "95 of 100 documents have a node of tax_topics, 40 of them taken over"),
+        (RunResult(status="completed"), ""),
+    ],
+)
+def test_what_the_event_says(result: RunResult, expected: str) -> None:
+    assert in_words(result) == expected
+
+
+def test_a_run_from_its_slot_to_the_status_and_the_next_one() -> None:
+    world = World(raw({"incremental": True}))
+    world.work = resolved({"incremental": True})
+    world.step(at())
+    fire(world, 1)
+    (first,) = world.runs
+    world.end("completed", result=RESULT, explained=True, action="taxonomy_enrichment")
+    world.step(at(hours=1, minutes=5))
+    assert (
+        f"RunCompleted: Run {first} completed: 95 of 100 documents have a node of tax_topics, 40 of them taken over"
+        in world.events
+    )
+    status = world.trigger.status
+    assert (status.execution_count, status.history[0].num_documents, status.baseline_snapshot) == (1, 100, None)
+    (job,) = decide(world.trigger, observed(world.runs.values(), work=world.work), at(hours=2)).actions
+    assert isinstance(job, CreateJob)
+    assert job.manifest["metadata"]["annotations"]["clustertrigger.dev/action"] == "taxonomy_enrichment"
+    (variable,) = job.manifest["spec"]["template"]["spec"]["containers"][0]["env"]
+    given = EnrichmentSpec.model_validate_json(variable["value"])
+    assert given.previous == PreviousEnrichment(run=first, uri=BRIEF.results_uri)
