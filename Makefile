@@ -4,8 +4,10 @@
 
 PYTHON = python3
 REGISTRY =
+TAG =
+URL =
 PY = .venv/bin/python
-SOURCES = operator codegen harness tests e2e bench plugin
+SOURCES = operator codegen harness tests e2e bench plugin release
 OLDEST = 1.20
 OLDEST_STORIES = e2e/stories/test_schedules.py e2e/stories/test_errors.py e2e/stories/test_references.py \
 	e2e/stories/test_forbid.py e2e/stories/test_pausing.py e2e/stories/test_deletion.py e2e/stories/test_rights.py \
@@ -13,7 +15,7 @@ OLDEST_STORIES = e2e/stories/test_schedules.py e2e/stories/test_errors.py e2e/st
 
 .PHONY: help venv requirements image push check-cluster prepare cluster-up cluster-down cluster-status demo test compat compat-unit \
 	compat-e2e unit e2e bench bench-cluster bench-drift bench-events bench-burst bench-writes bench-scale bench-takeover \
-		plugin plugin-release fuzz chaos generate verify lint workflows audit clean
+		plugin plugin-release release release-dry-run fuzz chaos generate verify lint workflows audit clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
@@ -142,6 +144,12 @@ plugin: venv ## Build the command as one file for this machine: dist/kubectl-clu
 
 plugin-release: venv ## Build it for all platforms, with krew's archives and manifest (PLUGIN_URL=where they will be)
 	@$(PY) -m plugin --all --url "$(PLUGIN_URL)"
+
+release: venv ## Make all files of a release in dist/release: TAG=v0.1.0 REGISTRY=where the images are URL=where the files will be
+	@$(PY) -m release --tag "$(TAG)" --registry "$(REGISTRY)" --url "$(URL)"
+
+release-dry-run: venv ## Make them here, of a version that has no date yet, and with Docker the images; uploads nothing
+	@$(PY) -m release --dry-run
 
 clean: ## Remove caches and build output, not .venv
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

@@ -21,6 +21,7 @@ FOLDERS = (
     "harness",
     "operator",
     "plugin",
+    "release",
     "requirements",
     "schemas",
     "tests",
