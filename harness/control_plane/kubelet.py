@@ -43,6 +43,10 @@ class Kubelet:
         """The run ends well and leaves its result."""
         self._end(job, "Succeeded", exitCode=0, reason="Completed", message=result.to_message())
 
+    def leave(self, job: str, message: str) -> None:
+        """The run ends well and leaves this as its termination message."""
+        self._end(job, "Succeeded", exitCode=0, reason="Completed", message=message)
+
     def fail(self, job: str, message: str = "", *, exit_code: int = 1, reason: str = "Error") -> None:
         """The run ends badly."""
         self._end(job, "Failed", exitCode=exit_code, reason=reason, message=message)

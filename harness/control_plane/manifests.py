@@ -74,6 +74,23 @@ def enrichment(of: Object, **config: Any) -> Object:
     return {**others, "action_type": "taxonomy_enrichment", "action_config": {**ids, **config}}
 
 
+def processing(of: Object, collection_id: str = COLLECTION, **config: Any) -> Object:
+    """Spec of a trigger that processes a collection, due as another one is; keywords are fields of action_config."""
+    others = {field: value for field, value in of.items() if field != "execution_config"}
+    return {
+        **others,
+        "action_type": "collection_trigger",
+        "action_config": {"collection_id": collection_id, **config},
+    }
+
+
+def pod_template(name: str, *, runnable: bool = True, **spec: Any) -> Object:
+    """A PodTemplate of the core API; keywords are fields of its Pod's spec."""
+    labels = {"clustertrigger.dev/runnable": "true"} if runnable else {}
+    pod = {"containers": [{"name": "embed", "image": "embed:test"}], **spec}
+    return {"metadata": {"name": name, "labels": labels}, "template": {"spec": pod}}
+
+
 def events(threshold: int, *, cooldown: int = 0, collection_id: str = COLLECTION, **others: Any) -> Object:
     """Spec of a trigger that counts documents_added for a collection; see `spec` for the others."""
     schedule = {

@@ -38,6 +38,13 @@ class Sandbox:
         """Creates an object of one of our kinds."""
         return self.kube.create(paths.custom(plural, self.namespace), body)
 
+    def processed_by(self, template: Object) -> None:
+        """Creates a PodTemplate, and lets the Collection be processed by it."""
+        self.kube.create(paths.pod_templates(self.namespace), template)
+        processing = {"pod_template": template["metadata"]["name"]}
+        path = f"{paths.custom('collections', self.namespace)}/{collection()['metadata']['name']}"
+        self.kube.patch(path, {"spec": {"processing": processing}})
+
     def trigger(self, name: str, spec: Object, **metadata: Any) -> Object:
         """Creates a trigger."""
         return self.create("clustertriggers", trigger(name, spec, **metadata))

@@ -58,6 +58,12 @@ ACTIONS: dict[str, Spec] = {
         "batch_size": 1000,
         "parallelism": 4,
     },
+    "collection_trigger": {
+        "collection_id": "col_abc123",
+        "include_buckets": ["bkt_photos"],
+        "include_collections": ["col_raw"],
+        "source_filters": {"AND": [{"field": "language", "operator": "eq", "value": "de"}]},
+    },
 }
 
 
@@ -267,7 +273,6 @@ _ACTION_RULES = [
         for action, owner, field in [
             ("taxonomy_enrichment", "cluster", "cluster_id"),
             ("cluster", "taxonomy_enrichment", "taxonomy_id"),
-            ("cluster", "taxonomy_enrichment", "collection_id"),
             ("cluster", "taxonomy_enrichment", "incremental"),
             ("cluster", "taxonomy_enrichment", "batch_size"),
             ("cluster", "taxonomy_enrichment", "parallelism"),
@@ -308,10 +313,19 @@ _ACTION_RULES = [
         "batch_id is required with batch_rerun: set it",
     ),
     Refused(
-        "action batch_rerun without action_config",
-        acting("batch_rerun", {}, {"action_config": ABSENT}),
-        "spec.action_config",
-        "action_config is required with every action_type but cluster: set it",
+        "action collection_trigger without collection_id",
+        acting("collection_trigger", {"collection_id": ABSENT}),
+        "spec.action_config.collection_id",
+        "collection_id is required with collection_trigger: set it",
+    ),
+    *(
+        Refused(
+            f"action {action} without action_config",
+            acting(action, {}, {"action_config": ABSENT}),
+            "spec.action_config",
+            "action_config is required with every action_type but cluster: set it",
+        )
+        for action in ("batch_rerun", "collection_trigger")
     ),
     *(
         Refused(
@@ -324,6 +338,10 @@ _ACTION_RULES = [
             ("batch_rerun", "cluster", "cluster_id"),
             ("cluster", "batch_rerun", "batch_id"),
             ("cluster", "batch_rerun", "retry_failed_only"),
+            ("cluster", "collection_trigger", "include_buckets"),
+            ("batch_rerun", "collection_trigger", "include_collections"),
+            ("batch_rerun", "collection_trigger", "source_filters"),
+            ("collection_trigger", "batch_rerun", "batch_id"),
         ]
     ),
     *(
@@ -336,10 +354,25 @@ _ACTION_RULES = [
         for field, value in [("cluster_id", "cluster_xyz789"), ("execution_config", WORK)]
     ),
     Refused(
-        "batch_rerun by drift",
-        acting("batch_rerun", {}, {"trigger_type": "conditional", "schedule_config": SCHEDULES["conditional"]}),
-        "spec.trigger_type",
-        "trigger_type conditional is valid only with action_type cluster: only a clustering leaves a baseline",
+        "action cluster with collection_id",
+        acting("cluster", {"collection_id": "col_abc123"}),
+        "spec.action_config.collection_id",
+        "collection_id is valid only with taxonomy_enrichment, collection_trigger: remove it",
+    ),
+    Refused(
+        "collection_trigger with filters",
+        acting("collection_trigger", {"filters": ACTIONS["cluster"]["filters"]}),
+        "spec.action_config.filters",
+        "filters is valid only with cluster, taxonomy_enrichment, batch_rerun: remove it",
+    ),
+    *(
+        Refused(
+            f"{action} by drift",
+            acting(action, {}, {"trigger_type": "conditional", "schedule_config": SCHEDULES["conditional"]}),
+            "spec.trigger_type",
+            "trigger_type conditional is valid only with action_type cluster: only a clustering leaves a baseline",
+        )
+        for action in ("batch_rerun", "collection_trigger")
     ),
     *(
         Refused(
@@ -788,6 +821,10 @@ _FIELDS = [
     ),
     Refused("batch that is no Job's name", acting("batch_rerun", {"batch_id": "Nightly_1"}),
             "spec.action_config.batch_id", "must consist of", rule=False),
+    Refused("no bucket", acting("collection_trigger", {"include_buckets": []}), "spec.action_config.include_buckets",
+            "must", rule=False),
+    Refused("bucket with a slash", acting("collection_trigger", {"include_buckets": ["a/b"]}),
+            "spec.action_config.include_buckets[0]", "must consist of", rule=False),
     Refused("filters that are text", acting("cluster", {"filters": "language"}), "spec.action_config.filters",
             "must be", rule=False),
     Refused("no collection", trigger({"execution_config.collection_ids": []}),

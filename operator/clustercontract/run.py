@@ -60,6 +60,25 @@ class RunSpec(ApiModel):
     )
 
 
+MOST_DOCUMENTS = 1_000_000_000
+
+
+class DocumentCounts(BaseModel):
+    """What became of a collection's documents."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    documents_added: int = Field(0, ge=0, le=MOST_DOCUMENTS, strict=True)
+    documents_updated: int = Field(0, ge=0, le=MOST_DOCUMENTS, strict=True)
+    documents_deleted: int = Field(0, ge=0, le=MOST_DOCUMENTS, strict=True)
+
+    def events(self) -> Iterator[tuple[str, int]]:
+        """Yields the type of each event that this stands for, and how often it happened."""
+        for event_type in type(self).model_fields:
+            if count := getattr(self, event_type):
+                yield event_type, count
+
+
 class RunResult(BaseModel):
     """The outcome of a run. Unknown fields are dropped, so that an older operator can read a newer worker's result."""
 
@@ -78,6 +97,7 @@ class RunResult(BaseModel):
         default_factory=list, description="Decisions that the worker made by itself, such as a reduction."
     )
     clusters: list[ClusterBrief] = Field(default_factory=list, description="The largest clusters, largest first.")
+    documents: DocumentCounts | None = Field(None, description="What became of a collection that was processed.")
     changes: Changes | None = Field(None, description="Changes since the previous run that the RunSpec names.")
     next_cluster_id: int | None = Field(
         None, description="The highest cluster_id ever used plus one, for the next run."

@@ -49,6 +49,10 @@ def register_watches(registry: kopf.OperatorRegistry, kinds: Kinds) -> None:
     async def pod(event: kopf.RawEvent, **_: Any) -> None:
         _tell(kinds.pods, event)
 
+    @kopf.on.event("", "v1", "podtemplates", registry=registry)
+    async def podtemplate(event: kopf.RawEvent, **_: Any) -> None:
+        _tell(kinds.pod_templates, event)
+
 
 def _tell(kind: Kind, event: kopf.RawEvent) -> None:
     if event["type"] == "DELETED":

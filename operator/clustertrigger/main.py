@@ -34,6 +34,7 @@ from clustertrigger.shell.admission.creators import Creators
 from clustertrigger.shell.clock import ClusterClock
 from clustertrigger.shell.election.leader import lead_when_elected
 from clustertrigger.shell.events.endpoint import EventsEndpoint, serve_events
+from clustertrigger.shell.events.own_events import OwnEvents
 from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.kube.credentials import load_configuration
 from clustertrigger.shell.kube.reading import read_deep_objects
@@ -46,7 +47,7 @@ from clustertrigger.shell.observed.kinds import Kind, Kinds
 from clustertrigger.shell.observed.queues import Queues
 from clustertrigger.shell.reconciling.agenda import Agenda
 from clustertrigger.shell.reconciling.job_writer import JobWriter
-from clustertrigger.shell.reconciling.reconciler import Reconciler
+from clustertrigger.shell.reconciling.reconciler import Hands, Reconciler
 from clustertrigger.shell.serving.endpoints import serve_endpoints
 from clustertrigger.shell.serving.http_server import allow_many_files
 from clustertrigger.shell.serving.sources import Proxies
@@ -97,7 +98,7 @@ class Operator:
                 hear=self._clock.hear,
             ) as api,
             serve_endpoints(settings.http_port, self.metrics, lambda: self._waiting_for) as port,
-            serve_events(settings.events_port, settings.events_cert_dir, self._events_endpoint(api)),
+            serve_events(settings.events_port, settings.events_cert_dir, events := self._events_endpoint(api)),
         ):
             logger.info("ClusterTrigger %s is starting; endpoints on port %d", __version__, port)
             async with asyncio.TaskGroup() as tasks:
@@ -114,7 +115,8 @@ class Operator:
                 tasks.create_task(census.run())
                 cluster_id = await self._cluster_id(api)
                 # Not a task: on SIGTERM the Lease is given up before anything else ends.
-                await lead_when_elected(settings, api, self.metrics, lambda: self._lead(api, statuses, cluster_id))
+                lead = partial(self._lead, api, statuses, OwnEvents(events.commits, self._triggers), cluster_id)
+                await lead_when_elected(settings, api, self.metrics, lead)
 
     def _all_kinds(self) -> Kinds:
         catalog = self._catalog
@@ -126,8 +128,16 @@ class Operator:
             )
             for referent in REFERENTS
         )
+        pod_templates = References(
+            catalog.put_pod_template,
+            catalog.remove_pod_template,
+            self._namespace_changed,
+            part=lambda raw: raw,
+            edition=lambda metadata: metadata["resourceVersion"],  # a changed label makes no new generation
+        )
         return Kinds(
             referents,
+            Kind("podtemplates", paths.pod_templates, pod_templates),
             Kind("clustertriggers", partial(paths.custom, "clustertriggers"), self._triggers),
             Kind("jobs", paths.jobs, self._runs.jobs, _SELECTOR),
             Kind("pods", paths.pods, self._runs.pods, _SELECTOR),
@@ -177,7 +187,7 @@ class Operator:
             proxies=Proxies(self._settings.events_trusted_proxies),
         )
 
-    async def _lead(self, api: ApiServer, statuses: StatusWriter, cluster_id: str) -> None:
+    async def _lead(self, api: ApiServer, statuses: StatusWriter, events: OwnEvents, cluster_id: str) -> None:
         """What only the leader does. A new leader looks at every trigger once."""
         settings = self._settings
         recorder = Recorder(api, self._clock, self.metrics, settings.identity)
@@ -185,7 +195,7 @@ class Operator:
             statuses=statuses,
             clock=self._clock,
             known=Known(self._triggers, self._runs, self._catalog),
-            jobs=JobWriter(api, self._clock, self._runs, self.metrics),
+            hands=Hands(JobWriter(api, self._clock, self._runs, self.metrics), events),
             recorder=recorder,
             agenda=self._agenda,
             metrics=self.metrics,

@@ -79,6 +79,12 @@ ACTIONS: dict[str, dict[str, Any]] = {
         "batch_size": 1000,
         "parallelism": 4,
     },
+    "collection_trigger": {
+        "collection_id": "col_abc123",
+        "include_buckets": ["bkt_photos"],
+        "include_collections": ["col_raw"],
+        "source_filters": {"AND": [{"field": "language", "operator": "eq", "value": "de"}]},
+    },
     "batch_rerun": {"batch_id": "products-nightly-3f9a2c-20261121020000", "retry_failed_only": False},
 }
 MEASURED = {"cluster"}

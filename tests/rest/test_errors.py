@@ -205,7 +205,7 @@ def test_unknown_keys(
     assert accepted in item["accepted"]
 
 
-@pytest.mark.parametrize("action", ["taxonomy_enrichment", "collection_trigger", "nonsense"])
+@pytest.mark.parametrize("action", ["taxonomy_enrichment", "nonsense"])
 def test_actions_that_are_not_there(caller: Caller, action: str) -> None:
     error = refused(caller.post(UNIFIED, {**unified(every()), "action_type": action}), 422)
     assert "'cluster'" in fields_of(error)["action_type"]["message"]

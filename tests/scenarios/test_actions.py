@@ -1,4 +1,4 @@
-"""Actions beside clustering: documents get nodes of a taxonomy, a batch is run again, or why not."""
+"""Actions beside clustering: documents get nodes of a taxonomy, a batch is run again, a collection is processed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,22 @@ from typing import Any
 
 from clustercontract.brief import EnrichmentBrief, NodeBrief
 from clustercontract.run import RunResult
+from clustertrigger.core.kube import paths
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import eventually
 from harness.control_plane.kubelet import Kubelet
-from harness.control_plane.manifests import collection, enrichment, interval, rarely, rerun, taxonomy
+from harness.control_plane.manifests import (
+    COLLECTION,
+    collection,
+    enrichment,
+    events,
+    interval,
+    pod_template,
+    processing,
+    rarely,
+    rerun,
+    taxonomy,
+)
 from harness.control_plane.sandbox import Sandbox
 
 ENRICHED = RunResult(
@@ -186,3 +198,66 @@ def told(job: dict[str, Any]) -> dict[str, Any]:
     (variable,) = [one for one in container["env"] if one["name"] == "CLUSTERWORKER_ENRICHMENT_SPEC"]
     found: dict[str, Any] = json.loads(variable["value"])
     return found
+
+
+def test_a_collection_is_processed_and_event_triggers_follow(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet
+) -> None:
+    operator()
+    sandbox.processed_by(pod_template("embed"))
+    sandbox.trigger("by-id", events(100))
+    sandbox.trigger("by-name", events(100, collection_id="products"))
+    sandbox.trigger("other", events(100, collection_id="col_other"))
+    sandbox.trigger("embed", processing(AT_ONCE, include_buckets=["photos"]))
+    (job,) = eventually(lambda: sandbox.jobs("embed"))
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    told = {variable["name"]: variable["value"] for variable in container["env"]}
+    assert (container["name"], container["image"]) == ("worker", "embed:test")
+    assert (told["CLUSTERTRIGGER_COLLECTION_ID"], told["CLUSTERTRIGGER_INCLUDE_BUCKETS"]) == (COLLECTION, '["photos"]')
+
+    kubelet.leave(job["metadata"]["name"], '{"documents_added": 250, "documents_updated": 3}')
+    eventually(lambda: sandbox.status("embed").get("execution_count") == 1)
+    (entry,) = sandbox.history("embed")
+    assert (entry["documents_added"], entry["documents_updated"], entry["documents_deleted"]) == (250, 3, 0)
+    for name in ("by-id", "by-name"):
+        eventually(lambda name=name: sandbox.jobs(name))  # type: ignore[misc]
+        eventually(lambda name=name: sandbox.status(name)["event_counter"] == 150)  # type: ignore[misc]
+    assert sandbox.status("other")["event_counter"] == 0
+
+
+def test_what_cannot_be_processed(operator: StartOperator, sandbox: Sandbox) -> None:
+    operator()
+    sandbox.trigger("embed", processing(AT_ONCE))
+
+    def says(reason: str, line: str) -> None:
+        eventually(lambda: line in sandbox.condition("embed", "Ready").get("message", ""), what=line)
+        ready = sandbox.condition("embed", "Ready")
+        assert (ready["status"], ready["reason"]) == ("False", reason)
+
+    says("InvalidReference", "set spec.processing.pod_template of the Collection")
+    path = f"{paths.custom('collections', sandbox.namespace)}/products"
+    sandbox.kube.patch(path, {"spec": {"processing": {"pod_template": "embed"}}})
+    says("PodTemplateNotFound", "no PodTemplate 'embed' in this namespace")
+    sandbox.kube.create(paths.pod_templates(sandbox.namespace), pod_template("embed", runnable=False, hostNetwork=True))
+    says("InvalidReference", "does not have the label clustertrigger.dev/runnable")
+    one = f"{paths.pod_templates(sandbox.namespace)}/embed"
+    sandbox.kube.patch(one, {"metadata": {"labels": {"clustertrigger.dev/runnable": "true"}}})
+    says("InvalidReference", "breaks the rules of runs: template.spec.hostNetwork")
+    assert sandbox.jobs("embed") == []
+    sandbox.kube.patch(one, {"template": {"spec": {"hostNetwork": None}}})
+    assert eventually(lambda: sandbox.jobs("embed"))  # the slot is younger than its starting deadline
+
+
+def test_a_template_runs_where_pod_security_is_restricted(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet
+) -> None:
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    sandbox.kube.patch(f"/api/v1/namespaces/{sandbox.namespace}", {"metadata": {"labels": labels}})
+    operator()
+    fetch = {"name": "fetch", "image": "fetch:test"}
+    sandbox.processed_by(pod_template("embed", initContainers=[fetch], automountServiceAccountToken=True))
+    sandbox.trigger("embed", processing(AT_ONCE))
+    (job,) = eventually(lambda: sandbox.jobs("embed"))
+    pod = kubelet.pod_of(job["metadata"]["name"])
+    assert pod["spec"]["restartPolicy"] == "Never"
+    assert pod["spec"]["automountServiceAccountToken"] is False

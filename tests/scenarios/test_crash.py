@@ -11,7 +11,16 @@ from harness.control_plane.books import assert_balanced, hold_still
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import eventually
 from harness.control_plane.kubelet import Kubelet
-from harness.control_plane.manifests import enrichment, interval, rarely, rerun, taxonomy
+from harness.control_plane.manifests import (
+    enrichment,
+    events,
+    interval,
+    pod_template,
+    processing,
+    rarely,
+    rerun,
+    taxonomy,
+)
 from harness.control_plane.proxy import Answer, Fault, Proxy, Request, failing
 from harness.control_plane.sandbox import Sandbox
 
@@ -87,6 +96,36 @@ def test_an_enrichment_killed_between_the_job_and_the_status(
     status = eventually(lambda: sandbox.status("labels"), until=lambda status: status["execution_count"] == 1)
     assert status["last_result"]["enrichment"]["num_assigned"] == 95
     assert [found["metadata"]["uid"] for found in sandbox.jobs("labels")] == [job["metadata"]["uid"]]
+
+
+def test_processing_killed_between_the_job_and_the_status_and_after_its_events(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy
+) -> None:
+    first = operator(through=proxy)
+    sandbox.processed_by(pod_template("embed"))
+    sandbox.trigger("follow", events(1000))
+    proxy.rule = lambda request: "drop" if request.matches("PATCH", "/clustertriggers/embed/status") else None
+    sandbox.trigger("embed", processing(interval(3600, start_immediately=True)))
+    (job,) = eventually(lambda: sandbox.jobs("embed"))
+    first.kill()
+    assert sandbox.history("embed") == []
+
+    # The documents count before the status says that the run has ended, and the operator is killed in between.
+    proxy.rule = None
+    second = operator(through=proxy)
+    (entry,) = eventually(lambda: sandbox.history("embed"))
+    assert entry["job_id"] == job["metadata"]["name"]
+    proxy.rule = lambda request: "drop" if request.matches("PATCH", "/clustertriggers/embed/status") else None
+    kubelet.leave(entry["job_id"], '{"documents_added": 7}')
+    eventually(lambda: sandbox.status("follow")["event_counter"] == 7)
+    second.kill()
+    assert sandbox.status("embed").get("execution_count", 0) == 0
+
+    operator()
+    eventually(lambda: sandbox.status("embed").get("execution_count") == 1)
+    assert sandbox.history("embed")[0]["documents_added"] == 7
+    assert sandbox.status("follow")["event_counter"] == 7
+    assert [found["metadata"]["uid"] for found in sandbox.jobs("embed")] == [job["metadata"]["uid"]]
 
 
 def test_killed_between_the_end_of_a_run_and_the_status(

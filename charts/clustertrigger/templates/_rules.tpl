@@ -13,7 +13,7 @@
   resources: [jobs]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
-  resources: [pods]
+  resources: [pods, podtemplates]
   verbs: [list, watch]
 - apiGroups: [""]
   resources: [events]

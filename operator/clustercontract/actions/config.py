@@ -6,25 +6,31 @@ which field belongs to which action.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from clustercontract.actions.batch_rerun import BatchId, BatchRerun
 from clustercontract.actions.cluster import Cluster
+from clustercontract.actions.collection_trigger import CollectionTrigger, Ids, read_report
 from clustercontract.actions.taxonomy_enrichment import BatchSize, Parallelism, TaxonomyEnrichment
 from clustercontract.base import ApiId, ApiModel, cel, with_rules
 from clustercontract.filters import Filter, check_filters
+from clustercontract.run import RunResult
 
-ActionType = Literal["cluster", "taxonomy_enrichment", "batch_rerun"]
+ActionType = Literal["cluster", "taxonomy_enrichment", "batch_rerun", "collection_trigger"]
 ACTIONS: dict[str, type[ApiModel]] = {
     "cluster": Cluster,
     "taxonomy_enrichment": TaxonomyEnrichment,
     "batch_rerun": BatchRerun,
+    "collection_trigger": CollectionTrigger,
 }
 """Maps each action_type to its model."""
 
-Action = Cluster | TaxonomyEnrichment | BatchRerun
+READERS: dict[str, Callable[[str, bool], RunResult]] = {"collection_trigger": read_report}
+"""Maps an action_type to what reads the termination message of its container, where that is not a RunResult."""
+Action = Cluster | TaxonomyEnrichment | BatchRerun | CollectionTrigger
 
 NO_TARGET_YET = (
     "target_collection_id is not supported yet: remove it; the documents' nodes are in enrichment.parquet of the run's "
@@ -60,8 +66,8 @@ class ActionConfig(ApiModel):
     )
     collection_id: ApiId | None = Field(
         None,
-        description="taxonomy_enrichment (required): the collection_id or the name of the Collection whose documents "
-        "get nodes.",
+        description="taxonomy_enrichment, collection_trigger (required): collection_id or name of the Collection "
+        "whose documents get nodes, or which is processed. Its spec.processing names the PodTemplate for that.",
     )
     target_collection_id: ApiId | None = Field(
         None, description="taxonomy_enrichment: not supported yet; it is refused. Results are in the run's folder."
@@ -83,6 +89,17 @@ class ActionConfig(ApiModel):
         None,
         description="batch_rerun (required): a run of any trigger of the namespace, by history[].job_id of its status.",
     )
+    include_buckets: Ids | None = Field(
+        None, description="collection_trigger: buckets to read. Default: as the PodTemplate's program decides."
+    )
+    include_collections: Ids | None = Field(
+        None, description="collection_trigger: collections to read. Default: as the PodTemplate's program decides."
+    )
+    source_filters: Filter | None = Field(
+        None,
+        description="collection_trigger: which documents of the sources to process: field, operator and value, or AND, "
+        "OR, NOT with lists of these.",
+    )
     retry_failed_only: bool | None = Field(
         None, description="batch_rerun: whether to skip a batch that completed. Default false."
     )
@@ -90,6 +107,7 @@ class ActionConfig(ApiModel):
     @model_validator(mode="after")
     def _filters_are_bounded(self) -> Self:
         check_filters(self.filters)
+        check_filters(self.source_filters)
         return self
 
     @model_validator(mode="after")

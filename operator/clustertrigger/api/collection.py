@@ -14,6 +14,15 @@ VOLUME_GOES_WITH_PATH = (
 )
 
 
+class Processing(ApiModel):
+    """How triggers process the collection."""
+
+    pod_template: ObjectName = Field(
+        description="PodTemplate of this namespace that runs when a trigger with action_type collection_trigger "
+        'processes the collection. It requires the label clustertrigger.dev/runnable: "true".'
+    )
+
+
 class CollectionSpec(ApiModel):
     """Describes where a collection's vectors are stored."""
 
@@ -34,6 +43,7 @@ class CollectionSpec(ApiModel):
     volume: ObjectName | None = Field(
         None, description="PersistentVolumeClaim in this namespace that contains source.uri. It is mounted read-only."
     )
+    processing: Processing | None = Field(None, description="How triggers process the collection.")
     description: str | None = Field(
         None, max_length=2048, description="Free text for readers; the operator ignores it."
     )

@@ -34,6 +34,8 @@ class Reason(StrEnum):
     """Not ready until the namespace has a Collection with that collection_id or name."""
     DEFINITION_NOT_FOUND = "DefinitionNotFound"
     """Not ready until the namespace has a ClusterDefinition with that cluster_id or name."""
+    POD_TEMPLATE_NOT_FOUND = "PodTemplateNotFound"
+    """Not ready until the namespace has the PodTemplate that the Collection's spec.processing names."""
     BATCH_NOT_FOUND = "BatchNotFound"
     """Not ready until action_config.batch_id names a run in the history of a trigger of the namespace."""
     TAXONOMY_NOT_FOUND = "TaxonomyNotFound"

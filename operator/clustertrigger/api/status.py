@@ -76,6 +76,15 @@ class Execution:
     notes: Annotated[
         list[str] | None, Field(description="Decisions that the worker made by itself, such as a reduction.")
     ] = None
+    documents_added: Annotated[
+        int | None, Field(description="collection_trigger: number of documents that the run added.")
+    ] = None
+    documents_updated: Annotated[
+        int | None, Field(description="collection_trigger: number of documents that the run updated.")
+    ] = None
+    documents_deleted: Annotated[
+        int | None, Field(description="collection_trigger: number of documents that the run deleted.")
+    ] = None
     reruns: Annotated[str | None, Field(description="batch_rerun: the batch that this run carries out again.")] = None
     volumes: Annotated[
         list[str] | None, Field(description="Claims that the run's Pod mounts. A rerun mounts them too.")

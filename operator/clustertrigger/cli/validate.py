@@ -29,6 +29,8 @@ _PARSERS: dict[str, Callable[[Any], tuple[object | None, list[Problem]]]] = {
 }
 _REFERENTS = {referent.kind: referent for referent in REFERENTS}
 _MISSED = {referent.not_found: referent.kind for referent in REFERENTS}
+_IN_THE_CLUSTER = {Reason.BATCH_NOT_FOUND: "batch", Reason.POD_TEMPLATE_NOT_FOUND: "PodTemplate"}
+"""What no file holds that this command reads."""
 _TOP_LEVEL = ("apiVersion", "kind", "metadata", "spec", "status")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
 
@@ -170,8 +172,8 @@ def _references(manifest: Manifest, catalog: Catalog, held: Set[tuple[str, str]]
     work = resolve(catalog, manifest.namespace, spec)
     if not isinstance(work, Unresolved):
         return [], notes
-    if work.reason == Reason.BATCH_NOT_FOUND:
-        return [], [*notes, "its batch is looked up in the cluster"]
+    if (elsewhere := _IN_THE_CLUSTER.get(work.reason)) is not None:
+        return [], [*notes, f"its {elsewhere} is looked up in the cluster"]
     kind = _MISSED.get(work.reason)
     if kind is None or held is None or (manifest.namespace, kind) in held:
         return [work.message], []

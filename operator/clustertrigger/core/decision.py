@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from clustercontract.run import DocumentCounts
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.status import ClusterTriggerStatus
 from clustertrigger.core.actions.work import RunDefaults, Work
@@ -38,6 +39,8 @@ class Observed:
     """By Job name."""
     looked_up: frozenset[str] = frozenset()
     """Jobs that were read from the API server itself for this decision: what is absent from `runs` is gone."""
+    counted: frozenset[str] = frozenset()
+    """Jobs whose documents have been counted as events."""
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
     """By Job name."""
     warnings: Mapping[str, str] = field(default_factory=dict)
@@ -79,7 +82,16 @@ class LookUpJob:
     name: str
 
 
-Action = CreateJob | DeleteJob | EndJob | LookUpJob
+@dataclass(frozen=True, slots=True)
+class CountDocuments:
+    """Count what a run did to a collection as events of it; what has been counted before does not count again."""
+
+    job: str
+    collection_ids: tuple[str, ...]
+    documents: DocumentCounts
+
+
+Action = CreateJob | DeleteJob | EndJob | LookUpJob | CountDocuments
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,6 +183,8 @@ def _about_ready(state: TriggerState, reason: str, name: str, scope: str) -> Ite
             yield f"Apply the Collection, or correct the id: kubectl get collections {scope}"
         case Reason.DEFINITION_NOT_FOUND:
             yield f"Apply the ClusterDefinition, or correct the id: kubectl get clusterdefinitions {scope}"
+        case Reason.POD_TEMPLATE_NOT_FOUND:
+            yield f"Apply the PodTemplate, or correct the name in the Collection: kubectl get podtemplates {scope}"
         case Reason.BATCH_NOT_FOUND:
             yield f"Name a run that a trigger's history still has, as batch_id: kubectl get clustertriggers {scope}"
         case Reason.TAXONOMY_NOT_FOUND:

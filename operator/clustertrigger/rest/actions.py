@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clustercontract.actions.batch_rerun import BatchRerun
+from clustercontract.actions.collection_trigger import CollectionTrigger
 from clustercontract.actions.taxonomy_enrichment import TaxonomyEnrichment
 from clustercontract.base import ApiId, ApiModel
 from clustercontract.filters import Filter
@@ -89,6 +90,7 @@ def _named(*fields: str) -> Callable[[Spec], set[str]]:
 CLUSTER = "cluster"
 TAXONOMY_ENRICHMENT = "taxonomy_enrichment"
 BATCH_RERUN = "batch_rerun"
+COLLECTION_TRIGGER = "collection_trigger"
 ACTIONS: dict[str, Action] = {
     CLUSTER: Action("engine_cluster_build", ClusterAction, _cluster_spec, _cluster_config, _clustered),
     TAXONOMY_ENRICHMENT: Action(
@@ -99,6 +101,9 @@ ACTIONS: dict[str, Action] = {
         _named("taxonomy_id", "collection_id"),
     ),
     BATCH_RERUN: Action("api_buckets_batches_process", BatchRerun, _written(BATCH_RERUN), _config, _named("batch_id")),
+    COLLECTION_TRIGGER: Action(
+        "api_collections_trigger", CollectionTrigger, _written(COLLECTION_TRIGGER), _config, _named("collection_id")
+    ),
 }
 """By action_type. What is not here is refused by a message that names what is."""
 

@@ -124,6 +124,16 @@ def test_a_batch_in_s3_is_reached_as_its_trigger_reaches_it() -> None:
             [source([batch(volumes=None)])], Reason.BATCH_NOT_FOUND, "recorded by an earlier version", id="old entry"
         ),
         pytest.param(
+            [
+                source(
+                    [batch()], {**RERUN, "action_type": "collection_trigger", "action_config": {"collection_id": "a"}}
+                )
+            ],
+            Reason.INVALID_REFERENCE,
+            "action collection_trigger keeps no RunSpec: request a run of that trigger instead",
+            id="of another kind",
+        ),
+        pytest.param(
             [source([batch()], {"trigger_type": "cron"})], Reason.INVALID_REFERENCE, "which is invalid", id="invalid"
         ),
     ],

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.core.decision import CreateJob, Event
+from clustertrigger.core.decision import CountDocuments, CreateJob, Event
 from clustertrigger.core.kube import paths
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.catalog import COLLECTION, Catalog
@@ -18,7 +18,7 @@ from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.intake import Known, Runs, Triggers
 from clustertrigger.shell.reconciling.agenda import Agenda
 from clustertrigger.shell.reconciling.job_writer import JobWriter
-from clustertrigger.shell.reconciling.reconciler import Reconciler
+from clustertrigger.shell.reconciling.reconciler import Hands, Reconciler
 from clustertrigger.shell.status.recorder import Recorder
 from clustertrigger.shell.status.status_writer import StatusWriter
 from harness.control_plane.kube import Object
@@ -47,6 +47,16 @@ class Idle(JobWriter):
         pass
 
 
+class Events:
+    """Counts nothing, and tells what it was asked to count."""
+
+    def __init__(self) -> None:
+        self.asked: list[CountDocuments] = []
+
+    async def count(self, trigger: Trigger, run: CountDocuments) -> None:
+        self.asked.append(run)
+
+
 class Stage:
     """A reconciler, an API server and the time."""
 
@@ -58,11 +68,12 @@ class Stage:
         catalog = Catalog()
         catalog.put(COLLECTION, "search", "col_a", {"source": {"uri": "a.parquet"}, "volume": "data"})
         self.agenda = Agenda(self.clock, self.metrics)
+        self.events = Events()
         self.reconciler = Reconciler(
             statuses=StatusWriter(self.api, self.triggers),
             clock=self.clock,
             known=Known(self.triggers, self.runs, catalog),
-            jobs=jobs(self.api, self.clock, self.runs, self.metrics),
+            hands=Hands(jobs(self.api, self.clock, self.runs, self.metrics), self.events),
             recorder=self.heard,
             agenda=self.agenda,
             metrics=self.metrics,

@@ -27,6 +27,8 @@ from clustertrigger.core.actions.work import (
 from clustertrigger.core.resources.catalog import Catalog, Unresolved
 
 _MOST_NAMED = 10
+_KEEPING = ("cluster", "batch_rerun")
+"""Actions whose workers keep what they were told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,12 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
             Reason.INVALID_REFERENCE,
             f"batch {wanted.batch_id!r} is a run of ClusterTrigger {found.trigger!r}, which is invalid: correct it, as "
             "its run.results says where the batch lies",
+        )
+    if found.action_type not in _KEEPING:
+        return Unresolved(
+            Reason.INVALID_REFERENCE,
+            f"batch {wanted.batch_id!r} is a run of ClusterTrigger {found.trigger!r}, whose action "
+            f"{found.action_type} keeps no RunSpec: request a run of that trigger instead",
         )
     if found.run.volumes is None:
         return Unresolved(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clustertrigger.api.trigger import ClusterTriggerSpec
-from clustertrigger.core.actions import batch_rerun, cluster, taxonomy_enrichment
+from clustertrigger.core.actions import batch_rerun, cluster, collection_trigger, taxonomy_enrichment
 from clustertrigger.core.actions.work import Action, Work
 from clustertrigger.core.resources.catalog import Catalog, Unresolved
 
@@ -11,6 +11,7 @@ ACTIONS: dict[str, Action] = {
     "cluster": cluster.ACTION,
     "taxonomy_enrichment": taxonomy_enrichment.ACTION,
     "batch_rerun": batch_rerun.ACTION,
+    "collection_trigger": collection_trigger.ACTION,
 }
 """By action_type."""
 

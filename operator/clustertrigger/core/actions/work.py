@@ -13,6 +13,7 @@ from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.status import ClusterTriggerStatus, Execution, LastResult
 from clustertrigger.api.trigger import ClusterTriggerSpec, RunPolicy
 from clustertrigger.core.resources.catalog import Catalog, Unresolved
+from clustertrigger.core.resources.pod_templates import PodTemplate
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,13 @@ class Order(NamedTuple):
     """Its value, which is JSON."""
 
 
+class FromTemplate(NamedTuple):
+    """A Pod that somebody else has specified, and what it is told."""
+
+    template: PodTemplate
+    environment: Mapping[str, str]
+
+
 class Reads(NamedTuple):
     """What a Pod mounts to read."""
 
@@ -76,7 +84,7 @@ class Work(ABC):
     """Of its Job, where the history tells what the Job was made for."""
 
     @abstractmethod
-    def order(self, ask: Ask) -> Order:
+    def order(self, ask: Ask) -> Order | FromTemplate:
         """What the worker of a run is told."""
 
     def why_needless(self, history: Iterable[Execution]) -> str | None:
@@ -121,6 +129,11 @@ def in_words(found: RunResult) -> str:
     """What a completed run found, for its event: the end of a sentence, or nothing."""
     if found.num_clusters is not None:
         return f"{found.num_clusters} clusters of {found.num_documents} documents"
+    if (documents := found.documents) is not None:
+        return (
+            f"{documents.documents_added} documents added, {documents.documents_updated} updated, "
+            f"{documents.documents_deleted} deleted"
+        )
     if (brief := found.enrichment) is None:
         return ""
     taken = f", {brief.num_taken_over} of them taken over" if brief.num_taken_over else ""

@@ -12,6 +12,7 @@ from clustertrigger.api.names import (
     ANNOTATION_COLLECTIONS,
     ANNOTATION_COMPLETED,
     ANNOTATION_FAILURE,
+    ANNOTATION_PROCESSES,
     ANNOTATION_RERUNS,
     ANNOTATION_SLOT,
     LABEL_QUEUE,
@@ -70,6 +71,8 @@ class JobView:
     """The trigger's action_type when it was made."""
     reruns: str | None = None
     """The batch that it runs again."""
+    processes: tuple[str, ...] = ()
+    """The ids of the collection that it processes."""
     volumes: tuple[str, ...] | None = None
     secrets: tuple[str, ...] | None = None
     """Claims and Secrets that its Pods mount."""
@@ -127,6 +130,7 @@ def read_job(raw: Mapping[str, Any]) -> JobView | None:
         collections=annotations.get(ANNOTATION_COLLECTIONS, ""),
         action=annotations.get(ANNOTATION_ACTION, "cluster"),
         reruns=annotations.get(ANNOTATION_RERUNS),
+        processes=tuple(filter(None, annotations.get(ANNOTATION_PROCESSES, "").split(","))),
         volumes=_mounted(spec, "persistentVolumeClaim", "claimName"),
         secrets=_mounted(spec, "secret", "secretName"),
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from clustercontract.baseline import Baseline
@@ -30,11 +31,12 @@ from clustertrigger.api.names import (
 from clustertrigger.api.schedule import ConditionalSchedule
 from clustertrigger.api.status import LastResult
 from clustertrigger.api.trigger import ClusterTriggerSpec, RunPolicy
-from clustertrigger.core.actions.work import Ask, Order, RunDefaults, Work, results_target
+from clustertrigger.core.actions.work import Ask, FromTemplate, Order, RunDefaults, Work, results_target
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.naming import seed
 from clustertrigger.core.jobs.pods import pod_metadata, pod_spec
 from clustertrigger.core.jobs.slot import CheckSlot, RunSlot, Slot
+from clustertrigger.core.jobs.template_pods import template_pod_spec
 from clustertrigger.core.resources.trigger import Trigger
 
 _LONGEST_LABEL = 63
@@ -48,6 +50,14 @@ class _Kind:
     timeout_seconds: int
     ttl_seconds: int
     queue_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Pod:
+    spec: dict[str, Any]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Of its template, beside those of the trigger and of the operator."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 def build_job(
@@ -73,7 +83,11 @@ def build_job(
         previous,
         last_result,
     )
-    pod = pod_spec(run, work, defaults, order=work.order(ask), resources=run.resources)
+    order = work.order(ask)
+    if isinstance(order, FromTemplate):
+        pod = _Pod(template_pod_spec(run, order, defaults), order.template.labels, order.template.annotations)
+    else:
+        pod = _Pod(pod_spec(run, work, defaults, order=order, resources=run.resources))
     # The name guards the slot until the status does: keep the Job for as long as the slot could fire.
     kind = _Kind(
         ROLE_RUN, run.timeout_seconds, ttl_seconds=max(run.starting_deadline_seconds, 3600), queue_name=run.queue_name
@@ -107,7 +121,7 @@ def build_check_job(
         seed=seed(trigger.uid),
     )
     order = Order("check", CHECK_SPEC_VARIABLE, check_spec.model_dump_json(exclude_none=True))
-    pod = pod_spec(run, work, defaults, order=order, resources=run.check.resources)
+    pod = _Pod(pod_spec(run, work, defaults, order=order, resources=run.check.resources))
     kind = _Kind(
         ROLE_CHECK,
         run.check.timeout_seconds,
@@ -145,9 +159,7 @@ def _check_ttl_seconds(schedule: ConditionalSchedule) -> int:
     return min(max(2 * schedule.check_interval_seconds, _SHORTEST_MEMORY), _LONGEST_MEMORY)
 
 
-def _job(
-    trigger: Trigger, run: RunPolicy, work: Work, kind: _Kind, name: str, slot: Slot, pod: dict[str, Any]
-) -> dict[str, Any]:
+def _job(trigger: Trigger, run: RunPolicy, work: Work, kind: _Kind, name: str, slot: Slot, pod: _Pod) -> dict[str, Any]:
     labels = {
         LABEL_MANAGED_BY: MANAGED_BY,
         LABEL_TRIGGER_UID: trigger.uid,
@@ -177,7 +189,7 @@ def _job(
                 {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
             ]
         },
-        "template": {"metadata": pod_metadata(run, labels), "spec": pod},
+        "template": {"metadata": pod_metadata(run, labels, pod.labels, pod.annotations), "spec": pod.spec},
     }
     if queued:
         job_spec["suspend"] = True

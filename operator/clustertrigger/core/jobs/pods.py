@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from clustercontract.base import ApiModel
@@ -43,7 +44,7 @@ def pod_spec(
         "enableServiceLinks": False,
         "nodeSelector": dict(run.node_selector),
         "tolerations": [toleration.model_dump(exclude_none=True) for toleration in run.tolerations],
-        **_placement(run),
+        **placement(run),
         "imagePullSecrets": [{"name": secret} for secret in pull_secrets],
         "securityContext": pod_security(),
         "volumes": volumes,
@@ -80,10 +81,23 @@ def container_security() -> dict[str, Any]:
     return {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 
 
-def pod_metadata(run: RunPolicy, own_labels: Mapping[str, str]) -> dict[str, Any]:
-    """The Pod's metadata: what the trigger's owner wants beside the labels that are the operator's own."""
-    metadata: dict[str, Any] = {"labels": {**run.pod_labels, **own_labels}}
-    return {**metadata, "annotations": dict(run.pod_annotations)} if run.pod_annotations else metadata
+def pod_metadata(
+    run: RunPolicy,
+    own_labels: Mapping[str, str],
+    labels: Mapping[str, str] = MappingProxyType({}),
+    annotations: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """The Pod's metadata: what the trigger's owner wants beside the labels that are the operator's own.
+
+    Args:
+        run: how the trigger's Jobs are run.
+        own_labels: the operator's.
+        labels: of the Pod's template, if it has one.
+        annotations: of the Pod's template.
+    """
+    metadata: dict[str, Any] = {"labels": {**labels, **run.pod_labels, **own_labels}}
+    wanted = {**annotations, **run.pod_annotations}
+    return {**metadata, "annotations": wanted} if wanted else metadata
 
 
 def json_variable(name: str, value: str) -> dict[str, str]:
@@ -91,7 +105,7 @@ def json_variable(name: str, value: str) -> dict[str, str]:
     return {"name": name, "value": value.replace("$", r"\u0024")}
 
 
-def _placement(run: RunPolicy) -> dict[str, Any]:
+def placement(run: RunPolicy) -> dict[str, Any]:
     """Where the Pod may be and what it gives way to; nothing of what the trigger does not say."""
     wanted = {
         "affinity": run.affinity and _dumped(run.affinity),

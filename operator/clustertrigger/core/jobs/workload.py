@@ -6,13 +6,14 @@ ever, and then Kubernetes never calls the Job complete.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
+from clustercontract.actions.config import READERS
 from clustercontract.check import CheckResult
 from clustercontract.run import RunResult
 from clustertrigger.core.jobs.job_view import JobView
@@ -83,6 +84,8 @@ class ObservedRun:
     collections: str = ""
     action: str = "cluster"
     reruns: str | None = None
+    processes: tuple[str, ...] = ()
+    """The ids of the collection that it processes."""
     volumes: tuple[str, ...] | None = None
     secrets: tuple[str, ...] | None = None
     explained: bool = True
@@ -112,6 +115,7 @@ def observe_run(job: JobView, pods: Sequence[PodView], queue_position: int | Non
         collections=job.collections,
         action=job.action,
         reruns=job.reruns,
+        processes=job.processes,
         volumes=job.volumes,
         secrets=job.secrets,
     )
@@ -225,15 +229,18 @@ def _error(job: JobView, pod: PodView | None, result: RunResult | CheckResult | 
 def _results(job: JobView, pod: PodView | None) -> tuple[RunResult | None, CheckResult | None]:
     """What the worker left: of a run the one, of a check the other."""
     if isinstance(job.slot, CheckSlot):
-        return None, _result(CheckResult, pod)
-    return _result(RunResult, pod), None
+        return None, _result(CheckResult.model_validate_json, pod)
+    read = READERS.get(job.action)
+    if read is not None and pod is not None:
+        return read(pod.message, pod.exit_code == 0), None
+    return _result(RunResult.model_validate_json, pod), None
 
 
-def _result(model: type[_Result], pod: PodView | None) -> _Result | None:
+def _result(read: Callable[[str], _Result], pod: PodView | None) -> _Result | None:
     if pod is None or not pod.message.startswith("{"):
         return None
     try:
-        return model.model_validate_json(pod.message)
+        return read(pod.message)
     except ValidationError:
         return None
 

@@ -30,6 +30,7 @@ _KINDS = {
     "leases": "Lease",
     "namespaces": "Namespace",
     "pods": "Pod",
+    "podtemplates": "PodTemplate",
     "services": "Service",
     "subjectaccessreviews": "SubjectAccessReview",
     "taxonomies": "Taxonomy",
@@ -96,6 +97,11 @@ def job(namespace: str, name: str) -> str:
 def pods(namespace: str | None = None) -> str:
     """The Pods of a namespace, or of all."""
     return f"/api/v1{_within(namespace)}/pods"
+
+
+def pod_templates(namespace: str | None = None) -> str:
+    """The PodTemplates of a namespace, or of all."""
+    return f"/api/v1{_within(namespace)}/podtemplates"
 
 
 def pod(namespace: str, name: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
+from clustercontract.run import DocumentCounts
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.status import Execution
 from clustertrigger.core.actions.registry import action_of
 from clustertrigger.core.actions.work import in_words
-from clustertrigger.core.decision import LookUpJob
+from clustertrigger.core.decision import CountDocuments, LookUpJob
 from clustertrigger.core.draft import Draft, is_active, with_entry
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.slot import CheckSlot, EventSlot, ManualSlot, ScheduledSlot, Slot
@@ -72,10 +74,22 @@ def settle_runs(draft: Draft) -> None:
             else:
                 draft.do(LookUpJob(entry.job_id))
         elif run.phase in ("completed", "failed"):
-            if run.explained or asked:
-                _settle(draft, _outcome(draft, entry, run), run)
-            else:
+            if not run.explained and not asked:
                 draft.do(LookUpJob(entry.job_id))
+            elif (documents := _to_count(draft, run)) is not None:
+                # Before the status says that the run has ended: an operator that is killed in between counts again,
+                # and the triggers know by the Job's name what they have counted.
+                draft.do(CountDocuments(run.job, run.processes, documents))
+            else:
+                _settle(draft, _outcome(draft, entry, run), run)
+
+
+def _to_count(draft: Draft, run: ObservedRun) -> DocumentCounts | None:
+    """What is still to be counted as events of the collection that a run has processed."""
+    documents = run.result.documents if run.result and run.phase == "completed" else None
+    if documents is None or not run.processes or run.job in draft.observed.counted:
+        return None
+    return documents if any(documents.events()) else None
 
 
 def trim_history(draft: Draft) -> None:
@@ -140,8 +154,13 @@ def _outcome(draft: Draft, entry: Execution, run: ObservedRun) -> Execution:
         num_clusters=result.num_clusters if result else None,
         num_documents=result.num_documents if result else None,
         results_uri=result.results_uri if result else None,
+        **_documents(result.documents if result else None),
         notes=[*(result.notes if result else ()), *([went_on] if went_on else ())] or None,
     )
+
+
+def _documents(documents: DocumentCounts | None) -> dict[str, Any]:
+    return documents.model_dump() if documents else {}
 
 
 def _gone(draft: Draft, entry: Execution) -> Execution:

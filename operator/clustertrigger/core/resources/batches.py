@@ -17,6 +17,8 @@ class Batch:
 
     trigger: str
     run: Execution
+    action_type: str
+    """What the trigger's runs do now."""
     policy: RunPolicy | None
     """How the trigger's Jobs are run now; None where its spec is invalid."""
 
@@ -50,7 +52,8 @@ class Batches:
                 continue  # as the names of Jobs are made; see core.jobs.naming
             for run in trigger.status.history:
                 if run.job_id == batch_id:
-                    return Batch(name, run, trigger.spec.run if trigger.spec else None)
+                    spec = trigger.spec
+                    return Batch(name, run, spec.action_type if spec else "", spec.run if spec else None)
         return None
 
     def names(self, namespace: str) -> list[str]:

@@ -13,8 +13,10 @@ from typing import Any, Generic, TypeVar
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.conditions import Reason
 from clustertrigger.api.definition import ClusterDefinitionSpec
+from clustertrigger.api.names import LABEL_RUNNABLE
 from clustertrigger.api.taxonomy import TaxonomySpec
 from clustertrigger.core.resources.batches import Batches
+from clustertrigger.core.resources.pod_templates import PodTemplate, read_pod_template
 from clustertrigger.core.resources.validation import (
     Problem,
     all_of,
@@ -94,6 +96,13 @@ class _Shelf(Generic[Spec]):
             if not names:
                 del self.names_by_id[entry.id]
 
+    def ids(self, wanted: str) -> list[str]:
+        """The id or name of an object, and the other one, unless that leads to another object."""
+        name = next(iter(sorted(self.names_by_id.get(wanted, ()))), wanted)
+        entry = self.by_name.get(name)
+        others: list[str | None] = [entry.id if entry else None, None if name in self.names_by_id else name]
+        return list(dict.fromkeys([wanted, *(one for one in others if one)]))
+
     def find(self, wanted: str, referent: Referent[Spec]) -> Spec | Unresolved:
         """By id first, by name second; two objects that claim one id are told, not chosen from."""
         kind, id_field = referent.kind, referent.id_field
@@ -125,6 +134,7 @@ class Catalog:
     def __init__(self) -> None:
         self._shelves: dict[tuple[str, str], _Shelf[Any]] = defaultdict(_Shelf)
         """By kind and namespace."""
+        self._pod_templates: dict[str, dict[str, PodTemplate]] = defaultdict(dict)
         self.batches = Batches()
 
     def put(self, referent: Referent[Any], namespace: str, name: str, raw_spec: Mapping[str, Any]) -> None:
@@ -140,6 +150,40 @@ class Catalog:
     def find(self, referent: Referent[Spec], namespace: str, wanted: str) -> Spec | Unresolved:
         """The spec of the object that an id refers to."""
         found: Spec | Unresolved = self._shelves[referent.kind, namespace].find(wanted, referent)
+        return found
+
+    def ids(self, referent: Referent[Any], namespace: str, wanted: str) -> list[str]:
+        """All ids by which triggers may refer to the object that an id refers to, this one first."""
+        return self._shelves[referent.kind, namespace].ids(wanted)
+
+    def put_pod_template(self, namespace: str, name: str, raw: Mapping[str, Any]) -> None:
+        """Adds or replaces a PodTemplate, given as the whole object."""
+        self._pod_templates[namespace][name] = read_pod_template(raw)
+
+    def remove_pod_template(self, namespace: str, name: str) -> None:
+        """Removes a PodTemplate, if it is there."""
+        self._pod_templates[namespace].pop(name, None)
+
+    def pod_template(self, namespace: str, name: str) -> PodTemplate | Unresolved:
+        """The PodTemplate of that name, if triggers may run it."""
+        found = self._pod_templates[namespace].get(name)
+        if found is None:
+            return Unresolved(
+                Reason.POD_TEMPLATE_NOT_FOUND,
+                f"no PodTemplate {name!r} in this namespace, which a Collection's spec.processing names: create it or "
+                "correct the name",
+            )
+        if not found.is_runnable:
+            return Unresolved(
+                Reason.INVALID_REFERENCE,
+                f'PodTemplate {name!r} does not have the label {LABEL_RUNNABLE}: "true", by which its owner lets '
+                "triggers run it: set the label",
+            )
+        if found.problems:
+            return Unresolved(
+                Reason.INVALID_REFERENCE,
+                f"PodTemplate {name!r} breaks the rules of runs: {all_of(found.problems)}",
+            )
         return found
 
 

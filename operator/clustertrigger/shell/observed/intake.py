@@ -268,7 +268,7 @@ class Runs:
 
 class _Reference(NamedTuple):
     uid: str
-    generation: object
+    edition: object
     version: str
 
 
@@ -279,6 +279,8 @@ class References:
         put: into the catalog: namespace, name, spec.
         remove: from the catalog: namespace, name.
         changed: called with the namespace.
+        part: of an object, what goes into the catalog.
+        edition: of its metadata, what changes with that part.
     """
 
     def __init__(
@@ -286,7 +288,11 @@ class References:
         put: Callable[[str, str, Mapping[str, Any]], None],
         remove: Callable[[str, str], None],
         changed: Callable[[str], None],
+        part: Callable[[Raw], Mapping[str, Any]] = lambda raw: raw.get("spec") or {},
+        edition: Callable[[Mapping[str, Any]], object] = lambda metadata: metadata.get("generation"),
     ) -> None:
+        self._part = part
+        self._edition = edition
         self._put = put
         self._remove = remove
         self._changed = changed
@@ -297,7 +303,7 @@ class References:
         """The object is shown."""
         metadata = raw["metadata"]
         namespace, name = metadata["namespace"], metadata["name"]
-        seen = _Reference(metadata["uid"], metadata.get("generation"), metadata["resourceVersion"])
+        seen = _Reference(metadata["uid"], self._edition(metadata), metadata["resourceVersion"])
         before = self._seen.get((namespace, name))
         doubted = before is not None and before.uid in self._doubted
         if before is not None and not doubted and not is_newer(seen.version, before.version):
@@ -306,7 +312,7 @@ class References:
         self._seen[namespace, name] = seen
         if before is not None and not doubted and before[:2] == seen[:2]:
             return
-        self._put(namespace, name, raw.get("spec") or {})
+        self._put(namespace, name, self._part(raw))
         self._changed(namespace)
 
     def gone(self, namespace: str, name: str, uid: str) -> None:

@@ -137,13 +137,14 @@ class Kinds(NamedTuple):
 
     referents: tuple[Kind, ...]
     """What triggers refer to."""
+    pod_templates: Kind
     triggers: Kind
     jobs: Kind
     pods: Kind
 
     def all(self) -> tuple[Kind, ...]:
         """Each of them."""
-        return (*self.referents, self.triggers, self.jobs, self.pods)
+        return (*self.referents, self.pod_templates, self.triggers, self.jobs, self.pods)
 
 
 def _identity(raw: Mapping[str, Any]) -> tuple[Name, str, str]:

@@ -7,10 +7,20 @@ import logging
 import time
 from contextlib import suppress
 from dataclasses import replace
+from typing import NamedTuple, Protocol
 
 from clustertrigger.core.actions.registry import resolve
 from clustertrigger.core.decide import decide
-from clustertrigger.core.decision import Action, CreateJob, Decision, DeleteJob, EndJob, LookUpJob, Observed
+from clustertrigger.core.decision import (
+    Action,
+    CountDocuments,
+    CreateJob,
+    Decision,
+    DeleteJob,
+    EndJob,
+    LookUpJob,
+    Observed,
+)
 from clustertrigger.core.jobs.workload import split
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.trigger import Key, Trigger
@@ -31,6 +41,24 @@ _MOST_ROUNDS = 10
 """Decisions in a row that each ask for something else to be done; more is an internal error."""
 
 
+class EventCounter(Protocol):
+    """Counts events that the operator itself has learned of."""
+
+    async def count(self, trigger: Trigger, run: CountDocuments) -> None:
+        """Count what a run of a trigger did to a collection, for all triggers that count such events.
+
+        Raises:
+            ApiError: it could not be stored; it may be counted again.
+        """
+
+
+class Hands(NamedTuple):
+    """What carries decisions out."""
+
+    jobs: JobWriter
+    events: EventCounter
+
+
 class Reconciler:
     """Brings one trigger at a time to where it should be."""
 
@@ -40,7 +68,7 @@ class Reconciler:
         statuses: StatusWriter,
         clock: Clock,
         known: Known,
-        jobs: JobWriter,
+        hands: Hands,
         recorder: Recorder,
         agenda: Agenda,
         metrics: Metrics,
@@ -51,7 +79,7 @@ class Reconciler:
         self._triggers = known.triggers
         self._runs = known.runs
         self._catalog = known.catalog
-        self._jobs = jobs
+        self._jobs, self._events = hands
         self._recorder = recorder
         self._agenda = agenda
         self._queue = agenda.queue
@@ -78,7 +106,7 @@ class Reconciler:
             # What goes wrong here goes wrong again when it is due, and is told then.
             with suppress(Exception):
                 if (trigger := self._triggers.get(key)) and self._clock() < due:
-                    self._foresight.foresee(trigger, self._gather(trigger, frozenset()), due)
+                    self._foresight.foresee(trigger, self._gather(trigger), due)
             await asyncio.sleep(0)
 
     async def _reconcile_safely(self, key: Key) -> None:
@@ -104,8 +132,9 @@ class Reconciler:
             return
         now = self._clock()
         looked_up: frozenset[str] = frozenset()
+        counted: frozenset[str] = frozenset()
         for _ in range(_MOST_ROUNDS):
-            observed = self._gather(trigger, looked_up)
+            observed = self._gather(trigger, looked_up, counted)
             decision = self._foresight.recall(trigger, observed, now) or decide(trigger, observed, now)
             if not decision.actions:
                 break
@@ -113,6 +142,8 @@ class Reconciler:
                 await self._carry_out(trigger, action)
                 if isinstance(action, LookUpJob):
                     looked_up |= {action.name}
+                if isinstance(action, CountDocuments):
+                    counted |= {action.job}
             if decision.creates_job and self._queue.rest_once(key):
                 return
         else:
@@ -129,7 +160,9 @@ class Reconciler:
         for memory in (self._agenda, self._jobs, self._foresight):
             memory.forget(key)
 
-    def _gather(self, trigger: Trigger, looked_up: frozenset[str]) -> Observed:
+    def _gather(
+        self, trigger: Trigger, looked_up: frozenset[str] = frozenset(), counted: frozenset[str] = frozenset()
+    ) -> Observed:
         runs, checks = split({**self._jobs.lost(trigger), **self._runs.of(trigger.owner)})
         return replace(
             self._surroundings,
@@ -137,6 +170,7 @@ class Reconciler:
             runs=runs,
             checks=checks,
             looked_up=looked_up,
+            counted=counted,
             refusals=self._jobs.refusals(trigger.key),
             warnings=self._jobs.warnings(trigger.key),
         )
@@ -151,6 +185,8 @@ class Reconciler:
                 await self._jobs.end(trigger, action)
             case LookUpJob(name):
                 await self._jobs.look_up(trigger, name)
+            case CountDocuments():
+                await self._events.count(trigger, action)
 
     async def _write_status(self, trigger: Trigger, decision: Decision) -> bool:
         """Writes what changed, once; False where the trigger has moved on and must be decided anew."""

@@ -1,0 +1,66 @@
+"""Action `collection_trigger`: a collection is processed by a Pod that its owner has specified.
+
+The container is told what to do by environment variables, and tells what it did in its termination message.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from clustercontract.base import ApiId, ApiModel
+from clustercontract.container import shortened
+from clustercontract.filters import Filter
+from clustercontract.run import DocumentCounts, RunResult
+
+COLLECTION_ID_VARIABLE = "CLUSTERTRIGGER_COLLECTION_ID"
+INCLUDE_BUCKETS_VARIABLE = "CLUSTERTRIGGER_INCLUDE_BUCKETS"
+INCLUDE_COLLECTIONS_VARIABLE = "CLUSTERTRIGGER_INCLUDE_COLLECTIONS"
+SOURCE_FILTERS_VARIABLE = "CLUSTERTRIGGER_SOURCE_FILTERS"
+"""These three hold JSON, and are set only if the trigger sets the field."""
+SOURCE_VARIABLE = "CLUSTERTRIGGER_SOURCE"
+"""The Collection's spec.source, as JSON: where the vectors are to be."""
+RUN_VARIABLE = "CLUSTERTRIGGER_RUN"
+"""The Job's name."""
+
+Ids = Annotated[list[ApiId], Field(min_length=1, max_length=100)]
+
+
+class CollectionTrigger(ApiModel):
+    """Process a collection."""
+
+    collection_id: ApiId
+    include_buckets: Ids | None = None
+    include_collections: Ids | None = None
+    source_filters: Filter | None = None
+
+
+class ProcessingReport(DocumentCounts):
+    """A container's termination message."""
+
+    error: str | None = Field(None, description="Why it failed, in one readable line.")
+
+
+def read_report(message: str, succeeded: bool) -> RunResult:
+    """Read what a container has left; nothing that it writes makes the run fail.
+
+    Args:
+        message: the container's termination message; of a failed one, the end of its log, where it wrote none.
+        succeeded: whether its exit code is 0.
+    """
+    if not message or not (succeeded or message.startswith("{")):
+        return RunResult(status="completed" if succeeded else "failed")
+    try:
+        report = ProcessingReport.model_validate_json(message)
+    except ValidationError as error:
+        if not succeeded:
+            return RunResult(status="failed")
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"])) or "it"
+        return RunResult(
+            status="completed", notes=[f"the termination message does not count as events: {field}: {first['msg']}"]
+        )
+    if not succeeded:
+        return RunResult(status="failed", error=shortened(report.error))
+    return RunResult(status="completed", documents=DocumentCounts.model_validate(report.model_dump(exclude={"error"})))

@@ -1,0 +1,85 @@
+"""Action `collection_trigger`: a collection is processed by the PodTemplate that it names."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from clustercontract.actions.collection_trigger import (
+    COLLECTION_ID_VARIABLE,
+    INCLUDE_BUCKETS_VARIABLE,
+    INCLUDE_COLLECTIONS_VARIABLE,
+    RUN_VARIABLE,
+    SOURCE_FILTERS_VARIABLE,
+    SOURCE_VARIABLE,
+    CollectionTrigger,
+)
+from clustercontract.run import RunResult
+from clustertrigger.api.collection import CollectionSpec
+from clustertrigger.api.conditions import Reason
+from clustertrigger.api.names import ANNOTATION_ACTION, ANNOTATION_PROCESSES
+from clustertrigger.api.status import ClusterTriggerStatus
+from clustertrigger.api.trigger import ClusterTriggerSpec
+from clustertrigger.core.actions.work import Action, Ask, FromTemplate, Work
+from clustertrigger.core.resources.catalog import COLLECTION, Catalog, Unresolved
+from clustertrigger.core.resources.pod_templates import PodTemplate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessingWork(Work):
+    """A collection to process."""
+
+    wanted: CollectionTrigger
+    collection: CollectionSpec
+    template: PodTemplate
+
+    def order(self, ask: Ask) -> FromTemplate:
+        """The collection's PodTemplate, and environment variables that say what to do."""
+        wanted = self.wanted
+        written = {
+            INCLUDE_BUCKETS_VARIABLE: wanted.include_buckets,
+            INCLUDE_COLLECTIONS_VARIABLE: wanted.include_collections,
+            SOURCE_FILTERS_VARIABLE: wanted.source_filters
+            and wanted.source_filters.model_dump(mode="json", exclude_none=True),
+            SOURCE_VARIABLE: self.collection.source.model_dump(mode="json", exclude_none=True),
+        }
+        return FromTemplate(
+            self.template,
+            {
+                COLLECTION_ID_VARIABLE: wanted.collection_id,
+                RUN_VARIABLE: ask.job,
+                **{name: json.dumps(value, ensure_ascii=False) for name, value in written.items() if value is not None},
+            },
+        )
+
+
+def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work | Unresolved:
+    wanted = spec.action
+    if not isinstance(wanted, CollectionTrigger):
+        raise TypeError(f"no spec of this action: {spec.action_type}")
+    collection = catalog.find(COLLECTION, namespace, wanted.collection_id)
+    if isinstance(collection, Unresolved):
+        return collection
+    if collection.processing is None:
+        return Unresolved(
+            Reason.INVALID_REFERENCE,
+            f"Collection {wanted.collection_id!r} does not say how it is processed: set spec.processing.pod_template "
+            "of the Collection",
+        )
+    template = catalog.pod_template(namespace, collection.processing.pod_template)
+    if isinstance(template, Unresolved):
+        return template
+    ids = catalog.ids(COLLECTION, namespace, wanted.collection_id)
+    return ProcessingWork(
+        annotations={ANNOTATION_ACTION: spec.action_type, ANNOTATION_PROCESSES: ",".join(ids)},
+        wanted=wanted,
+        collection=collection,
+        template=template,
+    )
+
+
+def _remember(status: ClusterTriggerStatus, job: str, collections: str, found: RunResult) -> None:
+    """Nothing: what was processed is in the history, and counts as events."""
+
+
+ACTION = Action(_resolve, _remember)

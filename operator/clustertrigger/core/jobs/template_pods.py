@@ -1,0 +1,88 @@
+"""The Pod of a run that a PodTemplate specifies: what the template leaves open, and what rules of runs set anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from clustertrigger.api.names import WORKER_CONTAINER
+from clustertrigger.api.trigger import RunPolicy
+from clustertrigger.core.actions.work import FromTemplate, RunDefaults, distinct
+from clustertrigger.core.jobs.cloud_tokens import token_mounts, token_variables, token_volumes
+from clustertrigger.core.jobs.pods import json_variable, placement, pod_security
+from clustertrigger.core.resources.pod_templates import worker_of
+
+_NEVER_TAKEN = ("serviceAccount", "activeDeadlineSeconds", "priority", "preemptionPolicy", "ephemeralContainers")
+"""Fields of a Pod's spec that the Job or the trigger decides on."""
+
+Json = dict[str, Any]
+
+
+def template_pod_spec(run: RunPolicy, told: FromTemplate, defaults: RunDefaults) -> Json:
+    """The Pod's spec.
+
+    Args:
+        run: how the trigger's Jobs are run; where it says something about placement, that counts.
+        told: the template, and what its container is told.
+        defaults: what the operator adds.
+    """
+    spec = {field: value for field, value in told.template.spec.items() if field not in _NEVER_TAKEN}
+    pulled_with = distinct(
+        [
+            *(secret.get("name") for secret in spec.get("imagePullSecrets") or ()),
+            *defaults.image_pull_secrets,
+            *(secret.name for secret in run.image_pull_secrets),
+        ]
+    )
+    worker = worker_of(spec)
+    return {
+        **spec,
+        "restartPolicy": "Never",
+        "serviceAccountName": run.service_account_name,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "nodeSelector": {**(spec.get("nodeSelector") or {}), **run.node_selector},
+        "tolerations": [
+            *(spec.get("tolerations") or ()),
+            *(toleration.model_dump(exclude_none=True) for toleration in run.tolerations),
+        ],
+        **placement(run),
+        "imagePullSecrets": [{"name": secret} for secret in pulled_with],
+        "securityContext": _pod_security(spec.get("securityContext") or {}),
+        "volumes": [*(spec.get("volumes") or ()), *token_volumes(run.cloud_identity)],
+        "initContainers": [_secured(container) for container in spec.get("initContainers") or ()],
+        "containers": [
+            _worker(container, run, told) if place == worker else _secured(container)
+            for place, container in enumerate(spec["containers"])
+        ],
+    }
+
+
+def _worker(container: Mapping[str, Any], run: RunPolicy, told: FromTemplate) -> Json:
+    """The container that does the work, under the name by which the operator finds it."""
+    set_by_us = [
+        *(json_variable(name, value) for name, value in told.environment.items()),
+        *token_variables(run.cloud_identity),
+    ]
+    names = {variable["name"] for variable in set_by_us}
+    return {
+        **_secured(container),
+        "name": WORKER_CONTAINER,
+        "env": [*(one for one in container.get("env") or () if one.get("name") not in names), *set_by_us],
+        "resources": container.get("resources") or run.resources.model_dump(exclude_none=True),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [*(container.get("volumeMounts") or ()), *token_mounts(run.cloud_identity)],
+    }
+
+
+def _secured(container: Mapping[str, Any]) -> Json:
+    own = container.get("securityContext") or {}
+    return {
+        **container,
+        "securityContext": {**own, "allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+
+
+def _pod_security(own: Mapping[str, Any]) -> Json:
+    seccomp = own.get("seccompProfile") or pod_security()["seccompProfile"]
+    return {**pod_security(), **own, "runAsNonRoot": True, "seccompProfile": seccomp}
