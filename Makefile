@@ -15,7 +15,7 @@ OLDEST_STORIES = e2e/stories/test_schedules.py e2e/stories/test_errors.py e2e/st
 
 .PHONY: help venv requirements image push check-cluster prepare cluster-up cluster-down cluster-status demo test compat compat-unit \
 	compat-e2e unit e2e bench bench-cluster bench-drift bench-events bench-burst bench-writes bench-scale bench-takeover \
-		plugin plugin-release release release-dry-run fuzz chaos generate verify lint workflows audit clean
+		plugin plugin-release release release-dry-run docs fuzz chaos generate verify lint workflows audit clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
@@ -52,7 +52,7 @@ demo: check-cluster venv ## Real cluster, real data, real clusterings; leaves th
 	@$(PY) -m harness.demo
 
 test: check-cluster venv ## Everything on the newest Kubernetes that can be had: lint, verify, unit, e2e, and the time each took
-	@.ci/phases check-cluster lint workflows verify prepare unit e2e
+	@.ci/phases check-cluster lint workflows verify docs prepare unit e2e
 
 compat: venv ## The oldest Kubernetes that is supported: what needs an API server, and a dozen stories
 	@.ci/phases compat-unit compat-e2e
@@ -114,6 +114,12 @@ bench-takeover: venv prepare ## The leader killed, and ended in order, under a s
 generate: venv ## Write crds/, the chart's copies, schemas/ and the field reference from the models
 	@echo "generate: python -m codegen"
 	@$(PY) -m codegen
+
+docs: venv ## Build the site in dist/site; fails at a warning, such as a link that leads nowhere
+	@echo "docs: mkdocs build --strict"
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/uv run --quiet --isolated --no-project --python $(PY) \
+		--with-requirements requirements/docs.txt mkdocs --quiet build --strict
+	@echo "docs: dist/site/index.html"
 
 verify: venv ## Fail when the generated files are not what the models say
 	@echo "verify: python -m codegen --check"

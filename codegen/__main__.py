@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clustertrigger.api import GROUP, VERSION
+from codegen.cli import cli_reference
 from codegen.crd import KINDS
 from codegen.json_schema import json_schema
 from codegen.manifests import HEADER, chart_template, manifest
@@ -27,7 +28,10 @@ _CLAIMS = "volumes.yaml"
 
 def generated_files() -> dict[Path, str]:
     """Every generated file's text, by its path in the repository."""
-    files = {Path("docs/reference/resources.md"): reference(KINDS)}
+    files = {
+        Path("docs/reference/resources.md"): reference(KINDS),
+        Path("docs/reference/cli.md"): cli_reference(),
+    }
     for kind in KINDS:
         resource = kind.custom_resource_definition()
         files[_CRDS / f"{kind.plural}.yaml"] = HEADER + manifest(resource)
