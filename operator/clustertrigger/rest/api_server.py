@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -23,6 +23,7 @@ Object = dict[str, Any]
 
 _MERGE_PATCH = "application/merge-patch+json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json"
+_CHANGED = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json"
 _PASSED_ON = (400, 401, 403, 404, 405, 409, 410, 413, 422, 429)
 _GONE, _INVALID, _TOO_MANY, _UNAVAILABLE = 410, 422, 429, 503
 _SPEC = "spec."
@@ -140,6 +141,27 @@ class ApiServer:
                     if said is None or said.get("type") == "ERROR":
                         raise WatchEndedError
                     yield said["type"], said["object"]
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise _unavailable("broke the watch off" if isinstance(error, TimeoutError) else None) from error
+
+    async def changes(self, token: str, path: str, **parameters: str) -> AsyncGenerator[None, None]:
+        """Yield as often as an object of a collection changes, until the server ends the watch.
+
+        Raises:
+            RefusedError: refused, no answer, or the version to watch from is too old.
+        """
+        headers = {"Authorization": f"Bearer {token}", "Accept": _CHANGED}
+        asked = {"watch": "true", "timeoutSeconds": _WATCH_SECONDS, **parameters}
+        timeout = aiohttp.ClientTimeout(total=float(_WATCH_SECONDS) + _SILENCE, sock_connect=5)
+        try:
+            async with self._session.get(
+                path, params=asked, headers=headers, timeout=timeout, allow_redirects=False
+            ) as answer:
+                if answer.status != 200:
+                    text = await answer.read()
+                    raise _refusal(answer.status, object_in(text) or {}, text, answer.headers.get("Retry-After"))
+                async for _ in _lines(answer):
+                    yield
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise _unavailable("broke the watch off" if isinstance(error, TimeoutError) else None) from error
 

@@ -23,7 +23,8 @@ from clustertrigger.rest.actions import ACTIONS
 from clustertrigger.rest.api_server import ApiServer
 from clustertrigger.rest.caller import PARAMETERS
 from clustertrigger.rest.errors import FieldError, RefusedError, field_error, invalid
-from clustertrigger.rest.gate import Gate
+from clustertrigger.rest.gate import Gate, Rates
+from clustertrigger.rest.page import routes as page
 from clustertrigger.rest.routes import cluster, unified
 from clustertrigger.rest.settings import Settings
 from clustertrigger.rest.triggers import Backend
@@ -56,6 +57,8 @@ def create_app(settings: Settings) -> FastAPI:
         server = ApiServer(settings)
         backend = Backend(server, settings)
         app.state.backend = backend
+        app.state.page_rates = Rates(settings.requests_per_second, settings.burst)
+        app.state.leaving = asyncio.Event()
         following = asyncio.create_task(backend.cache.follow())
         following.add_done_callback(_report)
         try:
@@ -76,7 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
     )
     # One list of routes: a router within a router is looked through for every request.
-    app.router.routes.extend([*unified.router.routes, *cluster.router.routes])
+    app.router.routes.extend([*unified.router.routes, *cluster.router.routes, *page.router.routes, *page.live.routes])
     app.add_api_route("/livez", _alive, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)
     app.add_exception_handler(RefusedError, _refused)

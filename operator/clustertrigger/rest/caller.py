@@ -44,9 +44,14 @@ def token_in(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
         return None
     scheme, _, token = values[0].strip().partition(b" ")
     token = token.lstrip(b" ")
-    if scheme.lower() != b"bearer" or not token or token.translate(None, _OF_TOKENS):
+    if scheme.lower() != b"bearer" or not is_token(token):
         return None
     return token.decode()
+
+
+def is_token(text: bytes) -> bool:
+    """Whether a text can be a bearer token."""
+    return bool(text) and not text.translate(None, _OF_TOKENS)
 
 
 def no_token() -> RefusedError:

@@ -34,6 +34,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         self._certificate = ServerCertificate(settings.cert_dir) if settings.cert_dir else None
         certificate = self._certificate
+        self._app = app
         super().__init__(
             uvicorn.Config(
                 app,
@@ -50,6 +51,11 @@ class Server(uvicorn.Server):
                 ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
             )
         )
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End; who is sent what happens is told first, because uvicorn waits for requests to end."""
+        self._app.state.leaving.set()
+        await super().shutdown(sockets)
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until a signal comes; with a certificate, follow its renewals meanwhile."""

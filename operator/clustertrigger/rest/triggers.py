@@ -267,6 +267,16 @@ class Triggers:
             body["metadata"] = {"annotations": annotations}
         return self._seen(await self._server.merge_patch(self._token, self._path(raw), body))
 
+    async def reset(self, id_or_name: str) -> Object:
+        """Set the count of failed runs in a row back to 0, so that a trigger which has stopped fires again.
+
+        Raises:
+            RefusedError: there is none, or the caller may not change it.
+        """
+        raw = await self.find(id_or_name)
+        annotations = {ANNOTATION_RESET_REQUESTED: format_instant(datetime.now(UTC))}
+        return await self._server.merge_patch(self._token, self._path(raw), {"metadata": {"annotations": annotations}})
+
     async def delete(self, id_or_name: str) -> None:
         """Delete a trigger and its Jobs.
 

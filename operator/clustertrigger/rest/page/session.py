@@ -1,0 +1,127 @@
+"""Whose page it is: the token of a request, and whether a request to change something was meant by the reader.
+
+The token is the session. It comes with each request, in a header or in a cookie, and is kept nowhere else, so every
+replica can answer. Design record: docs/design/page.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from fastapi import Request, Response
+
+from clustertrigger.rest.caller import is_token, token_in
+from clustertrigger.rest.errors import RefusedError
+
+LONGEST_TOKEN = 3800
+"""Characters; a browser keeps cookies of up to 4,096 bytes, name and attributes included."""
+CSRF_FIELD = "csrf"
+_COOKIE = "clustertrigger-session"
+_SECURE_COOKIE = f"__Host-{_COOKIE}"
+"""A browser takes this name from a secure page only, so that nobody in the middle can set it."""
+_PURPOSE = b"clustertrigger page: a form that this session was shown"
+
+
+@dataclass(frozen=True)
+class Session:
+    """Who reads.
+
+    Attributes:
+        token: of Kubernetes.
+        signed_in_here: whether it was typed in here; otherwise something in front of the page adds it.
+    """
+
+    token: str
+    signed_in_here: bool
+
+    @property
+    def csrf(self) -> str:
+        """What forms of this session carry. Who does not know the token cannot make it up."""
+        return hmac.new(self.token.encode(), _PURPOSE, hashlib.sha256).hexdigest()
+
+
+def session_of(request: Request) -> Session | None:
+    """The session of a request; a header, which a proxy has set, comes before the cookie."""
+    if (token := token_in(request.scope["headers"])) is not None:
+        return Session(token, signed_in_here=False)
+    kept = request.cookies.get(_cookie(request), "")
+    return Session(kept, signed_in_here=True) if is_token(kept.encode("latin-1", "replace")) else None
+
+
+def read_token(typed: str) -> str:
+    """The token that somebody typed or pasted, without line breaks of a terminal.
+
+    Raises:
+        RefusedError: it cannot be one.
+    """
+    token = "".join(typed.split())
+    if token[:6].lower() == "bearer":
+        token = token[6:]
+    if not is_token(token.encode("utf-8", "replace")):
+        raise RefusedError(422, "This is no token: paste what `kubectl create token` prints.", code="no_token")
+    if len(token) > LONGEST_TOKEN:
+        raise RefusedError(
+            422,
+            f"This token has {len(token):,} characters, and a cookie holds {LONGEST_TOKEN:,}: use a token of a service "
+            "account, or a proxy that sets the header Authorization.",
+            code="token_too_long",
+        )
+    return token
+
+
+def keep(token: str, request: Request, response: Response) -> None:
+    """Let the browser keep a token until it is closed."""
+    response.set_cookie(_cookie(request), token, path="/", httponly=True, samesite="strict", secure=_is_secure(request))
+
+
+def forget(request: Request, response: Response) -> None:
+    """Let the browser forget the token."""
+    response.delete_cookie(_cookie(request), path="/", httponly=True, samesite="strict", secure=_is_secure(request))
+
+
+def require_own_form(request: Request) -> None:
+    """Make sure that a form was sent from a page of ours.
+
+    Raises:
+        RefusedError: another site sent it, or something that is no browser.
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is None:  # sent over HTTPS and to localhost only
+        origin = urlsplit(request.headers.get("origin", "")).netloc
+        hosts = {request.headers.get(name) for name in ("host", "x-forwarded-host")}
+        site = "same-origin" if origin and origin in hosts else "cross-site"
+    if site != "same-origin":
+        raise _foreign("another site sent this form, or nothing tells that this page did")
+
+
+def require_csrf(session: Session, given: str) -> None:
+    """Make sure that a form was shown to this session.
+
+    Raises:
+        RefusedError: it was not.
+    """
+    if not hmac.compare_digest(session.csrf.encode(), given.encode(errors="replace")):
+        raise _foreign("this form belongs to another session")
+
+
+def came_from_elsewhere(request: Request) -> bool:
+    """Whether a link of another site led here: the browser then leaves out a strict cookie, once."""
+    return request.headers.get("sec-fetch-site") == "cross-site" and request.headers.get("sec-fetch-mode") == "navigate"
+
+
+def _foreign(why: str) -> RefusedError:
+    return RefusedError(
+        403, f"Nothing was changed: {why}. Load the page again and press the button there.", code="csrf"
+    )
+
+
+def _cookie(request: Request) -> str:
+    return _SECURE_COOKIE if _is_secure(request) else _COOKIE
+
+
+def _is_secure(request: Request) -> bool:
+    """Whether the browser speaks TLS, with us or with a proxy. Who claims it wrongly loses a cookie, nothing else."""
+    return request.url.scheme == "https" or request.headers.get("x-forwarded-proto", "").lower() == "https"

@@ -1,0 +1,470 @@
+"""One trigger: all about it, and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import yaml
+
+from clustercontract.drift import NOISE_FACTOR
+from clustertrigger.api import API_VERSION
+from clustertrigger.api.conditions import ConditionType
+from clustertrigger.api.names import COMMAND
+from clustertrigger.api.schedule import CronSchedule
+from clustertrigger.api.status import Execution
+from clustertrigger.core.drift.drift_series import from_status, of_metric
+from clustertrigger.core.humanize import duration
+from clustertrigger.core.instants import format_instant, parse_instant
+from clustertrigger.core.resources.gitops import managed_by
+from clustertrigger.core.resources.validation import parse_trigger
+from clustertrigger.core.schedules.coming_slots import slots_from
+from clustertrigger.core.schedules.timetable import ScheduleError
+from clustertrigger.core.schedules.wallclock import wall_clock
+from clustertrigger.core.trigger_state import TriggerState, advice, condition_in_words, is_bad, work_in_words
+from clustertrigger.rest.actions import action_of
+from clustertrigger.rest.page.views.charts import Bars, DriftChart, bars, drift_chart
+from clustertrigger.rest.page.views.words import TONES, Moment, Tone, moment, plural, took
+
+Object = Mapping[str, Any]
+Verb = Literal["run", "pause", "resume", "reset"]
+
+SLOTS = 10
+_CALM: dict[ConditionType, Tone] = {
+    ConditionType.READY: "good",
+    ConditionType.STALLED: "bad",
+    ConditionType.RUNNING: "busy",
+}
+"""How a condition is coloured that is true."""
+_COMMAND = re.compile(rf"(.*?): ((?:{COMMAND}|kubectl) .+)", re.DOTALL)
+"""A sentence that ends with a command."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionView:
+    """A condition in words."""
+
+    words: str
+    tone: Tone
+    message: str
+    since: Moment | None
+
+
+@dataclass(frozen=True, slots=True)
+class SlotView:
+    """A coming slot.
+
+    Attributes:
+        local: on the clock of the trigger's time zone.
+    """
+
+    at: Moment
+    local: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """What comes next.
+
+    Attributes:
+        sentence: instead of slots, or about them.
+        zone: the trigger's time zone.
+    """
+
+    sentence: str
+    zone: str
+    slots: Sequence[SlotView]
+
+
+@dataclass(frozen=True, slots=True)
+class EventsView:
+    """Events as they are counted.
+
+    Attributes:
+        share: of the threshold, 0 to 100.
+        cooldown: in words.
+        cools_until: when a cooldown ends that goes on.
+    """
+
+    counter: int
+    threshold: int
+    share: int
+    what: str
+    cooldown: str
+    cools_until: Moment | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run in the table of runs."""
+
+    job: str
+    at: Moment | None
+    slot: str
+    status: str
+    tone: Tone
+    took: str
+    clusters: str
+    documents: str
+    error: str
+    notes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """One of the largest clusters, or a node of a taxonomy.
+
+    Attributes:
+        percent: of the largest one's documents.
+        central: a document near its middle; of a cluster only.
+    """
+
+    id: str
+    name: str
+    documents: int
+    share: str
+    percent: int
+    central: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the newest completed run found.
+
+    Attributes:
+        title: what the groups are.
+        more: how many are not shown.
+        folder: where these are.
+    """
+
+    title: Literal["Clusters", "Nodes"]
+    heading: str
+    changes: str
+    groups: Sequence[GroupView]
+    more: str
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementView:
+    """One check in the table of measurements."""
+
+    at: Moment | None
+    value: str
+    threshold: str
+    floor: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class DriftView:
+    """What checks have measured, newest first."""
+
+    title: Literal["Drift", "Volume"]
+    summary: str
+    error: str
+    baseline: str
+    threshold: str
+    floor: str
+    chart: DriftChart | None
+    measurements: Sequence[MeasurementView]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a person can do."""
+
+    text: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """What the reader may ask of the trigger."""
+
+    verb: Verb
+    label: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """The page of one trigger."""
+
+    namespace: str
+    name: str
+    state: str
+    tone: Tone
+    description: str
+    facts: Sequence[tuple[str, str]]
+    notice: str
+    conditions: Sequence[ConditionView]
+    coming: Coming
+    events: EventsView | None
+    counts: str
+    error: str
+    steps: Sequence[Step]
+    bars: Bars | None
+    runs: Sequence[RunView]
+    found: Found | None
+    drift: DriftView | None
+    buttons: Sequence[Button]
+    gitops: str
+    yaml: str
+
+
+_RESET = Button("reset", "Reset failures", "Sets the count of failed runs in a row to 0")
+
+
+def detail(raw: Object, now: datetime, *, may_change: bool) -> Detail:
+    """What is shown of one trigger.
+
+    Args:
+        raw: the object.
+        now: the time.
+        may_change: whether the reader may change it.
+    """
+    state = TriggerState(raw)
+    status, spec = state.status, raw["spec"]
+    failed = state.last is not None and state.last.status == "failed"
+    tool = managed_by(raw["metadata"])
+    return Detail(
+        namespace=state.namespace,
+        name=state.name,
+        state=state.word,
+        tone=TONES.get(state.word, "unsure"),
+        description=str(spec.get("description") or ""),
+        facts=list(_facts(state, now)),
+        notice=_notice(state),
+        conditions=list(_conditions(state, now)),
+        coming=_coming(state, now),
+        events=_events(state, now),
+        counts=_counts(state),
+        error=(state.last.error or "no reason is known") if failed and state.last else "",
+        steps=[_step(line) for line in advice(state, f"-n {state.namespace}")],
+        bars=bars(status.history),
+        runs=[_run(run, now) for run in status.history],
+        found=_found(state),
+        drift=_drift(state, now),
+        buttons=list(_buttons(state)) if may_change else [],
+        gitops=f"{tool} applies this trigger, and may set its status back: change it at the source too" if tool else "",
+        yaml=_as_yaml(raw),
+    )
+
+
+def _facts(state: TriggerState, now: datetime) -> Iterator[tuple[str, str]]:
+    spec, status = state.raw["spec"], state.status
+    yield "Type", f"{spec.get('trigger_type')} {status.schedule or ''}".strip()
+    yield "Action", action_of(spec)
+    yield "Clusters", work_in_words(spec)
+    created = moment(parse_instant(state.raw["metadata"]["creationTimestamp"]), now)
+    by = f" by {status.created_by}" if status.created_by else ""
+    yield "Created", f"{created.words if created else ''}{by}"
+    if status.trigger_id:
+        yield "Id", status.trigger_id
+
+
+def _notice(state: TriggerState) -> str:
+    if not state.is_seen:
+        return "The operator has not seen this trigger."
+    return "" if state.is_current else "This is of before the last edit, which the operator has not seen."
+
+
+def _conditions(state: TriggerState, now: datetime) -> Iterator[ConditionView]:
+    if not state.is_seen:
+        return
+    for kind in ConditionType:
+        if (condition := state.condition(kind)) is not None:
+            tone: Tone = "bad" if is_bad(condition) else _CALM[kind] if condition.status == "True" else "off"
+            since = moment(condition.lastTransitionTime, now)
+            yield ConditionView(condition_in_words(condition), tone, condition.message, since)
+
+
+def _coming(state: TriggerState, now: datetime) -> Coming:
+    spec, _ = parse_trigger(state.raw["spec"])
+    if spec is None:
+        return Coming("The spec is invalid, so nothing fires.", "", ())
+    effective = state.status.status or spec.status
+    if spec.status != "active" or effective == "failed":
+        return Coming(f"Nothing fires: the trigger is {effective if spec.status == 'active' else spec.status}.", "", ())
+    if spec.trigger_type == "event":
+        return Coming("", "", ())
+    memory = state.status.schedule_state
+    zone, name = None, "UTC"
+    try:
+        if isinstance(spec.schedule, CronSchedule):
+            zone, name = wall_clock(spec.schedule.timezone).zone, spec.schedule.timezone
+        slots = slots_from(spec, now, memory.anchor if memory else None, SLOTS)
+    except ScheduleError as error:
+        return Coming(f"Nothing fires: {error}", "", ())
+    if not slots:
+        return Coming("No slot is left.", name, ())
+    is_check = spec.trigger_type == "conditional"
+    sentence = "Each slot is a check, which fires only where the condition is met." if is_check else ""
+    shown = []
+    for slot in slots:
+        at = moment(slot, now)
+        if at is not None:
+            local = slot.astimezone(zone) if zone else slot
+            shown.append(SlotView(at, f"{local:%a %d %b %H:%M:%S}" + (f" {local.tzname()}" if zone else "")))
+    return Coming(sentence, name, shown)
+
+
+def _events(state: TriggerState, now: datetime) -> EventsView | None:
+    schedule, status = state.raw["spec"].get("schedule_config") or {}, state.status
+    threshold = schedule.get("event_threshold")
+    if not threshold:
+        return None
+    seconds = schedule.get("cooldown_seconds") or 0
+    began = status.last_cooldown_at
+    ends = began + timedelta(seconds=seconds) if began and seconds else None
+    return EventsView(
+        counter=status.event_counter,
+        threshold=threshold,
+        share=min(round(100 * status.event_counter / threshold), 100),
+        what=f"{schedule.get('event_type')} for {schedule.get('collection_id')}",
+        cooldown=f"at least {duration(seconds)} from one run to the next" if seconds else "no cooldown",
+        cools_until=moment(ends, now) if ends and ends > now else None,
+    )
+
+
+def _counts(state: TriggerState) -> str:
+    status = state.status
+    row = f" ({status.consecutive_failures} in a row)" if status.consecutive_failures else ""
+    return f"{status.execution_count:,} completed, {status.failure_count:,} failed{row}"
+
+
+def _run(run: Execution, now: datetime) -> RunView:
+    return RunView(
+        job=run.job_id,
+        at=moment(run.triggered_at, now),
+        slot=run.slot,
+        status=run.status,
+        tone=TONES.get(run.status, "unsure"),
+        took=took(run.execution_time_ms),
+        clusters="" if run.num_clusters is None else f"{run.num_clusters:,}",
+        documents="" if run.num_documents is None else f"{run.num_documents:,}",
+        error=run.error or "",
+        notes=run.notes or (),
+    )
+
+
+def _found(state: TriggerState) -> Found | None:
+    newest = state.status.last_result
+    run = next((run for run in state.status.history if newest and run.job_id == newest.job_id), None)
+    if newest is None or run is None:
+        return None
+    documents, folder = run.num_documents or 0, run.results_uri or ""
+    if (brief := newest.enrichment) is not None:
+        taken = f", {brief.num_taken_over:,} of them taken over" if brief.num_taken_over else ""
+        return Found(
+            title="Nodes",
+            heading=f"{brief.num_assigned:,} of {documents:,} documents have a node of {brief.taxonomy_id}{taken}",
+            changes="",
+            groups=_groups([(node.node_id, node.label, node.num_documents, "") for node in brief.nodes], documents),
+            more=_more(brief.num_nodes - len(brief.nodes) - brief.nodes_without_documents, "node"),
+            folder=folder,
+        )
+    noise = f", {newest.num_noise:,} in none" if newest.num_noise else ""
+    clusters = []
+    for cluster in newest.clusters:
+        central = cluster.central_documents[0] if cluster.central_documents else None
+        said = f"{central.document_id} {central.text or ''}".rstrip() if central else ""
+        clusters.append((str(cluster.cluster_id), cluster.name, cluster.num_documents, said))
+    return Found(
+        title="Clusters",
+        heading=f"{run.num_clusters or 0:,} clusters of {documents:,} documents{noise}",
+        changes=f"Since {newest.changes.since}: {newest.changes.summary}" if newest.changes else "",
+        groups=_groups(clusters, documents),
+        more=_more((run.num_clusters or 0) - len(clusters), "cluster"),
+        folder=folder,
+    )
+
+
+def _groups(found: Sequence[tuple[str, str, int, str]], documents: int) -> list[GroupView]:
+    largest = max((size for _, _, size, _ in found), default=0)
+    return [
+        GroupView(
+            id=key,
+            name=name,
+            documents=size,
+            share=f"{size / documents:.1%}" if documents else "",
+            percent=round(100 * size / largest) if largest else 0,
+            central=central,
+        )
+        for key, name, size, central in found
+    ]
+
+
+def _more(left: int, noun: str) -> str:
+    return f"{plural(left, f'smaller {noun}')} {'is' if left == 1 else 'are'} in the run's folder" if left > 0 else ""
+
+
+def _drift(state: TriggerState, now: datetime) -> DriftView | None:
+    status, schedule = state.status, state.raw["spec"].get("schedule_config") or {}
+    last = status.last_measurement or {}
+    if state.raw["spec"].get("trigger_type") != "conditional" and not last:
+        return None
+    points = of_metric(from_status(state.raw.get("status") or {}), schedule.get("metric"))
+    threshold = schedule.get("threshold")
+    floor = next((point.noise_floor for point in reversed(points) if point.noise_floor is not None), None)
+    return DriftView(
+        title="Volume" if schedule.get("condition_type") == "volume" else "Drift",
+        summary=str(last.get("summary") or ""),
+        error=status.last_check_error or "",
+        baseline=_baseline(status.baseline_snapshot),
+        threshold="" if threshold is None else f"{threshold:g}",
+        floor="" if not floor else f"{floor * NOISE_FACTOR:.2g}",
+        chart=drift_chart(points, threshold),
+        measurements=[
+            MeasurementView(
+                at=moment(point.checked_at, now),
+                value=f"{point.value:.4g}",
+                threshold="" if point.threshold is None else f"{point.threshold:g}",
+                floor="" if point.noise_floor is None else f"{point.noise_floor:.2g}",
+                verdict={True: "fires", False: "does not fire", None: ""}[point.fires],
+            )
+            for point in reversed(points)
+        ],
+    )
+
+
+def _baseline(snapshot: Mapping[str, Any] | None) -> str:
+    if not snapshot:
+        return "There is no baseline yet: the next slot runs to make one."
+    try:
+        captured = format_instant(parse_instant(str(snapshot["captured_at"])).replace(microsecond=0))
+        return f"The baseline is of {snapshot['documents']:,} documents, run {snapshot['run']}, {captured}."
+    except (KeyError, TypeError, ValueError):
+        return "There is a baseline."
+
+
+def _step(line: str) -> Step:
+    found = _COMMAND.fullmatch(line)
+    return Step(f"{found[1]}:", found[2]) if found else Step(line, "")
+
+
+def _buttons(state: TriggerState) -> Iterator[Button]:
+    wish, status = state.raw["spec"].get("status", "active"), state.status
+    stopped = status.status == "failed" and wish == "active"
+    if stopped:
+        yield _RESET
+    elif wish == "active":
+        yield Button("run", "Run now", "The schedule stays as it is")
+    if wish == "active":
+        yield Button("pause", "Pause", "Nothing fires, and events still count; an active run goes on")
+    else:
+        yield Button("resume", "Resume", "What has passed meanwhile does not fire")
+    if status.consecutive_failures and not stopped:
+        yield _RESET
+
+
+def _as_yaml(raw: Object) -> str:
+    metadata = {name: value for name, value in raw["metadata"].items() if name != "managedFields"}
+    parts = ("spec", "status")
+    shown = {"apiVersion": API_VERSION, "kind": "ClusterTrigger", "metadata": metadata}
+    shown |= {name: raw[name] for name in parts if name in raw}
+    return yaml.dump(shown, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False, allow_unicode=True)

@@ -1,0 +1,154 @@
+"""Many triggers: the table of `kubectl get`, and what narrows it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, get_args
+from urllib.parse import urlencode
+
+from clustertrigger.api.schedule import TriggerType
+from clustertrigger.core.humanize import coarse
+from clustertrigger.core.instants import parse_instant
+from clustertrigger.core.trigger_state import TriggerState, coming
+from clustertrigger.rest.actions import action_of
+from clustertrigger.rest.page.views.timeline import Timeline, timeline
+from clustertrigger.rest.page.views.words import TONES, Moment, Tone, moment, plural
+
+Object = Mapping[str, Any]
+
+ROWS = 100
+"""Triggers on one page of the table."""
+STATES = ("active", "running", "paused", "disabled", "failed", "not ready", "not seen")
+"""What a trigger can be, in words."""
+TYPES: tuple[str, ...] = get_args(TriggerType)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the reader asked for; empty: any."""
+
+    namespace: str = ""
+    type: str = ""
+    state: str = ""
+    action: str = ""
+    start: int = 0
+    """Number of the first row."""
+
+    def query(self, **changes: object) -> str:
+        """As the query of an address, with some of it changed; it ends with what is not asked for left out."""
+        fields = {name: getattr(self, name) for name in self.__slots__} | changes
+        return urlencode({name: value for name, value in fields.items() if value})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One trigger of the table."""
+
+    namespace: str
+    name: str
+    type: str
+    action: str
+    schedule: str
+    state: str
+    tone: Tone
+    last_run: Moment | None
+    last_result: str
+    result_tone: Tone
+    next_run: Moment | None
+    coming: str
+    """When it is due in words, or how many events are still missing."""
+    runs: int
+    failures: int
+    age: str
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The page of many triggers.
+
+    Attributes:
+        wanted: what was asked for.
+        rows: of this page of the table.
+        total: triggers that are asked for.
+        summary: of these, in one line.
+        actions: that the reader can choose from.
+        timeline: of all that are asked for.
+        earlier: query of the page before; None where this is the first.
+        later: query of the page after; None where this is the last.
+    """
+
+    wanted: Wanted
+    rows: Sequence[Row]
+    total: int
+    summary: str
+    actions: Sequence[str]
+    timeline: Timeline
+    earlier: str | None
+    later: str | None
+
+
+def overview(raws: Sequence[Object], wanted: Wanted, now: datetime) -> Overview:
+    """What is shown of triggers.
+
+    Args:
+        raws: the triggers that the reader may see, of the namespace that is asked for.
+        wanted: what is asked for.
+        now: the time.
+    """
+    states = [TriggerState(raw) for raw in raws]
+    found = sorted((state for state in states if _matches(state, wanted)), key=lambda s: (s.namespace, s.name))
+    start = min(wanted.start, max(len(found) - 1, 0) // ROWS * ROWS)
+    return Overview(
+        wanted=wanted,
+        rows=[_row(state, now) for state in found[start : start + ROWS]],
+        total=len(found),
+        summary=_summary(found),
+        actions=sorted({action_of(raw["spec"]) for raw in raws} | {wanted.action} - {""}),
+        timeline=timeline([state.raw for state in found], now),
+        earlier=wanted.query(start=start - ROWS) if start else None,
+        later=wanted.query(start=start + ROWS) if start + ROWS < len(found) else None,
+    )
+
+
+def _matches(state: TriggerState, wanted: Wanted) -> bool:
+    spec = state.raw["spec"]
+    return (
+        wanted.namespace in ("", state.namespace)
+        and wanted.type in ("", spec.get("trigger_type"))
+        and wanted.action in ("", action_of(spec))
+        and wanted.state in ("", state.word)
+    )
+
+
+def _summary(found: Sequence[TriggerState]) -> str:
+    counts = Counter(state.word for state in found)
+    parts = [f"{counts[word]:,} {word}" for word in STATES if counts[word]]
+    return plural(len(found), "trigger") + (f": {', '.join(parts)}" if parts else "")
+
+
+def _row(state: TriggerState, now: datetime) -> Row:
+    status, spec, last = state.status, state.raw["spec"], state.last
+    created = parse_instant(state.raw["metadata"]["creationTimestamp"])
+    result = last.status if last else ""
+    return Row(
+        namespace=state.namespace,
+        name=state.name,
+        type=str(spec.get("trigger_type")),
+        action=action_of(spec),
+        schedule=status.schedule or "",
+        state=state.word,
+        tone=TONES.get(state.word, "unsure"),
+        last_run=moment(last.triggered_at if last else status.last_triggered_at, now),
+        last_result=result,
+        result_tone=TONES.get(result, "unsure"),
+        next_run=moment(status.next_scheduled_at, now),
+        coming=coming(state, now),
+        runs=status.execution_count,
+        failures=status.failure_count,
+        age=coarse((now - created).total_seconds()),
+        trouble=state.trouble,
+    )

@@ -1,0 +1,265 @@
+"""The coming 24 hours: who fires when, and where many fire at once."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from clustertrigger.api.schedule import EventSchedule
+from clustertrigger.core.instants import parse_instant
+from clustertrigger.core.json_text import read_json, write_json
+from clustertrigger.core.resources.validation import parse_trigger
+from clustertrigger.core.schedules.timetable import ScheduleError, timetable
+from clustertrigger.core.trigger_state import TriggerState
+from clustertrigger.rest.page.views.words import Moment, moment, plural
+
+Object = Mapping[str, Any]
+
+HOURS = 24
+STEP = 30
+"""Minutes of one column."""
+COLUMNS = HOURS * 60 // STEP
+MINUTES = HOURS * 60
+LANES = 12
+"""Triggers that are drawn one by one: those that fire first."""
+CROWDS = 3
+LARGEST = 1000
+"""Triggers that are looked at; of more, the first ones."""
+_MOST_SLOTS = 96
+"""Slots in a day of which each is drawn; a trigger with more is drawn as spans."""
+_NAMES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Half an hour.
+
+    Attributes:
+        x: where it begins: minutes from the left.
+        at: the same as an instant.
+        triggers: how many fire in it.
+        height: 0 to 100; the fullest column has 100.
+    """
+
+    x: int
+    at: Moment
+    triggers: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a trigger fires: minutes from the left."""
+
+    start: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One trigger's day.
+
+    Attributes:
+        spans: where it fires.
+        checks: whether these are checks, which fire only where there is drift.
+        words: the same for people who do not see it.
+    """
+
+    namespace: str
+    name: str
+    spans: Sequence[Span]
+    checks: bool
+    first: Moment
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Triggers that fire in the same minute.
+
+    Attributes:
+        at: the first time.
+        times: how often in the coming 24 hours.
+    """
+
+    at: Moment
+    times: int
+    triggers: int
+    names: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The coming 24 hours.
+
+    Attributes:
+        columns: half-hours, from the one that has begun.
+        lanes: the triggers that fire first.
+        crowds: where most fire in the same minute.
+        marks: every sixth hour, with minutes from the left.
+        summary: in one line.
+    """
+
+    columns: Sequence[Column]
+    lanes: Sequence[Lane]
+    crowds: Sequence[Crowd]
+    marks: Sequence[tuple[int, Moment]]
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """When one schedule fires, in minutes from the start.
+
+    Attributes:
+        minutes: of its slots; empty where there are too many.
+        columns: in which it fires.
+    """
+
+    minutes: tuple[int, ...]
+    columns: tuple[int, ...]
+
+
+_NEVER = _Day((), ())
+
+
+def timeline(raws: Sequence[Object], now: datetime) -> Timeline:
+    """What is to come.
+
+    Args:
+        raws: triggers.
+        now: the time.
+    """
+    start = now.replace(minute=now.minute // STEP * STEP, second=0, microsecond=0)
+    days = [(raw, day) for raw in raws[:LARGEST] if (day := _day_of(raw, start, now)).columns]
+    counts = Counter(column for _, day in days for column in day.columns)
+    fullest = max(counts.values(), default=1)
+    columns = [
+        Column(
+            STEP * n,
+            _moment(start + timedelta(minutes=STEP * n), now),
+            counts[n],
+            round(100 * counts[n] / fullest),
+        )
+        for n in range(COLUMNS)
+    ]
+    days.sort(key=lambda found: (_first(found[1]), found[0]["metadata"]["namespace"], found[0]["metadata"]["name"]))
+    return Timeline(
+        columns=columns,
+        lanes=[_lane(raw, day, start, now) for raw, day in days[:LANES]],
+        crowds=_crowds(days, start, now),
+        marks=[(60 * hour - start.minute, _moment(at, now)) for hour, at in _hours(start)],
+        summary=_summary(len(raws), len(days)),
+    )
+
+
+def _day_of(raw: Object, start: datetime, now: datetime) -> _Day:
+    state = TriggerState(raw)
+    spec = raw["spec"]
+    if spec.get("status", "active") != "active" or state.status.status == "failed":
+        return _NEVER
+    memory = state.status.schedule_state
+    created = parse_instant(raw["metadata"]["creationTimestamp"])
+    schedule = write_json({name: spec[name] for name in ("trigger_type", "schedule_config")})
+    whole = now.replace(second=0, microsecond=0)
+    return _day(schedule, memory.anchor if memory else created, start, whole)
+
+
+@lru_cache(maxsize=16_384)
+def _day(schedule: bytes, anchor: datetime, start: datetime, now: datetime) -> _Day:
+    """The same for all triggers with the same schedule, and until the minute is over."""
+    spec, _ = parse_trigger({**read_json(schedule), "cluster_id": "any"})
+    if spec is None or isinstance(spec.schedule, EventSchedule):
+        return _NEVER
+    try:
+        slots = timetable(spec.schedule, anchor)
+    except ScheduleError:
+        return _NEVER
+    end = start + timedelta(minutes=MINUTES)
+    minutes: list[int] = []
+    slot = slots.next_after(now)
+    while slot is not None and slot < end and len(minutes) <= _MOST_SLOTS:
+        minutes.append((slot - start) // timedelta(minutes=1))
+        slot = slots.next_after(slot)
+    if len(minutes) <= _MOST_SLOTS:
+        return _Day(tuple(minutes), tuple(sorted({minute // STEP for minute in minutes})))
+    second = timedelta(seconds=1)
+    columns = []
+    for number in range(COLUMNS):
+        begin = max(start + timedelta(minutes=STEP * number), now + second)
+        first = slots.next_after(begin - second)
+        if first is not None and first < start + timedelta(minutes=STEP * (number + 1)):
+            columns.append(number)
+    return _Day((), tuple(columns))
+
+
+def _first(day: _Day) -> int:
+    return day.minutes[0] if day.minutes else day.columns[0] * STEP
+
+
+def _lane(raw: Object, day: _Day, start: datetime, now: datetime) -> Lane:
+    metadata = raw["metadata"]
+    if day.minutes:
+        spans = [Span(minute, 0) for minute in day.minutes]
+        what = plural(len(day.minutes), "slot")
+    else:
+        spans = _joined(day.columns)
+        what = f"more than {_MOST_SLOTS} slots"
+    return Lane(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        spans=spans,
+        checks=raw["spec"].get("trigger_type") == "conditional",
+        first=_moment(max(start + timedelta(minutes=_first(day)), now), now),
+        words=what,
+    )
+
+
+def _joined(columns: Sequence[int]) -> list[Span]:
+    spans: list[Span] = []
+    for column in columns:
+        if spans and spans[-1].start + spans[-1].width == column * STEP:
+            spans[-1] = Span(spans[-1].start, spans[-1].width + STEP)
+        else:
+            spans.append(Span(column * STEP, STEP))
+    return spans
+
+
+def _crowds(days: Sequence[tuple[Object, _Day]], start: datetime, now: datetime) -> list[Crowd]:
+    together: defaultdict[int, list[str]] = defaultdict(list)
+    for raw, day in days:
+        for minute in sorted(set(day.minutes)):
+            together[minute].append(raw["metadata"]["name"])
+    minutes: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+    for minute, names in sorted(together.items()):
+        if len(names) > 1:
+            minutes[tuple(sorted(names))].append(minute)
+    crowds = []
+    for group, found in sorted(minutes.items(), key=lambda item: (-len(item[0]), item[1][0]))[:CROWDS]:
+        more = f" and {len(group) - _NAMES} more" if len(group) > _NAMES else ""
+        at = _moment(start + timedelta(minutes=found[0]), now)
+        crowds.append(Crowd(at, len(found), len(group), ", ".join(group[:_NAMES]) + more))
+    return crowds
+
+
+def _hours(start: datetime) -> list[tuple[int, datetime]]:
+    first = start.replace(minute=0)
+    hours = [(hour, first + timedelta(hours=hour)) for hour in range(1, HOURS + 1)]
+    return [(hour, at) for hour, at in hours if at.hour % 6 == 0 and 60 * hour - start.minute < MINUTES]
+
+
+def _summary(total: int, firing: int) -> str:
+    if not firing:
+        return "No trigger has a slot in the coming 24 hours."
+    looked_at = "" if total <= LARGEST else f" of the first {LARGEST:,}"
+    return f"{plural(firing, 'trigger')}{looked_at} {'has' if firing == 1 else 'have'} slots in the coming 24 hours."
+
+
+def _moment(instant: datetime, now: datetime) -> Moment:
+    found = moment(instant, now)
+    assert found is not None  # noqa: S101 - for mypy
+    return found

@@ -1,0 +1,39 @@
+"""Readers of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from harness.control_plane.api_process import ApiProcess, token_of
+from harness.control_plane.sandbox import Sandbox
+from tests.rest.page.readers import Reader
+
+
+@pytest.fixture
+def stranger(shared_service: ApiProcess) -> Iterator[Reader]:
+    """A browser that nobody has signed in with."""
+    with httpx.Client(base_url=shared_service.url, trust_env=False, timeout=30) as http:
+        yield Reader(http, "")
+
+
+@pytest.fixture
+def editor(shared_service: ApiProcess, sandbox: Sandbox) -> Iterator[Reader]:
+    """The browser of somebody who may edit triggers of the sandbox's namespace, signed in."""
+    token = token_of(sandbox.kube, sandbox.namespace, "editor", role="clustertrigger-editor")
+    with httpx.Client(base_url=shared_service.url, trust_env=False, timeout=30) as http:
+        reader = Reader(http, token)
+        assert reader.sign_in().status_code == 303
+        yield reader
+
+
+@pytest.fixture
+def viewer(shared_service: ApiProcess, sandbox: Sandbox) -> Iterator[Reader]:
+    """The browser of somebody who may see triggers of the sandbox's namespace, signed in."""
+    token = token_of(sandbox.kube, sandbox.namespace, "viewer", role="clustertrigger-viewer")
+    with httpx.Client(base_url=shared_service.url, trust_env=False, timeout=30) as http:
+        reader = Reader(http, token)
+        assert reader.sign_in().status_code == 303
+        yield reader

@@ -1,0 +1,129 @@
+"""Pages that move: what is sent, and when it ends."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import httpx
+import pytest
+
+from harness.control_plane.api_process import RBAC, ApiProcess
+from harness.control_plane.kube import eventually
+from harness.control_plane.manifests import rarely
+from harness.control_plane.sandbox import Sandbox
+from tests.rest.page.readers import Reader
+
+Start = Callable[..., ApiProcess]
+
+
+class Stream:
+    """What a browser receives of a page that moves."""
+
+    def __init__(self, reader: Reader, path: str) -> None:
+        self.events: list[tuple[str, str]] = []
+        self.ended = threading.Event()
+        self._reader, self._path = reader, path
+        self._thread = threading.Thread(target=self._receive, daemon=True)
+        self._thread.start()
+
+    def shows(self, text: str) -> object:
+        """Wait until the newest fragment has the text."""
+        return eventually(lambda: self.events and text in self.events[-1][1], 20, what=text)
+
+    def _receive(self) -> None:
+        event, data = "", []
+        with suppress(httpx.TransportError), self._reader.http.stream("GET", self._path, timeout=60) as answer:
+            assert answer.status_code == 200
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            for line in answer.iter_lines():
+                if line.startswith("event:"):
+                    event = line[6:].strip()
+                elif line.startswith("data:"):
+                    data.append(line[5:].removeprefix(" "))
+                elif not line and (data or event):
+                    self.events.append((event, "\n".join(data)))
+                    event, data = "", []
+        self.ended.set()
+
+
+@pytest.fixture
+def own_service(start_service: Start, editor: Reader) -> Iterator[tuple[ApiProcess, Reader]]:
+    """A service that the test may end."""
+    service = start_service()
+    with httpx.Client(base_url=service.url, trust_env=False, timeout=60) as http:
+        reader = Reader(http, editor.token)
+        assert reader.sign_in().status_code == 303
+        yield service, reader
+
+
+def test_the_table_moves(editor: Reader, sandbox: Sandbox) -> None:
+    sandbox.trigger("first", rarely())
+    stream = Stream(editor, f"/live?namespace={sandbox.namespace}&state=not+seen")
+    stream.shows(">first</a>")
+    begin = time.monotonic()
+    sandbox.trigger("second", rarely())
+    stream.shows(">second</a>")
+    assert time.monotonic() - begin < 10
+    sandbox.delete("first")
+    eventually(lambda: ">first</a>" not in stream.events[-1][1], 20)
+    assert "<html" not in stream.events[-1][1]
+    assert len({data for _, data in stream.events}) == len(stream.events), "nothing is sent twice"
+
+
+def test_a_trigger_moves_and_goes(editor: Reader, sandbox: Sandbox) -> None:
+    sandbox.trigger("nightly", rarely())
+    stream = Stream(editor, f"/live/{sandbox.namespace}/nightly")
+    stream.shows("Run now")
+    sandbox.edit("nightly", {"description": "<b>Now</b>"})
+    stream.shows("&lt;b&gt;Now&lt;/b&gt;")
+    sandbox.edit("nightly", {"status": "paused"})
+    stream.shows("Resume")
+    sandbox.delete("nightly")
+    eventually(lambda: stream.events[-1] == ("ended", "404"), 20)
+    assert stream.ended.wait(10)
+
+
+def test_it_ends_with_the_reader_s_rights(editor: Reader, sandbox: Sandbox) -> None:
+    sandbox.trigger("nightly", rarely())
+    stream = Stream(editor, f"/live/{sandbox.namespace}/nightly")
+    stream.shows("Run now")
+    sandbox.kube.delete(f"{RBAC}/{sandbox.namespace}/rolebindings/editor")
+    time.sleep(1)
+    sandbox.edit("nightly", {"description": "secret"})
+    assert stream.ended.wait(30)
+    assert stream.events[-1] == ("ended", "403")
+    assert not any("secret" in data for _, data in stream.events)
+
+
+def test_without_the_right_to_watch_it_is_read_again(start_service: Start, sandbox: Sandbox, editor: Reader) -> None:
+    rules = [{"apiGroups": ["clustertrigger.dev"], "resources": ["clustertriggers"], "verbs": ["get", "list"]}]
+    sandbox.kube.create(f"{RBAC}/{sandbox.namespace}/roles", {"metadata": {"name": "reader"}, "rules": rules})
+    sandbox.kube.delete(f"{RBAC}/{sandbox.namespace}/rolebindings/editor")
+    binding = {
+        "metadata": {"name": "reader"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
+        "subjects": [{"kind": "ServiceAccount", "name": "editor", "namespace": sandbox.namespace}],
+    }
+    sandbox.kube.create(f"{RBAC}/{sandbox.namespace}/rolebindings", binding)
+    sandbox.trigger("nightly", rarely())
+    path = f"/live/{sandbox.namespace}/nightly"
+    eventually(lambda: editor.get(f"/triggers/{sandbox.namespace}/nightly").status_code == 200, 20)
+    stream = Stream(editor, path)
+    eventually(lambda: stream.events)
+    sandbox.edit("nightly", {"description": "seen later"})
+    stream.shows("seen later")
+
+
+def test_ending_the_service_ends_it_at_once(own_service: tuple[ApiProcess, Reader], sandbox: Sandbox) -> None:
+    service, reader = own_service
+    sandbox.trigger("nightly", rarely())
+    stream = Stream(reader, f"/live/{sandbox.namespace}/nightly")
+    stream.shows("Run now")
+    begin = time.monotonic()
+    assert service.stop() == 0
+    assert time.monotonic() - begin < 5
+    assert stream.ended.wait(5)
+    assert stream.events[-1][0] == "", "the browser asks again, another replica"
