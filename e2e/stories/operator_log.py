@@ -24,7 +24,7 @@ def operator_pods(system: Kubectl) -> list[str]:
 
 
 def operator_log(system: Kubectl) -> list[Line]:
-    """Return every line of every operator Pod that is there; one that is no JSON counts as an error."""
+    """Return every line of every operator Pod that is there; one that is not JSON counts as an error."""
     lines = []
     for pod in operator_pods(system):
         for text in system("logs", pod).splitlines():

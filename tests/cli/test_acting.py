@@ -100,7 +100,7 @@ def test_what_cannot_run_now_says_how_it_can(
     assert said.out == f"{title('nightly')} unchanged: spec.status is active already\n"
     assert "kubectl clustertrigger reset nightly lets it fire again" in said.err
     assert ctr("reset", "nightly") == 0
-    assert capsys.readouterr().out == f"{title('nightly')} reset: 1 failed run in a row forgotten\n"
+    assert capsys.readouterr().out == f"{title('nightly')} reset: 1 failed run in a row cleared\n"
     eventually(lambda: sandbox.status("nightly")["status"] == "active")
     assert ctr("run", "nightly") == 0
     assert ctr("run", "nobody") == 1
@@ -141,9 +141,7 @@ def test_pause_and_resume(sandbox: Sandbox, ctr: Ctr, capsys: pytest.CaptureFixt
     assert ctr("pause", "one") == 0
     assert capsys.readouterr().out == f"{title('one')} unchanged: spec.status is paused already\n"
     assert ctr("run", "one") == 1
-    assert "is paused as spec.status asks, and does not run: kubectl clustertrigger resume one" in (
-        capsys.readouterr().err
-    )
+    assert "is paused by spec.status and cannot run: kubectl clustertrigger resume one" in (capsys.readouterr().err)
     assert ctr("resume", "one", "two") == 0
     assert capsys.readouterr().out.splitlines() == [f"{title('one')} resumed", f"{title('two')} resumed"]
     assert sandbox.get("one")["spec"]["status"] == "active"
@@ -178,7 +176,7 @@ ACTIVE = [{"job_id": "j", "slot": "manual/a", "triggered_at": "2026-01-01T00:00:
     [
         (seen(), None),
         (seen(generation=0), None),
-        (seen(spec={"status": "failed"}), "is failed as spec.status asks"),
+        (seen(spec={"status": "failed"}), "is failed by spec.status"),
         (seen(status="failed", consecutive_failures=5), "has stopped after 5 failed runs in a row"),
         (seen(status="failed", generation=0), None),
         (seen(history=ACTIVE), "has an active run, j"),

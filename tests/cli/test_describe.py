@@ -137,5 +137,5 @@ def test_who_may_read_little_sees_the_rest(sandbox: Sandbox, capsys: pytest.Capt
     }
     sandbox.kube.create(f"{rbac}/rolebindings", binding)
     screen = described(sandbox, capsys, "nightly", "--as", "jane")
-    assert "Events      you may not read the events of this namespace\n" in screen
+    assert "Events      you do not have the right to read the events of this namespace\n" in screen
     assert " --as=jane -n " in screen or "kubectl get pods -A" in screen

@@ -100,7 +100,8 @@ def test_the_checks_of_a_conditional_trigger(tmp_path: Path, capsys: pytest.Capt
     assert run(tmp_path, CONDITIONAL, "--from", "2026-03-28T00:00:00Z", "--count", "2") == 0
     assert capsys.readouterr().out.splitlines() == [
         "default/drifting  conditional  cosine_drift > 0.3 every 1h",
-        "  checked every 1h, fires when cosine_drift exceeds 0.3; without a baseline, the slot runs to make one",
+        "  checked every 1h, fires when cosine_drift exceeds 0.3; without a baseline, the slot starts a run, which "
+        "writes one",
         "  as if created at 2026-03-28T00:00:00Z: the grid begins where the trigger is created",
         "  UTC                   this machine's zone",
         "  2026-03-28T01:00:00Z  Sat 2026-03-28 10:00:00 JST",
@@ -129,7 +130,7 @@ def test_triggers_without_slots_in_advance(tmp_path: Path, capsys: pytest.Captur
 
 def test_a_paused_trigger_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, CRON.rstrip() + "\n  status: paused\n") == 0
-    assert "  status is paused: nothing fires until it is active" in capsys.readouterr().out.splitlines()
+    assert "  status is paused: the trigger does not fire until it is active" in capsys.readouterr().out.splitlines()
 
 
 def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

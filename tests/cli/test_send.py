@@ -147,7 +147,7 @@ def test_what_passes_is_waited_for_and_nothing_counts_twice(
         assert counted(sandbox) == 5 * number
         said = capsys.readouterr()
         assert said.out.startswith("accepted: 5 documents_added")
-        assert said.err.count("trying again with the same id") == 1
+        assert said.err.count("retrying with the same id") == 1
         assert len({json.loads(request.body)["id"] for request in between.requests}) == 1
 
 
@@ -157,7 +157,7 @@ def test_what_does_not_pass_is_said_at_once(
     between.rule = lambda _: Answer(404)
     assert send("--url", between.url) == 1
     said = capsys.readouterr().err
-    assert f"is {between.url} where the operator takes events in?" in said
+    assert f"is {between.url} where the operator receives events?" in said
     assert len(between.requests) == 1
 
 
@@ -192,7 +192,7 @@ def test_who_has_a_client_certificate_borrows_a_named_account_s_token(
     assert send("--url", url, kubeconfig=administrator) == 1
     first, refusal, *commands = capsys.readouterr().err.splitlines()
     assert first == (
-        f"your kubeconfig holds no token: sending as ServiceAccount {sandbox.namespace}/clustertrigger-sender"
+        f"your kubeconfig contains no token: sending as ServiceAccount {sandbox.namespace}/clustertrigger-sender"
     )
     assert 'serviceaccounts "clustertrigger-sender" not found' in refusal
     assert len(commands) == 2
@@ -234,7 +234,7 @@ def test_the_operator_s_service_is_found(
     kubeconfig = cluster.plane.kubeconfig
     services = f"/api/v1/namespaces/{sandbox.namespace}/services"
     assert say(*administrator, kubeconfig=kubeconfig) == (
-        "no operator in this cluster takes events in: install the chart with events.enabled, or name --url"
+        "no operator in this cluster receives events: install the chart with events.enabled, or name --url"
     )
     sandbox.kube.create(services, service("metrics-only", {"name": "http", "port": 8080}))
     sandbox.kube.create(services, service("one", {"name": "http", "port": 8080}, {"name": "events", "port": 8081}))
@@ -249,12 +249,13 @@ def test_the_operator_s_service_is_found(
             f"--service: {sandbox.namespace}/metrics-only has no port named events: install with events.enabled"
         )
         assert say(kubeconfig=sender) == (
-            "you may not look for the operator in all namespaces: name its Service with --service NAMESPACE/NAME, or "
-            "where it takes events in with --url"
+            "you do not have the right to search for the operator in all namespaces: name its Service with --service "
+            "NAMESPACE/NAME, or "
+            "where it receives events with --url"
         )
         sandbox.kube.create(services, service("two", {"name": "events", "port": 8081}))
         assert say(*administrator, kubeconfig=kubeconfig) == (
-            "several operators take events in: choose one with --service: "
+            "several operators receive events: choose one with --service: "
             f"{sandbox.namespace}/one, {sandbox.namespace}/two"
         )
     finally:

@@ -98,9 +98,9 @@ def test_references_that_lead_nowhere(
 @pytest.mark.parametrize(
     ("document", "problems"),
     [
-        (TRIGGER.replace("v1alpha1", "v1"), ["apiVersion: 'clustertrigger.dev/v1': is not served: write "
+        (TRIGGER.replace("v1alpha1", "v1"), ["apiVersion: 'clustertrigger.dev/v1': is not a version of the API: write "
                                              "clustertrigger.dev/v1alpha1"]),
-        (TRIGGER.replace(HEAD, ""), ["apiVersion: is not served: write clustertrigger.dev/v1alpha1"]),
+        (TRIGGER.replace(HEAD, ""), ["apiVersion: is not a version of the API: write clustertrigger.dev/v1alpha1"]),
         (TRIGGER.replace("ClusterTrigger", "ClusterTriger"),
          ["kind: 'ClusterTriger': no such kind in clustertrigger.dev: did you mean ClusterTrigger?"]),
         (TRIGGER.replace("name: nightly", "name: Nightly_1"),
@@ -189,8 +189,8 @@ def test_lists_folders_and_foreign_objects(tmp_path: Path, capsys: Check) -> Non
          "stdin:2: found character '@' that cannot start any token: put it in quotes: \"@daily\""),
         ("a: 1\nb: 2\na: 3\n", "stdin:3: key 'a' is set twice: correct it"),
         ("a: [1\n", "stdin:2: expected ',' or ']', but got '<stream end>': correct it"),
-        ("- a\n", "stdin:1: no object: write apiVersion, kind, metadata and spec"),
-        ("a: \x01\n", "stdin: no YAML: "),
+        ("- a\n", "stdin:1: not an object: write apiVersion, kind, metadata and spec"),
+        ("a: \x01\n", "stdin: not valid YAML: "),
     ],
 )  # fmt: skip
 def test_files_that_are_no_objects(monkeypatch: pytest.MonkeyPatch, capsys: Check, text: str, message: str) -> None:

@@ -102,7 +102,7 @@ def test_a_run_that_was_just_asked_for_is_the_one(
     assert watch("asked") == 1
     back.join()
     shown = capsys.readouterr().out.splitlines()
-    assert shown[0] == "waiting for the run that was asked for (clustertrigger.dev/run-requested: new)"
+    assert shown[0] == "waiting for the requested run (clustertrigger.dev/run-requested: new)"
     assert old not in "".join(shown)
     assert "it broke" in shown[-1]
 
@@ -124,15 +124,15 @@ def test_a_run_that_was_asked_for_and_does_not_come(
     first.kill()
     sandbox.edit("off", {"status": "disabled"})
     sandbox.request_run("off", "new")
-    asked = "kubectl clustertrigger: the run that was asked for (clustertrigger.dev/run-requested: new)"
+    asked = "kubectl clustertrigger: the requested run (clustertrigger.dev/run-requested: new)"
     with monkeypatch.context() as impatient:
         impatient.setattr("clustertrigger.cli.watch._REQUEST_SECONDS", 2.0)
         assert watch("off") == 1
-    assert capsys.readouterr().err == f"{asked} has not begun within 2 s: {ready}\n"
+    assert capsys.readouterr().err == f"{asked} did not start within 2 s: {ready}\n"
     back = later(operator)
     assert watch("off") == 1
     back.join()
-    assert capsys.readouterr().err == f"{asked} was not begun: kubectl describe clustertrigger off says why\n"
+    assert capsys.readouterr().err == f"{asked} did not start: kubectl describe clustertrigger off says why\n"
 
 
 def test_a_run_whose_job_is_deleted_ends(
@@ -174,7 +174,7 @@ def test_who_may_not_see_pods_sees_the_outcome(
 def test_what_is_no_namespace_is_said(sandbox: Sandbox, namespace: str, capsys: pytest.CaptureFixture[str]) -> None:
     kubeconfig = str(sandbox.kube.kubeconfig)
     assert main(["watch", "nightly", "--kubeconfig", kubeconfig, "--namespace", namespace]) == 1
-    assert f"--namespace: {namespace!r} is no name of a namespace: write up to 63" in capsys.readouterr().err
+    assert f"--namespace: {namespace!r} is not a valid namespace name: write up to 63" in capsys.readouterr().err
 
 
 def _may_read_triggers(sandbox: Sandbox, account: str) -> None:

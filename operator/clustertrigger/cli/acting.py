@@ -43,7 +43,7 @@ def add_acting(group: click.Group) -> None:
     async def pause(cluster: Cluster, names: Sequence[str]) -> int:
         """Stop triggers from firing; events still count.
 
-        Sets spec.status to paused. Active runs go on. Slots that pass meanwhile are not made up for later.
+        Sets spec.status to paused. Active runs continue. Slots that pass in the meantime do not fire later.
         """
         return await set_status(cluster, names, "paused", "paused")
 
@@ -53,7 +53,7 @@ def add_acting(group: click.Group) -> None:
     async def resume(cluster: Cluster, names: Sequence[str]) -> int:
         """Let paused or disabled triggers fire again.
 
-        Sets spec.status to active. Slots that passed meanwhile do not fire. A trigger that stopped after too many
+        Sets spec.status to active. Slots that passed in the meantime do not fire. A trigger that stopped after too many
         failed runs needs `reset` instead.
         """
         return await set_status(cluster, names, "active", "resumed")
@@ -62,7 +62,7 @@ def add_acting(group: click.Group) -> None:
     @on_cluster
     @_names_argument
     async def reset(cluster: Cluster, names: Sequence[str]) -> int:
-        """Let triggers fire again that stopped after too many failed runs.
+        """Restart triggers that stopped after too many failed runs.
 
         Sets the count of consecutive failures back to 0. Nothing else changes.
         """
@@ -70,9 +70,9 @@ def add_acting(group: click.Group) -> None:
             found = TriggerState(await read_trigger(cluster, name))
             failures = found.status.consecutive_failures
             await _annotate(cluster, name, ANNOTATION_RESET_REQUESTED, _token())
-            say(f"{_title(name)} reset: {failures} failed run{'' if failures == 1 else 's'} in a row forgotten")
+            say(f"{_title(name)} reset: {failures} failed run{'' if failures == 1 else 's'} in a row cleared")
             if found.raw["spec"].get("status", "active") != "active":
-                warn(f"{name} is {found.raw['spec']['status']} as spec.status asks: {PROG} resume {name} lets it fire")
+                warn(f"{name} is {found.raw['spec']['status']} by spec.status: {PROG} resume {name} lets it fire")
         return 0
 
 
@@ -104,7 +104,7 @@ def why_not_now(state: TriggerState) -> str | None:
     spec = state.raw["spec"]
     wish = spec.get("status", "active")
     if wish != "active":
-        return f"is {wish} as spec.status asks, and does not run: {PROG} resume {state.name} lets it run again"
+        return f"is {wish} by spec.status and cannot run: {PROG} resume {state.name} lets it run again"
     if state.is_current and state.status.status == "failed":
         return (
             f"has stopped after {state.status.consecutive_failures} failed runs in a row: correct the cause, then "

@@ -44,7 +44,7 @@ async def connected(scope: Scope, command: Callable[[Cluster], Awaitable[int]]) 
     if not paths.is_namespace(namespace):
         source = "--namespace" if scope.namespace else "the context's namespace"
         raise CommandError(
-            f"{source}: {namespace!r} is no name of a namespace: write up to 63 lower-case letters, digits and '-'"
+            f"{source}: {namespace!r} is not a valid namespace name: write up to 63 lower-case letters, digits and '-'"
         )
     try:
         async with ApiClient(access) as api:
@@ -98,7 +98,7 @@ def _no_kubeconfig(error: Exception, scope: Scope) -> str:
         return f"--context: {scope.context!r}: {reason}: kubectl config get-contexts lists the contexts"
     if scope.kubeconfig:
         return f"--kubeconfig: {scope.kubeconfig!r}: {reason}: correct it, or name another file"
-    return f"no cluster to talk to: {reason}: set KUBECONFIG or --kubeconfig"
+    return f"cannot connect to a cluster: {reason}: set KUBECONFIG or --kubeconfig"
 
 
 def _explain(error: ApiError, server: str) -> str:

@@ -126,7 +126,7 @@ async def deliver(
                 raise CommandError(f"{obstacle}{_way_out(answer, destination)}")
         if time.monotonic() + pause > give_up:
             raise CommandError(f"not delivered within {patience:.0f} s: {obstacle}: send again with --id {event['id']}")
-        warn(f"{PROG}: trying again with the same id: {obstacle}")
+        warn(f"{PROG}: retrying with the same id: {obstacle}")
         await asyncio.sleep(max(pause, min(after or 0.0, _LONGEST_PAUSE)))
         pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -169,4 +169,4 @@ def _way_out(answer: Any, destination: Destination) -> str:
     """Where the operator's own answer names none: something else has answered."""
     if isinstance(answer, dict) and "error" in answer:
         return ""
-    return f": is {destination.base} where the operator takes events in?"
+    return f": is {destination.base} where the operator receives events?"

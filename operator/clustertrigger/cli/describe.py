@@ -65,10 +65,10 @@ def add_describe(group: click.Group) -> None:
     @name_argument
     @output_option
     async def command(cluster: Cluster, name: str, output: Output) -> int:
-        """Show all about a trigger on one screen, and what to do.
+        """Show a trigger's state on one screen, and what to do next.
 
         Shows the conditions in words, the coming slots, the last runs as a line of bars, the largest clusters, the
-        drift, the newest events, and the commands to go on with. -o wide shows more of each.
+        drift, the newest events, and the commands for the next steps. -o wide shows more of each.
         """
         view = await _view(cluster, name)
         show(
@@ -268,7 +268,7 @@ def _drift(view: View, unicode: bool) -> Iterator[str | Text]:
 
 def _events(view: View, now: datetime, count: int) -> Iterator[str | Text]:
     if view.events is None:
-        yield from _section("Events", ["you may not read the events of this namespace"])
+        yield from _section("Events", ["you do not have the right to read the events of this namespace"])
         return
     lines = []
     for event in view.events[:count]:

@@ -69,17 +69,18 @@ async def find_service(api: ApiClient, named: tuple[str, str] | None) -> EventsS
         if not error.is_forbidden:
             raise
         raise CommandError(
-            "you may not look for the operator in all namespaces: name its Service with --service NAMESPACE/NAME, or "
-            "where it takes events in with --url"
+            "you do not have the right to search for the operator in all namespaces: name its Service with --service "
+            "NAMESPACE/NAME, or "
+            "where it receives events with --url"
         ) from error
     found = [service for raw in listed if (service := _events_service(raw)) is not None]
     if not found:
         raise CommandError(
-            "no operator in this cluster takes events in: install the chart with events.enabled, or name --url"
+            "no operator in this cluster receives events: install the chart with events.enabled, or name --url"
         )
     if len(found) > 1:
         names = ", ".join(sorted(f"{service.namespace}/{service.name}" for service in found))
-        raise CommandError(f"several operators take events in: choose one with --service: {names}")
+        raise CommandError(f"several operators receive events: choose one with --service: {names}")
     return found[0]
 
 

@@ -96,7 +96,7 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
 
 
 def _refuse_constant(text: str) -> Json:
-    raise json.JSONDecodeError(f"{text} is no JSON", text, 0)
+    raise json.JSONDecodeError(f"{text} is not JSON", text, 0)
 
 
 class _Parser(yaml.SafeLoader):
@@ -190,12 +190,12 @@ def _scalar(node: yaml.ScalarNode) -> Json:
         try:
             return base64.b64decode("".join(text.split()), validate=True).decode()
         except (binascii.Error, UnicodeDecodeError) as error:
-            raise _error(f"!!binary is no text in base64: {error}", node) from error
+            raise _error(f"!!binary is not base64 text: {error}", node) from error
     if tag not in (f"{_TAG}int", f"{_TAG}float", f"{_TAG}bool", f"{_TAG}null"):
         return text
     value, wanted = _plain(text, node), tag.removeprefix(_TAG)
     if _kind(value) != wanted and (_kind(value), wanted) != ("int", "float"):
-        raise _error(f"{text!r} is no !!{wanted}", node)
+        raise _error(f"{text!r} is not a !!{wanted}", node)
     return value
 
 

@@ -53,7 +53,7 @@ def read_layers(content: bytes, uri: str) -> Layers:
     try:
         return Layers.model_validate_json(content)
     except ValidationError as error:
-        raise CommandError(f"{uri} holds no layers: it was written by a newer version, or by hand") from error
+        raise CommandError(f"{uri} contains no layers: a newer version or a person wrote it") from error
 
 
 def layer_of(layers: Layers, number: int) -> Layer:

@@ -107,13 +107,13 @@ def _manifests(file: str, text: str) -> Iterator[Manifest]:
     except yaml.MarkedYAMLError as error:
         raise MalformedFileError(_malformed(file, text, error)) from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise MalformedFileError(f"{file}: no YAML: {one_line(error)}: correct it") from error
+        raise MalformedFileError(f"{file}: not valid YAML: {one_line(error)}: correct it") from error
 
 
 def _objects(file: str, line: int, content: object) -> Iterator[Manifest]:
     """The object, or the objects of a List."""
     if not isinstance(content, dict):
-        raise MalformedFileError(f"{file}:{line}: no object: write apiVersion, kind, metadata and spec")
+        raise MalformedFileError(f"{file}:{line}: not an object: write apiVersion, kind, metadata and spec")
     items = content.get("items")
     if _text(content.get("kind")).endswith("List") and isinstance(items, list):
         for item in items:
@@ -125,7 +125,7 @@ def _objects(file: str, line: int, content: object) -> Iterator[Manifest]:
 def _malformed(file: str, text: str, error: yaml.MarkedYAMLError) -> str:
     mark = error.problem_mark or error.context_mark
     if mark is None:
-        return f"{file}: no YAML: {error.problem}: correct it"
+        return f"{file}: not valid YAML: {error.problem}: correct it"
     line = text.splitlines()[mark.line] if mark.line < len(text.splitlines()) else ""
     _, colon, value = line.partition(": ")
     # A cron expression written bare: `*` begins an alias in YAML, and `@` nothing at all.

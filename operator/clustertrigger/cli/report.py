@@ -80,7 +80,7 @@ async def report(
     try:
         file.write_bytes(content)
     except OSError as error:
-        raise CommandError(f"--save: {save!r}: {error.strerror}: name a file that you may write") from error
+        raise CommandError(f"--save: {save!r}: {error.strerror}: name a file that you can write") from error
     say(str(file))
     if not save and not webbrowser.open(file.absolute().as_uri()):
         warn("no browser was found: open the file above")
@@ -98,7 +98,7 @@ def chosen_run(state: TriggerState, job: str | None) -> Execution:
         completed = [run for run in history if run.status == "completed" and run.results_uri]
         if not completed:
             raise CommandError(
-                f"no run of trigger {state.name!r} has completed: {PROG} describe {state.name} says more"
+                f"no run of trigger {state.name!r} has completed: {PROG} describe {state.name} shows details"
             )
         return completed[0]
     for run in history:

@@ -72,7 +72,13 @@ def add_send(group: click.Group) -> None:
     @click.option(
         "--collection", required=True, type=TEXT, metavar="ID", help="collection_id of the triggers' schedule_config."
     )
-    @click.option("--count", type=EVENTS, default=1, metavar="N", help="Documents it stands for. Default: 1.")
+    @click.option(
+        "--count",
+        type=EVENTS,
+        default=1,
+        metavar="N",
+        help="Number of documents that the event represents. Default: 1.",
+    )
     @click.option(
         "--id", type=TEXT, help="Event id. The same id and source within ten minutes counts once. Default: a new id."
     )
@@ -84,7 +90,9 @@ def add_send(group: click.Group) -> None:
         help=f"Where the operator receives events. Default: {URL_VARIABLE}, or else a port-forward to its Service.",
     )
     @click.option(
-        "--certificate-authority", metavar="FILE", help="PEM file of the authority that signed an https --url."
+        "--certificate-authority",
+        metavar="FILE",
+        help="PEM file of the certificate authority that signed the certificate of an https --url.",
     )
     @click.option(
         "--service",
@@ -99,13 +107,13 @@ def add_send(group: click.Group) -> None:
         f"{SENDER} if your kubeconfig has a client certificate and no token.",
     )
     async def command(cluster: Cluster, **options: Any) -> int:
-        """Send an event, as a producer of documents would.
+        """Send an event, as a producer of documents does.
 
         Sends one CloudEvent to the triggers of a namespace that count its type and collection. The operator checks the
         sender's token: the sender must be allowed to create clustertriggers/events in that namespace.
 
-        A client certificate, which kind and kubeadm put into the kubeconfig, cannot be shown to the operator. The
-        command then asks the API server for a token of a ServiceAccount, good for ten minutes.
+        A client certificate, which kind and kubeadm put into the kubeconfig, cannot authenticate the sender to the
+        operator. The command then asks the API server for a token of a ServiceAccount, which is valid for ten minutes.
 
         Without --url, the event goes through `kubectl port-forward` to the operator's Service, for which you need
         rights in the operator's namespace.
@@ -181,7 +189,7 @@ async def _token(cluster: Cluster, service_account: str | None) -> str:
     token = None if cluster.scope.user else cluster.access.credentials.token()
     if token:
         return token
-    warn(f"your kubeconfig holds no token: sending as ServiceAccount {cluster.namespace}/{SENDER}")
+    warn(f"your kubeconfig contains no token: sending as ServiceAccount {cluster.namespace}/{SENDER}")
     return await _borrowed(cluster, SENDER, "")
 
 

@@ -42,9 +42,8 @@ def add_watch(group: click.Group) -> None:
     async def command(cluster: Cluster, name: str, job: str | None) -> int:
         """Follow a run to its end.
 
-        Shows the phase of the trigger's newest active run, how much of it is done and how long it will take, and then
-        the outcome. If no run is active, shows the outcome of the last one. A run that was just requested is waited
-        for.
+        Shows the phase of the trigger's newest active run, its progress and the remaining time, and then the outcome.
+        If no run is active, shows the outcome of the last one. If a run was just requested, the command waits for it.
 
         You need the rights to get the trigger and its Job, to list Pods, and to get their logs.
 
@@ -89,7 +88,7 @@ def _fired(run: Execution) -> str:
 
 async def _why_ignored(cluster: Cluster, name: str, token: str) -> str:
     """What the operator's event says, where events may be read."""
-    way_out = f"{PROG} describe {name} says more"
+    way_out = f"{PROG} describe {name} shows details"
     with suppress(ApiError):
         for event in await cluster.api.list(
             paths.events(cluster.namespace),
@@ -168,7 +167,7 @@ async def _chosen(cluster: Cluster, name: str, job: str | None, display: Display
         token = str((trigger["metadata"].get("annotations") or {}).get(ANNOTATION_RUN_REQUESTED) or "")
         if not token or token == status.last_run_requested:
             if waited and not any(run.slot == str(ManualSlot(token)) for run in status.history):
-                raise CommandError(f"{_asked(token)} was not begun: kubectl describe clustertrigger {name} says why")
+                raise CommandError(f"{_asked(token)} did not start: kubectl describe clustertrigger {name} says why")
             return _newest(status, name, token)
         if time.monotonic() > deadline:
             raise CommandError(_not_begun(status, token))
@@ -193,8 +192,8 @@ def _newest(status: ClusterTriggerStatus, name: str, token: str) -> Execution:
 def _not_begun(status: ClusterTriggerStatus, token: str) -> str:
     ready = find_condition(status.conditions, ConditionType.READY)
     why = (ready and ready.message) or "is the operator running?"
-    return f"{_asked(token)} has not begun within {_REQUEST_SECONDS:.0f} s: {why}"
+    return f"{_asked(token)} did not start within {_REQUEST_SECONDS:.0f} s: {why}"
 
 
 def _asked(token: str) -> str:
-    return f"the run that was asked for ({ANNOTATION_RUN_REQUESTED}: {token})"
+    return f"the requested run ({ANNOTATION_RUN_REQUESTED}: {token})"

@@ -15,7 +15,7 @@ def read_json(text: bytes) -> Any:
     """The value that the text stands for.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: it is not JSON.
     """
     try:
         return from_json(text)

@@ -141,7 +141,7 @@ def refuse_too_large(batch: Batch) -> Vectors:
         row, column = np.unravel_index(int(np.abs(vectors).argmax()), vectors.shape)
         raise MisconfiguredError(
             f"{batch.place.at(int(row))}: a number of the vector is {vectors[row, column]:.3g}: Euclidean distances "
-            f"are told up to {LARGEST:g}: scale the vectors down, or set metric: cosine"
+            f"are supported up to {LARGEST:g}: scale the vectors down, or set metric: cosine"
         )
     return vectors
 

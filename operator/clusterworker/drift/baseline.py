@@ -82,7 +82,7 @@ def parse(content: bytes) -> StoredBaseline:
                 embedding_model=str(arrays["embedding_model"]),
             )
     except (KeyError, TypeError, EOFError, zipfile.BadZipFile, OSError) as error:
-        raise ValueError(f"no baseline: {error}") from error
+        raise ValueError(f"not a valid baseline: {error}") from error
     _check(baseline)
     return baseline
 
@@ -96,6 +96,6 @@ def _check(baseline: StoredBaseline) -> None:
     }
     for name, (found, expected) in shapes.items():
         if found != expected:
-            raise ValueError(f"no baseline: {name} is of shape {found} instead of {expected}")
+            raise ValueError(f"not a valid baseline: {name} has the shape {found} instead of {expected}")
     if baseline.documents < 1 or not len(baseline.reservoir):
-        raise ValueError("no baseline: it speaks of no documents")
+        raise ValueError("not a valid baseline: it covers no documents")

@@ -115,7 +115,7 @@ def _baseline(spec: CheckSpec, mounts: Mounts) -> "StoredBaseline":
     expected = spec.baseline
     content = open_file(expected.uri, spec.results, mounts.secrets).read()
     if content is None:
-        raise ObstacleFound("baseline_missing", f"{expected.uri}: the baseline of run {expected.run} is not there")
+        raise ObstacleFound("baseline_missing", f"{expected.uri}: the baseline of run {expected.run} is missing")
     found = hashlib.sha256(content).hexdigest()
     if found != expected.sha256:
         raise ObstacleFound(
@@ -127,7 +127,8 @@ def _baseline(spec: CheckSpec, mounts: Mounts) -> "StoredBaseline":
         return parse(content)
     except ValueError as error:
         raise ObstacleFound(
-            "baseline_altered", f"{expected.uri}: another version's baseline, of run {expected.run}: {error}"
+            "baseline_altered",
+            f"{expected.uri}: the baseline of run {expected.run} has the format of another version: {error}",
         ) from error
 
 
@@ -159,4 +160,4 @@ def _record(spec: CheckSpec, measurement: Measurement, progress: Progress, mount
         # `kubectl clustertrigger drift` reads it here: it cannot reach the results.
         progress.info(f"{len(record.measurements)} measurements on record", **{RECORD_FIELD: record.table()})
     except RunError as error:
-        progress.error(f"the measurement is not in the drift record: {error}")
+        progress.error(f"the drift record could not be updated: {error}")

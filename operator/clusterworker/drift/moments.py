@@ -62,9 +62,9 @@ def cosine_advice(floor: float) -> str | None:
     """What to do where cosine_drift can hardly exceed twice its floor, or not at all: it ends at 2."""
     if floor < HOPELESS:
         return None
-    able = "can never fire" if floor >= 1 else "would fire only where the mean turned round"
+    able = "can never fire" if floor >= 1 else "would fire only if the mean changed its sign"
     return (
-        "the mean of the baseline is next to nothing, as of centred embeddings or very few documents: "
+        "the mean of the baseline is almost zero, which is typical of centred embeddings or very few documents: "
         f"cosine_drift {able} on them: set metric to mmd_rbf, domain_auc or assignment_js"
     )
 

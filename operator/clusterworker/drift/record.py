@@ -91,5 +91,5 @@ def measured_before(spec: RunSpec, secrets: Path, progress: Progress) -> tuple[R
     try:
         return read_record(record_file(spec.namespace, spec.trigger, spec.results, secrets)).measurements
     except RunError as error:
-        progress.info(f"the report shows no drift: {error}")
+        progress.info(f"the report does not show drift: {error}")
         return ()

@@ -36,7 +36,7 @@ class SecretFiles:
         except FileNotFoundError:
             value = ""
         except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise MisconfiguredError(f"Secret {self.name}: cannot read its key {key}: {reason}") from None
         if required and not value:
             raise self._missing(key)

@@ -65,6 +65,6 @@ class GcsBucket(Bucket):
                 f"{self.uri}: the token of the service account was not exchanged: check run.cloud_identity.gcp"
             )
         return MisconfiguredError(
-            f"Secret {self.secret.name}: its key {SERVICE_ACCOUNT} is no service account's key in JSON: "
-            "download it again"
+            f"Secret {self.secret.name}: its key {SERVICE_ACCOUNT} is not a service account key in JSON: download it "
+            "again"
         )

@@ -86,7 +86,7 @@ def test_paths_are_relative_to_their_file(tmp_path: Path) -> None:
         (config("a"), "b", "context 'b' does not exist"),
         ({**config("a"), "clusters": []}, None, "context 'a' refers to cluster 'a', which has no server"),
         ({**config("a"), "users": None}, None, "context 'a' refers to user 'a', which does not exist"),
-        ([1], None, "is not a kubeconfig: it holds no object"),
+        ([1], None, "is not a kubeconfig: it contains no object"),
         ({"contexts": [{"context": {}}]}, None, "an entry of contexts has no name"),
     ],
 )

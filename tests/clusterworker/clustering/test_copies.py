@@ -120,7 +120,7 @@ def test_more_clusters_than_distinct_vectors_are_not_made_and_it_is_said(metric:
     labels, notes = run(vectors, metric=metric, **config)
     assert len(set(labels.tolist())) == 4
     assert (labels.reshape(4, 10) == labels[::10, None]).all()
-    assert "4 clusters instead of 7: the documents have only so many distinct vectors" in notes
+    assert "4 clusters instead of 7: the documents have only that many distinct vectors" in notes
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])

@@ -86,8 +86,8 @@ def test_core_points_of_a_sample_above_the_limit(pod: Pod, monkeypatch: pytest.M
     labels, notes = labels_of(pod, eps=0.05, min_samples=10)
     assert adjusted_rand_score(data.labels, labels) > 0.98
     assert notes == [
-        "4000 documents are more than the limit of 1500 for comparing all pairs: "
-        "core points were looked for in a sample of 1500 of them"
+        "4000 documents are more than the limit of 1500 for comparing all pairs: core points were searched in a "
+        "sample of 1500 of them"
     ]
     assert (labels_of(pod, eps=0.05, min_samples=10)[0] == labels).all()
 

@@ -79,7 +79,7 @@ def test_fewer_distinct_vectors_than_clusters(pod: Pod) -> None:
     write(pod.volume / "data.parquet", np.repeat(distinct, 25, axis=0))
     result = pod.run(pod.spec({**KMEANS, "n_clusters": 6}))
     assert result.num_clusters == 4
-    assert "4 clusters instead of 6: the documents have only so many distinct vectors" in result.notes
+    assert "4 clusters instead of 6: the documents have only that many distinct vectors" in result.notes
 
 
 def test_one_cluster_has_no_quality_measures_and_says_why(pod: Pod) -> None:

@@ -78,7 +78,7 @@ def test_equal_documents(pod: Pod) -> None:
     write(pod.volume / "data.parquet", np.repeat(planted(3, 3).vectors, 10, axis=0))
     labels, notes = labels_of(pod, n_components=5)
     assert len(set(labels)) == 3
-    assert "3 clusters instead of 5: no document most likely comes from the others" in notes
+    assert "3 clusters instead of 5: no document is most likely to belong to the others" in notes
 
 
 def test_more_components_than_documents(pod: Pod) -> None:

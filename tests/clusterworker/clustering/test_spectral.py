@@ -97,7 +97,7 @@ def test_micro_clusters_above_the_limit(pod: Pod) -> None:
 
 def test_more_clusters_than_micro_clusters(pod: Pod) -> None:
     write(pod.volume / "data.parquet", planted(500, 8).vectors)
-    with pytest.raises(MisconfiguredError, match="n_clusters 150 is more than spectral can tell apart"):
+    with pytest.raises(MisconfiguredError, match="n_clusters 150 exceeds the maximum of spectral"):
         labels_of(pod, memory=8 * 100**2, n_clusters=150)
 
 

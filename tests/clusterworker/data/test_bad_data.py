@@ -277,9 +277,7 @@ def test_parameters_that_ask_for_too_much(pod: Pod, config: dict[str, Any], line
 
 def test_hierarchical_beyond_its_memory(pod: Pod) -> None:
     write(pod.volume / "data.parquet", GOOD[:300])
-    with pytest.raises(
-        MisconfiguredError, match="n_clusters 200 is more than hierarchical can tell apart in this memory"
-    ):
+    with pytest.raises(MisconfiguredError, match="n_clusters 200 exceeds the maximum of hierarchical in this memory"):
         pod.run(pod.spec({"algorithm": "hierarchical", "n_clusters": 200}), memory=16 * 100**2)
 
 

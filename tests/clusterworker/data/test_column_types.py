@@ -123,7 +123,7 @@ def test_ids_of_bytes_that_are_no_text(tmp_path: Path, kind: Any) -> None:
     column = raw.view(kind) if pa.types.is_string(kind) or pa.types.is_large_string(kind) else raw.cast(kind)
     write(tmp_path / "data.parquet", document_id=column)
     with pytest.raises(
-        MisconfiguredError, match=r"row 1 \(.*\): column document_id holds bytes that are no text \(UTF-8"
+        MisconfiguredError, match=r"row 1 \(.*\): column document_id holds bytes that are not UTF-8 text"
     ):
         ids(opened(tmp_path))
 
@@ -207,7 +207,7 @@ def test_texts_that_are_no_vectors(tmp_path: Path, text: str) -> None:
     with pytest.raises(MisconfiguredError) as raised:
         vectors(opened(tmp_path))
     assert str(raised.value) == (
-        "data.parquet, row 1 (the first row is 0): column embedding holds text that is no list of numbers in JSON, "
+        "data.parquet, row 1 (the first row is 0): column embedding holds text that is not a JSON list of numbers, "
         "such as [0.1, 0.2]: write lists of numbers, or set source.vector_column to the column with the embeddings"
     )
 
@@ -254,17 +254,17 @@ def test_vectors_of_spark(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
     [
         (sparse(5, [0], [1]), "a vector of length 5 where 4 is expected"),
         (sparse(2**31 - 1, [0], [1]), f"a vector of length {2**31 - 1} where 4 is expected"),
-        (sparse(4, [4], [1]), "no vector of Spark"),
-        (sparse(4, [-1], [1]), "no vector of Spark"),
-        (sparse(4, [0, 1], [1]), "no vector of Spark"),
-        (sparse(4, None, [1]), "no vector of Spark"),
-        (sparse(None, [0], [1]), "no vector of Spark"),
-        (sparse(4, [0, None], [1, 2]), "no vector of Spark"),
+        (sparse(4, [4], [1]), "not a Spark vector"),
+        (sparse(4, [-1], [1]), "not a Spark vector"),
+        (sparse(4, [0, 1], [1]), "not a Spark vector"),
+        (sparse(4, None, [1]), "not a Spark vector"),
+        (sparse(None, [0], [1]), "not a Spark vector"),
+        (sparse(4, [0, None], [1, 2]), "not a Spark vector"),
         (sparse(4, [0, 1], [1, None]), "holds a null inside the vector"),
         (dense(1, 2, 3), "a vector of length 3 where 4 is expected"),
         (dense(1, 2, 3, float("nan")), "holds NaN"),
-        ({**dense(1, 2, 3, 4), "type": 2}, "no vector of Spark"),
-        ({**dense(1, 2, 3, 4), "type": None}, "no vector of Spark"),
+        ({**dense(1, 2, 3, 4), "type": 2}, "not a Spark vector"),
+        ({**dense(1, 2, 3, 4), "type": None}, "not a Spark vector"),
         (None, "is null"),
     ],
 )

@@ -248,13 +248,13 @@ MISTAKES = [
     (where("colour", "eq", "red"), "no column colour: it has", "set source.filters.field to one of them"),
     ({"AND": [where("sold", "eq", True), where("price", "eq", "7")]},
      "source.filters.AND[1]: column price holds double", "and value '7' is none: write a number"),
-    (where("title", "gt", 7), "source.filters: column title holds", "only eq, ne, in, nin and exists go with it"),
+    (where("title", "gt", 7), "source.filters: column title holds", "use eq, ne, in, nin or exists"),
     (where("price", "gt", "2026-11-22"), "source.filters: column price holds double", "compare it with a number"),
     (where("seen", "gt", 5), "source.filters: column seen holds timestamp", "compare it with a time in quotes"),
     (where("seen", "eq", "2026-11-22"), "source.filters: column seen holds timestamp",
      "only gt, gte, lt, lte and exists"),
     ({"NOT": [where("sold", "in", ["yes"])]}, "source.filters.NOT[0]: column sold holds bool", "write a true or false"),
-    (where("embedding", "eq", 1), "source.filters: column embedding holds", "which filters do not compare"),
+    (where("embedding", "eq", 1), "source.filters: column embedding holds", "which filters cannot compare"),
 ]  # fmt: skip
 
 

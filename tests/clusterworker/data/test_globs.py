@@ -64,15 +64,15 @@ def test_a_file_of_that_very_name_is_no_glob(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("uri", "hint"),
     [
-        ("part-[0-9.parquet", "its [ has no ] and stands for itself: close the set"),
-        ("part-[", "its [ has no ] and stands for itself: close the set"),
-        ("part-[]", "its [ has no ] and stands for itself: close the set"),
-        ("part-[!]", "its [ has no ] and stands for itself: close the set"),
-        ("part-[a/b]", "its [ has no ] and stands for itself: close the set"),
-        ("part-{0,1}.parquet", "{a,b} is no choice in it: write [ab] for characters, or ** and filters"),
+        ("part-[0-9.parquet", "its [ has no closing ] and is an ordinary character: close the set"),
+        ("part-[", "its [ has no closing ] and is an ordinary character: close the set"),
+        ("part-[]", "its [ has no closing ] and is an ordinary character: close the set"),
+        ("part-[!]", "its [ has no closing ] and is an ordinary character: close the set"),
+        ("part-[a/b]", "its [ has no closing ] and is an ordinary character: close the set"),
+        ("part-{0,1}.parquet", "{a,b} is not supported in a glob: write [ab] for characters, or ** and filters"),
         (
             "docs\\*.parquet",
-            "\\ is a character like any other in it: write / between directories, and [*] for a character itself",
+            "\\ is an ordinary character in a glob: write / between directories, and [*] for a character itself",
         ),
     ],
 )  # fmt: skip

@@ -344,7 +344,7 @@ def test_odd_passwords_work(database: Database, password: str) -> None:
 
 def test_a_port_that_does_not_exist(database: Database) -> None:
     line = refused(database, "documents", uri="postgresql://db:99999/shop")
-    assert line == "postgresql://db:99999/shop: ports end at 65535: correct source.uri"
+    assert line == "postgresql://db:99999/shop: the maximum port is 65535: correct source.uri"
 
 
 def test_credentials_are_in_no_representation(database: Database) -> None:

@@ -147,7 +147,7 @@ def test_no_document_id_in_the_payload() -> None:
     assert refused(client, document_id_column="meta.key") == (
         f"{SHOWN}, point 9: its payload has no meta.key: give every document an id, or remove "
         "source.document_id_column "
-        "to take the points' own"
+        "to use the points' own IDs"
     )
 
 
@@ -284,7 +284,8 @@ def test_a_secret_without_the_key(secrets: Path) -> None:
 
 
 def test_a_port_that_does_not_exist() -> None:
-    assert str(opened("http://qdrant:99999", None)) == "http://qdrant:99999: ports end at 65535: correct source.uri"
+    told = str(opened("http://qdrant:99999", None))
+    assert told == "http://qdrant:99999: the maximum port is 65535: correct source.uri"
 
 
 def test_nothing_answers() -> None:

@@ -117,4 +117,4 @@ def test_a_record_that_cannot_be_read_stops_no_run(pod: Pod) -> None:
     spec = pod.spec(KMEANS)
     (pod.results / "search" / "nightly" / "drift.json").mkdir(parents=True)
     assert pod.run(spec).status == "completed"
-    assert any(line["message"].startswith("the report shows no drift: ") for line in pod.messages)
+    assert any(line["message"].startswith("the report does not show drift: ") for line in pod.messages)

@@ -164,7 +164,7 @@ def test_a_spec_that_is_none(pod: Pod) -> None:
 
 def test_a_name_leads_nowhere_else(pod: Pod) -> None:
     batch = pod.spec(KMEANS, run=BATCH)
-    with pytest.raises(MisconfiguredError, match="is no name of a Kubernetes object"):
+    with pytest.raises(MisconfiguredError, match="is not a valid name of a Kubernetes object"):
         rerun(asked(batch, batch_id=".."), Progress(), pod.mounts)
 
 

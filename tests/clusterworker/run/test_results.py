@@ -186,7 +186,7 @@ def test_files_are_for_the_group_of_the_volume(pod: Pod) -> None:
 @pytest.mark.parametrize("name", ["..", "a/b", ""])
 def test_names_cannot_lead_elsewhere(pod: Pod, field: str, name: str) -> None:
     write(pod.volume / "data.parquet", planted(60, 3).vectors)
-    with pytest.raises(MisconfiguredError, match="is no name of a Kubernetes object"):
+    with pytest.raises(MisconfiguredError, match="is not a valid name of a Kubernetes object"):
         pod.run(pod.spec(KMEANS, **{field: name}))
 
 

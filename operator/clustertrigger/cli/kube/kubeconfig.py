@@ -136,7 +136,7 @@ def _read(file: Path, *, must_exist: bool) -> dict[str, Any]:
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise KubeconfigError(f"{str(file)!r} is not a kubeconfig: it holds no object")
+        raise KubeconfigError(f"{str(file)!r} is not a kubeconfig: it contains no object")
     return content
 
 

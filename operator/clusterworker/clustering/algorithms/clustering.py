@@ -88,7 +88,7 @@ def too_few_distinct(labels: Labels, wanted: int | None) -> list[str]:
     clusters = len(np.unique(labels))
     if wanted is None or clusters >= wanted:
         return []
-    return [f"{clusters} clusters instead of {wanted}: the documents have only so many distinct vectors"]
+    return [f"{clusters} clusters instead of {wanted}: the documents have only that many distinct vectors"]
 
 
 def means(vectors: Vectors, labels: Labels) -> Doubles:

@@ -44,8 +44,8 @@ def dbscan(task: Task, parameters: DBSCAN) -> Clustering:
         chosen = np.random.default_rng(task.seed).choice(len(space.vectors), MOST_DOCUMENTS, replace=False)
         candidates = np.unique(points.numbers[chosen])
         notes.append(
-            f"{rows} {points.noun} are more than the limit of {MOST_DOCUMENTS} for comparing all pairs: "
-            f"core points were looked for in a sample of {len(candidates)} of them"
+            f"{rows} {points.noun} are more than the limit of {MOST_DOCUMENTS} for comparing all pairs: core points "
+            f"were searched in a sample of {len(candidates)} of them"
         )
     labels = points.spread(cluster_distinct(points, candidates, parameters, space.metric))
     found = labels[labels != NOISE]

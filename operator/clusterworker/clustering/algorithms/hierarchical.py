@@ -38,7 +38,7 @@ def hierarchical(task: Task, parameters: Hierarchical) -> Clustering:
     count = min(limit, max(MICRO_CLUSTERS, 4 * (wanted or 0)))
     if wanted is not None and wanted > count:
         raise MisconfiguredError(
-            f"n_clusters {wanted} is more than hierarchical can tell apart in this memory ({limit}): "
+            f"n_clusters {wanted} exceeds the maximum of hierarchical in this memory ({limit}): "
             "raise run.resources.limits.memory, lower n_clusters, or use algorithm: kmeans"
         )
     micro = micro_clusters(vectors, count, task.metric, task.seed)

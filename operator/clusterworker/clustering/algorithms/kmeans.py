@@ -65,7 +65,7 @@ def kmeans(
     labels = by_size(nearest)
     clusters = int(labels.max()) + 1
     if clusters < wanted:
-        notes.append(f"{clusters} clusters instead of {wanted}: the documents have only so many distinct vectors")
+        notes.append(f"{clusters} clusters instead of {wanted}: the documents have only that many distinct vectors")
     _, members = np.unique(labels, return_index=True)
     return Clustering(
         trained[nearest[members]],

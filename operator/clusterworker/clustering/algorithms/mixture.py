@@ -44,7 +44,7 @@ def gaussian_mixture(task: Task, parameters: GaussianMixture) -> Clustering:
     labels = points.spread(predict(model, points.vectors, centre))
     clusters = len(np.unique(labels))
     if clusters < wanted:
-        notes.append(f"{clusters} clusters instead of {wanted}: no document most likely comes from the others")
+        notes.append(f"{clusters} clusters instead of {wanted}: no document is most likely to belong to the others")
     return labelled(task.dataset.vectors, labels, task.metric, notes=notes)
 
 

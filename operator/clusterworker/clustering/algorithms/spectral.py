@@ -56,7 +56,7 @@ def spectral(task: Task, parameters: Spectral) -> Clustering:
         count = min(limit, max(MICRO_CLUSTERS, 4 * wanted))
         if wanted >= count:
             raise MisconfiguredError(
-                f"n_clusters {wanted} is more than spectral can tell apart ({limit} at most): "
+                f"n_clusters {wanted} exceeds the maximum of spectral ({limit}): "
                 "lower n_clusters, or use algorithm: kmeans"
             )
         micro = micro_clusters(vectors, count, task.metric, task.seed)
@@ -97,7 +97,7 @@ def partition(vectors: Vectors, parameters: Spectral, metric: str, seed: int, no
         _, found, _ = k_means(embedding, wanted, sample_weight=points.counts, random_state=seed % 2**32, n_init=STARTS)
     clusters = len(np.unique(found))
     if clusters < wanted:
-        notes.append(f"{clusters} clusters instead of {wanted}: the graph tells no more apart")
+        notes.append(f"{clusters} clusters instead of {wanted}: the graph has no more separable clusters")
     return points.spread(np.asarray(found, np.int32))
 
 
@@ -122,11 +122,11 @@ def gamma_advice(pairs: Pairs, parameters: Spectral, parts: int, seed: int, *, a
     alike = parameters.gamma * median**2 < ALIKE
     if parts <= parameters.n_clusters and not alike and not alone:
         return []
-    outcome = "makes nearly all documents alike"
+    outcome = "makes nearly all documents similar"
     if parts > parameters.n_clusters:
         outcome = f"leaves {parts} groups that nothing connects"
     elif alone:
-        outcome = "leaves most documents like no others"
+        outcome = "makes most documents dissimilar to all others"
     return [
         f"gamma {parameters.gamma:g} {outcome}: the median distance is {median:.3g}, which suggests "
         f"gamma: {1 / median**2:.3g}"

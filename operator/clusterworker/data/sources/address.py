@@ -32,5 +32,5 @@ def address_of(uri: str) -> Address:
     try:
         port = parts.port
     except ValueError:
-        raise MisconfiguredError(f"{uri}: ports end at 65535: correct source.uri") from None
+        raise MisconfiguredError(f"{uri}: the maximum port is 65535: correct source.uri") from None
     return Address(parts.scheme, parts.hostname or "", port, unquote(parts.path.removeprefix("/")), parts.query)

@@ -70,7 +70,7 @@ def to_ids(column: Any, place: Place, what: str, *, integers: bool) -> Any:
     except pa.ArrowInvalid:
         row = next(number for number, value in enumerate(column.cast(_binary(column.type))) if not _is_utf8(value))
         raise MisconfiguredError(
-            f"{place.at(row)}: {what} holds bytes that are no text (UTF-8): write ids as text or integers, or set "
+            f"{place.at(row)}: {what} holds bytes that are not UTF-8 text: write ids as text or integers, or set "
             "source.document_id_column to another column"
         ) from None
     return ids

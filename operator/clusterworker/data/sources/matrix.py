@@ -171,7 +171,7 @@ def _parsed(text: str | bytes, at: str, what: str) -> list[float]:
         numbers = None
     if not isinstance(numbers, list) or not all(type(number) in (int, float) for number in numbers):
         raise MisconfiguredError(
-            f"{at}: {what} holds text that is no list of numbers in JSON, such as [0.1, 0.2]: write lists of numbers, "
+            f"{at}: {what} holds text that is not a JSON list of numbers, such as [0.1, 0.2]: write lists of numbers, "
             "or set source.vector_column to the column with the embeddings"
         )
     try:
@@ -194,7 +194,7 @@ class _Row:
 
 def _no_vector(at: str, what: str) -> MisconfiguredError:
     return MisconfiguredError(
-        f"{at}: {what} holds a struct that is no vector of Spark (VectorUDT: type, size, indices, values): {REMEDY}"
+        f"{at}: {what} holds a struct that is not a Spark vector (VectorUDT: type, size, indices, values): {REMEDY}"
     )
 
 

@@ -79,7 +79,7 @@ def check_kind(comparison: Comparison, kind: Kind, holds: str) -> None:
     if comparison.operator == "exists":
         return
     if kind == "other":
-        raise MisconfiguredError(f"{column}, which filters do not compare: only exists goes with it")
+        raise MisconfiguredError(f"{column}, which filters cannot compare: use exists")
     if comparison.operator in _ORDERING:
         wanted = "number" if is_number(comparison.value) else "time"
         if kind != wanted:
@@ -87,10 +87,10 @@ def check_kind(comparison: Comparison, kind: Kind, holds: str) -> None:
                 "number": "compare it with a number",
                 "time": "compare it with a time in quotes, such as '2026-11-22T08:00:00Z'",
             }
-            raise MisconfiguredError(f"{column}: {ways.get(kind, 'only eq, ne, in, nin and exists go with it')}")
+            raise MisconfiguredError(f"{column}: {ways.get(kind, 'use eq, ne, in, nin or exists')}")
         return
     if kind == "time":
-        raise MisconfiguredError(f"{column}: only gt, gte, lt, lte and exists go with times")
+        raise MisconfiguredError(f"{column}: times support only gt, gte, lt, lte and exists: use one of them")
     value = comparison.value[0] if comparison.operator == "in" else comparison.value
     if kind != _kind_of(value):
         raise MisconfiguredError(f"{column}, and value {value!r} is none: write a {_WORDS[kind]}")

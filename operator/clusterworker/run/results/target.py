@@ -124,7 +124,9 @@ def folder_of(run: Destination) -> str:
     names = (run.namespace, run.trigger, run.run)
     for name in names:
         if not name or "/" in name or name.startswith("."):
-            raise MisconfiguredError(f"{name!r} is no name of a Kubernetes object: results cannot go below it")
+            raise MisconfiguredError(
+                f"{name!r} is not a valid name of a Kubernetes object: results cannot be stored under it"
+            )
     return "/".join([run.results.uri.rstrip("/"), *names])
 
 

@@ -136,11 +136,11 @@ def is_data_file(path: str) -> bool:
 def hint(pattern: str) -> str:
     """What may be meant by a uri that nothing matches: "" or a sentence that begins with "; "."""
     if "\\" in pattern:
-        return "; \\ is a character like any other in it: write / between directories, and [*] for a character itself"
+        return "; \\ is an ordinary character in a glob: write / between directories, and [*] for a character itself"
     if re.search(r"\{[^{}]*,[^{}]*\}", pattern):
-        return "; {a,b} is no choice in it: write [ab] for characters, or ** and filters"
+        return "; {a,b} is not supported in a glob: write [ab] for characters, or ** and filters"
     if "[" in GLOB_SET.sub("", pattern):
-        return "; its [ has no ] and stands for itself: close the set"
+        return "; its [ has no closing ] and is an ordinary character: close the set"
     return ""
 
 

@@ -107,7 +107,8 @@ class Database:
             return MisconfiguredError(f"{self.source.uri}: {_REMEDIES['3D']}")
         if not state and ("certificate" in reason or "does not support SSL" in reason):
             return MisconfiguredError(
-                f"{self.source.uri}: no safe connection: {reason[-200:]}: correct sslmode in source.uri, or ca.crt in "
+                f"{self.source.uri}: establishing a secure connection failed: {reason[-200:]}: correct sslmode in "
+                "source.uri, or ca.crt in "
                 f"Secret {self.source.secret_name}"
             )
         return UnavailableError(f"{self.shown}: PostgreSQL did not answer as expected: {reason[:300]}")

@@ -186,7 +186,7 @@ class QdrantCollection:
         if value is None:
             raise MisconfiguredError(
                 f"{place.at(row)}: its payload has no {key}: give every document an id, or remove "
-                "source.document_id_column to take the points' own"
+                "source.document_id_column to use the points' own IDs"
             )
         return value
 
