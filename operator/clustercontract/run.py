@@ -2,7 +2,7 @@
 
 The operator passes the RunSpec to the Job's container in the environment variable `RUN_SPEC_VARIABLE`. The worker
 writes the RunResult, at most `RESULT_LIMIT` bytes of JSON, to the container's termination message, where the operator
-reads it. The exit code tells Kubernetes whether to retry.
+reads it. The exit code determines whether Kubernetes retries.
 
 Design record: docs/design/worker.md.
 """

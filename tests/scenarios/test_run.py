@@ -64,7 +64,7 @@ def test_what_a_run_shows_while_it_lasts(operator: StartOperator, sandbox: Sandb
 
 
 def test_why_runs_failed(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:
-    """Each error line names what went wrong, and the way out where the operator knows one."""
+    """Each error line names what went wrong, and the remedy where the operator knows one."""
     operator()
     no_start = {"pending_timeout_seconds": 2}
     limited = {"resources": {"limits": {"memory": "64Mi"}}}

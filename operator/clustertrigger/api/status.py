@@ -106,7 +106,7 @@ class LastResult:
     ] = field(default_factory=list)
     changes: Annotated[
         Changes | None,
-        Field(description="Changes since the previous run. Absent if each run numbers its clusters anew."),
+        Field(description="Changes since the previous run. Absent if each run numbers its clusters independently."),
     ] = None
     next_cluster_id: Annotated[int | None, Field(description="Internal state: lower cluster IDs are already used.")] = (
         None

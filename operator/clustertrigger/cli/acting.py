@@ -100,7 +100,7 @@ async def request_run(cluster: Cluster, name: str, *, wait: bool) -> int:
 
 
 def why_not_now(state: TriggerState) -> str | None:
-    """Return why the operator would ignore a request to run now, and the way out; None where it would not."""
+    """Return why the operator would ignore a request to run now, and the remedy; None where it would not."""
     spec = state.raw["spec"]
     wish = spec.get("status", "active")
     if wish != "active":

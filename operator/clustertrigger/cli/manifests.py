@@ -17,11 +17,11 @@ _SUFFIXES = (".yaml", ".yml", ".json")
 
 
 class UnreadableFileError(Exception):
-    """A file that is not there or cannot be read; the text names it and the way out."""
+    """A file that is not there or cannot be read; the text names it and the remedy."""
 
 
 class MalformedFileError(Exception):
-    """A file that is no YAML of Kubernetes objects; the text names the place and the way out."""
+    """A file that is no YAML of Kubernetes objects; the text names the place and the remedy."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ class Parsed(click.ParamType[Any]):
 
     Args:
         name: of the kind of value, for help.
-        parse: returns the value; raises ValueError with a message that names the value and the way out.
+        parse: returns the value; raises ValueError with a message that names the value and the remedy.
     """
 
     def __init__(self, name: str, parse: Callable[[str], Any]) -> None:

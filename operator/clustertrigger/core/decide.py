@@ -72,8 +72,8 @@ SHOW: tuple[Policy, ...] = (
 def decide(trigger: Trigger, observed: Observed, now: datetime) -> Decision:
     """Decides about one trigger.
 
-    The answer depends on the arguments alone. Where it holds actions, they come first, and the decision is taken
-    anew from what they led to; the status counts only in an answer without actions.
+    The answer depends on the arguments alone. Where it holds actions, they come first, and the decision is repeated
+    with their results; the status counts only in an answer without actions.
 
     Args:
         trigger: as last written, its status being the only memory there is.

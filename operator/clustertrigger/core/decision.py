@@ -70,7 +70,7 @@ class EndJob:
     name: str
     reason: str
     completed: bool = False
-    """Whether its worker has completed: then the reason says what goes on."""
+    """Whether its worker has completed. If so, the reason names the container that is still running."""
     unstarted: bool = False
     """Whether Kubernetes has not counted its time so far."""
 

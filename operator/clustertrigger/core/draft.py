@@ -36,10 +36,10 @@ class Draft:
         self.held: Refusal | None = None
         """What keeps a due slot from firing now."""
         self.overdue = False
-        """Whether something that is due has not started; where its Job is asked for, nobody asks."""
+        """Whether something that is due has not started; if its Job was requested, it no longer counts as due."""
         self.begins_now = False
         """Whether the schedule begins at this reading of the clock: that must be written before anything fires by it,
-        or the next decision would begin it anew."""
+        or the next decision would restart it."""
 
     def do(self, *actions: Action) -> None:
         """Adds actions."""
@@ -60,7 +60,7 @@ class Draft:
 
     @property
     def edited(self) -> bool:
-        """Whether the spec is another one than the status speaks of."""
+        """Whether the spec changed since the status was written."""
         return self.trigger.generation != self.before.observedGeneration
 
     @property
@@ -159,7 +159,7 @@ def has_failed(spec: ClusterTriggerSpec, consecutive_failures: int) -> bool:
 
 
 def is_active(entry: Execution) -> bool:
-    """Whether a run has not ended, as far as the history tells."""
+    """Whether a run has not ended according to the history."""
     return entry.status in ("pending", "running")
 
 

@@ -11,7 +11,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class SettingsError(Exception):
-    """One line that names the variable, its value and the way out."""
+    """One line that names the variable, its value and the remedy."""
 
 
 def read_settings(model: type[Model], prefix: str, environment: Mapping[str, str], *, all_of_them: str = "") -> Model:

@@ -1,4 +1,4 @@
-"""Texts of others in messages of ours: on one line, and no longer than anybody reads."""
+"""Prepares other programs' texts for messages: on one line, and shortened."""
 
 from __future__ import annotations
 

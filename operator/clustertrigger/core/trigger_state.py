@@ -59,7 +59,7 @@ class TriggerState:
 
     @property
     def is_current(self) -> bool:
-        """Whether the status speaks of the spec as it is now."""
+        """Whether the status describes the current spec."""
         generation: int = self.raw["metadata"].get("generation", 1)
         return self.status.observedGeneration == generation
 

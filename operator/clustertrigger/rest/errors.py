@@ -52,7 +52,7 @@ class RefusedError(Exception):
 
     Args:
         status: the HTTP status.
-        message: what is wrong, and the way out.
+        message: what is wrong, and the remedy.
         code: which of the errors with this status it is.
         details: more, for programs.
         headers: of the answer.
@@ -90,7 +90,7 @@ class FieldError:
     """What is wrong with one field of a request.
 
     Attributes:
-        problem: what is wrong, and the way out.
+        problem: what is wrong, and the remedy.
         type: pydantic's name for it.
         accepted: the keys that are known, where this one is not.
     """

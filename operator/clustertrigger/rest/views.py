@@ -176,7 +176,7 @@ def _common(raw: Object, cluster: str) -> View:
 
 
 def _is_current(raw: Object) -> bool:
-    """Whether the status speaks of the spec as it is now."""
+    """Whether the status describes the current spec."""
     return bool((raw.get("status") or {}).get("observedGeneration") == raw["metadata"].get("generation", 1))
 
 

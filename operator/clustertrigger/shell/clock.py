@@ -24,21 +24,21 @@ _IN_A_ROW = 3
 
 
 def _steady() -> float:
-    """Seconds that nobody can set, and that pass while the machine sleeps, where the system has them."""
+    """A clock that cannot be set and that includes the time in sleep mode, if the system has one."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
 
 
 @lru_cache(maxsize=1)
 def _middle_of(date: str) -> float:
-    """Of the second that an answer is dated to; a thousand answers may bear one date."""
+    """Precision of a response's date, in seconds. A thousand responses can have the same date."""
     return parsedate_to_datetime(date).timestamp() + 0.5
 
 
 class ClusterClock:
     """This machine's clock, as long as the API server's agrees with it.
 
-    Whoever sets the clock of one node must neither skip slots nor fire them twice: between two answers of the API
-    server time passes by a steady clock, and when answers contradict the machine's clock, they are believed.
+    Setting the clock of a node must neither skip slots nor fire them twice. Between two responses of the API server, a
+    steady clock measures the time. If responses contradict the machine's clock, the responses count.
 
     Args:
         show_skew: told how many seconds this machine's clock is ahead, 0 where it agrees.

@@ -24,7 +24,7 @@ def look_rarely() -> None:
 def exempt_what_is_loaded() -> None:
     """What is there now is there to stay, and is not looked at again; garbage among it is collected before.
 
-    It is freed as ever when nothing refers to it any more.
+    It is freed as usual when nothing refers to it.
     """
     gc.collect()
     gc.freeze()

@@ -29,7 +29,7 @@ _OURS = frozenset({*logging.makeLogRecord({}).__dict__, *FIELDS})
 
 
 class _Context(logging.Filter):
-    """Adds the fields of the context, and drops those of libraries: Kopf's hold objects that are no JSON."""
+    """Adds the fields of the context and drops those of libraries, because Kopf's fields are not valid JSON."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         for field in record.__dict__.keys() - _OURS:

@@ -63,7 +63,7 @@ def sync_directory(directory: Path) -> None:
 
 
 def explained(uri: str, error: OSError, doing: str = "write results", there: str = " there") -> RunError:
-    """Say what the file system would not do, and the way out.
+    """Say what the file system would not do, and the remedy.
 
     Args:
         uri: what it is about.

@@ -105,7 +105,7 @@ def test_no_vector_set_is_an_internal_error() -> None:
             try:
                 labels, seen, quality, notes = carried_out(vectors, **config)
             except MisconfiguredError as error:
-                assert len(str(error)) > 40, "it names the field, the value and the way out"  # noqa: PT017
+                assert len(str(error)) > 40, "it names the field, the value and the remedy"  # noqa: PT017
                 continue
             assert_sound(labels, seen, quality, config)
             assert all("nan" not in note and "inf " not in note for note in notes), notes

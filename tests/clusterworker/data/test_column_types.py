@@ -1,4 +1,4 @@
-"""The types that public tools write, each read without loss or refused with the column, its type and the way out."""
+"""The types that public tools write, each read without loss or refused with the column, its type and the remedy."""
 
 from __future__ import annotations
 

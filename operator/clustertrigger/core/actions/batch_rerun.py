@@ -37,7 +37,7 @@ class RerunWork(Work):
 
     batch: Execution
     trigger: str
-    """Whose run the batch is."""
+    """Trigger whose run the batch is."""
     policy: RunPolicy
     """How that trigger's Jobs are run."""
     retry_failed_only: bool

@@ -84,7 +84,7 @@ ACTION = Action(_resolve, _remember)
 def merged(definition: Filter | None, trigger: Filter | None) -> Filter | None:
     """The filters of a definition and of a trigger, of which the trigger's win.
 
-    All must hold that the definition asks for, but for the parts that speak of a field of which the trigger speaks.
+    All parts of the definition's filters must hold, except those on a field that the trigger's filters name.
     """
     if definition is None or trigger is None:
         return trigger or definition

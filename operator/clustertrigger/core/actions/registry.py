@@ -1,4 +1,4 @@
-"""The actions by name: the one place where one is told from another."""
+"""Maps names to actions; the only module that distinguishes actions."""
 
 from __future__ import annotations
 
@@ -22,5 +22,8 @@ def resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work 
 
 
 def action_of(name: str) -> Action:
-    """The action that a Job names; a newer version's is none of ours, and its result adds what a clustering's does."""
+    """Returns the action that a Job names.
+
+    An action of a newer version is unknown, and its result is handled like a clustering's.
+    """
     return ACTIONS.get(name, cluster.ACTION)

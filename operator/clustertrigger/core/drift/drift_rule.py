@@ -1,4 +1,4 @@
-"""What a measurement means for a trigger, and how that is told. The rule itself is in clustercontract.drift."""
+"""Decides what a measurement means for a trigger, and describes it. The rule itself is in clustercontract.drift."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""CloudEvents: what they say, whom they concern, and which have been counted."""
+"""CloudEvents: their content, the triggers that count them, and the events that were already counted."""

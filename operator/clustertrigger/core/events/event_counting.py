@@ -19,7 +19,7 @@ class Arrival:
     """An event that is to be counted."""
 
     fingerprint: int
-    """Of its source and id."""
+    """Hash of the event's source and ID."""
     count: int
     """How many it stands for."""
 
@@ -74,7 +74,7 @@ def count_events(trigger: Trigger, arrivals: Sequence[Arrival], now: datetime) -
 def current_state(schedule: EventSchedule, status: ClusterTriggerStatus) -> tuple[EventState, int]:
     """The memory and the counter that belong to this schedule: other events than before are counted from zero.
 
-    The total goes on in any case, so that no event's number comes twice.
+    The total always increases, so that no two events have the same number.
     """
     counts = f"{schedule.event_type}/{schedule.collection_id}"
     state = status.event_state

@@ -33,7 +33,7 @@ class SeenMemory:
         self._known = {known for _, ids in self._groups for known in ids}
 
     def add(self, event: int) -> bool:
-        """Remembers an event; False where it is known."""
+        """Stores an event; False where it is known."""
         if event in self._known:
             return False
         self._known.add(event)

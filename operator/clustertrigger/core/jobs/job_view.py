@@ -1,4 +1,4 @@
-"""A Job of ours as the API server shows it, reduced to what decisions need."""
+"""Reduces a Job of the operator, as the API server returns it, to what decisions need."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ is gone: on a dead node, perhaps never."""
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A Job of ours, reduced."""
+    """A Job of the operator, reduced to what decisions need."""
 
     namespace: str
     name: str
@@ -46,9 +46,9 @@ class JobView:
     slot: Slot
     created_at: datetime
     started_at: datetime | None
-    """When it was last let go: None while it is suspended, and until the Job controller has seen that it is not."""
+    """When it was last released: None while it is suspended, and until the Job controller has seen that it is not."""
     queued: bool
-    """Whether it is or was suspended, as Kueue does: its clocks start when it is let go, not at its creation."""
+    """Whether it is or was suspended, as Kueue does: its timeouts start at its release, not at its creation."""
     queue: str
     """Kueue's LocalQueue, or "" for none."""
     finished_at: datetime | None
@@ -139,7 +139,7 @@ def read_job(raw: Mapping[str, Any]) -> JobView | None:
 def _let_go_at(
     spec: Mapping[str, Any], status: Mapping[str, Any], suspended: Mapping[str, Any] | None
 ) -> datetime | None:
-    """When the Job last began to count time; a preempted one begins anew when it is admitted again."""
+    """When the Job last began to count time; for a preempted Job, its readmission."""
     # Between the release and the Job controller's next look, startTime is absent or that of an earlier admission.
     if spec.get("suspend") or _holds(suspended):
         return None

@@ -138,13 +138,15 @@ def collections_digest(work: Work) -> str:
 
 
 def end_job_patch(reason: str, *, completed: bool = False, unstarted: bool = False) -> dict[str, Any]:
-    """Merge patch that makes Kubernetes end a Job and keep it: its deadline is over, and the annotation says why.
+    """Returns a merge patch that makes Kubernetes end a Job and keep it: its deadline is over, and an annotation has
+    the reason.
 
     Args:
-        reason: why the run has failed, or what goes on after the worker has completed.
-        completed: whether it has. Kubernetes calls the Job failed all the same: there is no other way to end one.
-        unstarted: whether it has no startTime: Kubernetes 1.20 sets none, and so knows no deadline, until a Pod could
-            be created. Then none is to be created any more.
+        reason: Why the run failed, or which container runs after the worker completed.
+        completed: Whether the worker completed. Kubernetes marks the Job as failed nevertheless, because there is no other
+            way to end one.
+        unstarted: Whether the Job has no startTime. Kubernetes 1.20 does not set it, and does not apply the deadline,
+            before it created a Pod. After the deadline, it must not create one.
     """
     annotation = ANNOTATION_COMPLETED if completed else ANNOTATION_FAILURE
     none_wanted = {"parallelism": 0} if unstarted else {}
@@ -185,7 +187,8 @@ def _job(trigger: Trigger, run: RunPolicy, work: Work, kind: _Kind, name: str, s
                         "values": [int(ExitCode.MISCONFIGURED)],
                     },
                 },
-                # A drain, a preemption, an eviction: the run starts again elsewhere, and that is no attempt of its own.
+                # After a drain, a preemption or an eviction, the run restarts elsewhere. This does not count as an
+                # attempt.
                 {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
             ]
         },

@@ -30,7 +30,7 @@ def job_name(trigger: str, uid: str, slot: Slot) -> str:
 
 
 def event_name(trigger: str, identity: str) -> str:
-    """Name of the one Kubernetes event that tells of this, whatever it is that its identity stands for."""
+    """Returns the name of the Kubernetes event with this identity."""
     return f"{trigger[:_LONGEST_OF_EVENT].rstrip('.-')}.{_digest(identity, 16)}"
 
 

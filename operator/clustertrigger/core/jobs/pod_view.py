@@ -34,8 +34,10 @@ class PodView:
     failed: bool
     """Whether all of it has ended, and not well: then the Job controller makes another one."""
     going_on: tuple[str, ...]
-    """Containers beside the worker that have not ended, of a Pod that nobody is ending. Init containers, and so native
-    sidecars, are none: the kubelet ends them after the worker."""
+    """Containers other than the worker that are still running in a Pod that is not being deleted.
+
+    Init containers, and therefore native sidecars, are not included, because the kubelet ends them after the worker.
+    """
     finished_at: datetime | None
     exit_code: int | None
     """Of the worker."""

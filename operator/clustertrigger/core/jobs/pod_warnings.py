@@ -1,4 +1,4 @@
-"""What events warn of where a Pod does not start: which of them says most, and the way out where there is one."""
+"""Selects the most informative warning event of a Pod that does not start, and adds the remedy if there is one."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 from clustertrigger.core.jobs.pod_view import error_line
 
 _TIMED_OUT = ("timed out waiting for the condition", "context deadline exceeded")
-"""How the kubelet ends what it says of a volume that somebody else could not attach."""
+"""Suffix of the kubelet's message about a volume that another component could not attach."""
 _VERDICTS = ("DeadlineExceeded", "BackoffLimitExceeded")
-"""What the Job controller says of a Job that it ends, after the words of whoever refused its Pods."""
+"""Text of the Job controller about a Job that it ends, which follows the reason why its Pods were refused."""
 _ONE_NODE = "a ReadWriteOnce claim serves one node at a time: use ReadWriteMany, a bucket, or one node for all runs"
 
 
 def most_telling(events: Iterable[Mapping[str, Any]]) -> str | None:
-    """The message of the last warning, in one line; one that says only that time ran out gives way to any other."""
+    """The message of the last warning, in one line; a message about a timeout is used only if there is no other."""
     last = max(events, key=lambda event: (not _says_little(event), _told_at(event)), default=None)
     if last is None or not last.get("message"):
         return None

@@ -9,7 +9,7 @@ from datetime import datetime
 from clustertrigger.core.instants import format_instant, parse_instant
 
 _ORDINAL = re.compile(r"[0-9]{1,18}")
-"""Anybody who may create Jobs can write anything where a slot is read: more digits would be no number to Python."""
+"""Any user who can create Jobs can write any text as the slot. Python does not parse integers with more digits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Runs and checks as the cluster shows them: what a Job and its Pods say together.
 
-The end of the worker's container is the end of the run, whatever else the Pod holds: a mesh's sidecar may go on for
-ever, and then Kubernetes never calls the Job complete.
+The end of the worker's container is the end of the run, whatever else the Pod holds: a mesh's sidecar can run
+indefinitely, and then Kubernetes never marks the Job as complete.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Remains:
     since: datetime | None
     """When the worker ended."""
     containers: tuple[str, ...]
-    """Containers that go on; none where the Pod has failed by one of them after the worker had succeeded."""
+    """Containers that are still running; empty if the Pod failed because of one of them after the worker succeeded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class ObservedRun:
     queue: str = ""
     """Kueue's LocalQueue, if any."""
     queue_position: int | None = None
-    """Its place in that queue, from 1, as far as Kueue tells."""
+    """Its position in that queue, from 1, if Kueue reports it."""
     ended_by_operator: bool = False
     started_at: datetime | None = None
     """When it was last admitted, where it was queued."""
@@ -192,7 +192,7 @@ def _unended(seen: ObservedRun, job: JobView, pods: list[PodView]) -> ObservedRu
         result, check = _results(job, last)
         remains = Remains(last.finished_at, last.going_on)
         return replace(seen, phase="running", error=_error(job, last, result or check), remains=remains)
-    # Of a Job that its queue has just let go, nobody has begun to count the time.
+    # The timeout of a Job that its queue has just released has not started yet.
     begin = job.started_at or (None if job.queued else job.created_at)
     obstacle, is_vague = _obstacle(last)
     return replace(
@@ -246,7 +246,7 @@ def _result(read: Callable[[str], _Result], pod: PodView | None) -> _Result | No
 
 
 def _obstacle(pod: PodView | None) -> tuple[str, bool]:
-    """What is in the way, and whether that says little."""
+    """The obstacle, and whether its description is vague."""
     if pod is None:
         return NO_POD, True
     said = ": ".join(part for part in (pod.reason, error_line(pod.message)) if part)

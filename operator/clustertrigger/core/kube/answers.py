@@ -17,9 +17,9 @@ class ApiError(Exception):
 
     Attributes:
         status: HTTP status; 0 when there was no answer.
-        reason: the server's word for it, or the kind of error of whoever asked.
-        message: what is told to people.
-        retry_after: seconds after which the server wants to be asked again.
+        reason: The server's reason, or the kind of the client's error.
+        message: Description for people.
+        retry_after: Seconds after which the client can retry.
     """
 
     def __init__(self, status: int, reason: str, message: str, retry_after: float | None = None) -> None:
@@ -41,7 +41,7 @@ class ApiError(Exception):
 
     @property
     def is_forbidden(self) -> bool:
-        """Whether whoever asks has no right to."""
+        """Whether the client lacks the permission."""
         return self.status == _FORBIDDEN
 
     @property

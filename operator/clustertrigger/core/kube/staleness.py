@@ -11,7 +11,7 @@ _LATELY = 4_096
 def is_newer(version: str, than: str) -> bool:
     """Whether a resource version is later; Kubernetes lets clients compare them as numbers (KEP-5504).
 
-    One that is no number is taken for later than any other but itself.
+    A version that is not a number counts as later than any other.
     """
     if version.isdigit() and than.isdigit():
         return int(version) > int(than)
@@ -19,7 +19,7 @@ def is_newer(version: str, than: str) -> bool:
 
 
 def number_of(version: str) -> int:
-    """A resource version as a number; 0 where it is none."""
+    """Returns a resource version as a number; 0 if it is not a number."""
     return int(version) if version.isdigit() else 0
 
 
@@ -42,5 +42,5 @@ class Graves:
             self._uids.popitem(last=False)
 
     def clear(self) -> None:
-        """Nothing is known to be gone any more."""
+        """Drops all records of deleted objects."""
         self._uids.clear()

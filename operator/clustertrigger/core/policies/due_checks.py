@@ -1,7 +1,8 @@
 """Policies on checks: the slots of a conditional trigger are checked, and their Jobs recorded.
 
-A check's life is that of a run on a smaller scale: the name of its Job guards its slot, the status remembers both.
-Checks and runs of one trigger never overlap: a run in the way lets a slot pass, an active check gives way to a run.
+A check works like a run on a smaller scale: the name of its Job guards its slot, and the status records both. Checks
+and runs of one trigger never overlap: an active run makes a check skip its slot, and an active check is deleted for a
+run.
 """
 
 from __future__ import annotations

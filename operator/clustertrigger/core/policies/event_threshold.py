@@ -48,7 +48,7 @@ def consume(draft: Draft, ordinal: int, created_at: datetime) -> None:
 
 
 def wait_anew_after_a_run(draft: Draft) -> None:
-    """The starting deadline of what a run was in the way of begins when that run has ended."""
+    """If an active run delays a fire, the starting deadline counts from the end of that run."""
     ended = draft.status.execution_count + draft.status.failure_count
     if _due_since(draft) and ended != draft.before.execution_count + draft.before.failure_count:
         draft.status.event_state = replace(_state(draft), due_since=draft.now)
@@ -64,7 +64,7 @@ def forget_what_is_not_due(draft: Draft) -> None:
 
 
 def fire_on_threshold(draft: Draft) -> None:
-    """Fires for the event that reached the threshold, after the cooldown and after the run that is in the way."""
+    """Fires for the event that reached the threshold, after the cooldown and after an active run."""
     spec, schedule, ready = draft.trigger.spec, _schedule(draft), ready_at(draft)
     if spec is None or schedule is None or ready is None:
         return
@@ -120,8 +120,8 @@ def forget_old_events(draft: Draft) -> None:
 def ready_at(draft: Draft) -> datetime | None:
     """When a due event trigger may fire.
 
-    Whoever wrote the status may have had a clock that was ahead: nothing is due only in the future, and a cooldown that
-    begins further ahead than it lasts is none.
+    The writer of the status could have had a clock that was ahead. Therefore nothing is due only in the future, and a
+    cooldown that starts further in the future than its length is ignored.
     """
     schedule, due_since = _schedule(draft), _due_since(draft)
     if schedule is None or due_since is None:

@@ -22,7 +22,7 @@ MOST_ACTIVE = 100
 def launch(draft: Draft, spec: ClusterTriggerSpec, name: str, slot: RunSlot, deadline: datetime) -> None:
     """Asks for the Job of a run's slot, or for another look when that may succeed, at the latest at its deadline.
 
-    An active check gives way: it compares with what the run is about to renew.
+    An active check is deleted, because the run is about to replace the baseline that it compares with.
     """
     work = work_to_start(draft, name, deadline)
     if work is None:

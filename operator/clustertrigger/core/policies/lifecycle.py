@@ -1,4 +1,4 @@
-"""Policies on the trigger itself: who it is, what its schedule remembers, resets and failures."""
+"""Policies on the trigger itself: its identity, the state of its schedule, resets and failures."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def reset_on_request(draft: Draft) -> None:
 
 
 def follow_edits(draft: Draft) -> None:
-    """Another schedule begins when it was written; a re-applied one goes on."""
+    """A changed schedule starts when it was written; a re-applied schedule continues."""
     trigger, state = draft.trigger, draft.before.schedule_state
     fingerprint = schedule_fingerprint(trigger)
     if state is None:
@@ -97,7 +97,7 @@ def is_live(draft: Draft) -> bool:
 
 
 def edited_at(draft: Draft) -> datetime:
-    """When the spec was last written: never in the future, and now where nothing tells."""
+    """Returns when the spec was last written: never in the future, and now if it is unknown."""
     written = draft.trigger.edited_at
     if written is None or is_edit_undated(draft):
         return draft.now.replace(microsecond=0)
@@ -105,7 +105,7 @@ def edited_at(draft: Draft) -> datetime:
 
 
 def is_edit_undated(draft: Draft) -> bool:
-    """Whether nothing tells when the spec was last written.
+    """Whether it is unknown when the spec was last written.
 
     Kubernetes 1.20 dates a manager's write only where it touches other fields than that manager's writes before, so
     of a value that changes there and back (status: paused, active) only the first change is dated.

@@ -50,7 +50,7 @@ def run_on_request(draft: Draft) -> None:
         return
     launch(draft, spec, name, slot, deadline)
     if not draft.actions:
-        # Written down, so that it expires also for an operator that is started anew.
+        # Stored in the status, so that it also expires after a restart of the operator.
         draft.status.waiting_request = waiting
 
 

@@ -18,9 +18,9 @@ OVERDUE = timedelta(seconds=10)
 WAITING = timedelta(seconds=30)
 """How long a Pod may take to start before the trigger says what it waits for."""
 LINGERING = timedelta(seconds=5)
-"""How long the other containers of a Pod may go on after its worker: many a sidecar sees that and ends too."""
+"""How long the other containers of a Pod can run after its worker. Many sidecars notice the worker's end and stop."""
 LEAVING = timedelta(seconds=30)
-"""How long after its grace period a Pod that is being deleted may still be there before that is told."""
+"""How long after its grace period a Pod that is being deleted can still exist before this is reported."""
 
 
 def end_runs_that_cannot_start(draft: Draft) -> None:
@@ -83,7 +83,7 @@ def end_jobs_that_outlive_their_worker(draft: Draft) -> None:
 
 
 def what_went_on(run: ObservedRun) -> str | None:
-    """What goes on after a worker that has completed, as a person should know it."""
+    """Describes, for people, what is still running after a worker completed."""
     if run.remains is None:
         return None
     if not run.remains.containers:
@@ -99,7 +99,7 @@ def why_failed(draft: Draft, run: ObservedRun) -> str | None:
 
 
 def waits_for(draft: Draft, job: str) -> str | None:
-    """What an active run waits for that may last, and that no other condition tells of."""
+    """Describes what an active run waits for, if this can take long and no other condition reports it."""
     run = draft.observed.runs.get(job)
     if run is None:
         return None

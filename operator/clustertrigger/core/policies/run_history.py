@@ -24,7 +24,7 @@ SETTLING = timedelta(seconds=5)
 
 
 def record_new_runs(draft: Draft) -> None:
-    """Every Job of ours is in the history. Whether this process created it or one that was killed does not matter."""
+    """Adds every Job of the operator to the history, whether or not this process created it."""
     known = {entry.job_id for entry in draft.history}
     fresh = [run for run in draft.observed.runs.values() if run.job not in known and _is_new(draft, run)]
     for run in sorted(fresh, key=lambda run: (run.created_at, str(run.slot))):
@@ -52,8 +52,8 @@ def record_new_runs(draft: Draft) -> None:
 def _is_new(draft: Draft, run: ObservedRun) -> bool:
     """Whether a run that is not in the history was never there: the history limit drops ended ones.
 
-    A Job bears the time of the API server that created it, and of several servers one may be behind. What still goes
-    on, or is for a slot that is not accounted for, is new whatever its date.
+    A Job bears the time of the API server that created it, and of several servers one may be behind. A run that is
+    still active, or whose slot is not accounted for, is new regardless of its date.
     """
     latest, state = draft.before.last_triggered_at, draft.before.schedule_state
     if latest is None or run.created_at >= latest or run.phase in ("pending", "running"):
@@ -107,7 +107,7 @@ def trim_history(draft: Draft) -> None:
 
 
 def show_last_run(draft: Draft) -> None:
-    """The status fields that speak of the newest run."""
+    """The status fields that describe the newest run."""
     if not draft.history:
         return
     last = draft.history[0]
@@ -191,7 +191,7 @@ def _settle(draft: Draft, ended: Execution, run: ObservedRun | None = None) -> N
         return
     status.failure_count += 1
     if run is None:
-        # Deleted or replaced: somebody's wish, not a sign that the next run would fail.
+        # Whether a run was deleted or replaced on request, which does not predict that the next run fails.
         draft.note(EventReason.RUN_DELETED, f"Run {ended.job_id} did not end: {ended.error}")
         return
     status.consecutive_failures += 1

@@ -27,7 +27,7 @@ _OPEN_DOMAINS = {
 
 
 def wrong_label_key(key: str) -> str | None:
-    """What is wrong with the key of a label or an annotation, and the way out."""
+    """What is wrong with the key of a label or an annotation, and the remedy."""
     prefix, slash, name = key.rpartition("/")
     if slash and (len(prefix) > 253 or not DOMAIN.fullmatch(prefix)):
         shown = f"prefix {_shown(prefix)} of key {_shown(key)}"
@@ -38,7 +38,7 @@ def wrong_label_key(key: str) -> str | None:
 
 
 def wrong_label_value(value: str) -> str | None:
-    """What is wrong with a label's value, and the way out."""
+    """What is wrong with a label's value, and the remedy."""
     if value and not _NAME.fullmatch(value):
         return "is not a label's value: write up to 63 letters, digits, '-', '_' and '.'"
     return None

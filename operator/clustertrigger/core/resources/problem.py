@@ -1,4 +1,4 @@
-"""What is wrong with a resource, one line each: the field, the value, what is wrong and the way out."""
+"""What is wrong with a resource, one line each: the field, the value, what is wrong and the remedy."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Problem:
     Attributes:
         field: path in the object, such as `spec.schedule_config.cron_expression`.
         value: what the user wrote there; None when nothing was.
-        message: what is wrong, and the way out.
+        message: what is wrong, and the remedy.
     """
 
     field: str
@@ -72,7 +72,7 @@ def problems_of(error: ValidationError, root: str, model: type[BaseModel]) -> li
 
 
 def all_of(problems: Sequence[Problem]) -> str:
-    """Problems in one line; how many more there are, where that would be longer than anybody reads."""
+    """Problems in one line; If there are too many, the line gives the number of the remaining ones."""
     told: list[str] = []
     length = 0
     for problem in problems:
@@ -117,7 +117,7 @@ def problem_of(detail: ErrorDetails, root: str, model: type[BaseModel] | None) -
 
 
 def _seconds(text: str) -> str:
-    """The way out where seconds are wanted and a duration is written, as 1h30m or 1:30."""
+    """Returns the remedy if a duration such as 1h30m or 1:30 is written instead of seconds."""
     seconds = read_duration(text)
     written = "5400 for an hour and a half, for example" if seconds is None else str(max(1, round(seconds)))
     return f"must be a whole number of seconds: write {written}"

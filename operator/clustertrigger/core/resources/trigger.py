@@ -55,7 +55,7 @@ class Trigger:
     status_json: bytes
     """The status as the API server has it; kept like this, it needs a fifth of the memory."""
     deleting: bool = False
-    """Deleted, and still there until somebody else's finalizer is done."""
+    """Whether it is deleted, but another controller's finalizer is pending."""
 
     @property
     def raw_status(self) -> dict[str, Any]:

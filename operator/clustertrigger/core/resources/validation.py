@@ -69,7 +69,7 @@ def parse_taxonomy(spec: Mapping[str, Any]) -> tuple[TaxonomySpec | None, list[P
 
 def _parse(model: type[Spec], spec: Mapping[str, Any]) -> tuple[Spec | None, list[Problem]]:
     try:
-        # Strict, as the API server is: "5" is no number, and 1 is not true.
+        # Validation is strict, like the API server's: "5" is not a number, and 1 is not true.
         return model.model_validate(spec, strict=True), []
     except ValidationError as error:
         return None, problems_of(error, "spec", model)

@@ -1,7 +1,7 @@
 """What to write in place of what other schedulers understand and crontab(5) does not: Quartz, Spring, Jenkins, AWS, Go.
 
-An expression is offered only where it is due at the same times; where there is none, the text says so and names what
-comes near.
+An expression is offered only where it is due at the same times; otherwise, the text says so and names a similar
+expression.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ Reads = Callable[[str], bool]
 
 
 def for_shape(expression: str, fields: Sequence[str], reads: Reads) -> str | None:
-    """What is wrong with an expression as a whole, and the way out; None where it has the shape of a good one."""
+    """What is wrong with an expression as a whole, and the remedy; None where it has the shape of a good one."""
     text = " ".join(fields)
     first = fields[0].lower() if fields else ""
     if first.startswith(("tz=", "cron_tz=")):
@@ -84,7 +84,7 @@ def for_shape(expression: str, fields: Sequence[str], reads: Reads) -> str | Non
 
 
 def for_item(field: Field, item: str) -> str | None:
-    """The way out where an item of a field is one that another scheduler has; None where it is none of these."""
+    """Returns the remedy if an item of a field is the syntax of another scheduler; None if it is not."""
     folded = item.lower()
     position = FIELDS.index(field)
     if item == "?":
@@ -99,7 +99,7 @@ def for_item(field: Field, item: str) -> str | None:
 
 
 def for_text(field: Field, text: str) -> str:
-    """The way out where a number or a name is wanted and something else is written."""
+    """Returns the remedy if something other than a number or a name is written."""
     folded = text.lower()
     full = (_DAYS if field.names[:1] == ("sun",) else _MONTHS) if field.names else ()
     singular = folded.removesuffix("s") if len(folded) > 4 else folded
@@ -114,7 +114,7 @@ def for_text(field: Field, text: str) -> str:
 
 
 def for_backward_range(field: Field, item: str, low: int, high: int, step: int) -> str:
-    """The way out where a range ends before it begins."""
+    """Returns the remedy for a range that ends before it begins."""
     weekday = FIELDS.index(field) == DAY_OF_WEEK
     if weekday:
         low, high = low % 7, high % 7
@@ -194,7 +194,7 @@ def _for_interval(seconds: float | None) -> str:
 
 
 def _for_word(word: str) -> str | None:
-    """The way out for one word."""
+    """Returns the remedy for an expression of one word."""
     bare = word.removeprefix("@").replace("-", "_")
     if f"@{bare}" in SHORTCUTS:
         return f"write @{bare}"
@@ -209,7 +209,7 @@ def _for_word(word: str) -> str | None:
 
 
 def _for_six_or_more(fields: Sequence[str], reads: Reads) -> str:
-    """The way out for six fields or more: the five of crontab that are among them, where they mean the same there."""
+    """Returns the remedy for six or more fields: those five of them that crontab has, if they have the same meaning."""
     if len(fields) > 5 and _COMMAND.search(fields[5]) and reads(" ".join(fields[:5])):
         return f"a command or a comment does not belong in it: write {' '.join(fields[:5])}"
     five, seconds = _five_of(fields)

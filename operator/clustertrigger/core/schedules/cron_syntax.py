@@ -51,7 +51,7 @@ def parse(expression: str) -> CronExpression:
 
 @lru_cache(maxsize=4096)
 def warning(expression: str) -> str | None:
-    """What a person should know of a good expression that is often meant otherwise, and the way out."""
+    """Warns about a valid expression that is often misunderstood, and the remedy."""
     fields = SHORTCUTS.get(expression.strip().lower(), expression).split()
     return cron_advice.for_either_day(fields, parse(expression))
 
@@ -66,7 +66,7 @@ def _is_good(expression: str) -> bool:
 
 
 class _FieldError(Exception):
-    """What is wrong with one field, and the way out."""
+    """What is wrong with one field, and the remedy."""
 
 
 @lru_cache(maxsize=4096)

@@ -9,7 +9,7 @@ class ScheduleError(ValueError):
     Attributes:
         field: path below `spec`, such as `schedule_config.cron_expression`.
         value: what the user wrote there.
-        reason: what is wrong, and the way out.
+        reason: what is wrong, and the remedy.
     """
 
     def __init__(self, field: str, value: object, reason: str) -> None:

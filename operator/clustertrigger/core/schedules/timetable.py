@@ -60,7 +60,7 @@ def check_cron(schedule: CronSchedule) -> None:
 
 
 def cron_warning(schedule: CronSchedule) -> str | None:
-    """What a person should know of a good cron schedule that is often meant otherwise, and the way out.
+    """Warns about a valid cron schedule that is often misunderstood, and the remedy.
 
     Raises:
         ScheduleError: the expression is wrong.

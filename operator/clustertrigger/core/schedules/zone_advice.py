@@ -61,7 +61,7 @@ _CITIES = {
     "pet": ("America/Lima",),
     "vet": ("America/Caracas",),
 }
-"""Where the clocks are that an abbreviation speaks of."""
+"""Locations that use the time zone of an abbreviation."""
 
 _CITY_OF_OFFSET = {
     -660: "Pacific/Pago_Pago", -600: "Pacific/Honolulu", -570: "Pacific/Marquesas", -540: "America/Anchorage",
@@ -87,7 +87,7 @@ _EASTERNMOST, _WESTERNMOST = 14, -12
 
 
 def way_out(name: str, zones: Collection[str]) -> str:
-    """What to write in place of a name that is none of the zones."""
+    """Returns what to write instead of an unknown time zone."""
     written = name.strip().translate(_MINUSES)
     folded = written.replace(" ", "_").casefold()
     if folded in _CITIES:

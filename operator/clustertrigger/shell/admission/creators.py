@@ -33,8 +33,8 @@ class _Admission:
 class Creators:
     """Writes status.created_by once, behind the admission request.
 
-    Anybody who reaches the webhook can make admissions up, so they cost nothing until the watch shows such a trigger,
-    and one that was there before was not created by whoever is named now.
+    Any client that reaches the webhook can invent admissions. Therefore an admission causes no write until the watch
+    reports such a trigger, and it is ignored for a trigger that already existed.
     """
 
     def __init__(self, triggers: Triggers, statuses: StatusWriter) -> None:
@@ -53,7 +53,7 @@ class Creators:
             self._by_namespace[key.namespace] += 1
 
     async def run(self) -> None:
-        """Writes what was admitted, for ever."""
+        """Writes the admitted users in an endless loop."""
         while True:
             await asyncio.sleep(_PAUSE)
             turns = asyncio.Semaphore(_WRITES_AT_ONCE)

@@ -1,4 +1,4 @@
-"""Where API servers ask whether an object is admitted: Kopf's webhook, behind the same door as everything else."""
+"""Serves Kopf's webhook, which API servers call for admission, with the HTTP server of all other endpoints."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BODIES_AT_ONCE, _BODIES_OF_A_SOURCE = 32, 16
 
 
 class AdmissionServer(kopf.WebhookServer):
-    """Kopf's server takes connections and bodies of anybody without bound, and none over 1 MiB.
+    """Kopf's own server accepts an unlimited number of connections and of bodies, and rejects bodies over 1 MiB.
 
     Args:
         port: to listen on.

@@ -70,7 +70,7 @@ async def _one_term(settings: Settings, lock: LeaseLock, metrics: Metrics, lead:
         logger.warning("This replica lost the Lease and stops firing")
 
     def elected() -> Coroutine[Any, Any, None]:
-        # The library reads the period anew for renewing, which writes.
+        # The library reads the period again before each renewal, which writes.
         config.retry_period = settings.lease_retry_seconds
         return started()
 

@@ -60,7 +60,7 @@ class LeaseLock(BaseLock):
         return True, _record(self._lease.get("spec") or {})
 
     async def create(self, name: str, namespace: str, election_record: LeaderElectionRecord) -> bool:
-        """Creates the Lease; False where somebody was faster."""
+        """Creates the Lease; False if another replica was faster."""
         body = {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
@@ -70,7 +70,7 @@ class LeaseLock(BaseLock):
         return await self._write(self._api.create(self._leases, body))
 
     async def update(self, name: str, namespace: str, updated_record: LeaderElectionRecord) -> bool:
-        """Takes or renews the Lease; False where somebody was faster."""
+        """Takes or renews the Lease; False if another replica was faster."""
         assert self._lease is not None  # noqa: S101 - the library reads before it writes
         body = {**self._lease, "spec": {**(self._lease.get("spec") or {}), **_spec(updated_record)}}
         return await self._write(self._api.replace(self._path, body))

@@ -177,7 +177,7 @@ async def serve_events(port: int, cert_dir: Path | None, endpoint: EventsEndpoin
 
 
 def _retrieve(counting: asyncio.Future[Any]) -> None:
-    """Nobody may be left to hear of a failure."""
+    """The sender is possibly gone when a failure occurs."""
     if not counting.cancelled():
         counting.exception()
 

@@ -28,7 +28,7 @@ from clustertrigger.shell.status.status_writer import Outcome, StatusWriter
 logger = logging.getLogger(__name__)
 
 Verdicts = tuple[bool, ...] | None
-"""For each arrival whether it counts; None where the trigger does not count events any more."""
+"""For each arrival whether it counts; None if the trigger no longer counts events."""
 
 _GATHER = 0.005
 """Seconds a lone event waits for company."""
@@ -39,7 +39,7 @@ _BYTES_PER_SECOND = 200_000
 _SHARE = 0.1
 """Of the pause, by which replicas that count for the same trigger get out of each other's step."""
 _PATIENCE = 8.0
-"""Seconds for which a refused write is tried again before the senders are told."""
+"""Seconds for which a refused write is retried before the senders get an error."""
 _PAUSE = 0.1
 _WRITES_AT_ONCE = 16
 MOST_WAITING = 100_000
@@ -87,7 +87,7 @@ class GroupCommit:
         A namespace gets no more room than it leaves to the others, so that there is always some for the next one.
 
         Raises:
-            BacklogError: there is none.
+            BacklogError: There is no room.
         """
         waiting, everywhere = self._backlog[namespace], self._backlog.total()
         if waiting and waiting + number > MOST_WAITING - everywhere:
@@ -114,7 +114,7 @@ class GroupCommit:
         return await request.verdicts
 
     async def _serve(self, key: Key, lane: _Lane) -> None:
-        """Writes window by window, until nobody waits."""
+        """Writes window by window, until no request waits."""
         try:
             while lane.waiting:
                 await asyncio.sleep(_GATHER)
@@ -132,8 +132,8 @@ class GroupCommit:
         """Waits until the trigger may be written again; the last write may have been another replica's."""
         last, seen = self._last_write(key), time.monotonic()
         while last is not None:
-            # Each write is waited for by a clock of ours, too: what a status says of the time of its last write was
-            # written by another's, and may lie in the future as long as it likes.
+            # This replica's clock also limits the wait for each write: another replica's clock wrote the time of the
+            # last write in the status, and this time can be arbitrarily far in the future.
             waited = time.monotonic() - seen
             pause = self._pause(key) - max((self._clock() - last).total_seconds(), waited)
             if pause <= 0:
@@ -176,7 +176,7 @@ class GroupCommit:
             start = end
 
     async def _store(self, key: Key, arrivals: Sequence[Arrival]) -> Verdicts:
-        """One write on top of the version that was counted from; another version is counted from anew."""
+        """Writes once, on top of the version that the count started from; if the version changed, it counts again."""
         loop = asyncio.get_running_loop()
         give_up = loop.time() + _PATIENCE
         perhaps_stored = (False,) * len(arrivals)

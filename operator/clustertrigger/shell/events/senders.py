@@ -26,7 +26,7 @@ _MOST_REMEMBERED = 10_000
 _MOST_DENIALS_REMEMBERED = 2_000
 """Apart from the others: who makes tokens up must not make the operator forget those that are real."""
 _REVIEWS_AT_ONCE = 16
-"""Anybody who reaches the port can make up tokens: the connections to the API server are not theirs to fill."""
+"""Any client that reaches the port can invent tokens, but must not occupy all connections to the API server."""
 _REVIEWS_OF_A_SOURCE = 8
 _MOST_WAITING = 1_024
 """Of a source: more than wait for a second or two."""
@@ -39,7 +39,7 @@ _Question = tuple[bytes, str]
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """Why somebody may not send."""
+    """Why a sender is rejected."""
 
     status: Literal[401, 403]
     message: str
@@ -51,7 +51,7 @@ class _Review:
 
     Attributes:
         task: asks it.
-        waiting: how many want to know; where nobody does any more, it is not asked.
+        waiting: Number of requests that wait for the answer. If no request waits, the API server is not asked.
     """
 
     task: asyncio.Task[Denial | None]
@@ -101,7 +101,7 @@ class Senders:
             review.task.add_done_callback(lambda task: self._remember(question, task))
         review.waiting += 1
         try:
-            # The answer is everybody's: it must not be lost with the one who asked first.
+            # All waiting requests share the answer: it must not be lost if the first request is cancelled.
             return await asyncio.shield(review.task)
         finally:
             review.waiting -= 1

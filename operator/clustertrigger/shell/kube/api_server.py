@@ -29,7 +29,7 @@ _PAGE = 500
 _LONG_LIST = aiohttp.ClientTimeout(total=300, sock_connect=5, sock_read=60)
 """Of the names of tens of thousands, from a server that has much else to do."""
 _PROMPT = 1.0
-"""Seconds: an answer that took longer tells little about what time it is."""
+"""Seconds: a response that took longer does not determine the time precisely."""
 _UNAUTHORIZED, _NOT_FOUND = 401, 404
 _MERGE_PATCH = "application/merge-patch+json"
 _NAMES = "PartialObjectMetadataList"
@@ -195,7 +195,7 @@ class ApiServer:
         except CredentialsError as cause:
             error = ApiError(0, type(cause).__name__, str(cause))
         except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as cause:
-            # A session that is being closed, or a token that is no header, is no answer either.
+            # A session that is being closed, or a token that is not valid in a header, also produces no response.
             error = no_answer(cause)
         self._metrics.api_errors.labels(method, str(error.status)).inc()
         raise error
@@ -228,7 +228,7 @@ class ApiServer:
 def _check_path(path: str) -> None:
     """Nothing that a name has brought in may lead elsewhere; see paths."""
     if not is_path(path):
-        raise ApiError(_NOT_FOUND, "NotFound", f"{path!r} is no path of the API server")
+        raise ApiError(_NOT_FOUND, "NotFound", f"{path!r} is not a path of the API server")
 
 
 async def _read_names(payload: bytes) -> tuple[str, str, list[Named]]:
@@ -239,7 +239,7 @@ async def _read_names(payload: bytes) -> tuple[str, str, list[Named]]:
     try:
         whole: dict[str, Any] = json.loads(head + _ITEMS + "]}" if opening else text)
         kind, version = whole["kind"], whole["metadata"]["resourceVersion"]
-        if not opening:  # null, or written by somebody who likes blanks
+        if not opening:  # null, or JSON with leading blanks
             found = [_named(item) for item in whole.get("items") or ()]
         at = len(head) + len(opening)
         while opening and text[at] != "]":

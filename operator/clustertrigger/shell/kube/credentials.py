@@ -31,7 +31,7 @@ async def load_configuration() -> Configuration:
 
 
 class CredentialsError(Exception):
-    """Nobody knows who we are."""
+    """The credentials are unknown."""
 
 
 class Credentials:
@@ -66,7 +66,7 @@ class Credentials:
         """Reads again after a 401, whatever the clock says; True where there is something else to try.
 
         Args:
-            refused: the headers that were no good.
+            refused: The headers that the API server rejected.
 
         Raises:
             CredentialsError: the token could not be read.

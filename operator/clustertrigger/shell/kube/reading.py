@@ -1,4 +1,4 @@
-"""Objects that anybody may have written: one that cannot be read must not keep the operator from all others."""
+"""Reads objects that any user can have written: an unreadable object must not block all others."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ _FRAMES = 2_000
 def read_deep_objects() -> None:
     """Makes Python read whatever an API server may show; by itself it stops after 1,000 levels.
 
-    One such object in the answer to a list or a watch would otherwise keep the operator from all others. To skip it is
-    no way out: its trigger is to fire, for what is deep may be the managedFields, and Kopf reads the lines of a watch
-    itself, where nothing can be skipped. A level takes 260 bytes of the stack; see `main` for how much a thread has.
+    One such object in the answer to a list or a watch would otherwise keep the operator from all others. Skipping it is
+    not a solution: its trigger must fire, because the deep part can be the managedFields. In addition, Kopf itself
+    reads the lines of a watch, where nothing can be skipped. A level takes 260 bytes of the stack; see `main` for how
+    much a thread has.
     """
     sys.setrecursionlimit(_LEVELS + _FRAMES)
 

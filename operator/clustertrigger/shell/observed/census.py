@@ -1,4 +1,4 @@
-"""What watches cannot tell: which objects are not there any more, and which they have kept to themselves.
+"""Finds what watches do not report: objects that no longer exist, and objects that a watch missed.
 
 An object that is deleted while a watch is broken leaves no event behind. So the names of all objects are listed after
 each new beginning of a watch, after each outage, and every five minutes, and compared with what has been shown.
@@ -26,24 +26,24 @@ _PAUSE = 5.0
 _PATIENCE = 5.0
 """Seconds without progress after which what has not been shown is read directly, if it is little."""
 _LONG_PATIENCE = 60.0
-"""The same, after which the watches begin anew: that takes a busy machine a while, too."""
+"""Seconds after which all watches restart. A busy machine also needs some time for that."""
 _LOOK = 0.05
 _LOOK_EACH = 2e-5
 """Seconds between looks at what has not been shown yet, and more for each object that is looked for."""
 _MOST_READ = 50
-"""Objects that are read one by one; where more were kept to themselves, the watches begin anew."""
+"""Maximum number of missed objects that are read one by one. If there are more, the watches restart."""
 
 Names = Mapping[Name, Named]
 
 
 class Census:
-    """Compares what is there with what has been shown.
+    """Compares the existing objects with those that the watches reported.
 
     Args:
         api: the API server.
         kinds: all that are watched.
         namespaces: where; None for all.
-        watch_anew: begins all watches anew, for the reason that is given.
+        watch_anew: Restarts all watches, for the given reason.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Census:
         self._asked.set()
 
     async def run(self) -> None:
-        """Lists names again and again, for ever."""
+        """Lists names periodically, in an endless loop."""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_EVERY):

@@ -56,7 +56,7 @@ class Triggers:
         return [key for key in self._by_key if namespace in (None, key.namespace)]
 
     def notable(self) -> list[Trigger]:
-        """Those that metrics speak of one by one: a scrape must not cost the time to look at all."""
+        """Triggers that have metrics of their own, so that a scrape does not need to iterate over all triggers."""
         return list(self._notable.values())
 
     def saw(self, raw: Raw) -> None:
@@ -162,7 +162,7 @@ class _Views(Generic[View]):
                 before = None
         self._views[view.owner][view.name] = view
         self._owners[view.namespace, view.name] = view.owner
-        # Most changes of a Pod are none that a decision looks at.
+        # Most changes of a Pod do not affect decisions.
         if before is None or replace(before, resource_version="") != replace(view, resource_version=""):
             self._changed(view.owner)
 

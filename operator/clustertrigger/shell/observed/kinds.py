@@ -31,7 +31,7 @@ class Store(Protocol):
         """The objects that are kept."""
 
     def doubt_versions(self) -> None:
-        """The next showing of each object counts, whatever its version: the cluster's history has begun anew."""
+        """The next report of each object counts, regardless of its version, because the cluster was restored."""
 
 
 @dataclass
@@ -41,9 +41,9 @@ class Kind:
     Attributes:
         plural: its name in paths.
         path: of its objects in a namespace, or in all for None.
-        store: is told what is seen.
+        store: Receives the observed objects.
         selector: of labels; "" for all objects.
-        shown: which objects the cluster has shown, with those that the store has no use for.
+        shown: Objects that the cluster reported, including those that the store ignores.
     """
 
     plural: str

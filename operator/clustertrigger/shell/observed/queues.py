@@ -1,4 +1,4 @@
-"""Asks Kueue where in its queues our Jobs wait. Kueue may be absent, and may not answer everybody."""
+"""Asks Kueue where in its queues our Jobs wait. Kueue can be absent, and can refuse to answer the operator."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Queues:
         self._ask_again_at: dict[Queue, float] = {}
 
     async def run(self) -> None:
-        """Asks again and again, for ever. While no run waits in a queue, no request is made."""
+        """Asks periodically, in an endless loop. While no run waits in a queue, no request is made."""
         while True:
             await self.ask()
             await asyncio.sleep(self._every)

@@ -55,7 +55,7 @@ class Agenda:
         self._ahead.clear()
 
     async def run(self) -> None:
-        """Moves keys from the heaps to the queues as their times come, for ever."""
+        """Moves keys from the heaps to the queues when they are due, in an endless loop."""
         async with asyncio.TaskGroup() as heaps:
             heaps.create_task(self._heap.run())
             heaps.create_task(self._ahead.run())

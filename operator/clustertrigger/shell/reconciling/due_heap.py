@@ -54,7 +54,7 @@ class DueHeap(Generic[Item]):
         self._due.clear()
 
     async def run(self) -> None:
-        """Hands items over as they become due, for ever."""
+        """Passes items on when they become due, in an endless loop."""
         while True:
             self._changed.clear()
             try:

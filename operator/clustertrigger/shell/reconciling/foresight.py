@@ -42,7 +42,7 @@ class Foresight:
             self._foreseen[trigger.key] = _Foreseen(trigger, observed, due, decision)
 
     def recall(self, trigger: Trigger, observed: Observed, now: datetime) -> Decision | None:
-        """The decision, and forgets it; None where there is none, or it does not hold any more."""
+        """The decision, and forgets it; None if there is none, or if it is outdated."""
         found = self._foreseen.pop(trigger.key, None)
         return found.decision if found and found.holds(trigger, observed, now) else None
 

@@ -1,4 +1,4 @@
-"""Creates, ends, deletes and reads the Jobs of triggers; remembers what the API server refused."""
+"""Creates, ends, deletes and reads the Jobs of triggers, and records what the API server refused."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class JobWriter:
         return dict(self._recalled(key).warnings)
 
     def lost(self, trigger: Trigger) -> dict[str, ObservedRun]:
-        """Jobs that were created and are gone before the status tells of them: they have fired all the same."""
+        """Jobs that were created and deleted before the status recorded them. They have fired nevertheless."""
         return {
             name: observe_run(job, ())
             for name, job in self._recalled(trigger.key).created.items()
@@ -77,7 +77,7 @@ class JobWriter:
         }
 
     def settle(self, trigger: Trigger, status: ClusterTriggerStatus) -> bool:
-        """Forgets what was created, of which the status tells now, and refusals once it speaks of none.
+        """Drops the created Jobs that the status now contains, and the refusals that it no longer contains.
 
         Returns:
             Whether a Job was lost, so that its end is still to be decided on.
@@ -115,7 +115,7 @@ class JobWriter:
             logger.warning("The API server refused the Job: %s", error, extra=extra)
             return
         fires("created").inc()
-        # A run that a check fired is for the slot of that check: how long that took is no lateness.
+        # A run that a check fired has the slot of that check. The duration of the check does not count as lateness.
         if isinstance(slot, CheckSlot if trigger_type == "conditional" else ScheduledSlot):
             self._metrics.lateness.observe(max(0.0, (self._clock() - slot.instant).total_seconds()))
         logger.info("Created the Job", extra=extra)
@@ -166,7 +166,7 @@ class JobWriter:
                 self._memory[trigger.key].warnings[name] = warning
 
     def _recalled(self, key: Key) -> _Memory:
-        """What is remembered of a trigger; to ask is not to remember."""
+        """Returns the records of a trigger, without creating one."""
         return self._memory.get(key, _NOTHING)
 
     async def _warning(self, namespace: str, kind: str, name: str) -> str | None:
@@ -174,7 +174,7 @@ class JobWriter:
 
         They are news, not memory: where they cannot be read, what is known otherwise must do.
         """
-        # Of a Job's warnings the last may be that its time is over.
+        # The last warning of a Job can be that its deadline passed.
         which = "reason=FailedCreate" if kind == "Job" else "type=Warning"
         selector = f"involvedObject.kind={kind},involvedObject.name={name},{which}"
         try:

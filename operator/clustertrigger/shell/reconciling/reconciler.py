@@ -88,7 +88,7 @@ class Reconciler:
         self._foresight = Foresight()
 
     async def work(self) -> None:
-        """Takes keys off the queue, for ever. What goes wrong with one trigger stays with it."""
+        """Takes keys from the queue, in an endless loop. What goes wrong with one trigger stays with it."""
         while True:
             key = await self._queue.take()
             started = time.perf_counter()
@@ -100,10 +100,10 @@ class Reconciler:
                 self._metrics.reconcile.observe(time.perf_counter() - started)
 
     async def look_ahead(self) -> None:
-        """Decides beforehand about what will be due shortly, a trigger at a time, for ever."""
+        """Decides in advance about triggers that are due shortly, one at a time, in an endless loop."""
         while True:
             key, due = await self._agenda.soon()
-            # What goes wrong here goes wrong again when it is due, and is told then.
+            # An error here occurs again when the trigger is due, and is reported then.
             with suppress(Exception):
                 if (trigger := self._triggers.get(key)) and self._clock() < due:
                     self._foresight.foresee(trigger, self._gather(trigger), due)
@@ -124,7 +124,7 @@ class Reconciler:
         """One trigger, at one instant.
 
         Raises:
-            ApiError: something could not be read or written; nothing is lost, the next attempt decides anew.
+            ApiError: something could not be read or written; Nothing is lost, because the next attempt decides again.
         """
         trigger = self._triggers.get(key)
         if trigger is None or trigger.deleting:
@@ -156,7 +156,7 @@ class Reconciler:
                 self._recorder.record(trigger, event)
 
     def _forget(self, key: Key) -> None:
-        """The trigger is gone, or nothing is to be done about it any more."""
+        """The trigger is deleted, or needs no further work."""
         for memory in (self._agenda, self._jobs, self._foresight):
             memory.forget(key)
 
@@ -189,7 +189,7 @@ class Reconciler:
                 await self._events.count(trigger, action)
 
     async def _write_status(self, trigger: Trigger, decision: Decision) -> bool:
-        """Writes what changed, once; False where the trigger has moved on and must be decided anew."""
+        """Writes what changed, once; False if the trigger changed in the meantime and must be decided again."""
         changes = status_patch(trigger.raw_status, decision.status)
         if not changes:
             return True

@@ -23,7 +23,7 @@ class Rank(IntEnum):
     DUE = 0
     """Its time has come."""
     BEGUN = 1
-    """Its work is done in part; until the rest is, nobody knows when it is due again."""
+    """Its work is only partly done. When it is due again is unknown until the rest is done."""
     CHANGED = 2
     """There is news of it, and there may be any amount of such."""
 
@@ -112,7 +112,7 @@ class WorkQueue(Generic[Item]):
         return item
 
     def done(self, item: Item) -> None:
-        """The item is not worked on any more."""
+        """The item is no longer being worked on."""
         self._working.discard(item)
         if item in self._waiting:
             self._queue.put_nowait((self._waiting[item], next(self._order), item))

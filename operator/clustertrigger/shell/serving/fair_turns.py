@@ -1,4 +1,4 @@
-"""Turns at something scarce, shared among those who want it: whoever asks often waits behind the one who asks once."""
+"""Shares a limited resource fairly: a sharer with many requests waits behind one with few."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 
 class CrowdedError(Exception):
-    """So many of the same sharer wait already that another one would only wait in vain."""
+    """So many requests of the same sharer are waiting that another one would time out."""
 
 
 class FairTurns:

@@ -1,4 +1,4 @@
-"""HTTP for strangers: connections are counted, in total and by source, and none may be slow for ever.
+"""Serves HTTP to untrusted clients: it limits connections in total and by source, and their duration.
 
 aiohttp serves; it bounds a header's lines, a body and the requests that wait on one connection. What it does not bound
 is done here: how many connections there are, how long a TLS handshake, a header and a silence last, and how long it
@@ -34,11 +34,11 @@ HEADER = 10.0
 IDLE = 75.0
 """Seconds between two requests, and for a client to take its answer."""
 _REST = 5.0
-"""Seconds in which the rest of a body that nobody wants is thrown away, so that the client sees the answer."""
+"""Seconds in which the rest of an unwanted body is discarded, so that the client receives the response."""
 LARGEST_HEADER = 2**15
 _MOST_FIELDS = 64
 _READ_AHEAD = 2**14
-"""Bytes of a body that are read before anybody wants it; aiohttp holds up to twice that."""
+"""Bytes of a body that are read in advance; aiohttp buffers up to twice that."""
 _BACKLOG = 1024
 _AT_ONCE = 64
 """Connections that are accepted before everything else has its turn."""
@@ -53,9 +53,9 @@ class Limits:
     """Of connections.
 
     Attributes:
-        altogether: where one more comes, the source that has most of them loses one.
-        of_a_source: where one more comes, the source loses one that waits, or else is turned away.
-        is_proxy: tells of an address whether it speaks for many sources, so that only `altogether` counts.
+        altogether: If it is exceeded, the source with the most connections loses one.
+        of_a_source: If it is exceeded, the source loses a waiting connection, or the new one is rejected.
+        is_proxy: Returns whether an address is a proxy for many sources, so that only `altogether` counts.
     """
 
     altogether: int
@@ -184,7 +184,7 @@ class _Connection(asyncio.Protocol):
         self._inner.connection_lost(exc)
 
     def answering(self) -> None:
-        """A request has come whole, its body excepted, for which whoever answers sets the time."""
+        """A request has arrived, except its body. The handler limits the time for the body."""
         self.waits = False
         self._reads_header = False
         self._deadline = None
@@ -192,7 +192,7 @@ class _Connection(asyncio.Protocol):
     def answered(self, *, body_is_read: bool) -> None:
         """The answer is on its way; the next request may come."""
         self.waits = True
-        # The rest of a body is no header; who goes on with one for too long is not heard any more.
+        # The rest of a body is not a header. A client that takes too long to send it is disconnected.
         self._reads_header = body_is_read
         self._header_size = 0
         self._tail = b""
@@ -210,7 +210,7 @@ class _Connection(asyncio.Protocol):
             self.opening.cancel()
 
     def _look_for_end(self, data: bytes) -> None:
-        """Whether a header ends here; one that goes on has little time and little room."""
+        """Whether a header ends here. An incomplete header has limited time and size."""
         if _END_OF_HEADER in self._tail + data:
             self._reads_header = False
             return
@@ -337,7 +337,7 @@ class _Entrance:
         return self._end_one(greediest, only_waiting=len(greediest) <= len(mine) + 1)
 
     def _end_one(self, connections: dict[_Connection, None], *, only_waiting: bool) -> bool:
-        """Ends the connection that has waited longest, or else the oldest; False where there is none to end."""
+        """Ends the connection that has waited longest, or else the oldest; False if there is no connection to end."""
         victim = next((connection for connection in connections if connection.waits), None)
         if victim is None and not only_waiting:
             victim = next(iter(connections), None)

@@ -12,7 +12,10 @@ _SITE = 64
 
 @lru_cache(8192)
 def source_of(address: str) -> str:
-    """The source that an address belongs to: itself, of IPv6 its /64, and of what is none the text."""
+    """Returns the source of an address.
+
+    It is the address itself, the /64 network of an IPv6 address, or the text if it is not an address.
+    """
     try:
         found = ip_address(address.partition("%")[0])
     except ValueError:
@@ -36,11 +39,11 @@ class Proxies:
         self.is_trusted = lru_cache(8192)(self._is_trusted)
 
     def sender(self, peer: str, forwarded_for: Sequence[str]) -> str:
-        """The source of a request: the last address on its way that is no trusted proxy's.
+        """The source of a request: the last address on its path that is not a trusted proxy.
 
         Args:
             peer: address of the connection's other end.
-            forwarded_for: the headers X-Forwarded-For, to which each proxy adds whom it was called by.
+            forwarded_for: the headers X-Forwarded-For, to which each proxy adds its client's address.
         """
         if not self._networks or not self.is_trusted(peer):
             return source_of(peer)

@@ -51,7 +51,7 @@ class Recorder:
             self._metrics.events_dropped.inc()
 
     async def run(self) -> None:
-        """Writes events, for ever."""
+        """Writes events in an endless loop."""
         async with asyncio.TaskGroup() as writers:
             for backlog in self._backlogs:
                 writers.create_task(self._work(backlog))

@@ -22,9 +22,9 @@ class Outcome(Enum):
     WRITTEN = auto()
     """It is stored, and the store of triggers holds what the API server made of it."""
     OUTDATED = auto()
-    """There is another version, which the store of triggers holds now: decide or count anew."""
+    """The trigger has a newer version, which is now in the store: decide or count again."""
     GONE = auto()
-    """There is no such trigger any more."""
+    """The trigger no longer exists."""
 
 
 class StatusWriter:
@@ -76,7 +76,7 @@ class StatusWriter:
         return True
 
     async def _has_arrived(self, trigger: Trigger, changes: Mapping[str, Any]) -> bool:
-        """Whether a write whose answer was lost has changed the trigger: then its events are still to be told."""
+        """Whether a write whose response was lost changed the trigger. If so, its events must still be recorded."""
         raw = await self._api.get(trigger_path(trigger.key))
         status = raw.get("status") or {}
         arrived = all(status.get(field) == value for field, value in changes.items())

@@ -73,7 +73,7 @@ def check_kind(comparison: Comparison, kind: Kind, holds: str) -> None:
         holds: the same in the source's own words.
 
     Raises:
-        MisconfiguredError: names the filter, the column and the way out.
+        MisconfiguredError: names the filter, the column and the remedy.
     """
     column = f"source.{comparison.place}: column {comparison.field} holds {holds}"
     if comparison.operator == "exists":
