@@ -21,8 +21,8 @@ _META: Schema = {
     "metadata": {"type": "object"},
 }
 _NOT_YET_OBSERVED = {"observedGeneration": -1}
-"""What a new object's status says until the operator has seen it: without it, kstatus (Flux, `kubectl wait` by
-observedGeneration) would take an object that nobody has looked at for a ready one."""
+"""Status of a new object until the operator has seen it. Without it, kstatus (Flux, `kubectl wait` by
+observedGeneration) would consider an unprocessed object ready."""
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def reference(kinds: Iterable[Kind]) -> str:
 
 
 def _kind(kind: Kind, shown: dict[str, str]) -> Iterator[str]:
-    """A kind's spec and status; `shown` remembers where each object was described first."""
+    """A kind's spec and status; `shown` records where each object was described first."""
     yield f"## {kind.name}\n"
     yield f"{kind.description} Short name: `{kind.short_name}`; `kubectl get clustering` lists all kinds.\n"
     yield from _object(structural_schema(kind.spec), f"{kind.name}.spec", shown)
@@ -77,7 +77,7 @@ def _object(schema: Schema, heading: str, shown: dict[str, str]) -> Iterator[str
 
 
 def _rules(schema: Schema) -> Iterator[str]:
-    """What crosses fields, but for which field goes with which variant: the table says that already."""
+    """Yields the rules that involve several fields, except those about variants, which the table shows already."""
     rules = [rule["message"] for rule in schema.get("x-kubernetes-validations", ())]
     crossing = [message for message in rules if not _OF_VARIANTS.fullmatch(message)]
     if len(crossing) < len(rules):

@@ -103,7 +103,7 @@ class _Converter:
             constraints = {key: value for branch in branches for key, value in branch.items() if key != "type"}
             kinds = [{"type": kind} for kind in _INT_OR_STRING]
             return {**rest, **constraints, "x-kubernetes-int-or-string": True, "anyOf": kinds}
-        raise ValueError(f"{path or 'the model'}: a structural schema knows no union: {branches}")
+        raise ValueError(f"{path or 'the model'}: a structural schema does not support unions: {branches}")
 
     def _convert_object(self, schema: Schema, path: str) -> None:
         if "properties" in schema:

@@ -34,7 +34,7 @@ PLATFORMS = {
 """krew's names, and uv's."""
 ENTRY = "clustertrigger.cli.main:main"
 _UNUSED = ("clusterworker",)
-"""Of the wheel: parts that the command does without."""
+"""Parts of the wheel that the command does not need."""
 
 
 def main() -> int:

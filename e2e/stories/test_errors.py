@@ -1,4 +1,4 @@
-"""A run that fails says why in one line that names the place and the way out."""
+"""A run that fails says why in one line that names the place and the remedy."""
 
 import re
 

@@ -2,4 +2,4 @@
 
 
 class ClusterError(Exception):
-    """What went wrong and the way out, in one line; the command line prints it and exits with 2."""
+    """What went wrong and the remedy, in one line; the command line prints it and exits with 2."""

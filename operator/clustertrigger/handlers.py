@@ -1,4 +1,4 @@
-"""Kopf's handlers: the one door through which the cluster speaks. They store what they see; nothing is decided here.
+"""Kopf's handlers, which receive all notifications of the cluster. They store what they see and decide nothing.
 
 What is stored enqueues the keys of the triggers that it concerns; see `shell.observed`.
 
@@ -28,7 +28,7 @@ def register_watches(registry: kopf.OperatorRegistry, kinds: Kinds) -> None:
 
     Args:
         registry: Kopf's.
-        kinds: are told of what is seen.
+        kinds: Receive the observed objects.
     """
 
     @kopf.on.event(GROUP, VERSION, "clustertriggers", registry=registry)
@@ -70,7 +70,7 @@ def register_login(registry: kopf.OperatorRegistry, connect: Callable[[], Awaita
 
 
 def register_startup(registry: kopf.OperatorRegistry, started: str) -> None:
-    """Registers what the log is told when Kopf starts."""
+    """Registers the log lines for the start of Kopf."""
 
     @kopf.on.startup(registry=registry)
     async def startup(**_: Any) -> None:
@@ -87,9 +87,10 @@ def register_webhooks(
 
     Args:
         registry: Kopf's.
-        catalog: what ids refer to; one that is unknown is warned of, not refused: its object may be applied next.
+        catalog: The objects that IDs refer to. An unknown ID causes a warning, not an error, because its object can be
+        applied next.
         priority_classes: those that triggers may use.
-        created: told of each trigger whose creation was admitted: its key, its uid and the user's name.
+        created: Called for each trigger whose creation was admitted, with its key, its uid and the user's name.
     """
 
     @kopf.on.validate(GROUP, VERSION, "clustertriggers", id="validate-clustertrigger", registry=registry)

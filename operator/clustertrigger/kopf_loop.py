@@ -16,10 +16,10 @@ is started again instead, and less is left for it to stumble over:
 * When it ends, `kopf.run_tasks` cancels every younger task of the loop, also those that are not Kopf's
   (https://docs.kopf.dev/en/stable/embedding/). So its tasks are waited for here. It has no loop of its own: two threads
   would wait for Python's lock up to five milliseconds at each of their turns, in the middle of a burst.
-* It takes a finalizer of its own off objects, and reads its own annotations, both of which anybody may have forged. The
-  finalizer has a name here that nobody can know, and no state is read from or written to objects.
-* What it remembers of an object is forgotten with the event of its deletion only, which a broken watch hides, and
-  nothing here needs it: nothing is remembered.
+* It removes its own finalizer from objects and reads its own annotations, and any user can forge both. Here, the
+finalizer has a random name, and no state is read from or written to objects. * It drops its state of an object only
+when it receives the event of its deletion, which a broken watch can miss. Nothing here needs this state, so none is
+kept.
 """
 
 from __future__ import annotations
@@ -52,8 +52,10 @@ logger = logging.getLogger(__name__)
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 5.0
 _BACKOFFS = (1, 1, 2, 3, *[5] * 60)
-"""Seconds between attempts of a request, five minutes in all: by then etcd has forgotten what a watch would go on from,
-and to begin anew costs no more."""
+"""Seconds between attempts of a request, five minutes in all.
+
+After that time, etcd has compacted the version that a watch would continue from, and a restart is not more expensive.
+"""
 _STARTUP = timedelta(seconds=20)
 """Until all kinds are watched."""
 _END = 10.0
@@ -64,12 +66,12 @@ class Watcher:
     """Kopf, again and again.
 
     Args:
-        settings: say where the admission webhook is served.
-        configuration: where the API server is.
-        credentials: who we are to it.
-        kinds: what is watched.
-        register: registers further handlers.
-        news_may_be_missing: called when watches have begun anew or were interrupted.
+        settings: Define where the admission webhook is served.
+        configuration: Address of the API server.
+        credentials: The operator's credentials.
+        kinds: The watched kinds.
+        register: Registers further handlers.
+        news_may_be_missing: Called when watches were restarted or interrupted.
     """
 
     def __init__(
@@ -96,7 +98,7 @@ class Watcher:
         self._anew = asyncio.Event()
 
     def watch_anew(self, reason: str) -> None:
-        """Begins all watches anew."""
+        """Restarts all watches."""
         logger.warning("Restarting all watches: %s", reason)
         self._anew.set()
 
@@ -116,7 +118,7 @@ class Watcher:
             self._news_may_be_missing()
 
     async def _run_once(self) -> None:
-        """Returns when all watches are to begin anew, and raises what Kopf stumbled over."""
+        """Returns when all watches must restart, and raises Kopf's error."""
         self._watched.clear()
         self._anew.clear()
         ends = [
@@ -143,7 +145,7 @@ class Watcher:
                 task.cancel()
             await asyncio.wait([*tasks, *ends], timeout=_END)
             for task in (*tasks, *ends):
-                # Where two fail at once, one is told, and the other is not to be told as never retrieved.
+                # If two fail at once, one is reported, and the other must not be reported as never retrieved.
                 if task.done() and not task.cancelled():
                     task.exception()
 

@@ -1,4 +1,4 @@
-{{/* What values.schema.json cannot say: rules across values. Each message names the values and the way out. */}}
+{{/* What values.schema.json cannot say: rules across values. Each message names the values and the remedy. */}}
 
 {{- define "clustertrigger.validate" -}}
 {{- include "clustertrigger.validateElection" . -}}

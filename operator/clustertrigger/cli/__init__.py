@@ -1,1 +1,1 @@
-"""kubectl-clustertrigger: checks trigger files, and asks and tells the cluster about triggers."""
+"""kubectl-clustertrigger: validates trigger files, and shows and changes triggers in the cluster."""

@@ -23,7 +23,7 @@ class Cluster:
     Attributes:
         api: its API server.
         namespace: given by -n, or else the context's, or else `default`.
-        access: how it is reached, and as whom.
+        access: Address and credentials.
         scope: the options that chose it.
     """
 

@@ -54,7 +54,7 @@ async def find_service(api: ApiClient, named: tuple[str, str] | None) -> EventsS
     """The Service of that namespace and name, or the only one with the chart's labels.
 
     Raises:
-        CommandError: there is none, there are several, or the user may not look.
+        CommandError: There is none, there are several, or the user lacks the permission to look.
         ApiError: the API server said no for another reason.
     """
     if named is not None:

@@ -3,7 +3,7 @@
 PyYAML reads the same grammar and resolves scalars otherwise: 1:30 is 90 for it and text for kubectl, 1e3 text and a
 thousand, 3600.0 a fraction and a whole number. So PyYAML parses here, and what nodes mean is said below.
 
-Where kubectl takes the last one of two equal keys without a word, this is an error: one of the two was meant in vain.
+If a key occurs twice, kubectl silently uses the last one. Here it is an error, because one of the two has no effect.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class _Parser(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if not isinstance(event, yaml.AliasEvent):
-            self.anchors.pop(getattr(event, "anchor", None), None)  # it may be set anew, which PyYAML would refuse
+            self.anchors.pop(getattr(event, "anchor", None), None)  # PyYAML would refuse a redefinition
         if isinstance(event, yaml.ScalarEvent) and event.tag == "!":
             event.tag = f"{_TAG}str"
         return super().compose_node(parent, index)
@@ -222,7 +222,8 @@ def _plain(text: str, node: yaml.ScalarNode) -> Json:
     first = text[0]
     if not (first in "+-." or "0" <= first <= "9"):
         return text
-    # As in go-yaml, underscores stand anywhere in a number, but for one that begins with a dot: there between digits.
+    # As in go-yaml, underscores are allowed anywhere in a number; in a number that begins with a dot, only between
+    # digits.
     digits = re.sub(r"(?<=\d)_(?=\d)", "", text) if first == "." else text.replace("_", "")
     if (integer := _integer(digits)) is not None:
         return integer

@@ -17,11 +17,11 @@ _SUFFIXES = (".yaml", ".yml", ".json")
 
 
 class UnreadableFileError(Exception):
-    """A file that is not there or cannot be read; the text names it and the remedy."""
+    """A file does not exist or cannot be read; the text names it and the remedy."""
 
 
 class MalformedFileError(Exception):
-    """A file that is no YAML of Kubernetes objects; the text names the place and the remedy."""
+    """A file is not YAML of Kubernetes objects; the text names the place and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ def read(names: Iterable[str]) -> list[Manifest]:
     """All objects of files, of the YAML and JSON files of folders, and of standard input (`-`).
 
     Raises:
-        UnreadableFileError: a file is not there or cannot be read.
-        MalformedFileError: a file is no YAML, or holds something else than objects.
+        UnreadableFileError: A file does not exist or cannot be read.
+        MalformedFileError: A file is not YAML, or contains something other than objects.
     """
     return [manifest for name in names for file, text in _texts(name) for manifest in _manifests(file, text)]
 

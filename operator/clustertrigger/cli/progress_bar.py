@@ -57,7 +57,7 @@ class Progress:
 
         Args:
             waited: seconds since the worker's last line.
-            elapsed: seconds since the phase began; shown while nothing else says that something goes on.
+            elapsed: seconds since the phase began; shown while nothing else indicates progress.
         """
         share = f"{self.done:4.0%}" if self.done else f" {duration(round(elapsed))} so far"
         return share + ("" if self.left is None else f"  {duration(max(round(self.left - waited), 0))} left")
@@ -135,7 +135,7 @@ class Display:
             self._say_plainly(self._progress, f"{self._progress.share(0.0, self._heard - self._begun).strip()}  ")
 
     def refresh(self) -> None:
-        """Draw the bar anew: time has passed."""
+        """Redraw the bar, because time has passed."""
         if self._live:
             self._live.update(self._drawn(), refresh=True)
 
@@ -154,7 +154,7 @@ class Display:
         where = Text(printable(f"{known.phase}{known.place}"), style="bold")
         share = Text(known.share(now - self._heard, now - self._begun))
         message = Text(printable(known.message), style="dim")
-        # Only the message gives way on a narrow terminal.
+        # Only the message is shortened on a narrow terminal.
         message.truncate(
             max(self._console.width - where.cell_len - _WIDTH - share.cell_len - 3, 0), overflow="ellipsis"
         )

@@ -1,7 +1,8 @@
 """`drift --recompute`: the last measurement, computed again by a Job and compared number by number.
 
-The Job is the check's own Pod once more, with the same CheckSpec but for the slot. It carries neither the operator's
-labels nor a slot of the schedule, so the operator passes it over; it goes with the trigger, and within ten minutes.
+The Job runs a copy of the check's Pod, with the same CheckSpec except for the slot. It carries neither the operator's
+labels nor a slot of the schedule, so the operator ignores it. It is deleted with the trigger, and after ten minutes at
+the latest.
 """
 
 from __future__ import annotations
@@ -147,7 +148,7 @@ async def _result(cluster: Cluster, name: str) -> CheckResult:
         pods = await pods_of(cluster, name)
         seen = read_pod(pods[-1]) if pods else None
         over = [c for c in status.get("conditions") or () if c["type"] in _OVER and c["status"] == "True"]
-        # The worker's end is the end: a sidecar may go on, and there is no other attempt.
+        # The end of the worker counts: a sidecar can keep running, and there is no other attempt.
         if over or (seen and seen.exit_code is not None):
             break
         waits = f"waiting: {seen.reason} {seen.message}".strip() if seen and seen.reason and not seen.running else ""

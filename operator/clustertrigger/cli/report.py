@@ -68,7 +68,7 @@ async def report(
     """Fetch a run's report, and show or save it.
 
     Raises:
-        CommandError: there is none, or it cannot be read.
+        CommandError: It does not exist or cannot be read.
     """
     trigger = await read_trigger(cluster, name)
     run = chosen_run(TriggerState(trigger), job)
@@ -91,7 +91,7 @@ def chosen_run(state: TriggerState, job: str | None) -> Execution:
     """Return the run that is meant: the named one, or the newest that completed.
 
     Raises:
-        CommandError: there is none, or it left no results.
+        CommandError: There is no such run, or it wrote no results.
     """
     history = state.status.history
     if job is None:
@@ -121,7 +121,7 @@ async def find_place(
     """`place_of` with what the namespace's Jobs know; image: None where the user says none.
 
     Raises:
-        CommandError: nothing tells the image.
+        CommandError: The image is unknown.
     """
     jobs = await jobs_of(cluster)
     image = image or await image_of(cluster, trigger["metadata"]["name"], run, jobs)
@@ -181,7 +181,7 @@ async def image_of(cluster: Cluster, name: str, run: Execution, jobs: Sequence[M
     """The worker's image: of the run's own Job, of the trigger's, of any, or what the operator is set up with.
 
     Raises:
-        CommandError: nothing tells.
+        CommandError: It is unknown.
     """
 
     def closeness(job: Mapping[str, Any]) -> tuple[bool, bool]:

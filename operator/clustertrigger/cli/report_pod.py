@@ -28,7 +28,7 @@ from clustertrigger.core.text import one_line
 
 _ROLE = "report"
 _LIFETIME = 300
-"""Seconds after which the Pod ends by itself, should nobody delete it."""
+"""Seconds after which the Pod ends by itself if it is not deleted."""
 _STARTUP = 120
 _POLL_SECONDS = 0.5
 _MISSING = 3
@@ -67,7 +67,7 @@ class Place:
     tolerations: tuple[Mapping[str, Any], ...] = ()
 
     def asked(self) -> dict[str, str | None]:
-        """What the reader in the Pod is told."""
+        """The input of the reader in the Pod."""
         secret = f"{SECRETS_MOUNT}/{self.secret}" if self.secret else None
         return {"uri": self.uri, "secret": secret, "endpoint": self.endpoint, "region": self.region}
 
@@ -76,7 +76,7 @@ async def fetch(cluster: Cluster, trigger: Mapping[str, Any], place: Place) -> b
     """Return the content of a file of a run's results.
 
     Raises:
-        CommandError: it is not there, or cannot be read.
+        CommandError: It does not exist or cannot be read.
     """
     kubectl = shutil.which("kubectl")
     if kubectl is None:
@@ -153,7 +153,7 @@ def _label(name: str) -> dict[str, str]:
 
 
 async def _check_claim(cluster: Cluster, claim: str) -> None:
-    """A Pod that mounts a claim which is not there would wait for it for ever."""
+    """A Pod that mounts a missing claim would wait for it indefinitely."""
     with contextlib.suppress(ApiError):
         if await cluster.api.find(paths.claim(cluster.namespace, claim)) is None:
             raise CommandError(
@@ -213,7 +213,8 @@ async def _read(cluster: Cluster, kubectl: str, pod: str, place: Place) -> bytes
     said = [line for line in errors.decode(errors="replace").splitlines() if line.strip()]
     if process.returncode == _MISSING:
         raise MissingFileError(
-            f"{place.uri} is not there: the folders of older runs are removed (run.history_limit), or the results are "
+            f"{place.uri} does not exist: the folders of older runs are removed (run.history_limit), or the results "
+            "are "
             "on another volume: name it with --claim"
         )
     if process.returncode != 0:

@@ -1,10 +1,10 @@
 """Runs inside a Pod of the worker's image: writes a file of a run's results to standard output, compressed.
 
 Its argument is JSON: `uri` of the file, a path or s3://bucket/key, and for s3 `secret` (a folder with the keys as
-files), `endpoint` and `region`. It is sent as text, so it imports nothing of this project. The checksum of gzip tells
-whether all of it arrived.
+files), `endpoint` and `region`. It is sent as text, so it imports nothing of this project. The checksum of gzip shows
+whether the file arrived completely.
 
-Exit codes: 3 the file is not there, 1 it cannot be read.
+Exit codes: 3 the file does not exist, 1 it cannot be read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def main() -> int:
         with open_file(asked) as source, gzip.GzipFile(fileobj=sys.stdout.buffer, mode="wb", mtime=0) as target:
             shutil.copyfileobj(source, target)
     except FileNotFoundError:
-        sys.stderr.write(f"{asked['uri']} is not there\n")
+        sys.stderr.write(f"{asked['uri']} does not exist\n")
         return _MISSING
     except OSError as error:
         sys.stderr.write(f"{asked['uri']}: {' '.join(str(error).split())[:300]}\n")

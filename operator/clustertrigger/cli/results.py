@@ -35,7 +35,7 @@ class Found:
     Attributes:
         run: its entry in the history.
         noise: documents in no cluster.
-        clusters: the largest ones; empty where nothing is known any more.
+        clusters: The largest ones; empty if they are no longer known.
         changes: since the run before.
         enrichment: of action taxonomy_enrichment.
     """

@@ -12,7 +12,7 @@ class CommandError(Exception):
 
 @dataclass
 class Scope:
-    """Which cluster and namespace are meant, and as whom: kubectl's global options.
+    """The chosen cluster, namespace and user: kubectl's global options.
 
     Attributes:
         namespace: -n; None: the context's.

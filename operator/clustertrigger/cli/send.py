@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 URL_VARIABLE = "CLUSTERTRIGGER_EVENTS_URL"
 SENDER = "clustertrigger-sender"
-"""ServiceAccount whose token is borrowed where the kubeconfig has none."""
+"""ServiceAccount whose token is used if the kubeconfig has no token."""
 _SENDER_ROLE = "clustertrigger-event-sender"
 """The ClusterRole that the chart makes, installed under its usual name."""
 _SOURCE = "/kubectl-clustertrigger"

@@ -30,7 +30,7 @@ STYLES = {
 def printable(text: str) -> str:
     """Return the text with every character replaced that cannot be seen: escapes, line feeds, changes of direction.
 
-    Texts of documents and errors come from others, and must not steer the terminal of whoever reads them.
+    Texts of documents and errors are untrusted, and must not control the reader's terminal.
     """
     return text if text.isprintable() else "".join(c if c.isprintable() else _REPLACEMENT for c in text)
 
@@ -62,12 +62,12 @@ def warn(line: str) -> None:
 
 
 def is_terminal() -> bool:
-    """Tell whether somebody looks at standard output."""
+    """Return whether standard output is a terminal."""
     return sys.stdout.isatty()
 
 
 def width() -> int:
-    """Return the columns of the terminal; 80 where there is none."""
+    """Return the columns of the terminal; 80 if there is no terminal."""
     return Console(file=sys.stdout).width
 
 

@@ -144,7 +144,7 @@ def named_run(history: Sequence[Execution], job: str) -> Execution:
     """Return the run of a Job.
 
     Raises:
-        CommandError: the history has none.
+        CommandError: The history has no run.
     """
     for run in history:
         if run.job_id == job:

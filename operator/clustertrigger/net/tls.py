@@ -20,7 +20,7 @@ def trusting(authority: str | None) -> ssl.SSLContext:
         authority: the certificates that it is checked against, as PEM; None: those of this machine.
 
     Raises:
-        ssl.SSLError: it is no certificate.
+        ssl.SSLError: The file is not a certificate.
         ValueError: it is empty.
     """
     context = ssl.create_default_context(cadata=authority)
@@ -40,7 +40,7 @@ class ServerCertificate:
 
     Raises:
         OSError: a file is missing.
-        ssl.SSLError: the two do not belong together, or are none.
+        ssl.SSLError: The files do not match, or are not a certificate and a key.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -49,7 +49,7 @@ class ServerCertificate:
         self._load()
 
     async def follow(self, every: float = _LOOKED_AT_EVERY) -> None:
-        """Read the files again when they have changed, for ever; connections that are open keep what they have.
+        """Read the files again when they change, in an endless loop; open connections keep the old certificate.
 
         Args:
             every: seconds between two looks.

@@ -1,4 +1,4 @@
-"""The Kubernetes API server, asked with somebody's token; its refusals become the API's own errors."""
+"""Calls the Kubernetes API server with the caller's token; its errors become the API's own errors."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _PROBES = (("SO_KEEPALIVE", 1), ("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 5), ("TCP
 
 
 class WatchEndedError(Exception):
-    """A watch cannot go on from where it is."""
+    """A watch cannot continue from its version."""
 
 
 class ApiServer:
@@ -114,11 +114,11 @@ class ApiServer:
 
         Args:
             path: of the collection.
-            version: what comes after it is told.
+            version: Changes after this version are reported.
 
         Raises:
             RefusedError: refused, or no answer.
-            WatchEndedError: what comes after this version is not known any more.
+            WatchEndedError: The changes after this version are no longer available.
         """
         parameters = {
             "watch": "true",
@@ -272,7 +272,7 @@ def _unavailable(what: str | None, remedy: str = ": try again") -> RefusedError:
 
 
 async def _lines(answer: ClientResponse) -> AsyncIterator[bytes]:
-    """Lines of any length; a rest without an end is none."""
+    """Yield lines of any length; a rest without a line break is dropped."""
     rest: list[bytes] = []
     async for chunk in answer.content.iter_any():
         *whole, last = chunk.split(b"\n")

@@ -90,7 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _report(following: asyncio.Task[None]) -> None:
-    """A mistake of ours ends the watches; requests are answered by the API server from then on."""
+    """An internal error ended the watches; from now on, the API server answers requests."""
     if not following.cancelled() and (error := following.exception()) is not None:
         logger.error("Internal error: the watches have ended", exc_info=error)
 

@@ -1,7 +1,7 @@
 """What two watches with our own token show: triggers and ClusterDefinitions, in memory.
 
-Who may see what is not decided here: `Triggers` answers from here only whom the API server lets list the namespace.
-Where we may not watch, nothing is known here, and every request is answered by the API server.
+Who may see what is not decided here: `Triggers` answers from here only callers that the API server allows to list the
+namespace. Where we may not watch, nothing is known here, and every request is answered by the API server.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Cache:
         return self._triggers.of(namespace).name_of(trigger_id)
 
     def saw(self, entry: Entry) -> None:
-        """Take in what the API server has answered, so that whoever changed a trigger here sees the change here."""
+        """Store what the API server returned, so that a caller who changed a trigger sees the change."""
         follower = self._of_triggers.get(None) or self._of_triggers.get(entry.namespace)
         if follower is not None and not follower.is_refused:
             self._triggers.put(entry)
@@ -220,12 +220,12 @@ class _Follower:
 
     @property
     def is_current(self) -> bool:
-        """Whether all is known, and what changes is told."""
+        """Whether all triggers are known and changes are reported."""
         known = self._version is not None
         return known and (self._open or time.monotonic() - self._closed_at < _GAP)
 
     async def follow(self) -> None:
-        """Go on for ever."""
+        """Continue in an endless loop."""
         while True:
             try:
                 if self._version is None:

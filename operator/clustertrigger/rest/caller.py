@@ -65,7 +65,7 @@ def no_token() -> RefusedError:
 
 
 def triggers_of(request: Request, action: str | None = None) -> Triggers:
-    """The triggers that a request speaks of.
+    """Return the triggers of a request's namespace.
 
     Args:
         request: with a token and a namespace.

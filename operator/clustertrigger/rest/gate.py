@@ -36,7 +36,7 @@ class Rates:
         self._buckets: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
 
     def wait_for(self, token: str, now: float) -> float:
-        """Take one request out; seconds until there is one where there is none."""
+        """Take one request; return the seconds until the next one is available, if there is none."""
         if not self._per_second:
             return 0.0
         owner = hashlib.sha256(token.encode()).digest()[:16]

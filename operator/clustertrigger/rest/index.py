@@ -101,7 +101,7 @@ class Entry:
         return self._overdue_from is not None and self._overdue_from < time.time()
 
     def shown(self, kind: str, depends_on: object, view: Callable[[], Mapping[str, Any]]) -> bytes:
-        """Its text in answers of one kind; made anew where something that it depends on is another."""
+        """Return its text in responses of one kind; rebuilt if something that it depends on changed."""
         known = self._shown.get(kind)
         if known is None or known[0] != depends_on:
             known = depends_on, write_json(view())
@@ -154,7 +154,7 @@ class TriggerIndex:
             order.add(entry)
 
     def remove(self, name: str) -> None:
-        """Leave a trigger out; one that is not there is fine."""
+        """Remove a trigger; a missing one is ignored."""
         known = self._by_name.pop(name, None)
         if known is None:
             return
@@ -237,7 +237,7 @@ class Definitions:
         return list(self._by_name)
 
     def inherited(self, wanted: str) -> tuple[str, Object] | None:
-        """What triggers with this cluster_id inherit: by id first, by name second; None where nobody knows.
+        """What triggers with this cluster_id inherit: by id first, by name second; None if it is unknown.
 
         Returns:
             The version of the definition, and its spec.

@@ -1,4 +1,4 @@
-"""clustertrigger-api: reads its settings, and serves until it is told to end."""
+"""clustertrigger-api: reads its settings, and serves until it gets a signal to end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def main() -> None:
     except SettingsError as error:
         sys.exit(f"clustertrigger-api: {error}")
     _set_up_logging(settings)
-    # uvicorn ends in order, and then raises the signal again for whom it may concern.
+    # uvicorn stops cleanly, and then raises the signal again.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     try:

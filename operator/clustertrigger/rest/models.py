@@ -126,7 +126,7 @@ class HistoryPage(ApiModel):
 
 
 _TEXT = ConfigDict(strict=False)
-"""Of a query: everything in it is text."""
+"""Validates a query, in which all values are text."""
 
 
 class _Query(ApiModel):

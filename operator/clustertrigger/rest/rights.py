@@ -82,6 +82,6 @@ class Rights:
 
 
 def _forget_error(asking: asyncio.Task[bool]) -> None:
-    """Whoever asks next is told."""
+    """The next caller gets the error."""
     if not asking.cancelled():
         asking.exception()

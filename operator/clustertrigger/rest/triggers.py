@@ -43,7 +43,7 @@ _LONGEST_WAIT = 3.0
 """Seconds for which a request to run waits until the operator has seen the one before."""
 _PAUSE = 0.2
 _SIGN_OF_LIFE = 10.0
-"""Seconds after which whoever waits for changes is told that there are none."""
+"""Seconds after which a caller who waits for changes gets an empty response."""
 
 
 class Backend:
@@ -106,25 +106,25 @@ class Triggers:
         """The trigger that a trigger_id or a name means, to be shown.
 
         Raises:
-            RefusedError: there is none, it is one of another action, or the caller may not read it.
+            RefusedError: It does not exist, has another action, or the caller lacks the permission to read it.
         """
         known = self._cache.triggers(self._namespace)
         if known is not None and await self._may_list(paths.triggers(self._namespace)):
             found = known.get(id_or_name) or known.get(known.name_of(id_or_name) or "")
-            # What is not there may have been created a moment ago.
+            # A missing trigger can have been created a moment ago.
             if found is not None and self._action in (None, found.action_type):
                 return found
         return Entry(await self.find(id_or_name))
 
     async def changes(self) -> AsyncIterator[set[str]]:
-        """Names of the triggers that have changed, come or gone, each time that there are any; for ever.
+        """Yield, in an endless loop, the names of the triggers that were changed, created or deleted.
 
         The first set is empty and comes at once: what is read after it misses nothing. Another empty one comes every
-        few seconds, so that whoever is gone is noticed; where the namespace is not watched nothing else comes, and
+        few seconds, so that a closed connection is noticed. If the namespace is not watched nothing else comes, and
         everything may have changed.
 
         Raises:
-            RefusedError: the caller may not list them, or may not any more.
+            RefusedError: The caller does not have, or no longer has, the permission to list them.
         """
         path = paths.triggers(self._namespace)
         with self._cache.listening(self._namespace) as news:
@@ -139,7 +139,7 @@ class Triggers:
         """The trigger that a trigger_id or a name means, as the API server has it now.
 
         Raises:
-            RefusedError: there is none, it is one of another action, or the caller may not read it.
+            RefusedError: It does not exist, has another action, or the caller lacks the permission to read it.
         """
         raw = await self._find(id_or_name)
         if self._action is not None and (action := action_of(raw["spec"])) != self._action:
@@ -151,7 +151,7 @@ class Triggers:
             if not paths.is_name(id_or_name):
                 raise self._missing(id_or_name)
             return await self._read(id_or_name)
-        # What an id means is no secret; what the object holds is read with the caller's token.
+        # The meaning of an ID is not secret; the object is read with the caller's token.
         name = self._cache.name_of(self._namespace, id_or_name)
         if name is None:
             items = await self._server.names(self._token, paths.triggers(self._namespace))
@@ -220,7 +220,8 @@ class Triggers:
             field_of: how the request calls a field of the spec.
 
         Raises:
-            RefusedError: no such trigger, it comes from GitOps, it would be invalid, or another change is in the way.
+            RefusedError: The trigger does not exist, a GitOps tool applies it, it would be invalid, or the change
+            conflicts with another one.
         """
         first: Object | None = None
         for _ in range(_ATTEMPTS):
@@ -255,7 +256,7 @@ class Triggers:
         """Pause or resume a trigger; resuming one that has stopped after too many failed runs forgets these.
 
         Raises:
-            RefusedError: there is none, or the caller may not change it.
+            RefusedError: It does not exist, or the caller lacks the permission to change it.
         """
         raw = await self.find(id_or_name)
         annotations = _resumption(raw) if wanted == "active" else {}
@@ -281,7 +282,7 @@ class Triggers:
         """Delete a trigger and its Jobs.
 
         Raises:
-            RefusedError: there is none, it belongs to a GitOps tool, or the caller may not delete it.
+            RefusedError: It does not exist, a GitOps tool applies it, or the caller lacks the permission to delete it.
         """
         raw = await self.find(id_or_name)
         self._require_ours(raw)
@@ -301,7 +302,8 @@ class Triggers:
             The trigger and the name of the run's Job.
 
         Raises:
-            RefusedError: there is none, its state or its concurrency policy refuses, or the caller may not change it.
+            RefusedError: It does not exist, its state or its concurrency policy forbids the run, or the caller lacks
+            the permission to change it.
         """
         deadline = asyncio.get_running_loop().time() + _LONGEST_WAIT
         token = f"api/{digest(key)}" if key is not None else None

@@ -23,7 +23,7 @@ def name_clusters(count: int, texts: Sequence[str], labels: Labels, fallback: Ma
         count: of clusters.
         texts: of a sample of documents; empty where there is none.
         labels: cluster of each of them, shape (len(texts),).
-        fallback: the most central document of a cluster, used where no word stands out.
+        fallback: The most central document of a cluster, used if no word stands out.
     """
     words = _telling_words(count, texts, labels)
     return [

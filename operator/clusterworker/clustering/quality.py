@@ -96,7 +96,7 @@ class ClusterSums:
         return Quality(silhouette, davies_bouldin, calinski, inertia, tuple(notes))
 
     def _calinski_harabasz(self, means: Doubles, within: float) -> float | None:
-        """Caliński and Harabasz 1974; None where it is infinite, or too large to be told from that."""
+        """Caliński and Harabasz 1974; None if it is infinite or indistinguishably large."""
         clusters, documents = len(self.counts), int(self.counts.sum())
         apart = means - self.counts @ means / documents
         between = float(self.counts @ np.vecdot(apart, apart))

@@ -51,7 +51,7 @@ class Reservoir:
         return self._merge().rows
 
     def _merge(self) -> "_Rows":
-        """Keep the best of what is there: once for many batches, since each time copies the whole reservoir."""
+        """Keep the best of the candidates, once for many batches, because each time copies the whole reservoir."""
         if self._waiting:
             parts = [self._kept, *self._waiting]
             order = np.argsort(np.concatenate([part.keys for part in parts]), kind="stable")[: self._size]

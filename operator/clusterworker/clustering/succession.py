@@ -146,8 +146,8 @@ def match(distances: Doubles, shared: Doubles | None, limit: float) -> tuple[Row
 
     Args:
         distances: shape (before, now).
-        shared: documents that both have, same shape; None: not known.
-        limit: pairs further apart are none.
+        shared: documents that both have, same shape; None if unknown.
+        limit: Pairs further apart do not match.
 
     Returns:
         Rows and columns of the pairs.
@@ -196,7 +196,7 @@ def _distance(before: Vectors, now: Vectors, metric: str) -> float:
 
 
 class _Book:
-    """Knows both runs, and tells what became of a cluster."""
+    """Compares both runs, and determines what became of a cluster."""
 
     def __init__(
         self, before: Ancestors, now: Vectors, sizes: Rows, shared: Any | None, metric: str, ids: Rows, partners: Rows

@@ -33,7 +33,7 @@ class Dataset(Protocol):
 
 
 class StreamedDataset:
-    """Reads the sources anew at every pass: memory is bounded by a batch.
+    """Reads the sources again in every pass, so that a batch bounds the memory.
 
     Args:
         collections: of equal dimensions.

@@ -11,7 +11,7 @@ SAME_DIRECTION = 2.5e-7
 vector as it was given and as it is kept, on both sides."""
 NEXT_FEW = 4
 _SEED = 20_261_128
-"""Of the direction along which vectors are ordered; any number would do."""
+"""Seed of the direction along which vectors are ordered; any number works."""
 
 
 def settle(vectors: Vectors) -> None:

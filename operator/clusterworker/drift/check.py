@@ -31,7 +31,7 @@ def check(spec: CheckSpec, progress: Progress, mounts: Mounts | None = None) -> 
         mounts: where Secrets are.
 
     Returns:
-        The result of a completed check: a measurement, or what is in the way of one.
+        The result of a completed check: a measurement or an obstacle.
 
     Raises:
         RunError: the check failed, in one line.

@@ -1,4 +1,4 @@
-"""domain_auc: how well a classifier tells the documents of the baseline from those of now.
+"""domain_auc: how well a classifier distinguishes the baseline's documents from the current ones.
 
 A classifier two-sample test (Lopez-Paz and Oquab 2017, "Revisiting Classifier Two-Sample Tests"; Rabanser et al. 2019,
 "Failing Loudly"). The classifier is ridge regression on the labels, that is Fisher's discriminant with a shrunk
@@ -25,7 +25,7 @@ class Separation:
     """What the test found.
 
     Attributes:
-        value: mean AUC over the folds; 0.5 where nothing has changed, below it where documents are the same ones.
+        value: mean AUC over the folds; 0.5 if nothing changed, less if the documents are the same.
         noise_floor: half of what permuted labels stay below in 99.5 % of permutations, about 0.26.
         p_value: share of permutations that are told apart at least as well.
     """

@@ -46,8 +46,8 @@ def cosine_floor(baseline: StoredBaseline, documents: int) -> float:
     little, and half of the 99.5th percentile takes its place.
 
     Args:
-        baseline: tells μ, Σ and n.
-        documents: n', counted now.
+        baseline: Provides μ, Σ and n.
+        documents: n', the current number.
     """
     variance, squared_mean = _moments(baseline)
     if squared_mean <= 0:
@@ -73,8 +73,8 @@ def euclidean_floor(baseline: StoredBaseline, documents: int) -> float:
     """Noise floor of centroid_euclidean: √(tr Σ (1/n + 1/n')), or half of the 99.5th percentile where that is more.
 
     Args:
-        baseline: tells Σ and n.
-        documents: n', counted now.
+        baseline: Provides Σ and n.
+        documents: n', the current number.
     """
     variance, _ = _moments(baseline)
     expected = variance * (1 / baseline.documents + 1 / documents)

@@ -1,4 +1,4 @@
-"""What keeps a check from measuring, and is no failure of the check."""
+"""Obstacles that prevent a check from measuring, without being a failure of the check."""
 
 from clustercontract.check import Obstacle
 

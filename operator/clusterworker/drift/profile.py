@@ -22,7 +22,7 @@ _BLOCK_ROWS = 1_024
 """Documents worked on at a time: they stay in the processor's cache, and sums of so few are exact to six digits in
 float32."""
 _SAFE = (1e-30, 1e30)
-"""Squared lengths that float32 tells well; others are computed again in float64."""
+"""Squared lengths that float32 represents accurately; others are computed again in float64."""
 
 
 @dataclass(frozen=True)

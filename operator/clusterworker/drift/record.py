@@ -60,7 +60,7 @@ def record_file(namespace: str, trigger: str, results: ResultsTarget, secrets: P
 
 
 def read_record(file: StoredFile) -> DriftRecord:
-    """Return the record; an empty one where there is none, or the file holds something else.
+    """Return the record; an empty one if the file does not exist or contains something else.
 
     Raises:
         RunError: the file cannot be read.

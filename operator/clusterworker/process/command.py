@@ -1,4 +1,4 @@
-"""What `run` and `check` have in common: a spec comes in, a child works, a result goes out, an exit code tells."""
+"""Shared parts of `run` and `check`: reading a spec, working in a child process, writing a result, the exit code."""
 
 import os
 import signal
@@ -83,7 +83,7 @@ class Command(Generic[S, R]):
         """Read the spec from a file, or from the environment.
 
         Raises:
-            MisconfiguredError: there is none, or it does not follow the contract.
+            MisconfiguredError: It does not exist, or does not follow the contract.
         """
         name = self.spec.__name__
         origin = str(file or f"environment variable {self.variable}")

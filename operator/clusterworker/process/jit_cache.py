@@ -1,7 +1,7 @@
 """numba's compiled code, kept on disk: a Job is a cold process and must not compile for half a minute.
 
-The image's build runs ``clusterworker.process.warm`` once and keeps what numba wrote. In a Job two things stand in the
-way, and each has its answer here:
+The image's build runs ``clusterworker.process.warm`` once and keeps what numba wrote. In a Job, two obstacles exist,
+and each has a solution here:
 
 * umap and much of pynndescent do not ask numba for a cache: ``enable`` asks on their behalf.
 * numba ignores a cache directory that it cannot write to, and the Pod's root file system is read-only:
@@ -67,7 +67,7 @@ class ImageCacheLocator(UserProvidedCacheLocator):
 def _link_files(source: Path, target: Path) -> None:
     """Link every file of one directory into another, once per process.
 
-    numba replaces files by renaming over them, so a link gives way to a new file and the image stays as it is.
+    numba replaces files by renaming over them, so a new file replaces a link and the image stays unchanged.
     """
     if not source.is_dir():
         return

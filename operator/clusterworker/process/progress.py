@@ -6,7 +6,7 @@
 | namespace, trigger, run | whose line it is |
 | phase, step, steps | what is going on; the phase's number, and the number of phases |
 | done | share of the phase that is done, 0 to 1; a phase that passes over the documents again begins at 0 again |
-| seconds_left | until the end of the phase, if it goes on as fast as so far |
+| seconds_left | until the end of the phase, at the current speed |
 """
 
 import json
@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 EVERY_SECONDS = 2.0
-"""Within a phase, the share done is told at most this often."""
+"""Minimum seconds between two reports of progress within a phase."""
 
 
 class Progress:

@@ -9,11 +9,11 @@ from clusterworker.process.text import one_line
 
 @dataclass
 class SecretFiles:
-    """One mounted Secret; remembers what it gave out, so that it can be kept out of messages.
+    """One mounted Secret. It records the values that it returned, so that they can be removed from messages.
 
     Attributes:
-        name: of the Secret; None: there is none.
-        root: directory with one directory per mounted Secret.
+        name: of the Secret; None if there is no Secret.
+        root: Directory with one directory per mounted Secret.
     """
 
     name: str | None
@@ -21,12 +21,12 @@ class SecretFiles:
     _given: set[str] = field(default_factory=set, repr=False)
 
     def value(self, key: str, *, required: bool = True, private: bool = True) -> str | None:
-        """Return the value of a key, None where it has none.
+        """Return the value of a key; None if the key is missing.
 
         Args:
             key: of the Secret.
             required: whether it must be there.
-            private: whether `without` keeps it out of messages; a user's name is none of them.
+            private: whether `without` removes it from messages; a user's name is not private.
 
         Raises:
             MisconfiguredError: it cannot be read, or is required and not there.
@@ -45,7 +45,7 @@ class SecretFiles:
         return value or None
 
     def file(self, key: str, *, required: bool = True) -> Path | None:
-        """Return the file of a key, None where there is none.
+        """Return the file of a key; None if it is missing.
 
         Raises:
             MisconfiguredError: it is required and not there.

@@ -8,7 +8,7 @@ import os
 from collections.abc import MutableMapping
 
 VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-"""NUMBA_NUM_THREADS is no part of the key of numba's disk cache: changing it recompiles nothing (measured)."""
+"""NUMBA_NUM_THREADS is not part of the key of numba's disk cache: changing it recompiles nothing (measured)."""
 
 
 def limit(cpus: int, environment: MutableMapping[str, str] = os.environ) -> None:

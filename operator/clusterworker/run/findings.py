@@ -29,7 +29,7 @@ class Findings:
         texts: of sampled documents, by row number; empty without a text column.
         finished_at: UTC.
         succession: how the clusters are numbered.
-        changes: since the run before, None where clusters are numbered anew.
+        changes: since the run before, None if clusters are renumbered.
         layers: other granularities in words, if the algorithm found any.
     """
 

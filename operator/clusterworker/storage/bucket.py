@@ -18,8 +18,8 @@ class Bucket(ABC):
 
     Attributes:
         uri: of the bucket or what lies in it, as the user wrote it.
-        endpoint: address of a server that speaks the bucket's protocol; None: the cloud's own.
-        secret: holds the credentials; without a name, there is none.
+        endpoint: address of a server that speaks the bucket's protocol; None for the cloud's own.
+        secret: Contains the credentials, if it has a name.
     """
 
     uri: str
@@ -61,7 +61,7 @@ class Bucket(ABC):
             raise self._explained(error) from error
 
     def no_such_bucket(self) -> MisconfiguredError:
-        """The error for a bucket that is not there."""
+        """Return the error for a missing bucket."""
         return MisconfiguredError(f"{self.uri}: no such bucket {self.name}: check its {self.found_by}")
 
     @abstractmethod

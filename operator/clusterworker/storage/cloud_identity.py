@@ -19,7 +19,10 @@ _GOOGLE_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 
 
 def aws_identity(environment: Mapping[str, str] = os.environ) -> str | None:
-    """What the Pod is in AWS, for people: by run.cloud_identity, IRSA's webhook or EKS Pod Identity; None: nobody."""
+    """Describe, for people, the Pod's identity in AWS: by run.cloud_identity, IRSA's webhook or EKS Pod Identity.
+
+    It is None if the Pod has no identity.
+    """
     if environment.get(_AWS_TOKEN_FILE) and (role := environment.get(_AWS_ROLE)):
         return f"the role {role}"
     return "the Pod's identity (EKS Pod Identity)" if environment.get(_AWS_AGENT) else None

@@ -19,7 +19,7 @@ class StoredFile(Protocol):
         """Where it lies."""
 
     def read(self) -> bytes | None:
-        """Return its content, None if it is not there.
+        """Return its content; None if it does not exist.
 
         Raises:
             RunError: it may be there and cannot be read, in one line.

@@ -24,7 +24,7 @@ class GcsBucket(Bucket):
     found_by = "name and endpoint"
 
     def connect(self) -> Any:
-        """See Bucket; a key that is no service account's is a wrong configuration, too."""
+        """See Bucket; a key that does not belong to a service account is also a wrong configuration."""
         from pyarrow import fs
 
         options: dict[str, Any] = {"retry_time_limit": timedelta(seconds=RETRY_SECONDS), **self._server()}
@@ -56,7 +56,7 @@ class GcsBucket(Bucket):
         if self.secret.name:
             return f"check the key in Secret {self.secret.name} and what its account may do there"
         if self._identity():
-            return "check whom the provider of run.cloud_identity.gcp trusts, and what that principal may do there"
+            return "check which principals the provider of run.cloud_identity.gcp trusts, and their permissions there"
         return "no credentials were given: set secret_name, or run.cloud_identity"
 
     def _unusable_key(self) -> MisconfiguredError:

@@ -133,7 +133,7 @@ def test_what_is_not_comparable_starts_anew(pod: Pod, config: dict[str, Any], di
     write(pod.volume / "data.parquet", vectors[:, :dimensions].copy(), ids)
     second = after(pod, first, result, "nightly-2", config)
     found = pod.run(second)
-    assert f"clusters are numbered anew: {note}" in found.notes
+    assert f"clusters are renumbered: {note}" in found.notes
     assert found.changes is None
     assert {cluster.cluster_id for cluster in found.clusters} == {4, 5, 6, 7}, "numbers that were used stay used"
     assert found.next_cluster_id == 8
@@ -156,7 +156,7 @@ def test_a_damaged_folder_fails_no_run(pod: Pod, damage: str, name: str) -> None
     assert found.status == "completed"
     ids = {cluster.cluster_id for cluster in found.clusters}
     if name == "centroids.parquet":
-        assert found.notes[0].startswith("clusters are numbered anew: the clusters of nightly-1 cannot be read: ")
+        assert found.notes[0].startswith("clusters are renumbered: the clusters of nightly-1 cannot be read: ")
         assert ids == {4, 5, 6, 7}
     else:
         assert found.notes[0].startswith("documents are not compared with those of nightly-1: ")

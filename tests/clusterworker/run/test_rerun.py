@@ -144,7 +144,7 @@ def test_a_run_before_the_batch_that_is_gone(pod: Pod) -> None:
     pod.run(batch)
     result = rerun(asked(batch), Progress(), pod.mounts)
     assert result.next_cluster_id == 12
-    assert [note for note in result.notes if "clusters are numbered anew: the clusters of gone-1-1" in note]
+    assert [note for note in result.notes if "clusters are renumbered: the clusters of gone-1-1" in note]
 
 
 def test_a_batch_whose_worker_never_began(pod: Pod) -> None:

@@ -68,7 +68,7 @@ def choose(look: Look, document_id: str | None = None, vector: str | None = None
     """Return the columns to use; those that are given stay.
 
     Raises:
-        CommandError: there is no column for it, or a given one is not there.
+        CommandError: No column is suitable, or a given column does not exist.
     """
     for option, name in (("--id-column", document_id), ("--vector-column", vector), ("--text-column", text)):
         if name is not None and name not in {column.name for column in look.columns}:

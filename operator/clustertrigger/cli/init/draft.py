@@ -1,4 +1,4 @@
-"""The YAML that `init` writes: a Collection and a trigger, commented for somebody who sees them for the first time."""
+"""The YAML that `init` writes: a Collection and a trigger, with comments for newcomers."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _UNAUTHORIZED = 401
 
 @dataclass(frozen=True)
 class Access:
-    """How the API server is reached, and as whom.
+    """Address of the API server, and the user's credentials.
 
     Attributes:
         server: its URL.
@@ -51,10 +51,10 @@ class Access:
 
 @dataclass(frozen=True)
 class Impersonation:
-    """As whom requests are made: kubectl's --as and --as-group.
+    """The impersonated user: kubectl's --as and --as-group.
 
     Attributes:
-        user: a user's name; None: nobody else.
+        user: a user's name; None if no user is impersonated.
         groups: of that user.
     """
 
@@ -97,7 +97,7 @@ def access_in_pod(host: str, port: str, impersonation: Impersonation) -> Access:
     Args:
         host: KUBERNETES_SERVICE_HOST.
         port: KUBERNETES_SERVICE_PORT.
-        impersonation: as whom requests are made.
+        impersonation: The impersonated user.
 
     Raises:
         KubeconfigError: the ServiceAccount's files cannot be used.
@@ -112,7 +112,7 @@ class ApiClient:
     """Requests over one pool of connections.
 
     Args:
-        access: where to, and as whom.
+        access: Address and credentials.
     """
 
     def __init__(self, access: Access) -> None:
@@ -203,7 +203,7 @@ class ApiClient:
                 raise
 
     async def text(self, path: str, **parameters: str) -> str:
-        """Read what is no object, such as a container's log.
+        """Read a response that is not an object, such as a container's log.
 
         Raises:
             ApiError: refused, or no answer.

@@ -52,7 +52,7 @@ class Credentials:
         self._plugged: _Plugged | None = None
 
     def token(self) -> str | None:
-        """Return the bearer token, None where the user has none.
+        """Return the bearer token; None if the user has no token.
 
         Raises:
             KubeconfigError: it cannot be had.

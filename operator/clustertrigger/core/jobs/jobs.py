@@ -138,12 +138,14 @@ def collections_digest(work: Work) -> str:
 
 
 def end_job_patch(reason: str, *, completed: bool = False, unstarted: bool = False) -> dict[str, Any]:
-    """Returns a merge patch that makes Kubernetes end a Job and keep it: its deadline is over, and an annotation has
-    the reason.
+    """Returns a merge patch that makes Kubernetes end a Job and keep it, by a deadline that is over.
+
+    An annotation of the Job has the reason.
 
     Args:
         reason: Why the run failed, or which container runs after the worker completed.
-        completed: Whether the worker completed. Kubernetes marks the Job as failed nevertheless, because there is no other
+        completed: Whether the worker completed. Kubernetes marks the Job as failed nevertheless, because there is no
+        other
             way to end one.
         unstarted: Whether the Job has no startTime. Kubernetes 1.20 does not set it, and does not apply the deadline,
             before it created a Pod. After the deadline, it must not create one.

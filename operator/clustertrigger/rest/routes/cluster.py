@@ -76,7 +76,7 @@ async def get(trigger_id: TriggerId, triggers: Clusterings) -> Response:
 
 @router.patch("/{trigger_id}", response_model=ClusterTrigger, summary="Change a cluster trigger")
 async def change(trigger_id: TriggerId, body: ChangeTrigger, triggers: Clusterings) -> Response:
-    """Change schedule, description or status. Runs that are under way go on."""
+    """Change schedule, description or status. Active runs continue."""
     return await _one(await triggers.change(trigger_id, spec_of(body), None, _field), triggers)
 
 

@@ -81,7 +81,7 @@ async def get(trigger_id: TriggerId, triggers: CallersTriggers) -> Response:
 
 @router.patch("/{trigger_id}", response_model=UnifiedTrigger, summary="Change a trigger")
 async def change(trigger_id: TriggerId, body: ChangeUnifiedTrigger, triggers: CallersTriggers) -> Response:
-    """Change name, schedule, description or status. Runs that are under way go on."""
+    """Change name, schedule, description or status. Active runs continue."""
     changed = await triggers.change(
         trigger_id, spec_of(body, "name"), body.name, lambda path: path.removeprefix("spec.")
     )

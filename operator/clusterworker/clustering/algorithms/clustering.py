@@ -49,7 +49,7 @@ class Clustering:
 
 
 def by_size(labels: Labels) -> Labels:
-    """Number clusters anew, the largest 0 and no number unused; equal sizes keep their order. Noise stays noise."""
+    """Renumber clusters by size, from 0 and without gaps; equal sizes keep their order. Noise stays noise."""
     found, positions, counts = np.unique(labels, return_inverse=True, return_counts=True)
     clusters = np.flatnonzero(found != NOISE)
     order = clusters[np.argsort(-counts[clusters], kind="stable")]

@@ -28,7 +28,7 @@ def dbscan(task: Task, parameters: DBSCAN) -> Clustering:
     """Cluster by density at one distance; documents near no core point are noise.
 
     A document with `min_samples` documents within `eps`, itself included, is a core point; core points within eps of
-    one another belong together, and every other document within eps of a core point goes with the nearest one.
+    one another belong together, and every other document within eps of a core point joins the nearest one's cluster.
     Above `MOST_DOCUMENTS` only a sample may become core points (DBSCAN++, Jang and Jiang 2019).
 
     Raises:
@@ -137,7 +137,7 @@ def connected(pairs: Pairs, eps: float) -> Labels:
 
 
 def _joined(components: Rows, left: Rows, right: Rows) -> Rows:
-    """Join components pair by pair and number them anew."""
+    """Join components pair by pair and renumber them."""
     apart = left != right
     if not apart.any():
         return components

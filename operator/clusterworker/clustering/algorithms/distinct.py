@@ -1,4 +1,4 @@
-"""Vectors that occur more than once: a clustering looks at each distinct one, and its copies go with it."""
+"""Vectors that occur more than once: a clustering processes each distinct one, and its copies join the same cluster."""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -10,7 +10,7 @@ from clusterworker.data.arrays import Labels, Rows, Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
 
 _SEED = 20_261_128
-"""Of the multipliers that rows are told apart by; any number would do."""
+"""Seed of the multipliers that distinguish rows; any number works."""
 
 T = TypeVar("T", bound=np.generic)
 

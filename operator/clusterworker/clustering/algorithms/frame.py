@@ -1,4 +1,4 @@
-"""Where vectors lie, and how large they are: single precision tells differences only near the origin.
+"""Where vectors lie, and how large they are: single precision resolves differences only near the origin.
 
 ‖a‖² + ‖b‖² - 2ab in float32 is wrong by about 1e-7 (‖a‖² + ‖b‖²). Vectors that lie far from the origin, or whose
 squares leave the range of float32, are therefore moved and scaled before matrix products, here and in faiss, compare

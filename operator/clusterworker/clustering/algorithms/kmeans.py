@@ -102,7 +102,7 @@ def train(vectors: Vectors, clusters: int, iterations: int, metric: str, seed: i
         seed: of all random choices.
     """
     frame = Frame.of(vectors)
-    if frame.needed:  # far from the origin, unit vectors too are told apart better by Euclidean distance
+    if frame.needed:  # far from the origin, Euclidean distance distinguishes even unit vectors better
         found = frame.back(_train(frame.into(vectors), clusters, iterations, "euclidean", seed))
         return centroids_of(found.astype(np.float64), metric)
     return _train(vectors, clusters, iterations, metric, seed)

@@ -41,7 +41,7 @@ class Layers:
     """Layers of one tree, the finest first; none where nothing splits the documents.
 
     Attributes:
-        layers: at least two clusters each, nested in one another but for noise.
+        layers: at least two clusters each, nested in one another, except for noise.
         parents: per layer and cluster, the layer and number of the cluster of a coarser layer that holds it, or None.
     """
 
@@ -159,7 +159,7 @@ def _persistence(condensed: Condensed, ranges: _Ranges) -> tuple[Rows, Doubles]:
     np.subtract.at(change, np.searchsorted(sizes, deaths), weights)
     total = change.cumsum()[:-1]
     most = total.max(initial=0) or 1.0
-    return sizes, np.round(total / most, 9) * most  # what rounding makes of equal values is no peak
+    return sizes, np.round(total / most, 9) * most  # rounding of equal values is not a peak
 
 
 def _leaves(condensed: Condensed) -> npt.NDArray[np.bool_]:

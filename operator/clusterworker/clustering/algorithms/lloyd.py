@@ -49,7 +49,7 @@ def breathe(vectors: Vectors, centroids: Vectors, metric: str, breaths: int, gen
         generator: of the places where centroids are added.
 
     Returns:
-        Centroids of the same shape, with a sum of squared distances that is no larger.
+        Centroids of the same shape, with a sum of squared distances that is not larger.
     """
     count = min(max(1, len(centroids) // 20), len(vectors) - len(centroids))
     if count == 0:

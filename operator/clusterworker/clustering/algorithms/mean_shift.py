@@ -112,7 +112,7 @@ def _window_means(windows: Doubles, points: Doubles, weights: Rows, bandwidth: f
 
 
 def _apart(windows: Doubles, counts: Rows, bandwidth: float) -> Doubles:
-    """Of windows that lie within one another's bandwidth keep the fullest; ties are broken by coordinates."""
+    """If windows lie within each other's bandwidth, keep the fullest one; ties are broken by coordinates."""
     keys = (*windows.T[::-1], counts)
     left = windows[np.lexsort(keys)[::-1]]
     kept = []

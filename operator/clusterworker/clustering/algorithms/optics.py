@@ -1,7 +1,7 @@
 """OPTICS (Ankerst, Breunig, Kriegel and Sander 1999), on a sample where the documents are too many for all pairs.
 
-scikit-learn's walk computes every step's distances anew in Python, over a minute for 3,000 text embeddings; here they
-come from one matrix product, and scikit-learn extracts the clusters.
+scikit-learn's walk computes the distances of each step separately in Python, over a minute for 3,000 text embeddings;
+here they come from one matrix product, and scikit-learn extracts the clusters.
 
 A sample rather than micro-clusters, because a sample thins all regions alike, while k-means makes them more even: with
 600 micro-clusters or bubbles for 6,000 planted documents a tenth or more were lost to noise.

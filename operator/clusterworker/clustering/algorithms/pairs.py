@@ -9,7 +9,7 @@ from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.data.arrays import Doubles, Rows, Vectors
 
 COLUMNS = 8_192
-"""Of a block in double precision: bounds what is converted at a time."""
+"""Bytes of a block in double precision; limits what is converted at a time."""
 DIFFERENCES = 4 << 20
 """Numbers that differences take at a time."""
 MANY = 8
@@ -17,7 +17,7 @@ MANY = 8
 ROUNDING = {np.dtype(np.float32): 4e-6, np.dtype(np.float64): 1e-13}
 """By how much of ‖a‖² + ‖b‖² a matrix product may be wrong, with much to spare."""
 DROWNED = 1e-9
-"""Below this share of ‖a‖² + ‖b‖², the product in double precision gives way to differences: it is right to 1e-6."""
+"""Below this share of ‖a‖² + ‖b‖², the product in double precision is replaced by differences: it is right to 1e-6."""
 
 Bools = npt.NDArray[np.bool_]
 
@@ -86,7 +86,7 @@ class Pairs:
         return squares
 
     def within(self, rows: slice | Rows, columns: slice, radius: float, dtype: Any = np.float32) -> Bools:
-        """Tell which pairs are no farther apart than the radius, shape (rows, columns), as exactly as `distances`.
+        """Return which pairs are at most the radius apart, shape (rows, columns), as exactly as `distances`.
 
         Args:
             rows: which rows.

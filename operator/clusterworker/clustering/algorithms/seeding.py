@@ -15,7 +15,7 @@ def kmeans_plusplus(
 ) -> Vectors:
     """Draw starting points far from one another, each of the vectors with a chance that grows with its distance.
 
-    Of a few candidates per step the one is taken that lowers the sum of squared distances most.
+    In each step, it takes the one of a few candidates that lowers the sum of squared distances most.
 
     Args:
         vectors: shape (rows, dimensions).

@@ -24,7 +24,7 @@ class Collection(Protocol):
         """Length of the vectors.
 
         Raises:
-            MisconfiguredError: it cannot be told.
+            MisconfiguredError: It is unknown.
         """
 
     @property

@@ -53,7 +53,7 @@ def to_ids(column: Any, place: Place, what: str, *, integers: bool) -> Any:
         A pyarrow array of int64 with `integers`, else of string.
 
     Raises:
-        MisconfiguredError: an id is null, or bytes that are no text; names the row.
+        MisconfiguredError: An ID is null, or is bytes that are not text; the error names the row.
     """
     if column.null_count:
         row = int(pc.index(column.is_null(), True).as_py())

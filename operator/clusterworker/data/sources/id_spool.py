@@ -1,4 +1,4 @@
-"""Remembers, on disk, which key each row has, for sources that look rows up by key only."""
+"""Stores the key of each row on disk, for sources that look up rows only by key."""
 
 import tempfile
 from collections.abc import Iterator, Sequence

@@ -51,8 +51,8 @@ def to_matrix(column: Any, dimensions: int, place: Place, what: str) -> Vectors:
         what: how the column is called in messages.
 
     Raises:
-        MisconfiguredError: a vector is null, of another length, holds a null, NaN or infinity, or is none; names the
-            row.
+        MisconfiguredError: A vector is null, has another length, contains a null, NaN or infinity, or is not a vector;
+        the error names the row.
     """
     _refuse_nulls(column, place, what)
     if is_text(column.type):
@@ -68,7 +68,7 @@ def to_matrix(column: Any, dimensions: int, place: Place, what: str) -> Vectors:
 
 
 def check_finite(matrix: Vectors, place: Place, what: str) -> None:
-    """Refuse vectors with numbers that are none.
+    """Reject vectors that contain NaN or infinity.
 
     Raises:
         MisconfiguredError: a vector holds NaN or infinity; names the row.
@@ -101,7 +101,7 @@ def _numbers(values: Any, dimensions: int, place: Place, what: str) -> Vectors:
         raise MisconfiguredError(f"{place.at(row)}: {what} holds a null inside the vector: {REMEDY}")
     if pa.types.is_decimal(values.type):
         values = values.cast(pa.float64())
-    with np.errstate(over="ignore"):  # a double too large for float32 becomes infinite, which is told elsewhere
+    with np.errstate(over="ignore"):  # a double too large for float32 becomes infinite, reported elsewhere
         numbers: Vectors = values.to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
     return numbers
 

@@ -33,7 +33,7 @@ def plain_type(kind: Any) -> Any:
 
 
 def plain(column: Any) -> Any:
-    """Return a column without extension, dictionary, run-end encoding and view; as it is where it has none.
+    """Return a column without extension, dictionary, run-end encoding and view; unchanged if it has none of these.
 
     Nulls of a dictionary's values become nulls of the column.
     """

@@ -27,7 +27,7 @@ def coordinates(
         centroids: shape (clusters, dimensions), in the space of the vectors.
         metric: cosine or euclidean.
         seed: of UMAP.
-        layout: the two main directions, or UMAP, which for a few documents gives way to the main directions.
+        layout: the two main directions, or UMAP, which for a few documents is replaced by the main directions.
 
     Returns:
         Shape (rows, 2).

@@ -33,7 +33,7 @@ class Previous:
 
     Attributes:
         next_id: no cluster of the trigger has had this cluster_id or a higher one.
-        ancestors: the clusters of the run before; None where clusters are numbered anew.
+        ancestors: the clusters of the run before; None if clusters are renumbered.
         members: its documents; None where they cannot be compared.
         notes: why not, for people.
     """
@@ -47,7 +47,7 @@ class Previous:
 class Members:
     """The documents of the run before, and those of them that come by in this run.
 
-    Documents are told by a hash of 64 bits: of a billion, one in ten is taken for another one somewhere.
+    A hash of 64 bits identifies documents. Among a billion documents, the probability of a collision is a few percent.
 
     Args:
         table: members.parquet of the run before.
@@ -217,7 +217,7 @@ def _open(last: PreviousRun, name: str, spec: RunSpec, secrets: Path) -> Any:
 
 
 def _anew(spec: RunSpec, why: str) -> tuple[str, ...]:
-    return () if not is_lasting(spec.config) else (f"clusters are numbered anew: {why}",)
+    return () if not is_lasting(spec.config) else (f"clusters are renumbered: {why}",)
 
 
 def _not_compared(last: PreviousRun, why: str) -> str:

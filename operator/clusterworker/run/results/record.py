@@ -21,7 +21,7 @@ MARKER = "metrics.json"
 
 
 class RunRecord(BaseModel):
-    """A finished run, as its folder tells of it. The folder is named `run` and lies beside latest.json."""
+    """A finished run, as its folder describes it. The folder is named `run` and lies beside latest.json."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 

@@ -133,7 +133,7 @@ def read_centroids(source: Any) -> StoredCentroids:
 
     Raises:
         KeyError: a column or an entry of the metadata is missing.
-        ValueError: the file is damaged (pyarrow's ArrowInvalid is one), or its content is none of ours.
+        ValueError: the file is damaged (pyarrow's ArrowInvalid is one), or its content has another format.
         OSError: it cannot be read.
     """
     with pq.ParquetFile(source) as file:

@@ -50,7 +50,7 @@ class Target(Protocol):
         """Remove a finished run's folder: in one step it is no longer whole, and then gone; if it is gone, fine."""
 
     def keep_spec(self, content: bytes) -> None:
-        """Write down what the run is told, before it does anything: a run that fails leaves no folder but for that.
+        """Write the run's input before it does anything. A failed run leaves only this in its folder.
 
         Args:
             content: of the file SPEC.
@@ -60,7 +60,7 @@ class Target(Protocol):
         """
 
     def forget_specs(self, most: int) -> None:
-        """Remove what runs were told that left nothing else, all but the newest.
+        """Remove the inputs of runs that left nothing else, except the newest.
 
         Args:
             most: how many stay.
@@ -70,7 +70,7 @@ class Target(Protocol):
         """
 
     def kept_spec(self) -> bytes | None:
-        """Return what the run was told, None where that is not there.
+        """Return the run's input; None if it is missing.
 
         Raises:
             RunError: it may be there and cannot be read, in one line.
@@ -131,10 +131,10 @@ def folder_of(run: Destination) -> str:
 
 
 def open_target(spec: Destination, secrets_root: Path) -> Target:
-    """Return the target that a RunSpec, or what else tells of a run, names.
+    """Return the target that a RunSpec, or another description of a run, names.
 
     Raises:
-        MisconfiguredError: a name would lead elsewhere, or the Secret is not there.
+        MisconfiguredError: A name would lead elsewhere, or the Secret is missing.
     """
     from clusterworker.run.results.bucket import BucketTarget
     from clusterworker.run.results.volume import VolumeTarget

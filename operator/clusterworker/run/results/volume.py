@@ -58,7 +58,7 @@ class VolumeTarget:
             self._spec_aside.unlink(missing_ok=True)  # the folder holds it
 
     def point_latest(self, record: RunRecord) -> None:
-        """See Target. A file, not a symbolic link: not every volume has those, and S3 has none."""
+        """See Target. It is a file, not a symbolic link, because not every volume supports links, and S3 does not."""
         with self._errors():
             replace(self.siblings / LATEST, record.to_bytes(), record.run)
 
@@ -119,7 +119,7 @@ class VolumeTarget:
         return self.siblings / f".{self.folder.name}.{SPEC}"
 
     def clear_remnants(self, before: datetime) -> None:
-        """See Target. What was renamed away belongs to nobody, whenever its run finished."""
+        """See Target. A renamed folder has no owner, whenever its run finished."""
         ours = lineage(self.folder.name)
         with self._errors():
             for entry in self.siblings.glob(f".*{_REMOVED}"):

@@ -215,7 +215,10 @@ def _texts(values: Any) -> list[str]:
 
 
 def _text(value: Any) -> str:
-    """A single value, as Python writes it; as Arrow does where Python has none, such as for times in nanoseconds."""
+    """Return a single value as text.
+
+    Python formats it, or Arrow if Python has no such type, such as for times in nanoseconds.
+    """
     if value.null_count == 1:
         return ""
     try:

@@ -54,7 +54,7 @@ class ParquetFile:
         written: rows that the file holds.
 
     Raises:
-        MisconfiguredError: it is no Parquet file, or has not the columns that the predicate compares.
+        MisconfiguredError: It is not a Parquet file, or lacks columns that the predicate compares.
     """
 
     def __init__(self, store: FileStore, name: str, shown: str, predicate: Predicate | None) -> None:
@@ -127,7 +127,7 @@ class ParquetFile:
         """
         now = self._store.identity(self._name)
         if self._identity is None or not self._identity.is_same(now):
-            raise changed(self.shown, "it was written anew")
+            raise changed(self.shown, "it was rewritten")
 
     @contextmanager
     def blaming_changes(self) -> Iterator[None]:
@@ -204,7 +204,7 @@ class ParquetFile:
                 if self._identity is None:
                     self._identity = identity
                 if not self._identity.is_same(identity):
-                    raise changed(self.shown, "it was written anew")
+                    raise changed(self.shown, "it was rewritten")
                 yield file
 
 

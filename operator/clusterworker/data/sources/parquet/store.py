@@ -32,14 +32,14 @@ class FileStore(Protocol):
         """Names of the files, sorted: a file, the matches of a glob, or all data files below a directory.
 
         Raises:
-            MisconfiguredError: there is none, or the glob is malformed.
+            MisconfiguredError: There is no file, or the glob is malformed.
         """
 
     def open(self, name: str) -> tuple[Any, Identity]:
         """Return pyarrow's random access file, and which one it is.
 
         Raises:
-            UnavailableError: a file that was found is not there any more.
+            UnavailableError: A file that was found no longer exists.
         """
 
     def identity(self, name: str) -> Identity:
@@ -157,7 +157,7 @@ class VolumeStore:
         return resolved
 
     def _nearby(self) -> str:
-        """Name what is there, since a wrong directory is the usual cause."""
+        """Name the existing files, because a wrong directory is the usual cause."""
         parent = (self.mount / self.uri).parent
         while not parent.is_dir():
             parent = parent.parent
@@ -261,7 +261,7 @@ def _check_glob(uri: str) -> None:
 
 
 def _with_unnamed(chosen: Chosen, begins: Callable[[str], bytes]) -> list[str]:
-    """Add the files without a suffix that are Parquet files: a README beside them is none."""
+    """Add the files without a suffix that are Parquet files, and not, for example, a README."""
     return sorted([*chosen.files, *(name for name in chosen.unnamed if begins(name) in _MAGIC)])
 
 

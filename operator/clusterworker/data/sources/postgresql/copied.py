@@ -109,7 +109,7 @@ class Rows:
         return _first((self._sizes >= self._format.head.itemsize) & (self._heads["axes"] != 1))
 
     def lengths(self) -> Any:
-        """Length of each vector, 0 where there is none: int64, shape (rows,)."""
+        """Length of each vector, 0 for a missing vector: int64, shape (rows,)."""
         return np.where(self._sizes >= self._format.head.itemsize, self._heads["length"], 0)
 
     def matrix(self, dimensions: int) -> Vectors:
@@ -119,7 +119,7 @@ class Rows:
         content = b"".join([row[begin:end] for row in self._rows])
         element = np.dtype([("prefix", f"V{self._format.prefix}"), ("value", self._format.number)])
         numbers = np.frombuffer(content, element)["value"]
-        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which is told elsewhere
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, reported elsewhere
             return numbers.astype(np.float32).reshape(len(self._rows), dimensions)
 
     def ids(self, *, integers: bool) -> Any:

@@ -61,7 +61,7 @@ def _count(client: QdrantClient, name: str, wanted: models.Filter | None) -> int
 class QdrantCollection:
     """One collection of the RunSpec; see Collection.
 
-    Qdrant has no snapshots: the first pass remembers which points there are, and later ones yield the same, since texts
+    Qdrant has no snapshots: the first pass records the existing points, and later passes yield the same, because texts
     are looked up by row number. Points that come while it is read are left to the next run; one that goes ends the run.
 
     Args:

@@ -80,6 +80,6 @@ class Server:
         return UnavailableError(f"{self.shown}: Qdrant does not answer: {said}")
 
     def no_such_collection(self) -> MisconfiguredError:
-        """The error for a collection that is not there."""
+        """Return the error for a missing collection."""
         return MisconfiguredError(f"{self.source.uri}: no such collection {self.source.collection} in Qdrant: "
                                   "check source.collection")  # fmt: skip
