@@ -116,7 +116,7 @@ def test_the_checks_of_a_condition_on_volume(tmp_path: Path, capsys: pytest.Capt
     assert capsys.readouterr().out.splitlines()[:2] == [
         "default/drifting  conditional  document_count ±30% every 1h",
         "  checked every 1h, fires when the number of documents has changed by more than 30 %; without a baseline, "
-        "the slot runs to make one",
+        "the slot starts a run, which writes one",
     ]
 
 

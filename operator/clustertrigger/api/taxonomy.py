@@ -43,7 +43,9 @@ class TaxonomySpec(ApiModel):
         0.0,
         description="Cosine similarity that a node must have at least: a document that is near to none gets none.",
     )
-    description: str | None = Field(None, max_length=2048, description="For people.")
+    description: str | None = Field(
+        None, max_length=2048, description="Free text for readers; the operator ignores it."
+    )
 
     @model_validator(mode="after")
     def _parent_is_no_label(self) -> Self:

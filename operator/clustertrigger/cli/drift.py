@@ -113,7 +113,7 @@ def _as_lines(trigger: dict[str, Any], points: Sequence[Point], listed: int | No
             f"run {baseline['run']}, {_to_the_second(parse_instant(baseline['captured_at']))}"
         )
     else:
-        yield "no baseline yet: the next slot runs to make one"
+        yield "no baseline yet: the next slot starts a run, which writes one"
     if summary := last_measurement(status).get("summary"):
         yield f"last check: {summary}"
     if error := status.get("last_check_error"):

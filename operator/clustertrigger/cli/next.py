@@ -95,9 +95,7 @@ def add_next(group: click.Group) -> None:
     @global_options
     @click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=completion.triggers)
     @filename_option
-    @click.option(
-        "--from", "start", type=INSTANT, metavar="TIME", help="Look from this RFC 3339 time on. Default: now."
-    )
+    @click.option("--from", "start", type=INSTANT, metavar="TIME", help="Start at this RFC 3339 time. Default: now.")
     @click.option("--count", type=SLOTS, default=5, metavar="N", help="Slots of each trigger. Default: 5.")
     @output_option
     @click.pass_obj
@@ -178,8 +176,10 @@ def _notes(spec: ClusterTriggerSpec, start: datetime, anchor: datetime | None) -
             met = f"{condition.metric} exceeds {condition.threshold:g}"
             if condition.condition_type == "volume":
                 met = f"the number of documents has changed by more than {100 * condition.threshold:g} %"
-            yield f"checked every {often}, fires when {met}; without a baseline, the slot runs to make one"
+            yield (
+                f"checked every {often}, fires when {met}; without a baseline, the slot starts a run, which writes one"
+            )
             yield grid
     yield from (f"warning: {warning}" for warning in warnings_of(spec))
     if spec.status != "active":
-        yield f"status is {spec.status}: nothing fires until it is active"
+        yield f"status is {spec.status}: the trigger does not fire until it is active"

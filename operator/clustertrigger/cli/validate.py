@@ -49,7 +49,7 @@ def add_validate(group: click.Group) -> None:
     @filename_option
     @click.pass_obj
     def command(scope: Scope, names: Sequence[str], filename: Sequence[str]) -> int:
-        """Say what is wrong with triggers and what they refer to.
+        """Validate triggers and the objects that they refer to.
 
         Says what kubectl apply and the operator would say of the ClusterTriggers, ClusterDefinitions, Collections and
         Taxonomies of files (-f): a line for each problem, or OK. References are followed within the files; no cluster
@@ -105,7 +105,7 @@ def is_ours(manifest: Manifest) -> bool:
 def problems_in(manifest: Manifest) -> Iterator[Problem]:
     """What is wrong with one object of our API group, looked at alone."""
     if manifest.api_version != API_VERSION:
-        yield Problem("apiVersion", manifest.api_version or None, f"is not served: write {API_VERSION}")
+        yield Problem("apiVersion", manifest.api_version or None, f"is not a version of the API: write {API_VERSION}")
     if manifest.kind not in _PARSERS:
         guess = nearest(manifest.kind, _PARSERS)
         way_out = f"did you mean {guess}?" if guess else f"write one of {', '.join(_PARSERS)}"

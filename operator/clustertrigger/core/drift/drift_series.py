@@ -54,7 +54,7 @@ def last_measurement(status: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def from_status(status: Mapping[str, Any]) -> list[Point]:
-    """What the trigger's status tells: the last checks that measured, and all about the last one."""
+    """Returns the series from the trigger's status: the last checks that measured, with all numbers of the last one."""
     last = last_measurement(status)
     points = [
         Point(parse_instant(check["slot"]), float(check["value"]), fires=check.get("fires"))

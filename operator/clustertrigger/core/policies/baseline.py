@@ -91,7 +91,7 @@ def check_state(draft: Draft) -> CheckState:
 
 
 def remember(draft: Draft, state: CheckState) -> None:
-    """Changes the memory of checks; an empty one is none."""
+    """Changes the internal state of the checks; an empty state is removed."""
     draft.status.check_state = state if state != _NO_STATE else None
 
 

@@ -101,7 +101,7 @@ def _settle(draft: Draft, entry: Check, check: ObservedRun) -> None:
 def _measured(draft: Draft, entry: Check, measurement: Measurement) -> None:
     schedule = condition(draft)
     if schedule is None:
-        # Of another type by now: the last words of a condition that nobody asks about any more.
+        # The trigger has another type now, so this measurement has no effect.
         change_check(draft, replace(entry, status="completed", value=measurement.value, fires=False))
         return
     verdict = judge(measurement, schedule)

@@ -104,7 +104,7 @@ class _Shelf(Generic[Spec]):
         return list(dict.fromkeys([wanted, *(one for one in others if one)]))
 
     def find(self, wanted: str, referent: Referent[Spec]) -> Spec | Unresolved:
-        """By id first, by name second; two objects that claim one id are told, not chosen from."""
+        """By id first, by name second; if two objects have the same ID, both are reported and none is chosen."""
         kind, id_field = referent.kind, referent.id_field
         names = sorted(self.names_by_id.get(wanted, ())) or ([wanted] if wanted in self.by_name else [])
         if not names:

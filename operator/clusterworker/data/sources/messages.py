@@ -40,7 +40,7 @@ class MissingColumnError(MisconfiguredError):
 
 
 def missing(where: str, what: str, there: Iterable[str], field: str) -> MissingColumnError:
-    """The error for a column that is not there.
+    """Return the error for a missing column.
 
     Args:
         where: what lacks it, such as a file.
@@ -53,7 +53,7 @@ def missing(where: str, what: str, there: Iterable[str], field: str) -> MissingC
 
 
 def twice(where: str, column: str) -> MisconfiguredError:
-    """The error for a column that cannot be told from another."""
+    """Return the error for an ambiguous column."""
     return MisconfiguredError(f"{where}: two columns are named {column}: write the file again with distinct names")
 
 
@@ -70,7 +70,7 @@ def changed(where: str, how: str) -> UnavailableError:
 
     Args:
         where: what changed, such as a file.
-        how: what was seen, such as `it was written anew`.
+        how: what was seen, such as `it was rewritten`.
     """
     return UnavailableError(f"{where}: changed while it was read: {how}: run it again, and change it between runs")
 

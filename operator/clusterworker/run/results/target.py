@@ -17,7 +17,7 @@ from clusterworker.run.results.record import SPEC, RunRecord
 from clusterworker.storage.addresses import bucket_at
 
 _MOST_ACTIVE = 100
-"""Runs of one trigger that may be active beside those in its history: what they are told is kept as long."""
+"""Runs of one trigger that can be active in addition to those in its history. Their input is kept as long."""
 
 
 class Target(Protocol):
