@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     results_uri: str = Field("", description="Default location of results: a path on the claim, or s3://bucket/prefix.")
     results_volume: str = Field(
         "clustertrigger-results",
-        description="PersistentVolumePersistentVolumePersistentVolumeClaim for results, in each trigger's namespace.",
+        description="PersistentVolumeClaim for results, in each trigger's namespace.",
     )
     watch_namespaces: Names = Field((), description="Namespaces to serve; all if empty.")
     leader_election: bool = True

@@ -1,4 +1,4 @@
-"""What every action makes of a trigger's spec: work with every reference resolved, ready to be told to a worker."""
+"""Defines what an action derives from a trigger's spec: its work, with all references resolved."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RunDefaults:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """The run for which a worker is to be told something."""
+    """The run whose worker gets the input."""
 
     namespace: str
     trigger: str
@@ -50,7 +50,7 @@ class Ask:
 
 
 class Order(NamedTuple):
-    """What a worker is told."""
+    """The input of a worker."""
 
     command: str
     variable: str
@@ -81,11 +81,11 @@ class Work(ABC):
     collections: tuple[tuple[str, CollectionSpec], ...] = ()
     """Those that it reads, each with its id."""
     annotations: Mapping[str, str] = field(default_factory=dict)
-    """Of its Job, where the history tells what the Job was made for."""
+    """Metadata of the Job, if the history does not describe what it was created for."""
 
     @abstractmethod
     def order(self, ask: Ask) -> Order | FromTemplate:
-        """What the worker of a run is told."""
+        """Returns the input of a run's worker."""
 
     def why_needless(self, history: Iterable[Execution]) -> str | None:
         """Why there is nothing to do now, if so.

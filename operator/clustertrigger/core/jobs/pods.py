@@ -30,9 +30,9 @@ def pod_spec(
 
     Args:
         run: how the trigger's Jobs are run.
-        work: what it refers to is mounted.
+        work: The objects that it refers to are mounted.
         defaults: what the operator adds.
-        order: what the worker is told.
+        order: The worker's input.
         resources: of the container.
     """
     volumes, mounts = _mounts(run, work, defaults)
@@ -65,7 +65,7 @@ def pod_spec(
 
 
 def pod_security() -> dict[str, Any]:
-    """The securityContext of every Pod of ours: what Pod Security `restricted` asks for."""
+    """The securityContext of all Pods of the operator's Jobs, as Pod Security `restricted` asks for."""
     return {
         "runAsNonRoot": True,
         "runAsUser": NON_ROOT,
@@ -106,7 +106,7 @@ def json_variable(name: str, value: str) -> dict[str, str]:
 
 
 def placement(run: RunPolicy) -> dict[str, Any]:
-    """Where the Pod may be and what it gives way to; nothing of what the trigger does not say."""
+    """The Pod's placement and priority; only the settings that the trigger has."""
     wanted = {
         "affinity": run.affinity and _dumped(run.affinity),
         "topologySpreadConstraints": [_spread(constraint) for constraint in run.topology_spread_constraints],
