@@ -77,9 +77,13 @@ class Scene:
         ordered = sorted(found, key=lambda event: str(event["metadata"]["creationTimestamp"]))
         return [f"{event['reason']}: {event['message']}" for event in ordered]
 
+    def patch(self, name: str, spec: Object) -> None:
+        """Change fields of the trigger's spec; None removes one."""
+        self.kubectl("patch", "clustertrigger", name, "--type=merge", f"--patch={json.dumps({'spec': spec})}")
+
     def pause(self, name: str) -> None:
         """Let the trigger fire no more: the stories that follow need the cores."""
-        self.kubectl("patch", "clustertrigger", name, "--type=merge", '--patch={"spec": {"status": "paused"}}')
+        self.patch(name, {"status": "paused"})
 
     def request_run(self, name: str, token: str) -> None:
         """Ask for a run by hand."""

@@ -163,7 +163,7 @@ def test_paused_counts_and_fires_nothing(scene: Scene, sender: Producer) -> None
     token = sender.token()
     assert sender.post("stories", event("documents_changed", 14), token)[1]["accepted"] == 1
     assert counted(scene, "asleep") == 14
-    scene.kubectl("patch", "clustertrigger", "asleep", "--type=merge", '--patch={"spec": {"status": "active"}}')
+    scene.patch("asleep", {"status": "active"})
     scene.eventually(lambda: scene.column("asleep", "STATUS") == "active", "asleep: resumed", "asleep")
     assert scene.jobs("asleep") == [], "resuming fires nothing"
     assert sender.post("stories", event("documents_changed", 2), token)[1]["accepted"] == 1

@@ -12,7 +12,7 @@ from harness.cluster.clusters import existing, kubernetes_version
 from harness.cluster.versions import parse_version
 from harness.kueue import install, why_not
 
-TRIGGERS = ("queued-first", "queued-second", "queued-urgent")
+TRIGGERS = ("queued-first", "queued-second", "queued-urgent", "queued-check")
 PATIENCE = 420.0
 """Seconds in which a run of a twentieth of a core has ended."""
 
@@ -28,11 +28,13 @@ def _kueue(request: pytest.FixtureRequest, stage_set: Stage) -> Iterator[None]:
         pytest.skip(reason)
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled(), install(cluster):
-        scene.apply_file("queue.yaml")
-        yield
-        scene.kubectl("delete", "clustertriggers", *TRIGGERS, "--ignore-not-found")
-        scene.kubectl("delete", "localqueues,jobs", "--all")
-        scene.kubectl("delete", "clusterqueues,resourceflavors,workloadpriorityclasses", "--all")
+        try:
+            scene.apply_file("queue.yaml")
+            yield
+        finally:  # their finalizers need Kueue
+            scene.kubectl("delete", "clustertriggers", *TRIGGERS, "--ignore-not-found")
+            scene.kubectl("delete", "localqueues,jobs", "--all")
+            scene.kubectl("delete", "clusterqueues,resourceflavors,workloadpriorityclasses", "--all")
 
 
 def test_the_second_run_waits_for_the_first_and_says_so(scene: Scene) -> None:
@@ -76,6 +78,52 @@ def test_a_more_urgent_run_takes_the_place_of_one_that_starts_again(scene: Scene
     assert status["execution_count"] == 2
 
 
+def test_checks_pass_the_queue_by_or_wait_in_it(scene: Scene) -> None:
+    scene.apply_file("queue-check.yaml")
+    scene.run_ended("queued-check", patience=PATIENCE)
+    scene.request_run("queued-first", "check")
+    scene.running("queued-first")
+
+    def checks(status: str) -> list[Object]:
+        return [check for check in scene.status("queued-check").get("checks", []) if check["status"] == status]
+
+    before = len(checks("completed"))
+    scene.eventually(
+        lambda: len(checks("completed")) > before, "a check passes the full queue by", "queued-check", PATIENCE
+    )
+
+    scene.patch("queued-check", {"run": {"check": {"queue_name": None}}})
+    scene.request_run("queued-first", "check again")
+    job = scene.eventually(
+        lambda: next((job for job in scene.jobs("queued-check") if job["spec"].get("suspend")), None),
+        "a check waits in the queue of the runs",
+        "queued-check",
+        PATIENCE,
+    )
+    assert _workload_of(scene, job)["spec"]["queueName"] == "line"
+    scene.kubectl("delete", "clustertrigger", "queued-check")
+    _begin_anew(scene)
+
+
+def test_a_run_that_replaces_another_takes_its_place(scene: Scene) -> None:
+    scene.patch("queued-first", {"run": {"concurrency_policy": "Replace"}})
+    scene.request_run("queued-first", "replaced")
+    before = scene.running("queued-first")
+    scene.request_run("queued-first", "replacing")
+
+    def replacing() -> Object | None:
+        pods = scene.pods("queued-first")
+        later = [pod for pod in pods if pod["metadata"]["uid"] != before["metadata"]["uid"]]
+        return next((pod for pod in later if pod["status"].get("phase") == "Running"), None)
+
+    scene.eventually(replacing, "the run that replaces it runs", "queued-first")
+    assert len(_workloads(scene)) == 1
+    after, earlier = scene.status("queued-first")["history"][:2]
+    assert (after["slot"], earlier["slot"]) == ("manual/replacing", "manual/replaced")
+    assert earlier["error"] == f"replaced by {after['job_id']} (run.concurrency_policy: Replace)"
+    _begin_anew(scene)
+
+
 def test_a_deleted_trigger_leaves_the_queue(scene: Scene) -> None:
     scene.request_run("queued-first", "three")
     scene.running("queued-first")
@@ -86,6 +134,13 @@ def test_a_deleted_trigger_leaves_the_queue(scene: Scene) -> None:
     scene.eventually(lambda: len(_workloads(scene)) == 1, "only the first run is in the queue")
     scene.kubectl("delete", "clustertrigger", "queued-first")
     scene.eventually(lambda: not _workloads(scene), "the queue is empty")
+
+
+def _begin_anew(scene: Scene) -> None:
+    """Delete the trigger whose runs are long, with its runs, and apply it again."""
+    scene.kubectl("delete", "clustertrigger", "queued-first")
+    scene.eventually(lambda: not scene.jobs("queued-first"), "its Jobs are gone")
+    scene.apply_file("queue.yaml")
 
 
 def _queued(scene: Scene, name: str) -> str | None:

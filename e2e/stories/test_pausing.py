@@ -18,7 +18,7 @@ def test_paused_then_resumed(scene: Scene) -> None:
     scene.eventually(refused, "paused: an event that says why the request was not met", "paused")
     assert scene.jobs("paused") == [], "slots have passed every 5 s since it was applied"
 
-    scene.kubectl("patch", "clustertrigger", "paused", "--type=merge", '--patch={"spec": {"status": "active"}}')
+    scene.patch("paused", {"status": "active"})
     resumed = scene.eventually(lambda: _written(scene.trigger("paused")), "paused: the edit is recorded", "paused")
     run = scene.run_ended("paused")
     first = datetime.fromisoformat(run["slot"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from harness.cluster.debian import go_modules
+from harness.cluster.errors import ClusterError
 from harness.cluster.progress import stage
 from harness.cluster.versions import Version
 from harness.helm import find_helm
@@ -26,6 +28,11 @@ metrics: {bindAddress: ":8443"}
 webhook: {port: 9443}
 leaderElection: {leaderElect: false}
 integrations: {frameworks: ["batch/job"]}
+"""
+_FLAVOR = """\
+apiVersion: kueue.x-k8s.io/v1beta2
+kind: ResourceFlavor
+metadata: {name: probe}
 """
 
 
@@ -58,8 +65,23 @@ def install(cluster: LocalCluster) -> Iterator[None]:
     with stage(f"installing Kueue {built.version} by its chart"):
         helm.install(_RELEASE, values(built), chart=built.chart, timeout=_SECONDS)
     try:
+        with stage("waiting until Kueue answers"):
+            _wait_until_it_answers(Kubectl(cluster.kubeconfig))
         yield
     finally:
         with stage("removing Kueue"):
             helm.uninstall(_RELEASE, timeout=_SECONDS)
             Kubectl(cluster.kubeconfig)("delete", "namespace", NAMESPACE, "--ignore-not-found", timeout=_SECONDS)
+
+
+def _wait_until_it_answers(kubectl: Kubectl) -> None:
+    """On a busy machine its Pod is ready, and a moment later not, and its webhook then refuses all of its objects."""
+    deadline = time.monotonic() + _SECONDS
+    while True:
+        try:
+            kubectl("apply", "--dry-run=server", "--filename=-", stdin=_FLAVOR)
+            return
+        except ClusterError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(1)
