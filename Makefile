@@ -38,6 +38,7 @@ check-cluster: ## Say which cluster can be had on this machine, or what is missi
 prepare: ## Build or fetch, once, what a cluster is made of (without Docker: Kubernetes itself, in 10 minutes)
 	@$(PYTHON) -m harness.cluster prepare
 	@$(PYTHON) -m harness.servers prepare
+	@$(PYTHON) -m harness.browser prepare
 
 cluster-up: ## Start a real cluster (CLUSTER=kind|debian, KUBERNETES=1.37) and print its kubeconfig
 	@$(PYTHON) -m harness.cluster up
