@@ -43,7 +43,7 @@ def test_an_alert_asks_for_what_exists(rule: Object) -> None:
 
 
 def test_every_alert_is_explained_and_no_other() -> None:
-    page = (REPOSITORY / "docs" / "how-to" / "operations.md").read_text()
+    page = (REPOSITORY / "docs" / "how-to" / "alerts.md").read_text()
     assert re.findall(r"^### (ClusterTrigger\w+)$", page, re.MULTILINE) == [rule["alert"] for rule in rules()]
 
 

@@ -10,7 +10,7 @@ from codegen.site import ADDED, COPIES, ROOT, origin_of, place_of, rewritten
 @pytest.mark.parametrize(
     ("place", "link", "expected"),
     [
-        ("how-to/install.md", "[x](operations.md#upgrade)", "[x](operations.md#upgrade)"),
+        ("how-to/install.md", "[x](upgrade.md)", "[x](upgrade.md)"),
         ("how-to/install.md", "[x](#claims)", "[x](#claims)"),
         ("how-to/install.md", "[x](https://example.com/a.md)", "[x](https://example.com/a.md)"),
         (
