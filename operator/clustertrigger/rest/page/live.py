@@ -70,9 +70,12 @@ async def fragments(source: Source, leaving: asyncio.Event) -> AsyncGenerator[Se
                 else:
                     if listening is None or listening.done():
                         listening = asyncio.create_task(_listen(source, seen.version, bell))
-            if seen is not None and (html := source.render(seen, datetime.now(UTC))) != sent:
-                sent = html
-                yield ServerSentEvent(raw_data=html)
+            if seen is not None:
+                # In a thread: with thousands of triggers it takes as long as a hundred answers of the API.
+                html = await asyncio.to_thread(source.render, seen, datetime.now(UTC))
+                if html != sent:
+                    sent = html
+                    yield ServerSentEvent(raw_data=html)
             spent = loop.time() - began
             await _wait(leaving, max(_LEAST, spent / _SHARE))
             await _wait_for_any(bell, leaving)

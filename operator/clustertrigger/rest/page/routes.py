@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
@@ -105,7 +106,7 @@ async def triggers(request: Request, session: Sessions, reader: Readers) -> Resp
         if not wanted.namespace and reader.home:
             return RedirectResponse(f"/?{wanted.query(namespace=reader.home)}", 303, headers=HEADERS)
         return _page("forbidden.html", session, 403, message=problem.message, wanted=wanted)
-    shown = overview(seen.triggers, wanted, datetime.now(UTC))
+    shown = await asyncio.to_thread(overview, seen.triggers, wanted, datetime.now(UTC))
     return _page("overview.html", session, shown=shown, wanted=wanted, types=TYPES, states=STATES)
 
 
