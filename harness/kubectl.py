@@ -64,6 +64,14 @@ class Kubectl:
         """Make this namespace, if it is missing."""
         self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
 
+    def token(self, account: str, seconds: int = 86_400) -> str:
+        """Return a token of a service account; by its path, because kubectl before 1.24 cannot create one."""
+        path = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{account}/token"
+        spec = {"expirationSeconds": seconds}
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+        made = json.loads(self("create", "--raw", path, "--filename=-", stdin=json.dumps(request)))
+        return str(made["status"]["token"])
+
     def pipe(self, words: Iterable[str], sent: bytes = b"", timeout: float = SECONDS) -> bytes:
         """Send bytes to kubectl and return the bytes that it prints, for `exec`.
 

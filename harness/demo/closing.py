@@ -10,9 +10,11 @@ from clustertrigger.core.trigger_state import TriggerState, advice
 from harness.demo.awaited import Run
 from harness.demo.clusters import compare_clusters, format_clusters, read_metrics
 from harness.demo.plugin import Plugin
+from harness.installation import RELEASE, SYSTEM_NAMESPACE
 from harness.kubectl import Kubectl
 
 LARGEST = 3
+_API_PORT = 8082
 
 
 def tell(kubectl: Kubectl, plugin: Plugin, runs: Mapping[str, Run], *, drifted: str, reports: Path) -> None:
@@ -45,6 +47,21 @@ def tell(kubectl: Kubectl, plugin: Plugin, runs: Mapping[str, Run], *, drifted: 
         if run.status == "completed":
             print(f"  {_short(reports / name)}/report.html")
     print(_what_next(kubectl, plugin, drifted))
+
+
+def tell_of_the_page(kubectl: Kubectl, *, account: str) -> None:
+    """Print how the triggers are looked at in a browser.
+
+    Args:
+        kubectl: Its namespace has the triggers.
+        account: The service account with whose token they are.
+    """
+    print(f"""
+In a browser, moving as runs go on:
+  kubectl -n {SYSTEM_NAMESPACE} port-forward service/{RELEASE}-api {_API_PORT} &
+  http://127.0.0.1:{_API_PORT}/?namespace={kubectl.namespace}
+and sign in with this token, which is good for a day:
+{kubectl.token(account)}""")
 
 
 def _what_next(kubectl: Kubectl, plugin: Plugin, drifted: str) -> str:

@@ -17,7 +17,7 @@ from harness.demo.plugin import Plugin
 from harness.demo.waiting import wait_for_runs
 from harness.image import Images, build_images
 from harness.installation import RELEASE, SYSTEM_NAMESPACE, LocalCluster, install_operator, operator_values
-from harness.kubectl import Kubectl
+from harness.kubectl import Kubectl, Manifest
 
 NAMESPACE = "demo"
 MANIFESTS = REPOSITORY / "examples/demo"
@@ -34,6 +34,10 @@ NIGHTLY, ON_EVENT, ON_DRIFT, FAILING, PAUSED = (
 SENDER = "clustertrigger-sender"
 """The account as which `kubectl clustertrigger send` sends where the kubeconfig holds a client certificate."""
 RUN_SECONDS = 240.0
+API = {"api": {"enabled": True, "replicas": 1}}
+"""Values of the chart: the HTTP API and the page are served, too."""
+VISITOR = "visitor"
+"""The service account with whose token the page is looked at."""
 
 
 class Demo:
@@ -62,6 +66,7 @@ class Demo:
         self._install(images)
         self._look_at(NAMESPACE)
         self._kubectl.ensure_namespace()
+        self._kubectl.apply(*_visitor(NAMESPACE))
         self._kubectl("apply", f"--filename={MANIFESTS / 'volumes.yaml'}")
         with claim_files(self._kubectl, images.worker.name, [VECTORS_CLAIM, RESULTS_CLAIM]) as claims:
             first = self._fire_all(claims)
@@ -71,6 +76,7 @@ class Demo:
             for run in (first[NIGHTLY], first[ON_EVENT], drifted):
                 self._fetch(claims, run, REPORTS / run.trigger)
         closing.tell(self._kubectl, self._plugin, {**first, ON_DRIFT: drifted}, drifted=ON_DRIFT, reports=REPORTS)
+        closing.tell_of_the_page(self._kubectl, account=VISITOR)
 
     def _provide_images(self) -> Images:
         say("2/6 Building the images of operator and worker, and loading them into the cluster")
@@ -83,7 +89,7 @@ class Demo:
         self._look_at(SYSTEM_NAMESPACE)
         with stage("3/6 Installing the operator with Helm: two replicas, under the chart's own RBAC"):
             system = self._kubectl.in_namespace(SYSTEM_NAMESPACE)
-            release = install_operator(system, operator_values(images))
+            release = install_operator(system, operator_values(images, API))
         say(f"  release {release.name} in {SYSTEM_NAMESPACE}, revision {release.revision}: {release.status}")
 
     def _fire_all(self, claims: ClaimFiles) -> dict[str, Run]:
@@ -133,3 +139,15 @@ class Demo:
     def _look_at(self, namespace: str) -> None:
         command = f"kubectl --kubeconfig {self._cluster.kubeconfig} --namespace {namespace} get pods,events"
         self.way_out = f"`{command}` may say more; then repeat `make demo`, which goes on from here"
+
+
+def _visitor(namespace: str) -> list[Manifest]:
+    """Somebody who may see and change the triggers of the namespace."""
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": VISITOR},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": f"{RELEASE}-editor"},
+        "subjects": [{"kind": "ServiceAccount", "name": VISITOR, "namespace": namespace}],
+    }
+    return [{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": VISITOR}}, binding]
