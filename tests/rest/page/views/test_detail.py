@@ -11,6 +11,8 @@ from clustertrigger.rest.page.views.detail import Detail, detail
 from harness.control_plane.manifests import Object, conditional, cron, events, interval
 from tests.rest.page.objects import NOW, at, condition, run, seen
 
+COOLDOWN = "Cooldown: at least 5m from one run to the next"
+
 
 def shown(spec: Object | None = None, *, may_change: bool = True, **status: Any) -> Detail:
     return detail(seen(spec=spec, **status), NOW, may_change=may_change)
@@ -79,11 +81,11 @@ def test_what_comes(spec: Object, status: Object, sentence: str, slots: int) -> 
 @pytest.mark.parametrize(
     ("spec", "status", "share", "cooldown", "until"),
     [
-        (events(100), {"event_counter": 37}, 37, "no cooldown", None),
-        (events(100, cooldown=300), {"event_counter": 250}, 100, "at least 5m from one run to the next", None),
+        (events(100), {"event_counter": 37}, 37, "No cooldown", None),
+        (events(100, cooldown=300), {"event_counter": 250}, 100, COOLDOWN, None),
         (events(3, cooldown=300), {"event_counter": 1, "last_cooldown_at": at(minutes=2)}, 33,
-         "at least 5m from one run to the next", "2026-11-28T10:10:30Z"),
-        (events(3, cooldown=300), {"last_cooldown_at": at(minutes=6)}, 0, "at least 5m from one run to the next", None),
+         COOLDOWN, "2026-11-28T10:10:30Z"),
+        (events(3, cooldown=300), {"last_cooldown_at": at(minutes=6)}, 0, COOLDOWN, None),
     ],
 )  # fmt: skip
 def test_events(spec: Object, status: Object, share: int, cooldown: str, until: str | None) -> None:

@@ -326,7 +326,7 @@ def _events(state: TriggerState, now: datetime) -> EventsView | None:
         threshold=threshold,
         share=min(round(100 * status.event_counter / threshold), 100),
         what=f"{schedule.get('event_type')} for {schedule.get('collection_id')}",
-        cooldown=f"at least {duration(seconds)} from one run to the next" if seconds else "no cooldown",
+        cooldown=f"Cooldown: at least {duration(seconds)} from one run to the next" if seconds else "No cooldown",
         cools_until=moment(ends, now) if ends and ends > now else None,
     )
 
