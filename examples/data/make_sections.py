@@ -15,7 +15,7 @@ GROUPS = {
     "Languages": ["golang", "haskell", "java", "javascript", "lisp", "ocaml", "perl", "php", "python", "ruby", "rust"],
     "Science": ["gnu-r", "math"],
     "Desktop": ["fonts", "gnome", "graphics", "localization", "sound", "x11"],
-    "Text": ["editors", "text"],
+    "Writing": ["editors", "text"],
     "Internet": ["mail", "net", "web"],
     "System": ["admin", "devel", "utils"],
 }

@@ -25,7 +25,7 @@ class Branch:
         node_id: its id.
         own: documents whose nearest node it is.
         total: documents of it and of all below it.
-        share: of all documents, 0 to 1.
+        share: of the documents of the largest node, 0 to 1.
         example: the document that is nearest to it, if any.
         is_open: whether its children are shown at first.
         children: largest first.
@@ -119,7 +119,7 @@ def _branches(found: Enrichment, lines: Mapping[int, Line]) -> tuple[list[Branch
     """The roots, with what is below them, and how many roots are not listed."""
     tree, tally = found.taxonomy.tree, found.tally
     totals = tree.with_descendants(tally.per_node)
-    children = tree.children
+    children, largest = tree.children, max(int(totals.max()), 1)
     # A node has no more documents than its parent with all below it, so parents of listed nodes are listed.
     shallow = np.array([_level(tree.parents, node) for node in range(len(tree.ids))])
     shown = set(np.lexsort((shallow, -totals))[:MOST_NODES].tolist())
@@ -136,7 +136,7 @@ def _branches(found: Enrichment, lines: Mapping[int, Line]) -> tuple[list[Branch
             node_id=tree.ids[node],
             own=int(tally.per_node[node]),
             total=int(totals[node]),
-            share=float(totals[node]) / max(tally.documents, 1),
+            share=float(totals[node]) / largest,
             example=lines.get(node),
             is_open=shallow[node] < _OPEN_LEVELS,
             children=[branches[child] for child in below],

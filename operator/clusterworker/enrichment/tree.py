@@ -136,8 +136,9 @@ def _cycle(where: str, ids: list[str]) -> MisconfiguredError:
     shown = [_shown(node) for node in ring]
     if len(shown) > _LISTED:
         shown = [*shown[: _LISTED - 1], f"… ({len(ring) - _LISTED + 1} more)"]
+    above = [*shown[1:], shown[0]]
     return MisconfiguredError(
-        f"{where}: nodes are their own ancestors: {' has the parent '.join([*shown, _shown(ring[0])])}: correct the "
+        f"{where}: nodes form a cycle: {shown[0]} is a child of {', which is a child of '.join(above)}: correct the "
         "parent of one of them"
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +19,7 @@ from clusterworker.process.progress import Progress
 from tests.clusterworker.enrichment.conftest import Enriching
 from tests.clusterworker.planted import planted, write
 
+EXAMPLES = Path(__file__).parents[3] / "examples/data"
 FILES = {"enrichment.parquet", "metrics.json", "report.html", "run.json", "spec.json"}
 
 
@@ -194,8 +197,8 @@ def test_the_message_fits_with_many_long_labels(enriching: Enriching) -> None:
          "spec.label_column of Taxonomy tax_topics to one of them"),
         ({"parent_column": "above"}, "no column above: it has document_id, label, embedding, parent: set "
          "spec.parent_column of Taxonomy tax_topics to one of them"),
-        ({"parent_column": "parent"}, "taxonomy tax_topics (collection col_nodes): nodes are their own ancestors: 'n0' "
-         "has the parent 'n1' has the parent 'n0': correct the parent of one of them"),
+        ({"parent_column": "parent"}, "taxonomy tax_topics (collection col_nodes): nodes form a cycle: 'n0' is a "
+         "child of 'n1', which is a child of 'n0': correct the parent of one of them"),
         ({"label_column": "parent", "parent_column": "label"}, "node 'n0' has the parent 'N0', which is no node"),
     ],
 )  # fmt: skip
@@ -274,3 +277,22 @@ def test_an_enrichment_is_run_again(enriching: Enriching, filtered: bool) -> Non
     table = pq.read_table(again / "enrichment.parquet")
     before = enriching.table(batch)
     assert table.equals(before.filter(pa.compute.less(before["document_id"], 20)) if filtered else before)
+
+
+def test_the_examples_packages_get_sections(enriching: Enriching) -> None:
+    mounted = {"mount_path": str(EXAMPLES)}
+    nodes = {"collection_id": "sections", "source": {"uri": "debian-sections.parquet", "document_id_column": "section"}}
+    packages = {"uri": "debian-packages.parquet", "text_column": "description"}
+    spec = enriching.spec(
+        taxonomy={"nodes": {**nodes, **mounted}, "parent_column": "group"},
+        collection={"collection_id": "packages", "source": packages, **mounted},
+    )
+    result = enriching.run(spec)
+    assert result.enrichment is not None
+    assert (result.num_documents, result.enrichment.num_assigned, result.enrichment.num_nodes) == (3_003, 3_003, 33)
+    found = enriching.table(spec)
+    packages_of = pq.read_table(EXAMPLES / "debian-packages.parquet", columns=["section"])["section"].to_pylist()
+    right = sum(node == section for node, section in zip(found["node_id"].to_pylist(), packages_of, strict=True))
+    assert right / len(packages_of) > 0.6, "the nearest section is mostly Debian's own"
+    assert "Languages > Rust" in found["path"].to_pylist()
+    assert "doubtful" in (enriching.folder(spec) / "report.html").read_text()
