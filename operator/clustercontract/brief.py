@@ -6,7 +6,7 @@ It fits into the run's message and the status.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -56,6 +56,14 @@ class Changes:
     ] = field(default_factory=list)
     documents: Annotated[int | None, Field(description="Number of documents that are in both runs.")] = None
     moved: Annotated[int | None, Field(description="Number of these documents that changed their cluster.")] = None
+    start: Annotated[
+        Literal["last", "fresh"] | None,
+        Field(
+            description="What the clustering started from. last: the centroids or the layout of the previous run. "
+            "fresh: nothing, because that was better by more than 1 % of inertia or likelihood; a note says by how "
+            "much. Absent if the algorithm has no such start."
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

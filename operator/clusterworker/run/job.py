@@ -96,32 +96,33 @@ class _Run:
         from clusterworker.clustering.description import describe
         from clusterworker.clustering.survey import survey
         from clusterworker.run.findings import Findings
-        from clusterworker.run.results.previous import numbered, previous_of
+        from clusterworker.run.results.previous import begun_in_words, numbered, previous_of, start_of
         from clusterworker.run.results.tables import MEMBERS, MembersTable, read_document_ids, renumber
 
         config, seed, progress = self._spec.config, self._seed, self._progress
         total = sum(collection.rows for collection in collections)
         progress.phase("read", f"reading {total} documents of {collections[0].dimensions} dimensions")
         dataset = load(collections, config, scratch, progress)
+        ids = [collection.collection_id for collection in collections]
         previous = previous_of(self._spec, collections[0].dimensions, secrets, memory)
+        start = start_of(previous, config, dataset, ids)
 
         progress.phase("cluster", f"clustering by {config.algorithm}, metric {config.metric}")
-        clustering = cluster(dataset, config, seed, memory, progress)
+        clustering = cluster(dataset, config, seed, memory, progress, start)
 
         progress.phase("assign", f"writing the members of {len(clustering.centroids)} clusters")
-        ids = [collection.collection_id for collection in collections]
         integers = all(collection.has_integer_ids for collection in collections)
         shared = previous.members.counter(len(clustering.centroids), ids) if previous.members else None
         with MembersTable(staged / MEMBERS, ids, integer_ids=integers) as members:
             write = shared.before(members.write) if shared else members.write
             found = survey(dataset, clustering, config.metric, seed, write, progress)
-        succession, changes = numbered(previous, config, clustering.centroids, found, shared)
+        succession, changes = numbered(previous, config, clustering, found, shared)
         renumber(staged / MEMBERS, succession.ids)
 
         progress.phase("measure", "measuring quality")
         sample = found.reservoir
         quality = found.sums.quality(sample.vectors, sample.labels, config.metric, has_inertia=clustering.has_inertia)
-        notes = [*previous.notes, *clustering.notes, *quality.notes]
+        notes = [*previous.notes, *begun_in_words(clustering), *clustering.notes, *quality.notes]
         for note in notes:
             progress.info(note)
         said = describe(
@@ -157,7 +158,7 @@ class _Run:
         from clusterworker.run.results.layers import write_layers
         from clusterworker.run.results.metrics import write_metrics
         from clusterworker.run.results.previous import is_lasting
-        from clusterworker.run.results.tables import CENTROIDS, LINEAGE, StoredCentroids, write_lineage
+        from clusterworker.run.results.tables import CENTROIDS, LINEAGE, StoredCentroids, write_layout, write_lineage
 
         self._progress.phase("report", "drawing the map and writing the report")
         config, found, centroids = self._spec.config, findings.survey, findings.clustering.centroids
@@ -168,6 +169,8 @@ class _Run:
         stored.write(staged / CENTROIDS, findings.names)
         if is_lasting(config):
             write_lineage(staged / LINEAGE, numbered.steps)
+            if findings.clustering.layout:
+                write_layout(staged, findings.clustering.layout)
         if findings.layers and findings.clustering.layered:
             write_layers(staged, findings.clustering.layered, findings.layers)
         baseline = baseline_of(found, centroids, config.metric, embedding_model(collections))

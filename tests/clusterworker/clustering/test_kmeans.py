@@ -9,7 +9,8 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from clusterworker.clustering.algorithms import choice
-from clusterworker.clustering.algorithms.kmeans import sample_rows
+from clusterworker.clustering.algorithms.kmeans import sample_rows, train, train_on
+from clusterworker.clustering.algorithms.lloyd import inertia
 from clusterworker.process.errors import MisconfiguredError
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
@@ -109,3 +110,25 @@ def test_random_state_wins_over_the_seed(pod: Pod) -> None:
     assert labels({"random_state": 3}, seed=1) == labels({"random_state": 3}, seed=2)
     assert labels({}, seed=1) == labels({}, seed=1)
     assert labels({}, seed=1) != labels({}, seed=2)
+
+
+@pytest.mark.parametrize("before", [1, 11, 12, 13, 30])
+@pytest.mark.parametrize("far", [0.0, 1_000.0])
+def test_training_goes_on_from_any_number_of_centroids(before: int, far: float) -> None:
+    vectors = planted(3_000, 12, spread=0.2).vectors + np.float32(far)
+    last = train(vectors, before, 300, "euclidean", 1)
+    found, better = train_on(last, vectors, 12, 300, "euclidean", 2)
+    fresh = train(vectors, 12, 300, "euclidean", 2)
+    assert found.shape == (12, 16)
+    least = inertia(vectors - np.float32(far), fresh - np.float32(far))
+    assert inertia(vectors - np.float32(far), found - np.float32(far)) <= 1.01 * least
+    assert better == 0 or not np.array_equal(found, last)
+    if before == 12:
+        assert np.abs(found - last).max() < 0.2, "the same clusters"
+
+
+def test_copies_of_few_vectors_leave_centroids_as_they_are() -> None:
+    vectors = np.repeat(planted(3, 3).vectors, 20, axis=0)
+    found, better = train_on(vectors[::20].copy(), vectors, 3, 300, "cosine", 1)
+    assert better == 0
+    assert np.allclose(found, vectors[::20], atol=1e-6)

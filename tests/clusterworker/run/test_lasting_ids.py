@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow.parquet as pq
 import pytest
 
 from clustercontract.run import RunResult, RunSpec
-from clusterworker.data.arrays import Vectors
+from clusterworker.clustering.algorithms import kmeans
+from clusterworker.clustering.algorithms.kmeans import BREATHS
+from clusterworker.data.arrays import Rows, Vectors
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 from tests.clusterworker.storage.s3_server import Bucket
@@ -205,3 +210,135 @@ def test_results_in_a_bucket(pod: Pod, bucket: Bucket, keys: Path) -> None:
     found = pod.run(after(pod, first, result, "nightly-2", KMEANS, results=results))
     assert found.changes is not None
     assert (found.changes.kept, found.changes.moved, found.notes) == (4, 0, [])
+
+
+@dataclass
+class Packages:
+    """Embeddings of package descriptions, their names and their sections."""
+
+    vectors: Vectors
+    ids: list[str]
+    sections: npt.NDArray[np.str_]
+
+    def write(self, pod: Pod, rows: Rows) -> None:
+        write(pod.volume / "data.parquet", self.vectors[rows], [self.ids[row] for row in rows])
+
+    def replaced(self) -> tuple[Rows, Rows]:
+        """Rows of two days: of each section 5 % are other packages on the second one."""
+        generator = np.random.default_rng(3)
+        parts = [generator.permutation(np.flatnonzero(self.sections == name)) for name in np.unique(self.sections)]
+        swapped = [(part[: len(part) // 20], part[len(part) // 20 : len(part) // 20 * 2]) for part in parts]
+        rows = np.arange(len(self.ids))
+        late, early = (np.concatenate(some) for some in zip(*swapped, strict=True))
+        return np.setdiff1d(rows, late), np.setdiff1d(rows, early)
+
+
+@pytest.fixture(scope="module")
+def packages() -> Packages:
+    table = pq.read_table(PACKAGES, columns=["document_id", "section", "embedding"])
+    vectors = table["embedding"].combine_chunks().flatten().to_numpy().reshape(len(table), -1)
+    return Packages(vectors, table["document_id"].to_pylist(), np.array(table["section"].to_pylist()))
+
+
+def share_kept(before: dict[str, int], now: dict[str, int]) -> float:
+    """Of the documents of both runs, those that have the cluster_id that they had."""
+    both = before.keys() & now.keys()
+    return sum(before[document] == now[document] for document in both) / len(both)
+
+
+@pytest.mark.parametrize(
+    ("config", "least"),
+    [
+        ({"algorithm": "kmeans", "n_clusters": 12}, 0.9),
+        ({"algorithm": "gaussian_mixture", "n_components": 12}, 0.9),
+        pytest.param({"algorithm": "hdbscan", "min_cluster_size": 15}, 0.85, marks=pytest.mark.slow),
+        pytest.param({"algorithm": "mean_shift"}, 0.7, marks=pytest.mark.slow),
+    ],
+)
+def test_documents_stay_where_few_others_are_replaced(
+    pod: Pod, packages: Packages, config: dict[str, Any], least: float
+) -> None:
+    early, late = packages.replaced()
+    packages.write(pod, early)
+    first = pod.spec(config, run="nightly-1")
+    result = pod.run(first)
+    packages.write(pod, late)
+    second = after(pod, first, result, "nightly-2", config)
+    found = pod.run(second)
+    now = clusters_of(pod.folder(second))
+    assert share_kept(clusters_of(pod.folder(first)), now) >= least
+    assert found.changes is not None
+    assert found.changes.start in ("last", "fresh")
+    assert (found.changes.start == "fresh") == any(note.startswith("started afresh: ") for note in found.notes)
+    if config["algorithm"] == "kmeans":
+        fresh = pod.run(pod.spec(config, run="other-1"))
+        assert found.metrics["inertia"] <= 1.01 * fresh.metrics["inertia"]
+    assert clusters_of(pod.folder(second)) == now
+    again = second.model_copy(update={"run": "nightly-3"})
+    pod.run(again)
+    assert clusters_of(pod.folder(again)) == now, "the same spec after the same run gives the same clusters"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("topic", ["fonts", "gnu-r", "localization"])
+def test_a_topic_that_was_not_there_has_clusters_of_its_own(pod: Pod, packages: Packages, topic: str) -> None:
+    config = {"algorithm": "hdbscan", "min_cluster_size": 15}
+    added = packages.sections == topic
+    packages.write(pod, np.flatnonzero(~added))
+    first = pod.spec(config, run="nightly-1")
+    result = pod.run(first)
+    packages.write(pod, np.arange(len(added)))
+    second = after(pod, first, result, "nightly-2", config)
+    pod.run(second)
+    before, now = clusters_of(pod.folder(first)), clusters_of(pod.folder(second))
+    assert share_kept(before, now) >= 0.85
+    fresh = Counter(now[packages.ids[row]] for row in np.flatnonzero(added))
+    new = [(number, count) for number, count in fresh.most_common() if number > max(before.values())]
+    assert sum(count for _, count in new[:2]) >= 0.8 * added.sum()
+
+
+@pytest.mark.parametrize("breaths", [0, BREATHS])
+def test_a_fresh_start_is_taken_where_it_is_better(pod: Pod, monkeypatch: pytest.MonkeyPatch, breaths: int) -> None:
+    """Two groups become one, and one becomes two: k-means cannot leave that start, unless centroids are moved."""
+    monkeypatch.setattr(kmeans, "BREATHS", breaths)
+    config = {"algorithm": "kmeans", "n_clusters": 3, "metric": "euclidean"}
+    noise = np.random.default_rng(0).normal(size=(300, 2), scale=0.05)
+    before, now = np.array([[-0.5, 0], [0.5, 0], [10, 1]]), np.array([[0, 0], [10, 0], [10, 2]])
+    write(pod.volume / "data.parquet", (np.repeat(before, 100, axis=0) + noise).astype(np.float32))
+    first = pod.spec(config, run="nightly-1")
+    result = pod.run(first)
+    write(pod.volume / "data.parquet", (np.repeat(now, 100, axis=0) + noise).astype(np.float32))
+    second = after(pod, first, result, "nightly-2", config)
+    found = pod.run(second)
+    assert found.changes is not None
+    said = "of inertia than from the clusters of nightly-1"
+    assert found.changes.start == ("last" if breaths else "fresh")
+    assert (said in found.changes.summary) == any(said in note for note in found.notes) == (breaths == 0)
+    assert found.metrics["inertia"] < 5
+
+
+def test_by_size_starts_afresh(pod: Pod) -> None:
+    config = {**KMEANS, "ids": "by_size", "n_clusters": 3}
+    write(pod.volume / "data.parquet", *topics(0, 1, 2, 3, 4))
+    first = pod.spec(config, run="nightly-1", seed=1)
+    result = pod.run(first)
+    second = after(pod, first, result, "nightly-2", config, seed=2)
+    other = pod.spec(config, run="other-1", seed=2)
+    found = [pod.run(spec) for spec in (second, other)]
+    assert found[0].clusters == found[1].clusters
+
+
+@pytest.mark.slow
+def test_a_layout_that_cannot_be_read_starts_anew(pod: Pod, packages: Packages) -> None:
+    config = {"algorithm": "hdbscan", "min_cluster_size": 15}
+    packages.write(pod, np.arange(0, 3_000, 5))
+    first = pod.spec(config, run="nightly-1")
+    result = pod.run(first)
+    layout = pq.read_table(pod.folder(first) / "layout.parquet")
+    assert layout["document_id"] == pq.read_table(pod.folder(first) / "members.parquet")["document_id"]
+    (pod.folder(first) / "layout.parquet").write_bytes(b"PAR1")
+    found = pod.run(after(pod, first, result, "nightly-2", config))
+    assert found.status == "completed"
+    assert found.notes[0].startswith("the layout of nightly-1 cannot be read: ")
+    assert found.changes is not None
+    assert (found.changes.start, found.changes.moved) == (None, 0)

@@ -17,6 +17,7 @@ from clustercontract.algorithms import (
 )
 from clustercontract.clustering import ClusteringConfig
 from clusterworker.clustering.algorithms.clustering import Clustering
+from clusterworker.clustering.algorithms.start import Start
 from clusterworker.clustering.algorithms.task import Task
 from clusterworker.data.dataset import SpooledDataset, StreamedDataset
 from clusterworker.data.sources.collection import Collection
@@ -44,7 +45,12 @@ def load(
 
 
 def cluster(
-    dataset: SpooledDataset | StreamedDataset, config: ClusteringConfig, seed: int, memory: int, progress: Progress
+    dataset: SpooledDataset | StreamedDataset,
+    config: ClusteringConfig,
+    seed: int,
+    memory: int,
+    progress: Progress,
+    start: Start | None = None,
 ) -> Clustering:
     """Run the algorithm that the configuration names.
 
@@ -54,6 +60,7 @@ def cluster(
         seed: of all random choices.
         memory: bytes that the container may use.
         progress: told which step is on.
+        start: the clusters of the run before, if this one is to go on from them.
 
     Raises:
         MisconfiguredError: the parameters do not fit the documents.
@@ -62,9 +69,9 @@ def cluster(
     if isinstance(parameters, KMeans):
         from clusterworker.clustering.algorithms.kmeans import kmeans
 
-        return kmeans(dataset, parameters, config.metric, seed, memory)
+        return kmeans(dataset, parameters, config.metric, seed, memory, start)
     assert isinstance(dataset, SpooledDataset)  # noqa: S101 - load() spools for all others
-    return _cluster_spooled(Task(dataset, config.metric, seed, memory, progress), parameters)
+    return _cluster_spooled(Task(dataset, config.metric, seed, memory, progress, start), parameters)
 
 
 Spooled = HDBSCAN | EVoC | DBSCAN | OPTICS | MeanShift | Spectral | GaussianMixture | Hierarchical

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import sparse
 
+from clusterworker.clustering.algorithms.start import Begun, Positions
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
 
@@ -38,6 +39,8 @@ class Clustering:
         has_inertia: whether the algorithm minimises the sum of squared distances, so that it means something.
         notes: what was decided by itself, for people.
         layered: other granularities, if the algorithm finds any.
+        begun: what the clusters started from, where there was a run before whose clusters or layout could be used.
+        layout: where documents lay while clusters were looked for, if a layout of them was made.
     """
 
     centroids: Vectors
@@ -46,6 +49,8 @@ class Clustering:
     has_inertia: bool = False
     notes: list[str] = field(default_factory=list)
     layered: LayeredClusters | None = None
+    begun: Begun | None = None
+    layout: Positions | None = None
 
 
 def by_size(labels: Labels) -> Labels:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from clustercontract.algorithms import DBSCAN
-from clusterworker.clustering.algorithms.clustering import Clustering, labelled
+from clusterworker.clustering.algorithms.clustering import Clustering
 from clusterworker.clustering.algorithms.core_distance import core_distances, rounded_up
 from clusterworker.clustering.algorithms.distinct import Distinct, distinct
 from clusterworker.clustering.algorithms.pairs import Pairs
@@ -51,7 +51,7 @@ def dbscan(task: Task, parameters: DBSCAN) -> Clustering:
     found = labels[labels != NOISE]
     if not found.size or np.bincount(found).max() > 0.9 * len(labels):
         notes.append(_advice(points, space.metric, parameters, task.seed, too_small=not found.size))
-    return labelled(task.dataset.vectors, labels, task.metric, notes=notes)
+    return space.labelled(task, labels, notes)
 
 
 def find_clusters(vectors: Vectors, candidates: Rows, parameters: DBSCAN, metric: str) -> Labels:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from clustercontract.algorithms import HDBSCAN
-from clusterworker.clustering.algorithms.clustering import Clustering, labelled
+from clusterworker.clustering.algorithms.clustering import Clustering
 from clusterworker.clustering.algorithms.core_distance import core_distances
 from clusterworker.clustering.algorithms.density_tree import LEAST_DISTANCE, SpanningTree, extract
 from clusterworker.clustering.algorithms.distinct import Distinct, distinct
@@ -37,7 +37,7 @@ def hdbscan(task: Task, parameters: HDBSCAN) -> Clustering:
     labels = extract(tree, parameters.min_cluster_size, allow_single_cluster=parameters.allow_single_cluster)
     if not (labels != NOISE).any():
         notes.append(_advice(tree, parameters, len(space.vectors)))
-    return labelled(task.dataset.vectors, points.spread(labels), task.metric, notes=notes)
+    return space.labelled(task, points.spread(labels), notes)
 
 
 def find_clusters(vectors: Vectors, parameters: HDBSCAN, seed: int) -> Labels:

@@ -13,12 +13,16 @@ import warnings
 import numpy as np
 
 from clusterworker.clustering.algorithms.neighbours import nearest_neighbours
+from clusterworker.clustering.algorithms.start import placed
 from clusterworker.data.arrays import Vectors
 
 NEIGHBOURS = 15
 """scikit-learn style default of UMAP: how wide each document looks around."""
 FEWEST_ROWS = 40
 """Below it, UMAP's layout says nothing."""
+
+SETTLING_RATE, SETTLING_EPOCHS = 0.01, 50
+"""From the last run's positions only little is moved: see node_embedding."""
 
 
 def most_components(rows: int) -> int:
@@ -27,7 +31,14 @@ def most_components(rows: int) -> int:
 
 
 def embed(
-    vectors: Vectors, components: int, metric: str, seed: int, *, min_dist: float = 0.0, epochs: int | None = None
+    vectors: Vectors,
+    components: int,
+    metric: str,
+    seed: int,
+    *,
+    min_dist: float = 0.0,
+    epochs: int | None = None,
+    last: Vectors | None = None,
 ) -> Vectors:
     """Map vectors to a few dimensions that keep neighbours together.
 
@@ -38,6 +49,7 @@ def embed(
         seed: of the layout.
         min_dist: how close points may lie; 0 to look for clusters, 0.1 to look at them.
         epochs: passes of the layout; default UMAP's own choice (500 up to 10,000 rows, 200 above).
+        last: positions to start from, shape (rows, components), NaN where there is none; default UMAP's own.
 
     Returns:
         Shape (rows, components).
@@ -54,7 +66,9 @@ def embed(
         n_components=components,
         min_dist=min_dist,
         metric=metric,
-        n_epochs=epochs,
+        n_epochs=epochs if last is None else SETTLING_EPOCHS,
+        learning_rate=1.0 if last is None else SETTLING_RATE,
+        init="spectral" if last is None else placed(last, indices, seed),
         random_state=seed % 2**32,
         n_jobs=1,
         precomputed_knn=(indices, distances, None),

@@ -13,9 +13,10 @@ from clustercontract.algorithms import KMeans
 from clusterworker.clustering.algorithms.clustering import Clustering, by_size, centroids_of, means
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.frame import Frame
-from clusterworker.clustering.algorithms.lloyd import breathe, lloyd
+from clusterworker.clustering.algorithms.lloyd import breathe, inertia, lloyd, with_count
 from clusterworker.clustering.algorithms.nearest import NearestCentroid
 from clusterworker.clustering.algorithms.seeding import kmeans_plusplus
+from clusterworker.clustering.algorithms.start import MARGIN, Start
 from clusterworker.clustering.algorithms.task import refuse_above_documents
 from clusterworker.data.arrays import Vectors
 from clusterworker.data.dataset import SpooledDataset, StreamedDataset, sample
@@ -34,7 +35,12 @@ ROWS_PER_CENTROID = 256
 
 
 def kmeans(
-    dataset: SpooledDataset | StreamedDataset, parameters: KMeans, metric: str, seed: int, memory: int
+    dataset: SpooledDataset | StreamedDataset,
+    parameters: KMeans,
+    metric: str,
+    seed: int,
+    memory: int,
+    start: Start | None = None,
 ) -> Clustering:
     """Cluster by k-means; spherical with metric cosine.
 
@@ -46,6 +52,7 @@ def kmeans(
         metric: cosine or euclidean.
         seed: of all random choices.
         memory: bytes that the container may use; a quarter of it is for the sample.
+        start: the clusters of the run before, if training is to go on from them.
 
     Raises:
         MisconfiguredError: more clusters than documents, or than the sample holds.
@@ -59,7 +66,12 @@ def kmeans(
         notes = [
             f"trained on a sample of {len(training)} of {dataset.rows} documents, then all were assigned to the nearest"
         ]
-    trained = train(training, wanted, parameters.max_iter, metric, seed)
+    begun = None
+    if start is None or not len(start.centroids):
+        trained = train(training, wanted, parameters.max_iter, metric, seed)
+    else:
+        trained, better = train_on(start.centroids, training, wanted, parameters.max_iter, metric, seed)
+        begun = start.begun(better, "inertia")
     points = distinct(training)
     nearest = points.spread(NearestCentroid(trained)(points.vectors))
     labels = by_size(nearest)
@@ -73,6 +85,7 @@ def kmeans(
         labels if isinstance(dataset, SpooledDataset) else None,
         has_inertia=True,
         notes=notes,
+        begun=begun,
     )
 
 
@@ -102,22 +115,77 @@ def train(vectors: Vectors, clusters: int, iterations: int, metric: str, seed: i
         seed: of all random choices.
     """
     frame = Frame.of(vectors)
-    if frame.needed:  # far from the origin, Euclidean distance distinguishes even unit vectors better
-        found = frame.back(_train(frame.into(vectors), clusters, iterations, "euclidean", seed))
-        return centroids_of(found.astype(np.float64), metric)
-    return _train(vectors, clusters, iterations, metric, seed)
+    found = _train(frame.into(vectors), clusters, iterations, _within(frame, metric), seed)
+    return _outside(frame, found, metric)
+
+
+def train_on(
+    last: Vectors, vectors: Vectors, clusters: int, iterations: int, metric: str, seed: int
+) -> tuple[Vectors, float]:
+    """Return k-means centroids that go on from others.
+
+    Where a fresh start ends with an inertia that is lower by more than MARGIN, a few of the others are moved to where
+    centroids are missed; where that does not make up for it, the fresh start is taken.
+
+    Args:
+        last: centroids to start from, any number but 0.
+        vectors: as of `train`, and so are all others.
+        clusters: how many.
+        iterations: most iterations over all vectors.
+        metric: cosine or euclidean.
+        seed: of all random choices.
+
+    Returns:
+        The centroids, shape (clusters, dimensions), and by which share of inertia the fresh start was better: 0 where
+        it was not taken.
+    """
+    frame = Frame.of(vectors)
+    found, better = _train_on(frame.into(last), frame.into(vectors), clusters, iterations, _within(frame, metric), seed)
+    return _outside(frame, found, metric), better
+
+
+def _within(frame: Frame, metric: str) -> str:
+    """Far from the origin, Euclidean distance distinguishes even unit vectors better."""
+    return "euclidean" if frame.needed else metric
+
+
+def _outside(frame: Frame, found: Vectors, metric: str) -> Vectors:
+    return centroids_of(frame.back(found).astype(np.float64), metric) if frame.needed else found
 
 
 def _train(vectors: Vectors, clusters: int, iterations: int, metric: str, seed: int) -> Vectors:
     generator = np.random.default_rng(seed)
+    part = _subsample(vectors, clusters, generator)
+    return lloyd(vectors, _fresh_start(part, clusters, metric, generator), iterations, metric)[0]
+
+
+def _train_on(
+    last: Vectors, vectors: Vectors, clusters: int, iterations: int, metric: str, seed: int
+) -> tuple[Vectors, float]:
+    generator = np.random.default_rng(seed)
+    part = _subsample(vectors, clusters, generator)
+    fresh = _fresh_start(part, clusters, metric, generator)
+    first = with_count(part, last, clusters, metric, generator)
+    kept, _ = lloyd(vectors, first, iterations, metric)
+    # Training costs more than the start: a start that is no better on the subsample is not trained.
+    if inertia(part, fresh) >= inertia(part, lloyd(part, first, START_ITERATIONS, metric)[0]):
+        return kept, 0.0
+    fresh, _ = lloyd(vectors, fresh, iterations, metric)
+    least = inertia(vectors, fresh)
+    if inertia(vectors, kept) > (1 + MARGIN) * least and clusters <= CAREFUL_CLUSTERS:
+        kept, _ = lloyd(vectors, breathe(part, kept, metric, BREATHS, generator), iterations, metric)
+    ours = inertia(vectors, kept)
+    return (fresh, 1 - least / ours) if ours > (1 + MARGIN) * least else (kept, 0.0)
+
+
+def _subsample(vectors: Vectors, clusters: int, generator: np.random.Generator) -> Vectors:
     rows = min(len(vectors), max(START_ROWS, 2 * clusters))
-    start = np.ascontiguousarray(vectors[np.sort(generator.choice(len(vectors), rows, replace=False))])
+    return np.ascontiguousarray(vectors[np.sort(generator.choice(len(vectors), rows, replace=False))])
+
+
+def _fresh_start(part: Vectors, clusters: int, metric: str, generator: np.random.Generator) -> Vectors:
     if clusters > CAREFUL_CLUSTERS:
-        best, _ = lloyd(start, kmeans_plusplus(start, clusters, generator, candidates=1), START_ITERATIONS, metric)
-    else:
-        starts = FEW_STARTS if clusters <= FEW_CLUSTERS else 1
-        tried = [
-            lloyd(start, kmeans_plusplus(start, clusters, generator), START_ITERATIONS, metric) for _ in range(starts)
-        ]
-        best = breathe(start, min(tried, key=lambda found: found[1])[0], metric, BREATHS, generator)
-    return lloyd(vectors, best, iterations, metric)[0]
+        return lloyd(part, kmeans_plusplus(part, clusters, generator, candidates=1), START_ITERATIONS, metric)[0]
+    starts = FEW_STARTS if clusters <= FEW_CLUSTERS else 1
+    tried = [lloyd(part, kmeans_plusplus(part, clusters, generator), START_ITERATIONS, metric) for _ in range(starts)]
+    return breathe(part, min(tried, key=lambda found: found[1])[0], metric, BREATHS, generator)

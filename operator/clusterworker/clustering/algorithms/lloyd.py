@@ -71,6 +71,40 @@ def breathe(vectors: Vectors, centroids: Vectors, metric: str, breaths: int, gen
     return centroids
 
 
+def with_count(
+    vectors: Vectors, centroids: Vectors, count: int, metric: str, generator: np.random.Generator
+) -> Vectors:
+    """Add centroids where they are missed, or leave out those whose loss costs least, until there are so many.
+
+    Args:
+        vectors: shape (rows, dimensions), at least count rows.
+        centroids: at least one.
+        count: how many there shall be.
+        metric: cosine or euclidean.
+        generator: of the places where centroids are added.
+    """
+    while (missing := count - len(centroids)) > 0:
+        labels, nearest = _nearest(centroids, vectors)
+        added = _members_of_worst(vectors, labels, nearest, len(centroids), missing, generator)
+        centroids, _ = lloyd(vectors, np.concatenate([centroids, added]), BREATH_IN_ITERATIONS, metric)
+    while len(centroids) > count:
+        centroids = _without_least_useful(vectors, centroids, len(centroids) - count)
+    return centroids
+
+
+def inertia(vectors: Vectors, centroids: Vectors) -> float:
+    """Sum of squared distances to the nearest centroid."""
+    return float(_nearest(centroids, vectors)[1].sum(dtype=np.float64))
+
+
+def _nearest(centroids: Vectors, vectors: Vectors) -> tuple[Rows, Vectors]:
+    """Nearest centroid of each vector, and its squared distance."""
+    index = faiss.IndexFlatL2(centroids.shape[1])
+    index.add(np.ascontiguousarray(centroids))
+    squares, labels = index.search(np.ascontiguousarray(vectors), 1)
+    return labels[:, 0], np.maximum(squares[:, 0], 0)
+
+
 def _two_nearest(centroids: Vectors, vectors: Vectors) -> tuple[Rows, Vectors, Vectors]:
     """Nearest centroid of each vector, and its squared distances to that and to the next."""
     index = faiss.IndexFlatL2(centroids.shape[1])

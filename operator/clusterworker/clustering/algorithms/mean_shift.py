@@ -3,12 +3,14 @@
 import numpy as np
 
 from clustercontract.algorithms import MeanShift
-from clusterworker.clustering.algorithms.clustering import Clustering, labelled
-from clusterworker.clustering.algorithms.distinct import distinct
+from clusterworker.clustering.algorithms.clustering import Clustering
+from clusterworker.clustering.algorithms.distinct import Distinct, distinct
 from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.micro import micro_clusters, note
+from clusterworker.clustering.algorithms.nearest import NearestCentroid
 from clusterworker.clustering.algorithms.pairs import Pairs
-from clusterworker.clustering.algorithms.reduction import reduced_space
+from clusterworker.clustering.algorithms.reduction import Space, reduced_space
+from clusterworker.clustering.algorithms.start import MARGIN, Start
 from clusterworker.clustering.algorithms.task import Task
 from clusterworker.data.arrays import NOISE, Doubles, Rows, Vectors
 from clusterworker.process.errors import MisconfiguredError
@@ -39,9 +41,16 @@ def mean_shift(task: Task, parameters: MeanShift) -> Clustering:
     if rows > MOST_DOCUMENTS:
         micro = micro_clusters(space.vectors, MICRO_CLUSTERS, "euclidean", task.seed)
         notes.append(note(len(space.vectors), MOST_DOCUMENTS, micro))
-        centers = modes(micro.centroids, micro.sizes, bandwidth or 1.0, parameters.max_iter)
+        looked_at, weights = micro.centroids, micro.sizes
     else:
-        centers = modes(points.vectors, points.counts, bandwidth or 1.0, parameters.max_iter)
+        looked_at, weights = points.vectors, points.counts
+    centers, begun = modes(looked_at, weights, bandwidth or 1.0, parameters.max_iter), space.begun
+    if task.start is not None and len(task.start.centroids):
+        starts = _starts(task.start, task.dataset.vectors, space, looked_at, weights, bandwidth or 1.0)
+        kept = modes(looked_at, weights, bandwidth or 1.0, parameters.max_iter, starts)
+        ours, least = (_inertia(points, found) for found in (kept, centers))
+        better = 1 - least / ours if ours > (1 + MARGIN) * least else 0.0
+        centers, begun = (centers if better else kept), task.start.begun(better, "inertia")
     found, distances = Pairs(points.vectors, "euclidean", centers).nearest(BLOCK_BYTES)
     labels = found.astype(np.int32)
     if not parameters.cluster_all and bandwidth is not None:
@@ -49,7 +58,52 @@ def mean_shift(task: Task, parameters: MeanShift) -> Clustering:
     if len(centers) == 1 and rows > 1:
         advice = "lower quantile" if parameters.bandwidth is None else "lower bandwidth"
         notes.append(f"one cluster found: {advice} to tell smaller regions apart")
-    return labelled(task.dataset.vectors, points.spread(labels), task.metric, notes=notes)
+    result = space.labelled(task, points.spread(labels), notes)
+    result.begun = begun
+    return result
+
+
+def _starts(start: Start, vectors: Vectors, space: Space, points: Vectors, weights: Rows, bandwidth: float) -> Doubles:
+    """Where windows start that go on from the clusters of the run before, shape (windows, dimensions).
+
+    From its middle, or from where most documents are, a window may climb to the mode of another cluster. So it starts
+    from the document that moves it least, of the half that has more documents around.
+
+    Args:
+        start: the run before.
+        vectors: the documents' own, shape (rows, dimensions).
+        space: where clusters are looked for.
+        points: as of `modes`, and so are the others.
+        weights: documents that each point stands for.
+        bandwidth: radius of the window.
+    """
+    members = start.labels
+    if members is None or not (members != NOISE).any():
+        members = NearestCentroid(start.centroids)(vectors)
+    starts = []
+    for number in np.unique(members[members != NOISE]):
+        own = space.vectors[members == number]
+        shifts, counts = _first_steps(own, points, weights, bandwidth)
+        starts.append(own[np.where(counts >= np.median(counts), shifts, np.inf).argmin()])
+    return np.stack(starts).astype(np.float64)
+
+
+def _first_steps(windows: Vectors, points: Vectors, weights: Rows, bandwidth: float) -> tuple[Doubles, Rows]:
+    """How far each window moves at first, and how many documents it holds, both of shape (windows,)."""
+    centre = Frame.of(points).centre
+    exact, size = points - centre, max(1, BLOCK_BYTES // (8 * len(points)))
+    shifts, counts = np.empty(len(windows)), np.empty(len(windows), np.int64)
+    for first in range(0, len(windows), size):
+        part = slice(first, first + size)
+        begun = windows[part] - centre
+        means, counts[part] = _window_means(begun, exact, weights, bandwidth)
+        shifts[part] = np.linalg.norm(means - begun, axis=1)
+    return shifts, counts
+
+
+def _inertia(points: Distinct, centers: Doubles) -> float:
+    _, distances = Pairs(points.vectors, "euclidean", centers).nearest(BLOCK_BYTES)
+    return float(points.counts @ distances**2)
 
 
 def estimate(vectors: Vectors, quantile: float, seed: int) -> float:
@@ -72,19 +126,21 @@ def estimate(vectors: Vectors, quantile: float, seed: int) -> float:
     return bandwidth
 
 
-def modes(points: Vectors, weights: Rows, bandwidth: float, iterations: int) -> Doubles:
+def modes(points: Vectors, weights: Rows, bandwidth: float, iterations: int, starts: Doubles | None = None) -> Doubles:
     """Return where windows come to rest, the fullest first and none within another, shape (modes, dimensions).
 
     Args:
-        points: shape (rows, dimensions); a window starts from each.
+        points: shape (rows, dimensions).
         weights: documents that each point stands for, shape (rows,).
         bandwidth: radius of the window.
         iterations: most steps.
+        starts: of the windows, shape (windows, dimensions); default: the points.
     """
     centre = Frame.of(points).centre
     exact: Doubles = points - centre
-    windows, counts = exact.copy(), np.zeros(len(points), np.int64)
-    moving = np.arange(len(points))
+    windows = exact.copy() if starts is None else starts - centre
+    counts = np.zeros(len(windows), np.int64)
+    moving = np.arange(len(windows))
     size = max(1, BLOCK_BYTES // (8 * len(points)))
     for _ in range(iterations + 1):
         still: list[Rows] = []

@@ -10,6 +10,9 @@ from clustercontract.algorithms import GaussianMixture
 from clusterworker.clustering.algorithms.clustering import Clustering, labelled
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.frame import Frame
+from clusterworker.clustering.algorithms.lloyd import with_count
+from clusterworker.clustering.algorithms.nearest import NearestCentroid
+from clusterworker.clustering.algorithms.start import MARGIN
 from clusterworker.clustering.algorithms.task import Task
 from clusterworker.data.arrays import Doubles, Labels, Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
@@ -38,14 +41,24 @@ def gaussian_mixture(task: Task, parameters: GaussianMixture) -> Clustering:
         return labelled(task.dataset.vectors, np.zeros(1, np.int32), task.metric, notes=notes)
     points = distinct(task.dataset.vectors)
     centre = Frame.of(points.vectors).centre  # variances are differences of squares: far from the origin they drown
-    model = fit(training - centre, parameters, task.seed)
+    model, begun = fit(training - centre, parameters, task.seed), None
+    if task.start is not None and len(task.start.centroids):
+        moved = np.ascontiguousarray(training - centre, np.float32)
+        last = np.ascontiguousarray(task.start.centroids - centre, np.float32)
+        first = with_count(moved, last, wanted, "euclidean", np.random.default_rng(task.seed))
+        kept = fit(training - centre, parameters, task.seed, NearestCentroid(first)(moved))
+        better = (model.lower_bound_ - kept.lower_bound_) / abs(kept.lower_bound_ or 1.0)
+        begun = task.start.begun(better if better > MARGIN else 0.0, "log-likelihood")
+        model = model if better > MARGIN else kept
     if not model.converged_:
         notes.append(f"not converged after {parameters.max_iter} iterations: raise max_iter or tol")
     labels = points.spread(predict(model, points.vectors, centre))
     clusters = len(np.unique(labels))
     if clusters < wanted:
         notes.append(f"{clusters} clusters instead of {wanted}: no document is most likely to belong to the others")
-    return labelled(task.dataset.vectors, labels, task.metric, notes=notes)
+    found = labelled(task.dataset.vectors, labels, task.metric, notes=notes)
+    found.begun = begun
+    return found
 
 
 def training_limit(parameters: GaussianMixture, dimensions: int, memory: int) -> int:
@@ -67,8 +80,14 @@ def training_limit(parameters: GaussianMixture, dimensions: int, memory: int) ->
     return limit
 
 
-def fit(vectors: Doubles, parameters: GaussianMixture, seed: int) -> Mixture:
+def fit(vectors: Doubles, parameters: GaussianMixture, seed: int, labels: Labels | None = None) -> Mixture:
     """Return scikit-learn's model, fitted in double precision.
+
+    Args:
+        vectors: shape (rows, dimensions).
+        parameters: n_components and how to fit.
+        seed: of scikit-learn's own start.
+        labels: to start from instead, shape (rows,); n_init is of no account then.
 
     Raises:
         MisconfiguredError: a distribution shrinks to a point.
@@ -79,8 +98,9 @@ def fit(vectors: Doubles, parameters: GaussianMixture, seed: int) -> Mixture:
         tol=parameters.tol,
         reg_covar=parameters.reg_covar,
         max_iter=parameters.max_iter,
-        n_init=parameters.n_init,
+        n_init=parameters.n_init if labels is None else 1,
         random_state=seed % 2**32,
+        **({} if labels is None else _first(vectors, labels, parameters)),
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # said in the notes
@@ -91,6 +111,29 @@ def fit(vectors: Doubles, parameters: GaussianMixture, seed: int) -> Mixture:
                 f"gaussian_mixture: a distribution shrinks to a point, reg_covar {parameters.reg_covar:g} does not "
                 "keep it apart: raise reg_covar, or lower n_components"
             ) from error
+
+
+def _first(vectors: Doubles, labels: Labels, parameters: GaussianMixture) -> dict[str, Doubles]:
+    """Weights, means and precisions of the distributions that labels make, as scikit-learn takes them."""
+    dimensions, floor = vectors.shape[1], parameters.reg_covar * np.eye(vectors.shape[1])
+    parts = [vectors[labels == number] for number in range(parameters.n_components)]
+    # A distribution that no document is nearest to starts as wide as all of them.
+    parts = [part if len(part) else vectors for part in parts]
+    counts = np.bincount(labels, minlength=parameters.n_components).clip(min=1)
+    found = {"weights_init": counts / counts.sum(), "means_init": np.stack([part.mean(axis=0) for part in parts])}
+    match parameters.covariance_type:
+        case "full":
+            precisions = np.stack(
+                [np.linalg.inv(np.cov(part.T, bias=True).reshape(dimensions, -1) + floor) for part in parts]
+            )
+        case "tied":
+            apart = vectors - found["means_init"][labels]
+            precisions = np.linalg.inv(apart.T @ apart / len(vectors) + floor)
+        case _:
+            precisions = 1 / (np.stack([part.var(axis=0) for part in parts]) + parameters.reg_covar)
+            if parameters.covariance_type == "spherical":
+                precisions = 1 / (1 / precisions).mean(axis=1)
+    return found | {"precisions_init": precisions}
 
 
 def predict(model: Mixture, vectors: Vectors, centre: Doubles) -> Labels:

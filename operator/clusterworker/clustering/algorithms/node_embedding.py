@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.neighbours import nearest_neighbours
+from clusterworker.clustering.algorithms.start import placed
 from clusterworker.data.arrays import Doubles, Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
 
@@ -33,6 +34,12 @@ DIRECTIONS = 32
 SAMPLE_ROWS = 4_000
 BYTES_PER_NEIGHBOUR = 240
 """Of the search for neighbours and of the graph, measured at the peak from 20,000 to 100,000 documents."""
+FRESH_RATE = 0.5
+"""EVōC's learning rate."""
+SETTLING_RATE, SETTLING_EPOCHS = 0.005, 20
+"""From the last run's positions only little is moved. On package descriptions of which 5 % were replaced, HDBSCAN then
+finds 90 % of the others in the cluster where they were; at EVōC's own rate 80 %, as from a fresh layout. Clusters agree
+with Debian's sections as well as from a fresh layout, and a section that was not there stands apart as well."""
 
 Told = Callable[[float, str], None]
 
@@ -65,6 +72,7 @@ def embed(
     *,
     how: Layout = DEFAULT,
     told: Told = lambda _done, _step: None,
+    last: Vectors | None = None,
 ) -> Vectors:
     """Map vectors to a few dimensions in which dense regions lie together.
 
@@ -75,6 +83,7 @@ def embed(
         seed: of the layout.
         how: the graph is made and laid out.
         told: called with the share that is done and the step that begins.
+        last: positions to start from, shape (rows, components), NaN where there is none; default: EVōC's start.
 
     Returns:
         Shape (rows, components).
@@ -90,25 +99,30 @@ def embed(
     count = min(how.neighbours, rows - 1)
     random = np.random.RandomState(seed % 2**32)
     told(0.0, f"looking for {count} neighbours of {rows} vectors")
-    graph = neighbor_graph_matrix(float(how.scale * count), *_neighbours(vectors, count, metric, seed), True)
+    indices, lengths = _neighbours(vectors, count, metric, seed)
+    graph = neighbor_graph_matrix(float(how.scale * count), indices, lengths, True)
     told(0.5, "starting a layout of the graph")
-    start = label_propagation_init(
-        graph,
-        n_components=components,
-        approx_n_parts=int(np.clip(8 * np.sqrt(rows), 256, 16_384)),  # this and what follows: as `EVoC` calls it
-        random_scale=0.1,
-        scaling=0.5,
-        noise_level=how.noise_level,
-        random_state=random,
-        data=_main_directions(vectors, max(DIRECTIONS, components)),
-        base_init="pca" if components <= min(MOST_BASE_COMPONENTS, vectors.shape[1]) else "random",
-    )
+    if last is not None:
+        start = placed(last, indices, seed)
+    else:
+        start = label_propagation_init(
+            graph,
+            n_components=components,
+            approx_n_parts=int(np.clip(8 * np.sqrt(rows), 256, 16_384)),  # this and what follows: as `EVoC` calls it
+            random_scale=0.1,
+            scaling=0.5,
+            noise_level=how.noise_level,
+            random_state=random,
+            data=_main_directions(vectors, max(DIRECTIONS, components)),
+            base_init="pca" if components <= min(MOST_BASE_COMPONENTS, vectors.shape[1]) else "random",
+        )
     told(0.7, "laying out the graph")
     layout = node_embedding(
         graph,
         n_components=components,
-        n_epochs=how.epochs,
+        n_epochs=how.epochs if last is None else SETTLING_EPOCHS,
         initial_embedding=np.ascontiguousarray(start, np.float32),
+        initial_alpha=FRESH_RATE if last is None else SETTLING_RATE,
         noise_level=how.noise_level,
         random_state=random,
         reproducible_flag=True,

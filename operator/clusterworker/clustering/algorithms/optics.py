@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clustercontract.algorithms import OPTICS
-from clusterworker.clustering.algorithms.clustering import Clustering, labelled
+from clusterworker.clustering.algorithms.clustering import Clustering
 from clusterworker.clustering.algorithms.core_distance import core_distances, rounded_up
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.limits import pair_limit
@@ -71,7 +71,7 @@ def optics(task: Task, parameters: OPTICS) -> Clustering:
         labels = found[_nearest(sample, space)]
     if not (labels != NOISE).any():
         notes.append(_advice(space, parameters, task.seed))
-    return labelled(task.dataset.vectors, labels, task.metric, notes=notes)
+    return space.labelled(task, labels, notes)
 
 
 def _advice(space: Space, parameters: OPTICS, seed: int) -> str:

@@ -6,11 +6,15 @@ noise: with hundreds of dimensions all distances look alike.
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from clustercontract.algorithms import DBSCAN, HDBSCAN, OPTICS, MeanShift
 from clusterworker.clustering.algorithms import embedding, node_embedding
+from clusterworker.clustering.algorithms.clustering import Clustering, labelled
 from clusterworker.clustering.algorithms.distinct import Distinct, distinct
+from clusterworker.clustering.algorithms.start import Begun, Positions, Start
 from clusterworker.clustering.algorithms.task import Task
-from clusterworker.data.arrays import Vectors
+from clusterworker.data.arrays import Labels, Vectors
 from clusterworker.process.errors import MisconfiguredError
 
 FEW_DIMENSIONS = 15
@@ -29,12 +33,22 @@ class Space:
         metric: what distances mean there: the configuration's metric, or euclidean after a reduction.
         reduced: whether these are other vectors than the documents' own.
         notes: what was decided by itself, for people.
+        layout: the vectors after a reduction, for the next run to start from.
+        begun: what the layout started from, where there is one of the run before.
     """
 
     vectors: Vectors
     metric: str
     reduced: bool = False
     notes: list[str] = field(default_factory=list)
+    layout: Positions | None = None
+    begun: Begun | None = None
+
+    def labelled(self, task: Task, labels: Labels, notes: list[str]) -> Clustering:
+        """Return the clustering that labels say, shape (rows,), and the layout that they were found in."""
+        found = labelled(task.dataset.vectors, labels, task.metric, notes=notes)
+        found.layout, found.begun = self.layout, self.begun
+        return found
 
 
 def reduced_space(task: Task, parameters: HDBSCAN | DBSCAN | OPTICS | MeanShift) -> Space:
@@ -62,14 +76,28 @@ def reduced_space(task: Task, parameters: HDBSCAN | DBSCAN | OPTICS | MeanShift)
             f"UMAP lays out {len(points)} {points.noun} in no more dimensions"
         )
         components = most
+    last = _last(task.start, by, points, components)
     task.progress.info(f"reducing {dataset.dimensions} to {components} dimensions by {by}")
     if by == UMAP:
-        vectors = embedding.embed(points.vectors, components, task.metric, task.seed)
+        vectors = embedding.embed(points.vectors, components, task.metric, task.seed, last=last)
     else:
         refuse_without_memory(task, points, node_embedding.DEFAULT.neighbours)
-        vectors = node_embedding.embed(points.vectors, components, task.metric, task.seed, told=task.progress.advance)
+        told = task.progress.advance
+        vectors = node_embedding.embed(points.vectors, components, task.metric, task.seed, told=told, last=last)
     notes.append(f"clustered after {by} from {dataset.dimensions} to {components} dimensions")
-    return Space(points.spread(vectors), "euclidean", reduced=True, notes=notes)
+    layout = Positions(by, points.spread(vectors))
+    begun = Begun("last") if last is not None else None
+    return Space(layout.values, "euclidean", reduced=True, notes=notes, layout=layout, begun=begun)
+
+
+def _last(start: Start | None, by: str, points: Distinct, components: int) -> Vectors | None:
+    """Where the distinct vectors were in the layout of the run before; None where most of them were not in it."""
+    last = start.positions if start else None
+    if last is None or last.by != by or last.values.shape[1] != components:
+        return None
+    _, first = np.unique(points.numbers, return_index=True)
+    values = last.values[first]
+    return values if 2 * np.isfinite(values[:, 0]).sum() >= len(values) else None
 
 
 def refuse_without_memory(task: Task, points: Distinct, neighbours: int) -> None:

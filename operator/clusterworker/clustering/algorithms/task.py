@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from clusterworker.clustering.algorithms.start import Start
 from clusterworker.data.dataset import SpooledDataset
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.progress import Progress
@@ -17,6 +18,7 @@ class Task:
         seed: of all random choices.
         memory: bytes that the container may use.
         progress: told which step is on.
+        start: the clusters of the run before, if this one is to go on from them.
     """
 
     dataset: SpooledDataset
@@ -24,6 +26,7 @@ class Task:
     seed: int
     memory: int
     progress: Progress
+    start: Start | None = None
 
     def refuse_above_documents(self, parameter: str, value: int | None) -> None:
         """See the function of this name."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy import sparse
@@ -14,16 +17,20 @@ from scipy import sparse
 from clustercontract.brief import Changes
 from clustercontract.clustering import ClusteringConfig
 from clustercontract.run import PreviousRun, RunSpec
+from clusterworker.clustering.algorithms.clustering import Clustering
+from clusterworker.clustering.algorithms.start import Positions, Start
 from clusterworker.clustering.succession import LISTED, Ancestors, Succession, anew, in_words, limit_of, succeed
 from clusterworker.clustering.survey import Distances, MemberWriter, Survey
-from clusterworker.data.arrays import NOISE, Labels, Rows, Vectors
+from clusterworker.data.arrays import NOISE, Labels, Rows
+from clusterworker.data.dataset import Dataset
 from clusterworker.data.sources.batch import Batch
 from clusterworker.data.sources.document_ids import document_keys
 from clusterworker.process.errors import RunError
 from clusterworker.process.text import one_line
-from clusterworker.run.results.tables import CENTROIDS, MEMBERS, read_centroids
+from clusterworker.run.results.tables import CENTROIDS, LAYOUT, MEMBERS, read_centroids, read_layout
 from clusterworker.storage.file import open_file
 
+Flags = npt.NDArray[np.bool_]
 _BYTES_PER_DOCUMENT = 12
 
 
@@ -35,7 +42,7 @@ class Previous:
         next_id: no cluster of the trigger has had this cluster_id or a higher one.
         ancestors: the clusters of the run before; None if clusters are renumbered.
         members: its documents; None where they cannot be compared.
-        notes: why not, for people.
+        notes: what is not known, and why, for people.
     """
 
     next_id: int = 0
@@ -52,9 +59,10 @@ class Members:
     Args:
         table: members.parquet of the run before.
         ancestors: its clusters.
+        layout: where its documents lay, in the order of the table, if a layout of them was made.
     """
 
-    def __init__(self, table: pq.ParquetFile, ancestors: Ancestors) -> None:
+    def __init__(self, table: pq.ParquetFile, ancestors: Ancestors, layout: Positions | None = None) -> None:
         self._by_collection = "collection_id" in table.schema_arrow.names
         keys, labels = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         for batch in table.iter_batches():
@@ -62,8 +70,11 @@ class Members:
             keys.append(_keys(batch["document_id"], names))
             labels.append(batch["cluster_id"].to_numpy())
         every = np.concatenate(keys)
+        if layout is not None and len(layout.values) != len(every):
+            raise ValueError(f"{LAYOUT} holds {len(layout.values)} documents, {MEMBERS} holds {len(every)}")
         order = np.argsort(every, kind="stable")
         self._keys = every[order]
+        self._layout = None if layout is None else Positions(layout.by, layout.values[order])
         # Clusters by their place, noise after the last.
         self._clusters = len(ancestors.ids)
         places = np.argsort(ancestors.ids)
@@ -82,8 +93,36 @@ class Members:
             clusters: of this run.
             collection_ids: in the order of the RunSpec.
         """
-        names = collection_ids if self._by_collection else None
-        return Shared(self._keys, self._labels, (self._clusters + 1, clusters + 1), names)
+        return Shared(partial(self._find, collection_ids), self._labels, (self._clusters + 1, clusters + 1))
+
+    def among(self, dataset: Dataset, collection_ids: list[str]) -> tuple[Labels, Positions | None]:
+        """Return where the documents of this run were in the run before: in which cluster, and where in its layout.
+
+        Args:
+            dataset: the documents of this run.
+            collection_ids: in the order of the RunSpec.
+        """
+        labels, layout = np.full(dataset.rows, NOISE, np.int32), self._layout
+        values = None if layout is None else np.full((dataset.rows, layout.values.shape[1]), np.nan, np.float32)
+        first = 0
+        for batch in dataset.batches():
+            places, known = self._find(collection_ids, batch)
+            rows = first + np.flatnonzero(known)
+            own = self._labels[places[known]]
+            labels[rows] = np.where(own == self._clusters, NOISE, own)
+            if layout is not None and values is not None:
+                values[rows] = layout.values[places[known]]
+            first += len(known)
+        return labels, Positions(layout.by, values) if layout is not None and values is not None else None
+
+    def _find(self, collection_ids: list[str], batch: Batch) -> tuple[Rows, Flags]:
+        """The place of each of the batch's documents among those of the run before, and whether it was there."""
+        names = [collection_ids[batch.collection]] * len(batch.ids) if self._by_collection else None
+        keys = _keys(batch.ids, names)
+        places = np.searchsorted(self._keys, keys)
+        known = places < len(self._keys)
+        known[known] = self._keys[places[known]] == keys[known]
+        return places, known
 
 
 class Shared:
@@ -93,8 +132,8 @@ class Shared:
         counts: shape (clusters before + 1, clusters now + 1); the last of each is noise.
     """
 
-    def __init__(self, keys: Rows, labels: Labels, shape: tuple[int, int], collection_ids: list[str] | None) -> None:
-        self._keys, self._labels, self._collection_ids = keys, labels, collection_ids
+    def __init__(self, find: Callable[[Batch], tuple[Rows, Flags]], labels: Labels, shape: tuple[int, int]) -> None:
+        self._find, self._labels = find, labels
         self.counts: Any = sparse.csr_array(shape, dtype=np.int64)
 
     def before(self, write: MemberWriter) -> MemberWriter:
@@ -108,11 +147,7 @@ class Shared:
 
     def add(self, batch: Batch, labels: Labels) -> None:
         """Take in documents of this run, and their clusters, shape (rows,)."""
-        names = None if self._collection_ids is None else [self._collection_ids[batch.collection]] * len(labels)
-        keys = _keys(batch.ids, names)
-        places = np.searchsorted(self._keys, keys)
-        known = places < len(self._keys)
-        known[known] = self._keys[places[known]] == keys[known]
+        places, known = self._find(batch)
         before, now = self._labels[places[known]], labels[known]
         now = np.where(now == NOISE, self.counts.shape[1] - 1, now)
         ones = np.ones(len(now), np.int64)
@@ -152,22 +187,40 @@ def previous_of(spec: RunSpec, dimensions: int, secrets: Path, memory: int) -> P
     ancestors = Ancestors(last.run, kept.ids, kept.centroids, kept.sizes)
     if int(kept.sizes.sum()) * _BYTES_PER_DOCUMENT > memory // 8:
         return Previous(next_id, ancestors, notes=(_not_compared(last, "they are too many for the memory"),))
+    layout, notes = _layout_of(last, spec, secrets)
     try:
-        members = Members(pq.ParquetFile(_open(last, MEMBERS, spec, secrets)), ancestors)
+        members = Members(pq.ParquetFile(_open(last, MEMBERS, spec, secrets)), ancestors, layout)
     except (RunError, OSError, ValueError, KeyError, pa.ArrowException) as error:
         return Previous(next_id, ancestors, notes=(_not_compared(last, one_line(error)),))
-    return Previous(next_id, ancestors, members)
+    return Previous(next_id, ancestors, members, notes)
+
+
+def start_of(previous: Previous, config: ClusteringConfig, dataset: Dataset, collection_ids: list[str]) -> Start | None:
+    """Return what clustering goes on from.
+
+    Args:
+        previous: from `previous_of`.
+        config: of this run.
+        dataset: the documents of this run.
+        collection_ids: in the order of the RunSpec.
+    """
+    before, members = previous.ancestors, previous.members
+    if before is None:
+        return None
+    if members is None or not _may_reduce(config):
+        return Start(before.run, before.centroids)
+    return Start(before.run, before.centroids, *members.among(dataset, collection_ids))
 
 
 def numbered(
-    previous: Previous, config: ClusteringConfig, centroids: Vectors, found: Survey, shared: Shared | None
+    previous: Previous, config: ClusteringConfig, clustering: Clustering, found: Survey, shared: Shared | None
 ) -> tuple[Succession, Changes | None]:
     """Number the clusters of this run, and tell what became of those of the run before.
 
     Args:
         previous: from `previous_of`.
         config: of this run.
-        centroids: of this run, shape (clusters, dimensions).
+        clustering: of this run.
         found: by the pass over the documents.
         shared: what that pass counted; None where documents are not compared.
     """
@@ -181,19 +234,25 @@ def numbered(
     spread = float(np.sqrt(max(float((found.total_squares / found.documents - mean**2).sum()), 0.0)))
     counts = shared.counts if shared else None
     limit = limit_of(config.metric, spread)
-    succession = succeed(before, centroids, found.sizes, counts, config.metric, limit, previous.next_id)
+    succession = succeed(before, clustering.centroids, found.sizes, counts, config.metric, limit, previous.next_id)
     documents, moved = _moves(before, succession, counts)
-    steps = succession.steps
+    steps, begun = succession.steps, clustering.begun
     changes = Changes(
         since=before.run,
-        summary=in_words(steps, documents, moved),
+        summary="; ".join([in_words(steps, documents, moved), *begun_in_words(clustering)]),
         kept=sum(step.event == "kept" for step in steps),
         new=[step.cluster_id for step in steps if step.event in ("new", "split_from")][:LISTED],
         gone=[step.cluster_id for step in steps if step.event in ("gone", "merged_into")][:LISTED],
         documents=documents,
         moved=moved,
+        start=begun.start if begun else None,
     )
     return succession, changes
+
+
+def begun_in_words(clustering: Clustering) -> list[str]:
+    """Say where clusters did not go on from those of the run before, and why."""
+    return [clustering.begun.better] if clustering.begun and clustering.begun.better else []
 
 
 def _moves(before: Ancestors, succession: Succession, counts: Any | None) -> tuple[int | None, int | None]:
@@ -214,6 +273,22 @@ def _open(last: PreviousRun, name: str, spec: RunSpec, secrets: Path) -> Any:
     if content is None:
         raise FileNotFoundError(f"{uri} is not there")
     return pa.BufferReader(content)
+
+
+def _layout_of(last: PreviousRun, spec: RunSpec, secrets: Path) -> tuple[Positions | None, tuple[str, ...]]:
+    """Where documents lay in the run before, if it made a layout of them, and why that is not known."""
+    if not _may_reduce(spec.config):
+        return None, ()
+    try:
+        return read_layout(_open(last, LAYOUT, spec, secrets)), ()
+    except FileNotFoundError:
+        return None, ()  # it clustered the vectors themselves
+    except (RunError, OSError, ValueError, KeyError, pa.ArrowException) as error:
+        return None, (f"the layout of {last.run} cannot be read: {one_line(error)}",)
+
+
+def _may_reduce(config: ClusteringConfig) -> bool:
+    return hasattr(config.parameters(), "reduce")
 
 
 def _anew(spec: RunSpec, why: str) -> tuple[str, ...]:

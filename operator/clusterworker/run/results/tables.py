@@ -10,12 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from clusterworker.clustering.algorithms.start import Positions
 from clusterworker.clustering.succession import Step
 from clusterworker.clustering.survey import Distances
 from clusterworker.data.arrays import NOISE, Labels, Rows, Vectors
 from clusterworker.data.sources.batch import Batch
 
 CENTROIDS, MEMBERS, LINEAGE = "centroids.parquet", "members.parquet", "lineage.parquet"
+LAYOUT = "layout.parquet"
+_BY = b"layout"
+"""Key of the metadata of LAYOUT."""
 _ALGORITHM, _METRIC, _NEXT = b"algorithm", b"metric", b"next_cluster_id"
 """Keys of the metadata of CENTROIDS, which the next run reads."""
 
@@ -165,6 +169,45 @@ def write_lineage(file: Path, steps: Sequence[Step]) -> None:
         "left": pa.array([step.left for step in steps], pa.int64()),
     }
     pq.write_table(pa.table(columns), file, compression="zstd")
+
+
+def write_layout(staged: Path, layout: Positions) -> None:
+    """Write layout.parquet into the directory that holds members.parquet, a row per document, in the same order.
+
+    Columns: document_id, position (FixedSizeList<float32>), and collection_id if there are several collections.
+    """
+    components = layout.values.shape[1]
+    with pq.ParquetFile(staged / MEMBERS, pre_buffer=False) as members:
+        kept = [name for name in ("document_id", "collection_id") if name in members.schema_arrow.names]
+        own = [members.schema_arrow.field(name) for name in kept]
+        position = pa.field("position", pa.list_(pa.float32(), components), nullable=False)
+        schema = pa.schema([own[0], position, *own[1:]], {_BY: layout.by})
+        with pq.ParquetWriter(staged / LAYOUT, schema, compression="zstd") as writer:
+            first = 0
+            for group in range(members.num_row_groups):
+                documents = members.read_row_group(group, columns=kept)
+                part = np.ascontiguousarray(layout.values[first : first + len(documents)], np.float32)
+                values = pa.FixedSizeListArray.from_arrays(pa.array(part.ravel()), components)
+                writer.write_table(documents.add_column(1, position, values).cast(schema))
+                first += len(documents)
+
+
+def read_layout(source: Any) -> Positions:
+    """Read layout.parquet.
+
+    Args:
+        source: a path, or a pyarrow file.
+
+    Raises:
+        KeyError, ValueError, OSError: as of `read_centroids`.
+    """
+    with pq.ParquetFile(source) as file:
+        by = (file.schema_arrow.metadata or {})[_BY].decode()
+        column = file.read(columns=["position"])["position"].combine_chunks()
+    values = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), column.type.list_size)
+    if not np.isfinite(values).all():
+        raise ValueError(f"{LAYOUT} holds a position that is no finite number")
+    return Positions(by, values)
 
 
 def read_document_ids(members: Path, rows: Rows) -> dict[int, str | int]:
