@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from clustercontract.brief import Changes
 from clustercontract.layers import Layers
@@ -11,6 +12,29 @@ from clusterworker.clustering.algorithms.clustering import Clustering
 from clusterworker.clustering.description import ClusterSummary
 from clusterworker.clustering.succession import Succession
 from clusterworker.clustering.survey import Survey
+from clusterworker.data.arrays import Rows
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Where the documents of the run before are now.
+
+    Attributes:
+        run: its Job's name.
+        ids: cluster_id of each of its clusters.
+        names: of them.
+        sizes: documents of each, shape (clusters,).
+        noise: its documents in no cluster.
+        counts: documents that a cluster of the run before (row) and one of this run (column) both have, sparse; the
+            last row and column are noise.
+    """
+
+    run: str
+    ids: Rows
+    names: Sequence[str]
+    sizes: Rows
+    noise: int
+    counts: Any
 
 
 @dataclass(frozen=True)
@@ -31,6 +55,7 @@ class Findings:
         succession: how the clusters are numbered.
         changes: since the run before, None if clusters are renumbered.
         layers: other granularities in words, if the algorithm found any.
+        crossing: between the clusters of the run before and this one's, where documents were compared.
     """
 
     spec: RunSpec
@@ -46,6 +71,7 @@ class Findings:
     succession: Succession
     changes: Changes | None
     layers: Layers | None = None
+    crossing: Crossing | None = None
 
     @property
     def num_clusters(self) -> int:

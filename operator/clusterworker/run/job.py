@@ -96,7 +96,7 @@ class _Run:
         from clusterworker.clustering.description import describe
         from clusterworker.clustering.survey import survey
         from clusterworker.run.findings import Findings
-        from clusterworker.run.results.previous import begun_in_words, numbered, previous_of, start_of
+        from clusterworker.run.results.previous import begun_in_words, crossing_of, numbered, previous_of, start_of
         from clusterworker.run.results.tables import MEMBERS, MembersTable, read_document_ids, renumber
 
         config, seed, progress = self._spec.config, self._seed, self._progress
@@ -148,6 +148,7 @@ class _Run:
             succession=succession,
             changes=changes,
             layers=said.layers,
+            crossing=crossing_of(previous, shared),
         )
 
     def _write(self, findings: "Findings", collections: "list[Collection]", staged: Path, secrets: Path) -> Baseline:
@@ -164,9 +165,9 @@ class _Run:
         config, found, centroids = self._spec.config, findings.survey, findings.clustering.centroids
         numbered = findings.succession
         stored = StoredCentroids(
-            numbered.ids, centroids, found.sizes, config.algorithm, config.metric, numbered.next_id
+            numbered.ids, centroids, found.sizes, config.algorithm, config.metric, numbered.next_id, findings.names
         )
-        stored.write(staged / CENTROIDS, findings.names)
+        stored.write(staged / CENTROIDS)
         if is_lasting(config):
             write_lineage(staged / LINEAGE, numbered.steps)
             if findings.clustering.layout:

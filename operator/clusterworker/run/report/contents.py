@@ -9,6 +9,7 @@ from clusterworker.data.arrays import Rows, Vectors
 from clusterworker.drift.record import RecordedMeasurement
 from clusterworker.run.findings import Findings
 from clusterworker.run.report.curve import curve
+from clusterworker.run.report.flow import flow
 from clusterworker.run.report.groups import Group, groups_of
 from clusterworker.run.report.map import MAP_ROWS, coordinates, is_too_small_for_umap
 from clusterworker.run.report.page import Level, Page
@@ -53,7 +54,6 @@ def write_report(staged: Path, findings: Findings, measured: Sequence[RecordedMe
             "Collections": ", ".join(collection.collection_id for collection in spec.collections),
             "Documents": f"{survey.documents:,} of {len(survey.total)} dimensions",
             "Finished": f"{findings.finished_at:%Y-%m-%d %H:%M:%S} UTC",
-            **({f"Since {changes.since}": changes.summary} if (changes := findings.changes) else {}),
         },
         parameters={"algorithm": config.algorithm, "metric": config.metric, **findings.parameters},
         metrics=findings.metrics,
@@ -67,6 +67,8 @@ def write_report(staged: Path, findings: Findings, measured: Sequence[RecordedMe
         spoken=documents,
         reading=reading,
         drift=curve(measured),
+        changes=findings.changes,
+        flow=flow(findings.crossing, findings.succession.ids, findings.names, survey.sizes, survey.noise),
     ).save(staged / "report.html")
 
 

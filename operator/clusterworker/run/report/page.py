@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from clustercontract.brief import Changes
 from clusterworker.clustering.description import ClusterSummary
 from clusterworker.run.report.curve import Curve
+from clusterworker.run.report.flow import Flow
 from clusterworker.run.report.groups import Group, colour_of
 from clusterworker.run.report.plot import Plot
 
@@ -57,6 +59,8 @@ class Page:
         spoken: id and text of each point of the map.
         reading: how to read the map.
         drift: what checks have measured before this run, if any.
+        changes: since the run before.
+        flow: picture of them, where documents were compared.
     """
 
     trigger: str
@@ -74,6 +78,8 @@ class Page:
     spoken: Sequence[tuple[str, str]]
     reading: str
     drift: Curve | None = None
+    changes: Changes | None = None
+    flow: Flow | None = None
 
     @property
     def drawn(self) -> list[tuple[str, str]]:

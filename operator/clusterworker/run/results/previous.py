@@ -27,6 +27,7 @@ from clusterworker.data.sources.batch import Batch
 from clusterworker.data.sources.document_ids import document_keys
 from clusterworker.process.errors import RunError
 from clusterworker.process.text import one_line
+from clusterworker.run.findings import Crossing
 from clusterworker.run.results.tables import CENTROIDS, LAYOUT, MEMBERS, read_centroids, read_layout
 from clusterworker.storage.file import open_file
 
@@ -41,12 +42,14 @@ class Previous:
     Attributes:
         next_id: no cluster of the trigger has had this cluster_id or a higher one.
         ancestors: the clusters of the run before; None if clusters are renumbered.
+        names: of them.
         members: its documents; None where they cannot be compared.
         notes: what is not known, and why, for people.
     """
 
     next_id: int = 0
     ancestors: Ancestors | None = None
+    names: tuple[str, ...] = ()
     members: Members | None = None
     notes: tuple[str, ...] = ()
 
@@ -60,6 +63,9 @@ class Members:
         table: members.parquet of the run before.
         ancestors: its clusters.
         layout: where its documents lay, in the order of the table, if a layout of them was made.
+
+    Attributes:
+        noise: documents in no cluster.
     """
 
     def __init__(self, table: pq.ParquetFile, ancestors: Ancestors, layout: Positions | None = None) -> None:
@@ -83,6 +89,7 @@ class Members:
         known = labelled != NOISE
         if (found[known] >= self._clusters).any() or (ancestors.ids[places[found[known]]] != labelled[known]).any():
             raise ValueError(f"{MEMBERS} names clusters that {CENTROIDS} does not have")
+        self.noise = int(len(labelled) - known.sum())
         self._labels = np.full(len(labelled), self._clusters, np.int32)
         self._labels[known] = places[found[known]]
 
@@ -184,15 +191,15 @@ def previous_of(spec: RunSpec, dimensions: int, secrets: Path, memory: int) -> P
     for name, value in ours.items():
         if value != theirs[name]:
             return Previous(next_id, notes=_anew(spec, f"{name} was {theirs[name]} in {last.run}, and is {value} now"))
-    ancestors = Ancestors(last.run, kept.ids, kept.centroids, kept.sizes)
+    ancestors, names = Ancestors(last.run, kept.ids, kept.centroids, kept.sizes), tuple(kept.names)
     if int(kept.sizes.sum()) * _BYTES_PER_DOCUMENT > memory // 8:
-        return Previous(next_id, ancestors, notes=(_not_compared(last, "they are too many for the memory"),))
+        return Previous(next_id, ancestors, names, notes=(_not_compared(last, "they are too many for the memory"),))
     layout, notes = _layout_of(last, spec, secrets)
     try:
         members = Members(pq.ParquetFile(_open(last, MEMBERS, spec, secrets)), ancestors, layout)
     except (RunError, OSError, ValueError, KeyError, pa.ArrowException) as error:
-        return Previous(next_id, ancestors, notes=(_not_compared(last, one_line(error)),))
-    return Previous(next_id, ancestors, members, notes)
+        return Previous(next_id, ancestors, names, notes=(_not_compared(last, one_line(error)),))
+    return Previous(next_id, ancestors, names, members, notes)
 
 
 def start_of(previous: Previous, config: ClusteringConfig, dataset: Dataset, collection_ids: list[str]) -> Start | None:
@@ -248,6 +255,19 @@ def numbered(
         start=begun.start if begun else None,
     )
     return succession, changes
+
+
+def crossing_of(previous: Previous, shared: Shared | None) -> Crossing | None:
+    """Return where the documents of the run before are now, where they were compared.
+
+    Args:
+        previous: from `previous_of`.
+        shared: what the pass over the documents counted.
+    """
+    before, members = previous.ancestors, previous.members
+    if before is None or members is None or shared is None:
+        return None
+    return Crossing(before.run, before.ids, previous.names, before.sizes, members.noise, shared.counts)
 
 
 def begun_in_words(clustering: Clustering) -> list[str]:

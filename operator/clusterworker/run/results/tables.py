@@ -100,6 +100,7 @@ class StoredCentroids:
         algorithm: as configured.
         metric: cosine or euclidean.
         next_id: the lowest cluster_id that was never used.
+        names: of the clusters.
     """
 
     ids: Rows
@@ -108,20 +109,16 @@ class StoredCentroids:
     algorithm: str
     metric: str
     next_id: int
+    names: Sequence[str]
 
-    def write(self, file: Path, names: Sequence[str]) -> None:
-        """Write it: cluster_id, name, documents, centroid (FixedSizeList<float32>), largest cluster first.
-
-        Args:
-            file: to write.
-            names: of the clusters.
-        """
+    def write(self, file: Path) -> None:
+        """Write it: cluster_id, name, documents, centroid (FixedSizeList<float32>), largest cluster first."""
         dimensions = self.centroids.shape[1]
         said = {_ALGORITHM: self.algorithm, _METRIC: self.metric, _NEXT: str(self.next_id)}
         table = pa.table(
             {
                 "cluster_id": pa.array(self.ids, pa.int32()),
-                "name": pa.array(list(names), pa.string()),
+                "name": pa.array(list(self.names), pa.string()),
                 "documents": pa.array(self.sizes, pa.int64()),
                 "centroid": pa.FixedSizeListArray.from_arrays(pa.array(self.centroids.ravel()), dimensions),
             }
@@ -152,7 +149,8 @@ def read_centroids(source: Any) -> StoredCentroids:
         raise ValueError(f"{CENTROIDS} does not hold one centroid per cluster")
     sizes = table["documents"].to_numpy().astype(np.int64)
     next_id = max(int(said[_NEXT]), int(ids.max(initial=-1)) + 1)
-    return StoredCentroids(ids, centroids, sizes, said[_ALGORITHM].decode(), said[_METRIC].decode(), next_id)
+    names = table["name"].to_pylist()
+    return StoredCentroids(ids, centroids, sizes, said[_ALGORITHM].decode(), said[_METRIC].decode(), next_id, names)
 
 
 def write_lineage(file: Path, steps: Sequence[Step]) -> None:

@@ -1,0 +1,220 @@
+"""What changed since the run before, as the page draws it: clusters then on the left, now on the right, bands between.
+
+A band is as wide as the documents that went that way, and a cluster is as high as its documents: those that it had and
+are no more end in a block of their own on the right, and those that are new begin in one on the left.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from clusterworker.data.arrays import Rows
+from clusterworker.run.findings import Crossing
+from clusterworker.run.report.groups import NOISE_COLOUR, OTHER, colour_of
+
+WIDTH, MARGIN, NODE = 1000, 300, 14
+_MOST = 14
+"""Clusters drawn on each side, the largest; the others are one block."""
+_HEIGHT = 420
+"""Of all documents together."""
+_LINE, _GAP = 20, 6
+"""Least height of a block with its label, and the space between two."""
+_NAME = 30
+_THINNEST = 0.4
+"""Bands that would be thinner are not drawn."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A cluster of one side.
+
+    Attributes:
+        x: in units of the view box, and so are the next two.
+        y: likewise.
+        height: of its documents.
+        colour: as #RRGGBB.
+        label: number and name.
+        documents: how many.
+    """
+
+    x: float
+    y: float
+    height: float
+    colour: str
+    label: str
+    documents: int
+    width: int = NODE
+
+    @property
+    def middle(self) -> float:
+        """Where its label is."""
+        return round(self.y + self.height / 2, 1)
+
+
+@dataclass(frozen=True)
+class Band:
+    """Documents that went from one block to another one.
+
+    Attributes:
+        path: as an SVG path.
+        colour: of the block that they are in now, or were in.
+        said: shown when the pointer is over it.
+    """
+
+    path: str
+    colour: str
+    said: str
+
+
+@dataclass(frozen=True)
+class Flow:
+    """The picture.
+
+    Attributes:
+        before: blocks of the run before.
+        now: this run's.
+        bands: between them, the widest first.
+        height: of the view box.
+        thin: documents in bands too thin to be drawn.
+    """
+
+    before: Sequence[Block]
+    now: Sequence[Block]
+    bands: Sequence[Band]
+    height: float
+    thin: int
+    width: int = WIDTH
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What a block stands for: its label and colour, and the clusters that are in it."""
+
+    label: str
+    colour: str
+    places: Rows
+
+
+def flow(crossing: Crossing | None, ids: Rows, names: Sequence[str], sizes: Rows, noise: int) -> Flow | None:
+    """Lay out the picture; None where documents were not compared.
+
+    Args:
+        crossing: where documents of the run before are now.
+        ids: cluster_id of each of this run's clusters, the largest first.
+        names: of them.
+        sizes: documents of each.
+        noise: documents in none of them.
+    """
+    if crossing is None:
+        return None
+    colours = {int(number): colour_of(place) for place, number in enumerate(ids)}
+    then_sizes = np.append(crossing.sizes, crossing.noise)
+    now_sizes = np.append(sizes, noise)
+    before = _kinds(crossing.ids, crossing.names, crossing.sizes, colours)
+    now = _kinds(ids, names, sizes, colours)
+    counts = np.array([[crossing.counts[np.ix_(b.places, n.places)].sum() for n in now] for b in before], np.int64)
+    then = np.array([then_sizes[kind.places].sum() for kind in before], np.int64)
+    present = np.array([now_sizes[kind.places].sum() for kind in now], np.int64)
+    # What is on one side only.
+    counts = np.vstack(
+        [np.column_stack([counts, then - counts.sum(axis=1)]), np.append(present - counts.sum(axis=0), 0)]
+    )
+    nowhere = np.empty(0, np.int64)
+    before.append(_Kind("not there before", NOISE_COLOUR, nowhere))
+    now.append(_Kind("not there any more", NOISE_COLOUR, nowhere))
+    return _drawn(before, now, np.maximum(counts, 0))
+
+
+def _kinds(ids: Rows, names: Sequence[str], sizes: Rows, colours: dict[int, str]) -> list[_Kind]:
+    """The largest clusters of one side, all others together, and noise."""
+    order = np.argsort(-sizes, kind="stable")
+    shown, others = order[:_MOST], order[_MOST:]
+    kinds = [
+        _Kind(f"{ids[place]}  {_short(names[place])}", colours.get(int(ids[place]), OTHER), np.array([place]))
+        for place in shown.tolist()
+    ]
+    if len(others):
+        label = "1 smaller cluster" if len(others) == 1 else f"{len(others):,} smaller clusters"
+        kinds.append(_Kind(label, OTHER, others))
+    kinds.append(_Kind("noise", NOISE_COLOUR, np.array([len(ids)])))
+    return kinds
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME else name[: _NAME - 1].rstrip(" ,") + "…"
+
+
+def _drawn(before: list[_Kind], now: list[_Kind], counts: Rows) -> Flow:
+    left, right = counts.sum(axis=1), counts.sum(axis=0)
+    scale = _HEIGHT / max(int(left.sum()), 1)
+    # Blocks stand where most of their documents come from: this side is in the order of the report.
+    middles = np.cumsum(right) - right / 2
+    weights = counts[:, :-1] @ middles[:-1] / np.maximum(counts[:, :-1].sum(axis=1), 1)
+    weights[counts[:, :-1].sum(axis=1) == 0] = middles[-1]
+    weights[-1] = np.inf
+    order = [place for place in np.argsort(weights, kind="stable").tolist() if left[place]]
+    there = [place for place in range(len(now)) if right[place]]
+    begun, first = _blocks(before, left, order, scale, MARGIN)
+    ended, second = _blocks(now, right, there, scale, WIDTH - MARGIN - NODE)
+    bands, thin = _bands(counts, (before, now), (first, second), (order, there), scale)
+    height = max(block.y + max(block.height, _LINE) for block in (*begun, *ended)) + _GAP
+    return Flow(begun, ended, bands, round(height, 1), thin)
+
+
+def _blocks(
+    kinds: list[_Kind], totals: Rows, order: list[int], scale: float, x: float
+) -> tuple[list[Block], dict[int, float]]:
+    """Blocks from top to bottom, and where each begins."""
+    blocks, starts, y = [], {}, float(_GAP)
+    for place in order:
+        height = float(totals[place] * scale)
+        room = max(height, _LINE)
+        top = y + (room - height) / 2
+        starts[place] = top
+        documents = int(totals[place])
+        blocks.append(
+            Block(x, round(top, 1), round(max(height, 1), 1), kinds[place].colour, kinds[place].label, documents)
+        )
+        y += room + _GAP
+    return blocks, starts
+
+
+def _bands(
+    counts: Rows,
+    kinds: tuple[list[_Kind], list[_Kind]],
+    starts: tuple[dict[int, float], dict[int, float]],
+    orders: tuple[list[int], list[int]],
+    scale: float,
+) -> tuple[list[Band], int]:
+    """Bands between blocks, in the order of the blocks at both ends so that they cross little; the widest first."""
+    begin, end = dict(starts[0]), dict(starts[1])
+    found: list[tuple[int, Band]] = []
+    thin = 0
+    outgoing = {(b, n): 0.0 for b in orders[0] for n in orders[1]}
+    for b in orders[0]:
+        for n in orders[1]:
+            outgoing[b, n] = begin[b]
+            begin[b] += counts[b, n] * scale
+    for n in orders[1]:
+        for b in orders[0]:
+            count = int(counts[b, n])
+            width = count * scale
+            if count and width >= _THINNEST:
+                source, target = kinds[0][b], kinds[1][n]
+                colour = target.colour if n < len(kinds[1]) - 1 else source.colour
+                said = f"{source.label} → {target.label}: {count:,} documents"
+                found.append((count, Band(_path(outgoing[b, n], end[n], width), colour, said)))
+            elif count:
+                thin += count
+            end[n] += width
+    found.sort(key=lambda one: -one[0])
+    return [band for _, band in found], thin
+
+
+def _path(left: float, right: float, width: float) -> str:
+    x0, x1, middle = MARGIN + NODE, WIDTH - MARGIN - NODE, WIDTH / 2
+    return (
+        f"M{x0} {left:.1f}C{middle:g} {left:.1f} {middle:g} {right:.1f} {x1} {right:.1f}"
+        f"V{right + width:.1f}C{middle:g} {right + width:.1f} {middle:g} {left + width:.1f} {x0} {left + width:.1f}Z"
+    )
