@@ -1,0 +1,80 @@
+"""The tutorial's commands that need no cluster: documents become vectors, go to a bucket, and are looked at there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from moto.server import ThreadedMotoServer
+
+from clustertrigger.core.resources.validation import parse_collection, parse_trigger
+from harness.cluster.files import REPOSITORY
+
+PAGE = REPOSITORY / "docs/tutorial/index.md"
+AWS = "awscli==1.46.3"
+BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+NEEDS_A_CLUSTER = re.compile(
+    r"^(kubectl (?!clustertrigger (init|validate -f)).*|cat .*|aws s3 rm .*|rm .*)$", re.MULTILINE
+)
+
+
+def typed() -> str:
+    """The page's lines, but those that ask a cluster or clear up; lines of a heredoc go with their command."""
+    text = "".join(BLOCKS[1:])
+    text = re.sub(r"^kubectl apply -f - <<EOF\n.*?^EOF\n", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"\\\n\s*", "", text)
+    return NEEDS_A_CLUSTER.sub("", text)
+
+
+@pytest.mark.slow
+def test_documents_become_a_collection_in_a_bucket(tmp_path: Path) -> None:
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        named = {
+            "BUCKET": "articles-of-somebody", "ENDPOINT": f"http://{host}:{port}", "AWS_REGION": "eu-central-1",
+            "AWS_ACCESS_KEY_ID": "somebody", "AWS_SECRET_ACCESS_KEY": "not-secret",
+        }  # fmt: skip
+        assert set(re.findall(r"^export (\w+)=", BLOCKS[0], re.MULTILINE)) == set(named)
+        client = boto3.client(
+            "s3", endpoint_url=named["ENDPOINT"], region_name=named["AWS_REGION"],
+            aws_access_key_id=named["AWS_ACCESS_KEY_ID"], aws_secret_access_key=named["AWS_SECRET_ACCESS_KEY"],
+        )  # fmt: skip
+        location = {"LocationConstraint": named["AWS_REGION"]}
+        client.create_bucket(Bucket=named["BUCKET"], CreateBucketConfiguration=location)
+        said = run(typed(), tmp_path, named)
+    finally:
+        server.stop()
+    assert "monday.parquet: 1961 vectors of 100 dimensions" in said
+    assert "tuesday.parquet: 2290 vectors of 100 dimensions" in said
+    collection, trigger = yaml.safe_load_all((tmp_path / "articles.yaml").read_text())
+    assert parse_collection(collection["spec"])[1] == parse_trigger(trigger["spec"])[1] == []
+    assert collection["spec"]["source"]["secret_name"] == "bucket"
+    assert f"kubectl create secret generic {collection['spec']['source']['secret_name']} " in "".join(BLOCKS)
+    assert collection["spec"]["collection_id"] in "".join(BLOCKS), "the second trigger names it"
+    assert pq.read_schema(tmp_path / "monday.parquet") == pq.read_schema(tmp_path / "tuesday.parquet")
+
+
+def run(script: str, place: Path, variables: dict[str, str]) -> str:
+    """Type lines in a folder that has the repository's examples, and return what they print."""
+    programs = place / "bin"
+    programs.mkdir()
+    environment = Path(sys.executable).parent
+    (place / "examples").symlink_to(REPOSITORY / "examples")
+    (programs / "aws").write_text(f'#!/bin/sh\nexec {environment}/uv tool run --quiet --from {AWS} aws "$@"\n')
+    (programs / "aws").chmod(0o755)
+    path = f"{programs}:{environment}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euxc", script], stdin=subprocess.DEVNULL, cwd=place, env={**os.environ, **variables, "PATH": path},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    return done.stdout
