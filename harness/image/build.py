@@ -64,11 +64,12 @@ def build_images() -> Images:
     return Images(**{target: build_image(target) for target in TARGETS})
 
 
-def build_image(target: str) -> Image:
+def build_image(target: str, checkout: Path = REPOSITORY) -> Image:
     """Build one image, unless the cache has it.
 
     Args:
-        target: operator or worker.
+        target: A stage of the Dockerfile: operator or worker.
+        checkout: The directory of the Dockerfile, which is the build's context.
 
     Raises:
         ClusterError: neither Docker nor buildah can be used here, or the build failed; the message says what to do.
@@ -76,13 +77,13 @@ def build_image(target: str) -> Image:
     builder: Builder = Docker() if chosen() == KIND else Buildah()
     directory = cache_directory() / "images"
     with locked(directory / "lock", "another build of images"):
-        image = _image(directory, builder.plan(REPOSITORY, target))
+        image = _image(directory, builder.plan(checkout, target))
         if image.archive.exists():
             os.utime(image.archive.parent)
             return image
         with tempfile.TemporaryDirectory(prefix="build-", dir=directory) as scratch:
             # Of a copy, planned again: files edited during the build must not end up under a tag that is not theirs.
-            context = snapshot(REPOSITORY, Path(scratch) / "context")
+            context = snapshot(checkout, Path(scratch) / "context")
             plan = builder.plan(context, target)
             image = _image(directory, plan)
             draft = Path(scratch) / image.archive.name
