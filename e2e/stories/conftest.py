@@ -38,6 +38,7 @@ FIRST_TO_LAST = (
     "algorithms",
     "s3",
     "sources",
+    "outputs",
     "results",
     "command",
     "api",

@@ -45,6 +45,7 @@ ACTIONS: dict[str, Spec] = {
     "cluster": {
         "cluster_id": "cluster_xyz789",
         "filters": {"field": "language", "operator": "eq", "value": "de"},
+        "output_collection_ids": ["col_labels"],
     },
     "batch_rerun": {
         "batch_id": "products-nightly-3f9a2c-20261121020000",
@@ -748,6 +749,38 @@ _COLLECTION_RULES = [
             ("S3 with volume", {"source.uri": "s3://bucket/key"}),
         ]
     ),
+    Refused(
+        "PostgreSQL written by nobody",
+        {**database({}), "write": {"table": "labels"}},
+        "spec.write.secret_name",
+        "write.secret_name is required with type postgresql: set it",
+        COLLECTION,
+        python_field="spec",
+    ),
+    Refused(
+        "a volume written by a user",
+        collection({"source.uri": "labels/", "write": {"secret_name": "writer"}}),
+        "spec.write.secret_name",
+        "write.secret_name goes with an address only: remove it",
+        COLLECTION,
+        python_field="spec",
+    ),
+    Refused(
+        "a table of their own in Qdrant",
+        {**qdrant({}), "write": {"table": "labels"}},
+        "spec.write.table",
+        "write.table goes with type postgresql only: remove it",
+        COLLECTION,
+        python_field="spec",
+    ),
+    Refused(
+        "a glob that is written",
+        collection({"write": {}}),
+        "spec.source.uri",
+        "a uri with wildcards cannot be written",
+        COLLECTION,
+        python_field="spec",
+    ),
 ]
 
 _FIELDS = [
@@ -1002,6 +1035,15 @@ ACCEPTED = [
     Accepted("PostgreSQL by IPv6", database({"uri": "postgresql://[::1]:5432/shop"}), COLLECTION),
     Accepted("collection in Qdrant", qdrant({"secret_name": "qdrant", "vector_column": "text"}), COLLECTION),
     Accepted("Qdrant behind a path", qdrant({"uri": "https://example.org/qdrant/"}), COLLECTION),
+    Accepted("PostgreSQL that is written", {**database({}), "write": {"secret_name": "writer"}}, COLLECTION),
+    Accepted("PostgreSQL with a table of their own",
+             {**database({}), "write": {"secret_name": "writer", "table": "public.labels"}}, COLLECTION),
+    Accepted("Qdrant that is written", {**qdrant({}), "write": {"secret_name": "writer"}}, COLLECTION),
+    Accepted("a volume that is written", collection({"source.uri": "labels/", "write": {}}), COLLECTION),
+    Accepted("S3 that is written", collection({"volume": ABSENT, "source": {"uri": "s3://bucket/labels/"},
+                                               "write": {"secret_name": "writer"}}), COLLECTION),
+    Accepted("definition with outputs", definition({"outputs": ["col_labels"]}), CLUSTER_DEFINITION),
+    Accepted("trigger with outputs", trigger({"execution_config.outputs": ["col_labels", "col_products"]})),
     Accepted("filters", collection({"source.filters": {
         "AND": [{"field": "language", "operator": "eq", "value": "en"},
                 {"field": "year", "operator": "gte", "value": 2020}],

@@ -69,3 +69,15 @@ def cel(rule: str, message: str, *, field: str | None = None, reason: Blame = "F
 def with_rules(*rules: dict[str, Any]) -> dict[str, Any]:
     """Returns a `json_schema_extra` that adds CEL rules to the CRD."""
     return {"x-kubernetes-validations": list(rules)}
+
+
+def each_once(names: list[str]) -> list[str]:
+    """Returns the names unchanged. The API server treats such a list as a set.
+
+    Raises:
+        ValueError: A name is listed twice.
+    """
+    twice = next((name for index, name in enumerate(names) if name in names[:index]), None)
+    if twice is not None:
+        raise ValueError(f"{twice!r} is listed twice: remove one of the two entries")
+    return names

@@ -13,6 +13,8 @@ RESULT_LIMIT = 4096
 """Maximum number of bytes that the kubelet keeps of a termination message."""
 RESULTS_MOUNT = "/results"
 COLLECTIONS_MOUNT = "/collections"
+OUTPUTS_MOUNT = "/outputs"
+"""Volumes of collections that are written."""
 SECRETS_MOUNT = "/secrets"
 IDENTITY_MOUNT = "/identity"
 """Directory of the service account's tokens for clouds: aws/token and gcp/token."""

@@ -19,6 +19,7 @@ from clustercontract.baseline import Baseline
 from clustercontract.brief import Changes, ClusterBrief, EnrichmentBrief
 from clustercontract.clustering import ClusteringConfig
 from clustercontract.container import RESULT_LIMIT, CollectionInput, ResultsTarget, shortened
+from clustercontract.output import OutputInput
 from clustercontract.report import Report
 
 RUN_SPEC_VARIABLE = "CLUSTERWORKER_RUN_SPEC"
@@ -53,6 +54,9 @@ class RunSpec(ApiModel):
     results: ResultsTarget
     history_limit: int = Field(10, ge=1, description="Number of results folders to keep.")
     report: Report = Report()
+    outputs: list[OutputInput] = Field(
+        default_factory=list, description="Collections to write each document's cluster into."
+    )
     previous: PreviousRun | None = Field(
         None,
         description="The previous run at the time when the Job was created, so that every attempt assigns the "

@@ -14,6 +14,7 @@ from typing import Any
 import kopf
 
 from clustertrigger.api import GROUP, VERSION
+from clustertrigger.api.conditions import Reason
 from clustertrigger.core.actions.registry import resolve
 from clustertrigger.core.resources.catalog import REFERENTS, Catalog, Unresolved
 from clustertrigger.core.resources.trigger import Key
@@ -99,6 +100,8 @@ def register_webhooks(
         _refuse(call, problems)
         found = resolve(catalog, call["namespace"], parsed) if parsed and not _is_on_its_way_out(call) else None
         if isinstance(found, Unresolved):
+            if found.reason is Reason.OUTPUT_NOT_WRITABLE:
+                raise kopf.AdmissionError(found.message, code=422)
             warnings.append(found.message)
         if parsed and not _is_on_its_way_out(call):
             warnings.extend(map(str, warnings_of(parsed)))

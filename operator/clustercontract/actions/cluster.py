@@ -11,3 +11,4 @@ class Cluster(ApiModel):
 
     cluster_id: str
     filters: Filter | None = None
+    output_collection_ids: list[str] | None = None

@@ -7,15 +7,15 @@ which field belongs to which action.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from clustercontract.actions.batch_rerun import BatchId, BatchRerun
 from clustercontract.actions.cluster import Cluster
 from clustercontract.actions.collection_trigger import CollectionTrigger, Ids, read_report
 from clustercontract.actions.taxonomy_enrichment import BatchSize, Parallelism, TaxonomyEnrichment
-from clustercontract.base import ApiId, ApiModel, cel, with_rules
+from clustercontract.base import ApiId, ApiModel, cel, each_once, with_rules
 from clustercontract.filters import Filter, check_filters
 from clustercontract.run import RunResult
 
@@ -36,6 +36,14 @@ NO_TARGET_YET = (
     "target_collection_id is not supported yet: remove it; the documents' nodes are in enrichment.parquet of the run's "
     "folder"
 )
+
+
+OutputIds = Annotated[
+    list[ApiId],
+    AfterValidator(each_once),
+    Field(max_length=16, json_schema_extra={"x-kubernetes-list-type": "set"}),
+]
+"""Collections to write, by collection_id or name."""
 
 
 class ActionConfig(ApiModel):
@@ -102,6 +110,12 @@ class ActionConfig(ApiModel):
     )
     retry_failed_only: bool | None = Field(
         None, description="batch_rerun: whether to skip a batch that completed. Default false."
+    )
+
+    output_collection_ids: OutputIds | None = Field(
+        None,
+        description="cluster: Collections that each document's cluster is written into, by collection_id or name, in "
+        "place of the definition's outputs; each needs spec.write. An empty list: none.",
     )
 
     @model_validator(mode="after")

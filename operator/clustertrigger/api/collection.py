@@ -7,11 +7,27 @@ from typing import Self
 from pydantic import ConfigDict, Field, model_validator
 
 from clustercontract.base import ApiId, ApiModel, cel, with_rules
+from clustercontract.globs import has_wildcard
+from clustercontract.output import Write
 from clustercontract.source import ObjectName, Source
 
 VOLUME_GOES_WITH_PATH = (
     "volume is the claim that contains the path source.uri: set volume if uri is a path, remove it if uri is an address"
 )
+
+
+WRITER_IS_REQUIRED = (
+    "write.secret_name is required with type postgresql: set it to the Secret of the user who may write; it may be "
+    "source.secret_name's"
+)
+WRITER_GOES_WITH_ADDRESS = "write.secret_name goes with an address only: remove it, a volume needs no user"
+TABLE_GOES_WITH_POSTGRESQL = "write.table goes with type postgresql only: remove it"
+WILDCARDS_ARE_READ = (
+    "a uri with wildcards cannot be written: give what is written a Collection of its own, whose uri is a directory or "
+    "a file"
+)
+_PARQUET = "(!has(self.source.type) || self.source.type == 'parquet')"
+_POSTGRESQL = "has(self.source.type) && self.source.type == 'postgresql'"
 
 
 class Processing(ApiModel):
@@ -32,7 +48,30 @@ class CollectionSpec(ApiModel):
                 "self.source.uri.contains('://') != has(self.volume)",
                 VOLUME_GOES_WITH_PATH,
                 field=".volume",
-            )
+            ),
+            cel(
+                f"!has(self.write) || !({_POSTGRESQL}) || has(self.write.secret_name)",
+                WRITER_IS_REQUIRED,
+                field=".write.secret_name",
+                reason="FieldValueRequired",
+            ),
+            cel(
+                "!has(self.write) || !has(self.write.secret_name) || self.source.uri.contains('://')",
+                WRITER_GOES_WITH_ADDRESS,
+                field=".write.secret_name",
+                reason="FieldValueForbidden",
+            ),
+            cel(
+                f"!has(self.write) || !has(self.write.table) || ({_POSTGRESQL})",
+                TABLE_GOES_WITH_POSTGRESQL,
+                field=".write.table",
+                reason="FieldValueForbidden",
+            ),
+            cel(
+                f"!has(self.write) || !{_PARQUET} || !self.source.uri.matches('[*?[]')",
+                WILDCARDS_ARE_READ,
+                field=".source.uri",
+            ),
         )
     )
 
@@ -41,12 +80,35 @@ class CollectionSpec(ApiModel):
     )
     source: Source = Field(description="Where the vectors are stored.")
     volume: ObjectName | None = Field(
-        None, description="PersistentVolumeClaim in this namespace that contains source.uri. It is mounted read-only."
+        None,
+        description="PersistentVolumeClaim in this namespace that contains source.uri. It is mounted read-only, except "
+        "in runs that write into this collection.",
+    )
+    write: Write | None = Field(
+        None,
+        description="Allows runs to write each document's cluster into this collection. If absent, nothing is ever "
+        "written to it. Parquet: a file of its own. postgresql: the columns cluster_id, cluster_name, cluster_distance "
+        "and run. qdrant: the same names in the payload.",
     )
     processing: Processing | None = Field(None, description="How triggers process the collection.")
     description: str | None = Field(
         None, max_length=2048, description="Free text for readers; the operator ignores it."
     )
+
+    @model_validator(mode="after")
+    def _can_be_written(self) -> Self:
+        write, source = self.write, self.source
+        if write is None:
+            return self
+        if source.type == "postgresql" and write.secret_name is None:
+            raise ValueError(WRITER_IS_REQUIRED)
+        if write.secret_name is not None and not source.is_remote:
+            raise ValueError(WRITER_GOES_WITH_ADDRESS)
+        if write.table is not None and source.type != "postgresql":
+            raise ValueError(TABLE_GOES_WITH_POSTGRESQL)
+        if source.type == "parquet" and has_wildcard(source.uri):
+            raise ValueError(WILDCARDS_ARE_READ)
+        return self
 
     @model_validator(mode="after")
     def _volume_goes_with_path(self) -> Self:

@@ -44,6 +44,8 @@ class Reason(StrEnum):
     """Not ready until only one of the objects that the message names has the ID."""
     INVALID_REFERENCE = "InvalidReference"
     """Not ready until the object that the message names is corrected."""
+    OUTPUT_NOT_WRITABLE = "OutputNotWritable"
+    """Not ready until the output that the message names has spec.write, and is no file that the run reads."""
     TOO_MANY_FAILURES = "TooManyFailures"
     """Not ready, stalled: run.max_consecutive_failures runs failed in a row; change the spec or request a reset."""
     MARKED_FAILED = "MarkedFailed"

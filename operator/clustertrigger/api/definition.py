@@ -6,21 +6,14 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from clustercontract.base import ApiId, ApiModel
+from clustercontract.actions.config import OutputIds
+from clustercontract.base import ApiId, ApiModel, each_once
 from clustercontract.clustering import ClusteringConfig
 from clustercontract.filters import Filter, check_filters
 
-
-def _each_once(ids: list[str]) -> list[str]:
-    twice = next((name for index, name in enumerate(ids) if name in ids[:index]), None)
-    if twice is not None:
-        raise ValueError(f"{twice!r} is listed twice: remove one of the two entries")
-    return ids
-
-
 CollectionIds = Annotated[
     list[ApiId],
-    AfterValidator(_each_once),
+    AfterValidator(each_once),
     Field(
         min_length=1,
         max_length=64,
@@ -35,6 +28,11 @@ class ExecutionConfig(ApiModel):
 
     collection_ids: CollectionIds
     config: ClusteringConfig
+    outputs: OutputIds = Field(
+        default_factory=list,
+        description="Collections that each document's cluster is written into, by collection_id or name; each needs "
+        "spec.write. Default: none.",
+    )
 
 
 class ClusterDefinitionSpec(ExecutionConfig):
@@ -59,4 +57,4 @@ class ClusterDefinitionSpec(ExecutionConfig):
 
     def execution_config(self) -> ExecutionConfig:
         """Returns what a trigger with this cluster_id clusters, and how."""
-        return ExecutionConfig(collection_ids=self.collection_ids, config=self.config)
+        return ExecutionConfig(collection_ids=self.collection_ids, config=self.config, outputs=self.outputs)

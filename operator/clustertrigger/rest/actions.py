@@ -8,6 +8,7 @@ from typing import Any
 
 from clustercontract.actions.batch_rerun import BatchRerun
 from clustercontract.actions.collection_trigger import CollectionTrigger
+from clustercontract.actions.config import OutputIds
 from clustercontract.actions.taxonomy_enrichment import TaxonomyEnrichment
 from clustercontract.base import ApiId, ApiModel
 from clustercontract.filters import Filter
@@ -21,6 +22,7 @@ class ClusterAction(ApiModel):
 
     cluster_id: ApiId | None = None
     filters: Filter | None = None
+    output_collection_ids: OutputIds | None = None
     execution_config: ExecutionConfig | None = None
 
 
@@ -56,9 +58,10 @@ def cluster_id_of(spec: Spec) -> str | None:
 
 
 def _cluster_spec(config: Mapping[str, Any]) -> dict[str, Any]:
-    if "filters" not in config:
+    if not {"filters", "output_collection_ids"} & config.keys():
         return dict(config)
-    action_config = {name: config[name] for name in ("cluster_id", "filters") if name in config}
+    names = ("cluster_id", "filters", "output_collection_ids")
+    action_config = {name: config[name] for name in names if name in config}
     short = {name: value for name, value in config.items() if name not in action_config}
     return {"action_type": CLUSTER, "action_config": action_config, **short}
 

@@ -36,14 +36,15 @@ def run(spec: RunSpec, progress: Progress, mounts: Mounts | None = None, memory:
     Raises:
         RunError: the run failed, in one line.
     """
-    progress.plan(PHASES)
+    progress.plan([phase for phase in PHASES if phase != "write" or spec.outputs])
     mounts = mounts or Mounts()
     memory = memory or ControlGroup().memory()
     with staging(spec, mounts) as (target, staged, scratch):
         return _Run(spec, progress, target).carry_out(staged, scratch, mounts.secrets, memory)
 
 
-PHASES = ("open", "read", "cluster", "assign", "measure", "report", "publish")
+PHASES = ("open", "read", "cluster", "assign", "measure", "report", "write", "publish")
+"""Without outputs, nothing is written besides the results."""
 
 
 class _Run:
@@ -60,15 +61,21 @@ class _Run:
         """Read, cluster, measure, write, publish."""
         from clusterworker.data.sources.collections import open_collections
         from clusterworker.run.brief import in_brief
+        from clusterworker.run.results.outputs import Outputs
         from clusterworker.run.results.record import FILE, record_of
         from clusterworker.run.results.retention import retire
+        from clusterworker.run.results.tables import MEMBERS
 
         self._progress.phase("open", f"opening {len(self._spec.collections)} collections")
+        outputs = Outputs(self._spec, staged / MEMBERS, scratch, secrets)
+        outputs.check_before_reading()
         collections = open_collections(self._spec.collections, secrets)
+        outputs.check(collections)
         findings = self._find(collections, staged, scratch, secrets, memory)
         baseline = self._write(findings, collections, staged, secrets)
         record = record_of(self._spec, findings, self._started)
         (staged / FILE).write_bytes(record.to_bytes())
+        written = outputs.write(findings.succession.ids, findings.names, self._progress)
         self._progress.phase("publish", f"publishing {self._target.uri}")
         self._target.publish(staged)
         self._target.point_latest(record)
@@ -83,7 +90,7 @@ class _Run:
             results_uri=self._target.uri,
             baseline=baseline,
             metrics={name: value for name, value in findings.metrics.items() if value is not None},
-            notes=[*findings.notes, *left],
+            notes=[*findings.notes, *written, *left],
             clusters=in_brief(findings.clusters),
             changes=findings.changes,
             next_cluster_id=findings.succession.next_id,

@@ -64,6 +64,7 @@ class Repeatable(Generic[Kept]):
 def _own(kept: RunSpec, spec: RerunSpec) -> dict[str, Any]:
     return {
         "collections": [narrowed(collection, spec.filters) for collection in kept.collections],
+        "outputs": [],  # they show what the batch's own trigger found last, and this may be fewer documents
         "previous": kept.previous and moved(kept.previous, kept.results, spec.batch_results),
     }
 

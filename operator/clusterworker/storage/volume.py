@@ -48,9 +48,14 @@ def exchange(one: Path, other: Path) -> None:
 def sync(directory: Path) -> None:
     """Have the files on disk before their folder gets its name: a crash of the node must not leave empty files."""
     for file in directory.iterdir():
-        with file.open("rb") as opened:
-            os.fsync(opened.fileno())
+        sync_file(file)
     sync_directory(directory)
+
+
+def sync_file(file: Path) -> None:
+    """Have a file's content on disk."""
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())
 
 
 def sync_directory(directory: Path) -> None:

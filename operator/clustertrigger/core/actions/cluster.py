@@ -11,15 +11,25 @@ from clustertrigger.api.definition import ExecutionConfig
 from clustertrigger.api.status import ClusterTriggerStatus, LastResult
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.actions.narrowing import fields_of, narrowed
-from clustertrigger.core.actions.work import Action, Ask, Order, Work
+from clustertrigger.core.actions.outputs import Named, output_inputs, resolve_outputs
+from clustertrigger.core.actions.work import Action, Ask, Order, Work, Writes, distinct
 from clustertrigger.core.resources.catalog import COLLECTION, DEFINITION, Catalog, Unresolved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterWork(Work):
-    """Collections to cluster, in the order of execution.collection_ids."""
+    """Collections to cluster, in the order of execution.collection_ids, and those to write."""
 
     execution: ExecutionConfig
+    outputs: tuple[Named, ...] = ()
+
+    def writes(self) -> Writes:
+        """See Work."""
+        specs = [collection for _, collection in self.outputs]
+        return Writes(
+            distinct(collection.volume for collection in specs),
+            distinct(collection.write.secret_name for collection in specs if collection.write),
+        )
 
     def order(self, ask: Ask) -> Order:
         """A RunSpec."""
@@ -35,17 +45,19 @@ class ClusterWork(Work):
             history_limit=ask.policy.history_limit,
             report=ask.policy.report,
             previous=ask.previous,
+            outputs=output_inputs(self.outputs, self.collections),
         )
         return Order("run", RUN_SPEC_VARIABLE, spec.model_dump_json(exclude_none=True))
 
 
 def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work | Unresolved:
-    execution, filters = spec.execution_config, None
+    execution, filters, written = spec.execution_config, None, None
     if execution is None and isinstance(spec.action, Cluster):
         definition = catalog.find(DEFINITION, namespace, spec.action.cluster_id)
         if isinstance(definition, Unresolved):
             return definition
         execution, filters = definition.execution_config(), merged(definition.filters, spec.action.filters)
+        written = spec.action.output_collection_ids
     if execution is None:
         raise TypeError(f"no spec of this action: {spec.action_type}")
     collections = []
@@ -56,7 +68,10 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
         if isinstance(collection, Unresolved):
             return collection
         collections.append((wanted, collection))
-    return ClusterWork(execution=execution, collections=tuple(collections))
+    outputs = resolve_outputs(catalog, namespace, execution.outputs if written is None else written, collections)
+    if isinstance(outputs, Unresolved):
+        return outputs
+    return ClusterWork(execution=execution, collections=tuple(collections), outputs=outputs)
 
 
 def _remember(status: ClusterTriggerStatus, job: str, collections: str, found: RunResult) -> None:

@@ -74,6 +74,14 @@ class Reads(NamedTuple):
     secrets: tuple[str, ...]
 
 
+class Writes(NamedTuple):
+    """What a Pod mounts to write, besides the results."""
+
+    claims: tuple[str, ...] = ()
+    """Each is mounted below OUTPUTS_MOUNT."""
+    secrets: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work(ABC):
     """What a run is to do."""
@@ -94,6 +102,10 @@ class Work(ABC):
             history: of the trigger.
         """
         return None
+
+    def writes(self) -> Writes:
+        """What the Pod of a run mounts to write. A check mounts none of it."""
+        return Writes()
 
     def reads(self, defaults: RunDefaults) -> Reads:
         """What a Pod mounts for it."""

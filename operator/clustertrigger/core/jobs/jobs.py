@@ -87,7 +87,7 @@ def build_job(
     if isinstance(order, FromTemplate):
         pod = _Pod(template_pod_spec(run, order, defaults), order.template.labels, order.template.annotations)
     else:
-        pod = _Pod(pod_spec(run, work, defaults, order=order, resources=run.resources))
+        pod = _Pod(pod_spec(run, work, defaults, order=order, resources=run.resources, writes=work.writes()))
     # The name guards the slot until the status does: keep the Job for as long as the slot could fire.
     kind = _Kind(
         ROLE_RUN, run.timeout_seconds, ttl_seconds=max(run.starting_deadline_seconds, 3600), queue_name=run.queue_name

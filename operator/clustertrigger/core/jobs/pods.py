@@ -9,6 +9,7 @@ from typing import Any
 from clustercontract.base import ApiModel
 from clustercontract.container import (
     COLLECTIONS_MOUNT,
+    OUTPUTS_MOUNT,
     RESULTS_MOUNT,
     SCRATCH_MOUNT,
     SECRETS_MOUNT,
@@ -16,15 +17,22 @@ from clustercontract.container import (
 from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY, WORKER_CONTAINER
 from clustertrigger.api.placement import TopologySpreadConstraint
 from clustertrigger.api.trigger import Resources, RunPolicy
-from clustertrigger.core.actions.work import Order, RunDefaults, Work, distinct, results_claim
+from clustertrigger.core.actions.work import Order, RunDefaults, Work, Writes, distinct, results_claim
 from clustertrigger.core.jobs.cloud_tokens import token_mounts, token_variables, token_volumes
 
 NON_ROOT = 65532
+_NOTHING = Writes()
 _SCRATCH_VOLUME = "scratch"
 
 
 def pod_spec(
-    run: RunPolicy, work: Work, defaults: RunDefaults, *, order: Order, resources: Resources
+    run: RunPolicy,
+    work: Work,
+    defaults: RunDefaults,
+    *,
+    order: Order,
+    resources: Resources,
+    writes: Writes = _NOTHING,
 ) -> dict[str, Any]:
     """The Pod's spec.
 
@@ -34,8 +42,9 @@ def pod_spec(
         defaults: what the operator adds.
         order: The worker's input.
         resources: of the container.
+        writes: what is mounted to write, besides the results.
     """
-    volumes, mounts = _mounts(run, work, defaults)
+    volumes, mounts = _mounts(run, work, defaults, writes)
     pull_secrets = distinct([*defaults.image_pull_secrets, *(secret.name for secret in run.image_pull_secrets)])
     return {
         "restartPolicy": "Never",
@@ -125,19 +134,22 @@ def _dumped(part: ApiModel) -> dict[str, Any]:
     return part.model_dump(exclude_none=True, exclude_defaults=True)
 
 
-def _mounts(run: RunPolicy, work: Work, defaults: RunDefaults) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _mounts(
+    run: RunPolicy, work: Work, defaults: RunDefaults, writes: Writes
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Volumes, and where they are mounted.
 
     A claim is one volume however often it is mounted: the kubelet never starts a Pod that names a claim twice. One that
     is only read is a read-only volume: the kubelet would otherwise give all of its files to the Pod's group.
     """
-    reads, written = work.reads(defaults), results_claim(run, defaults)
-    claims = {claim: f"claim-{n}" for n, claim in enumerate(distinct([written, *reads.claims]))}
-    secrets = {secret: f"secret-{n}" for n, secret in enumerate(distinct([*reads.secrets, run.results.secret_name]))}
+    reads, results = work.reads(defaults), results_claim(run, defaults)
+    claims = {claim: f"claim-{n}" for n, claim in enumerate(distinct([results, *reads.claims, *writes.claims]))}
+    named = distinct([*reads.secrets, run.results.secret_name, *writes.secrets])
+    secrets = {secret: f"secret-{n}" for n, secret in enumerate(named)}
     volumes: list[dict[str, Any]] = [
         {"name": _SCRATCH_VOLUME, "emptyDir": {}},
         *(
-            {"name": v, "persistentVolumeClaim": _claim(claim, writable=claim == written)}
+            {"name": v, "persistentVolumeClaim": _claim(claim, writable=claim in (results, *writes.claims))}
             for claim, v in claims.items()
         ),
         *({"name": v, "secret": {"secretName": secret, "defaultMode": 0o440}} for secret, v in secrets.items()),
@@ -146,11 +158,12 @@ def _mounts(run: RunPolicy, work: Work, defaults: RunDefaults) -> tuple[list[dic
     mounts: list[dict[str, Any]] = [
         {"name": _SCRATCH_VOLUME, "mountPath": SCRATCH_MOUNT},
         *({"name": claims[c], "mountPath": f"{COLLECTIONS_MOUNT}/{c}", "readOnly": True} for c in reads.claims),
+        *({"name": claims[c], "mountPath": f"{OUTPUTS_MOUNT}/{c}"} for c in writes.claims),
         *({"name": v, "mountPath": f"{SECRETS_MOUNT}/{secret}", "readOnly": True} for secret, v in secrets.items()),
         *token_mounts(run.cloud_identity),
     ]
-    if written:
-        mounts.append({"name": claims[written], "mountPath": RESULTS_MOUNT})
+    if results:
+        mounts.append({"name": claims[results], "mountPath": RESULTS_MOUNT})
     return volumes, mounts
 
 

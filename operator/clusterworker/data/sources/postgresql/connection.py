@@ -1,8 +1,9 @@
 """A connection that sees one snapshot, and errors in one line without credentials."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
@@ -49,8 +50,12 @@ class Database:
     source: Source
     secret: SecretFiles
 
-    def connect(self) -> Connection:
-        """Connect, and begin the one read-only transaction in which everything is read.
+    def connect(self, session: Sequence[str] = (), *, autocommit: bool = False) -> Connection:
+        """Connect; by default, begin the one read-only transaction in which everything is read.
+
+        Args:
+            session: statements to begin with instead.
+            autocommit: whether each statement is a transaction of its own.
 
         Raises:
             MisconfiguredError: the Secret lacks a key, or the server refuses the user or the database.
@@ -73,10 +78,11 @@ class Database:
         if certificates:
             options["sslrootcert"] = str(certificates)
         with self.errors():
-            connection = psycopg.connect(**options)
-            for statement in _SESSION:
+            connection = psycopg.connect(**options, autocommit=autocommit)
+            for statement in session or _SESSION:
                 connection.execute(statement)
-            self.limit(connection, LOOKUP_MILLISECONDS)
+            if not session:
+                self.limit(connection, LOOKUP_MILLISECONDS)
         return connection
 
     def limit(self, connection: Connection, milliseconds: int) -> None:
@@ -84,24 +90,28 @@ class Database:
         connection.execute("SELECT set_config('statement_timeout', %s, true)", [str(milliseconds)])
 
     @contextmanager
-    def errors(self) -> Iterator[None]:
-        """Turn what psycopg raises into one line with a remedy; the cause is dropped, since it may hold credentials."""
+    def errors(self, remedies: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
+        """Turn what psycopg raises into one line with a remedy; the cause is dropped, since it may hold credentials.
+
+        Args:
+            remedies: by what an SQLSTATE begins with, in place of those of reading.
+        """
         try:
             yield
         except psycopg.Error as error:
-            raise self._explained(error) from None
+            raise self._explained(error, remedies) from None
 
     @property
     def shown(self) -> str:
         """The table, for messages."""
         return f"{self.source.uri}: table {self.source.table}"
 
-    def _explained(self, error: psycopg.Error) -> RunError:
+    def _explained(self, error: psycopg.Error, remedies: Mapping[str, str]) -> RunError:
         state = error.sqlstate or ""
         reason = self.secret.without(str(error))
-        for begin, remedy in _REMEDIES.items():
+        for begin, remedy in {**_REMEDIES, **remedies}.items():
             if state.startswith(begin) or (not state and begin == "28" and "authentication failed" in reason):
-                said = remedy.format(secret=self.source.secret_name, table=self.source.table)
+                said = remedy.format(secret=self.source.secret_name, table=self.source.table, reason=reason[:300])
                 return MisconfiguredError(f"{self.source.uri}: {said}")
         if not state and 'database "' in reason and "does not exist" in reason:
             return MisconfiguredError(f"{self.source.uri}: {_REMEDIES['3D']}")

@@ -1,0 +1,117 @@
+"""Collections that a run writes: which they are, and why one must not be written."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+from clustercontract.container import OUTPUTS_MOUNT
+from clustercontract.globs import has_wildcard
+from clustercontract.output import CLUSTERS, OutputInput, output_file
+from clustertrigger.api.collection import CollectionSpec
+from clustertrigger.api.conditions import Reason
+from clustertrigger.core.resources.catalog import COLLECTION, Catalog, Unresolved
+
+Named = tuple[str, CollectionSpec]
+"""A collection, and the id by which the trigger names it."""
+
+
+def resolve_outputs(
+    catalog: Catalog, namespace: str, wanted: Iterable[str], inputs: Iterable[Named], table: str = CLUSTERS
+) -> tuple[Named, ...] | Unresolved:
+    """The collections to write, or why one of them cannot be written.
+
+    Args:
+        catalog: of all namespaces.
+        namespace: the trigger's.
+        wanted: ids.
+        inputs: what the run reads.
+        table: what is written; it names Parquet files in directories.
+    """
+    found: list[Named] = []
+    for collection_id in wanted:
+        collection = catalog.find(COLLECTION, namespace, collection_id)
+        if isinstance(collection, Unresolved):
+            return collection
+        if why := _why_not(collection_id, collection, inputs, table):
+            return Unresolved(Reason.OUTPUT_NOT_WRITABLE, why)
+        if other := next((name for name, known in found if known is collection), None):
+            return Unresolved(
+                Reason.OUTPUT_NOT_WRITABLE,
+                f"outputs {other!r} and {collection_id!r} are the same Collection: remove one of them",
+            )
+        found.append((collection_id, collection))
+    return tuple(found)
+
+
+def output_inputs(outputs: Iterable[Named], inputs: Iterable[Named]) -> list[OutputInput]:
+    """The outputs, as the worker sees them."""
+    return [
+        OutputInput(
+            collection_id=_name_of(collection, inputs) or collection_id,
+            source=collection.source,
+            write=collection.write,
+            mount_path=f"{OUTPUTS_MOUNT}/{collection.volume}" if collection.volume else None,
+            reads=_name_of(collection, inputs) is not None,
+        )
+        for collection_id, collection in outputs
+        if collection.write is not None
+    ]
+
+
+def _why_not(collection_id: str, collection: CollectionSpec, inputs: Iterable[Named], table: str) -> str | None:
+    if collection.write is None:
+        return (
+            f"collection {collection_id!r} is an output, and nothing may be written to it while its spec.write is not "
+            "set: set it, or remove the collection from the outputs"
+        )
+    if collection.source.type != "parquet":
+        return None
+    file = output_file(collection.source.uri, table)
+    for name, source in inputs:
+        if source.source.type == "parquet" and _place(source) == _place(collection) and _reads(source.source.uri, file):
+            return (
+                f"output {collection_id!r} would write {file}, which collection {name!r} reads "
+                f"({source.source.uri}): give the output another uri"
+            )
+    return None
+
+
+def _name_of(collection: CollectionSpec, inputs: Iterable[Named]) -> str | None:
+    """The id under which the run reads a collection, if it does; a trigger's filters make another spec of it."""
+    source = collection.source.model_copy(update={"filters": None})
+    for name, known in inputs:
+        if known.volume == collection.volume and known.source.model_copy(update={"filters": None}) == source:
+            return name
+    return None
+
+
+def _place(collection: CollectionSpec) -> tuple[str | None, str | None]:
+    """What a uri is relative to."""
+    return collection.volume, collection.source.endpoint
+
+
+def _reads(uri: str, file: str) -> bool:
+    """Whether a file is among those that a Parquet uri means: itself, below it as a directory, or matched by a glob."""
+    scheme, _, path = uri.rpartition("://")
+    other_scheme, _, written = file.rpartition("://")
+    if scheme != other_scheme:
+        return False
+    path = posixpath.normpath(path)
+    if path == ".":
+        return True
+    parts, wanted = written.split("/"), path.split("/")
+    if not has_wildcard(path):
+        return parts[: len(wanted)] == wanted
+    # A glob that matches a directory means the files below it.
+    return any(_matches(parts[:depth], wanted) for depth in range(1, len(parts) + 1))
+
+
+def _matches(parts: list[str], pattern: list[str]) -> bool:
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":
+        return any(_matches(parts[skipped:], pattern[1:]) for skipped in range(len(parts) + 1))
+    # fnmatch writes the complement of a set as [!...] only.
+    return bool(parts) and fnmatchcase(parts[0], pattern[0].replace("[^", "[!")) and _matches(parts[1:], pattern[1:])

@@ -1,0 +1,189 @@
+"""Into Parquet: one file, which appears whole and replaces the one that an earlier run wrote."""
+
+import secrets as random
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clustercontract.output import RUN_COLUMN, OutputInput, output_file
+from clusterworker.outputs.table import Table
+from clusterworker.process.errors import MisconfiguredError, RunError
+from clusterworker.process.progress import Progress
+from clusterworker.storage.addresses import bucket_at
+from clusterworker.storage.bucket import Bucket
+from clusterworker.storage.volume import explained, sync_directory, sync_file
+
+_MARK = b"clustertrigger.run"
+"""Key of the metadata of every file that a run writes: others are never replaced."""
+_COPY_BYTES = 8 << 20
+
+
+class ParquetOutput:
+    """A file on a volume or in a bucket; see Output.
+
+    Args:
+        given: of the RunSpec.
+        scratch: directory for what is uploaded.
+        secrets: directory with one directory per mounted Secret.
+    """
+
+    def __init__(self, given: OutputInput, scratch: Path, secrets: Path) -> None:
+        self._given = given
+        self._scratch = scratch
+        access = given.source.model_copy(update={"secret_name": given.write.secret_name})
+        self._secrets, self._access = secrets, access
+        self._id_column = given.source.document_id_column or "document_id"
+
+    @property
+    def shown(self) -> str:
+        """See Output."""
+        return self._given.source.uri
+
+    def check(self, table: Table) -> None:
+        """See Output."""
+        target = self._target(table)
+        schema = target.schema()
+        if schema is not None and _MARK not in (schema.metadata or {}):
+            raise MisconfiguredError(
+                f"{target.shown}: it is there and no run has written it, so none replaces it: give the collection "
+                f"another uri, or remove the file"
+            )
+        target.prepare()
+
+    def write(self, table: Table, progress: Progress) -> str:
+        """See Output."""
+        target, rows = self._target(table), 0
+        self.check(table)
+        try:
+            with target.draft() as draft:
+                schema = self._schema(table)
+                with pq.ParquetWriter(draft, schema, compression="zstd") as writer:
+                    for batch in table.batches():
+                        run = pa.repeat(pa.scalar(table.run, pa.string()), batch.num_rows)
+                        writer.write_batch(pa.record_batch([*batch.columns, run], schema=schema))
+                        rows += batch.num_rows
+                        progress.advance(0.9 * rows / max(table.rows, 1))
+        except RunError as error:
+            raise type(error)(
+                f"{error}: {rows:,} of {table.rows:,} rows were written into a draft: the file is as it was before"
+            ) from error
+        return f"{rows:,} rows of {target.shown}"
+
+    def _schema(self, table: Table) -> pa.Schema:
+        first = table.schema.field(0).with_name(self._id_column)
+        fields = [first, *list(table.schema)[1:], pa.field(RUN_COLUMN, pa.string(), nullable=False)]
+        return pa.schema(fields, metadata={_MARK: table.run})
+
+    def _target(self, table: Table) -> "_VolumeFile | _Object":
+        uri = output_file(self._given.source.uri, table.name)
+        bucket = bucket_at(uri, self._access, self._secrets)
+        if bucket:
+            return _Object(bucket, self._scratch)
+        if self._given.mount_path is None:
+            raise MisconfiguredError(f"{uri}: it is a path, and no volume is mounted: set spec.volume")
+        return _VolumeFile(Path(self._given.mount_path), uri)
+
+
+class _VolumeFile:
+    """A file below a mount point; whatever leads outside of it, a symbolic link for one, is refused."""
+
+    def __init__(self, mount: Path, uri: str) -> None:
+        self.shown = uri
+        self._file = mount / uri
+        if not self._file.parent.resolve().is_relative_to(mount.resolve()):
+            raise MisconfiguredError(
+                f"{uri}: leads outside of the collection's volume: give the collection another uri"
+            )
+
+    def schema(self) -> Any | None:
+        """Of the file that is there; None where there is none."""
+        with self._errors():
+            if self._file.is_dir():
+                raise MisconfiguredError(f"{self.shown}: it is a directory: give the collection another uri")
+            return _schema_of(lambda: pq.read_schema(self._file)) if self._file.exists() else None
+
+    def prepare(self) -> None:
+        """Make its directory, and remove what killed attempts left there."""
+        with self._errors():
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            for leftover in self._file.parent.glob(f".{self._file.name}.*.partial"):
+                leftover.unlink(missing_ok=True)
+            probe = self._file.with_name(f".{self._file.name}.{random.token_hex(4)}.partial")
+            probe.touch()
+            probe.unlink()
+
+    @contextmanager
+    def draft(self) -> Iterator[Path]:
+        """Yield a path to write to; without an error, it becomes the file in one step."""
+        draft = self._file.with_name(f".{self._file.name}.{random.token_hex(4)}.partial")
+        try:
+            with self._errors():
+                yield draft
+                sync_file(draft)
+                draft.chmod(0o664)  # the volume's group (the Pod's fsGroup) may clear up
+                draft.replace(self._file)
+                sync_directory(self._file.parent)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise explained(self.shown, error, "write it", there="") from error
+
+
+class _Object:
+    """An object in a bucket: uploaded under another name, and copied to its own by the server in one step."""
+
+    def __init__(self, bucket: Bucket, scratch: Path) -> None:
+        self.shown = bucket.uri
+        self._bucket = bucket
+        self._scratch = scratch
+        self._filesystem = bucket.connect()
+
+    def schema(self) -> Any | None:
+        """Of the object that is there; None where there is none."""
+        from pyarrow import fs
+
+        with self._bucket.errors():
+            found = self._filesystem.get_file_info(self._bucket.path)
+            if found.type != fs.FileType.File:
+                return None
+            return _schema_of(lambda: pq.read_schema(self._bucket.path, filesystem=self._filesystem))
+
+    def prepare(self) -> None:
+        """Look whether the bucket is there."""
+        from pyarrow import fs
+
+        with self._bucket.errors():
+            if self._filesystem.get_file_info(self._bucket.name).type == fs.FileType.NotFound:
+                raise self._bucket.no_such_bucket()
+
+    @contextmanager
+    def draft(self) -> Iterator[Path]:
+        """Yield a path to write to; without an error, it becomes the object in one step."""
+        with tempfile.TemporaryDirectory(prefix="output-", dir=self._scratch) as directory:
+            draft = Path(directory) / "draft.parquet"
+            yield draft
+            folder, _, name = self._bucket.path.rpartition("/")
+            aside = f"{folder}/_{name}.partial"
+            with self._bucket.errors():
+                with draft.open("rb") as source, self._filesystem.open_output_stream(aside) as sink:
+                    shutil.copyfileobj(source, sink, _COPY_BYTES)
+                self._filesystem.move(aside, self._bucket.path)
+
+
+def _schema_of(read: Callable[[], Any]) -> Any:
+    """The schema of a Parquet file; that of no columns for any other file."""
+    try:
+        return read()
+    except (pa.ArrowInvalid, UnicodeDecodeError):
+        return pa.schema([])

@@ -1,0 +1,243 @@
+"""Into PostgreSQL: binary COPY into a temporary table, and one UPDATE ... FROM it in the same transaction.
+
+So readers see the values of before or the new ones, of all documents. Writers of one table wait for one another.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+from psycopg import sql
+
+from clustercontract.output import RUN_COLUMN, OutputInput
+from clusterworker.data.sources.postgresql.columns import Column, columns_of, quoted
+from clusterworker.data.sources.postgresql.connection import LOCK_MILLISECONDS, Connection, Database
+from clusterworker.outputs.copied_rows import HEADER, TRAILER, TYPES, copied
+from clusterworker.outputs.table import Table
+from clusterworker.process.errors import MisconfiguredError, RunError
+from clusterworker.process.progress import Progress
+from clusterworker.process.secret import SecretFiles
+
+_SESSION = (
+    f"SET lock_timeout = {LOCK_MILLISECONDS}",
+    "SET statement_timeout = 0",
+    "SET idle_in_transaction_session_timeout = 0",
+    # Of a million documents: sorted and hashed in memory rather than on the server's disk.
+    "SET work_mem = '128MB'",
+)
+_DEFINING_MILLISECONDS = 5_000
+_REMEDIES = {
+    "22": "what is written does not fit: {reason}",
+    "23": "a constraint of {table} does not allow it: {reason}",
+    "25006": "the server is read-only, such as a replica: name the primary in source.uri",
+    "42501": "the user of Secret {secret} may not write it: {reason}",
+}
+_STAGE = "clusterworker_rows"
+_NUMBERS, _TEXTS = ("int2", "int4", "int8", "float4", "float8", "numeric"), ("text", "varchar", "bpchar")
+_HOLDING = {"text": _TEXTS, "boolean": ("bool",)}
+"""Columns that may hold a type; all others hold numbers."""
+
+
+class PostgresOutput:
+    """Columns of the source's table, or a table of their own; see Output.
+
+    Args:
+        given: of the RunSpec.
+        secret: of the user who writes.
+    """
+
+    def __init__(self, given: OutputInput, secret: SecretFiles) -> None:
+        self._own = given.write.table
+        self._table = str(self._own or given.source.table)
+        source = given.source.model_copy(update={"table": self._table, "secret_name": given.write.secret_name})
+        self._key = "document_id" if self._own else given.source.document_id_column or "document_id"
+        self._database = Database(source, secret)
+
+    @property
+    def shown(self) -> str:
+        """See Output."""
+        return self._database.shown
+
+    def check(self, table: Table) -> None:
+        """See Output."""
+        with self._database.errors(_REMEDIES), self._connect() as connection:
+            columns = columns_of(connection, self._table)
+            if self._own and not columns:
+                self._create(connection, table)
+                columns = columns_of(connection, self._table)
+            if not columns:
+                raise MisconfiguredError(
+                    f"{self._database.source.uri}: no such table {self._table}: check source.table"
+                )
+            if self._key not in columns:
+                field = "write.table" if self._own else "source.document_id_column"
+                raise MisconfiguredError(f"{self.shown}: no column {self._key}: correct {field}")
+            self._add_missing(connection, table, columns)
+            columns = columns_of(connection, self._table)
+            for name, kind in self._kinds(table).items():
+                if columns[name].type not in _HOLDING.get(kind, _NUMBERS):
+                    raise MisconfiguredError(
+                        f"{self.shown}: column {name} holds {columns[name].shown}, and {kind} is written into it: "
+                        "rename that column, or set write.table to write into a table of their own"
+                    )
+            self._check_rights(connection, table)
+
+    def write(self, table: Table, progress: Progress) -> str:
+        """See Output."""
+        copied_rows = 0
+        try:
+            with self._database.errors(_REMEDIES), self._connect() as connection, connection.transaction():
+                self._wait_for_turn(connection)
+                connection.execute(self._staging(table))
+                names = sql.SQL(", ").join(map(sql.Identifier, table.schema.names))
+                copy_in = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(sql.Identifier(_STAGE), names)
+                with connection.cursor() as cursor, cursor.copy(copy_in) as copy:
+                    copy.write(HEADER)
+                    for batch in table.batches():
+                        copy.write(copied(batch))
+                        copied_rows += batch.num_rows
+                        progress.advance(0.5 * copied_rows / max(table.rows, 1))
+                    copy.write(TRAILER)
+                connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(_STAGE)))
+                written = self._replace(connection, table) if self._own else self._update(connection, table)
+        except RunError as error:
+            raise type(error)(
+                f"{error}: {copied_rows:,} of {table.rows:,} rows were sent and none is written: the table is as it "
+                "was before"
+            ) from error
+        missing = table.rows - written
+        said = f"{written:,} rows of {self.shown}"
+        return f"{said}; {missing:,} documents are not in it" if missing > 0 and not self._own else said
+
+    def _connect(self) -> Connection:
+        return self._database.connect(_SESSION, autocommit=True)
+
+    def _wait_for_turn(self, connection: Connection) -> None:
+        """Two runs at once would update the same rows in another order, or insert the same ones."""
+        connection.execute("SET LOCAL lock_timeout = 0")
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('clustertrigger'), hashtext(%s))", [self._table])
+        connection.execute(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}")
+
+    def _kinds(self, table: Table) -> dict[str, str]:
+        """PostgreSQL's types of the columns that are written, besides the keys."""
+        return {field.name: TYPES[field.type][0] for field in table.values} | {RUN_COLUMN: "text"}
+
+    def _create(self, connection: Connection, table: Table) -> None:
+        keys = [table.schema.field(name) for name in table.keys]
+        typed = {field.name: TYPES[field.type][0] for field in keys} | self._kinds(table)
+        statement = sql.SQL("CREATE TABLE IF NOT EXISTS {} ({}, PRIMARY KEY ({}))").format(
+            quoted(self._table), _typed(typed), sql.SQL(", ").join(map(sql.Identifier, table.keys))
+        )
+        self._define(connection, statement, "it is not there, and the user of Secret {} may not create it")
+
+    def _add_missing(self, connection: Connection, table: Table, columns: Mapping[str, Column]) -> None:
+        wanted = self._kinds(table)
+        if self._own:
+            wanted = {name: TYPES[table.schema.field(name).type][0] for name in table.keys} | wanted
+        absent = {name: kind for name, kind in wanted.items() if name not in columns}
+        if not absent:
+            return
+        added = [sql.SQL("ADD COLUMN IF NOT EXISTS {}").format(_typed({name: kind})) for name, kind in absent.items()]
+        statement = sql.SQL("ALTER TABLE {} {}").format(quoted(self._table), sql.SQL(", ").join(added))
+        why = f"it has no {' and no '.join(absent)}, and the user of Secret {{}} may not add columns"
+        self._define(connection, statement, why)
+
+    def _define(self, connection: Connection, statement: sql.Composed, why: str) -> None:
+        try:
+            # Readers that come meanwhile wait behind it: not for long.
+            connection.execute(f"SET lock_timeout = {_DEFINING_MILLISECONDS}")
+            connection.execute(statement)
+            connection.execute(f"SET lock_timeout = {LOCK_MILLISECONDS}")
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.WrongObjectType):
+            said = why.format(self._database.source.secret_name)
+            raise MisconfiguredError(
+                f"{self.shown}: {said}: have its owner run {statement.as_string(connection)}"
+            ) from None
+
+    def _check_rights(self, connection: Connection, table: Table) -> None:
+        """Told before hours of clustering, not after."""
+        relation = quoted(self._table).as_string(connection)
+        if self._own:
+            asked, needed = (
+                "has_table_privilege(%s, 'INSERT') AND has_table_privilege(%s, 'DELETE')",
+                "SELECT, INSERT, DELETE",
+            )
+            [allowed] = connection.execute(f"SELECT {asked}", [relation, relation]).fetchone() or (False,)
+        else:
+            written, needed = [*self._kinds(table)], "SELECT, UPDATE"
+            query = "SELECT bool_and(has_column_privilege(%s, name, 'UPDATE')) FROM unnest(%s::text[]) AS name"
+            [allowed] = connection.execute(query, [relation, written]).fetchone() or (False,)
+        readable = [self._key, RUN_COLUMN]
+        query = "SELECT bool_and(has_column_privilege(%s, name, 'SELECT')) FROM unnest(%s::text[]) AS name"
+        [seen] = connection.execute(query, [relation, readable]).fetchone() or (False,)
+        if not (allowed and seen):
+            raise MisconfiguredError(
+                f"{self.shown}: the user of Secret {self._database.source.secret_name} may not write it: "
+                f"GRANT {needed} ON {self._table} TO it"
+            )
+
+    def _staging(self, table: Table) -> sql.Composed:
+        typed = {field.name: TYPES[field.type][0] for field in table.schema}
+        return sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(sql.Identifier(_STAGE), _typed(typed))
+
+    def _update(self, connection: Connection, table: Table) -> int:
+        """The rows of documents get the new values; of those that an earlier run of this trigger wrote, others none."""
+        columns = columns_of(connection, self._table)
+        values = [field.name for field in table.values]
+        pairs = [sql.SQL("{0} = s.{0}").format(sql.Identifier(name)) for name in values]
+        pairs.append(sql.SQL("{} = {}").format(sql.Identifier(RUN_COLUMN), sql.Literal(table.run)))
+        update = sql.SQL("UPDATE {} AS t SET {} FROM {} AS s WHERE {}").format(
+            quoted(self._table),
+            sql.SQL(", ").join(pairs),
+            sql.Identifier(_STAGE),
+            _join(columns[self._key], table.schema.field(0).type),
+        )
+        written = connection.execute(update).rowcount
+        emptied = [sql.SQL("{} = NULL").format(sql.Identifier(name)) for name in [*values, RUN_COLUMN]]
+        clear = sql.SQL("UPDATE {} AS t SET {} WHERE {}").format(
+            quoted(self._table), sql.SQL(", ").join(emptied), _of_earlier_runs(table)
+        )
+        connection.execute(clear)
+        return written
+
+    def _replace(self, connection: Connection, table: Table) -> int:
+        """What earlier runs of this trigger wrote goes, and so does what others wrote of the same documents."""
+        own, stage = quoted(self._table), sql.Identifier(_STAGE)
+        connection.execute(sql.SQL("DELETE FROM {} AS t WHERE {}").format(own, _of_earlier_runs(table)))
+        same = sql.SQL(" AND ").join(sql.SQL("t.{0} = s.{0}").format(sql.Identifier(name)) for name in table.keys)
+        connection.execute(sql.SQL("DELETE FROM {} AS t USING {} AS s WHERE {}").format(own, stage, same))
+        names = sql.SQL(", ").join(map(sql.Identifier, table.schema.names))
+        insert = sql.SQL("INSERT INTO {} ({}, {}) SELECT DISTINCT ON ({}) {}, {} FROM {}").format(
+            own,
+            names,
+            sql.Identifier(RUN_COLUMN),
+            sql.SQL(", ").join(map(sql.Identifier, table.keys)),
+            names,
+            sql.Literal(table.run),
+            stage,
+        )
+        return connection.execute(insert).rowcount
+
+
+def _typed(columns: Mapping[str, str]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.SQL(f"{{}} {kind}").format(sql.Identifier(name)) for name, kind in columns.items())
+
+
+def _of_earlier_runs(table: Table) -> sql.Composed:
+    return sql.SQL("starts_with(t.{0}, {1}) AND t.{0} <> {2}").format(
+        sql.Identifier(RUN_COLUMN), sql.Literal(table.lineage), sql.Literal(table.run)
+    )
+
+
+def _join(key: Column, given: Any) -> sql.Composed:
+    """Document ids as they were read are compared in the type of the table's own column, so that its index serves."""
+    name: sql.Composable = sql.SQL("t.{}").format(sql.Identifier(key.name))
+    value: sql.Composable = sql.SQL("s.document_id")
+    if key.is_integer != pa.types.is_integer(given):
+        value = sql.SQL("s.document_id::{}").format(sql.SQL("bigint" if key.is_integer else "text"))
+    if key.type == "uuid":
+        value = sql.SQL("s.document_id::uuid")
+    elif not key.is_integer and key.type not in ("text", "varchar"):
+        name = sql.SQL("{}::text").format(name)
+    return sql.SQL("{} = {}").format(name, value)

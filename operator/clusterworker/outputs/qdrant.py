@@ -1,0 +1,143 @@
+"""Into Qdrant: fields of the points' payloads, in batches.
+
+Qdrant knows no transactions: while a run writes, some points have its values and some those of before, and the field
+`run` tells which. At the end every point of the run's documents has that run there, and no other of this trigger's.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from qdrant_client import QdrantClient, models
+
+from clustercontract.output import RUN_COLUMN, OutputInput
+from clusterworker.data.sources.qdrant.connection import Server
+from clusterworker.outputs.table import Table
+from clusterworker.process.errors import RunError, UnavailableError
+from clusterworker.process.progress import Progress
+from clusterworker.process.secret import SecretFiles
+
+POINTS = 1_000
+"""Of one request."""
+
+
+class QdrantOutput:
+    """Payloads of one collection; see Output.
+
+    Args:
+        given: of the RunSpec.
+        secret: of the user who writes.
+    """
+
+    def __init__(self, given: OutputInput, secret: SecretFiles) -> None:
+        self._source = given.source
+        self._server = Server(given.source, secret)
+        self._name = str(given.source.collection)
+        self._id_key = given.source.document_id_column
+
+    @property
+    def shown(self) -> str:
+        """See Output."""
+        return self._server.shown
+
+    def check(self, table: Table) -> None:
+        """See Output."""
+        client = self._server.connect()
+        with self._server.errors():
+            if not client.collection_exists(self._name):
+                raise self._server.no_such_collection()
+
+    def write(self, table: Table, progress: Progress) -> str:
+        """See Output."""
+        client, sent, written = self._server.connect(), 0, 0
+        try:
+            with self._server.errors():
+                for batch in table.batches():
+                    for begin in range(0, batch.num_rows, POINTS):
+                        rows = batch.slice(begin, POINTS).to_pylist()
+                        written += self._send(client, table, rows)
+                        sent += len(rows)
+                        progress.advance(sent / max(table.rows, 1))
+                self._forget(client, table)
+                self._confirm(client, table, written)
+        except RunError as error:
+            raise type(error)(
+                f"{error}: {sent:,} of {table.rows:,} documents have {RUN_COLUMN} {table.run}, and the others still "
+                "what they had before"
+            ) from error
+        missing = table.rows - written
+        said = f"{written:,} points of {self.shown}"
+        return f"{said}; {missing:,} documents are not in it" if missing > 0 else said
+
+    def _send(self, client: QdrantClient, table: Table, rows: list[dict[str, Any]]) -> int:
+        """Set the payloads of some documents; returns how many of them are there."""
+        payloads = {str(row["document_id"]): self._payload(table, row) for row in rows}
+        there = self._existing(client, payloads)
+        operations = [
+            models.SetPayloadOperation(set_payload=models.SetPayload(payload=payloads[document], points=points))
+            for document, points in there.items()
+        ]
+        if operations:
+            client.batch_update_points(self._name, operations, wait=True)
+        return len(operations)
+
+    def _payload(self, table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
+        return {field.name: row[field.name] for field in table.values} | {RUN_COLUMN: table.run}
+
+    def _existing(self, client: QdrantClient, wanted: Mapping[str, Any]) -> dict[str, list[Any]]:
+        """Points by document: Qdrant answers 404 to a request that names a point that is not there."""
+        if self._id_key is None:
+            points = client.retrieve(self._name, [_point(document) for document in wanted], with_payload=False)
+            return {str(point.id): [point.id] for point in points}
+        numbers = [int(document) for document in wanted if _is_number(document)]
+        named: list[Any] = [models.FieldCondition(key=self._id_key, match=models.MatchAny(any=list(wanted)))]
+        if numbers:
+            named.append(models.FieldCondition(key=self._id_key, match=models.MatchAny(any=numbers)))
+        found: dict[str, list[Any]] = {}
+        offset: Any = None
+        while True:
+            page, offset = client.scroll(
+                self._name,
+                scroll_filter=models.Filter(should=named),
+                limit=POINTS,
+                offset=offset,
+                with_payload=[self._id_key],
+                with_vectors=False,
+            )
+            for point in page:
+                found.setdefault(str(_value(point.payload, self._id_key)), []).append(point.id)
+            if offset is None:
+                return {document: points for document, points in found.items() if document in wanted}
+
+    def _forget(self, client: QdrantClient, table: Table) -> None:
+        """Points that the run before wrote and that are none of this run's documents lose what it wrote."""
+        if table.previous is None or table.previous == table.run:
+            return
+        left = models.Filter(
+            must=[models.FieldCondition(key=RUN_COLUMN, match=models.MatchValue(value=table.previous))]
+        )
+        keys = [*(field.name for field in table.values), RUN_COLUMN]
+        client.delete_payload(self._name, keys, points=models.FilterSelector(filter=left), wait=True)
+
+    def _confirm(self, client: QdrantClient, table: Table, written: int) -> None:
+        wanted = models.Filter(must=[models.FieldCondition(key=RUN_COLUMN, match=models.MatchValue(value=table.run))])
+        found = client.count(self._name, count_filter=wanted, exact=True).count
+        if found < written:
+            raise UnavailableError(
+                f"{self.shown}: {found:,} points have {RUN_COLUMN} {table.run} after {written:,} were written: another "
+                "program removes them or writes their payloads anew"
+            )
+
+
+def _point(document: str) -> int | str:
+    return int(document) if _is_number(document) else document
+
+
+def _is_number(document: str) -> bool:
+    return document.isascii() and document.isdigit()
+
+
+def _value(payload: Any, key: str) -> Any:
+    """A payload's value; dots lead into objects, as in Qdrant's own filters."""
+    for part in [key] if payload and key in payload else key.split("."):
+        payload = payload.get(part) if isinstance(payload, dict) else None
+    return payload

@@ -1,0 +1,176 @@
+"""The outputs of a run: what it found about each document, which is members.parquet with the names of clusters."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from clustercontract.output import CLUSTERS, OutputInput
+from clustercontract.run import RunSpec
+from clusterworker.data.arrays import Rows
+from clusterworker.data.sources.collection import Collection
+from clusterworker.outputs.opening import open_outputs
+from clusterworker.outputs.table import BATCH_ROWS, Table
+from clusterworker.outputs.writing import write_all
+from clusterworker.process.progress import Progress
+from clusterworker.run.results.record import lineage
+
+_COLLECTION = pa.field("collection_id", pa.string(), nullable=False)
+_VALUES = [
+    pa.field("cluster_id", pa.int32(), nullable=False),
+    pa.field("cluster_name", pa.string()),
+    pa.field("cluster_distance", pa.float32()),
+]
+
+
+class Outputs:
+    """The collections that a run writes.
+
+    Args:
+        spec: of the run.
+        members: members.parquet, which is written meanwhile.
+        scratch: directory for temporary files.
+        secrets: directory with one directory per mounted Secret.
+    """
+
+    def __init__(self, spec: RunSpec, members: Path, scratch: Path, secrets: Path) -> None:
+        self._spec = spec
+        self._members = members
+        self._opened = list(zip(open_outputs(spec.outputs, scratch, secrets), spec.outputs, strict=True))
+        self._labels: list[Labels] = []
+
+    def check_before_reading(self) -> None:
+        """Look whether they can be written, where columns may have to be added to what the run reads.
+
+        Once that is being read, it is locked against new columns.
+
+        Raises:
+            RunError: one of them cannot.
+        """
+        for output, given in self._opened:
+            if given.write.table is None:
+                output.check(self._labels_of(given, integer_ids=False).table(self._spec))
+
+    def check(self, collections: Sequence[Collection]) -> None:
+        """Look whether the others can be written, before anything is computed.
+
+        Raises:
+            RunError: one of them cannot.
+        """
+        integers = all(collection.has_integer_ids for collection in collections)
+        self._labels = [self._labels_of(given, integer_ids=integers) for _, given in self._opened]
+        for (output, given), labels in zip(self._opened, self._labels, strict=True):
+            if given.write.table is not None:
+                output.check(labels.table(self._spec))
+
+    def write(self, ids: Rows, names: Sequence[str], progress: Progress) -> list[str]:
+        """Write them, once members.parquet is there.
+
+        Args:
+            ids: cluster_id of each cluster, shape (clusters,).
+            names: of the clusters.
+            progress: told how far it is.
+
+        Returns:
+            What was written, a line for each.
+
+        Raises:
+            RunError: one of them failed, and how far it got.
+        """
+        if not self._opened:
+            return []
+        progress.phase("write", f"writing {len(self._opened)} output collections")
+        for labels in self._labels:
+            labels.name(ids, names)
+        planned = [
+            (output, labels.table(self._spec, labels.rows()))
+            for (output, _), labels in zip(self._opened, self._labels, strict=True)
+        ]
+        return [f"wrote {line}" for line in write_all(planned, progress)]
+
+    def _labels_of(self, given: OutputInput, *, integer_ids: bool) -> "Labels":
+        several = len(self._spec.collections) > 1
+        return Labels(self._members, given, several=several, integer_ids=integer_ids)
+
+
+class Labels:
+    """The rows of members.parquet for one output.
+
+    Args:
+        members: the file; while it is not written yet, only the table's schema may be looked at.
+        given: the output. One that the run reads, too, gets its own documents only.
+        several: whether the run reads several collections, so that document ids may not be unique.
+        integer_ids: whether document ids are integers.
+    """
+
+    def __init__(self, members: Path, given: OutputInput, *, several: bool, integer_ids: bool) -> None:
+        self._members = members
+        self._only = given.collection_id if given.reads and several else None
+        self._tells_collections = several and not given.reads
+        identifier = pa.field("document_id", pa.int64() if integer_ids else pa.string(), nullable=False)
+        self.schema = pa.schema([identifier, *([_COLLECTION] if self._tells_collections else []), *_VALUES])
+        self._ids: Rows = np.empty(0, np.int64)
+        self._names = pa.array([], pa.string())
+
+    def name(self, ids: Rows, names: Sequence[str]) -> None:
+        """Tell the clusters' names.
+
+        Args:
+            ids: cluster_id of each, shape (clusters,).
+            names: of them.
+        """
+        order = np.argsort(ids)
+        self._ids, self._names = ids[order], pa.array([names[place] for place in order], pa.string())
+
+    def table(self, spec: RunSpec, rows: int = 0) -> Table:
+        """Return it as outputs take it.
+
+        Args:
+            spec: of the run.
+            rows: how many there are.
+        """
+        keys = ("document_id", "collection_id") if self._tells_collections else ("document_id",)
+        return Table(
+            name=CLUSTERS,
+            schema=self.schema,
+            keys=keys,
+            rows=rows,
+            batches=self._batches,
+            run=spec.run,
+            lineage=f"{lineage(spec.run)}-",
+            previous=spec.previous.run if spec.previous else None,
+        )
+
+    def rows(self) -> int:
+        """Count them."""
+        return sum(batch.num_rows for batch in self._read(["document_id"]))
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        for batch in self._read(["document_id", "cluster_id", "distance_to_centroid"]):
+            numbers = batch["cluster_id"].to_numpy()
+            places = np.searchsorted(self._ids, numbers)
+            known = places < len(self._ids)
+            known[known] = self._ids[places[known]] == numbers[known]
+            names = self._names.take(pa.array(places, pa.int64(), mask=~known))
+            columns = [batch["document_id"]]
+            if self._tells_collections:
+                columns.append(_collections(batch))
+            columns += [batch["cluster_id"], names, batch["distance_to_centroid"]]
+            yield pa.record_batch(columns, schema=self.schema)
+
+    def _read(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        needs_collection = self._only is not None or self._tells_collections
+        wanted = [*columns, "collection_id"] if needs_collection else columns
+        with pq.ParquetFile(self._members, pre_buffer=False) as file:
+            for batch in file.iter_batches(BATCH_ROWS, columns=wanted):
+                found = batch if self._only is None else batch.filter(pc.equal(_collections(batch), self._only))
+                if found.num_rows:
+                    yield found
+
+
+def _collections(batch: pa.RecordBatch) -> Any:
+    return batch["collection_id"].cast(pa.string())

@@ -1,0 +1,202 @@
+"""Runs with outputs: what is written where, whose documents, and how a run ends whose output fails."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from psycopg import sql
+
+from clustercontract.actions.batch_rerun import RerunSpec
+from clustercontract.run import RunSpec
+from clusterworker.outputs import writing
+from clusterworker.process.errors import MisconfiguredError, UnavailableError
+from clusterworker.process.progress import Progress
+from clusterworker.run.rerun import rerun
+from tests.clusterworker.conftest import Pod
+from tests.clusterworker.data.sources_of_all_kinds import SECRET, Database
+from tests.clusterworker.planted import planted, write
+
+pytestmark = pytest.mark.xdist_group("postgresql")
+
+KMEANS = {"algorithm": "kmeans", "n_clusters": 3}
+DATA = planted(90, 3, dimensions=4)
+IDS = [f"doc-{n:02}" for n in range(90)]
+TEXTS = [f"{('apples', 'planets', 'engines')[label]} of document {n}" for n, label in enumerate(DATA.labels)]
+
+
+def to_volume(
+    pod: Pod, uri: str = "labels/", collection_id: str = "col_labels", *, reads: bool = False
+) -> dict[str, Any]:
+    mount = str(pod.root / "outputs")
+    return {"collection_id": collection_id, "source": {"uri": uri}, "write": {}, "mount_path": mount, "reads": reads}
+
+
+def to_table(database: Database, name: str, collection_id: str = "col_0", **fields: Any) -> dict[str, Any]:
+    write_ = {"secret_name": SECRET, **({"table": fields.pop("own")} if "own" in fields else {})}
+    return {"collection_id": collection_id, "source": database.source(name), "write": write_, **fields}
+
+
+def documents(database: Database, ids: list[str] = IDS, vectors: Any = DATA.vectors) -> str:
+    columns = {"document_id": "text", "body": "text", "embedding": "vector(4)"}
+    rows = [
+        {"document_id": i, "body": t, "embedding": v.tolist()} for i, t, v in zip(ids, TEXTS, vectors, strict=False)
+    ]
+    return database.create("documents", columns, rows)
+
+
+def asked(database: Database, query: str, table: str) -> list[tuple[Any, ...]]:
+    identifier = sql.Identifier(*table.split("."))
+    return database.connection.execute(sql.SQL(query).format(identifier)).fetchall()
+
+
+@pytest.fixture
+def pod_(pod: Pod) -> Pod:
+    (pod.root / "outputs").mkdir()
+    return pod
+
+
+def members(pod: Pod, spec: RunSpec) -> dict[Any, tuple[int, float]]:
+    rows = pq.read_table(pod.folder(spec) / "members.parquet").to_pylist()
+    return {row["document_id"]: (row["cluster_id"], row["distance_to_centroid"]) for row in rows}
+
+
+def names(pod: Pod, spec: RunSpec) -> dict[int, str]:
+    rows = pq.read_table(pod.folder(spec) / "centroids.parquet", columns=["cluster_id", "name"]).to_pylist()
+    return {row["cluster_id"]: row["name"] for row in rows}
+
+
+def test_the_same_in_the_sources_table_and_in_a_file(pod_: Pod, database: Database) -> None:
+    """The run reads the table in one transaction while the columns are added and written in another."""
+    table = documents(database)
+    source = database.source(table, text_column="body")
+    spec = pod_.spec(KMEANS, source, outputs=[to_table(database, table, reads=True), to_volume(pod_)])
+    result = pod_.run(spec)
+    uri = database.server.uri()
+    assert result.notes[-2:] == [f"wrote 90 rows of {uri}: table {table}", "wrote 90 rows of labels/clusters.parquet"]
+    query = "SELECT document_id, cluster_id, cluster_name, cluster_distance::float8, run FROM {}"
+    stored = asked(database, query, table)
+    file = pq.read_table(pod_.root / "outputs/labels/clusters.parquet").to_pylist()
+    assert sorted(stored) == sorted(tuple(row.values()) for row in file)
+    assert {row[0]: (row[1], row[3]) for row in stored} == members(pod_, spec)
+    assert {row[1]: row[2] for row in stored} == names(pod_, spec)
+    assert {row[4] for row in stored} == {spec.run}
+    by_name = asked(database, "SELECT body FROM {} WHERE cluster_name LIKE '%planets%'", table)
+    assert len(by_name) == (DATA.labels == 1).sum()
+    assert all("planets" in body for (body,) in by_name), "a query by the cluster's name"
+    phases = dict.fromkeys(line["phase"] for line in pod_.messages)
+    assert list(phases) == ["open", "read", "cluster", "assign", "measure", "report", "write", "publish"]
+
+
+def test_a_collection_that_is_read_gets_its_own_documents_and_another_one_all(pod_: Pod, database: Database) -> None:
+    table = documents(database, IDS[:40])
+    write(pod_.volume / "data.parquet", DATA.vectors[40:], IDS[30:80])
+    own = f"{database.schema}.labels"
+    outputs = [
+        to_table(database, table, "col_1", reads=True),
+        to_volume(pod_),
+        to_table(database, table, "col_labels", own=own),
+    ]
+    result = pod_.run(pod_.spec(KMEANS, {"uri": "data.parquet"}, database.source(table), outputs=outputs))
+    assert result.notes[-3:] == [
+        f"wrote 40 rows of {database.server.uri()}: table {table}",
+        "wrote 90 rows of labels/clusters.parquet",
+        f"wrote 90 rows of {database.server.uri()}: table {own}",
+    ]
+    file = pq.read_table(pod_.root / "outputs/labels/clusters.parquet")
+    assert file.column_names == [
+        *("document_id", "collection_id", "cluster_id", "cluster_name", "cluster_distance", "run")
+    ]
+    assert file["collection_id"].to_pylist() == ["col_0"] * 50 + ["col_1"] * 40
+    counts = asked(database, "SELECT collection_id, count(*) FROM {} GROUP BY 1 ORDER BY 1", own)
+    assert counts == [("col_0", 50), ("col_1", 40)]
+    assert asked(database, "SELECT count(run) FROM {}", table) == [(40,)]
+
+
+def test_noise_and_integer_ids(pod_: Pod, database: Database) -> None:
+    outlier = DATA.vectors.copy()
+    outlier[:3] = [[50, -50, 50, -50], [-90, 9, 4, 77], [11, 80, -70, -5]]
+    write(pod_.volume / "data.parquet", outlier, range(90))
+    config = {"algorithm": "dbscan", "eps": 1.0, "metric": "euclidean"}
+    own = f"{database.schema}.labels"
+    documents(database)
+    outputs = [to_volume(pod_), to_table(database, "documents", own=own)]
+    spec = pod_.spec(config, outputs=outputs)
+    assert pod_.run(spec).num_noise == 3
+    file = pq.read_table(pod_.root / "outputs/labels/clusters.parquet").slice(0, 3)
+    assert file["cluster_id"].to_pylist() == [-1] * 3
+    assert file["cluster_name"].to_pylist() == file["cluster_distance"].to_pylist() == [None] * 3
+    kinds = asked(database, "SELECT pg_typeof(document_id)::text FROM {} LIMIT 1", own)
+    assert kinds == [("bigint",)]
+
+
+def test_what_cannot_be_written_is_told_before_anything_is_read(pod_: Pod, database: Database) -> None:
+    table = documents(database)
+    absent = to_table(database, f"{database.schema}.absent")
+    with pytest.raises(MisconfiguredError, match="no such table"):
+        pod_.run(pod_.spec(KMEANS, database.source(table), outputs=[absent]))
+    assert {line["phase"] for line in pod_.messages} == {"open"}
+    assert not pod_.folder(pod_.spec(KMEANS)).exists()
+
+
+def test_a_failed_output_fails_the_run_and_the_next_attempt_completes_it(
+    pod_: Pod, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "PAUSES", (0.0,))
+    table = documents(database)
+    outputs = [to_volume(pod_), to_table(database, table, reads=True)]
+    spec = pod_.spec(KMEANS, database.source(table), outputs=outputs)
+    database.run("CREATE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM "
+                 "pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$", f"{database.schema}.die")  # fmt: skip
+    database.run("CREATE TRIGGER dying BEFORE UPDATE ON {} FOR EACH ROW WHEN (NEW.document_id = 'doc-50') "
+                 "EXECUTE FUNCTION {}()", table, f"{database.schema}.die")  # fmt: skip
+    with pytest.raises(UnavailableError) as raised:
+        pod_.run(spec)
+    assert str(raised.value).endswith(
+        ": 90 of 90 rows were sent and none is written: the table is as it was before; 1 of 2 outputs are complete; "
+        "another attempt writes all of it"
+    )
+    assert not pod_.folder(spec).exists(), "a failed run leaves no results"
+    assert sum("writing again in 0 s: " in line["message"] for line in pod_.messages) == 1
+    assert asked(database, "SELECT count(run) FROM {}", table) == [(0,)]
+    # The first attempt's process has ended, and its connections with it.
+    database.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'clusterworker'")
+    database.run("DROP TRIGGER dying ON {}", table)
+    result = pod_.run(spec)
+    assert result.status == "completed"
+    assert asked(database, "SELECT run, count(*) FROM {} GROUP BY 1", table) == [(spec.run, 90)]
+    assert json.loads((pod_.results / "search/nightly/latest.json").read_text())["run"] == spec.run
+
+
+def test_without_outputs_nothing_is_written_and_no_client_is_loaded(pod_: Pod) -> None:
+    write(pod_.volume / "data.parquet", DATA.vectors)
+    before = sorted(pod_.volume.iterdir())
+    result = pod_.run(pod_.spec(KMEANS))
+    assert not any(note.startswith("wrote") for note in result.notes)
+    assert "write" not in {line["phase"] for line in pod_.messages}
+    assert {line["steps"] for line in pod_.messages if "steps" in line} == {7}
+    assert sorted(pod_.volume.iterdir()) == before
+
+
+def test_a_batch_that_is_run_again_writes_no_outputs(pod_: Pod) -> None:
+    """Its filters may leave fewer documents than the outputs show."""
+    write(pod_.volume / "data.parquet", DATA.vectors)
+    batch = pod_.spec(KMEANS, outputs=[to_volume(pod_)], run="nightly-1a2b-20261121020000")
+    pod_.run(batch)
+    file = pod_.root / "outputs/labels/clusters.parquet"
+    file.unlink()
+    again = RerunSpec(
+        namespace=batch.namespace,
+        trigger="again",
+        run="again-9c1d44-20261122020000",
+        slot="2026-11-22T02:00:00Z",
+        batch_id=batch.run,
+        batch_trigger=batch.trigger,
+        batch_results=batch.results,
+        results=batch.results,
+        history_limit=3,
+    )
+    assert rerun(again, Progress(pod_.log), pod_.mounts).status == "completed"
+    assert not file.exists()
