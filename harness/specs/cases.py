@@ -273,6 +273,7 @@ _ACTION_RULES = [
         )
         for action, owner, field in [
             ("taxonomy_enrichment", "cluster", "cluster_id"),
+            ("taxonomy_enrichment", "cluster", "output_collection_ids"),
             ("cluster", "taxonomy_enrichment", "taxonomy_id"),
             ("cluster", "taxonomy_enrichment", "incremental"),
             ("cluster", "taxonomy_enrichment", "batch_size"),
