@@ -132,7 +132,7 @@ verify: venv ## Fail when the generated files are not what the models say
 	@echo "verify: python -m codegen --check"
 	@$(PY) -m codegen --check
 
-lint: venv ## ruff, mypy --strict, import walls
+lint: venv ## Run ruff, mypy --strict, the import walls and the check of prose
 	@echo "lint: ruff check"
 	@$(PY) -m ruff check --quiet .
 	@echo "lint: ruff format"
@@ -141,6 +141,8 @@ lint: venv ## ruff, mypy --strict, import walls
 	@$(PY) -m mypy $$(for dir in $(SOURCES); do test -d $$dir && echo $$dir; done)
 	@echo "lint: import walls"
 	@.venv/bin/lint-imports
+	@echo "lint: prose"
+	@$(PY) -m harness.prose
 
 workflows: ## Check .github/workflows with actionlint, where Go is installed
 	@if command -v go >/dev/null; then \

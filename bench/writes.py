@@ -109,7 +109,7 @@ def _counted(kube: Kube, place: str, case: str, settle: int, options: argparse.N
 
 
 def _events(kube: Kube, place: str, case: str) -> int:
-    """Events that this arm's controller has sent; one that is told again counts again."""
+    """Events that this arm's controller has sent; a repeated one counts again."""
     senders: Counter[str] = Counter()
     for event in kube.items(f"/api/v1/namespaces/{place}/events"):
         senders[_sender(event)] += event.get("count") or 1

@@ -42,7 +42,7 @@ class Goal:
 
     @property
     def met(self) -> bool:
-        """Whether it was reached; a figure that is no number reaches nothing."""
+        """Whether it was reached; a figure that is not a number reaches no goal."""
         return self.measured >= self.limit if self.at_least else self.measured <= self.limit
 
     def __str__(self) -> str:

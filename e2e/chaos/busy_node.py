@@ -31,7 +31,7 @@ class BusyNode:
         self._pods: asyncio.Queue[str] = asyncio.Queue()
 
     async def work(self) -> None:
-        """Follows the Pods and completes them, for ever."""
+        """Follows the Pods and completes them, in an endless loop."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow())
             for _ in range(_AT_ONCE):

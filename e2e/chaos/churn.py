@@ -79,7 +79,7 @@ class Churn:
         await self._until_all_are_gone()
 
     async def work(self) -> None:
-        """Carries the stream, for ever."""
+        """Carries the stream, in an endless loop."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow(paths.custom("clustertriggers", self._namespace), self._triggers))
             tasks.create_task(self._follow(paths.jobs(self._namespace), self._jobs))

@@ -100,7 +100,7 @@ class Receptionist:
         await changed.wait()
 
     async def follow(self) -> None:
-        """Keeps an eye on the triggers, for ever."""
+        """Watches the triggers, in an endless loop."""
         while True:
             with suppress(ApiError):
                 triggers, version = await self._api.list(self._path)

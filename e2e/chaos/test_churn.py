@@ -22,7 +22,7 @@ from harness.control_plane.sandbox import Sandbox
 RATE = float(os.environ.get("CHAOS_RATE", "100"))
 """Triggers a second that are asked for; what is carried is said in the end."""
 MINUTES = float(os.environ.get("CHAOS_MINUTES", "30"))
-"""Of the full form."""
+"""Duration of the full form."""
 MOST_MIB, MOST_SHARE = 10.0, 0.05
 """How much larger the process may be in the last fifth of the time than it was in the second."""
 
@@ -75,7 +75,7 @@ def _print_rate(churn: Churn, elapsed: float, used: float) -> None:
 
 
 def _assert_forgotten(process: OperatorProcess) -> None:
-    """Nothing in what the operator shows of itself speaks of a trigger that is gone."""
+    """No metric or log line of the operator mentions a deleted trigger."""
     for gauge in ("clustertrigger_triggers", "clustertrigger_queue_depth"):
         eventually(lambda gauge=gauge: process.metric(gauge) == 0, 60, what=f"{gauge} back at 0")  # type: ignore[misc]
     shown = process.fetch("/metrics")[1]

@@ -34,7 +34,7 @@ RECOVERY = 10
 MOST_REQUESTS = 60
 """A second. Six triggers on a two-second grid cause about ten in peace, and as many attempts may fail."""
 MOST_PROCESSOR = 0.6
-"""Of a core."""
+"""Share of a core."""
 HOUR, DAY = 3600, 86_400
 
 
@@ -67,7 +67,7 @@ class Stage:
         )
 
     def balance(self) -> None:
-        """Every slot has its one Job, or is told as missed."""
+        """Every slot has exactly one Job, or is reported as missed."""
         for name in self.names:
             hold_still(self.sandbox, name, 60)
             assert_balanced(self.sandbox, name)

@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
         print(f"cluster: {error.filename or error}: permission denied: run it as root, with sudo", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("cluster: interrupted; `up` goes on from here, `down` removes what is there", file=sys.stderr)
+        print("cluster: interrupted; `up` continues from here, `down` removes it", file=sys.stderr)
         return 130
 
 

@@ -1,4 +1,4 @@
-"""Where things lie, and writing them so that nobody reads half of one."""
+"""Paths of files, and atomic writes, so that no reader sees a partial file."""
 
 import fcntl
 import os

@@ -26,7 +26,7 @@ def hold_still(sandbox: Sandbox, name: str, within: float = 40) -> None:
 
 
 def assert_balanced(sandbox: Sandbox, name: str, *, some_missed: bool = False) -> None:
-    """Every Job is in the history once and counted once; every slot has its Job or is told as missed.
+    """Every Job is in the history once and counted once; every slot has its Job or is reported as missed.
 
     Args:
         sandbox: the namespace.

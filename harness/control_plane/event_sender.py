@@ -19,7 +19,7 @@ _POOL = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(30), maxsize=
 
 @dataclass(frozen=True)
 class Answer:
-    """Of the endpoint."""
+    """A response of the endpoint."""
 
     status: int
     body: dict[str, Any]
@@ -56,7 +56,7 @@ class EventSender:
         return replace(self, port=port)
 
     def headers(self, content_type: str) -> dict[str, str]:
-        """Of a request."""
+        """Return the headers of a request."""
         authorization = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
         return {"Content-Type": content_type, **authorization}
 

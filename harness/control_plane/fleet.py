@@ -217,7 +217,7 @@ def resident_mib(process: OperatorProcess) -> float:
 
 
 def quantile(ordered: list[float], share: float) -> float:
-    """Of sorted figures."""
+    """Return a quantile of sorted figures."""
     return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else float("nan")
 
 

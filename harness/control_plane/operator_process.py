@@ -48,7 +48,7 @@ class OperatorProcess:
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """Id of the process."""
         return self._process.pid
 
     def wait_until_ready(self) -> None:

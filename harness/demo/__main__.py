@@ -17,7 +17,7 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         print(
-            "\ndemo: interrupted; `make demo` goes on from here, `make cluster-down` ends everything", file=sys.stderr
+            "\ndemo: interrupted; `make demo` continues from here, `make cluster-down` ends everything", file=sys.stderr
         )
         return 130
     return 0

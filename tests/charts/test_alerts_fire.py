@@ -37,7 +37,7 @@ def fires(within_30_s: str, all_of_them: str) -> Series:
 
 @dataclass(frozen=True)
 class Case:
-    """Of one alert.
+    """A case of one alert.
 
     Attributes:
         firing: series after an hour of which it fires.

@@ -113,4 +113,4 @@ def test_in_a_real_bash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 def test_as_kubectl_asks(tmp_path: Path) -> None:
     asked = program_at(tmp_path, FOR_KUBECTL)
     done = subprocess.run([asked, "val"], capture_output=True, text=True, check=True)
-    assert done.stdout == "validate\tValidate triggers and the objects that they...\n:4\n"
+    assert done.stdout == "validate\tValidate triggers and the objects that...\n:4\n"

@@ -1,4 +1,4 @@
-"""What tenants may write without end fits where it is told: a status that the API server refuses would never be one."""
+"""Long texts of tenants are shortened wherever they are reported; the API server refuses a status that is too long."""
 
 from __future__ import annotations
 

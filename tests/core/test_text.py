@@ -1,4 +1,4 @@
-"""Texts of others in messages of ours."""
+"""Texts of other programs in the operator's messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command as one file, and what krew is told of it."""
+"""The command as one file, and its manifest for krew."""
 
 from __future__ import annotations
 

@@ -193,7 +193,7 @@ def test_a_taxonomy_that_goes_and_one_that_is_wrong(operator: StartOperator, san
 
 
 def told(job: dict[str, Any]) -> dict[str, Any]:
-    """What the worker of an enrichment is told."""
+    """The input of an enrichment's worker."""
     (container,) = job["spec"]["template"]["spec"]["containers"]
     (variable,) = [one for one in container["env"] if one["name"] == "CLUSTERWORKER_ENRICHMENT_SPEC"]
     found: dict[str, Any] = json.loads(variable["value"])

@@ -39,7 +39,7 @@ def deep_objects() -> Iterator[None]:
 
 
 def forge(sandbox: Sandbox, name: str, owner: Object, slot: str) -> None:
-    """A Job as the operator makes them, made by somebody who may create Jobs in this namespace."""
+    """A Job like the operator's, created by a user who can create Jobs in this namespace."""
     labels = {LABEL_MANAGED_BY: MANAGED_BY, LABEL_TRIGGER_UID: owner["uid"]}
     reference = {
         "apiVersion": "clustertrigger.dev/v1alpha1",

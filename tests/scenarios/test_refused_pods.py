@@ -15,7 +15,7 @@ NEEDLES = ("forbid", "maximum memory usage per Container is 1Mi")
 
 @pytest.fixture
 def limited(sandbox: Sandbox) -> Sandbox:
-    """A namespace whose LimitRange refuses every Pod of ours."""
+    """A namespace whose LimitRange refuses every Pod of the operator."""
     limits = [{"type": "Container", "max": {"memory": "1Mi"}}]
     path = f"/api/v1/namespaces/{sandbox.namespace}/limitranges"
     sandbox.kube.create(path, {"metadata": {"name": "small"}, "spec": {"limits": limits}})

@@ -1,4 +1,4 @@
-"""etcd is restored from a backup: versions are lower than those that are known, and what is there now counts."""
+"""etcd is restored from a backup: versions are lower than the known ones, and the restored objects count."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def compact_etcd(cluster: Cluster) -> None:
     try:
         etcd = cluster.plane.etcd_url
     except ClusterError:
-        return  # out of reach; the restart of the API server, whose cache begins anew, expires watches as well
+        return  # out of reach; the restart of the API server, whose cache starts empty, expires watches as well
     revision = _etcd(etcd, "range", {"key": "AA=="})["header"]["revision"]
     _etcd(etcd, "compaction", {"revision": revision, "physical": True})
 

@@ -1,6 +1,6 @@
 """Action `collection_trigger`: a collection is processed by a Pod that its owner has specified.
 
-The container is told what to do by environment variables, and tells what it did in its termination message.
+Environment variables tell the container what to do, and its termination message reports what it did.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def describe(view: View, now: datetime, unicode: bool, *, wide: bool = False) ->
     """Yield the screen's lines.
 
     Args:
-        view: what there is to describe.
+        view: The objects to describe.
         now: the time.
         unicode: whether block characters can be shown.
         wide: show more of slots, clusters and events.

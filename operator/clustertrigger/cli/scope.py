@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 class CommandError(Exception):
-    """Why a command could not do what was asked, in one line that names the way out. Exit code 1."""
+    """Why a command could not do what was asked, in one line that names the remedy. Exit code 1."""
 
 
 @dataclass

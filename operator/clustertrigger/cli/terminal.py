@@ -24,7 +24,7 @@ STYLES = {
     "not ready": "red",
     "invalid": "red",
 }
-"""Of the states of triggers and runs."""
+"""Colours of the states of triggers and runs."""
 
 
 def printable(text: str) -> str:

@@ -51,7 +51,7 @@ class Cache:
         }
 
     async def follow(self) -> None:
-        """Watch, for ever."""
+        """Watch in an endless loop."""
         followers = [*self._of_triggers.values(), *self._of_definitions.values()]
         async with asyncio.TaskGroup() as group:
             for follower in followers:

@@ -233,7 +233,7 @@ class Definitions:
         self._by_id = None
 
     def names(self) -> Sequence[str]:
-        """Of all of them."""
+        """Return the names of all triggers."""
         return list(self._by_name)
 
     def inherited(self, wanted: str) -> tuple[str, Object] | None:

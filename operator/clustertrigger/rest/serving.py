@@ -53,7 +53,7 @@ class Server(uvicorn.Server):
         )
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End; who is sent what happens is told first, because uvicorn waits for requests to end."""
+        """End. Streams of changes end first, because uvicorn waits for requests to end."""
         self._app.state.leaving.set()
         await super().shutdown(sockets)
 

@@ -42,7 +42,7 @@ class Reservoir:
 
     @property
     def labels(self) -> Labels:
-        """Of the same documents."""
+        """Labels of the same documents."""
         return self._merge().labels
 
     @property

@@ -22,7 +22,7 @@ class Drift:
     """What a metric found.
 
     Attributes:
-        value: of the metric.
+        value: The metric's value.
         noise_floor: unchanged data exceeds twice of it in at most 1 % of checks.
         p_value: of the permutation test, where the metric has one.
         advice: what to do where the metric cannot tell drift on these documents.

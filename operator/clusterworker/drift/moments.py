@@ -1,9 +1,9 @@
 """Metrics of the mean: cosine_drift and centroid_euclidean, and what chance alone does to them.
 
-Of n documents drawn from a distribution with mean μ and covariance Σ, the mean differs from μ by about N(0, Σ/n). So
-for two unchanged samples ‖mean - mean'‖² is a sum of squared normal variables with expectation tr Σ (1/n + 1/n'),
-distributed nearly as a multiple of χ² with df = (tr Σ)² / tr Σ² degrees of freedom (Satterthwaite 1946; Box 1954,
-"Some theorems on quadratic forms", theorem 3.1).
+Of n documents drawn from a distribution with mean μ and covariance Σ, the mean differs from μ by about N(0, Σ/n).
+Therefore, for two unchanged samples, ‖mean - mean'‖² is a sum of squared normal variables with expectation tr Σ (1/n +
+1/n'). It is distributed nearly as a multiple of χ² with df = (tr Σ)² / tr Σ² degrees of freedom (Satterthwaite 1946;
+Box 1954, "Some theorems on quadratic forms", theorem 3.1).
 """
 
 import numpy as np

@@ -131,7 +131,7 @@ def _paths(where: str, ids: Sequence[str], labels: Sequence[str], parents: Seque
 def _cycle(where: str, ids: list[str]) -> MisconfiguredError:
     if len(ids) == 1:
         return MisconfiguredError(f"{where}: node {_shown(ids[0])} is its own parent: correct its parent")
-    begin = ids.index(min(ids))  # wherever the search came upon it, it is told in one way
+    begin = ids.index(min(ids))  # it is reported in one way, wherever the search found it
     ring = [*ids[begin:], *ids[:begin]]
     shown = [_shown(node) for node in ring]
     if len(shown) > _LISTED:

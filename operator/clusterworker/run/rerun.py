@@ -39,7 +39,7 @@ class Repeatable(Generic[Kept]):
     """An action whose runs can be carried out again.
 
     Attributes:
-        spec: what its worker is told, and keeps.
+        spec: The worker's input, which it keeps.
         work: does that.
         own: of the rerun, what becomes of the fields that only this action has.
     """

@@ -114,8 +114,8 @@ def test_files_that_are_none(tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "text.parquet").write_text("no")
     (tmp_path / "empty").mkdir()
     assert "cannot be read" in failed(capsys, str(tmp_path / "text.parquet"))
-    assert "there are no Parquet files" in failed(capsys, str(tmp_path / "empty"))
-    assert "there are no Parquet files" in failed(capsys, str(tmp_path / "empty/*.parquet"))
+    assert "no Parquet files found" in failed(capsys, str(tmp_path / "empty"))
+    assert "no Parquet files found" in failed(capsys, str(tmp_path / "empty/*.parquet"))
     assert "no such file or folder" in failed(capsys, str(tmp_path / "missing.parquet"))
     assert "unknown scheme 'ftp'" in failed(capsys, "ftp://a/b", code=2)
 

@@ -25,7 +25,7 @@ from tests.clusterworker.planted import planted, write
 
 
 def profile_files(folder: Path, vectors: Vectors, metric: str, seed: int = 3) -> Profile:
-    """Of the vectors in three files."""
+    """Return the profile of the vectors in three files."""
     for number, part in enumerate(np.array_split(vectors, 3)):
         write(folder / "data" / f"part-{number}.parquet", part)
     given = CollectionInput(collection_id="col", source=Source(uri="data"), mount_path=str(folder))

@@ -1,4 +1,4 @@
-"""Runs one after the other: which ids stay, what is told of the others, and what starts anew."""
+"""Runs one after the other: which IDs stay, what is reported about the others, and what restarts."""
 
 from __future__ import annotations
 

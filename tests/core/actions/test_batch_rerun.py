@@ -1,4 +1,4 @@
-"""Action batch_rerun: which batch is meant, what its rerun is told and mounts, and when there is nothing to do."""
+"""Action batch_rerun: which batch is meant, the input and mounts of its rerun, and when there is nothing to do."""
 
 from __future__ import annotations
 

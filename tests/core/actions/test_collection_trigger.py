@@ -1,4 +1,4 @@
-"""Action collection_trigger: what its Pod is told, when it cannot run, and that what it did counts as events once."""
+"""Action collection_trigger: the input of its Pod, when it cannot run, and that its work counts as events once."""
 
 from __future__ import annotations
 

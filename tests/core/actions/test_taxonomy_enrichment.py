@@ -1,4 +1,4 @@
-"""Action taxonomy_enrichment: what a taxonomy_id leads to, what the worker is told, and what the status keeps of it."""
+"""Action taxonomy_enrichment: what a taxonomy_id leads to, the worker's input, and what the status keeps of it."""
 
 from __future__ import annotations
 

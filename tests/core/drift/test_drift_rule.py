@@ -122,7 +122,7 @@ def test_volume(before: int, now: int, threshold: float, min_documents: int | No
 
 @pytest.mark.parametrize("value", [0.9, 0.1])
 def test_advice_of_the_measurement_is_passed_on(value: float) -> None:
-    """Where the metric cannot tell drift, whoever looks at the trigger is told which could."""
+    """If the metric cannot detect drift, the trigger's status names one that can."""
     verdict = judge(measured(value, noise_floor=1.0, advice="set metric to mmd_rbf"), schedule())
     assert not verdict.fires
     assert verdict.summary.endswith(": set metric to mmd_rbf")

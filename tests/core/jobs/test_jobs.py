@@ -1,4 +1,4 @@
-"""What Kubernetes is told about a run: which ends of its Pod are attempts, and how a Job is ended."""
+"""Settings of a run's Job: which ends of its Pod are attempts, and how a Job is ended."""
 
 from __future__ import annotations
 

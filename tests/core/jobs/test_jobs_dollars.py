@@ -1,4 +1,4 @@
-"""The kubelet expands $(NAME) in a variable, and reads $$ as one $: what the worker is told must survive that."""
+"""The kubelet expands $(NAME) in a variable, and reads $$ as one $: the worker's input must survive that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was measured is stored and told, drift fires once, and what failed is told."""
+"""Measurements are stored and reported, drift fires once, and failures are reported."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def test_clusters_of_the_last_successful_run_are_kept_in_brief() -> None:
 
 
 def test_what_changed_since_the_run_before_is_told_and_handed_on() -> None:
-    """The next run is told which run came before it, in all of its attempts, and which numbers were used."""
+    """All attempts of the next run know which run came before it, and which numbers were used."""
     world = World()
     baseline = Baseline(
         uri="/results/ns/a/first/baseline.npz",
@@ -76,7 +76,7 @@ def test_what_changed_since_the_run_before_is_told_and_handed_on() -> None:
 
 
 def _run_spec(world: World, hour: int) -> dict[str, Any]:
-    """What the Job of an hour's slot is told."""
+    """The input of the Job of an hour's slot."""
     decision = decide(world.trigger, observed(world.runs.values()), at(hours=hour))
     (manifest,) = [action.manifest for action in decision.actions if isinstance(action, CreateJob)]
     (container,) = manifest["spec"]["template"]["spec"]["containers"]

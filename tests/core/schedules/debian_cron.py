@@ -1,8 +1,8 @@
 """An oracle for cron schedules: Debian's cron, simulated minute by minute.
 
-It shares nothing with the product but the time zone data: fields are expanded by Vixie's own loop, and slots are
-found by walking every minute of UTC with the virtual clock of Debian's main loop, which stands still while an hour
-is repeated and runs after the wall's clock when it has jumped ahead.
+It shares only the time zone data with the product. Vixie's own loop expands the fields. The oracle finds slots by
+walking every minute of UTC with the virtual clock of Debian's main loop, which stands still while an hour is repeated
+and catches up with the wall clock after a jump.
 """
 
 from __future__ import annotations

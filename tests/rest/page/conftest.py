@@ -21,7 +21,7 @@ def stranger(shared_service: ApiProcess) -> Iterator[Reader]:
 
 @pytest.fixture
 def editor(shared_service: ApiProcess, sandbox: Sandbox) -> Iterator[Reader]:
-    """The browser of somebody who may edit triggers of the sandbox's namespace, signed in."""
+    """The browser of a signed-in user who can edit triggers of the sandbox's namespace."""
     token = token_of(sandbox.kube, sandbox.namespace, "editor", role="clustertrigger-editor")
     with httpx.Client(base_url=shared_service.url, trust_env=False, timeout=30) as http:
         reader = Reader(http, token)
@@ -31,7 +31,7 @@ def editor(shared_service: ApiProcess, sandbox: Sandbox) -> Iterator[Reader]:
 
 @pytest.fixture
 def viewer(shared_service: ApiProcess, sandbox: Sandbox) -> Iterator[Reader]:
-    """The browser of somebody who may see triggers of the sandbox's namespace, signed in."""
+    """The browser of a signed-in user who can see triggers of the sandbox's namespace."""
     token = token_of(sandbox.kube, sandbox.namespace, "viewer", role="clustertrigger-viewer")
     with httpx.Client(base_url=shared_service.url, trust_env=False, timeout=30) as http:
         reader = Reader(http, token)

@@ -39,7 +39,7 @@ class Listing(ApiServer):
         """Versions by name."""
         self.version = 0
         self.remembers: tuple[dict[str, int], int] | None = None
-        """What it has in memory, where that is not what is there."""
+        """What it has in memory, if that differs from the cluster."""
         self.trouble: ApiError | None = None
         self.asked: list[bool] = []
         """For each list of names, whether one from memory was enough."""
@@ -152,7 +152,7 @@ async def test_where_much_is_kept_back_the_watches_begin_anew(stage: Stage, monk
 
 
 async def test_a_history_that_was_put_back_counts_from_then_on(stage: Stage) -> None:
-    """etcd is restored from a backup: what is there now has lower versions than what was shown."""
+    """etcd is restored from a backup: the restored objects have lower versions than the reported ones."""
     stage.api.there, stage.api.version = {"kept": 3}, 4
 
     def begin_anew(reason: str) -> None:

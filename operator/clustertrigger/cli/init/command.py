@@ -46,7 +46,7 @@ class Asked:
 
     @property
     def type(self) -> str:
-        """Of the source."""
+        """Type of the source."""
         scheme = self.source.partition("://")[0] if "://" in self.source else ""
         known = {"": "parquet", "s3": "parquet", "gs": "parquet", "http": "qdrant", "https": "qdrant"}
         known |= {"postgresql": "postgresql", "postgres": "postgresql"}

@@ -44,7 +44,7 @@ def look_at_parquet(uri: str, endpoint: str | None, region: str | None) -> Look:
         system, files = _files(uri, endpoint, region)
         if not files:
             raise CommandError(
-                f"{uri}: there are no Parquet files: name a file, a folder or a glob such as 'data/*.parquet'"
+                f"{uri}: no Parquet files found: name a file, a folder or a glob such as 'data/*.parquet'"
             )
         documents = 0
         for file in files[:_MOST_FILES]:

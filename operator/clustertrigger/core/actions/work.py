@@ -60,7 +60,7 @@ class Order(NamedTuple):
 
 
 class FromTemplate(NamedTuple):
-    """A Pod that somebody else has specified, and what it is told."""
+    """A Pod with a template from another author, and its input."""
 
     template: PodTemplate
     environment: Mapping[str, str]

@@ -40,7 +40,7 @@ class PodView:
     """
     finished_at: datetime | None
     exit_code: int | None
-    """Of the worker."""
+    """Exit code of the worker."""
     reason: str
     """Why it waits or ended: the container's reason, or the Pod's own (Unschedulable, Evicted)."""
     message: str

@@ -23,7 +23,7 @@ def template_pod_spec(run: RunPolicy, told: FromTemplate, defaults: RunDefaults)
 
     Args:
         run: how the trigger's Jobs are run; where it says something about placement, that counts.
-        told: the template, and what its container is told.
+        told: The template, and its container's input.
         defaults: what the operator adds.
     """
     spec = {field: value for field, value in told.template.spec.items() if field not in _NEVER_TAKEN}

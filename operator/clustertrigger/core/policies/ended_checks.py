@@ -1,4 +1,4 @@
-"""Policies on the ends of checks: what was measured is stored and judged, what was found fires, what failed is told."""
+"""Policies on ended checks: they store and judge measurements, fire on drift, and report failures."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _LONGEST_TOKEN = 200
 
 
 class Key(NamedTuple):
-    """Of a trigger."""
+    """Identifies a trigger."""
 
     namespace: str
     name: str

@@ -25,7 +25,7 @@ class Seen:
 
     Attributes:
         triggers: objects; of one trigger's page, that one.
-        version: of the collection or the object: what changes after it is told by a watch.
+        version: of the collection or the object: A watch reports what changes after it.
         may_change: whether the reader may change it; of one trigger's page only.
     """
 

@@ -21,7 +21,7 @@ LONGEST_TOKEN = 3800
 CSRF_FIELD = "csrf"
 _COOKIE = "clustertrigger-session"
 _SECURE_COOKIE = f"__Host-{_COOKIE}"
-"""A browser takes this name from a secure page only, so that nobody in the middle can set it."""
+"""A browser takes this name from a secure page only, so that a man in the middle cannot set it."""
 _PURPOSE = b"clustertrigger page: a form that this session was shown"
 
 

@@ -12,7 +12,7 @@ from clustertrigger.shell.kube.reading import Raw, read_or_skip
 
 
 class Name(NamedTuple):
-    """Of an object of some kind."""
+    """Namespace and name of an object."""
 
     namespace: str
     name: str

@@ -50,7 +50,7 @@ _END_OF_HEADER = b"\r\n\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of connections.
+    """Limits of connections.
 
     Attributes:
         altogether: If it is exceeded, the source with the most connections loses one.

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 _WRITERS = 4
 """One alone writes no more than the API server's latency lets it, and a busy server's is 40 ms."""
 _BACKLOG = 5_000
-"""Of each writer."""
+"""Events that each writer can queue."""
 _REMEMBERED = 4_096
 _LONGEST_MESSAGE = 1024
 _Backlog = asyncio.Queue[tuple[str, dict[str, Any]]]

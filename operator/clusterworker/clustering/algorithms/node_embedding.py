@@ -1,9 +1,9 @@
 """Fewer dimensions by EVōC's node embedding of the neighbour graph: the only place that calls EVōC.
 
 EVōC (Embedding Vector Oriented Clustering, by UMAP's and HDBSCAN's authors) lays out the graph that UMAP lays out, from
-an initial layout by label propagation and with a gradient made for looking for clusters, on all threads: what takes
-UMAP most of a minute on 10,000 text embeddings takes it a second. Only these steps of it are used. Its extraction of
-clusters writes out of bounds if one cluster is left, and does not support documents that count more than once:
+an initial layout by label propagation and with a gradient made for looking for clusters, on all threads. On 10,000 text
+embeddings, UMAP takes most of a minute and EVōC a second. Only these steps of it are used. Its extraction of clusters
+writes out of bounds if one cluster is left, and does not support documents that count more than once:
 `algorithms.layers` does that on our own tree.
 
 The library is young, so its version is bounded in pyproject.toml, and

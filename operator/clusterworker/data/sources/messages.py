@@ -28,7 +28,7 @@ class MissingColumnError(MisconfiguredError):
     """A column is not there.
 
     Args:
-        found: where, what, and what is there instead.
+        found: where, what, and what exists instead.
         field: of the source, which names it.
         remedy: the field to correct, from its object on.
     """

@@ -32,7 +32,7 @@ class RunRecord(BaseModel):
     started_at: AwareDatetime
     finished_at: AwareDatetime
     num_clusters: int | None = None
-    """Of a clustering."""
+    """Number of clusters, for a clustering."""
     num_documents: int
 
     def to_bytes(self) -> bytes:

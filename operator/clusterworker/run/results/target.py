@@ -89,7 +89,7 @@ class Destination(Protocol):
 
     @property
     def namespace(self) -> str:
-        """Of the trigger."""
+        """Namespace of the trigger."""
 
     @property
     def trigger(self) -> str:
@@ -105,7 +105,7 @@ class Destination(Protocol):
 
 
 class Told(Destination, Protocol):
-    """What a run is told: a RunSpec, or that of another action."""
+    """The input of a run: a RunSpec, or that of another action."""
 
     @property
     def history_limit(self) -> int:
@@ -149,7 +149,7 @@ def staging(spec: Told, mounts: Mounts) -> Iterator[tuple[Target, Path, Path]]:
     """Prepare a run's folder, which then holds the file SPEC and nothing else.
 
     Args:
-        spec: what the run is told.
+        spec: The run's input.
         mounts: where Secrets and scratch space are.
 
     Yields:

@@ -1,0 +1,85 @@
+"""The house style finds the phrases that it is for, and accepts their replacements."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.prose.style import Style, sentences
+from harness.prose.texts import Text
+
+STYLE = Style.read()
+
+
+def problems(words: str, *, is_sentence: bool = True) -> list[str]:
+    return list(STYLE.problems(Text("page.md:1", words, is_sentence)))
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        "A mistake is told at `kubectl apply`.",
+        "remembers a yes for a minute: for so long a revoked token still counts",
+        "All others go where the nearest of it goes.",
+        "Here somebody tries doors.",
+        "The event is told to nobody any more.",
+        "data.count is no count",
+        "Of the metric.",
+        "It ends, to be started again.",
+        "A mistake of ours ends the watches.",
+        "Of a request.",
+        "n_clusters goes with kmeans, spectral only: remove it",
+        "One line that names the field, the value and the way out.",
+        "Watches objects, for ever.",
+        "One pure function is the heart.",
+    ],
+)
+def test_a_riddle_is_found(phrase: str) -> None:
+    assert problems(phrase) != []
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        "Mistakes are reported by `kubectl apply`.",
+        "It caches approvals for one minute; a revoked token works until then.",
+        "The others join the cluster of their nearest sampled neighbour.",
+        "data.count is not a valid count",
+        "The metric's value.",
+        "Exiting so that it is restarted.",
+        "Of all candidates, it takes the nearest one.",
+        "There is no object with this name.",
+        "It is no longer needed.",
+        "n_clusters is valid only with kmeans, spectral: remove it",
+    ],
+)
+def test_plain_words_pass(phrase: str) -> None:
+    assert problems(phrase) == []
+
+
+def test_a_long_sentence_is_found_in_pages_but_not_in_messages() -> None:
+    words = "word " * (STYLE.most_words + 1)
+    assert len(problems(words)) == 1
+    assert problems(words, is_sentence=False) == []
+
+
+def test_a_problem_names_the_place_the_phrase_and_the_replacement() -> None:
+    assert problems("Of the metric.")[0] == "page.md:1: 'Of the metric.': write the metric's value"
+
+
+def test_abbreviations_do_not_end_a_sentence() -> None:
+    assert list(sentences("A claim, e.g. Longhorn's. It works.")) == ["A claim, e.g. Longhorn's.", "It works."]
+
+
+@pytest.mark.parametrize(
+    ("name", "covered"),
+    [
+        ("README.md", True),
+        ("operator/clustertrigger/main.py", True),
+        ("charts/clustertrigger/templates/NOTES.txt", True),
+        ("crds/collections.yaml", False),
+        ("harness/prose/style.toml", False),
+        ("docs/report.png", False),
+    ],
+)
+def test_generated_files_and_pictures_are_left_out(name: str, covered: bool) -> None:
+    assert STYLE.covers(name) is covered

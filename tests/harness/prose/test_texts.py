@@ -1,0 +1,81 @@
+"""Prose is found where people read it, and code is not prose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.prose.texts import texts_of
+
+MODULE = '''"""Reads a thing.
+
+It has two parts:
+
+    code, which counts as prose of a docstring
+"""
+
+LIMIT = 3  # the limit of things
+"""The number of things."""
+
+
+def message(name: str) -> str:
+    """Returns `a_name` and ``more``."""
+    # A comment of
+    # two lines.
+    return f"{name} is a message" + "short" + "#no comment here"
+'''
+PAGE = """# Title
+
+A paragraph of
+two lines with [a link](target.md#is-told).
+
+```bash
+code is told here
+```
+
+| cell one | cell two |
+|---|---|
+- an item
+- another one
+"""
+
+
+def found(tmp_path: Path, name: str, content: str) -> list[tuple[str, str]]:
+    file = tmp_path / Path(name).name
+    file.write_text(content)
+    return sorted((text.place, text.words) for text in texts_of(file, name))
+
+
+def test_docstrings_comments_and_messages_of_a_module(tmp_path: Path) -> None:
+    texts = dict(found(tmp_path, "harness/module.py", MODULE))
+    assert texts["harness/module.py:1"] == "Reads a thing."
+    assert texts["harness/module.py:8"] == "the limit of things"
+    assert texts["harness/module.py:9"] == "The number of things."
+    assert texts["harness/module.py:13"] == "Returns … and …."
+    assert texts["harness/module.py:14"] == "A comment of two lines."
+    assert texts["harness/module.py:16"] == "… is a message"
+
+
+def test_strings_of_tests_are_data(tmp_path: Path) -> None:
+    assert "… is a message" not in [words for _, words in found(tmp_path, "e2e/module.py", MODULE)]
+
+
+def test_paragraphs_cells_and_items_of_a_page(tmp_path: Path) -> None:
+    assert found(tmp_path, "page.md", PAGE) == [
+        ("page.md:1", "# Title"),
+        ("page.md:10", "cell one"),
+        ("page.md:10", "cell two"),
+        ("page.md:11", "---"),
+        ("page.md:11", "---"),
+        ("page.md:12", "- an item"),
+        ("page.md:13", "- another one"),
+        ("page.md:3", "A paragraph of two lines with [a link]."),
+    ]
+
+
+def test_comments_of_manifests_and_templates(tmp_path: Path) -> None:
+    content = "# A whole\n# sentence.\nkey: value   # beside it\n{{- /* In a template. */ -}}\n"
+    assert [words for _, words in found(tmp_path, "charts/values.yaml", content)] == [
+        "A whole sentence.",
+        "beside it",
+        "In a template.",
+    ]
