@@ -170,7 +170,9 @@ def test_the_operator_s_reason_is_told(
     )
     assert send("--url", url, kubeconfig=stranger) == 1
     said = capsys.readouterr().err
-    assert said.startswith(f"kubectl clustertrigger: 403: 'system:serviceaccount:{sandbox.namespace}:stranger' may not")
+    assert said.startswith(
+        f"kubectl clustertrigger: 403: 'system:serviceaccount:{sandbox.namespace}:stranger' is not allowed"
+    )
     assert counted(sandbox) == 0
 
 

@@ -272,7 +272,7 @@ class Triggers:
         """Set the count of failed runs in a row back to 0, so that a trigger which has stopped fires again.
 
         Raises:
-            RefusedError: there is none, or the caller may not change it.
+            RefusedError: It does not exist, or the caller lacks the permission to change it.
         """
         raw = await self.find(id_or_name)
         annotations = {ANNOTATION_RESET_REQUESTED: format_instant(datetime.now(UTC))}

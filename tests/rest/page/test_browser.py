@@ -42,7 +42,7 @@ def browser() -> Iterator[Browser]:
 
 
 class Tab:
-    """A tab of somebody who is signed in.
+    """A tab of a signed-in user.
 
     Args:
         context: of the browser.
@@ -73,7 +73,7 @@ class Tab:
         return bool(self.page.evaluate("window.loaded === true"))
 
     def is_live(self) -> None:
-        """Wait until it is told of changes."""
+        """Wait until it receives changes."""
         self.page.wait_for_selector("[data-live=on]")
 
     def shows(self, text: str) -> None:

@@ -201,7 +201,7 @@ def test_a_baseline_of_another_version(snapshot: Object) -> None:
     assert found.chart is None
     without = shown(conditional(3600), last_check_error="no such file").drift
     assert without is not None
-    assert without.baseline == "There is no baseline yet: the next slot runs to make one."
+    assert without.baseline == "There is no baseline yet: the next slot starts a run, which writes one."
     assert without.error == "no such file"
 
 

@@ -434,7 +434,7 @@ def _drift(state: TriggerState, now: datetime) -> DriftView | None:
 
 def _baseline(snapshot: Mapping[str, Any] | None) -> str:
     if not snapshot:
-        return "There is no baseline yet: the next slot runs to make one."
+        return "There is no baseline yet: the next slot starts a run, which writes one."
     try:
         captured = format_instant(parse_instant(str(snapshot["captured_at"])).replace(microsecond=0))
         return f"The baseline is of {snapshot['documents']:,} documents, run {snapshot['run']}, {captured}."
