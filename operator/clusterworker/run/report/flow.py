@@ -17,7 +17,7 @@ WIDTH, MARGIN, NODE = 1000, 300, 14
 _MOST = 14
 """Clusters drawn on each side, the largest; the others are one block."""
 _HEIGHT = 420
-"""Of all documents together."""
+"""Height of all documents together."""
 _LINE, _GAP = 20, 6
 """Least height of a block with its label, and the space between two."""
 _NAME = 30
