@@ -1,4 +1,4 @@
-"""A closed loop of HTTP POSTs over many connections, at as little cost to the machine that is measured as possible."""
+"""A closed loop of HTTP requests over many connections, at as little cost to the machine as possible."""
 
 from __future__ import annotations
 
@@ -81,14 +81,31 @@ async def post(port: int, path: str, headers: dict[str, str], body: Callable[[],
         connections: each has one request under way.
         seconds: after which no more are sent.
     """
-    fields = {"Host": f"127.0.0.1:{port}", **headers}
-    head = f"POST {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    prefix = head.encode()
+    head = head_of("POST", path, port, headers)
 
     def render() -> bytes:
         payload = body()
-        return b"%sContent-Length: %d\r\n\r\n%s" % (prefix, len(payload), payload)
+        return b"%sContent-Length: %d\r\n\r\n%s" % (head, len(payload), payload)
 
+    return await send(port, render, connections, seconds)
+
+
+def head_of(method: str, path: str, port: int, headers: dict[str, str]) -> bytes:
+    """The first lines of a request, without the empty line that ends them."""
+    fields = {"Host": f"127.0.0.1:{port}", **headers}
+    text = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return text.encode()
+
+
+async def send(port: int, render: Callable[[], bytes], connections: int, seconds: float) -> Load:
+    """Sends requests to 127.0.0.1 for a while.
+
+    Args:
+        port: of the server.
+        render: makes the next request.
+        connections: each has one request under way.
+        seconds: after which no more are sent.
+    """
     load, loop = Load(), asyncio.get_running_loop()
     started = time.perf_counter()
     ends = [asyncio.Event() for _ in range(connections)]
