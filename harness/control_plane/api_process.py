@@ -64,7 +64,7 @@ class ApiProcess:
             cwd=log.parent,
         )
         port = eventually(self._port, 60, what="an API that listens")
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"{'https' if settings.get('cert_dir') else 'http'}://127.0.0.1:{port}"
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and text of a path that needs no token."""

@@ -18,6 +18,7 @@ NOT_FROM_THE_CHART = {
     "largest_body",
     "sending_seconds",
     "answering_seconds",
+    "certificate_seconds",
     "rights_seconds",
     "connections",
 }

@@ -115,9 +115,12 @@ def test_restricted_pod_security_standard(values_file: str) -> None:
 def test_no_service_makes_variables_and_the_token_is_asked_for(values_file: str) -> None:
     """A Service named clustertrigger would set CLUSTERTRIGGER_SERVICE_HOST, which is no setting."""
     rendered = render(values_of(values_file))
-    assert rendered.pod["spec"]["enableServiceLinks"] is False
-    assert rendered.pod["spec"]["automountServiceAccountToken"] is True
-    assert rendered.one("ServiceAccount")["automountServiceAccountToken"] is False
+    for deployment in rendered.all("Deployment"):
+        spec = deployment["spec"]["template"]["spec"]
+        assert spec["enableServiceLinks"] is False
+        assert spec["automountServiceAccountToken"] is True
+        account = rendered.one("ServiceAccount", spec["serviceAccountName"])
+        assert account["automountServiceAccountToken"] is False
 
 
 @pytest.mark.parametrize("values_file", VALUES_FILES)
@@ -135,7 +138,7 @@ def test_probes_and_services_reach_ports_that_exist(values_file: str) -> None:
         "readinessProbe": "/readyz",
     }
     assert {probe["port"] for probe in probes.values()} <= ports.keys()
-    assert {port["targetPort"] for port in rendered.one("Service")["spec"]["ports"]} == ports.keys()
+    assert {port["targetPort"] for port in rendered.one("Service", RELEASE)["spec"]["ports"]} == ports.keys()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,7 +11,7 @@ import httpx
 import pytest
 
 from clustertrigger.core.resources.validation import parse_trigger
-from harness.control_plane.api_process import token_of
+from harness.control_plane.api_process import ApiProcess, token_of
 from harness.control_plane.cluster import Cluster
 from harness.control_plane.kube import Object, trigger_path
 from harness.control_plane.sandbox import Sandbox
@@ -205,7 +206,7 @@ def test_unknown_keys(
     assert accepted in item["accepted"]
 
 
-@pytest.mark.parametrize("action", ["taxonomy_enrichment", "nonsense"])
+@pytest.mark.parametrize("action", ["clusters", "nonsense"])
 def test_actions_that_are_not_there(caller: Caller, action: str) -> None:
     error = refused(caller.post(UNIFIED, {**unified(every()), "action_type": action}), 422)
     assert "'cluster'" in fields_of(error)["action_type"]["message"]
@@ -267,6 +268,18 @@ def test_what_gitops_applies(caller: Caller, sandbox: Sandbox, metadata: Object,
         assert words in refused(answer, 409, "managed_by_gitops")["message"]
     assert asked_for(sandbox.get("synced")) == every()
     assert ok(caller.post(f"{one}/pause"))["status"] == "paused"
+
+
+def test_what_gitops_applies_and_may_be_changed(start_service: Callable[..., ApiProcess], sandbox: Sandbox) -> None:
+    """With api.overrideGitOps."""
+    synced = {"annotations": {"argocd.argoproj.io/tracking-id": "shop:x/y:a/b"}}
+    sandbox.trigger("synced", every(), **synced)
+    token = token_of(sandbox.kube, sandbox.namespace, "editor", role="clustertrigger-editor")
+    with Caller(start_service(override_gitops=True).url, sandbox.namespace, token) as caller:
+        assert ok(caller.patch(f"{UNIFIED}/synced", {"description": "mine"}))["description"] == "mine"
+        assert sandbox.get("synced")["metadata"]["annotations"].items() >= synced["annotations"].items()
+        assert caller.delete(f"{UNIFIED}/synced").status_code == 204
+        refused(caller.get(f"{UNIFIED}/synced"), 404)
 
 
 def test_an_edit_of_somebody_else_stays(caller: Caller, sandbox: Sandbox) -> None:

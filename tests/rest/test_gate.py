@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ import pytest
 
 from clustertrigger.rest.gate import Rates
 from harness.control_plane.api_process import ApiProcess, token_of
+from harness.control_plane.kube import eventually
 from harness.control_plane.operator_process import environment
 from harness.control_plane.sandbox import Sandbox
 from tests.rest.callers import CLUSTER, UNIFIED, Caller, every, ok, refused
@@ -126,6 +128,35 @@ def test_its_pages_need_no_network(shared_service: ApiProcess, anonymous: httpx.
             f"GET {UNIFIED}/{{trigger_id}}/history",
         ]
     )
+
+
+def sign(directory: Path) -> str:
+    """A certificate for 127.0.0.1; returns it as PEM."""
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=api"]
+    words += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "new.key", "-out", "new.crt"]
+    subprocess.run(words, check=True, capture_output=True, cwd=directory)
+    (directory / "new.key").rename(directory / "tls.key")
+    (directory / "new.crt").rename(directory / "tls.crt")
+    return (directory / "tls.crt").read_text()
+
+
+def test_https_and_a_renewed_certificate(start_service: Start, sandbox: Sandbox, tmp_path: Path) -> None:
+    first = sign(tmp_path)
+    service = start_service(cert_dir=tmp_path, certificate_seconds=0.1)
+    port = int(service.url.rpartition(":")[2])
+    assert ssl.get_server_certificate(("127.0.0.1", port)) == first
+    trusting = ssl.create_default_context(cadata=first)
+    headers = {"Authorization": "Bearer nobody", "X-Namespace": sandbox.namespace}
+    with httpx.Client(base_url=service.url, verify=trusting, headers=headers, trust_env=False) as open_before:
+        refused(open_before.get(UNIFIED), 401)
+        second = sign(tmp_path)
+        eventually(lambda: ssl.get_server_certificate(("127.0.0.1", port)), until=lambda shown: shown == second)
+        refused(open_before.get(UNIFIED), 401)
+
+
+def test_a_certificate_that_is_not_there(start_service: Start, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match=f"the certificate in {tmp_path} cannot be used"):
+        start_service(cert_dir=tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from clustertrigger.core.instants import parse_instant
 from clustertrigger.rest.index import Definitions, Entry, Query, TriggerIndex
 from harness.control_plane.kube import Object
 
@@ -118,6 +121,33 @@ def test_an_answer_is_made_once_for_each_version() -> None:
     assert entry.shown("kind", ("cluster", False), view) == b'{"n":1}'
     assert entry.shown("kind", ("cluster", True), view) == b'{"n":2}'
     assert entry.shown("other", ("cluster", True), view) == b'{"n":3}'
+
+
+def test_a_page_is_made_once_while_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = random.Random(0)
+    due = trigger("due", chance)
+    due["spec"]["status"] = "active"
+    due["status"] = {"observedGeneration": 1, "status": "active", "next_scheduled_at": "2026-01-01T00:00:00Z"}
+    index = TriggerIndex([Entry(due), Entry(trigger("other", chance))])
+    now = parse_instant("2026-01-01T00:00:30Z").timestamp()
+    monkeypatch.setattr(time, "time", lambda: now)
+    made: list[int] = []
+
+    def answer(about: str = "page") -> bytes:
+        def make(total: int, entries: Sequence[Entry]) -> bytes:
+            assert (total, len(entries)) == (len(index), len(index))
+            made.append(1)
+            return b"%d" % len(made)
+
+        return index.answer(Query(), 0, 10, about, make)
+
+    assert [answer(), answer(), answer("other")] == [b"1", b"1", b"2"]
+    index.put(Entry(trigger("new", chance)))
+    assert [answer(), answer()] == [b"3", b"3"]
+    index.remove("new")
+    assert [answer(), answer()] == [b"4", b"4"]
+    now += 31  # a minute after it was due, it is overdue
+    assert [answer(), answer()] == [b"5", b"5"]
 
 
 def test_what_is_kept_of_an_object() -> None:

@@ -168,6 +168,9 @@ def test_lists(caller: Caller, sandbox: Sandbox) -> None:
     assert found(sort_by="description")[:2] == ["paused", "described"]
     assert found(offset=6) == []
 
+    assert ok(caller.post(f"{CLUSTER}/list"))["total"] == ok(caller.post(f"{UNIFIED}/list"))["total"] == 6
+    assert ok(caller.post(f"{CLUSTER}/nightly/history"))["executions"] == []
+
     by_cluster = ok(caller.post(f"{CLUSTER}/list", {"cluster_id": "cluster_shop"}))
     assert (by_cluster["total"], by_cluster["results"][0]["cluster_id"]) == (1, "cluster_shop")
     assert ok(caller.post(f"{CLUSTER}/list", {"limit": 2}))["total"] == 6

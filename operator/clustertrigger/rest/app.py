@@ -10,20 +10,18 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.routing import Route
 
 from clustertrigger import __version__
 from clustertrigger.core.json_text import write_json
 from clustertrigger.core.resources.problem import Problem
-from clustertrigger.rest.actions import ACTIONS
 from clustertrigger.rest.api_server import ApiServer
-from clustertrigger.rest.caller import PARAMETERS
 from clustertrigger.rest.errors import FieldError, RefusedError, field_error, invalid
 from clustertrigger.rest.gate import Gate, Rates
+from clustertrigger.rest.openapi import document_of
 from clustertrigger.rest.page import routes as page
 from clustertrigger.rest.routes import cluster, unified
 from clustertrigger.rest.settings import Settings
@@ -37,12 +35,7 @@ _DESCRIPTION = (
     "ClusterTrigger object in Kubernetes. A Kubernetes token authenticates the caller, and its permissions decide "
     "which requests succeed."
 )
-_BAD_REQUEST = 400
-_TOKEN = {
-    "type": "http",
-    "scheme": "bearer",
-    "description": "A Kubernetes token. Its permissions decide which requests succeed.",
-}
+_BAD_REQUEST, _NO_SUCH_METHOD = 400, 405
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -85,7 +78,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    document = document_of(app)
+    app.openapi = lambda: document  # type: ignore[method-assign]
     return app
 
 
@@ -119,7 +113,18 @@ async def _http(request: Request, error: Exception) -> Response:
     message = {404: f"there is no resource at {request.url.path}: see /docs for all paths"}.get(
         error.status_code, f"{request.method} {request.url.path}: {str(error.detail).lower()}"
     )
-    return await _refused(request, RefusedError(error.status_code, message, headers=error.headers))
+    headers = dict(error.headers or {})
+    if error.status_code == _NO_SUCH_METHOD:
+        headers["Allow"] = ", ".join(_methods_at(request))
+    return await _refused(request, RefusedError(error.status_code, message, headers=headers))
+
+
+def _methods_at(request: Request) -> list[str]:
+    """All methods of a path; the framework tells those of the first route that has it."""
+    path = request.scope["path"]
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    first = next((route.path for route in routes if route.path_regex.match(path)), None)
+    return sorted({method for route in routes if route.path == first for method in route.methods or ()})
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -134,51 +139,11 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 def _one(request: Request, detail: Any) -> FieldError:
     place, *path = detail["loc"]
+    model = None
     if place == "body":
         field = request.scope["route"].body_field
         model = field.field_info.annotation if field else None
         if not path:
             return FieldError(Problem("body", None, "must be a JSON object: send an object"), detail["type"])
-    else:
-        model = _query_model(request) if place == "query" else None
     detail["loc"] = tuple(path)
     return field_error(detail, "", model)
-
-
-def _query_model(request: Request) -> type[BaseModel] | None:
-    for field in request.scope["route"].dependant.query_params:
-        if isinstance(field.field_info.annotation, type) and issubclass(field.field_info.annotation, BaseModel):
-            return field.field_info.annotation
-    return None
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    if app.openapi_schema is None:
-        document = get_openapi(
-            title=app.title,
-            version=app.version,
-            description=app.description,
-            routes=app.routes,
-            openapi_version="3.1.0",
-        )
-        schemas = document["components"]["schemas"]
-        for operations in document["paths"].values():
-            for operation in operations.values():
-                own = operation.setdefault("parameters", [])
-                known = {parameter["name"] for parameter in own}
-                own.extend(parameter for parameter in PARAMETERS if parameter["name"] not in known)
-        for action in ACTIONS.values():
-            schema = action.config.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas.update(schema.pop("$defs", {}))
-            schemas[action.config.__name__] = schema
-        configs = [{"$ref": f"#/components/schemas/{action.config.__name__}"} for action in ACTIONS.values()]
-        config = schemas["CreateUnifiedTrigger"]["properties"]["action_config"]
-        schemas["CreateUnifiedTrigger"]["properties"]["action_config"] = {
-            "title": config["title"],
-            "description": config["description"],
-            "anyOf": configs,
-        }
-        document["components"]["securitySchemes"] = {"KubernetesToken": _TOKEN}
-        document["security"] = [{"KubernetesToken": []}]
-        app.openapi_schema = document
-    return app.openapi_schema

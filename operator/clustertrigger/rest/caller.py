@@ -79,20 +79,23 @@ def triggers_of(request: Request, action: str | None = None) -> Triggers:
     token = token_in(headers)
     if token is None:
         raise no_token()
-    field, chosen, uncached = "X-Namespace", "", False
+    chosen, uncached = "", False
     for name, value in headers:
         if name == b"x-namespace":
             chosen = value.decode("latin-1").strip()
         elif name == b"cache-control":
             uncached = b"no-cache" in value.lower()
-    if not chosen and request.scope["query_string"]:
-        field, chosen = "namespace", request.query_params.get("namespace", "")
-    if not chosen:
+    named = {"X-Namespace": chosen} if chosen else {}
+    if request.scope["query_string"] and (asked := request.query_params.get("namespace")) is not None:
+        named["namespace"] = asked
+    if not named:
         message = "is required: set the header X-Namespace, or the parameter namespace"
         raise invalid([FieldError(Problem("X-Namespace", None, message), "missing")])
-    if not is_namespace(chosen):
-        message = "must consist of lower-case letters, digits and '-': write the namespace's metadata.name"
-        raise invalid([FieldError(Problem(field, chosen, message), "string_pattern_mismatch")])
+    for field, name in named.items():
+        if not is_namespace(name):
+            message = "must consist of lower-case letters, digits and '-': write the namespace's metadata.name"
+            raise invalid([FieldError(Problem(field, name, message), "string_pattern_mismatch")])
+    chosen = chosen or named["namespace"]
     return Triggers(backend, token, chosen, action=action, uncached=uncached)
 
 

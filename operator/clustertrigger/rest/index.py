@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from clustertrigger.core.instants import parse_instant
@@ -22,6 +22,9 @@ Object = Mapping[str, Any]
 
 _MOST_ORDERS = 64
 """Combinations of filters and order that are kept up to date; of more, those asked for least lately are forgotten."""
+_MOST_ANSWERS = 32
+"""Answers that are kept as long as nothing changes."""
+_NEVER = float("inf")
 _LAST = ""
 """In place of a value that is lacking."""
 
@@ -100,6 +103,12 @@ class Entry:
         """Whether it should have fired by now."""
         return self._overdue_from is not None and self._overdue_from < time.time()
 
+    @property
+    def stays_until(self) -> float:
+        """When is_overdue becomes true by itself, in seconds since 1970; infinity: never."""
+        start = self._overdue_from
+        return _NEVER if start is None or start < time.time() else start
+
     def shown(self, kind: str, depends_on: object, view: Callable[[], Mapping[str, Any]]) -> bytes:
         """Return its text in responses of one kind; rebuilt if something that it depends on changed."""
         known = self._shown.get(kind)
@@ -130,6 +139,13 @@ class TriggerIndex:
         self._by_name = {entry.name: entry for entry in entries}
         self._names = {entry.trigger_id: entry.name for entry in self._by_name.values()}
         self._orders: OrderedDict[Query, _Order] = OrderedDict()
+        self._answers: OrderedDict[Hashable, tuple[float, bytes]] = OrderedDict()
+        self._inheriting = sum(entry.inherits_from is not None for entry in self._by_name.values())
+
+    @property
+    def inherits(self) -> bool:
+        """Whether any of the triggers takes what it clusters from a ClusterDefinition."""
+        return self._inheriting > 0
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(list(self._by_name.values()))
@@ -148,6 +164,8 @@ class TriggerIndex:
     def put(self, entry: Entry) -> None:
         """Take in another version of a trigger, or a new one."""
         self.remove(entry.name)
+        self._answers.clear()
+        self._inheriting += entry.inherits_from is not None
         self._by_name[entry.name] = entry
         self._names[entry.trigger_id] = entry.name
         for order in self._orders.values():
@@ -158,6 +176,8 @@ class TriggerIndex:
         known = self._by_name.pop(name, None)
         if known is None:
             return
+        self._answers.clear()
+        self._inheriting -= known.inherits_from is not None
         self._names.pop(known.trigger_id, None)
         for order in self._orders.values():
             order.remove(known)
@@ -175,6 +195,29 @@ class TriggerIndex:
                 self._orders.popitem(last=False)
         self._orders.move_to_end(query)
         return len(order), order.page(offset, limit)
+
+    def answer(
+        self, query: Query, offset: int, limit: int, about: Hashable, make: Callable[[int, Sequence[Entry]], bytes]
+    ) -> bytes:
+        """A page in the form of an answer; it is made anew when a trigger has changed, or is overdue by now.
+
+        Args:
+            query: which triggers.
+            offset: how many to leave out.
+            limit: how many to show at most.
+            about: all else that the answer depends on.
+            make: makes it, from how many there are and those on the page.
+        """
+        key = query, offset, limit, about
+        known = self._answers.get(key)
+        if known is None or known[0] < time.time():
+            total, entries = self.page(query, offset, limit)
+            until = min((entry.stays_until for entry in entries), default=_NEVER)
+            known = self._answers[key] = until, make(total, entries)
+            if len(self._answers) > _MOST_ANSWERS:
+                self._answers.popitem(last=False)
+        self._answers.move_to_end(key)
+        return known[1]
 
 
 class _Order:
@@ -221,16 +264,18 @@ class Definitions:
     def __init__(self, raws: Iterable[Object] = ()) -> None:
         self._by_name = {raw["metadata"]["name"]: raw for raw in raws}
         self._by_id: dict[str, list[Object]] | None = None
+        self.version: object = object()
+        """Another one whenever anything has changed."""
 
     def put(self, raw: Object) -> None:
         """Take in another version of a definition, or a new one."""
         self._by_name[raw["metadata"]["name"]] = raw
-        self._by_id = None
+        self._by_id, self.version = None, object()
 
     def remove(self, name: str) -> None:
         """Leave a definition out."""
         self._by_name.pop(name, None)
-        self._by_id = None
+        self._by_id, self.version = None, object()
 
     def names(self) -> Sequence[str]:
         """Return the names of all triggers."""

@@ -33,6 +33,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         self._certificate = ServerCertificate(settings.cert_dir) if settings.cert_dir else None
+        self._looked_at_every = settings.certificate_seconds
         certificate = self._certificate
         self._app = app
         super().__init__(
@@ -59,7 +60,7 @@ class Server(uvicorn.Server):
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until a signal comes; with a certificate, follow its renewals meanwhile."""
-        renewing = asyncio.create_task(self._certificate.follow()) if self._certificate else None
+        renewing = asyncio.create_task(self._certificate.follow(self._looked_at_every)) if self._certificate else None
         try:
             await super().serve(sockets)
         finally:

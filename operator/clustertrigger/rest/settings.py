@@ -24,6 +24,9 @@ class Settings(BaseSettings):
     host: str = Field("::", description="Address to listen on; :: for all interfaces.")
     port: int = Field(8082, ge=0, le=65535, description="Port to listen on; 0 selects a free port.")
     cert_dir: Path | None = Field(None, description="Directory with tls.crt and tls.key; HTTP if empty.")
+    certificate_seconds: float = Field(
+        60, gt=0, description="Interval at which the certificate is read again, in seconds."
+    )
     server: str = Field("", description="URL of the API server; if empty, the API server of the Pod's cluster.")
     server_ca: Path = Field(
         _ACCOUNT / "ca.crt", description="CA certificates that verify the API server's certificate."

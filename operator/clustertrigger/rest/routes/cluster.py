@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -22,13 +20,22 @@ from clustertrigger.rest.models import (
     ListClusterTriggers,
     Task,
 )
-from clustertrigger.rest.routes.answers import ERRORS, TriggerId, answer, answer_page, spec_of
+from clustertrigger.rest.routes.answers import ERRORS, ApiRoute, TriggerId, answer, page_of, spec_of
 from clustertrigger.rest.triggers import Triggers, stem_of
 
 _SORT_KEYS = {"execution_count": "ended_count"}
 """Where an Entry calls what is sorted by otherwise."""
+_EVERYTHING, _WHOLE_HISTORY = ListClusterTriggers(), HistoryPage()
+"""Without a body."""
+_NONE = Definitions()
 
-router = APIRouter(prefix="/v1/clusters/triggers", tags=["Cluster triggers"], responses=ERRORS)
+router = APIRouter(
+    prefix="/v1/clusters/triggers",
+    tags=["Cluster triggers"],
+    responses=ERRORS,
+    route_class=ApiRoute,
+    generate_unique_id_function=lambda route: f"{route.name}_cluster_trigger",
+)
 
 
 async def _clusterings(request: Request) -> Triggers:
@@ -53,8 +60,10 @@ async def create(
     return await _one(created, triggers)
 
 
-@router.post("/list", response_model=ClusterTriggers, summary="List cluster triggers")
-async def list_triggers(body: ListClusterTriggers, triggers: Clusterings) -> Response:
+@router.post(
+    "/list", operation_id="list_cluster_triggers", response_model=ClusterTriggers, summary="List cluster triggers"
+)
+async def list_triggers(triggers: Clusterings, body: ListClusterTriggers = _EVERYTHING) -> Response:
     """List triggers of the namespace."""
     asked = Query(
         action=CLUSTER,
@@ -64,8 +73,17 @@ async def list_triggers(body: ListClusterTriggers, triggers: Clusterings) -> Res
         sort_by=_SORT_KEYS.get(body.sort_by, body.sort_by),
         descending=body.direction == "desc",
     )
-    total, entries = (await triggers.index()).page(asked, body.offset, body.limit)
-    return answer_page(await _shown(entries, triggers), total, body)
+    index, cluster = await triggers.index(), await triggers.cluster_id()
+    definitions = await triggers.definitions() if index.inherits else _NONE
+    return answer(
+        index.answer(
+            asked,
+            body.offset,
+            body.limit,
+            ("cluster", cluster, definitions.version),
+            lambda total, entries: page_of((_text(entry, definitions, cluster) for entry in entries), total, body),
+        )
+    )
 
 
 @router.get("/{trigger_id}", response_model=ClusterTrigger, summary="Get a cluster trigger")
@@ -107,31 +125,19 @@ async def execute(trigger_id: TriggerId, triggers: Clusterings, idempotency_key:
 
 
 @router.post("/{trigger_id}/history", response_model=ClusterHistory, summary="List the runs of a cluster trigger")
-async def history(trigger_id: TriggerId, body: HistoryPage, triggers: Clusterings) -> Response:
+async def history(trigger_id: TriggerId, triggers: Clusterings, body: HistoryPage = _WHOLE_HISTORY) -> Response:
     """Return runs, newest first: active ones, and as many ended ones as the trigger keeps."""
     return answer(views.history((await triggers.entry(trigger_id)).raw, body, "job_id"))
 
 
 async def _one(entry: Entry, triggers: Triggers) -> Response:
-    (shown,) = await _shown([entry], triggers)
-    return answer(shown)
+    definitions = await triggers.definitions() if entry.inherits_from is not None else _NONE
+    return answer(_text(entry, definitions, await triggers.cluster_id()))
 
 
-async def _shown(entries: Sequence[Entry], triggers: Triggers) -> list[bytes]:
-    """Each in the form of an answer; ClusterDefinitions are asked for only where one refers to any."""
-    cluster = await triggers.cluster_id()
-    inherit = any(entry.inherits_from is not None for entry in entries)
-    definitions = await triggers.definitions() if inherit else Definitions()
-    shown = []
-    for entry in entries:
-        version, spec = definitions.inherited(entry.inherits_from or "") or ("", None)
-        view = partial(_view, entry, spec, cluster)
-        shown.append(entry.shown("cluster", (cluster, version), view))
-    return shown
-
-
-def _view(entry: Entry, inherited: Mapping[str, Any] | None, cluster: str) -> Mapping[str, Any]:
-    return views.cluster_trigger(entry.raw, inherited, cluster)
+def _text(entry: Entry, definitions: Definitions, cluster: str) -> bytes:
+    version, spec = definitions.inherited(entry.inherits_from or "") or ("", None)
+    return entry.shown("cluster", (cluster, version), lambda: views.cluster_trigger(entry.raw, spec, cluster))
 
 
 def _field(path: str) -> str:

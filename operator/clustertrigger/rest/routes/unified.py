@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
-from fastapi import Query as InQuery
-from pydantic import ValidationError
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel, ValidationError
 
 from clustertrigger.rest import views
 from clustertrigger.rest.actions import ACTIONS
@@ -24,13 +23,28 @@ from clustertrigger.rest.models import (
     UnifiedTrigger,
     UnifiedTriggers,
 )
-from clustertrigger.rest.routes.answers import ERRORS, TriggerId, answer, answer_page, spec_of
+from clustertrigger.rest.routes.answers import ERRORS, ApiRoute, TriggerId, answer, in_query, page_of, spec_of
 from clustertrigger.rest.triggers import Triggers, stem_of
 
 _SORT_KEYS = {"name": "display_name"}
 """Where an Entry calls what is sorted by otherwise."""
+_EVERYTHING = ListUnifiedTriggers()
+"""Without a body."""
 
-router = APIRouter(prefix="/v1/triggers", tags=["Triggers"], responses=ERRORS)
+LIST_BY_QUERY, HISTORY_BY_QUERY = "list_triggers_by_query", "history_trigger"
+QUERIES: dict[str, type[BaseModel]] = {LIST_BY_QUERY: QueryUnifiedTriggers, HISTORY_BY_QUERY: QueryHistory}
+"""What the query of an operation holds, by its operationId."""
+
+InQuery = Annotated[QueryUnifiedTriggers, Depends(in_query(QueryUnifiedTriggers))]
+HistoryInQuery = Annotated[QueryHistory, Depends(in_query(QueryHistory))]
+
+router = APIRouter(
+    prefix="/v1/triggers",
+    tags=["Triggers"],
+    responses=ERRORS,
+    route_class=ApiRoute,
+    generate_unique_id_function=lambda route: f"{route.name}_trigger",
+)
 
 
 @router.post("", response_model=UnifiedTrigger, summary="Create a trigger")
@@ -61,14 +75,14 @@ async def create(
     return await _shown(created, triggers)
 
 
-@router.post("/list", response_model=UnifiedTriggers, summary="List triggers")
-async def list_triggers(body: ListUnifiedTriggers, triggers: CallersTriggers) -> Response:
+@router.post("/list", operation_id="list_triggers", response_model=UnifiedTriggers, summary="List triggers")
+async def list_triggers(triggers: CallersTriggers, body: ListUnifiedTriggers = _EVERYTHING) -> Response:
     """List triggers of the namespace."""
     return await _listed(body, triggers)
 
 
-@router.get("", response_model=UnifiedTriggers, summary="List triggers, by a query")
-async def list_by_query(query: Annotated[QueryUnifiedTriggers, InQuery()], triggers: CallersTriggers) -> Response:
+@router.get("", operation_id=LIST_BY_QUERY, response_model=UnifiedTriggers, summary="List triggers, by a query")
+async def list_by_query(query: InQuery, triggers: CallersTriggers) -> Response:
     """List triggers of the namespace: the same as POST /v1/triggers/list."""
     return await _listed(query, triggers)
 
@@ -114,10 +128,13 @@ async def execute(trigger_id: TriggerId, triggers: CallersTriggers, idempotency_
     return answer(views.task(raw, job))
 
 
-@router.get("/{trigger_id}/history", response_model=UnifiedHistory, summary="List the runs of a trigger")
-async def history(
-    trigger_id: TriggerId, query: Annotated[QueryHistory, InQuery()], triggers: CallersTriggers
-) -> Response:
+@router.get(
+    "/{trigger_id}/history",
+    operation_id=HISTORY_BY_QUERY,
+    response_model=UnifiedHistory,
+    summary="List the runs of a trigger",
+)
+async def history(trigger_id: TriggerId, query: HistoryInQuery, triggers: CallersTriggers) -> Response:
     """Return runs, newest first: active ones, and as many ended ones as the trigger keeps."""
     return answer(views.history((await triggers.entry(trigger_id)).raw, query, "task_id"))
 
@@ -131,9 +148,16 @@ async def _listed(page: ListUnifiedTriggers, triggers: Triggers) -> Response:
         sort_by=_SORT_KEYS.get(page.sort_by, page.sort_by),
         descending=page.direction == "desc",
     )
-    total, entries = (await triggers.index()).page(asked, page.offset, page.limit)
-    cluster = await triggers.cluster_id()
-    return answer_page((_text(entry, cluster) for entry in entries), total, page)
+    index, cluster = await triggers.index(), await triggers.cluster_id()
+    return answer(
+        index.answer(
+            asked,
+            page.offset,
+            page.limit,
+            ("unified", cluster),
+            lambda total, entries: page_of((_text(entry, cluster) for entry in entries), total, page),
+        )
+    )
 
 
 async def _shown(entry: Entry, triggers: Triggers) -> Response:
