@@ -112,5 +112,5 @@ def test_union_is_refused_by_name() -> None:
     class Odd(BaseModel):
         either: bool | str
 
-    with pytest.raises(ValueError, match=r"^\.either: a structural schema knows no union"):
+    with pytest.raises(ValueError, match=r"^\.either: a structural schema does not support unions"):
         structural_schema(Odd)

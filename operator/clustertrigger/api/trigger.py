@@ -187,14 +187,14 @@ class RunPolicy(ApiModel):
             cel(
                 f"!has(self.pod_labels) || self.pod_labels.all(key, !key.matches('{_OWN}') && "
                 f"(key.startsWith('app.kubernetes.io/') || !key.matches('{_OF_KUBERNETES}')))",
-                "pod_labels must not contain labels of the operator, of Kubernetes or of Kueue: remove them",
+                "pod_labels must not contain labels that the operator uses, of Kubernetes or of Kueue: remove them",
                 field=".pod_labels",
                 reason="FieldValueForbidden",
             ),
             cel(
                 f"!has(self.pod_annotations) || self.pod_annotations.all(key, !key.matches('(?i){_OWN}') && "
                 f"(key.matches('(?i){_OPEN_TO_ANNOTATIONS}') || !key.matches('(?i){_OF_KUBERNETES}')))",
-                "pod_annotations must not contain annotations of the operator, of Kubernetes, of Kueue or of a "
+                "pod_annotations must not contain annotations that the operator uses, of Kubernetes, of Kueue or of a "
                 "container runtime: remove them",
                 field=".pod_annotations",
                 reason="FieldValueForbidden",
