@@ -31,7 +31,7 @@ FEWER = 50_000
 """Documents for executemany."""
 BATCH = 65_536
 SHARE = 0.7
-"""Of the rate by hand."""
+"""Minimum share of the rate by hand."""
 SECRET = "database"  # noqa: S105 - a Secret's name
 RUN = "nightly-1a2b3c-20261121020000"
 UPDATE = (

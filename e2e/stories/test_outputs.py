@@ -134,7 +134,7 @@ def test_the_next_run_replaces_the_labels(scene: Scene, server: PostgreSQL) -> N
 
 
 def test_a_collection_that_is_closed_to_writers(scene: Scene, server: PostgreSQL) -> None:
-    """Without spec.write nothing is ever written, and whoever asks for it is told at once."""
+    """Without spec.write nothing is ever written, and a trigger that requests it gets an error at once."""
     made = trigger("unasked", "packages-closed")
     made["spec"]["execution_config"]["collection_ids"] = ["packages-table"]
     scene.kubectl.apply(made)

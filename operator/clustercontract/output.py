@@ -1,4 +1,4 @@
-"""Collections that runs write: how a Collection opts in, and what the worker is told.
+"""Defines the Collections that runs write: how a Collection opts in, and what the worker gets as input.
 
 What is written is a row for each document: its id, some columns, and the run that wrote them. The sources themselves
 (vectors, texts, ids) are never changed.

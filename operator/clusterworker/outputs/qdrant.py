@@ -17,7 +17,7 @@ from clusterworker.process.progress import Progress
 from clusterworker.process.secret import SecretFiles
 
 POINTS = 1_000
-"""Of one request."""
+"""Points in one request."""
 
 
 class QdrantOutput:
