@@ -189,7 +189,7 @@ def test_baseline_that_is_not_there(pod: Pod) -> None:
     file.unlink()
     found = perform(pod, check_spec(spec, result))
     assert (found.obstacle, found.status) == ("baseline_missing", "completed")
-    assert found.error == f"{file}: the baseline of run nightly-1a2b is not there"
+    assert found.error == f"{file}: the baseline of run nightly-1a2b is missing"
 
 
 def test_baseline_that_was_altered(pod: Pod) -> None:
