@@ -96,7 +96,8 @@ def test_its_report_is_saved_and_opened(scene: Scene, person: Person, tmp_path: 
     scene.eventually(
         lambda: not scene.kubectl.items("pods", f"--selector={REPORT_PODS}"), "the Pods that read reports are gone"
     )
-    assert "is not there: the folders of older runs" in person.types("report", "typed", "--claim", "embeddings", code=1)
+    said = person.types("report", "typed", "--claim", "embeddings", code=1)
+    assert "does not exist: the folders of older runs" in said
 
 
 def test_it_is_paused_and_resumed(scene: Scene, person: Person) -> None:

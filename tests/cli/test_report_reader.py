@@ -26,7 +26,7 @@ def test_the_reader_in_the_pod(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     assert gzip.decompress(done.stdout) == content
     missing = read_in_pod({"uri": str(tmp_path / "missing")})
-    assert (missing.returncode, missing.stderr.decode()) == (3, f"{tmp_path}/missing is not there\n")
+    assert (missing.returncode, missing.stderr.decode()) == (3, f"{tmp_path}/missing does not exist\n")
     folder = read_in_pod({"uri": str(tmp_path)})
     assert folder.returncode == 1
     assert b"Is a directory" in folder.stderr

@@ -72,8 +72,8 @@ async def test_a_path_with_something_else_in_it_is_not_asked(answers: Answers) -
     answers["body"] = {"kind": "ClusterTrigger"}
     api: ApiServer = answers["api"]
     for path in (paths.jobs("search") + "/../secrets", paths.jobs("search") + "?x=", "/api/v1/%2e%2e/x"):
-        with pytest.raises(ApiError, match="is no path") as refused:
+        with pytest.raises(ApiError, match="is not a path") as refused:
             await api.get(path)
         assert refused.value.status == 404
-        with pytest.raises(ApiError, match="is no path"):
+        with pytest.raises(ApiError, match="is not a path"):
             await api.names(path, remembered=True)
