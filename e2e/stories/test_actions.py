@@ -118,7 +118,7 @@ def test_a_batch_goes_with_its_trigger(scene: Scene) -> None:
     [
         ({"action_config": {"retry_failed_only": True}}, "batch_id is required with batch_rerun: set it"),
         ({"action_config": {"batch_id": "Nightly_1"}}, "spec.action_config.batch_id"),
-        ({"action_config": {"batch_id": "a-1", "cluster_id": "b"}}, "cluster_id goes with cluster only: remove it"),
+        ({"action_config": {"batch_id": "a-1", "cluster_id": "b"}}, "cluster_id is valid only with cluster: remove it"),
         ({"cluster_id": "b"}, "cluster_id is valid only with action_type cluster: remove it"),
     ],
 )
