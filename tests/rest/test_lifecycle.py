@@ -291,7 +291,7 @@ def test_documents_get_nodes(caller: Caller, sandbox: Sandbox, operator: StartOp
     assert (created["action_type"], created["action_config"]) == ("taxonomy_enrichment", config)
     eventually(lambda: ok(caller.get(f"{UNIFIED}/{created['trigger_id']}"))["next_scheduled_at"] is not None)
     task = ok(caller.post(f"{UNIFIED}/{created['trigger_id']}/execute"))
-    assert (task["task_type"], task["inputs"]) == ("engine_taxonomy_enrichment", [config])
+    assert (task["task_type"], task["inputs"]) == ("api_taxonomies_execute", [config])
     for named in ("tax_topics", "col_products"):
         found = ok(caller.get(UNIFIED, resource_id=named, action_type="taxonomy_enrichment"))
         assert [one["trigger_id"] for one in found["results"]] == [created["trigger_id"]], named

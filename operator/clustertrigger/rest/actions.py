@@ -97,7 +97,7 @@ COLLECTION_TRIGGER = "collection_trigger"
 ACTIONS: dict[str, Action] = {
     CLUSTER: Action("engine_cluster_build", ClusterAction, _cluster_spec, _cluster_config, _clustered),
     TAXONOMY_ENRICHMENT: Action(
-        "engine_taxonomy_enrichment",
+        "api_taxonomies_execute",
         TaxonomyEnrichmentAction,
         _written(TAXONOMY_ENRICHMENT),
         _config,
