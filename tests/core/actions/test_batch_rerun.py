@@ -72,6 +72,22 @@ def decided(work: Work | Unresolved, by: Trigger | None = None) -> Decision:
     return decide(it, observed(work=work), DUE)
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        HOURLY,
+        {**RERUN, "action_config": {"batch_id": "another-3f9a2c-20261121020000"}},
+        {
+            **RERUN,
+            "action_type": "taxonomy_enrichment",
+            "action_config": {"taxonomy_id": "tax_a", "collection_id": "col_a"},
+        },
+    ],
+)
+def test_runs_whose_worker_keeps_its_input_can_be_run_again(spec: Json) -> None:
+    assert isinstance(resolved(source([batch()], spec)), Work)
+
+
 def test_a_rerun_is_told_where_the_batch_lies() -> None:
     decision = decided(resolved(source([batch()])))
     (created,) = decision.actions

@@ -27,8 +27,8 @@ from clustertrigger.core.actions.work import (
 from clustertrigger.core.resources.catalog import Catalog, Unresolved
 
 _MOST_NAMED = 10
-_KEEPING = ("cluster", "batch_rerun")
-"""Actions whose workers keep what they were told."""
+_KEEPING = ("cluster", "taxonomy_enrichment", "batch_rerun")
+"""Actions whose workers keep their input. The Job of a collection_trigger runs an image that is not ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
