@@ -19,7 +19,7 @@ from harness.claim_files import claim_files
 from harness.servers.postgresql import PostgreSQL, running_postgresql
 
 API = {"apiVersion": "clustertrigger.dev/v1alpha1"}
-READER, WRITER = "packages_reader", "packages_writer"
+READER, WRITER = "packages-reader", "packages-writer"
 PASSWORDS = {name: secrets.token_hex(8) for name in (READER, WRITER)}
 LABELS = ("cluster_id", "cluster_name", "cluster_distance", "run")
 CONFIG = {"algorithm": "kmeans", "n_clusters": 12, "random_state": 7}

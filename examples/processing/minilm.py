@@ -101,8 +101,9 @@ def _read_safetensors(file: Path) -> dict[str, Floats]:
     content = file.read_bytes()
     (length,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + length])
+    tensors = memoryview(content)[8 + length :]  # a slice of the bytes would be a copy of them all for each tensor
     return {
-        name: np.frombuffer(content[8 + length :], np.float32, int(np.prod(told["shape"])), told["data_offsets"][0])
+        name: np.frombuffer(tensors, np.float32, int(np.prod(told["shape"])), told["data_offsets"][0])
         .reshape(told["shape"])
         for name, told in header.items()
         if name != "__metadata__" and told["dtype"] == "F32"
