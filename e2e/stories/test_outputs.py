@@ -125,7 +125,7 @@ def test_a_query_by_cluster_name(stage_set: Stage, scene: Scene, server: Postgre
 
 def test_the_next_run_replaces_the_labels(scene: Scene, server: PostgreSQL) -> None:
     with server.connect() as connection:
-        connection.execute("DELETE FROM packages WHERE section = 'games'")
+        connection.execute("DELETE FROM packages WHERE section = 'fonts'")
     scene.request_run("labelled", "third")
     run = scene.run_ended("labelled", slot="manual/third")
     assert run["status"] == "completed", run

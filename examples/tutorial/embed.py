@@ -41,10 +41,12 @@ def main() -> None:
         rows = list(csv.DictReader(file))
     texts = [row["text"] for row in rows]
     vectors = embedded(texts, model)
+    known = vectors.any(axis=1)  # a document of which the model knows no word has no direction
     columns = {"document_id": [row["id"] for row in rows], "text": texts, "embedding": list(vectors)}
     table = pa.table(columns).replace_schema_metadata({"embedding_model": f"lsa-{DIMENSIONS}"})
-    pq.write_table(table, target)
-    print(f"{target}: {len(rows)} vectors of {vectors.shape[1]} dimensions")
+    pq.write_table(table.filter(pa.array(known)), target)
+    left_out = f", without {(~known).sum()} documents of which the model knows no word" if not known.all() else ""
+    print(f"{target}: {known.sum()} vectors of {vectors.shape[1]} dimensions{left_out}")
 
 
 if __name__ == "__main__":

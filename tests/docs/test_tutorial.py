@@ -53,8 +53,8 @@ def test_documents_become_a_collection_in_a_bucket(tmp_path: Path) -> None:
         said = run(typed(), tmp_path, named)
     finally:
         server.stop()
-    assert "monday.parquet: 1961 vectors of 100 dimensions" in said
-    assert "tuesday.parquet: 2290 vectors of 100 dimensions" in said
+    assert "monday.parquet: 1951 vectors of 100 dimensions" in said
+    assert "tuesday.parquet: 2247 vectors of 100 dimensions" in said
     collection, trigger = yaml.safe_load_all((tmp_path / "articles.yaml").read_text())
     assert parse_collection(collection["spec"])[1] == parse_trigger(trigger["spec"])[1] == []
     assert collection["spec"]["source"]["secret_name"] == "bucket"
