@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from clustertrigger.shell.kube.reading import read_deep_objects
+from clustertrigger.core.json_text import read_deep_objects
 from e2e.chaos import canaries
 from e2e.chaos.busy_node import busy_node
 from e2e.chaos.hostile_objects import Case, generated, naughty, special

@@ -13,7 +13,7 @@ SELECTOR = f"--selector=app.kubernetes.io/instance={RELEASE},app.kubernetes.io/n
 
 Line = dict[str, Any]
 
-EXPECTED = "internal_id stays empty"
+EXPECTED = "status.internal_id stays empty"
 """With Roles alone no namespace can be read, and the operator does without the cluster's id."""
 
 

@@ -7,7 +7,7 @@ from e2e.stories.data import DOCUMENTS
 from e2e.stories.scene import Scene
 from harness.claim_files import claim_files
 from harness.image import Images
-from harness.specs.results import RESULT_FILES
+from harness.specs.results import LAYOUT, RESULT_FILES
 
 
 def test_cron(scene: Scene) -> None:
@@ -74,6 +74,6 @@ def test_results_are_whole_and_on_the_claim(scene: Scene, images: Images) -> Non
     assert folder == f"stories/by-cluster-id/{run['job_id']}"
     with claim_files(scene.kubectl, images.worker.name, ["clustertrigger-results"]) as claims:
         there = [path for path in claims.listing("clustertrigger-results") if path.startswith(folder)]
-    assert sorted(path.removeprefix(f"{folder}/") for path in there) == list(RESULT_FILES)
+    assert sorted(path.removeprefix(f"{folder}/") for path in there) == sorted([*RESULT_FILES, LAYOUT])
     baseline = scene.status("by-cluster-id")["baseline_snapshot"]
     assert (baseline["run"], baseline["documents"], baseline["dimensions"]) == (run["job_id"], DOCUMENTS, 384)

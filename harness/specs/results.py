@@ -12,3 +12,5 @@ RESULT_FILES = (
     "spec.json",
 )
 """In order of their names."""
+LAYOUT = "layout.parquet"
+"""In that folder, too, where the run reduced the vectors: the next run's layout starts from it."""

@@ -24,6 +24,7 @@ from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY
 from clustertrigger.core.actions.work import RunDefaults
 from clustertrigger.core.decision import Observed
 from clustertrigger.core.environment import SettingsError
+from clustertrigger.core.json_text import read_deep_objects
 from clustertrigger.core.kube import paths
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.catalog import REFERENTS, Catalog
@@ -37,7 +38,6 @@ from clustertrigger.shell.events.endpoint import EventsEndpoint, serve_events
 from clustertrigger.shell.events.own_events import OwnEvents
 from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.kube.credentials import load_configuration
-from clustertrigger.shell.kube.reading import read_deep_objects
 from clustertrigger.shell.logs import set_up_logging
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.metrics.triggers import TriggerCollector

@@ -56,7 +56,7 @@ def test_a_layer_that_is_not_there_is_told_with_those_that_are() -> None:
 
 def test_the_file_is_read_or_refused_by_name() -> None:
     assert read_layers(LAYERS.model_dump_json(exclude_none=True).encode(), "/results/x/layers.json") == LAYERS
-    with pytest.raises(CommandError, match=r"/results/x/layers\.json holds no layers"):
+    with pytest.raises(CommandError, match=r"/results/x/layers\.json contains no layers"):
         read_layers(b'{"version": 2}', "/results/x/layers.json")
 
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.core.json_text import read_json, write_json
-from clustertrigger.shell.kube.reading import read_deep_objects
+from clustertrigger.core.json_text import read_deep_objects, read_json, write_json
 
 
 def nested(levels: int) -> dict[str, Any]:

@@ -94,7 +94,7 @@ N = "nightly -n search"
         (not_ready(Reason.DEFINITION_NOT_FOUND),
          ["Apply the ClusterDefinition, or correct the id: kubectl get clusterdefinitions -n search"]),
         (not_ready(Reason.POD_TEMPLATE_NOT_FOUND),
-         ["Apply the PodTemplate, or correct the name in the Collection: kubectl get podtemplates -n search"]),
+         ["Apply the PodTemplate, or correct its name: kubectl get podtemplates -n search"]),
         (not_ready(Reason.BATCH_NOT_FOUND),
          ["Name a run that a trigger's history still has, as batch_id: kubectl get clustertriggers -n search"]),
         (not_ready(Reason.AMBIGUOUS_REFERENCE), ["Correct the objects that the Ready condition names."]),

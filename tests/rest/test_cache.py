@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from clustertrigger.core.json_text import read_deep_objects
 from harness.control_plane.api_process import RBAC, ApiProcess, own_token, token_of
 from harness.control_plane.cluster import Cluster
 from harness.control_plane.kube import Object, eventually
@@ -239,3 +241,24 @@ def test_chosen_namespaces(start_service: Start, cluster: Cluster, sandbox: Sand
             return not reads(proxy, began, sandbox)
 
         eventually(from_memory)
+
+
+def test_an_object_of_thousands_of_levels_hides_no_other(start: Start, sandbox: Sandbox) -> None:
+    """It ended the watches, and each read was answered by the API server from then on."""
+    service = start()
+    token = token_of(sandbox.kube, sandbox.namespace, "deep", role="clustertrigger-editor")
+    deep = definition("deep", "cluster_deep")
+    deep["spec"]["filters"] = {"field": "a", "operator": "eq", "value": 1}
+    for _ in range(5_000):
+        deep["spec"]["filters"] = {"AND": deep["spec"]["filters"]}
+    limit = sys.getrecursionlimit()
+    read_deep_objects()  # the test's own client writes it
+    try:
+        sandbox.create("clusterdefinitions", deep)
+    finally:
+        sys.setrecursionlimit(limit)
+    sandbox.trigger("ours", every())
+    with Caller(service.url, sandbox.namespace, token) as caller:
+        eventually(lambda: "ours" in str(ok(caller.get(UNIFIED))))
+    assert service.stop() == 0
+    assert service.mistakes() == []

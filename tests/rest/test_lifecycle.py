@@ -264,7 +264,7 @@ def test_a_batch_is_run_again(caller: Caller, sandbox: Sandbox, operator: StartO
     sandbox.trigger("nightly", every())
     batch = ok(caller.post(f"{UNIFIED}/nightly/execute"))["task_id"]
     kubelet.complete(batch)
-    eventually(lambda: sandbox.status("nightly")["execution_count"] == 1)
+    eventually(lambda: sandbox.status("nightly").get("execution_count") == 1)
     config = {"batch_id": batch, "retry_failed_only": False}
     body = {**unified(every()), "action_type": "batch_rerun", "action_config": config}
     created = caller.create(body, UNIFIED)

@@ -137,6 +137,15 @@ def test_the_examples_and_the_table(operator: StartOperator, sandbox: Sandbox, k
             f"api-unified-cluster-{kind}": ("False", "DefinitionNotFound")
             for kind in ("cron", "interval", "event", "conditional")
         },
+        **{
+            f"api-unified-{action}-{kind}": ("False", reason)
+            for action, reason in (
+                ("batch-rerun", "BatchNotFound"),
+                ("collection-trigger", "CollectionNotFound"),
+                ("taxonomy-enrichment", "TaxonomyNotFound"),
+            )
+            for kind in ("cron", "interval", "event")
+        },
         "products-nightly": ("True", "Scheduled"),
         "reviews-every-6h": ("True", "Scheduled"),
     }

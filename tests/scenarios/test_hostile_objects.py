@@ -10,8 +10,8 @@ import pytest
 from clustertrigger.api import API_VERSION
 from clustertrigger.api.names import ANNOTATION_SLOT, LABEL_MANAGED_BY, LABEL_TRIGGER_UID, MANAGED_BY, WORKER_CONTAINER
 from clustertrigger.core.instants import format_instant
+from clustertrigger.core.json_text import read_deep_objects
 from clustertrigger.core.kube import paths
-from clustertrigger.shell.kube.reading import read_deep_objects
 from harness.control_plane.cluster import Cluster
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import Object, eventually

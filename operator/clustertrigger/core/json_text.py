@@ -6,9 +6,26 @@ It gives up on what is nested deeper than 200 levels and on half a surrogate pai
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 from pydantic_core import from_json, to_json
+
+_LEVELS = 10_000
+"""Of JSON, one inside the other: what an API server takes where no schema says what is allowed, as in managedFields."""
+_FRAMES = 2_000
+"""Calls that lead to where JSON is read, and more."""
+
+
+def read_deep_objects() -> None:
+    """Makes Python read whatever an API server may show; by itself it stops after 1,000 levels.
+
+    One such object in the answer to a list or a watch would otherwise hide all others from this process. Skipping it is
+    not a solution: its trigger must fire, because the deep part can be the managedFields. In addition, Kopf itself
+    reads the lines of a watch, where nothing can be skipped. A level takes 260 bytes of the stack: the main thread has
+    room for that, and other threads need 16 MiB.
+    """
+    sys.setrecursionlimit(_LEVELS + _FRAMES)
 
 
 def read_json(text: bytes) -> Any:

@@ -175,20 +175,23 @@ def advice(state: TriggerState, scope: str) -> Iterator[str]:
         yield f"Look at the results: {COMMAND} report {name}"
 
 
+_REFERENCES = {
+    Reason.COLLECTION_NOT_FOUND: "Apply the Collection, or correct the id: kubectl get collections",
+    Reason.DEFINITION_NOT_FOUND: "Apply the ClusterDefinition, or correct the id: kubectl get clusterdefinitions",
+    Reason.POD_TEMPLATE_NOT_FOUND: "Apply the PodTemplate, or correct its name: kubectl get podtemplates",
+    Reason.BATCH_NOT_FOUND: "Name a run that a trigger's history still has, as batch_id: kubectl get clustertriggers",
+    Reason.TAXONOMY_NOT_FOUND: "Apply the Taxonomy, or correct the id: kubectl get taxonomies",
+    Reason.OUTPUT_NOT_WRITABLE: "Set spec.write of the Collection that is to be written: kubectl edit collections",
+}
+"""What to do where a referenced object is missing or not as it must be; the namespace follows."""
+
+
 def _about_ready(state: TriggerState, reason: str, name: str, scope: str) -> Iterator[str]:
     match reason:
         case Reason.INVALID_SPEC:
             yield "Correct the fields that the Ready condition names, and apply the trigger again."
-        case Reason.COLLECTION_NOT_FOUND:
-            yield f"Apply the Collection, or correct the id: kubectl get collections {scope}"
-        case Reason.DEFINITION_NOT_FOUND:
-            yield f"Apply the ClusterDefinition, or correct the id: kubectl get clusterdefinitions {scope}"
-        case Reason.POD_TEMPLATE_NOT_FOUND:
-            yield f"Apply the PodTemplate, or correct the name in the Collection: kubectl get podtemplates {scope}"
-        case Reason.BATCH_NOT_FOUND:
-            yield f"Name a run that a trigger's history still has, as batch_id: kubectl get clustertriggers {scope}"
-        case Reason.TAXONOMY_NOT_FOUND:
-            yield f"Apply the Taxonomy, or correct the id: kubectl get taxonomies {scope}"
+        case _ if reason in _REFERENCES:
+            yield f"{_REFERENCES[Reason(reason)]} {scope}"
         case Reason.AMBIGUOUS_REFERENCE | Reason.INVALID_REFERENCE:
             yield "Correct the objects that the Ready condition names."
         case Reason.TOO_MANY_FAILURES:

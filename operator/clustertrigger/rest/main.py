@@ -10,6 +10,7 @@ import sys
 from pythonjsonlogger.json import JsonFormatter
 
 from clustertrigger.core.environment import SettingsError
+from clustertrigger.core.json_text import read_deep_objects
 from clustertrigger.rest.app import create_app
 from clustertrigger.rest.serving import Server, listeners
 from clustertrigger.rest.settings import Settings, read_settings
@@ -24,6 +25,7 @@ def main() -> None:
     except SettingsError as error:
         sys.exit(f"clustertrigger-api: {error}")
     _set_up_logging(settings)
+    read_deep_objects()
     # uvicorn stops cleanly, and then raises the signal again.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)

@@ -10,7 +10,7 @@ from clustercontract.run import RunResult, RunSpec
 from clusterworker.process.cgroup import ControlGroup
 from clusterworker.process.command import Mounts
 from clusterworker.process.progress import Progress
-from clusterworker.run.results.record import MARKER
+from clusterworker.run.results.record import MARKER, MEMBERS
 from clusterworker.run.results.target import Target, staging
 
 if TYPE_CHECKING:
@@ -64,7 +64,6 @@ class _Run:
         from clusterworker.run.results.outputs import Outputs
         from clusterworker.run.results.record import FILE, record_of
         from clusterworker.run.results.retention import retire
-        from clusterworker.run.results.tables import MEMBERS
 
         self._progress.phase("open", f"opening {len(self._spec.collections)} collections")
         outputs = Outputs(self._spec, staged / MEMBERS, scratch, secrets)
@@ -104,7 +103,7 @@ class _Run:
         from clusterworker.clustering.survey import survey
         from clusterworker.run.findings import Findings
         from clusterworker.run.results.previous import begun_in_words, crossing_of, numbered, previous_of, start_of
-        from clusterworker.run.results.tables import MEMBERS, MembersTable, read_document_ids, renumber
+        from clusterworker.run.results.tables import MembersTable, read_document_ids, renumber
 
         config, seed, progress = self._spec.config, self._seed, self._progress
         total = sum(collection.rows for collection in collections)

@@ -28,7 +28,8 @@ from clusterworker.data.sources.document_ids import document_keys
 from clusterworker.process.errors import RunError
 from clusterworker.process.text import one_line
 from clusterworker.run.findings import Crossing
-from clusterworker.run.results.tables import CENTROIDS, LAYOUT, MEMBERS, read_centroids, read_layout
+from clusterworker.run.results.record import MEMBERS
+from clusterworker.run.results.tables import CENTROIDS, LAYOUT, read_centroids, read_layout
 from clusterworker.storage.file import open_file
 
 Flags = npt.NDArray[np.bool_]

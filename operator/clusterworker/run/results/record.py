@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from clusterworker.run.findings import Findings
 
 FILE = "run.json"
+MEMBERS = "members.parquet"
 LATEST = "latest.json"
 SPEC = "spec.json"
 """What the run was told, all of it, so that it can be carried out again."""

@@ -15,8 +15,9 @@ from clusterworker.clustering.succession import Step
 from clusterworker.clustering.survey import Distances
 from clusterworker.data.arrays import NOISE, Labels, Rows, Vectors
 from clusterworker.data.sources.batch import Batch
+from clusterworker.run.results.record import MEMBERS
 
-CENTROIDS, MEMBERS, LINEAGE = "centroids.parquet", "members.parquet", "lineage.parquet"
+CENTROIDS, LINEAGE = "centroids.parquet", "lineage.parquet"
 LAYOUT = "layout.parquet"
 _BY = b"layout"
 """Key of the metadata of LAYOUT."""
