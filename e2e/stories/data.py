@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from harness.cluster.files import REPOSITORY
 
+SECTIONS = REPOSITORY / "examples/data/debian-sections.parquet"
 EXAMPLE = REPOSITORY / "examples/data/debian-packages.parquet"
 DOCUMENTS = 400
 NAN_ROW, RAGGED_ROW, RAGGED_LENGTH = 7, 5, 3

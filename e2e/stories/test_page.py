@@ -1,0 +1,132 @@
+"""A person looks at triggers in a browser: the page moves as runs go on, and its buttons do what kubectl does."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from e2e.stories.conftest import VALUES, Stage
+from e2e.stories.scene import Scene
+from e2e.stories.triggers import by_interval
+from harness.browser import OPTIONS, chromium
+from harness.helm import find_helm
+from harness.installation import RELEASE, SYSTEM_NAMESPACE, operator_values
+
+READER = "reader"
+"""The person's service account."""
+_FORWARDING = re.compile(r"Forwarding from (127\.0\.0\.1:\d+)")
+_PATIENCE = 180_000
+"""Milliseconds in which a run ends, on two busy cores."""
+
+
+@pytest.fixture(scope="module")
+def page(stage_set: Stage) -> Iterator[Page]:
+    """A tab of a real browser, signed in with the token of somebody who may edit in the stories' namespace."""
+    program = chromium()
+    if program is None:
+        pytest.skip("there is no Chromium: `python3 -m harness.browser prepare` installs Debian's")
+    scene = stage_set.scene
+    helm = find_helm(scene.kubectl.kubeconfig, SYSTEM_NAMESPACE)
+    try:
+        helm.upgrade(RELEASE, operator_values(stage_set.images, {**VALUES, "api": {"enabled": True, "replicas": 1}}))
+        with _forwarded(scene) as address, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=program, args=OPTIONS)
+            tab = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
+            tab.goto(address)
+            tab.get_by_label("Token", exact=True).fill(_token(scene))
+            tab.get_by_role("button", name="Sign in").click()
+            yield tab
+            browser.close()
+    finally:
+        helm.upgrade(RELEASE, operator_values(stage_set.images, VALUES))
+
+
+def test_seen_run_and_paused_in_a_browser(scene: Scene, page: Page) -> None:
+    main = page.locator("main")
+    page.wait_for_selector("[data-live=on]")
+    page.evaluate("window.loaded = true")
+    name = "seen-in-a-browser"
+    scene.kubectl.apply(by_interval(name))
+    expect(main).to_contain_text(name, timeout=_PATIENCE)
+    assert page.evaluate("window.loaded"), "the table has moved by itself"
+
+    page.get_by_role("rowheader").get_by_role("link", name=name).click()
+    page.wait_for_selector("[data-live=on]")
+    page.get_by_role("button", name="Run now").click()
+    expect(main).to_contain_text("A run was requested.")
+    page.evaluate("window.loaded = true")
+    ended = scene.run_ended(name)
+    assert ended["status"] == "completed", ended
+    expect(main).to_contain_text(
+        f"{ended['num_clusters']} clusters of {ended['num_documents']:,} documents", timeout=_PATIENCE
+    )
+    largest = scene.status(name)["last_result"]["clusters"][0]
+    expect(main).to_contain_text(largest["name"])
+    expect(main.get_by_text("running", exact=True)).to_have_count(0)
+    assert page.evaluate("window.loaded"), "the run's end was shown without loading the page again"
+    _picture(page, "trigger")
+
+    page.get_by_role("button", name="Pause").click()
+    expect(main).to_contain_text("The trigger is paused.")
+    scene.eventually(lambda: scene.column(name, "STATUS") == "paused", f"{name}: paused", name)
+    expect(page.get_by_role("button", name="Resume")).to_be_visible(timeout=_PATIENCE)
+
+
+def test_why_a_run_failed_is_seen_in_a_browser(scene: Scene, page: Page) -> None:
+    failed = next(
+        trigger for trigger in scene.kubectl.items("clustertriggers")
+        if (trigger.get("status") or {}).get("last_execution_status") == "failed"
+    )  # fmt: skip
+    name, status = failed["metadata"]["name"], failed["status"]
+    page.goto(f"{page.url.partition('/triggers')[0]}/triggers/{scene.kubectl.namespace}/{name}")
+    expect(page.locator("main")).to_contain_text("The last run failed")
+    expect(page.locator(".error")).to_have_text(status["last_execution_error"])
+    expect(page.locator("main")).to_contain_text(f"kubectl clustertrigger logs {name}")
+    page.get_by_role("link", name="Triggers", exact=True).click()
+    page.wait_for_url("**/?namespace=*")
+    page.wait_for_selector("[data-live=on]")
+    _picture(page, "triggers")
+
+
+@contextmanager
+def _forwarded(scene: Scene) -> Iterator[str]:
+    """The page's address on this machine, by `kubectl port-forward`, as the documentation says."""
+    words = ["kubectl", f"--kubeconfig={scene.kubectl.kubeconfig}", f"--namespace={SYSTEM_NAMESPACE}"]
+    command = [*words, "port-forward", f"service/{RELEASE}-api", ":8082"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            found = _FORWARDING.search(said)
+            assert found is not None, said
+            yield f"http://{found[1]}"
+        finally:
+            process.terminate()
+
+
+def _token(scene: Scene) -> str:
+    namespace = scene.kubectl.namespace
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": READER},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": f"{RELEASE}-editor"},
+        "subjects": [{"kind": "ServiceAccount", "name": READER, "namespace": namespace}],
+    }
+    scene.kubectl.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": READER}}, binding)
+    return scene.kubectl.token(READER)
+
+
+def _picture(page: Page, name: str) -> None:
+    """For people, where PAGE_PICTURES names a folder: in both themes."""
+    if folder := os.environ.get("PAGE_PICTURES"):
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            page.screenshot(path=Path(folder) / f"{name}-{theme}.png", full_page=True)
