@@ -28,7 +28,7 @@ _PATIENCE = 180_000
 
 @pytest.fixture(scope="module")
 def page(stage_set: Stage) -> Iterator[Page]:
-    """A tab of a real browser, signed in with the token of somebody who may edit in the stories' namespace."""
+    """A tab of a real browser, signed in with the token of a user who may edit in the stories' namespace."""
     program = chromium()
     if program is None:
         pytest.skip("there is no Chromium: `python3 -m harness.browser prepare` installs Debian's")
