@@ -45,6 +45,7 @@ FIRST_TO_LAST = (
     "command",
     "api",
     "page",
+    "tutorial",
     "drift",
     "deletion",
     "rights",
