@@ -49,7 +49,9 @@ def test_the_worker_holds_the_contract_and_nothing_of_the_operator(worker: Conte
     assert "opt/clustertrigger/clustercontract/run.py" in worker.files
     assert "opt/clustertrigger/clusterworker/__main__.py" in worker.files
     packages = {path.split("/")[2] for path in worker.files if path.startswith("opt/clustertrigger/")}
-    assert packages == {"clustercontract", "clusterworker"}
+    assert packages == {"clustercontract", "clusterworker", "examples"}
+    examples = {path.rpartition("/")[2] for path in worker.files if path.startswith("opt/clustertrigger/examples/")}
+    assert examples - {""} == {"debian-packages.parquet"}, "the documents of the chart's demo"
 
 
 def test_the_operator_holds_nothing_of_the_worker(operator: Contents) -> None:
