@@ -25,7 +25,13 @@ _PATIENCE = 30.0
 _INDEX = re.compile(r"\[\d+\]")
 _REFUSALS = (400, 413, 422)
 _METADATA = ("labels", "annotations", "finalizers")
-_MISSING = {"CollectionNotFound": "spec.collection_id", "DefinitionNotFound": "spec.cluster_id"}
+_MISSING = {
+    "CollectionNotFound": "spec.collection_id",
+    "DefinitionNotFound": "spec.cluster_id",
+    "TaxonomyNotFound": "spec.taxonomy_id",
+    "BatchNotFound": "status.history",
+}
+"""Where the operator looks for what is not there, by the reason."""
 _STALLED = ("InvalidSpec", "MarkedFailed")
 _READY = ("Scheduled", "Paused", "Disabled")
 
@@ -175,11 +181,13 @@ def _touched(case: Case, made: Object, raw: Object) -> str | None:
 
 
 def _references(spec: Object) -> list[str]:
-    action = spec.get("action_config") or {}
+    action, clustering = spec.get("action_config") or {}, spec.get("execution_config") or {}
     ids = [
-        *(spec.get("execution_config") or {}).get("collection_ids", []),
+        *(clustering.get("collection_ids") or []),
+        *(clustering.get("outputs") or []),
+        *(action.get("output_collection_ids") or []),
         spec.get("cluster_id"),
-        action.get("cluster_id"),
+        *(action.get(field) for field in ("cluster_id", "collection_id", "taxonomy_id", "batch_id")),
     ]
     return [wanted for wanted in ids if wanted]
 
