@@ -16,7 +16,7 @@ from harness.cluster.errors import ClusterError
 from harness.cluster.progress import say, stage
 from harness.helm import Release, Values, find_helm
 from harness.image import Image, Images
-from harness.kubectl import Kubectl
+from harness.kubectl import Kubectl, Manifest
 
 RELEASE = "clustertrigger"
 """Name of the Helm release; the chart names its objects after it."""
@@ -136,3 +136,15 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
         both = isinstance(under, Mapping) and isinstance(value, Mapping)
         merged[name] = _merged(under, value) if both else value  # type: ignore[arg-type]
     return merged
+
+
+def editor(name: str, namespace: str) -> list[Manifest]:
+    """Return a service account that may see and change the triggers of its namespace, and what allows it."""
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": f"{RELEASE}-editor"},
+        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
+    }
+    return [{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}, binding]

@@ -17,7 +17,7 @@ from e2e.stories.scene import Scene
 from e2e.stories.triggers import by_interval
 from harness.browser import OPTIONS, chromium
 from harness.helm import find_helm
-from harness.installation import RELEASE, SYSTEM_NAMESPACE, operator_values
+from harness.installation import RELEASE, SYSTEM_NAMESPACE, editor, operator_values
 
 READER = "reader"
 """The person's service account."""
@@ -112,15 +112,7 @@ def _forwarded(scene: Scene) -> Iterator[str]:
 
 
 def _token(scene: Scene) -> str:
-    namespace = scene.kubectl.namespace
-    binding = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "RoleBinding",
-        "metadata": {"name": READER},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": f"{RELEASE}-editor"},
-        "subjects": [{"kind": "ServiceAccount", "name": READER, "namespace": namespace}],
-    }
-    scene.kubectl.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": READER}}, binding)
+    scene.kubectl.apply(*editor(READER, scene.kubectl.namespace))
     return scene.kubectl.token(READER)
 
 

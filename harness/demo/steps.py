@@ -16,8 +16,8 @@ from harness.demo.awaited import Awaited, Run
 from harness.demo.plugin import Plugin
 from harness.demo.waiting import wait_for_runs
 from harness.image import Images, build_images
-from harness.installation import RELEASE, SYSTEM_NAMESPACE, LocalCluster, install_operator, operator_values
-from harness.kubectl import Kubectl, Manifest
+from harness.installation import RELEASE, SYSTEM_NAMESPACE, LocalCluster, editor, install_operator, operator_values
+from harness.kubectl import Kubectl
 
 NAMESPACE = "demo"
 MANIFESTS = REPOSITORY / "examples/demo"
@@ -66,7 +66,7 @@ class Demo:
         self._install(images)
         self._look_at(NAMESPACE)
         self._kubectl.ensure_namespace()
-        self._kubectl.apply(*_visitor(NAMESPACE))
+        self._kubectl.apply(*editor(VISITOR, NAMESPACE))
         self._kubectl("apply", f"--filename={MANIFESTS / 'volumes.yaml'}")
         with claim_files(self._kubectl, images.worker.name, [VECTORS_CLAIM, RESULTS_CLAIM]) as claims:
             first = self._fire_all(claims)
@@ -139,15 +139,3 @@ class Demo:
     def _look_at(self, namespace: str) -> None:
         command = f"kubectl --kubeconfig {self._cluster.kubeconfig} --namespace {namespace} get pods,events"
         self.way_out = f"`{command}` may say more; then repeat `make demo`, which goes on from here"
-
-
-def _visitor(namespace: str) -> list[Manifest]:
-    """Somebody who may see and change the triggers of the namespace."""
-    binding = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "RoleBinding",
-        "metadata": {"name": VISITOR},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": f"{RELEASE}-editor"},
-        "subjects": [{"kind": "ServiceAccount", "name": VISITOR, "namespace": namespace}],
-    }
-    return [{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": VISITOR}}, binding]

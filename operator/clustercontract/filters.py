@@ -131,6 +131,17 @@ def all_of(filters: Iterable[Filter]) -> Filter:
     return parts[0] if len(parts) == 1 else Filter(AND=parts)
 
 
+def within(own: Filter | None, more: Filter) -> Filter:
+    """A source's own filter and another one: what holds where both do.
+
+    Raises:
+        ValueError: together they exceed the limits of one filter.
+    """
+    both = more if own is None else all_of((own, more))
+    check_filters(both)
+    return both
+
+
 def conjuncts(one: Filter) -> list[Filter]:
     """What must hold, all of it: of a group that is nothing but AND, its parts."""
     return one.AND if one.AND is not None and one.OR is None and one.NOT is None else [one]

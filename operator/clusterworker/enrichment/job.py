@@ -68,7 +68,7 @@ class _Run:
         from clusterworker.enrichment.figures import in_brief, write_figures
         from clusterworker.enrichment.nodes import read_taxonomy
         from clusterworker.enrichment.report import write_report
-        from clusterworker.run.results.retention import retire
+        from clusterworker.run.results.retention import publish
 
         spec = self._spec
         self._progress.phase("open", f"opening taxonomy {spec.taxonomy.taxonomy_id} and its documents")
@@ -84,12 +84,7 @@ class _Run:
         write_figures(staged / MARKER, found)
         record = self._record(found)
         (staged / FILE).write_bytes(record.to_bytes())
-        self._progress.phase("publish", f"publishing {self._target.uri}")
-        self._target.publish(staged)
-        self._target.point_latest(record)
-        left = retire(self._target, spec.history_limit)
-        for note in left:
-            self._progress.info(note)
+        left = publish(self._target, staged, record, spec.history_limit, self._progress)
         return RunResult(
             status="completed",
             num_documents=found.tally.documents,

@@ -63,7 +63,7 @@ class _Run:
         from clusterworker.run.brief import in_brief
         from clusterworker.run.results.outputs import Outputs
         from clusterworker.run.results.record import FILE, record_of
-        from clusterworker.run.results.retention import retire
+        from clusterworker.run.results.retention import publish
 
         self._progress.phase("open", f"opening {len(self._spec.collections)} collections")
         outputs = Outputs(self._spec, staged / MEMBERS, scratch, secrets)
@@ -75,12 +75,7 @@ class _Run:
         record = record_of(self._spec, findings, self._started)
         (staged / FILE).write_bytes(record.to_bytes())
         written = outputs.write(findings.succession.ids, findings.names, self._progress)
-        self._progress.phase("publish", f"publishing {self._target.uri}")
-        self._target.publish(staged)
-        self._target.point_latest(record)
-        left = retire(self._target, self._spec.history_limit)
-        for note in left:
-            self._progress.info(note)
+        left = publish(self._target, staged, record, self._spec.history_limit, self._progress)
         return RunResult(
             status="completed",
             num_clusters=findings.num_clusters,

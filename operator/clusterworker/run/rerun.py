@@ -10,7 +10,7 @@ from pydantic_core import from_json
 from clustercontract.actions.batch_rerun import RERUN_SPEC_VARIABLE, RerunSpec
 from clustercontract.actions.taxonomy_enrichment import PreviousEnrichment
 from clustercontract.container import CollectionInput, ResultsTarget
-from clustercontract.filters import Filter, all_of, check_filters
+from clustercontract.filters import Filter, within
 from clustercontract.run import PreviousRun, RunResult, RunSpec
 from clusterworker.process.command import Command, Mounts
 from clusterworker.process.errors import MisconfiguredError
@@ -132,9 +132,8 @@ def narrowed(collection: CollectionInput, filters: Filter | None) -> CollectionI
     if filters is None:
         return collection
     source = collection.source
-    both = filters if source.filters is None else all_of((source.filters, filters))
     try:
-        check_filters(both)
+        both = within(source.filters, filters)
     except ValueError as error:
         raise MisconfiguredError(
             f"action_config.filters: with those of the batch's collection {collection.collection_id!r}, {error}"

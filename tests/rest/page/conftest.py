@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -19,21 +20,24 @@ def stranger(shared_service: ApiProcess) -> Iterator[Reader]:
         yield Reader(http, "")
 
 
-@pytest.fixture
-def editor(shared_service: ApiProcess, sandbox: Sandbox) -> Iterator[Reader]:
-    """The browser of a signed-in user who can edit triggers of the sandbox's namespace."""
-    token = token_of(sandbox.kube, sandbox.namespace, "editor", role="clustertrigger-editor")
-    with httpx.Client(base_url=shared_service.url, trust_env=False, timeout=30) as http:
+@contextmanager
+def _signed_in(service: ApiProcess, sandbox: Sandbox, name: str) -> Iterator[Reader]:
+    token = token_of(sandbox.kube, sandbox.namespace, name, role=f"clustertrigger-{name}")
+    with httpx.Client(base_url=service.url, trust_env=False, timeout=30) as http:
         reader = Reader(http, token)
         assert reader.sign_in().status_code == 303
         yield reader
 
 
 @pytest.fixture
+def editor(shared_service: ApiProcess, sandbox: Sandbox) -> Iterator[Reader]:
+    """The browser of a signed-in user who can edit triggers of the sandbox's namespace."""
+    with _signed_in(shared_service, sandbox, "editor") as reader:
+        yield reader
+
+
+@pytest.fixture
 def viewer(shared_service: ApiProcess, sandbox: Sandbox) -> Iterator[Reader]:
     """The browser of a signed-in user who can see triggers of the sandbox's namespace."""
-    token = token_of(sandbox.kube, sandbox.namespace, "viewer", role="clustertrigger-viewer")
-    with httpx.Client(base_url=shared_service.url, trust_env=False, timeout=30) as http:
-        reader = Reader(http, token)
-        assert reader.sign_in().status_code == 303
+    with _signed_in(shared_service, sandbox, "viewer") as reader:
         yield reader

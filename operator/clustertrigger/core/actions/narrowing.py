@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clustercontract.filters import Filter, all_of, check_filters
+from clustercontract.filters import Filter, within
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.conditions import Reason
 from clustertrigger.core.resources.catalog import Unresolved
@@ -19,9 +19,8 @@ def narrowed(wanted: str, collection: CollectionSpec, filters: Filter | None) ->
     if filters is None:
         return collection
     source = collection.source
-    both = filters if source.filters is None else all_of((source.filters, filters))
     try:
-        check_filters(both)
+        both = within(source.filters, filters)
     except ValueError as error:
         return Unresolved(Reason.INVALID_REFERENCE, f"with those of collection {wanted!r}, {error}")
     return collection.model_copy(update={"source": source.model_copy(update={"filters": both})})

@@ -1,4 +1,4 @@
-"""Which folders of results go when a new one has come.
+"""Publishes a run's folder, and decides which older ones go.
 
 A run's folder must outlive its entry in the trigger's history, and the baseline that the trigger's status points to.
 The worker sees neither; it sees the folders of finished runs. The history keeps the `history_limit` newest runs that
@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from clusterworker.process.errors import RunError
+from clusterworker.process.progress import Progress
 from clusterworker.run.results.record import RunRecord
 from clusterworker.run.results.target import Target
 
@@ -29,6 +31,24 @@ def expendable(records: Sequence[RunRecord], limit: int) -> list[RunRecord]:
     """
     kept = {record.run for order in (_started, _finished) for record in _newest(records, order, max(limit, _FEWEST))}
     return sorted((record for record in records if record.run not in kept), key=_finished)
+
+
+def publish(target: Target, staged: Path, record: RunRecord, limit: int, progress: Progress) -> list[str]:
+    """Publish a finished run's folder, point to it, and remove folders beyond the limit.
+
+    Returns:
+        Notes on what could not be removed.
+
+    Raises:
+        RunError: the folder could not be published.
+    """
+    progress.phase("publish", f"publishing {target.uri}")
+    target.publish(staged)
+    target.point_latest(record)
+    left = retire(target, limit)
+    for note in left:
+        progress.info(note)
+    return left
 
 
 def retire(target: Target, limit: int) -> list[str]:
