@@ -6,7 +6,7 @@ else: nothing that runs in the cluster can reach the outside, on purpose, and no
 
 import ipaddress
 import json
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -46,18 +46,21 @@ class Link:
         return str(self.subnet[2])
 
 
-def choose_link(routes: Iterable[str]) -> Link:
+def choose_link(routes: Iterable[str], reserved: Container[int] = ()) -> Link:
     """Return the first link whose subnet the machine does not use.
 
     Args:
         routes: Destinations of the machine's routes. Wide ones (a VPN's 10.0.0.0/8) are no obstacle: the link's own
             route is more specific.
+        reserved: Indices of other clusters, which may have no link at the moment.
     """
     networks = [ipaddress.ip_network(route, strict=False) for route in routes if route != "default"]
     close = [network for network in networks if network.version == 4 and network.prefixlen >= 20]
     for index in INDICES:
         link = Link(index)
-        if not any(isinstance(used, ipaddress.IPv4Network) and used.overlaps(link.subnet) for used in close):
+        if index not in reserved and not any(
+            isinstance(used, ipaddress.IPv4Network) and used.overlaps(link.subnet) for used in close
+        ):
             return link
     raise ClusterError("every subnet of 10.231.0.0/16 is in use: stop a cluster with `down`")
 
@@ -65,8 +68,9 @@ def choose_link(routes: Iterable[str]) -> Link:
 def connect(record: Path, namespaces: Namespaces) -> Link:
     """Connect the namespaces with the host, by the link in RECORD or a new one; keeps what is connected."""
     with locked(cache_directory() / "network.lock", "another cluster to get its network"):
-        link = load(record) if record.exists() else choose_link(_in_use())
+        link = load(record) if record.exists() else choose_link(_in_use(), _reserved())
         write(record, json.dumps(asdict(link)))
+        write(_reservations() / str(link.index), str(record.resolve()))
         pid = str(namespaces.pid)
         if succeeds(["nsenter", "--target", pid, "--net", "ip", "link", "show", "eth0"]):
             return link
@@ -99,6 +103,30 @@ def disconnect(record: Path) -> None:
         with locked(cache_directory() / "network.lock", "another cluster to get its network"):
             if _owners().get(link.device) == _alias(record):
                 _remove(link)
+            reservation = _reservations() / str(link.index)
+            if _holder(reservation) == record.resolve():
+                reservation.unlink()
+
+
+def _reservations() -> Path:
+    """Where each index of a cluster has a file with the path of the cluster's record in it.
+
+    A cluster that crashed has no link, but certificates and manifests with the address of one: `up` needs its index.
+    """
+    return cache_directory() / "links"
+
+
+def _reserved() -> set[int]:
+    return {int(path.name) for path in _reservations().glob("[0-9]*") if _holder(path)}
+
+
+def _holder(reservation: Path) -> Path | None:
+    """Return the record that RESERVATION names, if that record still has this index."""
+    try:
+        record = Path(reservation.read_text())
+        return record if json.loads(record.read_text())["index"] == int(reservation.name) else None
+    except FileNotFoundError:
+        return None
 
 
 def _alias(record: Path) -> str:

@@ -92,6 +92,49 @@ def test_a_cluster_that_is_started_again_takes_no_number_from_another(tmp_path: 
     assert Path("/sys/class/net", link.device).exists()
 
 
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_a_crashed_cluster_keeps_its_number(tmp_path: Path) -> None:
+    """Its link goes with its namespaces, but its certificates name the address: the next cluster takes another."""
+    if os.geteuid() != 0 or not shutil.which("ip"):
+        pytest.skip("needs root and iproute2")
+    daemons = Daemons(tmp_path)
+    records = {name: tmp_path / name / "link.json" for name in ("crashed", "other")}
+    links: dict[str, Link] = {}
+    for name in ("crashed", "other", "crashed"):
+        process = daemons.start(INIT, ["/usr/bin/unshare", "--net", "/bin/sleep", "300"])
+        try:
+            while Path(f"/proc/{process.pid}/ns/net").readlink() == Path("/proc/self/ns/net").readlink():
+                time.sleep(0.02)
+            link = connect(records[name], Namespaces(tmp_path, Path("/bin/true"), daemons))
+            assert links.setdefault(name, link) == link
+        finally:
+            daemons.kill(INIT)  # and with it the kernel removes the link
+    assert links["crashed"] != links["other"]
+    for name, link in links.items():
+        assert link.index in network._reserved()
+        disconnect(records[name])
+        assert link.index not in network._reserved()
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_a_directory_that_is_gone_holds_no_number(tmp_path: Path) -> None:
+    reservation = tmp_path / "cache/clustertrigger/links/7"
+    reservation.parent.mkdir(parents=True)
+    record = tmp_path / "link.json"
+    reservation.write_text(str(record))
+    assert network._reserved() == set()
+    record.write_text(json.dumps({"index": 8}))
+    assert network._reserved() == set()
+    record.write_text(json.dumps({"index": 7}))
+    assert network._reserved() == {7}
+    assert choose_link([], range(1, 9)) == Link(9)
+
+
 def test_a_link_without_a_route_is_taken(link: Link) -> None:
     give(link, "/somebody/else")
     assert str(link.subnet) in network._in_use()
