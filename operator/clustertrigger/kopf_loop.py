@@ -17,9 +17,9 @@ is started again instead, and less is left for it to stumble over:
   (https://docs.kopf.dev/en/stable/embedding/). So its tasks are waited for here. It has no loop of its own: two threads
   would wait for Python's lock up to five milliseconds at each of their turns, in the middle of a burst.
 * It removes its own finalizer from objects and reads its own annotations, and any user can forge both. Here, the
-finalizer has a random name, and no state is read from or written to objects. * It drops its state of an object only
-when it receives the event of its deletion, which a broken watch can miss. Nothing here needs this state, so none is
-kept.
+  finalizer has a random name, and no state is read from or written to objects.
+* It drops its state of an object only when it receives the event of its deletion, which a broken watch can miss.
+  Nothing here needs this state, so none is kept.
 """
 
 from __future__ import annotations
