@@ -211,6 +211,7 @@ class Operator:
                 tasks.create_task(recorder.run())
                 tasks.create_task(Queues(api, self._runs).run())
                 tasks.create_task(reconciler.look_ahead())
+                tasks.create_task(reconciler.answer())
                 for _ in range(settings.concurrency):
                     tasks.create_task(reconciler.work())
         finally:

@@ -15,7 +15,7 @@ from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.actions.cluster import ClusterWork
 from clustertrigger.core.actions.work import RunDefaults, Work
 from clustertrigger.core.decide import decide
-from clustertrigger.core.decision import CreateJob, Decision, DeleteJob, EndJob, LookUpJob, Observed, Refusal
+from clustertrigger.core.decision import AskWhy, CreateJob, Decision, DeleteJob, EndJob, LookUpJob, Observed, Refusal
 from clustertrigger.core.events.event_counting import Arrival, count_events
 from clustertrigger.core.events.seen_events import fingerprint
 from clustertrigger.core.jobs.naming import job_name
@@ -131,9 +131,10 @@ class World:
         self.ended: dict[str, str] = {}
         """Jobs that the operator ended, and why."""
         self.warnings: dict[str, str] = {}
-        """What events warn of, once a Job is looked up."""
+        """What events warn of, once they are asked for."""
+        self.asked: dict[str, datetime] = {}
         self.looked_up: list[str] = []
-        """Jobs that were looked up, in order."""
+        """Jobs that were looked up, or whose events were asked for, in order."""
         self.events: list[str] = []
         self.writes = 0
         self.refuse = False
@@ -192,6 +193,10 @@ class World:
                     case LookUpJob(name):
                         looked_up.add(name)
                         self.looked_up.append(name)
+                        self.asked.setdefault(name, now)
+                    case AskWhy(name):
+                        self.looked_up.append(name)
+                        self.asked[name] = now
         raise AssertionError("still undecided")
 
     def end(self, phase: Any = "completed", **fields: Any) -> None:
@@ -201,7 +206,8 @@ class World:
 
     def _observe(self, looked_up: set[str]) -> Observed:
         seen = observed(self.runs.values(), work=self.work, refusals=self.refusals, looked_up=looked_up)
-        return replace(seen, warnings={job: said for job, said in self.warnings.items() if job in self.looked_up})
+        warnings = {job: said for job, said in self.warnings.items() if job in self.asked}
+        return replace(seen, warnings=warnings, asked=dict(self.asked))
 
     def _require_lasting(self, decision: Decision, now: datetime, looked_up: set[str]) -> None:
         """What creates a Job is what would be decided until its wake_at, too: so it may be decided beforehand."""

@@ -44,7 +44,9 @@ class Observed:
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
     """By Job name."""
     warnings: Mapping[str, str] = field(default_factory=dict)
-    """By Job name: what the events of a Job that was looked up, or of its Pod, warn of last."""
+    """By Job name: what the events of a Job, or of its Pod, warned of when they were last read."""
+    asked: Mapping[str, datetime] = field(default_factory=dict)
+    """By Job name: when its events were last asked for, or read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,13 @@ class LookUpJob:
 
 
 @dataclass(frozen=True, slots=True)
+class AskWhy:
+    """Do the same without waiting for the answer, which may take a while when many runs do not start."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class CountDocuments:
     """Count what a run did to a collection as events of it; what has been counted before does not count again."""
 
@@ -91,7 +100,7 @@ class CountDocuments:
     documents: DocumentCounts
 
 
-Action = CreateJob | DeleteJob | EndJob | LookUpJob | CountDocuments
+Action = CreateJob | DeleteJob | EndJob | LookUpJob | AskWhy | CountDocuments
 
 
 @dataclass(frozen=True, slots=True)

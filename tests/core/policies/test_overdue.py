@@ -146,6 +146,21 @@ def test_a_run_that_never_had_a_pod_until_its_deadline_fails_in_the_same_words()
     assert world.trigger.status.last_execution_error == f"no Pod has been created: {REFUSED}"
 
 
+def test_why_a_run_does_not_start_is_asked_again_ever_less_often() -> None:
+    world = World(spec(run={"pending_timeout_seconds": 3600}))
+    began = at(hours=1)
+    started(world, "pending", pending_since=began, obstacle="no Pod has been created", is_vague=True)
+    asked, now = [], began + timedelta(seconds=1)
+    while now < began + timedelta(seconds=3600):
+        before = len(world.looked_up)
+        wake_at = world.step(now).wake_at
+        asked += [(now - began).total_seconds()] * (len(world.looked_up) - before)
+        assert wake_at is not None
+        assert wake_at > now
+        now = wake_at
+    assert asked == [30, 90, 150, 270, 510, 990, 1950]
+
+
 def test_a_run_whose_pod_waits_with_a_reason_is_not_looked_up() -> None:
     world = World(spec(run={"pending_timeout_seconds": 60}))
     name = started(world, "pending", pending_since=at(hours=1), obstacle="ImagePullBackOff: no such image")

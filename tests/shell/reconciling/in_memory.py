@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -55,6 +55,9 @@ class InMemory(ApiServer):
     async def delete(self, path: str) -> None:
         self._asked("DELETE", path)
         self.objects.pop(path, None)
+
+    async def pages(self, path: str, **parameters: str) -> AsyncIterator[tuple[list[Object], str]]:
+        yield await self.list(path, **parameters)
 
     async def list(self, path: str, **parameters: str) -> tuple[list[Object], str]:
         """All below a path, whatever is selected."""

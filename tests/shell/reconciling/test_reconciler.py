@@ -206,3 +206,29 @@ async def test_what_goes_wrong_with_one_trigger_stays_with_it(
     assert (said.levelno, said.exc_info is not None) == (
         (logging.ERROR, True) if isinstance(trouble, ArithmeticError) else (logging.WARNING, False)
     )
+
+
+async def test_why_a_run_does_not_start_is_found_out_in_the_background() -> None:
+    stage = Stage()
+    await stage.reconcile(2)
+    (job,) = [entry["job_id"] for entry in stage.status["history"]]
+    event = {"reason": "FailedCreate", "message": "exceeded quota: small"}
+    about = {"kind": "Job", "name": job}
+    stage.api.put(paths.event("search", "e"), event | {"metadata": {"name": "e"}, "involvedObject": about})
+    stage.now = at(hours=1, seconds=40)
+    await stage.reconcile()
+    assert _running(stage).endswith("(does not start: no Pod has been created)")
+    answering = asyncio.create_task(stage.reconciler.answer())
+    working = asyncio.create_task(stage.reconciler.work())
+    async with asyncio.timeout(10):
+        while not _running(stage).endswith("(does not start: exceeded quota: small)"):  # noqa: ASYNC110 - a test may poll
+            await asyncio.sleep(0.01)
+    for task in (answering, working):
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _running(stage: Stage) -> str:
+    (message,) = [str(c["message"]) for c in stage.status["conditions"] if c["type"] == "Running"]
+    return message

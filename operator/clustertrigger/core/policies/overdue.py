@@ -5,9 +5,9 @@ Design record: docs/design/sidecars.md.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from clustertrigger.core.decision import EndJob, LookUpJob
+from clustertrigger.core.decision import AskWhy, EndJob, LookUpJob
 from clustertrigger.core.draft import Draft, is_active
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.queue_position import describe_position
@@ -17,6 +17,8 @@ OVERDUE = timedelta(seconds=10)
 """How long after a run's deadline the operator ends it itself."""
 WAITING = timedelta(seconds=30)
 """How long a Pod may take to start before the trigger says what it waits for."""
+ASK_AGAIN = timedelta(seconds=60)
+"""After what time, at the earliest, events are read again to explain why a Pod does not start."""
 LINGERING = timedelta(seconds=5)
 """How long the other containers of a Pod can run after its worker. Many sidecars notice the worker's end and stop."""
 LEAVING = timedelta(seconds=30)
@@ -34,9 +36,11 @@ def end_runs_that_cannot_start(draft: Draft) -> None:
         deadline = begin + patience
         if draft.now < deadline:
             told_at = begin + WAITING
-            draft.wake(deadline if draft.now >= told_at else min(told_at, deadline))
-            if draft.now >= told_at and _is_worth_a_look(draft, run):
-                draft.do(LookUpJob(run.job))
+            draft.wake(deadline)
+            if run.is_vague:
+                _ask_why(draft, run, told_at)
+            elif draft.now < told_at:
+                draft.wake(told_at)
         elif run.is_vague and run.job not in draft.observed.looked_up:
             draft.do(LookUpJob(run.job))
         else:
@@ -120,9 +124,14 @@ def waits_for(draft: Draft, job: str) -> str | None:
     )
 
 
-def _is_worth_a_look(draft: Draft, run: ObservedRun) -> bool:
-    """Whether events may say what nothing else does; once they have, they are not read again."""
-    return run.is_vague and run.job not in draft.observed.looked_up and run.job not in draft.observed.warnings
+def _ask_why(draft: Draft, run: ObservedRun, told_at: datetime) -> None:
+    """Events may say what nothing else does. Obstacles can change, so they are read again, less and less often."""
+    asked = draft.observed.asked.get(run.job)
+    due = told_at if asked is None else asked + max(ASK_AGAIN, asked - told_at)
+    if draft.now < due:
+        draft.wake(due)
+    else:
+        draft.do(AskWhy(run.job))
 
 
 def _in_whose_words(draft: Draft, run: ObservedRun) -> str | None:

@@ -13,6 +13,7 @@ from clustertrigger.core.actions.registry import resolve
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import (
     Action,
+    AskWhy,
     CountDocuments,
     CreateJob,
     Decision,
@@ -109,6 +110,17 @@ class Reconciler:
                     self._foresight.foresee(trigger, self._gather(trigger), due)
             await asyncio.sleep(0)
 
+    async def answer(self) -> None:
+        """Finds out why runs do not start, one namespace at a time, in an endless loop."""
+        while True:
+            try:
+                keys = await self._jobs.answer()
+            except Exception:
+                logger.exception("Internal error; these runs are asked about again later")
+                continue
+            for key in filter(self._triggers.get, keys):
+                self._agenda.now(key)
+
     async def _reconcile_safely(self, key: Key) -> None:
         try:
             await self.reconcile(key)
@@ -173,6 +185,7 @@ class Reconciler:
             counted=counted,
             refusals=self._jobs.refusals(trigger.key),
             warnings=self._jobs.warnings(trigger.key),
+            asked=self._jobs.asked(trigger.key),
         )
 
     async def _carry_out(self, trigger: Trigger, action: Action) -> None:
@@ -185,6 +198,8 @@ class Reconciler:
                 await self._jobs.end(trigger, action)
             case LookUpJob(name):
                 await self._jobs.look_up(trigger, name)
+            case AskWhy(name):
+                self._jobs.ask_why(trigger, name)
             case CountDocuments():
                 await self._events.count(trigger, action)
 
