@@ -2,24 +2,32 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from clustertrigger.api import API_VERSION
 from e2e.stories import data
-from e2e.stories.conftest import Stage
+from e2e.stories.conftest import CLAIMS, NAMESPACE, Stage
 from e2e.stories.scene import Scene
-from e2e.stories.triggers import by_interval
+from e2e.stories.triggers import by_interval, enriching
+
+TRIGGERS = ("granular", "granular-afresh", "one-granularity")
+_, RESULTS = CLAIMS
+BY_NODE = {"document_id_column": "node_id"}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _granular(stage_set: Stage) -> Iterator[None]:
     scene = stage_set.scene
     scene.kubectl.apply(by_interval("granular", {"algorithm": "evoc"}))
+    scene.kubectl.apply(by_interval("granular-afresh", {"algorithm": "evoc", "ids": "by_size"}))
     scene.kubectl.apply(by_interval("one-granularity", {"algorithm": "hdbscan", "min_cluster_size": 15}))
-    for name in ("granular", "one-granularity"):
+    for name in TRIGGERS:
         scene.request_run(name, "first")
     yield
-    scene.kubectl("delete", "clustertrigger", "granular", "one-granularity")
+    scene.kubectl("delete", "clustertrigger", *TRIGGERS, "labelled-today", "--ignore-not-found")
+    scene.kubectl("delete", "taxonomy,collection", "last-night", "--ignore-not-found")
 
 
 def test_every_layer_is_in_the_folder_and_in_the_terminal(scene: Scene) -> None:
@@ -39,13 +47,45 @@ def test_every_layer_is_in_the_folder_and_in_the_terminal(scene: Scene) -> None:
 
 
 def test_the_same_spec_gives_the_same_layers(scene: Scene) -> None:
-    scene.run_ended("granular", slot="manual/first")
-    before = json.loads(scene.plugin("results", "granular", "--layer", "0", "-o", "json").stdout)
-    scene.request_run("granular", "second")
-    scene.run_ended("granular", slot="manual/second")
-    after = json.loads(scene.plugin("results", "granular", "--layer", "0", "-o", "json").stdout)
+    before, after = (layer_after(scene, "granular-afresh", slot) for slot in ("first", "second"))
     assert before.pop("job_id") != after.pop("job_id")
     assert before == after
+
+
+def test_clusters_of_every_layer_keep_their_ids(scene: Scene) -> None:
+    before, after = (layer_after(scene, "granular", slot) for slot in ("first", "second"))
+    assert before["job_id"] != after["job_id"]
+    names = {cluster["cluster_id"]: cluster["name"] for cluster in before["clusters"]}
+    kept = [cluster for cluster in after["clusters"] if cluster["cluster_id"] in names]
+    assert len(kept) >= 0.7 * len(names), "the documents are the same"
+    same = sum(cluster["name"] == names[cluster["cluster_id"]] for cluster in kept)
+    assert same >= 0.5 * len(kept), "a number means the same topic"
+
+
+def layer_after(scene: Scene, name: str, slot: str) -> Any:
+    """The finest layer, once that run has completed."""
+    if slot != "first":
+        scene.request_run(name, slot)
+    run = scene.run_ended(name, slot=f"manual/{slot}")
+    return json.loads(scene.plugin("results", name, "--run", run["job_id"], "--layer", "0", "-o", "json").stdout)
+
+
+def test_clusters_of_last_night_are_the_labels_of_today(scene: Scene) -> None:
+    scene.run_ended("granular", slot="manual/first")
+    clusters = {"volume": RESULTS, "source": {"uri": f"{NAMESPACE}/granular/taxonomy.parquet", **BY_NODE}}
+    taxonomy = {"collection_id": "last-night", "label_column": "label", "parent_column": "parent_id"}
+    scene.kubectl.apply(
+        {"apiVersion": API_VERSION, "kind": "Collection", "metadata": {"name": "last-night"}, "spec": clusters},
+        {"apiVersion": API_VERSION, "kind": "Taxonomy", "metadata": {"name": "last-night"}, "spec": taxonomy},
+        enriching("labelled-today", "last-night", collection_id="col_packages"),
+    )
+    labelled = scene.run_ended("labelled-today")
+    assert labelled["status"] == "completed", labelled
+    brief = scene.status("labelled-today")["last_result"]["enrichment"]
+    assert brief["num_assigned"] == data.DOCUMENTS
+    assert brief["num_nodes"] > 2
+    said = scene.plugin("results", "labelled-today").stdout
+    assert f"{data.DOCUMENTS} of {data.DOCUMENTS} documents (100.0%) have a node of last-night" in said
 
 
 def test_what_there_is_not_is_told(scene: Scene) -> None:

@@ -15,7 +15,7 @@ from clustertrigger.api import API_VERSION
 from e2e.stories import data
 from e2e.stories.conftest import CLAIMS, NAMESPACE, Stage
 from e2e.stories.scene import Object, Scene
-from e2e.stories.triggers import DAY, SMALL
+from e2e.stories.triggers import DAY, SMALL, enriching
 from harness.claim_files import claim_files
 from harness.cluster.errors import ClusterError
 from harness.control_plane.manifests import trigger
@@ -69,17 +69,6 @@ def collection(name: str, file: str, **source: str) -> Object:
 def taxonomy(name: str, nodes: str, **fields: Any) -> Object:
     spec = {"collection_id": nodes, "label_column": "label", "parent_column": "group", **fields}
     return {"apiVersion": API_VERSION, "kind": "Taxonomy", "metadata": {"name": name}, "spec": spec}
-
-
-def enriching(name: str, taxonomy_id: str, *, at_once: bool = True, **config: Any) -> Object:
-    spec = {
-        "action_type": "taxonomy_enrichment",
-        "action_config": {"taxonomy_id": taxonomy_id, "collection_id": "taxonomy-packages", **config},
-        "trigger_type": "interval",
-        "schedule_config": {"interval_seconds": DAY, "start_immediately": at_once},
-        "run": {"retries": 0, "resources": SMALL},
-    }
-    return trigger(name, spec)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -38,3 +38,25 @@ def by_interval(
         "run": {"resources": SMALL, **run},
     }
     return trigger(name, spec)
+
+
+def enriching(
+    name: str, taxonomy_id: str, *, at_once: bool = True, collection_id: str = "taxonomy-packages", **config: Any
+) -> Object:
+    """Return a trigger that gives documents their nodes.
+
+    Args:
+        name: of the trigger.
+        taxonomy_id: of the nodes.
+        at_once: whether it fires when it is applied.
+        collection_id: of the documents.
+        config: further fields of spec.action_config.
+    """
+    spec = {
+        "action_type": "taxonomy_enrichment",
+        "action_config": {"taxonomy_id": taxonomy_id, "collection_id": collection_id, **config},
+        "trigger_type": "interval",
+        "schedule_config": {"interval_seconds": DAY, "start_immediately": at_once},
+        "run": {"retries": 0, "resources": SMALL},
+    }
+    return trigger(name, spec)

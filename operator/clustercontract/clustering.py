@@ -103,7 +103,7 @@ class ClusteringConfig(ApiModel):
         description="lasting: a cluster keeps its cluster_id if its centroid matches a cluster of the trigger's last "
         "completed run; a new cluster gets a number that was never used. The clustering starts from that run, and "
         "afresh if that is better by more than 1 %. by_size: each run starts afresh and numbers its clusters by size, "
-        "and 0 is the largest. evoc always uses by_size.",
+        "and 0 is the largest. With evoc, it applies to the clusters of every layer.",
     )
     n_clusters: int | None = Field(
         None, ge=1, le=100_000, description="kmeans, spectral (required), hierarchical: number of clusters."

@@ -11,7 +11,7 @@ FILE = "layers.json"
 
 
 class LayerCluster(BaseModel):
-    """A cluster of one layer."""
+    """A cluster of one layer. No two clusters of a run have the same cluster_id, whatever their layers."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -21,7 +21,7 @@ class LayerCluster(BaseModel):
     parent_layer: int | None = Field(
         None, description="The next coarser layer that has a cluster which contains this one."
     )
-    parent_cluster_id: int | None = Field(None, description="Number of that cluster.")
+    parent_cluster_id: int | None = Field(None, description="The cluster_id of that cluster.")
 
 
 class Layer(BaseModel):

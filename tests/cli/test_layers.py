@@ -16,9 +16,9 @@ FINE = Layer(
     num_noise=150,
     persistence=0.0,
     clusters=[
-        LayerCluster(cluster_id=0, name="rust, crates", num_documents=500, parent_layer=1, parent_cluster_id=0),
-        LayerCluster(cluster_id=1, name="perl", num_documents=250, parent_layer=1, parent_cluster_id=0),
-        LayerCluster(cluster_id=2, name="fonts", num_documents=100),
+        LayerCluster(cluster_id=12, name="rust, crates", num_documents=500, parent_layer=1, parent_cluster_id=5),
+        LayerCluster(cluster_id=3, name="perl", num_documents=250, parent_layer=1, parent_cluster_id=5),
+        LayerCluster(cluster_id=4, name="fonts", num_documents=100),
     ],
 )
 COARSE = Layer(
@@ -27,8 +27,8 @@ COARSE = Layer(
     num_noise=50,
     persistence=3.5,
     clusters=[
-        LayerCluster(cluster_id=0, name="library", num_documents=800),
-        LayerCluster(cluster_id=1, name="games", num_documents=150),
+        LayerCluster(cluster_id=9, name="games", num_documents=850),
+        LayerCluster(cluster_id=5, name="library", num_documents=100),
     ],
 )
 LAYERS = Layers(num_documents=1_000, chosen=1, layers=[FINE, COARSE])
@@ -41,9 +41,9 @@ def test_a_layer_in_words() -> None:
     )
     assert rows == [
         "# NAME DOCUMENTS SHARE IN",
-        "0 rust, crates 500 50.0% 1/0 library",
-        "1 perl 250 25.0% 1/0 library",
-        "2 fonts 100 10.0%",
+        "12 rust, crates 500 50.0% 1/5 library",
+        "3 perl 250 25.0% 1/5 library",
+        "4 fonts 100 10.0%",
     ]
     said = next(iter(layer_in_words("nightly-1", LAYERS, COARSE)))
     assert str(said).endswith("2 clusters of 1,000 documents, 50 in none (the run's clusters)")

@@ -77,6 +77,7 @@ def describe(
     numbers: Rows,
     listed: int,
     layered: LayeredClusters | None,
+    layer_numbers: Sequence[Rows],
     ids: Ids,
 ) -> Description:
     """Name every cluster, and summarise the largest ones.
@@ -87,6 +88,7 @@ def describe(
         numbers: cluster_id of each cluster, shape (clusters,).
         listed: clusters to summarise.
         layered: other granularities, if there are any.
+        layer_numbers: cluster_id of each of their clusters, per granularity.
         ids: returns the ids of documents by row number.
     """
     count = len(found.sizes)
@@ -116,7 +118,7 @@ def describe(
         for cluster in range(min(listed, count))
     ]
     hovering = {row: shortened(one_line(text), HOVER_LENGTH) for row, text in texts.items()}
-    layers = describe_layers(layered, found.reservoir, sampled, names, ids) if layered else None
+    layers = describe_layers(layered, layer_numbers, found.reservoir, sampled, names, ids) if layered else None
     return Description(names, summaries, hovering, layers)
 
 

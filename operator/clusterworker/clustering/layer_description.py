@@ -14,12 +14,18 @@ Ids = Callable[[Rows], Mapping[int, str | int]]
 
 
 def describe_layers(
-    layered: LayeredClusters, sample: Reservoir, texts: Sequence[str], names: Sequence[str], ids: Ids
+    layered: LayeredClusters,
+    numbers: Sequence[Rows],
+    sample: Reservoir,
+    texts: Sequence[str],
+    names: Sequence[str],
+    ids: Ids,
 ) -> Layers:
     """Name the clusters of every layer as those of the run's clustering were named.
 
     Args:
         layered: the layers.
+        numbers: cluster_id of each cluster, per layer.
         sample: of the documents.
         texts: of the sampled documents; empty without a text column.
         names: of the clusters of the chosen layer.
@@ -44,11 +50,11 @@ def describe_layers(
                 persistence=round(float(layered.persistence[number]), 6),
                 clusters=[
                     LayerCluster(
-                        cluster_id=cluster,
+                        cluster_id=int(numbers[number][cluster]),
                         name=named[cluster],
                         num_documents=sizes[cluster],
                         parent_layer=parent and parent[0],
-                        parent_cluster_id=parent and parent[1],
+                        parent_cluster_id=parent and int(numbers[parent[0]][parent[1]]),
                     )
                     for cluster, parent in enumerate(parents)
                 ],

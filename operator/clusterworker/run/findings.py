@@ -10,6 +10,7 @@ from clustercontract.layers import Layers
 from clustercontract.run import RunSpec
 from clusterworker.clustering.algorithms.clustering import Clustering
 from clusterworker.clustering.description import ClusterSummary
+from clusterworker.clustering.layer_succession import LayerSuccession
 from clusterworker.clustering.succession import Succession
 from clusterworker.clustering.survey import Survey
 from clusterworker.data.arrays import Rows
@@ -55,6 +56,7 @@ class Findings:
         succession: how the clusters are numbered.
         changes: since the run before, None if clusters are renumbered.
         layers: other granularities in words, if the algorithm found any.
+        layer_succession: how the clusters of all granularities are numbered, if there are any.
         crossing: between the clusters of the run before and this one's, where documents were compared.
     """
 
@@ -71,6 +73,7 @@ class Findings:
     succession: Succession
     changes: Changes | None
     layers: Layers | None = None
+    layer_succession: LayerSuccession | None = None
     crossing: Crossing | None = None
 
     @property

@@ -1,5 +1,6 @@
 """One run, from the RunSpec to the RunResult."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -75,7 +76,8 @@ class _Run:
         record = record_of(self._spec, findings, self._started)
         (staged / FILE).write_bytes(record.to_bytes())
         written = outputs.write(findings.succession.ids, findings.names, self._progress)
-        left = publish(self._target, staged, record, self._spec.history_limit, self._progress)
+        beside = self._nodes(findings, collections)
+        left = publish(self._target, staged, record, self._spec.history_limit, self._progress, beside)
         return RunResult(
             status="completed",
             num_clusters=findings.num_clusters,
@@ -110,6 +112,11 @@ class _Run:
 
         progress.phase("cluster", f"clustering by {config.algorithm}, metric {config.metric}")
         clustering = cluster(dataset, config, seed, memory, progress, start)
+        layers = None
+        if clustering.layered:
+            from clusterworker.run.results.previous_layers import layers_before
+
+            layers, previous = layers_before(self._spec, previous, clustering.layered, secrets)
 
         progress.phase("assign", f"writing the members of {len(clustering.centroids)} clusters")
         integers = all(collection.has_integer_ids for collection in collections)
@@ -118,6 +125,9 @@ class _Run:
             write = shared.before(members.write) if shared else members.write
             found = survey(dataset, clustering, config.metric, seed, write, progress)
         succession, changes = numbered(previous, config, clustering, found, shared)
+        numbered_layers = layers.numbered(config, succession, found, dataset, ids) if layers else None
+        if numbered_layers:
+            succession = replace(succession, next_id=numbered_layers.next_id)
         renumber(staged / MEMBERS, succession.ids)
 
         progress.phase("measure", "measuring quality")
@@ -132,6 +142,7 @@ class _Run:
             succession.ids,
             LISTED_CLUSTERS,
             clustering.layered,
+            [layer.ids for layer in numbered_layers.layers] if numbered_layers else [],
             partial(read_document_ids, staged / MEMBERS),
         )
         metrics = quality.measures(with_inertia=clustering.has_inertia)
@@ -149,8 +160,19 @@ class _Run:
             succession=succession,
             changes=changes,
             layers=said.layers,
+            layer_succession=numbered_layers,
             crossing=crossing_of(previous, shared),
         )
+
+    def _nodes(self, findings: "Findings", collections: "list[Collection]") -> dict[str, bytes]:
+        """The clusters of all layers as the nodes of a taxonomy."""
+        from clusterworker.data.sources.collections import embedding_model
+        from clusterworker.run.results.layers import NODES, nodes_of
+
+        layered, described = findings.clustering.layered, findings.layers
+        if layered is None or described is None:
+            return {}
+        return {NODES: nodes_of(layered, described, self._spec.run, embedding_model(collections))}
 
     def _write(self, findings: "Findings", collections: "list[Collection]", staged: Path, secrets: Path) -> Baseline:
         from clusterworker.data.sources.collections import embedding_model
@@ -174,7 +196,8 @@ class _Run:
             if findings.clustering.layout:
                 write_layout(staged, findings.clustering.layout)
         if findings.layers and findings.clustering.layered:
-            write_layers(staged, findings.clustering.layered, findings.layers)
+            lasting = findings.layer_succession if is_lasting(config) else None
+            write_layers(staged, findings.clustering.layered, findings.layers, lasting)
         baseline = baseline_of(found, centroids, config.metric, embedding_model(collections))
         baseline.write(staged / BASELINE_FILE)
         write_report(staged, findings, measured_before(self._spec, secrets, self._progress))

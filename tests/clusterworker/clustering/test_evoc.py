@@ -10,10 +10,13 @@ import pytest
 from evoc.clustering import build_cluster_layers
 from sklearn.metrics import adjusted_rand_score
 
+from clustercontract.algorithms import EVoC
 from clustercontract.layers import Layers
 from clusterworker.clustering.algorithms.density import spanning_tree
 from clusterworker.clustering.algorithms.distinct import distinct
-from clusterworker.clustering.algorithms.layers import layers_of, size_for
+from clusterworker.clustering.algorithms.evoc import choose
+from clusterworker.clustering.algorithms.layers import Layer, layers_of, size_for
+from clusterworker.clustering.algorithms.layers import Layers as Layers_
 from clusterworker.clustering.algorithms.node_embedding import embed
 from clusterworker.data.arrays import Labels, Vectors
 from clusterworker.process.errors import MisconfiguredError
@@ -61,7 +64,10 @@ def test_granularities_of_nested_groups_are_found_and_named(pod: Pod) -> None:
     assert 2 <= layers.layers[-1].num_clusters < layers.layers[0].num_clusters
     for layer in layers.layers:
         own = labels[layer.layer]
-        assert [one.num_documents for one in layer.clusters] == np.bincount(own[own >= 0]).tolist()
+        assert [one.num_documents for one in layer.clusters] == [
+            (own == one.cluster_id).sum() for one in layer.clusters
+        ]
+        assert layer.num_clusters == len(layer.clusters) == len(set(own[own >= 0].tolist()))
         assert layer.num_noise == (own < 0).sum()
         assert all("group" in one.name or "part" in one.name for one in layer.clusters)
         for one in layer.clusters:
@@ -69,6 +75,11 @@ def test_granularities_of_nested_groups_are_found_and_named(pod: Pod) -> None:
                 assert one.parent_layer > layer.layer
                 above = labels[one.parent_layer][own == one.cluster_id]
                 assert set(above.tolist()) == {one.parent_cluster_id}
+    stored = pq.read_table(folder / "layer_clusters.parquet")
+    assert stored["cluster_id"].to_pylist() == [one.cluster_id for layer in layers.layers for one in layer.clusters]
+    for number, centroid in zip(stored["cluster_id"].to_pylist(), stored["centroid"].to_pylist(), strict=True):
+        mean = vectors[np.any([own == number for own in labels.values()], axis=0)].mean(axis=0)
+        assert np.allclose(centroid, mean / np.linalg.norm(mean), atol=1e-5)
     assert any(f"layers of {layers.layers[0].num_clusters}, " in note for note in result.notes)
     page = (folder / "report.html").read_text()
     assert page.count('<g class="level"') == len(layers.layers)
@@ -91,6 +102,29 @@ def test_a_layer_may_be_chosen() -> None:
     assert "since there is no layer 19" in told[-1]
     assert len(set(coarsest.tolist())) < len(set(finest.tolist()))
     assert notes[-1].endswith("the run's clusters are layer 0, as asked for")
+
+
+def found_layers(*each: tuple[int, float]) -> Layers_:
+    none = np.empty(0, np.int32)
+    return Layers_([Layer(none, np.arange(clusters), persistence) for clusters, persistence in each], [])
+
+
+@pytest.mark.parametrize(
+    ("before", "chosen", "why"),
+    [
+        (0, 1, "the most persistent one"),
+        (13, 2, "as in the run before"),  # nearly as persistent
+        (42, 1, "the most persistent one"),
+        (210, 1, "the most persistent one"),  # the finest: not persistent
+        (3, 1, "the most persistent one"),  # none has about as many
+    ],
+)
+def test_a_run_keeps_its_granularity_unless_another_is_clearly_better(before: int, chosen: int, why: str) -> None:
+    notes: list[str] = []
+    found = found_layers((200, 0.0), (40, 10.0), (12, 9.5))
+    assert choose(found, EVoC(), before, notes) == chosen
+    assert notes[0].endswith(f"the run's clusters are layer {chosen}, {why}")
+    assert choose(found, EVoC(layer=0), before, notes) == 0
 
 
 def test_copies_stay_together_and_count() -> None:

@@ -18,7 +18,7 @@ from clusterworker.clustering.algorithms import kmeans
 from clusterworker.clustering.algorithms.kmeans import BREATHS
 from clusterworker.data.arrays import Rows, Vectors
 from tests.clusterworker.conftest import Pod
-from tests.clusterworker.planted import planted, write
+from tests.clusterworker.planted import nested, planted, write
 from tests.clusterworker.storage.s3_server import Bucket
 
 KMEANS: dict[str, Any] = {"algorithm": "kmeans", "n_clusters": 4}
@@ -144,19 +144,22 @@ def test_what_is_not_comparable_starts_anew(pod: Pod, config: dict[str, Any], di
     assert found.next_cluster_id == 8
 
 
-@pytest.mark.parametrize("damage", ["gone", "cut off", "another file"])
-@pytest.mark.parametrize("name", ["centroids.parquet", "members.parquet"])
-def test_a_damaged_folder_fails_no_run(pod: Pod, damage: str, name: str) -> None:
-    write(pod.volume / "data.parquet", *topics(0, 1, 2, 3))
-    first = pod.spec(KMEANS, run="nightly-1")
-    result = pod.run(first)
-    file = pod.folder(first) / name
+def damage_file(file: Path, damage: str) -> None:
     if damage == "gone":
         file.unlink()
     elif damage == "cut off":
         file.write_bytes(file.read_bytes()[:100])
     else:
         write(file, *topics(0))
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut off", "another file"])
+@pytest.mark.parametrize("name", ["centroids.parquet", "members.parquet"])
+def test_a_damaged_folder_fails_no_run(pod: Pod, damage: str, name: str) -> None:
+    write(pod.volume / "data.parquet", *topics(0, 1, 2, 3))
+    first = pod.spec(KMEANS, run="nightly-1")
+    result = pod.run(first)
+    damage_file(pod.folder(first) / name, damage)
     found = pod.run(after(pod, first, result, "nightly-2", KMEANS))
     assert found.status == "completed"
     ids = {cluster.cluster_id for cluster in found.clusters}
@@ -200,6 +203,100 @@ def test_noise_stays_noise_and_several_collections_are_told_apart(pod: Pod) -> N
     assert found.num_noise == result.num_noise
     members = pq.read_table(pod.folder(second) / "members.parquet")
     assert members["cluster_id"].to_pylist().count(-1) == found.num_noise
+
+
+NESTED, GROUPS, _ = nested(groups=5)
+EVOC: dict[str, Any] = {"algorithm": "evoc", "base_min_cluster_size": 20}
+
+
+def groups(*wanted: int, without: int = 0) -> tuple[Vectors, list[str]]:
+    """Documents of some of five groups that fall into parts, all but the first of each part, and their ids."""
+    rows = np.flatnonzero(np.isin(GROUPS, wanted))
+    rows = rows[rows % 60 >= without]
+    return NESTED[rows], [f"doc-{row}" for row in rows]
+
+
+def layers_of(folder: Path) -> dict[int, dict[str, int]]:
+    """The cluster_id of each document, by layer."""
+    table = pq.read_table(folder / "layers.parquet").to_pydict()
+    layers: dict[int, dict[str, int]] = {}
+    for document, layer, cluster in zip(table["document_id"], table["layer"], table["cluster_id"], strict=True):
+        layers.setdefault(layer, {})[document] = cluster
+    return layers
+
+
+def test_ids_of_every_layer_stay(pod: Pod) -> None:
+    write(pod.volume / "data.parquet", *groups(0, 1, 2, 3))
+    first = pod.spec(EVOC, run="nightly-1")
+    result = pod.run(first)
+    before = layers_of(pod.folder(first))
+    known = [number for own in before.values() for number in set(own.values()) - {-1}]
+    assert len(known) == len(set(known)) == result.next_cluster_id, "no two clusters have one id"
+    assert clusters_of(pod.folder(first)) in before.values()
+    write(pod.volume / "data.parquet", *groups(1, 2, 3, 4, without=3))
+    second = after(pod, first, result, "nightly-2", EVOC)
+    found = pod.run(second)
+    now = layers_of(pod.folder(second))
+    assert clusters_of(pod.folder(second)) in now.values()
+    lineage = pq.read_table(pod.folder(second) / "layer_lineage.parquet").to_pylist()
+    assert {row["layer"] for row in lineage} >= set(now)
+    added = {f"doc-{row}" for row in np.flatnonzero(GROUPS == 4)}
+    numbers: list[int] = []
+    for layer, own in now.items():
+        (went_on,) = {row["previous_layer"] for row in lineage if row["layer"] == layer}
+        numbers += set(own.values()) - {-1}
+        fresh = {own[document] for document in added & own.keys()} - {-1}
+        assert fresh.isdisjoint(known), "a number that was used stays used"
+        if went_on is not None:
+            assert share_kept(before[went_on], own) >= 0.9
+            kept = {row["cluster_id"] for row in lineage if row["layer"] == layer and row["event"] == "kept"}
+            assert kept == set(own.values()) & set(before[went_on].values()) - {-1}
+    assert len(numbers) == len(set(numbers))
+    assert any(row["previous_layer"] is not None for row in lineage)
+    assert found.next_cluster_id == max([*known, *numbers]) + 1
+    assert found.changes is not None
+    assert (found.changes.start, found.changes.documents) == ("last", 3 * 5 * 57)
+    again = second.model_copy(update={"run": "nightly-3"})
+    pod.run(again)
+    assert layers_of(pod.folder(again)) == now
+
+
+def test_by_size_numbers_the_layers_one_after_the_other(pod: Pod) -> None:
+    write(pod.volume / "data.parquet", *groups(0, 1, 2, 3))
+    first = pod.spec(EVOC, run="nightly-1")
+    result = pod.run(first)
+    second = after(pod, first, result, "nightly-2", {**EVOC, "ids": "by_size"})
+    found = pod.run(second)
+    assert layers_of(pod.folder(second)) == layers_of(pod.folder(first)), "a first run starts from nothing either"
+    assert (found.changes, found.next_cluster_id) == (None, result.next_cluster_id)
+    assert not (pod.folder(second) / "layer_lineage.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [("layer_clusters.parquet", "gone"), ("layer_clusters.parquet", "another file"), ("layers.parquet", "cut off")],
+)
+def test_damaged_layers_fail_no_run(pod: Pod, damage: str, name: str) -> None:
+    write(pod.volume / "data.parquet", *groups(0, 1, 2, 3))
+    first = pod.spec(EVOC, run="nightly-1")
+    result = pod.run(first)
+    before = layers_of(pod.folder(first))
+    damage_file(pod.folder(first) / name, damage)
+    second = after(pod, first, result, "nightly-2", EVOC)
+    found = pod.run(second)
+    now = layers_of(pod.folder(second))
+    note = next(note for note in found.notes if "nightly-1" in note)
+    assert found.changes is not None
+    assert (found.changes.new, found.changes.gone) == ([], []), "the run's own clusters are matched all the same"
+    shared = {*before[0].values()} & {*now[0].values()} - {-1}
+    if name == "layers.parquet":
+        assert note.startswith("documents are not compared with those of nightly-1: ")
+        assert shared, "clusters are matched by their centroids"
+    else:
+        assert note.startswith("clusters of all layers but the run's own are renumbered: the layers of nightly-1 ")
+        own = set(clusters_of(pod.folder(second)).values())
+        others = {number for layer in now.values() for number in layer.values()} - own - {-1}
+        assert all(number >= (result.next_cluster_id or 0) for number in others)
 
 
 def test_results_in_a_bucket(pod: Pod, bucket: Bucket, keys: Path) -> None:

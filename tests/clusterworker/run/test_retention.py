@@ -288,8 +288,8 @@ def test_a_reader_of_the_pointer_never_sees_half_of_it(pod: Pod, monkeypatch: py
     target = open_target(pod.spec(KMEANS), pod.mounts.secrets)
     assert isinstance(target, VolumeTarget)
     target.prepare(pod.root)
-    target.point_latest(record("nightly-1", 1, 2))
+    target.put_beside("latest.json", record("nightly-1", 1, 2).to_bytes())
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(5, "Input/output error")))
     with pytest.raises(UnavailableError):
-        target.point_latest(record("nightly-2", 3, 4))
+        target.put_beside("latest.json", record("nightly-2", 3, 4).to_bytes())
     assert json.loads((target.siblings / "latest.json").read_text())["run"] == "nightly-1"

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from clusterworker.clustering.algorithms.start import Begun, Positions
-from clusterworker.data.arrays import NOISE, Doubles, Labels, Vectors
+from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows, Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
 
 
@@ -17,15 +17,23 @@ class LayeredClusters:
 
     Attributes:
         labels: per layer, shape (rows,): 0 the largest cluster, or NOISE.
+        centroids: per layer, shape (clusters, dimensions); of unit length with metric cosine.
         persistence: per layer, how much it stands out from other granularities.
         parents: per layer and cluster, the layer and number of the coarser cluster that holds it, or None.
         chosen: number of the layer that is the clustering itself.
     """
 
     labels: Sequence[Labels]
+    centroids: Sequence[Vectors]
     persistence: Sequence[float]
     parents: Sequence[Sequence[tuple[int, int] | None]]
     chosen: int
+
+    @property
+    def sizes(self) -> list[Rows]:
+        """Documents per cluster of each layer, shape (clusters,)."""
+        counted = zip(self.labels, self.centroids, strict=True)
+        return [np.bincount(labels[labels != NOISE], minlength=len(own)) for labels, own in counted]
 
 
 @dataclass

@@ -3,17 +3,31 @@
 Its steps come from `node_embedding`, the spanning tree from `density`, and the layers from `layers`.
 """
 
+import math
+
 import numpy as np
 
 from clustercontract.algorithms import EVoC
-from clusterworker.clustering.algorithms.clustering import Clustering, LayeredClusters, labelled
+from clusterworker.clustering.algorithms.clustering import (
+    Clustering,
+    LayeredClusters,
+    centroids_of,
+    labelled,
+    means,
+)
 from clusterworker.clustering.algorithms.density import spanning_tree
 from clusterworker.clustering.algorithms.density_tree import SpanningTree
 from clusterworker.clustering.algorithms.distinct import Distinct, distinct
 from clusterworker.clustering.algorithms.layers import Layers, layers_of, size_for
 from clusterworker.clustering.algorithms.node_embedding import FEWEST_ROWS, Layout, embed
-from clusterworker.clustering.algorithms.reduction import NODES, refuse_without_memory
+from clusterworker.clustering.algorithms.reduction import NODES, last_layout, refuse_without_memory
+from clusterworker.clustering.algorithms.start import Begun, Positions
 from clusterworker.clustering.algorithms.task import Task
+from clusterworker.data.arrays import Vectors
+
+MARGIN = 0.1
+"""The layer that corresponds to the one of the run before stays the run's unless another is more persistent by more
+than this share: a run has a dozen clusters tonight if it had a dozen last night, and not two hundred."""
 
 
 def evoc(task: Task, parameters: EVoC) -> Clustering:
@@ -27,36 +41,48 @@ def evoc(task: Task, parameters: EVoC) -> Clustering:
         task.refuse_above_documents(name, getattr(parameters, name))
     vectors = task.dataset.vectors
     notes: list[str] = []
-    points = _laid_out(task, distinct(vectors), parameters, notes)
+    own = distinct(vectors)
+    layout, begun = _laid_out(task, own, parameters, notes)
+    points = own if layout is None else Distinct(layout, own.numbers, own.counts)
     tree = spanning_tree(points, min(parameters.min_samples, len(vectors)), task.seed)
     found, size = _layers(tree, parameters)
-    if not found.layers:
+    if found.layers:
+        before = len(task.start.centroids) if task.start else 0
+        chosen = choose(found, parameters, before, notes)
+        labels = [points.spread(layer.labels) for layer in found.layers]
+        result = labelled(vectors, labels[chosen], task.metric, notes=notes)
+        result.layered = LayeredClusters(
+            labels=labels,
+            centroids=[
+                result.centroids if number == chosen else centroids_of(means(vectors, layer), task.metric)
+                for number, layer in enumerate(labels)
+            ],
+            persistence=[layer.persistence for layer in found.layers],
+            parents=found.parents,
+            chosen=chosen,
+        )
+    else:
         notes.append(_advice(tree, parameters, size))
-        return labelled(vectors, np.full(len(vectors), -1, np.int32), task.metric, notes=notes)
-    chosen = _chosen(found, parameters, notes)
-    result = labelled(vectors, points.spread(found.layers[chosen].labels), task.metric, notes=notes)
-    result.layered = LayeredClusters(
-        labels=[points.spread(layer.labels) for layer in found.layers],
-        persistence=[layer.persistence for layer in found.layers],
-        parents=found.parents,
-        chosen=chosen,
-    )
+        result = labelled(vectors, np.full(len(vectors), -1, np.int32), task.metric, notes=notes)
+    result.begun = begun
+    result.layout = None if layout is None else Positions(NODES, own.spread(layout))
     return result
 
 
-def _laid_out(task: Task, points: Distinct, parameters: EVoC, notes: list[str]) -> Distinct:
-    """Where clusters are looked for: what is too small for a layout stays as it is."""
+def _laid_out(task: Task, points: Distinct, parameters: EVoC, notes: list[str]) -> tuple[Vectors | None, Begun | None]:
+    """Where clusters are looked for, and what that began from; None where vectors are too few for a layout."""
     rows = len(points)
     if rows < FEWEST_ROWS:
         notes.append(f"clustered as they are: {rows} {points.noun} are too few for {NODES}, which needs {FEWEST_ROWS}")
-        return points
+        return None, None
     how = Layout(parameters.n_neighbors, parameters.noise_level, parameters.n_epochs, parameters.neighbor_scale)
     if how.neighbours >= rows:
         notes.append(f"n_neighbors {rows - 1} instead of {how.neighbours}: there are {rows} {points.noun}")
     refuse_without_memory(task, points, how.neighbours)
     components = parameters.node_embedding_dim or min(max(parameters.n_neighbors // 4, 4), 15)
-    layout = embed(points.vectors, components, task.metric, task.seed, how=how, told=task.progress.advance)
-    return Distinct(layout, points.numbers, points.counts)
+    last = last_layout(task.start, NODES, points, components)
+    layout = embed(points.vectors, components, task.metric, task.seed, how=how, told=task.progress.advance, last=last)
+    return layout, None if last is None else Begun("last")
 
 
 def _layers(tree: SpanningTree, parameters: EVoC) -> tuple[Layers, int]:
@@ -67,20 +93,42 @@ def _layers(tree: SpanningTree, parameters: EVoC) -> tuple[Layers, int]:
     return layers_of(tree, size, most=most, alike=parameters.min_similarity_threshold), size
 
 
-def _chosen(found: Layers, parameters: EVoC, notes: list[str]) -> int:
-    """Number of the layer that the run's clusters are; says which there are."""
+def choose(found: Layers, parameters: EVoC, before: int, notes: list[str]) -> int:
+    """Return the number of the layer that the run's clusters are, and say which there are.
+
+    Args:
+        found: the layers.
+        parameters: of the run.
+        before: clusters of the run before, 0 if this one does not go on from it.
+        notes: gets which there are.
+    """
     last, wanted = len(found.layers) - 1, parameters.layer
-    chosen = found.most_persistent if wanted is None else min(wanted, last)
+    chosen, why = found.most_persistent, "the most persistent one"
+    if wanted is not None:
+        chosen = min(wanted, last)
+        why = "as asked for" if wanted <= last else f"since there is no layer {wanted}"
+    else:
+        alike = _alike(found, before)
+        if alike is not None and alike != chosen:
+            chosen, why = alike, "as in the run before"
     if last == 0:
         return chosen
     counts = ", ".join(f"{layer.clusters:,}" for layer in found.layers)
-    why = "the most persistent one" if wanted is None else "as asked for"
-    if wanted is not None and wanted > last:
-        why = f"since there is no layer {wanted}"
     notes.append(
         f"{last + 1} layers of {counts} clusters, the finest first: the run's clusters are layer {chosen}, {why}"
     )
     return chosen
+
+
+def _alike(found: Layers, before: int) -> int | None:
+    """The layer that has about as many clusters as the run before, if it is nearly as persistent as the best one."""
+    if not before:
+        return None
+    apart = [abs(math.log(layer.clusters / before)) for layer in found.layers]
+    alike = apart.index(min(apart))
+    most = found.layers[found.most_persistent].persistence
+    near = apart[alike] <= math.log(2)
+    return alike if near and found.layers[alike].persistence >= (1 - MARGIN) * most else None
 
 
 def _advice(tree: SpanningTree, parameters: EVoC, size: int) -> str:

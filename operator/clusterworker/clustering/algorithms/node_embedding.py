@@ -12,6 +12,8 @@ The image's JIT cache (``clusterworker.process.warm``) holds what these calls co
 distances and weights.
 """
 
+import importlib.util
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -88,6 +90,7 @@ def embed(
     Returns:
         Shape (rows, components).
     """
+    _leave_out_init()
     from evoc.graph_construction import neighbor_graph_matrix
     from evoc.label_propagation import label_propagation_init
     from evoc.node_embedding import node_embedding
@@ -128,6 +131,18 @@ def embed(
         reproducible_flag=True,
     )
     return np.ascontiguousarray(layout, np.float32)
+
+
+def _leave_out_init() -> None:
+    """Let EVōC's modules be imported without its `__init__`.
+
+    That imports all of them, and each loads compiled code: half a second of a cold process, for what is not called.
+    """
+    if "evoc" in sys.modules:
+        return
+    spec = importlib.util.find_spec("evoc")
+    if spec is not None:
+        sys.modules["evoc"] = importlib.util.module_from_spec(spec)
 
 
 def needed_memory(rows: int, dimensions: int, neighbours: int = DEFAULT.neighbours) -> int:

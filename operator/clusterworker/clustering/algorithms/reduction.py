@@ -76,7 +76,7 @@ def reduced_space(task: Task, parameters: HDBSCAN | DBSCAN | OPTICS | MeanShift)
             f"UMAP lays out {len(points)} {points.noun} in no more dimensions"
         )
         components = most
-    last = _last(task.start, by, points, components)
+    last = last_layout(task.start, by, points, components)
     task.progress.info(f"reducing {dataset.dimensions} to {components} dimensions by {by}")
     if by == UMAP:
         vectors = embedding.embed(points.vectors, components, task.metric, task.seed, last=last)
@@ -90,8 +90,15 @@ def reduced_space(task: Task, parameters: HDBSCAN | DBSCAN | OPTICS | MeanShift)
     return Space(layout.values, "euclidean", reduced=True, notes=notes, layout=layout, begun=begun)
 
 
-def _last(start: Start | None, by: str, points: Distinct, components: int) -> Vectors | None:
-    """Where the distinct vectors were in the layout of the run before; None where most of them were not in it."""
+def last_layout(start: Start | None, by: str, points: Distinct, components: int) -> Vectors | None:
+    """Return where the distinct vectors were in the layout of the run before; None where most were not in it.
+
+    Args:
+        start: what is known of that run.
+        by: what is to lay out the vectors.
+        points: the distinct vectors.
+        components: dimensions of the layout.
+    """
     last = start.positions if start else None
     if last is None or last.by != by or last.values.shape[1] != components:
         return None

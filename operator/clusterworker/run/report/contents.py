@@ -82,7 +82,8 @@ def _levels(findings: Findings, points: Vectors, groups: Sequence[Group], rows: 
         own = groups
         if layer.layer != layers.chosen:
             sizes = np.array([cluster.num_documents for cluster in layer.clusters], np.int64)
-            own = groups_of(labels[rows], [cluster.name for cluster in layer.clusters], sizes, layer.num_noise)
+            ids = np.array([cluster.cluster_id for cluster in layer.clusters], np.int64)
+            own = groups_of(labels[rows], [cluster.name for cluster in layer.clusters], sizes, layer.num_noise, ids)
         said = f"layer {layer.layer}: {_counted(layer.num_clusters)}, {layer.num_noise:,} documents in none"
         levels.append(Level(said, plot(points, own), own))
     return levels

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clusterworker.run.results import record as records
-from clusterworker.run.results.record import LATEST, MARKER, SPEC, RunRecord, lineage, read_record
+from clusterworker.run.results.record import MARKER, SPEC, RunRecord, lineage, read_record
 from clusterworker.storage.bucket import Bucket
 
 _COPY_BYTES = 8 << 20
@@ -59,11 +59,11 @@ class BucketTarget:
                     while chunk := source.read(_COPY_BYTES):
                         sink.write(chunk)
 
-    def point_latest(self, record: RunRecord) -> None:
+    def put_beside(self, name: str, content: bytes) -> None:
         """See Target. Putting an object is one step."""
         filesystem = self.bucket.connect()
-        with self.bucket.errors(), filesystem.open_output_stream(f"{self.siblings}/{LATEST}") as sink:
-            sink.write(record.to_bytes())
+        with self.bucket.errors(), filesystem.open_output_stream(f"{self.siblings}/{name}") as sink:
+            sink.write(content)
 
     def abandon(self) -> None:
         """See Target. Without MARKER the folder counts as absent, and the next attempt overwrites it."""

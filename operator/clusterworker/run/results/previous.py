@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,10 @@ from clusterworker.run.results.tables import CENTROIDS, LAYOUT, read_centroids, 
 from clusterworker.storage.file import open_file
 
 Flags = npt.NDArray[np.bool_]
-_BYTES_PER_DOCUMENT = 12
+ABSENT = -1
+"""Place of a document that the run before did not have."""
+_BYTES_PER_DOCUMENT, _BYTES_WITH_LAYERS = 12, 60
+"""The second with ten layers, the most by default."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +68,15 @@ class Members:
         table: members.parquet of the run before.
         ancestors: its clusters.
         layout: where its documents lay, in the order of the table, if a layout of them was made.
+        layered: whether other granularities will be asked for.
 
     Attributes:
         noise: documents in no cluster.
     """
 
-    def __init__(self, table: pq.ParquetFile, ancestors: Ancestors, layout: Positions | None = None) -> None:
+    def __init__(
+        self, table: pq.ParquetFile, ancestors: Ancestors, layout: Positions | None = None, *, layered: bool = False
+    ) -> None:
         self._by_collection = "collection_id" in table.schema_arrow.names
         keys, labels = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         for batch in table.iter_batches():
@@ -82,14 +89,35 @@ class Members:
         order = np.argsort(every, kind="stable")
         self._keys = every[order]
         self._layout = None if layout is None else Positions(layout.by, layout.values[order])
+        self._order = order if layered else np.empty(0, np.int64)
+        self._put(ancestors, np.concatenate(labels)[order].astype(np.int32), MEMBERS, CENTROIDS)
+
+    def at(self, ancestors: Ancestors, labels: Labels, file: str, names: str) -> Members:
+        """Return the same documents in the clusters of another granularity.
+
+        Args:
+            ancestors: these clusters.
+            labels: cluster_id of each document, in the order of the table.
+            file: that holds the labels, for the error.
+            names: of the file that holds the clusters.
+
+        Raises:
+            ValueError: a document's cluster is none of these.
+        """
+        if len(labels) != len(self._order):
+            raise ValueError(f"{file} holds {len(labels)} documents, {MEMBERS} holds {len(self._order)}")
+        other = copy(self)
+        other._put(ancestors, labels[self._order], file, names)
+        return other
+
+    def _put(self, ancestors: Ancestors, labelled: Labels, file: str, names: str) -> None:
         # Clusters by their place, noise after the last.
         self._clusters = len(ancestors.ids)
         places = np.argsort(ancestors.ids)
-        labelled = np.concatenate(labels)[order]
         found = np.searchsorted(ancestors.ids[places], labelled)
         known = labelled != NOISE
         if (found[known] >= self._clusters).any() or (ancestors.ids[places[found[known]]] != labelled[known]).any():
-            raise ValueError(f"{MEMBERS} names clusters that {CENTROIDS} does not have")
+            raise ValueError(f"{file} names clusters that {names} does not have")
         self.noise = int(len(labelled) - known.sum())
         self._labels = np.full(len(labelled), self._clusters, np.int32)
         self._labels[known] = places[found[known]]
@@ -110,18 +138,42 @@ class Members:
             dataset: the documents of this run.
             collection_ids: in the order of the RunSpec.
         """
-        labels, layout = np.full(dataset.rows, NOISE, np.int32), self._layout
-        values = None if layout is None else np.full((dataset.rows, layout.values.shape[1]), np.nan, np.float32)
-        first = 0
+        layout = self._layout
+        places = self.places(dataset, collection_ids)
+        rows = np.flatnonzero(places != ABSENT)
+        labels = np.full(dataset.rows, NOISE, np.int32)
+        own = self._labels[places[rows]]
+        labels[rows] = np.where(own == self._clusters, NOISE, own)
+        if layout is None:
+            return labels, None
+        values = np.full((dataset.rows, layout.values.shape[1]), np.nan, np.float32)
+        values[rows] = layout.values[places[rows]]
+        return labels, Positions(layout.by, values)
+
+    def places(self, dataset: Dataset, collection_ids: list[str]) -> Rows:
+        """Return which of its documents each document of this run is, or ABSENT, shape (rows,).
+
+        Args:
+            dataset: the documents of this run.
+            collection_ids: in the order of the RunSpec.
+        """
+        found, first = np.full(dataset.rows, ABSENT, np.int64), 0
         for batch in dataset.batches():
             places, known = self._find(collection_ids, batch)
-            rows = first + np.flatnonzero(known)
-            own = self._labels[places[known]]
-            labels[rows] = np.where(own == self._clusters, NOISE, own)
-            if layout is not None and values is not None:
-                values[rows] = layout.values[places[known]]
+            found[first + np.flatnonzero(known)] = places[known]
             first += len(known)
-        return labels, Positions(layout.by, values) if layout is not None and values is not None else None
+        return found
+
+    def shared(self, places: Rows, labels: Labels, clusters: int) -> Any:
+        """Return how many documents each cluster then and each cluster now both have, as `Shared.counts`.
+
+        Args:
+            places: of this run's documents, from `places`.
+            labels: of the same documents now, shape (rows,).
+            clusters: of this run.
+        """
+        known = places != ABSENT
+        return _crossed(self._labels[places[known]], labels[known], (self._clusters + 1, clusters + 1))
 
     def _find(self, collection_ids: list[str], batch: Batch) -> tuple[Rows, Flags]:
         """The place of each of the batch's documents among those of the run before, and whether it was there."""
@@ -156,15 +208,17 @@ class Shared:
     def add(self, batch: Batch, labels: Labels) -> None:
         """Take in documents of this run, and their clusters, shape (rows,)."""
         places, known = self._find(batch)
-        before, now = self._labels[places[known]], labels[known]
-        now = np.where(now == NOISE, self.counts.shape[1] - 1, now)
-        ones = np.ones(len(now), np.int64)
-        self.counts = self.counts + sparse.csr_array((ones, (before, now)), shape=self.counts.shape)
+        self.counts = self.counts + _crossed(self._labels[places[known]], labels[known], self.counts.shape)
+
+
+def _crossed(before: Labels, now: Labels, shape: tuple[int, int]) -> Any:
+    ones = np.ones(len(now), np.int64)
+    return sparse.csr_array((ones, (before, np.where(now == NOISE, shape[1] - 1, now))), shape=shape)
 
 
 def is_lasting(config: ClusteringConfig) -> bool:
-    """Whether clusters are numbered after those of the run before: not evoc's, whose layers name them by size."""
-    return config.ids == "lasting" and config.algorithm != "evoc"
+    """Whether clusters are numbered after those of the run before."""
+    return config.ids == "lasting"
 
 
 def previous_of(spec: RunSpec, dimensions: int, secrets: Path, memory: int) -> Previous:
@@ -180,7 +234,7 @@ def previous_of(spec: RunSpec, dimensions: int, secrets: Path, memory: int) -> P
     if last is None:
         return Previous()
     try:
-        kept = read_centroids(_open(last, CENTROIDS, spec, secrets))
+        kept = read_centroids(file_of(last, CENTROIDS, spec, secrets))
     except (RunError, OSError, ValueError, KeyError, pa.ArrowException) as error:
         why = f"the clusters of {last.run} cannot be read: {one_line(error)}"
         return Previous(last.next_cluster_id, notes=_anew(spec, why))
@@ -193,13 +247,15 @@ def previous_of(spec: RunSpec, dimensions: int, secrets: Path, memory: int) -> P
         if value != theirs[name]:
             return Previous(next_id, notes=_anew(spec, f"{name} was {theirs[name]} in {last.run}, and is {value} now"))
     ancestors, names = Ancestors(last.run, kept.ids, kept.centroids, kept.sizes), tuple(kept.names)
-    if int(kept.sizes.sum()) * _BYTES_PER_DOCUMENT > memory // 8:
-        return Previous(next_id, ancestors, names, notes=(_not_compared(last, "they are too many for the memory"),))
+    layered = spec.config.algorithm == "evoc"
+    if int(kept.sizes.sum()) * (_BYTES_WITH_LAYERS if layered else _BYTES_PER_DOCUMENT) > memory // 8:
+        return Previous(next_id, ancestors, names, notes=(not_compared(last, "they are too many for the memory"),))
     layout, notes = _layout_of(last, spec, secrets)
     try:
-        members = Members(pq.ParquetFile(_open(last, MEMBERS, spec, secrets)), ancestors, layout)
+        table = pq.ParquetFile(file_of(last, MEMBERS, spec, secrets))
+        members = Members(table, ancestors, layout, layered=layered)
     except (RunError, OSError, ValueError, KeyError, pa.ArrowException) as error:
-        return Previous(next_id, ancestors, names, notes=(_not_compared(last, one_line(error)),))
+        return Previous(next_id, ancestors, names, notes=(not_compared(last, one_line(error)),))
     return Previous(next_id, ancestors, names, members, notes)
 
 
@@ -238,10 +294,8 @@ def numbered(
         return replace(by_size, next_id=max(by_size.next_id, previous.next_id)), None
     if before is None:
         return anew(found.sizes, previous.next_id), None
-    mean = found.total / found.documents
-    spread = float(np.sqrt(max(float((found.total_squares / found.documents - mean**2).sum()), 0.0)))
     counts = shared.counts if shared else None
-    limit = limit_of(config.metric, spread)
+    limit = distance_limit(config, found)
     succession = succeed(before, clustering.centroids, found.sizes, counts, config.metric, limit, previous.next_id)
     documents, moved = _moves(before, succession, counts)
     steps, begun = succession.steps, clustering.begun
@@ -256,6 +310,13 @@ def numbered(
         start=begun.start if begun else None,
     )
     return succession, changes
+
+
+def distance_limit(config: ClusteringConfig, found: Survey) -> float:
+    """Return how far apart the centroids of one cluster in two runs may be."""
+    mean = found.total / found.documents
+    spread = float(np.sqrt(max(float((found.total_squares / found.documents - mean**2).sum()), 0.0)))
+    return limit_of(config.metric, spread)
 
 
 def crossing_of(previous: Previous, shared: Shared | None) -> Crossing | None:
@@ -285,8 +346,13 @@ def _moves(before: Ancestors, succession: Succession, counts: Any | None) -> tup
     return int(pairs.data.sum()), int(pairs.data[then != now].sum())
 
 
-def _open(last: PreviousRun, name: str, spec: RunSpec, secrets: Path) -> Any:
-    """A file of the run before: on a volume its path, from a bucket its content."""
+def file_of(last: PreviousRun, name: str, spec: RunSpec, secrets: Path) -> Any:
+    """Return a file of the run before: on a volume its path, from a bucket its content.
+
+    Raises:
+        RunError: the bucket does not answer.
+        FileNotFoundError: it is not there.
+    """
     uri = f"{last.uri}/{name}"
     if "://" not in uri:
         return uri
@@ -301,7 +367,7 @@ def _layout_of(last: PreviousRun, spec: RunSpec, secrets: Path) -> tuple[Positio
     if not _may_reduce(spec.config):
         return None, ()
     try:
-        return read_layout(_open(last, LAYOUT, spec, secrets)), ()
+        return read_layout(file_of(last, LAYOUT, spec, secrets)), ()
     except FileNotFoundError:
         return None, ()  # it clustered the vectors themselves
     except (RunError, OSError, ValueError, KeyError, pa.ArrowException) as error:
@@ -309,14 +375,15 @@ def _layout_of(last: PreviousRun, spec: RunSpec, secrets: Path) -> tuple[Positio
 
 
 def _may_reduce(config: ClusteringConfig) -> bool:
-    return hasattr(config.parameters(), "reduce")
+    return config.algorithm == "evoc" or hasattr(config.parameters(), "reduce")
 
 
 def _anew(spec: RunSpec, why: str) -> tuple[str, ...]:
     return () if not is_lasting(spec.config) else (f"clusters are renumbered: {why}",)
 
 
-def _not_compared(last: PreviousRun, why: str) -> str:
+def not_compared(last: PreviousRun, why: str) -> str:
+    """Say why documents are not."""
     return f"documents are not compared with those of {last.run}: {why}"
 
 

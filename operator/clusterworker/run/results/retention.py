@@ -10,13 +10,14 @@ differ only where runs overlap (run.concurrency_policy Allow).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from clusterworker.process.errors import RunError
 from clusterworker.process.progress import Progress
-from clusterworker.run.results.record import RunRecord
+from clusterworker.run.results.record import LATEST, RunRecord
 from clusterworker.run.results.target import Target
 
 _FEWEST = 2
@@ -33,8 +34,25 @@ def expendable(records: Sequence[RunRecord], limit: int) -> list[RunRecord]:
     return sorted((record for record in records if record.run not in kept), key=_finished)
 
 
-def publish(target: Target, staged: Path, record: RunRecord, limit: int, progress: Progress) -> list[str]:
+def publish(
+    target: Target,
+    staged: Path,
+    record: RunRecord,
+    limit: int,
+    progress: Progress,
+    beside: Mapping[str, bytes] = MappingProxyType({}),
+) -> list[str]:
     """Publish a finished run's folder, point to it, and remove folders beyond the limit.
+
+    LATEST points to it. That is a file, not a symbolic link, because not every volume supports links, and S3 does not.
+
+    Args:
+        target: where the folder goes.
+        staged: what becomes it.
+        record: of the run.
+        limit: `run.history_limit`.
+        progress: told what is published.
+        beside: files that belong to the newest run, by name; they are written before LATEST.
 
     Returns:
         Notes on what could not be removed.
@@ -44,7 +62,8 @@ def publish(target: Target, staged: Path, record: RunRecord, limit: int, progres
     """
     progress.phase("publish", f"publishing {target.uri}")
     target.publish(staged)
-    target.point_latest(record)
+    for name, content in {**beside, LATEST: record.to_bytes()}.items():
+        target.put_beside(name, content)
     left = retire(target, limit)
     for note in left:
         progress.info(note)

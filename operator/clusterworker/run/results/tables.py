@@ -114,14 +114,13 @@ class StoredCentroids:
 
     def write(self, file: Path) -> None:
         """Write it: cluster_id, name, documents, centroid (FixedSizeList<float32>), largest cluster first."""
-        dimensions = self.centroids.shape[1]
         said = {_ALGORITHM: self.algorithm, _METRIC: self.metric, _NEXT: str(self.next_id)}
         table = pa.table(
             {
                 "cluster_id": pa.array(self.ids, pa.int32()),
                 "name": pa.array(list(self.names), pa.string()),
                 "documents": pa.array(self.sizes, pa.int64()),
-                "centroid": pa.FixedSizeListArray.from_arrays(pa.array(self.centroids.ravel()), dimensions),
+                "centroid": centroid_column(self.centroids),
             }
         )
         pq.write_table(table.replace_schema_metadata(said), file, compression="zstd")
@@ -141,22 +140,47 @@ def read_centroids(source: Any) -> StoredCentroids:
     with pq.ParquetFile(source) as file:
         table = file.read()
     said = table.schema.metadata or {}
-    vectors = table["centroid"].combine_chunks()
-    centroids = np.ascontiguousarray(
-        vectors.flatten().to_numpy(zero_copy_only=False).reshape(len(table), vectors.type.list_size), np.float32
-    )
-    ids = table["cluster_id"].to_numpy().astype(np.int64)
-    if not np.isfinite(centroids).all() or len(set(ids.tolist())) < len(ids) or ids.min(initial=0) < 0:
-        raise ValueError(f"{CENTROIDS} does not hold one centroid per cluster")
+    ids, centroids = centroids_in(table, CENTROIDS)
     sizes = table["documents"].to_numpy().astype(np.int64)
     next_id = max(int(said[_NEXT]), int(ids.max(initial=-1)) + 1)
     names = table["name"].to_pylist()
     return StoredCentroids(ids, centroids, sizes, said[_ALGORITHM].decode(), said[_METRIC].decode(), next_id, names)
 
 
+def centroids_in(table: Any, name: str) -> tuple[Rows, Vectors]:
+    """Return the cluster_ids of a table, and the centroids, shape (rows, dimensions).
+
+    Args:
+        table: with the columns cluster_id and centroid.
+        name: of its file, for the error.
+
+    Raises:
+        KeyError: a column is missing.
+        ValueError: a cluster occurs twice or has no centroid.
+    """
+    vectors = table["centroid"].combine_chunks()
+    centroids = np.ascontiguousarray(
+        vectors.flatten().to_numpy(zero_copy_only=False).reshape(len(table), vectors.type.list_size), np.float32
+    )
+    ids = table["cluster_id"].to_numpy().astype(np.int64)
+    if not np.isfinite(centroids).all() or len(set(ids.tolist())) < len(ids) or ids.min(initial=0) < 0:
+        raise ValueError(f"{name} does not hold one centroid per cluster")
+    return ids, centroids
+
+
+def centroid_column(centroids: Vectors) -> Any:
+    """Return a column of FixedSizeList<float32>, of centroids of shape (clusters, dimensions)."""
+    return pa.FixedSizeListArray.from_arrays(pa.array(centroids.ravel()), centroids.shape[1])
+
+
 def write_lineage(file: Path, steps: Sequence[Step]) -> None:
     """Write lineage.parquet: a row per cluster of this run, largest first, and per cluster that is gone."""
-    columns = {
+    pq.write_table(pa.table(lineage_columns(steps)), file, compression="zstd")
+
+
+def lineage_columns(steps: Sequence[Step]) -> dict[str, Any]:
+    """Return the columns of lineage.parquet."""
+    return {
         "cluster_id": pa.array([step.cluster_id for step in steps], pa.int32()),
         "event": pa.array([step.event for step in steps], pa.string()),
         "other_cluster_id": pa.array([step.other for step in steps], pa.int32()),
@@ -167,7 +191,6 @@ def write_lineage(file: Path, steps: Sequence[Step]) -> None:
         "joined": pa.array([step.joined for step in steps], pa.int64()),
         "left": pa.array([step.left for step in steps], pa.int64()),
     }
-    pq.write_table(pa.table(columns), file, compression="zstd")
 
 
 def write_layout(staged: Path, layout: Positions) -> None:

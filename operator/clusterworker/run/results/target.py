@@ -37,8 +37,8 @@ class Target(Protocol):
     def publish(self, staged: Path) -> None:
         """Make the files in the directory the run's folder, in place of any earlier one."""
 
-    def point_latest(self, record: RunRecord) -> None:
-        """Write LATEST beside the trigger's folders, in one step."""
+    def put_beside(self, name: str, content: bytes) -> None:
+        """Write a file beside the trigger's folders, in one step: a reader sees the old content or the new one."""
 
     def abandon(self) -> None:
         """Remove what this or an earlier attempt left half done."""

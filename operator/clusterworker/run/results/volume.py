@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from clusterworker.run.results import record as records
-from clusterworker.run.results.record import LATEST, MARKER, SPEC, RunRecord, lineage, read_record
+from clusterworker.run.results.record import MARKER, SPEC, RunRecord, lineage, read_record
 from clusterworker.storage.volume import exchange, explained, replace, sync, sync_directory
 
 _REMOVED = ".removed"
@@ -57,10 +57,10 @@ class VolumeTarget:
             sync_directory(self.siblings)
             self._spec_aside.unlink(missing_ok=True)  # the folder holds it
 
-    def point_latest(self, record: RunRecord) -> None:
-        """See Target. It is a file, not a symbolic link, because not every volume supports links, and S3 does not."""
+    def put_beside(self, name: str, content: bytes) -> None:
+        """See Target."""
         with self._errors():
-            replace(self.siblings / LATEST, record.to_bytes(), record.run)
+            replace(self.siblings / name, content, self.folder.name)
 
     def abandon(self) -> None:
         """See Target."""
