@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import multiprocessing
 import os
 import resource
@@ -15,8 +16,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,11 @@ MILLION = 1_000_000
 _SOURCES = Path(__file__).parents[1] / "operator"
 Vectors = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
+Found = npt.NDArray[Any]
+"""Label per vector, -1 is noise."""
+SIZES = (10_000, 20_000, 100_000, MILLION)
+RAW_GOALS_FROM = 20_000
+"""Documents below which the libraries, not the distances, take the memory."""
 
 
 def documents(count: int, first: int = 0) -> tuple[Vectors, Labels]:
@@ -59,13 +66,6 @@ def inertia(vectors: Vectors, centroids: Vectors) -> float:
     return float(index.search(vectors, 1)[0].sum(dtype=np.float64))
 
 
-def agreement(topics: Labels, labels: npt.NDArray[Any]) -> float:
-    """Adjusted mutual information of clusters and planted groups."""
-    from sklearn.metrics import adjusted_mutual_info_score
-
-    return float(adjusted_mutual_info_score(topics, labels))
-
-
 def ours_kmeans(count: int, clusters: int) -> Row:
     """The worker's k-means."""
     from clusterworker.clustering.algorithms.kmeans import train
@@ -85,60 +85,6 @@ def theirs_kmeans(count: int, clusters: int) -> Row:
     return timed(lambda: model.fit(vectors).cluster_centers_, lambda found: inertia(vectors, found))
 
 
-def ours_hdbscan(count: int, _: int) -> Row:
-    """The worker's HDBSCAN on the vectors as they are, after a first call that compiles."""
-    from clustercontract.algorithms import HDBSCAN
-    from clusterworker.clustering.algorithms.density import find_clusters
-
-    vectors, topics = documents(count)
-    parameters = HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE)
-    find_clusters(vectors[:2_500], parameters, SEED)
-    return timed(lambda: find_clusters(vectors, parameters, SEED), lambda labels: agreement(topics, labels))
-
-
-def reduced_hdbscan(count: int, _: int) -> Row:
-    """The worker's HDBSCAN as it is by default: after EVōC's node embedding."""
-    from clustercontract.algorithms import HDBSCAN
-    from clusterworker.clustering.algorithms.density import find_clusters
-    from clusterworker.clustering.algorithms.node_embedding import embed
-
-    vectors, topics = documents(count)
-    parameters = HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE)
-    find_clusters(embed(vectors[:2_500], 5, "cosine", SEED), parameters, SEED)
-    return timed(
-        lambda: find_clusters(embed(vectors, 5, "cosine", SEED), parameters, SEED),
-        lambda labels: agreement(topics, labels),
-    )
-
-
-def umap_hdbscan(count: int, _: int) -> Row:
-    """UMAP and HDBSCAN, as BERTopic does and the worker with `reduce: umap`."""
-    from clustercontract.algorithms import HDBSCAN
-    from clusterworker.clustering.algorithms.density import find_clusters
-    from clusterworker.clustering.algorithms.embedding import embed
-
-    vectors, topics = documents(count)
-    parameters = HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE)
-    find_clusters(embed(vectors[:2_500], 5, "cosine", SEED, epochs=10), parameters, SEED)
-    return timed(
-        lambda: find_clusters(embed(vectors, 5, "cosine", SEED), parameters, SEED),
-        lambda labels: agreement(topics, labels),
-    )
-
-
-def theirs_hdbscan(count: int, _: int) -> Row:
-    """scikit-learn's on the vectors as they are, by comparing all pairs: its trees take longer in 384 dimensions."""
-    from sklearn.cluster import HDBSCAN
-    from threadpoolctl import threadpool_limits
-
-    vectors, topics = documents(count)
-    model = HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE, algorithm="brute", copy=True)
-    with threadpool_limits(
-        1, user_api="blas"
-    ):  # with two threads OpenBLAS 0.3.31 crashes on a matrix of 20,000 squared
-        return timed(lambda: model.fit(vectors).labels_, lambda labels: agreement(topics, labels))
-
-
 def timed(work: Callable[[], Any], judge: Callable[[Any], float]) -> Row:
     """Seconds and CPU seconds of the work alone, the process's peak memory, and the quality of what came out."""
     wall, cpu = time.perf_counter(), time.process_time()
@@ -148,14 +94,14 @@ def timed(work: Callable[[], Any], judge: Callable[[Any], float]) -> Row:
     return {"seconds": seconds, "CPU s": busy, "peak MiB": peak, "quality": judge(found)}
 
 
-def apart(work: Callable[[int, int], Row], count: int, parameter: int) -> Row:
+def apart(work: Callable[..., Row], *arguments: object) -> Row:
     """Run one side in a fresh process.
 
     Raises:
         BrokenProcessPool: it was killed, in all likelihood for want of memory.
     """
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(work, count, parameter).result()
+        return pool.submit(work, *arguments).result()
 
 
 def kmeans(clusters: int, least: float) -> tuple[list[Row], list[Goal]]:
@@ -169,86 +115,29 @@ def kmeans(clusters: int, least: float) -> tuple[list[Row], list[Goal]]:
     return compared(name, {"worker": ours, "scikit-learn": theirs}, "inertia"), goals
 
 
-def hdbscan() -> tuple[list[Row], list[Goal]]:
-    """HDBSCAN of 20,000 vectors as it is by default, by UMAP and raw; warm, and in the cold process of a container."""
-    name = f"hdbscan 20k x {DIMENSIONS}"
-    count = 20_000
-    reduced, mapped, ours, theirs = (
-        apart(side, count, 0) for side in (reduced_hdbscan, umap_hdbscan, ours_hdbscan, theirs_hdbscan)
-    )
-    sides = {
-        "worker": reduced,
-        "worker, reduce: umap": mapped,
-        "worker, reduce: none": ours,
-        "scikit-learn, raw, brute": theirs,
-    }
-    rows = compared(name, sides | cold(count), "AMI")
-    memory = ours["peak MiB"] / theirs["peak MiB"]
-    faster = mapped["CPU s"] / reduced["CPU s"]
-    goals = [
-        Goal(f"{name}: times less CPU time than by UMAP", faster, 3, at_least=True, unit="times"),
-        Goal(f"{name}: AMI less that by UMAP", reduced["quality"] - mapped["quality"], -0.01, at_least=True, unit=""),
-        Goal(f"{name}: raw, times faster", theirs["seconds"] / ours["seconds"], 5, at_least=True, unit="times"),
-        Goal(f"{name}: raw, memory", memory, 0.1, at_least=False, unit="of scikit-learn's"),
-    ]
-    return rows, goals
-
-
-def cold(count: int) -> dict[str, Row]:
-    """The same in processes that start cold, with nothing but the JIT cache that an image holds."""
-    with tempfile.TemporaryDirectory(prefix="bench-cluster-") as cache:
-        environment = {**os.environ, "NUMBA_CACHE_DIR": cache, "NUMBA_CPU_NAME": "generic", "PYTHONPATH": str(_SOURCES)}
-        subprocess.run(
-            [sys.executable, "-m", "clusterworker.process.warm"], env=environment, check=True, capture_output=True
-        )
-        return {
-            "worker, cold process": _cold_side("reduced", count, environment),
-            "worker, reduce: none, cold process": _cold_side("raw", count, environment),
-        }
-
-
-def _cold_side(side: str, count: int, environment: dict[str, str]) -> Row:
-    command = [sys.executable, "-m", "bench.cluster", "--cold", side, str(count)]
-    root = str(_SOURCES.parent)
-    done = subprocess.run(command, env=environment, cwd=root, check=True, stdout=subprocess.PIPE, text=True)
-    row: Row = json.loads(done.stdout.splitlines()[-1])
-    return row
-
-
-def cold_side(side: str, count: int) -> None:
-    """What a cold process does: load the libraries, cluster once; vectors are made before the clock starts."""
-    vectors, topics = documents(count)
-
-    def work() -> Any:
-        from clustercontract.algorithms import HDBSCAN
-        from clusterworker.clustering.algorithms.density import find_clusters
-        from clusterworker.clustering.algorithms.node_embedding import embed
-
-        space = embed(vectors, 5, "cosine", SEED) if side == "reduced" else vectors
-        return find_clusters(space, HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE), SEED)
-
-    print(json.dumps(timed(work, lambda labels: agreement(topics, labels))))
-
-
-def by_evoc(vectors: Vectors, seed: int) -> npt.NDArray[Any]:
-    """The worker as it is by default."""
-    from clustercontract.algorithms import HDBSCAN
-    from clusterworker.clustering.algorithms.density import find_clusters
+def by_evoc(vectors: Vectors, seed: int) -> Found:
+    """The worker as it is by default: EVōC's node embedding and HDBSCAN."""
     from clusterworker.clustering.algorithms.node_embedding import embed
 
-    return find_clusters(embed(vectors, 5, "cosine", seed), HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE), seed)
+    return by_raw(embed(vectors, 5, "cosine", seed), seed)
 
 
-def by_umap(vectors: Vectors, seed: int) -> npt.NDArray[Any]:
-    """The worker with `reduce: umap`."""
-    from clustercontract.algorithms import HDBSCAN
-    from clusterworker.clustering.algorithms.density import find_clusters
+def by_umap(vectors: Vectors, seed: int) -> Found:
+    """The worker with `reduce: umap`, which was the default before."""
     from clusterworker.clustering.algorithms.embedding import embed
 
-    return find_clusters(embed(vectors, 5, "cosine", seed), HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE), seed)
+    return by_raw(embed(vectors, 5, "cosine", seed), seed)
 
 
-def by_layers(vectors: Vectors, seed: int) -> npt.NDArray[Any]:
+def by_raw(vectors: Vectors, seed: int) -> Found:
+    """The worker with `reduce: none`."""
+    from clustercontract.algorithms import HDBSCAN
+    from clusterworker.clustering.algorithms.density import find_clusters
+
+    return find_clusters(vectors, HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE), seed)
+
+
+def by_layers(vectors: Vectors, seed: int) -> Found:
     """The worker with `algorithm: evoc`: the most persistent layer."""
     from clusterworker.clustering.algorithms.density import spanning_tree
     from clusterworker.clustering.algorithms.distinct import distinct
@@ -259,42 +148,191 @@ def by_layers(vectors: Vectors, seed: int) -> npt.NDArray[Any]:
     return found.layers[found.most_persistent].labels
 
 
-SIDES: dict[str, Callable[[Vectors, int], npt.NDArray[Any]]] = {
-    "worker": by_evoc,
-    "worker, reduce: umap": by_umap,
-    "worker, algorithm: evoc": by_layers,
+def by_bertopic(vectors: Vectors, seed: int) -> Found:
+    """UMAP and hdbscan with the arguments that BERTopic gives them, but for min_cluster_size and the seed."""
+    import hdbscan
+    import umap
+
+    mapped = umap.UMAP(
+        n_neighbors=15, n_components=5, min_dist=0.0, metric="cosine", low_memory=False, random_state=seed, n_jobs=1
+    ).fit_transform(vectors)
+    model = hdbscan.HDBSCAN(
+        min_cluster_size=MIN_CLUSTER_SIZE, metric="euclidean", cluster_selection_method="eom", prediction_data=True
+    )
+    return np.asarray(model.fit(mapped).labels_)
+
+
+def by_sklearn(vectors: Vectors, _: int) -> Found:
+    """scikit-learn's on the vectors as they are, by comparing all pairs: its trees take longer in 384 dimensions."""
+    from sklearn.cluster import HDBSCAN
+    from threadpoolctl import threadpool_limits
+
+    # With two threads, OpenBLAS 0.3.31 crashes on a matrix of 20,000 squared.
+    with threadpool_limits(1, user_api="blas"):
+        return np.asarray(HDBSCAN(min_cluster_size=MIN_CLUSTER_SIZE, algorithm="brute", copy=True).fit(vectors).labels_)
+
+
+@dataclass(frozen=True)
+class Side:
+    """A way to find clusters by density.
+
+    Attributes:
+        find: labels of vectors, with a seed.
+        most: documents beyond which it takes too long, or too much memory.
+    """
+
+    find: Callable[[Vectors, int], Found]
+    most: int
+
+
+WORKER, UNTIL_NOW, BERTOPIC, RAW, SKLEARN = (
+    "worker",
+    "worker, reduce: umap",
+    "BERTopic's way",
+    "worker, reduce: none",
+    "scikit-learn, raw, brute",
+)
+SIDES = {
+    WORKER: Side(by_evoc, MILLION),
+    "worker, algorithm: evoc": Side(by_layers, MILLION),
+    UNTIL_NOW: Side(by_umap, 100_000),
+    BERTOPIC: Side(by_bertopic, 100_000),
+    RAW: Side(by_raw, 100_000),
+    SKLEARN: Side(by_sklearn, 20_000),
 }
+"""The defaults first."""
 
 
-def real(file: Path, seeds: int) -> list[Row]:
-    """Clusters of real embeddings beside the labels that people gave: columns `embedding` and `section`."""
-    import pyarrow.parquet as pq
+def measured(side: str, source: Path | int, seeds: int) -> Row:
+    """Measure one way in this process.
+
+    Args:
+        side: of SIDES.
+        source: Parquet with the columns embedding and section, or how many vectors to plant.
+        seeds: how often to repeat it, each time with another seed; figures are means.
+    """
     from sklearn.metrics import adjusted_mutual_info_score
+
+    vectors, topics = labelled(source) if isinstance(source, Path) else documents(source)
+    find = SIDES[side].find
+    find(vectors[:5_000], 0)  # loads and compiles what is loaded and compiled on first use
+    figures = []
+    for seed in range(seeds):
+        wall, cpu = time.perf_counter(), time.process_time()
+        labels = find(vectors, seed)
+        seconds, busy = time.perf_counter() - wall, time.process_time() - cpu
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        inside = labels >= 0
+        whole, clear = (
+            adjusted_mutual_info_score(topics[part], labels[part]) for part in (np.full(len(labels), True), inside)
+        )
+        figures.append((seconds, busy, peak, whole, clear, len(np.unique(labels[inside])), 1 - inside.mean()))
+    names = ("seconds", "CPU s", "peak MiB", "AMI", "AMI without noise", "clusters", "noise")
+    return dict(zip(names, np.mean(figures, axis=0).tolist(), strict=True))
+
+
+def labelled(file: Path) -> tuple[Vectors, Labels]:
+    """Embeddings and the labels that people gave them, from a Parquet file."""
+    import pyarrow.parquet as pq
 
     table = pq.read_table(file, columns=["section", "embedding"])
     vectors = table["embedding"].combine_chunks().flatten().to_numpy().reshape(len(table), -1).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    sections = np.array(table["section"].to_pylist())
+    return vectors, np.unique(table["section"].to_pylist(), return_inverse=True)[1]
+
+
+def compared_densities(name: str, source: Path | int, count: int, seeds: int) -> tuple[list[Row], list[Goal]]:
+    """Every way that can cope with so many documents, each in a process of its own."""
+    found = {side: apart(measured, side, source, seeds) for side, how in SIDES.items() if count <= how.most}
+    ours = found[WORKER]
+    rows: list[Row] = [
+        {"case": name, "side": side, **row, f"times the time of {WORKER}": row["seconds"] / ours["seconds"]}
+        for side, row in found.items()
+    ]
+    goals = []
+    for side in (UNTIL_NOW, BERTOPIC, SKLEARN):
+        if side in found:
+            faster = found[side]["seconds"] / ours["seconds"]
+            least = 20 if side != SKLEARN else 1
+            goals.append(Goal(f"{name}: times faster than {side}", faster, least, at_least=True, unit="times"))
+    if UNTIL_NOW in found:
+        goals += [
+            Goal(f"{name}: {measure} less that by UMAP", ours[measure] - found[UNTIL_NOW][measure], -0.01,
+                 at_least=True, unit="")
+            for measure in ("AMI", "AMI without noise")
+        ]  # fmt: skip
+    if SKLEARN in found and count >= RAW_GOALS_FROM:
+        raw = found[RAW]
+        faster, memory = found[SKLEARN]["seconds"] / raw["seconds"], raw["peak MiB"] / found[SKLEARN]["peak MiB"]
+        goals.append(Goal(f"{name}: raw, times faster than scikit-learn", faster, 5, at_least=True, unit="times"))
+        goals.append(Goal(f"{name}: raw, memory", memory, 0.1, at_least=False, unit="of scikit-learn's"))
+    return rows, goals
+
+
+def density(sizes: Sequence[int]) -> tuple[list[Row], list[Goal]]:
+    """Planted groups in collections of several sizes, and how the worker's time grows with them."""
     rows: list[Row] = []
-    for name, side in SIDES.items():
-        side(vectors[:2_500], 0)  # loads what is loaded on first use
-        measured = []
-        for seed in range(seeds):
-            wall, cpu = time.perf_counter(), time.process_time()
-            labels = side(vectors, seed)
-            seconds, busy = time.perf_counter() - wall, time.process_time() - cpu
-            inside = labels >= 0
-            whole, clear = (
-                adjusted_mutual_info_score(sections[part], labels[part])
-                for part in (np.full(len(labels), True), inside)
-            )
-            measured.append((seconds, busy, whole, clear))
-        seconds, busy, whole, clear = np.mean(measured, axis=0).tolist()
-        rows.append(
-            {"case": f"{file.stem} {len(vectors)} x {vectors.shape[1]}", "side": name, "seconds": seconds,
-             "CPU s": busy, "quality": whole, "without noise": clear, "measure": f"AMI, mean of {seeds} seeds"}
-        )  # fmt: skip
-    return rows
+    goals: list[Goal] = []
+    ours = {}
+    for count in sorted(sizes):
+        print(f"cluster: {count:,} documents", flush=True)
+        found, held_to = compared_densities(f"{count:,} x {DIMENSIONS}", count, count, 1)
+        rows += found
+        goals += held_to
+        ours[count] = next(row for row in found if row["side"] == WORKER)
+    least, most = min(ours), max(ours)
+    if most >= MILLION:
+        name = f"{most:,} x {DIMENSIONS}"
+        goals.append(Goal(f"{name}: time", ours[most]["seconds"], 240, at_least=False, unit="s"))
+        goals.append(Goal(f"{name}: memory", ours[most]["peak MiB"], 8_192, at_least=False, unit="MiB"))
+    if most > least:
+        grown = ours[most]["seconds"] / ours[least]["seconds"]
+        allowed = most * math.log(most) / (least * math.log(least))
+        goals.append(
+            Goal(f"growth from {least:,} to {most:,}", grown / allowed, 1, at_least=False, unit="of n log n's")
+        )
+    return rows, goals
+
+
+def cold() -> tuple[list[Row], list[Goal]]:
+    """HDBSCAN as it is by default in a process that starts with nothing but the JIT cache that an image holds."""
+    name, count = f"cold process, 20,000 x {DIMENSIONS}", 20_000
+    with tempfile.TemporaryDirectory(prefix="bench-cluster-") as cache:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": cache, "NUMBA_CPU_NAME": "generic", "PYTHONPATH": str(_SOURCES)}
+        subprocess.run(
+            [sys.executable, "-m", "clusterworker.process.warm"], env=environment, check=True, capture_output=True
+        )
+        sides = {side: _cold_side(side, count, environment) for side in COLD}
+    rows: list[Row] = [
+        {"case": name, "side": side, **row, "more": row["seconds"] - row["seconds, again"]}
+        for side, row in sides.items()
+    ]
+    goals = [
+        Goal(f"{name}, {row['side']}: more than a warm one", row["more"], 3, at_least=False, unit="s") for row in rows
+    ]
+    return rows, goals
+
+
+COLD = (WORKER, "worker, algorithm: evoc", RAW)
+
+
+def _cold_side(side: str, count: int, environment: Mapping[str, str]) -> Row:
+    command = [sys.executable, "-m", "bench.cluster", "--cold", side, str(count)]
+    root = str(_SOURCES.parent)
+    done = subprocess.run(command, env=environment, cwd=root, check=True, stdout=subprocess.PIPE, text=True)
+    row: Row = json.loads(done.stdout.splitlines()[-1])
+    return row
+
+
+def cold_side(side: str, count: int) -> None:
+    """Load the libraries and cluster, and cluster again; vectors are made before the clock starts."""
+    vectors, _ = documents(count)
+    seconds = {}
+    for name in ("seconds", "seconds, again"):
+        begin = time.perf_counter()
+        SIDES[side].find(vectors, SEED)
+        seconds[name] = time.perf_counter() - begin
+    print(json.dumps(seconds))
 
 
 def million() -> tuple[list[Row], list[Goal]]:
@@ -351,7 +389,8 @@ CASES: dict[str, Callable[[], tuple[list[Row], list[Goal]]]] = {
     "million": million,  # first: the memory of all children before it would count
     "kmeans-100": lambda: kmeans(100, 5),
     "kmeans-1000": lambda: kmeans(1_000, 3),
-    "hdbscan": hdbscan,
+    "cold": cold,
+    "density": lambda: density(SIZES),
 }
 
 
@@ -361,10 +400,15 @@ def main() -> int:
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; default: all")
     parser.add_argument("--cold", nargs=2, metavar=("SIDE", "COUNT"), help=argparse.SUPPRESS)
     parser.add_argument("--real", type=Path, metavar="FILE", help="instead: Parquet with columns embedding and section")
-    parser.add_argument("--seeds", type=int, default=5, help="with --real")
+    parser.add_argument("--seeds", type=int, default=5, help="with --real: repetitions; figures are means")
+    parser.add_argument("--sizes", type=int, nargs="+", metavar="N", help="instead: case density, of so many documents")
     options = parser.parse_args()
     if options.real:
-        return finish("cluster-real", real(options.real, options.seeds), [])
+        vectors, _ = labelled(options.real)
+        name = f"{options.real.stem}, {len(vectors):,} x {vectors.shape[1]}, mean of {options.seeds} seeds"
+        return finish("cluster-real", *compared_densities(name, options.real, len(vectors), options.seeds))
+    if options.sizes:
+        return finish("cluster-density", *density(options.sizes))
     if options.cold:
         cold_side(options.cold[0], int(options.cold[1]))
         return 0
