@@ -75,8 +75,8 @@ ENTRYPOINT ["python", "-m", "clustertrigger.main"]
 FROM ${WORKER_LIBRARIES} AS worker
 LABEL org.opencontainers.image.title="ClusterTrigger worker" \
       org.opencontainers.image.description="Clusters a collection of embeddings: what a ClusterTrigger's Job runs"
-# The documents of the chart's example (demo.enabled), which a Job copies into a claim.
-COPY examples/data/debian-packages.parquet examples/
+# The documents of the chart's example (demo.enabled) and their taxonomy, which a Job copies into a claim.
+COPY examples/data/debian-packages.parquet examples/data/debian-sections.parquet examples/
 COPY operator/clustercontract clustercontract
 COPY operator/clusterworker clusterworker
 RUN ["chmod", "-R", "a+rX", "."]

@@ -51,7 +51,9 @@ def test_the_worker_holds_the_contract_and_nothing_of_the_operator(worker: Conte
     packages = {path.split("/")[2] for path in worker.files if path.startswith("opt/clustertrigger/")}
     assert packages == {"clustercontract", "clusterworker", "examples"}
     examples = {path.rpartition("/")[2] for path in worker.files if path.startswith("opt/clustertrigger/examples/")}
-    assert examples - {""} == {"debian-packages.parquet"}, "the documents of the chart's demo"
+    assert examples - {""} == {"debian-packages.parquet", "debian-sections.parquet"}, (
+        "the documents of the chart's demo"
+    )
 
 
 def test_the_operator_holds_nothing_of_the_worker(operator: Contents) -> None:

@@ -43,6 +43,7 @@ FIRST_TO_LAST = (
     "outputs",
     "results",
     "command",
+    "demo",
     "api",
     "page",
     "tutorial",

@@ -27,7 +27,10 @@ class Run:
     def __str__(self) -> str:
         if self.status == "failed":
             return f"failed after {self.seconds:.0f} s: {self.error}"
-        return f"completed in {self.seconds:.0f} s: {self.clusters} clusters of {self.documents:,} documents"
+        found = f"{self.documents:,} documents"
+        if self.clusters is not None:
+            found = f"{self.clusters} clusters of {found}"
+        return f"completed in {self.seconds:.0f} s: {found}"
 
 
 @dataclass(frozen=True)

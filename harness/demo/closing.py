@@ -17,7 +17,9 @@ LARGEST = 3
 _API_PORT = 8082
 
 
-def tell(kubectl: Kubectl, plugin: Plugin, runs: Mapping[str, Run], *, drifted: str, reports: Path) -> None:
+def tell(
+    kubectl: Kubectl, plugin: Plugin, runs: Mapping[str, Run], *, drifted: str, enriched: str, reports: Path
+) -> None:
     """Print it.
 
     Args:
@@ -25,6 +27,7 @@ def tell(kubectl: Kubectl, plugin: Plugin, runs: Mapping[str, Run], *, drifted: 
         plugin: `kubectl clustertrigger` in the same namespace.
         runs: The runs that ended, by trigger.
         drifted: The trigger that drift fired; its run before has its folder beside it, with `-before`.
+        enriched: The trigger that gives packages their sections.
         reports: Folder of this machine that holds the results of each run that succeeded, by trigger.
     """
     print(f"\n$ {plugin.typed('list')}")
@@ -37,6 +40,8 @@ def tell(kubectl: Kubectl, plugin: Plugin, runs: Mapping[str, Run], *, drifted: 
     print(plugin("drift", drifted))
     print(f"The {LARGEST} largest clusters of {drifted}, with their most central documents")
     print(format_clusters(after, LARGEST))
+    print(f"\n$ {plugin.typed('results', enriched)}")
+    print(plugin("results", enriched), end="")
     for name, run in runs.items():
         if run.status == "failed":
             print(f"\n{name} fails, as it is meant to: {run.error}")

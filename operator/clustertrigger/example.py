@@ -59,7 +59,7 @@ def apply(client: ApiClient, namespace: str, owner: str, folder: Path, patience:
 
 
 def _apply(client: ApiClient, namespace: str, manifest: dict[str, Any], deadline: float) -> None:
-    name, plural = manifest["metadata"]["name"], f"{manifest['kind'].lower()}s"
+    name, plural = manifest["metadata"]["name"], _plural(manifest["kind"].lower())
     while True:
         try:
             CustomObjectsApi(client).patch_namespaced_custom_object(
@@ -72,6 +72,10 @@ def _apply(client: ApiClient, namespace: str, manifest: dict[str, Any], deadline
             time.sleep(1)
         else:
             return
+
+
+def _plural(kind: str) -> str:
+    return f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
 
 
 def main(arguments: list[str] | None = None) -> int:

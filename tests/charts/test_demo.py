@@ -40,16 +40,23 @@ def test_the_claims_are_those_that_the_example_and_its_runs_name() -> None:
 def test_the_job_copies_what_the_worker_s_image_holds_to_where_the_collection_looks() -> None:
     rendered = render(DEMO)
     pod = rendered.one("Job")["spec"]["template"]["spec"]
-    (collection,) = yaml.safe_load_all(rendered.one("ConfigMap")["data"]["packages.yaml"])
+    looked_at = {
+        manifest["spec"]["source"]["uri"]
+        for name in ("packages.yaml", "packages-by-section.yaml")
+        for manifest in yaml.safe_load_all(rendered.one("ConfigMap")["data"][name])
+        if manifest["kind"] == "Collection"
+    }
     (documents,), (triggers,) = pod["initContainers"], pod["containers"]
     assert documents["image"] == "registry.example.com/team/clustertrigger/worker:0.1.0"
     assert triggers["image"] == "registry.example.com/team/clustertrigger/operator:0.1.0"
-    program, source, target = documents["command"]
-    copied = re.search(r"^COPY (examples/data/\S+) (examples/)$", (REPOSITORY / "Dockerfile").read_text(), re.MULTILINE)
+    program, *sources, target = documents["command"]
+    copied = re.search(r"^COPY (examples/data/.+) (examples/)$", (REPOSITORY / "Dockerfile").read_text(), re.MULTILINE)
     assert copied is not None
-    assert (program, source) == ("cp", f"/opt/clustertrigger/{copied[2]}{copied[1].rpartition('/')[2]}")
+    held = [f"/opt/clustertrigger/{copied[2]}{path.rpartition('/')[2]}" for path in copied[1].split()]
+    assert (program, sources) == ("cp", held)
+    assert {path.rpartition("/")[2] for path in sources} == looked_at
     mounts = {mount["name"]: mount["mountPath"] for mount in documents["volumeMounts"]}
-    assert target == f"{mounts['embeddings']}/{collection['spec']['source']['uri']}"
+    assert target == f"{mounts['embeddings']}/"
     assert pod["securityContext"]["runAsNonRoot"] is True
 
 

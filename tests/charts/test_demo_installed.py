@@ -21,9 +21,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chart")]
 OWNER = f"{RELEASE}-demo"
 VALUES: Object = {"image": {"registry": "registry.example.com/team"}, "demo": {"enabled": True}}
 APPLIED = {
-    "collection/packages", "collection/reviews", "clusterdefinition/topics", "clustertrigger/missing-file",
-    "clustertrigger/nightly-topics", "clustertrigger/on-drift", "clustertrigger/on-new-documents",
-    "clustertrigger/paused",
+    "collection/packages", "collection/reviews", "collection/sections", "clusterdefinition/topics",
+    "taxonomy/sections", "clustertrigger/missing-file", "clustertrigger/nightly-topics", "clustertrigger/on-drift",
+    "clustertrigger/on-new-documents", "clustertrigger/packages-by-section", "clustertrigger/paused",
 }  # fmt: skip
 PATIENCE = 60.0
 

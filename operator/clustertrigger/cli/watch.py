@@ -124,9 +124,8 @@ def outcome(run: Execution) -> str:
     took = "" if run.execution_time_ms is None else f" after {run.execution_time_ms / 1000:.0f} s"
     if run.status != "completed":
         return f"{run.job_id} failed{took}: {run.error or 'no reason is known'}"
-    found = (
-        "" if run.num_clusters is None else f": {run.num_clusters:,} clusters of {run.num_documents or 0:,} documents"
-    )
+    clusters = "" if run.num_clusters is None else f"{run.num_clusters:,} clusters of "
+    found = "" if run.num_documents is None else f": {clusters}{run.num_documents:,} documents"
     return f"{run.job_id} completed{took}{found}" + (f" in {run.results_uri}" if run.results_uri else "")
 
 

@@ -64,5 +64,7 @@ def test_an_obstacle_is_what_the_conditions_say() -> None:
 def test_runs_are_told_in_one_line() -> None:
     completed = Awaited("t", request="token").ended({"history": NEWEST_FIRST})
     assert str(completed) == "completed in 2 s: 4 clusters of 4,000 documents"
+    enrichment = entry("labels", LATE, "completed", execution_time_ms=1500, num_documents=4000)
+    assert str(Awaited("t").ended({"history": [enrichment]})) == "completed in 2 s: 4,000 documents"
     failed = Awaited("t").ended({"history": NEWEST_FIRST[2:]})
     assert str(failed) == "failed after 2 s: no such file"
