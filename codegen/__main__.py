@@ -14,6 +14,7 @@ from codegen.cli import cli_reference
 from codegen.crd import KINDS
 from codegen.json_schema import json_schema
 from codegen.manifests import HEADER, chart_template, manifest
+from codegen.metrics import metrics_reference
 from codegen.reference import reference
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
@@ -31,6 +32,7 @@ def generated_files() -> dict[Path, str]:
     files = {
         Path("docs/reference/resources.md"): reference(KINDS),
         Path("docs/reference/cli.md"): cli_reference(),
+        Path("docs/reference/metrics.md"): metrics_reference(),
     }
     for kind in KINDS:
         resource = kind.custom_resource_definition()
