@@ -1,7 +1,8 @@
 """What many triggers cost: ``python -m bench.scale [--triggers 1000 10000 50000]``.
 
-For each number: how long the operator takes to start, what it writes and uses while nothing is due, how long a thousand
-others that are due in the same second take it, and how late it fires when a steady stream of triggers is due.
+It measures for each number of triggers how long the operator takes to start, and what it writes and uses while nothing
+is due. Then a thousand other triggers are due in the same second, and then a steady stream, of which it measures the
+lateness.
 """
 
 from __future__ import annotations

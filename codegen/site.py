@@ -1,8 +1,8 @@
 """Hooks of the site's generator (mkdocs.yml): pages that lie elsewhere in the repository, and links out of docs/.
 
-Pages are written for GitHub, too, so their links lead to files. In the site, those to pages lead to pages, those to
-other files to copies of them as text, and those to folders are no links. mkdocs runs in an environment of its own, so
-that this imports nothing of the project.
+Pages are written for GitHub, too, so their links lead to files. In the site, a link to
+a page leads to that page, a link to another file leads to a copy of it as text, and a link to a folder becomes plain
+text. The generator runs in an environment of its own, so that this file imports nothing of the project.
 """
 
 from __future__ import annotations

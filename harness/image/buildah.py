@@ -1,8 +1,8 @@
 """Building without a Docker engine: buildah as root on Debian, everything it keeps in this project's cache.
 
-chroot isolation and the host's network need neither a daemon nor user namespaces, and vfs storage no kernel module.
-vfs copies a whole file system per layer, so the storage holds the base and the two images of libraries, and nothing
-else: what is built on them goes into a tar file and is removed.
+chroot isolation and the host's network need neither a daemon nor user namespaces. vfs storage needs no kernel module.
+vfs copies a whole file system per layer, so the storage holds only the base and the two images of libraries. Whatever
+is built on them goes into a tar file and is removed.
 """
 
 import os

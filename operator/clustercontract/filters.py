@@ -32,8 +32,8 @@ class Filter(ApiModel):
     """Either a comparison (`field`, `operator`, `value`) or a group (`AND`, `OR`, `NOT`).
 
     In a group, all filters of AND, at least one of OR, and none of NOT must hold. A comparison does not hold for a
-    document whose field is missing or null, or is not a number where numbers are compared. ne, nin and NOT are the
-    exact opposite of eq, of in and of the filter that they negate, so they hold for such documents.
+    document whose field is missing or null, or is not a number where numbers are compared. The operators ne, nin
+    and NOT are the exact opposites of eq, in and the negated filter, and hold for such documents.
 
     A structural schema does not support recursion. Therefore the CustomResourceDefinition accepts any object here, and
     the operator's webhook, the operator itself and `kubectl clustertrigger validate` validate it with this model.

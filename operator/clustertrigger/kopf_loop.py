@@ -8,9 +8,9 @@ is started again instead, and less is left for it to stumble over:
 * 404 ends it, which is what an API server answers that has just started and does not know its CRDs yet. That, and a 401
   that no renewed token cures, is shown to Kopf as a broken connection, which it tries again.
 * A kind that is not found at start is never watched. Kopf is started again if it does not ask for all kinds soon.
-* An initial list is taken by Kopf from etcd, which costs the API server five times what its memory does for 10,000
-  custom resources; or, as `initial_streaming`, from memory where the server can: from Kubernetes 1.32 on, where the
-  feature WatchList is on. An older server is asked for the same in the words that it knows, a watch from version 0
+* Kopf takes an initial list from etcd, which costs the API server five times what its memory does for 10,000 custom
+  resources. With `initial_streaming` Kopf takes it from memory, on servers that have the feature WatchList (from
+  Kubernetes 1.32). An older server is asked for the same in the words that it knows, a watch from version 0
   (https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-watch), and `shell.observed.census` finds
   out when all has been shown.
 * When it ends, `kopf.run_tasks` cancels every younger task of the loop, also those that are not Kopf's

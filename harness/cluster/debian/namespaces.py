@@ -2,8 +2,8 @@
 
 Why: kube-proxy's iptables chains, the CNI bridge, the mounts of containerd and the kubelet, and the shims that
 outlive containerd are all global to a machine. Inside, each cluster has the machine to itself, with the same ports
-and address ranges in all of them; and when the first process of the namespaces dies, for whatever reason, the kernel
-ends the others and takes the mounts, the bridge, the chains and the Pods' networks with it. Only the link to the
+and address ranges in all of them. When the first process of the namespaces dies, for whatever reason, the kernel ends
+the others and removes the mounts, the bridge, the chains and the Pods' networks. Only the link to the
 host (network.py), cgroups and files are left for `down` to remove.
 
 The first process is the pause program of the Pods: it waits, and reaps what loses its parent.

@@ -11,9 +11,9 @@ from clusterworker.data.arrays import Doubles, Rows
 
 SMOOTHING = 0.5
 CONFIDENCE = 0.999
-"""Share of draws that stay below twice the floor. 1 % of false alarms is promised, and measured are up to 0.8 %: the
-shares from which is drawn are uncertain where there are few documents per cluster, and centroids fit the baseline's own
-documents a little better than others."""
+"""Share of draws that stay below twice the floor. 1 % of false alarms is promised, and up to 0.8 % were measured. With
+few documents per cluster the shares that are drawn from are uncertain, and centroids fit the baseline's own documents a
+little better than others."""
 DRAWS = 2_000
 _CHUNK = 4_000_000
 """Counts drawn at a time: bounds the memory, whatever the number of clusters."""
@@ -46,9 +46,9 @@ def assignment_psi(baseline: Rows, now: Rows) -> float:
 def assignment_floor(distance: Distance, baseline: Rows, now: Rows, seed: int) -> float:
     """Half of the distance that two unchanged samples of these sizes stay below in 99.9 % of draws; 0 without clusters.
 
-    A parametric bootstrap: both samples are drawn from the shares of all documents together. For many documents per
-    cluster it agrees with the closed forms (Grosse et al. 2002: 8 ln 2 · JS divergence / (1/n + 1/n'); Yurdakul 2018:
-    PSI / (1/n + 1/n'); both are χ² with clusters - 1 degrees of freedom), and it holds for few.
+    A parametric bootstrap: both samples are drawn from the shares of all documents together. It is valid
+    also with few documents per cluster. With many it agrees with two closed forms, which are χ² with clusters - 1
+    degrees of freedom: 8 ln 2 · JS divergence / (1/n + 1/n') (Grosse et al. 2002), PSI / (1/n + 1/n') (Yurdakul 2018).
 
     Args:
         distance: jensen_shannon or stability_index.

@@ -1,7 +1,7 @@
 """mmd_rbf: the maximum mean discrepancy of two samples, and its permutation test.
 
-Gretton et al. 2012, "A Kernel Two-Sample Test", JMLR 13: the unbiased estimate of MMD² (lemma 6) with a Gaussian kernel
-exp(-gamma ‖x - y‖²), gamma = 1 / median², the median of the distances in both samples together (section 8).
+After Gretton et al. 2012, "A Kernel Two-Sample Test", JMLR 13. It is the unbiased estimate of MMD² (lemma 6) with a
+Gaussian kernel exp(-gamma ‖x - y‖²). gamma is 1 / median², of the distances in both samples together (section 8).
 """
 
 from dataclasses import dataclass
@@ -84,8 +84,9 @@ def _kernel(vectors: Vectors) -> Vectors:
 def _median(vectors: Vectors) -> float:
     """Squared median of the distances between documents that differ; 1 if all are alike, which makes MMD² 0.
 
-    Copies are left out, and what differs from a copy by rounding only: where these are most of the pairs, the median
-    would be 0 or next to it, the kernel would tell all other documents apart alike, and nothing would be drift.
+    Copies are left out, and so are documents that differ from a copy only by rounding. If most pairs were such copies,
+    the median would be almost 0, all other documents would be equally far apart for the kernel, and no drift would be
+    found.
     """
     rows = vectors[:: max(len(vectors) // _MEDIAN_ROWS, 1)]
     squares = Pairs(rows, "euclidean", vectors).squares(slice(None))

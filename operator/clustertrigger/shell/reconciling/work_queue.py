@@ -13,8 +13,8 @@ Item = TypeVar("Item")
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 60.0
 _REST = 0.5
-"""Seconds. By then the Jobs of the other triggers that are due in the same second have been created, and the watches
-have shown what became of this trigger's Job and Pod: one decision covers all of it, while the API server is idle."""
+"""Seconds. By then the Jobs of the other triggers that are due in the same second have been created. The watches have
+shown this trigger's Job and Pod, so that one decision covers all of it, while the API server is idle."""
 
 
 class Rank(IntEnum):

@@ -1,9 +1,9 @@
 """EVōC's layers: clusterings of several granularities from one tree of dense regions.
 
-Raise the least size of a cluster and small clusters go, one after the other, into larger ones or into the noise. Each
-region of the tree is a cluster over a range of least sizes, and where many regions that lie far apart are clusters over
-a wide range, the number of clusters hardly depends on the size: such sizes give the layers. After the `evoc` library,
-but on our own tree, in which a document counts as often as its vector occurs.
+As the least size of a cluster grows, small clusters become parts of larger ones or noise, one after the other. Each
+region of the tree is a cluster over a range of least sizes. At some sizes many regions that lie far apart are clusters
+over a wide range, so that the number of clusters hardly depends on the size: these sizes give the layers. The method is
+that of the `evoc` library, on a tree of our own, in which a document counts as often as its vector occurs.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """What changed since the run before, as the page draws it: clusters then on the left, now on the right, bands between.
 
-A band is as wide as the documents that went that way, and a cluster is as high as its documents: those that it had and
-are no more end in a block of their own on the right, and those that are new begin in one on the left.
+The width of a band and the height of a cluster are numbers of documents. Documents that no longer exist end in a block
+of their own on the right; new documents begin in a block on the left.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,9 @@
 """Rows of COPY ... (FORMAT BINARY) as arrays; see https://www.postgresql.org/docs/current/sql-copy.html.
 
 Each row is a count of fields (int16), then for each field its length (int32, -1 for NULL) and its bytes. Here a row has
-two fields: the vector, then the id. pgvector sends a vector as its length (int16), an unused int16 and the numbers, and
-PostgreSQL an array as five int32 (dimensions, flags, element type, length, lower bound) and each element with its own
-length before it. All numbers are big-endian.
+two fields: the vector, then the id. pgvector sends a vector as its length (int16), an unused int16 and the numbers.
+PostgreSQL sends an array as five int32 (dimensions, flags, element type, length, lower bound), then each element with
+its own length before it. All numbers are big-endian.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
