@@ -76,7 +76,7 @@ def asked(server: PostgreSQL, query: str, *values: Any) -> list[tuple[Any, ...]]
 
 
 def test_a_writer_who_may_not_write_yet(scene: Scene, server: PostgreSQL) -> None:
-    """The run fails before it reads anything, and its line is what the table's owner types."""
+    """The run fails before it reads anything, and its line says what the table's owner has to grant."""
     scene.kubectl.apply(*manifests(server), trigger("labelled", "packages-table", "packages-labels"))
     scene.request_run("labelled", "first")
     run = scene.run_ended("labelled")
@@ -84,7 +84,7 @@ def test_a_writer_who_may_not_write_yet(scene: Scene, server: PostgreSQL) -> Non
     assert run["status"] == "failed"
     assert run["error"] == (
         f"{server.uri()}: table packages: the user of Secret {WRITER} may not write it: "
-        "GRANT SELECT, UPDATE ON packages TO it"
+        "grant that user SELECT, UPDATE on packages"
     )
     assert asked(server, "SELECT count(run) FROM packages") == [(0,)]
 

@@ -174,7 +174,7 @@ class PostgresOutput:
         if not (allowed and seen):
             raise MisconfiguredError(
                 f"{self.shown}: the user of Secret {self._database.source.secret_name} may not write it: "
-                f"GRANT {needed} ON {self._table} TO it"
+                f"grant that user {needed} on {self._table}"
             )
 
     def _staging(self, table: Table) -> sql.Composed:

@@ -312,7 +312,7 @@ def test_a_table_that_may_not_be_read(database: Database) -> None:
     database.write_secret(username="reader", password="p")
     database.run("GRANT USAGE ON SCHEMA {} TO reader", database.schema)
     assert refused(database, name) == (
-        "URI: the user of Secret database may not read it: GRANT SELECT on documents to it"
+        "URI: the user of Secret database may not read it: grant that user SELECT on documents"
     )
 
 

@@ -183,7 +183,8 @@ def test_a_user_who_may_not_add_columns(database: Database, writer: str) -> None
     )
     database.connection.execute(line.partition("have its owner run ")[2])
     assert refused(database, opened(database, name)) == (
-        f"URI: table documents: the user of Secret {SECRET} may not write it: GRANT SELECT, UPDATE ON documents TO it"
+        f"URI: table documents: the user of Secret {SECRET} may not write it: "
+        "grant that user SELECT, UPDATE on documents"
     )
     names = ["cluster_id", "cluster_name", "cluster_distance", "run"]
     database.run("GRANT UPDATE ({}, {}, {}, {}) ON {} TO {}", *names, name, WRITER)
@@ -198,7 +199,7 @@ def test_a_user_who_may_not_create_a_table(database: Database, writer: str) -> N
         f"URI: table labels: it is not there, and the user of Secret {SECRET} may not create it: have"
     )
     database.connection.execute(line.partition("have its owner run ")[2].replace("labels", "labels"))
-    assert "GRANT SELECT, INSERT, DELETE ON labels TO it" in refused(database, opened(database, name, own=own))
+    assert "grant that user SELECT, INSERT, DELETE on labels" in refused(database, opened(database, name, own=own))
     database.run("GRANT SELECT, INSERT, DELETE ON {} TO {}", own, WRITER)
     written(opened(database, name, own=own), table(*LABELS))
     assert len(found(database, own)) == 3

@@ -158,7 +158,7 @@ def test_a_spec_that_is_none(pod: Pod) -> None:
     batch = pod.spec(KMEANS, run=BATCH)
     pod.folder(batch).mkdir(parents=True)
     (pod.folder(batch) / "spec.json").write_text('{"version": 9}')
-    with pytest.raises(MisconfiguredError, match=r"kept in .*spec\.json is no RunSpec of this version: version: Input"):
+    with pytest.raises(MisconfiguredError, match=r"spec\.json is not a valid RunSpec of this version: version: Input"):
         rerun(asked(batch), Progress(), pod.mounts)
 
 
