@@ -8,6 +8,7 @@ for bash, zsh and fish is part of it. Help pages stay plain text; rich draws wha
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -47,10 +48,13 @@ class Command(click.Command):
         _write_options(self, ctx, formatter)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples, as they are: a wrapped command line could not be copied."""
+        """Write the examples. The lines of a long one end with a backslash, so that they can be copied."""
         with formatter.section("Examples"):
+            indent = " " * formatter.current_indent
             for example in self.examples:
-                formatter.write(f"{'':>{formatter.current_indent}}{example}\n")
+                formatter.write(
+                    "".join(f"{indent}{line}\n" for line in _folded(example, formatter.width - len(indent)))
+                )
 
 
 class Commands(click.Group):
@@ -65,6 +69,11 @@ class Commands(click.Group):
                 with formatter.section(section):
                     formatter.write_dl(rows)
         _write_options(self, ctx, formatter)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Say where a command's own options are."""
+        formatter.write_paragraph()
+        formatter.write_text(f"{PROG} COMMAND --help shows the options and examples of a command.")
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -163,6 +172,19 @@ def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> Non
     scope = ctx.ensure_object(Scope)
     if value:
         setattr(scope, str(parameter.name), value)
+
+
+def _folded(line: str, width: int) -> list[str]:
+    """Lines of a shell command that is longer than the width; only options and redirections begin a new one."""
+    lines, continued = [""], "    "
+    for part in re.split(r" (?=-|>|\|)", line):
+        longer = f"{lines[-1]} {part}" if lines[-1].strip() else lines[-1] + part
+        if len(longer) <= width - len(" \\") or not lines[-1].strip():
+            lines[-1] = longer
+        else:
+            lines[-1] += " \\"
+            lines.append(continued + part)
+    return [line] if len(line) <= width else lines
 
 
 def _write_options(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:

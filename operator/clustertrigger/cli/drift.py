@@ -30,7 +30,12 @@ _COLUMNS = ("CHECKED AT", "VALUE", "THRESHOLD", "FLOOR", "DOCUMENTS", "FIRES")
 def add_drift(group: click.Group) -> None:
     """Declare the command."""
 
-    @add_command(group, "drift", section="See", examples=[f"{PROG} drift products -n search --recompute"])
+    @add_command(
+        group,
+        "drift",
+        section="See",
+        examples=[f"{PROG} drift products -n search", f"{PROG} drift products -n search --recompute"],
+    )
     @on_cluster
     @name_argument
     @click.option("--recompute", "again", is_flag=True, help="Compute the last measurement again and compare.")

@@ -57,7 +57,7 @@ def add_report(group: click.Group) -> None:
         Starts a short-lived Pod in the trigger's namespace that mounts the claim with the results read-only, or reads
         the bucket with the run's Secret; copies report.html; and deletes the Pod.
 
-        You need the rights to create, get and delete Pods and to create pods/exec in that namespace, and kubectl.
+        You need kubectl, and the rights to create, get and delete Pods and to create pods/exec in that namespace.
         """
         return await report(cluster, name, job, save=save, claim=claim, image=image)
 

@@ -82,12 +82,12 @@ def add_send(group: click.Group) -> None:
     @click.option(
         "--id", type=TEXT, help="Event id. The same id and source within ten minutes counts once. Default: a new id."
     )
-    @click.option("--source", type=TEXT, default=_SOURCE, metavar="URI", help=f"Event source. Default: {_SOURCE}.")
+    @click.option("--source", type=TEXT, default=_SOURCE, metavar="URI", help=f"Source. Default: {_SOURCE}.")
     @click.option(
         "--url",
         type=URL,
         envvar=URL_VARIABLE,
-        help=f"Where the operator receives events. Default: {URL_VARIABLE}, or else a port-forward to its Service.",
+        help=f"Where the operator receives events. Default: {URL_VARIABLE}, or else its Service by a forwarded port.",
     )
     @click.option(
         "--certificate-authority",

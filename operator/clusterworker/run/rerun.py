@@ -108,8 +108,8 @@ def _read(target: Target, batch_id: str, actions: Sequence[Repeatable[Any]]) -> 
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"])) or "document"
         raise MisconfiguredError(
-            f"batch {batch_id}: {target.spec_places[0]} is not a valid {action.spec.__name__} of this version: {field}: "
-            f"{first['msg']}: name a batch that a worker of this version ran"
+            f"batch {batch_id}: {target.spec_places[0]} is not a valid {action.spec.__name__} of this version: "
+            f"{field}: {first['msg']}: name a batch that a worker of this version ran"
         ) from error
 
 
