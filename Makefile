@@ -13,7 +13,7 @@ OLDEST_STORIES = e2e/stories/test_schedules.py e2e/stories/test_errors.py e2e/st
 	e2e/stories/test_forbid.py e2e/stories/test_pausing.py e2e/stories/test_deletion.py e2e/stories/test_rights.py \
 	e2e/stories/test_failover.py
 
-.PHONY: help venv requirements image push check-cluster prepare cluster-up cluster-down cluster-status demo test compat compat-unit \
+.PHONY: help venv requirements image push check-cluster prepare cluster-up cluster-down cluster-status demo pictures test compat compat-unit \
 	compat-e2e unit e2e bench bench-api bench-cluster bench-drift bench-outputs bench-enrichment bench-events bench-burst bench-writes bench-scale \
 		bench-takeover plugin plugin-release release release-dry-run docs fuzz chaos generate verify lint workflows audit clean
 
@@ -51,6 +51,10 @@ cluster-status: ## Say what runs, and which Kubernetes
 
 demo: check-cluster venv ## Real cluster, real data, real clusterings; leaves the cluster up
 	@$(PY) -m harness.demo
+
+pictures: check-cluster venv ## README's pictures (docs/images), of the cluster that make demo left
+	@$(PYTHON) -m harness.browser prepare
+	@$(PY) -m harness.demo.pictures
 
 test: check-cluster venv ## Everything on the newest Kubernetes that can be had: lint, verify, unit, e2e, and the time each took
 	@.ci/phases check-cluster lint workflows verify docs prepare unit e2e

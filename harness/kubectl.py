@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from harness.cluster.commands import run
 from harness.cluster.errors import ClusterError
 
 SECONDS = 60.0
+_FORWARDING = re.compile(r"Forwarding from (127\.0\.0\.1:\d+)")
 
 Manifest = Mapping[str, Any]
 
@@ -71,6 +74,27 @@ class Kubectl:
         request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
         made = json.loads(self("create", "--raw", path, "--filename=-", stdin=json.dumps(request)))
         return str(made["status"]["token"])
+
+    @contextmanager
+    def forwarded(self, target: str, port: int) -> Iterator[str]:
+        """Forward a port of this machine, and give its address, such as http://127.0.0.1:40123.
+
+        Args:
+            target: such as service/NAME.
+            port: of the target.
+
+        Raises:
+            ClusterError: kubectl does not forward.
+        """
+        command = [*self._scope, "port-forward", target, f":{port}"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                said = process.stdout.readline() if process.stdout else ""
+                if (found := _FORWARDING.search(said)) is None:
+                    raise ClusterError(f"{' '.join(command)} does not forward: {said.strip() or 'it printed nothing'}")
+                yield f"http://{found[1]}"
+            finally:
+                process.terminate()
 
     def pipe(self, words: Iterable[str], sent: bytes = b"", timeout: float = SECONDS) -> bytes:
         """Send bytes to kubectl and return the bytes that it prints, for `exec`.

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,7 +18,6 @@ from harness.installation import RELEASE, SYSTEM_NAMESPACE, editor, operator_val
 
 READER = "reader"
 """The person's service account."""
-_FORWARDING = re.compile(r"Forwarding from (127\.0\.0\.1:\d+)")
 _PATIENCE = 180_000
 """Milliseconds in which a run ends, on two busy cores."""
 
@@ -36,7 +32,8 @@ def page(stage_set: Stage) -> Iterator[Page]:
     helm = find_helm(scene.kubectl.kubeconfig, SYSTEM_NAMESPACE)
     try:
         helm.upgrade(RELEASE, operator_values(stage_set.images, {**VALUES, "api": {"enabled": True, "replicas": 1}}))
-        with _forwarded(scene) as address, sync_playwright() as playwright:
+        forwarded = scene.system.forwarded(f"service/{RELEASE}-api", 8082)
+        with forwarded as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=program, args=OPTIONS)
             tab = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
             tab.goto(address)
@@ -93,22 +90,6 @@ def test_why_a_run_failed_is_seen_in_a_browser(scene: Scene, page: Page) -> None
     page.wait_for_url("**/?namespace=*")
     page.wait_for_selector("[data-live=on]")
     _picture(page, "triggers")
-
-
-@contextmanager
-def _forwarded(scene: Scene) -> Iterator[str]:
-    """The page's address on this machine, by `kubectl port-forward`, as the documentation says."""
-    words = ["kubectl", f"--kubeconfig={scene.kubectl.kubeconfig}", f"--namespace={SYSTEM_NAMESPACE}"]
-    command = [*words, "port-forward", f"service/{RELEASE}-api", ":8082"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            said = process.stdout.readline()
-            found = _FORWARDING.search(said)
-            assert found is not None, said
-            yield f"http://{found[1]}"
-        finally:
-            process.terminate()
 
 
 def _token(scene: Scene) -> str:
