@@ -10,12 +10,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from e2e.stories.conftest import Stage
 from harness.cluster.files import REPOSITORY
+from harness.servers.bucket import empty_bucket
 
 PAGE = REPOSITORY / "docs/tutorial/index.md"
 NAMESPACE = "tutorial"
@@ -27,24 +26,8 @@ SECONDS = 840
 @pytest.fixture
 def bucket(stage_set: Stage) -> Iterator[dict[str, str]]:
     """A bucket where Pods reach it, as the page's first lines name one."""
-    server = ThreadedMotoServer(ip_address=stage_set.cluster.host_address, port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    named = {
-        "BUCKET": "articles-of-somebody",
-        "ENDPOINT": f"http://{host}:{port}",
-        "AWS_REGION": "eu-central-1",
-        "AWS_ACCESS_KEY_ID": "somebody",
-        "AWS_SECRET_ACCESS_KEY": "not-secret",
-    }
-    client = boto3.client(
-        "s3", endpoint_url=named["ENDPOINT"], region_name=named["AWS_REGION"],
-        aws_access_key_id=named["AWS_ACCESS_KEY_ID"], aws_secret_access_key=named["AWS_SECRET_ACCESS_KEY"],
-    )  # fmt: skip
-    location = {"LocationConstraint": named["AWS_REGION"]}
-    client.create_bucket(Bucket=named["BUCKET"], CreateBucketConfiguration=location)
-    yield named
-    server.stop()
+    with empty_bucket(stage_set.cluster.host_address) as named:
+        yield named
 
 
 def filled_in(block: str, values: dict[str, str]) -> str:

@@ -12,6 +12,8 @@ import yaml
 from clustertrigger.api import API_VERSION
 from clustertrigger.core.resources.catalog import REFERENTS
 from clustertrigger.core.resources.validation import Problem, parse_trigger
+from clustertrigger.rest.openapi import EXAMPLES as EXAMPLES_SHOWN
+from harness.specs import cases
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PARSE: dict[str, Callable[[Any], tuple[object | None, list[Problem]]]] = {
@@ -19,47 +21,14 @@ PARSE: dict[str, Callable[[Any], tuple[object | None, list[Problem]]]] = {
     **{referent.kind: referent.parse for referent in REFERENTS},
 }
 
+CLUSTERED: dict[str, dict[str, Any]] = {
+    "cron": {"collection_ids": ["col_abc123"], "config": {"algorithm": "kmeans", "n_clusters": 5}},
+    "interval": {"collection_ids": ["col_products"], "config": {"algorithm": "hdbscan", "min_cluster_size": 10}},
+    "event": {"collection_ids": ["col_abc123"], "config": {"algorithm": "kmeans", "n_clusters": 3}},
+    "conditional": {"collection_ids": ["col_abc123"], "config": {"algorithm": "hdbscan", "min_cluster_size": 5}},
+}
 API_EXAMPLES: dict[str, dict[str, Any]] = {
-    "cron": {
-        "trigger_type": "cron",
-        "schedule_config": {"cron_expression": "0 2 * * *", "timezone": "UTC"},
-        "execution_config": {"collection_ids": ["col_abc123"], "config": {"algorithm": "kmeans", "n_clusters": 5}},
-        "description": "Daily clustering at 2am",
-    },
-    "interval": {
-        "trigger_type": "interval",
-        "schedule_config": {"interval_seconds": 21600, "start_immediately": False},
-        "execution_config": {
-            "collection_ids": ["col_products"],
-            "config": {"algorithm": "hdbscan", "min_cluster_size": 10},
-        },
-        "description": "Cluster every 6 hours",
-    },
-    "event": {
-        "trigger_type": "event",
-        "schedule_config": {
-            "event_type": "documents_added",
-            "event_threshold": 100,
-            "collection_id": "col_abc123",
-            "cooldown_seconds": 300,
-        },
-        "execution_config": {"collection_ids": ["col_abc123"], "config": {"algorithm": "kmeans", "n_clusters": 3}},
-        "description": "Cluster after 100 new documents",
-    },
-    "conditional": {
-        "trigger_type": "conditional",
-        "schedule_config": {
-            "condition_type": "drift",
-            "threshold": 0.3,
-            "metric": "cosine_drift",
-            "check_interval_seconds": 3600,
-        },
-        "execution_config": {
-            "collection_ids": ["col_abc123"],
-            "config": {"algorithm": "hdbscan", "min_cluster_size": 5},
-        },
-        "description": "Re-cluster when drift > 30%",
-    },
+    **{of_type: {**EXAMPLES_SHOWN[of_type], "execution_config": work} for of_type, work in CLUSTERED.items()},
     "cluster-id": {
         "trigger_type": "interval",
         "schedule_config": {"interval_seconds": 3600, "start_immediately": True},
@@ -71,20 +40,8 @@ SCHEDULES = {
     of_type: API_EXAMPLES[of_type]["schedule_config"] for of_type in ("cron", "interval", "event", "conditional")
 }
 ACTIONS: dict[str, dict[str, Any]] = {
+    **cases.ACTIONS,
     "cluster": {"cluster_id": "cluster_xyz789"},
-    "taxonomy_enrichment": {
-        "taxonomy_id": "tax_topics",
-        "collection_id": "col_products",
-        "incremental": True,
-        "batch_size": 1000,
-        "parallelism": 4,
-    },
-    "collection_trigger": {
-        "collection_id": "col_abc123",
-        "include_buckets": ["bkt_photos"],
-        "include_collections": ["col_raw"],
-        "source_filters": {"AND": [{"field": "language", "operator": "eq", "value": "de"}]},
-    },
     "batch_rerun": {"batch_id": "products-nightly-3f9a2c-20261121020000", "retry_failed_only": False},
 }
 MEASURED = {"cluster"}

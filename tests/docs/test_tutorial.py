@@ -8,14 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import boto3
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from moto.server import ThreadedMotoServer
 
 from clustertrigger.core.resources.validation import parse_collection, parse_trigger
 from harness.cluster.files import REPOSITORY
+from harness.servers.bucket import empty_bucket
 
 PAGE = REPOSITORY / "docs/tutorial/index.md"
 AWS = "awscli==1.46.3"
@@ -35,24 +34,9 @@ def typed() -> str:
 
 @pytest.mark.slow
 def test_documents_become_a_collection_in_a_bucket(tmp_path: Path) -> None:
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        named = {
-            "BUCKET": "articles-of-somebody", "ENDPOINT": f"http://{host}:{port}", "AWS_REGION": "eu-central-1",
-            "AWS_ACCESS_KEY_ID": "somebody", "AWS_SECRET_ACCESS_KEY": "not-secret",
-        }  # fmt: skip
+    with empty_bucket() as named:
         assert set(re.findall(r"^export (\w+)=", BLOCKS[0], re.MULTILINE)) == set(named)
-        client = boto3.client(
-            "s3", endpoint_url=named["ENDPOINT"], region_name=named["AWS_REGION"],
-            aws_access_key_id=named["AWS_ACCESS_KEY_ID"], aws_secret_access_key=named["AWS_SECRET_ACCESS_KEY"],
-        )  # fmt: skip
-        location = {"LocationConstraint": named["AWS_REGION"]}
-        client.create_bucket(Bucket=named["BUCKET"], CreateBucketConfiguration=location)
         said = run(typed(), tmp_path, named)
-    finally:
-        server.stop()
     assert "monday.parquet: 1951 vectors of 100 dimensions" in said
     assert "tuesday.parquet: 2247 vectors of 100 dimensions" in said
     collection, trigger = yaml.safe_load_all((tmp_path / "articles.yaml").read_text())

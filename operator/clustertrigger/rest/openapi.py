@@ -26,7 +26,7 @@ _TOKEN = {
 _NULL = {"type": "null"}
 _CREATES = {"/v1/clusters/triggers": "cluster", "/v1/triggers": "unified"}
 _EXECUTION = {"collection_ids": ["col_abc123"], "config": {"algorithm": "kmeans", "n_clusters": 5}}
-_EXAMPLES: dict[str, Schema] = {
+EXAMPLES: dict[str, Schema] = {
     "cron": {
         "trigger_type": "cron",
         "schedule_config": {"cron_expression": "0 2 * * *", "timezone": "UTC"},
@@ -58,6 +58,7 @@ _EXAMPLES: dict[str, Schema] = {
         "description": "Re-cluster when drift > 30%",
     },
 }
+"""Bodies without what is clustered, by trigger_type."""
 
 
 def document_of(app: FastAPI) -> Schema:
@@ -93,7 +94,7 @@ def _describe_create(operation: Schema, path: str, document: Schema) -> None:
     work: Schema = {"execution_config": _EXECUTION}
     if _CREATES[path] == "unified":
         work = {"action_type": "cluster", "action_config": work}
-    examples = {name: {"value": {**body, **work}} for name, body in _EXAMPLES.items()}
+    examples = {name: {"value": {**body, **work}} for name, body in EXAMPLES.items()}
     operation["requestBody"]["content"]["application/json"]["examples"] = examples
     links = {}
     for place, operations in document["paths"].items():

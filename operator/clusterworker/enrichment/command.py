@@ -5,9 +5,7 @@ from typing import Any
 from clustercontract.actions.batch_rerun import RerunSpec
 from clustercontract.actions.taxonomy_enrichment import ENRICHMENT_SPEC_VARIABLE, EnrichmentSpec
 from clusterworker.enrichment.job import enrich
-from clusterworker.process.command import Command
-from clusterworker.process.outcome import failure
-from clusterworker.run.command import remove_partial_results, summary
+from clusterworker.run.command import command_of_runs
 from clusterworker.run.rerun import Repeatable, moved, narrowed
 
 
@@ -19,13 +17,4 @@ def _own(kept: EnrichmentSpec, spec: RerunSpec) -> dict[str, Any]:
 
 
 ENRICHMENT = Repeatable(EnrichmentSpec, enrich, _own)
-ENRICH = Command(
-    spec=EnrichmentSpec,
-    variable=ENRICHMENT_SPEC_VARIABLE,
-    context=lambda spec: {"namespace": spec.namespace, "trigger": spec.trigger, "run": spec.run},
-    work=enrich,
-    failure=failure,
-    summary=summary,
-    clear_up=remove_partial_results,
-    memory="run.resources.limits.memory",
-)
+ENRICH = command_of_runs(EnrichmentSpec, ENRICHMENT_SPEC_VARIABLE, enrich)

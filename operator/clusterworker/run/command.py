@@ -1,11 +1,19 @@
-"""The command `run`, of action `cluster`: clusters collections and writes the run's folder."""
+"""The command `run`, of action `cluster`, and what the commands that write a run's folder have in common."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
+from clustercontract.actions.batch_rerun import RerunSpec
+from clustercontract.actions.taxonomy_enrichment import EnrichmentSpec
 from clustercontract.run import RUN_SPEC_VARIABLE, RunResult, RunSpec
 from clusterworker.process.command import Command, Mounts
 from clusterworker.process.errors import RunError
 from clusterworker.process.outcome import failure
+from clusterworker.process.progress import Progress
 from clusterworker.run.job import run
 from clusterworker.run.results.target import Destination, open_target
+
+Ordered = TypeVar("Ordered", RunSpec, EnrichmentSpec, RerunSpec)
 
 
 def summary(result: RunResult) -> str:
@@ -24,13 +32,26 @@ def remove_partial_results(spec: Destination, mounts: Mounts) -> None:
         return  # the child has said why
 
 
-RUN = Command(
-    spec=RunSpec,
-    variable=RUN_SPEC_VARIABLE,
-    context=lambda spec: {"namespace": spec.namespace, "trigger": spec.trigger, "run": spec.run},
-    work=run,
-    failure=failure,
-    summary=summary,
-    clear_up=remove_partial_results,
-    memory="run.resources.limits.memory",
-)
+def command_of_runs(
+    spec: type[Ordered], variable: str, work: Callable[[Ordered, Progress, Mounts], RunResult]
+) -> Command[Ordered, RunResult]:
+    """Return a command that makes a run's folder.
+
+    Args:
+        spec: the model of its input.
+        variable: environment variable that holds the input.
+        work: does it.
+    """
+    return Command(
+        spec=spec,
+        variable=variable,
+        context=lambda spec: {"namespace": spec.namespace, "trigger": spec.trigger, "run": spec.run},
+        work=work,
+        failure=failure,
+        summary=summary,
+        clear_up=remove_partial_results,
+        memory="run.resources.limits.memory",
+    )
+
+
+RUN = command_of_runs(RunSpec, RUN_SPEC_VARIABLE, run)

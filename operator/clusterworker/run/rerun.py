@@ -14,9 +14,8 @@ from clustercontract.filters import Filter, within
 from clustercontract.run import PreviousRun, RunResult, RunSpec
 from clusterworker.process.command import Command, Mounts
 from clusterworker.process.errors import MisconfiguredError
-from clusterworker.process.outcome import failure
 from clusterworker.process.progress import Progress
-from clusterworker.run.command import remove_partial_results, summary
+from clusterworker.run.command import command_of_runs
 from clusterworker.run.job import run
 from clusterworker.run.results.target import Target, open_target
 
@@ -152,13 +151,8 @@ def moved(previous: Previous, then: ResultsTarget, now: ResultsTarget) -> Previo
 
 def rerun_command(actions: Sequence[Repeatable[Any]]) -> Command[RerunSpec, RunResult]:
     """Return the command that carries out runs of these actions again."""
-    return Command(
-        spec=RerunSpec,
-        variable=RERUN_SPEC_VARIABLE,
-        context=lambda spec: {"namespace": spec.namespace, "trigger": spec.trigger, "run": spec.run},
-        work=lambda spec, progress, mounts: rerun(spec, progress, mounts, actions),
-        failure=failure,
-        summary=summary,
-        clear_up=remove_partial_results,
-        memory="run.resources.limits.memory",
-    )
+
+    def work(spec: RerunSpec, progress: Progress, mounts: Mounts) -> RunResult:
+        return rerun(spec, progress, mounts, actions)
+
+    return command_of_runs(RerunSpec, RERUN_SPEC_VARIABLE, work)

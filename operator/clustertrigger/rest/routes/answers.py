@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from clustertrigger.core.json_text import write_json
 from clustertrigger.rest.errors import ErrorResponse, field_error, invalid
+from clustertrigger.rest.index import Query
 from clustertrigger.rest.models import LONGEST_NAME, ChangeTrigger, CreateTrigger, Page
 
 Asked = TypeVar("Asked", bound=BaseModel)
@@ -86,6 +87,21 @@ def page_of(results: Iterable[bytes], total: int, page: Page) -> bytes:
     """The text of an answer with some of the triggers that there are."""
     end = b'],"total":%d,"offset":%d,"limit":%d}' % (total, page.offset, page.limit)
     return b'{"results":[' + b",".join(results) + end
+
+
+def query_of(page: Page, sort_keys: Mapping[str, str]) -> Query:
+    """What both APIs can ask of a list.
+
+    Args:
+        page: a request.
+        sort_keys: attributes of an Entry, where they differ from the names of the request's sort keys.
+    """
+    return Query(
+        trigger_type=page.trigger_type,
+        status=page.status,
+        sort_by=sort_keys.get(page.sort_by, page.sort_by),
+        descending=page.direction == "desc",
+    )
 
 
 def spec_of(body: CreateTrigger | ChangeTrigger, *without: str) -> dict[str, Any]:

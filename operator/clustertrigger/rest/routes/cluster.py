@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from clustertrigger.rest import views
 from clustertrigger.rest.actions import CLUSTER
 from clustertrigger.rest.caller import IdempotencyKey, triggers_of
-from clustertrigger.rest.index import Definitions, Entry, Query
+from clustertrigger.rest.index import Definitions, Entry
 from clustertrigger.rest.models import (
     ChangeTrigger,
     ClusterHistory,
@@ -20,7 +20,7 @@ from clustertrigger.rest.models import (
     ListClusterTriggers,
     Task,
 )
-from clustertrigger.rest.routes.answers import ERRORS, ApiRoute, TriggerId, answer, page_of, spec_of
+from clustertrigger.rest.routes.answers import ERRORS, ApiRoute, TriggerId, answer, page_of, query_of, spec_of
 from clustertrigger.rest.triggers import Triggers, stem_of
 
 _SORT_KEYS = {"execution_count": "ended_count"}
@@ -65,14 +65,7 @@ async def create(
 )
 async def list_triggers(triggers: Clusterings, body: ListClusterTriggers = _EVERYTHING) -> Response:
     """List triggers of the namespace."""
-    asked = Query(
-        action=CLUSTER,
-        trigger_type=body.trigger_type,
-        status=body.status,
-        cluster_id=body.cluster_id,
-        sort_by=_SORT_KEYS.get(body.sort_by, body.sort_by),
-        descending=body.direction == "desc",
-    )
+    asked = query_of(body, _SORT_KEYS)._replace(action=CLUSTER, cluster_id=body.cluster_id)
     index, cluster = await triggers.index(), await triggers.cluster_id()
     definitions = await triggers.definitions() if index.inherits else _NONE
     return answer(

@@ -11,7 +11,7 @@ from clustertrigger.rest import views
 from clustertrigger.rest.actions import ACTIONS
 from clustertrigger.rest.caller import CallersTriggers, IdempotencyKey
 from clustertrigger.rest.errors import field_error, invalid
-from clustertrigger.rest.index import Entry, Query
+from clustertrigger.rest.index import Entry
 from clustertrigger.rest.models import (
     ChangeUnifiedTrigger,
     CreateUnifiedTrigger,
@@ -23,7 +23,7 @@ from clustertrigger.rest.models import (
     UnifiedTrigger,
     UnifiedTriggers,
 )
-from clustertrigger.rest.routes.answers import ERRORS, ApiRoute, TriggerId, answer, in_query, page_of, spec_of
+from clustertrigger.rest.routes.answers import ERRORS, ApiRoute, TriggerId, answer, in_query, page_of, query_of, spec_of
 from clustertrigger.rest.triggers import Triggers, stem_of
 
 _SORT_KEYS = {"name": "display_name"}
@@ -140,14 +140,7 @@ async def history(trigger_id: TriggerId, query: HistoryInQuery, triggers: Caller
 
 
 async def _listed(page: ListUnifiedTriggers, triggers: Triggers) -> Response:
-    asked = Query(
-        action=page.action_type,
-        trigger_type=page.trigger_type,
-        status=page.status,
-        resource_id=page.resource_id,
-        sort_by=_SORT_KEYS.get(page.sort_by, page.sort_by),
-        descending=page.direction == "desc",
-    )
+    asked = query_of(page, _SORT_KEYS)._replace(action=page.action_type, resource_id=page.resource_id)
     index, cluster = await triggers.index(), await triggers.cluster_id()
     return answer(
         index.answer(
