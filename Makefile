@@ -125,7 +125,7 @@ bench-scale: venv prepare ## Start, idling and lateness with thousands of trigge
 bench-takeover: venv prepare ## The leader killed, and ended in order, under a steady stream
 	@$(PY) -m bench.takeover
 
-generate: venv ## Write crds/, the chart's copies, schemas/ and the field reference from the models
+generate: venv ## Write crds/, the chart's copies, schemas/ and the generated pages of docs/reference
 	@echo "generate: python -m codegen"
 	@$(PY) -m codegen
 

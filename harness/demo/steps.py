@@ -114,7 +114,7 @@ class Demo:
 
     def _swap(self, claims: ClaimFiles) -> dict[str, Run]:
         """The data change, a check notices, and a run follows; the new packages get their sections."""
-        say("5/6 Tuesday: 713 packages for desktops have left, 1,042 of programming languages have come; no event says so")
+        say("5/6 Tuesday: 713 packages for desktops have left, 1,042 of programming languages have come")
         swapped = datetime.now(UTC).replace(microsecond=0)
         claims.upload(VECTORS_CLAIM, {DATA.name: documents.after(DATA)})
         say(f"6/6 {ON_DRIFT} is checked every 30 seconds: the next check measures the drift, and fires")
