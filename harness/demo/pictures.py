@@ -32,7 +32,7 @@ IMAGES = REPOSITORY / "docs/images"
 NAME = "nightly"
 """README's trigger."""
 RUN_SECONDS = 240.0
-_SIZE = {"width": 1180, "height": 1010}
+_WIDTH, _HEIGHT = 1180, 1010
 _PATIENCE = 60_000
 
 
@@ -83,7 +83,7 @@ def _report(kubectl: Kubectl) -> Path:
 
 
 def _take(browser: Browser, name: str, theme: str, show: Callable[[Page], None]) -> None:
-    tab = browser.new_page(viewport=_SIZE, color_scheme=theme)  # type: ignore[arg-type]
+    tab = browser.new_page(viewport={"width": _WIDTH, "height": _HEIGHT}, color_scheme=theme)  # type: ignore[arg-type]
     show(tab)
     path = IMAGES / f"{name}.png"
     tab.screenshot(path=path)
@@ -119,7 +119,8 @@ def _show_trigger(tab: Page, address: str, token: str) -> None:
     top, bottom = (tab.locator(f"section[aria-labelledby={name}]").bounding_box() for name in ("runs", "drift"))
     if top is None or bottom is None:
         raise ClusterError(f"the page of {ON_DRIFT} shows no runs or no drift: `make demo` again")
-    tab.set_viewport_size({**_SIZE, "height": round(bottom["y"] + bottom["height"] - top["y"]) + 20})
+    height = round(bottom["y"] + bottom["height"] - top["y"]) + 20
+    tab.set_viewport_size({"width": _WIDTH, "height": height})
     tab.evaluate("window.scrollTo(0, document.getElementById('runs').closest('section').offsetTop - 10)")
 
 
