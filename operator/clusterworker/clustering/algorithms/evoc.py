@@ -26,8 +26,8 @@ from clusterworker.clustering.algorithms.task import Task
 from clusterworker.data.arrays import Vectors
 
 MARGIN = 0.1
-"""The layer that corresponds to the one of the run before stays the run's unless another is more persistent by more
-than this share: a run has a dozen clusters tonight if it had a dozen last night, and not two hundred."""
+"""The layer that corresponds to the one of the run before stays the run's, unless another is more persistent by more
+than this share. A run therefore has a dozen clusters tonight if it had a dozen last night, and not two hundred."""
 
 
 def evoc(task: Task, parameters: EVoC) -> Clustering:

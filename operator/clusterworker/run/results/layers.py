@@ -41,9 +41,9 @@ class StoredLayer:
 def write_layers(staged: Path, layered: LayeredClusters, described: Layers, numbered: LayerSuccession | None) -> None:
     """Write the files into the directory that holds members.parquet.
 
-    layers.parquet has a row per document and layer: document_id, layer (0 the finest), cluster_id (-1 is noise), and
-    collection_id if there are several collections. layer_clusters.parquet has a row per cluster of every layer, and
-    layer_lineage.parquet the columns of lineage.parquet after layer and previous_layer.
+    The file layers.parquet has a row per document and layer: document_id, layer (0 the finest), cluster_id (-1 is
+    noise), and collection_id if there are several collections. The file layer_clusters.parquet has a row per cluster of
+    every layer. In layer_lineage.parquet, layer and previous_layer come before the columns of lineage.parquet.
 
     Args:
         staged: the directory.
