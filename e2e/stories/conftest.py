@@ -37,6 +37,7 @@ FIRST_TO_LAST = (
     "actions",
     "taxonomy",
     "processing",
+    "chains",
     "algorithms",
     "s3",
     "sources",

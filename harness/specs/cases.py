@@ -68,6 +68,13 @@ ACTIONS: dict[str, Spec] = {
 }
 
 
+CHAIN: Spec = {
+    "trigger_type": "event",
+    "schedule_config": {"event_type": "run_completed", "event_threshold": 1, "collection_id": "col_labels"},
+}
+"""Of a trigger that follows the runs of another one."""
+
+
 def trigger(changes: Mapping[str, Any] = {}, *, of_type: str = "cron") -> Spec:
     """A valid trigger of the type, with changes by dotted path; ABSENT removes a field."""
     spec = {"trigger_type": of_type, "schedule_config": SCHEDULES[of_type], "execution_config": WORK}
@@ -288,6 +295,18 @@ _ACTION_RULES = [
             f"{field} is valid only with action_type cluster: remove it",
         )
         for field, value in [("cluster_id", "cluster_xyz789"), ("execution_config", WORK)]
+    ),
+    *(
+        Refused(
+            f"a trigger that waits for its own {outputs}",
+            spec,
+            "spec.schedule_config.collection_id",
+            "collection_id is not valid with event_type run_completed: the trigger's own runs write this collection",
+        )
+        for outputs, spec in {
+            "outputs": trigger({**CHAIN, "execution_config.outputs": ["col_other", "col_labels"]}),
+            "output_collection_ids": acting("cluster", {}, CHAIN),
+        }.items()
     ),
     Refused(
         "taxonomy_enrichment by drift",
@@ -1044,6 +1063,8 @@ ACCEPTED = [
     Accepted("S3 that is written", collection({"volume": ABSENT, "source": {"uri": "s3://bucket/labels/"},
                                                "write": {"secret_name": "writer"}}), COLLECTION),
     Accepted("definition with outputs", definition({"outputs": ["col_labels"]}), CLUSTER_DEFINITION),
+    Accepted("trigger after another", trigger(CHAIN)),
+    Accepted("trigger after another, with outputs", trigger({**CHAIN, "execution_config.outputs": ["col_other"]})),
     Accepted("trigger with outputs", trigger({"execution_config.outputs": ["col_labels", "col_products"]})),
     Accepted("filters", collection({"source.filters": {
         "AND": [{"field": "language", "operator": "eq", "value": "en"},

@@ -100,7 +100,7 @@ def register_webhooks(
         _refuse(call, problems)
         found = resolve(catalog, call["namespace"], parsed) if parsed and not _is_on_its_way_out(call) else None
         if isinstance(found, Unresolved):
-            if found.reason is Reason.OUTPUT_NOT_WRITABLE:
+            if found.reason in (Reason.OUTPUT_NOT_WRITABLE, Reason.CHAIN_LOOP):
                 raise kopf.AdmissionError(found.message, code=422)
             warnings.append(found.message)
         if parsed and not _is_on_its_way_out(call):

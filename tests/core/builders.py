@@ -146,9 +146,10 @@ class World:
             self.trigger, spec=parsed, problems=problems, generation=self.trigger.generation + 1, edited_at=when
         )
 
-    def send(self, now: datetime, *ids: str, count: int = 1) -> tuple[bool, ...] | None:
+    def send(self, now: datetime, *ids: str, count: int = 1, chain: tuple[str, ...] = ()) -> tuple[bool, ...] | None:
         """Events arrive, each of which stands for `count`; for each whether it is counted."""
-        counted = count_events(self.trigger, [Arrival(fingerprint("test", event), count) for event in ids], now)
+        arrivals = [Arrival(fingerprint("test", event), count, chain) for event in ids]
+        counted = count_events(self.trigger, arrivals, now)
         if counted is None:
             return None
         self._write(Decision((), counted.status, (), None))

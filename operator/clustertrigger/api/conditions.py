@@ -46,6 +46,10 @@ class Reason(StrEnum):
     """Not ready until the object that the message names is corrected."""
     OUTPUT_NOT_WRITABLE = "OutputNotWritable"
     """Not ready until the output that the message names has spec.write, and is no file that the run reads."""
+    CHAIN_LOOP = "ChainLoop"
+    """Stalled: an event was not counted, because it descends from a run of this trigger. Not ready: an output of the
+    trigger is the collection whose run_completed it waits for.
+    """
     TOO_MANY_FAILURES = "TooManyFailures"
     """Not ready, stalled: run.max_consecutive_failures runs failed in a row; change the spec or request a reset."""
     MARKED_FAILED = "MarkedFailed"
@@ -99,6 +103,8 @@ class EventReason(StrEnum):
     """Normal: the threshold was reached while a run was active and concurrency_policy is Forbid; the trigger fires
     after that run.
     """
+    CHAIN_LOOP = "ChainLoop"
+    """Warning: an event was not counted, because it descends from a run of this trigger."""
     DRIFT_DETECTED = "DriftDetected"
     """Normal: a check found drift, and the trigger fires."""
     VOLUME_CHANGED = "VolumeChanged"

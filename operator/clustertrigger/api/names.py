@@ -24,6 +24,14 @@ ANNOTATION_RERUNS = f"{GROUP}/reruns"
 """Annotation of a Job; its value is the batch that the Job runs again."""
 ANNOTATION_PROCESSES = f"{GROUP}/processes"
 """Annotation of a Job; its value lists the IDs of the collection that the Job processes, separated by commas."""
+ANNOTATION_ANNOUNCES = f"{GROUP}/announces"
+"""Annotation of a Job; its value lists the IDs of the collections whose event run_completed the run is, separated by
+commas.
+"""
+ANNOTATION_CHAIN = f"{GROUP}/chain"
+"""Annotation of a Job; its value lists the triggers whose runs led to this one, the first one first, separated by
+commas.
+"""
 LABEL_RUNNABLE = f"{GROUP}/runnable"
 """Label of a PodTemplate; the value "true" lets triggers of its namespace run it."""
 ANNOTATION_RUN_REQUESTED = f"{GROUP}/run-requested"

@@ -100,12 +100,17 @@ class ScheduleConfig(ApiModel):
         None,
         min_length=1,
         max_length=256,
-        description="event (required): type of the CloudEvents to count, such as documents_added.",
+        description="event (required): type of the CloudEvents to count, such as documents_added. run_completed "
+        "counts completed runs of the namespace's other triggers.",
     )
     event_threshold: int | None = Field(
         None, ge=1, le=1_000_000_000, description="event (required): number of events after which the trigger is due."
     )
-    collection_id: ApiId | None = Field(None, description="event (required): collection whose events are counted.")
+    collection_id: ApiId | None = Field(
+        None,
+        description="event (required): collection whose events are counted. "
+        "With run_completed: a collection that a run writes, or reads if it writes none.",
+    )
     cooldown_seconds: int | None = Field(
         None, ge=0, le=_YEAR, description="event: minimum number of seconds between two fires. Default 0."
     )

@@ -206,6 +206,16 @@ class EventState:
     announced: Annotated[
         bool, Field(description="Whether a Kubernetes event on the trigger already reports the delay.")
     ] = False
+    chain: Annotated[
+        list[str],
+        Field(
+            max_length=64,
+            description="Triggers whose runs led to the events that are counted. The next run passes them on.",
+        ),
+    ] = field(default_factory=list)
+    loop: Annotated[
+        str | None, Field(description="Why the last event of another trigger's run was not counted, if it was not.")
+    ] = None
     seen: Annotated[
         list[SeenEvents],
         Field(max_length=16, description="Events of the last ten minutes, at most 16,384, oldest first."),

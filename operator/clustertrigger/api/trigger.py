@@ -304,6 +304,12 @@ NEEDS_CONFIG = "action_config is required with every action_type but cluster: se
 DRIFT_NEEDS_CLUSTERS = (
     "trigger_type conditional is valid only with action_type cluster: only a clustering leaves a baseline for drift"
 )
+RUN_COMPLETED = "run_completed"
+"""Type of the event that a completed run is, for triggers that wait for it."""
+WAITS_FOR_ITSELF = (
+    "the trigger's own runs write this collection, so that each run would start the next one: wait for another "
+    "collection, or remove this one from the outputs"
+)
 SHORT_FORM = ("execution_config", "cluster_id")
 """Top-level fields that replace the action_config of one action."""
 SHORT_FORM_OF: str = "cluster"
@@ -365,6 +371,17 @@ def _spec_rules(schema: dict[str, Any]) -> None:
                 ),
             )
         ),
+        *(
+            cel(
+                f"self.trigger_type != 'event' || !has(self.schedule_config.event_type) || "
+                f"self.schedule_config.event_type != '{RUN_COMPLETED}' || !has(self.schedule_config.collection_id) || "
+                f"!has(self.{parent}) || !has(self.{parent}.{outputs}) || "
+                f"!(self.schedule_config.collection_id in self.{parent}.{outputs})",
+                f"collection_id is not valid with event_type {RUN_COMPLETED}: {WAITS_FOR_ITSELF}",
+                field=".schedule_config.collection_id",
+            )
+            for parent, outputs in (("execution_config", "outputs"), ("action_config", "output_collection_ids"))
+        ),
         cel(
             f"self.trigger_type != 'conditional' || self.action_type == '{MEASURED}'",
             DRIFT_NEEDS_CLUSTERS,
@@ -424,6 +441,17 @@ class ClusterTriggerSpec(ApiModel):
             raise ValueError(_both_forms(short))
         if self.action_type != MEASURED and self.trigger_type == "conditional":
             raise ValueError(DRIFT_NEEDS_CLUSTERS)
+        return self
+
+    @model_validator(mode="after")
+    def _waits_for_others(self) -> Self:
+        config = self.schedule_config
+        written = (self.execution_config.outputs if self.execution_config else None) or (
+            self.action_config.output_collection_ids if self.action_config else None
+        )
+        is_chain = self.trigger_type == "event" and config.event_type == RUN_COMPLETED
+        if is_chain and config.collection_id in (written or ()):
+            raise ValueError(f"collection_id is not valid with event_type {RUN_COMPLETED}: {WAITS_FOR_ITSELF}")
         return self
 
     @cached_property

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from clustercontract.run import DocumentCounts
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.status import ClusterTriggerStatus
 from clustertrigger.core.actions.work import RunDefaults, Work
@@ -39,8 +38,10 @@ class Observed:
     """By Job name."""
     looked_up: frozenset[str] = frozenset()
     """Jobs that were read from the API server itself for this decision: what is absent from `runs` is gone."""
+    awaited: frozenset[str] = frozenset()
+    """Collections of the namespace for which triggers count events of the type run_completed."""
     counted: frozenset[str] = frozenset()
-    """Jobs whose documents have been counted as events."""
+    """Jobs whose events have been counted."""
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
     """By Job name."""
     warnings: Mapping[str, str] = field(default_factory=dict)
@@ -92,15 +93,26 @@ class AskWhy:
 
 
 @dataclass(frozen=True, slots=True)
-class CountDocuments:
-    """Count what a run did to a collection as events of it; what has been counted before does not count again."""
+class RunEvent:
+    """What a run is to those who count: an event of its collections."""
+
+    type: str
+    count: int
+    collection_ids: tuple[str, ...]
+    """All ids under which triggers may name them. Whoever names several of them counts the event once."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountEvents:
+    """Count a run's events; those that have been counted before do not count again."""
 
     job: str
-    collection_ids: tuple[str, ...]
-    documents: DocumentCounts
+    events: tuple[RunEvent, ...]
+    chain: tuple[str, ...]
+    """Triggers whose runs led to them, this one last."""
 
 
-Action = CreateJob | DeleteJob | EndJob | LookUpJob | AskWhy | CountDocuments
+Action = CreateJob | DeleteJob | EndJob | LookUpJob | AskWhy | CountEvents
 
 
 @dataclass(frozen=True, slots=True)

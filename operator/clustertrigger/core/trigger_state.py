@@ -98,6 +98,9 @@ class TriggerState:
             return one_line(ready.message)
         if running and running.reason == Reason.CREATE_REFUSED:
             return one_line(running.message)
+        stalled = self.condition(ConditionType.STALLED)
+        if stalled and stalled.status == "True" and stalled.reason == Reason.CHAIN_LOOP:
+            return one_line(stalled.message)
         if self.status.last_check_error:
             return one_line(f"the last check failed: {self.status.last_check_error}")
         if self.last and self.last.status == "failed":
@@ -163,6 +166,10 @@ def advice(state: TriggerState, scope: str) -> Iterator[str]:
         yield (
             "Fix what prevents the API server from creating the Job. The operator retries until the starting deadline."
         )
+    stalled = state.condition(ConditionType.STALLED)
+    if stalled and stalled.reason == Reason.CHAIN_LOOP:
+        yield "Change what one of the triggers of the loop waits for, or what it writes."
+        yield f"After that, clear the condition: {COMMAND} reset {name}"
     if state.active:
         yield f"Follow the run: {COMMAND} watch {name}"
     elif state.last is None and reason == Reason.SCHEDULED:
@@ -181,6 +188,7 @@ _REFERENCES = {
     Reason.POD_TEMPLATE_NOT_FOUND: "Apply the PodTemplate, or correct its name: kubectl get podtemplates",
     Reason.BATCH_NOT_FOUND: "Name a run that a trigger's history still has, as batch_id: kubectl get clustertriggers",
     Reason.TAXONOMY_NOT_FOUND: "Apply the Taxonomy, or correct the id: kubectl get taxonomies",
+    Reason.CHAIN_LOOP: "Let the trigger wait for a collection that it does not write: kubectl edit clustertriggers",
     Reason.OUTPUT_NOT_WRITABLE: "Set spec.write of the Collection that is to be written: kubectl edit collections",
 }
 """What to do where a referenced object is missing or not as it must be; the namespace follows."""

@@ -14,7 +14,7 @@ from clustertrigger.api.status import find_condition
 from clustertrigger.core.actions.registry import action_of, resolve
 from clustertrigger.core.actions.work import Work
 from clustertrigger.core.decide import decide
-from clustertrigger.core.decision import CountDocuments, CreateJob
+from clustertrigger.core.decision import CountEvents, CreateJob, RunEvent
 from clustertrigger.core.jobs.job_view import read_job
 from clustertrigger.core.jobs.pod_view import read_pod
 from clustertrigger.core.jobs.workload import ObservedRun, observe_run
@@ -189,9 +189,10 @@ def test_what_it_did_counts_before_the_run_has_ended() -> None:
     it, run = ended('{"documents_added": 3, "documents_deleted": 1, "elapsed": 7}')
     decision = decide(it, observed([run]), DUE)
     (counting,) = decision.actions
-    assert isinstance(counting, CountDocuments)
-    assert (counting.job, counting.collection_ids) == (run.job, ("col_a", "products"))
-    assert list(counting.documents.events()) == [("documents_added", 3), ("documents_deleted", 1)]
+    assert isinstance(counting, CountEvents)
+    assert (counting.job, counting.chain) == (run.job, ("products",))
+    ids = ("col_a", "products")
+    assert counting.events == (RunEvent("documents_added", 3, ids), RunEvent("documents_deleted", 1, ids))
 
     decision = decide(it, replace(observed([run]), counted=frozenset({run.job})), DUE)
     assert decision.actions == ()

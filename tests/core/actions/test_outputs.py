@@ -8,6 +8,7 @@ import pytest
 
 from clustercontract.run import RunSpec
 from clustertrigger.api.conditions import Reason
+from clustertrigger.api.names import ANNOTATION_ANNOUNCES
 from clustertrigger.core.actions.cluster import ClusterWork
 from clustertrigger.core.actions.registry import resolve
 from clustertrigger.core.actions.work import Ask
@@ -94,6 +95,40 @@ def test_an_actions_outputs_stand_in_place_of_the_definitions(config: Json, told
     assert not problems
     assert spec is not None
     assert [output.collection_id for output in run_spec(resolved(spec, known), spec).outputs] == told
+
+
+@pytest.mark.parametrize(
+    ("waits_for", "outputs", "told"),
+    [
+        ("col_named", ["named"], Reason.CHAIN_LOOP),
+        ("named", ["col_named"], Reason.CHAIN_LOOP),
+        ("col_named", ["labels"], None),
+        ("products", ["named"], None),
+    ],
+)
+def test_a_definitions_output_that_its_trigger_waits_for(
+    waits_for: str, outputs: list[str], told: Reason | None
+) -> None:
+    known = catalog(named={"collection_id": "col_named", "source": {"uri": "x/"}, "volume": "v", "write": {}})
+    definition = {"cluster_id": "cluster_a", "collection_ids": ["products"], "config": CONFIG, "outputs": outputs}
+    known.put(DEFINITION, "search", "a", definition)
+    schedule = {"event_type": "run_completed", "event_threshold": 1, "collection_id": waits_for}
+    spec, problems = parse_trigger({"trigger_type": "event", "schedule_config": schedule, "cluster_id": "cluster_a"})
+    assert not problems
+    assert spec is not None
+    found = resolve(known, "search", spec)
+    assert (found.reason if isinstance(found, Unresolved) else None) is told
+
+
+@pytest.mark.parametrize(
+    ("outputs", "announces"),
+    [([], ("products",)), (["labels"], ("labels",)), (["col_named", "labels"], ("col_named", "named", "labels"))],
+)
+def test_whose_event_a_run_is(outputs: list[str], announces: tuple[str, ...]) -> None:
+    known = catalog(named={"collection_id": "col_named", "source": {"uri": "x/"}, "volume": "v", "write": {}})
+    spec = spec_of(*outputs)
+    job = build_job(trigger(), spec, resolved(spec, known), "products-1", ScheduledSlot(at(hours=1)), DEFAULTS)
+    assert job["metadata"]["annotations"][ANNOTATION_ANNOUNCES] == ",".join(announces)
 
 
 def test_an_output_is_mounted_to_write_and_its_writers_secret_beside_the_readers() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from clustertrigger.core.decision import CountDocuments, CreateJob, Event
+from clustertrigger.core.decision import CountEvents, CreateJob, Event
 from clustertrigger.core.kube import paths
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.catalog import COLLECTION, Catalog
@@ -51,9 +51,9 @@ class Events:
     """Counts nothing, and tells what it was asked to count."""
 
     def __init__(self) -> None:
-        self.asked: list[CountDocuments] = []
+        self.asked: list[CountEvents] = []
 
-    async def count(self, trigger: Trigger, run: CountDocuments) -> None:
+    async def count(self, trigger: Trigger, run: CountEvents) -> None:
         self.asked.append(run)
 
 

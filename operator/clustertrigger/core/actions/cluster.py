@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from clustercontract.actions.cluster import Cluster
 from clustercontract.filters import Filter, all_of, conjuncts
 from clustercontract.run import RUN_SPEC_VARIABLE, RunResult, RunSpec
+from clustertrigger.api.conditions import Reason
 from clustertrigger.api.definition import ExecutionConfig
+from clustertrigger.api.schedule import EventSchedule
 from clustertrigger.api.status import ClusterTriggerStatus, LastResult
-from clustertrigger.api.trigger import ClusterTriggerSpec
+from clustertrigger.api.trigger import RUN_COMPLETED, WAITS_FOR_ITSELF, ClusterTriggerSpec
 from clustertrigger.core.actions.narrowing import fields_of, narrowed
 from clustertrigger.core.actions.outputs import Named, output_inputs, resolve_outputs
-from clustertrigger.core.actions.work import Action, Ask, Order, Work, Writes, distinct
+from clustertrigger.core.actions.work import Action, Ask, Order, Work, Writes, announced, distinct
 from clustertrigger.core.resources.catalog import COLLECTION, DEFINITION, Catalog, Unresolved
 
 
@@ -71,7 +73,27 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
     outputs = resolve_outputs(catalog, namespace, execution.outputs if written is None else written, collections)
     if isinstance(outputs, Unresolved):
         return outputs
-    return ClusterWork(execution=execution, collections=tuple(collections), outputs=outputs)
+    written_ids = announced(catalog, namespace, (name for name, _ in outputs))
+    if (loop := _why_loop(spec, written_ids)) is not None:
+        return loop
+    return ClusterWork(
+        execution=execution,
+        collections=tuple(collections),
+        outputs=outputs,
+        announces=written_ids or announced(catalog, namespace, execution.collection_ids),
+    )
+
+
+def _why_loop(spec: ClusterTriggerSpec, written: tuple[str, ...]) -> Unresolved | None:
+    """Why a trigger would start itself: by its definition's outputs, or by another id of its own outputs."""
+    schedule = spec.schedule
+    if not isinstance(schedule, EventSchedule) or schedule.event_type != RUN_COMPLETED:
+        return None
+    if schedule.collection_id not in written:
+        return None
+    return Unresolved(
+        Reason.CHAIN_LOOP, f"schedule_config.collection_id {schedule.collection_id!r}: {WAITS_FOR_ITSELF}"
+    )
 
 
 def _remember(status: ClusterTriggerStatus, job: str, collections: str, found: RunResult) -> None:

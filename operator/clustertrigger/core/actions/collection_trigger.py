@@ -72,6 +72,7 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
     ids = catalog.ids(COLLECTION, namespace, wanted.collection_id)
     return ProcessingWork(
         annotations={ANNOTATION_ACTION: spec.action_type, ANNOTATION_PROCESSES: ",".join(ids)},
+        announces=tuple(ids),
         wanted=wanted,
         collection=collection,
         template=template,

@@ -17,7 +17,7 @@ from clustertrigger.api.status import ClusterTriggerStatus, LastResult
 from clustertrigger.api.taxonomy import TaxonomySpec
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.actions.narrowing import narrowed
-from clustertrigger.core.actions.work import Action, Ask, Order, Work
+from clustertrigger.core.actions.work import Action, Ask, Order, Work, announced
 from clustertrigger.core.resources.catalog import COLLECTION, TAXONOMY, Catalog, Unresolved
 
 
@@ -79,7 +79,13 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
         return documents
     collections = ((config.collection_id, documents), (taxonomy.collection_id, nodes))
     annotations = {ANNOTATION_ACTION: spec.action_type}
-    return EnrichmentWork(config=config, taxonomy=taxonomy, collections=collections, annotations=annotations)
+    return EnrichmentWork(
+        config=config,
+        taxonomy=taxonomy,
+        collections=collections,
+        annotations=annotations,
+        announces=announced(catalog, namespace, [config.collection_id]),
+    )
 
 
 def _remember(status: ClusterTriggerStatus, job: str, collections: str, found: RunResult) -> None:

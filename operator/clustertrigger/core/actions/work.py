@@ -12,7 +12,7 @@ from clustercontract.run import PreviousRun, RunResult
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.status import ClusterTriggerStatus, Execution, LastResult
 from clustertrigger.api.trigger import ClusterTriggerSpec, RunPolicy
-from clustertrigger.core.resources.catalog import Catalog, Unresolved
+from clustertrigger.core.resources.catalog import COLLECTION, Catalog, Unresolved
 from clustertrigger.core.resources.pod_templates import PodTemplate
 
 
@@ -90,6 +90,8 @@ class Work(ABC):
     """Those that it reads, each with its id."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """Metadata of the Job, if the history does not describe what it was created for."""
+    announces: tuple[str, ...] = ()
+    """The ids of the collections whose event run_completed a run is: those that it writes, or else those it reads."""
 
     @abstractmethod
     def order(self, ask: Ask) -> Order | FromTemplate:
@@ -135,6 +137,11 @@ class Action:
     """What a run of a trigger in a namespace would do now."""
     remember: Callable[[ClusterTriggerStatus, str, str, RunResult], None]
     """Adds to the status what a completed run found: its Job, the digest of its collections, its result."""
+
+
+def announced(catalog: Catalog, namespace: str, wanted: Iterable[str]) -> tuple[str, ...]:
+    """All ids by which triggers may name collections."""
+    return distinct(one for name in wanted for one in catalog.ids(COLLECTION, namespace, name))
 
 
 def in_words(found: RunResult) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from clustertrigger.api.schedule import EventSchedule
 from clustertrigger.api.status import ClusterTriggerStatus, EventState
 from clustertrigger.core.draft import has_failed
+from clustertrigger.core.events.chains import merged, why_stopped
 from clustertrigger.core.events.seen_events import SeenMemory
 from clustertrigger.core.resources.trigger import Trigger
 from clustertrigger.core.schedules.timetable import describe_schedule
@@ -22,6 +23,8 @@ class Arrival:
     """Hash of the event's source and ID."""
     count: int
     """How many it stands for."""
+    chain: tuple[str, ...] = ()
+    """Triggers whose runs led to it, where it is a run's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +56,29 @@ def count_events(trigger: Trigger, arrivals: Sequence[Arrival], now: datetime) -
     before = trigger.status
     state, counter = current_state(schedule, before)
     memory = SeenMemory(state.seen, now)
-    fresh = tuple(memory.add(arrival.fingerprint) for arrival in arrivals)
-    added = sum(arrival.count for arrival, is_fresh in zip(arrivals, fresh, strict=True) if is_fresh)
-    if not added:
+    new = [memory.add(arrival.fingerprint) for arrival in arrivals]
+    stops = [why_stopped(arrival.chain, trigger.key.name) for arrival in arrivals]
+    fresh = tuple(is_new and not stop for is_new, stop in zip(new, stops, strict=True))
+    counted = [arrival for arrival, is_fresh in zip(arrivals, fresh, strict=True) if is_fresh]
+    loop = next((stop for is_new, stop in zip(new, stops, strict=True) if is_new and stop), None)
+    added = sum(arrival.count for arrival in counted)
+    if not added and loop is None:
         return Counted(before, fresh)
     counter += added
     may_fire = spec.status == "active" and not has_failed(spec, before.consecutive_failures)
     due_since = state.due_since
-    if due_since is None and may_fire and counter >= schedule.event_threshold:
+    if added and due_since is None and may_fire and counter >= schedule.event_threshold:
         due_since = now
     status = before.copy()
     status.event_counter = counter
     status.event_state = replace(
-        state, counted_at=now, total=state.total + added, due_since=due_since, seen=memory.stored()
+        state,
+        counted_at=now,
+        total=state.total + added,
+        due_since=due_since,
+        chain=merged([state.chain, *(arrival.chain for arrival in counted)]),
+        loop=loop,
+        seen=memory.stored(),
     )
     status.schedule = describe_schedule(spec, counter)
     return Counted(status, fresh)

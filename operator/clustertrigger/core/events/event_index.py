@@ -17,6 +17,7 @@ class EventIndex:
     def __init__(self) -> None:
         self._keys: dict[_Place, set[Key]] = defaultdict(set)
         self._places: dict[Key, _Place] = {}
+        self._collections: dict[tuple[str, str], frozenset[str]] = {}
 
     def put(self, trigger: Trigger) -> None:
         """Adds a trigger, or follows its change."""
@@ -28,6 +29,8 @@ class EventIndex:
         if place is not None:
             self._places[trigger.key] = place
             self._keys[place].add(trigger.key)
+            kind = place[:2]
+            self._collections[kind] = self.awaited(*kind) | {place[2]}
 
     def remove(self, key: Key) -> None:
         """Removes a trigger, if it is there."""
@@ -37,7 +40,15 @@ class EventIndex:
         self._keys[place].discard(key)
         if not self._keys[place]:
             del self._keys[place]
+            kind = place[:2]
+            left = self._collections.pop(kind) - {place[2]}
+            if left:
+                self._collections[kind] = left
 
     def match(self, namespace: str, event_type: str, collection_id: str) -> AbstractSet[Key]:
         """The triggers that count such an event."""
         return self._keys.get((namespace, event_type, collection_id), frozenset())
+
+    def awaited(self, namespace: str, event_type: str) -> frozenset[str]:
+        """The collections whose events of a type are counted."""
+        return self._collections.get((namespace, event_type), frozenset())

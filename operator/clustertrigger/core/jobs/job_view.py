@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from clustertrigger.api.names import (
     ANNOTATION_ACTION,
+    ANNOTATION_ANNOUNCES,
+    ANNOTATION_CHAIN,
     ANNOTATION_COLLECTIONS,
     ANNOTATION_COMPLETED,
     ANNOTATION_FAILURE,
@@ -73,6 +75,10 @@ class JobView:
     """The batch that it runs again."""
     processes: tuple[str, ...] = ()
     """The ids of the collection that it processes."""
+    announces: tuple[str, ...] = ()
+    """The ids of the collections whose event run_completed it is."""
+    chain: tuple[str, ...] = ()
+    """Triggers whose runs led to it."""
     volumes: tuple[str, ...] | None = None
     secrets: tuple[str, ...] | None = None
     """Claims and Secrets that its Pods mount."""
@@ -130,10 +136,16 @@ def read_job(raw: Mapping[str, Any]) -> JobView | None:
         collections=annotations.get(ANNOTATION_COLLECTIONS, ""),
         action=annotations.get(ANNOTATION_ACTION, "cluster"),
         reruns=annotations.get(ANNOTATION_RERUNS),
-        processes=tuple(filter(None, annotations.get(ANNOTATION_PROCESSES, "").split(","))),
+        processes=_listed(annotations, ANNOTATION_PROCESSES),
+        announces=_listed(annotations, ANNOTATION_ANNOUNCES),
+        chain=_listed(annotations, ANNOTATION_CHAIN),
         volumes=_mounted(spec, "persistentVolumeClaim", "claimName"),
         secrets=_mounted(spec, "secret", "secretName"),
     )
+
+
+def _listed(annotations: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(filter(None, annotations.get(name, "").split(",")))
 
 
 def _let_go_at(

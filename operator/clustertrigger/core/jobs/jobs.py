@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from clustercontract.baseline import Baseline
@@ -13,6 +14,8 @@ from clustercontract.container import ExitCode
 from clustercontract.run import PreviousRun
 from clustertrigger.api import API_VERSION
 from clustertrigger.api.names import (
+    ANNOTATION_ANNOUNCES,
+    ANNOTATION_CHAIN,
     ANNOTATION_COLLECTIONS,
     ANNOTATION_COMPLETED,
     ANNOTATION_FAILURE,
@@ -35,7 +38,7 @@ from clustertrigger.core.actions.work import Ask, FromTemplate, Order, RunDefaul
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.naming import seed
 from clustertrigger.core.jobs.pods import pod_metadata, pod_spec
-from clustertrigger.core.jobs.slot import CheckSlot, RunSlot, Slot
+from clustertrigger.core.jobs.slot import CheckSlot, EventSlot, RunSlot, Slot
 from clustertrigger.core.jobs.template_pods import template_pod_spec
 from clustertrigger.core.resources.trigger import Trigger
 
@@ -92,7 +95,10 @@ def build_job(
     kind = _Kind(
         ROLE_RUN, run.timeout_seconds, ttl_seconds=max(run.starting_deadline_seconds, 3600), queue_name=run.queue_name
     )
-    return _job(trigger, run, work, kind, name, slot, pod)
+    state = trigger.status.event_state
+    chain = state.chain if state is not None and isinstance(slot, EventSlot) else ()
+    said = {ANNOTATION_ANNOUNCES: ",".join(work.announces), ANNOTATION_CHAIN: ",".join(chain)}
+    return _job(trigger, run, work, kind, name, slot, pod, {key: text for key, text in said.items() if text})
 
 
 def build_check_job(
@@ -163,7 +169,16 @@ def _check_ttl_seconds(schedule: ConditionalSchedule) -> int:
     return min(max(2 * schedule.check_interval_seconds, _SHORTEST_MEMORY), _LONGEST_MEMORY)
 
 
-def _job(trigger: Trigger, run: RunPolicy, work: Work, kind: _Kind, name: str, slot: Slot, pod: _Pod) -> dict[str, Any]:
+def _job(
+    trigger: Trigger,
+    run: RunPolicy,
+    work: Work,
+    kind: _Kind,
+    name: str,
+    slot: Slot,
+    pod: _Pod,
+    annotations: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
     labels = {
         LABEL_MANAGED_BY: MANAGED_BY,
         LABEL_TRIGGER_UID: trigger.uid,
@@ -207,6 +222,7 @@ def _job(trigger: Trigger, run: RunPolicy, work: Work, kind: _Kind, name: str, s
             "labels": {**labels, **queued},
             "annotations": {
                 **work.annotations,
+                **annotations,
                 ANNOTATION_SLOT: str(slot),
                 ANNOTATION_COLLECTIONS: collections_digest(work),
             },

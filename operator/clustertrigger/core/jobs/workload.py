@@ -86,6 +86,10 @@ class ObservedRun:
     reruns: str | None = None
     processes: tuple[str, ...] = ()
     """The ids of the collection that it processes."""
+    announces: tuple[str, ...] = ()
+    """The ids of the collections whose event run_completed it is."""
+    chain: tuple[str, ...] = ()
+    """Triggers whose runs led to it."""
     volumes: tuple[str, ...] | None = None
     secrets: tuple[str, ...] | None = None
     explained: bool = True
@@ -116,6 +120,8 @@ def observe_run(job: JobView, pods: Sequence[PodView], queue_position: int | Non
         action=job.action,
         reruns=job.reruns,
         processes=job.processes,
+        announces=job.announces,
+        chain=job.chain,
         volumes=job.volumes,
         secrets=job.secrets,
     )

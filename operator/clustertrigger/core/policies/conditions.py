@@ -36,6 +36,9 @@ def announce(draft: Draft) -> None:
     ready = find_condition(draft.status.conditions, ConditionType.READY)
     if ready and ready.reason == Reason.INVALID_SPEC and _is_news(draft, ready):
         draft.warn(EventReason.INVALID_SPEC, ready.message)
+    stalled = find_condition(draft.status.conditions, ConditionType.STALLED)
+    if stalled and stalled.status == "True" and stalled.reason == Reason.CHAIN_LOOP and _is_news(draft, stalled):
+        draft.warn(EventReason.CHAIN_LOOP, stalled.message)
     running = find_condition(draft.status.conditions, ConditionType.RUNNING)
     if draft.held and running and _is_news(draft, running):
         draft.warn(draft.held.reason, running.message)
@@ -66,6 +69,9 @@ def _stalled(draft: Draft) -> _Verdict:
         return True, Reason.INVALID_SPEC, "The spec is invalid: the Ready condition names the remedy"
     if draft.failed and spec.status not in ("paused", "disabled"):
         return True, *_failed(draft)
+    state = draft.status.event_state
+    if state is not None and state.loop is not None and spec.status == "active":
+        return True, Reason.CHAIN_LOOP, state.loop[:1].upper() + state.loop[1:]
     if isinstance(draft.observed.work, Unresolved):
         # It may still be applied, as a moment later in the same kubectl apply.
         message = f"The trigger waits for a referenced object: {draft.observed.work.message}"

@@ -23,6 +23,9 @@ def follow_what_is_counted(draft: Draft) -> None:
     schedule, state = _schedule(draft), draft.before.event_state
     if schedule is not None:
         state, counter = current_state(schedule, draft.before)
+        was_reset = draft.status.last_reset_requested != draft.before.last_reset_requested
+        if state.loop is not None and (draft.edited or was_reset):
+            state = replace(state, loop=None)
         draft.status.event_state = state
         draft.status.event_counter = counter
     elif state is not None and draft.trigger.spec is not None:
@@ -44,7 +47,12 @@ def consume(draft: Draft, ordinal: int, created_at: datetime) -> None:
     began = min(draft.now, created_at + timedelta(seconds=1))
     draft.status.event_counter = left
     draft.status.last_cooldown_at = began
-    draft.status.event_state = replace(_state(draft), due_since=draft.now if still_due else None, announced=False)
+    draft.status.event_state = replace(
+        _state(draft),
+        due_since=draft.now if still_due else None,
+        announced=False,
+        chain=_state(draft).chain if left else [],
+    )
 
 
 def wait_anew_after_a_run(draft: Draft) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,8 +12,9 @@ from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.status import Execution
 from clustertrigger.core.actions.registry import action_of
 from clustertrigger.core.actions.work import in_words
-from clustertrigger.core.decision import CountDocuments, LookUpJob
+from clustertrigger.core.decision import CountEvents, LookUpJob, RunEvent
 from clustertrigger.core.draft import Draft, is_active, with_entry
+from clustertrigger.core.events.chains import RUN_COMPLETED, lengthened
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.slot import CheckSlot, EventSlot, ManualSlot, ScheduledSlot, Slot
 from clustertrigger.core.jobs.workload import ObservedRun
@@ -76,20 +78,25 @@ def settle_runs(draft: Draft) -> None:
         elif run.phase in ("completed", "failed"):
             if not run.explained and not asked:
                 draft.do(LookUpJob(entry.job_id))
-            elif (documents := _to_count(draft, run)) is not None:
+            elif events := tuple(_to_count(draft, run)):
                 # Before the status says that the run has ended: an operator that is killed in between counts again,
                 # and the triggers know by the Job's name what they have counted.
-                draft.do(CountDocuments(run.job, run.processes, documents))
+                draft.do(CountEvents(run.job, events, lengthened(run.chain, draft.trigger.key.name)))
             else:
                 _settle(draft, _outcome(draft, entry, run), run)
 
 
-def _to_count(draft: Draft, run: ObservedRun) -> DocumentCounts | None:
-    """What is still to be counted as events of the collection that a run has processed."""
-    documents = run.result.documents if run.result and run.phase == "completed" else None
-    if documents is None or not run.processes or run.job in draft.observed.counted:
-        return None
-    return documents if any(documents.events()) else None
+def _to_count(draft: Draft, run: ObservedRun) -> Iterator[RunEvent]:
+    """What a completed run is to other triggers, if that is still to be counted."""
+    if run.phase != "completed" or run.job in draft.observed.counted:
+        return
+    documents = run.result.documents if run.result else None
+    if documents is not None and run.processes:
+        for event_type, count in documents.events():
+            yield RunEvent(event_type, count, run.processes)
+    # Most runs are awaited by nobody: they are spared a decision.
+    if awaited := tuple(name for name in run.announces if name in draft.observed.awaited):
+        yield RunEvent(RUN_COMPLETED, 1, awaited)
 
 
 def trim_history(draft: Draft) -> None:

@@ -1,11 +1,11 @@
-"""Events that the operator itself has learned of: what a run did to the collection that it processed."""
+"""Events that the operator itself has learned of: a run has completed, and what it did to its collection."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
 
-from clustertrigger.core.decision import CountDocuments
+from clustertrigger.core.decision import CountEvents
 from clustertrigger.core.events.event_counting import Arrival
 from clustertrigger.core.events.seen_events import fingerprint
 from clustertrigger.core.kube.answers import ApiError
@@ -26,19 +26,20 @@ class OwnEvents:
         self._commits = commits
         self._index = triggers.event_index
 
-    async def count(self, trigger: Trigger, run: CountDocuments) -> None:
-        """Count what a run of a trigger did, for all triggers of its namespace that count such events.
+    async def count(self, trigger: Trigger, run: CountEvents) -> None:
+        """Count a run's events, for all triggers of its namespace that count such events, except its own.
 
-        A run has one event of each type, whichever of the collection's ids a trigger names.
+        A run has one event of each type, whichever of its collections and their ids a trigger names.
 
         Raises:
             ApiError: not all of it could be stored. It may be counted again: what is stored counts once.
         """
         arrivals: defaultdict[Key, list[Arrival]] = defaultdict(list)
-        for event_type, number in run.documents.events():
-            arrival = Arrival(fingerprint(f"clustertrigger/{trigger.uid}", f"{run.job}/{event_type}"), number)
-            for collection_id in run.collection_ids:
-                for key in self._index.match(trigger.key.namespace, event_type, collection_id):
+        for event in run.events:
+            known_as = fingerprint(f"clustertrigger/{trigger.uid}", f"{run.job}/{event.type}")
+            arrival = Arrival(known_as, event.count, run.chain)
+            for collection_id in event.collection_ids:
+                for key in self._index.match(trigger.key.namespace, event.type, collection_id) - {trigger.key}:
                     arrivals[key].append(arrival)
         try:
             await asyncio.gather(*(self._commits.count(key, counted) for key, counted in arrivals.items()))

@@ -14,7 +14,7 @@ from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import (
     Action,
     AskWhy,
-    CountDocuments,
+    CountEvents,
     CreateJob,
     Decision,
     DeleteJob,
@@ -22,6 +22,7 @@ from clustertrigger.core.decision import (
     LookUpJob,
     Observed,
 )
+from clustertrigger.core.events.chains import RUN_COMPLETED
 from clustertrigger.core.jobs.workload import split
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.resources.trigger import Key, Trigger
@@ -45,8 +46,8 @@ _MOST_ROUNDS = 10
 class EventCounter(Protocol):
     """Counts events that the operator itself has learned of."""
 
-    async def count(self, trigger: Trigger, run: CountDocuments) -> None:
-        """Count what a run of a trigger did to a collection, for all triggers that count such events.
+    async def count(self, trigger: Trigger, run: CountEvents) -> None:
+        """Count the events that a run of a trigger is, for all other triggers that count such events.
 
         Raises:
             ApiError: it could not be stored; it may be counted again.
@@ -154,7 +155,7 @@ class Reconciler:
                 await self._carry_out(trigger, action)
                 if isinstance(action, LookUpJob):
                     looked_up |= {action.name}
-                if isinstance(action, CountDocuments):
+                if isinstance(action, CountEvents):
                     counted |= {action.job}
             if decision.creates_job and self._queue.rest_once(key):
                 return
@@ -182,6 +183,7 @@ class Reconciler:
             runs=runs,
             checks=checks,
             looked_up=looked_up,
+            awaited=self._triggers.event_index.awaited(trigger.key.namespace, RUN_COMPLETED),
             counted=counted,
             refusals=self._jobs.refusals(trigger.key),
             warnings=self._jobs.warnings(trigger.key),
@@ -200,7 +202,7 @@ class Reconciler:
                 await self._jobs.look_up(trigger, name)
             case AskWhy(name):
                 self._jobs.ask_why(trigger, name)
-            case CountDocuments():
+            case CountEvents():
                 await self._events.count(trigger, action)
 
     async def _write_status(self, trigger: Trigger, decision: Decision) -> bool:

@@ -1,0 +1,43 @@
+"""Chains: the end of a run is an event that the next trigger counts, and no run leads back to its own trigger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from clustertrigger.api.trigger import RUN_COMPLETED
+
+__all__ = ["MOST_LINKS", "RUN_COMPLETED", "lengthened", "merged", "why_stopped"]
+
+MOST_LINKS = 32
+"""Triggers in a chain. A longer one is stopped: its names travel in annotations and statuses, which must stay small."""
+
+
+def why_stopped(chain: tuple[str, ...], trigger: str) -> str | None:
+    """Why a trigger does not count an event, if so.
+
+    Args:
+        chain: triggers whose runs led to the event, first one first; empty for the event of a program or a person.
+        trigger: that is to count it.
+    """
+    if trigger in chain:
+        way = " → ".join([*chain[chain.index(trigger) :], trigger])
+        return (
+            f"the triggers lead to each other in a loop ({way}): an event of {chain[-1]} was not counted. Change "
+            "schedule_config.collection_id or the outputs of one of them"
+        )
+    if len(chain) > MOST_LINKS:
+        return (
+            f"an event of {chain[-1]} was not counted: {len(chain)} triggers led to it one after another, and a chain "
+            f"has at most {MOST_LINKS}. Let a schedule start the later ones"
+        )
+    return None
+
+
+def lengthened(chain: Iterable[str], trigger: str) -> tuple[str, ...]:
+    """The chain of what a trigger's run leads to."""
+    return (*(name for name in chain if name != trigger), trigger)
+
+
+def merged(chains: Iterable[Iterable[str]]) -> list[str]:
+    """Several chains that lead to one run, each trigger once; of too many, the latest."""
+    return list(dict.fromkeys(name for chain in chains for name in chain))[-MOST_LINKS - 1 :]
