@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
@@ -15,7 +16,8 @@ from clustertrigger.core.jobs.workload import ObservedRun, observe_run
 from clustertrigger.core.kube.answers import ApiError
 
 POLL_SECONDS = 1.0
-_LAST_LINES = "20"
+_LAST_LINES = 20
+"""What is asked for again of a log whose connection has ended while the Pod runs."""
 
 
 class Shows(Protocol):
@@ -61,19 +63,30 @@ async def observe(cluster: Cluster, job: str) -> ObservedRun | None:
 
 
 async def lines_of(cluster: Cluster, pod: dict[str, Any]) -> AsyncIterator[str]:
-    """Yield the log lines of one Pod until it ends; a connection that breaks on the way is made again."""
+    """Yield the log lines of one Pod, each once, until it ends; a connection that ends on the way is made again.
+
+    A log ends with its container, a moment before the Pod's status says that it has ended.
+    """
     path = paths.pod(cluster.namespace, pod["metadata"]["name"])
     tail: dict[str, str] = {}
+    last: deque[str] = deque(maxlen=_LAST_LINES)
     while True:
+        known = list(last)
+        # Where in the known lines this connection may have begun; none once it has come to new ones.
+        begins, number = list(range(len(known))), 0
         try:
             async for line in cluster.api.follow(f"{path}/log", container=WORKER_CONTAINER, **tail):
-                yield line
+                begins = [begin for begin in begins if known[begin + number : begin + number + 1] == [line]]
+                number += 1
+                if not begins:
+                    last.append(line)
+                    yield line
         except ApiError as error:
             if not error.is_unanswered:
                 raise
         if not read_pod(await cluster.api.get(path)).running:
             return
-        tail = {"tailLines": _LAST_LINES}
+        tail = {"tailLines": str(_LAST_LINES)}
         await asyncio.sleep(POLL_SECONDS)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.jobs.raw import failed, job, observe, pod
+from tests.core.jobs.raw import failed, job, observe, pod, terminated
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,11 @@ from tests.core.jobs.raw import failed, job, observe, pod
             ],
             "Unschedulable: 0/1 nodes are available: 1 Insufficient cpu.",
         ),
+        (
+            [pod(terminated(message='{"status": "failed", "error": "no column x"}'))],
+            "the last attempt failed: no column x",
+        ),
+        ([pod(terminated(exitCode=139))], "the last attempt failed: the worker ended with exit code 139: Error"),
     ],
 )
 def test_why_a_run_has_not_started(pods: list[dict[str, Any]], obstacle: str) -> None:
