@@ -180,6 +180,10 @@ def _touched(case: Case, made: Object, raw: Object) -> str | None:
     return None if made["spec"] == raw["spec"] else f"{_short(case)}: the spec was changed"
 
 
+_REFERRING = ("cluster_id", "collection_id", "target_collection_id", "taxonomy_id", "batch_id")
+"""Fields of action_config that hold an id."""
+
+
 def _references(spec: Object) -> list[str]:
     action, clustering = spec.get("action_config") or {}, spec.get("execution_config") or {}
     ids = [
@@ -187,7 +191,7 @@ def _references(spec: Object) -> list[str]:
         *(clustering.get("outputs") or []),
         *(action.get("output_collection_ids") or []),
         spec.get("cluster_id"),
-        *(action.get(field) for field in ("cluster_id", "collection_id", "taxonomy_id", "batch_id")),
+        *(action.get(field) for field in _REFERRING),
     ]
     return [wanted for wanted in ids if wanted]
 

@@ -1,4 +1,4 @@
-"""Clusters where the documents are: a query in PostgreSQL by a cluster's name, and a file on a claim beside it."""
+"""Clusters and nodes where the documents are: columns of their table in PostgreSQL, and a file on a claim beside it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 from psycopg import sql
 
 from e2e.stories.conftest import Stage
-from e2e.stories.data import EXAMPLE
+from e2e.stories.data import EXAMPLE, SECTIONS
 from e2e.stories.scene import Object, Scene
-from e2e.stories.triggers import by_interval
+from e2e.stories.triggers import DAY, SMALL, by_interval
 from harness.claim_files import claim_files
 from harness.servers.postgresql import PostgreSQL, running_postgresql
 
@@ -22,6 +22,8 @@ API = {"apiVersion": "clustertrigger.dev/v1alpha1"}
 READER, WRITER = "packages-reader", "packages-writer"
 PASSWORDS = {name: secrets.token_hex(8) for name in (READER, WRITER)}
 LABELS = ("cluster_id", "cluster_name", "cluster_distance", "run")
+NODES = ("taxonomy_node_id", "taxonomy_label", "taxonomy_path", "taxonomy_score", "taxonomy_node_ids",
+         "taxonomy_labels", "taxonomy_scores", "taxonomy_run")  # fmt: skip
 CONFIG = {"algorithm": "kmeans", "n_clusters": 12, "random_state": 7}
 
 
@@ -38,10 +40,14 @@ def server(stage_set: Stage) -> Iterator[PostgreSQL]:
             with connection.cursor().copy(copy_in) as copy:
                 for row in pq.read_table(EXAMPLE).to_pylist():
                     copy.write_row([row["document_id"], row["section"], row["description"], str(row["embedding"])])
+            connection.execute('CREATE TABLE sections (section text, label text, "group" text, embedding vector(384))')
+            for row in pq.read_table(SECTIONS).to_pylist():
+                values = [row["section"], row["label"], row["group"], str(row["embedding"])]
+                connection.execute("INSERT INTO sections VALUES (%s, %s, %s, %s)", values)
             for name, password in PASSWORDS.items():
                 create = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
                 connection.execute(create.format(sql.Identifier(name), sql.Literal(password)))
-            connection.execute(sql.SQL("GRANT SELECT ON packages TO {}").format(sql.Identifier(READER)))
+            connection.execute(sql.SQL("GRANT SELECT ON packages, sections TO {}").format(sql.Identifier(READER)))
             connection.execute(sql.SQL("GRANT SELECT ON packages TO {}").format(sql.Identifier(WRITER)))
         yield running
 
@@ -53,6 +59,7 @@ def manifests(server: PostgreSQL) -> list[Object]:
         "packages-table": {"source": source, "write": {"secret_name": WRITER}},
         "packages-labels": {"volume": "embeddings", "source": {"uri": "labels/"}, "write": {}},
         "packages-closed": {"source": source},
+        "sections-table": {"source": {**database, "table": "sections", "document_id_column": "section"}},
     }
     return [
         *(
@@ -60,6 +67,8 @@ def manifests(server: PostgreSQL) -> list[Object]:
              "stringData": {"username": name, "password": password}}
             for name, password in PASSWORDS.items()
         ),
+        {**API, "kind": "Taxonomy", "metadata": {"name": "sections-of-table"},
+         "spec": {"collection_id": "sections-table", "label_column": "label", "parent_column": "group", "top_k": 2}},
         *({**API, "kind": "Collection", "metadata": {"name": one}, "spec": spec} for one, spec in collections.items()),
     ]  # fmt: skip
 
@@ -68,6 +77,17 @@ def trigger(name: str, *outputs: str) -> Object:
     made = by_interval(name, CONFIG, collection="packages-table", retries=0)
     made["spec"]["execution_config"]["outputs"] = list(outputs)
     return made
+
+
+def acting(name: str, action: str, **config: str) -> Object:
+    spec = {
+        "action_type": action,
+        "action_config": config,
+        "trigger_type": "interval",
+        "schedule_config": {"interval_seconds": DAY, "start_immediately": True},
+        "run": {"retries": 0, "resources": SMALL},
+    }
+    return {**API, "kind": "ClusterTrigger", "metadata": {"name": name}, "spec": spec}
 
 
 def asked(server: PostgreSQL, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -133,6 +153,65 @@ def test_the_next_run_replaces_the_labels(scene: Scene, server: PostgreSQL) -> N
     assert run["num_documents"] < 3003
 
 
+def test_a_rerun_writes_the_labels_again(scene: Scene, server: PostgreSQL) -> None:
+    """What a batch wrote and somebody has spoiled is there again, under the batch's name."""
+    batch = scene.status("labelled")["history"][0]
+    query = "SELECT document_id, cluster_id, cluster_name, cluster_distance, run FROM packages ORDER BY 1"
+    labels = asked(server, query)
+    assert {row[-1] for row in labels} == {batch["job_id"]}
+    with server.connect() as connection:
+        connection.execute("UPDATE packages SET cluster_id = 99, cluster_name = 'spoiled', run = NULL")
+    scene.kubectl.apply(acting("labelled-again", "batch_rerun", batch_id=batch["job_id"]))
+    run = scene.run_ended("labelled-again")
+    assert (run["status"], run["outputs"]) == ("completed", ["packages-table", "packages-labels"]), run
+    assert f"wrote {len(labels):,} rows of {server.uri()}: table packages" in run["notes"]
+    assert asked(server, query) == labels
+
+
+def test_an_enrichment_in_place(scene: Scene, server: PostgreSQL) -> None:
+    """Nodes in the documents' own rows, beside the clusters of another trigger."""
+    clusters = asked(server, "SELECT document_id, cluster_id, run FROM packages ORDER BY 1")
+    with server.connect() as connection:
+        kinds = ("text", "text", "text", "real", "text[]", "text[]", "real[]", "text")
+        for column, kind in zip(NODES, kinds, strict=True):
+            connection.execute(
+                sql.SQL("ALTER TABLE packages ADD COLUMN {} {}").format(sql.Identifier(column), sql.SQL(kind))
+            )
+        grant = sql.SQL("GRANT UPDATE ({}) ON packages TO {}")
+        columns = sql.SQL(", ").join(map(sql.Identifier, NODES))
+        connection.execute(grant.format(columns, sql.Identifier(WRITER)))
+    config = {"taxonomy_id": "sections-of-table", "collection_id": "packages-table"}
+    scene.kubectl.apply(
+        acting("sectioned", "taxonomy_enrichment", **config, target_collection_id="packages-table"),
+        acting("in-a-file", "taxonomy_enrichment", **{**config, "collection_id": "packages-labels"},
+               target_collection_id="packages-labels"),
+    )  # fmt: skip
+    run = scene.run_ended("sectioned")
+    assert (run["status"], run["num_documents"]) == ("completed", len(clusters)), run
+    assert f"wrote {len(clusters):,} rows of {server.uri()}: table packages" in run["notes"]
+    query = "SELECT taxonomy_path, count(*), round(avg(taxonomy_score)::numeric, 2) FROM packages GROUP BY 1 ORDER BY 2"
+    print(f"\n{query} DESC LIMIT 5;")
+    for row in asked(server, f"{query} DESC LIMIT 5"):
+        print(*row, sep=" | ")
+    # The nearest section by pgvector's own cosine distance, of every package.
+    nearest = (
+        "SELECT count(*) FROM packages p WHERE taxonomy_node_id <> (SELECT section FROM sections s "
+        "ORDER BY s.embedding <=> p.embedding LIMIT 1)"
+    )
+    [(other,)] = asked(server, nearest)
+    assert other <= 3, "ties apart"
+    lists = (
+        "SELECT DISTINCT cardinality(taxonomy_node_ids), taxonomy_label = taxonomy_labels[1], taxonomy_run "
+        "FROM packages"
+    )
+    assert asked(server, lists) == [(2, True, run["job_id"])]
+    assert asked(server, "SELECT document_id, cluster_id, run FROM packages ORDER BY 1") == clusters
+    ready = scene.condition("in-a-file", "Ready")
+    print(f"\n{ready['reason']}: {ready['message']}")
+    assert (ready["status"], ready["reason"]) == ("False", "OutputNotWritable")
+    assert "a Parquet source cannot be changed in place" in ready["message"]
+
+
 def test_a_collection_that_is_closed_to_writers(scene: Scene, server: PostgreSQL) -> None:
     """Without spec.write nothing is ever written, and a trigger that requests it gets an error at once."""
     made = trigger("unasked", "packages-closed")
@@ -146,4 +225,5 @@ def test_a_collection_that_is_closed_to_writers(scene: Scene, server: PostgreSQL
     print(f"\n{ready['reason']}: {ready['message']}")
     assert ready["reason"] == "OutputNotWritable"
     assert "collection 'packages-closed' is an output, and nothing may be written to it" in ready["message"]
-    scene.kubectl("delete", "clustertrigger", "unasked", "labelled")
+    scene.kubectl("delete", "clustertrigger", "unasked", "labelled", "labelled-again", "sectioned", "in-a-file")
+    scene.kubectl("delete", "taxonomy", "sections-of-table")

@@ -220,8 +220,8 @@ def test_a_taxonomy_that_nobody_knows(scene: Scene) -> None:
         ({"action_config": {"taxonomy_id": "a"}}, "collection_id is required with taxonomy_enrichment: set it"),
         ({"action_config": {"taxonomy_id": "a", "collection_id": "b", "batch_size": 50}},
          "spec.action_config.batch_size"),
-        ({"action_config": {"taxonomy_id": "a", "collection_id": "b", "target_collection_id": "c"}},
-         "target_collection_id is not supported yet: remove it"),
+        ({"action_config": {"taxonomy_id": "a", "collection_id": "b", "target_collection_id": "c d"}},
+         "spec.action_config.target_collection_id"),
         ({"action_config": {"taxonomy_id": "a", "collection_id": "b", "cluster_id": "c"}},
          "cluster_id is valid only with cluster: remove it"),
         ({"trigger_type": "conditional", "schedule_config": {

@@ -55,6 +55,7 @@ ACTIONS: dict[str, Spec] = {
     "taxonomy_enrichment": {
         "taxonomy_id": "tax_topics",
         "collection_id": "col_products",
+        "target_collection_id": "col_labelled",
         "incremental": True,
         "batch_size": 1000,
         "parallelism": 4,
@@ -282,6 +283,7 @@ _ACTION_RULES = [
             ("taxonomy_enrichment", "cluster", "cluster_id"),
             ("taxonomy_enrichment", "cluster", "output_collection_ids"),
             ("cluster", "taxonomy_enrichment", "taxonomy_id"),
+            ("cluster", "taxonomy_enrichment", "target_collection_id"),
             ("cluster", "taxonomy_enrichment", "incremental"),
             ("cluster", "taxonomy_enrichment", "batch_size"),
             ("cluster", "taxonomy_enrichment", "parallelism"),
@@ -315,10 +317,10 @@ _ACTION_RULES = [
         "trigger_type conditional is valid only with action_type cluster: only a clustering leaves a baseline",
     ),
     Refused(
-        "taxonomy_enrichment into a collection",
-        acting("taxonomy_enrichment", {"target_collection_id": "col_labelled"}),
+        "taxonomy_enrichment into a malformed id",
+        acting("taxonomy_enrichment", {"target_collection_id": "col labelled"}),
         "spec.action_config.target_collection_id",
-        "target_collection_id is not supported yet: remove it",
+        "target_collection_id",
     ),
     Refused(
         "taxonomy whose labels are its parents",
@@ -1065,6 +1067,8 @@ ACCEPTED = [
     Accepted("definition with outputs", definition({"outputs": ["col_labels"]}), CLUSTER_DEFINITION),
     Accepted("trigger after another", trigger(CHAIN)),
     Accepted("trigger after another, with outputs", trigger({**CHAIN, "execution_config.outputs": ["col_other"]})),
+    Accepted("enrichment into its own collection", acting("taxonomy_enrichment", {
+        "target_collection_id": "col_products"})),
     Accepted("trigger with outputs", trigger({"execution_config.outputs": ["col_labels", "col_products"]})),
     Accepted("filters", collection({"source.filters": {
         "AND": [{"field": "language", "operator": "eq", "value": "en"},

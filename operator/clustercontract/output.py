@@ -7,6 +7,7 @@ What is written is a row for each document: its id, some columns, and the run th
 from __future__ import annotations
 
 import posixpath
+from typing import Annotated
 
 from pydantic import Field
 
@@ -16,6 +17,11 @@ from clustercontract.source import ObjectName, Source
 CLUSTERS = "clusters"
 """What the action `cluster` writes: its Parquet file is called so where the uri names a directory."""
 RUN_COLUMN = "run"
+ENRICHMENT = "enrichment"
+"""What the action `taxonomy_enrichment` writes; names its Parquet file likewise."""
+ENRICHMENT_RUN_COLUMN = "taxonomy_run"
+"""Not RUN_COLUMN: a table may hold clusters and nodes, each with the run that wrote them."""
+RUN_COLUMNS = frozenset({RUN_COLUMN, ENRICHMENT_RUN_COLUMN})
 _SUFFIX = ".parquet"
 
 
@@ -36,6 +42,15 @@ class Write(ApiModel):
     )
 
 
+OutputsRun = Annotated[
+    str | None, Field(description="Run under whose name outputs are written: of a rerun, the batch. Default: run.")
+]
+OutputsBefore = Annotated[
+    str | None,
+    Field(description="The last completed run that wrote the outputs, of which nothing is to be left there."),
+]
+
+
 class OutputInput(ApiModel):
     """One collection to write, as the worker sees it."""
 
@@ -45,6 +60,25 @@ class OutputInput(ApiModel):
     mount_path: str | None = Field(None, description="Where its volume is mounted to write; absent for an address.")
     reads: bool = Field(
         False, description="Whether the run reads this collection, too: only its own documents go there."
+    )
+
+
+def is_same_place(one: OutputInput, other: OutputInput) -> bool:
+    """Whether two outputs write to the same place, whoever writes."""
+    return _place(one) == _place(other)
+
+
+def _place(output: OutputInput) -> tuple[str | None, ...]:
+    source = output.source
+    return (
+        source.type,
+        source.uri,
+        source.endpoint,
+        source.table,
+        source.collection,
+        source.document_id_column,
+        output.write.table,
+        output.mount_path,
     )
 
 

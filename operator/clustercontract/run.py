@@ -19,7 +19,7 @@ from clustercontract.baseline import Baseline
 from clustercontract.brief import Changes, ClusterBrief, EnrichmentBrief
 from clustercontract.clustering import ClusteringConfig
 from clustercontract.container import RESULT_LIMIT, CollectionInput, ResultsTarget, shortened
-from clustercontract.output import OutputInput
+from clustercontract.output import OutputInput, OutputsBefore, OutputsRun
 from clustercontract.report import Report
 
 RUN_SPEC_VARIABLE = "CLUSTERWORKER_RUN_SPEC"
@@ -57,6 +57,8 @@ class RunSpec(ApiModel):
     outputs: list[OutputInput] = Field(
         default_factory=list, description="Collections to write each document's cluster into."
     )
+    outputs_run: OutputsRun = None
+    outputs_before: OutputsBefore = None
     previous: PreviousRun | None = Field(
         None,
         description="The previous run at the time when the Job was created, so that every attempt assigns the "

@@ -300,7 +300,7 @@ def test_documents_get_nodes(caller: Caller, sandbox: Sandbox, operator: StartOp
         ({"taxonomy_id": "tax_topics"}, "action_config.collection_id"),
         ({**config, "batch_size": 99}, "action_config.batch_size"),
         ({**config, "parallel": 2}, "action_config.parallel"),
-        ({**config, "target_collection_id": "col_other"}, "action_config.target_collection_id"),
+        ({**config, "target_collection_id": "col other"}, "action_config.target_collection_id"),
     ]:
         assert list(fields_of(refused(caller.post(UNIFIED, {**body, "action_config": wrong}), 422))) == [field]
     drifting = {**body, "trigger_type": "conditional", "schedule_config": {

@@ -9,6 +9,7 @@ from pydantic import Field
 from clustercontract.base import ApiModel
 from clustercontract.container import ResultsTarget
 from clustercontract.filters import Filter
+from clustercontract.output import OutputInput, OutputsBefore
 
 RERUN_SPEC_VARIABLE = "CLUSTERWORKER_RERUN_SPEC"
 
@@ -39,5 +40,9 @@ class RerunSpec(ApiModel):
         description="Where that trigger's results are: a path below COLLECTIONS_MOUNT, or s3://bucket/prefix."
     )
     filters: Filter | None = Field(None, description="Of the batch's documents, those count for which this holds too.")
+    outputs: list[OutputInput] | None = Field(
+        None, description="Those that the batch wrote, in order, as they are now. Absent: none may be written."
+    )
+    outputs_before: OutputsBefore = None
     results: ResultsTarget
     history_limit: int = Field(10, ge=1, description="Folders of results to keep.")

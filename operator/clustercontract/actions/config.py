@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from clustercontract.actions.batch_rerun import BatchId, BatchRerun
 from clustercontract.actions.cluster import Cluster
 from clustercontract.actions.collection_trigger import CollectionTrigger, Ids, read_report
 from clustercontract.actions.taxonomy_enrichment import BatchSize, Parallelism, TaxonomyEnrichment
-from clustercontract.base import ApiId, ApiModel, cel, each_once, with_rules
+from clustercontract.base import ApiId, ApiModel, each_once
 from clustercontract.filters import Filter, check_filters
 from clustercontract.run import RunResult
 
@@ -32,12 +32,6 @@ READERS: dict[str, Callable[[str, bool], RunResult]] = {"collection_trigger": re
 """Maps an action_type to what reads the termination message of its container, where that is not a RunResult."""
 Action = Cluster | TaxonomyEnrichment | BatchRerun | CollectionTrigger
 
-NO_TARGET_YET = (
-    "target_collection_id is not supported yet: remove it; the documents' nodes are in enrichment.parquet of the run's "
-    "folder"
-)
-
-
 OutputIds = Annotated[
     list[ApiId],
     AfterValidator(each_once),
@@ -48,17 +42,6 @@ OutputIds = Annotated[
 
 class ActionConfig(ApiModel):
     """Fields of the action. action_type selects the fields that apply."""
-
-    model_config = ConfigDict(
-        json_schema_extra=with_rules(
-            cel(
-                "!has(self.target_collection_id)",
-                NO_TARGET_YET,
-                field=".target_collection_id",
-                reason="FieldValueForbidden",
-            )
-        )
-    )
 
     cluster_id: ApiId | None = Field(
         None, description="cluster (required): the cluster_id or the name of a ClusterDefinition."
@@ -78,7 +61,10 @@ class ActionConfig(ApiModel):
         "whose documents get nodes, or which is processed. Its spec.processing names the PodTemplate for that.",
     )
     target_collection_id: ApiId | None = Field(
-        None, description="taxonomy_enrichment: not supported yet; it is refused. Results are in the run's folder."
+        None,
+        description="taxonomy_enrichment: a Collection that each document's nodes are written into, by collection_id "
+        "or name, in addition to the run's folder; it needs spec.write. With PostgreSQL and Qdrant it may be the "
+        "Collection of collection_id itself. Default: none.",
     )
     incremental: bool | None = Field(
         None,
@@ -122,10 +108,4 @@ class ActionConfig(ApiModel):
     def _filters_are_bounded(self) -> Self:
         check_filters(self.filters)
         check_filters(self.source_filters)
-        return self
-
-    @model_validator(mode="after")
-    def _target_is_absent(self) -> Self:
-        if self.target_collection_id is not None:
-            raise ValueError(NO_TARGET_YET)
         return self

@@ -9,6 +9,7 @@ from pydantic import Field
 from clustercontract.base import ApiId, ApiModel
 from clustercontract.container import CollectionInput, ResultsTarget
 from clustercontract.filters import Filter
+from clustercontract.output import OutputInput, OutputsBefore, OutputsRun
 
 ENRICHMENT_SPEC_VARIABLE = "CLUSTERWORKER_ENRICHMENT_SPEC"
 ENRICHMENT_FILE = "enrichment.parquet"
@@ -26,6 +27,7 @@ class TaxonomyEnrichment(ApiModel):
 
     taxonomy_id: ApiId
     collection_id: ApiId
+    target_collection_id: ApiId | None = None
     filters: Filter | None = None
     incremental: bool = False
     batch_size: BatchSize = 1_000
@@ -72,3 +74,8 @@ class EnrichmentSpec(ApiModel):
     previous: PreviousEnrichment | None = Field(
         None, description="With incremental; of the moment when the Job was made, the same for every attempt."
     )
+    outputs: list[OutputInput] = Field(
+        default_factory=list, description="Collections to write each document's nodes into."
+    )
+    outputs_run: OutputsRun = None
+    outputs_before: OutputsBefore = None

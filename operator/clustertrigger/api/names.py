@@ -19,7 +19,10 @@ running; its value is the name of that container.
 ANNOTATION_COLLECTIONS = f"{GROUP}/collections"
 """Annotation of a Job; its value identifies the collections that the Job was created for."""
 ANNOTATION_ACTION = f"{GROUP}/action"
-"""Annotation of a Job; its value is the trigger's action_type at the Job's creation. It is absent for cluster."""
+"""Annotation of a Job; its value is the action_type of what the Job does. It is absent for cluster.
+
+It is that of the trigger at the Job's creation, but collection_trigger where a batch_rerun runs such a batch again.
+"""
 ANNOTATION_RERUNS = f"{GROUP}/reruns"
 """Annotation of a Job; its value is the batch that the Job runs again."""
 ANNOTATION_PROCESSES = f"{GROUP}/processes"
@@ -32,6 +35,10 @@ ANNOTATION_CHAIN = f"{GROUP}/chain"
 """Annotation of a Job; its value lists the triggers whose runs led to this one, the first one first, separated by
 commas.
 """
+ANNOTATION_CONFIG = f"{GROUP}/action-config"
+"""Annotation of a Job; its value is the action_config as JSON, where nothing else keeps it for a rerun."""
+ANNOTATION_OUTPUTS = f"{GROUP}/outputs"
+"""Annotation of a Job; its value lists the IDs of the collections that the Job writes, separated by commas."""
 LABEL_RUNNABLE = f"{GROUP}/runnable"
 """Label of a PodTemplate; the value "true" lets triggers of its namespace run it."""
 ANNOTATION_RUN_REQUESTED = f"{GROUP}/run-requested"

@@ -85,6 +85,17 @@ class Execution:
     documents_deleted: Annotated[
         int | None, Field(description="collection_trigger: number of documents that the run deleted.")
     ] = None
+    action_type: Annotated[
+        str | None, Field(description="What the run did, whatever the trigger does now. Absent for cluster.")
+    ] = None
+    action_config: Annotated[
+        str | None,
+        Field(description="collection_trigger: the run's action_config, as JSON. A rerun uses it."),
+    ] = None
+    outputs: Annotated[
+        list[str] | None,
+        Field(description="Collections that the run writes each document's result into. A rerun writes them too."),
+    ] = None
     reruns: Annotated[str | None, Field(description="batch_rerun: the batch that this run carries out again.")] = None
     volumes: Annotated[
         list[str] | None, Field(description="Claims that the run's Pod mounts. A rerun mounts them too.")
@@ -220,6 +231,13 @@ class EventState:
         list[SeenEvents],
         Field(max_length=16, description="Events of the last ten minutes, at most 16,384, oldest first."),
     ] = field(default_factory=list)
+    own: Annotated[
+        str | None,
+        Field(
+            description="The last 256 events of runs that processed a collection: 8 bytes of a hash of each, oldest "
+            "first, in base64. However long the operator was down, it does not count them again."
+        ),
+    ] = None
 
 
 @dataclass(slots=True)

@@ -26,12 +26,6 @@ class ClusterAction(ApiModel):
     execution_config: ExecutionConfig | None = None
 
 
-class TaxonomyEnrichmentAction(TaxonomyEnrichment):
-    """Give the documents of a collection their nearest nodes of a Taxonomy."""
-
-    target_collection_id: ApiId | None = None
-
-
 @dataclass(frozen=True)
 class Action:
     """One action_type.
@@ -98,10 +92,10 @@ ACTIONS: dict[str, Action] = {
     CLUSTER: Action("engine_cluster_build", ClusterAction, _cluster_spec, _cluster_config, _clustered),
     TAXONOMY_ENRICHMENT: Action(
         "api_taxonomies_execute",
-        TaxonomyEnrichmentAction,
+        TaxonomyEnrichment,
         _written(TAXONOMY_ENRICHMENT),
         _config,
-        _named("taxonomy_id", "collection_id"),
+        _named("taxonomy_id", "collection_id", "target_collection_id"),
     ),
     BATCH_RERUN: Action("api_buckets_batches_process", BatchRerun, _written(BATCH_RERUN), _config, _named("batch_id")),
     COLLECTION_TRIGGER: Action(

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from clusterworker.enrichment.table import EnrichmentTable
     from clusterworker.enrichment.tally import Example, Sample, Tally
 
-PHASES = ("open", "search", "report", "publish")
+PHASES = ("open", "search", "report", "write", "publish")
+"""Without outputs, nothing is written besides the results."""
 SAMPLED = 2_000
 """Documents among which the doubtful ones are looked for."""
 LISTED_DOUBTFUL = 12
@@ -46,11 +47,11 @@ def enrich(
     Raises:
         RunError: the run failed, in one line.
     """
-    progress.plan(PHASES)
+    progress.plan([phase for phase in PHASES if phase != "write" or spec.outputs])
     mounts = mounts or Mounts()
     memory = memory or ControlGroup().memory()
-    with staging(spec, mounts) as (target, staged, _):
-        return _Run(spec, progress, target).carry_out(staged, mounts.secrets, memory)
+    with staging(spec, mounts) as (target, staged, scratch):
+        return _Run(spec, progress, target).carry_out(staged, scratch, mounts.secrets, memory)
 
 
 class _Run:
@@ -62,19 +63,26 @@ class _Run:
         self._target = target
         self._started = datetime.now(UTC)
 
-    def carry_out(self, staged: Path, secrets: Path, memory: int) -> RunResult:
+    def carry_out(self, staged: Path, scratch: Path, secrets: Path, memory: int) -> RunResult:
         """Read the nodes, search, write, publish."""
         from clusterworker.data.sources.collections import open_collections
         from clusterworker.enrichment.figures import in_brief, write_figures
         from clusterworker.enrichment.nodes import read_taxonomy
+        from clusterworker.enrichment.output import output_table
         from clusterworker.enrichment.report import write_report
+        from clusterworker.outputs.writing import OutputSet
         from clusterworker.run.results.retention import publish
 
         spec = self._spec
         self._progress.phase("open", f"opening taxonomy {spec.taxonomy.taxonomy_id} and its documents")
+        outputs = OutputSet(spec.outputs, scratch, secrets)
+        file = staged / ENRICHMENT_FILE
+        outputs.check_before_reading(lambda _: output_table(spec, file, integer_ids=False))
         taxonomy = read_taxonomy(spec.taxonomy, secrets, memory)
         (collection,) = open_collections([spec.collection], secrets)
         _check_alike(taxonomy, collection)
+        integers = collection.has_integer_ids
+        outputs.check(lambda _: output_table(spec, file, integer_ids=integers))
         found, doubtful = self._find(taxonomy, collection, staged, secrets, memory)
 
         self._progress.phase("report", "writing the report")
@@ -84,13 +92,17 @@ class _Run:
         write_figures(staged / MARKER, found)
         record = self._record(found)
         (staged / FILE).write_bytes(record.to_bytes())
+        documents = found.tally.documents
+        written = outputs.write(
+            lambda _: output_table(spec, file, integer_ids=integers, rows=documents), self._progress
+        )
         left = publish(self._target, staged, record, spec.history_limit, self._progress)
         return RunResult(
             status="completed",
-            num_documents=found.tally.documents,
+            num_documents=documents,
             results_uri=self._target.uri,
             metrics=found.measures,
-            notes=[*found.notes, *left],
+            notes=[*found.notes, *written, *left],
             enrichment=in_brief(found, self._target.uri),
         )
 

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 TRAILER = b"\xff\xff"
 
-TYPES: dict[Any, tuple[str, str | None]] = {
+_SCALARS: dict[Any, tuple[str, str | None]] = {
     pa.int32(): ("integer", ">i4"),
     pa.int64(): ("bigint", ">i8"),
     pa.float32(): ("real", ">f4"),
@@ -23,6 +24,16 @@ TYPES: dict[Any, tuple[str, str | None]] = {
     pa.string(): ("text", None),
 }
 """By pyarrow's type: PostgreSQL's, and numpy's of one value; None: text, of any length."""
+TYPES: dict[Any, str] = {
+    **{kind: name for kind, (name, _) in _SCALARS.items()},
+    **{pa.list_(kind): f"{name}[]" for kind, (name, _) in _SCALARS.items()},
+}
+"""PostgreSQL's types, by pyarrow's."""
+_OIDS = {pa.int32(): 23, pa.int64(): 20, pa.float32(): 700, pa.float64(): 701, pa.bool_(): 16, pa.string(): 25}
+"""Of the elements of arrays; see pg_type.dat of PostgreSQL, which never changes them."""
+_EMPTY_ARRAY, _ARRAY = 12, 20
+"""Bytes ahead of the elements: number of dimensions, flag for nulls, element type; and of each dimension its length
+and lower bound."""
 
 Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int64]
@@ -49,15 +60,16 @@ def copied(batch: pa.RecordBatch) -> bytes:
     for field, size in zip(fields, sizes, strict=True):
         _put(out, places, field.lengths.astype(">i4"))
         places = places + 4
-        begins = np.cumsum(size) - size
-        out[np.repeat(places - begins, size) + np.arange(len(field.content))] = field.content
+        _scatter(out, places, size, field.content)
         places = places + size
     return out.tobytes()
 
 
 def _field(column: Any) -> _Field:
     """A column's bytes; a null has none."""
-    _, kind = TYPES[column.type]
+    if pa.types.is_list(column.type):
+        return _arrays(column)
+    _, kind = _SCALARS[column.type]
     valid = np.asarray(column.is_valid())
     there = column.drop_null()
     if kind is None:
@@ -69,9 +81,41 @@ def _field(column: Any) -> _Field:
         values = there.to_numpy(zero_copy_only=False).astype(kind)
         content = np.ascontiguousarray(values).view(np.uint8)
         lengths = np.full(len(there), values.itemsize, np.int64)
-    every = np.full(len(column), -1, np.int64)
+    return _Field(_with_nulls(valid, lengths), content)
+
+
+def _arrays(column: Any) -> _Field:
+    """One-dimensional arrays, whose elements are no nulls; each element is its length (int32) and its bytes."""
+    there = column.drop_null()
+    counts = np.asarray(pc.list_value_length(there)).astype(np.int64)
+    elements = _field(there.flatten())
+    ends = np.cumsum(counts)
+    reached = np.concatenate([[0], np.cumsum(4 + elements.lengths)])
+    heads = np.where(counts > 0, _ARRAY, _EMPTY_ARRAY)
+    sizes = heads + reached[ends] - reached[ends - counts]
+    begins = np.cumsum(sizes) - sizes
+    content = np.zeros(int(sizes.sum()), np.uint8)
+    filled = counts > 0
+    _put(content, begins, filled.astype(">i4"))
+    _put(content, begins + 8, np.full(len(counts), _OIDS[column.type.value_type], ">i4"))
+    _put(content, begins[filled] + 12, counts[filled].astype(">i4"))
+    _put(content, begins[filled] + 16, np.ones(int(filled.sum()), ">i4"))
+    places = np.repeat(begins + heads - reached[ends - counts], counts) + reached[:-1]
+    _put(content, places, elements.lengths.astype(">i4"))
+    _scatter(content, places + 4, elements.lengths, elements.content)
+    return _Field(_with_nulls(np.asarray(column.is_valid()), sizes), content)
+
+
+def _with_nulls(valid: Any, lengths: Places) -> Places:
+    every = np.full(len(valid), -1, np.int64)
     every[valid] = lengths
-    return _Field(every, content)
+    return every
+
+
+def _scatter(out: Bytes, places: Places, sizes: Places, content: Bytes) -> None:
+    """Put values of these sizes, one after the other in `content`, to their places."""
+    begins = np.cumsum(sizes) - sizes
+    out[np.repeat(places - begins, sizes) + np.arange(len(content))] = content
 
 
 def _put(out: Bytes, places: Places, numbers: Any) -> None:

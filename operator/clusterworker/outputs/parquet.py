@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clustercontract.output import RUN_COLUMN, OutputInput, output_file
+from clustercontract.output import OutputInput, output_file
 from clusterworker.outputs.table import Table
 from clusterworker.process.errors import MisconfiguredError, RunError
 from clusterworker.process.progress import Progress
@@ -54,6 +54,11 @@ class ParquetOutput:
                 f"{target.shown}: it is there and no run has written it, so none replaces it: give the collection "
                 f"another uri, or remove the file"
             )
+        if schema is not None and table.run_column not in schema.names:
+            raise MisconfiguredError(
+                f"{target.shown}: another action writes it, so this one does not replace it: give the collection "
+                f"another uri, such as that of a directory, or remove the file"
+            )
         target.prepare()
 
     def write(self, table: Table, progress: Progress) -> str:
@@ -77,7 +82,7 @@ class ParquetOutput:
 
     def _schema(self, table: Table) -> pa.Schema:
         first = table.schema.field(0).with_name(self._id_column)
-        fields = [first, *list(table.schema)[1:], pa.field(RUN_COLUMN, pa.string(), nullable=False)]
+        fields = [first, *list(table.schema)[1:], pa.field(table.run_column, pa.string(), nullable=False)]
         return pa.schema(fields, metadata={_MARK: table.run})
 
     def _target(self, table: Table) -> "_VolumeFile | _Object":

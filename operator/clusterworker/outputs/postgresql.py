@@ -10,7 +10,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 
-from clustercontract.output import RUN_COLUMN, OutputInput
+from clustercontract.output import RUN_COLUMNS, OutputInput
 from clusterworker.data.sources.postgresql.columns import Column, columns_of, quoted
 from clusterworker.data.sources.postgresql.connection import LOCK_MILLISECONDS, Connection, Database
 from clusterworker.outputs.copied_rows import HEADER, TRAILER, TYPES, copied
@@ -37,6 +37,12 @@ _STAGE = "clusterworker_rows"
 _NUMBERS, _TEXTS = ("int2", "int4", "int8", "float4", "float8", "numeric"), ("text", "varchar", "bpchar")
 _HOLDING = {"text": _TEXTS, "boolean": ("bool",)}
 """Columns that may hold a type; all others hold numbers."""
+
+
+def _may_hold(kind: str) -> tuple[str, ...]:
+    """PostgreSQL's internal names of the types of columns into which a type may be written."""
+    found = _HOLDING.get(kind.removesuffix("[]"), _NUMBERS)
+    return tuple(f"_{name}" for name in found) if kind.endswith("[]") else found
 
 
 class PostgresOutput:
@@ -70,13 +76,18 @@ class PostgresOutput:
                 raise MisconfiguredError(
                     f"{self._database.source.uri}: no such table {self._table}: check source.table"
                 )
+            if self._own and table.run_column not in columns and (other := RUN_COLUMNS.intersection(columns)):
+                raise MisconfiguredError(
+                    f"{self.shown}: another action writes it, as its column {min(other)} tells, and rows are replaced "
+                    "as a whole: give this action a table of its own in write.table"
+                )
             if self._key not in columns:
                 field = "write.table" if self._own else "source.document_id_column"
                 raise MisconfiguredError(f"{self.shown}: no column {self._key}: correct {field}")
             self._add_missing(connection, table, columns)
             columns = columns_of(connection, self._table)
             for name, kind in self._kinds(table).items():
-                if columns[name].type not in _HOLDING.get(kind, _NUMBERS):
+                if columns[name].type not in _may_hold(kind):
                     raise MisconfiguredError(
                         f"{self.shown}: column {name} holds {columns[name].shown}, and {kind} is written into it: "
                         "rename that column, or set write.table to write into a table of their own"
@@ -121,11 +132,11 @@ class PostgresOutput:
 
     def _kinds(self, table: Table) -> dict[str, str]:
         """PostgreSQL's types of the columns that are written, besides the keys."""
-        return {field.name: TYPES[field.type][0] for field in table.values} | {RUN_COLUMN: "text"}
+        return {field.name: TYPES[field.type] for field in table.values} | {table.run_column: "text"}
 
     def _create(self, connection: Connection, table: Table) -> None:
         keys = [table.schema.field(name) for name in table.keys]
-        typed = {field.name: TYPES[field.type][0] for field in keys} | self._kinds(table)
+        typed = {field.name: TYPES[field.type] for field in keys} | self._kinds(table)
         statement = sql.SQL("CREATE TABLE IF NOT EXISTS {} ({}, PRIMARY KEY ({}))").format(
             quoted(self._table), _typed(typed), sql.SQL(", ").join(map(sql.Identifier, table.keys))
         )
@@ -134,7 +145,7 @@ class PostgresOutput:
     def _add_missing(self, connection: Connection, table: Table, columns: Mapping[str, Column]) -> None:
         wanted = self._kinds(table)
         if self._own:
-            wanted = {name: TYPES[table.schema.field(name).type][0] for name in table.keys} | wanted
+            wanted = {name: TYPES[table.schema.field(name).type] for name in table.keys} | wanted
         absent = {name: kind for name, kind in wanted.items() if name not in columns}
         if not absent:
             return
@@ -168,7 +179,7 @@ class PostgresOutput:
             written, needed = [*self._kinds(table)], "SELECT, UPDATE"
             query = "SELECT bool_and(has_column_privilege(%s, name, 'UPDATE')) FROM unnest(%s::text[]) AS name"
             [allowed] = connection.execute(query, [relation, written]).fetchone() or (False,)
-        readable = [self._key, RUN_COLUMN]
+        readable = [self._key, table.run_column]
         query = "SELECT bool_and(has_column_privilege(%s, name, 'SELECT')) FROM unnest(%s::text[]) AS name"
         [seen] = connection.execute(query, [relation, readable]).fetchone() or (False,)
         if not (allowed and seen):
@@ -178,7 +189,7 @@ class PostgresOutput:
             )
 
     def _staging(self, table: Table) -> sql.Composed:
-        typed = {field.name: TYPES[field.type][0] for field in table.schema}
+        typed = {field.name: TYPES[field.type] for field in table.schema}
         return sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(sql.Identifier(_STAGE), _typed(typed))
 
     def _update(self, connection: Connection, table: Table) -> int:
@@ -186,7 +197,7 @@ class PostgresOutput:
         columns = columns_of(connection, self._table)
         values = [field.name for field in table.values]
         pairs = [sql.SQL("{0} = s.{0}").format(sql.Identifier(name)) for name in values]
-        pairs.append(sql.SQL("{} = {}").format(sql.Identifier(RUN_COLUMN), sql.Literal(table.run)))
+        pairs.append(sql.SQL("{} = {}").format(sql.Identifier(table.run_column), sql.Literal(table.run)))
         update = sql.SQL("UPDATE {} AS t SET {} FROM {} AS s WHERE {}").format(
             quoted(self._table),
             sql.SQL(", ").join(pairs),
@@ -194,7 +205,7 @@ class PostgresOutput:
             _join(columns[self._key], table.schema.field(0).type),
         )
         written = connection.execute(update).rowcount
-        emptied = [sql.SQL("{} = NULL").format(sql.Identifier(name)) for name in [*values, RUN_COLUMN]]
+        emptied = [sql.SQL("{} = NULL").format(sql.Identifier(name)) for name in [*values, table.run_column]]
         clear = sql.SQL("UPDATE {} AS t SET {} WHERE {}").format(
             quoted(self._table), sql.SQL(", ").join(emptied), _of_earlier_runs(table)
         )
@@ -211,7 +222,7 @@ class PostgresOutput:
         insert = sql.SQL("INSERT INTO {} ({}, {}) SELECT DISTINCT ON ({}) {}, {} FROM {}").format(
             own,
             names,
-            sql.Identifier(RUN_COLUMN),
+            sql.Identifier(table.run_column),
             sql.SQL(", ").join(map(sql.Identifier, table.keys)),
             names,
             sql.Literal(table.run),
@@ -226,7 +237,7 @@ def _typed(columns: Mapping[str, str]) -> sql.Composed:
 
 def _of_earlier_runs(table: Table) -> sql.Composed:
     return sql.SQL("starts_with(t.{0}, {1}) AND t.{0} <> {2}").format(
-        sql.Identifier(RUN_COLUMN), sql.Literal(table.lineage), sql.Literal(table.run)
+        sql.Identifier(table.run_column), sql.Literal(table.lineage), sql.Literal(table.run)
     )
 
 

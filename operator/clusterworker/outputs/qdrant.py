@@ -1,7 +1,8 @@
 """Into Qdrant: fields of the points' payloads, in batches.
 
 Qdrant knows no transactions: while a run writes, some points have its values and some those of before, and the field
-`run` tells which. At the end every point of the run's documents has that run there, and no other of this trigger's.
+`run` (of nodes: `taxonomy_run`) tells which. At the end every point of the run's documents has that run there, and no
+other of this trigger's.
 """
 
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import Any
 
 from qdrant_client import QdrantClient, models
 
-from clustercontract.output import RUN_COLUMN, OutputInput
+from clustercontract.output import OutputInput
 from clusterworker.data.sources.qdrant.connection import Server
 from clusterworker.outputs.table import Table
 from clusterworker.process.errors import RunError, UnavailableError
@@ -61,8 +62,8 @@ class QdrantOutput:
                 self._confirm(client, table, written)
         except RunError as error:
             raise type(error)(
-                f"{error}: {sent:,} of {table.rows:,} documents have {RUN_COLUMN} {table.run}, and the others still "
-                "what they had before"
+                f"{error}: {sent:,} of {table.rows:,} documents have {table.run_column} {table.run}, and the others "
+                "still what they had before"
             ) from error
         missing = table.rows - written
         said = f"{written:,} points of {self.shown}"
@@ -81,7 +82,7 @@ class QdrantOutput:
         return len(operations)
 
     def _payload(self, table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
-        return {field.name: row[field.name] for field in table.values} | {RUN_COLUMN: table.run}
+        return {field.name: row[field.name] for field in table.values} | {table.run_column: table.run}
 
     def _existing(self, client: QdrantClient, wanted: Mapping[str, Any]) -> dict[str, list[Any]]:
         """Points by document: Qdrant answers 404 to a request that names a point that is not there."""
@@ -112,20 +113,21 @@ class QdrantOutput:
         """Points that the run before wrote and that are none of this run's documents lose what it wrote."""
         if table.previous is None or table.previous == table.run:
             return
-        left = models.Filter(
-            must=[models.FieldCondition(key=RUN_COLUMN, match=models.MatchValue(value=table.previous))]
-        )
-        keys = [*(field.name for field in table.values), RUN_COLUMN]
+        left = _written_by(table, table.previous)
+        keys = [*(field.name for field in table.values), table.run_column]
         client.delete_payload(self._name, keys, points=models.FilterSelector(filter=left), wait=True)
 
     def _confirm(self, client: QdrantClient, table: Table, written: int) -> None:
-        wanted = models.Filter(must=[models.FieldCondition(key=RUN_COLUMN, match=models.MatchValue(value=table.run))])
-        found = client.count(self._name, count_filter=wanted, exact=True).count
+        found = client.count(self._name, count_filter=_written_by(table, table.run), exact=True).count
         if found < written:
             raise UnavailableError(
-                f"{self.shown}: {found:,} points have {RUN_COLUMN} {table.run} after {written:,} were written: another "
-                "program removes them or writes their payloads anew"
+                f"{self.shown}: {found:,} points have {table.run_column} {table.run} after {written:,} were written: "
+                "another program removes them or writes their payloads anew"
             )
+
+
+def _written_by(table: Table, run: str) -> models.Filter:
+    return models.Filter(must=[models.FieldCondition(key=table.run_column, match=models.MatchValue(value=run))])
 
 
 def _point(document: str) -> int | str:

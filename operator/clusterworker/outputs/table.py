@@ -6,6 +6,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from clustercontract.output import RUN_COLUMN
 from clusterworker.process.progress import Progress
 
 BATCH_ROWS = 65_536
@@ -17,13 +18,15 @@ class Table:
 
     Attributes:
         name: of a Parquet file in a directory.
-        schema: document_id (string or int64) first, then columns of int32, int64, float, double, bool or string.
+        schema: document_id (string or int64) first, then columns of int32, int64, float, double, bool or string, or
+            lists of these without nulls.
         keys: names of the columns that tell rows apart: document_id, and collection_id where there are several.
         rows: how many.
         batches: yields all rows in order, in batches of this schema.
-        run: that found it; the column `run` of every row written.
+        run: that found it; is written into every row.
         lineage: what the names of all runs of this trigger begin with, and no other's.
         previous: the last completed run, if any.
+        run_column: name of the column that says which run wrote a row.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Table:
     run: str
     lineage: str
     previous: str | None = None
+    run_column: str = RUN_COLUMN
 
     @property
     def values(self) -> list[pa.Field]:

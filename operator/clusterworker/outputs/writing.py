@@ -2,7 +2,10 @@
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from clustercontract.output import OutputInput
+from clusterworker.outputs.opening import open_outputs
 from clusterworker.outputs.table import Output, Table
 from clusterworker.process.errors import RunError, UnavailableError
 from clusterworker.process.progress import Progress
@@ -13,6 +16,66 @@ restarts."""
 
 Planned = Sequence[tuple[Output, Table]]
 """Outputs, and what each gets."""
+
+
+class OutputSet:
+    """The collections that a run writes: looked at before it computes anything, written once it has.
+
+    Args:
+        given: of the run's input.
+        scratch: directory for temporary files.
+        secrets: directory with one directory per mounted Secret.
+    """
+
+    def __init__(self, given: Sequence[OutputInput], scratch: Path, secrets: Path) -> None:
+        self._opened = list(zip(open_outputs(given, scratch, secrets), given, strict=True))
+
+    def check_before_reading(self, table_of: Callable[[OutputInput], Table]) -> None:
+        """Look whether they can be written, where columns may have to be added to what the run reads.
+
+        Once that is being read, it is locked against new columns.
+
+        Args:
+            table_of: what an output gets, without rows. Document ids may be of any type.
+
+        Raises:
+            RunError: one of them cannot be written.
+        """
+        for output, given in self._opened:
+            if given.write.table is None:
+                output.check(table_of(given))
+
+    def check(self, table_of: Callable[[OutputInput], Table]) -> None:
+        """Look whether the others can be written.
+
+        Args:
+            table_of: what an output gets, without rows.
+
+        Raises:
+            RunError: one of them cannot be written.
+        """
+        for output, given in self._opened:
+            if given.write.table is not None:
+                output.check(table_of(given))
+
+    def write(self, table_of: Callable[[OutputInput], Table], progress: Progress) -> list[str]:
+        """Write them.
+
+        Args:
+            table_of: what an output gets.
+            progress: told how far it is.
+
+        Returns:
+            What was written, a line for each.
+
+        Raises:
+            RunError: one of them failed, and how far it got.
+        """
+        if not self._opened:
+            return []
+        progress.phase("write", f"writing {len(self._opened)} output collections")
+        planned = [(output, table_of(given)) for output, given in self._opened]
+        return [f"wrote {line}" for line in write_all(planned, progress)]
 
 
 def write_all(planned: Planned, progress: Progress, sleep: Callable[[float], None] = time.sleep) -> list[str]:

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from clustercontract.actions.batch_rerun import RERUN_SPEC_VARIABLE, RerunSpec
-from clustercontract.actions.taxonomy_enrichment import PreviousEnrichment
+from clustercontract.actions.taxonomy_enrichment import EnrichmentSpec, PreviousEnrichment
 from clustercontract.container import CollectionInput, ResultsTarget
 from clustercontract.filters import Filter, within
+from clustercontract.output import OutputInput, is_same_place
 from clustercontract.run import PreviousRun, RunResult, RunSpec
 from clusterworker.process.command import Command, Mounts
 from clusterworker.process.errors import MisconfiguredError
@@ -19,7 +20,7 @@ from clusterworker.run.command import command_of_runs
 from clusterworker.run.job import run
 from clusterworker.run.results.target import Target, open_target
 
-Kept = TypeVar("Kept", bound=BaseModel)
+Kept = TypeVar("Kept", bound=RunSpec | EnrichmentSpec)
 Previous = TypeVar("Previous", PreviousRun, PreviousEnrichment)
 
 
@@ -48,22 +49,52 @@ class Repeatable(Generic[Kept]):
     own: Callable[[Kept, RerunSpec], dict[str, Any]]
 
     def repeat(self, kept: Kept, spec: RerunSpec, progress: Progress, mounts: Mounts) -> RunResult:
-        """Do it again, into a folder of its own."""
+        """Do it again, into a folder of its own, and into the outputs of the batch."""
+        outputs, why_not = _outputs(kept, spec)
         own = {
             "trigger": spec.trigger,
             "run": spec.run,
             "slot": spec.slot,
             "results": spec.results,
             "history_limit": spec.history_limit,
+            "outputs": outputs,
+            "outputs_run": kept.outputs_run or kept.run,
+            "outputs_before": spec.outputs_before,
             **self.own(kept, spec),
         }
-        return self.work(kept.model_copy(update=own), progress, mounts)
+        result = self.work(cast("Kept", kept.model_copy(update=own)), progress, mounts)
+        return result.model_copy(update={"notes": [*why_not, *result.notes]})
+
+
+def _outputs(kept: RunSpec | EnrichmentSpec, spec: RerunSpec) -> tuple[list[OutputInput], list[str]]:
+    """What the batch wrote into, by who may write there now; or a note where nothing is written.
+
+    Raises:
+        MisconfiguredError: a Collection has moved since.
+    """
+    if not kept.outputs:
+        return [], []
+    if spec.filters is not None:
+        why = "action_config.filters leave only a part of the batch's documents, and the outputs hold all of them"
+        return [], [f"no outputs were written: {why}"]
+    if spec.outputs is None or len(spec.outputs) != len(kept.outputs):
+        why = "its entry in the history does not name them, as an earlier version of the operator recorded it"
+        return [], [f"the batch's outputs were not written again: {why}"]
+    outputs = []
+    for then, now in zip(kept.outputs, spec.outputs, strict=True):
+        if not is_same_place(then, now):
+            raise MisconfiguredError(
+                f"batch {spec.batch_id} wrote its output {then.collection_id!r} elsewhere ({then.source.uri}) than the "
+                f"Collection says now ({now.source.uri}): undo the change of the Collection, or request a run of "
+                f"trigger {spec.batch_trigger} instead"
+            )
+        outputs.append(now.model_copy(update={"collection_id": then.collection_id, "reads": then.reads}))
+    return outputs, []
 
 
 def _own(kept: RunSpec, spec: RerunSpec) -> dict[str, Any]:
     return {
         "collections": [narrowed(collection, spec.filters) for collection in kept.collections],
-        "outputs": [],  # they show what the batch's own trigger found last, and this may be fewer documents
         "previous": kept.previous and moved(kept.previous, kept.results, spec.batch_results),
     }
 

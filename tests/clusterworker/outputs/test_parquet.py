@@ -166,3 +166,11 @@ def test_an_object_that_no_run_has_written_stays(tmp_path: Path, bucket: Bucket,
     bucket.upload("theirs.parquet", tmp_path / "theirs.parquet")
     with pytest.raises(MisconfiguredError, match="it is there and no run has written it"):
         in_bucket(tmp_path, bucket, "theirs.parquet").check(LABELS)
+
+
+def test_a_file_that_another_action_writes(tmp_path: Path) -> None:
+    target = on_volume(tmp_path, "labels/today.parquet")
+    written(target, LABELS)
+    with pytest.raises(MisconfiguredError, match=r"labels/today\.parquet: another action writes it"):
+        target.check(replace(LABELS, run_column="taxonomy_run"))
+    assert pq.read_table(tmp_path / "volume/labels/today.parquet").num_rows == 3

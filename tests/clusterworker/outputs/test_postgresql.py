@@ -293,7 +293,7 @@ def test_every_type_and_every_null(database: Database) -> None:
     """The binary rows are made by hand: each value comes back as it was."""
     generator = np.random.default_rng(3)
     rows = 1_000
-    nulls = generator.random((6, rows)) < 0.3
+    nulls = generator.random((12, rows)) < 0.3
     columns = {
         "a_int": pa.array(generator.integers(-(2**31), 2**31, rows), pa.int32(), mask=nulls[0]),
         "a_long": pa.array(generator.integers(-(2**63), 2**63 - 1, rows), pa.int64(), mask=nulls[1]),
@@ -302,6 +302,10 @@ def test_every_type_and_every_null(database: Database) -> None:
         "a_bool": pa.array(generator.random(rows) < 0.5, pa.bool_(), mask=nulls[4]),
         "a_text": pa.array(["ä€😀\n\\,'"[: n % 9] * (n % 5) for n in range(rows)], pa.string(), mask=nulls[5]),
     }
+    for number, (name, column) in enumerate(list(columns.items()), 6):
+        ends = np.sort(generator.integers(0, rows, rows + 1)).astype(np.int32)
+        elements = column.drop_null().take(pa.array(generator.integers(0, len(column.drop_null()), ends[-1])))
+        columns[f"{name}s"] = pa.ListArray.from_arrays(pa.array(ends), elements, mask=pa.array(nulls[number]))
     assert {column.type for column in columns.values()} == set(TYPES)
     data = pa.table({"document_id": [f"d{n:04}" for n in range(rows)], **columns})
     name, own = documents(database), f"{database.schema}.typed"
@@ -312,7 +316,12 @@ def test_every_type_and_every_null(database: Database) -> None:
         batches=lambda: iter(data.slice(7).to_batches(97) + data[:7].to_batches()),
     )
     written(opened(database, name, own=own), given)
-    got = found(database, own, "document_id, a_int, a_long, a_real::float8, a_double, a_bool, a_text")
+    floats = {"a_real": "a_real::float8", "a_reals": "a_reals::float8[]"}
+    names = ["document_id", *columns]
+    target = sql.SQL(".").join(map(sql.Identifier, own.split(".")))
+    shown = ", ".join(floats.get(name, name) for name in names)
+    query = sql.SQL("SELECT {} FROM {} ORDER BY document_id").format(sql.SQL(shown), target)
+    got = database.connection.execute(query).fetchall()
     assert got == [tuple(row.values()) for row in data.to_pylist()]
 
 
@@ -321,3 +330,14 @@ def test_no_rows_at_all(database: Database, own: bool, tmp_path: Path) -> None:
     name = documents(database)
     fields = {"own": f"{database.schema}.labels"} if own else {}
     assert written(opened(database, name, **fields), table()).startswith("0 rows of ")
+
+
+def test_a_table_of_their_own_that_another_action_writes(database: Database) -> None:
+    """Its rows are replaced as a whole, and what the other action wrote would go with them."""
+    own = f"{database.schema}.labels"
+    target = opened(database, documents(database), own=own)
+    written(target, table(*LABELS))
+    other = replace(table(*LABELS), run_column="taxonomy_run")
+    with pytest.raises(MisconfiguredError, match=r"another action writes it, as its column run tells.*in write\.table"):
+        target.check(other)
+    assert found(database, own, "count(*)", "1") == [(3,)]

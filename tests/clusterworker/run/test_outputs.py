@@ -180,23 +180,73 @@ def test_without_outputs_nothing_is_written_and_no_client_is_loaded(pod_: Pod) -
     assert sorted(pod_.volume.iterdir()) == before
 
 
-def test_a_batch_that_is_run_again_writes_no_outputs(pod_: Pod) -> None:
-    """Its filters may leave fewer documents than the outputs show."""
+def again(batch: RunSpec, **fields: Any) -> RerunSpec:
+    asked = {
+        "namespace": batch.namespace,
+        "trigger": "again",
+        "run": "again-9c1d44-20261122020000",
+        "slot": "2026-11-22T02:00:00Z",
+        "batch_id": batch.run,
+        "batch_trigger": batch.trigger,
+        "batch_results": batch.results,
+        "results": batch.results,
+        "outputs": [{**output.model_dump(exclude={"reads"}), "reads": False} for output in batch.outputs],
+    }
+    return RerunSpec.model_validate({**asked, **fields})
+
+
+def test_a_batch_that_is_run_again_writes_its_labels_again(pod_: Pod, database: Database) -> None:
+    """Whatever has been written since: what the batch wrote is there again, under its name, and nothing else."""
+    table = documents(database)
+    source = database.source(table, text_column="body")
+    outputs = [to_table(database, table, reads=True), to_volume(pod_)]
+    batch = pod_.spec(KMEANS, source, outputs=outputs, run="nightly-1a2b-20261121020000")
+    pod_.run(batch)
+    query = "SELECT document_id, cluster_id, cluster_name, cluster_distance::float8, run FROM {} ORDER BY 1"
+    labels, file = asked(database, query, table), pod_.root / "outputs/labels/clusters.parquet"
+    content = file.read_bytes()
+    later = pod_.spec({**KMEANS, "n_clusters": 2}, source, outputs=outputs, run="nightly-1a2b-20261122020000")
+    pod_.run(later)
+    assert asked(database, query, table) != labels
+    for run in ("again-9c1d44-1", "again-9c1d44-2"):
+        result = rerun(again(batch, run=run, outputs_before=later.run), Progress(pod_.log), pod_.mounts)
+        assert result.notes[-1] == "wrote 90 rows of labels/clusters.parquet"
+        assert asked(database, query, table) == labels
+        assert file.read_bytes() == content
+    third = again(batch, run="third-1-1", trigger="third", batch_trigger="again", batch_id="again-9c1d44-2")
+    rerun(third, Progress(pod_.log), pod_.mounts)
+    assert {row[-1] for row in asked(database, query, table)} == {batch.run}, "a rerun of a rerun is one of the batch"
+
+
+@pytest.mark.parametrize(
+    ("fields", "note"),
+    [
+        ({"filters": {"field": "document_id", "operator": "ne", "value": "doc-1"}, "outputs": None},
+         "no outputs were written: action_config.filters leave only a part of the batch's documents"),
+        ({"outputs": None}, "the batch's outputs were not written again: its entry in the history does not name them"),
+    ],
+)  # fmt: skip
+def test_a_rerun_that_writes_no_outputs_says_why(pod_: Pod, fields: dict[str, Any], note: str) -> None:
     write(pod_.volume / "data.parquet", DATA.vectors)
     batch = pod_.spec(KMEANS, outputs=[to_volume(pod_)], run="nightly-1a2b-20261121020000")
     pod_.run(batch)
     file = pod_.root / "outputs/labels/clusters.parquet"
     file.unlink()
-    again = RerunSpec(
-        namespace=batch.namespace,
-        trigger="again",
-        run="again-9c1d44-20261122020000",
-        slot="2026-11-22T02:00:00Z",
-        batch_id=batch.run,
-        batch_trigger=batch.trigger,
-        batch_results=batch.results,
-        results=batch.results,
-        history_limit=3,
-    )
-    assert rerun(again, Progress(pod_.log), pod_.mounts).status == "completed"
+    result = rerun(again(batch, **fields), Progress(pod_.log), pod_.mounts)
+    assert result.status == "completed"
+    assert result.notes[0].startswith(note)
     assert not file.exists()
+
+
+def test_a_rerun_writes_where_the_batch_wrote_or_nowhere(pod_: Pod) -> None:
+    """Opened for another place, a Collection is not what the batch was allowed to write."""
+    write(pod_.volume / "data.parquet", DATA.vectors)
+    batch = pod_.spec(KMEANS, outputs=[to_volume(pod_)], run="nightly-1a2b-20261121020000")
+    pod_.run(batch)
+    moved = again(batch, outputs=[to_volume(pod_, "elsewhere/")])
+    with pytest.raises(MisconfiguredError) as raised:
+        rerun(moved, Progress(pod_.log), pod_.mounts)
+    assert str(raised.value) == (
+        "batch nightly-1a2b-20261121020000 wrote its output 'col_labels' elsewhere (labels/) than the Collection says "
+        "now (elsewhere/): undo the change of the Collection, or request a run of trigger nightly instead"
+    )

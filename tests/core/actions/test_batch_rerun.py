@@ -14,7 +14,7 @@ from clustercontract.actions.cluster import Cluster
 from clustercontract.actions.config import ACTIONS as WRITTEN
 from clustercontract.run import RunResult
 from clustertrigger.api.conditions import ConditionType, EventReason, Reason
-from clustertrigger.api.status import Execution, find_condition
+from clustertrigger.api.status import Execution, LastResult, find_condition
 from clustertrigger.core.actions.batch_rerun import RerunWork
 from clustertrigger.core.actions.registry import ACTIONS, action_of, resolve
 from clustertrigger.core.actions.work import Reads, Work
@@ -22,9 +22,10 @@ from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import CreateJob, Decision
 from clustertrigger.core.jobs.job_view import read_job
 from clustertrigger.core.jobs.workload import observe_run
-from clustertrigger.core.resources.catalog import Catalog, Unresolved
+from clustertrigger.core.resources.catalog import COLLECTION, Catalog, Unresolved
 from clustertrigger.core.resources.trigger import Key, Trigger
 from tests.core.builders import CREATED, DEFAULTS, HOURLY, observed, run, trigger
+from tests.core.resources.test_pod_templates import template
 
 Json = dict[str, Any]
 BATCH = "products-3f9a2c-20261121020000"
@@ -56,12 +57,18 @@ def source(history: list[Execution], spec: Json = HOURLY, name: str = "products"
     return replace(found, key=Key("search", name), status=status)
 
 
-def resolved(*triggers: Trigger, retry_failed_only: bool | None = None) -> Work | Unresolved:
-    catalog = Catalog()
+def resolved(
+    *triggers: Trigger, retry_failed_only: bool | None = None, known: Catalog | None = None, filters: Json | None = None
+) -> Work | Unresolved:
+    catalog = known or Catalog()
     for one in triggers:
         catalog.batches.put(one)
     spec = rerun(retry_failed_only).spec
     assert spec is not None
+    if filters is not None:
+        config = {"batch_id": BATCH, "filters": filters}
+        spec = trigger({**RERUN, "action_config": config}).spec
+        assert spec is not None
     return resolve(catalog, "search", spec)
 
 
@@ -107,6 +114,113 @@ def test_a_rerun_is_told_where_the_batch_lies() -> None:
     assert [volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume] == ["db"]
 
 
+LABELS: Json = {"collection_id": "col_labels", "source": {"uri": "labels/"}, "volume": "labels", "write": {}}
+TABLE: Json = {
+    "source": {"type": "postgresql", "uri": "postgresql://db/shop", "table": "t", "secret_name": "reader"},
+    "write": {"secret_name": "writer"},
+}
+
+
+def with_outputs(**changes: Json) -> Catalog:
+    known = Catalog()
+    for name, written in (("labels", LABELS), ("table", TABLE)):
+        known.put(COLLECTION, "search", name, {**written, **changes.get(name, {})})
+    return known
+
+
+def told_of(work: Work | Unresolved) -> tuple[RerunSpec, Json]:
+    """The input of a rerun's worker, and its Job."""
+    (created,) = decided(work).actions
+    assert isinstance(created, CreateJob)
+    (container,) = created.manifest["spec"]["template"]["spec"]["containers"]
+    return RerunSpec.model_validate_json(container["env"][0]["value"]), created.manifest
+
+
+def test_outputs_of_the_batch_are_written_again_by_who_may_write_now() -> None:
+    done = source([batch(outputs=["col_labels", "table"])])
+    done = replace(done, status=done.status.copy())
+    done.status.last_result = LastResult(job_id="products-3f9a2c-20261122020000")
+    told, manifest = told_of(resolved(done, known=with_outputs(table={"write": {"secret_name": "another"}})))
+    assert told.outputs is not None
+    labels, table = told.outputs
+    assert (labels.mount_path, labels.write.secret_name) == ("/outputs/labels", None)
+    assert table.write.secret_name == "another"
+    assert told.outputs_before == "products-3f9a2c-20261122020000"
+    assert manifest["metadata"]["annotations"]["clustertrigger.dev/outputs"] == "col_labels,table"
+    (container,) = manifest["spec"]["template"]["spec"]["containers"]
+    assert {"/outputs/labels", "/secrets/another"} <= {mount["mountPath"] for mount in container["volumeMounts"]}
+
+
+def test_a_part_of_the_batch_is_not_written() -> None:
+    german = {"field": "language", "operator": "eq", "value": "de"}
+    told, manifest = told_of(resolved(source([batch(outputs=["col_labels"])]), known=with_outputs(), filters=german))
+    assert (told.outputs, told.outputs_before) == (None, None)
+    assert "clustertrigger.dev/outputs" not in manifest["metadata"]["annotations"]
+
+
+def test_an_output_that_is_closed_by_now() -> None:
+    found = resolved(source([batch(outputs=["col_labels"])]), known=with_outputs(labels={"write": None}))
+    assert isinstance(found, Unresolved)
+    assert found.reason is Reason.OUTPUT_NOT_WRITABLE
+    assert found.message.startswith(f"batch '{BATCH}' wrote col_labels: collection 'col_labels' is an output, and")
+
+
+CONFIG: Json = {"collection_id": "col_a", "include_buckets": ["b"]}
+CHEAP: Json = {"field": "price", "operator": "lt", "value": 10}
+GERMAN: Json = {"field": "language", "operator": "eq", "value": "de"}
+
+
+def processed(status: Any = "completed", **config: Any) -> Trigger:
+    """A trigger that processed a collection, and does something else by now."""
+    return source([batch(status, action_type="collection_trigger", action_config=json.dumps({**CONFIG, **config}))])
+
+
+def with_processing() -> Catalog:
+    known = Catalog()
+    collection = {"collection_id": "col_a", "source": {"uri": "a.parquet"}, "volume": "data"}
+    known.put(COLLECTION, "search", "products", {**collection, "processing": {"pod_template": "embed"}})
+    known.put_pod_template("search", "embed", template())
+    return known
+
+
+def test_a_collection_is_processed_again_as_it_was_asked_then() -> None:
+    work = resolved(processed(source_filters=CHEAP), known=with_processing(), filters=GERMAN)
+    (created,) = decided(work).actions
+    assert isinstance(created, CreateJob)
+    annotations = created.manifest["metadata"]["annotations"]
+    # Its message is read, and counts as events, as that of the batch.
+    assert annotations["clustertrigger.dev/action"] == "collection_trigger"
+    assert annotations["clustertrigger.dev/reruns"] == BATCH
+    assert annotations["clustertrigger.dev/processes"] == "col_a,products"
+    (container,) = created.manifest["spec"]["template"]["spec"]["containers"]
+    told = {variable["name"]: variable["value"] for variable in container["env"]}
+    assert told["CLUSTERTRIGGER_COLLECTION_ID"] == "col_a"
+    assert json.loads(told["CLUSTERTRIGGER_INCLUDE_BUCKETS"]) == ["b"]
+    assert json.loads(told["CLUSTERTRIGGER_SOURCE_FILTERS"]) == {"AND": [CHEAP, GERMAN]}
+    assert told["CLUSTERTRIGGER_RUN"] == created.name
+    assert isinstance(work, Work)
+    again = {**CONFIG, "source_filters": {"AND": [CHEAP, GERMAN]}}
+    assert json.loads(work.annotations["clustertrigger.dev/action-config"]) == again, "a rerun is a batch too"
+
+
+def test_a_processed_batch_is_left_alone_as_others_are() -> None:
+    for status, retry in (("running", None), ("completed", True)):
+        assert decided(resolved(processed(status), known=with_processing(), retry_failed_only=retry)).actions == ()
+    assert decided(resolved(processed("failed"), known=with_processing(), retry_failed_only=True)).actions
+
+
+def test_too_many_filters_for_a_processed_batch() -> None:
+    many = {"AND": [{"OR": [{"field": "price", "operator": "eq", "value": number} for number in range(20)]}] * 3}
+    found = resolved(processed(source_filters=many), known=with_processing(), filters=many)
+    assert isinstance(found, Unresolved)
+    assert f"action_config.filters: with the source_filters of batch '{BATCH}', filters have 120" in found.message
+
+
+def test_what_a_trigger_did_then_counts_and_not_what_it_does_now() -> None:
+    spec = {**RERUN, "action_type": "collection_trigger", "action_config": {"collection_id": "a"}}
+    assert isinstance(resolved(source([batch()], spec)), RerunWork)
+
+
 def test_a_batch_in_s3_is_reached_as_its_trigger_reaches_it() -> None:
     results = {"uri": "s3://bucket/results", "secret_name": "minio", "endpoint": "http://minio:9000"}
     work = resolved(source([batch(volumes=[], secrets=["db"])], {**HOURLY, "run": {"results": results}}))
@@ -140,14 +254,29 @@ def test_a_batch_in_s3_is_reached_as_its_trigger_reaches_it() -> None:
             [source([batch(volumes=None)])], Reason.BATCH_NOT_FOUND, "recorded by an earlier version", id="old entry"
         ),
         pytest.param(
-            [
-                source(
-                    [batch()], {**RERUN, "action_type": "collection_trigger", "action_config": {"collection_id": "a"}}
-                )
-            ],
+            [source([batch(action_type="collection_trigger")])],
             Reason.INVALID_REFERENCE,
-            "action collection_trigger keeps no RunSpec: request a run of that trigger instead",
-            id="of another kind",
+            "does not hold its action_config, which has more than 1,024 characters or was recorded by an earlier "
+            "version: request a run of that trigger instead",
+            id="processed with a long configuration",
+        ),
+        pytest.param(
+            [source([batch(action_type="collection_trigger", action_config='{"collection": "a"}')])],
+            Reason.INVALID_REFERENCE,
+            "holds no action_config of this version: request a run of that trigger instead",
+            id="processed by a configuration of another version",
+        ),
+        pytest.param(
+            [source([batch(action_type="collection_trigger", action_config='{"collection_id": "col_gone"}')])],
+            Reason.COLLECTION_NOT_FOUND,
+            f"batch '{BATCH}': no Collection with spec.collection_id or metadata.name 'col_gone'",
+            id="processed a collection that is gone",
+        ),
+        pytest.param(
+            [source([batch(outputs=["labels"])])],
+            Reason.COLLECTION_NOT_FOUND,
+            f"batch '{BATCH}' wrote labels: no Collection with spec.collection_id or metadata.name 'labels'",
+            id="whose output is gone",
         ),
         pytest.param(
             [source([batch()], {"trigger_type": "cron"})], Reason.INVALID_REFERENCE, "which is invalid", id="invalid"
@@ -238,6 +367,33 @@ def test_the_history_says_what_was_run_again_and_mounted() -> None:
     assert entry.reruns == BATCH
     assert entry.volumes == [DEFAULTS.results_volume, "data", "results"]
     assert entry.secrets == ["db"]
+    assert (entry.action_type, entry.action_config, entry.outputs) == ("batch_rerun", None, None)
+
+
+def test_the_history_holds_what_a_rerun_needs() -> None:
+    made = {
+        "clustertrigger.dev/action": "collection_trigger",
+        "clustertrigger.dev/action-config": json.dumps(CONFIG),
+        "clustertrigger.dev/outputs": "col_a,col_b",
+    }
+    entry = decide(trigger(HOURLY), observed([replace(run(DUE), **seen_of(made))]), DUE).status.history[0]
+    assert entry.action_type == "collection_trigger"
+    assert (entry.action_config, entry.outputs) == (json.dumps(CONFIG), ["col_a", "col_b"])
+
+
+def seen_of(annotations: Json) -> Json:
+    """What is read of a Job with these annotations."""
+    (created,) = decided(resolved(source([batch()]))).actions
+    assert isinstance(created, CreateJob)
+    metadata = created.manifest["metadata"]
+    raw = {**created.manifest, "metadata": {
+        **metadata, "uid": "j", "resourceVersion": "1", "creationTimestamp": "2026-03-02T13:00:00Z",
+        "annotations": {**metadata["annotations"], **annotations},
+    }}  # fmt: skip
+    job = read_job(raw)
+    assert job is not None
+    seen = observe_run(job, [])
+    return {"action": seen.action, "config": seen.config, "outputs": seen.outputs}
 
 
 def test_a_rerun_leaves_no_baseline() -> None:

@@ -148,6 +148,71 @@ def test_filters_narrow_the_documents_and_not_the_nodes() -> None:
     assert given.taxonomy.nodes.source.filters is None
 
 
+TABLE: Json = {
+    "collection_id": "col_table",
+    "source": {"type": "postgresql", "uri": "postgresql://db/shop", "table": "t", "secret_name": "reader"},
+    "write": {"secret_name": "writer"},
+}
+LABELLED: Json = {"source": {"uri": "labels/"}, "volume": "documents", "write": {}}
+
+
+def with_targets(**changes: Json) -> Catalog:
+    known = catalog(**changes)
+    for name, written in (("table", TABLE), ("labelled", LABELLED)):
+        known.put(COLLECTION, "search", name, {**written, **changes.get(name, {})})
+    return known
+
+
+def test_without_a_target_nothing_is_written() -> None:
+    work = resolved()
+    assert (told(work).outputs, told(work, LastResult(job_id="labels-1")).outputs_before) == ([], None)
+    assert work.writes() == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("documents", "target", "reads", "mounted"),
+    [
+        ("col_products", "labelled", False, (("documents",), ())),
+        ("col_products", "col_table", False, ((), ("writer",))),
+        ("col_table", "table", True, ((), ("writer",))),
+    ],
+)
+def test_the_target(documents: str, target: str, reads: bool, mounted: tuple[Any, Any]) -> None:
+    work = resolved({"collection_id": documents, "target_collection_id": target, "filters": GERMAN}, with_targets())
+    assert isinstance(work, EnrichmentWork)
+    given = told(work, LastResult(job_id="labels-1"))
+    (output,) = given.outputs
+    assert (output.reads, given.outputs_before) == (reads, "labels-1")
+    assert output.source.filters is None
+    assert work.writes() == mounted
+
+
+@pytest.mark.parametrize(
+    ("config", "known", "reason", "says"),
+    [
+        ({"target_collection_id": "nowhere"}, with_targets(), Reason.COLLECTION_NOT_FOUND,
+         "action_config.target_collection_id: no Collection with spec.collection_id or metadata.name 'nowhere'"),
+        ({"target_collection_id": "products"}, with_targets(), Reason.OUTPUT_NOT_WRITABLE,
+         "action_config.target_collection_id: 'products' is the enriched Collection itself, and a Parquet source "
+         "cannot be changed in place: name another Collection, or leave it out"),
+        ({"target_collection_id": "labelled"}, with_targets(labelled={"write": None}), Reason.OUTPUT_NOT_WRITABLE,
+         "action_config.target_collection_id: collection 'labelled' is an output, and nothing may be written to it "
+         "while its spec.write is not set"),
+        ({"target_collection_id": "labelled"}, with_targets(topics={"source": {"uri": "*/*.parquet"},
+                                                                    "volume": "documents"}),
+         Reason.OUTPUT_NOT_WRITABLE, "output 'labelled' would write labels/enrichment.parquet, which collection "
+         "'col_topics' reads"),
+        ({"target_collection_id": "topics"}, with_targets(topics={**TABLE, "collection_id": "col_topics",
+                                                                   "volume": None}),
+         Reason.OUTPUT_NOT_WRITABLE, "'topics' is the Collection of the taxonomy's nodes, and what is written is"),
+    ],
+)  # fmt: skip
+def test_what_is_no_target(config: Json, known: Catalog, reason: Reason, says: str) -> None:
+    found = resolved(config, known)
+    assert isinstance(found, Unresolved)
+    assert (found.reason, says in found.message) == (reason, True), found.message
+
+
 @pytest.mark.parametrize(
     ("incremental", "last", "expected"),
     [

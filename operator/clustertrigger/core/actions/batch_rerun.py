@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from pydantic import ValidationError
 
 from clustercontract.actions.batch_rerun import RERUN_SPEC_VARIABLE, BatchRerun, RerunSpec
+from clustercontract.actions.collection_trigger import CollectionTrigger
 from clustercontract.container import COLLECTIONS_MOUNT, RESULTS_MOUNT, ResultsTarget
-from clustercontract.filters import Filter
+from clustercontract.filters import Filter, within
 from clustercontract.run import RunResult
 from clustertrigger.api.conditions import Reason
 from clustertrigger.api.names import ANNOTATION_ACTION, ANNOTATION_RERUNS
 from clustertrigger.api.status import ClusterTriggerStatus, Execution, LastResult
 from clustertrigger.api.trigger import ClusterTriggerSpec, RunPolicy
+from clustertrigger.core.actions.collection_trigger import LONGEST_CONFIG, ProcessingWork, processing
+from clustertrigger.core.actions.outputs import Named, output_inputs, outputs_annotation, resolve_outputs, writes_of
 from clustertrigger.core.actions.work import (
     Action,
     Ask,
@@ -20,20 +25,49 @@ from clustertrigger.core.actions.work import (
     Reads,
     RunDefaults,
     Work,
+    Writes,
     distinct,
     results_claim,
     results_target,
 )
+from clustertrigger.core.resources.batches import Batch
 from clustertrigger.core.resources.catalog import Catalog, Unresolved
 
 _MOST_NAMED = 10
-_KEEPING = ("cluster", "taxonomy_enrichment", "batch_rerun")
-"""Actions whose workers keep their input. The Job of a collection_trigger runs an image that is not ours."""
+_PROCESSING = "collection_trigger"
+"""The action whose worker does not keep its input, as it runs an image that is not ours: the history does."""
+
+
+def _why_needless(batch: Execution, history: Iterable[Execution], *, retry_failed_only: bool) -> str | None:
+    """A batch is not run again before it has ended; with retry_failed_only, nor once it has completed."""
+    job = batch.job_id
+    if batch.status in ("pending", "running"):
+        return f"batch {job} is still active"
+    if not retry_failed_only:
+        return None
+    if batch.status == "completed":
+        return f"batch {job} completed, and with action_config.retry_failed_only only a failed one is run again"
+    for run in history:
+        if run.reruns == job and run.status == "completed":
+            return f"batch {job} was run again by {run.job_id}, which completed (action_config.retry_failed_only)"
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessingAgain(ProcessingWork):
+    """A batch that processed a collection, to run again."""
+
+    batch: Execution
+    retry_failed_only: bool
+
+    def why_needless(self, history: Iterable[Execution]) -> str | None:
+        """See Work."""
+        return _why_needless(self.batch, history, retry_failed_only=self.retry_failed_only)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RerunWork(Work):
-    """A batch to run again."""
+    """A batch to run again, by the input that its worker has kept."""
 
     batch: Execution
     trigger: str
@@ -43,6 +77,10 @@ class RerunWork(Work):
     retry_failed_only: bool
     filters: Filter | None
     """Of the batch's documents, those count for which this holds too."""
+    outputs: tuple[Named, ...] = ()
+    """Those that the batch wrote and that are written again, as they are now."""
+    before: str | None = None
+    """The last completed run of the batch's trigger."""
 
     def order(self, ask: Ask) -> Order:
         """A RerunSpec: the batch's RunSpec lies where its trigger's results do."""
@@ -55,24 +93,20 @@ class RerunWork(Work):
             batch_trigger=self.trigger,
             batch_results=self._results(ask.defaults),
             filters=self.filters,
+            outputs=output_inputs(self.outputs, ()) if self.outputs else None,
+            outputs_before=self.before if self.outputs else None,
             results=ask.results,
             history_limit=ask.policy.history_limit,
         )
         return Order("rerun", RERUN_SPEC_VARIABLE, spec.model_dump_json(exclude_none=True))
 
+    def writes(self) -> Writes:
+        """See Work."""
+        return writes_of(self.outputs)
+
     def why_needless(self, history: Iterable[Execution]) -> str | None:
-        """A batch is not run again before it has ended; with retry_failed_only, nor once it has completed."""
-        job = self.batch.job_id
-        if self.batch.status in ("pending", "running"):
-            return f"batch {job} is still active"
-        if not self.retry_failed_only:
-            return None
-        if self.batch.status == "completed":
-            return f"batch {job} completed, and with action_config.retry_failed_only only a failed one is run again"
-        for run in history:
-            if run.reruns == job and run.status == "completed":
-                return f"batch {job} was run again by {run.job_id}, which completed (action_config.retry_failed_only)"
-        return None
+        """See Work."""
+        return _why_needless(self.batch, history, retry_failed_only=self.retry_failed_only)
 
     def reads(self, defaults: RunDefaults) -> Reads:
         """What the batch's Pod mounted, and where its RunSpec is."""
@@ -100,17 +134,13 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
             f"no run {wanted.batch_id!r} in status.history of {_looked_at(catalog.batches.names(namespace))}: it was "
             "never there, or run.history_limit newer ones have ended since: correct action_config.batch_id",
         )
+    if found.action_type == _PROCESSING:
+        return _processing_again(catalog, namespace, wanted, found)
     if found.policy is None:
         return Unresolved(
             Reason.INVALID_REFERENCE,
             f"batch {wanted.batch_id!r} is a run of ClusterTrigger {found.trigger!r}, which is invalid: correct it, as "
             "its run.results says where the batch lies",
-        )
-    if found.action_type not in _KEEPING:
-        return Unresolved(
-            Reason.INVALID_REFERENCE,
-            f"batch {wanted.batch_id!r} is a run of ClusterTrigger {found.trigger!r}, whose action "
-            f"{found.action_type} keeps no RunSpec: request a run of that trigger instead",
         )
     if found.run.volumes is None:
         return Unresolved(
@@ -118,13 +148,62 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
             f"status.history of ClusterTrigger {found.trigger!r} does not say what run {wanted.batch_id!r} mounted, as "
             "it was recorded by an earlier version: name a later run in action_config.batch_id",
         )
+    # With filters, the worker says why it writes none.
+    written = found.run.outputs if found.run.outputs and wanted.filters is None else []
+    outputs = resolve_outputs(catalog, namespace, written, ())
+    if isinstance(outputs, Unresolved):
+        return replace(outputs, message=f"batch {wanted.batch_id!r} wrote {', '.join(written)}: {outputs.message}")
     return RerunWork(
-        annotations={ANNOTATION_ACTION: spec.action_type, ANNOTATION_RERUNS: wanted.batch_id},
+        annotations={
+            ANNOTATION_ACTION: spec.action_type,
+            ANNOTATION_RERUNS: wanted.batch_id,
+            **outputs_annotation(outputs),
+        },
+        outputs=outputs,
+        before=found.last,
         batch=found.run,
         trigger=found.trigger,
         policy=found.policy,
         retry_failed_only=wanted.retry_failed_only,
         filters=wanted.filters,
+    )
+
+
+def _processing_again(
+    catalog: Catalog, namespace: str, wanted: BatchRerun, found: Batch
+) -> ProcessingAgain | Unresolved:
+    """The batch's own action_config, for the collection and its PodTemplate as they are now."""
+    batch = f"batch {wanted.batch_id!r}"
+    if found.run.action_config is None:
+        return Unresolved(
+            Reason.INVALID_REFERENCE,
+            f"{batch} processed a collection, and status.history of ClusterTrigger {found.trigger!r} does not hold its "
+            f"action_config, which has more than {LONGEST_CONFIG:,} characters or was recorded by an earlier version: "
+            "request a run of that trigger instead",
+        )
+    try:
+        then = CollectionTrigger.model_validate_json(found.run.action_config)
+        filters = then.source_filters if wanted.filters is None else within(then.source_filters, wanted.filters)
+    except ValidationError:
+        return Unresolved(
+            Reason.INVALID_REFERENCE,
+            f"{batch}: status.history of ClusterTrigger {found.trigger!r} holds no action_config of this version: "
+            "request a run of that trigger instead",
+        )
+    except ValueError as error:
+        return Unresolved(
+            Reason.INVALID_REFERENCE, f"action_config.filters: with the source_filters of {batch}, {error}"
+        )
+    work = processing(catalog, namespace, then.model_copy(update={"source_filters": filters}))
+    if isinstance(work, Unresolved):
+        return replace(work, message=f"{batch}: {work.message}")
+    return ProcessingAgain(
+        annotations={**work.annotations, ANNOTATION_RERUNS: wanted.batch_id},
+        wanted=work.wanted,
+        collection=work.collection,
+        template=work.template,
+        batch=found.run,
+        retry_failed_only=wanted.retry_failed_only,
     )
 
 

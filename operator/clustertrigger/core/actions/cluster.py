@@ -13,8 +13,8 @@ from clustertrigger.api.schedule import EventSchedule
 from clustertrigger.api.status import ClusterTriggerStatus, LastResult
 from clustertrigger.api.trigger import RUN_COMPLETED, WAITS_FOR_ITSELF, ClusterTriggerSpec
 from clustertrigger.core.actions.narrowing import fields_of, narrowed
-from clustertrigger.core.actions.outputs import Named, output_inputs, resolve_outputs
-from clustertrigger.core.actions.work import Action, Ask, Order, Work, Writes, announced, distinct
+from clustertrigger.core.actions.outputs import Named, output_inputs, outputs_annotation, resolve_outputs, writes_of
+from clustertrigger.core.actions.work import Action, Ask, Order, Work, Writes, announced
 from clustertrigger.core.resources.catalog import COLLECTION, DEFINITION, Catalog, Unresolved
 
 
@@ -27,11 +27,7 @@ class ClusterWork(Work):
 
     def writes(self) -> Writes:
         """See Work."""
-        specs = [collection for _, collection in self.outputs]
-        return Writes(
-            distinct(collection.volume for collection in specs),
-            distinct(collection.write.secret_name for collection in specs if collection.write),
-        )
+        return writes_of(self.outputs)
 
     def order(self, ask: Ask) -> Order:
         """A RunSpec."""
@@ -81,6 +77,7 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
         collections=tuple(collections),
         outputs=outputs,
         announces=written_ids or announced(catalog, namespace, execution.collection_ids),
+        annotations=outputs_annotation(outputs),
     )
 
 

@@ -17,12 +17,15 @@ from clustercontract.actions.collection_trigger import (
 from clustercontract.run import RunResult
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.conditions import Reason
-from clustertrigger.api.names import ANNOTATION_ACTION, ANNOTATION_PROCESSES
+from clustertrigger.api.names import ANNOTATION_ACTION, ANNOTATION_CONFIG, ANNOTATION_PROCESSES
 from clustertrigger.api.status import ClusterTriggerStatus
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.actions.work import Action, Ask, FromTemplate, Work
 from clustertrigger.core.resources.catalog import COLLECTION, Catalog, Unresolved
 from clustertrigger.core.resources.pod_templates import PodTemplate
+
+LONGEST_CONFIG = 1_024
+"""Characters of an action_config that the history keeps: it holds many runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,11 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
     wanted = spec.action
     if not isinstance(wanted, CollectionTrigger):
         raise TypeError(f"no spec of this action: {spec.action_type}")
+    return processing(catalog, namespace, wanted)
+
+
+def processing(catalog: Catalog, namespace: str, wanted: CollectionTrigger) -> ProcessingWork | Unresolved:
+    """What is to be done to process a collection, as its Collection and PodTemplate are now."""
     collection = catalog.find(COLLECTION, namespace, wanted.collection_id)
     if isinstance(collection, Unresolved):
         return collection
@@ -70,8 +78,10 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
     if isinstance(template, Unresolved):
         return template
     ids = catalog.ids(COLLECTION, namespace, wanted.collection_id)
+    config = wanted.model_dump_json(exclude_none=True)
+    kept = {ANNOTATION_CONFIG: config} if len(config) <= LONGEST_CONFIG else {}
     return ProcessingWork(
-        annotations={ANNOTATION_ACTION: spec.action_type, ANNOTATION_PROCESSES: ",".join(ids)},
+        annotations={ANNOTATION_ACTION: "collection_trigger", ANNOTATION_PROCESSES: ",".join(ids), **kept},
         announces=tuple(ids),
         wanted=wanted,
         collection=collection,

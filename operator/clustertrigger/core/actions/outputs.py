@@ -11,6 +11,8 @@ from clustercontract.globs import has_wildcard
 from clustercontract.output import CLUSTERS, OutputInput, output_file
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.conditions import Reason
+from clustertrigger.api.names import ANNOTATION_OUTPUTS
+from clustertrigger.core.actions.work import Writes, distinct
 from clustertrigger.core.resources.catalog import COLLECTION, Catalog, Unresolved
 
 Named = tuple[str, CollectionSpec]
@@ -58,6 +60,21 @@ def output_inputs(outputs: Iterable[Named], inputs: Iterable[Named]) -> list[Out
         for collection_id, collection in outputs
         if collection.write is not None
     ]
+
+
+def outputs_annotation(outputs: Iterable[Named]) -> dict[str, str]:
+    """Tells the Job's readers which they are."""
+    ids = ",".join(collection_id for collection_id, _ in outputs)
+    return {ANNOTATION_OUTPUTS: ids} if ids else {}
+
+
+def writes_of(outputs: Iterable[Named]) -> Writes:
+    """What the Pod of a run mounts for them."""
+    specs = [collection for _, collection in outputs]
+    return Writes(
+        distinct(collection.volume for collection in specs),
+        distinct(collection.write.secret_name for collection in specs if collection.write),
+    )
 
 
 def _why_not(collection_id: str, collection: CollectionSpec, inputs: Iterable[Named], table: str) -> str | None:

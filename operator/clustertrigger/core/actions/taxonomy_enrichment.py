@@ -11,13 +11,17 @@ from clustercontract.actions.taxonomy_enrichment import (
     TaxonomyEnrichment,
     TaxonomyInput,
 )
+from clustercontract.output import ENRICHMENT
 from clustercontract.run import RunResult
+from clustertrigger.api.collection import CollectionSpec
+from clustertrigger.api.conditions import Reason
 from clustertrigger.api.names import ANNOTATION_ACTION
 from clustertrigger.api.status import ClusterTriggerStatus, LastResult
 from clustertrigger.api.taxonomy import TaxonomySpec
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.actions.narrowing import narrowed
-from clustertrigger.core.actions.work import Action, Ask, Order, Work, announced
+from clustertrigger.core.actions.outputs import Named, output_inputs, outputs_annotation, resolve_outputs, writes_of
+from clustertrigger.core.actions.work import Action, Ask, Order, Work, Writes, announced
 from clustertrigger.core.resources.catalog import COLLECTION, TAXONOMY, Catalog, Unresolved
 
 
@@ -27,6 +31,11 @@ class EnrichmentWork(Work):
 
     config: TaxonomyEnrichment
     taxonomy: TaxonomySpec
+    outputs: tuple[Named, ...] = ()
+
+    def writes(self) -> Writes:
+        """See Work."""
+        return writes_of(self.outputs)
 
     def order(self, ask: Ask) -> Order:
         """An EnrichmentSpec."""
@@ -58,6 +67,8 @@ class EnrichmentWork(Work):
             results=ask.results,
             history_limit=ask.policy.history_limit,
             previous=previous,
+            outputs=output_inputs(self.outputs, self.collections[:1]),
+            outputs_before=ask.last_result.job_id if self.outputs and ask.last_result else None,
         )
         return Order("enrich", ENRICHMENT_SPEC_VARIABLE, spec.model_dump_json(exclude_none=True))
 
@@ -72,20 +83,52 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
     nodes = catalog.find(COLLECTION, namespace, taxonomy.collection_id)
     if isinstance(nodes, Unresolved):
         return replace(nodes, message=f"nodes of taxonomy {config.taxonomy_id!r}: {nodes.message}")
-    documents = catalog.find(COLLECTION, namespace, config.collection_id)
-    if not isinstance(documents, Unresolved):
-        documents = narrowed(config.collection_id, documents, config.filters)
+    enriched = catalog.find(COLLECTION, namespace, config.collection_id)
+    if isinstance(enriched, Unresolved):
+        return enriched
+    documents = narrowed(config.collection_id, enriched, config.filters)
     if isinstance(documents, Unresolved):
         return documents
     collections = ((config.collection_id, documents), (taxonomy.collection_id, nodes))
-    annotations = {ANNOTATION_ACTION: spec.action_type}
+    outputs = _outputs(catalog, namespace, config, enriched, nodes, collections)
+    if isinstance(outputs, Unresolved):
+        return replace(outputs, message=f"action_config.target_collection_id: {outputs.message}")
     return EnrichmentWork(
         config=config,
         taxonomy=taxonomy,
         collections=collections,
-        annotations=annotations,
-        announces=announced(catalog, namespace, [config.collection_id]),
+        outputs=outputs,
+        annotations={ANNOTATION_ACTION: spec.action_type, **outputs_annotation(outputs)},
+        announces=announced(catalog, namespace, [config.target_collection_id or config.collection_id]),
     )
+
+
+def _outputs(
+    catalog: Catalog,
+    namespace: str,
+    config: TaxonomyEnrichment,
+    enriched: CollectionSpec,
+    nodes: CollectionSpec,
+    inputs: tuple[Named, ...],
+) -> tuple[Named, ...] | Unresolved:
+    """The target, if any, or why it cannot be one: the enriched Collection itself may be, unless it is Parquet."""
+    target_id = config.target_collection_id
+    if target_id is None:
+        return ()
+    target = catalog.find(COLLECTION, namespace, target_id)
+    if target is enriched and enriched.source.type == "parquet":
+        return Unresolved(
+            Reason.OUTPUT_NOT_WRITABLE,
+            f"{target_id!r} is the enriched Collection itself, and a Parquet source cannot be changed in place: name "
+            "another Collection, or leave it out and read enrichment.parquet of the run's folder",
+        )
+    if target is nodes and nodes is not enriched:
+        return Unresolved(
+            Reason.OUTPUT_NOT_WRITABLE,
+            f"{target_id!r} is the Collection of the taxonomy's nodes, and what is written is about documents: name "
+            "the Collection of the documents, or another one",
+        )
+    return resolve_outputs(catalog, namespace, [target_id], inputs, ENRICHMENT)
 
 
 def _remember(status: ClusterTriggerStatus, job: str, collections: str, found: RunResult) -> None:

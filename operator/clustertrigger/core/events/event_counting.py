@@ -10,7 +10,7 @@ from clustertrigger.api.schedule import EventSchedule
 from clustertrigger.api.status import ClusterTriggerStatus, EventState
 from clustertrigger.core.draft import has_failed
 from clustertrigger.core.events.chains import merged, why_stopped
-from clustertrigger.core.events.seen_events import SeenMemory
+from clustertrigger.core.events.seen_events import LastOwn, SeenMemory
 from clustertrigger.core.resources.trigger import Trigger
 from clustertrigger.core.schedules.timetable import describe_schedule
 
@@ -25,6 +25,8 @@ class Arrival:
     """How many it stands for."""
     chain: tuple[str, ...] = ()
     """Triggers whose runs led to it, where it is a run's."""
+    is_own: bool = False
+    """Whether the operator itself has learned of it, from a run; otherwise, a sender has reported it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,8 @@ def count_events(trigger: Trigger, arrivals: Sequence[Arrival], now: datetime) -
         return None
     before = trigger.status
     state, counter = current_state(schedule, before)
-    memory = SeenMemory(state.seen, now)
-    new = [memory.add(arrival.fingerprint) for arrival in arrivals]
+    memory, own = SeenMemory(state.seen, now), LastOwn(state.own)
+    new = [(own if arrival.is_own else memory).add(arrival.fingerprint) for arrival in arrivals]
     stops = [why_stopped(arrival.chain, trigger.key.name) for arrival in arrivals]
     fresh = tuple(is_new and not stop for is_new, stop in zip(new, stops, strict=True))
     counted = [arrival for arrival, is_fresh in zip(arrivals, fresh, strict=True) if is_fresh]
@@ -79,6 +81,7 @@ def count_events(trigger: Trigger, arrivals: Sequence[Arrival], now: datetime) -
         chain=merged([state.chain, *(arrival.chain for arrival in counted)]),
         loop=loop,
         seen=memory.stored(),
+        own=own.stored(),
     )
     status.schedule = describe_schedule(spec, counter)
     return Counted(status, fresh)

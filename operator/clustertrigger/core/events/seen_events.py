@@ -12,6 +12,8 @@ from clustertrigger.api.status import SeenEvents
 
 MOST_SEEN = 16_384
 """Events remembered for each trigger: 175 KB of status. Beyond that the oldest are forgotten before their time."""
+MOST_OWN = 256
+"""Events of runs that are remembered for each trigger: 3 KB of status."""
 REMEMBERED_FOR = timedelta(minutes=10)
 _MINUTE = 60
 _BYTES = 8
@@ -52,6 +54,27 @@ class SeenMemory:
             if rest:
                 kept.append(SeenEvents(until=until, ids=_encode(rest)))
         return kept
+
+
+class LastOwn:
+    """The newest events of runs that have processed a collection, however long ago they were.
+
+    A run may be counted again after any outage, as long as its Job is there; others that come in between are few.
+    """
+
+    def __init__(self, stored: str | None) -> None:
+        self._ids = _decode(stored or "")
+
+    def add(self, event: int) -> bool:
+        """Stores an event; False where it is known."""
+        if event in self._ids:
+            return False
+        self._ids.append(event)
+        return True
+
+    def stored(self) -> str | None:
+        """What goes into the status."""
+        return _encode(self._ids[-MOST_OWN:]) if self._ids else None
 
 
 def _end_of_minute(instant: datetime) -> datetime:

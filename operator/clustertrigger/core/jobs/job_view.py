@@ -13,7 +13,9 @@ from clustertrigger.api.names import (
     ANNOTATION_CHAIN,
     ANNOTATION_COLLECTIONS,
     ANNOTATION_COMPLETED,
+    ANNOTATION_CONFIG,
     ANNOTATION_FAILURE,
+    ANNOTATION_OUTPUTS,
     ANNOTATION_PROCESSES,
     ANNOTATION_RERUNS,
     ANNOTATION_SLOT,
@@ -79,6 +81,10 @@ class JobView:
     """The ids of the collections whose event run_completed it is."""
     chain: tuple[str, ...] = ()
     """Triggers whose runs led to it."""
+    config: str | None = None
+    """Its action_config as JSON, where a rerun needs it."""
+    outputs: tuple[str, ...] = ()
+    """The ids of the collections that it writes."""
     volumes: tuple[str, ...] | None = None
     secrets: tuple[str, ...] | None = None
     """Claims and Secrets that its Pods mount."""
@@ -139,6 +145,8 @@ def read_job(raw: Mapping[str, Any]) -> JobView | None:
         processes=_listed(annotations, ANNOTATION_PROCESSES),
         announces=_listed(annotations, ANNOTATION_ANNOUNCES),
         chain=_listed(annotations, ANNOTATION_CHAIN),
+        config=annotations.get(ANNOTATION_CONFIG),
+        outputs=_listed(annotations, ANNOTATION_OUTPUTS),
         volumes=_mounted(spec, "persistentVolumeClaim", "claimName"),
         secrets=_mounted(spec, "secret", "secretName"),
     )

@@ -90,6 +90,10 @@ class ObservedRun:
     """The ids of the collections whose event run_completed it is."""
     chain: tuple[str, ...] = ()
     """Triggers whose runs led to it."""
+    config: str | None = None
+    """Its action_config as JSON, where a rerun needs it."""
+    outputs: tuple[str, ...] = ()
+    """The ids of the collections that it writes."""
     volumes: tuple[str, ...] | None = None
     secrets: tuple[str, ...] | None = None
     explained: bool = True
@@ -122,6 +126,8 @@ def observe_run(job: JobView, pods: Sequence[PodView], queue_position: int | Non
         processes=job.processes,
         announces=job.announces,
         chain=job.chain,
+        config=job.config,
+        outputs=job.outputs,
         volumes=job.volumes,
         secrets=job.secrets,
     )
@@ -200,7 +206,7 @@ def _unended(seen: ObservedRun, job: JobView, pods: list[PodView]) -> ObservedRu
         return replace(seen, phase="running", error=_error(job, last, result or check), remains=remains)
     # The timeout of a Job that its queue has just released has not started yet.
     begin = job.started_at or (None if job.queued else job.created_at)
-    obstacle, is_vague = _obstacle(last)
+    obstacle, is_vague = _obstacle(job, last)
     return replace(
         seen,
         pending_since=begin and max([begin, *(pod.finished_at or pod.created_at for pod in pods)]),
@@ -251,10 +257,14 @@ def _result(read: Callable[[str], _Result], pod: PodView | None) -> _Result | No
         return None
 
 
-def _obstacle(pod: PodView | None) -> tuple[str, bool]:
+def _obstacle(job: JobView, pod: PodView | None) -> tuple[str, bool]:
     """The obstacle, and whether its description is vague."""
     if pod is None:
         return NO_POD, True
+    if pod.exit_code is not None:
+        # Its message is JSON, of which people need the error only.
+        result, check = _results(job, pod)
+        return f"the last attempt failed: {_error(job, pod, result or check)}", False
     said = ": ".join(part for part in (pod.reason, error_line(pod.message)) if part)
     return said or "the Pod has not started", pod.reason in _VAGUE and not pod.message
 

@@ -36,7 +36,10 @@ def record_new_runs(draft: Draft) -> None:
             slot=str(run.slot),
             triggered_at=triggered_at,
             status="pending",
+            action_type=None if run.action == "cluster" else run.action,
             reruns=run.reruns,
+            action_config=run.config,
+            outputs=list(run.outputs) or None,
             volumes=None if run.volumes is None else list(run.volumes),
             secrets=None if run.secrets is None else list(run.secrets),
         )

@@ -18,9 +18,11 @@ class Batch:
     trigger: str
     run: Execution
     action_type: str
-    """What the trigger's runs do now."""
+    """What it did, whatever the trigger's runs do now."""
     policy: RunPolicy | None
     """How the trigger's Jobs are run now; None where its spec is invalid."""
+    last: str | None
+    """The trigger's last completed run."""
 
 
 class Batches:
@@ -52,8 +54,14 @@ class Batches:
                 continue  # as the names of Jobs are made; see core.jobs.naming
             for run in trigger.status.history:
                 if run.job_id == batch_id:
-                    spec = trigger.spec
-                    return Batch(name, run, spec.action_type if spec else "", spec.run if spec else None)
+                    spec, last = trigger.spec, trigger.status.last_result
+                    return Batch(
+                        trigger=name,
+                        run=run,
+                        action_type=run.action_type or "cluster",
+                        policy=spec.run if spec else None,
+                        last=last.job_id if last else None,
+                    )
         return None
 
     def names(self, namespace: str) -> list[str]:

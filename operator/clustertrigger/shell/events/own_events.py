@@ -15,7 +15,7 @@ from clustertrigger.shell.observed.intake import Triggers
 
 
 class OwnEvents:
-    """Counts them as those that senders report, and with the same memory of what has been counted.
+    """Counts them as those that senders report, with a memory of their own of what has been counted.
 
     Args:
         commits: stores the counts.
@@ -37,7 +37,7 @@ class OwnEvents:
         arrivals: defaultdict[Key, list[Arrival]] = defaultdict(list)
         for event in run.events:
             known_as = fingerprint(f"clustertrigger/{trigger.uid}", f"{run.job}/{event.type}")
-            arrival = Arrival(known_as, event.count, run.chain)
+            arrival = Arrival(known_as, event.count, run.chain, is_own=True)
             for collection_id in event.collection_ids:
                 for key in self._index.match(trigger.key.namespace, event.type, collection_id) - {trigger.key}:
                     arrivals[key].append(arrival)

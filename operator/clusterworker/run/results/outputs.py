@@ -13,9 +13,8 @@ from clustercontract.output import CLUSTERS, OutputInput
 from clustercontract.run import RunSpec
 from clusterworker.data.arrays import Rows
 from clusterworker.data.sources.collection import Collection
-from clusterworker.outputs.opening import open_outputs
 from clusterworker.outputs.table import BATCH_ROWS, Table
-from clusterworker.outputs.writing import write_all
+from clusterworker.outputs.writing import OutputSet
 from clusterworker.process.progress import Progress
 from clusterworker.run.results.record import lineage
 
@@ -40,20 +39,16 @@ class Outputs:
     def __init__(self, spec: RunSpec, members: Path, scratch: Path, secrets: Path) -> None:
         self._spec = spec
         self._members = members
-        self._opened = list(zip(open_outputs(spec.outputs, scratch, secrets), spec.outputs, strict=True))
-        self._labels: list[Labels] = []
+        self._outputs = OutputSet(spec.outputs, scratch, secrets)
+        self._integer_ids = False
 
     def check_before_reading(self) -> None:
         """Look whether they can be written, where columns may have to be added to what the run reads.
 
-        Once that is being read, it is locked against new columns.
-
         Raises:
             RunError: one of them cannot.
         """
-        for output, given in self._opened:
-            if given.write.table is None:
-                output.check(self._labels_of(given, integer_ids=False).table(self._spec))
+        self._outputs.check_before_reading(lambda given: self._labels_of(given).table(self._spec))
 
     def check(self, collections: Sequence[Collection]) -> None:
         """Look whether the others can be written, before anything is computed.
@@ -61,11 +56,8 @@ class Outputs:
         Raises:
             RunError: one of them cannot.
         """
-        integers = all(collection.has_integer_ids for collection in collections)
-        self._labels = [self._labels_of(given, integer_ids=integers) for _, given in self._opened]
-        for (output, given), labels in zip(self._opened, self._labels, strict=True):
-            if given.write.table is not None:
-                output.check(labels.table(self._spec))
+        self._integer_ids = all(collection.has_integer_ids for collection in collections)
+        self._outputs.check(lambda given: self._labels_of(given).table(self._spec))
 
     def write(self, ids: Rows, names: Sequence[str], progress: Progress) -> list[str]:
         """Write them, once members.parquet is there.
@@ -81,20 +73,17 @@ class Outputs:
         Raises:
             RunError: one of them failed, and how far it got.
         """
-        if not self._opened:
-            return []
-        progress.phase("write", f"writing {len(self._opened)} output collections")
-        for labels in self._labels:
-            labels.name(ids, names)
-        planned = [
-            (output, labels.table(self._spec, labels.rows()))
-            for (output, _), labels in zip(self._opened, self._labels, strict=True)
-        ]
-        return [f"wrote {line}" for line in write_all(planned, progress)]
 
-    def _labels_of(self, given: OutputInput, *, integer_ids: bool) -> "Labels":
+        def table_of(given: OutputInput) -> Table:
+            labels = self._labels_of(given)
+            labels.name(ids, names)
+            return labels.table(self._spec, labels.rows())
+
+        return self._outputs.write(table_of, progress)
+
+    def _labels_of(self, given: OutputInput) -> "Labels":
         several = len(self._spec.collections) > 1
-        return Labels(self._members, given, several=several, integer_ids=integer_ids)
+        return Labels(self._members, given, several=several, integer_ids=self._integer_ids)
 
 
 class Labels:
@@ -134,15 +123,17 @@ class Labels:
             rows: how many there are.
         """
         keys = ("document_id", "collection_id") if self._tells_collections else ("document_id",)
+        run = spec.outputs_run or spec.run
+        before = spec.previous.run if spec.previous else None
         return Table(
             name=CLUSTERS,
             schema=self.schema,
             keys=keys,
             rows=rows,
             batches=self._batches,
-            run=spec.run,
-            lineage=f"{lineage(spec.run)}-",
-            previous=spec.previous.run if spec.previous else None,
+            run=run,
+            lineage=f"{lineage(run)}-",
+            previous=spec.outputs_before or before,
         )
 
     def rows(self) -> int:
