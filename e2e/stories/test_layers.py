@@ -58,8 +58,8 @@ def test_clusters_of_every_layer_keep_their_ids(scene: Scene) -> None:
     names = {cluster["cluster_id"]: cluster["name"] for cluster in before["clusters"]}
     kept = [cluster for cluster in after["clusters"] if cluster["cluster_id"] in names]
     assert len(kept) >= 0.7 * len(names), "the documents are the same"
-    same = sum(cluster["name"] == names[cluster["cluster_id"]] for cluster in kept)
-    assert same >= 0.5 * len(kept), "a number means the same topic"
+    alike = [set(cluster["name"].split(", ")) & set(names[cluster["cluster_id"]].split(", ")) for cluster in kept]
+    assert sum(map(bool, alike)) >= 0.8 * len(kept), "a number means the same topic"
 
 
 def layer_after(scene: Scene, name: str, slot: str) -> Any:
