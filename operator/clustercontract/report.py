@@ -12,8 +12,10 @@ from clustercontract.base import ApiModel
 class Report(ApiModel):
     """Options of report.html and report.png."""
 
-    map: Literal["pca", "umap"] = Field(
-        "pca",
+    map: Literal["auto", "pca", "umap"] = Field(
+        "auto",
         description="How the map arranges documents. pca shows the two directions of greatest variance and takes an "
-        "instant. umap preserves neighbourhoods, which separates many clusters better, and takes seconds.",
+        "instant. umap preserves neighbourhoods, which separates many clusters, and takes seconds. auto uses pca for "
+        "up to 5 clusters, and EVōC's node embedding for more: it separates them as umap does, and takes about a "
+        "second.",
     )

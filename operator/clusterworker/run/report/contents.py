@@ -11,7 +11,7 @@ from clusterworker.run.findings import Findings
 from clusterworker.run.report.curve import curve
 from clusterworker.run.report.flow import flow
 from clusterworker.run.report.groups import Group, groups_of
-from clusterworker.run.report.map import MAP_ROWS, coordinates, is_too_small_for_umap
+from clusterworker.run.report.map import MAP_ROWS, coordinates, layout_of
 from clusterworker.run.report.page import Level, Page
 from clusterworker.run.report.picture import Picture
 from clusterworker.run.report.plot import plot
@@ -20,6 +20,7 @@ from clusterworker.run.results.tables import read_document_ids
 _LAYOUTS = {
     "pca": "the two directions in which documents differ most (PCA)",
     "umap": "neighbourhoods (UMAP): near points are alike, distances between groups mean little",
+    "evoc": "neighbourhoods (EVōC): near points are alike, distances between groups mean little",
 }
 
 
@@ -34,7 +35,7 @@ def write_report(staged: Path, findings: Findings, measured: Sequence[RecordedMe
     spec, survey, config = findings.spec, findings.survey, findings.spec.config
     sample = survey.reservoir
     vectors, labels, rows = sample.vectors[:MAP_ROWS], sample.labels[:MAP_ROWS], sample.rows[:MAP_ROWS]
-    layout = "pca" if is_too_small_for_umap(vectors) else spec.report.map
+    layout = layout_of(spec.report.map, vectors, findings.num_clusters)
     points = coordinates(vectors, labels, findings.clustering.centroids, config.metric, findings.seed, layout)
     groups = groups_of(labels, findings.names, survey.sizes, survey.noise, findings.succession.ids)
 

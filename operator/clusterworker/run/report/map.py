@@ -4,12 +4,15 @@ from typing import Literal
 
 import numpy as np
 
-from clusterworker.clustering.algorithms.embedding import FEWEST_ROWS, embed
+from clusterworker.clustering.algorithms import embedding, node_embedding
+from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.data.arrays import NOISE, Labels, Vectors
 
-Layout = Literal["pca", "umap"]
+Layout = Literal["pca", "umap", "evoc"]
 
 MAP_ROWS = 2_500
+FEW_CLUSTERS = 5
+"""Up to so many clusters lie apart in the two main directions, and nothing need be compiled or loaded for them."""
 EPOCHS = 200
 PULL = 0.3
 """How far each document is drawn towards its cluster's centroid before the map is made. Without it, the map shows the
@@ -26,8 +29,8 @@ def coordinates(
         labels: shape (rows,).
         centroids: shape (clusters, dimensions), in the space of the vectors.
         metric: cosine or euclidean.
-        seed: of UMAP.
-        layout: the two main directions, or UMAP, which for a few documents is replaced by the main directions.
+        seed: of the layout.
+        layout: how; the main directions also where there are too few documents for another one.
 
     Returns:
         Shape (rows, 2).
@@ -37,14 +40,32 @@ def coordinates(
     vectors[inside] += PULL * (centroids[labels[inside]] - vectors[inside])
     if metric == "cosine":
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    if layout == "pca" or is_too_small_for_umap(vectors):
-        return _main_directions(vectors)
-    return embed(vectors, 2, metric, seed, min_dist=0.35, epochs=EPOCHS)
+    layout = _possible(layout, vectors)
+    if layout == "umap":
+        return embedding.embed(vectors, 2, metric, seed, min_dist=0.35, epochs=EPOCHS)
+    if layout == "evoc":
+        points = distinct(vectors)
+        return points.spread(node_embedding.embed(points.vectors, 2, metric, seed))
+    return _main_directions(vectors)
 
 
-def is_too_small_for_umap(vectors: Vectors) -> bool:
-    """Whether there are too few documents or dimensions for UMAP to do better than the main directions."""
-    return len(vectors) < FEWEST_ROWS or vectors.shape[1] <= 2
+def layout_of(wanted: Literal["auto", "pca", "umap"], vectors: Vectors, clusters: int) -> Layout:
+    """Return how to lay documents out.
+
+    Args:
+        wanted: by the configuration.
+        vectors: shape (rows, dimensions).
+        clusters: of all documents.
+    """
+    return _possible(wanted if wanted != "auto" else "evoc" if clusters > FEW_CLUSTERS else "pca", vectors)
+
+
+def _possible(layout: Layout, vectors: Vectors) -> Layout:
+    """Of a few documents, or in two dimensions, no layout says more than the main directions."""
+    if layout == "pca" or vectors.shape[1] <= 2:
+        return "pca"
+    fewest = embedding.FEWEST_ROWS if layout == "umap" else node_embedding.FEWEST_ROWS
+    return "pca" if len(distinct(vectors)) < fewest else layout
 
 
 def _main_directions(vectors: Vectors) -> Vectors:
