@@ -42,6 +42,7 @@ FIRST_TO_LAST = (
     "s3",
     "sources",
     "outputs",
+    "lasting",
     "results",
     "command",
     "demo",

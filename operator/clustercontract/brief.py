@@ -31,8 +31,8 @@ class ClusterBrief:
     name: Annotated[
         str,
         Field(
-            description="Words that are characteristic of the cluster's documents, or the ID of "
-            "its most central document."
+            description="Terms of one or two words that are characteristic of the cluster's documents, or the ID of "
+            "its most central document. Different for each cluster of a run."
         ),
     ]
     num_documents: Annotated[int, Field(description="Number of documents in the cluster.")]
@@ -48,6 +48,14 @@ class Changes:
     since: Annotated[str, Field(description="Job of the run that this run is compared with.")]
     summary: Annotated[str, Field(description="Summary of all changes in one line.")]
     kept: Annotated[int, Field(description="Number of clusters that both runs have.")]
+    renamed: Annotated[
+        list[int],
+        Field(
+            max_length=20,
+            description="Of the clusters that both runs have, those with another name now, because a term of the "
+            "previous name is no longer characteristic; the 20 largest.",
+        ),
+    ] = field(default_factory=list)
     new: Annotated[
         list[int], Field(max_length=20, description="Clusters that the previous run did not have; the 20 largest.")
     ] = field(default_factory=list)

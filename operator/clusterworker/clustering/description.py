@@ -1,20 +1,26 @@
 """Clusters in words: a name for each, and the largest ones in a few lines. Results and report say it so."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from clustercontract.layers import Layers
 from clusterworker.clustering.algorithms.clustering import LayeredClusters
+from clusterworker.clustering.central import CentralDocument
 from clusterworker.clustering.layer_description import Ids, describe_layers
-from clusterworker.clustering.naming import name_clusters
+from clusterworker.clustering.naming import Documents, Namer
 from clusterworker.clustering.survey import Survey
-from clusterworker.data.arrays import Rows
+from clusterworker.clustering.terms import Terms
+from clusterworker.data.arrays import NOISE, Labels, Rows
 from clusterworker.data.sources.collection import Collection
 from clusterworker.process.text import one_line, shortened
 
+FEW = 5
+"""Of a cluster with fewer documents in the sample, the texts of its central documents count for its name, too."""
+MOST_TEXTS = 6_000
+"""Texts read for that."""
 TEXT_LENGTH = 200
 """Characters of a central document's text that are shown."""
 HOVER_LENGTH = 120
@@ -71,6 +77,21 @@ class Description:
     layers: Layers | None = None
 
 
+@dataclass(frozen=True)
+class LastNames:
+    """Names that clusters had in the run before.
+
+    Attributes:
+        names: by the place of the cluster in this run.
+        still_there: tells of clusters with names of documents which of them still hold that document.
+        in_layers: by cluster_id, of clusters of all granularities.
+    """
+
+    names: Mapping[int, str] = field(default_factory=dict)
+    still_there: Documents = lambda _names: ()
+    in_layers: Mapping[int, str] = field(default_factory=dict)
+
+
 def describe(
     collections: Sequence[Collection],
     found: Survey,
@@ -79,6 +100,7 @@ def describe(
     layered: LayeredClusters | None,
     layer_numbers: Sequence[Rows],
     ids: Ids,
+    last: LastNames = LastNames(),
 ) -> Description:
     """Name every cluster, and summarise the largest ones.
 
@@ -90,20 +112,22 @@ def describe(
         layered: other granularities, if there are any.
         layer_numbers: cluster_id of each of their clusters, per granularity.
         ids: returns the ids of documents by row number.
+        last: names that clusters had in the run before.
     """
     count = len(found.sizes)
     central = {cluster: found.central.of(cluster) for cluster in range(count)}
     rows = [document.row for cluster in range(min(listed, count)) for document in central[cluster]]
-    texts = _texts(collections, np.concatenate([found.reservoir.rows, np.array(rows, np.int64)]))
-    sampled = [texts.get(int(row), "") for row in found.reservoir.rows] if texts else []
-    names = name_clusters(
-        count,
-        sampled,
-        found.reservoir.labels,
-        {
-            cluster: str(documents[0].document_id) if documents else f"cluster {numbers[cluster]}"
-            for cluster, documents in central.items()
-        },
+    read = _read_for_names(found, central)
+    texts = _texts(collections, np.concatenate([read.rows, np.array(rows, np.int64)]))
+    if not texts:
+        read = _Read(read.rows[:0], read.labels[:0])
+    namer = Namer(Terms.of([texts.get(row, "") for row in read.rows.tolist()]))
+    names = namer.names(
+        read.labels,
+        numbers.tolist(),
+        {cluster: str(documents[0].document_id) for cluster, documents in central.items() if documents},
+        last.names,
+        last.still_there,
     )
     summaries = [
         ClusterSummary(
@@ -118,8 +142,34 @@ def describe(
         for cluster in range(min(listed, count))
     ]
     hovering = {row: shortened(one_line(text), HOVER_LENGTH) for row, text in texts.items()}
-    layers = describe_layers(layered, layer_numbers, found.reservoir, sampled, names, ids) if layered else None
+    layers = None
+    if layered:
+        layers = describe_layers(layered, layer_numbers, found.reservoir, namer, read.rows, names, ids, last.in_layers)
     return Description(names, summaries, hovering, layers)
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Documents whose texts count for names, and their clusters, both of shape (rows,)."""
+
+    rows: Rows
+    labels: Labels
+
+
+def _read_for_names(found: Survey, central: Mapping[int, Sequence[CentralDocument]]) -> _Read:
+    """The sample, and the central documents of clusters that have few documents in it."""
+    sample = found.reservoir
+    counts = np.bincount(sample.labels[sample.labels != NOISE], minlength=len(central))
+    sampled = set(sample.rows.tolist())
+    more = [
+        (document.row, cluster)
+        for cluster in np.flatnonzero(counts < FEW).tolist()
+        for document in central[cluster]
+        if document.row not in sampled
+    ][: MOST_TEXTS - len(sampled)]
+    rows = np.array([row for row, _ in more], np.int64)
+    labels = np.array([cluster for _, cluster in more], np.int32)
+    return _Read(np.concatenate([sample.rows, rows]), np.concatenate([sample.labels, labels]))
 
 
 def _texts(collections: Sequence[Collection], rows: Rows) -> dict[int, str]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from clustercontract.layers import Layer, LayerCluster, Layers
 from clusterworker.clustering.algorithms.clustering import LayeredClusters
-from clusterworker.clustering.naming import name_clusters
+from clusterworker.clustering.naming import Namer
 from clusterworker.clustering.reservoir import Reservoir
 from clusterworker.data.arrays import NOISE, Labels, Rows
 
@@ -17,9 +17,11 @@ def describe_layers(
     layered: LayeredClusters,
     numbers: Sequence[Rows],
     sample: Reservoir,
-    texts: Sequence[str],
+    namer: Namer,
+    rows: Rows,
     names: Sequence[str],
     ids: Ids,
+    last: Mapping[int, str],
 ) -> Layers:
     """Name the clusters of every layer as those of the run's clustering were named.
 
@@ -27,9 +29,11 @@ def describe_layers(
         layered: the layers.
         numbers: cluster_id of each cluster, per layer.
         sample: of the documents.
-        texts: of the sampled documents; empty without a text column.
+        namer: knows the texts of some documents.
+        rows: numbers of these documents, in the order of the texts; empty without a text column.
         names: of the clusters of the chosen layer.
         ids: returns the ids of documents by row number.
+        last: names of the clusters of the run before, by cluster_id.
     """
     layers = []
     for number, labels in enumerate(layered.labels):
@@ -40,7 +44,9 @@ def describe_layers(
             central = _central(labels, count, sample)
             known = ids(np.array(list(central.values()), np.int64))
             fallback = {cluster: str(known[row]) for cluster, row in central.items()}
-            named = name_clusters(count, texts, labels[sample.rows], fallback)
+            own = numbers[number].tolist()
+            had = {place: last[cluster] for place, cluster in enumerate(own) if cluster in last}
+            named = namer.names(labels[rows], own, fallback, had)
         sizes = np.bincount(labels[labels != NOISE], minlength=count).tolist()
         layers.append(
             Layer(

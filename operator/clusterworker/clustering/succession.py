@@ -242,13 +242,21 @@ def _holder_of_most(column: Any, size: int) -> int | None:
     return int(counts.argmax())
 
 
-def in_words(steps: Sequence[Step], documents: int | None, moved: int | None) -> str:
-    """Say in one line what became of the clusters of the run before."""
+def in_words(steps: Sequence[Step], renamed: Sequence[int], documents: int | None, moved: int | None) -> str:
+    """Say in one line what became of the clusters of the run before.
+
+    Args:
+        steps: of all clusters.
+        renamed: cluster_ids of those that are kept and have another name.
+        documents: of both runs; None if unknown.
+        moved: of these, those that changed their cluster.
+    """
     kept = sum(step.event == "kept" for step in steps)
     fresh = [_told(step, "split from") for step in steps if step.event in ("new", "split_from")]
     gone = [_told(step, "merged into") for step in steps if step.event in ("gone", "merged_into")]
     parts = [f"{kept:,} {'cluster' if kept == 1 else 'clusters'} kept"]
-    parts += [f"{len(told):,} {word} ({_few(told)})" for word, told in (("new", fresh), ("gone", gone)) if told]
+    told_of = (("renamed", [str(number) for number in renamed]), ("new", fresh), ("gone", gone))
+    parts += [f"{len(told):,} {word} ({_few(told)})" for word, told in told_of if told]
     said = ", ".join(parts)
     if documents:
         said += f"; {1 - (moved or 0) / documents:.1%} of {documents:,} documents of both runs stayed in their cluster"

@@ -1,7 +1,7 @@
 """Everything a run found out, as the results need it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -57,6 +57,7 @@ class Findings:
         changes: since the run before, None if clusters are renumbered.
         layers: other granularities in words, if the algorithm found any.
         layer_succession: how the clusters of all granularities are numbered, if there are any.
+        last_names: of the clusters of the run before, by cluster_id.
         crossing: between the clusters of the run before and this one's, where documents were compared.
     """
 
@@ -74,6 +75,7 @@ class Findings:
     changes: Changes | None
     layers: Layers | None = None
     layer_succession: LayerSuccession | None = None
+    last_names: Mapping[int, str] = field(default_factory=dict)
     crossing: Crossing | None = None
 
     @property

@@ -99,7 +99,15 @@ class _Run:
         from clusterworker.clustering.description import describe
         from clusterworker.clustering.survey import survey
         from clusterworker.run.findings import Findings
-        from clusterworker.run.results.previous import begun_in_words, crossing_of, numbered, previous_of, start_of
+        from clusterworker.run.results.previous import (
+            begun_in_words,
+            changes_of,
+            crossing_of,
+            last_names,
+            numbered,
+            previous_of,
+            start_of,
+        )
         from clusterworker.run.results.tables import MembersTable, read_document_ids, renumber
 
         config, seed, progress = self._spec.config, self._seed, self._progress
@@ -124,7 +132,7 @@ class _Run:
         with MembersTable(staged / MEMBERS, ids, integer_ids=integers) as members:
             write = shared.before(members.write) if shared else members.write
             found = survey(dataset, clustering, config.metric, seed, write, progress)
-        succession, changes = numbered(previous, config, clustering, found, shared)
+        succession = numbered(previous, config, clustering, found, shared)
         numbered_layers = layers.numbered(config, succession, found, dataset, ids) if layers else None
         if numbered_layers:
             succession = replace(succession, next_id=numbered_layers.next_id)
@@ -144,6 +152,7 @@ class _Run:
             clustering.layered,
             [layer.ids for layer in numbered_layers.layers] if numbered_layers else [],
             partial(read_document_ids, staged / MEMBERS),
+            last_names(previous, succession, staged / MEMBERS, layers.had if layers else {}),
         )
         metrics = quality.measures(with_inertia=clustering.has_inertia)
         return Findings(
@@ -158,9 +167,10 @@ class _Run:
             texts=said.texts,
             finished_at=datetime.now(UTC),
             succession=succession,
-            changes=changes,
+            changes=changes_of(previous, succession, clustering, shared, said.names),
             layers=said.layers,
             layer_succession=numbered_layers,
+            last_names=(layers.had if layers else {}) | previous.had,
             crossing=crossing_of(previous, shared),
         )
 
@@ -192,12 +202,13 @@ class _Run:
         )
         stored.write(staged / CENTROIDS)
         if is_lasting(config):
-            write_lineage(staged / LINEAGE, numbered.steps)
+            names = dict(zip(numbered.ids.tolist(), findings.names, strict=True))
+            write_lineage(staged / LINEAGE, numbered.steps, names, findings.last_names)
             if findings.clustering.layout:
                 write_layout(staged, findings.clustering.layout)
         if findings.layers and findings.clustering.layered:
             lasting = findings.layer_succession if is_lasting(config) else None
-            write_layers(staged, findings.clustering.layered, findings.layers, lasting)
+            write_layers(staged, findings.clustering.layered, findings.layers, lasting, findings.last_names)
         baseline = baseline_of(found, centroids, config.metric, embedding_model(collections))
         baseline.write(staged / BASELINE_FILE)
         write_report(staged, findings, measured_before(self._spec, secrets, self._progress))

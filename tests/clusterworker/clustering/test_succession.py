@@ -89,7 +89,7 @@ def test_what_became_of_each() -> None:
     assert found.steps[0].distance == pytest.approx(1 - np.cos(np.radians(5)), abs=1e-6)
     assert found.steps[2].distance == pytest.approx(1 - np.cos(np.radians(45)), abs=1e-6)
     assert found.steps[3].distance is None
-    assert in_words(found.steps, 233, 110) == (
+    assert in_words(found.steps, [], 233, 110) == (
         "2 clusters kept, 2 new (9 split from 5, 10), 2 gone (3 merged into 0, 8); "
         "52.8% of 233 documents of both runs stayed in their cluster"
     )
@@ -102,7 +102,8 @@ def test_documents_that_could_not_be_compared() -> None:
         ("new", None, None, None),
         ("gone", None, None, None),
     ]
-    assert in_words(found.steps, None, None) == "1 cluster kept, 1 new (2), 1 gone (1)"
+    assert in_words(found.steps, [], None, None) == "1 cluster kept, 1 new (2), 1 gone (1)"
+    assert in_words(found.steps, [3], None, None) == "1 cluster kept, 1 renamed (3), 1 new (2), 1 gone (1)"
 
 
 def test_anew() -> None:

@@ -299,6 +299,85 @@ def test_damaged_layers_fail_no_run(pod: Pod, damage: str, name: str) -> None:
         assert all(number >= (result.next_cluster_id or 0) for number in others)
 
 
+TEXTS = {"uri": "data.parquet", "text_column": "text"}
+
+
+def names_of(folder: Path) -> dict[int, str]:
+    centroids = pq.read_table(folder / "centroids.parquet")
+    return dict(zip(centroids["cluster_id"].to_pylist(), centroids["name"].to_pylist(), strict=True))
+
+
+def lineage_names(folder: Path) -> dict[int, tuple[str | None, str | None]]:
+    rows = pq.read_table(folder / "lineage.parquet").to_pylist()
+    return {row["cluster_id"]: (row["previous_name"], row["name"]) for row in rows}
+
+
+def test_a_name_lasts_with_its_id_while_its_terms_tell(pod: Pod) -> None:
+    vectors, ids = topics(0, 1, 2, 3)
+    topic = PLANTED.labels[[int(name.removeprefix("doc-")) for name in ids]]
+    words = np.array(["rust crates", "ruby gems", "perl modules", "haskell packages"])
+    write(pod.volume / "data.parquet", vectors, ids, texts=words[topic].tolist())
+    first = pod.spec(KMEANS, TEXTS, run="nightly-1")
+    result = pod.run(first)
+    before, numbers = names_of(pod.folder(first)), clusters_of(pod.folder(first))
+    assert set(before.values()) == set(words)
+    number = {name: own for own, name in before.items()}
+
+    # One topic gets a second word that tells more, one other words altogether, one is gone, one comes.
+    words = np.array(["rust crates. servo engine", "crystal shards", "perl modules", "", "ocaml findlib"])
+    vectors, ids = topics(0, 1, 2, 4)
+    topic = PLANTED.labels[[int(name.removeprefix("doc-")) for name in ids]]
+    write(pod.volume / "data.parquet", vectors, ids, texts=words[topic].tolist())
+    collections = [collection.model_dump(exclude_none=True) for collection in first.collections]
+    second = after(pod, first, result, "nightly-2", KMEANS, collections=collections)
+    found = pod.run(second)
+    now, gone = names_of(pod.folder(second)), number["haskell packages"]
+    assert now == {
+        number["rust crates"]: "rust crates",
+        number["ruby gems"]: "crystal shards",
+        number["perl modules"]: "perl modules",
+        4: "ocaml findlib",
+    }
+    assert found.changes is not None
+    assert found.changes.renamed == [number["ruby gems"]]
+    summary = f"3 clusters kept, 1 renamed ({number['ruby gems']}), 1 new (4), 1 gone ({gone}); "
+    assert found.changes.summary.startswith(summary)
+    assert lineage_names(pod.folder(second)) == {
+        **{own: (before[own], now[own]) for own in before if own != gone},
+        4: (None, "ocaml findlib"),
+        gone: ("haskell packages", None),
+    }
+    assert {cluster.cluster_id: cluster.name for cluster in found.clusters} == now
+    assert {numbers[document] for document in topics(0)[1]} == {number["rust crates"]}
+
+
+def test_a_cluster_named_after_a_document_keeps_the_name_while_it_holds_it(pod: Pod) -> None:
+    vectors, ids = topics(0, 1)
+    ids = [f"{name} of https://example.org/collections" for name in ids]
+    config = {**KMEANS, "n_clusters": 2}
+    write(pod.volume / "data.parquet", vectors, ids)
+    first = pod.spec(config, run="nightly-1")
+    result = pod.run(first)
+    before, numbers = names_of(pod.folder(first)), clusters_of(pod.folder(first))
+    assert all(len(name) == 36 and name.endswith("…") for name in before.values())
+    # Most of cluster 0 goes, the document that it is named after stays, at its border now; that of cluster 1 goes.
+    kept = [
+        row
+        for row, name in enumerate(ids)
+        if (row % 4 == 0 or f"{name[:35]}…" == before[0]) and f"{name[:35]}…" != before[1]
+    ]
+    vectors = vectors[kept] + np.float32(0.02)
+    write(pod.volume / "data.parquet", vectors, [ids[row] for row in kept])
+    second = after(pod, first, result, "nightly-2", config)
+    found = pod.run(second)
+    now = names_of(pod.folder(second))
+    assert now[0] == before[0]
+    assert now[1] != before[1]
+    assert found.changes is not None
+    assert found.changes.renamed == [1]
+    assert set(numbers.values()) == {0, 1}
+
+
 def test_results_in_a_bucket(pod: Pod, bucket: Bucket, keys: Path) -> None:
     write(pod.volume / "data.parquet", *topics(0, 1, 2, 3))
     results = bucket.results()

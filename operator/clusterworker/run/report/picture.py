@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from clusterworker.run.report.groups import Group, Number, numbers_of
 
 INK = "#222222"
 _DPI = 130
+_WIDEST = 40
+"""Characters in a line of the legend."""
 
 
 @dataclass(frozen=True)
@@ -88,5 +91,5 @@ def _write(axes: Any, number: Number) -> None:
 def _handle(group: Group) -> Any:
     from matplotlib.lines import Line2D
 
-    label = f"{group.title} ({group.documents:,})"
+    label = fill(f"{group.title} ({group.documents:,})", _WIDEST, subsequent_indent="    ", break_long_words=False)
     return Line2D([], [], marker="o", linestyle="", color=group.colour, markersize=8, label=label)

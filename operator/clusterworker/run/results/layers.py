@@ -1,6 +1,6 @@
 """The files of a run with layers: every document's cluster at every granularity, and what the next run goes on from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,13 @@ class StoredLayer:
     centroids: Vectors
 
 
-def write_layers(staged: Path, layered: LayeredClusters, described: Layers, numbered: LayerSuccession | None) -> None:
+def write_layers(
+    staged: Path,
+    layered: LayeredClusters,
+    described: Layers,
+    numbered: LayerSuccession | None,
+    last_names: Mapping[int, str],
+) -> None:
     """Write the files into the directory that holds members.parquet.
 
     The file layers.parquet has a row per document and layer: document_id, layer (0 the finest), cluster_id (-1 is
@@ -50,12 +56,14 @@ def write_layers(staged: Path, layered: LayeredClusters, described: Layers, numb
         layered: the layers.
         described: the same in words, with the ids of their clusters.
         numbered: what became of the clusters of the run before; None where clusters are numbered by size.
+        last_names: of the clusters of the run before, by cluster_id.
     """
     (staged / FILE).write_text(described.model_dump_json(indent=1, exclude_none=True) + "\n", encoding="utf-8")
     clusters = [(layer.layer, cluster) for layer in described.layers for cluster in layer.clusters]
     pq.write_table(_table(clusters, np.concatenate(layered.centroids)), staged / CLUSTERS, compression="zstd")
     if numbered:
-        _write_lineage(staged / LINEAGE, numbered)
+        names = {cluster.cluster_id: cluster.name for _, cluster in clusters}
+        _write_lineage(staged / LINEAGE, numbered, names, last_names)
     ids = [[cluster.cluster_id for cluster in layer.clusters] for layer in described.layers]
     # The last is for NOISE, which is -1.
     numbers = [np.array([*own, NOISE], np.int32) for own in ids]
@@ -89,7 +97,9 @@ def _table(clusters: Sequence[tuple[int, LayerCluster]], centroids: Vectors) -> 
     )
 
 
-def _write_lineage(file: Path, numbered: LayerSuccession) -> None:
+def _write_lineage(
+    file: Path, numbered: LayerSuccession, names: Mapping[int, str], last_names: Mapping[int, str]
+) -> None:
     layers: list[tuple[int | None, int | None]] = []
     steps: list[Step] = []
     for layer, (own, before) in enumerate(zip(numbered.layers, numbered.before, strict=True)):
@@ -102,7 +112,7 @@ def _write_lineage(file: Path, numbered: LayerSuccession) -> None:
         "layer": pa.array([layer for layer, _ in layers], pa.int32()),
         "previous_layer": pa.array([before for _, before in layers], pa.int32()),
     }
-    pq.write_table(pa.table(columns | lineage_columns(steps)), file, compression="zstd")
+    pq.write_table(pa.table(columns | lineage_columns(steps, names, last_names)), file, compression="zstd")
 
 
 def nodes_of(layered: LayeredClusters, described: Layers, run: str, model: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,6 +20,7 @@ from clustercontract.clustering import ClusteringConfig
 from clustercontract.run import PreviousRun, RunSpec
 from clusterworker.clustering.algorithms.clustering import Clustering
 from clusterworker.clustering.algorithms.start import Positions, Start
+from clusterworker.clustering.description import LastNames
 from clusterworker.clustering.succession import LISTED, Ancestors, Succession, anew, in_words, limit_of, succeed
 from clusterworker.clustering.survey import Distances, MemberWriter, Survey
 from clusterworker.data.arrays import NOISE, Labels, Rows
@@ -30,7 +31,13 @@ from clusterworker.process.errors import RunError
 from clusterworker.process.text import one_line
 from clusterworker.run.findings import Crossing
 from clusterworker.run.results.record import MEMBERS
-from clusterworker.run.results.tables import CENTROIDS, LAYOUT, read_centroids, read_layout
+from clusterworker.run.results.tables import (
+    CENTROIDS,
+    LAYOUT,
+    read_centroids,
+    read_clusters_named_after,
+    read_layout,
+)
 from clusterworker.storage.file import open_file
 
 Flags = npt.NDArray[np.bool_]
@@ -57,6 +64,11 @@ class Previous:
     names: tuple[str, ...] = ()
     members: Members | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def had(self) -> dict[int, str]:
+        """Names of its clusters by cluster_id."""
+        return {} if self.ancestors is None else dict(zip(self.ancestors.ids.tolist(), self.names, strict=True))
 
 
 class Members:
@@ -278,8 +290,8 @@ def start_of(previous: Previous, config: ClusteringConfig, dataset: Dataset, col
 
 def numbered(
     previous: Previous, config: ClusteringConfig, clustering: Clustering, found: Survey, shared: Shared | None
-) -> tuple[Succession, Changes | None]:
-    """Number the clusters of this run, and tell what became of those of the run before.
+) -> Succession:
+    """Number the clusters of this run after those of the run before.
 
     Args:
         previous: from `previous_of`.
@@ -291,25 +303,63 @@ def numbered(
     before = previous.ancestors
     if not is_lasting(config):
         by_size = anew(found.sizes, 0)
-        return replace(by_size, next_id=max(by_size.next_id, previous.next_id)), None
+        return replace(by_size, next_id=max(by_size.next_id, previous.next_id))
     if before is None:
-        return anew(found.sizes, previous.next_id), None
+        return anew(found.sizes, previous.next_id)
     counts = shared.counts if shared else None
     limit = distance_limit(config, found)
-    succession = succeed(before, clustering.centroids, found.sizes, counts, config.metric, limit, previous.next_id)
-    documents, moved = _moves(before, succession, counts)
+    return succeed(before, clustering.centroids, found.sizes, counts, config.metric, limit, previous.next_id)
+
+
+def last_names(previous: Previous, succession: Succession, members: Path, in_layers: Mapping[int, str]) -> LastNames:
+    """Return the names that clusters had in the run before, where it had them.
+
+    Args:
+        previous: from `previous_of`.
+        succession: from `numbered`.
+        members: members.parquet of this run, with the ids that last.
+        in_layers: names by cluster_id, of clusters of all granularities.
+    """
+    had = previous.had
+    names = {place: had[number] for place, number in enumerate(succession.ids.tolist()) if number in had}
+
+    def still_there(asked: Mapping[int, str]) -> Collection[int]:
+        own = read_clusters_named_after(members, {int(succession.ids[place]): name for place, name in asked.items()})
+        return {place for place in asked if int(succession.ids[place]) in own}
+
+    return LastNames(names, still_there, in_layers)
+
+
+def changes_of(
+    previous: Previous, succession: Succession, clustering: Clustering, shared: Shared | None, names: Sequence[str]
+) -> Changes | None:
+    """Return what became of the clusters of the run before; None if clusters are renumbered.
+
+    Args:
+        previous: from `previous_of`.
+        succession: from `numbered`.
+        clustering: of this run.
+        shared: what the pass over the documents counted; None where documents are not compared.
+        names: of this run's clusters.
+    """
+    before, had = previous.ancestors, previous.had
+    if before is None:
+        return None
+    documents, moved = _moves(before, succession, shared.counts if shared else None)
     steps, begun = succession.steps, clustering.begun
-    changes = Changes(
+    own = zip(succession.ids.tolist(), names, strict=True)
+    renamed = [number for number, name in own if number in had and had[number] != name]
+    return Changes(
         since=before.run,
-        summary="; ".join([in_words(steps, documents, moved), *begun_in_words(clustering)]),
+        summary="; ".join([in_words(steps, renamed, documents, moved), *begun_in_words(clustering)]),
         kept=sum(step.event == "kept" for step in steps),
+        renamed=renamed[:LISTED],
         new=[step.cluster_id for step in steps if step.event in ("new", "split_from")][:LISTED],
         gone=[step.cluster_id for step in steps if step.event in ("gone", "merged_into")][:LISTED],
         documents=documents,
         moved=moved,
         start=begun.start if begun else None,
     )
-    return succession, changes
 
 
 def distance_limit(config: ClusteringConfig, found: Survey) -> float:

@@ -57,6 +57,12 @@ class PreviousLayers:
     layers: Sequence[_Layer]
     before: Sequence[int | None]
 
+    @property
+    def had(self) -> dict[int, str]:
+        """Names of all clusters by cluster_id: no two have one id."""
+        every = (zip(layer.clusters.ids.tolist(), layer.names, strict=True) for layer in self.layers)
+        return {number: name for layer in every for number, name in layer}
+
     def of_chosen(self, previous: Previous) -> Previous:
         """Return the run before at the granularity of this run's clusters.
 

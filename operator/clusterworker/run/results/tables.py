@@ -1,6 +1,6 @@
 """The Parquet tables of a run: members, centroids, and what became of the clusters of the run before."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -8,9 +8,11 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clusterworker.clustering.algorithms.start import Positions
+from clusterworker.clustering.naming import LONGEST
 from clusterworker.clustering.succession import Step
 from clusterworker.clustering.survey import Distances
 from clusterworker.data.arrays import NOISE, Labels, Rows, Vectors
@@ -173,12 +175,19 @@ def centroid_column(centroids: Vectors) -> Any:
     return pa.FixedSizeListArray.from_arrays(pa.array(centroids.ravel()), centroids.shape[1])
 
 
-def write_lineage(file: Path, steps: Sequence[Step]) -> None:
-    """Write lineage.parquet: a row per cluster of this run, largest first, and per cluster that is gone."""
-    pq.write_table(pa.table(lineage_columns(steps)), file, compression="zstd")
+def write_lineage(file: Path, steps: Sequence[Step], names: Mapping[int, str], last_names: Mapping[int, str]) -> None:
+    """Write lineage.parquet: a row per cluster of this run, largest first, and per cluster that is gone.
+
+    Args:
+        file: to write.
+        steps: what became of each cluster.
+        names: of this run's clusters by cluster_id.
+        last_names: of the clusters of the run before.
+    """
+    pq.write_table(pa.table(lineage_columns(steps, names, last_names)), file, compression="zstd")
 
 
-def lineage_columns(steps: Sequence[Step]) -> dict[str, Any]:
+def lineage_columns(steps: Sequence[Step], names: Mapping[int, str], last_names: Mapping[int, str]) -> dict[str, Any]:
     """Return the columns of lineage.parquet."""
     return {
         "cluster_id": pa.array([step.cluster_id for step in steps], pa.int32()),
@@ -190,6 +199,8 @@ def lineage_columns(steps: Sequence[Step]) -> dict[str, Any]:
         "kept": pa.array([step.kept for step in steps], pa.int64()),
         "joined": pa.array([step.joined for step in steps], pa.int64()),
         "left": pa.array([step.left for step in steps], pa.int64()),
+        "name": pa.array([names.get(step.cluster_id) for step in steps], pa.string()),
+        "previous_name": pa.array([last_names.get(step.cluster_id) for step in steps], pa.string()),
     }
 
 
@@ -230,6 +241,27 @@ def read_layout(source: Any) -> Positions:
     if not np.isfinite(values).all():
         raise ValueError(f"{LAYOUT} holds a position that is no finite number")
     return Positions(by, values)
+
+
+def read_clusters_named_after(members: Path, names: Mapping[int, str]) -> set[int]:
+    """Return which clusters hold the document whose id they are named after.
+
+    Args:
+        members: members.parquet.
+        names: by cluster_id.
+    """
+    wanted = pa.array(sorted(set(names.values())), pa.string())
+    found: set[int] = set()
+    with pq.ParquetFile(members, pre_buffer=False) as file:
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group, columns=["document_id", "cluster_id"])
+            ids = table["document_id"].cast(pa.string())
+            begun = pc.binary_join_element_wise(pc.utf8_slice_codeunits(ids, 0, LONGEST - 1), "…", "")
+            ids = pc.if_else(pc.greater(pc.utf8_length(ids), LONGEST), begun, ids)
+            some = pc.is_in(ids, wanted)
+            own = zip(table["cluster_id"].filter(some).to_pylist(), ids.filter(some).to_pylist(), strict=True)
+            found.update(number for number, name in own if names.get(number) == name)
+    return found
 
 
 def read_document_ids(members: Path, rows: Rows) -> dict[int, str | int]:

@@ -1,0 +1,207 @@
+"""Terms of texts: words and pairs of neighbouring words, without the stop words of each text's own language.
+
+py3langid tells the language, stopwordsiso has the stop words. Chinese, Japanese and Thai are written without spaces:
+rjieba finds the words of simplified Chinese, and budoux those of the others. Of other such languages (Lao, Khmer,
+Burmese), what stands between spaces is a word, which is mostly longer than a term may be.
+"""
+
+import json
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+READ, READ_UNSPACED = 1_000, 300
+"""Characters of a text whose terms count; words without spaces take longer to find, and each says more."""
+_LOOKED_AT = 300
+"""Characters of a text that tell its language."""
+_SURE = 0.7
+"""Of 3,003 package descriptions of 45 characters, all in English, one in ten is taken for another language. Of those
+whose language is this probable, one in a thousand is."""
+_SPOKEN = 0.01
+"""Least share of these texts that makes a language one of the collection's."""
+_LONGEST = 30
+"""Characters of a word."""
+_ENGLISH_CONTENT = frozenset({"bill", "cry", "fire", "interest", "mill", "name", "system"})
+"""In scikit-learn's list of English stop words, and often what documents are about."""
+SPACED, JOINED = " ", "\x1f"
+"""What stands between the words of a pair: languages with and without spaces."""
+_NO_WORDS = re.compile(r"https?://\S+|<[^<>]{1,100}>|&#?\w{1,10};")
+_THAI = r"\u0e01-\u0e3a\u0e40-\u0e4e"
+_HAN = r"\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_KANA = r"\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f"
+_HIRAGANA = re.compile(r"[\u3041-\u309f]+")
+_JAPANESE = re.compile(f"[{_KANA}]")
+_GAPS = frozenset({"", "-", "\u2010"})
+"""What may stand, besides spaces, between the words of a pair."""
+
+Splitter = Callable[[str], Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Which terms the texts contain.
+
+    Attributes:
+        vocabulary: the terms: a word, or two words with SPACED or JOINED between them.
+        contained: which text contains which term, sparse ones, shape (texts, terms).
+    """
+
+    vocabulary: npt.NDArray[np.object_]
+    contained: Any
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> "Terms":
+        """Find the terms of texts; those that only one of many texts contains are left out."""
+        found: list[list[str]] = []
+        if any(texts):
+            stop_words = [stop_words_of(language) for language in languages_of(texts)]
+            found = [list(_terms(text, stop)) for text, stop in zip(texts, stop_words, strict=True)]
+        counted = Counter(term for terms in found for term in terms)
+        least = 2 if len(texts) > 50 else 1
+        vocabulary = np.array(sorted(term for term, count in counted.items() if count >= least), object)
+        places = {term: place for place, term in enumerate(vocabulary.tolist())}
+        columns = [sorted(places[term] for term in terms if term in places) for terms in found]
+        ends = np.cumsum([0, *map(len, columns)])
+        indices = np.fromiter((place for places in columns for place in places), np.int64, int(ends[-1]))
+        shape = (len(texts), len(vocabulary))
+        if not found:
+            return cls(vocabulary, sparse.csr_array(shape))
+        return cls(vocabulary, sparse.csr_array((np.ones(len(indices)), indices, ends), shape=shape))
+
+
+def in_words(term: str) -> list[str]:
+    """Return the words of a term."""
+    return re.split(f"[{SPACED}{JOINED}]", term)
+
+
+def shown(term: str) -> str:
+    """Return a term as people read it."""
+    return term.replace(JOINED, "")
+
+
+def languages_of(texts: Sequence[str]) -> list[str]:
+    """Return the language of each text, by its ISO 639-1 code.
+
+    Short texts do not show it: the texts whose language is clear decide which ones the collection has, and each text
+    is in the likeliest of these.
+    """
+    import stopwordsiso
+
+    identifier = _identifier()
+    identifier.set_languages()
+    identifier.set_languages(stopwordsiso.langs() & set(identifier.labels))
+    begun = [text[:_LOOKED_AT] for text in texts]
+    likeliest = [identifier.classify(text) for text in begun]
+    votes = Counter(language for language, probability in likeliest if probability >= _SURE)
+    if not votes:
+        votes[identifier.classify(" ".join(begun)[: 100 * _LOOKED_AT])[0]] = 1
+    spoken = [language for language, count in votes.items() if count >= _SPOKEN * votes.total()]
+    if len(spoken) == 1:
+        return spoken * len(texts)
+    identifier.set_languages(spoken)
+    return [identifier.classify(text)[0] for text in begun]
+
+
+@cache
+def _identifier() -> Any:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+
+
+@cache
+def stop_words_of(language: str) -> frozenset[str]:
+    """Return the stop words of a language, in lower case, without apostrophes."""
+    import stopwordsiso
+
+    listed = stopwordsiso.stopwords(language)
+    # A word is what stands beside an apostrophe, too: don and t, l of l'ami.
+    parts = {part for word in listed if "'" in word for part in word.split("'")}
+    if language == "en":
+        # Among stopwordsiso's are web, computer, test and the names of all top-level domains.
+        from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+        listed = ENGLISH_STOP_WORDS - _ENGLISH_CONTENT
+    return frozenset(word.lower() for word in listed) | parts
+
+
+def _terms(text: str, stop_words: Collection[str]) -> set[str]:
+    terms: set[str] = set()
+    before, end = "", 0
+    text = _NO_WORDS.sub("\n\n", text[:READ]).lower()
+    for found in _patterns().finditer(text):
+        unspaced, word = found["unspaced"], found["word"]
+        gap = text[end : found.start()]
+        if gap.strip() not in _GAPS or gap.count("\n") > 1:
+            before = ""
+        end = found.end()
+        if unspaced:
+            terms.update(_unspaced(unspaced[:READ_UNSPACED], text, stop_words))
+            before = ""
+        elif word in stop_words or not 2 <= len(word) <= _LONGEST:
+            before = ""
+        else:
+            terms.add(word)
+            if before and before != word:
+                terms.add(before + SPACED + word)
+            before = word
+    return terms
+
+
+def _unspaced(run: str, text: str, stop_words: Collection[str]) -> Iterator[str]:
+    before = ""
+    for word in _splitter(run, text)(run):
+        if word in stop_words or _HIRAGANA.fullmatch(word) or len(word) > _LONGEST:
+            before = ""  # in Japanese, inflections and particles are in hiragana
+            continue
+        if len(word) > 1:
+            yield word
+        if before and before != word:
+            yield before + JOINED + word
+        before = word
+
+
+def _splitter(run: str, text: str) -> Splitter:
+    if run[0] <= "\u0e7f":
+        return _budoux("th")
+    if _JAPANESE.search(text):
+        return _budoux("ja_word")
+    try:
+        run.encode("gb2312")
+    except UnicodeEncodeError:
+        return _budoux("zh-hant")
+    import rjieba
+
+    return rjieba.cut
+
+
+@cache
+def _budoux(model: str) -> Splitter:
+    import budoux
+
+    weights = json.loads(files("budoux").joinpath("models", f"{model}.json").read_text(encoding="utf-8"))
+    parse = budoux.Parser(weights).parse
+    # It has learnt from whole sentences.
+    return lambda run: [word for piece in parse(run + "。") if (word := piece.rstrip("。"))]
+
+
+@cache
+def _patterns() -> re.Pattern[str]:
+    """Words, and runs of scripts without spaces. Vowel signs of Indic scripts belong to words; for `re` they do not."""
+    marks = (
+        "".join(chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code)) in ("Mn", "Mc"))
+        + "\u200c\u200d"
+    )
+    unspaced = f"[{_THAI}]+|[{_HAN}{_KANA}]+"
+    letter = rf"[^\W\d_{_THAI}{_HAN}{_KANA}]"
+    rest = rf"(?:[^\W{_THAI}{_HAN}{_KANA}]|[{marks}])*"
+    return re.compile(rf"(?P<unspaced>{unspaced})|(?P<word>{letter}{rest}(?:(?:\+{{1,2}}|#)(?!\w))?)")
