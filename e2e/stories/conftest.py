@@ -48,6 +48,7 @@ FIRST_TO_LAST = (
     "demo",
     "api",
     "page",
+    "notify",
     "tutorial",
     "drift",
     "deletion",

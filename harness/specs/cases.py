@@ -1066,6 +1066,22 @@ ACCEPTED = [
                                                "write": {"secret_name": "writer"}}), COLLECTION),
     Accepted("definition with outputs", definition({"outputs": ["col_labels"]}), CLUSTER_DEFINITION),
     Accepted("trigger after another", trigger(CHAIN)),
+    Accepted(
+        "trigger with receivers",
+        trigger(
+            {
+                "run.notify": [
+                    {"uri": "https://hooks.example.com/clustering?a=b"},
+                    {
+                        "uri": "http://[fd00::1]:8080",
+                        "events": ["completed", "failed", "changed", "drifted"],
+                        "credentials": "hooks",
+                        "retry_seconds": 3600,
+                    },
+                ]
+            }
+        ),
+    ),
     Accepted("trigger after another, with outputs", trigger({**CHAIN, "execution_config.outputs": ["col_other"]})),
     Accepted("enrichment into its own collection", acting("taxonomy_enrichment", {
         "target_collection_id": "col_products"})),

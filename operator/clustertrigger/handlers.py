@@ -16,6 +16,7 @@ import kopf
 from clustertrigger.api import GROUP, VERSION
 from clustertrigger.api.conditions import Reason
 from clustertrigger.core.actions.registry import resolve
+from clustertrigger.core.notifications.permissions import Permissions, problems_in
 from clustertrigger.core.resources.catalog import REFERENTS, Catalog, Unresolved
 from clustertrigger.core.resources.trigger import Key
 from clustertrigger.core.resources.validation import Problem, all_of, parse_trigger, warnings_of
@@ -82,6 +83,7 @@ def register_webhooks(
     registry: kopf.OperatorRegistry,
     catalog: Catalog,
     priority_classes: Collection[str],
+    permissions: Permissions,
     created: Callable[[Key, str, str], None],
 ) -> None:
     """Registers the admission handlers, which say at `kubectl apply` what the conditions would say a moment later.
@@ -91,12 +93,15 @@ def register_webhooks(
         catalog: The objects that IDs refer to. An unknown ID causes a warning, not an error, because its object can be
         applied next.
         priority_classes: those that triggers may use.
+        permissions: what notifications may be sent, and where to.
         created: Called for each trigger whose creation was admitted, with its key, its uid and the user's name.
     """
 
     @kopf.on.validate(GROUP, VERSION, "clustertriggers", id="validate-clustertrigger", registry=registry)
     async def clustertrigger(spec: kopf.Spec, warnings: list[str], **call: Any) -> None:
         parsed, problems = parse_trigger(spec, priority_classes)
+        if parsed:
+            problems = problems_in(parsed.run.notify, call["namespace"], permissions)
         _refuse(call, problems)
         found = resolve(catalog, call["namespace"], parsed) if parsed and not _is_on_its_way_out(call) else None
         if isinstance(found, Unresolved):

@@ -41,6 +41,8 @@ from clustertrigger.shell.kube.credentials import load_configuration
 from clustertrigger.shell.logs import set_up_logging
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.metrics.triggers import TriggerCollector
+from clustertrigger.shell.notifications.courier import Courier
+from clustertrigger.shell.notifications.sending import Sender
 from clustertrigger.shell.observed.census import Census
 from clustertrigger.shell.observed.intake import Known, References, Runs, Triggers
 from clustertrigger.shell.observed.kinds import Kind, Kinds
@@ -149,7 +151,11 @@ class Operator:
         def register(registry: kopf.OperatorRegistry) -> None:
             if self._settings.webhook_port:
                 handlers.register_webhooks(
-                    registry, self._catalog, self._settings.worker_priority_classes, creators.admitted
+                    registry,
+                    self._catalog,
+                    self._settings.worker_priority_classes,
+                    self._settings.notifications,
+                    creators.admitted,
                 )
 
         watcher = Watcher(
@@ -191,15 +197,19 @@ class Operator:
         """What only the leader does. A new leader looks at every trigger once."""
         settings = self._settings
         recorder = Recorder(api, self._clock, self.metrics, settings.identity)
+        sender = Sender(settings.notifications, settings.notify_credentials_dir, settings.notify_ca_file)
+        courier = Courier(self._triggers, sender, self._agenda.now, recorder, self.metrics)
         reconciler = Reconciler(
             statuses=statuses,
             clock=self._clock,
             known=Known(self._triggers, self._runs, self._catalog),
-            hands=Hands(JobWriter(api, self._clock, self._runs, self.metrics), events),
+            hands=Hands(JobWriter(api, self._clock, self._runs, self.metrics), events, courier),
             recorder=recorder,
             agenda=self._agenda,
             metrics=self.metrics,
-            surroundings=Observed(cluster_id=cluster_id, defaults=_run_defaults(settings)),
+            surroundings=Observed(
+                cluster_id=cluster_id, defaults=_run_defaults(settings), permissions=settings.notifications
+            ),
         )
         self._agenda.clear_times()
         for key in self._triggers.all_keys():
@@ -209,6 +219,7 @@ class Operator:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._agenda.run())
                 tasks.create_task(recorder.run())
+                tasks.create_task(courier.run())
                 tasks.create_task(Queues(api, self._runs).run())
                 tasks.create_task(reconciler.look_ahead())
                 tasks.create_task(reconciler.answer())

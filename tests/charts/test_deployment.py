@@ -107,7 +107,7 @@ def test_restricted_pod_security_standard(values_file: str) -> None:
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert not any("hostPort" in port for port in container["ports"])
     for volume in pod["volumes"]:
-        assert volume.keys() - {"name"} <= {"emptyDir", "secret"}
+        assert volume.keys() - {"name"} <= {"emptyDir", "secret", "projected", "configMap"}
     assert [m["mountPath"] for m in container["volumeMounts"] if not m.get("readOnly")] == ["/tmp"]
 
 

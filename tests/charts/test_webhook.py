@@ -10,6 +10,7 @@ import kopf
 import pytest
 
 from clustertrigger import handlers
+from clustertrigger.core.notifications.permissions import Permissions
 from clustertrigger.core.resources.catalog import Catalog
 from tests.charts.objects import NAMESPACE, RELEASE, Object, Rendered, render, values_of
 
@@ -30,7 +31,7 @@ def test_off_by_default() -> None:
 
 def test_each_handler_of_the_operator_is_called_at_its_path() -> None:
     registry = kopf.OperatorRegistry()
-    handlers.register_webhooks(registry, Catalog(), (), created=lambda *_: None)
+    handlers.register_webhooks(registry, Catalog(), (), Permissions(), created=lambda *_: None)
     registered = {
         (f"/{handler.id}", handler.selector.any_name)
         for handler in registry._webhooks.get_all_handlers()  # Kopf tells it nowhere else

@@ -36,6 +36,18 @@ _UNITS = ("_seconds", "_bytes", "_ratio", "_size")
             ["CLUSTERTRIGGER_EVENTS_TRUSTED_PROXIES", "10.0.0.1/8 has host bits set", "10.0.0.0/8,fd00::/8"],
         ),
         (
+            {"worker_image": "worker:1", "notify_allowed_networks": "inside"},
+            ["CLUSTERTRIGGER_NOTIFY_ALLOWED_NETWORKS", "'inside'", "10.0.0.0/8,fd00::/8"],
+        ),
+        (
+            {"worker_image": "worker:1", "notify_credentials": "ci"},
+            ["CLUSTERTRIGGER_NOTIFY_CREDENTIALS", "'ci'", '"namespaces": ["search"]'],
+        ),
+        (
+            {"worker_image": "worker:1", "notify_ca_file": "/dev/null"},
+            ["CLUSTERTRIGGER_NOTIFY_CA_FILE", "PEM certificates"],
+        ),
+        (
             {"worker_image": "worker:1", "lease_duration_seconds": "5"},
             ["lease_duration_seconds", "lease_renew_seconds"],
         ),

@@ -43,6 +43,20 @@ that it does not know. Numbers pass through int, because Helm would write large 
   value: {{ join "," .Values.events.trustedProxies | quote }}
 - name: CLUSTERTRIGGER_EVENTS_CERT_DIR
   value: {{ include "clustertrigger.eventsSecretName" . | empty | ternary "" (include "clustertrigger.eventsCertificateDirectory" .) | quote }}
+- name: CLUSTERTRIGGER_NOTIFY_ENABLED
+  value: {{ .Values.notify.enabled | quote }}
+- name: CLUSTERTRIGGER_NOTIFY_ALLOW_HTTP
+  value: {{ .Values.notify.allowHttp | quote }}
+- name: CLUSTERTRIGGER_NOTIFY_ALLOWED_NETWORKS
+  value: {{ join "," .Values.notify.allowedNetworks | quote }}
+- name: CLUSTERTRIGGER_NOTIFY_ALLOWED_HOSTS
+  value: {{ join "," .Values.notify.allowedHosts | quote }}
+- name: CLUSTERTRIGGER_NOTIFY_CREDENTIALS
+  value: {{ include "clustertrigger.notifyCredentials" . | quote }}
+- name: CLUSTERTRIGGER_NOTIFY_CREDENTIALS_DIR
+  value: {{ include "clustertrigger.notifyCredentialsDirectory" . | quote }}
+- name: CLUSTERTRIGGER_NOTIFY_CA_FILE
+  value: {{ .Values.notify.caConfigMap | empty | ternary "" (printf "%s/ca.crt" (include "clustertrigger.notifyAuthoritiesDirectory" .)) | quote }}
 - name: CLUSTERTRIGGER_LOG_FORMAT
   value: {{ .Values.log.format | quote }}
 - name: CLUSTERTRIGGER_LOG_LEVEL
@@ -66,6 +80,21 @@ that it does not know. Numbers pass through int, because Helm would write large 
 
 {{- define "clustertrigger.eventsCertificateDirectory" -}}
 /etc/clustertrigger/events
+{{- end -}}
+
+{{/* Who may use which credentials, without the names of their Secrets. */}}
+{{- define "clustertrigger.notifyCredentials" -}}
+{{- $found := list -}}
+{{- range .Values.notify.credentials }}{{ $found = append $found (omit . "secretName") }}{{ end -}}
+{{- $found | toJson -}}
+{{- end -}}
+
+{{- define "clustertrigger.notifyCredentialsDirectory" -}}
+/etc/clustertrigger/notify
+{{- end -}}
+
+{{- define "clustertrigger.notifyAuthoritiesDirectory" -}}
+/etc/clustertrigger/notify-ca
 {{- end -}}
 
 {{- define "clustertrigger.webhookCertificateDirectory" -}}

@@ -5,6 +5,17 @@
 {{- include "clustertrigger.validateCertificate" . -}}
 {{- include "clustertrigger.validatePorts" . -}}
 {{- include "clustertrigger.validateIngress" . -}}
+{{- include "clustertrigger.validateNotify" . -}}
+{{- end -}}
+
+{{- define "clustertrigger.validateNotify" -}}
+{{- $names := list -}}
+{{- range .Values.notify.credentials -}}
+{{- if has .name $names -}}
+{{- fail (printf "notify.credentials has two entries named %q, and triggers name one: rename one of them" .name) -}}
+{{- end -}}
+{{- $names = append $names .name -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "clustertrigger.validateElection" -}}

@@ -105,6 +105,12 @@ class EventReason(StrEnum):
     """
     CHAIN_LOOP = "ChainLoop"
     """Warning: an event was not counted, because it descends from a run of this trigger."""
+    NOTIFICATION_DELAYED = "NotificationDelayed"
+    """Warning: a receiver of run.notify did not confirm a CloudEvent; the operator sends it again."""
+    NOTIFICATION_FAILED = "NotificationFailed"
+    """Warning: a CloudEvent was not delivered within retry_seconds of its receiver, or had to make room for newer
+    ones, and is given up.
+    """
     DRIFT_DETECTED = "DriftDetected"
     """Normal: a check found drift, and the trigger fires."""
     VOLUME_CHANGED = "VolumeChanged"

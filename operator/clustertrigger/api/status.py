@@ -166,6 +166,24 @@ class CheckState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """A CloudEvent that some receivers have not confirmed."""
+
+    id: Annotated[str, Field(description="The CloudEvent's id, which stays the same when it is sent again.")]
+    type: Annotated[str, Field(description="The CloudEvent's type.")]
+    subject: Annotated[str, Field(description="Name of the Job of the run or the check.")]
+    time: Annotated[AwareDatetime, Field(description="When the operator learned of it.")]
+    to: Annotated[
+        list[str],
+        Field(max_length=8, description="Receivers that have not confirmed it: 12 digits of the uri's SHA-256."),
+    ]
+    data: Annotated[
+        dict[str, Any],
+        Field(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True}, description="The CloudEvent's data."),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleState:
     """The operator's internal state of the schedule."""
 
@@ -357,6 +375,13 @@ class ClusterTriggerStatus:
         str | None,
         Field(description="Last value of the annotation clustertrigger.dev/reset-requested that the operator handled."),
     ] = None
+    notifications: Annotated[
+        list[Notification],
+        Field(
+            max_length=100,
+            description="CloudEvents that some receivers of run.notify have not confirmed, oldest first.",
+        ),
+    ] = field(default_factory=list)
     schedule_state: Annotated[ScheduleState | None, Field(description="Internal state of the schedule.")] = None
     event_state: Annotated[EventState | None, Field(description="Internal state of the events.")] = None
     check_state: Annotated[CheckState | None, Field(description="Internal state of the checks.")] = None

@@ -14,6 +14,7 @@ from clustercontract.source import NO_BUCKET, ObjectName, S3Endpoint, S3Region, 
 from clustercontract.variants import check_variant, narrow, variant_rules
 from clustertrigger.api.cloud_identity import CloudIdentity
 from clustertrigger.api.definition import ExecutionConfig
+from clustertrigger.api.notification import Receivers
 from clustertrigger.api.placement import LONGEST_KEY, Affinity, LabelValue, TopologySpreadConstraint
 from clustertrigger.api.schedule import SCHEDULES, Schedule, ScheduleConfig, TriggerType
 
@@ -291,6 +292,9 @@ class RunPolicy(ApiModel):
     results: Results = Field(default=Results(), description="Where results are written.")
     check: CheckPolicy = Field(default=CheckPolicy(), description="conditional: how checks are run.")
     report: Report = Field(default=Report(), description="What the report shows.")
+    notify: Receivers = Field(
+        default_factory=list, description="Receivers of CloudEvents about runs and checks, over HTTP."
+    )
 
     @model_validator(mode="after")
     def _priority_needs_a_queue(self) -> Self:

@@ -18,6 +18,7 @@ from clustertrigger.core.policies import (
     event_threshold,
     lifecycle,
     manual_runs,
+    notifications,
     overdue,
     run_history,
 )
@@ -56,6 +57,8 @@ FIRE: tuple[Policy, ...] = (
 """What is to happen now."""
 
 SHOW: tuple[Policy, ...] = (
+    notifications.tell_what_ended,
+    notifications.settle_notifications,
     run_history.trim_history,
     run_history.show_last_run,
     due_checks.trim_checks,

@@ -12,6 +12,7 @@ from clustertrigger.api.status import ClusterTriggerStatus
 from clustertrigger.core.actions.work import RunDefaults, Work
 from clustertrigger.core.jobs.slot import Slot
 from clustertrigger.core.jobs.workload import ObservedRun
+from clustertrigger.core.notifications.permissions import Permissions
 from clustertrigger.core.resources.catalog import Unresolved
 
 
@@ -40,6 +41,10 @@ class Observed:
     """Jobs that were read from the API server itself for this decision: what is absent from `runs` is gone."""
     awaited: frozenset[str] = frozenset()
     """Collections of the namespace for which triggers count events of the type run_completed."""
+    permissions: Permissions = field(default_factory=Permissions)
+    """What notifications may be sent, and where to."""
+    delivered: frozenset[tuple[str, str]] = frozenset()
+    """Notifications that were confirmed, each with its receiver, as the status names them."""
     counted: frozenset[str] = frozenset()
     """Jobs whose events have been counted."""
     refusals: Mapping[str, Refusal] = field(default_factory=dict)

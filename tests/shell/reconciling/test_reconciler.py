@@ -57,6 +57,28 @@ class Events:
         self.asked.append(run)
 
 
+class Notifier:
+    """Tells nobody, and keeps whose statuses it was shown."""
+
+    def __init__(self) -> None:
+        self.followed: list[Trigger] = []
+        self.forgotten: list[Key] = []
+        self.confirmed: frozenset[tuple[str, str]] = frozenset()
+        self.given_up = 0
+
+    def delivered(self, trigger: Trigger) -> frozenset[tuple[str, str]]:
+        return self.confirmed
+
+    def follow(self, trigger: Trigger) -> None:
+        self.followed.append(trigger)
+
+    def forget(self, key: Key) -> None:
+        self.forgotten.append(key)
+
+    def gave_up(self, count: int) -> None:
+        self.given_up += count
+
+
 class Stage:
     """A reconciler, an API server and the time."""
 
@@ -68,12 +90,12 @@ class Stage:
         catalog = Catalog()
         catalog.put(COLLECTION, "search", "col_a", {"source": {"uri": "a.parquet"}, "volume": "data"})
         self.agenda = Agenda(self.clock, self.metrics)
-        self.events = Events()
+        self.events, self.notifier = Events(), Notifier()
         self.reconciler = Reconciler(
             statuses=StatusWriter(self.api, self.triggers),
             clock=self.clock,
             known=Known(self.triggers, self.runs, catalog),
-            hands=Hands(jobs(self.api, self.clock, self.runs, self.metrics), self.events),
+            hands=Hands(jobs(self.api, self.clock, self.runs, self.metrics), self.events, self.notifier),
             recorder=self.heard,
             agenda=self.agenda,
             metrics=self.metrics,

@@ -10,6 +10,7 @@ from typing import Literal
 from clustertrigger.api.conditions import ConditionType, EventReason, Reason
 from clustertrigger.api.status import LONGEST_CONDITION, Condition, find_condition
 from clustertrigger.core.draft import Draft
+from clustertrigger.core.notifications.permissions import problems_in
 from clustertrigger.core.policies.baseline import outlook, trouble
 from clustertrigger.core.policies.overdue import waits_for
 from clustertrigger.core.resources.catalog import Unresolved
@@ -59,7 +60,8 @@ def _ready(draft: Draft) -> _Verdict:
         return False, draft.observed.work.reason, draft.observed.work.message
     if (problem := trouble(draft)) is not None:
         return False, *problem
-    warned = "".join(f". Warning: {warning}" for warning in warnings_of(spec))
+    refused = problems_in(spec.run.notify, draft.trigger.key.namespace, draft.observed.permissions)
+    warned = "".join(f". Warning: {warning}" for warning in [*warnings_of(spec), *refused])
     return True, Reason.SCHEDULED, f"The schedule is live: {describe_schedule(spec)}{outlook(draft)}{warned}"
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from clustercontract.variants import VariantError
+from clustertrigger.api.notification import URI
 from clustertrigger.core.humanize import read_duration
 from clustertrigger.core.text import cut, one_line
 
@@ -28,6 +29,7 @@ _MEMBER_TAGS = frozenset({"int", "str"})
 """What pydantic adds to a path for the members of a union of these two, which only a quantity is."""
 _REMEDIES = {
     r"^https?://": "must begin with http:// or https://: write the whole address",
+    URI: "must be an address such as https://host/path, without a user, a fragment and blanks: rewrite it",
     r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$": (
         "must consist of letters, digits, '.', '_' and '-', and begin and end with a letter or digit: rename it"
     ),
@@ -189,6 +191,8 @@ _WRONG_TYPES = {
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:
+    if name in ("true", "false"):
+        return f"YAML reads a bare on, off, yes, no, y or n as a boolean: write one of {', '.join(known)}"
     guess = nearest(name, known)
     return "unknown field: " + (f"did you mean {guess}?" if guess else f"remove it, or use one of {', '.join(known)}")
 

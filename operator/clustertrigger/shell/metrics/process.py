@@ -80,6 +80,17 @@ class Metrics:
             ("code",),
             registry=self.registry,
         )
+        self.notifications = Counter(
+            "clustertrigger_notifications",
+            "CloudEvents to receivers of run.notify, by result: delivered, failed (an attempt), given_up.",
+            ("result",),
+            registry=self.registry,
+        )
+        self.failing_receivers = Gauge(
+            "clustertrigger_notification_receivers_failing",
+            "Receivers whose last attempt failed, each counted once for each trigger.",
+            registry=self.registry,
+        )
         self.commit_duration = Histogram(
             "clustertrigger_event_commit_duration_seconds",
             "Seconds from the end of a window to the write of its count, or to its failure.",

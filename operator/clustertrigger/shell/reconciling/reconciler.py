@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
+from clustertrigger.api.conditions import EventReason
 from clustertrigger.core.actions.registry import resolve
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import (
@@ -54,11 +55,28 @@ class EventCounter(Protocol):
         """
 
 
+class Notifier(Protocol):
+    """Tells receivers what the statuses of triggers say is to be told."""
+
+    def delivered(self, trigger: Trigger) -> frozenset[tuple[str, str]]:
+        """What has been confirmed and is still in the status: notifications, each with its receiver."""
+
+    def follow(self, trigger: Trigger) -> None:
+        """A trigger's status is stored: send what it holds."""
+
+    def forget(self, key: Key) -> None:
+        """The trigger is gone."""
+
+    def gave_up(self, count: int) -> None:
+        """Counts notifications that were given up."""
+
+
 class Hands(NamedTuple):
     """What carries decisions out."""
 
     jobs: JobWriter
     events: EventCounter
+    notifier: Notifier
 
 
 class Reconciler:
@@ -81,7 +99,7 @@ class Reconciler:
         self._triggers = known.triggers
         self._runs = known.runs
         self._catalog = known.catalog
-        self._jobs, self._events = hands
+        self._jobs, self._events, self._notifier = hands
         self._recorder = recorder
         self._agenda = agenda
         self._queue = agenda.queue
@@ -167,10 +185,13 @@ class Reconciler:
                 self._agenda.now(key)
             for event in decision.events:
                 self._recorder.record(trigger, event)
+            self._notifier.gave_up(sum(event.reason is EventReason.NOTIFICATION_FAILED for event in decision.events))
+            if (stored := self._triggers.get(key)) is not None:
+                self._notifier.follow(stored)
 
     def _forget(self, key: Key) -> None:
         """The trigger is deleted, or needs no further work."""
-        for memory in (self._agenda, self._jobs, self._foresight):
+        for memory in (self._agenda, self._jobs, self._foresight, self._notifier):
             memory.forget(key)
 
     def _gather(
@@ -184,6 +205,7 @@ class Reconciler:
             checks=checks,
             looked_up=looked_up,
             awaited=self._triggers.event_index.awaited(trigger.key.namespace, RUN_COMPLETED),
+            delivered=self._notifier.delivered(trigger),
             counted=counted,
             refusals=self._jobs.refusals(trigger.key),
             warnings=self._jobs.warnings(trigger.key),

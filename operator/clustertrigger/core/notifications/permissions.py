@@ -1,0 +1,107 @@
+"""What the operator's settings let triggers of a namespace send, and where to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from clustertrigger.api.notification import Receiver
+from clustertrigger.core.notifications.addresses import Allowed, why_blocked
+from clustertrigger.core.resources.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who may use credentials, and to whom they are shown."""
+
+    namespaces: tuple[str, ...]
+    hosts: tuple[str, ...]
+    """Host names, in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """The operator's settings for notifications."""
+
+    enabled: bool = True
+    plain_http: bool = False
+    allowed: Allowed = field(default_factory=Allowed)
+    credentials: Mapping[str, Credentials] = field(default_factory=dict)
+    """By name."""
+
+
+def host_of(uri: str) -> str:
+    """The host of an address, in lower case; empty if there is none."""
+    try:
+        return (urlsplit(uri).hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def why_refused(receiver: Receiver, namespace: str, permissions: Permissions) -> str | None:
+    """Why nothing is sent to a receiver, if that is known before its name is resolved; the field comes first.
+
+    Args:
+        receiver: of a trigger.
+        namespace: the trigger's.
+        permissions: by the operator's settings.
+    """
+    found = _refusal(receiver, namespace, permissions)
+    return None if found is None else f"{found[0]}: {found[2]}"
+
+
+def problems_in(receivers: list[Receiver], namespace: str, permissions: Permissions) -> list[Problem]:
+    """Receivers of a trigger to whom nothing would be sent."""
+    found = ((index, _refusal(receiver, namespace, permissions)) for index, receiver in enumerate(receivers))
+    return [
+        Problem(f"spec.run.notify[{index}].{refusal[0]}", refusal[1], refusal[2])
+        for index, refusal in found
+        if refusal is not None
+    ]
+
+
+def _refusal(receiver: Receiver, namespace: str, permissions: Permissions) -> tuple[str, str | None, str] | None:
+    """The field, its value, and what is wrong."""
+    uri, host = receiver.uri, host_of(receiver.uri)
+    if not permissions.enabled:
+        return "uri", uri, "notifications are switched off by notify.enabled of the operator's chart: remove run.notify"
+    try:
+        urlsplit(uri).port  # noqa: B018 - reading it checks it
+    except ValueError:
+        return "uri", uri, "the port must be a number up to 65535: correct it"
+    if not host:
+        return "uri", uri, "has no host: write it as https://host/path"
+    if uri.startswith("http:") and not permissions.plain_http:
+        return "uri", uri, "must begin with https://: http:// needs notify.allowHttp of the operator's chart"
+    if _is_address(host) and (why := why_blocked(host, host, permissions.allowed)):
+        return "uri", uri, why
+    if receiver.credentials is None:
+        return None
+    return _credentials_refused(receiver.credentials, host, namespace, permissions)
+
+
+def _credentials_refused(
+    name: str, host: str, namespace: str, permissions: Permissions
+) -> tuple[str, str | None, str] | None:
+    known = permissions.credentials.get(name)
+    if known is None:
+        listed = ", ".join(sorted(permissions.credentials)) or "none"
+        why = f"notify.credentials of the operator's chart has no such entry (it has: {listed})"
+        return "credentials", name, f"{why}: add it there, or correct the name"
+    if namespace not in known.namespaces:
+        why = f"notify.credentials of the operator's chart does not let triggers of namespace {namespace!r} use it"
+        return "credentials", name, f"{why}: add the namespace there"
+    if host not in known.hosts:
+        why = f"notify.credentials of the operator's chart does not allow it for host {host!r}: add the host there"
+        return "credentials", name, why
+    return None
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,103 @@
+"""Policies on notifications: what has ended is to be told, until every receiver has confirmed it or time is up.
+
+Design record: docs/design/notifications.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from clustertrigger.api.conditions import EventReason
+from clustertrigger.api.notification import Occasion, Receiver
+from clustertrigger.api.status import Execution, Notification
+from clustertrigger.core.draft import Draft, is_active
+from clustertrigger.core.humanize import duration
+from clustertrigger.core.notifications.cloud_event import notification, of_check, of_run, receiver_id
+from clustertrigger.core.notifications.permissions import host_of
+
+MOST_WAITING = 100
+"""Notifications of a trigger that wait to be confirmed: the status holds their data. Older ones make room."""
+
+
+def tell_what_ended(draft: Draft) -> None:
+    """Runs that ended, and checks that found what their condition asks for, become notifications.
+
+    This is in the same write as the end itself: a crash before it repeats both, and one after it loses neither.
+    """
+    spec = draft.trigger.spec
+    if spec is None or not spec.run.notify or not draft.observed.permissions.enabled:
+        return
+    for occasion, job, data in _occasions(draft):
+        receivers = [receiver for receiver in spec.run.notify if occasion in receiver.events]
+        if receivers:
+            told = notification(occasion, job, draft.now, data, receivers)
+            draft.status.notifications = [*draft.status.notifications, told]
+
+
+def settle_notifications(draft: Draft) -> None:
+    """What a receiver has confirmed, or can no longer be told, waits no more."""
+    waiting = draft.status.notifications
+    if not waiting:
+        return
+    spec = draft.trigger.spec
+    if spec is None:
+        # Who the receivers are is known again when the spec is corrected.
+        return
+    receivers = {receiver_id(receiver.uri): receiver for receiver in spec.run.notify}
+    kept = []
+    for told in waiting:
+        left = [one for one in told.to if _still_waits(draft, told, one, receivers.get(one))]
+        if left:
+            kept.append(told if left == told.to else replace(told, to=left))
+    for told in kept[:-MOST_WAITING]:
+        hosts = ", ".join(dict.fromkeys(host_of(receivers[one].uri) for one in told.to))
+        draft.warn(
+            EventReason.NOTIFICATION_FAILED,
+            f"Gave up telling {hosts} about {told.id}: more than {MOST_WAITING} notifications of this trigger wait to "
+            "be confirmed",
+        )
+    kept = kept[-MOST_WAITING:]
+    if kept != waiting:
+        draft.status.notifications = kept
+
+
+def _still_waits(draft: Draft, told: Notification, one: str, receiver: Receiver | None) -> bool:
+    if receiver is None or (told.id, one) in draft.observed.delivered:
+        return False
+    # A clock that was ahead when it was written must not keep it longer.
+    until = min(told.time, draft.now) + timedelta(seconds=receiver.retry_seconds)
+    if draft.now < until:
+        draft.wake(until)
+        return True
+    draft.warn(
+        EventReason.NOTIFICATION_FAILED,
+        f"Gave up telling {host_of(receiver.uri)} about {told.id}: it was not confirmed within "
+        f"{duration(receiver.retry_seconds)} (retry_seconds)",
+    )
+    return False
+
+
+def _occasions(draft: Draft) -> Iterator[tuple[Occasion, str, dict[str, Any]]]:
+    """What has ended by this decision, oldest first."""
+    key, status = draft.trigger.key, draft.status
+    were_checks = {check.job_id: check for check in draft.before.checks}
+    for check in reversed(status.checks):
+        before = were_checks.get(check.job_id)
+        if check.fires and not (before and before.fires):
+            yield "drifted", check.job_id, of_check(key, check, status.last_measurement)
+    were_runs = {run.job_id: run for run in draft.before.history}
+    for run in reversed(status.history):
+        if is_active(run) or not _was_active(were_runs.get(run.job_id)):
+            continue
+        data = of_run(key, run, status.last_result)
+        yield ("completed" if run.status == "completed" else "failed"), run.job_id, data
+        changes = data.get("changes") or {}
+        if run.status == "completed" and (changes.get("new") or changes.get("gone")):
+            yield "changed", run.job_id, data
+
+
+def _was_active(before: Execution | None) -> bool:
+    return before is None or is_active(before)

@@ -1,0 +1,1 @@
+"""Telling receivers about runs and checks: what waits to be sent, and the connections to who receives it."""

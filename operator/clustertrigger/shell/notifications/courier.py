@@ -1,0 +1,247 @@
+"""Sends what statuses say is to be told, each receiver of a trigger by itself, until it is confirmed.
+
+What is sent and to whom is in the statuses alone; after a restart, the next leader reads it there. In memory there is
+only what has been confirmed and is not written down yet: after a crash it is sent again, under the same id.
+
+Design record: docs/design/notifications.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from clustertrigger.api.conditions import EventReason
+from clustertrigger.api.notification import Receiver
+from clustertrigger.api.status import Notification
+from clustertrigger.core.decision import Event
+from clustertrigger.core.notifications.cloud_event import body_of, receiver_id
+from clustertrigger.core.notifications.permissions import host_of
+from clustertrigger.core.resources.trigger import Key, Trigger
+from clustertrigger.shell.metrics.process import Metrics
+from clustertrigger.shell.notifications.sending import AT_ONCE, Attempt, Sender
+from clustertrigger.shell.observed.intake import Triggers
+from clustertrigger.shell.serving.fair_turns import FairTurns
+
+logger = logging.getLogger(__name__)
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
+"""Seconds until a receiver that failed is asked again; the pause doubles each time."""
+_SHARE = 0.2
+"""Of the pause, by which those that failed together do not come back together."""
+_TO_A_HOST = 8
+"""Requests to one host of one namespace's triggers, so that a dead one holds few of them."""
+_GATHER = 0.3
+"""Seconds in which what several receivers have confirmed becomes one write of the status."""
+_REMINDED_AFTER = 6
+"""Failures in a row until the Warning event is repeated: a minute after the first, and then every few minutes."""
+
+
+_Waiting = tuple[Notification, Receiver, Trigger]
+
+
+class Recorder(Protocol):
+    """Writes Kubernetes events."""
+
+    def record(self, trigger: Trigger, event: Event) -> None:
+        """Queues an event on a trigger."""
+
+
+@dataclass
+class _Lane:
+    """One receiver of one trigger, to which something is to be sent."""
+
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a pause is to end: the spec was edited, or there is something that was not refused."""
+    generation: int = 0
+    """Of the trigger, in the last round."""
+    refused: frozenset[str] | None = None
+    """Notifications of the last round, where the receiver refused some of them and may take others."""
+    task: asyncio.Task[None] | None = None
+
+
+class Courier:
+    """Works while this replica leads.
+
+    Args:
+        triggers: whose statuses hold what is to be told.
+        sender: sends it.
+        changed: called with a trigger when something is confirmed, so that its status is written.
+        recorder: for what fails.
+        metrics: count attempts.
+    """
+
+    def __init__(
+        self,
+        triggers: Triggers,
+        sender: Sender,
+        changed: Callable[[Key], None],
+        recorder: Recorder,
+        metrics: Metrics,
+    ) -> None:
+        self._triggers = triggers
+        self._sender = sender
+        self._changed = changed
+        self._recorder = recorder
+        self._metrics = metrics
+        self._turns = FairTurns(AT_ONCE, _TO_A_HOST)
+        self._lanes: defaultdict[Key, dict[str, _Lane]] = defaultdict(dict)
+        self._delivered: dict[Key, set[tuple[str, str]]] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Sends, until it is cancelled."""
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                for key in self._triggers.all_keys():
+                    if (trigger := self._triggers.get(key)) is not None:
+                        self.follow(trigger)
+                await asyncio.get_running_loop().create_future()
+        finally:
+            self._tasks = None
+            self._metrics.failing_receivers.set(0)
+
+    def delivered(self, trigger: Trigger) -> frozenset[tuple[str, str]]:
+        """What has been confirmed and is still in the status: notifications, each with its receiver."""
+        return frozenset(self._delivered.get(trigger.key, ()))
+
+    def follow(self, trigger: Trigger) -> None:
+        """Sends what a trigger's status holds now."""
+        self._forget_what_is_written(trigger)
+        if self._tasks is None:
+            return
+        lanes = self._lanes.get(trigger.key, {})
+        for one in {one for told in trigger.status.notifications for one in told.to}:
+            waiting = self._waiting(trigger.key, one)
+            if (lane := lanes.get(one)) is not None:
+                if _has_news(lane, waiting):
+                    lane.news.set()
+            elif waiting:
+                lane = self._lanes[trigger.key][one] = _Lane()
+                lane.task = self._tasks.create_task(self._serve(trigger.key, one, lane))
+
+    def forget(self, key: Key) -> None:
+        """The trigger is gone."""
+        self._delivered.pop(key, None)
+        for lane in self._lanes.pop(key, {}).values():
+            if lane.task is not None:
+                lane.task.cancel()
+
+    def gave_up(self, count: int) -> None:
+        """Counts notifications that were given up."""
+        self._metrics.notifications.labels("given_up").inc(count)
+
+    def _forget_what_is_written(self, trigger: Trigger) -> None:
+        known = self._delivered.get(trigger.key)
+        if known is None:
+            return
+        known &= {(told.id, one) for told in trigger.status.notifications for one in told.to}
+        if not known:
+            del self._delivered[trigger.key]
+
+    async def _serve(self, key: Key, one: str, lane: _Lane) -> None:
+        """Sends until nothing waits for this receiver."""
+        failures = 0
+        try:
+            while waiting := self._waiting(key, one):
+                lane.news.clear()
+                lane.refused, lane.generation = None, waiting[0][2].generation
+                failed: Attempt | None = None
+                for told, receiver, trigger in waiting:
+                    attempt = await self._attempt(trigger, told, receiver)
+                    if attempt.error is None:
+                        failures = self._succeeded(failures)
+                        continue
+                    failed = attempt
+                    if not attempt.concerns_message:
+                        break
+                if failed is not None:
+                    failures = self._failed(key, one, failures, failed)
+                    if failed.concerns_message:
+                        lane.refused = frozenset(told.id for told, _, _ in waiting)
+                    if _has_news(lane, self._waiting(key, one)):  # it came during this round
+                        continue
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(lane.news.wait(), _pause(failures, failed.wait))
+        except Exception:
+            # One receiver's trouble stays with it: it is served again with the trigger's next decision.
+            logger.exception("Internal error: notifying a receiver of %s failed", key)
+        finally:
+            self._succeeded(failures)
+            lanes = self._lanes.get(key, {})
+            if lanes.get(one) is lane:
+                del lanes[one]
+                if not lanes:
+                    self._lanes.pop(key, None)
+
+    def _waiting(self, key: Key, one: str) -> list[_Waiting]:
+        """What a receiver is still to be told, oldest first."""
+        trigger = self._triggers.get(key)
+        if trigger is None or trigger.deleting or trigger.spec is None:
+            return []
+        receiver = next((each for each in trigger.spec.run.notify if receiver_id(each.uri) == one), None)
+        if receiver is None:
+            return []
+        delivered = self._delivered.get(key, set())
+        return [
+            (told, receiver, trigger)
+            for told in trigger.status.notifications
+            if one in told.to and (told.id, one) not in delivered
+        ]
+
+    async def _attempt(self, trigger: Trigger, told: Notification, receiver: Receiver) -> Attempt:
+        key = trigger.key
+        async with self._turns.turn((key.namespace, host_of(receiver.uri))):
+            attempt = await self._sender.send(receiver, key.namespace, told.id, body_of(told, key))
+        if attempt.error is None:
+            self._metrics.notifications.labels("delivered").inc()
+            if key not in self._delivered:
+                self._delivered[key] = set()
+            self._delivered[key].add((told.id, receiver_id(receiver.uri)))
+            asyncio.get_running_loop().call_later(_GATHER, self._changed, key)
+        else:
+            self._metrics.notifications.labels("failed").inc()
+            logger.info("Telling %s about %s failed: %s", host_of(receiver.uri), told.id, attempt.error)
+        return attempt
+
+    def _succeeded(self, failures: int) -> int:
+        if failures:
+            self._metrics.failing_receivers.dec()
+        return 0
+
+    def _failed(self, key: Key, one: str, failures: int, attempt: Attempt) -> int:
+        if not failures:
+            self._metrics.failing_receivers.inc()
+        if failures % _REMINDED_AFTER == 0 and (waiting := self._waiting(key, one)):
+            _, receiver, trigger = waiting[0]
+            message = (
+                f"{len(waiting)} CloudEvents wait for {host_of(receiver.uri)}, and are sent again for up to "
+                f"retry_seconds: {attempt.error}"
+            )
+            self._recorder.record(trigger, Event("Warning", EventReason.NOTIFICATION_DELAYED, message, f"to {one}"))
+        return failures + 1
+
+
+def _has_news(lane: _Lane, waiting: list[_Waiting]) -> bool:
+    """Whether a pause is to end for what waits."""
+    return any(
+        trigger.generation != lane.generation or (lane.refused is not None and told.id not in lane.refused)
+        for told, _, trigger in waiting
+    )
+
+
+def _pause(failures: int, asked: float) -> float:
+    """Seconds until the next round.
+
+    Args:
+        failures: rounds in a row that failed.
+        asked: seconds that the receiver asks for.
+    """
+    pause = min(_FIRST_PAUSE * 2.0 ** min(failures - 1, 30), _LONGEST_PAUSE)
+    return max(asked, pause * (1 + _SHARE * (random.random() - 0.5)))  # noqa: S311 - no secret

@@ -1,0 +1,232 @@
+"""The courier: each receiver by itself, again until it confirms, and from the status alone after a restart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from clustertrigger.api.notification import Receiver
+from clustertrigger.core.decision import Event
+from clustertrigger.core.notifications.cloud_event import receiver_id
+from clustertrigger.core.resources.trigger import Key, Trigger
+from clustertrigger.shell.metrics.process import Metrics
+from clustertrigger.shell.notifications import courier as module
+from clustertrigger.shell.notifications.courier import Courier
+from clustertrigger.shell.notifications.sending import Attempt, Sender
+from clustertrigger.shell.observed.intake import Triggers
+from tests.core.builders import CREATED, UID, spec
+
+A, B = "https://a.example.com/hook", "https://b.example.com/hook"
+DOWN = Attempt("it answered 503")
+KEY = Key("search", "products")
+
+
+class Fake(Sender):
+    """Answers as the test says, and keeps what it was asked to send."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str]] = []
+        self.answer: Callable[[str, str], Attempt] = lambda _uri, _id: Attempt()
+        self.hold: dict[str, asyncio.Event] = {}
+
+    async def send(self, receiver: Receiver, namespace: str, message_id: str, body: bytes) -> Attempt:
+        self.sent.append((receiver.uri, message_id))
+        if receiver.uri in self.hold:
+            await self.hold[receiver.uri].wait()
+        return self.answer(receiver.uri, message_id)
+
+
+class Stage:
+    """A courier, a trigger with two receivers, and what was heard."""
+
+    def __init__(self) -> None:
+        self.metrics, self.sender = Metrics(), Fake()
+        self.triggers = Triggers(lambda _: None, self.metrics)
+        self.changed: list[Key] = []
+        self.events: list[Event] = []
+        self.version, self.generation = 0, 1
+        self.courier = self.new_courier()
+
+    def new_courier(self) -> Courier:
+        return Courier(self.triggers, self.sender, self.changed.append, self, self.metrics)
+
+    def record(self, trigger: Trigger, event: Event) -> None:
+        self.events.append(event)
+
+    def store(self, **waiting: list[str]) -> Trigger:
+        """The status holds these notifications, by id, each for these receivers."""
+        self.version += 1
+        self.triggers.saw(
+            {
+                "metadata": {
+                    "namespace": KEY.namespace,
+                    "name": KEY.name,
+                    "uid": UID,
+                    "generation": self.generation,
+                    "resourceVersion": str(self.version),
+                    "creationTimestamp": CREATED.isoformat(),
+                },
+                "spec": spec(run={"notify": [{"uri": A}, {"uri": B}]}),
+                "status": {
+                    "notifications": [
+                        {
+                            "id": name,
+                            "type": "dev.clustertrigger.run.completed",
+                            "subject": "products-1",
+                            "time": CREATED.isoformat(),
+                            "to": [receiver_id(uri) for uri in to],
+                            "data": {},
+                        }
+                        for name, to in waiting.items()
+                    ]
+                },
+            }
+        )
+        found = self.triggers.get(KEY)
+        assert found is not None
+        return found
+
+    def gauge(self) -> float:
+        return float(self.metrics.failing_receivers._value.get())
+
+    def confirmed(self) -> set[tuple[str, str]]:
+        trigger = self.triggers.get(KEY)
+        assert trigger is not None
+        return set(self.courier.delivered(trigger))
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    monkeypatch.setattr(module, "_FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(module, "_GATHER", 0.01)
+    return Stage()
+
+
+@asynccontextmanager
+async def working(courier: Courier) -> AsyncIterator[None]:
+    task = asyncio.create_task(courier.run())
+    await asyncio.sleep(0)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(holds: Callable[[], Any]) -> None:
+    async with asyncio.timeout(60):
+        while not holds():  # noqa: ASYNC110 - nothing tells when
+            await asyncio.sleep(0.005)
+
+
+async def test_what_a_new_leader_finds_in_the_status_is_sent(stage: Stage) -> None:
+    stage.store(one=[A, B], two=[B])
+    async with working(stage.courier):
+        await until(lambda: len(stage.sender.sent) == 3)
+        await until(lambda: stage.changed)
+    assert sorted(stage.sender.sent) == [(A, "one"), (B, "one"), (B, "two")]
+    assert stage.confirmed() == {("one", receiver_id(A)), ("one", receiver_id(B)), ("two", receiver_id(B))}
+    assert stage.metrics.notifications.labels("delivered")._value.get() == 3
+
+
+async def test_what_is_confirmed_is_sent_once_until_it_is_written_and_then_forgotten(stage: Stage) -> None:
+    trigger = stage.store(one=[A])
+    async with working(stage.courier):
+        await until(lambda: stage.changed)
+        for _ in range(3):
+            stage.courier.follow(trigger)
+            await asyncio.sleep(0.01)
+        stage.courier.follow(stage.store())
+        assert stage.confirmed() == set()
+    assert stage.sender.sent == [(A, "one")]
+
+
+async def test_a_receiver_that_is_down_gets_everything_once_it_is_up(stage: Stage) -> None:
+    down = True
+    stage.sender.answer = lambda _uri, _id: DOWN if down else Attempt()
+    stage.store(one=[A], two=[A], three=[A])
+    async with working(stage.courier):
+        await until(lambda: len(stage.sender.sent) >= 3)
+        assert {name for _, name in stage.sender.sent} == {"one"}, "the others wait while it is down"
+        assert stage.gauge() == 1
+        down = False
+        await until(lambda: len(stage.confirmed()) == 3)
+        await until(lambda: stage.gauge() == 0)
+    told = [event.message for event in stage.events]
+    assert (
+        told[0] == "3 CloudEvents wait for a.example.com, and are sent again for up to retry_seconds: it answered 503"
+    )
+    assert stage.events[0].reason == "NotificationDelayed"
+    assert len(told) <= 2, "it is said once, not at each attempt"
+
+
+async def test_a_slow_receiver_holds_up_no_other(stage: Stage) -> None:
+    stage.sender.hold[A] = asyncio.Event()
+    stage.store(one=[A, B], two=[A, B])
+    async with working(stage.courier):
+        await until(lambda: len(stage.confirmed()) == 2)
+        assert stage.confirmed() == {("one", receiver_id(B)), ("two", receiver_id(B))}
+        stage.sender.hold[A].set()
+        await until(lambda: len(stage.confirmed()) == 4)
+
+
+async def test_a_message_that_is_refused_holds_up_no_other(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_FIRST_PAUSE", 600.0)
+    monkeypatch.setattr(module, "_LONGEST_PAUSE", 600.0)
+    refused = Attempt("it answered 400", concerns_message=True)
+    stage.sender.answer = lambda _uri, name: refused if name == "one" else Attempt()
+    stage.store(one=[A], two=[A])
+    async with working(stage.courier):
+        await until(lambda: stage.confirmed() == {("two", receiver_id(A))})
+        stage.courier.follow(stage.store(one=[A], three=[A]))
+        await until(lambda: ("three", receiver_id(A)) in stage.confirmed())
+
+
+async def test_what_was_not_written_is_sent_again_by_the_next_leader(stage: Stage) -> None:
+    stage.store(one=[A])
+    async with working(stage.courier):
+        await until(lambda: stage.sender.sent)
+    async with working(stage.new_courier()):
+        await until(lambda: len(stage.sender.sent) == 2)
+    assert stage.sender.sent == [(A, "one"), (A, "one")]
+
+
+async def test_a_trigger_that_is_gone_is_told_of_no_more(stage: Stage) -> None:
+    stage.sender.answer = lambda _uri, _id: DOWN
+    stage.store(one=[A, B])
+    async with working(stage.courier):
+        await until(lambda: stage.gauge() == 2)
+        stage.triggers.gone(*KEY, UID)
+        stage.courier.forget(KEY)
+        await until(lambda: stage.gauge() == 0)
+        sent = len(stage.sender.sent)
+        await asyncio.sleep(0.1)
+        assert len(stage.sender.sent) == sent
+
+
+async def test_an_edit_ends_the_pause(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_FIRST_PAUSE", 600.0)
+    monkeypatch.setattr(module, "_LONGEST_PAUSE", 600.0)
+    stage.sender.answer = lambda _uri, _id: DOWN
+    stage.store(one=[A])
+    async with working(stage.courier):
+        await until(lambda: stage.gauge() == 1)
+        stage.courier.follow(stage.store(one=[A], two=[A]))
+        await asyncio.sleep(0.05)
+        assert len(stage.sender.sent) == 1, "what is new does not end the pause of a receiver that is down"
+        stage.sender.answer = lambda _uri, _id: Attempt()
+        stage.generation += 1
+        stage.courier.follow(stage.store(one=[A], two=[A]))
+        await until(lambda: len(stage.confirmed()) == 2)
+
+
+@pytest.mark.parametrize(
+    ("failures", "asked", "seconds"),
+    [(1, 0, 1), (2, 0, 2), (3, 0, 4), (9, 0, 256), (10, 0, 300), (2000, 0, 300), (1, 77, 77), (10, 77, 300)],
+)
+def test_the_pause_grows_and_a_receiver_may_ask_for_more(failures: int, asked: float, seconds: float) -> None:
+    assert 0.9 * seconds <= module._pause(failures, asked) <= 1.1 * seconds
