@@ -94,8 +94,10 @@ def _take(browser: Browser, name: str, theme: str, show: Callable[[Page], None])
 def _show_report(tab: Page, report: Path) -> None:
     """The map, with the pointer on a document of the largest cluster."""
     tab.goto(report.as_uri())
-    tab.locator("#map g.level:not([hidden]) circle").nth(100).hover(force=True)
+    tab.locator("#map g.level:not([hidden]) g[data-title^='0 '] circle").nth(100).hover(force=True)
     tab.wait_for_selector("#tip:not([hidden])", timeout=_PATIENCE)
+    if (map_ := tab.locator("figure.map").bounding_box()) is not None:
+        tab.set_viewport_size({"width": _WIDTH, "height": round(map_["y"] + map_["height"]) + 20})
 
 
 def _sign_in(tab: Page, address: str, token: str) -> None:
