@@ -19,7 +19,7 @@ from e2e.stories.triggers import by_interval
 from harness.claim_files import ClaimFiles, claim_files
 
 CLAIMS = ["embeddings", "clustertrigger-results"]
-CONFIG = {"algorithm": "kmeans", "n_clusters": 12}
+CONFIG = {"algorithm": "kmeans", "n_clusters": 12, "random_state": 7}
 COLLECTION = {
     "apiVersion": "clustertrigger.dev/v1alpha1",
     "kind": "Collection",

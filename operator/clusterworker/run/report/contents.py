@@ -19,8 +19,8 @@ from clusterworker.run.results.tables import read_document_ids
 
 _LAYOUTS = {
     "pca": "the two directions in which documents differ most (PCA)",
-    "umap": "neighbourhoods (UMAP): near points are alike, distances between groups mean little",
-    "evoc": "neighbourhoods (EVōC): near points are alike, distances between groups mean little",
+    "umap": "neighbourhoods (UMAP): distances between groups mean little",
+    "evoc": "neighbourhoods (EVōC): distances between groups mean little",
 }
 
 
