@@ -428,6 +428,7 @@ def share_kept(before: dict[str, int], now: dict[str, int]) -> float:
         ({"algorithm": "kmeans", "n_clusters": 12}, 0.9),
         ({"algorithm": "gaussian_mixture", "n_components": 12}, 0.9),
         pytest.param({"algorithm": "hdbscan", "min_cluster_size": 15}, 0.85, marks=pytest.mark.slow),
+        pytest.param({"algorithm": "evoc"}, 0.7, marks=pytest.mark.slow),
         pytest.param({"algorithm": "mean_shift"}, 0.7, marks=pytest.mark.slow),
     ],
 )
