@@ -30,6 +30,7 @@ _MISSING = {
     "DefinitionNotFound": "spec.cluster_id",
     "TaxonomyNotFound": "spec.taxonomy_id",
     "BatchNotFound": "status.history",
+    "ClustersNotFound": "mode assign",
 }
 """Where the operator looks for what is not there, by the reason."""
 _STALLED = ("InvalidSpec", "MarkedFailed")
@@ -190,6 +191,7 @@ def _references(spec: Object) -> list[str]:
         *(clustering.get("collection_ids") or []),
         *(clustering.get("outputs") or []),
         *(action.get("output_collection_ids") or []),
+        *(action.get("source_execution_ids") or clustering.get("source_execution_ids") or []),
         spec.get("cluster_id"),
         *(action.get(field) for field in _REFERRING),
     ]

@@ -43,6 +43,7 @@ FIRST_TO_LAST = (
     "sources",
     "outputs",
     "lasting",
+    "assign",
     "results",
     "command",
     "demo",

@@ -19,7 +19,10 @@ The file contains no timestamp, so the same documents and the same spec produce 
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime, Field
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import AwareDatetime, Field, ValidationError
 
 from clustercontract.base import ApiModel
 
@@ -37,3 +40,23 @@ class Baseline(ApiModel):
     documents: int
     dimensions: int
     captured_at: AwareDatetime = Field(strict=False)
+
+    @property
+    def folder(self) -> str:
+        """The folder of the run that saved it."""
+        return self.uri.rpartition("/")[0]
+
+
+def read_baseline(snapshot: Mapping[str, Any]) -> Baseline | None:
+    """Returns the baseline that a status describes.
+
+    Args:
+        snapshot: baseline_snapshot; other fields are ignored.
+
+    Returns:
+        None if there is none, or if it has another format.
+    """
+    try:
+        return Baseline.model_validate({name: snapshot.get(name) for name in Baseline.model_fields})
+    except ValidationError:
+        return None

@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from clustercontract.base import ApiModel
 from clustercontract.baseline import Baseline
 from clustercontract.brief import Changes, ClusterBrief, EnrichmentBrief
 from clustercontract.clustering import ClusteringConfig
 from clustercontract.container import RESULT_LIMIT, CollectionInput, ResultsTarget, shortened
+from clustercontract.mode import ASSIGNMENT_THRESHOLD, Mode
 from clustercontract.output import OutputInput, OutputsBefore, OutputsRun
 from clustercontract.report import Report
 
@@ -26,7 +27,7 @@ RUN_SPEC_VARIABLE = "CLUSTERWORKER_RUN_SPEC"
 
 
 class PreviousRun(ApiModel):
-    """The trigger's last completed run. The clusters of the next run are matched to its clusters."""
+    """An earlier run, whose results are read: the clusters of a run are matched to those of the one before."""
 
     run: str = Field(description="Name of the run's Job.")
     uri: str = Field(description="Folder of the run: a path below RESULTS_MOUNT, or s3://bucket/key.")
@@ -48,7 +49,19 @@ class RunSpec(ApiModel):
     trigger: str
     run: str = Field(description="Name of the run's Job.")
     slot: str = Field(description="The slot of the run: an RFC 3339 time, or manual/<token>.")
-    collections: list[CollectionInput] = Field(min_length=1)
+    mode: Mode = "full"
+    base: PreviousRun | None = Field(
+        None, description="assign (required): the run to whose clusters documents are assigned."
+    )
+    sources: list[PreviousRun] = Field(
+        default_factory=list, description="composite: the runs whose centroids are clustered, at least two."
+    )
+    assignment_threshold: float = Field(
+        ASSIGNMENT_THRESHOLD, description="assign: least cosine similarity of a document to its centroid."
+    )
+    collections: list[CollectionInput] = Field(
+        min_length=1, description="What is read. composite: not read; it tells which documents an output gets."
+    )
     config: ClusteringConfig
     seed: int = Field(description="Random seed, used where config.random_state is absent.")
     results: ResultsTarget
@@ -64,6 +77,14 @@ class RunSpec(ApiModel):
         description="The previous run at the time when the Job was created, so that every attempt assigns the "
         "same IDs to clusters.",
     )
+
+    @model_validator(mode="after")
+    def _base_fits_mode(self) -> Self:
+        if (self.base is not None) != (self.mode == "assign"):
+            raise ValueError("base is required with mode assign, and valid only with it")
+        if (len(self.sources) > 1) != (self.mode == "composite") or len(self.sources) == 1:
+            raise ValueError("sources: at least two are required with mode composite, and none otherwise")
+        return self
 
 
 MOST_DOCUMENTS = 1_000_000_000

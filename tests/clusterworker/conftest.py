@@ -77,7 +77,12 @@ class Pod:
 def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pod:
     """A Pod whose reports map few documents, which needs no UMAP: the report's own tests map many."""
     monkeypatch.setattr(contents, "MAP_ROWS", 30)
-    pod = Pod(tmp_path)
+    return new_pod(tmp_path)
+
+
+def new_pod(root: Path) -> Pod:
+    """A Pod with empty directories."""
+    pod = Pod(root)
     for directory in (pod.volume, pod.results, pod.mounts.secrets, pod.mounts.scratch):
         directory.mkdir()
     return pod

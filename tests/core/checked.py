@@ -6,7 +6,7 @@ from typing import Any
 
 from clustercontract.baseline import Baseline
 from clustercontract.check import CheckResult
-from clustertrigger.core.jobs.jobs import collections_digest
+from clustertrigger.core.actions.work import collections_digest
 from tests.core.builders import HOURLY_CHECK, World, at, observed, spec
 from tests.core.drift.test_drift_rule import measured
 

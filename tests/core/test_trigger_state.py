@@ -8,7 +8,7 @@ import pytest
 
 from clustertrigger.api.conditions import Reason
 from clustertrigger.cli.main import program
-from clustertrigger.core.trigger_state import UNSEEN, TriggerState, advice
+from clustertrigger.core.trigger_state import UNSEEN, TriggerState, advice, work_in_words
 from harness.control_plane.manifests import Object, rarely
 
 
@@ -97,6 +97,8 @@ N = "nightly -n search"
          ["Apply the PodTemplate, or correct its name: kubectl get podtemplates -n search"]),
         (not_ready(Reason.BATCH_NOT_FOUND),
          ["Name a run that a trigger's history still has, as batch_id: kubectl get clustertriggers -n search"]),
+        (not_ready(Reason.CLUSTERS_NOT_FOUND),
+         ["Request a run of the trigger that clusters with mode full: kubectl get clustertriggers -n search"]),
         (not_ready(Reason.AMBIGUOUS_REFERENCE), ["Correct the objects that the Ready condition names."]),
         (not_ready(Reason.MARKED_FAILED), [f"Let the trigger fire again: {C} resume {N}"]),
         (state(condition("Ready", "True", "Paused", "")), [f"Let the trigger fire again: {C} resume {N}"]),
@@ -119,3 +121,19 @@ def test_every_reason_for_not_being_ready_has_advice() -> None:
     others = {Reason.NOT_STALLED, Reason.RUN_ACTIVE, Reason.NO_ACTIVE_RUN, Reason.CREATE_REFUSED}
     for reason in set(Reason) - others:
         assert list(advice(not_ready(reason), "-n search")), reason
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"cluster_id": "topics"}, "as ClusterDefinition 'topics' says"),
+        ({"execution_config": {"collection_ids": ["a", "b"], "config": {"algorithm": "kmeans", "n_clusters": 3}}},
+         "a, b by kmeans (n_clusters 3)"),
+        ({"execution_config": {"collection_ids": ["a"], "config": {"algorithm": "evoc"}, "mode": "full"}}, "a by evoc"),
+        ({"execution_config": {"collection_ids": ["a"], "config": {"algorithm": "evoc"}, "mode": "assign"}},
+         "a by evoc, mode assign"),
+        ({"action_config": {"cluster_id": "topics", "mode": "assign"}}, "cluster  cluster_id topics, mode assign"),
+    ],
+)  # fmt: skip
+def test_what_runs_do(spec: dict[str, Any], said: str) -> None:
+    assert work_in_words(spec) == said

@@ -184,12 +184,13 @@ def test_what_a_trigger_inherits(caller: Caller, sandbox: Sandbox) -> None:
         assert created["execution_config"] == {
             "collection_ids": ["col_products"],
             "config": {"algorithm": "kmeans", "n_clusters": 7},
+            "mode": "full",
         }
     unknown = caller.create(cron(cluster_id="cluster_unknown"))
-    assert unknown["execution_config"] == {"collection_ids": [], "config": {}}
+    assert unknown["execution_config"] == {"collection_ids": [], "config": {}, "mode": "full"}
     sandbox.create("clusterdefinitions", definition("copy", "cluster_shop"))
     ambiguous = caller.create(cron(cluster_id="cluster_shop"))
-    assert ambiguous["execution_config"] == {"collection_ids": [], "config": {}}
+    assert ambiguous["execution_config"] == {"collection_ids": [], "config": {}, "mode": "full"}
 
 
 def test_a_name_for_people(caller: Caller, sandbox: Sandbox) -> None:

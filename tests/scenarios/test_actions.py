@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime
 from typing import Any
 
+from clustercontract.baseline import Baseline
 from clustercontract.brief import EnrichmentBrief, NodeBrief
-from clustercontract.run import RunResult
+from clustercontract.run import RUN_SPEC_VARIABLE, RunResult, RunSpec
+from clustertrigger.api import API_VERSION
 from clustertrigger.core.kube import paths
 from harness.control_plane.fixtures import StartOperator
-from harness.control_plane.kube import eventually
-from harness.control_plane.kubelet import Kubelet
+from harness.control_plane.kube import eventually, trigger_path
+from harness.control_plane.kubelet import COMPLETED, Kubelet
 from harness.control_plane.manifests import (
     COLLECTION,
     collection,
@@ -132,6 +135,95 @@ def test_a_batch_that_is_not_found(operator: StartOperator, sandbox: Sandbox, ku
     eventually(lambda: sandbox.condition("again", "Ready")["reason"] == "BatchNotFound")
     assert "(again, nightly, unknown)" in sandbox.condition("again", "Ready")["message"]
     assert "run.history_limit newer ones have ended since" in sandbox.condition("again", "Ready")["message"]
+
+
+def test_documents_are_assigned_to_the_clusters_of_another_trigger(
+    operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet
+) -> None:
+    """It waits until there are clusters, fires as soon as there are some, and uses the newest ones."""
+    operator()
+    hourly = assigning(AT_ONCE)
+    sandbox.trigger("hourly", hourly)
+    eventually(lambda: sandbox.condition("hourly", "Ready").get("reason") == "DefinitionNotFound")
+    sandbox.create("clusterdefinitions", DEFINITION)
+    eventually(lambda: sandbox.condition("hourly", "Ready").get("reason") == "ClustersNotFound")
+    assert "cluster_id 'cluster_products' has completed a run" in sandbox.condition("hourly", "Ready")["message"]
+    eventually(lambda: sandbox.status("hourly").get("is_overdue"))
+    assert sandbox.jobs("hourly") == []
+
+    # The other trigger spells the definition by its name.
+    sandbox.trigger("nightly", {**without_work(AT_ONCE), "cluster_id": "by-topic"})
+    first = clustered(sandbox, kubelet, "nightly")
+    (job,) = eventually(lambda: sandbox.jobs("hourly"))
+    told = run_spec(job)
+    assert (told.mode, told.assignment_threshold, told.base and told.base.run) == ("assign", 0.4, first)
+    assert told.base is not None
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    mounted = [mount["mountPath"] for mount in container["volumeMounts"] if mount.get("readOnly")]
+    assert any(told.base.uri == f"{mount}/{sandbox.namespace}/nightly/{first}" for mount in mounted), mounted
+    ended(sandbox, kubelet, "hourly")
+    entry = sandbox.history("hourly")[0]
+    assert (entry["mode"], entry["status"]) == ("assign", "completed")
+    status = sandbox.status("hourly")
+    assert "baseline_snapshot" not in status
+    assert status["last_result"]["job_id"] == entry["job_id"]
+    assert "mode" not in sandbox.history("nightly")[0]
+
+    sandbox.request_run("nightly", "second")
+    eventually(lambda: len(sandbox.history("nightly")) == 2)
+    second = clustered(sandbox, kubelet, "nightly")
+    sandbox.request_run("hourly", "second")
+    job = eventually(lambda: sandbox.jobs("hourly"), until=lambda jobs: len(jobs) == 2)[-1]
+    base = run_spec(job).base
+    assert base is not None
+    assert base.run == second
+
+    sandbox.kube.delete(trigger_path(sandbox.namespace, "nightly"))
+    eventually(lambda: sandbox.condition("hourly", "Ready").get("reason") == "ClustersNotFound")
+
+
+DEFINITION = {
+    "apiVersion": API_VERSION,
+    "kind": "ClusterDefinition",
+    "metadata": {"name": "by-topic"},
+    "spec": {
+        "cluster_id": "cluster_products",
+        "collection_ids": [COLLECTION],
+        "config": {"algorithm": "kmeans", "n_clusters": 5},
+    },
+}
+
+
+def run_spec(job: dict[str, Any]) -> RunSpec:
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    value = next(one["value"] for one in container["env"] if one["name"] == RUN_SPEC_VARIABLE)
+    return RunSpec.model_validate_json(value)
+
+
+def without_work(of: dict[str, Any]) -> dict[str, Any]:
+    return {field: value for field, value in of.items() if field != "execution_config"}
+
+
+def assigning(of: dict[str, Any]) -> dict[str, Any]:
+    """A trigger that assigns documents to clusters, due as another one is."""
+    config = {"cluster_id": "cluster_products", "mode": "assign", "assignment_threshold": 0.4}
+    return {**without_work(of), "action_type": "cluster", "action_config": config}
+
+
+def clustered(sandbox: Sandbox, kubelet: Kubelet, name: str) -> str:
+    """Lets the trigger's newest run end well, with a baseline; returns its Job."""
+    job = str(eventually(lambda: sandbox.history(name))[0]["job_id"])
+    baseline = Baseline(
+        uri=f"/results/{sandbox.namespace}/{name}/{job}/baseline.npz",
+        sha256="0" * 64,
+        run=job,
+        documents=1000,
+        dimensions=4,
+        captured_at=datetime.now(UTC),
+    )
+    kubelet.complete(job, COMPLETED.model_copy(update={"baseline": baseline}))
+    eventually(lambda: sandbox.status(name).get("baseline_snapshot", {}).get("run") == job)
+    return job
 
 
 def test_documents_get_nodes(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from clustercontract.base import ApiModel
 from clustercontract.filters import Filter
+from clustercontract.mode import Moded
 
 
-class Cluster(ApiModel):
+class Cluster(Moded):
     """Clusters as a ClusterDefinition specifies."""
 
     cluster_id: str

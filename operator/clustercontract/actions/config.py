@@ -17,6 +17,7 @@ from clustercontract.actions.collection_trigger import CollectionTrigger, Ids, r
 from clustercontract.actions.taxonomy_enrichment import BatchSize, Parallelism, TaxonomyEnrichment
 from clustercontract.base import ApiId, ApiModel, each_once
 from clustercontract.filters import Filter, check_filters
+from clustercontract.mode import Moded
 from clustercontract.run import RunResult
 
 ActionType = Literal["cluster", "taxonomy_enrichment", "batch_rerun", "collection_trigger"]
@@ -40,7 +41,7 @@ OutputIds = Annotated[
 """Collections to write, by collection_id or name."""
 
 
-class ActionConfig(ApiModel):
+class ActionConfig(Moded):
     """Fields of the action. action_type selects the fields that apply."""
 
     cluster_id: ApiId | None = Field(

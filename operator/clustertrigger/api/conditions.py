@@ -38,6 +38,8 @@ class Reason(StrEnum):
     """Not ready until the namespace has the PodTemplate that the Collection's spec.processing names."""
     BATCH_NOT_FOUND = "BatchNotFound"
     """Not ready until action_config.batch_id names a run in the history of a trigger of the namespace."""
+    CLUSTERS_NOT_FOUND = "ClustersNotFound"
+    """Not ready until a trigger of the namespace has completed a run with mode full of what mode assign assigns to."""
     TAXONOMY_NOT_FOUND = "TaxonomyNotFound"
     """Not ready until the namespace has a Taxonomy with that taxonomy_id or name."""
     AMBIGUOUS_REFERENCE = "AmbiguousReference"

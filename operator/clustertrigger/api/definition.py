@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from clustercontract.actions.config import OutputIds
-from clustercontract.base import ApiId, ApiModel, each_once
+from clustercontract.base import ApiId, ApiModel, each_once, with_rules
 from clustercontract.clustering import ClusteringConfig
 from clustercontract.filters import Filter, check_filters
+from clustercontract.mode import Moded, check_mode, mode_rules
 
 CollectionIds = Annotated[
     list[ApiId],
@@ -23,7 +24,7 @@ CollectionIds = Annotated[
 ]
 
 
-class ExecutionConfig(ApiModel):
+class Clustering(ApiModel):
     """What to cluster, and how."""
 
     collection_ids: CollectionIds
@@ -35,7 +36,18 @@ class ExecutionConfig(ApiModel):
     )
 
 
-class ClusterDefinitionSpec(ExecutionConfig):
+class ExecutionConfig(Moded, Clustering):
+    """What to cluster, and how, and whether to cluster it again."""
+
+    model_config = ConfigDict(json_schema_extra=with_rules(*mode_rules()))
+
+    @model_validator(mode="after")
+    def _mode_fits(self) -> Self:
+        check_mode(self)
+        return self
+
+
+class ClusterDefinitionSpec(Clustering):
     """A clustering to which several triggers can refer by cluster_id."""
 
     cluster_id: ApiId | None = Field(
@@ -55,6 +67,11 @@ class ClusterDefinitionSpec(ExecutionConfig):
         check_filters(self.filters)
         return self
 
-    def execution_config(self) -> ExecutionConfig:
-        """Returns what a trigger with this cluster_id clusters, and how."""
-        return ExecutionConfig(collection_ids=self.collection_ids, config=self.config, outputs=self.outputs)
+    def execution_config(self, how: Moded) -> ExecutionConfig:
+        """Returns what a trigger with this cluster_id clusters, and how.
+
+        Args:
+            how: The trigger's own fields.
+        """
+        own = {name: getattr(how, name) for name in Moded.model_fields}
+        return ExecutionConfig(collection_ids=self.collection_ids, config=self.config, outputs=self.outputs, **own)

@@ -25,6 +25,8 @@ It is that of the trigger at the Job's creation, but collection_trigger where a 
 """
 ANNOTATION_RERUNS = f"{GROUP}/reruns"
 """Annotation of a Job; its value is the batch that the Job runs again."""
+ANNOTATION_MODE = f"{GROUP}/mode"
+"""Annotation of a Job; its value is the mode of a clustering at the Job's creation. It is absent for full."""
 ANNOTATION_PROCESSES = f"{GROUP}/processes"
 """Annotation of a Job; its value lists the IDs of the collection that the Job processes, separated by commas."""
 ANNOTATION_ANNOUNCES = f"{GROUP}/announces"

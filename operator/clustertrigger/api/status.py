@@ -85,6 +85,9 @@ class Execution:
     documents_deleted: Annotated[
         int | None, Field(description="collection_trigger: number of documents that the run deleted.")
     ] = None
+    mode: Annotated[
+        str | None, Field(description="cluster: assign or composite. Absent if the run clustered documents.")
+    ] = None
     action_type: Annotated[
         str | None, Field(description="What the run did, whatever the trigger does now. Absent for cluster.")
     ] = None

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from clustercontract.actions.cluster import Cluster
 from clustercontract.actions.config import ACTIONS, Action, ActionConfig, ActionType
 from clustercontract.base import ApiId, ApiModel, cel, with_rules
+from clustercontract.mode import NO_FILTERS_OF_CENTROIDS, Mode, check_mode, mode_rules
 from clustercontract.report import Report
 from clustercontract.source import NO_BUCKET, ObjectName, S3Endpoint, S3Region, S3SecretName
-from clustercontract.variants import check_variant, narrow, variant_rules
+from clustercontract.variants import VariantError, check_variant, narrow, variant_rules
 from clustertrigger.api.cloud_identity import CloudIdentity
 from clustertrigger.api.definition import ExecutionConfig
 from clustertrigger.api.notification import Receivers
@@ -314,6 +317,12 @@ WAITS_FOR_ITSELF = (
     "the trigger's own runs write this collection, so that each run would start the next one: wait for another "
     "collection, or remove this one from the outputs"
 )
+DRIFT_NEEDS_FULL = (
+    "trigger_type conditional is valid only with mode full: it measures what has changed since the last full "
+    "clustering of documents, which modes assign and composite do not renew"
+)
+BY_ID = "cluster_id "
+"""What `ClusterTriggerSpec.clustering` begins with where a ClusterDefinition says what is clustered."""
 SHORT_FORM = ("execution_config", "cluster_id")
 """Top-level fields that replace the action_config of one action."""
 SHORT_FORM_OF: str = "cluster"
@@ -391,6 +400,23 @@ def _spec_rules(schema: dict[str, Any]) -> None:
             DRIFT_NEEDS_CLUSTERS,
             field=".trigger_type",
         ),
+        *mode_rules("self.action_config", f"self.action_type != '{SHORT_FORM_OF}' || !has(self.action_config)"),
+        cel(
+            "!has(self.action_config) || !has(self.action_config.mode) || self.action_config.mode != 'composite' || "
+            f"self.action_type != '{SHORT_FORM_OF}' || !has(self.action_config.filters)",
+            NO_FILTERS_OF_CENTROIDS,
+            field=".action_config.filters",
+            reason="FieldValueForbidden",
+        ),
+        *(
+            cel(
+                f"self.trigger_type != 'conditional' || !has(self.{field}) || !has(self.{field}.mode) || "
+                f"self.{field}.mode == 'full'",
+                DRIFT_NEEDS_FULL,
+                field=".trigger_type",
+            )
+            for field in ("execution_config", "action_config")
+        ),
     ]
 
 
@@ -434,6 +460,9 @@ class ClusterTriggerSpec(ApiModel):
         short = next((field for field in SHORT_FORM if getattr(self, field) is not None), None)
         if self.action_config is not None:
             check_variant(ACTIONS, self.action_type, self.action_config, "action_config")
+            check_mode(self.action_config, "action_config")
+            if self.action_config.mode == "composite" and self.action_config.filters is not None:
+                raise VariantError(NO_FILTERS_OF_CENTROIDS, "action_config")
         has_short_form = self.action_type == SHORT_FORM_OF
         if has_short_form and self.action_config is None and short is None:
             raise ValueError(NEEDS_WORK)
@@ -445,6 +474,8 @@ class ClusterTriggerSpec(ApiModel):
             raise ValueError(_both_forms(short))
         if self.action_type != MEASURED and self.trigger_type == "conditional":
             raise ValueError(DRIFT_NEEDS_CLUSTERS)
+        if self.mode != "full" and self.trigger_type == "conditional":
+            raise ValueError(DRIFT_NEEDS_FULL)
         return self
 
     @model_validator(mode="after")
@@ -457,6 +488,24 @@ class ClusterTriggerSpec(ApiModel):
         if is_chain and config.collection_id in (written or ()):
             raise ValueError(f"collection_id is not valid with event_type {RUN_COMPLETED}: {WAITS_FOR_ITSELF}")
         return self
+
+    @property
+    def mode(self) -> Mode:
+        """What a run does with its documents; full with actions that have no modes."""
+        given = self.execution_config or self.action_config
+        return (given.mode if given else None) or "full"
+
+    @cached_property
+    def clustering(self) -> str | None:
+        """What is clustered: equal for the same cluster_id, or the same collections and configuration.
+
+        None with actions that do not cluster. It has a space, which no name of an object has.
+        """
+        if self.execution_config is not None:
+            what = self.execution_config
+            written = f"{sorted(what.collection_ids)} {what.config.model_dump_json(exclude_none=True)}"
+            return f"execution_config {hashlib.sha256(written.encode()).hexdigest()[:16]}"
+        return f"{BY_ID}{self.action.cluster_id}" if isinstance(self.action, Cluster) else None
 
     @cached_property
     def schedule(self) -> Schedule:

@@ -29,7 +29,11 @@ _PARSERS: dict[str, Callable[[Any], tuple[object | None, list[Problem]]]] = {
 }
 _REFERENTS = {referent.kind: referent for referent in REFERENTS}
 _MISSED = {referent.not_found: referent.kind for referent in REFERENTS}
-_IN_THE_CLUSTER = {Reason.BATCH_NOT_FOUND: "batch", Reason.POD_TEMPLATE_NOT_FOUND: "PodTemplate"}
+_IN_THE_CLUSTER = {
+    Reason.BATCH_NOT_FOUND: "batch",
+    Reason.CLUSTERS_NOT_FOUND: "last clustering",
+    Reason.POD_TEMPLATE_NOT_FOUND: "PodTemplate",
+}
 """What no file holds that this command reads."""
 _TOP_LEVEL = ("apiVersion", "kind", "metadata", "spec", "status")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)

@@ -139,7 +139,8 @@ def work_in_words(spec: Mapping[str, Any]) -> str:
     config = execution.get("config") or {}
     parameters = ", ".join(f"{name} {value}" for name, value in config.items() if name != "algorithm")
     collections = ", ".join(map(str, execution.get("collection_ids") or ()))
-    return f"{collections} by {config.get('algorithm')}" + (f" ({parameters})" if parameters else "")
+    mode = f", mode {execution['mode']}" if execution.get("mode", "full") != "full" else ""
+    return f"{collections} by {config.get('algorithm')}" + (f" ({parameters})" if parameters else "") + mode
 
 
 def _as_written(value: object) -> str:
@@ -187,6 +188,7 @@ _REFERENCES = {
     Reason.DEFINITION_NOT_FOUND: "Apply the ClusterDefinition, or correct the id: kubectl get clusterdefinitions",
     Reason.POD_TEMPLATE_NOT_FOUND: "Apply the PodTemplate, or correct its name: kubectl get podtemplates",
     Reason.BATCH_NOT_FOUND: "Name a run that a trigger's history still has, as batch_id: kubectl get clustertriggers",
+    Reason.CLUSTERS_NOT_FOUND: "Request a run of the trigger that clusters with mode full: kubectl get clustertriggers",
     Reason.TAXONOMY_NOT_FOUND: "Apply the Taxonomy, or correct the id: kubectl get taxonomies",
     Reason.CHAIN_LOOP: "Let the trigger wait for a collection that it does not write: kubectl edit clustertriggers",
     Reason.OUTPUT_NOT_WRITABLE: "Set spec.write of the Collection that is to be written: kubectl edit collections",

@@ -12,12 +12,13 @@ from clustercontract.actions.config import OutputIds
 from clustercontract.actions.taxonomy_enrichment import TaxonomyEnrichment
 from clustercontract.base import ApiId, ApiModel
 from clustercontract.filters import Filter
+from clustercontract.mode import Moded
 from clustertrigger.api.definition import ExecutionConfig
 
 Spec = Mapping[str, Any]
 
 
-class ClusterAction(ApiModel):
+class ClusterAction(Moded):
     """Cluster collections: as execution_config says, or as the ClusterDefinition of cluster_id does."""
 
     cluster_id: ApiId | None = None
@@ -52,9 +53,13 @@ def cluster_id_of(spec: Spec) -> str | None:
 
 
 def _cluster_spec(config: Mapping[str, Any]) -> dict[str, Any]:
-    if not {"filters", "output_collection_ids"} & config.keys():
+    if isinstance(config.get("execution_config"), Mapping):
+        moded = {name: config[name] for name in Moded.model_fields if name in config}
+        others = {name: value for name, value in config.items() if name not in moded}
+        config = {**others, "execution_config": {**moded, **config["execution_config"]}}
+    names = ("cluster_id", "filters", "output_collection_ids", *Moded.model_fields)
+    if not {*names[1:]} & config.keys():
         return dict(config)
-    names = ("cluster_id", "filters", "output_collection_ids")
     action_config = {name: config[name] for name in names if name in config}
     short = {name: value for name, value in config.items() if name not in action_config}
     return {"action_type": CLUSTER, "action_config": action_config, **short}

@@ -155,6 +155,7 @@ class TriggerExecutionConfig(_Answer):
 
     collection_ids: list[str]
     config: dict[str, Any]
+    mode: str = Field("full", description="full, assign or composite: what a run does.")
 
 
 class _Trigger(_Answer):

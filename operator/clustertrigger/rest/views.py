@@ -59,6 +59,7 @@ def cluster_trigger(raw: Object, inherited: Object | None, cluster: str) -> View
         "execution_config": {
             "collection_ids": execution.get("collection_ids") or [],
             "config": execution.get("config") or {},
+            "mode": (spec.get("execution_config") or spec.get("action_config") or {}).get("mode") or "full",
         },
         "last_execution_job_id": status.get("last_execution_job_id"),
         "execution_count": status.get("execution_count", 0) + status.get("failure_count", 0),

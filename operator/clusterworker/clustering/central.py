@@ -51,6 +51,17 @@ class CentralDocuments:
         self._labels, self._distances = self._labels[kept], self._distances[kept]
         self._rows, self._ids = self._rows[kept], self._ids[kept]
 
+    def renumber(self, places: Rows) -> None:
+        """Give clusters other numbers.
+
+        Args:
+            places: new number of each, shape (clusters,).
+        """
+        labels = places[self._labels].astype(np.int32)
+        order = np.argsort(labels, kind="stable")
+        self._labels, self._distances = labels[order], self._distances[order]
+        self._rows, self._ids = self._rows[order], self._ids[order]
+
     def of(self, cluster: int) -> list[CentralDocument]:
         """Return the central documents of one cluster, nearest first."""
         begin, end = np.searchsorted(self._labels, [cluster, cluster + 1])

@@ -11,7 +11,7 @@ from clusterworker.clustering.algorithms.clustering import LayeredClusters
 from clusterworker.clustering.central import CentralDocument
 from clusterworker.clustering.layer_description import Ids, describe_layers
 from clusterworker.clustering.naming import Documents, Namer
-from clusterworker.clustering.survey import Survey
+from clusterworker.clustering.survey import Membership
 from clusterworker.clustering.terms import Terms
 from clusterworker.data.arrays import NOISE, Labels, Rows
 from clusterworker.data.sources.collection import Collection
@@ -85,16 +85,18 @@ class LastNames:
         names: by the place of the cluster in this run.
         still_there: tells of clusters with names of documents which of them still hold that document.
         in_layers: by cluster_id, of clusters of all granularities.
+        fixed: by the place of the cluster, where all clusters are those of the earlier run: no cluster is named anew.
     """
 
     names: Mapping[int, str] = field(default_factory=dict)
     still_there: Documents = lambda _names: ()
     in_layers: Mapping[int, str] = field(default_factory=dict)
+    fixed: Sequence[str] | None = None
 
 
 def describe(
     collections: Sequence[Collection],
-    found: Survey,
+    found: Membership,
     numbers: Rows,
     listed: int,
     layered: LayeredClusters | None,
@@ -108,7 +110,7 @@ def describe(
         collections: asked for texts.
         found: by the pass over the documents.
         numbers: cluster_id of each cluster, shape (clusters,).
-        listed: clusters to summarise.
+        listed: clusters to summarise; those without documents are left out.
         layered: other granularities, if there are any.
         layer_numbers: cluster_id of each of their clusters, per granularity.
         ids: returns the ids of documents by row number.
@@ -116,19 +118,22 @@ def describe(
     """
     count = len(found.sizes)
     central = {cluster: found.central.of(cluster) for cluster in range(count)}
-    rows = [document.row for cluster in range(min(listed, count)) for document in central[cluster]]
+    shown = min(listed, int(np.count_nonzero(found.sizes)))
+    rows = [document.row for cluster in range(shown) for document in central[cluster]]
     read = _read_for_names(found, central)
     texts = _texts(collections, np.concatenate([read.rows, np.array(rows, np.int64)]))
     if not texts:
         read = _Read(read.rows[:0], read.labels[:0])
     namer = Namer(Terms.of([texts.get(row, "") for row in read.rows.tolist()]))
-    names = namer.names(
-        read.labels,
-        numbers.tolist(),
-        {cluster: str(documents[0].document_id) for cluster, documents in central.items() if documents},
-        last.names,
-        last.still_there,
-    )
+    names = last.fixed
+    if names is None:
+        names = namer.names(
+            read.labels,
+            numbers.tolist(),
+            {cluster: str(documents[0].document_id) for cluster, documents in central.items() if documents},
+            last.names,
+            last.still_there,
+        )
     summaries = [
         ClusterSummary(
             int(numbers[cluster]),
@@ -139,7 +144,7 @@ def describe(
                 for item in central[cluster]
             ),
         )
-        for cluster in range(min(listed, count))
+        for cluster in range(shown)
     ]
     hovering = {row: shortened(one_line(text), HOVER_LENGTH) for row, text in texts.items()}
     layers = None
@@ -156,7 +161,7 @@ class _Read:
     labels: Labels
 
 
-def _read_for_names(found: Survey, central: Mapping[int, Sequence[CentralDocument]]) -> _Read:
+def _read_for_names(found: Membership, central: Mapping[int, Sequence[CentralDocument]]) -> _Read:
     """The sample, and the central documents of clusters that have few documents in it."""
     sample = found.reservoir
     counts = np.bincount(sample.labels[sample.labels != NOISE], minlength=len(central))

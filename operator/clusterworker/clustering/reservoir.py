@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clusterworker.data.arrays import Doubles, Labels, Rows, Vectors
+from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows, Vectors
 
 
 class Reservoir:
@@ -49,6 +49,16 @@ class Reservoir:
     def rows(self) -> Rows:
         """Numbers of the same documents."""
         return self._merge().rows
+
+    def renumber(self, places: Rows) -> None:
+        """Give clusters other numbers, once all documents have been taken in.
+
+        Args:
+            places: new number of each, shape (clusters,); noise stays noise.
+        """
+        kept = self._merge()
+        labels = np.append(places, NOISE).astype(np.int32)[kept.labels]
+        self._kept = _Rows(kept.keys, kept.vectors, labels, kept.rows)
 
     def _merge(self) -> "_Rows":
         """Keep the best of the candidates, once for many batches, because each time copies the whole reservoir."""

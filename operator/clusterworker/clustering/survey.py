@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clusterworker.clustering.algorithms.clustering import Clustering
+from clusterworker.clustering.algorithms.nearest import NearestCentroid
 from clusterworker.clustering.central import CentralDocuments
 from clusterworker.clustering.quality import ClusterSums
 from clusterworker.clustering.reservoir import Reservoir
@@ -24,33 +25,57 @@ MemberWriter = Callable[[Batch, Labels, Distances], None]
 
 
 @dataclass
-class Survey:
-    """What one pass found.
+class Membership:
+    """Which clusters documents are in, as one pass over them found it.
 
     Attributes:
         sizes: documents per cluster.
         noise: documents in no cluster.
-        sums: for the quality measures.
         central: most central documents per cluster.
         reservoir: uniform sample with labels.
-        nearest: documents per nearest centroid, noise included: what a later check can count again.
-        total: sum of all vectors, shape (dimensions,).
-        total_squares: sum of their squares, shape (dimensions,).
     """
 
     sizes: Rows
     noise: int
-    sums: ClusterSums
     central: CentralDocuments
     reservoir: Reservoir
-    nearest: Rows
-    total: Doubles
-    total_squares: Doubles
 
     @property
     def documents(self) -> int:
         """All documents, noise included."""
         return int(self.sizes.sum()) + self.noise
+
+    @property
+    def dimensions(self) -> int:
+        """Length of the vectors."""
+        return int(self.reservoir.vectors.shape[1])
+
+    def largest_first(self) -> Rows:
+        """Number the clusters by size; return the number that each had, shape (clusters,)."""
+        order = np.argsort(-self.sizes, kind="stable")
+        places = np.empty_like(order)
+        places[order] = np.arange(len(order))
+        self.sizes = self.sizes[order]
+        self.central.renumber(places)
+        self.reservoir.renumber(places)
+        return order
+
+
+@dataclass
+class Survey(Membership):
+    """The same of a clustering, with what quality measures and the baseline need.
+
+    Attributes:
+        sums: for the quality measures.
+        nearest: documents per nearest centroid, noise included: what a later check can count again.
+        total: sum of all vectors, shape (dimensions,).
+        total_squares: sum of their squares, shape (dimensions,).
+    """
+
+    sums: ClusterSums
+    nearest: Rows
+    total: Doubles
+    total_squares: Doubles
 
 
 def survey(
@@ -82,7 +107,60 @@ def survey(
         row += len(vectors)
         progress.advance(row / dataset.rows)
     assert row == dataset.rows  # noqa: S101 - every pass yields all documents, see sources.collection.whole_pass
-    return Survey(sums.counts, noise, sums, central, tally.reservoir, tally.counts, tally.total, tally.total_squares)
+    return Survey(sums.counts, noise, central, tally.reservoir, sums, tally.counts, tally.total, tally.total_squares)
+
+
+def assign(
+    dataset: Dataset,
+    centroids: Vectors,
+    metric: str,
+    threshold: float,
+    seed: int,
+    write: MemberWriter,
+    progress: Progress,
+) -> Membership:
+    """Pass over the documents once, and assign each to the nearest of given centroids.
+
+    Args:
+        dataset: the documents.
+        centroids: shape (clusters, dimensions); of unit length with metric cosine. Without any, all is noise.
+        metric: of the distance to the centroid: 1 - cos, or Euclidean.
+        threshold: a document whose cosine similarity to the nearest centroid is below it is noise.
+        seed: of the sample.
+        write: called with every batch, its labels, and its distances (NaN for noise).
+        progress: told how far the pass is.
+    """
+    clusters, dimensions = centroids.shape
+    nearest = NearestCentroid(centroids) if clusters else None
+    central, reservoir = CentralDocuments(), Reservoir(SAMPLE_ROWS, dimensions, seed)
+    sizes, row = np.zeros(clusters, np.int64), 0
+    for batch in dataset.batches():
+        vectors = np.asarray(batch.vectors)
+        labels = np.full(len(vectors), NOISE, np.int32)
+        distances = np.full(len(vectors), np.nan, np.float32)
+        if nearest is not None:
+            found, squares = nearest.with_squares(vectors)
+            squares = np.maximum(squares, 0)
+            if metric == "cosine":
+                similarities, apart = 1 - squares / 2, squares / 2
+            else:
+                similarities, apart = _cosines(vectors, centroids[found]), np.sqrt(squares)
+            inside = np.clip(similarities, -1, 1) >= threshold
+            labels[inside], distances[inside] = found[inside], apart[inside]
+        write(batch, labels, distances)
+        central.add(row, batch.ids, labels, distances)
+        reservoir.add(row, vectors, labels)
+        sizes += np.bincount(labels[labels != NOISE], minlength=clusters)
+        row += len(vectors)
+        progress.advance(row / dataset.rows)
+    return Membership(sizes, row - int(sizes.sum()), central, reservoir)
+
+
+def _cosines(vectors: Vectors, others: Vectors) -> Doubles:
+    """Cosine similarity of each vector and its other one, shape (rows,); 0 where one of them is all zeros."""
+    products = np.einsum("ij,ij->i", vectors, others, dtype=np.float64)
+    lengths = [np.sqrt(np.einsum("ij,ij->i", given, given, dtype=np.float64)) for given in (vectors, others)]
+    return np.asarray(products / np.maximum(lengths[0] * lengths[1], np.finfo(np.float64).tiny), np.float64)
 
 
 def distances_to_centroid(vectors: Vectors, labels: Labels, centroids: Vectors, metric: str) -> Distances:

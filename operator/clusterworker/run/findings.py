@@ -12,7 +12,7 @@ from clusterworker.clustering.algorithms.clustering import Clustering
 from clusterworker.clustering.description import ClusterSummary
 from clusterworker.clustering.layer_succession import LayerSuccession
 from clusterworker.clustering.succession import Succession
-from clusterworker.clustering.survey import Survey
+from clusterworker.clustering.survey import Membership
 from clusterworker.data.arrays import Rows
 
 
@@ -58,13 +58,14 @@ class Findings:
         layers: other granularities in words, if the algorithm found any.
         layer_succession: how the clusters of all granularities are numbered, if there are any.
         last_names: of the clusters of the run before, by cluster_id.
+        shown: with mode composite, what each centroid is called, which stands for documents on the map.
         crossing: between the clusters of the run before and this one's, where documents were compared.
     """
 
     spec: RunSpec
     seed: int
     clustering: Clustering
-    survey: Survey
+    survey: Membership
     metrics: Mapping[str, float | None]
     notes: Sequence[str]
     names: Sequence[str]
@@ -76,14 +77,24 @@ class Findings:
     layers: Layers | None = None
     layer_succession: LayerSuccession | None = None
     last_names: Mapping[int, str] = field(default_factory=dict)
+    shown: Sequence[str] | None = None
     crossing: Crossing | None = None
 
     @property
     def num_clusters(self) -> int:
-        """Clusters that have documents."""
+        """Clusters; with mode assign, some may have no documents."""
         return len(self.survey.sizes)
 
     @property
     def parameters(self) -> dict[str, object]:
-        """The algorithm's parameters with the defaults and the seed filled in."""
-        return {**self.spec.config.parameters().model_dump(), "random_state": self.seed}
+        """The algorithm's parameters with the defaults and the seed filled in, or the mode's."""
+        if self.spec.base is not None:
+            return {
+                "mode": self.spec.mode,
+                "clusters_of": self.spec.base.run,
+                "assignment_threshold": self.spec.assignment_threshold,
+            }
+        of_algorithm = {**self.spec.config.parameters().model_dump(), "random_state": self.seed}
+        if not self.spec.sources:
+            return of_algorithm
+        return {"mode": self.spec.mode, "source_execution_ids": [run.run for run in self.spec.sources], **of_algorithm}

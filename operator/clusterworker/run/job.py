@@ -37,15 +37,24 @@ def run(spec: RunSpec, progress: Progress, mounts: Mounts | None = None, memory:
     Raises:
         RunError: the run failed, in one line.
     """
-    progress.plan([phase for phase in PHASES if phase != "write" or spec.outputs])
+    progress.plan(phases_of(spec))
     mounts = mounts or Mounts()
     memory = memory or ControlGroup().memory()
     with staging(spec, mounts) as (target, staged, scratch):
         return _Run(spec, progress, target).carry_out(staged, scratch, mounts.secrets, memory)
 
 
+_WITHOUT = {"assign": ("read", "cluster", "measure"), "composite": ("read", "measure")}
+"""Phases that a mode does not have."""
 PHASES = ("open", "read", "cluster", "assign", "measure", "report", "write", "publish")
-"""Without outputs, nothing is written besides the results."""
+
+
+def phases_of(spec: RunSpec) -> list[str]:
+    """Return the phases of a run, in order."""
+    left_out = set(_WITHOUT.get(spec.mode, ()))
+    if not spec.outputs:
+        left_out.add("write")  # nothing is written besides the results
+    return [phase for phase in PHASES if phase not in left_out]
 
 
 class _Run:
@@ -60,24 +69,26 @@ class _Run:
 
     def carry_out(self, staged: Path, scratch: Path, secrets: Path, memory: int) -> RunResult:
         """Read, cluster, measure, write, publish."""
-        from clusterworker.data.sources.collections import open_collections
         from clusterworker.run.brief import in_brief
         from clusterworker.run.results.outputs import Outputs
         from clusterworker.run.results.record import FILE, record_of
         from clusterworker.run.results.retention import publish
 
-        self._progress.phase("open", f"opening {len(self._spec.collections)} collections")
-        outputs = Outputs(self._spec, staged / MEMBERS, scratch, secrets)
+        spec = self._spec
+        opening = f"the results of {len(spec.sources)} runs" if spec.sources else f"{len(spec.collections)} collections"
+        self._progress.phase("open", f"opening {opening}")
+        outputs = Outputs(spec, staged / MEMBERS, scratch, secrets)
         outputs.check_before_reading()
-        collections = open_collections(self._spec.collections, secrets)
+        collections = self._open(secrets)
         outputs.check(collections)
-        findings = self._find(collections, staged, scratch, secrets, memory)
+        findings = self._in_mode(collections, staged, scratch, secrets, memory)
         baseline = self._write(findings, collections, staged, secrets)
-        record = record_of(self._spec, findings, self._started)
+        record = record_of(spec, findings, self._started)
         (staged / FILE).write_bytes(record.to_bytes())
         written = outputs.write(findings.succession.ids, findings.names, self._progress)
         beside = self._nodes(findings, collections)
-        left = publish(self._target, staged, record, self._spec.history_limit, self._progress, beside)
+        spared = {kept.run for kept in (spec.base, spec.previous, *spec.sources) if kept} if spec.mode != "full" else ()
+        left = publish(self._target, staged, record, spec.history_limit, self._progress, beside, spared)
         return RunResult(
             status="completed",
             num_clusters=findings.num_clusters,
@@ -91,6 +102,30 @@ class _Run:
             changes=findings.changes,
             next_cluster_id=findings.succession.next_id,
         )
+
+    def _open(self, secrets: Path) -> "list[Collection]":
+        if self._spec.sources:
+            from clusterworker.run.composite import open_sources
+
+            return [*open_sources(self._spec, secrets)]
+        from clusterworker.data.sources.collections import open_collections
+
+        return open_collections(self._spec.collections, secrets)
+
+    def _in_mode(
+        self, collections: "list[Collection]", staged: Path, scratch: Path, secrets: Path, memory: int
+    ) -> "Findings":
+        spec, seed, progress = self._spec, self._seed, self._progress
+        if spec.mode == "assign":
+            from clusterworker.run.assign import assign_documents
+
+            return assign_documents(spec, seed, collections, staged, secrets, LISTED_CLUSTERS, progress)
+        if spec.mode == "composite":
+            from clusterworker.run.composite import Source, cluster_centroids
+
+            sources = [source for source in collections if isinstance(source, Source)]
+            return cluster_centroids(spec, seed, sources, staged, scratch, memory, LISTED_CLUSTERS, progress)
+        return self._find(collections, staged, scratch, secrets, memory)
 
     def _find(
         self, collections: "list[Collection]", staged: Path, scratch: Path, secrets: Path, memory: int
@@ -184,7 +219,10 @@ class _Run:
             return {}
         return {NODES: nodes_of(layered, described, self._spec.run, embedding_model(collections))}
 
-    def _write(self, findings: "Findings", collections: "list[Collection]", staged: Path, secrets: Path) -> Baseline:
+    def _write(
+        self, findings: "Findings", collections: "list[Collection]", staged: Path, secrets: Path
+    ) -> Baseline | None:
+        from clusterworker.clustering.survey import Survey
         from clusterworker.data.sources.collections import embedding_model
         from clusterworker.drift.record import measured_before
         from clusterworker.run.report.contents import write_report
@@ -197,11 +235,18 @@ class _Run:
         self._progress.phase("report", "drawing the map and writing the report")
         config, found, centroids = self._spec.config, findings.survey, findings.clustering.centroids
         numbered = findings.succession
-        stored = StoredCentroids(
-            numbered.ids, centroids, found.sizes, config.algorithm, config.metric, numbered.next_id, findings.names
-        )
-        stored.write(staged / CENTROIDS)
-        if is_lasting(config):
+        model = embedding_model(collections)
+        StoredCentroids(
+            ids=numbered.ids,
+            centroids=centroids,
+            sizes=found.sizes,
+            algorithm=config.algorithm,
+            metric=config.metric,
+            next_id=numbered.next_id,
+            names=findings.names,
+            embedding_model=model,
+        ).write(staged / CENTROIDS)
+        if isinstance(found, Survey) and is_lasting(config):
             names = dict(zip(numbered.ids.tolist(), findings.names, strict=True))
             write_lineage(staged / LINEAGE, numbered.steps, names, findings.last_names)
             if findings.clustering.layout:
@@ -209,9 +254,11 @@ class _Run:
         if findings.layers and findings.clustering.layered:
             lasting = findings.layer_succession if is_lasting(config) else None
             write_layers(staged, findings.clustering.layered, findings.layers, lasting, findings.last_names)
-        baseline = baseline_of(found, centroids, config.metric, embedding_model(collections))
-        baseline.write(staged / BASELINE_FILE)
+        if isinstance(found, Survey):
+            baseline_of(found, centroids, config.metric, model).write(staged / BASELINE_FILE)
         write_report(staged, findings, measured_before(self._spec, secrets, self._progress))
         write_metrics(staged / MARKER, findings)
+        if not isinstance(found, Survey):
+            return None  # changes are measured since the clustering
         uri = f"{self._target.uri}/{BASELINE_FILE}"
         return describe_baseline(staged / BASELINE_FILE, uri, findings)

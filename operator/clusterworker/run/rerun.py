@@ -93,6 +93,11 @@ def _outputs(kept: RunSpec | EnrichmentSpec, spec: RerunSpec) -> tuple[list[Outp
 
 
 def _own(kept: RunSpec, spec: RerunSpec) -> dict[str, Any]:
+    if kept.sources and spec.filters is not None:
+        raise MisconfiguredError(
+            f"action_config.filters: batch {spec.batch_id} is a run with mode composite, which reads no documents: "
+            "remove them"
+        )
     return {
         "collections": [narrowed(collection, spec.filters) for collection in kept.collections],
         "previous": kept.previous and moved(kept.previous, kept.results, spec.batch_results),

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from clustercontract.actions.cluster import Cluster
 from clustercontract.filters import Filter, all_of, conjuncts
+from clustercontract.mode import ASSIGNMENT_THRESHOLD
 from clustercontract.run import RUN_SPEC_VARIABLE, RunResult, RunSpec
 from clustertrigger.api.conditions import Reason
 from clustertrigger.api.definition import ExecutionConfig
+from clustertrigger.api.names import ANNOTATION_MODE
 from clustertrigger.api.schedule import EventSchedule
 from clustertrigger.api.status import ClusterTriggerStatus, LastResult
 from clustertrigger.api.trigger import RUN_COMPLETED, WAITS_FOR_ITSELF, ClusterTriggerSpec
 from clustertrigger.core.actions.narrowing import fields_of, narrowed
 from clustertrigger.core.actions.outputs import Named, output_inputs, outputs_annotation, resolve_outputs, writes_of
-from clustertrigger.core.actions.work import Action, Ask, Order, Work, Writes, announced
+from clustertrigger.core.actions.work import (
+    Action,
+    Ask,
+    Earlier,
+    Order,
+    Reads,
+    RunDefaults,
+    Work,
+    Writes,
+    announced,
+    collections_digest,
+    distinct,
+)
 from clustertrigger.core.resources.catalog import COLLECTION, DEFINITION, Catalog, Unresolved
 
 
@@ -24,6 +39,19 @@ class ClusterWork(Work):
 
     execution: ExecutionConfig
     outputs: tuple[Named, ...] = ()
+    base: Earlier | None = None
+    """With mode assign: the run to whose clusters documents are assigned."""
+    sources: tuple[Earlier, ...] = ()
+    """With mode composite: the runs whose centroids are clustered."""
+
+    def reads(self, defaults: RunDefaults) -> Reads:
+        """What the collections are on, and where runs are whose clusters are read; with mode composite, only these."""
+        own = Reads((), ()) if self.sources else super(ClusterWork, self).reads(defaults)
+        earlier = [*self.sources, *([self.base] if self.base else ())]
+        return Reads(
+            distinct([*own.claims, *(run.claim(defaults) for run in earlier)]),
+            distinct([*own.secrets, *(run.policy.results.secret_name for run in earlier)]),
+        )
 
     def writes(self) -> Writes:
         """See Work."""
@@ -31,6 +59,7 @@ class ClusterWork(Work):
 
     def order(self, ask: Ask) -> Order:
         """A RunSpec."""
+        threshold = self.execution.assignment_threshold
         spec = RunSpec(
             namespace=ask.namespace,
             trigger=ask.trigger,
@@ -44,6 +73,11 @@ class ClusterWork(Work):
             report=ask.policy.report,
             previous=ask.previous,
             outputs=output_inputs(self.outputs, self.collections),
+            outputs_before=ask.last_result.job_id if self.outputs and ask.last_result else None,
+            mode=self.execution.mode or "full",
+            base=self.base.seen(ask.defaults) if self.base else None,
+            sources=[source.seen(ask.defaults) for source in self.sources],
+            assignment_threshold=ASSIGNMENT_THRESHOLD if threshold is None else threshold,
         )
         return Order("run", RUN_SPEC_VARIABLE, spec.model_dump_json(exclude_none=True))
 
@@ -54,7 +88,7 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
         definition = catalog.find(DEFINITION, namespace, spec.action.cluster_id)
         if isinstance(definition, Unresolved):
             return definition
-        execution, filters = definition.execution_config(), merged(definition.filters, spec.action.filters)
+        execution, filters = definition.execution_config(spec.action), merged(definition.filters, spec.action.filters)
         written = spec.action.output_collection_ids
     if execution is None:
         raise TypeError(f"no spec of this action: {spec.action_type}")
@@ -72,13 +106,16 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
     written_ids = announced(catalog, namespace, (name for name, _ in outputs))
     if (loop := _why_loop(spec, written_ids)) is not None:
         return loop
-    return ClusterWork(
+    work = ClusterWork(
         execution=execution,
         collections=tuple(collections),
         outputs=outputs,
         announces=written_ids or announced(catalog, namespace, execution.collection_ids),
         annotations=outputs_annotation(outputs),
     )
+    if execution.source_execution_ids is not None:
+        return _composing(catalog, namespace, work, execution.source_execution_ids)
+    return _assigning(catalog, namespace, spec, work) if execution.mode == "assign" else work
 
 
 def _why_loop(spec: ClusterTriggerSpec, written: tuple[str, ...]) -> Unresolved | None:
@@ -91,6 +128,56 @@ def _why_loop(spec: ClusterTriggerSpec, written: tuple[str, ...]) -> Unresolved 
     return Unresolved(
         Reason.CHAIN_LOOP, f"schedule_config.collection_id {schedule.collection_id!r}: {WAITS_FOR_ITSELF}"
     )
+
+
+def _assigning(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec, work: ClusterWork) -> Work | Unresolved:
+    """The same, with the run to whose clusters documents are assigned."""
+    found = catalog.batches.newest_clustering(namespace, spec.clustering or "", collections_digest(work))
+    if found is not None:
+        base = Earlier(found.baseline.run, found.baseline.folder, found.policy)
+        return replace(work, base=base, annotations={**work.annotations, ANNOTATION_MODE: "assign"})
+    if isinstance(spec.action, Cluster):
+        same = f"cluster_id {spec.action.cluster_id!r}"
+    else:
+        same = f"the same execution_config (of {', '.join(map(repr, work.execution.collection_ids))})"
+    return Unresolved(
+        Reason.CLUSTERS_NOT_FOUND,
+        f"mode assign: no ClusterTrigger of this namespace with {same} has completed a run with mode full that "
+        "clustered these collections: request a run of such a trigger, or set mode: full",
+    )
+
+
+def _composing(catalog: Catalog, namespace: str, work: ClusterWork, wanted: Sequence[str]) -> Work | Unresolved:
+    """The same, with the runs whose centroids are clustered."""
+    sources = []
+    for job in wanted:
+        found = catalog.batches.find(namespace, job)
+        if found is None:
+            return Unresolved(
+                Reason.BATCH_NOT_FOUND,
+                f"source_execution_ids: no run {job!r} in status.history of the ClusterTriggers of this namespace: it "
+                "was never there, or run.history_limit newer ones have ended since: name another run",
+            )
+        if found.policy is None:
+            return Unresolved(
+                Reason.INVALID_REFERENCE,
+                f"source_execution_ids: {job!r} is a run of ClusterTrigger {found.trigger!r}, which is invalid: "
+                "correct it, as its run.results says where the run's results are",
+            )
+        if found.run.status != "completed":
+            return Unresolved(
+                Reason.BATCH_NOT_FOUND,
+                f"source_execution_ids: run {job!r} of ClusterTrigger {found.trigger!r} is {found.run.status}, and "
+                "only a completed run has clusters: wait for it, or name another run",
+            )
+        if not found.run.results_uri or found.run.num_clusters is None:
+            return Unresolved(
+                Reason.INVALID_REFERENCE,
+                f"source_execution_ids: run {job!r} of ClusterTrigger {found.trigger!r} has not clustered documents: "
+                "name a run of action cluster",
+            )
+        sources.append(Earlier(job, found.run.results_uri, found.policy))
+    return replace(work, sources=tuple(sources), annotations={**work.annotations, ANNOTATION_MODE: "composite"})
 
 
 def _remember(status: ClusterTriggerStatus, job: str, collections: str, found: RunResult) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -47,6 +48,28 @@ class Ask:
     def results(self) -> ResultsTarget:
         """Where its results go."""
         return results_target(self.policy, self.defaults)
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An earlier run, whose folder the worker reads."""
+
+    run: str
+    uri: str
+    """Its folder, as its own Pod saw it."""
+    policy: RunPolicy
+    """How its trigger's Jobs are run."""
+
+    def claim(self, defaults: RunDefaults) -> str | None:
+        """The claim that holds the folder; None where it is in a bucket."""
+        return None if self.uri.startswith("s3://") else results_claim(self.policy, defaults)
+
+    def seen(self, defaults: RunDefaults) -> PreviousRun:
+        """The run, as a Pod sees it that mounts the claim to read."""
+        claim = self.claim(defaults)
+        if claim is None:
+            return PreviousRun(run=self.run, uri=self.uri, results=results_target(self.policy, defaults))
+        return PreviousRun(run=self.run, uri=f"{COLLECTIONS_MOUNT}/{claim}{self.uri.removeprefix(RESULTS_MOUNT)}")
 
 
 class Order(NamedTuple):
@@ -178,3 +201,9 @@ def results_claim(run: RunPolicy, defaults: RunDefaults) -> str | None:
 def distinct(names: Iterable[str | None]) -> tuple[str, ...]:
     """Each name once, in order."""
     return tuple(dict.fromkeys(name for name in names if name))
+
+
+def collections_digest(work: Work) -> str:
+    """Tells apart which collections are meant, in whatever order."""
+    ids = sorted(collection_id for collection_id, _ in work.collections)
+    return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:12]

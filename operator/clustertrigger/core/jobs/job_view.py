@@ -15,6 +15,7 @@ from clustertrigger.api.names import (
     ANNOTATION_COMPLETED,
     ANNOTATION_CONFIG,
     ANNOTATION_FAILURE,
+    ANNOTATION_MODE,
     ANNOTATION_OUTPUTS,
     ANNOTATION_PROCESSES,
     ANNOTATION_RERUNS,
@@ -85,6 +86,8 @@ class JobView:
     """Its action_config as JSON, where a rerun needs it."""
     outputs: tuple[str, ...] = ()
     """The ids of the collections that it writes."""
+    mode: str | None = None
+    """Of the clustering, if that is not full."""
     volumes: tuple[str, ...] | None = None
     secrets: tuple[str, ...] | None = None
     """Claims and Secrets that its Pods mount."""
@@ -147,6 +150,7 @@ def read_job(raw: Mapping[str, Any]) -> JobView | None:
         chain=_listed(annotations, ANNOTATION_CHAIN),
         config=annotations.get(ANNOTATION_CONFIG),
         outputs=_listed(annotations, ANNOTATION_OUTPUTS),
+        mode=annotations.get(ANNOTATION_MODE),
         volumes=_mounted(spec, "persistentVolumeClaim", "claimName"),
         secrets=_mounted(spec, "secret", "secretName"),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -34,7 +33,15 @@ from clustertrigger.api.names import (
 from clustertrigger.api.schedule import ConditionalSchedule
 from clustertrigger.api.status import LastResult
 from clustertrigger.api.trigger import ClusterTriggerSpec, RunPolicy
-from clustertrigger.core.actions.work import Ask, FromTemplate, Order, RunDefaults, Work, results_target
+from clustertrigger.core.actions.work import (
+    Ask,
+    FromTemplate,
+    Order,
+    RunDefaults,
+    Work,
+    collections_digest,
+    results_target,
+)
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.naming import seed
 from clustertrigger.core.jobs.pods import pod_metadata, pod_spec
@@ -135,12 +142,6 @@ def build_check_job(
         queue_name=run.queue_name if run.check.queue_name is None else run.check.queue_name,
     )
     return _job(trigger, run, work, kind, name, slot, pod)
-
-
-def collections_digest(work: Work) -> str:
-    """Tells apart which collections are meant, in whatever order."""
-    ids = sorted(collection_id for collection_id, _ in work.collections)
-    return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:12]
 
 
 def end_job_patch(reason: str, *, completed: bool = False, unstarted: bool = False) -> dict[str, Any]:

@@ -94,6 +94,7 @@ class ObservedRun:
     """Its action_config as JSON, where a rerun needs it."""
     outputs: tuple[str, ...] = ()
     """The ids of the collections that it writes."""
+    mode: str | None = None
     volumes: tuple[str, ...] | None = None
     secrets: tuple[str, ...] | None = None
     explained: bool = True
@@ -128,6 +129,7 @@ def observe_run(job: JobView, pods: Sequence[PodView], queue_position: int | Non
         chain=job.chain,
         config=job.config,
         outputs=job.outputs,
+        mode=job.mode,
         volumes=job.volumes,
         secrets=job.secrets,
     )

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pydantic import ValidationError
-
-from clustercontract.baseline import Baseline
+from clustercontract.baseline import Baseline, read_baseline
 from clustertrigger.api.conditions import Reason
 from clustertrigger.api.schedule import ConditionalSchedule
 from clustertrigger.api.status import Check, CheckState
-from clustertrigger.core.actions.work import Work
+from clustertrigger.core.actions.work import Work, collections_digest
 from clustertrigger.core.draft import Draft
-from clustertrigger.core.jobs.jobs import collections_digest
 
 RENEW = "request a run with the annotation clustertrigger.dev/run-requested to create a new baseline"
 _NO_STATE = CheckState()
@@ -78,11 +75,7 @@ def trouble(draft: Draft) -> tuple[Reason, str] | None:
 
 def baseline_of(draft: Draft) -> Baseline | None:
     """What the last successful run left, usable or not."""
-    snapshot = draft.status.baseline_snapshot or {}
-    try:
-        return Baseline.model_validate({name: snapshot.get(name) for name in Baseline.model_fields})
-    except ValidationError:  # none, or not of our making: a run makes another
-        return None
+    return read_baseline(draft.status.baseline_snapshot or {})
 
 
 def check_state(draft: Draft) -> CheckState:

@@ -42,7 +42,7 @@ def _previous_run(draft: Draft) -> PreviousRun | None:
         return None
     return PreviousRun(
         run=baseline.run,
-        uri=baseline.uri.rpartition("/")[0],
+        uri=baseline.folder,
         next_cluster_id=(found.next_cluster_id if found else None) or 0,
     )
 

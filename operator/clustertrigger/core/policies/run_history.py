@@ -37,6 +37,7 @@ def record_new_runs(draft: Draft) -> None:
             triggered_at=triggered_at,
             status="pending",
             action_type=None if run.action == "cluster" else run.action,
+            mode=run.mode,
             reruns=run.reruns,
             action_config=run.config,
             outputs=list(run.outputs) or None,

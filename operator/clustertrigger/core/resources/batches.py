@@ -1,13 +1,14 @@
-"""Batches: the runs of a namespace's triggers, as an action refers to them by the names of their Jobs."""
+"""Batches: the runs of a namespace's triggers, as actions refer to them: by their Jobs' names, or as the newest one."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from clustercontract.baseline import Baseline, read_baseline
 from clustertrigger.api.status import Execution
-from clustertrigger.api.trigger import RunPolicy
+from clustertrigger.api.trigger import BY_ID, RunPolicy
 from clustertrigger.core.resources.trigger import Key, Trigger
 
 
@@ -25,13 +26,42 @@ class Batch:
     """The trigger's last completed run."""
 
 
-class Batches:
-    """The histories of all triggers, and who refers to what is in them."""
+@dataclass(frozen=True, slots=True)
+class Clustered:
+    """A completed run with mode full, to whose clusters documents can be assigned."""
 
-    def __init__(self) -> None:
+    trigger: str
+    baseline: Baseline
+    """That it left."""
+    policy: RunPolicy
+    """How the trigger's Jobs are run now."""
+
+
+_Place = tuple[str, str]
+"""A namespace, and what lies there."""
+_COMPLETED = "completed "
+AliasesOf = Callable[[str, str], Iterable[str]]
+
+
+def _itself(_: str, cluster_id: str) -> Iterable[str]:
+    return (cluster_id,)
+
+
+class Batches:
+    """The histories of all triggers, and who refers to what is in them.
+
+    Args:
+        aliases: Returns all ids by which triggers of a namespace can refer to the ClusterDefinition that an id
+            refers to.
+    """
+
+    def __init__(self, aliases: AliasesOf = _itself) -> None:
+        self._aliases = aliases
         self._triggers: dict[str, dict[str, Trigger]] = defaultdict(dict)
-        self._wanted: dict[tuple[str, str], set[Key]] = defaultdict(set)
-        """Triggers by the namespace and the id of the batch to which they refer."""
+        self._wanted: dict[_Place, set[Key]] = defaultdict(set)
+        """Triggers by what they refer to: the id of a batch, or a clustering."""
+        self._clustered: dict[_Place, set[Key]] = defaultdict(set)
+        """Triggers that have completed a run with mode full, by what they cluster."""
 
     def put(self, trigger: Trigger) -> Iterable[Key]:
         """Adds or replaces a trigger; returns others that refer to a run that is new in, or gone from, its history."""
@@ -64,32 +94,85 @@ class Batches:
                     )
         return None
 
+    def newest_clustering(self, namespace: str, wanted: str, collections: str) -> Clustered | None:
+        """The newest completed run with mode full of any trigger of the namespace that clusters the same.
+
+        Args:
+            namespace: Where to look.
+            wanted: What is clustered (`ClusterTriggerSpec.clustering`).
+            collections: Digest of the collections to cluster. A run of other collections does not count.
+        """
+        keys = {
+            key for same in self._spellings(namespace, wanted) for key in self._clustered.get((namespace, same), ())
+        }
+        found = (_clustered(self._triggers[namespace][key.name], collections) for key in keys)
+        return max(filter(None, found), key=lambda one: (one.baseline.captured_at, one.baseline.run), default=None)
+
     def names(self, namespace: str) -> list[str]:
         """The triggers of a namespace."""
         return sorted(self._triggers[namespace])
 
     def _follow(self, before: Trigger | None, now: Trigger | None) -> None:
-        for trigger in (before, now):
-            if trigger is None or (wanted := _wanted(trigger)) is None:
-                continue
-            if trigger is now:
-                self._wanted[wanted].add(trigger.key)
-            elif wanted in self._wanted:
-                self._wanted[wanted].discard(trigger.key)
-                if not self._wanted[wanted]:
-                    del self._wanted[wanted]
+        for trigger in filter(None, (before, now)):
+            for index, places in ((self._wanted, _wanted(trigger)), (self._clustered, _offered(trigger))):
+                for place in places:
+                    if trigger is now:
+                        index[place].add(trigger.key)
+                    elif place in index:
+                        index[place].discard(trigger.key)
+                        if not index[place]:
+                            del index[place]
 
     def _concerned(self, key: Key, before: Trigger | None, now: Trigger | None) -> Iterable[Key]:
         if not self._wanted:
             return ()
         changed = _jobs(before) ^ _jobs(now)
-        return {who for job in changed for who in self._wanted.get((key.namespace, job), ())} - {key}
+        for _, clustering in {place for place, _ in _models(before) ^ _models(now)}:
+            changed.update(self._spellings(key.namespace, clustering))
+        return {who for what in changed for who in self._wanted.get((key.namespace, what), ())} - {key}
+
+    def _spellings(self, namespace: str, clustering: str) -> Iterable[str]:
+        """All values of `ClusterTriggerSpec.clustering` that mean the same."""
+        if not clustering.startswith(BY_ID):
+            return (clustering,)
+        return (f"{BY_ID}{one}" for one in self._aliases(namespace, clustering.removeprefix(BY_ID)))
 
 
-def _wanted(trigger: Trigger) -> tuple[str, str] | None:
-    config = trigger.spec.action_config if trigger.spec else None
-    return (trigger.key.namespace, config.batch_id) if config and config.batch_id else None
+def _clustered(trigger: Trigger, collections: str) -> Clustered | None:
+    snapshot = trigger.status.baseline_snapshot or {}
+    baseline = read_baseline(snapshot)
+    if baseline is None or trigger.spec is None or snapshot.get("collections") not in (None, collections):
+        return None
+    return Clustered(trigger.key.name, baseline, trigger.spec.run)
+
+
+def _wanted(trigger: Trigger) -> list[_Place]:
+    spec, namespace = trigger.spec, trigger.key.namespace
+    if spec is None:
+        return []
+    batch = spec.action_config.batch_id if spec.action_config else None
+    clustering = spec.clustering if spec.mode == "assign" else None
+    given = spec.execution_config or spec.action_config
+    sources = [f"{_COMPLETED}{job}" for job in (given and given.source_execution_ids) or ()]
+    return [(namespace, what) for what in (batch, clustering, *sources) if what]
+
+
+def _offered(trigger: Trigger) -> list[_Place]:
+    return [place for place, _ in _models(trigger)]
+
+
+def _models(trigger: Trigger | None) -> set[tuple[_Place, str]]:
+    """What a trigger clusters, and the run to whose clusters others can assign documents."""
+    run = (trigger.status.baseline_snapshot or {}).get("run") if trigger else None
+    if trigger is None or trigger.spec is None or not isinstance(run, str):
+        return set()
+    clustering = trigger.spec.clustering
+    return {((trigger.key.namespace, clustering), run)} if clustering else set()
 
 
 def _jobs(trigger: Trigger | None) -> set[str]:
-    return {run.job_id for run in trigger.status.history} if trigger else set()
+    """The runs of the history, and those of them that have completed."""
+    history = trigger.status.history if trigger else []
+    return {run.job_id for run in history} | {
+        f"{_COMPLETED}{run.job_id}" for run in history if run.status == "completed"
+    }

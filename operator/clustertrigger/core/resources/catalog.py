@@ -135,7 +135,7 @@ class Catalog:
         self._shelves: dict[tuple[str, str], _Shelf[Any]] = defaultdict(_Shelf)
         """By kind and namespace."""
         self._pod_templates: dict[str, dict[str, PodTemplate]] = defaultdict(dict)
-        self.batches = Batches()
+        self.batches = Batches(lambda namespace, cluster_id: self.ids(DEFINITION, namespace, cluster_id))
 
     def put(self, referent: Referent[Any], namespace: str, name: str, raw_spec: Mapping[str, Any]) -> None:
         """Adds or replaces an object; an invalid one is kept, to be named by the triggers that refer to it."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from clustercontract.run import RunSpec
 from clusterworker.data.arrays import Rows, Vectors
 from clusterworker.drift.record import RecordedMeasurement
 from clusterworker.run.findings import Findings
@@ -41,10 +42,12 @@ def write_report(staged: Path, findings: Findings, measured: Sequence[RecordedMe
 
     title = f"{_counted(findings.num_clusters)} of {survey.documents:,} documents"
     each = f"one of a sample of {len(labels):,} documents" if len(labels) < survey.documents else "a document"
+    if findings.shown is not None:
+        each = "a cluster of one of the runs"
     reading = f"Each point is {each}, drawn a little towards its cluster. Laid out by {_LAYOUTS[layout]}."
     picture_title = f"{spec.namespace}/{spec.trigger}: {title} ({config.algorithm})"
     Picture(picture_title, reading, points, groups).save(staged / "report.png")
-    ids = read_document_ids(staged / "members.parquet", rows)
+    ids = findings.shown or read_document_ids(staged / "members.parquet", rows)
     documents = [(str(ids[row]), findings.texts.get(row, "")) for row in rows.tolist()]
     Page(
         trigger=f"{spec.namespace}/{spec.trigger}",
@@ -52,8 +55,8 @@ def write_report(staged: Path, findings: Findings, measured: Sequence[RecordedMe
         facts={
             "Run": spec.run,
             "Slot": spec.slot,
-            "Collections": ", ".join(collection.collection_id for collection in spec.collections),
-            "Documents": f"{survey.documents:,} of {len(survey.total)} dimensions",
+            **_inputs(spec),
+            "Documents": f"{survey.documents:,} of {survey.dimensions} dimensions",
             "Finished": f"{findings.finished_at:%Y-%m-%d %H:%M:%S} UTC",
         },
         parameters={"algorithm": config.algorithm, "metric": config.metric, **findings.parameters},
@@ -71,6 +74,14 @@ def write_report(staged: Path, findings: Findings, measured: Sequence[RecordedMe
         changes=findings.changes,
         flow=flow(findings.crossing, findings.succession.ids, findings.names, survey.sizes, survey.noise),
     ).save(staged / "report.html")
+
+
+def _inputs(spec: RunSpec) -> dict[str, str]:
+    """What was clustered or assigned."""
+    if spec.sources:
+        return {"Centroids of": ", ".join(source.run for source in spec.sources)}
+    collections = {"Collections": ", ".join(collection.collection_id for collection in spec.collections)}
+    return collections | ({"Assigned to the clusters of": spec.base.run} if spec.base else {})
 
 
 def _levels(findings: Findings, points: Vectors, groups: Sequence[Group], rows: Rows) -> list[Level]:

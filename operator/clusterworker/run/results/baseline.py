@@ -40,6 +40,6 @@ def describe_baseline(file: Path, uri: str, findings: Findings) -> Baseline:
         sha256=digest,
         run=findings.spec.run,
         documents=findings.survey.documents,
-        dimensions=len(findings.survey.total),
+        dimensions=findings.survey.dimensions,
         captured_at=findings.finished_at,
     )

@@ -17,6 +17,7 @@ def write_metrics(file: Path, findings: Findings) -> None:
         **findings.metrics,
         "algorithm": config.algorithm,
         "metric": config.metric,
+        "mode": findings.spec.mode,
         "parameters": findings.parameters,
         "changes": asdict(findings.changes) if findings.changes else None,
         "notes": list(findings.notes),

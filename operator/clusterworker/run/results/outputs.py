@@ -82,7 +82,7 @@ class Outputs:
         return self._outputs.write(table_of, progress)
 
     def _labels_of(self, given: OutputInput) -> "Labels":
-        several = len(self._spec.collections) > 1
+        several = len(self._spec.collections) > 1 or self._spec.mode == "composite"
         return Labels(self._members, given, several=several, integer_ids=self._integer_ids)
 
 

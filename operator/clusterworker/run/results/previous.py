@@ -93,7 +93,7 @@ class Members:
         keys, labels = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         for batch in table.iter_batches():
             names = batch["collection_id"].to_pylist() if self._by_collection else None
-            keys.append(_keys(batch["document_id"], names))
+            keys.append(keys_of(batch["document_id"], names))
             labels.append(batch["cluster_id"].to_numpy())
         every = np.concatenate(keys)
         if layout is not None and len(layout.values) != len(every):
@@ -190,7 +190,7 @@ class Members:
     def _find(self, collection_ids: list[str], batch: Batch) -> tuple[Rows, Flags]:
         """The place of each of the batch's documents among those of the run before, and whether it was there."""
         names = [collection_ids[batch.collection]] * len(batch.ids) if self._by_collection else None
-        keys = _keys(batch.ids, names)
+        keys = keys_of(batch.ids, names)
         places = np.searchsorted(self._keys, keys)
         known = places < len(self._keys)
         known[known] = self._keys[places[known]] == keys[known]
@@ -441,8 +441,13 @@ def _canonical(algorithm: str) -> str:
     return "hierarchical" if algorithm == "agglomerative" else algorithm
 
 
-def _keys(ids: Any, collection_ids: list[str] | None) -> Rows:
-    """64 bits that stand for a document of a collection, shape (rows,)."""
+def keys_of(ids: Any, collection_ids: Sequence[str] | None) -> Rows:
+    """Return 64 bits that stand for each document of a collection, shape (rows,): see `document_keys`.
+
+    Args:
+        ids: a pyarrow array of integers or strings.
+        collection_ids: of each document; None where they do not tell documents apart.
+    """
     keys = document_keys(ids)
     if collection_ids is None:
         return keys

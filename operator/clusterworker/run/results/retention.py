@@ -5,12 +5,13 @@ The worker sees neither; it sees the folders of finished runs. The history keeps
 ended, by their start, failed ones included: so every run in it that left a folder is among the `history_limit` newest
 folders by start. The baseline is that of the run that finished last, or, until the operator has read this run's result,
 of the one before. Hence what is kept: the newest folders by start and the newest by finish, at least two. The orders
-differ only where runs overlap (run.concurrency_policy Allow).
+differ only where runs overlap (run.concurrency_policy Allow). A run with mode assign leaves no baseline: it spares the
+folder of the trigger's last clustering, and that of the run to whose clusters it has assigned documents.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -41,6 +42,7 @@ def publish(
     limit: int,
     progress: Progress,
     beside: Mapping[str, bytes] = MappingProxyType({}),
+    spared: Container[str] = (),
 ) -> list[str]:
     """Publish a finished run's folder, point to it, and remove folders beyond the limit.
 
@@ -53,6 +55,7 @@ def publish(
         limit: `run.history_limit`.
         progress: told what is published.
         beside: files that belong to the newest run, by name; they are written before LATEST.
+        spared: runs whose folders stay, however many newer ones there are.
 
     Returns:
         Notes on what could not be removed.
@@ -64,14 +67,19 @@ def publish(
     target.publish(staged)
     for name, content in {**beside, LATEST: record.to_bytes()}.items():
         target.put_beside(name, content)
-    left = retire(target, limit)
+    left = retire(target, limit, spared)
     for note in left:
         progress.info(note)
     return left
 
 
-def retire(target: Target, limit: int) -> list[str]:
+def retire(target: Target, limit: int, spared: Container[str] = ()) -> list[str]:
     """Remove folders beyond the limit, and what interrupted removals left; this run's own folder is there already.
+
+    Args:
+        target: where results are.
+        limit: `run.history_limit`.
+        spared: runs whose folders stay.
 
     Returns:
         Notes on what could not be removed: a run whose own results are there does not fail for that.
@@ -80,7 +88,7 @@ def retire(target: Target, limit: int) -> list[str]:
         records = target.finished()
         if not records:
             return []
-        going = expendable(records, limit)
+        going = [record for record in expendable(records, limit) if record.run not in spared]
         for record in going:
             target.remove(record.run)
         target.clear_remnants(min(record.finished_at for record in records if record not in going))

@@ -1,7 +1,7 @@
 """The Parquet tables of a run: members, centroids, and what became of the clusters of the run before."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,7 +23,7 @@ CENTROIDS, LINEAGE = "centroids.parquet", "lineage.parquet"
 LAYOUT = "layout.parquet"
 _BY = b"layout"
 """Key of the metadata of LAYOUT."""
-_ALGORITHM, _METRIC, _NEXT = b"algorithm", b"metric", b"next_cluster_id"
+_ALGORITHM, _METRIC, _NEXT, _MODEL = b"algorithm", b"metric", b"next_cluster_id", b"embedding_model"
 """Keys of the metadata of CENTROIDS, which the next run reads."""
 
 
@@ -104,6 +104,7 @@ class StoredCentroids:
         metric: cosine or euclidean.
         next_id: the lowest cluster_id that was never used.
         names: of the clusters.
+        embedding_model: of the documents, "" where it is not known.
     """
 
     ids: Rows
@@ -113,10 +114,22 @@ class StoredCentroids:
     metric: str
     next_id: int
     names: Sequence[str]
+    embedding_model: str = ""
+
+    def taken(self, order: Rows) -> Self:
+        """Return the same clusters in another order.
+
+        Args:
+            order: places of the clusters, shape (clusters,).
+        """
+        names = [self.names[place] for place in order]
+        return replace(self, ids=self.ids[order], centroids=self.centroids[order], sizes=self.sizes[order], names=names)
 
     def write(self, file: Path) -> None:
         """Write it: cluster_id, name, documents, centroid (FixedSizeList<float32>), largest cluster first."""
         said = {_ALGORITHM: self.algorithm, _METRIC: self.metric, _NEXT: str(self.next_id)}
+        if self.embedding_model:
+            said[_MODEL] = self.embedding_model
         table = pa.table(
             {
                 "cluster_id": pa.array(self.ids, pa.int32()),
@@ -146,7 +159,8 @@ def read_centroids(source: Any) -> StoredCentroids:
     sizes = table["documents"].to_numpy().astype(np.int64)
     next_id = max(int(said[_NEXT]), int(ids.max(initial=-1)) + 1)
     names = table["name"].to_pylist()
-    return StoredCentroids(ids, centroids, sizes, said[_ALGORITHM].decode(), said[_METRIC].decode(), next_id, names)
+    algorithm, metric, model = (said[_ALGORITHM], said[_METRIC], said.get(_MODEL, b""))
+    return StoredCentroids(ids, centroids, sizes, algorithm.decode(), metric.decode(), next_id, names, model.decode())
 
 
 def centroids_in(table: Any, name: str) -> tuple[Rows, Vectors]:

@@ -1,0 +1,111 @@
+"""A run with mode assign: documents get the clusters of an earlier run, and are not clustered again."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from clustercontract.run import PreviousRun, RunSpec
+from clusterworker.clustering.algorithms.clustering import Clustering
+from clusterworker.clustering.description import LastNames, describe
+from clusterworker.clustering.succession import Succession
+from clusterworker.clustering.survey import Distances, assign
+from clusterworker.data.arrays import NOISE, Labels
+from clusterworker.data.dataset import StreamedDataset
+from clusterworker.data.sources.batch import Batch
+from clusterworker.data.sources.collection import Collection
+from clusterworker.data.sources.collections import embedding_model
+from clusterworker.data.sources.messages import OTHER_MODEL
+from clusterworker.process.errors import MisconfiguredError
+from clusterworker.process.progress import Progress
+from clusterworker.run.findings import Findings
+from clusterworker.run.results.earlier import clusters_of
+from clusterworker.run.results.record import MEMBERS
+from clusterworker.run.results.tables import MembersTable, StoredCentroids, read_document_ids
+
+_REMEDY = "request a run with mode full"
+
+
+def assign_documents(
+    spec: RunSpec,
+    seed: int,
+    collections: Sequence[Collection],
+    staged: Path,
+    secrets: Path,
+    listed: int,
+    progress: Progress,
+) -> Findings:
+    """Assign documents to the clusters of `spec.base` in one pass, and write members.parquet.
+
+    No more than a batch of documents is in memory.
+
+    Args:
+        spec: of the run.
+        seed: of the sample that the report shows.
+        collections: opened.
+        staged: where members.parquet is written.
+        secrets: where Secrets are mounted.
+        listed: clusters to summarise.
+        progress: told how far it is.
+
+    Raises:
+        MisconfiguredError: the clusters are gone, or do not fit the documents.
+        RunError: a source or the results cannot be read.
+    """
+    base = spec.base
+    if base is None:
+        raise TypeError("mode assign without a base")
+    stored = clusters_of(base, spec, secrets, _REMEDY)
+    _refuse_unlike(base, stored, collections)
+    dataset = StreamedDataset(collections, spec.config.metric, progress)
+    clusters = "1 cluster" if len(stored.ids) == 1 else f"{len(stored.ids):,} clusters"
+    progress.phase("assign", f"assigning {dataset.rows} documents to {clusters} of {base.run}")
+    ids = [collection.collection_id for collection in collections]
+    # The last number is for NOISE, which is -1.
+    numbers = np.append(stored.ids, NOISE).astype(np.int32)
+    with MembersTable(staged / MEMBERS, ids, integer_ids=dataset.integer_ids) as members:
+
+        def write(batch: Batch, labels: Labels, distances: Distances) -> None:
+            members.write(batch, numbers[labels], distances)
+
+        found = assign(dataset, stored.centroids, stored.metric, spec.assignment_threshold, seed, write, progress)
+    stored = stored.taken(found.largest_first())
+    note = (
+        f"documents are assigned to {clusters} of {base.run}; {found.noise:,} of {found.documents:,} are noise: their "
+        f"cosine similarity to the nearest centroid is below assignment_threshold {spec.assignment_threshold:g}"
+    )
+    progress.info(note)
+    read_ids = partial(read_document_ids, staged / MEMBERS)
+    said = describe(collections, found, stored.ids, listed, None, (), read_ids, LastNames(fixed=stored.names))
+    return Findings(
+        spec=spec,
+        seed=seed,
+        clustering=Clustering(stored.centroids, stored.centroids.astype(np.float64), None),
+        survey=found,
+        metrics={},
+        notes=[note],
+        names=said.names,
+        clusters=said.clusters,
+        texts=said.texts,
+        finished_at=datetime.now(UTC),
+        succession=Succession(stored.ids, stored.next_id, ()),
+        changes=None,
+    )
+
+
+def _refuse_unlike(base: PreviousRun, stored: StoredCentroids, collections: Sequence[Collection]) -> None:
+    first = collections[0]
+    there, here = stored.centroids.shape[1], first.dimensions
+    if there != here:
+        raise MisconfiguredError(
+            f"collection {first.collection_id} has {here} dimensions, and the clusters of run {base.run} have {there}: "
+            f"{_REMEDY}"
+        )
+    model = embedding_model(collections)
+    if model and stored.embedding_model not in ("", model):
+        raise MisconfiguredError(
+            f"collection {first.collection_id} is embedded by {model}, and run {base.run} has clustered vectors of "
+            f"{stored.embedding_model}: {OTHER_MODEL}; then {_REMEDY}"
+        )

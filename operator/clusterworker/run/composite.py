@@ -1,0 +1,361 @@
+"""A run with mode composite: the centroids of earlier runs are clustered, and documents get their centroid's cluster.
+
+A centroid counts as often as its cluster has documents. It is handed to the algorithm in so many copies, since every
+algorithm keeps copies together and counts them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from clustercontract.run import PreviousRun, RunSpec
+from clusterworker.clustering.algorithms.choice import cluster
+from clusterworker.clustering.algorithms.clustering import Clustering
+from clusterworker.clustering.description import describe
+from clusterworker.clustering.succession import Succession
+from clusterworker.clustering.survey import Distances, Membership, survey
+from clusterworker.data.arrays import NOISE, Labels, Rows
+from clusterworker.data.dataset import SpooledDataset, StreamedDataset
+from clusterworker.data.sources.batch import BATCH_ROWS, Batch, FilePlace
+from clusterworker.data.sources.collection import Collection
+from clusterworker.data.sources.messages import OTHER_MODEL
+from clusterworker.process.errors import MisconfiguredError
+from clusterworker.process.progress import Progress
+from clusterworker.process.text import one_line
+from clusterworker.run.findings import Findings
+from clusterworker.run.results.earlier import clusters_of
+from clusterworker.run.results.previous import file_of, keys_of
+from clusterworker.run.results.record import MEMBERS, SPEC
+from clusterworker.run.results.tables import CENTROIDS, StoredCentroids, renumber
+from clusterworker.storage.file import open_file
+
+MOST_COPIES = 20_000
+"""Copies of all centroids together, about: what every algorithm clusters without a sample."""
+_REMEDY = "name another run in source_execution_ids"
+
+
+class Source:
+    """An earlier run: its clusters as a collection, in which a cluster that has documents is a document.
+
+    Args:
+        run: the Job's name.
+        stored: its clusters.
+        members: members.parquet, for pyarrow.
+        collection_id: of all its documents, where members.parquet does not tell.
+
+    Attributes:
+        ids: cluster_id of each cluster, shape (clusters,).
+        sizes: documents of each, shape (clusters,).
+    """
+
+    def __init__(self, run: str, stored: StoredCentroids, members: pq.ParquetFile, collection_id: str) -> None:
+        self.collection_id, self.embedding_model = run, stored.embedding_model
+        used = np.flatnonzero(stored.sizes)
+        self._stored = stored.taken(used)
+        self.ids, self.sizes = self._stored.ids, self._stored.sizes
+        self.rows, self.dimensions = self._stored.centroids.shape
+        self._members, self._collection_id = members, collection_id
+
+    @property
+    def has_integer_ids(self) -> bool:
+        """Whether the ids of its documents are integers."""
+        return bool(pa.types.is_integer(self._members.schema_arrow.field("document_id").type))
+
+    @property
+    def shown(self) -> list[str]:
+        """What each cluster is called in the report."""
+        return [f"{number} of {self.collection_id}" for number in self.ids.tolist()]
+
+    def batches(self, index: int) -> Iterator[Batch]:
+        """See Collection."""
+        for first in range(0, self.rows, BATCH_ROWS):
+            part = slice(first, first + BATCH_ROWS)
+            place = FilePlace(f"{CENTROIDS} of {self.collection_id}", first)
+            yield Batch(pa.array(self.shown[part], pa.string()), self._stored.centroids[part], index, place)
+
+    def texts(self, rows: Rows) -> dict[int, str]:
+        """The names of clusters."""
+        return {int(row): self._stored.names[row] for row in rows}
+
+    def documents(self) -> Iterator[tuple[Any, Any, Rows]]:
+        """Yield ids, collection ids and clusters of its documents, by batches; a cluster is its place, or NOISE.
+
+        Raises:
+            MisconfiguredError: a document is in a cluster that there is not.
+        """
+        order = np.argsort(self.ids)
+        for batch in self._members.iter_batches():
+            count = batch.num_rows
+            if "collection_id" in batch.schema.names:
+                collections = batch["collection_id"].cast(pa.string())
+            else:
+                collections = pa.repeat(self._collection_id, count)
+            numbers = batch["cluster_id"].to_numpy().astype(np.int64)
+            places = np.searchsorted(self.ids, numbers, sorter=order)
+            known = places < len(order)
+            known[known] = self.ids[order[places[known]]] == numbers[known]
+            if not known[numbers != NOISE].all():
+                raise MisconfiguredError(
+                    f"{MEMBERS} of run {self.collection_id} names clusters that {CENTROIDS} does not have: {_REMEDY}"
+                )
+            labels = np.full(count, NOISE, np.int64)
+            labels[known] = order[places[known]]
+            yield batch["document_id"], collections, labels
+
+
+def open_sources(spec: RunSpec, secrets: Path) -> list[Source]:
+    """Open the runs whose centroids are clustered.
+
+    Args:
+        spec: of the run.
+        secrets: where Secrets are mounted.
+
+    Raises:
+        MisconfiguredError: the results of one are gone or damaged, or two do not fit together.
+        RunError: a bucket or a volume does not answer.
+    """
+    opened = [_open(source, spec, secrets) for source in spec.sources]
+    first = opened[0]
+    for other in opened[1:]:
+        if other.dimensions != first.dimensions:
+            raise MisconfiguredError(
+                f"run {first.collection_id} has clustered {first.dimensions} dimensions, and {other.collection_id} "
+                f"{other.dimensions}: {_REMEDY}"
+            )
+    named = [source for source in opened if source.embedding_model]
+    for other in named[1:]:
+        if other.embedding_model != named[0].embedding_model:
+            raise MisconfiguredError(
+                f"run {named[0].collection_id} has clustered vectors of {named[0].embedding_model}, and "
+                f"{other.collection_id} of {other.embedding_model}: {OTHER_MODEL}; or {_REMEDY}"
+            )
+    if not any(source.rows for source in opened):
+        raise MisconfiguredError(f"none of the {len(opened)} runs has clusters with documents: {_REMEDY}")
+    return opened
+
+
+def _open(source: PreviousRun, spec: RunSpec, secrets: Path) -> Source:
+    stored = clusters_of(source, spec, secrets, _REMEDY)
+    try:
+        members = pq.ParquetFile(file_of(source, MEMBERS, spec, secrets))
+        told = "collection_id" in members.schema_arrow.names
+        collection_id = "" if told else _collection_of(source, spec, secrets)
+    except (ValueError, KeyError, OSError, pa.ArrowException, ValidationError) as error:
+        raise MisconfiguredError(
+            f"the documents of run {source.run} cannot be read: {source.uri}: {one_line(error)}: {_REMEDY}"
+        ) from error
+    return Source(source.run, stored, members, collection_id)
+
+
+def _collection_of(source: PreviousRun, spec: RunSpec, secrets: Path) -> str:
+    """The one collection that a run has read."""
+    uri = f"{source.uri}/{SPEC}"
+    content = open_file(uri, source.results or spec.results, secrets).read()
+    if content is None:
+        raise FileNotFoundError(f"{uri} is not there")
+    return RunSpec.model_validate_json(content).collections[0].collection_id
+
+
+@dataclass(frozen=True)
+class _Copies:
+    """A source in which a cluster occurs as often as it counts."""
+
+    source: Source
+    counts: Rows
+
+    @property
+    def collection_id(self) -> str:
+        """See Collection."""
+        return self.source.collection_id
+
+    @property
+    def rows(self) -> int:
+        """See Collection."""
+        return int(self.counts.sum())
+
+    @property
+    def dimensions(self) -> int:
+        """See Collection."""
+        return int(self.source.dimensions)
+
+    has_integer_ids, embedding_model = True, ""
+
+    def batches(self, index: int) -> Iterator[Batch]:
+        """See Collection."""
+        for batch in self.source.batches(index):
+            first = batch.place.row if isinstance(batch.place, FilePlace) else 0
+            counts = self.counts[first : first + len(batch.vectors)]
+            vectors = np.repeat(batch.vectors, counts, axis=0)
+            yield Batch(pa.array(np.arange(len(vectors))), vectors, index, batch.place)
+
+    def texts(self, rows: Rows) -> dict[int, str]:
+        """See Collection."""
+        return {}
+
+
+def copies_of(sizes: Rows) -> Rows:
+    """Return how often each centroid occurs: as often as it has documents, or in proportion, at least once.
+
+    Args:
+        sizes: documents of each, at least 1, shape (clusters,).
+    """
+    total = int(sizes.sum())
+    if total <= MOST_COPIES:
+        return sizes
+    return np.asarray(np.maximum(np.rint(sizes * (MOST_COPIES / total)), 1), np.int64)
+
+
+def cluster_centroids(
+    spec: RunSpec,
+    seed: int,
+    sources: Sequence[Source],
+    staged: Path,
+    scratch: Path,
+    memory: int,
+    listed: int,
+    progress: Progress,
+) -> Findings:
+    """Cluster the centroids of earlier runs, and write members.parquet with the documents of all of them.
+
+    Args:
+        spec: of the run.
+        seed: of all random choices.
+        sources: from `open_sources`.
+        staged: where members.parquet is written.
+        scratch: directory for a copy of the centroids.
+        memory: bytes that may be used.
+        listed: clusters to summarise.
+        progress: told how far it is.
+
+    Raises:
+        MisconfiguredError: the parameters do not fit the centroids.
+    """
+    config = spec.config
+    inside = [source for source in sources if source.rows]
+    count = sum(source.rows for source in inside)
+    progress.phase("cluster", f"clustering {count} centroids of {len(sources)} runs by {config.algorithm}")
+    ends = np.cumsum([source.rows for source in inside])
+    counts = np.split(copies_of(np.concatenate([source.sizes for source in inside])), ends[:-1])
+    copies: list[Collection] = [_Copies(*each) for each in zip(inside, counts, strict=True)]
+    weighted = SpooledDataset(StreamedDataset(copies, config.metric, progress), scratch)
+    clustering = cluster(weighted, config, seed, memory, progress)
+    if clustering.labels is None:
+        raise TypeError("a spooled data set without labels")
+    each = np.concatenate(counts)
+    labels = clustering.labels[np.cumsum(each) - each]
+    own = Clustering(clustering.centroids, clustering.means, labels)
+    apart = np.full(count, np.nan, np.float32)
+
+    def keep(batch: Batch, _: Labels, distances: Distances) -> None:
+        first = int(ends[batch.collection]) - inside[batch.collection].rows
+        row = first + (batch.place.row if isinstance(batch.place, FilePlace) else 0)
+        apart[row : row + len(distances)] = distances
+
+    among: list[Collection] = list(inside)
+    found = survey(StreamedDataset(among, config.metric, progress), own, config.metric, seed, keep, progress)
+
+    progress.phase("assign", f"writing the members of {len(own.centroids)} clusters")
+    starts = {id(source): int(end) - source.rows for source, end in zip(inside, ends, strict=True)}
+    written = _write_members(staged / MEMBERS, sources, starts, labels, apart, len(own.centroids), progress)
+    membership = Membership(written.sizes, written.noise, found.central, found.reservoir)
+    order = membership.largest_first()
+    numbers = np.empty_like(order)
+    numbers[order] = np.arange(len(order))
+    renumber(staged / MEMBERS, numbers)
+    ids = np.arange(len(order))
+    notes = [
+        f"{count} centroids of {len(sources)} runs are clustered, each counted as often as it has documents",
+        *clustering.notes,
+    ]
+    if written.repeated:
+        notes.append(
+            f"{written.repeated:,} documents are in several of the runs: each has the cluster that the last of them "
+            "gives it"
+        )
+    for note in notes:
+        progress.info(note)
+    shown = [name for source in inside for name in source.shown]
+    said = describe(among, membership, ids, listed, None, (), lambda rows: {int(row): shown[row] for row in rows})
+    centroids = own.centroids[order]
+    return Findings(
+        spec=spec,
+        seed=seed,
+        clustering=Clustering(centroids, own.means[order], None),
+        survey=membership,
+        metrics={},
+        notes=notes,
+        names=said.names,
+        clusters=said.clusters,
+        texts=said.texts,
+        finished_at=datetime.now(UTC),
+        succession=Succession(ids, len(ids), ()),
+        changes=None,
+        shown=shown,
+    )
+
+
+@dataclass(frozen=True)
+class _Written:
+    sizes: Rows
+    noise: int
+    repeated: int
+
+
+def _write_members(
+    file: Path,
+    sources: Sequence[Source],
+    starts: dict[int, int],
+    labels: Labels,
+    apart: npt.NDArray[np.float32],
+    clusters: int,
+    progress: Progress,
+) -> _Written:
+    """Write every document once; one of several runs as the last of them has it."""
+    integers = all(source.has_integer_ids for source in sources)
+    schema = pa.schema(
+        [
+            pa.field("document_id", pa.int64() if integers else pa.string(), nullable=False),
+            pa.field("cluster_id", pa.int32(), nullable=False),
+            pa.field("distance_to_centroid", pa.float32()),
+            pa.field("collection_id", pa.dictionary(pa.int32(), pa.string()), nullable=False),
+        ]
+    )
+    # The last of each is for NOISE, which is -1.
+    labels, apart = np.append(labels, NOISE), np.append(apart, np.float32(np.nan))
+    sizes, noise, repeated = np.zeros(clusters, np.int64), 0, 0
+    seen = np.empty(0, np.int64)
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        for done, source in enumerate(reversed(sources)):
+            fresh = [seen]
+            start = starts.get(id(source), 0)
+            for given, collections, places in source.documents():
+                ids = given.cast(schema.field("document_id").type)
+                keys = keys_of(ids, collections.to_pylist())
+                at = np.searchsorted(seen, keys)
+                known = at < len(seen)
+                known[known] = seen[at[known]] == keys[known]
+                fresh.append(keys[~known])
+                repeated += int(known.sum())
+                mask = pa.array(~known)
+                rows = np.where(places == NOISE, NOISE, start + places)[~known]
+                own = labels[rows].astype(np.int32)
+                columns = [
+                    ids.filter(mask),
+                    pa.array(own),
+                    pa.array(apart[rows], from_pandas=True),
+                    collections.filter(mask).dictionary_encode(),
+                ]
+                writer.write_batch(pa.record_batch(columns, schema=schema))
+                sizes += np.bincount(own[own != NOISE], minlength=clusters)
+                noise += int((own == NOISE).sum())
+            seen = np.unique(np.concatenate(fresh))
+            progress.advance((done + 1) / len(sources))
+    return _Written(sizes, noise, repeated)

@@ -1,0 +1,41 @@
+"""The clusters of an earlier run that this run cannot do without."""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from clustercontract.run import PreviousRun, RunSpec
+from clusterworker.process.errors import MisconfiguredError
+from clusterworker.process.text import one_line
+from clusterworker.run.results.tables import CENTROIDS, StoredCentroids, read_centroids
+from clusterworker.storage.file import open_file
+
+
+def clusters_of(earlier: PreviousRun, spec: RunSpec, secrets: Path, remedy: str) -> StoredCentroids:
+    """Read the clusters of an earlier run.
+
+    Args:
+        earlier: the run.
+        spec: of this run.
+        secrets: where Secrets are mounted.
+        remedy: what to do where that run is of no use.
+
+    Raises:
+        MisconfiguredError: they are gone or damaged, or their metric is not this run's.
+        RunError: the bucket or the volume does not answer.
+    """
+    uri = f"{earlier.uri}/{CENTROIDS}"
+    content = open_file(uri, earlier.results or spec.results, secrets).read()
+    if content is None:
+        raise MisconfiguredError(f"the clusters of run {earlier.run} are gone: there is no {uri}: {remedy}")
+    try:
+        found = read_centroids(pa.BufferReader(content))
+    except (ValueError, KeyError, OSError, pa.ArrowException) as error:
+        raise MisconfiguredError(
+            f"the clusters of run {earlier.run} cannot be read: {uri}: {one_line(error)}: {remedy}"
+        ) from error
+    if found.metric != spec.config.metric:
+        raise MisconfiguredError(
+            f"metric is {spec.config.metric}, and run {earlier.run} has clustered with {found.metric}: {remedy}"
+        )
+    return found
