@@ -29,6 +29,7 @@ KINDS = {
         "HTTPRoute": 1,
     },
     "monitoring-values": {**DEFAULT, "ServiceMonitor": 1, "PrometheusRule": 1, "ConfigMap": 1, "NetworkPolicy": 1},
+    "notify-values": {**DEFAULT, "NetworkPolicy": 1},
     "webhook-values": {
         **DEFAULT,
         "Secret": 1,
