@@ -437,6 +437,7 @@ _ACTION_RULES = [
         for outputs, spec in {
             "outputs": trigger({**CHAIN, "execution_config.outputs": ["col_other", "col_labels"]}),
             "output_collection_ids": acting("cluster", {}, CHAIN),
+            "target_collection_id": acting("taxonomy_enrichment", {"target_collection_id": "col_labels"}, CHAIN),
         }.items()
     ),
     Refused(

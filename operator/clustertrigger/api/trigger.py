@@ -389,11 +389,15 @@ def _spec_rules(schema: dict[str, Any]) -> None:
                 f"self.trigger_type != 'event' || !has(self.schedule_config.event_type) || "
                 f"self.schedule_config.event_type != '{RUN_COMPLETED}' || !has(self.schedule_config.collection_id) || "
                 f"!has(self.{parent}) || !has(self.{parent}.{outputs}) || "
-                f"!(self.schedule_config.collection_id in self.{parent}.{outputs})",
+                f"!(self.schedule_config.collection_id {relation} self.{parent}.{outputs})",
                 f"collection_id is not valid with event_type {RUN_COMPLETED}: {WAITS_FOR_ITSELF}",
                 field=".schedule_config.collection_id",
             )
-            for parent, outputs in (("execution_config", "outputs"), ("action_config", "output_collection_ids"))
+            for parent, outputs, relation in (
+                ("execution_config", "outputs", "in"),
+                ("action_config", "output_collection_ids", "in"),
+                ("action_config", "target_collection_id", "=="),
+            )
         ),
         cel(
             f"self.trigger_type != 'conditional' || self.action_type == '{MEASURED}'",
@@ -481,11 +485,12 @@ class ClusterTriggerSpec(ApiModel):
     @model_validator(mode="after")
     def _waits_for_others(self) -> Self:
         config = self.schedule_config
-        written = (self.execution_config.outputs if self.execution_config else None) or (
-            self.action_config.output_collection_ids if self.action_config else None
-        )
+        execution, action = self.execution_config, self.action_config
+        written = [*(execution.outputs if execution else ()), *((action and action.output_collection_ids) or ())]
+        if action is not None and action.target_collection_id is not None:
+            written.append(action.target_collection_id)
         is_chain = self.trigger_type == "event" and config.event_type == RUN_COMPLETED
-        if is_chain and config.collection_id in (written or ()):
+        if is_chain and config.collection_id in written:
             raise ValueError(f"collection_id is not valid with event_type {RUN_COMPLETED}: {WAITS_FOR_ITSELF}")
         return self
 
