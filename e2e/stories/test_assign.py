@@ -229,11 +229,10 @@ def test_clusters_of_two_nights_are_clustered(scene: Scene, images: Images, tmp_
             "assignment_threshold is valid only with mode assign: remove it or set mode: assign",
         ),
         (hourly(threshold=1.5), "spec.action_config.assignment_threshold"),
-        (hourly(mode="fold"), "spec.action_config.mode"),
         (
             trigger("joint", {**hourly()["spec"], "action_config": {
-                "cluster_id": "cluster_growing", "mode": "composite", "source_execution_ids": ["at-night-1-1"]}}),
-            "spec.action_config.source_execution_ids",
+                "cluster_id": "cluster_growing", "mode": "composite"}}),
+            "source_execution_ids is required with mode composite: name at least two completed runs",
         ),
         (
             {**hourly(), "spec": {**hourly()["spec"], "trigger_type": "conditional", "schedule_config": {
