@@ -12,6 +12,7 @@ MIRRORED = {
     "tests/cli": "operator/clustertrigger/cli",
     "tests/core": "operator/clustertrigger/core",
     "tests/net": "operator/clustertrigger/net",
+    "tests/results": "operator/clustertrigger/results",
     "tests/shell": "operator/clustertrigger/shell",
     "tests/harness": "harness",
 }

@@ -51,7 +51,8 @@ def test_it_reads_what_the_chart_writes(monkeypatch: pytest.MonkeyPatch) -> None
     assert names == {PREFIX + field.upper() for field in Settings.model_fields.keys() - NOT_FROM_THE_CHART}
     settings = settings_of(rendered, monkeypatch)
     own = {name: field.default for name, field in Settings.model_fields.items()}
-    assert {name for name in own if getattr(settings, name) != own[name]} == set()
+    assert {name for name in own if getattr(settings, name) != own[name]} == {"worker_image"}
+    assert settings.worker_image.startswith("clustertrigger/worker:")
 
 
 def test_other_values(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from clustercontract.layers import Layer, LayerCluster, Layers
 from clustertrigger.cli.layers import layer_in_words, layer_of, read_layers
-from clustertrigger.cli.report import place_of
 from clustertrigger.cli.scope import CommandError
+from clustertrigger.results.pod import place_of
 from tests.cli.test_report import run
 
 FINE = Layer(

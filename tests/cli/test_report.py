@@ -10,7 +10,7 @@ from clustercontract.run import RunResult
 from clustertrigger.api.status import Execution
 from clustertrigger.api.stored import read_part
 from clustertrigger.cli.main import main
-from clustertrigger.cli.report import place_of
+from clustertrigger.results.pod import place_of
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import Object, eventually
 from harness.control_plane.kubelet import Kubelet

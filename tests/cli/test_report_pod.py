@@ -8,7 +8,7 @@ import pytest
 
 from clustercontract.run import RunResult
 from clustertrigger.cli.main import main
-from clustertrigger.cli.report_pod import Place, reader_pod
+from clustertrigger.results.pod import Place, reader_pod
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import Object, eventually
 from harness.control_plane.kubelet import Kubelet
@@ -40,7 +40,7 @@ def test_a_pod_that_does_not_start_is_said_and_deleted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     operator()
-    monkeypatch.setattr("clustertrigger.cli.report_pod._STARTUP", 3)
+    monkeypatch.setattr("clustertrigger.cli.report_pod.STARTUP", 3)
     sandbox.trigger("nightly", rarely())
     first = fire(sandbox, "nightly", "a")
     kubelet.complete(first, RunResult(status="completed", results_uri="s3://bucket/a/b/c"))

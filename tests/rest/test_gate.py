@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from clustertrigger.rest.gate import Rates
+from clustertrigger.rest.errors import RefusedError
+from clustertrigger.rest.gate import Rates, Streams
 from harness.control_plane.api_process import ApiProcess, token_of
 from harness.control_plane.kube import eventually
 from harness.control_plane.operator_process import environment
@@ -33,6 +34,17 @@ def test_rates() -> None:
     assert rates.wait_for("a", 0.5) == 0.5
     assert [rates.wait_for("a", 60.0) for _ in range(4)] == [0, 0, 0, 0.5]
     assert Rates(0, 1).wait_for("a", 0.0) == 0
+
+
+def test_streams() -> None:
+    streams = Streams(2, "pages with this token receive changes already")
+    with streams.one("a"), streams.one("b"):
+        with streams.one("a"), pytest.raises(RefusedError) as raised, streams.one("a"):
+            pass
+        with streams.one("a"):
+            pass
+    assert (raised.value.status, raised.value.code) == (429, "too_many_streams")
+    assert raised.value.message.startswith("2 pages with this token receive changes already: close one")
 
 
 def test_too_many_requests(start_service: Start, sandbox: Sandbox) -> None:
@@ -104,6 +116,11 @@ def test_its_pages_need_no_network(shared_service: ApiProcess, anonymous: httpx.
     assert shared_service.get("/readyz") == (200, "ok\n")
     status, page = shared_service.get("/docs")
     assert status == 200
+    policy = anonymous.get("/docs").headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self' 'sha256-" in policy
+    assert "script-src 'self' 'unsafe-inline'" not in policy
+    assert "frame-ancestors 'none'" in policy
     named = re.findall(r'(?:href|src)="([^"]+)"', page)
     assert named
     assert all(address.startswith("/") for address in named)

@@ -113,12 +113,18 @@ that it does not know. Numbers pass through int, because Helm would write large 
   value: {{ .Values.api.tls.secretName | empty | ternary "" (include "clustertrigger.apiCertificateDirectory" .) | quote }}
 - name: CLUSTERTRIGGER_API_WATCH_NAMESPACES
   value: {{ join "," .Values.watchNamespaces | quote }}
+- name: CLUSTERTRIGGER_API_WORKER_IMAGE
+  value: {{ include "clustertrigger.image" (dict "root" . "image" .Values.image.worker) | quote }}
+- name: CLUSTERTRIGGER_API_WORKER_PULL_SECRETS
+  value: {{ join "," .Values.image.worker.pullSecrets | quote }}
 - name: CLUSTERTRIGGER_API_OVERRIDE_GITOPS
   value: {{ .Values.api.overrideGitOps | quote }}
 - name: CLUSTERTRIGGER_API_REQUESTS_PER_SECOND
   value: {{ .Values.api.rateLimit.requestsPerSecond | quote }}
 - name: CLUSTERTRIGGER_API_BURST
   value: {{ int .Values.api.rateLimit.burst | quote }}
+- name: CLUSTERTRIGGER_API_STREAMS
+  value: {{ int .Values.api.rateLimit.streams | quote }}
 - name: CLUSTERTRIGGER_API_LOG_FORMAT
   value: {{ eq .Values.log.format "text" | ternary "text" "json" | quote }}
 - name: CLUSTERTRIGGER_API_LOG_LEVEL

@@ -19,9 +19,10 @@ from clustertrigger.api.names import LABEL_QUEUE, LABEL_ROLE, LABEL_TRIGGER
 from clustertrigger.cli.cluster import Cluster, pods_of
 from clustertrigger.cli.kube import paths
 from clustertrigger.cli.scope import CommandError
-from clustertrigger.cli.temporary import generated_name, temporary
+from clustertrigger.cli.temporary import temporary
 from clustertrigger.cli.terminal import say, table, warn
 from clustertrigger.core.drift.drift_series import last_measurement
+from clustertrigger.core.jobs.naming import generated_name
 from clustertrigger.core.jobs.pod_view import read_pod
 from clustertrigger.core.jobs.pods import json_variable
 

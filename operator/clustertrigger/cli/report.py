@@ -11,23 +11,20 @@ from typing import Any
 
 import click
 
-from clustercontract.container import RESULTS_MOUNT
-from clustertrigger.api.names import LABEL_MANAGED_BY, LABEL_TRIGGER, MANAGED_BY, WORKER_CONTAINER
+from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY
 from clustertrigger.api.status import Execution
 from clustertrigger.cli import completion
 from clustertrigger.cli.cluster import Cluster, read_trigger
 from clustertrigger.cli.command import PROG, add_command, name_argument, on_cluster
 from clustertrigger.cli.forwarding import SELECTOR
 from clustertrigger.cli.kube import paths
-from clustertrigger.cli.report_pod import Place, fetch
+from clustertrigger.cli.report_pod import fetch
 from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.terminal import say, warn
-from clustertrigger.core.actions.work import RunDefaults
 from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.trigger_state import TriggerState
+from clustertrigger.results.pod import REPORT, Place, image_in, place_of
 
-REPORT = "report.html"
-_DEFAULTS = RunDefaults(image="")
 _IMAGE_VARIABLE = "CLUSTERTRIGGER_WORKER_IMAGE"
 
 
@@ -128,46 +125,6 @@ async def find_place(
     return place_of(trigger, run, jobs, claim=claim, image=image, file=file)
 
 
-def place_of(
-    trigger: Mapping[str, Any],
-    run: Execution,
-    jobs: Sequence[Mapping[str, Any]],
-    *,
-    claim: str | None,
-    image: str,
-    file: str = REPORT,
-) -> Place:
-    """Where a file of a run's results lies, and the Pod that may read it.
-
-    Args:
-        trigger: of the run.
-        run: the run, which left results.
-        jobs: Jobs of the operator's in the namespace; the run's own, if it is still there, knows the claim.
-        claim: what the user says; wins.
-        image: of the Pod.
-        file: of the run's folder.
-    """
-    policy = trigger["spec"].get("run") or {}
-    results = policy.get("results") or {}
-    uri = f"{str(run.results_uri).rstrip('/')}/{file}"
-    in_bucket = uri.startswith("s3://")
-    own = next((job for job in jobs if job["metadata"]["name"] == run.job_id), None)
-    mounted = _results_claim(_pod_of(own)) if own else None
-    template = _pod_of(own or (jobs[-1] if jobs else None))
-    return Place(
-        uri=uri,
-        claim=None if in_bucket else claim or mounted or results.get("volume") or _DEFAULTS.results_volume,
-        secret=results.get("secret_name") if in_bucket else None,
-        endpoint=results.get("endpoint") if in_bucket else None,
-        region=results.get("region") if in_bucket else None,
-        image=image,
-        image_pull_policy=_container(template).get("imagePullPolicy") or "IfNotPresent",
-        image_pull_secrets=tuple(str(item["name"]) for item in template.get("imagePullSecrets") or ()),
-        node_selector=policy.get("node_selector") or {},
-        tolerations=tuple(policy.get("tolerations") or ()),
-    )
-
-
 async def jobs_of(cluster: Cluster) -> list[dict[str, Any]]:
     """The operator's Jobs in the namespace, oldest first; none where they may not be listed."""
     try:
@@ -183,14 +140,8 @@ async def image_of(cluster: Cluster, name: str, run: Execution, jobs: Sequence[M
     Raises:
         CommandError: It is unknown.
     """
-
-    def closeness(job: Mapping[str, Any]) -> tuple[bool, bool]:
-        metadata = job["metadata"]
-        return metadata["name"] == run.job_id, (metadata.get("labels") or {}).get(LABEL_TRIGGER) == name
-
-    for job in sorted(jobs, key=closeness, reverse=True):
-        if image := _container(_pod_of(job)).get("image"):
-            return str(image)
+    if found := image_in(jobs, name, run):
+        return found
     try:
         for deployment in await cluster.api.list(paths.deployments(), labelSelector=SELECTOR):
             for container in deployment["spec"]["template"]["spec"]["containers"]:
@@ -200,26 +151,3 @@ async def image_of(cluster: Cluster, name: str, run: Execution, jobs: Sequence[M
     except ApiError:
         pass
     raise CommandError("the worker's image is not known: the Jobs of past runs are gone: name it with --image")
-
-
-def _pod_of(job: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    spec: Mapping[str, Any] = job["spec"]["template"]["spec"] if job else {}
-    return spec
-
-
-def _container(pod: Mapping[str, Any]) -> Mapping[str, Any]:
-    for container in pod.get("containers") or ():
-        if container.get("name") == WORKER_CONTAINER:
-            found: Mapping[str, Any] = container
-            return found
-    return {}
-
-
-def _results_claim(pod: Mapping[str, Any]) -> str | None:
-    """The claim that is mounted for results."""
-    mounts = _container(pod).get("volumeMounts") or ()
-    names = [mount["name"] for mount in mounts if mount["mountPath"] == RESULTS_MOUNT]
-    for volume in pod.get("volumes") or ():
-        if volume["name"] in names and "persistentVolumeClaim" in volume:
-            return str(volume["persistentVolumeClaim"]["claimName"])
-    return None

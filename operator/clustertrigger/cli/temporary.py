@@ -10,13 +10,6 @@ from typing import Any
 from clustertrigger.cli.cluster import Cluster
 from clustertrigger.core.kube.answers import ApiError
 
-_LONGEST_PREFIX = 40
-
-
-def generated_name(trigger: str, role: str) -> str:
-    """Return the generateName of an object that serves a trigger: the API server adds what makes it unique."""
-    return f"{trigger.replace('.', '-')[:_LONGEST_PREFIX].rstrip('-')}-{role}-"
-
 
 @asynccontextmanager
 async def temporary(

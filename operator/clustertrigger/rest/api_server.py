@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 from aiohttp.client_reqrep import ClientResponse
@@ -37,6 +38,20 @@ _SILENCE = 90.0
 """Seconds without a word on a watch, after which it counts as broken: the server sends a bookmark each minute."""
 _PROBES = (("SO_KEEPALIVE", 1), ("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 2))
 """So that a connection that leads nowhere is noticed within 15 seconds."""
+
+
+_EXEC = ("v4.channel.k8s.io",)
+"""The protocol of exec that every supported version knows: a message's first byte says which stream it is of."""
+_STDOUT, _STDERR, _OUTCOME = 1, 2, 3
+
+
+class Ended(NamedTuple):
+    """What a program in a Pod has left."""
+
+    output: bytes
+    errors: str
+    exit_code: int | None
+    """None where the connection broke off."""
 
 
 class WatchEndedError(Exception):
@@ -193,6 +208,53 @@ class ApiServer:
         options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
         return await self._ask("DELETE", token, path, options)
 
+    async def end_pod(self, token: str, path: str) -> None:
+        """Delete a Pod at once.
+
+        Raises:
+            RefusedError: refused, or no answer.
+        """
+        await self._ask("DELETE", token, path, {"gracePeriodSeconds": 0})
+
+    async def run_in_pod(self, token: str, path: str, container: str, program: Sequence[str], seconds: float) -> Ended:
+        """Run a program in a container of a Pod, by the WebSocket protocol of `kubectl exec`.
+
+        Args:
+            token: the caller's.
+            path: of the Pod.
+            container: its name.
+            program: the program and its arguments.
+            seconds: that it may take.
+
+        Raises:
+            RefusedError: refused, no answer, or it took longer.
+        """
+        asked = [("container", container), ("stdout", "true"), ("stderr", "true")]
+        asked += [("command", word) for word in program]
+        streams: dict[int, list[bytes]] = {_STDOUT: [], _STDERR: [], _OUTCOME: []}
+        try:
+            async with (
+                asyncio.timeout(seconds),
+                self._session.ws_connect(
+                    f"{path}/exec", params=asked, headers={"Authorization": f"Bearer {token}"}, protocols=_EXEC
+                ) as socket,
+            ):
+                async for message in socket:
+                    if message.type is aiohttp.WSMsgType.BINARY and message.data and message.data[0] in streams:
+                        streams[message.data[0]].append(message.data[1:])
+        except aiohttp.WSServerHandshakeError as error:
+            if error.status in (401, 403, 404):
+                raise RefusedError(
+                    error.status,
+                    "the Kubernetes API server does not let this token run a program in a Pod: it needs create and get "
+                    "of pods/exec in the namespace",
+                ) from error
+            raise _unavailable(f"answered {error.status} to pods/exec") from error
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise _unavailable("did not answer in time" if isinstance(error, TimeoutError) else None) from error
+        output, errors, outcome = (b"".join(streams[channel]) for channel in (_STDOUT, _STDERR, _OUTCOME))
+        return Ended(output, errors.decode(errors="replace"), _exit_code(object_in(outcome) or {}))
+
     async def cluster_id(self) -> str:
         """The cluster's id, read once with our own token; empty where that is not allowed."""
         if not self._cluster_id and time.monotonic() >= self._cluster_id_after:
@@ -249,6 +311,14 @@ class ApiServer:
         if status < 300 and found is not None:
             return found
         raise _refusal(status, found or {}, text, retry_after)
+
+
+def _exit_code(outcome: Object) -> int | None:
+    if outcome.get("status") == "Success":
+        return 0
+    causes = (outcome.get("details") or {}).get("causes") or ()
+    codes = [str(cause.get("message")) for cause in causes if cause.get("reason") == "ExitCode"]
+    return int(codes[0]) if codes and codes[0].isdecimal() else None
 
 
 def _refusal(status: int, said: Object, text: bytes, retry_after: str | None) -> RefusedError:

@@ -19,8 +19,9 @@ from clustertrigger import __version__
 from clustertrigger.core.json_text import write_json
 from clustertrigger.core.resources.problem import Problem
 from clustertrigger.rest.api_server import ApiServer
+from clustertrigger.rest.docs import add_docs
 from clustertrigger.rest.errors import FieldError, RefusedError, field_error, invalid
-from clustertrigger.rest.gate import Gate, Rates
+from clustertrigger.rest.gate import Gate, Rates, Streams
 from clustertrigger.rest.openapi import document_of
 from clustertrigger.rest.page import routes as page
 from clustertrigger.rest.routes import cluster, unified
@@ -35,6 +36,8 @@ _DESCRIPTION = (
     "ClusterTrigger object in Kubernetes. A Kubernetes token authenticates the caller, and its permissions decide "
     "which requests succeed."
 )
+_REPORTS = 2
+"""Reports that are fetched at a time for one token: each takes a Pod."""
 _BAD_REQUEST, _NO_SUCH_METHOD = 400, 405
 
 
@@ -51,6 +54,8 @@ def create_app(settings: Settings) -> FastAPI:
         backend = Backend(server, settings)
         app.state.backend = backend
         app.state.page_rates = Rates(settings.requests_per_second, settings.burst)
+        app.state.streams = Streams(settings.streams, "pages with this token receive changes already")
+        app.state.reports = Streams(_REPORTS, "reports are opened with this token at the moment")
         app.state.leaving = asyncio.Event()
         following = asyncio.create_task(backend.cache.follow())
         following.add_done_callback(_report)
@@ -62,7 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
             await server.close()
 
     app = FastAPIOffline(
-        docs_url="/docs",
+        docs_url=None,
         redoc_url=None,
         title=_TITLE,
         description=_DESCRIPTION,
@@ -73,6 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     # One list of routes: a router within a router is looked through for every request.
     app.router.routes.extend([*unified.router.routes, *cluster.router.routes, *page.router.routes, *page.live.routes])
+    add_docs(app)
     app.add_api_route("/livez", _alive, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)
     app.add_exception_handler(RefusedError, _refused)

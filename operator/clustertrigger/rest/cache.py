@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Protocol
@@ -61,6 +61,18 @@ class Cache:
         """The triggers of a namespace; None where they are not known."""
         return self._triggers.of(namespace) if _is_current(self._of_triggers, namespace) else None
 
+    def knows(self, namespace: str) -> bool:
+        """Whether all triggers of a namespace (empty: of all) are known, and changes are reported."""
+        return _is_current(self._of_triggers, namespace)
+
+    def listed(self, namespace: str) -> list[Entry]:
+        """The triggers of a namespace (empty: of all), as far as they are known."""
+        return list(self._triggers.of(namespace)) if namespace else self._triggers.everywhere()
+
+    def edition(self, namespace: str) -> str:
+        """Another text whenever a trigger of the namespace (empty: of any) has changed, come or gone."""
+        return str(self._triggers.changes[namespace])
+
     def definitions(self, namespace: str) -> Definitions | None:
         """The ClusterDefinitions of a namespace; None where they are not known."""
         return self._definitions.of(namespace) if _is_current(self._of_definitions, namespace) else None
@@ -81,7 +93,7 @@ class Cache:
 
     @contextmanager
     def listening(self, namespace: str) -> Iterator[News]:
-        """Collects, while the context lasts, which triggers of a namespace change, come or go."""
+        """Collects, while the context lasts, which triggers of a namespace (empty: of all) change, come or go."""
         news = News()
         listeners = self._triggers.listeners[namespace]
         listeners.append(news)
@@ -133,11 +145,16 @@ class _Store(Protocol):
 class _Triggers:
     def __init__(self) -> None:
         self.listeners: defaultdict[str, list[News]] = defaultdict(list)
+        self.changes: Counter[str] = Counter()
+        """How many changes there were in a namespace; by the empty name, in all."""
         self._by_namespace: defaultdict[str, TriggerIndex] = defaultdict(TriggerIndex)
         self._graves = Graves()
 
     def of(self, namespace: str) -> TriggerIndex:
         return self._by_namespace.get(namespace) or TriggerIndex()
+
+    def everywhere(self) -> list[Entry]:
+        return [entry for index in self._by_namespace.values() for entry in index]
 
     def saw(self, raw: Object) -> None:
         self.put(Entry(raw))
@@ -176,8 +193,10 @@ class _Triggers:
                     self.bury(place, entry.name, entry.uid)
 
     def _tell(self, namespace: str, name: str) -> None:
-        for news in self.listeners.get(namespace, ()):
-            news.tell(name)
+        for place in (namespace, ""):
+            self.changes[place] += 1
+            for news in self.listeners.get(place, ()):
+                news.tell(name)
 
 
 class _Definitions:

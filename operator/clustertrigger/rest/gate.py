@@ -6,7 +6,9 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -39,7 +41,7 @@ class Rates:
         """Take one request; return the seconds until the next one is available, if there is none."""
         if not self._per_second:
             return 0.0
-        owner = hashlib.sha256(token.encode()).digest()[:16]
+        owner = _owner(token)
         left, since = self._buckets.pop(owner, (float(self._burst), now))
         left = min(self._burst, left + (now - since) * self._per_second)
         wait = 0.0 if left >= 1 else (1 - left) / self._per_second
@@ -47,6 +49,62 @@ class Rates:
         if len(self._buckets) > _REMEMBERED:
             self._buckets.popitem(last=False)
         return wait
+
+
+class Streams:
+    """Answers that take long, by token.
+
+    Args:
+        most: of one token.
+        what: the end of the sentence that says how many there are.
+    """
+
+    def __init__(self, most: int, what: str) -> None:
+        self._most = most
+        self._what = what
+        self._open: Counter[bytes] = Counter()
+
+    @contextmanager
+    def one(self, token: str) -> Iterator[None]:
+        """Count one for as long as the context lasts.
+
+        Raises:
+            RefusedError: there are as many as there may be.
+        """
+        self.check(token)
+        with self.counted(token):
+            yield
+
+    def check(self, token: str) -> None:
+        """Make sure that there may be one more.
+
+        Raises:
+            RefusedError: there are as many as there may be.
+        """
+        if self._open[_owner(token)] >= self._most:
+            raise RefusedError(
+                429,
+                f"{self._most} {self._what}: close one, or try again later",
+                code="too_many_streams",
+                headers={"Retry-After": "10"},
+            )
+
+    @contextmanager
+    def counted(self, token: str) -> Iterator[None]:
+        """Count one that was checked, for as long as the context lasts."""
+        owner = _owner(token)
+        self._open[owner] += 1
+        try:
+            yield
+        finally:
+            self._open[owner] -= 1
+            if not self._open[owner]:
+                del self._open[owner]
+
+
+def _owner(token: str) -> bytes:
+    """Tells tokens apart without keeping any."""
+    return hashlib.sha256(token.encode()).digest()[:16]
 
 
 class Gate:

@@ -10,7 +10,7 @@ import time
 from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 from clustertrigger.core.instants import parse_instant
 from clustertrigger.core.json_text import read_json, write_json
@@ -19,6 +19,7 @@ from clustertrigger.rest import views
 from clustertrigger.rest.actions import ACTIONS, CLUSTER, cluster_id_of
 
 Object = Mapping[str, Any]
+Kept = TypeVar("Kept")
 
 _MOST_ORDERS = 64
 """Combinations of filters and order that are kept up to date; of more, those asked for least lately are forgotten."""
@@ -58,7 +59,7 @@ class Entry:
     """
 
     __slots__ = (
-        "_overdue_from", "_shown", "_text", "action_type", "cluster_id", "consecutive_failures", "created_at",
+        "_kept", "_overdue_from", "_shown", "_text", "action_type", "cluster_id", "consecutive_failures", "created_at",
         "description", "display_name", "ended_count", "execution_count", "inherits_from", "last_triggered_at", "name",
         "namespace", "next_scheduled_at", "resource_ids", "status", "trigger_id", "trigger_type", "uid", "updated_at",
         "version",
@@ -91,12 +92,23 @@ class Entry:
         self._overdue_from = _overdue_from(raw, view)
         self._text = write_json({**raw, "metadata": _without_field_sets(metadata)})
         self._shown: dict[str, tuple[object, bytes]] = {}
+        self._kept: object = None
 
     @property
     def raw(self) -> dict[str, Any]:
         """The object; of metadata.managedFields only what says when the spec was written."""
         found: dict[str, Any] = read_json(self._text)
         return found
+
+    def kept(self, make: Callable[[Object], Kept]) -> Kept:
+        """What is made of the object, once.
+
+        Args:
+            make: always the same function.
+        """
+        if self._kept is None:
+            self._kept = make(self.raw)
+        return cast("Kept", self._kept)
 
     @property
     def is_overdue(self) -> bool:

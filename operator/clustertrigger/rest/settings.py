@@ -37,11 +37,14 @@ class Settings(BaseSettings):
     watch_namespaces: str = Field(
         "", description="Comma-separated namespaces whose triggers are watched; all if empty."
     )
+    worker_image: str = Field("", description="The worker's image, by which Pods read reports; empty if not known.")
+    worker_pull_secrets: str = Field("", description="Comma-separated Secrets with which that image is pulled.")
     override_gitops: bool = Field(
         False, description="Whether PATCH and DELETE are allowed for triggers that a GitOps tool applies."
     )
     requests_per_second: float = Field(50, ge=0, description="Sustained rate of one token; 0 is unlimited.")
     burst: int = Field(100, ge=1, description="Maximum burst of requests of one token.")
+    streams: int = Field(20, ge=1, description="Maximum number of pages of one token that receive changes.")
     largest_body: int = Field(262_144, ge=1024, description="Maximum number of bytes of a request's body.")
     sending_seconds: float = Field(
         10, gt=0, description="Maximum time until a request's header, and its body, have arrived."
@@ -69,6 +72,11 @@ class Settings(BaseSettings):
     def namespaces(self) -> list[str]:
         """Whose triggers are watched; empty: all."""
         return [name.strip() for name in self.watch_namespaces.split(",") if name.strip()]
+
+    @property
+    def pull_secrets(self) -> tuple[str, ...]:
+        """Secrets with which the worker's image is pulled."""
+        return tuple(name.strip() for name in self.worker_pull_secrets.split(",") if name.strip())
 
     @property
     def api_server(self) -> str:

@@ -59,6 +59,8 @@ class Backend:
         self.cache = Cache(server, settings.namespaces)
         self.rights = Rights(server, settings.rights_seconds)
         self.override_gitops = settings.override_gitops
+        self.worker_image = settings.worker_image
+        self.worker_pull_secrets = settings.pull_secrets
 
 
 class Triggers:

@@ -24,6 +24,7 @@ def stranger(shared_service: ApiProcess) -> Iterator[Reader]:
 def _signed_in(service: ApiProcess, sandbox: Sandbox, name: str) -> Iterator[Reader]:
     token = token_of(sandbox.kube, sandbox.namespace, name, role=f"clustertrigger-{name}")
     with httpx.Client(base_url=service.url, trust_env=False, timeout=30) as http:
+        http.headers["Cache-Control"] = "no-cache"  # what a test has written elsewhere is seen at once
         reader = Reader(http, token)
         assert reader.sign_in().status_code == 303
         yield reader

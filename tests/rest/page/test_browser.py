@@ -22,6 +22,8 @@ from harness.control_plane.sandbox import Sandbox
 from tests.cli.test_results import result
 from tests.cli.test_watch import fire
 from tests.rest.callers import UNIFIED, Caller, every, unified
+from tests.rest.page.exec_node import ExecNode
+from tests.rest.page.test_report import claimed, completed, may_read_reports
 
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 PATIENCE = 30_000
@@ -186,6 +188,51 @@ def test_filters(tab: Tab, sandbox: Sandbox) -> None:
     expect(tab.page.locator("table")).not_to_contain_text("hourly")
     tab.page.go_back()
     tab.shows("hourly")
+
+
+def test_a_report_is_shown_where_it_reaches_nothing(
+    tab: Tab, sandbox: Sandbox, operator: StartOperator, kubelet: Kubelet, tmp_path: Path
+) -> None:
+    """Its own script runs; the page around it, its cookie and the network are out of reach."""
+    operator()
+    claimed(sandbox)
+    may_read_reports(sandbox, "editor")
+    tries = {
+        "script": "'runs'",
+        "cookie": "document.cookie",
+        "around": "parent.document.title",
+        "storage": "localStorage.length",
+    }
+    script = "".join(
+        f"try {{ document.getElementById('{name}').textContent = {what} }} "
+        f"catch (error) {{ document.getElementById('{name}').textContent = error.name }};"
+        for name, what in tries.items()
+    )
+    script += "fetch('/v1/triggers').then(() => 'answered', () => 'refused').then(said => net.textContent = said);"
+    places = "".join(f"<p id={name}></p>" for name in (*tries, "net"))
+    (tmp_path / "report.html").write_text(f"<!doctype html><title>r</title>{places}<script>{script}</script>")
+    with ExecNode(sandbox.kube, sandbox.namespace, tmp_path) as node:
+        tab.open(completed(sandbox, kubelet, tmp_path))
+        tab.page.get_by_role("button", name="Open the report").click()
+        frame = tab.page.frame_locator("iframe[name=report]")
+        expect(frame.locator("#script")).to_have_text("runs", timeout=2 * PATIENCE)
+        for name in ("cookie", "around", "storage"):
+            expect(frame.locator(f"#{name}")).to_have_text("SecurityError")
+        expect(frame.locator("#net")).to_have_text("refused")
+        assert tab.was_not_reloaded
+        assert len(node.programs) == 1
+    # What the report has tried is said in the console.
+    assert all("report" in said or "sandbox" in said or "Content Security Policy" in said for said in tab.complaints)
+    tab.complaints.clear()
+
+
+def test_the_documentation_of_the_api(tab: Tab) -> None:
+    """Swagger UI works under its policy: what the policy forbids is said in the console."""
+    tab.open("/docs")
+    operation = tab.page.locator(".opblock-summary").first
+    expect(operation).to_be_visible(timeout=PATIENCE)
+    operation.click()
+    expect(tab.page.locator(".opblock-body").first).to_be_visible()
 
 
 def test_it_says_when_it_is_not_live(

@@ -6,13 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import httpx
 import pytest
 
-from harness.control_plane.api_process import RBAC, ApiProcess
+from harness.control_plane.api_process import RBAC, ApiProcess, own_token
+from harness.control_plane.cluster import Cluster
 from harness.control_plane.kube import eventually
 from harness.control_plane.manifests import rarely
+from harness.control_plane.proxy import Proxy
 from harness.control_plane.sandbox import Sandbox
 from tests.rest.page.readers import Reader
 
@@ -115,6 +118,67 @@ def test_without_the_right_to_watch_it_is_read_again(start_service: Start, sandb
     eventually(lambda: stream.events)
     sandbox.edit("nightly", {"description": "seen later"})
     stream.shows("seen later")
+
+
+def test_the_table_comes_from_memory(
+    start_service: Start, sandbox: Sandbox, cluster: Cluster, proxy: Proxy, tmp_path: Path, editor: Reader
+) -> None:
+    """It is read from what the service watches, for those who may list the namespace, and for nobody else."""
+    settings = {"token_file": own_token(cluster, tmp_path), "requests_per_second": 0, "rights_seconds": 1}
+    service = start_service(server=proxy.url, **settings)
+    eventually(lambda: sum("watch=true" in request.query for request in proxy.requests) >= 2)
+    sandbox.trigger("first", rarely())
+    path = f"namespace={sandbox.namespace}"
+    with httpx.Client(base_url=service.url, trust_env=False, timeout=60) as http:
+        reader = Reader(http, editor.token)
+        assert reader.sign_in().status_code == 303
+        eventually(lambda: ">first</a>" in reader.get(f"/?{path}").text)
+        began = len(proxy.requests)
+        stream = Stream(reader, f"/live?{path}")
+        stream.shows(">first</a>")
+        sandbox.trigger("second", rarely())
+        stream.shows(">second</a>")
+        assert ">second</a>" in reader.get(f"/?{path}").text
+        asked = [request for request in proxy.requests[began:] if sandbox.namespace in request.path]
+        assert all("limit=1" in request.query for request in asked), "only whether the reader may list them"
+
+        sandbox.kube.delete(f"{RBAC}/{sandbox.namespace}/rolebindings/editor")
+        time.sleep(2)
+        sandbox.trigger("secret", rarely())
+        assert stream.ended.wait(60)
+        assert stream.events[-1] == ("ended", "403")
+        assert not any("secret" in data for _, data in stream.events)
+        assert reader.get(f"/?{path}").status_code == 403
+
+
+def test_a_reader_has_so_many_open_pages(start_service: Start, sandbox: Sandbox, editor: Reader) -> None:
+    service = start_service(streams=2)
+    sandbox.trigger("nightly", rarely())
+    paths = [f"/live?namespace={sandbox.namespace}", f"/live/{sandbox.namespace}/nightly"]
+    with httpx.Client(base_url=service.url, trust_env=False, timeout=60) as http:
+        reader = Reader(http, editor.token)
+        assert reader.sign_in().status_code == 303
+        with http.stream("GET", paths[0]) as first:
+            assert first.status_code == 200
+            lines = [first.iter_lines()]  # an iterator that goes closes its connection
+            next(lines[0])
+            with http.stream("GET", paths[1]) as second:
+                assert second.status_code == 200
+                lines.append(second.iter_lines())
+                next(lines[1])
+                refused = reader.get(paths[0])
+                assert refused.status_code == 429
+                assert refused.json()["error"]["code"] == "too_many_streams"
+                assert int(refused.headers["retry-after"]) >= 1
+                assert reader.get(f"/triggers/{sandbox.namespace}/nightly").status_code == 200, "pages can be read"
+
+        lines.clear()
+
+        def reopened() -> bool:
+            with http.stream("GET", paths[1]) as again:
+                return again.status_code == 200
+
+        eventually(reopened, 30, what="a place that is free again")
 
 
 def test_ending_the_service_ends_it_at_once(own_service: tuple[ApiProcess, Reader], sandbox: Sandbox) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from clustertrigger.core.kube.paths import (
+    claim,
     custom,
     events,
     is_name,
@@ -44,11 +45,6 @@ __all__ = [
 def trigger(namespace: str, name: str) -> str:
     """Return the path of a ClusterTrigger."""
     return _trigger(Key(namespace, name))
-
-
-def claim(namespace: str, name: str) -> str:
-    """Return the path of a PersistentVolumeClaim."""
-    return f"{pods(namespace).removesuffix('pods')}persistentvolumeclaims/{name if is_name(name) else '-'}"
 
 
 def deployments() -> str:

@@ -12,6 +12,7 @@ from clustertrigger.core.jobs.slot import CheckSlot, EventSlot, ManualSlot, Sche
 _LONGEST_JOB_NAME = 63
 """The Job's name becomes a label of its Pods."""
 _LONGEST_OF_EVENT = 200
+_LONGEST_STEM = 40
 
 
 def trigger_id(uid: str) -> str:
@@ -37,6 +38,11 @@ def event_name(trigger: str, identity: str) -> str:
 def seed(uid: str) -> int:
     """Random seed of all runs of a trigger, 0 to 2³¹ - 1: the same data yield the same clusters."""
     return int(_digest(uid, 8), 16) & 0x7FFF_FFFF
+
+
+def generated_name(trigger: str, role: str) -> str:
+    """Returns the generateName of an object that serves a trigger: the API server adds what makes it unique."""
+    return f"{trigger.replace('.', '-')[:_LONGEST_STEM].rstrip('-')}-{role}-"
 
 
 def _suffix(slot: Slot) -> str:

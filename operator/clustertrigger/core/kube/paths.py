@@ -29,6 +29,7 @@ _KINDS = {
     "jobs": "Job",
     "leases": "Lease",
     "namespaces": "Namespace",
+    "persistentvolumeclaims": "PersistentVolumeClaim",
     "pods": "Pod",
     "podtemplates": "PodTemplate",
     "services": "Service",
@@ -107,6 +108,11 @@ def pod_templates(namespace: str | None = None) -> str:
 def pod(namespace: str, name: str) -> str:
     """One Pod."""
     return f"{pods(namespace)}/{_name(name)}"
+
+
+def claim(namespace: str, name: str) -> str:
+    """One PersistentVolumeClaim."""
+    return f"/api/v1{_within(namespace)}/persistentvolumeclaims/{_name(name)}"
 
 
 def job_selector(job: str) -> str:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import contextlib
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from clustertrigger.api import GROUP
+from clustertrigger.api.status import Execution
 from clustertrigger.core.kube import paths
 from clustertrigger.core.resources.trigger import Key
 from clustertrigger.rest.api_server import Object
 from clustertrigger.rest.errors import RefusedError
+from clustertrigger.rest.index import Entry
+from clustertrigger.rest.page.report import fetch_report
+from clustertrigger.rest.page.views.glance import Glance, Listed, Read, glance_at
 from clustertrigger.rest.triggers import Backend, Triggers
 
+_FROM_CACHE = "cache/"
+"""What a version begins with that is an edition of the cache."""
+_LOOK = 10.0
+"""Seconds after which the rights of a reader who waits for changes are looked at again."""
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
@@ -24,18 +34,33 @@ class Seen:
     """What was read.
 
     Attributes:
-        triggers: objects; of one trigger's page, that one.
-        version: of the collection or the object: A watch reports what changes after it.
+        triggers: of one trigger's page, that one.
+        version: of the collection or the object, or the cache's edition: what changes after it is reported.
         may_change: whether the reader may change it; of one trigger's page only.
     """
 
-    triggers: list[Object]
+    triggers: Sequence[Listed]
     version: str
     may_change: bool = False
 
 
+@dataclass(frozen=True)
+class _Known:
+    """A trigger of the cache; see Listed."""
+
+    entry: Entry
+
+    @property
+    def glance(self) -> Glance:
+        return self.entry.kept(glance_at)
+
+    @property
+    def raw(self) -> Object:
+        return self.entry.raw
+
+
 class Reader:
-    """Reads for one reader: the API server, at each time.
+    """Reads for one reader: many triggers from the cache, if the reader may list them; one from the API server.
 
     Args:
         backend: shared by all.
@@ -55,14 +80,28 @@ class Reader:
         """
         await self._may("list", "", "")
 
-    async def triggers(self, namespace: str) -> Seen:
+    async def triggers(self, namespace: str, *, uncached: bool = False) -> Seen:
         """The triggers of a namespace; of all, where it is empty.
+
+        Args:
+            namespace: the namespace.
+            uncached: whether the API server is to be asked in any case.
 
         Raises:
             RefusedError: the reader may not list them.
         """
+        cache = self._backend.cache
+        if not uncached and await self._may_use_cache(namespace):
+            return Seen([_Known(entry) for entry in cache.listed(namespace)], _FROM_CACHE + cache.edition(namespace))
         found = await self._server.get(self._token, paths.triggers(namespace or None))
-        return Seen(found.get("items") or [], str((found.get("metadata") or {}).get("resourceVersion") or ""))
+        version = str((found.get("metadata") or {}).get("resourceVersion") or "")
+        return Seen([Read(raw) for raw in found.get("items") or ()], version)
+
+    async def _may_use_cache(self, namespace: str) -> bool:
+        """Whether the cache knows all triggers, and the reader may list them."""
+        if not self._backend.cache.knows(namespace):
+            return False
+        return await self._backend.rights.may_list(self._token, paths.triggers(namespace or None))
 
     async def trigger(self, namespace: str, name: str) -> Seen:
         """One trigger, and whether the reader may change it.
@@ -71,7 +110,7 @@ class Reader:
             RefusedError: there is none, or the reader may not read it.
         """
         raw = await self._server.get(self._token, paths.trigger(Key(namespace, name)))
-        return Seen([raw], raw["metadata"]["resourceVersion"], await self._may("patch", namespace, name))
+        return Seen([Read(raw)], raw["metadata"]["resourceVersion"], await self._may("patch", namespace, name))
 
     async def changes(self, namespace: str, name: str, version: str) -> AsyncGenerator[None, None]:
         """Yield as often as triggers of a namespace (empty: of all), or the named one, change.
@@ -79,6 +118,12 @@ class Reader:
         Raises:
             RefusedError: the reader may not watch them, or the version is too old.
         """
+        if version.startswith(_FROM_CACHE):
+            edition = version.removeprefix(_FROM_CACHE)
+            async with contextlib.aclosing(self._changes_of_cache(namespace, edition)) as changes:
+                async for _ in changes:
+                    yield
+            return
         parameters = {"fieldSelector": f"metadata.name={name}"} if name else {}
         path = paths.triggers(namespace or None)
         async with contextlib.aclosing(
@@ -86,6 +131,16 @@ class Reader:
         ) as changes:
             async for _ in changes:
                 yield
+
+    async def _changes_of_cache(self, namespace: str, edition: str) -> AsyncGenerator[None, None]:
+        """Yield as often as triggers change, for as long as the cache knows all, and the reader may list them."""
+        cache = self._backend.cache
+        with cache.listening(namespace) as news:
+            if cache.edition(namespace) != edition:
+                yield
+            while await self._may_use_cache(namespace):
+                if await news.within(_LOOK):
+                    yield
 
     def acting(self, namespace: str) -> Triggers:
         """What the reader may do to triggers of a namespace."""
@@ -102,8 +157,33 @@ class Reader:
             return ""
         return namespace if isinstance(namespace, str) and paths.is_namespace(namespace) else ""
 
-    async def _may(self, verb: str, namespace: str, name: str) -> bool:
-        attributes = {"group": GROUP, "resource": "clustertriggers", "verb": verb, "namespace": namespace, "name": name}
+    async def may_read_reports(self, namespace: str) -> bool:
+        """Whether the reader may make a Pod of the namespace read results."""
+        may = await asyncio.gather(
+            self._may("create", namespace, "", resource="pods"),
+            self._may("create", namespace, "", resource="pods", subresource="exec"),
+        )
+        return all(may)
+
+    async def report(self, trigger: Mapping[str, Any], run: Execution) -> bytes:
+        """A run's report.
+
+        Raises:
+            RefusedError: The reader may not read it, or it cannot be read.
+        """
+        backend = self._backend
+        return await fetch_report(
+            self._server, self._token, trigger, run, backend.worker_image, backend.worker_pull_secrets
+        )
+
+    async def _may(
+        self, verb: str, namespace: str, name: str, *, resource: str = "clustertriggers", subresource: str = ""
+    ) -> bool:
+        group = GROUP if resource == "clustertriggers" else ""
+        attributes = {
+            "group": group, "resource": resource, "subresource": subresource, "verb": verb, "namespace": namespace,
+            "name": name,
+        }  # fmt: skip
         review = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",

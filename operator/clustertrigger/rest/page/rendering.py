@@ -31,6 +31,19 @@ HEADERS = {
     "Vary": "Authorization, Cookie",
 }
 """Of every page. Nothing on it comes from elsewhere, and nothing in its text is run."""
+FRAMING = {"Content-Security-Policy": f"{HEADERS['Content-Security-Policy']}; frame-src 'self'"}
+"""Beside HEADERS, of a page that has a frame."""
+FRAMED = {
+    **HEADERS,
+    "Content-Security-Policy": (
+        "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+        "img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+    ),
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "no-referrer",
+}
+"""Of a report, in the frame: a page of another origin than ours, to the browser, which reaches nothing. Its scripts are
+its own; it says itself which one may run."""
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,16 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from clustertrigger.core.kube import paths
 from clustertrigger.rest.caller import no_token
 from clustertrigger.rest.errors import RefusedError
+from clustertrigger.rest.gate import Streams
 from clustertrigger.rest.page import session as sessions
 from clustertrigger.rest.page.live import Source, fragments
 from clustertrigger.rest.page.reading import Reader, Seen
-from clustertrigger.rest.page.rendering import ASSETS, EDITION, HEADERS, page, render
+from clustertrigger.rest.page.rendering import ASSETS, EDITION, FRAMED, FRAMING, HEADERS, page, render
+from clustertrigger.rest.page.report import run_of
 from clustertrigger.rest.page.session import CSRF_FIELD, Session, session_of
 from clustertrigger.rest.page.views.detail import Verb, detail
 from clustertrigger.rest.page.views.overview import STATES, TYPES, Wanted, overview
+from clustertrigger.rest.page.views.run import run_page
 from clustertrigger.rest.triggers import Backend
 
 _YEAR = 31_536_000
@@ -90,6 +93,16 @@ def _reader_of(request: Request, token: str) -> Reader:
     return Reader(backend, token)
 
 
+def _check_streams(request: Request, session: Annotated[Session, Depends(_session)]) -> None:
+    """Refuse an answer that would stay open, before it begins."""
+    _streams(request).check(session.token)
+
+
+def _streams(request: Request) -> Streams:
+    streams: Streams = request.app.state.streams
+    return streams
+
+
 Readers = Annotated[Reader, Depends(_reader)]
 Sessions = Annotated[Session, Depends(_session)]
 
@@ -99,7 +112,9 @@ async def triggers(request: Request, session: Sessions, reader: Readers) -> Resp
     """The table of triggers, and the coming 24 hours."""
     wanted = _wanted(request)
     try:
-        seen = await reader.triggers(wanted.namespace)
+        # A browser sends this when it loads a page anew on purpose.
+        uncached = "no-cache" in request.headers.get("cache-control", "")
+        seen = await reader.triggers(wanted.namespace, uncached=uncached)
     except RefusedError as problem:
         if problem.status != 403:
             raise
@@ -115,6 +130,32 @@ async def trigger(request: Request, namespace: str, name: str, session: Sessions
     """One trigger."""
     done = _DONE.get(request.query_params.get("done", ""), "")
     return await _trigger(session, reader, namespace, name, done=done)
+
+
+@router.get("/triggers/{namespace}/{name}/runs/{job}")
+async def run(request: Request, namespace: str, name: str, job: str, session: Sessions, reader: Readers) -> Response:
+    """One run, and a frame for its report."""
+    found = (await reader.trigger(namespace, name)).triggers[0].raw
+    shown = run_page(namespace, name, run_of(found, job), datetime.now(UTC))
+    may_read = shown.has_report and await reader.may_read_reports(namespace)
+    context = {"shown": shown, "may_read": may_read, "csrf": session.csrf, "signed_in_here": session.signed_in_here}
+    return page("run.html", 200, FRAMING, **context)
+
+
+@router.post("/triggers/{namespace}/{name}/runs/{job}/report")
+async def report(request: Request, namespace: str, name: str, job: str) -> Response:
+    """A run's report, for the frame: whatever becomes of it is shown there."""
+    try:
+        sessions.require_own_form(request)
+        session = _session(request)
+        sessions.require_csrf(session, (await _form(request)).get(CSRF_FIELD, ""))
+        reader = _reader_of(request, session.token)
+        found = (await reader.trigger(namespace, name)).triggers[0].raw
+        with request.app.state.reports.one(session.token):
+            content = await reader.report(found, run_of(found, job, with_report=True))
+    except RefusedError as problem:
+        return HTMLResponse(render("framed_error.html", {"message": problem.message}), problem.status, headers=FRAMED)
+    return HTMLResponse(content, headers=FRAMED)
 
 
 @router.post("/triggers/{namespace}/{name}/{verb}")
@@ -187,8 +228,8 @@ async def asset(edition: str, name: str) -> Response:
     return Response(found.content, media_type=found.media_type, headers=headers)
 
 
-@live.get("/live", response_class=EventSourceResponse)
-async def live_triggers(request: Request, reader: Readers) -> AsyncIterator[ServerSentEvent]:
+@live.get("/live", response_class=EventSourceResponse, dependencies=[Depends(_check_streams)])
+async def live_triggers(request: Request, session: Sessions, reader: Readers) -> AsyncIterator[ServerSentEvent]:
     """The table of triggers, each time it changes."""
     wanted = _wanted(request)
 
@@ -198,27 +239,29 @@ async def live_triggers(request: Request, reader: Readers) -> AsyncIterator[Serv
     source = Source(
         lambda: reader.triggers(wanted.namespace), lambda version: reader.changes(wanted.namespace, "", version), html
     )
-    async with aclosing(fragments(source, request.app.state.leaving)) as events:
-        async for event in events:
-            yield event
+    with _streams(request).counted(session.token):
+        async with aclosing(fragments(source, request.app.state.leaving)) as events:
+            async for event in events:
+                yield event
 
 
-@live.get("/live/{namespace}/{name}", response_class=EventSourceResponse)
+@live.get("/live/{namespace}/{name}", response_class=EventSourceResponse, dependencies=[Depends(_check_streams)])
 async def live_trigger(
     request: Request, namespace: str, name: str, session: Sessions, reader: Readers
 ) -> AsyncIterator[ServerSentEvent]:
     """One trigger, each time it changes."""
 
     def html(seen: Seen, now: datetime) -> str:
-        shown = detail(seen.triggers[0], now, may_change=seen.may_change)
+        shown = detail(seen.triggers[0].raw, now, may_change=seen.may_change)
         return render("detail_live.html", {"shown": shown, "csrf": session.csrf})
 
     source = Source(
         lambda: reader.trigger(namespace, name), lambda version: reader.changes(namespace, name, version), html
     )
-    async with aclosing(fragments(source, request.app.state.leaving)) as events:
-        async for event in events:
-            yield event
+    with _streams(request).counted(session.token):
+        async with aclosing(fragments(source, request.app.state.leaving)) as events:
+            async for event in events:
+                yield event
 
 
 async def _trigger(
@@ -231,7 +274,7 @@ async def _trigger(
     refusal: RefusedError | None = None,
 ) -> Response:
     seen = await reader.trigger(namespace, name)
-    shown = detail(seen.triggers[0], datetime.now(UTC), may_change=seen.may_change)
+    shown = detail(seen.triggers[0].raw, datetime.now(UTC), may_change=seen.may_change)
     status, message = (refusal.status, refusal.message) if refusal else (200, "")
     return _page("detail.html", session, status, shown=shown, done=done, refusal=message, csrf=session.csrf)
 

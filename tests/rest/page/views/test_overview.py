@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from clustertrigger.rest.page.views.glance import Read
 from clustertrigger.rest.page.views.overview import ROWS, Wanted, overview
 from harness.control_plane.manifests import Object, conditional, cron, events, interval
 from tests.rest.page.objects import NOW, at, condition, run, seen
@@ -27,8 +28,12 @@ TRIGGERS = [
 ]  # fmt: skip
 
 
+def listed(raws: list[Object]) -> list[Read]:
+    return [Read(raw) for raw in raws]
+
+
 def test_rows() -> None:
-    shown = overview(TRIGGERS, Wanted(), NOW)
+    shown = overview(listed(TRIGGERS), Wanted(), NOW)
     assert [(row.namespace, row.name) for row in shown.rows] == [
         ("research", "drifting"), ("search", "counting"), ("search", "hourly"), ("search", "lost"),
         ("search", "new"), ("search", "nightly"), ("search", "quiet"), ("search", "stopped"),
@@ -67,13 +72,13 @@ def test_rows() -> None:
     ],
 )
 def test_what_is_asked_for(wanted: Wanted, names: list[str]) -> None:
-    shown = overview(TRIGGERS, wanted, NOW)
+    shown = overview(listed(TRIGGERS), wanted, NOW)
     assert [row.name for row in shown.rows] == names
     assert shown.total == len(names)
 
 
 def test_an_action_that_nobody_has_can_still_be_chosen() -> None:
-    assert overview(TRIGGERS, Wanted(action="other"), NOW).actions == ["cluster", "other"]
+    assert overview(listed(TRIGGERS), Wanted(action="other"), NOW).actions == ["cluster", "other"]
     assert overview([], Wanted(), NOW).summary == "0 triggers"
 
 
@@ -88,7 +93,7 @@ def test_an_action_that_nobody_has_can_still_be_chosen() -> None:
 )
 def test_pages(start: int, first: str, earlier: str | None, later: str | None) -> None:
     many = [seen(f"t-{number:03}") for number in reversed(range(2 * ROWS + 5))]
-    shown = overview(many, Wanted(type="interval", start=start), NOW)
+    shown = overview(listed(many), Wanted(type="interval", start=start), NOW)
     assert shown.rows[0].name == first
     assert (shown.earlier, shown.later, shown.total) == (earlier, later, 205)
 
@@ -101,4 +106,4 @@ def test_queries() -> None:
 
 
 def test_what_is_to_come_is_of_what_is_asked_for() -> None:
-    assert [lane.name for lane in overview(TRIGGERS, Wanted(type="cron"), NOW).timeline.lanes] == ["nightly"]
+    assert [lane.name for lane in overview(listed(TRIGGERS), Wanted(type="cron"), NOW).timeline.lanes] == ["nightly"]

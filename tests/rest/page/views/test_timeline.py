@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 import pytest
 
-from clustertrigger.rest.page.views.timeline import LANES, LARGEST, timeline
+from clustertrigger.rest.page.views.glance import glance_at
+from clustertrigger.rest.page.views.timeline import LANES, LARGEST, Timeline, timeline
 from harness.control_plane.manifests import Object, conditional, cron, events, interval
 from tests.rest.page.objects import NOW, seen
 
 
+def coming(raws: Sequence[Object], now: datetime) -> Timeline:
+    return timeline([glance_at(raw) for raw in raws], now)
+
+
 def minutes(spec: Object, **status: str) -> list[tuple[int, int]]:
     """Where a trigger is drawn: minutes from 10:00, and how wide."""
-    lanes = timeline([seen(spec=spec, **status)], NOW).lanes
+    lanes = coming([seen(spec=spec, **status)], NOW).lanes
     return [(span.start, span.width) for lane in lanes for span in lane.spans]
 
 
@@ -44,7 +52,7 @@ def test_a_trigger_that_has_stopped_fires_nowhere() -> None:
 
 
 def test_columns_count_triggers_and_not_slots() -> None:
-    shown = timeline([seen("a", interval(60)), seen("b", cron("0 2 * * *")), seen("c", cron("10 2 * * *"))], NOW)
+    shown = coming([seen("a", interval(60)), seen("b", cron("0 2 * * *")), seen("c", cron("10 2 * * *"))], NOW)
     assert [column.triggers for column in shown.columns] == [1] * 32 + [3] + [1] * 15
     assert [column.height for column in shown.columns] == [33] * 32 + [100] + [33] * 15
     assert (shown.columns[32].x, shown.columns[32].at.iso) == (960, "2026-11-29T02:00:00Z")
@@ -52,18 +60,18 @@ def test_columns_count_triggers_and_not_slots() -> None:
 
 
 def test_what_fires_first_comes_first() -> None:
-    shown = timeline([seen("b", cron("0 2 * * *")), seen("a", cron("0 2 * * *")), seen("z", interval(60))], NOW)
+    shown = coming([seen("b", cron("0 2 * * *")), seen("a", cron("0 2 * * *")), seen("z", interval(60))], NOW)
     assert [lane.name for lane in shown.lanes] == ["z", "a", "b"]
     assert [(lane.first.words, lane.words) for lane in shown.lanes] == [
         ("now", "more than 96 slots"), ("in 15h", "1 slot"), ("in 15h", "1 slot"),
     ]  # fmt: skip
     assert not shown.lanes[0].checks
-    assert timeline([seen("c", conditional(3600))], NOW).lanes[0].checks
+    assert coming([seen("c", conditional(3600))], NOW).lanes[0].checks
 
 
 def test_many() -> None:
     names = [f"t-{number:04}" for number in range(LARGEST + 5)]
-    shown = timeline([seen(name, cron("0 2 * * *")) for name in names], NOW)
+    shown = coming([seen(name, cron("0 2 * * *")) for name in names], NOW)
     assert [lane.name for lane in shown.lanes] == names[:LANES]
     assert shown.summary == "1,000 triggers of the first 1,000 have slots in the coming 24 hours."
     (crowd,) = shown.crowds
@@ -75,16 +83,16 @@ def test_where_they_pile_up() -> None:
         seen("a", cron("0 2,3 * * *")), seen("b", cron("0 2 * * *")), seen("c", cron("0 2-9 * * *")),
         seen("d", cron("0 4-6 * * *")), seen("alone", cron("30 12 * * *")),
     ]  # fmt: skip
-    crowds = timeline(triggers, NOW).crowds
+    crowds = coming(triggers, NOW).crowds
     assert [(crowd.at.iso[11:16], crowd.times, crowd.triggers, crowd.names) for crowd in crowds] == [
         ("02:00", 1, 3, "a, b, c"), ("03:00", 1, 2, "a, c"), ("04:00", 3, 2, "c, d"),
     ]  # fmt: skip
 
 
 def test_hours_are_marked() -> None:
-    assert [(x, at.iso[11:16]) for x, at in timeline([], NOW).marks] == [
+    assert [(x, at.iso[11:16]) for x, at in coming([], NOW).marks] == [
         (120, "12:00"), (480, "18:00"), (840, "00:00"), (1200, "06:00"),
     ]  # fmt: skip
     later = NOW.replace(minute=31)
-    assert [x for x, _ in timeline([], later).marks] == [90, 450, 810, 1170]
-    assert timeline([], NOW).summary == "No trigger has a slot in the coming 24 hours."
+    assert [x for x, _ in coming([], later).marks] == [90, 450, 810, 1170]
+    assert coming([], NOW).summary == "No trigger has a slot in the coming 24 hours."

@@ -32,6 +32,7 @@
   document.addEventListener("htmx:sse:after:connection", () => tell("on", "live"));
   document.addEventListener("htmx:sse:error", (event) => {
     if (gone.has(event.detail.status)) location.reload();
+    else if (event.detail.status === 429) tell("off", "not live: too many open pages, trying again");
     else tell("off", "not live: trying again");
   });
   document.addEventListener("ended", () => location.reload());

@@ -246,7 +246,7 @@ def detail(raw: Object, now: datetime, *, may_change: bool) -> Detail:
         error=(state.last.error or "no reason is known") if failed and state.last else "",
         steps=[_step(line) for line in advice(state, f"-n {state.namespace}")],
         bars=bars(status.history),
-        runs=[_run(run, now) for run in status.history],
+        runs=[run_view(run, now) for run in status.history],
         found=_found(state),
         drift=_drift(state, now),
         buttons=list(_buttons(state)) if may_change else [],
@@ -337,7 +337,8 @@ def _counts(state: TriggerState) -> str:
     return f"{status.execution_count:,} completed, {status.failure_count:,} failed{row}"
 
 
-def _run(run: Execution, now: datetime) -> RunView:
+def run_view(run: Execution, now: datetime) -> RunView:
+    """A run, as tables show it."""
     return RunView(
         job=run.job_id,
         at=moment(run.triggered_at, now),

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, get_args
+from typing import get_args
 from urllib.parse import urlencode
 
 from clustertrigger.api.schedule import TriggerType
 from clustertrigger.core.humanize import coarse
 from clustertrigger.core.instants import parse_instant
 from clustertrigger.core.trigger_state import TriggerState, coming
-from clustertrigger.rest.actions import action_of
+from clustertrigger.rest.page.views.glance import Glance, Listed
 from clustertrigger.rest.page.views.timeline import Timeline, timeline
 from clustertrigger.rest.page.views.words import TONES, Moment, Tone, moment, plural
-
-Object = Mapping[str, Any]
 
 ROWS = 100
 """Triggers on one page of the table."""
@@ -91,57 +89,59 @@ class Overview:
     later: str | None
 
 
-def overview(raws: Sequence[Object], wanted: Wanted, now: datetime) -> Overview:
+def overview(listed: Sequence[Listed], wanted: Wanted, now: datetime) -> Overview:
     """What is shown of triggers.
 
     Args:
-        raws: the triggers that the reader may see, of the namespace that is asked for.
+        listed: the triggers that the reader may see, of the namespace that is asked for.
         wanted: what is asked for.
         now: the time.
     """
-    states = [TriggerState(raw) for raw in raws]
-    found = sorted((state for state in states if _matches(state, wanted)), key=lambda s: (s.namespace, s.name))
+    seen = [(one.glance, one) for one in listed]
+    found = sorted(
+        (pair for pair in seen if _matches(pair[0], wanted)), key=lambda pair: (pair[0].namespace, pair[0].name)
+    )
+    glances = [glance for glance, _ in found]
     start = min(wanted.start, max(len(found) - 1, 0) // ROWS * ROWS)
     return Overview(
         wanted=wanted,
-        rows=[_row(state, now) for state in found[start : start + ROWS]],
+        rows=[_row(glance, TriggerState(one.raw), now) for glance, one in found[start : start + ROWS]],
         total=len(found),
-        summary=_summary(found),
-        actions=sorted({action_of(raw["spec"]) for raw in raws} | {wanted.action} - {""}),
-        timeline=timeline([state.raw for state in found], now),
+        summary=_summary(glances),
+        actions=sorted({glance.action_type for glance, _ in seen} | {wanted.action} - {""}),
+        timeline=timeline(glances, now),
         earlier=wanted.query(start=start - ROWS) if start else None,
         later=wanted.query(start=start + ROWS) if start + ROWS < len(found) else None,
     )
 
 
-def _matches(state: TriggerState, wanted: Wanted) -> bool:
-    spec = state.raw["spec"]
+def _matches(glance: Glance, wanted: Wanted) -> bool:
     return (
-        wanted.namespace in ("", state.namespace)
-        and wanted.type in ("", spec.get("trigger_type"))
-        and wanted.action in ("", action_of(spec))
-        and wanted.state in ("", state.word)
+        wanted.namespace in ("", glance.namespace)
+        and wanted.type in ("", glance.trigger_type)
+        and wanted.action in ("", glance.action_type)
+        and wanted.state in ("", glance.word)
     )
 
 
-def _summary(found: Sequence[TriggerState]) -> str:
-    counts = Counter(state.word for state in found)
+def _summary(found: Sequence[Glance]) -> str:
+    counts = Counter(glance.word for glance in found)
     parts = [f"{counts[word]:,} {word}" for word in STATES if counts[word]]
     return plural(len(found), "trigger") + (f": {', '.join(parts)}" if parts else "")
 
 
-def _row(state: TriggerState, now: datetime) -> Row:
-    status, spec, last = state.status, state.raw["spec"], state.last
+def _row(glance: Glance, state: TriggerState, now: datetime) -> Row:
+    status, last = state.status, state.last
     created = parse_instant(state.raw["metadata"]["creationTimestamp"])
     result = last.status if last else ""
     return Row(
-        namespace=state.namespace,
-        name=state.name,
-        type=str(spec.get("trigger_type")),
-        action=action_of(spec),
+        namespace=glance.namespace,
+        name=glance.name,
+        type=glance.trigger_type,
+        action=glance.action_type,
         schedule=status.schedule or "",
-        state=state.word,
-        tone=TONES.get(state.word, "unsure"),
+        state=glance.word,
+        tone=TONES.get(glance.word, "unsure"),
         last_run=moment(last.triggered_at if last else status.last_triggered_at, now),
         last_result=result,
         result_tone=TONES.get(result, "unsure"),

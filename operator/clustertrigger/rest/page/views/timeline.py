@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
 
 from clustertrigger.api.schedule import EventSchedule
-from clustertrigger.core.instants import parse_instant
-from clustertrigger.core.json_text import read_json, write_json
+from clustertrigger.core.json_text import read_json
 from clustertrigger.core.resources.validation import parse_trigger
 from clustertrigger.core.schedules.timetable import ScheduleError, timetable
-from clustertrigger.core.trigger_state import TriggerState
+from clustertrigger.rest.page.views.glance import Glance
 from clustertrigger.rest.page.views.words import Moment, moment, plural
-
-Object = Mapping[str, Any]
 
 HOURS = 24
 STEP = 30
@@ -127,15 +123,15 @@ class _Day:
 _NEVER = _Day((), ())
 
 
-def timeline(raws: Sequence[Object], now: datetime) -> Timeline:
+def timeline(glances: Sequence[Glance], now: datetime) -> Timeline:
     """What is to come.
 
     Args:
-        raws: triggers.
+        glances: triggers.
         now: the time.
     """
     start = now.replace(minute=now.minute // STEP * STEP, second=0, microsecond=0)
-    days = [(raw, day) for raw in raws[:LARGEST] if (day := _day_of(raw, start, now)).columns]
+    days = [(one, day) for one in glances[:LARGEST] if (day := _day_of(one, start, now)).columns]
     counts = Counter(column for _, day in days for column in day.columns)
     fullest = max(counts.values(), default=1)
     columns = [
@@ -147,26 +143,20 @@ def timeline(raws: Sequence[Object], now: datetime) -> Timeline:
         )
         for n in range(COLUMNS)
     ]
-    days.sort(key=lambda found: (_first(found[1]), found[0]["metadata"]["namespace"], found[0]["metadata"]["name"]))
+    days.sort(key=lambda found: (_first(found[1]), found[0].namespace, found[0].name))
     return Timeline(
         columns=columns,
-        lanes=[_lane(raw, day, start, now) for raw, day in days[:LANES]],
+        lanes=[_lane(one, day, start, now) for one, day in days[:LANES]],
         crowds=_crowds(days, start, now),
         marks=[(60 * hour - start.minute, _moment(at, now)) for hour, at in _hours(start)],
-        summary=_summary(len(raws), len(days)),
+        summary=_summary(len(glances), len(days)),
     )
 
 
-def _day_of(raw: Object, start: datetime, now: datetime) -> _Day:
-    state = TriggerState(raw)
-    spec = raw["spec"]
-    if spec.get("status", "active") != "active" or state.status.status == "failed":
+def _day_of(glance: Glance, start: datetime, now: datetime) -> _Day:
+    if glance.schedule is None:
         return _NEVER
-    memory = state.status.schedule_state
-    created = parse_instant(raw["metadata"]["creationTimestamp"])
-    schedule = write_json({name: spec[name] for name in ("trigger_type", "schedule_config")})
-    whole = now.replace(second=0, microsecond=0)
-    return _day(schedule, memory.anchor if memory else created, start, whole)
+    return _day(glance.schedule, glance.anchor, start, now.replace(second=0, microsecond=0))
 
 
 @lru_cache(maxsize=16_384)
@@ -201,8 +191,7 @@ def _first(day: _Day) -> int:
     return day.minutes[0] if day.minutes else day.columns[0] * STEP
 
 
-def _lane(raw: Object, day: _Day, start: datetime, now: datetime) -> Lane:
-    metadata = raw["metadata"]
+def _lane(glance: Glance, day: _Day, start: datetime, now: datetime) -> Lane:
     if day.minutes:
         spans = [Span(minute, 0) for minute in day.minutes]
         what = plural(len(day.minutes), "slot")
@@ -210,10 +199,10 @@ def _lane(raw: Object, day: _Day, start: datetime, now: datetime) -> Lane:
         spans = _joined(day.columns)
         what = f"more than {_MOST_SLOTS} slots"
     return Lane(
-        namespace=metadata["namespace"],
-        name=metadata["name"],
+        namespace=glance.namespace,
+        name=glance.name,
         spans=spans,
-        checks=raw["spec"].get("trigger_type") == "conditional",
+        checks=glance.trigger_type == "conditional",
         first=_moment(max(start + timedelta(minutes=_first(day)), now), now),
         words=what,
     )
@@ -229,11 +218,11 @@ def _joined(columns: Sequence[int]) -> list[Span]:
     return spans
 
 
-def _crowds(days: Sequence[tuple[Object, _Day]], start: datetime, now: datetime) -> list[Crowd]:
+def _crowds(days: Sequence[tuple[Glance, _Day]], start: datetime, now: datetime) -> list[Crowd]:
     together: defaultdict[int, list[str]] = defaultdict(list)
-    for raw, day in days:
+    for glance, day in days:
         for minute in sorted(set(day.minutes)):
-            together[minute].append(raw["metadata"]["name"])
+            together[minute].append(glance.name)
     minutes: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
     for minute, names in sorted(together.items()):
         if len(names) > 1:

@@ -8,13 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from clustertrigger.cli import report_reader
+from clustertrigger.results import reader
 from harness.control_plane.kube import Object
 
 
 def read_in_pod(asked: Object) -> subprocess.CompletedProcess[bytes]:
     """As in the Pod: the source as text, with nothing of this project on the path."""
-    words = [sys.executable, "-I", "-c", Path(report_reader.__file__).read_text(), json.dumps(asked)]
+    words = [sys.executable, "-I", "-c", Path(reader.__file__).read_text(), json.dumps(asked)]
     return subprocess.run(words, capture_output=True, check=False)
 
 

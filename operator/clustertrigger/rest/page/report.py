@@ -1,0 +1,145 @@
+"""A run's report, fetched with the reader's token as `kubectl clustertrigger report` does: from a short-lived Pod."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+import zlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from clustertrigger.api.names import COMMAND, LABEL_MANAGED_BY, MANAGED_BY, WORKER_CONTAINER
+from clustertrigger.api.status import Execution
+from clustertrigger.core.jobs.pod_view import read_pod
+from clustertrigger.core.kube import paths
+from clustertrigger.core.text import one_line
+from clustertrigger.core.trigger_state import TriggerState
+from clustertrigger.rest.api_server import ApiServer, Object
+from clustertrigger.rest.errors import RefusedError
+from clustertrigger.results.pod import MISSING, STARTUP, Place, image_in, place_of, reader_pod
+
+LARGEST = 64 << 20
+"""Bytes of a report."""
+_POLL_SECONDS = 0.5
+_READING = 60.0
+_GZIP = 16 + zlib.MAX_WBITS
+
+
+async def fetch_report(
+    server: ApiServer, token: str, trigger: Mapping[str, Any], run: Execution, image: str, pull_secrets: tuple[str, ...]
+) -> bytes:
+    """Return a run's report.
+
+    Args:
+        server: the API server.
+        token: the reader's, with which the Pod is made, used and deleted.
+        trigger: the object.
+        run: one of its runs, which has left results.
+        image: of the Pod where no Job knows it; empty: unknown.
+        pull_secrets: of that image.
+
+    Raises:
+        RefusedError: The reader may not do that, or it cannot be read.
+    """
+    namespace = trigger["metadata"]["namespace"]
+    jobs = await _jobs(server, token, namespace)
+    known = image_in(jobs, trigger["metadata"]["name"], run)
+    if not (known or image):
+        raise RefusedError(
+            503,
+            "the worker's image is not known, as the Jobs of past runs are gone: "
+            f"{COMMAND} report {trigger['metadata']['name']} -n {namespace} --image IMAGE reads the report",
+        )
+    place = place_of(trigger, run, jobs, claim=None, image=known or image)
+    if not known:
+        place = replace(place, image_pull_secrets=pull_secrets)
+    if place.claim:
+        await _check_claim(server, token, namespace, place.claim)
+    made = await server.create(token, paths.pods(namespace), reader_pod(trigger["metadata"], place))
+    pod = paths.pod(namespace, made["metadata"]["name"])
+    try:
+        await _started(server, token, pod)
+        return await _read(server, token, pod, place)
+    finally:
+        # It ends by itself too, if it may not be deleted.
+        with contextlib.suppress(RefusedError):
+            await asyncio.shield(server.end_pod(token, pod))
+
+
+async def _jobs(server: ApiServer, token: str, namespace: str) -> list[Object]:
+    """The operator's Jobs, oldest first; none where the reader may not list them."""
+    try:
+        found = await server.get(token, paths.jobs(namespace), labelSelector=f"{LABEL_MANAGED_BY}={MANAGED_BY}")
+    except RefusedError as problem:
+        if problem.status != 403:
+            raise
+        return []
+    return sorted(found.get("items") or (), key=lambda job: str(job["metadata"]["creationTimestamp"]))
+
+
+async def _check_claim(server: ApiServer, token: str, namespace: str, claim: str) -> None:
+    """A Pod that mounts a missing claim would wait for it indefinitely."""
+    try:
+        await server.get(token, paths.claim(namespace, claim))
+    except RefusedError as problem:
+        if problem.status == 404:
+            raise RefusedError(404, f"no PersistentVolumeClaim {claim!r}, which holds the results") from problem
+        if problem.status != 403:
+            raise
+
+
+async def _started(server: ApiServer, token: str, pod: str) -> None:
+    why, end = "", time.monotonic() + STARTUP
+    while time.monotonic() < end:
+        seen = read_pod(await server.get(token, pod))
+        if seen.running:
+            return
+        why = one_line(f"{seen.reason} {seen.message}") or why
+        if seen.terminated:
+            raise RefusedError(503, f"the Pod that reads the results has ended: {why or 'no reason is known'}")
+        await asyncio.sleep(_POLL_SECONDS)
+    raise RefusedError(
+        503, f"the Pod that reads the results did not start within {STARTUP} s: {why or 'no reason is known'}"
+    )
+
+
+async def _read(server: ApiServer, token: str, pod: str, place: Place) -> bytes:
+    ended = await server.run_in_pod(token, pod, WORKER_CONTAINER, place.program(), _READING)
+    if ended.exit_code == MISSING:
+        raise RefusedError(
+            404, f"{place.uri} does not exist: the folders of older runs are removed (run.history_limit)"
+        )
+    if ended.exit_code != 0:
+        why = one_line(ended.errors) or "the connection to the Pod broke off: try again"
+        raise RefusedError(503, f"{place.uri} cannot be read: {why}")
+    unpacking = zlib.decompressobj(_GZIP)
+    try:
+        content = unpacking.decompress(ended.output, LARGEST)
+    except zlib.error as error:
+        raise RefusedError(503, f"the report arrived damaged ({error}): try again") from error
+    if unpacking.unconsumed_tail:
+        raise RefusedError(413, f"{place.uri} is larger than {LARGEST >> 20} MiB: {COMMAND} report saves it to a file")
+    if not unpacking.eof:
+        raise RefusedError(503, "the report arrived incomplete: try again")
+    return content
+
+
+def run_of(trigger: Mapping[str, Any], job: str, *, with_report: bool = False) -> Execution:
+    """Return the run of a trigger with this Job.
+
+    Args:
+        trigger: the object.
+        job: the Job's name.
+        with_report: whether it must have left a report.
+
+    Raises:
+        RefusedError: There is none.
+    """
+    for run in TriggerState(trigger).status.history:
+        if run.job_id == job:
+            if with_report and (run.status != "completed" or not run.results_uri):
+                raise RefusedError(404, f"Run {job} has no report: only runs that completed and wrote results do.")
+            return run
+    raise RefusedError(404, f"Run {job!r} is not in the history of trigger {trigger['metadata']['name']!r}.")

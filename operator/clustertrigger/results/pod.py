@@ -1,0 +1,201 @@
+"""The short-lived Pod that reads a run's results: it mounts the claim read-only, or reads the bucket."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from clustercontract.container import RESULTS_MOUNT, SECRETS_MOUNT
+from clustertrigger.api.names import LABEL_ROLE, LABEL_TRIGGER, WORKER_CONTAINER
+from clustertrigger.api.status import Execution
+from clustertrigger.core.actions.work import RunDefaults
+from clustertrigger.core.jobs.naming import generated_name
+from clustertrigger.core.jobs.pods import container_security, pod_security
+from clustertrigger.results import reader
+
+REPORT = "report.html"
+STARTUP = 120
+"""Seconds that the Pod may take to start."""
+MISSING = 3
+"""Exit code of the program where the file does not exist."""
+_ROLE = "report"
+_LIFETIME = 300
+"""Seconds after which the Pod ends by itself if it is not deleted."""
+_DEFAULTS = RunDefaults(image="")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a file of a run's results lies, and what Pod may read it.
+
+    Attributes:
+        uri: absolute path below RESULTS_MOUNT, or s3://bucket/key.
+        claim: PersistentVolumeClaim that is mounted there; None for a bucket.
+        secret: Secret with the bucket's keys; None: anonymous.
+        endpoint: of an S3-compatible server.
+        region: of the bucket.
+        image: the worker's.
+        image_pull_policy: of that image.
+        image_pull_secrets: names of Secrets.
+        node_selector: the run's.
+        tolerations: the run's.
+    """
+
+    uri: str
+    claim: str | None = None
+    secret: str | None = None
+    endpoint: str | None = None
+    region: str | None = None
+    image: str = ""
+    image_pull_policy: str = "IfNotPresent"
+    image_pull_secrets: tuple[str, ...] = ()
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Mapping[str, Any], ...] = ()
+
+    def program(self) -> list[str]:
+        """The command that writes the file to standard output, compressed, in the Pod."""
+        secret = f"{SECRETS_MOUNT}/{self.secret}" if self.secret else None
+        asked = {"uri": self.uri, "secret": secret, "endpoint": self.endpoint, "region": self.region}
+        return ["python", "-c", inspect.getsource(reader), json.dumps(asked)]
+
+
+def place_of(
+    trigger: Mapping[str, Any],
+    run: Execution,
+    jobs: Sequence[Mapping[str, Any]],
+    *,
+    claim: str | None,
+    image: str,
+    file: str = REPORT,
+) -> Place:
+    """Where a file of a run's results lies, and the Pod that may read it.
+
+    Args:
+        trigger: of the run.
+        run: the run, which left results.
+        jobs: Jobs of the operator's in the namespace; the run's own, if it is still there, knows the claim.
+        claim: what the user says; wins.
+        image: of the Pod.
+        file: of the run's folder.
+    """
+    policy = trigger["spec"].get("run") or {}
+    results = policy.get("results") or {}
+    uri = f"{str(run.results_uri).rstrip('/')}/{file}"
+    in_bucket = uri.startswith("s3://")
+    own = next((job for job in jobs if job["metadata"]["name"] == run.job_id), None)
+    mounted = _results_claim(_pod_of(own)) if own else None
+    template = _pod_of(own or (jobs[-1] if jobs else None))
+    return Place(
+        uri=uri,
+        claim=None if in_bucket else claim or mounted or results.get("volume") or _DEFAULTS.results_volume,
+        secret=results.get("secret_name") if in_bucket else None,
+        endpoint=results.get("endpoint") if in_bucket else None,
+        region=results.get("region") if in_bucket else None,
+        image=image,
+        image_pull_policy=_container(template).get("imagePullPolicy") or "IfNotPresent",
+        image_pull_secrets=tuple(str(item["name"]) for item in template.get("imagePullSecrets") or ()),
+        node_selector=policy.get("node_selector") or {},
+        tolerations=tuple(policy.get("tolerations") or ()),
+    )
+
+
+def image_in(jobs: Sequence[Mapping[str, Any]], trigger: str, run: Execution) -> str | None:
+    """The worker's image, as Jobs know it: the run's own, those of its trigger, any other; None where there is none."""
+
+    def closeness(job: Mapping[str, Any]) -> tuple[bool, bool]:
+        metadata = job["metadata"]
+        return metadata["name"] == run.job_id, (metadata.get("labels") or {}).get(LABEL_TRIGGER) == trigger
+
+    for job in sorted(jobs, key=closeness, reverse=True):
+        if image := _container(_pod_of(job)).get("image"):
+            return str(image)
+    return None
+
+
+def reader_pod(owner: Mapping[str, Any], place: Place) -> dict[str, Any]:
+    """The Pod: no token, no root, no writing, and gone after some minutes whatever happens.
+
+    Args:
+        owner: metadata of the trigger, with which the Pod goes.
+        place: what it is to read.
+    """
+    volumes: list[dict[str, Any]] = [{"name": "scratch", "emptyDir": {}}]
+    mounts: list[dict[str, Any]] = [{"name": "scratch", "mountPath": "/tmp"}]  # noqa: S108 - the Pod's own
+    if place.claim:
+        volumes.append({"name": "results", "persistentVolumeClaim": {"claimName": place.claim}})
+        mounts.append({"name": "results", "mountPath": RESULTS_MOUNT, "readOnly": True})
+    if place.secret:
+        volumes.append({"name": "secret", "secret": {"secretName": place.secret, "defaultMode": 0o440}})
+        mounts.append({"name": "secret", "mountPath": f"{SECRETS_MOUNT}/{place.secret}", "readOnly": True})
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "generateName": generated_name(owner["name"], _ROLE),
+            "labels": {LABEL_ROLE: _ROLE, **_label(str(owner["name"]))},
+            "ownerReferences": [
+                {
+                    "apiVersion": "clustertrigger.dev/v1alpha1",
+                    "kind": "ClusterTrigger",
+                    "name": owner["name"],
+                    "uid": owner["uid"],
+                }
+            ],
+        },
+        "spec": {
+            "restartPolicy": "Never",
+            "activeDeadlineSeconds": STARTUP + _LIFETIME,
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "nodeSelector": dict(place.node_selector),
+            "tolerations": [dict(toleration) for toleration in place.tolerations],
+            "imagePullSecrets": [{"name": secret} for secret in place.image_pull_secrets],
+            "securityContext": pod_security(),
+            "volumes": volumes,
+            "containers": [
+                {
+                    "name": WORKER_CONTAINER,
+                    "image": place.image,
+                    "imagePullPolicy": place.image_pull_policy,
+                    "command": ["python", "-c", f"import time; time.sleep({_LIFETIME})"],
+                    "resources": {
+                        "requests": {"cpu": "10m", "memory": "64Mi"},
+                        "limits": {"cpu": "1", "memory": "512Mi"},
+                    },
+                    "securityContext": container_security(),
+                    "volumeMounts": mounts,
+                }
+            ],
+        },
+    }
+
+
+def _label(name: str) -> dict[str, str]:
+    """The trigger's label, where its name fits into one."""
+    return {LABEL_TRIGGER: name} if len(name) <= 63 else {}
+
+
+def _pod_of(job: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    spec: Mapping[str, Any] = job["spec"]["template"]["spec"] if job else {}
+    return spec
+
+
+def _container(pod: Mapping[str, Any]) -> Mapping[str, Any]:
+    for container in pod.get("containers") or ():
+        if container.get("name") == WORKER_CONTAINER:
+            found: Mapping[str, Any] = container
+            return found
+    return {}
+
+
+def _results_claim(pod: Mapping[str, Any]) -> str | None:
+    """The claim that is mounted for results."""
+    mounts = _container(pod).get("volumeMounts") or ()
+    names = [mount["name"] for mount in mounts if mount["mountPath"] == RESULTS_MOUNT]
+    for volume in pod.get("volumes") or ():
+        if volume["name"] in names and "persistentVolumeClaim" in volume:
+            return str(volume["persistentVolumeClaim"]["claimName"])
+    return None
