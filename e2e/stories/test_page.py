@@ -15,6 +15,7 @@ from e2e.stories.triggers import by_interval
 from harness.browser import OPTIONS, chromium
 from harness.helm import find_helm
 from harness.installation import RELEASE, SYSTEM_NAMESPACE, editor, operator_values
+from harness.kubectl import Manifest
 
 READER = "reader"
 """The person's service account."""
@@ -76,6 +77,29 @@ def test_seen_run_and_paused_in_a_browser(scene: Scene, page: Page) -> None:
     expect(page.get_by_role("button", name="Resume")).to_be_visible(timeout=_PATIENCE)
 
 
+def test_a_report_is_read_in_a_browser(scene: Scene, page: Page) -> None:
+    """With the reader's own rights, from a Pod that is gone afterwards."""
+    name = "seen-in-a-browser"
+    ended = scene.run_ended(name)
+    run = f"{page.url.partition('/triggers')[0]}/triggers/{scene.kubectl.namespace}/{name}/runs/{ended['job_id']}"
+    page.goto(run)
+    expect(page.locator("main")).to_contain_text("you need the rights to create and delete Pods")
+    scene.kubectl.apply(*_may_read_reports(scene.kubectl.namespace))
+
+    def may_open() -> bool:
+        page.reload()
+        return page.get_by_role("button", name="Open the report").is_visible()
+
+    scene.eventually(may_open, "the right to read reports counts", name)
+    page.get_by_role("button", name="Open the report").click()
+    report = page.frame_locator("iframe[name=report]")
+    expect(report.locator("body")).to_contain_text(ended["job_id"], timeout=_PATIENCE)
+    expect(report.locator("body")).to_contain_text(scene.status(name)["last_result"]["clusters"][0]["name"])
+    _picture(page, "report")
+    readers = [pod for pod in scene.kubectl.items("pods") if "report" in pod["metadata"]["name"]]
+    assert all("deletionTimestamp" in pod["metadata"] for pod in readers), readers
+
+
 def test_why_a_run_failed_is_seen_in_a_browser(scene: Scene, page: Page) -> None:
     failed = next(
         trigger for trigger in scene.kubectl.items("clustertriggers")
@@ -95,6 +119,23 @@ def test_why_a_run_failed_is_seen_in_a_browser(scene: Scene, page: Page) -> None
 def _token(scene: Scene) -> str:
     scene.kubectl.apply(*editor(READER, scene.kubectl.namespace))
     return scene.kubectl.token(READER)
+
+
+def _may_read_reports(namespace: str) -> list[Manifest]:
+    """What docs/reference/page.md says that a reader of reports needs."""
+    rules = [
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "get", "delete"]},
+        {"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["create", "get"]},
+    ]
+    group = "rbac.authorization.k8s.io"
+    binding = {
+        "apiVersion": f"{group}/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "reports"},
+        "roleRef": {"apiGroup": group, "kind": "Role", "name": "reports"},
+        "subjects": [{"kind": "ServiceAccount", "name": READER, "namespace": namespace}],
+    }
+    return [{"apiVersion": f"{group}/v1", "kind": "Role", "metadata": {"name": "reports"}, "rules": rules}, binding]
 
 
 def _picture(page: Page, name: str) -> None:
