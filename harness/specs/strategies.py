@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Collection
 from copy import deepcopy
@@ -83,9 +84,16 @@ def allowed(schema: Schema, name: str = "") -> SearchStrategy[Any]:
         case "boolean":
             return st.booleans()
         case "array":
-            unique = schema["x-kubernetes-list-type"] == "set"
             least = schema.get("minItems", 0)
-            return st.lists(allowed(schema["items"]), min_size=least, max_size=3, unique=unique)
+            items = allowed(schema["items"])
+            match schema["x-kubernetes-list-type"]:
+                case "set":
+                    return st.lists(items, min_size=least, max_size=3, unique=True)
+                case "map":
+                    keys = [operator.itemgetter(key) for key in schema["x-kubernetes-list-map-keys"]]
+                    return st.lists(items, min_size=least, max_size=3, unique_by=tuple(keys))
+                case _:
+                    return st.lists(items, min_size=least, max_size=3)
         case "object" if "x-kubernetes-preserve-unknown-fields" in schema:  # filters, which no schema can describe
             return st.fixed_dictionaries({"field": st.just("a"), "operator": st.just("eq"), "value": st.integers(0, 9)})
         case "object" if "additionalProperties" in schema:
