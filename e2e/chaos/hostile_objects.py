@@ -29,6 +29,8 @@ _ELSEWHERE = {
     "spec.cluster_id": "spec.execution_config",
     "spec.action_config": "spec.execution_config",
     "spec.action_type": "spec.action_config",
+    "spec.action_config.mode": "spec.trigger_type",
+    "spec.execution_config.mode": "spec.trigger_type",
 }
 """Which fields are to blame where another one decides what they must be."""
 _MAPS: tuple[tuple[Path, Any], ...] = (
