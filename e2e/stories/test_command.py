@@ -102,7 +102,7 @@ def test_its_report_is_saved_and_opened(scene: Scene, person: Person, tmp_path: 
 
 def test_it_is_paused_and_resumed(scene: Scene, person: Person) -> None:
     assert "typed paused" in person.types("pause", "typed")
-    scene.eventually(lambda: scene.status("typed")["status"] == "paused", "it is paused", "typed")
+    scene.eventually(lambda: scene.status("typed").get("status") == "paused", "it is paused", "typed")
     assert "kubectl clustertrigger resume typed" in person.types("run", "typed", code=1)
     assert "nothing: the trigger is paused" in person.types("describe", "typed")
     assert _selected(scene, "spec.status=paused") >= {"typed"}
@@ -110,7 +110,7 @@ def test_it_is_paused_and_resumed(scene: Scene, person: Person) -> None:
     assert _selected(scene, "spec.trigger_type=interval,spec.status=paused") >= {"typed"}
     assert "typed" not in _selected(scene, "spec.trigger_type=cron")
     person.types("resume", "typed")
-    scene.eventually(lambda: scene.status("typed")["status"] == "active", "it is active", "typed")
+    scene.eventually(lambda: scene.status("typed").get("status") == "active", "it is active", "typed")
 
 
 def _selected(scene: Scene, selector: str) -> set[str]:
@@ -121,7 +121,7 @@ def _selected(scene: Scene, selector: str) -> set[str]:
 
 def test_a_failing_one_is_understood_and_reset(scene: Scene, person: Person) -> None:
     assert "no-such-file.parquet" in person.types("run", "typed-failing", "--wait", code=1)
-    scene.eventually(lambda: scene.status("typed-failing")["status"] == "failed", "it has stopped", "typed-failing")
+    scene.eventually(lambda: scene.status("typed-failing").get("status") == "failed", "it has stopped", "typed-failing")
     assert "no-such-file.parquet" in person.types("logs", "typed-failing")
     screen = person.types("describe", "typed-failing")
     assert "needs intervention" in screen
@@ -130,7 +130,9 @@ def test_a_failing_one_is_understood_and_reset(scene: Scene, person: Person) -> 
     assert " failed " in row
     assert "no-such-file.parquet" in row
     person.types("reset", "typed-failing")
-    scene.eventually(lambda: scene.status("typed-failing")["status"] == "active", "it may fire again", "typed-failing")
+    scene.eventually(
+        lambda: scene.status("typed-failing").get("status") == "active", "it may fire again", "typed-failing"
+    )
 
 
 def test_the_screen_of_a_trigger_fits(scene: Scene, person: Person) -> None:

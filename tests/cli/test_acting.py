@@ -90,7 +90,7 @@ def test_what_cannot_run_now_says_how_it_can(
         "kubectl clustertrigger watch nightly follows that run\n"
     )
     kubelet.fail(job, "it broke")
-    eventually(lambda: sandbox.status("nightly")["status"] == "failed")
+    eventually(lambda: sandbox.status("nightly").get("status") == "failed")
     assert ctr("run", "nightly") == 1
     assert "has stopped after 1 failed runs in a row: correct the cause, then kubectl clustertrigger reset nightly" in (
         capsys.readouterr().err
@@ -101,7 +101,7 @@ def test_what_cannot_run_now_says_how_it_can(
     assert "kubectl clustertrigger reset nightly lets it fire again" in said.err
     assert ctr("reset", "nightly") == 0
     assert capsys.readouterr().out == f"{title('nightly')} reset: 1 failed run in a row cleared\n"
-    eventually(lambda: sandbox.status("nightly")["status"] == "active")
+    eventually(lambda: sandbox.status("nightly").get("status") == "active")
     assert ctr("run", "nightly") == 0
     assert ctr("run", "nobody") == 1
     assert "no ClusterTrigger 'nobody'" in capsys.readouterr().err

@@ -121,7 +121,7 @@ def test_resume_lets_a_stopped_trigger_fire_again(
     refused(caller.post(f"{one}/execute"), 409, "not_active")
     resumed = ok(caller.post(f"{one}/resume"))
     assert (resumed["status"], resumed["consecutive_failures"]) == ("active", 0)
-    eventually(lambda: sandbox.status("stopping")["status"] == "active")
+    eventually(lambda: sandbox.status("stopping").get("status") == "active")
     assert sandbox.status("stopping")["consecutive_failures"] == 0
 
 

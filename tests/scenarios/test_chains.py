@@ -56,7 +56,7 @@ def test_each_completed_run_fires_the_next_trigger(operator: StartOperator, sand
     assert job["metadata"]["annotations"]["clustertrigger.dev/chain"] == "first,second"
     (entry,) = eventually(lambda: sandbox.history("third"))
     assert entry["slot"] == "event/1"
-    eventually(lambda: sandbox.status("patient")["event_counter"] == 1)
+    eventually(lambda: sandbox.status("patient").get("event_counter") == 1)
     assert sandbox.jobs("patient") == []
 
 
@@ -117,7 +117,7 @@ def test_an_operator_that_is_killed_before_it_settles_counts_once(
     path = f"{paths.custom('clustertriggers', sandbox.namespace)}/first/status"
     proxy.rule = lambda request: Answer(503) if request.matches("PATCH", path) else None
     kubelet.complete(job["metadata"]["name"])
-    eventually(lambda: sandbox.status("second")["event_counter"] == 1)
+    eventually(lambda: sandbox.status("second").get("event_counter") == 1)
     first.kill()
     proxy.rule = None
     operator()

@@ -111,7 +111,7 @@ def test_killed_between_the_run_that_a_check_fired_and_the_status(
     assert entry["job_id"] == run
     assert measured(sandbox, "drifting")["fires"] is True
     kubelet.complete(run)
-    eventually(lambda: sandbox.status("drifting")["execution_count"] == 1)
+    eventually(lambda: sandbox.status("drifting").get("execution_count", 0) == 1)
     assert len(sandbox.jobs("drifting")) == 2
 
 

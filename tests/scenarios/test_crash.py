@@ -117,7 +117,7 @@ def test_processing_killed_between_the_job_and_the_status_and_after_its_events(
     assert entry["job_id"] == job["metadata"]["name"]
     proxy.rule = lambda request: "drop" if request.matches("PATCH", "/clustertriggers/embed/status") else None
     kubelet.leave(entry["job_id"], '{"documents_added": 7}')
-    eventually(lambda: sandbox.status("follow")["event_counter"] == 7)
+    eventually(lambda: sandbox.status("follow").get("event_counter") == 7)
     second.kill()
     assert sandbox.status("embed").get("execution_count", 0) == 0
 

@@ -24,7 +24,7 @@ def test_a_deleted_job_is_recorded_and_not_fired_again(
     for name in names:
         job[name] = eventually(lambda: sandbox.history(name))[0]["job_id"]
     kubelet.complete(job["after-its-end"])
-    eventually(lambda: sandbox.status("after-its-end")["execution_count"])
+    eventually(lambda: sandbox.status("after-its-end").get("execution_count", 0))
 
     deleted = sandbox.kubectl("delete", "job", job["before-its-end"], job["after-its-end"], "--wait=true")
     assert deleted.returncode == 0, deleted.stderr

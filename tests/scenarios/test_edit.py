@@ -23,7 +23,7 @@ def test_an_edit_leaves_the_running_job_alone(operator: StartOperator, sandbox: 
     sandbox.edit("edited", {"execution_config": work, "run": {"timeout_seconds": 60, "retries": 3}})
     sandbox.edit("edited", {"trigger_type": "interval", "schedule_config": {"interval_seconds": 7200}})
     generation = sandbox.edit("edited", {"status": "disabled"})["metadata"]["generation"]
-    eventually(lambda: sandbox.status("edited")["observedGeneration"] == generation)
+    eventually(lambda: sandbox.status("edited").get("observedGeneration") == generation)
     time.sleep(0.5)
     after = sandbox.job(entry["job_id"])
     assert (after["metadata"]["uid"], after["spec"]) == (before["metadata"]["uid"], before["spec"])

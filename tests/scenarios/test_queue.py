@@ -118,7 +118,7 @@ def test_a_run_that_is_preempted_starts_again_and_has_not_failed(
     job = _queued(sandbox, pending_timeout_seconds=600)
     _suspend(sandbox, job, suspend=False)
     kubelet.start(job)
-    eventually(lambda: sandbox.status("queued")["last_execution_status"] == "running")
+    eventually(lambda: sandbox.status("queued").get("last_execution_status") == "running")
     first = kubelet.pod_of(job)["metadata"]["name"]
     _suspend(sandbox, job, suspend=True)
     eventually(lambda: _says_it_is_queued(sandbox, job))

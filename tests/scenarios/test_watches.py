@@ -58,8 +58,8 @@ def test_deletions_that_expired_watches_hid_are_noticed(
     cluster.plane.restart_api_server()
     proxy.mend()
 
-    eventually(lambda: sandbox.status("job-gone")["failure_count"] == 1, 45)
-    eventually(lambda: sandbox.status("run-over")["execution_count"] == 1)
+    eventually(lambda: sandbox.status("job-gone").get("failure_count") == 1, 45)
+    eventually(lambda: sandbox.status("run-over").get("execution_count", 0) == 1)
     eventually(lambda: sandbox.condition("bereft", "Ready")["reason"] == "CollectionNotFound")
     eventually(lambda: process.metric("clustertrigger_triggers") == 3)
     assert any("is too old; listing again" in line["message"] for line in process.log_lines()), "no watch has expired"
@@ -83,7 +83,7 @@ def test_a_list_that_fails_is_not_taken_for_an_empty_one(
     eventually(lambda: len(proxy.requests) >= before + 8, 20)
     proxy.rule = None
     kubelet.complete(entry["job_id"])
-    eventually(lambda: sandbox.status("steady")["execution_count"] == 1, 45)
+    eventually(lambda: sandbox.status("steady").get("execution_count", 0) == 1, 45)
     assert sandbox.status("steady")["failure_count"] == 0
     assert sandbox.condition("steady", "Ready")["status"] == "True"
     assert process.metric("clustertrigger_triggers") == 1
@@ -106,9 +106,9 @@ def test_an_answer_that_nobody_expects_stops_nothing(
     proxy.mend()
     eventually(lambda: not unready, 30)
     kubelet.complete(entry["job_id"])
-    eventually(lambda: sandbox.status("steady")["execution_count"] == 1, 30)
+    eventually(lambda: sandbox.status("steady").get("execution_count", 0) == 1, 30)
     generation = sandbox.edit("steady", {"description": "noticed"})["metadata"]["generation"]
-    eventually(lambda: sandbox.status("steady")["observedGeneration"] == generation, 30)
+    eventually(lambda: sandbox.status("steady").get("observedGeneration") == generation, 30)
     assert process.running()
     assert process.metric("clustertrigger_leader") == 1
     assert process.terminate() == 0
