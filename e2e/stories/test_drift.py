@@ -109,7 +109,8 @@ def drift(scene: Scene, name: str, *options: str) -> subprocess.CompletedProcess
 
 
 def test_drift_fires_once_and_renews_the_baseline(scene: Scene, triggers: ClaimFiles, packages: pa.Table) -> None:
-    assert scene.column("drifting", "SCHEDULE") == "cosine_drift > 0.05 every 20s"
+    schedule = "cosine_drift > 0.05 every 20s"
+    scene.eventually(lambda: scene.column("drifting", "SCHEDULE") == schedule, f"drifting: {schedule}", "drifting")
     first = scene.run_ended("drifting")
     assert first["status"] == "completed", first["error"]
     before = scene.status("drifting")["baseline_snapshot"]
@@ -141,7 +142,11 @@ def test_drift_fires_once_and_renews_the_baseline(scene: Scene, triggers: ClaimF
 
 def test_what_a_person_sees(scene: Scene, triggers: ClaimFiles, packages: pa.Table) -> None:
     triggers.upload("embeddings", {"drifting/few.parquet": written(of_sections(packages, FEW))})
-    scene.eventually(lambda: checks(scene, "drifting")[0].get("value"), "drifting: a little drift", "drifting")
+    scene.eventually(
+        lambda: next((check.get("value") for check in checks(scene, "drifting")), None),
+        "drifting: a little drift",
+        "drifting",
+    )
     shown = drift(scene, "drifting")
     again = drift(scene, "drifting", "--recompute")
     described = scene.kubectl("describe", "clustertrigger", "drifting")
@@ -162,7 +167,8 @@ def test_what_a_person_sees(scene: Scene, triggers: ClaimFiles, packages: pa.Tab
 
 
 def test_a_collection_that_has_grown_by_a_third(scene: Scene, triggers: ClaimFiles, packages: pa.Table) -> None:
-    assert scene.column("growing", "SCHEDULE") == "document_count ±20% every 20s"
+    schedule = "document_count ±20% every 20s"
+    scene.eventually(lambda: scene.column("growing", "SCHEDULE") == schedule, f"growing: {schedule}", "growing")
     first = scene.run_ended("growing")
     assert (first["status"], first["num_documents"]) == ("completed", len(of_sections(packages, CODE)))
     scene.eventually(lambda: checks(scene, "growing"), "growing: a check", "growing")
