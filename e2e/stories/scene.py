@@ -60,6 +60,19 @@ class Scene:
         end = next((i for i in range(begin + len(column), len(header)) if header[i] != " "), None)
         return row[begin:end].strip()
 
+    def shows(self, name: str, column: str, expected: str) -> None:
+        """Wait until a column shows what is expected; the operator may not have seen the trigger so far."""
+        seen: list[str] = []
+
+        def look() -> bool:
+            seen.append(self.column(name, column))
+            return seen[-1] == expected
+
+        try:
+            self.eventually(look, f"{name}: {column} is {expected!r}", name)
+        except AssertionError as error:
+            raise AssertionError(f"{column} is {seen[-1]!r}: {error}") from None
+
     def jobs(self, name: str) -> list[Object]:
         """Return the trigger's Jobs, oldest first."""
         jobs = self.kubectl.items("jobs", f"--selector={LABEL_TRIGGER}={name}")

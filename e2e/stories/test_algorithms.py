@@ -35,7 +35,7 @@ def test_clusters_real_embeddings(scene: Scene, algorithm: str) -> None:
     assert run["num_clusters"] == 6 if algorithm in TOLD else run["num_clusters"] >= 2
     reduced = "clustered after EVōC's node embedding from 384 to 5 dimensions" in run.get("notes", [])
     assert reduced == (algorithm in REDUCING), run.get("notes")
-    assert scene.column(f"by-{algorithm}", "LAST RESULT") == "completed"
+    scene.shows(f"by-{algorithm}", "LAST RESULT", "completed")
 
 
 def test_parameter_of_another_algorithm_is_refused_by_name(scene: Scene) -> None:

@@ -94,7 +94,7 @@ def test_created_over_http_and_watched_with_kubectl(scene: Scene, portal: Portal
         "patch", "clustertrigger", name, "--type=merge",
         '--patch={"spec": {"run": {"resources": {"requests": {"cpu": "20m", "memory": "64Mi"}}}}}',
     )  # fmt: skip
-    assert scene.column(name, "SCHEDULE") == "every 1d"
+    scene.shows(name, "SCHEDULE", "every 1d")
 
     one = f"{CLUSTER}/{created['trigger_id']}"
     task = portal.gets("POST", f"{one}/execute")

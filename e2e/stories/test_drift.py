@@ -109,8 +109,7 @@ def drift(scene: Scene, name: str, *options: str) -> subprocess.CompletedProcess
 
 
 def test_drift_fires_once_and_renews_the_baseline(scene: Scene, triggers: ClaimFiles, packages: pa.Table) -> None:
-    schedule = "cosine_drift > 0.05 every 20s"
-    scene.eventually(lambda: scene.column("drifting", "SCHEDULE") == schedule, f"drifting: {schedule}", "drifting")
+    scene.shows("drifting", "SCHEDULE", "cosine_drift > 0.05 every 20s")
     first = scene.run_ended("drifting")
     assert first["status"] == "completed", first["error"]
     before = scene.status("drifting")["baseline_snapshot"]
@@ -167,8 +166,7 @@ def test_what_a_person_sees(scene: Scene, triggers: ClaimFiles, packages: pa.Tab
 
 
 def test_a_collection_that_has_grown_by_a_third(scene: Scene, triggers: ClaimFiles, packages: pa.Table) -> None:
-    schedule = "document_count ±20% every 20s"
-    scene.eventually(lambda: scene.column("growing", "SCHEDULE") == schedule, f"growing: {schedule}", "growing")
+    scene.shows("growing", "SCHEDULE", "document_count ±20% every 20s")
     first = scene.run_ended("growing")
     assert (first["status"], first["num_documents"]) == ("completed", len(of_sections(packages, CODE)))
     scene.eventually(lambda: checks(scene, "growing"), "growing: a check", "growing")

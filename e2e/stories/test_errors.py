@@ -33,5 +33,5 @@ def test_line(scene: Scene, name: str) -> None:
     assert (status["failure_count"], status["consecutive_failures"]) == (1, 1)
     ready = scene.condition(name, "Ready")
     assert ready["status"] == "True", "one failed run leaves the trigger ready for the next"
-    assert scene.column(name, "LAST RESULT") == "failed"
+    scene.shows(name, "LAST RESULT", "failed")
     assert any(event.startswith("RunFailed: ") and run["error"][:60] in event for event in scene.events(name))

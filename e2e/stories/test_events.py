@@ -111,12 +111,12 @@ def test_events_of_a_program_and_of_a_person_fire(scene: Scene, bystander: Scene
     before = bystander.trigger("bystander")["metadata"]["resourceVersion"]
     scene.kubectl.apply(trigger("ingest", 100, COOLDOWN, event_type="documents_added"))
     ready(scene, "ingest")
-    assert scene.column("ingest", "SCHEDULE") == f"0/100 documents_added, cooldown {COOLDOWN}s"
+    scene.shows("ingest", "SCHEDULE", f"0/100 documents_added, cooldown {COOLDOWN}s")
 
     token = sender.token()
     answer = sender.post("stories", event("documents_added", 37), token)
     assert answer == (202, {"accepted": 1, "duplicates": 0, "unmatched": 0})
-    assert scene.column("ingest", "SCHEDULE") == f"37/100 documents_added, cooldown {COOLDOWN}s"
+    scene.shows("ingest", "SCHEDULE", f"37/100 documents_added, cooldown {COOLDOWN}s")
 
     assert send(scene, "--count=63", "--service-account=producer") == (
         "accepted: 63 documents_added for col_packages in stories"
@@ -137,7 +137,7 @@ def test_events_of_a_program_and_of_a_person_fire(scene: Scene, bystander: Scene
     ended = scene.run_ended("ingest", slot="event/100")
     assert (ended["status"], ended["num_clusters"]) == ("completed", 3)
     scene.run_ended("ingest", slot="event/200")
-    assert scene.column("ingest", "SCHEDULE") == f"5/100 documents_added, cooldown {COOLDOWN}s"
+    scene.shows("ingest", "SCHEDULE", f"5/100 documents_added, cooldown {COOLDOWN}s")
     assert bystander.trigger("bystander")["metadata"]["resourceVersion"] == before, "another namespace is not touched"
     with pytest.raises(ClusterError, match="403: 'system:serviceaccount:stories:default' is not allowed to create"):
         send(scene, "--service-account=default")

@@ -9,7 +9,7 @@ def test_paused_then_resumed(scene: Scene) -> None:
     created = datetime.fromisoformat(scene.trigger("paused")["metadata"]["creationTimestamp"])
     ready = scene.condition("paused", "Ready")
     assert (ready["status"], ready["reason"]) == ("True", "Paused")
-    assert scene.column("paused", "STATUS") == "paused"
+    scene.shows("paused", "STATUS", "paused")
     scene.request_run("paused", "while-paused")
 
     def refused() -> bool:

@@ -22,9 +22,9 @@ def test_cron(scene: Scene) -> None:
     upcoming = datetime.fromisoformat(status["next_scheduled_at"])
     assert upcoming.second == 0
     assert slot < upcoming <= datetime.now(UTC) + timedelta(minutes=1)
-    assert scene.column("cron", "TYPE") == "cron"
-    assert scene.column("cron", "SCHEDULE") == "* * * * * Asia/Kolkata"
-    assert scene.column("cron", "STATUS") == "active"
+    scene.shows("cron", "TYPE", "cron")
+    scene.shows("cron", "SCHEDULE", "* * * * * Asia/Kolkata")
+    scene.shows("cron", "STATUS", "active")
     events = scene.events("cron")
     assert f"RunCreated: Created Job {run['job_id']} for the slot {run['slot']}" in events
     assert any(event.startswith(f"RunCompleted: Run {run['job_id']} completed after") for event in events)
@@ -43,7 +43,7 @@ def test_interval_keeps_its_grid(scene: Scene) -> None:
     assert slots == [created + timedelta(seconds=25 * k) for k in range(len(slots))]
     run = scene.run_ended("interval")
     assert (run["status"], run["num_clusters"]) == ("completed", 6)
-    assert scene.column("interval", "SCHEDULE") == "every 25s"
+    scene.shows("interval", "SCHEDULE", "every 25s")
 
 
 def test_manual_run_moves_no_schedule(scene: Scene) -> None:
@@ -56,8 +56,8 @@ def test_manual_run_moves_no_schedule(scene: Scene) -> None:
     assert status["next_scheduled_at"] == due
     scene.request_run("manual", "by-hand")  # the same token acts once
     assert len(scene.jobs("manual")) == 1
-    assert scene.column("manual", "LAST RESULT") == "completed"
-    assert scene.column("manual", "RUNS") == "1"
+    scene.shows("manual", "LAST RESULT", "completed")
+    scene.shows("manual", "RUNS", "1")
 
 
 def test_by_cluster_id(scene: Scene) -> None:
