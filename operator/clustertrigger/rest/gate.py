@@ -71,28 +71,14 @@ class Streams:
         Raises:
             RefusedError: there are as many as there may be.
         """
-        self.check(token)
-        with self.counted(token):
-            yield
-
-    def check(self, token: str) -> None:
-        """Make sure that there may be one more.
-
-        Raises:
-            RefusedError: there are as many as there may be.
-        """
-        if self._open[_owner(token)] >= self._most:
+        owner = _owner(token)
+        if self._open[owner] >= self._most:
             raise RefusedError(
                 429,
                 f"{self._most} {self._what}: close one, or try again later",
                 code="too_many_streams",
                 headers={"Retry-After": "10"},
             )
-
-    @contextmanager
-    def counted(self, token: str) -> Iterator[None]:
-        """Count one that was checked, for as long as the context lasts."""
-        owner = _owner(token)
         self._open[owner] += 1
         try:
             yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from datetime import UTC, datetime
 from typing import Annotated, Any, get_args
 from urllib.parse import parse_qs, quote, urlencode
@@ -93,17 +93,21 @@ def _reader_of(request: Request, token: str) -> Reader:
     return Reader(backend, token)
 
 
-def _check_streams(request: Request, session: Annotated[Session, Depends(_session)]) -> None:
-    """Refuse an answer that would stay open, before it begins."""
-    _streams(request).check(session.token)
+async def _open_stream(
+    request: Request, session: Annotated[Session, Depends(_session)]
+) -> AsyncIterator[AsyncExitStack]:
+    """Count an answer that stays open, and close what it reads from when its request has ended.
 
-
-def _streams(request: Request) -> Streams:
+    FastAPI leaves a generator whose reader has gone to the garbage collector, which may take long.
+    """
     streams: Streams = request.app.state.streams
-    return streams
+    with streams.one(session.token):
+        async with AsyncExitStack() as stack:
+            yield stack
 
 
 Readers = Annotated[Reader, Depends(_reader)]
+OpenStreams = Annotated[AsyncExitStack, Depends(_open_stream)]
 Sessions = Annotated[Session, Depends(_session)]
 
 
@@ -228,8 +232,8 @@ async def asset(edition: str, name: str) -> Response:
     return Response(found.content, media_type=found.media_type, headers=headers)
 
 
-@live.get("/live", response_class=EventSourceResponse, dependencies=[Depends(_check_streams)])
-async def live_triggers(request: Request, session: Sessions, reader: Readers) -> AsyncIterator[ServerSentEvent]:
+@live.get("/live", response_class=EventSourceResponse)
+async def live_triggers(request: Request, stream: OpenStreams, reader: Readers) -> AsyncIterator[ServerSentEvent]:
     """The table of triggers, each time it changes."""
     wanted = _wanted(request)
 
@@ -239,15 +243,14 @@ async def live_triggers(request: Request, session: Sessions, reader: Readers) ->
     source = Source(
         lambda: reader.triggers(wanted.namespace), lambda version: reader.changes(wanted.namespace, "", version), html
     )
-    with _streams(request).counted(session.token):
-        async with aclosing(fragments(source, request.app.state.leaving)) as events:
-            async for event in events:
-                yield event
+    events = await stream.enter_async_context(aclosing(fragments(source, request.app.state.leaving)))
+    async for event in events:
+        yield event
 
 
-@live.get("/live/{namespace}/{name}", response_class=EventSourceResponse, dependencies=[Depends(_check_streams)])
+@live.get("/live/{namespace}/{name}", response_class=EventSourceResponse)
 async def live_trigger(
-    request: Request, namespace: str, name: str, session: Sessions, reader: Readers
+    request: Request, namespace: str, name: str, session: Sessions, stream: OpenStreams, reader: Readers
 ) -> AsyncIterator[ServerSentEvent]:
     """One trigger, each time it changes."""
 
@@ -258,10 +261,9 @@ async def live_trigger(
     source = Source(
         lambda: reader.trigger(namespace, name), lambda version: reader.changes(namespace, name, version), html
     )
-    with _streams(request).counted(session.token):
-        async with aclosing(fragments(source, request.app.state.leaving)) as events:
-            async for event in events:
-                yield event
+    events = await stream.enter_async_context(aclosing(fragments(source, request.app.state.leaving)))
+    async for event in events:
+        yield event
 
 
 async def _trigger(
