@@ -9,6 +9,7 @@ Vectors: TypeAlias = npt.NDArray[np.float32]
 """Shape (rows, dimensions), C-contiguous."""
 Labels: TypeAlias = npt.NDArray[np.int32]
 """Shape (rows,); a cluster's number, or NOISE."""
+Flags: TypeAlias = npt.NDArray[np.bool_]
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Rows: TypeAlias = npt.NDArray[np.int64]
 """Row numbers of the whole data set, counted from 0."""

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from clustercontract.actions.taxonomy_enrichment import ENRICHMENT_FILE, EnrichmentSpec
 from clusterworker.data.arrays import Doubles, Rows
+from clusterworker.data.sorted_arrays import places_in
 from clusterworker.data.sources.document_ids import document_keys
 from clusterworker.enrichment.nodes import Taxonomy
 from clusterworker.enrichment.table import NO_NODE, Provenance, read_provenance
@@ -102,11 +103,7 @@ class Earlier:
 
     def _find(self, ids: Any) -> tuple[Rows, Any]:
         """Places of documents among the keys, and which of them are there."""
-        keys = document_keys(ids)
-        if not len(self._keys):
-            return np.zeros(len(keys), np.int64), np.zeros(len(keys), bool)
-        places = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        return places, self._keys[places] == keys
+        return places_in(self._keys, document_keys(ids))
 
 
 def earlier_of(

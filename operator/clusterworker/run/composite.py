@@ -24,8 +24,10 @@ from clusterworker.clustering.succession import Succession
 from clusterworker.clustering.survey import Distances, Membership, survey
 from clusterworker.data.arrays import NOISE, Labels, Rows
 from clusterworker.data.dataset import SpooledDataset, StreamedDataset
+from clusterworker.data.sorted_arrays import places_in
 from clusterworker.data.sources.batch import BATCH_ROWS, Batch, FilePlace
 from clusterworker.data.sources.collection import Collection
+from clusterworker.data.sources.collections import of_another_model, of_other_dimensions
 from clusterworker.data.sources.messages import OTHER_MODEL
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.progress import Progress
@@ -34,7 +36,7 @@ from clusterworker.run.findings import Findings
 from clusterworker.run.results.earlier import clusters_of
 from clusterworker.run.results.previous import file_of, keys_of
 from clusterworker.run.results.record import MEMBERS, SPEC
-from clusterworker.run.results.tables import CENTROIDS, StoredCentroids, renumber
+from clusterworker.run.results.tables import CENTROIDS, StoredCentroids, members_schema, renumber
 from clusterworker.storage.file import open_file
 
 MOST_COPIES = 20_000
@@ -92,6 +94,7 @@ class Source:
             MisconfiguredError: a document is in a cluster that there is not.
         """
         order = np.argsort(self.ids)
+        ordered = self.ids[order]
         for batch in self._members.iter_batches():
             count = batch.num_rows
             if "collection_id" in batch.schema.names:
@@ -99,9 +102,7 @@ class Source:
             else:
                 collections = pa.repeat(self._collection_id, count)
             numbers = batch["cluster_id"].to_numpy().astype(np.int64)
-            places = np.searchsorted(self.ids, numbers, sorter=order)
-            known = places < len(order)
-            known[known] = self.ids[order[places[known]]] == numbers[known]
+            places, known = places_in(ordered, numbers)
             if not known[numbers != NOISE].all():
                 raise MisconfiguredError(
                     f"{MEMBERS} of run {self.collection_id} names clusters that {CENTROIDS} does not have: {_REMEDY}"
@@ -123,20 +124,18 @@ def open_sources(spec: RunSpec, secrets: Path) -> list[Source]:
         RunError: a bucket or a volume does not answer.
     """
     opened = [_open(source, spec, secrets) for source in spec.sources]
-    first = opened[0]
-    for other in opened[1:]:
-        if other.dimensions != first.dimensions:
-            raise MisconfiguredError(
-                f"run {first.collection_id} has clustered {first.dimensions} dimensions, and {other.collection_id} "
-                f"{other.dimensions}: {_REMEDY}"
-            )
-    named = [source for source in opened if source.embedding_model]
-    for other in named[1:]:
-        if other.embedding_model != named[0].embedding_model:
-            raise MisconfiguredError(
-                f"run {named[0].collection_id} has clustered vectors of {named[0].embedding_model}, and "
-                f"{other.collection_id} of {other.embedding_model}: {OTHER_MODEL}; or {_REMEDY}"
-            )
+    if odd := of_other_dimensions(opened):
+        first, other = odd
+        raise MisconfiguredError(
+            f"run {first.collection_id} has clustered {first.dimensions} dimensions, and {other.collection_id} "
+            f"{other.dimensions}: {_REMEDY}"
+        )
+    if odd := of_another_model(opened):
+        first, other = odd
+        raise MisconfiguredError(
+            f"run {first.collection_id} has clustered vectors of {first.embedding_model}, and "
+            f"{other.collection_id} of {other.embedding_model}: {OTHER_MODEL}; or {_REMEDY}"
+        )
     if not any(source.rows for source in opened):
         raise MisconfiguredError(f"none of the {len(opened)} runs has clusters with documents: {_REMEDY}")
     return opened
@@ -320,14 +319,7 @@ def _write_members(
 ) -> _Written:
     """Write every document once; one of several runs as the last of them has it."""
     integers = all(source.has_integer_ids for source in sources)
-    schema = pa.schema(
-        [
-            pa.field("document_id", pa.int64() if integers else pa.string(), nullable=False),
-            pa.field("cluster_id", pa.int32(), nullable=False),
-            pa.field("distance_to_centroid", pa.float32()),
-            pa.field("collection_id", pa.dictionary(pa.int32(), pa.string()), nullable=False),
-        ]
-    )
+    schema = members_schema(integer_ids=integers, tells_collections=True)
     # The last of each is for NOISE, which is -1.
     labels, apart = np.append(labels, NOISE), np.append(apart, np.float32(np.nan))
     sizes, noise, repeated = np.zeros(clusters, np.int64), 0, 0
@@ -339,9 +331,7 @@ def _write_members(
             for given, collections, places in source.documents():
                 ids = given.cast(schema.field("document_id").type)
                 keys = keys_of(ids, collections.to_pylist())
-                at = np.searchsorted(seen, keys)
-                known = at < len(seen)
-                known[known] = seen[at[known]] == keys[known]
+                _, known = places_in(seen, keys)
                 fresh.append(keys[~known])
                 repeated += int(known.sum())
                 mask = pa.array(~known)

@@ -26,21 +26,32 @@ def open_collections(inputs: Sequence[CollectionInput], secrets: Path) -> list[C
         MisconfiguredError: a collection is not readable, or two have vectors of different lengths or models.
     """
     collections = [_open(given, secrets) for given in inputs]
-    first = collections[0]
-    for other in collections[1:]:
-        if other.dimensions != first.dimensions:
-            raise MisconfiguredError(
-                f"collection {first.collection_id} has {first.dimensions} dimensions and {other.collection_id} has "
-                f"{other.dimensions}: cluster them apart, or embed both with one model"
-            )
-    named = [collection for collection in collections if collection.embedding_model]
-    for other in named[1:]:
-        if other.embedding_model != named[0].embedding_model:
-            raise MisconfiguredError(
-                f"collection {named[0].collection_id} is embedded by {named[0].embedding_model} and "
-                f"{other.collection_id} by {other.embedding_model}: {OTHER_MODEL}"
-            )
+    if odd := of_other_dimensions(collections):
+        first, other = odd
+        raise MisconfiguredError(
+            f"collection {first.collection_id} has {first.dimensions} dimensions and {other.collection_id} has "
+            f"{other.dimensions}: cluster them apart, or embed both with one model"
+        )
+    if odd := of_another_model(collections):
+        first, other = odd
+        raise MisconfiguredError(
+            f"collection {first.collection_id} is embedded by {first.embedding_model} and "
+            f"{other.collection_id} by {other.embedding_model}: {OTHER_MODEL}"
+        )
     return collections
+
+
+def of_other_dimensions(collections: Sequence[Collection]) -> tuple[Collection, Collection] | None:
+    """The first collection, and the first one whose vectors have another length, if there is one."""
+    first = collections[0]
+    return next(((first, other) for other in collections if other.dimensions != first.dimensions), None)
+
+
+def of_another_model(collections: Sequence[Collection]) -> tuple[Collection, Collection] | None:
+    """The first collection that names its embedding model, and the first one that names another, if there is one."""
+    named = [collection for collection in collections if collection.embedding_model]
+    differing = (other for other in named if other.embedding_model != named[0].embedding_model)
+    return next(((named[0], other) for other in differing), None)
 
 
 def embedding_model(collections: Sequence[Collection]) -> str:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from clustercontract.output import CLUSTERS, OutputInput
 from clustercontract.run import RunSpec
 from clusterworker.data.arrays import Rows
+from clusterworker.data.sorted_arrays import places_in
 from clusterworker.data.sources.collection import Collection
 from clusterworker.outputs.table import BATCH_ROWS, Table
 from clusterworker.outputs.writing import OutputSet
@@ -143,9 +144,7 @@ class Labels:
     def _batches(self) -> Iterator[pa.RecordBatch]:
         for batch in self._read(["document_id", "cluster_id", "distance_to_centroid"]):
             numbers = batch["cluster_id"].to_numpy()
-            places = np.searchsorted(self._ids, numbers)
-            known = places < len(self._ids)
-            known[known] = self._ids[places[known]] == numbers[known]
+            places, known = places_in(self._ids, numbers)
             names = self._names.take(pa.array(places, pa.int64(), mask=~known))
             columns = [batch["document_id"]]
             if self._tells_collections:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy import sparse
@@ -23,8 +22,9 @@ from clusterworker.clustering.algorithms.start import Positions, Start
 from clusterworker.clustering.description import LastNames
 from clusterworker.clustering.succession import LISTED, Ancestors, Succession, anew, in_words, limit_of, succeed
 from clusterworker.clustering.survey import Distances, MemberWriter, Survey
-from clusterworker.data.arrays import NOISE, Labels, Rows
+from clusterworker.data.arrays import NOISE, Flags, Labels, Rows
 from clusterworker.data.dataset import Dataset
+from clusterworker.data.sorted_arrays import places_in
 from clusterworker.data.sources.batch import Batch
 from clusterworker.data.sources.document_ids import document_keys
 from clusterworker.process.errors import RunError
@@ -40,7 +40,6 @@ from clusterworker.run.results.tables import (
 )
 from clusterworker.storage.file import open_file
 
-Flags = npt.NDArray[np.bool_]
 ABSENT = -1
 """Place of a document that the run before did not have."""
 _BYTES_PER_DOCUMENT, _BYTES_WITH_LAYERS = 12, 60
@@ -191,10 +190,7 @@ class Members:
         """The place of each of the batch's documents among those of the run before, and whether it was there."""
         names = [collection_ids[batch.collection]] * len(batch.ids) if self._by_collection else None
         keys = keys_of(batch.ids, names)
-        places = np.searchsorted(self._keys, keys)
-        known = places < len(self._keys)
-        known[known] = self._keys[places[known]] == keys[known]
-        return places, known
+        return places_in(self._keys, keys)
 
 
 class Shared:

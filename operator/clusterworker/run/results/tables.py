@@ -27,11 +27,24 @@ _ALGORITHM, _METRIC, _NEXT, _MODEL = b"algorithm", b"metric", b"next_cluster_id"
 """Keys of the metadata of CENTROIDS, which the next run reads."""
 
 
-class MembersTable:
-    """Writes members.parquet while documents stream by.
+def members_schema(*, integer_ids: bool, tells_collections: bool) -> pa.Schema:
+    """The schema of members.parquet.
 
     Columns: document_id (string, or int64 if all ids are integers), cluster_id (int32, -1 is noise),
     distance_to_centroid (float, null for noise), and collection_id if there are several collections.
+    """
+    fields = [
+        pa.field("document_id", pa.int64() if integer_ids else pa.string(), nullable=False),
+        pa.field("cluster_id", pa.int32(), nullable=False),
+        pa.field("distance_to_centroid", pa.float32()),
+    ]
+    if tells_collections:
+        fields.append(pa.field("collection_id", pa.dictionary(pa.int32(), pa.string()), nullable=False))
+    return pa.schema(fields)
+
+
+class MembersTable:
+    """Writes members.parquet while documents stream by; see `members_schema`.
 
     Args:
         file: to write.
@@ -40,15 +53,8 @@ class MembersTable:
     """
 
     def __init__(self, file: Path, collection_ids: Sequence[str], *, integer_ids: bool) -> None:
-        fields = [
-            pa.field("document_id", pa.int64() if integer_ids else pa.string(), nullable=False),
-            pa.field("cluster_id", pa.int32(), nullable=False),
-            pa.field("distance_to_centroid", pa.float32()),
-        ]
         self._collections = list(collection_ids) if len(collection_ids) > 1 else []
-        if self._collections:
-            fields.append(pa.field("collection_id", pa.dictionary(pa.int32(), pa.string()), nullable=False))
-        self._schema = pa.schema(fields)
+        self._schema = members_schema(integer_ids=integer_ids, tells_collections=bool(self._collections))
         self._writer = pq.ParquetWriter(file, self._schema, compression="zstd")
 
     def write(self, batch: Batch, labels: Labels, distances: Distances) -> None:
