@@ -28,6 +28,17 @@ class ClaimFiles:
     def __init__(self, kubectl: Kubectl) -> None:
         self._kubectl = kubectl
 
+    def upload_new(self, claim: str, files: Mapping[str, Path | bytes]) -> None:
+        """Write files into a claim in which their files and folders must not exist yet.
+
+        Raises:
+            ClusterError: somebody else writes a file or a folder of that name.
+        """
+        taken = {path.split("/")[0] for path in self.listing(claim)} & {path.split("/")[0] for path in files}
+        if taken:
+            raise ClusterError(f"claim {claim} holds {', '.join(sorted(taken))} already: choose other names")
+        self.upload(claim, files)
+
     def upload(self, claim: str, files: Mapping[str, Path | bytes]) -> None:
         """Write files into a claim.
 

@@ -140,7 +140,7 @@ def _set_up(cluster: LocalCluster, *, leftovers: bool) -> Stage:
         scene.kubectl.ensure_namespace()
         scene.apply_file("volumes.yaml")
         with claim_files(scene.kubectl, images.worker.name, CLAIMS) as claims:
-            claims.upload("embeddings", data.files())
+            claims.upload_new("embeddings", data.files())
         for name in TOGETHER:
             scene.apply_file(name)
     return Stage(cluster, images, scene)

@@ -71,7 +71,7 @@ def test_a_failed_run_is_tried_again_until_it_completes(scene: Scene, images: Im
     assert (failed["status"], "late.parquet: no such file" in failed["error"]) == ("failed", True)
 
     with claim_files(scene.kubectl, images.worker.name, [EMBEDDINGS]) as claims:
-        claims.upload(EMBEDDINGS, {"late.parquet": data.files()["packages.parquet"]})
+        claims.upload_new(EMBEDDINGS, {"late.parquet": data.files()["packages.parquet"]})
     scene.kubectl.apply(rerun("once-more", failed["job_id"], retry_failed_only=True))
     run = scene.run_ended("once-more")
     assert (run["status"], run["reruns"]) == ("completed", failed["job_id"])

@@ -53,16 +53,16 @@ def written(table: pa.Table) -> bytes:
 
 
 def manifests() -> list[Object]:
-    growing = {"volume": EMBEDDINGS, "source": {"uri": "growing/", "text_column": "description"}}
-    labels = {"volume": EMBEDDINGS, "source": {"uri": "growing-labels/"}, "write": {}}
+    arriving = {"volume": EMBEDDINGS, "source": {"uri": "arriving/", "text_column": "description"}}
+    labels = {"volume": EMBEDDINGS, "source": {"uri": "arriving-labels/"}, "write": {}}
     definition = {
-        "cluster_id": "cluster_growing",
-        "collection_ids": ["growing"],
+        "cluster_id": "cluster_arriving",
+        "collection_ids": ["arriving"],
         "config": {"algorithm": "kmeans", "n_clusters": 8},
-        "outputs": ["growing-labels"],
+        "outputs": ["arriving-labels"],
     }
-    specs = {("Collection", "growing"): growing, ("Collection", "growing-labels"): labels,
-             ("ClusterDefinition", "growing-topics"): definition}  # fmt: skip
+    specs = {("Collection", "arriving"): arriving, ("Collection", "arriving-labels"): labels,
+             ("ClusterDefinition", "arriving-topics"): definition}  # fmt: skip
     return [
         {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}
         for (kind, name), spec in specs.items()
@@ -71,15 +71,15 @@ def manifests() -> list[Object]:
 
 def nightly() -> Object:
     schedule = {"trigger_type": "cron", "schedule_config": {"cron_expression": "0 2 * * *"}}
-    return trigger("at-night", {**schedule, "cluster_id": "cluster_growing", "run": {"resources": SMALL}})
+    return trigger("at-night", {**schedule, "cluster_id": "cluster_arriving", "run": {"resources": SMALL}})
 
 
 def hourly(threshold: float = 0.25, **config: object) -> Object:
     spec = {
         "trigger_type": "event",
-        "schedule_config": {"event_type": "documents_added", "event_threshold": 50, "collection_id": "growing"},
+        "schedule_config": {"event_type": "documents_added", "event_threshold": 50, "collection_id": "arriving"},
         "action_config": {
-            "cluster_id": "cluster_growing", "mode": "assign", "assignment_threshold": threshold, **config
+            "cluster_id": "cluster_arriving", "mode": "assign", "assignment_threshold": threshold, **config
         },
         "run": {"resources": SMALL},
     }  # fmt: skip
@@ -97,7 +97,7 @@ def sender(stage_set: Stage) -> Iterator[Producer]:
 def arrive(sender: Producer, identifier: str, count: int) -> None:
     """Some documents are reported."""
     event = {"specversion": "1.0", "id": identifier, "source": "/stories/assign", "type": "documents_added",
-             "subject": "growing", "data": {"count": count}}  # fmt: skip
+             "subject": "arriving", "data": {"count": count}}  # fmt: skip
     assert sender.post(NAMESPACE, event, sender.token()) == (202, {"accepted": 1, "duplicates": 0, "unmatched": 0})
 
 
@@ -114,12 +114,12 @@ def names(folder: Path) -> dict[int, str]:
 def test_before_the_first_night_it_waits(scene: Scene, images: Images, sender: Producer, packages: pa.Table) -> None:
     """Its event counts, and it fires once there are clusters to assign to."""
     with claim_files(scene.kubectl, images.worker.name, [EMBEDDINGS]) as claims:
-        claims.upload(EMBEDDINGS, {"growing/first.parquet": written(packages[:KNOWN])})
+        claims.upload_new(EMBEDDINGS, {"arriving/first.parquet": written(packages[:KNOWN])})
     scene.kubectl.apply(*manifests(), nightly(), hourly())
     ready = scene.eventually(lambda: scene.condition("by-day", "Ready"), "by-day: looked at", "by-day")
     print(f"\n{ready['reason']}: {ready['message']}")
     assert (ready["status"], ready["reason"]) == ("False", "ClustersNotFound")
-    assert "cluster_id 'cluster_growing' has completed a run with mode full" in ready["message"]
+    assert "cluster_id 'cluster_arriving' has completed a run with mode full" in ready["message"]
     arrive(sender, "first", 50)
     scene.eventually(lambda: scene.status("by-day").get("is_overdue"), "by-day: a run is due", "by-day")
     assert scene.jobs("by-day") == []
@@ -138,7 +138,7 @@ def test_new_documents_get_the_clusters_of_the_night(
 ) -> None:
     day = pa.concat_tables([packages[KNOWN:].replace_schema_metadata(None), strange()])
     with claim_files(scene.kubectl, images.worker.name, [EMBEDDINGS]) as claims:
-        claims.upload(EMBEDDINGS, {"growing/second.parquet": written(day)})
+        claims.upload(EMBEDDINGS, {"arriving/second.parquet": written(day)})
     before = scene.status("by-day")["history"][0]["job_id"]
     arrive(sender, "second", 50)
     run = scene.eventually(
@@ -152,13 +152,13 @@ def test_new_documents_get_the_clusters_of_the_night(
     found = scene.status("by-day")["last_result"]
     assert found["num_noise"] >= STRANGE
     assert f"{found['num_noise']} of {KNOWN + NEW + STRANGE} are noise" in run["notes"][0]
-    assert "wrote 465 rows of growing-labels/clusters.parquet" in run["notes"]
+    assert "wrote 465 rows of arriving-labels/clusters.parquet" in run["notes"]
 
     night = scene.status("at-night")["history"][0]
     with claim_files(scene.kubectl, images.worker.name, [EMBEDDINGS, RESULTS]) as claims:
         for name, job in (("at-night", night["job_id"]), ("by-day", run["job_id"])):
             claims.download(RESULTS, f"{NAMESPACE}/{name}/{job}", tmp_path / name)
-        claims.download(EMBEDDINGS, "growing-labels", tmp_path / "labels")
+        claims.download(EMBEDDINGS, "arriving-labels", tmp_path / "labels")
     then, now = members(tmp_path / "at-night"), members(tmp_path / "by-day")
     clusters = names(tmp_path / "at-night")
     assert names(tmp_path / "by-day") == clusters
@@ -200,7 +200,7 @@ def test_clusters_of_two_nights_are_clustered(scene: Scene, images: Images, tmp_
         "trigger_type": "interval",
         "schedule_config": {"interval_seconds": 86_400, "start_immediately": True},
         "execution_config": {
-            "collection_ids": ["growing"],
+            "collection_ids": ["arriving"],
             "config": {"algorithm": "kmeans", "n_clusters": 3},
             "mode": "composite",
             "source_execution_ids": nights,
@@ -231,7 +231,7 @@ def test_clusters_of_two_nights_are_clustered(scene: Scene, images: Images, tmp_
         (hourly(threshold=1.5), "spec.action_config.assignment_threshold"),
         (
             trigger("joint", {**hourly()["spec"], "action_config": {
-                "cluster_id": "cluster_growing", "mode": "composite"}}),
+                "cluster_id": "cluster_arriving", "mode": "composite"}}),
             "source_execution_ids is required with mode composite: name at least two completed runs",
         ),
         (

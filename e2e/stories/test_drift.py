@@ -42,7 +42,7 @@ def triggers(stage_set: Stage, packages: pa.Table) -> Iterator[ClaimFiles]:
     """All collections and triggers at once; their files can be changed."""
     scene = stage_set.scene
     with claim_files(scene.kubectl, stage_set.images.worker.name, ["embeddings"]) as claims:
-        claims.upload(
+        claims.upload_new(
             "embeddings",
             {
                 "drifting/code.parquet": written(of_sections(packages, CODE)),

@@ -42,7 +42,7 @@ def days() -> list[pa.Table]:
 def claims(stage_set: Stage, days: list[pa.Table]) -> Iterator[ClaimFiles]:
     scene = stage_set.scene
     with claim_files(scene.kubectl, stage_set.images.worker.name, CLAIMS) as claims:
-        claims.upload("embeddings", {"lasting/first-day.parquet": written(days[0])})
+        claims.upload_new("embeddings", {"lasting/first-day.parquet": written(days[0])})
         scene.kubectl.apply(COLLECTION, by_interval("lasting", CONFIG, collection="lasting"))
         yield claims
         scene.kubectl("delete", "clustertrigger/lasting", "collection/lasting")

@@ -64,18 +64,18 @@ def pipeline(image: str) -> list[Object]:
             found["spec"]["run"] = {"retries": 0, "resources": SMALL}
     labels = {
         "action_type": "taxonomy_enrichment",
-        "action_config": {"taxonomy_id": "tax_sections", "collection_id": COLLECTION},
+        "action_config": {"taxonomy_id": "tax_topics", "collection_id": COLLECTION},
         "trigger_type": "event",
         "schedule_config": ADDED,
         "run": {"retries": 0, "resources": SMALL},
     }
-    nodes = {"collection_id": "col_sections", "volume": EMBEDDINGS, "source": {"uri": "sections.parquet"}}
-    tree = {"taxonomy_id": "tax_sections", "collection_id": "col_sections", "label_column": "label"}
+    nodes = {"collection_id": "col_topics", "volume": EMBEDDINGS, "source": {"uri": "topics.parquet"}}
+    tree = {"taxonomy_id": "tax_topics", "collection_id": "col_topics", "label_column": "label"}
     return [
         template,
         *others,
-        {"apiVersion": API_VERSION, "kind": "Collection", "metadata": {"name": "sections"}, "spec": nodes},
-        {"apiVersion": API_VERSION, "kind": "Taxonomy", "metadata": {"name": "sections"}, "spec": tree},
+        {"apiVersion": API_VERSION, "kind": "Collection", "metadata": {"name": "topics"}, "spec": nodes},
+        {"apiVersion": API_VERSION, "kind": "Taxonomy", "metadata": {"name": "topics"}, "spec": tree},
         trigger("label-what-was-embedded", labels),
     ]
 
@@ -117,7 +117,7 @@ def test_texts_become_vectors_clusters_and_nodes(stage_set: Stage, embedder: str
     )
 
     with claim_files(scene.kubectl, stage_set.images.worker.name, [EMBEDDINGS]) as claims:
-        claims.upload(EMBEDDINGS, {"sections.parquet": written(topics(table))})
+        claims.upload_new(EMBEDDINGS, {"topics.parquet": written(topics(table))})
         upload(claims, table)
         # The failed run is carried out again, as it was asked then; what it did counts as events of the collection.
         scene.kubectl.apply(trigger("embed-again", again(run["job_id"])))

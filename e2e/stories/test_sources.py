@@ -79,7 +79,7 @@ def places(stage_set: Stage) -> Iterator[Places]:
     buffer = io.BytesIO()
     pq.write_table(documents(), buffer)
     with claim_files(scene.kubectl, stage_set.images.worker.name, ["embeddings"]) as claims:
-        claims.upload("embeddings", {"nine-thousand.parquet": buffer.getvalue()})
+        claims.upload_new("embeddings", {"nine-thousand.parquet": buffer.getvalue()})
     bucket = ThreadedMotoServer(ip_address=host, port=0)
     bucket.start()
     try:

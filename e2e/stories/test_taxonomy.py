@@ -76,7 +76,7 @@ def _nodes_and_packages(stage_set: Stage) -> Iterator[None]:
     scene = stage_set.scene
     files = nodes()
     with claim_files(scene.kubectl, stage_set.images.worker.name, [EMBEDDINGS]) as claims:
-        claims.upload(EMBEDDINGS, files)
+        claims.upload_new(EMBEDDINGS, files)
     sections = [name.removesuffix(".parquet") for name in files if name.startswith("sections")]
     scene.kubectl.apply(
         collection("taxonomy-packages", "taxonomy-packages.parquet", text_column="description"),
