@@ -114,7 +114,9 @@ def measure(documents: int, algorithms: list[str]) -> tuple[list[Row], list[Goal
             config = CONFIGS[algorithm]
             full = runs.run(f"{algorithm}-full", config=config)
             base = {"run": f"{algorithm}-full", "uri": str(runs.folder(f"{algorithm}-full"))}
-            assigned = runs.run(f"{algorithm}-assign", config=config, mode="assign", base=base)
+            # Without noise, so that labels can be compared.
+            mode = {"mode": "assign", "base": base, "assignment_threshold": -1}
+            assigned = runs.run(f"{algorithm}-assign", config=config, **mode)
             same = runs.same(f"{algorithm}-full", f"{algorithm}-assign")
             case = f"{algorithm} {documents:,} x {DIMENSIONS}"
             faster = full["seconds"] / assigned["seconds"]
