@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.shell import garbage
 from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.metrics.process import Metrics
+from harness.cluster.progress import say
 from harness.cluster.versions import Version
 from harness.control_plane import manifests
 from harness.control_plane.cluster import SYSTEM, Cluster, running_cluster
@@ -136,9 +138,14 @@ class Arrivals:
         Raises:
             TimeoutError: there are fewer.
         """
-        async with asyncio.timeout(within):
-            while len(self.jobs) < number:  # noqa: ASYNC110 - a bench may poll
-                await asyncio.sleep(0.02)
+        deadline = time.monotonic() + within
+        while len(self.jobs) < number:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{len(self.jobs)} of {number} Jobs were seen, the last at {self._last()}")
+            await asyncio.sleep(0.02)
+
+    def _last(self) -> str:
+        return self.jobs[-1][0].isoformat() if self.jobs else "no time"
 
 
 @asynccontextmanager
@@ -146,16 +153,30 @@ async def arrivals(api: ApiServer, in_namespace: str) -> AsyncIterator[Arrivals]
     """Watches while the context lasts."""
     seen = Arrivals()
     path = paths.jobs(in_namespace)
-    _, version = await api.list(path)
+    listed, version = await api.list(path)
+    known = {job["metadata"]["uid"] for job in listed}
+
+    def see(job: Object) -> None:
+        if job["metadata"]["uid"] not in known:
+            known.add(job["metadata"]["uid"])
+            seen.jobs.append((datetime.now(UTC), job))
 
     async def follow() -> None:
         after = version
         while True:  # The server ends a watch that cannot keep up, and one without news sends no bookmarks.
-            with suppress(ApiError):
+            try:
                 async for change in watch(api, path, after):
                     after = change["object"]["metadata"]["resourceVersion"]
                     if change["type"] == "ADDED":
-                        seen.jobs.append((datetime.now(UTC), change["object"]))
+                        see(change["object"])
+            except ApiError as error:
+                if error.status == HTTPStatus.GONE:
+                    say("a watch of Jobs has to begin anew: those that it missed seem later than they were")
+                    missed, after = await api.list(path)
+                    for job in missed:
+                        see(job)
+                else:
+                    await asyncio.sleep(0.1)
 
     following = asyncio.create_task(follow())
     try:
