@@ -14,13 +14,14 @@ from scipy import sparse
 
 from clusterworker.clustering.terms import Terms, in_words, shown
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows
-from clusterworker.process.text import shortened
 
 WORDS, MOST_WORDS = 3, 6
 """Terms of a name; more where another cluster has that name."""
 SEPARATOR = ", "
-LONGEST = 36
-"""Characters of a document's id that gives its cluster the name."""
+BEGINNING, END = 17, 18
+"""Characters of a document's id that give its cluster the name: of a longer one these, and … between them. Ids of one
+collection often begin alike (https://example.org/articles/)."""
+LONGEST = BEGINNING + 1 + END
 TELLING, LASTING = 50, 100
 """A name is made of so many terms that set the cluster apart, and lasts while its terms are among so many."""
 _LEAST_SHARE = 0.04
@@ -151,8 +152,8 @@ class Namer:
                 yield SEPARATOR.join(chosen[:count])
         own = SEPARATOR.join(chosen[:WORDS])
         if document:
-            yield shortened(document, LONGEST)
-            own = own or shortened(document, LONGEST)
+            yield of_document(document)
+            own = own or of_document(document)
         own = f"{own} ({number})" if own else f"cluster {number}"
         while True:
             yield own
@@ -170,6 +171,11 @@ class Namer:
             if len(kept) == most:
                 break
         return kept
+
+
+def of_document(document_id: str) -> str:
+    """The name of a cluster after a document."""
+    return document_id if len(document_id) <= LONGEST else f"{document_id[:BEGINNING]}…{document_id[-END:]}"
 
 
 def _phrase(term: _Term, ranked: _Ranked) -> _Term:

@@ -31,7 +31,7 @@ def test_names_are_the_words_that_tell_clusters_apart() -> None:
 @pytest.mark.parametrize("texts", [[], ["", ""], ["the of", "and"], ["1 2 3", "…"]])
 def test_names_without_words_are_the_central_documents(texts: list[str]) -> None:
     labels = np.arange(len(texts), dtype=np.int32)
-    assert namer(texts).names(labels, [0, 1], {0: "doc-17", 1: "x" * 50}) == ["doc-17", "x" * 35 + "…"]
+    assert namer(texts).names(labels, [0, 1], {0: "doc-17", 1: "x" * 50}) == ["doc-17", "x" * 17 + "…" + "x" * 18]
 
 
 def test_two_words_that_stand_together_are_one_term() -> None:

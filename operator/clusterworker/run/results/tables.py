@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clusterworker.clustering.algorithms.start import Positions
-from clusterworker.clustering.naming import LONGEST
+from clusterworker.clustering.naming import BEGINNING, END, LONGEST
 from clusterworker.clustering.succession import Step
 from clusterworker.clustering.survey import Distances
 from clusterworker.data.arrays import NOISE, Labels, Rows, Vectors
@@ -276,8 +276,8 @@ def read_clusters_named_after(members: Path, names: Mapping[int, str]) -> set[in
         for group in range(file.num_row_groups):
             table = file.read_row_group(group, columns=["document_id", "cluster_id"])
             ids = table["document_id"].cast(pa.string())
-            begun = pc.binary_join_element_wise(pc.utf8_slice_codeunits(ids, 0, LONGEST - 1), "…", "")
-            ids = pc.if_else(pc.greater(pc.utf8_length(ids), LONGEST), begun, ids)
+            ends = pc.utf8_slice_codeunits(ids, 0, BEGINNING), pc.utf8_slice_codeunits(ids, -END)
+            ids = pc.if_else(pc.greater(pc.utf8_length(ids), LONGEST), pc.binary_join_element_wise(*ends, "…"), ids)
             some = pc.is_in(ids, wanted)
             own = zip(table["cluster_id"].filter(some).to_pylist(), ids.filter(some).to_pylist(), strict=True)
             found.update(number for number, name in own if names.get(number) == name)
