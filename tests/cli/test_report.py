@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -62,6 +63,17 @@ def test_where_a_report_lies(
     assert {name: getattr(found, name) for name in place} == place
     assert (found.image, found.node_selector) == ("worker:1", {"a": "b"})
     assert place_of({"spec": {}}, run(uri), jobs, claim=said, image="i").tolerations == ()
+
+
+def test_a_report_of_before_the_results_went_elsewhere() -> None:
+    """The history knows the claim longer than the Job does; it does not say how to reach a bucket."""
+    entry, now = replace(run("/results/b/a/j"), volumes=["old", "data"]), {"volume": "new"}
+    for results in (now, {"uri": "s3://bucket/p", "secret_name": "keys"}):
+        found = place_of({"spec": {"run": {"results": results}}}, entry, [], claim=None, image="i")
+        assert (found.uri, found.claim, found.secret) == ("/results/b/a/j/report.html", "old", None)
+    assert place_of({"spec": {"run": {"results": now}}}, entry, [job("j", "own")], claim=None, image="i").claim == "own"
+    with pytest.raises(LookupError, match=r"the results of run 'j' are in s3://bucket/p/b/a/j, and run\.results of"):
+        place_of({"spec": {"run": {"results": {"uri": "x"}}}}, run("s3://bucket/p/b/a/j"), [], claim=None, image="i")
 
 
 def test_what_there_is_not(

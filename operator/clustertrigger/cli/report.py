@@ -118,11 +118,14 @@ async def find_place(
     """`place_of` with what the namespace's Jobs know; image: None where the user says none.
 
     Raises:
-        CommandError: The image is unknown.
+        CommandError: The image is unknown, or how to reach the results.
     """
     jobs = await jobs_of(cluster)
     image = image or await image_of(cluster, trigger["metadata"]["name"], run, jobs)
-    return place_of(trigger, run, jobs, claim=claim, image=image, file=file)
+    try:
+        return place_of(trigger, run, jobs, claim=claim, image=image, file=file)
+    except LookupError as error:
+        raise CommandError(str(error)) from None
 
 
 async def jobs_of(cluster: Cluster) -> list[dict[str, Any]]:

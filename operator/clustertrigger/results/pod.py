@@ -11,7 +11,7 @@ from typing import Any
 from clustercontract.container import RESULTS_MOUNT, SECRETS_MOUNT
 from clustertrigger.api.names import LABEL_ROLE, LABEL_TRIGGER, WORKER_CONTAINER
 from clustertrigger.api.status import Execution
-from clustertrigger.core.actions.work import RunDefaults
+from clustertrigger.core.actions.work import RunDefaults, claim_of, why_out_of_reach
 from clustertrigger.core.jobs.naming import generated_name
 from clustertrigger.core.jobs.pods import container_security, pod_security
 from clustertrigger.results import reader
@@ -80,17 +80,23 @@ def place_of(
         claim: what the user says; wins.
         image: of the Pod.
         file: of the run's folder.
+
+    Raises:
+        LookupError: it is not known how to reach it.
     """
     policy = trigger["spec"].get("run") or {}
     results = policy.get("results") or {}
+    if why := why_out_of_reach(run.job_id, str(run.results_uri), results.get("uri")):
+        raise LookupError(why)
     uri = f"{str(run.results_uri).rstrip('/')}/{file}"
     in_bucket = uri.startswith("s3://")
     own = next((job for job in jobs if job["metadata"]["name"] == run.job_id), None)
     mounted = _results_claim(_pod_of(own)) if own else None
     template = _pod_of(own or (jobs[-1] if jobs else None))
+    claim = claim or mounted or claim_of(run) or results.get("volume") or _DEFAULTS.results_volume
     return Place(
         uri=uri,
-        claim=None if in_bucket else claim or mounted or results.get("volume") or _DEFAULTS.results_volume,
+        claim=None if in_bucket else claim,
         secret=results.get("secret_name") if in_bucket else None,
         endpoint=results.get("endpoint") if in_bucket else None,
         region=results.get("region") if in_bucket else None,

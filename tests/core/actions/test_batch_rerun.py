@@ -234,6 +234,25 @@ def test_a_batch_in_s3_is_reached_as_its_trigger_reaches_it() -> None:
     assert told.batch_results.model_dump(exclude_none=True) == results
 
 
+def test_a_batch_is_read_where_its_results_went_then() -> None:
+    folder = f"/results/below/search/products/{BATCH}"
+    for results in ({"volume": "new"}, {"uri": "s3://bucket/results", "secret_name": "minio"}):
+        left = batch(results_uri=folder, volumes=["old", "data"], secrets=[])
+        work = resolved(source([left], {**HOURLY, "run": {"results": results}}))
+        assert isinstance(work, RerunWork)
+        assert work.reads(DEFAULTS).claims == ("old", "data")
+        (created,) = decided(work).actions
+        assert isinstance(created, CreateJob)
+        pod = created.manifest["spec"]["template"]["spec"]
+        told = RerunSpec.model_validate_json(pod["containers"][0]["env"][0]["value"])
+        assert told.batch_results.uri == "/collections/old/below"
+    away = batch(results_uri=f"s3://bucket/results/search/products/{BATCH}")
+    found = resolved(source([away], {**HOURLY, "run": {"results": {"uri": "results"}}}))
+    assert isinstance(found, Unresolved)
+    assert found.reason == Reason.INVALID_REFERENCE
+    assert f"action_config.batch_id: the results of run '{BATCH}' are in s3://bucket/results/" in found.message
+
+
 @pytest.mark.parametrize(
     ("triggers", "reason", "says"),
     [

@@ -242,6 +242,64 @@ def test_the_runs_whose_centroids_are_clustered() -> None:
     assert work.annotations == {"clustertrigger.dev/mode": "composite"}
 
 
+NEW_CLAIM: Json = {**SHARED, "run": {"results": {"volume": "new"}}}
+BUCKET: Json = {**SHARED, "run": {"results": {"uri": "s3://bucket/results", "secret_name": "minio"}}}
+
+
+def test_results_are_read_where_they_went_then() -> None:
+    """Whatever run.results of their triggers says now: the first claim that a run's Pod mounts is that of its results.
+
+    Of a run that an earlier version recorded, it is what the trigger says, or the operator's.
+    """
+    work = resolved(
+        COMPOSITE,
+        with_run("nightly", "nightly-1-1", NEW_CLAIM, volumes=["old", "data"]),
+        with_run("weekly", "weekly-1-1", BUCKET, volumes=["then"]),
+    )
+    assert isinstance(work, ClusterWork)
+    assert [(run.uri, run.results) for run in told(work, COMPOSITE).sources] == [
+        ("/collections/old/search/nightly/nightly-1-1", None),
+        ("/collections/then/search/weekly/weekly-1-1", None),
+    ]
+    assert work.reads(DEFAULTS).claims == ("old", "then")
+    work = resolved(
+        COMPOSITE, with_run("nightly", "nightly-1-1", NEW_CLAIM), with_run("weekly", "weekly-1-1", BUCKET, volumes=[])
+    )
+    assert isinstance(work, ClusterWork)
+    assert work.reads(DEFAULTS).claims == ("new", DEFAULTS.results_volume)
+
+
+def test_clusters_to_assign_to_are_read_where_they_went_then() -> None:
+    made = clustered("nightly", NEW_CLAIM)
+    status = made.status.copy()
+    job, folder = "nightly-3f9a2c-20260302120000", "/results/search/nightly/nightly-3f9a2c-20260302120000"
+    status.history = [
+        Execution(job_id=job, slot="manual/1", triggered_at=at(), status="completed", results_uri=folder,
+                  volumes=["old", "data"])
+    ]  # fmt: skip
+    work = resolved(ASSIGN, replace(made, status=status))
+    assert isinstance(work, ClusterWork)
+    base = told(work, ASSIGN).base
+    assert base is not None
+    assert base.uri == folder.replace("/results", "/collections/old", 1)
+
+
+def test_a_bucket_of_then_is_out_of_reach() -> None:
+    """The history does not say which Secret and which endpoint led to it."""
+    folder = "s3://bucket/results/search/weekly/weekly-1-1"
+    now = {**SHARED, "run": {"results": {"uri": "results/"}}}
+    says = (
+        f"the results of run 'weekly-1-1' are in {folder}, and run.results of its trigger no longer says how to reach "
+        "a bucket, as its uri is 'results/' now: set run.results back, or read the folder there"
+    )
+    found = resolved(
+        COMPOSITE, with_run("nightly", "nightly-1-1"), with_run("weekly", "weekly-1-1", now, results_uri=folder)
+    )
+    assert found == Unresolved(Reason.INVALID_REFERENCE, f"source_execution_ids: {says}")
+    base = resolved(ASSIGN, clustered("weekly", now, run="weekly-1-1", uri="s3://bucket/results"))
+    assert base == Unresolved(Reason.INVALID_REFERENCE, f"mode assign: {says}")
+
+
 @pytest.mark.parametrize(
     ("weekly", "reason", "says"),
     [

@@ -21,14 +21,17 @@ from clustertrigger.core.actions.outputs import Named, output_inputs, outputs_an
 from clustertrigger.core.actions.work import (
     Action,
     Ask,
+    Earlier,
     Order,
     Reads,
     RunDefaults,
     Work,
     Writes,
+    claim_of,
     distinct,
     results_claim,
     results_target,
+    why_out_of_reach,
 )
 from clustertrigger.core.resources.batches import Batch
 from clustertrigger.core.resources.catalog import Catalog, Unresolved
@@ -110,13 +113,24 @@ class RerunWork(Work):
 
     def reads(self, defaults: RunDefaults) -> Reads:
         """What the batch's Pod mounted, and where its RunSpec is."""
+        folder = self._folder
+        claim = folder.claim(defaults) if folder else results_claim(self.policy, defaults)
         return Reads(
-            distinct([*(self.batch.volumes or ()), results_claim(self.policy, defaults)]),
+            distinct([*(self.batch.volumes or ()), claim]),
             distinct([*(self.batch.secrets or ()), self.policy.results.secret_name]),
         )
 
+    @property
+    def _folder(self) -> Earlier | None:
+        """The folder that the batch left; None where it failed, and then its RunSpec is where results go now."""
+        uri = self.batch.results_uri
+        return Earlier(self.batch.job_id, uri, self.policy, claim_of(self.batch)) if uri else None
+
     def _results(self, defaults: RunDefaults) -> ResultsTarget:
         target, claim = results_target(self.policy, defaults), results_claim(self.policy, defaults)
+        if folder := self._folder:
+            seen = folder.seen(defaults)
+            return (seen.results or target).model_copy(update={"uri": seen.uri.rsplit("/", 3)[0]})
         if claim is None:
             return target
         below = target.uri.removeprefix(RESULTS_MOUNT)
@@ -142,6 +156,8 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
             f"batch {wanted.batch_id!r} is a run of ClusterTrigger {found.trigger!r}, which is invalid: correct it, as "
             "its run.results says where the batch lies",
         )
+    if why := why_out_of_reach(wanted.batch_id, found.run.results_uri or "", found.policy.results.uri):
+        return Unresolved(Reason.INVALID_REFERENCE, f"action_config.batch_id: {why}")
     if found.run.volumes is None:
         return Unresolved(
             Reason.BATCH_NOT_FOUND,

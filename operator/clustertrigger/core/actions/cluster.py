@@ -27,8 +27,10 @@ from clustertrigger.core.actions.work import (
     Work,
     Writes,
     announced,
+    claim_of,
     collections_digest,
     distinct,
+    why_out_of_reach,
 )
 from clustertrigger.core.resources.catalog import COLLECTION, DEFINITION, Catalog, Unresolved
 
@@ -134,7 +136,10 @@ def _assigning(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec, work:
     """The same, with the run to whose clusters documents are assigned."""
     found = catalog.batches.newest_clustering(namespace, spec.clustering or "", collections_digest(work))
     if found is not None:
-        base = Earlier(found.baseline.run, found.baseline.folder, found.policy)
+        volume = claim_of(found.run) if found.run else None
+        base = Earlier(found.baseline.run, found.baseline.folder, found.policy, volume)
+        if why := why_out_of_reach(base.run, base.uri, base.policy.results.uri):
+            return Unresolved(Reason.INVALID_REFERENCE, f"mode assign: {why}")
         return replace(work, base=base, annotations={**work.annotations, ANNOTATION_MODE: "assign"})
     if isinstance(spec.action, Cluster):
         same = f"cluster_id {spec.action.cluster_id!r}"
@@ -176,7 +181,10 @@ def _composing(catalog: Catalog, namespace: str, work: ClusterWork, wanted: Sequ
                 f"source_execution_ids: run {job!r} of ClusterTrigger {found.trigger!r} has not clustered documents: "
                 "name a run of action cluster",
             )
-        sources.append(Earlier(job, found.run.results_uri, found.policy))
+        source = Earlier(job, found.run.results_uri, found.policy, claim_of(found.run))
+        if why := why_out_of_reach(job, source.uri, source.policy.results.uri):
+            return Unresolved(Reason.INVALID_REFERENCE, f"source_execution_ids: {why}")
+        sources.append(source)
     return replace(work, sources=tuple(sources), annotations={**work.annotations, ANNOTATION_MODE: "composite"})
 
 

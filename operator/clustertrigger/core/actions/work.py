@@ -59,10 +59,14 @@ class Earlier:
     """Its folder, as its own Pod saw it."""
     policy: RunPolicy
     """How its trigger's Jobs are run."""
+    volume: str | None = None
+    """The claim that holds the folder, if that is known: the trigger's results may go elsewhere now."""
 
     def claim(self, defaults: RunDefaults) -> str | None:
         """The claim that holds the folder; None where it is in a bucket."""
-        return None if self.uri.startswith("s3://") else results_claim(self.policy, defaults)
+        if self.uri.startswith("s3://"):
+            return None
+        return self.volume or results_claim(self.policy, defaults) or defaults.results_volume
 
     def seen(self, defaults: RunDefaults) -> PreviousRun:
         """The run, as a Pod sees it that mounts the claim to read."""
@@ -196,6 +200,31 @@ def results_claim(run: RunPolicy, defaults: RunDefaults) -> str | None:
     """The claim that holds the results; None where they go elsewhere."""
     is_mounted = results_target(run, defaults).uri.startswith(RESULTS_MOUNT)
     return run.results.volume or defaults.results_volume if is_mounted else None
+
+
+def claim_of(run: Execution) -> str | None:
+    """The claim that holds the folder of a run in the history: the first one that its Pod mounts (`core.jobs.pods`).
+
+    None where the folder is in a bucket, or where an earlier version has recorded the run.
+    """
+    is_mounted = bool(run.results_uri) and "://" not in str(run.results_uri)
+    return run.volumes[0] if is_mounted and run.volumes else None
+
+
+def why_out_of_reach(run: str, folder: str, uri: str | None) -> str | None:
+    """Why the folder of a run cannot be read, if so: the history does not say how to reach a bucket.
+
+    Args:
+        run: the run.
+        folder: where it lies.
+        uri: run.results.uri of its trigger now; None: the operator's default, whatever that is.
+    """
+    if not folder.startswith("s3://") or uri is None or uri.startswith("s3://"):
+        return None
+    return (
+        f"the results of run {run!r} are in {folder}, and run.results of its trigger no longer says how to reach a "
+        f"bucket, as its uri is {uri!r} now: set run.results back, or read the folder there"
+    )
 
 
 def distinct(names: Iterable[str | None]) -> tuple[str, ...]:

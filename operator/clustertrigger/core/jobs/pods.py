@@ -140,7 +140,8 @@ def _mounts(
     """Volumes, and where they are mounted.
 
     A claim is one volume however often it is mounted: the kubelet never starts a Pod that names a claim twice. One that
-    is only read is a read-only volume: the kubelet would otherwise give all of its files to the Pod's group.
+    is only read is a read-only volume: the kubelet would otherwise give all of its files to the Pod's group. That of
+    the results comes first: the history has the claims in this order, and `claim_of` relies on it.
     """
     reads, results = work.reads(defaults), results_claim(run, defaults)
     claims = {claim: f"claim-{n}" for n, claim in enumerate(distinct([results, *reads.claims, *writes.claims]))}

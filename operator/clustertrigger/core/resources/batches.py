@@ -35,6 +35,8 @@ class Clustered:
     """That it left."""
     policy: RunPolicy
     """How the trigger's Jobs are run now."""
+    run: Execution | None
+    """Its entry in the history, if it is still there."""
 
 
 _Place = tuple[str, str]
@@ -143,7 +145,8 @@ def _clustered(trigger: Trigger, collections: str) -> Clustered | None:
     baseline = read_baseline(snapshot)
     if baseline is None or trigger.spec is None or snapshot.get("collections") not in (None, collections):
         return None
-    return Clustered(trigger.key.name, baseline, trigger.spec.run)
+    run = next((run for run in trigger.status.history if run.job_id == baseline.run), None)
+    return Clustered(trigger.key.name, baseline, trigger.spec.run, run)
 
 
 def _wanted(trigger: Trigger) -> list[_Place]:

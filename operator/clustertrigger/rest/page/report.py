@@ -52,7 +52,10 @@ async def fetch_report(
             "the worker's image is not known, as the Jobs of past runs are gone: "
             f"{COMMAND} report {trigger['metadata']['name']} -n {namespace} --image IMAGE reads the report",
         )
-    place = place_of(trigger, run, jobs, claim=None, image=known or image)
+    try:
+        place = place_of(trigger, run, jobs, claim=None, image=known or image)
+    except LookupError as error:
+        raise RefusedError(404, str(error)) from None
     if not known:
         place = replace(place, image_pull_secrets=pull_secrets)
     if place.claim:
