@@ -161,6 +161,7 @@ def test_new_documents_get_the_clusters_of_the_night(
         claims.download(EMBEDDINGS, "arriving-labels", tmp_path / "labels")
     then, now = members(tmp_path / "at-night"), members(tmp_path / "by-day")
     clusters = names(tmp_path / "at-night")
+    assert f"as on the map of {night['job_id']}" in (tmp_path / "by-day" / "report.html").read_text()
     assert names(tmp_path / "by-day") == clusters
     known = {document: label for document, label in now.items() if document in then and label != -1}
     assert known == {document: then[document] for document in known}
@@ -193,9 +194,7 @@ def test_the_night_goes_on_where_it_was(scene: Scene) -> None:
     assert clustered["job_id"] in run["notes"][0]
 
 
-def test_clusters_of_two_nights_are_clustered(scene: Scene, images: Images, tmp_path: Path) -> None:
-    """Mode composite: no vector is read, and every document gets its centroid's cluster."""
-    nights = [run["job_id"] for run in reversed(scene.status("at-night")["history"])]
+def both(runs: list[str]) -> Object:
     spec = {
         "trigger_type": "interval",
         "schedule_config": {"interval_seconds": 86_400, "start_immediately": True},
@@ -203,11 +202,17 @@ def test_clusters_of_two_nights_are_clustered(scene: Scene, images: Images, tmp_
             "collection_ids": ["arriving"],
             "config": {"algorithm": "kmeans", "n_clusters": 3},
             "mode": "composite",
-            "source_execution_ids": nights,
+            "source_execution_ids": runs,
         },
         "run": {"resources": SMALL},
     }
-    scene.kubectl.apply(trigger("both-nights", spec))
+    return trigger("both-nights", spec)
+
+
+def test_clusters_of_two_nights_are_clustered(scene: Scene, images: Images, tmp_path: Path) -> None:
+    """Mode composite: no vector is read, and every document gets its centroid's cluster; whose ids last."""
+    nights = [run["job_id"] for run in reversed(scene.status("at-night")["history"])]
+    scene.kubectl.apply(both(nights))
     run = scene.run_ended("both-nights")
     assert (run["status"], run["mode"], run["num_clusters"]) == ("completed", "composite", 3), run
     assert run["num_documents"] == KNOWN + NEW + STRANGE
@@ -219,6 +224,13 @@ def test_clusters_of_two_nights_are_clustered(scene: Scene, images: Images, tmp_
     assert joint.keys() == last.keys()
     assert len({(last[document], joint[document]) for document in joint}) == len(set(last.values()))
     print(scene.plugin("results", "both-nights").stdout)
+
+    scene.kubectl.apply(both(nights[::-1]))
+    scene.request_run("both-nights", "again")
+    again = scene.run_ended("both-nights", slot="manual/again")
+    changes = scene.status("both-nights")["last_result"]["changes"]
+    print(changes["summary"])
+    assert (again["status"], changes["since"], changes["kept"]) == ("completed", run["job_id"], 3), again
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ RESULT_FILES = (
     "baseline.npz",
     "centroids.parquet",
     "lineage.parquet",
+    "map.parquet",
     "members.parquet",
     "metrics.json",
     "report.html",

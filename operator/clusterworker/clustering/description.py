@@ -17,6 +17,8 @@ from clusterworker.data.arrays import NOISE, Labels, Rows
 from clusterworker.data.sources.collection import Collection
 from clusterworker.process.text import one_line, shortened
 
+LISTED_CLUSTERS = 50
+"""Clusters that the report and metrics.json describe; all are in centroids.parquet."""
 FEW = 5
 """Of a cluster with fewer documents in the sample, the texts of its central documents count for its name, too."""
 MOST_TEXTS = 6_000
@@ -98,19 +100,17 @@ def describe(
     collections: Sequence[Collection],
     found: Membership,
     numbers: Rows,
-    listed: int,
     layered: LayeredClusters | None,
     layer_numbers: Sequence[Rows],
     ids: Ids,
     last: LastNames = LastNames(),
 ) -> Description:
-    """Name every cluster, and summarise the largest ones.
+    """Name every cluster, and summarise the largest ones that have documents.
 
     Args:
         collections: asked for texts.
         found: by the pass over the documents.
         numbers: cluster_id of each cluster, shape (clusters,).
-        listed: clusters to summarise; those without documents are left out.
         layered: other granularities, if there are any.
         layer_numbers: cluster_id of each of their clusters, per granularity.
         ids: returns the ids of documents by row number.
@@ -118,15 +118,15 @@ def describe(
     """
     count = len(found.sizes)
     central = {cluster: found.central.of(cluster) for cluster in range(count)}
-    shown = min(listed, int(np.count_nonzero(found.sizes)))
+    shown = min(LISTED_CLUSTERS, int(np.count_nonzero(found.sizes)))
     rows = [document.row for cluster in range(shown) for document in central[cluster]]
     read = _read_for_names(found, central)
     texts = _texts(collections, np.concatenate([read.rows, np.array(rows, np.int64)]))
     if not texts:
         read = _Read(read.rows[:0], read.labels[:0])
-    namer = Namer(Terms.of([texts.get(row, "") for row in read.rows.tolist()]))
-    names = last.fixed
-    if names is None:
+    names, layers = last.fixed, None
+    if names is None:  # else terms, which take seconds to find, are needed for nothing
+        namer = Namer(Terms.of([texts.get(row, "") for row in read.rows.tolist()]))
         names = namer.names(
             read.labels,
             numbers.tolist(),
@@ -134,6 +134,9 @@ def describe(
             last.names,
             last.still_there,
         )
+        if layered:
+            told = found.reservoir, namer, read.rows, names, ids, last.in_layers
+            layers = describe_layers(layered, layer_numbers, *told)
     summaries = [
         ClusterSummary(
             int(numbers[cluster]),
@@ -147,9 +150,6 @@ def describe(
         for cluster in range(shown)
     ]
     hovering = {row: shortened(one_line(text), HOVER_LENGTH) for row, text in texts.items()}
-    layers = None
-    if layered:
-        layers = describe_layers(layered, layer_numbers, found.reservoir, namer, read.rows, names, ids, last.in_layers)
     return Description(names, summaries, hovering, layers)
 
 

@@ -1,6 +1,6 @@
 """A uniform sample of a stream of documents."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -59,6 +59,12 @@ class Reservoir:
         kept = self._merge()
         labels = np.append(places, NOISE).astype(np.int32)[kept.labels]
         self._kept = _Rows(kept.keys, kept.vectors, labels, kept.rows)
+
+    def scale(self) -> None:
+        """Scale the kept vectors, of which none is all zeros, to unit length, once all documents have been taken in."""
+        kept = self._merge()
+        norms = np.linalg.norm(kept.vectors.astype(np.float64), axis=1, keepdims=True)
+        self._kept = replace(kept, vectors=(kept.vectors / norms).astype(np.float32))
 
     def _merge(self) -> "_Rows":
         """Keep the best of the candidates, once for many batches, because each time copies the whole reservoir."""

@@ -7,13 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from clusterworker.clustering.algorithms.clustering import Clustering
-from clusterworker.clustering.algorithms.nearest import NearestCentroid
+from clusterworker.clustering.algorithms.nearest import NearestCentroid, NearestDirection, a_core_for_the_reader
 from clusterworker.clustering.central import CentralDocuments
 from clusterworker.clustering.quality import ClusterSums
 from clusterworker.clustering.reservoir import Reservoir
 from clusterworker.clustering.tally import Tally
+from clusterworker.data.ahead import ahead
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows, Vectors
-from clusterworker.data.dataset import Dataset
+from clusterworker.data.dataset import Dataset, StreamedDataset, refuse_too_large, single_lengths
 from clusterworker.data.sources.batch import Batch
 from clusterworker.process.progress import Progress
 
@@ -111,7 +112,7 @@ def survey(
 
 
 def assign(
-    dataset: Dataset,
+    dataset: StreamedDataset,
     centroids: Vectors,
     metric: str,
     threshold: float,
@@ -120,6 +121,8 @@ def assign(
     progress: Progress,
 ) -> Membership:
     """Pass over the documents once, and assign each to the nearest of given centroids.
+
+    The next batch is read meanwhile.
 
     Args:
         dataset: the documents.
@@ -131,36 +134,60 @@ def assign(
         progress: told how far the pass is.
     """
     clusters, dimensions = centroids.shape
-    nearest = NearestCentroid(centroids) if clusters else None
+    find = _nothing if not clusters else _by_cosine(centroids) if metric == "cosine" else _by_distance(centroids)
     central, reservoir = CentralDocuments(), Reservoir(SAMPLE_ROWS, dimensions, seed)
     sizes, row = np.zeros(clusters, np.int64), 0
-    for batch in dataset.batches():
-        vectors = np.asarray(batch.vectors)
-        labels = np.full(len(vectors), NOISE, np.int32)
-        distances = np.full(len(vectors), np.nan, np.float32)
-        if nearest is not None:
-            found, squares = nearest.with_squares(vectors)
-            squares = np.maximum(squares, 0)
-            if metric == "cosine":
-                similarities, apart = 1 - squares / 2, squares / 2
-            else:
-                similarities, apart = _cosines(vectors, centroids[found]), np.sqrt(squares)
+    with a_core_for_the_reader():
+        for batch in ahead(dataset.given()):
+            found, apart, similarities = find(batch)
             inside = np.clip(similarities, -1, 1) >= threshold
-            labels[inside], distances[inside] = found[inside], apart[inside]
-        write(batch, labels, distances)
-        central.add(row, batch.ids, labels, distances)
-        reservoir.add(row, vectors, labels)
-        sizes += np.bincount(labels[labels != NOISE], minlength=clusters)
-        row += len(vectors)
-        progress.advance(row / dataset.rows)
+            labels = np.where(inside, found, NOISE).astype(np.int32)
+            distances = np.where(inside, apart, np.nan).astype(np.float32)
+            write(batch, labels, distances)
+            central.add(row, batch.ids, labels, distances)
+            reservoir.add(row, batch.vectors, labels)
+            sizes += np.bincount(labels[inside], minlength=clusters)
+            row += len(labels)
+            progress.advance(row / dataset.rows)
+    if metric == "cosine":
+        reservoir.scale()
     return Membership(sizes, row - int(sizes.sum()), central, reservoir)
 
 
-def _cosines(vectors: Vectors, others: Vectors) -> Doubles:
-    """Cosine similarity of each vector and its other one, shape (rows,); 0 where one of them is all zeros."""
-    products = np.einsum("ij,ij->i", vectors, others, dtype=np.float64)
-    lengths = [np.sqrt(np.einsum("ij,ij->i", given, given, dtype=np.float64)) for given in (vectors, others)]
-    return np.asarray(products / np.maximum(lengths[0] * lengths[1], np.finfo(np.float64).tiny), np.float64)
+_Find = Callable[[Batch], tuple[Labels, Doubles, Doubles]]
+"""Returns each document's nearest centroid, the distance to it, and the cosine similarity with it."""
+
+
+def _by_cosine(centroids: Vectors) -> _Find:
+    nearest = NearestDirection(centroids)
+
+    def find(batch: Batch) -> tuple[Labels, Doubles, Doubles]:
+        labels, apart = nearest(batch.vectors, single_lengths(batch))
+        return labels, apart, 1 - apart
+
+    return find
+
+
+def _by_distance(centroids: Vectors) -> _Find:
+    nearest = NearestCentroid(centroids)
+    of_centroids = np.einsum("ij,ij->i", centroids, centroids, dtype=np.float64)
+
+    def find(batch: Batch) -> tuple[Labels, Doubles, Doubles]:
+        vectors = refuse_too_large(batch)
+        labels, found = nearest.with_squares(vectors)
+        squares, others = np.maximum(found, 0), of_centroids[labels]
+        own = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
+        # ‖a - b‖² = ‖a‖² + ‖b‖² - 2ab; of zeros 0.
+        cosines = (own + others - squares) / np.maximum(2 * np.sqrt(own * others), np.finfo(np.float64).tiny)
+        return labels, np.sqrt(squares), np.where(own * others > 0, cosines, 0)
+
+    return find
+
+
+def _nothing(batch: Batch) -> tuple[Labels, Doubles, Doubles]:
+    """Where there is no centroid."""
+    rows = len(batch.vectors)
+    return np.full(rows, NOISE, np.int32), np.full(rows, np.nan), np.full(rows, np.nan)
 
 
 def distances_to_centroid(vectors: Vectors, labels: Labels, centroids: Vectors, metric: str) -> Distances:

@@ -20,6 +20,8 @@ from clusterworker.process.progress import Progress
 
 LARGEST = 1e15
 """The largest number that a vector may hold with metric euclidean: squares beyond leave the range of float32."""
+_SAFE = (1e-30, 1e30)
+"""Squared lengths that float32 represents accurately; others are computed again in float64."""
 
 
 class Dataset(Protocol):
@@ -52,13 +54,18 @@ class StreamedDataset:
     def batches(self) -> Iterator[Batch]:
         """See Dataset."""
         done = 0
+        for batch in self.given():
+            vectors = _unit_length(batch) if self.unit else refuse_too_large(batch)
+            yield Batch(batch.ids, vectors, batch.collection, batch.place)
+            done += len(vectors)
+            self._progress.advance(done / self.rows)
+
+    def given(self) -> Iterator[Batch]:
+        """Yield all documents in order, their vectors neither checked nor scaled: of any length, and also all zeros."""
         for index, collection in enumerate(self._collections):
             for batch in whole_pass(collection, index):
                 ids = batch.ids if self.integer_ids else batch.ids.cast(pa.string())
-                vectors = _unit_length(batch) if self.unit else refuse_too_large(batch)
-                yield Batch(ids, vectors, index, batch.place)
-                done += len(vectors)
-                self._progress.advance(done / self.rows)
+                yield Batch(ids, batch.vectors, index, batch.place)
 
 
 class SpooledDataset:
@@ -128,6 +135,15 @@ def lengths(batch: Batch) -> Doubles:
             "leave that document out, or set metric: euclidean"
         )
     return norms
+
+
+def single_lengths(batch: Batch) -> Vectors:
+    """Return the same in single precision, which takes a fraction of the time; raises as `lengths` does."""
+    with np.errstate(over="ignore"):
+        squares = np.vecdot(batch.vectors, batch.vectors)
+    if squares.min(initial=1) < _SAFE[0] or squares.max(initial=1) > _SAFE[1]:
+        return lengths(batch).astype(np.float32)
+    return np.asarray(np.sqrt(squares), np.float32)
 
 
 def refuse_too_large(batch: Batch) -> Vectors:

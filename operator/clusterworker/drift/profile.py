@@ -1,28 +1,25 @@
 """A check's pass over the documents: everything that the metrics need, in bounded memory."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-import faiss
 import numpy as np
 import pyarrow as pa
 
 from clustercontract.baseline import RESERVOIR_ROWS
+from clusterworker.clustering.algorithms.nearest import a_core_for_the_reader
 from clusterworker.clustering.tally import Tally
+from clusterworker.data.ahead import ahead
 from clusterworker.data.arrays import Doubles, Rows, Vectors
-from clusterworker.data.dataset import lengths, refuse_too_large
+from clusterworker.data.dataset import refuse_too_large, single_lengths
 from clusterworker.data.sources.batch import Batch
 from clusterworker.data.sources.collection import Collection, whole_pass
-from clusterworker.drift.ahead import ahead
 from clusterworker.drift.baseline import StoredBaseline
 from clusterworker.process.progress import Progress
 
 _BLOCK_ROWS = 1_024
 """Documents worked on at a time: they stay in the processor's cache, and sums of so few are exact to six digits in
 float32."""
-_SAFE = (1e-30, 1e30)
-"""Squared lengths that float32 represents accurately; others are computed again in float64."""
 
 
 @dataclass(frozen=True)
@@ -64,23 +61,12 @@ def profile(collections: Sequence[Collection], baseline: StoredBaseline, seed: i
     """
     rows = sum(collection.rows for collection in collections)
     profiling = _Profiling(baseline, seed)
-    with _a_core_for_the_reader():
+    with a_core_for_the_reader():
         for batch in ahead(_batches(collections)):
             profiling.add(batch)
             progress.advance(profiling.documents / rows)
     pa.default_memory_pool().release_unused()  # what batches lay in would stay reserved while samples are compared
     return profiling.profile()
-
-
-@contextmanager
-def _a_core_for_the_reader() -> Iterator[None]:
-    """Assign with one thread less: more threads than cores wait for each other."""
-    threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(max(threads - 1, 1))
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(threads)
 
 
 class _Profiling:
@@ -100,7 +86,7 @@ class _Profiling:
         """Take in a batch."""
         if not self._unit:
             refuse_too_large(batch)
-        norms = _lengths(batch) if self._unit else None
+        norms = single_lengths(batch) if self._unit else None
         for first in range(0, len(batch.vectors), _BLOCK_ROWS):
             rows = slice(first, first + _BLOCK_ROWS)
             self._tally.add(batch.vectors[rows] if norms is None else batch.vectors[rows] / norms[rows, None])
@@ -109,21 +95,9 @@ class _Profiling:
     def profile(self) -> Profile:
         """Return what was found so far."""
         tally = self._tally
-        reservoir = tally.reservoir.vectors
         if self._unit:
-            reservoir = (reservoir / np.linalg.norm(reservoir.astype(np.float64), axis=1, keepdims=True)).astype(
-                np.float32
-            )
-        return Profile(tally.documents, tally.total, tally.total_squares, tally.counts, reservoir)
-
-
-def _lengths(batch: Batch) -> Vectors:
-    """Length of each vector, shape (rows,)."""
-    with np.errstate(over="ignore"):
-        squares = np.vecdot(batch.vectors, batch.vectors)
-    if squares.min() < _SAFE[0] or squares.max() > _SAFE[1]:
-        return lengths(batch).astype(np.float32)
-    return np.asarray(np.sqrt(squares), np.float32)
+            tally.reservoir.scale()
+        return Profile(tally.documents, tally.total, tally.total_squares, tally.counts, tally.reservoir.vectors)
 
 
 def _batches(collections: Sequence[Collection]) -> Iterator[Batch]:

@@ -22,6 +22,7 @@ from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.progress import Progress
 from clusterworker.run.findings import Findings
 from clusterworker.run.results.earlier import clusters_of
+from clusterworker.run.results.map import read_map
 from clusterworker.run.results.record import MEMBERS
 from clusterworker.run.results.tables import MembersTable, StoredCentroids, read_document_ids
 
@@ -34,7 +35,6 @@ def assign_documents(
     collections: Sequence[Collection],
     staged: Path,
     secrets: Path,
-    listed: int,
     progress: Progress,
 ) -> Findings:
     """Assign documents to the clusters of `spec.base` in one pass, and write members.parquet.
@@ -47,7 +47,6 @@ def assign_documents(
         collections: opened.
         staged: where members.parquet is written.
         secrets: where Secrets are mounted.
-        listed: clusters to summarise.
         progress: told how far it is.
 
     Raises:
@@ -78,7 +77,7 @@ def assign_documents(
     )
     progress.info(note)
     read_ids = partial(read_document_ids, staged / MEMBERS)
-    said = describe(collections, found, stored.ids, listed, None, (), read_ids, LastNames(fixed=stored.names))
+    said = describe(collections, found, stored.ids, None, (), read_ids, LastNames(fixed=stored.names))
     return Findings(
         spec=spec,
         seed=seed,
@@ -92,6 +91,7 @@ def assign_documents(
         finished_at=datetime.now(UTC),
         succession=Succession(stored.ids, stored.next_id, ()),
         changes=None,
+        earlier_map=read_map(base, spec, secrets) if spec.report.map == "auto" else None,
     )
 
 

@@ -5,7 +5,7 @@ algorithm keeps copies together and counts them.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ from pydantic import ValidationError
 
 from clustercontract.run import PreviousRun, RunSpec
 from clusterworker.clustering.algorithms.choice import cluster
-from clusterworker.clustering.algorithms.clustering import Clustering
-from clusterworker.clustering.description import describe
-from clusterworker.clustering.succession import Succession
+from clusterworker.clustering.algorithms.start import Start
+from clusterworker.clustering.description import LastNames, describe
+from clusterworker.clustering.naming import of_document
 from clusterworker.clustering.survey import Distances, Membership, survey
 from clusterworker.data.arrays import NOISE, Labels, Rows
 from clusterworker.data.dataset import SpooledDataset, StreamedDataset
@@ -34,9 +34,20 @@ from clusterworker.process.progress import Progress
 from clusterworker.process.text import one_line
 from clusterworker.run.findings import Findings
 from clusterworker.run.results.earlier import clusters_of
-from clusterworker.run.results.previous import file_of, keys_of
+from clusterworker.run.results.previous import (
+    Shared,
+    begun_in_words,
+    changes_of,
+    crossing_of,
+    distance_limit,
+    file_of,
+    keys_of,
+    names_of,
+    numbered,
+    previous_of,
+)
 from clusterworker.run.results.record import MEMBERS, SPEC
-from clusterworker.run.results.tables import CENTROIDS, StoredCentroids, members_schema, renumber
+from clusterworker.run.results.tables import CENTROIDS, StoredCentroids, members_schema, members_writer, renumber
 from clusterworker.storage.file import open_file
 
 MOST_COPIES = 20_000
@@ -218,8 +229,8 @@ def cluster_centroids(
     sources: Sequence[Source],
     staged: Path,
     scratch: Path,
+    secrets: Path,
     memory: int,
-    listed: int,
     progress: Progress,
 ) -> Findings:
     """Cluster the centroids of earlier runs, and write members.parquet with the documents of all of them.
@@ -230,8 +241,8 @@ def cluster_centroids(
         sources: from `open_sources`.
         staged: where members.parquet is written.
         scratch: directory for a copy of the centroids.
+        secrets: where Secrets are mounted.
         memory: bytes that may be used.
-        listed: clusters to summarise.
         progress: told how far it is.
 
     Raises:
@@ -245,12 +256,14 @@ def cluster_centroids(
     counts = np.split(copies_of(np.concatenate([source.sizes for source in inside])), ends[:-1])
     copies: list[Collection] = [_Copies(*each) for each in zip(inside, counts, strict=True)]
     weighted = SpooledDataset(StreamedDataset(copies, config.metric, progress), scratch)
-    clustering = cluster(weighted, config, seed, memory, progress)
+    previous = previous_of(spec, sources[0].dimensions, secrets, memory)
+    start = Start(previous.ancestors.run, previous.ancestors.centroids) if previous.ancestors else None
+    clustering = cluster(weighted, config, seed, memory, progress, start)
     if clustering.labels is None:
         raise TypeError("a spooled data set without labels")
     each = np.concatenate(counts)
     labels = clustering.labels[np.cumsum(each) - each]
-    own = Clustering(clustering.centroids, clustering.means, labels)
+    own = replace(clustering, labels=labels, layered=None, layout=None)
     apart = np.full(count, np.nan, np.float32)
 
     def keep(batch: Batch, _: Labels, distances: Distances) -> None:
@@ -263,15 +276,21 @@ def cluster_centroids(
 
     progress.phase("assign", f"writing the members of {len(own.centroids)} clusters")
     starts = {id(source): int(end) - source.rows for source, end in zip(inside, ends, strict=True)}
-    written = _write_members(staged / MEMBERS, sources, starts, labels, apart, len(own.centroids), progress)
+    shared = previous.members.counter_by_key(len(own.centroids)) if previous.members else None
+    written = _write_members(staged / MEMBERS, sources, starts, labels, apart, len(own.centroids), shared, progress)
     membership = Membership(written.sizes, written.noise, found.central, found.reservoir)
     order = membership.largest_first()
-    numbers = np.empty_like(order)
-    numbers[order] = np.arange(len(order))
-    renumber(staged / MEMBERS, numbers)
-    ids = np.arange(len(order))
+    if shared:
+        shared.reorder(order)
+    own = replace(own, centroids=own.centroids[order], means=own.means[order], labels=None)
+    succession = numbered(previous, config, own, membership.sizes, distance_limit(config, found), shared)
+    ids = np.empty_like(order)
+    ids[order] = succession.ids
+    renumber(staged / MEMBERS, ids)
     notes = [
+        *previous.notes,
         f"{count} centroids of {len(sources)} runs are clustered, each counted as often as it has documents",
+        *begun_in_words(own),
         *clustering.notes,
     ]
     if written.repeated:
@@ -282,12 +301,23 @@ def cluster_centroids(
     for note in notes:
         progress.info(note)
     shown = [name for source in inside for name in source.shown]
-    said = describe(among, membership, ids, listed, None, (), lambda rows: {int(row): shown[row] for row in rows})
-    centroids = own.centroids[order]
+    places = np.argsort(order)
+    held = {
+        (int(places[label]), of_document(name)) for label, name in zip(labels, shown, strict=True) if label != NOISE
+    }
+    said = describe(
+        among,
+        membership,
+        succession.ids,
+        None,
+        (),
+        lambda rows: {int(row): shown[row] for row in rows},
+        LastNames(names_of(previous, succession), lambda names: {p for p, name in names.items() if (p, name) in held}),
+    )
     return Findings(
         spec=spec,
         seed=seed,
-        clustering=Clustering(centroids, own.means[order], None),
+        clustering=own,
         survey=membership,
         metrics={},
         notes=notes,
@@ -295,9 +325,11 @@ def cluster_centroids(
         clusters=said.clusters,
         texts=said.texts,
         finished_at=datetime.now(UTC),
-        succession=Succession(ids, len(ids), ()),
-        changes=None,
+        succession=succession,
+        changes=changes_of(previous, succession, own, shared, said.names),
+        last_names=previous.had,
         shown=shown,
+        crossing=crossing_of(previous, shared),
     )
 
 
@@ -315,6 +347,7 @@ def _write_members(
     labels: Labels,
     apart: npt.NDArray[np.float32],
     clusters: int,
+    shared: Shared | None,
     progress: Progress,
 ) -> _Written:
     """Write every document once; one of several runs as the last of them has it."""
@@ -324,7 +357,7 @@ def _write_members(
     labels, apart = np.append(labels, NOISE), np.append(apart, np.float32(np.nan))
     sizes, noise, repeated = np.zeros(clusters, np.int64), 0, 0
     seen = np.empty(0, np.int64)
-    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+    with members_writer(file, schema) as writer:
         for done, source in enumerate(reversed(sources)):
             fresh = [seen]
             start = starts.get(id(source), 0)
@@ -344,6 +377,8 @@ def _write_members(
                     collections.filter(mask).dictionary_encode(),
                 ]
                 writer.write_batch(pa.record_batch(columns, schema=schema))
+                if shared:
+                    shared.add(keys[~known], own)
                 sizes += np.bincount(own[own != NOISE], minlength=clusters)
                 noise += int((own == NOISE).sum())
             seen = np.unique(np.concatenate(fresh))

@@ -13,7 +13,7 @@ from clusterworker.clustering.description import ClusterSummary
 from clusterworker.clustering.layer_succession import LayerSuccession
 from clusterworker.clustering.succession import Succession
 from clusterworker.clustering.survey import Membership
-from clusterworker.data.arrays import Rows
+from clusterworker.data.arrays import Rows, Vectors
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,25 @@ class Crossing:
 
 
 @dataclass(frozen=True)
+class EarlierMap:
+    """The map in the report of an earlier run.
+
+    Attributes:
+        run: its Job's name.
+        layout: how documents are laid out.
+        ids: cluster_id of each document on it, or NOISE, shape (documents,).
+        vectors: of the same documents, shape (documents, dimensions); of unit length with metric cosine.
+        points: where they are, shape (documents, 2).
+    """
+
+    run: str
+    layout: str
+    ids: Rows
+    vectors: Vectors
+    points: Vectors
+
+
+@dataclass(frozen=True)
 class Findings:
     """What is written down, in several forms.
 
@@ -60,6 +79,7 @@ class Findings:
         last_names: of the clusters of the run before, by cluster_id.
         shown: with mode composite, what each centroid is called, which stands for documents on the map.
         crossing: between the clusters of the run before and this one's, where documents were compared.
+        earlier_map: with mode assign, that of the run to whose clusters documents are assigned, if it left one.
     """
 
     spec: RunSpec
@@ -79,6 +99,7 @@ class Findings:
     last_names: Mapping[int, str] = field(default_factory=dict)
     shown: Sequence[str] | None = None
     crossing: Crossing | None = None
+    earlier_map: EarlierMap | None = None
 
     @property
     def num_clusters(self) -> int:

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from clusterworker.data.sources.collection import Collection
     from clusterworker.run.findings import Findings
 
-LISTED_CLUSTERS = 50
-"""Clusters that the report and metrics.json describe; all are in centroids.parquet."""
-
 
 def run(spec: RunSpec, progress: Progress, mounts: Mounts | None = None, memory: int | None = None) -> RunResult:
     """Cluster the collections and write the run's folder.
@@ -119,12 +116,12 @@ class _Run:
         if spec.mode == "assign":
             from clusterworker.run.assign import assign_documents
 
-            return assign_documents(spec, seed, collections, staged, secrets, LISTED_CLUSTERS, progress)
+            return assign_documents(spec, seed, collections, staged, secrets, progress)
         if spec.mode == "composite":
             from clusterworker.run.composite import Source, cluster_centroids
 
             sources = [source for source in collections if isinstance(source, Source)]
-            return cluster_centroids(spec, seed, sources, staged, scratch, memory, LISTED_CLUSTERS, progress)
+            return cluster_centroids(spec, seed, sources, staged, scratch, secrets, memory, progress)
         return self._find(collections, staged, scratch, secrets, memory)
 
     def _find(
@@ -138,6 +135,7 @@ class _Run:
             begun_in_words,
             changes_of,
             crossing_of,
+            distance_limit,
             last_names,
             numbered,
             previous_of,
@@ -167,7 +165,7 @@ class _Run:
         with MembersTable(staged / MEMBERS, ids, integer_ids=integers) as members:
             write = shared.before(members.write) if shared else members.write
             found = survey(dataset, clustering, config.metric, seed, write, progress)
-        succession = numbered(previous, config, clustering, found, shared)
+        succession = numbered(previous, config, clustering, found.sizes, distance_limit(config, found), shared)
         numbered_layers = layers.numbered(config, succession, found, dataset, ids) if layers else None
         if numbered_layers:
             succession = replace(succession, next_id=numbered_layers.next_id)
@@ -183,7 +181,6 @@ class _Run:
             collections,
             found,
             succession.ids,
-            LISTED_CLUSTERS,
             clustering.layered,
             [layer.ids for layer in numbered_layers.layers] if numbered_layers else [],
             partial(read_document_ids, staged / MEMBERS),
@@ -246,7 +243,7 @@ class _Run:
             names=findings.names,
             embedding_model=model,
         ).write(staged / CENTROIDS)
-        if isinstance(found, Survey) and is_lasting(config):
+        if self._spec.mode != "assign" and is_lasting(config):
             names = dict(zip(numbered.ids.tolist(), findings.names, strict=True))
             write_lineage(staged / LINEAGE, numbered.steps, names, findings.last_names)
             if findings.clustering.layout:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
+from clusterworker.clustering.algorithms.nearest import NearestDirection
 from clusterworker.clustering.central import CentralDocuments
 from clusterworker.clustering.reservoir import Reservoir
 
@@ -47,6 +49,25 @@ def test_reservoir_is_uniform_over_the_stream() -> None:
     expected = 2_000 * 20 / 200
     chi_squared = float(((hits - expected) ** 2 / expected).sum())
     assert chi_squared < 270, "200 cells: 270 is the 99.9th percentile"
+
+
+@pytest.mark.parametrize("length", [1e-30, 1e-13, 1e-3, 1.0, 1e6, 1e13, 1e30])
+@pytest.mark.parametrize("spread", [1.0, 1e-4], ids=["everywhere", "in nearly one direction"])
+def test_the_nearest_direction_whatever_the_lengths(length: float, spread: float) -> None:
+    generator = np.random.default_rng(1)
+    exact = np.eye(1, 16) + spread * generator.normal(size=(300, 16))
+    exact /= np.linalg.norm(exact, axis=1, keepdims=True)
+    centroids = exact[:12].astype(np.float32)
+    lengths = length * generator.uniform(0.5, 2, 300)
+    found, apart = NearestDirection(centroids)(
+        (exact * lengths[:, None]).astype(np.float32), lengths.astype(np.float32)
+    )
+    squares = ((exact[:, None] - centroids[None].astype(np.float64)) ** 2).sum(axis=2)
+    best = squares.min(axis=1)
+    assert apart.min() >= 0
+    assert np.abs(apart - best / 2).max() <= 1e-6
+    assert (squares[np.arange(300), found] <= best + (1e-6 if spread == 1 else 1e-2 * best.max())).all()
+    assert (found[:12] == np.arange(12)).all()
 
 
 def test_reservoir_keeps_rows_vectors_and_labels_together() -> None:

@@ -13,10 +13,10 @@ import pytest
 from clustercontract.baseline import RESERVOIR_ROWS
 from clustercontract.container import CollectionInput
 from clustercontract.source import Source
+from clusterworker.data.ahead import ahead
 from clusterworker.data.arrays import Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
 from clusterworker.data.sources.collections import open_collections
-from clusterworker.drift.ahead import ahead
 from clusterworker.drift.profile import Profile, profile
 from clusterworker.process.progress import Progress
 from tests.clusterworker.conftest import Pod

@@ -156,6 +156,50 @@ def test_what_is_unlike_every_centroid_is_noise(pod: Pod, metric: str, threshold
     assert noise == {-1.0: 0, 1.0: 200}.get(threshold, noise)
 
 
+@pytest.mark.parametrize("length", [1e-25, 1e-3, 1e9, 1e30])
+def test_lengths_of_vectors_do_not_matter(pod: Pod, nightly: RunSpec, length: float) -> None:
+    """Nor does one of another length beside them, as far as single precision goes."""
+    scaled = (DATA.vectors.astype(np.float64) * length).astype(np.float32)
+    scaled[0] = DATA.vectors[0]
+    write(pod.volume / "data.parquet", scaled, IDS, TEXTS)
+    spec = assigning(pod, nightly)
+    pod.run(spec)
+    assert labels(pod, spec) == labels(pod, nightly)
+    own = [row["distance_to_centroid"] for row in rows(pod, nightly)]
+    assert [row["distance_to_centroid"] for row in rows(pod, spec)] == pytest.approx(own, abs=2e-6)
+
+
+def test_a_vector_of_zeros_has_no_direction(pod: Pod, nightly: RunSpec) -> None:
+    vectors = DATA.vectors.copy()
+    vectors[7] = 0
+    write(pod.volume / "data.parquet", vectors, IDS, TEXTS)
+    with pytest.raises(MisconfiguredError, match=r"data\.parquet, row 7 .*: a vector of zeros has no direction"):
+        pod.run(assigning(pod, nightly))
+
+
+def test_the_map_is_that_of_the_clustering(pod: Pod, nightly: RunSpec) -> None:
+    """Documents are where they were; without that map, or if another layout is asked for, there is one of their own."""
+    then = {one["document_id"]: one["position"] for one in rows(pod, nightly, "map.parquet")}
+    assert set(then) == set(IDS)
+    assert {one["document_id"]: one["cluster_id"] for one in rows(pod, nightly, "map.parquet")} == {
+        document: labels(pod, nightly)[document] for document in then
+    }
+    spec = assigning(pod, nightly)
+    pod.run(spec)
+    assert not (pod.folder(spec) / "map.parquet").exists()
+    said = "Laid out as on the map of nightly-3, by the two directions in which documents differ most (PCA)"
+    report = pod.folder(spec) / "report.html"
+    assert said in report.read_text()
+    own = assigning(pod, nightly, report={"map": "pca"})
+    pod.run(own)
+    assert said not in report.read_text()
+    for damage in (b"PAR1", None):
+        file = pod.folder(nightly) / "map.parquet"
+        file.unlink() if damage is None else file.write_bytes(damage)
+        assert pod.run(spec).status == "completed"
+        assert "Laid out by the two directions" in report.read_text()
+
+
 def test_clusters_of_any_algorithm(pod: Pod) -> None:
     """Of one that left documents in no cluster, and of one that found no cluster at all."""
     write(pod.volume / "data.parquet", DATA.vectors, IDS, TEXTS)

@@ -103,6 +103,46 @@ def test_every_document_gets_the_cluster_of_its_centroid(pod: Pod, sources: list
         assert member["distance_to_centroid"] == pytest.approx(apart, abs=1e-5)
 
 
+def test_ids_and_names_last(pod: Pod, sources: list[RunSpec]) -> None:
+    """Where the list of runs has changed since: yesterday's composite clusters are today's."""
+    first = joint(pod, *sources)
+    result = pod.run(first)
+    before = {member["document_id"]: member["cluster_id"] for member in rows(pod, first)}
+    names = {one["cluster_id"]: one["name"] for one in rows(pod, first, "centroids.parquet")}
+    assert (result.changes, result.next_cluster_id) == (None, 3)
+    # Of the smallest cluster there are most documents now, and all of the largest one are gone.
+    largest, smallest = (rows(pod, first, "centroids.parquet")[place]["cluster_id"] for place in (0, 2))
+    kept = [row for row in range(600) if before[IDS[row]] != largest]
+    many = [row for row in kept if before[IDS[row]] == smallest]
+    today = clustered(pod, "today", many + kept[::2][: len(many) // 2], {**KMEANS, "n_clusters": 4})
+    more = clustered(pod, "more", many[:50], {**KMEANS, "n_clusters": 2})
+    previous = {"run": first.run, "uri": result.results_uri, "next_cluster_id": result.next_cluster_id}
+    second = joint(pod, today, more, run="joint-2", previous=previous, config={**KMEANS, "n_clusters": 2})
+    found = pod.run(second)
+    now = {member["document_id"]: member["cluster_id"] for member in rows(pod, second)}
+    assert now == {document: before[document] for document in now}
+    assert {one["cluster_id"]: one["name"] for one in rows(pod, second, "centroids.parquet")} == {
+        number: names[number] for number in set(now.values())
+    }
+    assert found.clusters[0].cluster_id == smallest
+    changes = found.changes
+    assert changes is not None
+    assert (changes.since, changes.kept, changes.new, changes.gone) == ("joint-1", 2, [], [largest])
+    assert (changes.documents, changes.moved, found.next_cluster_id) == (len(now), 0, 3)
+    lineage = {row["cluster_id"]: row for row in rows(pod, second, "lineage.parquet")}
+    assert {number: row["event"] for number, row in lineage.items()} == {
+        **dict.fromkeys(set(now.values()), "kept"),
+        largest: "gone",
+    }
+    assert lineage[smallest]["kept"] == list(now.values()).count(smallest)
+    by_size = joint(
+        pod, today, more, run="joint-3", previous=previous, config={**KMEANS, "n_clusters": 2, "ids": "by_size"}
+    )
+    again = pod.run(by_size)
+    assert [cluster.cluster_id for cluster in again.clusters] == [0, 1]
+    assert again.changes is None
+
+
 def test_centroids_count_by_their_documents(pod: Pod) -> None:
     """The mean of a composite cluster is that of its documents, not of its centroids."""
     euclidean = {"algorithm": "kmeans", "n_clusters": 2, "metric": "euclidean"}
@@ -138,7 +178,8 @@ def test_the_folder_is_one_of_a_run(pod: Pod, sources: list[RunSpec]) -> None:
     spec = joint(pod, *sources)
     pod.run(spec)
     assert {file.name for file in pod.folder(spec).iterdir()} == {
-        *("members.parquet", "centroids.parquet", "metrics.json", "report.html", "report.png", "run.json", "spec.json")
+        *("members.parquet", "centroids.parquet", "lineage.parquet", "metrics.json"),
+        *("report.html", "report.png", "run.json", "spec.json"),
     }
     metrics = json.loads((pod.folder(spec) / "metrics.json").read_text())
     assert (metrics["mode"], metrics["parameters"]["source_execution_ids"]) == ("composite", ["early", "late"])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from clustercontract.baseline import Baseline
+from clustercontract.baseline import Baseline, read_baseline
 from clustercontract.run import RunResult, RunSpec
 from clustertrigger.api.conditions import Reason
 from clustertrigger.api.status import Execution, LastResult
@@ -240,6 +240,29 @@ def test_the_runs_whose_centroids_are_clustered() -> None:
     assert found.sources[1].results.secret_name == "minio"
     assert work.reads(DEFAULTS) == Reads((DEFAULTS.results_volume,), ("minio",)), "no document is read"
     assert work.annotations == {"clustertrigger.dev/mode": "composite"}
+
+
+def test_a_composite_run_follows_the_one_before() -> None:
+    """And no other run of its trigger: that of the baseline has clustered documents."""
+    work = resolved(COMPOSITE, with_run("nightly", "nightly-1-1"), with_run("weekly", "weekly-1-1"))
+    assert isinstance(work, ClusterWork)
+
+    def run(number: int, mode: str | None = "composite", status: Any = "completed") -> Execution:
+        folder = f"/results/search/all/all-1-{number}" if status == "completed" else None
+        return Execution(
+            job_id=f"all-1-{number}", slot="manual/1", triggered_at=at(), status=status, mode=mode, results_uri=folder
+        )
+
+    history = [run(5, status="running"), run(4, mode=None), run(3, status="failed"), run(2), run(1)]
+    baseline = read_baseline(clustered("all").status.baseline_snapshot or {})
+    assert work.follows(baseline, history) == ("all-1-2", "/results/search/all/all-1-2")
+    assert work.follows(baseline, history[:3]) is None
+    full = resolved(SHARED)
+    assert isinstance(full, ClusterWork)
+    assert full.follows(baseline, history) == (
+        "all-3f9a2c-20260302120000", "/results/search/all/all-3f9a2c-20260302120000"
+    )  # fmt: skip
+    assert full.follows(None, history) is None
 
 
 NEW_CLAIM: Json = {**SHARED, "run": {"results": {"volume": "new"}}}

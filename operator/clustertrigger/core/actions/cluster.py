@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from clustercontract.actions.cluster import Cluster
+from clustercontract.baseline import Baseline
 from clustercontract.filters import Filter, all_of, conjuncts
 from clustercontract.mode import ASSIGNMENT_THRESHOLD
 from clustercontract.run import RUN_SPEC_VARIABLE, RunResult, RunSpec
@@ -13,7 +14,7 @@ from clustertrigger.api.conditions import Reason
 from clustertrigger.api.definition import ExecutionConfig
 from clustertrigger.api.names import ANNOTATION_MODE
 from clustertrigger.api.schedule import EventSchedule
-from clustertrigger.api.status import ClusterTriggerStatus, LastResult
+from clustertrigger.api.status import ClusterTriggerStatus, Execution, LastResult
 from clustertrigger.api.trigger import RUN_COMPLETED, WAITS_FOR_ITSELF, ClusterTriggerSpec
 from clustertrigger.core.actions.narrowing import fields_of, narrowed
 from clustertrigger.core.actions.outputs import Named, output_inputs, outputs_annotation, resolve_outputs, writes_of
@@ -54,6 +55,13 @@ class ClusterWork(Work):
             distinct([*own.claims, *(run.claim(defaults) for run in earlier)]),
             distinct([*own.secrets, *(run.policy.results.secret_name for run in earlier)]),
         )
+
+    def follows(self, baseline: Baseline | None, history: Iterable[Execution]) -> tuple[str, str] | None:
+        """See Work; with mode composite, which leaves no baseline, the newest completed run with that mode."""
+        if not self.sources:
+            return super(ClusterWork, self).follows(baseline, history)
+        done = (run for run in history if run.mode == "composite" and run.status == "completed")
+        return next(((run.job_id, run.results_uri) for run in done if run.results_uri), None)
 
     def writes(self) -> Writes:
         """See Work."""

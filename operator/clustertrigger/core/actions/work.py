@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from clustercontract.baseline import Baseline
 from clustercontract.container import COLLECTIONS_MOUNT, RESULTS_MOUNT, CollectionInput, ResultsTarget
 from clustercontract.run import PreviousRun, RunResult
 from clustertrigger.api.collection import CollectionSpec
@@ -131,6 +132,17 @@ class Work(ABC):
             history: of the trigger.
         """
         return None
+
+    def follows(self, baseline: Baseline | None, history: Iterable[Execution]) -> tuple[str, str] | None:
+        """The run after whose clusters those of the next run are numbered, and its folder.
+
+        It is the run of the baseline, whose folder is sure to be there: retention spares it.
+
+        Args:
+            baseline: of the trigger.
+            history: of the trigger, newest first.
+        """
+        return (baseline.run, baseline.folder) if baseline else None
 
     def writes(self) -> Writes:
         """What the Pod of a run mounts to write. A check mounts none of it."""

@@ -31,20 +31,17 @@ def launch(draft: Draft, spec: ClusterTriggerSpec, name: str, slot: RunSlot, dea
     if spec.run.concurrency_policy == "Replace":
         draft.do(*(DeleteJob(entry.job_id) for entry in draft.active_runs()))
     defaults, last_result = draft.observed.defaults, draft.status.last_result
-    manifest = build_job(draft.trigger, spec, work, name, slot, defaults, _previous_run(draft), last_result)
+    manifest = build_job(draft.trigger, spec, work, name, slot, defaults, _previous_run(draft, work), last_result)
     create(draft, CreateJob(name, slot, manifest), deadline)
 
 
-def _previous_run(draft: Draft) -> PreviousRun | None:
-    """The run whose folder is sure to be there: retention spares that of the baseline."""
-    baseline, found = baseline_of(draft), draft.status.last_result
-    if baseline is None:
+def _previous_run(draft: Draft, work: Work) -> PreviousRun | None:
+    """The run after whose clusters those of this one are numbered."""
+    before, found = work.follows(baseline_of(draft), draft.history), draft.status.last_result
+    if before is None:
         return None
-    return PreviousRun(
-        run=baseline.run,
-        uri=baseline.folder,
-        next_cluster_id=(found.next_cluster_id if found else None) or 0,
-    )
+    run, folder = before
+    return PreviousRun(run=run, uri=folder, next_cluster_id=(found.next_cluster_id if found else None) or 0)
 
 
 def create(draft: Draft, job: CreateJob, deadline: datetime) -> None:

@@ -1,11 +1,17 @@
 """Nearest centroid of each vector, by faiss (exact)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import faiss
 import numpy as np
 
 from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.data.arrays import Doubles, Labels, Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
+
+USUAL_LENGTHS = (1e-12, 1e12)
+"""Of vectors whose products with unit vectors single precision holds."""
 
 
 class NearestCentroid:
@@ -33,3 +39,44 @@ class NearestCentroid:
             labels[rows], squares[rows] = numbers[:, 0], found[:, 0]
         scale = self._frame.scale if self._frame.needed else 1.0
         return labels, squares / scale**2
+
+
+class NearestDirection:
+    """Assigns vectors of any length to the centroid of the greatest cosine similarity, without scaling them.
+
+    Args:
+        centroids: of unit length, shape (clusters, dimensions), at least one.
+    """
+
+    def __init__(self, centroids: Vectors) -> None:
+        self._scaled = NearestCentroid(centroids)
+        # Directions that lie close together are told apart within a frame, in which lengths matter.
+        self._products = None if Frame.of(centroids).needed else faiss.IndexFlatIP(centroids.shape[1])
+        if self._products is not None:
+            self._products.add(np.ascontiguousarray(centroids))
+
+    def __call__(self, vectors: Vectors, lengths: Vectors) -> tuple[Labels, Doubles]:
+        """Return the number of the nearest centroid of each vector, and 1 - cos, both of shape (rows,).
+
+        Args:
+            vectors: shape (rows, dimensions).
+            lengths: of the vectors, none 0, shape (rows,).
+        """
+        extremes = lengths.min(initial=1), lengths.max(initial=1)
+        if self._products is None or not USUAL_LENGTHS[0] <= extremes[0] <= extremes[1] <= USUAL_LENGTHS[1]:
+            unit = (vectors / lengths.astype(np.float64)[:, None]).astype(np.float32)
+            labels, squares = self._scaled.with_squares(unit)
+            return labels, np.maximum(squares, 0) / 2
+        products, numbers = self._products.search(np.ascontiguousarray(vectors), 1)
+        return numbers[:, 0].astype(np.int32), np.maximum(1 - products[:, 0] / lengths.astype(np.float64), 0)
+
+
+@contextmanager
+def a_core_for_the_reader() -> Iterator[None]:
+    """Assign with one thread less while another one reads: more threads than cores wait for each other."""
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(max(threads - 1, 1))
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)

@@ -6,16 +6,17 @@ from pathlib import Path
 import numpy as np
 
 from clustercontract.run import RunSpec
-from clusterworker.data.arrays import Rows, Vectors
+from clusterworker.data.arrays import NOISE, Rows, Vectors
 from clusterworker.drift.record import RecordedMeasurement
 from clusterworker.run.findings import Findings
 from clusterworker.run.report.curve import curve
 from clusterworker.run.report.flow import flow
 from clusterworker.run.report.groups import Group, groups_of
-from clusterworker.run.report.map import MAP_ROWS, coordinates, layout_of
+from clusterworker.run.report.map import MAP_ROWS, coordinates, layout_of, placed
 from clusterworker.run.report.page import Level, Page
 from clusterworker.run.report.picture import Picture
 from clusterworker.run.report.plot import plot
+from clusterworker.run.results.map import write_map
 from clusterworker.run.results.tables import read_document_ids
 
 _LAYOUTS = {
@@ -26,7 +27,7 @@ _LAYOUTS = {
 
 
 def write_report(staged: Path, findings: Findings, measured: Sequence[RecordedMeasurement] = ()) -> None:
-    """Write report.png and report.html into the directory that holds members.parquet.
+    """Write report.png and report.html into the directory that holds members.parquet, of a clustering map.parquet too.
 
     Args:
         staged: the directory.
@@ -36,18 +37,28 @@ def write_report(staged: Path, findings: Findings, measured: Sequence[RecordedMe
     spec, survey, config = findings.spec, findings.survey, findings.spec.config
     sample = survey.reservoir
     vectors, labels, rows = sample.vectors[:MAP_ROWS], sample.labels[:MAP_ROWS], sample.rows[:MAP_ROWS]
-    layout = layout_of(spec.report.map, vectors, findings.num_clusters)
-    points = coordinates(vectors, labels, findings.clustering.centroids, config.metric, findings.seed, layout)
+    numbers, known = np.append(findings.succession.ids, NOISE)[labels], findings.earlier_map
+    if known is None:
+        own = layout_of(spec.report.map, vectors, findings.num_clusters)
+        points = coordinates(vectors, labels, findings.clustering.centroids, config.metric, findings.seed, own)
+        layout, where = str(own), ""
+    else:
+        points = placed(known, vectors, numbers)
+        layout, where = known.layout, f"as on the map of {known.run}, "
     groups = groups_of(labels, findings.names, survey.sizes, survey.noise, findings.succession.ids)
 
     title = f"{_counted(findings.num_clusters)} of {survey.documents:,} documents"
     each = f"one of a sample of {len(labels):,} documents" if len(labels) < survey.documents else "a document"
     if findings.shown is not None:
         each = "a cluster of one of the runs"
-    reading = f"Each point is {each}, drawn a little towards its cluster. Laid out by {_LAYOUTS[layout]}."
+    reading = (
+        f"Each point is {each}, drawn a little towards its cluster. Laid out {where}by {_LAYOUTS.get(layout, layout)}."
+    )
     picture_title = f"{spec.namespace}/{spec.trigger}: {title} ({config.algorithm})"
     Picture(picture_title, reading, points, groups).save(staged / "report.png")
     ids = findings.shown or read_document_ids(staged / "members.parquet", rows)
+    if spec.mode == "full":
+        write_map(staged, layout, [ids[row] for row in rows.tolist()], numbers, points)
     documents = [(str(ids[row]), findings.texts.get(row, "")) for row in rows.tolist()]
     Page(
         trigger=f"{spec.namespace}/{spec.trigger}",

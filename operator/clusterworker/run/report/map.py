@@ -6,7 +6,8 @@ import numpy as np
 
 from clusterworker.clustering.algorithms import embedding, node_embedding
 from clusterworker.clustering.algorithms.distinct import distinct
-from clusterworker.data.arrays import NOISE, Labels, Vectors
+from clusterworker.data.arrays import NOISE, Labels, Rows, Vectors
+from clusterworker.run.findings import EarlierMap
 
 Layout = Literal["pca", "umap", "evoc"]
 
@@ -14,6 +15,8 @@ MAP_ROWS = 2_500
 FEW_CLUSTERS = 5
 """Up to so many clusters lie apart in the two main directions, and nothing need be compiled or loaded for them."""
 EPOCHS = 200
+NEAREST = 3
+"""Documents of an earlier map between which one is placed that is assigned later."""
 PULL = 0.3
 """How far each document is drawn towards its cluster's centroid before the map is made. Without it, the map shows the
 documents' own neighbourhoods, across which k-means and others draw borders that then look arbitrary."""
@@ -47,6 +50,32 @@ def coordinates(
         points = distinct(vectors)
         return points.spread(node_embedding.embed(points.vectors, 2, metric, seed))
     return _main_directions(vectors)
+
+
+def placed(known: EarlierMap, vectors: Vectors, ids: Rows) -> Vectors:
+    """Place documents on an earlier map: each among the documents of its cluster there to which it is most similar.
+
+    Args:
+        known: the map.
+        vectors: shape (rows, dimensions), in the space of the map's vectors.
+        ids: cluster_id of each, or NOISE, shape (rows,).
+
+    Returns:
+        Shape (rows, 2).
+    """
+    middle = known.vectors.mean(axis=0)
+    here, there = vectors - middle, known.vectors - middle
+    squares = np.vecdot(here, here)[:, None] + np.vecdot(there, there) - 2 * here @ there.T
+    elsewhere = ids[:, None] != known.ids[None]
+    elsewhere[elsewhere.all(axis=1)] = False  # the map shows no document of that cluster
+    squares[elsewhere] = np.inf
+    few = min(NEAREST, len(there))
+    nearest = np.argpartition(squares, few - 1, axis=1)[:, :few]
+    found = np.take_along_axis(squares, nearest, axis=1)
+    least = 1e-6 * np.vecdot(there, there).mean() + np.finfo(np.float32).tiny  # rounding leaves so much of equal ones
+    weights = 1 / np.maximum(found, least).astype(np.float64)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.asarray(np.einsum("ij,ijk->ik", weights, known.points[nearest]), np.float32)
 
 
 def layout_of(wanted: Literal["auto", "pca", "umap"], vectors: Vectors, clusters: int) -> Layout:

@@ -15,6 +15,8 @@ INK = "#222222"
 _DPI = 130
 _WIDEST = 40
 """Characters in a line of the legend."""
+_SUBTITLE = 145
+"""Characters in a line of the subtitle, of which two have room."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Picture:
             handletextpad=0.3,
         )
         figure.text(0.02, 0.945, self.title, fontsize=15, weight="bold", color=INK)
-        figure.text(0.02, 0.905, self.subtitle, fontsize=10, color="#555555")
+        figure.text(0.02, 0.93, fill(self.subtitle, _SUBTITLE), fontsize=10, color="#555555", va="top")
         figure.savefig(file, metadata={"Software": None})
 
     def _draw(self, axes: Any) -> None:

@@ -142,6 +142,14 @@ class Members:
         """
         return Shared(partial(self._find, collection_ids), self._labels, (self._clusters + 1, clusters + 1))
 
+    def counter_by_key(self, clusters: int) -> Shared:
+        """Return what counts documents that both runs have, which are told by their keys (`keys_of`).
+
+        Args:
+            clusters: of this run.
+        """
+        return Shared(partial(places_in, self._keys), self._labels, (self._clusters + 1, clusters + 1))
+
     def among(self, dataset: Dataset, collection_ids: list[str]) -> tuple[Labels, Positions | None]:
         """Return where the documents of this run were in the run before: in which cluster, and where in its layout.
 
@@ -200,7 +208,7 @@ class Shared:
         counts: shape (clusters before + 1, clusters now + 1); the last of each is noise.
     """
 
-    def __init__(self, find: Callable[[Batch], tuple[Rows, Flags]], labels: Labels, shape: tuple[int, int]) -> None:
+    def __init__(self, find: Callable[[Any], tuple[Rows, Flags]], labels: Labels, shape: tuple[int, int]) -> None:
         self._find, self._labels = find, labels
         self.counts: Any = sparse.csr_array(shape, dtype=np.int64)
 
@@ -213,10 +221,18 @@ class Shared:
 
         return both
 
-    def add(self, batch: Batch, labels: Labels) -> None:
-        """Take in documents of this run, and their clusters, shape (rows,)."""
-        places, known = self._find(batch)
+    def add(self, documents: Any, labels: Labels) -> None:
+        """Take in documents of this run, as a Batch or by their keys, and their clusters, shape (rows,)."""
+        places, known = self._find(documents)
         self.counts = self.counts + _crossed(self._labels[places[known]], labels[known], self.counts.shape)
+
+    def reorder(self, order: Rows) -> None:
+        """Take the clusters of this run in another order, once all documents have been taken in.
+
+        Args:
+            order: places of the clusters, shape (clusters,).
+        """
+        self.counts = self.counts[:, np.append(order, len(order))]
 
 
 def _crossed(before: Labels, now: Labels, shape: tuple[int, int]) -> Any:
@@ -285,7 +301,12 @@ def start_of(previous: Previous, config: ClusteringConfig, dataset: Dataset, col
 
 
 def numbered(
-    previous: Previous, config: ClusteringConfig, clustering: Clustering, found: Survey, shared: Shared | None
+    previous: Previous,
+    config: ClusteringConfig,
+    clustering: Clustering,
+    sizes: Rows,
+    limit: float,
+    shared: Shared | None,
 ) -> Succession:
     """Number the clusters of this run after those of the run before.
 
@@ -293,18 +314,18 @@ def numbered(
         previous: from `previous_of`.
         config: of this run.
         clustering: of this run.
-        found: by the pass over the documents.
-        shared: what that pass counted; None where documents are not compared.
+        sizes: documents of each cluster, shape (clusters,).
+        limit: from `distance_limit`.
+        shared: what the pass over the documents counted; None where documents are not compared.
     """
     before = previous.ancestors
     if not is_lasting(config):
-        by_size = anew(found.sizes, 0)
+        by_size = anew(sizes, 0)
         return replace(by_size, next_id=max(by_size.next_id, previous.next_id))
     if before is None:
-        return anew(found.sizes, previous.next_id)
+        return anew(sizes, previous.next_id)
     counts = shared.counts if shared else None
-    limit = distance_limit(config, found)
-    return succeed(before, clustering.centroids, found.sizes, counts, config.metric, limit, previous.next_id)
+    return succeed(before, clustering.centroids, sizes, counts, config.metric, limit, previous.next_id)
 
 
 def last_names(previous: Previous, succession: Succession, members: Path, in_layers: Mapping[int, str]) -> LastNames:
@@ -316,14 +337,18 @@ def last_names(previous: Previous, succession: Succession, members: Path, in_lay
         members: members.parquet of this run, with the ids that last.
         in_layers: names by cluster_id, of clusters of all granularities.
     """
-    had = previous.had
-    names = {place: had[number] for place, number in enumerate(succession.ids.tolist()) if number in had}
 
     def still_there(asked: Mapping[int, str]) -> Collection[int]:
         own = read_clusters_named_after(members, {int(succession.ids[place]): name for place, name in asked.items()})
         return {place for place in asked if int(succession.ids[place]) in own}
 
-    return LastNames(names, still_there, in_layers)
+    return LastNames(names_of(previous, succession), still_there, in_layers)
+
+
+def names_of(previous: Previous, succession: Succession) -> dict[int, str]:
+    """Return the names that clusters had in the run before, by their place in this run."""
+    had = previous.had
+    return {place: had[number] for place, number in enumerate(succession.ids.tolist()) if number in had}
 
 
 def changes_of(
@@ -359,7 +384,12 @@ def changes_of(
 
 
 def distance_limit(config: ClusteringConfig, found: Survey) -> float:
-    """Return how far apart the centroids of one cluster in two runs may be."""
+    """Return how far apart the centroids of one cluster in two runs may be.
+
+    Args:
+        config: of this run.
+        found: by the pass over what it has clustered.
+    """
     mean = found.total / found.documents
     spread = float(np.sqrt(max(float((found.total_squares / found.documents - mean**2).sum()), 0.0)))
     return limit_of(config.metric, spread)

@@ -43,6 +43,12 @@ def members_schema(*, integer_ids: bool, tells_collections: bool) -> pa.Schema:
     return pa.schema(fields)
 
 
+def members_writer(file: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """Return what writes members.parquet: no dictionary for columns in which hardly a value occurs twice."""
+    repeated = [name for name in ("cluster_id", "collection_id") if name in schema.names]
+    return pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=repeated)
+
+
 class MembersTable:
     """Writes members.parquet while documents stream by; see `members_schema`.
 
@@ -55,7 +61,7 @@ class MembersTable:
     def __init__(self, file: Path, collection_ids: Sequence[str], *, integer_ids: bool) -> None:
         self._collections = list(collection_ids) if len(collection_ids) > 1 else []
         self._schema = members_schema(integer_ids=integer_ids, tells_collections=bool(self._collections))
-        self._writer = pq.ParquetWriter(file, self._schema, compression="zstd")
+        self._writer = members_writer(file, self._schema)
 
     def write(self, batch: Batch, labels: Labels, distances: Distances) -> None:
         """Append a batch."""
@@ -88,7 +94,7 @@ def renumber(members: Path, ids: Rows) -> None:
     draft = members.with_suffix(".renumbered")
     with (
         pq.ParquetFile(members, pre_buffer=False) as old,
-        pq.ParquetWriter(draft, old.schema_arrow, compression="zstd") as new,
+        members_writer(draft, old.schema_arrow) as new,
     ):
         for group in range(old.num_row_groups):
             table = old.read_row_group(group)
