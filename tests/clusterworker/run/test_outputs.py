@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from psycopg import sql
+from qdrant_client import QdrantClient
 
 from clustercontract.actions.batch_rerun import RerunSpec
 from clustercontract.run import RunSpec
@@ -16,7 +17,7 @@ from clusterworker.process.errors import MisconfiguredError, UnavailableError
 from clusterworker.process.progress import Progress
 from clusterworker.run.rerun import rerun
 from tests.clusterworker.conftest import Pod
-from tests.clusterworker.data.sources_of_all_kinds import SECRET, Database
+from tests.clusterworker.data.sources_of_all_kinds import SECRET, Database, qdrant_with
 from tests.clusterworker.planted import planted, write
 
 pytestmark = pytest.mark.xdist_group("postgresql")
@@ -130,6 +131,144 @@ def test_noise_and_integer_ids(pod_: Pod, database: Database) -> None:
     assert file["cluster_name"].to_pylist() == file["cluster_distance"].to_pylist() == [None] * 3
     kinds = asked(database, "SELECT pg_typeof(document_id)::text FROM {} LIMIT 1", own)
     assert kinds == [("bigint",)]
+
+
+LABELLED = "SELECT document_id, cluster_id, cluster_name, cluster_distance::float8, run FROM {} ORDER BY 1"
+Labelled = dict[Any, tuple[int, str | None, float | None, str | None]]
+
+
+def expected(pod: Pod, spec: RunSpec) -> Labelled:
+    """What a run's folder says of each document, as an output has it."""
+    named = names(pod, spec)
+    return {
+        document: (cluster, named.get(cluster), distance, spec.run)
+        for document, (cluster, distance) in members(pod, spec).items()
+    }
+
+
+def in_table(database: Database, table: str) -> Labelled:
+    return {document: tuple(rest) for document, *rest in asked(database, LABELLED, table)}
+
+
+def in_points(client: QdrantClient) -> Labelled:
+    points, _ = client.scroll("documents", limit=1_000, with_payload=True)
+    keys = ("cluster_id", "cluster_name", "cluster_distance", "run")
+    return {str(point.id): tuple((point.payload or {}).get(key) for key in keys) for point in points}
+
+
+def earlier(pod: Pod, *specs: RunSpec) -> list[dict[str, Any]]:
+    return [{"run": spec.run, "uri": str(pod.folder(spec))} for spec in specs]
+
+
+def test_assigned_documents_in_postgresql(pod_: Pod, database: Database) -> None:
+    """A run with mode assign writes ids and names of the clustering, as often as it is repeated."""
+    write(pod_.volume / "data.parquet", DATA.vectors[:60], IDS[:60], TEXTS[:60])
+    nightly = pod_.spec(KMEANS, {"uri": "data.parquet", "text_column": "text"}, run="nightly-1a2b-1")
+    pod_.run(nightly)
+    table, own = documents(database), f"{database.schema}.labels"
+    outputs = [to_table(database, table, reads=True), to_table(database, table, "col_labels", own=own)]
+    [base] = earlier(pod_, nightly)
+    hourly: dict[str, Any] = {"trigger": "hourly", "mode": "assign", "base": base, "outputs": outputs}
+    first = pod_.spec(KMEANS, database.source(table), run="hourly-9c1d-1", **hourly)
+    for _ in range(2):
+        result = pod_.run(first)
+        assert result.notes[-2:] == [f"wrote 90 rows of {database.server.uri()}: table {name}" for name in (table, own)]
+        assert in_table(database, table) == in_table(database, own) == expected(pod_, first)
+    assert {name for _, name, _, _ in in_table(database, table).values()} == set(names(pod_, nightly).values())
+
+    # An hour later one document has moved to another topic, one is like none, and one is gone.
+    row = int((DATA.labels != DATA.labels[0]).argmax())
+    there, away = ([str(vector.tolist())] for vector in (DATA.vectors[row], -DATA.vectors.mean(axis=0)))
+    move = "UPDATE {} SET embedding = %s::vector WHERE document_id = "
+    database.run(f"{move}'doc-00'", table, values=there)
+    database.run(f"{move}'doc-01'", table, values=away)
+    database.run("DELETE FROM {} WHERE document_id = 'doc-02'", table)
+    second = pod_.spec(KMEANS, database.source(table), run="hourly-9c1d-2", outputs_before=first.run, **hourly)
+    for _ in range(2):
+        assert pod_.run(second).num_noise == 1
+        labels = in_table(database, table)
+        assert labels == in_table(database, own) == expected(pod_, second)
+        assert labels["doc-00"][:2] == labels[IDS[row]][:2]
+        assert labels["doc-01"] == (-1, None, None, second.run)
+        assert len(labels) == 89
+
+
+def test_assigned_documents_in_qdrant(pod_: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its client's local mode in place of a server: fields of points that are read, and of points of their own."""
+    points = [{"_id": n, "embedding": vector.tolist(), "title": f"t{n}"} for n, vector in enumerate(DATA.vectors)]
+    client = qdrant_with(points)
+    monkeypatch.setattr("clusterworker.data.sources.qdrant.connection.Server.connect", lambda _: client)
+    source = {"type": "qdrant", "uri": "http://qdrant:6333", "collection": "documents"}
+    write(pod_.volume / "data.parquet", DATA.vectors[:60], [str(n) for n in range(60)], TEXTS[:60])
+    nightly = pod_.spec(KMEANS, {"uri": "data.parquet", "text_column": "text"}, run="nightly-1a2b-1")
+    pod_.run(nightly)
+    output = {"collection_id": "col_0", "source": source, "write": {}, "reads": True}
+    [base] = earlier(pod_, nightly)
+    hourly: dict[str, Any] = {"trigger": "hourly", "mode": "assign", "base": base, "outputs": [output]}
+    first = pod_.spec(KMEANS, source, run="hourly-9c1d-1", **hourly)
+    for _ in range(2):
+        result = pod_.run(first)
+        assert result.notes[-1] == "wrote 90 points of http://qdrant:6333: collection documents"
+        assert in_points(client) == expected(pod_, first)
+    client.delete("documents", [0])
+    second = pod_.spec(KMEANS, source, run="hourly-9c1d-2", outputs_before=first.run, **hourly)
+    for _ in range(2):
+        pod_.run(second)
+        assert in_points(client) == expected(pod_, second)
+        assert len(in_points(client)) == 89
+    [point] = client.retrieve("documents", [1])
+    assert (point.payload or {})["title"] == "t1", "nothing else of the payload changes"
+
+
+def test_composite_clusters_in_postgresql_and_qdrant(
+    pod_: Pod, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two runs, of a table and of points: each gets the composite clusters of its own documents, a third place all."""
+    table, own = documents(database, IDS[:50]), f"{database.schema}.labels"
+    points = [{"_id": 50 + n, "embedding": vector.tolist()} for n, vector in enumerate(DATA.vectors[50:])]
+    client = qdrant_with(points)
+    monkeypatch.setattr("clusterworker.data.sources.qdrant.connection.Server.connect", lambda _: client)
+    in_qdrant = {"type": "qdrant", "uri": "http://qdrant:6333", "collection": "documents"}
+    sources = {"col_table": database.source(table, text_column="body"), "col_points": in_qdrant}
+    runs = []
+    for name, source in sources.items():
+        collections = [{"collection_id": name, "source": source}]
+        runs.append(pod_.spec({**KMEANS, "n_clusters": 6}, trigger=name, run=f"{name}-1a2b-1", collections=collections))
+        pod_.run(runs[-1])
+    outputs = [
+        to_table(database, table, "col_table", reads=True),
+        {"collection_id": "col_points", "source": in_qdrant, "write": {}, "reads": True},
+        to_table(database, table, "col_labels", own=own),
+    ]
+    joint: dict[str, Any] = {
+        "trigger": "joint", "mode": "composite", "sources": earlier(pod_, *runs), "outputs": outputs,
+        "collections": [{"collection_id": name, "source": source} for name, source in sources.items()],
+    }  # fmt: skip
+    spec = pod_.spec(KMEANS, run="joint-7e5f-1", **joint)
+    for _ in range(2):
+        result = pod_.run(spec)
+        assert result.notes[-3:] == [
+            f"wrote 50 rows of {database.server.uri()}: table {table}",
+            "wrote 40 points of http://qdrant:6333: collection documents",
+            f"wrote 90 rows of {database.server.uri()}: table {own}",
+        ]
+        every = expected(pod_, spec)
+        assert in_table(database, table) | in_points(client) == every == in_table(database, own)
+        assert len(every) == 90
+    counts = asked(database, "SELECT collection_id, count(*) FROM {} GROUP BY 1 ORDER BY 1", own)
+    assert counts == [("col_points", 40), ("col_table", 50)]
+
+    # The next one has the ids of the last one, and replaces what that one wrote.
+    previous = {"run": spec.run, "uri": str(pod_.folder(spec)), "next_cluster_id": result.next_cluster_id}
+    following = pod_.spec(
+        KMEANS, run="joint-7e5f-2", **(joint | {"sources": earlier(pod_, *runs[::-1]), "previous": previous})
+    )
+    pod_.run(following)
+    now = in_table(database, table) | in_points(client)
+    assert {document: label[:2] for document, label in now.items()} == {
+        document: label[:2] for document, label in every.items()
+    }
+    assert {run for *_, run in now.values()} == {following.run}
 
 
 def test_what_cannot_be_written_is_told_before_anything_is_read(pod_: Pod, database: Database) -> None:

@@ -139,6 +139,9 @@ class Labels:
 
     def rows(self) -> int:
         """Count them."""
+        if self._only is None:
+            with pq.ParquetFile(self._members, pre_buffer=False) as file:
+                return int(file.metadata.num_rows)
         return sum(batch.num_rows for batch in self._read(["document_id"]))
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
