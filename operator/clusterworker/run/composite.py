@@ -263,7 +263,7 @@ def cluster_centroids(
         raise TypeError("a spooled data set without labels")
     each = np.concatenate(counts)
     labels = clustering.labels[np.cumsum(each) - each]
-    own = replace(clustering, labels=labels, layered=None, layout=None)
+    own = replace(clustering, labels=labels, layered=None, layout=None, modes=None)
     apart = np.full(count, np.nan, np.float32)
 
     def keep(batch: Batch, _: Labels, distances: Distances) -> None:

@@ -227,7 +227,14 @@ class _Run:
         from clusterworker.run.results.layers import write_layers
         from clusterworker.run.results.metrics import write_metrics
         from clusterworker.run.results.previous import is_lasting
-        from clusterworker.run.results.tables import CENTROIDS, LINEAGE, StoredCentroids, write_layout, write_lineage
+        from clusterworker.run.results.tables import (
+            CENTROIDS,
+            LINEAGE,
+            StoredCentroids,
+            write_layout,
+            write_lineage,
+            write_modes,
+        )
 
         self._progress.phase("report", "drawing the map and writing the report")
         config, found, centroids = self._spec.config, findings.survey, findings.clustering.centroids
@@ -248,6 +255,8 @@ class _Run:
             write_lineage(staged / LINEAGE, numbered.steps, names, findings.last_names)
             if findings.clustering.layout:
                 write_layout(staged, findings.clustering.layout)
+            if findings.clustering.modes is not None:
+                write_modes(staged, numbered.ids, findings.clustering.modes)
         if findings.layers and findings.clustering.layered:
             lasting = findings.layer_succession if is_lasting(config) else None
             write_layers(staged, findings.clustering.layered, findings.layers, lasting, findings.last_names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from sklearn.cluster import estimate_bandwidth
 from sklearn.metrics import adjusted_rand_score
 
 from clusterworker.clustering.algorithms import mean_shift
-from clusterworker.clustering.algorithms.mean_shift import modes
+from clusterworker.clustering.algorithms.mean_shift import Rested, climb, last_modes
+from clusterworker.clustering.algorithms.reduction import Space
+from clusterworker.clustering.algorithms.start import Begun, Positions, Start
 from clusterworker.data.arrays import Labels
 from clusterworker.process.errors import MisconfiguredError
 from tests.clusterworker.conftest import Pod
@@ -30,9 +33,67 @@ def labels_of(pod: Pod, **config: Any) -> tuple[Labels, list[str]]:
 def test_windows_rest_where_scikit_learns_do(bandwidth: float, max_iter: int) -> None:
     vectors = planted(400, 6, dimensions=5, spread=0.1).vectors
     theirs = Theirs(bandwidth=bandwidth, max_iter=max_iter).fit(vectors).cluster_centers_
-    ours = modes(vectors, np.ones(len(vectors), np.int64), bandwidth, max_iter)
+    ours = climb(vectors, np.ones(len(vectors), np.int64), bandwidth, max_iter).modes()
     assert ours.shape == theirs.shape
     assert np.allclose(ours, theirs, atol=1e-5)
+
+
+def test_a_mode_of_the_last_run_stays_where_another_one_is_fuller() -> None:
+    """Two modes within a bandwidth are one, and which of them is the fuller one may change with a few documents."""
+    rested = Rested(np.array([[0.0, 0], [0.0, 0], [0.6, 0], [5, 0]]), np.array([38, 38, 40, 9]), last=1, bandwidth=0.7)
+    assert rested.modes()[:, 0].tolist() == [0.6, 5]
+    assert rested.modes_after_last()[:, 0].tolist() == [0, 5], "it goes on, and what is far from it is found, too"
+
+
+def test_windows_of_the_last_run_climb_with_the_others() -> None:
+    data = planted(400, 6, dimensions=5, spread=0.1)
+    ones = np.ones(400, np.int64)
+    fresh = climb(data.vectors, ones, 0.5, 300).modes()
+    starts = np.stack([data.vectors[data.labels == label][0] for label in (4, 1)]).astype(np.float64)
+    rested = climb(data.vectors, ones, 0.5, 300, starts)
+    assert np.array_equal(rested.modes(), fresh)
+    found = rested.modes_after_last()
+    assert sorted(map(tuple, found.round(4))) == sorted(map(tuple, fresh.round(4)))
+    middles = [data.vectors[data.labels == label].mean(axis=0) for label in (4, 1)]
+    nearest = [int(np.linalg.norm(found - middle, axis=1).argmin()) for middle in middles]
+    assert sorted(nearest) == [0, 1], "those of the last run come first"
+
+
+def test_windows_of_the_last_run_rest_where_they_would_hardly_move() -> None:
+    data = planted(400, 6, dimensions=5, spread=0.1)
+    ones = np.ones(400, np.int64)
+    fresh = climb(data.vectors, ones, 0.5, 300).modes()
+    near = fresh + 0.02
+    assert np.allclose(climb(data.vectors, ones, 0.5, 300, near, resting=0.1).modes_after_last(), near)
+    moved = climb(data.vectors, ones, 0.5, 300, near).modes_after_last()
+    assert not np.allclose(moved, near, atol=0.01)
+    nowhere = np.concatenate([near, np.full((1, 5), 9.0)])
+    found = climb(data.vectors, ones, 0.5, 300, nowhere, resting=0.1).modes_after_last()
+    assert np.allclose(found, near), "a window without documents is gone"
+
+
+def test_modes_move_with_the_layout() -> None:
+    """With the documents around them; in another space than this run's they say nothing."""
+    positions = planted(200, 4, dimensions=3, spread=0.05)
+    modes = np.stack([positions.vectors[positions.labels == label].mean(axis=0) for label in range(4)])
+    by = np.array([[0.1, 0, 0], [0, 0.2, 0], [0, 0, 0.3], [0, 0, 0]], np.float32)
+    last = positions.vectors.copy()
+    last[::5] = np.nan
+    space = Space(positions.vectors + by[positions.labels], "euclidean", reduced=True, begun=Begun("last"))
+    start = Start("nightly-1", np.eye(4, 3, dtype=np.float32), positions=Positions("EVōC", last), modes=modes)
+    assert last_modes(start, space, 0.2) == pytest.approx(modes + by, abs=1e-5)
+    assert last_modes(start, Space(space.vectors, "cosine"), 0.2) == pytest.approx(modes)
+    assert last_modes(start, replace(space, begun=None), 0.2) is None, "the layout started afresh"
+    assert last_modes(replace(start, positions=None), space, 0.2) is None
+    assert last_modes(replace(start, modes=None), space, 0.2) is None
+    assert last_modes(replace(start, modes=modes[:, :2]), space, 0.2) is None
+
+
+@pytest.mark.parametrize(("apart", "kept"), [(1.1, 2), (0.8, 2), (0.7, 1)])
+def test_modes_of_the_last_run_stay_apart_while_they_are_not_much_nearer(apart: float, kept: int) -> None:
+    rested = Rested(np.array([[0.0, 0], [apart, 0]] * 2), np.array([40, 38, 40, 38]), 2, 1.0)
+    assert len(rested.modes()) == (2 if apart > 1 else 1)
+    assert len(rested.modes_after_last()) == kept
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])

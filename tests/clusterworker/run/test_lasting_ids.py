@@ -105,6 +105,34 @@ def test_a_new_topic_has_a_new_number_and_a_gone_one_keeps_its_own(pod: Pod) -> 
     assert (last.changes.new, last.changes.gone, last.next_cluster_id) == ([5], [4], 6)
 
 
+def test_mean_shift_goes_on_and_finds_what_is_new(pod: Pod) -> None:
+    """Its windows of the last run find no new topic: those of the documents do."""
+    config = {"algorithm": "mean_shift", "bandwidth": 0.6, "reduce": "none"}
+    write(pod.volume / "data.parquet", *topics(0, 1, 2, 3))
+    first = pod.spec(config, run="nightly-1")
+    result = pod.run(first)
+    assert result.num_clusters == 4
+    before = clusters_of(pod.folder(first))
+    file = pod.folder(first) / "modes.parquet"
+    assert pq.read_table(file)["cluster_id"].to_pylist() == [0, 1, 2, 3]
+    write(pod.volume / "data.parquet", *topics(1, 2, 3, 4))
+    second = after(pod, first, result, "nightly-2", config)
+    for damage in (None, "cut off", "another file", "gone"):
+        if damage:
+            damage_file(file, damage)
+        found = pod.run(second)
+        changes, now = found.changes, clusters_of(pod.folder(second))
+        assert changes is not None
+        assert (changes.start, changes.kept, changes.new, changes.moved) == ("last", 3, [4], 0)
+        assert changes.gone == [before[topics(0)[1][0]]]
+        assert {now[document] for document in topics(4)[1]} == {4}
+        told = [note for note in found.notes if note.startswith("the modes of nightly-1 cannot be read: ")]
+        assert len(told) == (damage in ("cut off", "another file"))
+    assert sorted(pq.read_table(pod.folder(second) / "modes.parquet")["cluster_id"].to_pylist()) == sorted(
+        set(now.values())
+    )
+
+
 def test_an_attempt_after_another_gives_the_same_ids(pod: Pod) -> None:
     """Also after the first one has published: what counts is the run before, as the operator knew it."""
     write(pod.volume / "data.parquet", *topics(0, 1, 2, 3))

@@ -49,6 +49,8 @@ class Clustering:
         layered: other granularities, if the algorithm finds any.
         begun: what the clusters started from, where there was a run before whose clusters or layout could be used.
         layout: where documents lay while clusters were looked for, if a layout of them was made.
+        modes: of mean_shift: where the window of each cluster rests, in the layout if there is one, shape (clusters,
+            dimensions).
     """
 
     centroids: Vectors
@@ -59,6 +61,7 @@ class Clustering:
     layered: LayeredClusters | None = None
     begun: Begun | None = None
     layout: Positions | None = None
+    modes: Vectors | None = None
 
 
 def by_size(labels: Labels) -> Labels:

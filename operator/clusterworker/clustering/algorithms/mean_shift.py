@@ -1,5 +1,7 @@
 """Mean shift with a flat window (Comaniciu and Meer 2002): all windows climb at once, by matrix products."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from clustercontract.algorithms import MeanShift
@@ -22,6 +24,16 @@ ESTIMATE_ROWS = 2_000
 BLOCK_BYTES = 64 << 20
 CONVERGED = 1e-3
 """A window rests when it moves by less than this share of the bandwidth, as in scikit-learn."""
+RESTING = 0.1
+"""A window of the last run rests when it would move by less than this share of the bandwidth: many places are nearly
+modes. On package descriptions of which 5 % were replaced, 5 to 9 % more of the others keep their cluster than if these
+windows went on to where nothing moves them, and the inertia is not higher."""
+STAYING = 0.75
+"""Two modes of the run before stay two unless they come nearer to each other than this share of the bandwidth."""
+
+NEW = (1.3, 1.0)
+"""How far from those of the last run new modes are, as a share of the bandwidth: nearer ones only where the inertia
+would be higher without them. Otherwise, the number of clusters would grow a little with every run."""
 
 
 def mean_shift(task: Task, parameters: MeanShift) -> Clustering:
@@ -44,13 +56,24 @@ def mean_shift(task: Task, parameters: MeanShift) -> Clustering:
         looked_at, weights = micro.centroids, micro.sizes
     else:
         looked_at, weights = points.vectors, points.counts
-    centers, begun = modes(looked_at, weights, bandwidth or 1.0, parameters.max_iter), space.begun
-    if task.start is not None and len(task.start.centroids):
-        starts = _starts(task.start, task.dataset.vectors, space, looked_at, weights, bandwidth or 1.0)
-        kept = modes(looked_at, weights, bandwidth or 1.0, parameters.max_iter, starts)
-        ours, least = (_inertia(points, found) for found in (kept, centers))
-        better = 1 - least / ours if ours > (1 + MARGIN) * least else 0.0
-        centers, begun = (centers if better else kept), task.start.begun(better, "inertia")
+    width, start = bandwidth or 1.0, task.start
+    last = known = None
+    if start is not None and len(start.centroids):
+        known = last_modes(start, space, width)
+        last = _starts(start, task.dataset.vectors, space, looked_at, weights, width) if known is None else known
+    resting = CONVERGED if known is None else RESTING
+    rested = climb(looked_at, weights, width, parameters.max_iter, last, resting)
+    centers, begun = rested.modes(), space.begun
+    if start is not None and last is not None:
+        least, better = _inertia(points, centers), 0.0
+        for beyond in NEW:
+            kept = rested.modes_after_last(beyond)
+            ours = _inertia(points, kept)
+            better = 1 - least / ours if ours > (1 + MARGIN) * least else 0.0
+            if not better:
+                centers = kept
+                break
+        begun = start.begun(better, "inertia")
     found, distances = Pairs(points.vectors, "euclidean", centers).nearest(BLOCK_BYTES)
     labels = found.astype(np.int32)
     if not parameters.cluster_all and bandwidth is not None:
@@ -58,22 +81,47 @@ def mean_shift(task: Task, parameters: MeanShift) -> Clustering:
     if len(centers) == 1 and rows > 1:
         advice = "lower quantile" if parameters.bandwidth is None else "lower bandwidth"
         notes.append(f"one cluster found: {advice} to tell smaller regions apart")
-    result = space.labelled(task, points.spread(labels), notes)
-    result.begun = begun
+    spread = points.spread(labels)
+    result = space.labelled(task, spread, notes)
+    _, members = np.unique(result.labels, return_index=True)
+    result.begun, result.modes = begun, centers[spread[members[spread[members] != NOISE]]].astype(np.float32)
     return result
 
 
-def _starts(start: Start, vectors: Vectors, space: Space, points: Vectors, weights: Rows, bandwidth: float) -> Doubles:
-    """Where windows start that go on from the clusters of the run before, shape (windows, dimensions).
+def last_modes(start: Start, space: Space, bandwidth: float) -> Doubles | None:
+    """Where the windows of the run before rested, in the space of this run, shape (windows, dimensions).
 
-    From its middle, or from where most documents are, a window may climb to the mode of another cluster. So it starts
-    from the document that moves it least, of the half that has more documents around.
+    A layout that goes on from the last one moves documents a little, and modes move with the documents around them.
+    None where the modes are not known, or are of another space.
+    """
+    modes, last = start.modes, start.positions
+    if modes is None or modes.shape[1] != space.vectors.shape[1]:
+        return None
+    found = modes.astype(np.float64)
+    if not space.reduced:
+        return found
+    if space.begun is None or last is None:
+        return None
+    there = np.flatnonzero(np.isfinite(last.values[:, 0]))
+    before = last.values[there].astype(np.float64)
+    moved = space.vectors[there] - before
+    for number, mode in enumerate(modes):
+        apart = np.linalg.norm(before - mode, axis=1)
+        found[number] += moved[apart <= max(bandwidth, float(apart.min()))].mean(axis=0)
+    return found
+
+
+def _starts(start: Start, vectors: Vectors, space: Space, points: Vectors, weights: Rows, bandwidth: float) -> Doubles:
+    """Where windows start that go on from clusters of the run before whose modes are not known.
+
+    From the middle of a cluster, or from where most documents are, a window may climb to the mode of another cluster.
+    So it starts from the document that moves it least, of the half that has more documents around.
 
     Args:
         start: the run before.
         vectors: the documents' own, shape (rows, dimensions).
         space: where clusters are looked for.
-        points: as of `modes`, and so are the others.
+        points: as of `climb`, and so are the others.
         weights: documents that each point stands for.
         bandwidth: radius of the window.
     """
@@ -126,19 +174,67 @@ def estimate(vectors: Vectors, quantile: float, seed: int) -> float:
     return bandwidth
 
 
-def modes(points: Vectors, weights: Rows, bandwidth: float, iterations: int, starts: Doubles | None = None) -> Doubles:
-    """Return where windows come to rest, the fullest first and none within another, shape (modes, dimensions).
+@dataclass(frozen=True)
+class Rested:
+    """Windows that have come to rest.
+
+    Attributes:
+        windows: where, those of the run before first, shape (windows, dimensions).
+        counts: documents in each, shape (windows,).
+        last: how many are those of the run before.
+        bandwidth: radius of the windows.
+    """
+
+    windows: Doubles
+    counts: Rows
+    last: int
+    bandwidth: float
+
+    def modes(self) -> Doubles:
+        """Return where the points' own windows rest, the fullest first and none within another."""
+        own = slice(self.last, None)
+        return _apart(self.windows[own], self.counts[own], self.bandwidth)
+
+    def modes_after_last(self, beyond: float = 1.0) -> Doubles:
+        """Return where the windows of the run before rest, and then what others find outside of them.
+
+        Of windows that rest within each other, mean shift keeps the fullest, and which one that is may change with a
+        few documents. Those of the run before stay, therefore, where they are modes at all.
+
+        Args:
+            beyond: how far from each of them a new mode is, as a share of the bandwidth.
+        """
+        going_on = np.flatnonzero(self.counts[: self.last])
+        kept = _apart(self.windows[going_on], self.counts[going_on], STAYING * self.bandwidth)
+        new = np.ones(len(self.windows), bool)
+        new[: self.last] = False
+        for mode in kept:
+            new &= np.linalg.norm(self.windows - mode, axis=1) > beyond * self.bandwidth
+        return np.concatenate([kept, _apart(self.windows[new], self.counts[new], self.bandwidth)])
+
+
+def climb(
+    points: Vectors,
+    weights: Rows,
+    bandwidth: float,
+    iterations: int,
+    last: Doubles | None = None,
+    resting: float = CONVERGED,
+) -> Rested:
+    """Move windows from the points to where the density is highest.
 
     Args:
         points: shape (rows, dimensions).
         weights: documents that each point stands for, shape (rows,).
         bandwidth: radius of the window.
         iterations: most steps.
-        starts: of the windows, shape (windows, dimensions); default: the points.
+        last: where more windows start, those of the run before, shape (windows, dimensions).
+        resting: these rest, and are not moved, when they would move by less than this share of the bandwidth.
     """
     centre = Frame.of(points).centre
     exact: Doubles = points - centre
-    windows = exact.copy() if starts is None else starts - centre
+    windows = exact.copy() if last is None else np.concatenate([last - centre, exact])
+    before = len(windows) - len(exact)
     counts = np.zeros(len(windows), np.int64)
     moving = np.arange(len(windows))
     size = max(1, BLOCK_BYTES // (8 * len(points)))
@@ -148,12 +244,14 @@ def modes(points: Vectors, weights: Rows, bandwidth: float, iterations: int, sta
             part = moving[first : first + size]
             means, counts[part] = _window_means(windows[part], exact, weights, bandwidth)
             shifts = np.linalg.norm(means - windows[part], axis=1)
-            windows[part] = means
-            still.append(part[shifts > CONVERGED * bandwidth])
+            of_last = part < before
+            staying = of_last & (shifts <= resting * bandwidth)
+            windows[part[~staying]] = means[~staying]
+            still.append(part[np.where(of_last, ~staying, shifts > CONVERGED * bandwidth)])
         moving = np.concatenate(still)
         if not moving.size:
             break
-    return _apart(windows, counts, bandwidth) + centre
+    return Rested(windows + centre, counts, before, bandwidth)
 
 
 def _window_means(windows: Doubles, points: Doubles, weights: Rows, bandwidth: float) -> tuple[Doubles, Rows]:
@@ -169,10 +267,9 @@ def _window_means(windows: Doubles, points: Doubles, weights: Rows, bandwidth: f
 
 def _apart(windows: Doubles, counts: Rows, bandwidth: float) -> Doubles:
     """If windows lie within each other's bandwidth, keep the fullest one; ties are broken by coordinates."""
-    keys = (*windows.T[::-1], counts)
-    left = windows[np.lexsort(keys)[::-1]]
+    left = windows[np.lexsort((*windows.T[::-1], counts))[::-1]]
     kept = []
     while len(left):
         kept.append(left[0])
         left = left[np.linalg.norm(left - left[0], axis=1) > bandwidth]
-    return np.stack(kept)
+    return np.stack(kept) if kept else left

@@ -61,12 +61,15 @@ class Start:
         labels: the cluster that documents of this run were in, as a place among the centroids, NOISE where they were in
             none or not there, shape (rows,); None: not known.
         positions: of its documents in its layout, if it had one.
+        modes: of mean_shift: where the window of each cluster rested, in the layout if it had one, shape (clusters,
+            dimensions); None: not known.
     """
 
     run: str
     centroids: Vectors
     labels: Labels | None = None
     positions: Positions | None = None
+    modes: Vectors | None = None
 
     def begun(self, better: float, measure: str) -> Begun:
         """Say what clusters started from.

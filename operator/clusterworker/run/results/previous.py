@@ -22,7 +22,7 @@ from clusterworker.clustering.algorithms.start import Positions, Start
 from clusterworker.clustering.description import LastNames
 from clusterworker.clustering.succession import LISTED, Ancestors, Succession, anew, in_words, limit_of, succeed
 from clusterworker.clustering.survey import Distances, MemberWriter, Survey
-from clusterworker.data.arrays import NOISE, Flags, Labels, Rows
+from clusterworker.data.arrays import NOISE, Flags, Labels, Rows, Vectors
 from clusterworker.data.dataset import Dataset
 from clusterworker.data.sorted_arrays import places_in
 from clusterworker.data.sources.batch import Batch
@@ -34,9 +34,11 @@ from clusterworker.run.results.record import MEMBERS
 from clusterworker.run.results.tables import (
     CENTROIDS,
     LAYOUT,
+    MODES,
     read_centroids,
     read_clusters_named_after,
     read_layout,
+    read_modes,
 )
 from clusterworker.storage.file import open_file
 
@@ -55,6 +57,7 @@ class Previous:
         ancestors: the clusters of the run before; None if clusters are renumbered.
         names: of them.
         members: its documents; None where they cannot be compared.
+        modes: of mean_shift, shape (clusters, dimensions); None where they are not known.
         notes: what is not known, and why, for people.
     """
 
@@ -62,6 +65,7 @@ class Previous:
     ancestors: Ancestors | None = None
     names: tuple[str, ...] = ()
     members: Members | None = None
+    modes: Vectors | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -271,16 +275,18 @@ def previous_of(spec: RunSpec, dimensions: int, secrets: Path, memory: int) -> P
         if value != theirs[name]:
             return Previous(next_id, notes=_anew(spec, f"{name} was {theirs[name]} in {last.run}, and is {value} now"))
     ancestors, names = Ancestors(last.run, kept.ids, kept.centroids, kept.sizes), tuple(kept.names)
+    modes, notes = _modes_of(last, kept.ids, spec, secrets)
     layered = spec.config.algorithm == "evoc"
     if int(kept.sizes.sum()) * (_BYTES_WITH_LAYERS if layered else _BYTES_PER_DOCUMENT) > memory // 8:
-        return Previous(next_id, ancestors, names, notes=(not_compared(last, "they are too many for the memory"),))
-    layout, notes = _layout_of(last, spec, secrets)
+        notes += (not_compared(last, "they are too many for the memory"),)
+        return Previous(next_id, ancestors, names, modes=modes, notes=notes)
+    layout, more = _layout_of(last, spec, secrets)
     try:
         table = pq.ParquetFile(file_of(last, MEMBERS, spec, secrets))
         members = Members(table, ancestors, layout, layered=layered)
     except (RunError, OSError, ValueError, KeyError, pa.ArrowException) as error:
-        return Previous(next_id, ancestors, names, notes=(not_compared(last, one_line(error)),))
-    return Previous(next_id, ancestors, names, members, notes)
+        return Previous(next_id, ancestors, names, modes=modes, notes=(*notes, not_compared(last, one_line(error))))
+    return Previous(next_id, ancestors, names, members, modes, notes + more)
 
 
 def start_of(previous: Previous, config: ClusteringConfig, dataset: Dataset, collection_ids: list[str]) -> Start | None:
@@ -296,8 +302,8 @@ def start_of(previous: Previous, config: ClusteringConfig, dataset: Dataset, col
     if before is None:
         return None
     if members is None or not _may_reduce(config):
-        return Start(before.run, before.centroids)
-    return Start(before.run, before.centroids, *members.among(dataset, collection_ids))
+        return Start(before.run, before.centroids, modes=previous.modes)
+    return Start(before.run, before.centroids, *members.among(dataset, collection_ids), previous.modes)
 
 
 def numbered(
@@ -448,6 +454,18 @@ def _layout_of(last: PreviousRun, spec: RunSpec, secrets: Path) -> tuple[Positio
         return None, ()  # it clustered the vectors themselves
     except (RunError, OSError, ValueError, KeyError, pa.ArrowException) as error:
         return None, (f"the layout of {last.run} cannot be read: {one_line(error)}",)
+
+
+def _modes_of(last: PreviousRun, ids: Rows, spec: RunSpec, secrets: Path) -> tuple[Vectors | None, tuple[str, ...]]:
+    """Where the windows of mean_shift rested in the run before, and why that is not known."""
+    if spec.config.algorithm != "mean_shift":
+        return None, ()
+    try:
+        return read_modes(file_of(last, MODES, spec, secrets), ids), ()
+    except FileNotFoundError:
+        return None, ()  # it is older than the file
+    except (RunError, OSError, ValueError, KeyError, pa.ArrowException) as error:
+        return None, (f"the modes of {last.run} cannot be read: {one_line(error)}",)
 
 
 def _may_reduce(config: ClusteringConfig) -> bool:

@@ -16,11 +16,12 @@ from clusterworker.clustering.naming import BEGINNING, END, LONGEST
 from clusterworker.clustering.succession import Step
 from clusterworker.clustering.survey import Distances
 from clusterworker.data.arrays import NOISE, Labels, Rows, Vectors
+from clusterworker.data.sorted_arrays import places_in
 from clusterworker.data.sources.batch import Batch
 from clusterworker.run.results.record import MEMBERS
 
 CENTROIDS, LINEAGE = "centroids.parquet", "lineage.parquet"
-LAYOUT = "layout.parquet"
+LAYOUT, MODES = "layout.parquet", "modes.parquet"
 _BY = b"layout"
 """Key of the metadata of LAYOUT."""
 _ALGORITHM, _METRIC, _NEXT, _MODEL = b"algorithm", b"metric", b"next_cluster_id", b"embedding_model"
@@ -175,24 +176,25 @@ def read_centroids(source: Any) -> StoredCentroids:
     return StoredCentroids(ids, centroids, sizes, algorithm.decode(), metric.decode(), next_id, names, model.decode())
 
 
-def centroids_in(table: Any, name: str) -> tuple[Rows, Vectors]:
+def centroids_in(table: Any, name: str, column: str = "centroid") -> tuple[Rows, Vectors]:
     """Return the cluster_ids of a table, and the centroids, shape (rows, dimensions).
 
     Args:
         table: with the columns cluster_id and centroid.
         name: of its file, for the error.
+        column: of the centroids.
 
     Raises:
         KeyError: a column is missing.
         ValueError: a cluster occurs twice or has no centroid.
     """
-    vectors = table["centroid"].combine_chunks()
+    vectors = table[column].combine_chunks()
     centroids = np.ascontiguousarray(
         vectors.flatten().to_numpy(zero_copy_only=False).reshape(len(table), vectors.type.list_size), np.float32
     )
     ids = table["cluster_id"].to_numpy().astype(np.int64)
     if not np.isfinite(centroids).all() or len(set(ids.tolist())) < len(ids) or ids.min(initial=0) < 0:
-        raise ValueError(f"{name} does not hold one centroid per cluster")
+        raise ValueError(f"{name} does not hold one {column} per cluster")
     return ids, centroids
 
 
@@ -249,6 +251,37 @@ def write_layout(staged: Path, layout: Positions) -> None:
                 values = pa.FixedSizeListArray.from_arrays(pa.array(part.ravel()), components)
                 writer.write_table(documents.add_column(1, position, values).cast(schema))
                 first += len(documents)
+
+
+def write_modes(staged: Path, ids: Rows, modes: Vectors) -> None:
+    """Write modes.parquet: cluster_id, and mode (FixedSizeList<float32>), where the cluster's window rests.
+
+    Args:
+        staged: directory of the run.
+        ids: cluster_id of each cluster, shape (clusters,).
+        modes: shape (clusters, dimensions).
+    """
+    table = pa.table({"cluster_id": pa.array(ids, pa.int32()), "mode": centroid_column(modes)})
+    pq.write_table(table, staged / MODES, compression="zstd")
+
+
+def read_modes(source: Any, ids: Rows) -> Vectors:
+    """Read modes.parquet.
+
+    Args:
+        source: a path, or a pyarrow file.
+        ids: of the clusters whose modes are returned, in this order.
+
+    Raises:
+        KeyError, ValueError, OSError: as of `read_centroids`.
+    """
+    with pq.ParquetFile(source) as file:
+        found, modes = centroids_in(file.read(), MODES, "mode")
+    places, known = places_in(np.sort(found), ids)
+    if not known.all():
+        raise ValueError(f"{MODES} does not hold one mode per cluster")
+    ordered: Vectors = modes[np.argsort(found)[places]]
+    return ordered
 
 
 def read_layout(source: Any) -> Positions:
