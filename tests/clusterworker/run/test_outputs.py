@@ -134,7 +134,8 @@ def test_noise_and_integer_ids(pod_: Pod, database: Database) -> None:
 
 
 LABELLED = "SELECT document_id, cluster_id, cluster_name, cluster_distance::float8, run FROM {} ORDER BY 1"
-Labelled = dict[Any, tuple[int, str | None, float | None, str | None]]
+Labelled = dict[Any, tuple[Any, ...]]
+"""Cluster, its name, distance and run, by document."""
 
 
 def expected(pod: Pod, spec: RunSpec) -> Labelled:

@@ -75,18 +75,19 @@ def test_picture_has_a_colour_per_cluster_and_grey_for_the_rest(tmp_path: Path) 
 
 def test_documents_are_placed_on_an_earlier_map_among_their_like() -> None:
     data = planted(200, 4, dimensions=8, spread=0.05)
+    ids = data.labels.astype(np.int64)
     points = np.stack([data.labels * 10.0, np.arange(200) % 7], axis=1).astype(np.float32)
-    known = EarlierMap("nightly-1", "pca", data.labels.astype(np.int64), data.vectors, points)
-    assert placed(known, data.vectors, data.labels) == pytest.approx(points, abs=1e-2), "the same documents"
+    known = EarlierMap("nightly-1", "pca", ids, data.vectors, points)
+    assert placed(known, data.vectors, ids) == pytest.approx(points, abs=1e-2), "the same documents"
     between = (data.vectors + 0.01 * np.roll(data.vectors, 1, axis=1)).astype(np.float32)
-    found = placed(known, between, data.labels)
+    found = placed(known, between, ids)
     assert np.array_equal(found[:, 0], points[:, 0]), "in its own cluster"
     assert found[:, 1].min() >= 0
     assert found[:, 1].max() <= 6
     elsewhere = placed(known, data.vectors, np.full(200, 9))
     assert elsewhere == pytest.approx(points, abs=1e-2), "of a cluster that the map does not show"
     one = EarlierMap("nightly-1", "pca", np.zeros(1, np.int64), data.vectors[:1], points[:1])
-    assert np.array_equal(placed(one, data.vectors, data.labels), np.repeat(points[:1], 200, axis=0))
+    assert np.array_equal(placed(one, data.vectors, ids), np.repeat(points[:1], 200, axis=0))
 
 
 def test_groups_are_every_document_once_and_count_all() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clustercontract.algorithms import MeanShift
-from clusterworker.clustering.algorithms.clustering import Clustering
+from clusterworker.clustering.algorithms.clustering import Clustering, by_size
 from clusterworker.clustering.algorithms.distinct import Distinct, distinct
 from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.micro import micro_clusters, note
@@ -83,7 +83,7 @@ def mean_shift(task: Task, parameters: MeanShift) -> Clustering:
         notes.append(f"one cluster found: {advice} to tell smaller regions apart")
     spread = points.spread(labels)
     result = space.labelled(task, spread, notes)
-    _, members = np.unique(result.labels, return_index=True)
+    _, members = np.unique(by_size(spread), return_index=True)
     result.begun, result.modes = begun, centers[spread[members[spread[members] != NOISE]]].astype(np.float32)
     return result
 
