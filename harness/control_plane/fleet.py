@@ -171,7 +171,7 @@ async def arrivals(api: ApiServer, in_namespace: str) -> AsyncIterator[Arrivals]
                         see(change["object"])
             except ApiError as error:
                 if error.status == HTTPStatus.GONE:
-                    say("a watch of Jobs has to begin anew: those that it missed seem later than they were")
+                    say("a watch of Jobs has to restart: those that it missed seem later than they were")
                     missed, after = await api.list(path)
                     for job in missed:
                         see(job)
