@@ -17,6 +17,7 @@ from clustertrigger.cli.cluster import Cluster, read_trigger
 from clustertrigger.cli.command import PROG, add_command, name_argument, on_cluster
 from clustertrigger.cli.layers import show_layer
 from clustertrigger.cli.output import Output, output_option, show
+from clustertrigger.cli.parameters import LAYER
 from clustertrigger.cli.run_log import observe
 from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.terminal import table
@@ -63,8 +64,8 @@ def add_results(group: click.Group) -> None:
         help="Run whose clusters are shown. Default: the newest completed run.",
     )  # fmt: skip
     @click.option(
-        "--layer", type=click.IntRange(min=0), metavar="NUMBER",
-        help="Show the clusters of another granularity of a run with algorithm evoc: 0 is the finest.",
+        "--layer", type=LAYER, metavar="NUMBER",
+        help="Show the clusters of another granularity of a run with algorithm evoc, 0 (the finest) to 19.",
     )  # fmt: skip
     @output_option
     async def command(cluster: Cluster, name: str, job: str | None, layer: int | None, output: Output) -> int:
