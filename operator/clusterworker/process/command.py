@@ -1,5 +1,6 @@
 """Shared parts of `run` and `check`: reading a spec, working in a child process, writing a result, the exit code."""
 
+import gc
 import os
 import signal
 import traceback
@@ -19,6 +20,9 @@ from clusterworker.process.supervisor import Ended, supervise
 from clusterworker.process.text import one_line
 from clusterworker.process.threads import limit
 
+ALLOCATIONS_PER_COLLECTION = 50_000
+"""The libraries make hundreds of thousands of objects while they load, and few of them are ever freed: with Python's
+threshold of 700, looking for cycles among them takes half a second of a short run."""
 S = TypeVar("S", bound=BaseModel)
 R = TypeVar("R", bound=Message)
 
@@ -71,6 +75,7 @@ class Command(Generic[S, R]):
         group = ControlGroup()
         limit(group.cpus())
         kills = group.oom_kills()
+        gc.set_threshold(ALLOCATIONS_PER_COLLECTION)
         ended = supervise(lambda: self._attempt(spec, progress, mounts, result_file))
         if ended.killed_by is not None:
             self.clear_up(spec, mounts)
