@@ -13,6 +13,7 @@ from harness.cluster.files import REPOSITORY
 SECTIONS = REPOSITORY / "examples/data/debian-sections.parquet"
 EXAMPLE = REPOSITORY / "examples/data/debian-packages.parquet"
 DOCUMENTS = 400
+GROUPS = 8
 NAN_ROW, RAGGED_ROW, RAGGED_LENGTH = 7, 5, 3
 
 
@@ -26,6 +27,15 @@ def files() -> dict[str, bytes]:
         "ragged.parquet": _written(_with_embedding(fine, _with_one_shorter(fine))),
         "empty.parquet": _written(fine[:0]),
     }
+
+
+def groups(documents: int) -> bytes:
+    """Return documents of 64 dimensions in GROUPS that lie apart."""
+    generator = np.random.default_rng(0)
+    vectors = generator.normal(size=(GROUPS, 64))[np.arange(documents) % GROUPS]
+    vectors += 0.3 * generator.normal(size=vectors.shape)
+    column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel().astype(np.float32)), 64)
+    return _written(pa.table({"document_id": pa.array(range(documents)), "embedding": column}))
 
 
 def _with_nan(table: pa.Table) -> pa.Array:

@@ -10,10 +10,12 @@ from clustertrigger.api import API_VERSION
 from e2e.stories import data
 from e2e.stories.conftest import CLAIMS, NAMESPACE, Stage
 from e2e.stories.scene import Scene
-from e2e.stories.triggers import by_interval, enriching
+from e2e.stories.triggers import SMALL, by_interval, enriching
+from harness.claim_files import claim_files
 
 TRIGGERS = ("granular", "granular-afresh", "one-granularity")
-_, RESULTS = CLAIMS
+VECTORS, RESULTS = CLAIMS
+MANY = 10_000
 BY_NODE = {"document_id_column": "node_id"}
 
 
@@ -26,8 +28,8 @@ def _granular(stage_set: Stage) -> Iterator[None]:
     for name in TRIGGERS:
         scene.request_run(name, "first")
     yield
-    scene.kubectl("delete", "clustertrigger", *TRIGGERS, "labelled-today", "--ignore-not-found")
-    scene.kubectl("delete", "taxonomy,collection", "last-night", "--ignore-not-found")
+    scene.kubectl("delete", "clustertrigger", *TRIGGERS, "labelled-today", "sampled", "--ignore-not-found")
+    scene.kubectl("delete", "taxonomy,collection", "last-night", "sampled", "--ignore-not-found")
 
 
 def test_every_layer_is_in_the_folder_and_in_the_terminal(scene: Scene) -> None:
@@ -86,6 +88,24 @@ def test_clusters_of_last_night_are_the_labels_of_today(scene: Scene) -> None:
     assert brief["num_nodes"] > 2
     said = scene.plugin("results", "labelled-today").stdout
     assert f"{data.DOCUMENTS} of {data.DOCUMENTS} documents (100.0%) have a node of last-night" in said
+
+
+def test_a_run_that_lacks_memory_clusters_a_sample_and_says_so(stage_set: Stage, scene: Scene) -> None:
+    with claim_files(scene.kubectl, stage_set.images.worker.name, [VECTORS]) as claims:
+        claims.upload_new(VECTORS, {"sampled.parquet": data.groups(MANY)})
+    collection = {"volume": VECTORS, "source": {"uri": "sampled.parquet"}}
+    little = {**SMALL, "limits": {"memory": "430Mi"}}
+    scene.kubectl.apply(
+        {"apiVersion": API_VERSION, "kind": "Collection", "metadata": {"name": "sampled"}, "spec": collection},
+        by_interval("sampled", {"algorithm": "evoc", "approx_n_clusters": data.GROUPS}, at_once=True,
+                    collection="sampled", resources=little, retries=0),
+    )  # fmt: skip
+    run = scene.run_ended("sampled")
+    assert run["status"] == "completed", run
+    assert (run["num_documents"], run["num_clusters"]) == (MANY, data.GROUPS)
+    (note,) = (note for note in run["notes"] if "clustered a sample of " in note)
+    assert note.startswith(f"EVōC's node embedding of {MANY} documents of 64 dimensions needs about ")
+    assert "and the container may use 430: clustered a sample of " in note
 
 
 def test_what_there_is_not_is_told(scene: Scene) -> None:

@@ -37,14 +37,16 @@ class InMemory:
             yield Batch(pa.array(range(first, first + len(part))), part, index, FilePlace("a.parquet", first))
 
 
-def carried_out(vectors: Vectors, **config: Any) -> tuple[Labels, Vectors, Quality, list[str]]:
+def carried_out(
+    vectors: Vectors, *, memory: Any = 1 << 30, **config: Any
+) -> tuple[Labels, Vectors, Quality, list[str]]:
     """Labels, the vectors as they were clustered, the quality and the notes of a run without its files."""
     parsed = ClusteringConfig.model_validate(config)
     progress = Progress(io.StringIO())
     collection: Any = InMemory(vectors)
     with tempfile.TemporaryDirectory() as scratch:
         dataset = SpooledDataset(StreamedDataset([collection], parsed.metric, progress), Path(scratch))
-        found = choice.cluster(dataset, parsed, 7, 1 << 30, progress)
+        found = choice.cluster(dataset, parsed, 7, memory, progress)
         labels: list[Labels] = []
         surveyed = survey(dataset, found, parsed.metric, 7, lambda _, part, __: labels.append(part), progress)
         sample = surveyed.reservoir

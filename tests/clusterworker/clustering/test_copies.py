@@ -33,7 +33,7 @@ def test_distinct_vectors_in_the_order_of_their_first_occurrence() -> None:
 
 
 def test_vectors_of_one_print_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_prints", lambda vectors: np.zeros(len(vectors), np.uint64))
+    monkeypatch.setattr(module, "prints", lambda vectors: np.zeros(len(vectors), np.uint64))
     vectors = np.array([[2, 0], [1, 1], [2, -0.0], [0, 3]], np.float32)
     points = distinct(vectors)
     assert (points.vectors[points.numbers] == vectors).all()

@@ -14,7 +14,7 @@ from sklearn.metrics import adjusted_rand_score
 from clustercontract.algorithms import HDBSCAN
 from clusterworker.clustering.algorithms import neighbours
 from clusterworker.clustering.algorithms.density import find_clusters
-from clusterworker.clustering.algorithms.node_embedding import DEFAULT, FEWEST_ROWS, Layout, embed, needed_memory
+from clusterworker.clustering.algorithms.node_embedding import DEFAULT, FEWEST_ROWS, Layout, bytes_per_vector, embed
 from clusterworker.data.arrays import Vectors
 from clusterworker.process.errors import MisconfiguredError
 from tests.clusterworker.conftest import Pod
@@ -102,6 +102,7 @@ def test_its_steps_are_told() -> None:
     embed(planted(200, 4, dimensions=32).vectors, 5, "cosine", 0, told=lambda done, step: told.append((done, step)))
     assert [step for _, step in told] == [
         "looking for 15 neighbours of 200 vectors",
+        "looking for 15 neighbours of 200 vectors",
         "starting a layout of the graph",
         "laying out the graph",
     ]
@@ -112,10 +113,11 @@ def test_too_little_memory_is_told_beforehand(pod: Pod) -> None:
     write(pod.volume / "data.parquet", planted(200, 4, dimensions=32).vectors)
     spec = pod.spec({"algorithm": "hdbscan", "min_cluster_size": 5})
     with pytest.raises(
-        MisconfiguredError, match=r"needs about 4\d\d MiB, and the container may use 256: raise run\.reso"
+        MisconfiguredError,
+        match=r"needs about 4\d\d MiB, and the container may use 256, and not even a sample of 2000 documents fits: ",
     ):
         pod.run(spec, memory=256 << 20)
-    assert needed_memory(1_000_000, 384) < 6 << 30
+    assert 1_000_000 * bytes_per_vector(384) < 6 << 30
 
 
 def test_the_image_s_threading_layer_is_enough() -> None:

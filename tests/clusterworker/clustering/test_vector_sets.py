@@ -37,7 +37,7 @@ from tests.clusterworker.clustering.vector_sets import VECTOR_SETS, VectorSet, b
 
 EXAMPLES = int(os.environ.get("VECTOR_SETS", "200"))
 METRICS = ["cosine", "euclidean"]
-ALGORITHMS = 14
+ALGORITHMS = 18
 """Configurations that each set may meet; it meets three of them."""
 LEAST_COSINE = 1e-9
 """Below it, the rounding of unit vectors to single precision begins to show in cosine distances."""
@@ -82,6 +82,10 @@ def configurations(drawn: VectorSet, vectors: Vectors, metric: str) -> list[dict
         {"algorithm": "mean_shift", "reduce": "none"},
         {"algorithm": "optics", "min_samples": size, "reduce": "none"},
         {"algorithm": "optics", "min_samples": size, "max_eps": eps, "reduce": "none"},
+        {"algorithm": "evoc", "base_min_cluster_size": size, "n_neighbors": 15},
+        {"algorithm": "hdbscan", "min_cluster_size": size},
+        {"algorithm": "mean_shift"},
+        {"algorithm": "optics", "min_samples": size},
     ]  # fmt: skip
     return [{"metric": metric, **config} for config in chosen]
 

@@ -129,6 +129,40 @@ def test_ends_at_once_when_asked_to(pod: Pod, number: signal.Signals) -> None:
     assert [left.name for left in pod.folder(spec).parent.iterdir()] == [f".{spec.run}.spec.json"]
 
 
+EMBED_FOREVER = (
+    "import clusterworker.clustering.algorithms.{module} as module\n"
+    "embed, state = module.{function}, dict(first=True)\n"
+    "def forever(*arguments, **options):\n"
+    "    while True:\n"
+    "        embed(*arguments, **options)\n"
+    "        state.pop('first', None) and print('stalled', flush=True)\n"
+    "module.{function} = forever"
+)
+
+
+@pytest.mark.parametrize(
+    ("config", "module", "function"),
+    [
+        ({"algorithm": "evoc"}, "evoc", "embed"),
+        ({"algorithm": "hdbscan", "min_cluster_size": 5}, "density", "reduced_space"),
+    ],
+)
+def test_ends_at_once_in_the_midst_of_a_layout(pod: Pod, config: dict[str, Any], module: str, function: str) -> None:
+    """EVōC's compiled code runs on threads of its own."""
+    write(pod.volume / "data.parquet", planted(2_000, 8, dimensions=64).vectors)
+    spec = pod.spec(config)
+    process = start(pod, spec=spec, before=EMBED_FOREVER.format(module=module, function=function))
+    assert any(line == "stalled\n" for line in process.stdout)
+    begin = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=60)
+    assert time.monotonic() - begin < 10
+    code, result, _ = finish(pod, process)
+    assert code == 143
+    assert result.error == "stopped: the Pod was asked to end (deletion or timeout), and no results were written"
+    assert [left.name for left in pod.folder(spec).parent.iterdir()] == [f".{spec.run}.spec.json"]
+
+
 def children(process: Any) -> list[int]:
     return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
 

@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from clustercontract.run import RunResult, RunSpec
-from clusterworker.clustering.algorithms import kmeans
+from clusterworker.clustering.algorithms import kmeans, sample
 from clusterworker.clustering.algorithms.kmeans import BREATHS
+from clusterworker.clustering.algorithms.node_embedding import bytes_per_vector
 from clusterworker.data.arrays import Rows, Vectors
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import nested, planted, write
@@ -547,3 +548,29 @@ def test_a_layout_that_cannot_be_read_starts_anew(pod: Pod, packages: Packages) 
     assert found.notes[0].startswith("the layout of nightly-1 cannot be read: ")
     assert found.changes is not None
     assert (found.changes.start, found.changes.moved) == (None, 0)
+
+
+def test_ids_and_layout_last_where_the_memory_suffices_for_a_sample_only(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample, "FEWEST_DOCUMENTS", 100)
+    data = planted(1_200, 6, dimensions=32, spread=0.05)
+    ids = [f"doc-{row}" for row in range(1_200)]
+    memory = sample.ALLOCATED + 600 * (bytes_per_vector(32) + 4 * 32)
+    config = {"algorithm": "hdbscan", "min_cluster_size": 20}
+    write(pod.volume / "data.parquet", data.vectors[:1_100], ids[:1_100])
+    first = pod.spec(config, run="nightly-1")
+    result = pod.run(first, memory)
+    assert any("clustered a sample of 600 of 1100 documents" in note for note in result.notes)
+    positions = pq.read_table(pod.folder(first) / "layout.parquet")["position"].combine_chunks().flatten().to_numpy()
+    assert np.isfinite(positions).sum() == 600 * 5
+    before = clusters_of(pod.folder(first))
+    assert len(set(before.values()) - {-1}) == 6
+    write(pod.volume / "data.parquet", data.vectors[100:], ids[100:])
+    found = pod.run(after(pod, first, result, "nightly-2", config), memory)
+    now = clusters_of(pod.folder(pod.spec(config, run="nightly-2")))
+    assert found.changes is not None
+    assert found.changes.start == "last"
+    assert (found.changes.new, found.changes.gone) == ([], [])
+    both = before.keys() & now.keys()
+    assert sum(before[document] == now[document] for document in both) > 0.97 * len(both)

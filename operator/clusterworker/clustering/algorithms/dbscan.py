@@ -13,7 +13,8 @@ from clusterworker.clustering.algorithms.clustering import Clustering
 from clusterworker.clustering.algorithms.core_distance import core_distances, rounded_up
 from clusterworker.clustering.algorithms.distinct import Distinct, distinct
 from clusterworker.clustering.algorithms.pairs import Pairs
-from clusterworker.clustering.algorithms.reduction import reduced_space
+from clusterworker.clustering.algorithms.reduction import reduced_space, reduction_need
+from clusterworker.clustering.algorithms.sample import all_or_sample, draw
 from clusterworker.clustering.algorithms.task import Task
 from clusterworker.data.arrays import NOISE, Labels, Rows, Vectors
 
@@ -35,14 +36,18 @@ def dbscan(task: Task, parameters: DBSCAN) -> Clustering:
         MisconfiguredError: min_samples is more than there are documents.
     """
     task.refuse_above_documents("min_samples", parameters.min_samples)
+    need = reduction_need(parameters, task.dataset.dimensions)
+    return all_or_sample(task, need, None, lambda part, _: _cluster(part, parameters), distance="eps")
+
+
+def _cluster(task: Task, parameters: DBSCAN) -> Clustering:
     space = reduced_space(task, parameters)
     points = distinct(space.vectors)
     rows = len(points)
     candidates = np.arange(rows)
     notes = list(space.notes)
     if rows > MOST_DOCUMENTS:
-        chosen = np.random.default_rng(task.seed).choice(len(space.vectors), MOST_DOCUMENTS, replace=False)
-        candidates = np.unique(points.numbers[chosen])
+        candidates = np.unique(points.numbers[draw(space.vectors, MOST_DOCUMENTS, task.seed)])
         notes.append(
             f"{rows} {points.noun} are more than the limit of {MOST_DOCUMENTS} for comparing all pairs: core points "
             f"were searched in a sample of {len(candidates)} of them"

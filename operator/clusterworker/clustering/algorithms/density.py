@@ -13,12 +13,15 @@ from clusterworker.clustering.algorithms.distinct import Distinct, distinct
 from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.neighbours import nearest_neighbours
 from clusterworker.clustering.algorithms.pairs import Pairs
-from clusterworker.clustering.algorithms.reduction import FEW_DIMENSIONS, reduced_space
+from clusterworker.clustering.algorithms.reduction import FEW_DIMENSIONS, reduced_space, reduction_need
+from clusterworker.clustering.algorithms.sample import Least, Need, all_or_sample
 from clusterworker.clustering.algorithms.task import Task
 from clusterworker.data.arrays import NOISE, Labels, Vectors
 
 EXACT_ROWS = 2_000
 """Up to here, vectors of many dimensions are compared pair by pair: memory grows with the square."""
+BYTES_PER_NEIGHBOUR, BYTES_OF_TREE = 60, 700
+"""For each vector, at the peak: a little more than was measured at 20,000 documents."""
 LEAST_NEIGHBOURS = 15
 """Of each vector in the graph; and three for each of `min_samples`, as fast_hdbscan itself takes."""
 
@@ -29,7 +32,24 @@ def hdbscan(task: Task, parameters: HDBSCAN) -> Clustering:
     Raises:
         MisconfiguredError: min_cluster_size is more than there are documents.
     """
-    task.refuse_above_documents("min_cluster_size", parameters.min_cluster_size)
+    size, dimensions = parameters.min_cluster_size, task.dataset.dimensions
+    task.refuse_above_documents("min_cluster_size", size)
+    samples = _samples(parameters, task.dataset.rows)
+
+    def cluster(part: Task, size: int) -> Clustering:
+        return _cluster(part, parameters.model_copy(update={"min_cluster_size": size, "min_samples": samples}))
+
+    need = reduction_need(parameters, dimensions) or _graph_need(dimensions, samples)
+    return all_or_sample(task, need, Least("min_cluster_size", size), cluster)
+
+
+def _graph_need(dimensions: int, min_samples: int) -> Need:
+    """The memory of the spanning tree of vectors that are not reduced."""
+    per_neighbour = BYTES_PER_NEIGHBOUR * _neighbours(min_samples) if dimensions > FEW_DIMENSIONS else 0
+    return Need("HDBSCAN", 4 * dimensions + BYTES_OF_TREE + per_neighbour)
+
+
+def _cluster(task: Task, parameters: HDBSCAN) -> Clustering:
     space = reduced_space(task, parameters)
     notes = list(space.notes)
     points = distinct(space.vectors)
@@ -123,10 +143,14 @@ def _search_tree(points: Distinct, min_samples: int) -> SpanningTree:
     return SpanningTree(edges[:, :2].astype(np.int64), lengths, np.zeros(len(points)), points.counts)
 
 
+def _neighbours(min_samples: int) -> int:
+    return max(3 * min_samples, LEAST_NEIGHBOURS)
+
+
 def _follow_neighbours(points: Distinct, min_samples: int, seed: int) -> SpanningTree:
     """Over the graph of nearest neighbours: what no chain of neighbours joins is apart at any distance."""
     rows = len(points)
-    count = min(max(3 * min_samples, LEAST_NEIGHBOURS), rows - 1) + 1
+    count = min(_neighbours(min_samples), rows - 1) + 1
     indices, distances = nearest_neighbours(points.vectors, count, "euclidean", seed)
     reached = points.counts[indices].cumsum(axis=1) >= min_samples
     cores = np.take_along_axis(distances, reached.argmax(axis=1)[:, None], axis=1)[:, 0].astype(np.float64)

@@ -12,7 +12,7 @@ import numpy as np
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows
 
 FENCE = 1.5
-"""Interquartile ranges beyond the upper quartile where a single cluster ends: Tukey 1977, Exploratory Data Analysis."""
+"""Interquartile ranges beyond the upper quartile where outliers begin: Tukey 1977, Exploratory Data Analysis."""
 LEAST_DISTANCE = 1e-300
 
 
@@ -182,5 +182,9 @@ def _fence(distances: Doubles, counts: Rows) -> float:
     """Distance beyond which documents are far from all others, by the quartiles of all."""
     order = np.argsort(distances, kind="stable")
     places = np.searchsorted(np.cumsum(counts[order]), np.array([0.25, 0.75]) * counts.sum())
-    lower, upper = distances[order][places]
+    return fence(*distances[order][places])
+
+
+def fence(lower: float, upper: float) -> float:
+    """Distance beyond which there are only outliers, by the quartiles of all distances."""
     return float(upper + FENCE * (upper - lower)) if np.isfinite(upper) else float("inf")

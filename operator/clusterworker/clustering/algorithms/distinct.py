@@ -40,7 +40,7 @@ class Distinct:
     @property
     def noun(self) -> str:
         """What there are so many of, for notes."""
-        return "distinct vectors" if self.copies else "documents"
+        return noun(len(self.numbers), len(self.counts))
 
     def spread(self, values: npt.NDArray[T]) -> npt.NDArray[T]:
         """Give every document what belongs to its distinct vector, shape (rows, ...)."""
@@ -60,6 +60,16 @@ class Distinct:
         return self.spread((pairs[first] % width + least).astype(np.int32))
 
 
+def noun(rows: int, distinct: int) -> str:
+    """What there are so many of, for notes.
+
+    Args:
+        rows: documents.
+        distinct: of their vectors.
+    """
+    return "distinct vectors" if distinct < rows else "documents"
+
+
 def distinct(vectors: Vectors) -> Distinct:
     """Find the distinct vectors.
 
@@ -68,8 +78,22 @@ def distinct(vectors: Vectors) -> Distinct:
     Args:
         vectors: shape (rows, dimensions), finite.
     """
-    prints = _prints(vectors)
-    _, first, numbers, counts = np.unique(prints, return_index=True, return_inverse=True, return_counts=True)
+    rows, numbers, counts = occurrences(vectors)
+    kept = vectors if len(rows) == len(vectors) else np.ascontiguousarray(vectors[rows])
+    return Distinct(kept, numbers, counts)
+
+
+def occurrences(vectors: Vectors) -> tuple[Rows, Rows, Rows]:
+    """Find the distinct vectors, and copy none.
+
+    Args:
+        vectors: shape (rows, dimensions), finite.
+
+    Returns:
+        The row where each occurs first, shape (distinct,); which of them each document's vector is, shape
+        (rows,); and documents per distinct vector, shape (distinct,).
+    """
+    _, first, numbers, counts = np.unique(prints(vectors), return_index=True, return_inverse=True, return_counts=True)
     order = np.argsort(first)
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
@@ -78,19 +102,18 @@ def distinct(vectors: Vectors) -> Distinct:
         _, rows, numbers, counts = np.unique(
             vectors + np.float32(0), axis=0, return_index=True, return_inverse=True, return_counts=True
         )
-    kept = vectors if len(rows) == len(vectors) else np.ascontiguousarray(vectors[rows])
-    return Distinct(kept, numbers.ravel().astype(np.int64), counts.astype(np.int64))
+    return rows, numbers.ravel().astype(np.int64), counts.astype(np.int64)
 
 
-def _prints(vectors: Vectors) -> npt.NDArray[np.uint64]:
+def prints(vectors: Vectors) -> npt.NDArray[np.uint64]:
     """A number per row that differs where rows do, shape (rows,)."""
     multipliers = np.random.default_rng(_SEED).integers(1, 2**64, vectors.shape[1], dtype=np.uint64, endpoint=False)
-    prints = np.empty(len(vectors), np.uint64)
+    found = np.empty(len(vectors), np.uint64)
     size = 1_024  # stays in the processor's cache
     for start in range(0, len(vectors), size):
         block = np.ascontiguousarray(vectors[start : start + size] + np.float32(0))  # -0 becomes 0
-        prints[start : start + size] = (block.view(np.uint32) * multipliers).sum(axis=1, dtype=np.uint64)
-    return prints
+        found[start : start + size] = (block.view(np.uint32) * multipliers).sum(axis=1, dtype=np.uint64)
+    return found
 
 
 def _equal(vectors: Vectors, rows: Rows, numbers: Rows) -> bool:

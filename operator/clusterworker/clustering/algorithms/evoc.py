@@ -19,8 +19,9 @@ from clusterworker.clustering.algorithms.density import spanning_tree
 from clusterworker.clustering.algorithms.density_tree import SpanningTree
 from clusterworker.clustering.algorithms.distinct import Distinct, distinct
 from clusterworker.clustering.algorithms.layers import Layers, layers_of, size_for
-from clusterworker.clustering.algorithms.node_embedding import FEWEST_ROWS, Layout, embed
-from clusterworker.clustering.algorithms.reduction import NODES, last_layout, refuse_without_memory
+from clusterworker.clustering.algorithms.node_embedding import FEWEST_ROWS, Layout, bytes_per_vector, embed
+from clusterworker.clustering.algorithms.reduction import NODES, last_layout
+from clusterworker.clustering.algorithms.sample import Least, Need, all_or_sample
 from clusterworker.clustering.algorithms.start import Begun, Positions
 from clusterworker.clustering.algorithms.task import Task
 from clusterworker.data.arrays import Vectors
@@ -39,6 +40,18 @@ def evoc(task: Task, parameters: EVoC) -> Clustering:
     """
     for name in ("base_min_cluster_size", "base_n_clusters", "approx_n_clusters"):
         task.refuse_above_documents(name, getattr(parameters, name))
+    by_number = parameters.approx_n_clusters or parameters.base_n_clusters
+
+    def cluster(part: Task, size: int) -> Clustering:
+        own = {} if by_number else {"base_min_cluster_size": size}
+        return _cluster(part, parameters.model_copy(update=own))
+
+    need = Need(NODES, bytes_per_vector(task.dataset.dimensions, parameters.n_neighbors))
+    least = None if by_number else Least("base_min_cluster_size", parameters.base_min_cluster_size)
+    return all_or_sample(task, need, least, cluster)
+
+
+def _cluster(task: Task, parameters: EVoC) -> Clustering:
     vectors = task.dataset.vectors
     notes: list[str] = []
     own = distinct(vectors)
@@ -78,7 +91,6 @@ def _laid_out(task: Task, points: Distinct, parameters: EVoC, notes: list[str]) 
     how = Layout(parameters.n_neighbors, parameters.noise_level, parameters.n_epochs, parameters.neighbor_scale)
     if how.neighbours >= rows:
         notes.append(f"n_neighbors {rows - 1} instead of {how.neighbours}: there are {rows} {points.noun}")
-    refuse_without_memory(task, points, how.neighbours)
     components = parameters.node_embedding_dim or min(max(parameters.n_neighbors // 4, 4), 15)
     last = last_layout(task.start, NODES, points, components)
     layout = embed(points.vectors, components, task.metric, task.seed, how=how, told=task.progress.advance, last=last)

@@ -152,7 +152,8 @@ def _persistence(condensed: Condensed, ranges: _Ranges) -> tuple[Rows, Doubles]:
     sizes = np.unique(ranges.births)
     lasting = np.flatnonzero(ranges.deaths[1:] > ranges.births[1:]) + 1
     births, deaths = ranges.births[lasting], ranges.deaths[lasting]
-    apart = np.exp(-1 / np.asarray(condensed.births)[lasting])  # of the distance at which each splits off
+    with np.errstate(divide="ignore"):  # what nothing joins is infinitely far away
+        apart = np.exp(-1 / np.asarray(condensed.births)[lasting])  # of the distance at which each splits off
     weights = (deaths - births) * apart
     change = np.zeros(len(sizes) + 1)
     np.add.at(change, np.searchsorted(sizes, births), weights)

@@ -11,7 +11,8 @@ from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.micro import micro_clusters, note
 from clusterworker.clustering.algorithms.nearest import NearestCentroid
 from clusterworker.clustering.algorithms.pairs import Pairs
-from clusterworker.clustering.algorithms.reduction import Space, reduced_space
+from clusterworker.clustering.algorithms.reduction import Space, reduced_space, reduction_need
+from clusterworker.clustering.algorithms.sample import all_or_sample
 from clusterworker.clustering.algorithms.start import MARGIN, Start
 from clusterworker.clustering.algorithms.task import Task
 from clusterworker.data.arrays import NOISE, Doubles, Rows, Vectors
@@ -42,6 +43,13 @@ def mean_shift(task: Task, parameters: MeanShift) -> Clustering:
     Raises:
         MisconfiguredError: no bandwidth can be estimated.
     """
+    need = reduction_need(parameters, task.dataset.dimensions)
+    distance = "bandwidth" if parameters.bandwidth is not None else None
+    noise = not parameters.cluster_all
+    return all_or_sample(task, need, None, lambda part, _: _cluster(part, parameters), noise=noise, distance=distance)
+
+
+def _cluster(task: Task, parameters: MeanShift) -> Clustering:
     space = reduced_space(task, parameters)
     notes = list(space.notes)
     points = distinct(space.vectors)

@@ -1,6 +1,7 @@
 """Nearest neighbours of every document, by faiss."""
 
 import math
+from collections.abc import Callable
 
 import faiss
 import numpy as np
@@ -20,7 +21,9 @@ PROBED = 24
 """Lists of the inverted file that each query looks through."""
 
 
-def nearest_neighbours(vectors: Vectors, count: int, metric: str, seed: int) -> tuple[npt.NDArray[np.int64], Vectors]:
+def nearest_neighbours(
+    vectors: Vectors, count: int, metric: str, seed: int, told: Callable[[float], None] = lambda _done: None
+) -> tuple[npt.NDArray[np.int64], Vectors]:
     """Return each vector's neighbours, itself first.
 
     Args:
@@ -28,6 +31,7 @@ def nearest_neighbours(vectors: Vectors, count: int, metric: str, seed: int) -> 
         count: neighbours per vector, itself included; at most rows.
         metric: cosine or euclidean.
         seed: of the inverted file's training.
+        told: called with the share that is done.
 
     Returns:
         Indices and distances (cosine distance, or Euclidean), both of shape (rows, count), ascending by distance.
@@ -35,12 +39,13 @@ def nearest_neighbours(vectors: Vectors, count: int, metric: str, seed: int) -> 
     frame = Frame.of(vectors)
     framed = frame.into(vectors)
     scale = frame.scale if frame.needed else 1.0
-    index = _index(framed, seed)
+    index = index_of(framed, seed)
     indices = np.empty((len(vectors), count), np.int64)
     squared = np.empty((len(vectors), count), np.float32)
     for first in range(0, len(vectors), EXACT_ROWS):
         part = slice(first, first + EXACT_ROWS)
         squared[part], indices[part] = index.search(np.ascontiguousarray(framed[part]), count)
+        told(min(first + EXACT_ROWS, len(vectors)) / len(vectors))
     _look_closer(Pairs(vectors, "euclidean", frame=frame), framed, indices, squared, scale)
     _self_first(indices, squared)
     # Of unit vectors, the squared distance is twice the cosine distance.
@@ -78,7 +83,13 @@ def _look_closer(pairs: Pairs, framed: Vectors, indices: npt.NDArray[np.int64], 
     np.maximum(squared, 0, out=squared)
 
 
-def _index(vectors: Vectors, seed: int) -> faiss.Index:
+def index_of(vectors: Vectors, seed: int) -> faiss.Index:
+    """Return what finds their nearest neighbours: exactly, or above EXACT_ROWS in an inverted file.
+
+    Args:
+        vectors: within their frame, shape (rows, dimensions).
+        seed: of the inverted file's training.
+    """
     rows, dimensions = vectors.shape
     flat = faiss.IndexFlatL2(dimensions)
     if rows <= EXACT_ROWS:

@@ -36,6 +36,8 @@ DIRECTIONS = 32
 SAMPLE_ROWS = 4_000
 BYTES_PER_NEIGHBOUR = 240
 """Of the search for neighbours and of the graph, measured at the peak from 20,000 to 100,000 documents."""
+SEARCHED = 0.5
+"""Share of the work that the search for neighbours is."""
 FRESH_RATE = 0.5
 """EVōC's learning rate."""
 SETTLING_RATE, SETTLING_EPOCHS = 0.005, 20
@@ -101,10 +103,11 @@ def embed(
     rows = len(vectors)
     count = min(how.neighbours, rows - 1)
     random = np.random.RandomState(seed % 2**32)
-    told(0.0, f"looking for {count} neighbours of {rows} vectors")
-    indices, lengths = _neighbours(vectors, count, metric, seed)
+    looking = f"looking for {count} neighbours of {rows} vectors"
+    told(0.0, looking)
+    indices, lengths = _neighbours(vectors, count, metric, seed, lambda done: told(SEARCHED * done, looking))
     graph = neighbor_graph_matrix(float(how.scale * count), indices, lengths, True)
-    told(0.5, "starting a layout of the graph")
+    told(SEARCHED, "starting a layout of the graph")
     if last is not None:
         start = placed(last, indices, seed)
     else:
@@ -145,18 +148,20 @@ def _leave_out_init() -> None:
         sys.modules["evoc"] = importlib.util.module_from_spec(spec)
 
 
-def needed_memory(rows: int, dimensions: int, neighbours: int = DEFAULT.neighbours) -> int:
-    """Bytes that `embed` takes at its peak: a copy of the vectors for faiss, their neighbours and the graph."""
-    return rows * (4 * dimensions + BYTES_PER_NEIGHBOUR * neighbours)
+def bytes_per_vector(dimensions: int, neighbours: int = DEFAULT.neighbours) -> int:
+    """What `embed` takes at its peak for each vector: a copy of it for faiss, its neighbours and their edges."""
+    return 4 * dimensions + BYTES_PER_NEIGHBOUR * neighbours
 
 
-def _neighbours(vectors: Vectors, count: int, metric: str, seed: int) -> tuple[npt.NDArray[np.int32], Vectors]:
+def _neighbours(
+    vectors: Vectors, count: int, metric: str, seed: int, told: Callable[[float], None]
+) -> tuple[npt.NDArray[np.int32], Vectors]:
     """Neighbours and the lengths of the graph's edges: EVōC's -log2 cos, and Euclidean distances whatever their scale.
 
     They come from faiss at any size. EVōC's own descent nests parallel regions, and numba's threading layer that needs
     no library beside it, which is the only one in the image, ends the process at that.
     """
-    indices, distances = nearest_neighbours(vectors, count, metric, seed)
+    indices, distances = nearest_neighbours(vectors, count, metric, seed, told)
     exact: Doubles = distances.astype(np.float64)
     if metric == "cosine":
         exact = -np.log2(np.clip(1 - exact, np.finfo(np.float32).eps, 1))

@@ -16,9 +16,17 @@ from clusterworker.clustering.algorithms.clustering import Clustering
 from clusterworker.clustering.algorithms.core_distance import core_distances, rounded_up
 from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.limits import pair_limit
-from clusterworker.clustering.algorithms.nearest import NearestCentroid
 from clusterworker.clustering.algorithms.pairs import Pairs
-from clusterworker.clustering.algorithms.reduction import Space, reduced_space
+from clusterworker.clustering.algorithms.reduction import Space, reduced_space, reduction_need
+from clusterworker.clustering.algorithms.sample import (
+    JOINED_OR_NOISE,
+    Least,
+    all_or_sample,
+    at_places,
+    draw,
+    nearest_sampled,
+    thinned,
+)
 from clusterworker.clustering.algorithms.task import Task
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows, Vectors
 
@@ -54,6 +62,20 @@ def optics(task: Task, parameters: OPTICS) -> Clustering:
     """
     task.refuse_above_documents("min_samples", parameters.min_samples)
     task.refuse_above_documents("min_cluster_size", parameters.min_cluster_size)
+
+    def cluster(part: Task, size: int) -> Clustering:
+        return _cluster(part, parameters.model_copy(update={"min_cluster_size": size}))
+
+    return all_or_sample(
+        task,
+        reduction_need(parameters, task.dataset.dimensions),
+        Least("min_cluster_size", parameters.min_cluster_size or parameters.min_samples),
+        cluster,
+        distance="max_eps" if parameters.max_eps is not None else None,
+    )
+
+
+def _cluster(task: Task, parameters: OPTICS) -> Clustering:
     space = reduced_space(task, parameters)
     notes = list(space.notes)
     rows = len(space.vectors)
@@ -61,14 +83,14 @@ def optics(task: Task, parameters: OPTICS) -> Clustering:
     if rows <= limit:
         labels = find_clusters(space.vectors, parameters, space.metric)
     else:
-        chosen = np.sort(np.random.default_rng(task.seed).choice(rows, limit, replace=False))
+        chosen = draw(space.vectors, limit, task.seed)
         notes.append(
             f"{rows} documents are more than the limit of {limit} for comparing all pairs: "
-            f"clustered a sample of {limit} of them; the others join the cluster of their nearest sampled neighbour"
+            f"clustered a sample of {limit} of them; {JOINED_OR_NOISE}"
         )
         sample = np.ascontiguousarray(space.vectors[chosen])
         found = find_clusters(sample, parameters, space.metric, share=limit / rows)
-        labels = found[_nearest(sample, space)]
+        labels = at_places(found, nearest_sampled(space.vectors, chosen, task.seed).joining(found))
     if not (labels != NOISE).any():
         notes.append(_advice(space, parameters, task.seed))
     return space.labelled(task, labels, notes)
@@ -98,11 +120,6 @@ def _advice(space: Space, parameters: OPTICS, seed: int) -> str:
     return f"{outcome}: {advice}"
 
 
-def _nearest(sample: Vectors, space: Space) -> Labels:
-    points = distinct(space.vectors)
-    return points.spread(NearestCentroid(sample)(points.vectors))
-
-
 def find_clusters(vectors: Vectors, parameters: OPTICS, metric: str, share: float = 1.0) -> Labels:
     """Return a label per vector, shape (rows,).
 
@@ -116,7 +133,7 @@ def find_clusters(vectors: Vectors, parameters: OPTICS, metric: str, share: floa
     distances = all_pairs(points.vectors, metric)
     most = np.inf if parameters.max_eps is None else parameters.max_eps
     walk = order(distances, core_distances(distances, parameters.min_samples, points.counts), most, points.numbers)
-    least = max(2, round(share * (parameters.min_cluster_size or parameters.min_samples)))
+    least = max(2, thinned(parameters.min_cluster_size or parameters.min_samples, share))
     return points.unite(extract(walk, parameters.min_samples, least, parameters.xi))
 
 

@@ -12,16 +12,15 @@ from clustercontract.algorithms import DBSCAN, HDBSCAN, OPTICS, MeanShift
 from clusterworker.clustering.algorithms import embedding, node_embedding
 from clusterworker.clustering.algorithms.clustering import Clustering, labelled
 from clusterworker.clustering.algorithms.distinct import Distinct, distinct
+from clusterworker.clustering.algorithms.sample import Need
 from clusterworker.clustering.algorithms.start import Begun, Positions, Start
 from clusterworker.clustering.algorithms.task import Task
 from clusterworker.data.arrays import Labels, Vectors
-from clusterworker.process.errors import MisconfiguredError
 
 FEW_DIMENSIONS = 15
 """Up to here `reduce: auto` clusters the vectors themselves."""
 UMAP, NODES = "UMAP", "EVōC's node embedding"
-ALLOCATED = 400 << 20
-"""Bytes that the worker has in use before it reduces: the libraries, and a batch of documents."""
+Reducing = HDBSCAN | DBSCAN | OPTICS | MeanShift
 
 
 @dataclass(frozen=True)
@@ -51,20 +50,34 @@ class Space:
         return found
 
 
-def reduced_space(task: Task, parameters: HDBSCAN | DBSCAN | OPTICS | MeanShift) -> Space:
+def reduced_by(parameters: Reducing, dimensions: int) -> str | None:
+    """What maps vectors of so many dimensions to fewer ones; None: they are clustered as they are."""
+    wanted = parameters.reduce == "umap" or (parameters.reduce == "auto" and dimensions > FEW_DIMENSIONS)
+    if not wanted or parameters.n_components >= dimensions:
+        return None
+    return UMAP if parameters.reduce == "umap" else NODES
+
+
+def reduction_need(parameters: Reducing, dimensions: int) -> Need | None:
+    """The memory of the reduction, if there is one."""
+    by = reduced_by(parameters, dimensions)
+    if by is None:
+        return None
+    per_vector = embedding.bytes_per_vector if by == UMAP else node_embedding.bytes_per_vector
+    return Need(by, per_vector(dimensions))
+
+
+def reduced_space(task: Task, parameters: Reducing) -> Space:
     """Map the documents to `n_components` dimensions where `reduce` says so: by UMAP, or by EVōC where it is `auto`.
 
     Each distinct vector is shown once: of many copies, each has only copies for neighbours, and a layout of the
     neighbour graph tears them apart.
-
-    Raises:
-        MisconfiguredError: the container has too little memory for it.
     """
     dataset, components = task.dataset, parameters.n_components
-    wanted = parameters.reduce == "umap" or (parameters.reduce == "auto" and dataset.dimensions > FEW_DIMENSIONS)
-    if not wanted or components >= dataset.dimensions:
+    by = reduced_by(parameters, dataset.dimensions)
+    if by is None:
         return Space(dataset.vectors, task.metric)
-    by, fewest = (UMAP, embedding.FEWEST_ROWS) if parameters.reduce == "umap" else (NODES, node_embedding.FEWEST_ROWS)
+    fewest = embedding.FEWEST_ROWS if by == UMAP else node_embedding.FEWEST_ROWS
     points = distinct(dataset.vectors)
     if len(points) < fewest:
         note = f"not reduced: {len(points)} {points.noun} are too few for {by}, which needs {fewest}"
@@ -81,7 +94,6 @@ def reduced_space(task: Task, parameters: HDBSCAN | DBSCAN | OPTICS | MeanShift)
     if by == UMAP:
         vectors = embedding.embed(points.vectors, components, task.metric, task.seed, last=last)
     else:
-        refuse_without_memory(task, points, node_embedding.DEFAULT.neighbours)
         told = task.progress.advance
         vectors = node_embedding.embed(points.vectors, components, task.metric, task.seed, told=told, last=last)
     notes.append(f"clustered after {by} from {dataset.dimensions} to {components} dimensions")
@@ -105,18 +117,3 @@ def last_layout(start: Start | None, by: str, points: Distinct, components: int)
     _, first = np.unique(points.numbers, return_index=True)
     values = last.values[first]
     return values if 2 * np.isfinite(values[:, 0]).sum() >= len(values) else None
-
-
-def refuse_without_memory(task: Task, points: Distinct, neighbours: int) -> None:
-    """Refuse what the kernel would end halfway.
-
-    Raises:
-        MisconfiguredError: the node embedding needs more memory than the container may use.
-    """
-    rows, dimensions = points.vectors.shape
-    needed = ALLOCATED + node_embedding.needed_memory(rows, dimensions, neighbours)
-    if needed > task.memory:
-        raise MisconfiguredError(
-            f"{NODES} of {rows} {points.noun} of {dimensions} dimensions needs about {needed >> 20} MiB, and the "
-            f"container may use {task.memory >> 20}: raise run.resources.limits.memory, or use algorithm: kmeans"
-        )

@@ -1,11 +1,28 @@
 """What every algorithm is given besides its own parameters."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from clusterworker.clustering.algorithms.start import Start
-from clusterworker.data.dataset import SpooledDataset
+from clusterworker.data.arrays import Vectors
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.progress import Progress
+
+
+class Documents(Protocol):
+    """Vectors that can be read in any order, shape (rows, dimensions)."""
+
+    @property
+    def rows(self) -> int:
+        """How many documents."""
+
+    @property
+    def dimensions(self) -> int:
+        """Length of the vectors."""
+
+    @property
+    def vectors(self) -> Vectors:
+        """One per document."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +38,7 @@ class Task:
         start: the clusters of the run before, if this one is to go on from them.
     """
 
-    dataset: SpooledDataset
+    dataset: Documents
     metric: str
     seed: int
     memory: int

@@ -235,7 +235,8 @@ def lineage_columns(steps: Sequence[Step], names: Mapping[int, str], last_names:
 def write_layout(staged: Path, layout: Positions) -> None:
     """Write layout.parquet into the directory that holds members.parquet, a row per document, in the same order.
 
-    Columns: document_id, position (FixedSizeList<float32>), and collection_id if there are several collections.
+    Columns: document_id, position (FixedSizeList<float32>), and collection_id if there are several collections. A
+    document that was not laid out, as it was not in the sample, has NaN for each number of its position.
     """
     components = layout.values.shape[1]
     with pq.ParquetFile(staged / MEMBERS, pre_buffer=False) as members:
@@ -297,7 +298,7 @@ def read_layout(source: Any) -> Positions:
         by = (file.schema_arrow.metadata or {})[_BY].decode()
         column = file.read(columns=["position"])["position"].combine_chunks()
     values = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), column.type.list_size)
-    if not np.isfinite(values).all():
+    if np.isinf(values).any() or (np.isnan(values).any(axis=1) != np.isnan(values).all(axis=1)).any():
         raise ValueError(f"{LAYOUT} holds a position that is no finite number")
     return Positions(by, values)
 

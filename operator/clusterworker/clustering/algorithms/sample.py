@@ -1,0 +1,349 @@
+"""A sample, where all documents are too many: clusters are looked for in it, and the other documents join them.
+
+A sample thins all regions alike, so that dense ones stay denser than their surroundings. Each of the other documents
+belongs where its nearest sampled neighbour does, which may be noise. One that is much farther from that neighbour than
+the documents of its cluster are from theirs is noise, too: it would have been noise among all documents.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from clusterworker.clustering.algorithms.clustering import Clustering, LayeredClusters, centroids_of, labelled, means
+from clusterworker.clustering.algorithms.density_tree import fence
+from clusterworker.clustering.algorithms.distinct import noun, occurrences, prints
+from clusterworker.clustering.algorithms.frame import Frame
+from clusterworker.clustering.algorithms.neighbours import LOST, index_of
+from clusterworker.clustering.algorithms.start import Positions
+from clusterworker.clustering.algorithms.task import Task
+from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows, Vectors
+from clusterworker.data.sources.batch import BATCH_ROWS
+from clusterworker.process.errors import MisconfiguredError
+
+ALLOCATED = 400 << 20
+"""Bytes that the worker has in use before it clusters: the libraries, and a batch of documents."""
+FEWEST_DOCUMENTS = 2_000
+"""A smaller sample is refused: it would miss most clusters."""
+FEWEST_IN_CLUSTER = 5
+"""A least size of a cluster does not shrink below that with the sample."""
+JOINED = "the others join the cluster of their nearest sampled neighbour"
+JOINED_OR_NOISE = f"{JOINED}, or are noise far from it"
+FAR = -1
+
+
+@dataclass(frozen=True)
+class Need:
+    """Memory of a step that has all documents in memory at once.
+
+    Attributes:
+        step: its name, for people.
+        bytes_per_vector: for each distinct one, beside the vectors themselves if they are in a file.
+    """
+
+    step: str
+    bytes_per_vector: int
+
+
+@dataclass(frozen=True)
+class Least:
+    """The parameter that says of how few documents a cluster may consist.
+
+    Attributes:
+        name: of the parameter.
+        size: documents.
+    """
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Documents of a sample, as a Task has them; see `task.Documents`."""
+
+    vectors: Vectors
+
+    @property
+    def rows(self) -> int:
+        """How many."""
+        return len(self.vectors)
+
+    @property
+    def dimensions(self) -> int:
+        """Length of the vectors."""
+        return int(self.vectors.shape[1])
+
+
+def all_or_sample(
+    task: Task,
+    need: Need | None,
+    least: Least | None,
+    cluster: Callable[[Task, int], Clustering],
+    *,
+    noise: bool = True,
+    distance: str | None = None,
+) -> Clustering:
+    """Cluster all documents if the memory suffices, or else as large a sample as fits.
+
+    Args:
+        task: all documents.
+        need: what decides; None: all documents fit.
+        least: the size that shrinks with the sample, if the algorithm has one.
+        cluster: clusters the documents of a task, with this least size of a cluster (0 without one).
+        noise: whether a document may be in no cluster.
+        distance: parameter that is a distance after a reduction: it would mean something else in that of a sample.
+
+    Raises:
+        MisconfiguredError: the memory does not suffice, and a sample would not do.
+    """
+    size = least.size if least else 0
+    lack = None if need is None else _lack(task, need)
+    if lack is None:
+        return cluster(task, size)
+    rows, fitting = task.dataset.rows, lack.fitting
+    if distance or fitting < FEWEST_DOCUMENTS:
+        why = (
+            f"a sample would not do, since {distance} is a distance between the reduced vectors of all documents"
+            if distance
+            else f"not even a sample of {FEWEST_DOCUMENTS} documents fits"
+        )
+        raise MisconfiguredError(f"{lack.told}, and {why}: raise run.resources.limits.memory, or use algorithm: kmeans")
+    note = f"{lack.told}: clustered a sample of {fitting} of {rows} documents"
+    if least and (smaller := thinned(size, fitting / rows)) != size:
+        note += f" with {least.name} {smaller} instead of {size}"
+        size = smaller
+    note += f"; {JOINED_OR_NOISE if noise else JOINED}"
+    task.progress.info(f"clustering a sample of {fitting} documents, since the memory does not suffice for {rows}")
+    chosen = draw(task.dataset.vectors, fitting, task.seed)
+    found = cluster(_part(task, chosen), size)
+    task.progress.info(f"assigning {rows - fitting} documents to the clusters of the sample")
+    nearest = nearest_sampled(task.dataset.vectors, chosen, task.seed, told=task.progress.advance)
+    places = nearest.joining(_finest(found)) if noise else nearest.places
+    result = _spread(task, found, chosen, places)
+    result.notes.insert(0, note)
+    return result
+
+
+def thinned(size: int, share: float) -> int:
+    """Return the least size of a cluster in a sample.
+
+    Args:
+        size: the same among all documents.
+        share: of all documents that are in the sample.
+    """
+    return max(min(size, FEWEST_IN_CLUSTER), round(share * size))
+
+
+def draw(vectors: Vectors, count: int, seed: int) -> Rows:
+    """Draw documents uniformly, without replacement: row numbers, ascending, shape (count,).
+
+    A hash of the vector decides, so that tomorrow's sample of nearly the same documents is nearly the same.
+
+    Args:
+        vectors: of all documents, shape (rows, dimensions).
+        count: at most rows.
+        seed: of the draw.
+    """
+    hashes = prints(vectors)
+    order = np.argsort(hashes, kind="stable")
+    ordered = hashes[order]
+    first = np.r_[True, ordered[1:] != ordered[:-1]]
+    steps = np.arange(len(order))
+    copy = np.empty(len(order), np.uint64)
+    copy[order] = steps - np.maximum.accumulate(np.where(first, steps, 0))  # of equal vectors, each is drawn by itself
+    keys = _mixed(_mixed(hashes + np.uint64(seed % 2**64)) + copy)
+    return np.sort(np.argsort(keys, kind="stable")[:count])
+
+
+def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Numbers of 64 bits that look random: Steele, Lea and Flood 2014, SplitMix."""
+    mixed = values + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """Sampled documents that are nearest to documents.
+
+    Attributes:
+        places: in the sample, of the one nearest to each document, shape (rows,).
+        distances: to it, shape (rows,).
+        own: of each sampled document to the nearest other one, shape (sampled,).
+        slack: what is only rounding in these distances.
+    """
+
+    places: Rows
+    distances: Doubles
+    own: Doubles
+    slack: float
+
+    def joining(self, labels: Labels) -> Rows:
+        """Return the places, and FAR where a document is too far away to join that one's cluster.
+
+        That is farther than all but outliers among the sampled documents of the cluster are from one another.
+
+        Args:
+            labels: cluster of each sampled document, or NOISE, shape (sampled,).
+        """
+        reach = np.full(labels.max(initial=NOISE) + 2, np.inf)  # the last is that of noise
+        order = np.argsort(labels, kind="stable")
+        ordered = labels[order]
+        for cluster in range(len(reach) - 1):
+            first, end = np.searchsorted(ordered, [cluster, cluster + 1])
+            own = self.own[order[first:end]]
+            if own.size and np.isfinite(own).all():
+                reach[cluster] = fence(*np.quantile(own, [0.25, 0.75])) + self.slack
+        return np.where(self.distances <= reach[labels[self.places]], self.places, FAR)
+
+
+def nearest_sampled(
+    vectors: Vectors, chosen: Rows, seed: int, told: Callable[[float], None] = lambda _done: None
+) -> Nearest:
+    """Find the sampled document that is nearest to each document.
+
+    Equal vectors have the same one, and a sampled document's is an equal one. Above 50,000 sampled documents, an
+    inverted file finds nearly always the nearest.
+
+    Args:
+        vectors: of all documents, shape (rows, dimensions); of unit length with metric cosine.
+        chosen: rows that are in the sample, ascending.
+        seed: of the inverted file.
+        told: called with the share that is done.
+    """
+    first, numbers, _ = occurrences(vectors)
+    kinds, places = np.unique(numbers[chosen], return_index=True)
+    sample = np.ascontiguousarray(vectors[first[kinds]])
+    frame = Frame.of(sample)
+    framed = frame.into(sample)
+    index = index_of(framed, seed)
+    nearest, squares = np.empty(len(first), np.int64), np.empty(len(first))
+    own = np.empty(len(kinds))
+    sampled = np.zeros(len(first), bool)
+    sampled[kinds] = True
+    steps, done = [(np.flatnonzero(~sampled), 1), (kinds, 2)], 0
+    for rows, count in steps:  # a sampled one finds itself and the nearest other one
+        for start in range(0, len(rows), BATCH_ROWS):
+            part = rows[start : start + BATCH_ROWS]
+            lengths, found = index.search(np.ascontiguousarray(frame.into(vectors[first[part]])), count)
+            lengths[found < 0] = np.inf
+            if count == 1:
+                nearest[part], squares[part] = found[:, 0], lengths[:, 0]
+            else:
+                place = slice(start, start + len(part))
+                nearest[part], squares[part] = np.arange(len(kinds))[place], 0
+                others = np.where(found == nearest[part][:, None], np.inf, lengths)
+                own[place] = others.min(axis=1)
+            done += len(part)
+            told(done / len(first))
+    scale = frame.scale if frame.needed else 1.0
+    slack = math.sqrt(2 * LOST * float(np.median(np.vecdot(framed, framed)))) / scale
+    own_distances, distances = (np.sqrt(np.maximum(each, 0)) / scale for each in (own, squares))
+    own_of_each = own_distances[np.searchsorted(kinds, numbers[chosen])]
+    return Nearest(places[nearest][numbers], distances[numbers], own_of_each, slack)
+
+
+@dataclass(frozen=True)
+class _Lack:
+    """Too little memory.
+
+    Attributes:
+        told: what needs how much, for people.
+        fitting: how many documents the memory suffices for.
+    """
+
+    told: str
+    fitting: int
+
+
+def _lack(task: Task, need: Need) -> _Lack | None:
+    """What the memory does not suffice for; None: it does."""
+    rows, dimensions = task.dataset.rows, task.dataset.dimensions
+    free, own = task.memory - ALLOCATED, 4 * dimensions
+    if rows * (need.bytes_per_vector + own) <= free:
+        return None
+    distinct = len(occurrences(task.dataset.vectors)[0])
+    copied = own if distinct < rows else 0  # `distinct` takes the distinct ones apart
+    needed = distinct * (need.bytes_per_vector + copied)
+    if needed <= free:
+        return None
+    told = (
+        f"{need.step} of {distinct} {noun(rows, distinct)} of {dimensions} dimensions needs about "
+        f"{(ALLOCATED + needed) >> 20} MiB, and the container may use {task.memory >> 20}"
+    )
+    return _Lack(told, max(free // (need.bytes_per_vector + own + copied), 0))
+
+
+def at_places(labels: Labels, places: Rows) -> Labels:
+    """Return the labels at places in a sample, and NOISE where a place is FAR."""
+    return np.append(labels, np.int32(NOISE))[places]
+
+
+def _part(task: Task, chosen: Rows) -> Task:
+    """The sample, and what is known of it from the run before."""
+    start = task.start
+    if start is not None:
+        labels, last = start.labels, start.positions
+        start = replace(
+            start,
+            labels=None if labels is None else labels[chosen],
+            positions=None if last is None else Positions(last.by, last.values[chosen]),
+        )
+    return replace(task, dataset=Sampled(np.ascontiguousarray(task.dataset.vectors[chosen])), start=start)
+
+
+def _finest(found: Clustering) -> Labels:
+    """The smallest cluster that each sampled document is in, of those of all layers."""
+    assert found.labels is not None  # noqa: S101 - no algorithm that compares documents leaves them out
+    if found.layered is None:
+        return found.labels
+    finest = np.full(len(found.labels), NOISE, np.int32)
+    count = 0
+    for labels in found.layered.labels:
+        finest = np.where(finest == NOISE, np.where(labels == NOISE, NOISE, labels + count), finest)
+        count += int(labels.max(initial=NOISE)) + 1
+    return finest
+
+
+def _spread(task: Task, found: Clustering, chosen: Rows, places: Rows) -> Clustering:
+    """Give every document what its nearest sampled neighbour has, or noise where that is FAR."""
+    vectors = task.dataset.vectors
+    assert found.labels is not None  # noqa: S101 - as above
+    labels = at_places(found.labels, places)
+    result = labelled(vectors, labels, task.metric, notes=found.notes, has_inertia=found.has_inertia)
+    result.begun = found.begun
+    if found.layout is not None:
+        values = np.full((len(vectors), found.layout.values.shape[1]), np.nan, np.float32)
+        values[chosen] = found.layout.values
+        result.layout = Positions(found.layout.by, values)
+    if found.modes is not None:
+        result.modes = found.modes[np.argsort(-np.bincount(labels[labels != NOISE]), kind="stable")]
+    if found.layered is not None:
+        result.layered = _spread_layers(task, found.layered, places)
+    return result
+
+
+def _spread_layers(task: Task, layered: LayeredClusters, places: Rows) -> LayeredClusters:
+    """The same of each layer, its clusters numbered by size again."""
+    labels: list[Labels] = []
+    numbers: list[Rows] = []
+    for sampled in layered.labels:
+        spread = at_places(sampled, places)
+        sizes = np.bincount(spread[spread != NOISE])
+        number = np.full(len(sizes) + 1, NOISE, np.int64)
+        number[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
+        labels.append(number[spread].astype(np.int32))  # noise, -1, is the last
+        numbers.append(number[:-1])
+    parents = [
+        [
+            None if above is None else (above[0], int(numbers[above[0]][above[1]]))
+            for above in (layered.parents[layer][old] for old in np.argsort(number).tolist())
+        ]
+        for layer, number in enumerate(numbers)
+    ]
+    centroids = [centroids_of(means(task.dataset.vectors, own), task.metric) for own in labels]
+    return replace(layered, labels=labels, centroids=centroids, parents=parents)
