@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.outcome import Goal, Row, finish
+from harness.outcome import OUT, Goal, Row, finish
 
 DIMENSIONS = 384
 TOPICS = 300
@@ -305,12 +305,19 @@ def density(sizes: Sequence[int]) -> tuple[list[Row], list[Goal]]:
 def cold() -> tuple[list[Row], list[Goal]]:
     """HDBSCAN as it is by default in a process that starts with nothing but the JIT cache that an image holds."""
     name, count = f"cold process, 20,000 x {DIMENSIONS}", 20_000
-    with tempfile.TemporaryDirectory(prefix="bench-cluster-") as cache:
-        environment = {**os.environ, "NUMBA_CACHE_DIR": cache, "NUMBA_CPU_NAME": "generic", "PYTHONPATH": str(_SOURCES)}
-        subprocess.run(
-            [sys.executable, "-m", "clusterworker.process.warm"], env=environment, check=True, capture_output=True
-        )
-        sides = {side: _cold_side(side, count, environment) for side in COLD}
+    cache = OUT / "numba-cache"  # kept: compiling takes minutes, and less than a second when it was done before
+    environment = {
+        **os.environ,
+        "NUMBA_CACHE_DIR": str(cache),
+        "NUMBA_CPU_NAME": "generic",
+        "PYTHONPATH": str(_SOURCES),
+    }
+    print(f"cluster: compiling into {cache}, as the image's build does", flush=True)
+    subprocess.run([sys.executable, "-m", "clusterworker.process.warm"], env=environment, check=True)
+    sides = {}
+    for side in COLD:
+        sides[side] = _cold_side(side, count, environment)
+        print(f"cluster: cold: {side}: {sides[side]}", flush=True)
     rows: list[Row] = [
         {"case": name, "side": side, **row, "more": row["seconds"] - row["seconds, again"]}
         for side, row in sides.items()
