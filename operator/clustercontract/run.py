@@ -19,6 +19,7 @@ from clustercontract.baseline import Baseline
 from clustercontract.brief import Changes, ClusterBrief, EnrichmentBrief
 from clustercontract.clustering import ClusteringConfig
 from clustercontract.container import RESULT_LIMIT, CollectionInput, ResultsTarget, shortened
+from clustercontract.engine import Engine
 from clustercontract.mode import ASSIGNMENT_THRESHOLD, Mode
 from clustercontract.output import OutputInput, OutputsBefore, OutputsRun
 from clustercontract.report import Report
@@ -77,6 +78,7 @@ class RunSpec(ApiModel):
         description="The previous run at the time when the Job was created, so that every attempt assigns the "
         "same IDs to clusters.",
     )
+    engine: Engine | None = Field(None, description="Where the work is done. If absent, by the run's Pod alone.")
 
     @model_validator(mode="after")
     def _base_fits_mode(self) -> Self:

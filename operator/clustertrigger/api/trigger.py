@@ -11,6 +11,14 @@ from pydantic import ConfigDict, Field, model_validator
 from clustercontract.actions.cluster import Cluster
 from clustercontract.actions.config import ACTIONS, Action, ActionConfig, ActionType
 from clustercontract.base import ApiId, ApiModel, cel, with_rules
+from clustercontract.engine import (
+    EXECUTORS,
+    LOCAL_BELOW,
+    MOST_EXECUTORS,
+    PARTITION_ROWS,
+    SPARK_ALGORITHMS,
+    EngineType,
+)
 from clustercontract.mode import NO_FILTERS_OF_CENTROIDS, Mode, check_mode, mode_rules
 from clustercontract.report import Report
 from clustercontract.source import NO_BUCKET, ObjectName, S3Endpoint, S3Region, S3SecretName
@@ -172,6 +180,92 @@ class CheckPolicy(ApiModel):
     )
 
 
+class ExecutorPolicy(ApiModel):
+    """The Pods of Spark's executors. Settings that are not here are the same as for the run's Pod."""
+
+    resources: Resources = Field(
+        default=Resources(requests={"cpu": "1", "memory": "2Gi"}),
+        description="Resources of each executor. An executor works on as many partitions at a time as it has CPUs "
+        "(the limit, or else the request). Its memory request is also its limit.",
+    )
+    node_selector: dict[str, LabelValue] | None = Field(
+        None,
+        max_length=64,
+        description="Labels that a node must have to run an executor. Default: run.node_selector.",
+    )
+    tolerations: list[Toleration] | None = Field(
+        None, max_length=64, description="Tolerations of the executors. Default: run.tolerations."
+    )
+
+
+EXECUTOR_FIELDS = ("executors", "executor", "partition_rows")
+"""Fields of the engine that say how Spark works."""
+
+
+def _engine_local(field: str) -> str:
+    return f"{field} is valid only with engine type spark or auto: remove it, or set engine.type"
+
+
+LOCAL_BELOW_NEEDS_AUTO = "local_below is valid only with engine type auto: remove it, or set engine.type: auto"
+
+
+class EnginePolicy(ApiModel):
+    """Where a run's work is done."""
+
+    model_config = ConfigDict(
+        json_schema_extra=with_rules(
+            *(
+                cel(
+                    f"self.type != 'local' || !has(self.{field})",
+                    _engine_local(field),
+                    field=f".{field}",
+                    reason="FieldValueForbidden",
+                )
+                for field in EXECUTOR_FIELDS
+            ),
+            cel(
+                "self.type == 'auto' || !has(self.local_below)",
+                LOCAL_BELOW_NEEDS_AUTO,
+                field=".local_below",
+                reason="FieldValueForbidden",
+            ),
+        )
+    )
+
+    type: EngineType = Field(
+        "local",
+        description="local: the run's Pod does all of the work. spark: Apache Spark's executors, which the run's Pod "
+        "makes, read the documents and assign them. auto: spark above local_below documents, and local otherwise. "
+        "spark and auto require the chart's value spark.enabled, and support action cluster with mode full, algorithm "
+        f"{', '.join(SPARK_ALGORITHMS)} and collections in Parquet files.",
+    )
+    executors: int | None = Field(
+        None, ge=1, le=MOST_EXECUTORS, description=f"spark, auto: number of executors. Default {EXECUTORS}."
+    )
+    executor: ExecutorPolicy | None = Field(None, description="spark, auto: the Pods of the executors.")
+    partition_rows: int | None = Field(
+        None,
+        ge=1_000,
+        le=100_000_000,
+        description="spark, auto: documents per partition, which an executor reads and assigns at a time, rounded up "
+        f"to whole row groups of the Parquet files. Default {PARTITION_ROWS}.",
+    )
+    local_below: int | None = Field(
+        None,
+        ge=0,
+        description=f"auto: up to this number of documents, the run's Pod does all of the work. Default {LOCAL_BELOW}.",
+    )
+
+    @model_validator(mode="after")
+    def _fields_fit_type(self) -> Self:
+        for field in EXECUTOR_FIELDS:
+            if self.type == "local" and getattr(self, field) is not None:
+                raise ValueError(_engine_local(field))
+        if self.type != "auto" and self.local_below is not None:
+            raise ValueError(LOCAL_BELOW_NEEDS_AUTO)
+        return self
+
+
 PRIORITY_NEEDS_QUEUE = (
     "priority_class requires a Kueue queue: set queue_name, or use priority_class_name to set the Pod's PriorityClass"
 )
@@ -249,7 +343,9 @@ class RunPolicy(ApiModel):
         default=Resources(requests={"cpu": "1", "memory": "2Gi"}), description="Resources of the run's container."
     )
     service_account_name: ObjectName = Field(
-        "default", description="Service account of the run's Pod. Its token for the API server is not mounted."
+        "default",
+        description="Service account of the run's Pod. Its token for the API server is mounted only with engine type "
+        "spark or auto, because the run's Pod makes the executors with it.",
     )
     cloud_identity: CloudIdentity | None = Field(
         None,
@@ -294,6 +390,7 @@ class RunPolicy(ApiModel):
     )
     results: Results = Field(default=Results(), description="Where results are written.")
     check: CheckPolicy = Field(default=CheckPolicy(), description="conditional: how checks are run.")
+    engine: EnginePolicy = Field(default=EnginePolicy(), description="Where the work of a run is done.")
     report: Report = Field(default=Report(), description="What the report shows.")
     notify: Receivers = Field(
         default_factory=list, description="Receivers of CloudEvents about runs and checks, over HTTP."
@@ -320,6 +417,14 @@ WAITS_FOR_ITSELF = (
 DRIFT_NEEDS_FULL = (
     "trigger_type conditional is valid only with mode full: it measures what has changed since the last full "
     "clustering of documents, which modes assign and composite do not renew"
+)
+SPARK_NEEDS_CLUSTER = (
+    "engine type spark or auto is valid only with action_type cluster: remove engine, or set engine.type: local"
+)
+SPARK_NEEDS_FULL = "engine type spark or auto is valid only with mode full: remove engine, or set engine.type: local"
+SPARK_NEEDS_CENTROIDS = (
+    f"engine type spark or auto supports algorithm {', '.join(SPARK_ALGORITHMS)} only: set that algorithm, or set "
+    "engine.type: local"
 )
 BY_ID = "cluster_id "
 """What `ClusterTriggerSpec.clustering` begins with where a ClusterDefinition says what is clustered."""
@@ -421,6 +526,28 @@ def _spec_rules(schema: dict[str, Any]) -> None:
             )
             for field in ("execution_config", "action_config")
         ),
+        *_engine_rules(),
+    ]
+
+
+def _engine_rules() -> list[dict[str, Any]]:
+    local = "!has(self.run) || !has(self.run.engine) || self.run.engine.type == 'local'"
+    listed = ", ".join(f"'{name}'" for name in SPARK_ALGORITHMS)
+    return [
+        cel(f"{local} || self.action_type == '{SHORT_FORM_OF}'", SPARK_NEEDS_CLUSTER, field=".run.engine"),
+        *(
+            cel(
+                f"{local} || !has(self.{field}) || !has(self.{field}.mode) || self.{field}.mode == 'full'",
+                SPARK_NEEDS_FULL,
+                field=f".{field}.mode",
+            )
+            for field in ("execution_config", "action_config")
+        ),
+        cel(
+            f"{local} || !has(self.execution_config) || self.execution_config.config.algorithm in [{listed}]",
+            SPARK_NEEDS_CENTROIDS,
+            field=".execution_config.config.algorithm",
+        ),
     ]
 
 
@@ -492,6 +619,18 @@ class ClusterTriggerSpec(ApiModel):
         is_chain = self.trigger_type == "event" and config.event_type == RUN_COMPLETED
         if is_chain and config.collection_id in written:
             raise ValueError(f"collection_id is not valid with event_type {RUN_COMPLETED}: {WAITS_FOR_ITSELF}")
+        return self
+
+    @model_validator(mode="after")
+    def _engine_fits_work(self) -> Self:
+        if self.run.engine.type == "local":
+            return self
+        if self.action_type != SHORT_FORM_OF:
+            raise ValueError(SPARK_NEEDS_CLUSTER)
+        if self.mode != "full":
+            raise ValueError(SPARK_NEEDS_FULL)
+        if self.execution_config and self.execution_config.config.algorithm not in SPARK_ALGORITHMS:
+            raise ValueError(SPARK_NEEDS_CENTROIDS)
         return self
 
     @property

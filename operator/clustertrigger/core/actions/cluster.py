@@ -16,6 +16,7 @@ from clustertrigger.api.names import ANNOTATION_MODE
 from clustertrigger.api.schedule import EventSchedule
 from clustertrigger.api.status import ClusterTriggerStatus, Execution, LastResult
 from clustertrigger.api.trigger import RUN_COMPLETED, WAITS_FOR_ITSELF, ClusterTriggerSpec
+from clustertrigger.core.actions.engine import why_not_distributed
 from clustertrigger.core.actions.narrowing import fields_of, narrowed
 from clustertrigger.core.actions.outputs import Named, output_inputs, outputs_annotation, resolve_outputs, writes_of
 from clustertrigger.core.actions.work import (
@@ -110,6 +111,8 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
         if isinstance(collection, Unresolved):
             return collection
         collections.append((wanted, collection))
+    if (refused := why_not_distributed(spec.run.engine, execution.config, collections)) is not None:
+        return refused
     outputs = resolve_outputs(catalog, namespace, execution.outputs if written is None else written, collections)
     if isinstance(outputs, Unresolved):
         return outputs

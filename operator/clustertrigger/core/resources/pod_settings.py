@@ -7,11 +7,11 @@ them too, but not on every version of Kubernetes.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 
-from clustertrigger.api.trigger import Quantity, Resources, RunPolicy, Toleration
+from clustertrigger.api.trigger import ExecutorPolicy, Quantity, Resources, RunPolicy, Toleration
 from clustertrigger.core.resources.labels import (
     DOMAIN,
     problems_in_annotations,
@@ -35,6 +35,8 @@ _SCALES = {
     **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", start=1)},
 }
 _LONGEST_SHOWN = 80
+LEAST_EXECUTOR_MEMORY = 1024
+"""MiB: Spark's Java process alone takes half of it."""
 _HUGE_PAGES = "hugepages-"
 _STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage")
 
@@ -59,8 +61,9 @@ def problems_in(run: RunPolicy, priority_classes: Collection[str] | None = None)
         ),
         *_resources(run.resources, "spec.run.resources"),
         *_resources(run.check.resources, "spec.run.check.resources"),
-        *_node_selector(run.node_selector),
-        *(problem for index, item in enumerate(run.tolerations) for problem in _toleration(index, item)),
+        *_node_selector(run.node_selector, "spec.run"),
+        *_tolerations(run.tolerations, "spec.run"),
+        *_executor(run.engine.executor),
         *problems_in_affinity(run.affinity, "spec.run.affinity"),
         *problems_in_spreading(run.topology_spread_constraints, "spec.run.topology_spread_constraints"),
         *problems_in_labels(run.pod_labels, "spec.run.pod_labels"),
@@ -177,17 +180,47 @@ def _is_overcommittable(name: str) -> bool:
     return name in _STANDARD_RESOURCES
 
 
-def _node_selector(selector: Mapping[str, str]) -> Iterator[Problem]:
+def _executor(executor: ExecutorPolicy | None) -> Iterator[Problem]:
+    if executor is None:
+        return
+    path = "spec.run.engine.executor"
+    yield from _resources(executor.resources, f"{path}.resources")
+    yield from _node_selector(executor.node_selector or {}, path)
+    yield from _tolerations(executor.tolerations or (), path)
+    for part, given in (("requests", executor.resources.requests), ("limits", executor.resources.limits)):
+        for name, text in given.items():
+            if name not in ("cpu", "memory"):
+                yield Problem(
+                    f"{path}.resources.{part}.{name}", text, "is not supported for executors: write cpu and memory only"
+                )
+    memory = executor_memory(executor.resources)
+    if memory is not None and memory < LEAST_EXECUTOR_MEMORY:
+        given = executor.resources.limits.get("memory", executor.resources.requests.get("memory"))
+        yield Problem(f"{path}.resources", given, "executors need at least 1Gi of memory: raise memory")
+
+
+def executor_memory(resources: Resources) -> int | None:
+    """Memory of an executor in MiB, its limit, or else its request; None where neither is a quantity."""
+    text = resources.limits.get("memory", resources.requests.get("memory"))
+    amount = None if text is None else quantity(text)
+    return None if amount is None else int(amount) >> 20
+
+
+def _node_selector(selector: Mapping[str, str], path: str) -> Iterator[Problem]:
     for key, value in selector.items():
-        field = f"spec.run.node_selector.{key}"
+        field = f"{path}.node_selector.{key}"
         if (wrong := wrong_label_key(key)) is not None:
             yield Problem(field, value, wrong)
         if (wrong := wrong_label_value(value)) is not None:
             yield Problem(field, value, wrong)
 
 
-def _toleration(index: int, toleration: Toleration) -> Iterator[Problem]:
-    field = f"spec.run.tolerations[{index}]"
+def _tolerations(tolerations: Iterable[Toleration], path: str) -> Iterator[Problem]:
+    for index, toleration in enumerate(tolerations):
+        yield from _toleration(f"{path}.tolerations[{index}]", toleration)
+
+
+def _toleration(field: str, toleration: Toleration) -> Iterator[Problem]:
     if not toleration.key:
         if toleration.operator != "Exists":
             yield Problem(f"{field}.operator", toleration.operator, "must be Exists without a key: set key or operator")

@@ -1,0 +1,67 @@
+"""Defines the engine of a run: whether one Pod does the work, or Apache Spark's executors on Kubernetes.
+
+With Spark, the run's Pod is the driver (client mode): it makes the executors' Pods, with the token of its own service
+account, and reads four variables of its environment that the downward API sets.
+
+Design record: docs/design/engine.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from clustercontract.base import ApiModel
+
+EngineType = Literal["local", "spark", "auto"]
+
+POD_NAME_VARIABLE = "CLUSTERTRIGGER_POD_NAME"
+POD_NAMESPACE_VARIABLE = "CLUSTERTRIGGER_POD_NAMESPACE"
+POD_IP_VARIABLE = "CLUSTERTRIGGER_POD_IP"
+POD_UID_VARIABLE = "CLUSTERTRIGGER_POD_UID"
+
+DRIVER_PORT = 7078
+"""Port of the driver on which executors register and get their tasks."""
+BLOCK_MANAGER_PORT = 7079
+"""Port of the driver and of each executor for data blocks."""
+EXECUTOR_CONTAINER = "executor"
+"""Name of the container in the executors' Pod template that Spark completes."""
+
+EXECUTORS = 2
+MOST_EXECUTORS = 200
+PARTITION_ROWS = 1_000_000
+LOCAL_BELOW = 50_000_000
+
+SPARK_ALGORITHMS = ("kmeans",)
+"""Algorithms that Spark's executors can carry out."""
+SPARK_SOURCES = ("parquet",)
+"""Types of sources that Spark's executors can read in parts."""
+
+
+class Engine(ApiModel):
+    """What the driver needs to make executors. A run without it is local."""
+
+    type: Literal["spark", "auto"] = Field(
+        description="auto: the work is done by the driver itself up to local_below documents."
+    )
+    executors: int = Field(EXECUTORS, ge=1, le=MOST_EXECUTORS, description="Number of executors.")
+    image: str = Field(description="Image of the executors, which is the driver's.")
+    service_account_name: str = Field("default", description="Service account of the executors.")
+    executor_cores: int = Field(1, ge=1, description="Tasks that an executor carries out at the same time.")
+    executor_cpu_request: str = Field("1", description="The executor's CPU request, a quantity.")
+    executor_cpu_limit: str | None = Field(None, description="The executor's CPU limit, a quantity.")
+    executor_memory: int = Field(
+        ge=1, description="The executor's memory, as request and as limit, in MiB; it includes Spark's overhead."
+    )
+    executor_template: dict[str, Any] = Field(
+        default_factory=dict,
+        description="A Pod of core/v1, with the volumes, the security context and the placement of the executors. "
+        f"Spark completes its container {EXECUTOR_CONTAINER}.",
+    )
+    partition_rows: int = Field(PARTITION_ROWS, ge=1, description="Documents per partition, at least.")
+    local_below: int = Field(LOCAL_BELOW, ge=0, description="auto: Spark is used above this number of documents.")
+
+    def distributes(self, documents: int) -> bool:
+        """Tells whether this number of documents is left to the executors."""
+        return self.type == "spark" or documents > self.local_below

@@ -1,0 +1,78 @@
+"""Engine of a run: what Spark's driver is told, and which work its executors cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from clustercontract.clustering import ClusteringConfig
+from clustercontract.engine import (
+    EXECUTORS,
+    LOCAL_BELOW,
+    PARTITION_ROWS,
+    SPARK_ALGORITHMS,
+    SPARK_SOURCES,
+    Engine,
+)
+from clustertrigger.api.collection import CollectionSpec
+from clustertrigger.api.conditions import Reason
+from clustertrigger.api.trigger import SPARK_NEEDS_CENTROIDS, EnginePolicy, ExecutorPolicy, RunPolicy
+from clustertrigger.core.resources.catalog import Unresolved
+from clustertrigger.core.resources.pod_settings import executor_memory, quantity
+
+_DEFAULT_MEMORY = 2048
+
+
+def engine_input(run: RunPolicy, image: str, executor_template: Mapping[str, Any]) -> Engine | None:
+    """What the worker is told of its engine; None where its Pod does the work alone.
+
+    Args:
+        run: how the trigger's Jobs are run.
+        image: of the run's Pod, and so of the executors.
+        executor_template: the executors' Pod, of core/v1.
+    """
+    given = run.engine
+    if given.type == "local":
+        return None
+    resources = (given.executor or ExecutorPolicy()).resources
+    request, limit = resources.requests.get("cpu"), resources.limits.get("cpu")
+    cpus = limit if limit is not None else request if request is not None else 1
+    return Engine(
+        type=given.type,
+        executors=given.executors or EXECUTORS,
+        image=image,
+        service_account_name=run.service_account_name,
+        executor_cores=max(1, int(quantity(cpus) or 1)),
+        executor_cpu_request=str(cpus if request is None else request),
+        executor_cpu_limit=None if limit is None else str(limit),
+        executor_memory=executor_memory(resources) or _DEFAULT_MEMORY,
+        executor_template=dict(executor_template),
+        partition_rows=given.partition_rows or PARTITION_ROWS,
+        local_below=LOCAL_BELOW if given.local_below is None else given.local_below,
+    )
+
+
+def why_not_distributed(
+    engine: EnginePolicy, config: ClusteringConfig, collections: Iterable[tuple[str, CollectionSpec]]
+) -> Unresolved | None:
+    """Why Spark's executors cannot do this work, which other objects than the trigger define.
+
+    Args:
+        engine: of the trigger.
+        config: of the clustering.
+        collections: that are read, each with the id by which it was named.
+    """
+    if engine.type == "local":
+        return None
+    if config.algorithm not in SPARK_ALGORITHMS:
+        return Unresolved(
+            Reason.INVALID_REFERENCE, f"run.engine: algorithm {config.algorithm!r}: {SPARK_NEEDS_CENTROIDS}"
+        )
+    for name, collection in collections:
+        if collection.source.type not in SPARK_SOURCES:
+            return Unresolved(
+                Reason.INVALID_REFERENCE,
+                f"run.engine: Collection {name!r} has source type {collection.source.type}: engine type spark or auto "
+                f"supports {', '.join(SPARK_SOURCES)} only: name another Collection, or set engine.type: local",
+            )
+    return None
