@@ -163,9 +163,9 @@ workflows: ## Check .github/workflows with actionlint, where Go is installed
 	else echo "workflows: not checked, because Go is not installed"; fi
 
 audit: venv ## Known vulnerabilities of what the images are made of; asks PyPI's advisory database
-	@echo "audit: pip-audit of requirements/operator.txt and requirements/worker.txt"
+	@echo "audit: pip-audit of requirements/operator.txt and requirements/spark.txt, which has all of worker.txt"
 	@.venv/bin/uv tool run pip-audit==2.10.1 --strict --progress-spinner off --require-hashes --disable-pip \
-		--requirement requirements/operator.txt --requirement requirements/worker.txt
+		--requirement requirements/operator.txt --requirement requirements/spark.txt
 
 plugin: venv ## Build the command as one file for this machine: dist/kubectl-clustertrigger-OS-ARCHITECTURE
 	@$(PY) -m plugin

@@ -20,5 +20,6 @@ compile() {
 compile dev pyproject.toml --extra dev
 compile operator pyproject.toml --extra operator --extra api --constraint requirements/dev.txt
 compile worker pyproject.toml --extra worker --constraint requirements/dev.txt
+compile spark pyproject.toml --extra spark --constraint requirements/dev.txt
 compile cli pyproject.toml --extra cli --constraint requirements/dev.txt
 compile docs requirements/docs.in
