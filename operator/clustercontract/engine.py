@@ -1,7 +1,9 @@
 """Defines the engine of a run: whether one Pod does the work, or Apache Spark's executors on Kubernetes.
 
 With Spark, the run's Pod is the driver (client mode): it makes the executors' Pods, with the token of its own service
-account, and reads four variables of its environment that the downward API sets.
+account, and reads four variables of its environment that the downward API sets. The executors' Pods have the same image
+and entry point as the driver, with the command EXECUTOR_COMMAND. They see the collections, the Secrets and the results
+where the driver sees them: their template mounts the same claims at the same paths, and scratch space at /tmp.
 
 Design record: docs/design/engine.md.
 """
@@ -27,6 +29,8 @@ BLOCK_MANAGER_PORT = 7079
 """Port of the driver and of each executor for data blocks."""
 EXECUTOR_CONTAINER = "executor"
 """Name of the container in the executors' Pod template that Spark completes."""
+EXECUTOR_COMMAND = "executor"
+"""The argument with which Spark starts the executors' container, so a command of the worker."""
 
 EXECUTORS = 2
 MOST_EXECUTORS = 200
@@ -59,8 +63,13 @@ class Engine(ApiModel):
         description="A Pod of core/v1, with the volumes, the security context and the placement of the executors. "
         f"Spark completes its container {EXECUTOR_CONTAINER}.",
     )
-    partition_rows: int = Field(PARTITION_ROWS, ge=1, description="Documents per partition, at least.")
+    partition_rows: int = Field(
+        PARTITION_ROWS, ge=1, description="Most documents per partition. A row group of a file is never divided."
+    )
     local_below: int = Field(LOCAL_BELOW, ge=0, description="auto: Spark is used above this number of documents.")
+    pending_seconds: int = Field(
+        600, ge=1, description="How long the driver waits while there is no executor, in seconds."
+    )
 
     def distributes(self, documents: int) -> bool:
         """Tells whether this number of documents is left to the executors."""

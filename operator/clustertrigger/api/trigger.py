@@ -247,8 +247,9 @@ class EnginePolicy(ApiModel):
         None,
         ge=1_000,
         le=100_000_000,
-        description="spark, auto: documents per partition, which an executor reads and assigns at a time, rounded up "
-        f"to whole row groups of the Parquet files. Default {PARTITION_ROWS}.",
+        description="spark, auto: most documents per partition, which an executor reads and assigns at a time. A row "
+        "group of a Parquet file is never divided, so a partition is larger where a row group is. Default "
+        f"{PARTITION_ROWS}.",
     )
     local_below: int | None = Field(
         None,
@@ -323,7 +324,8 @@ class RunPolicy(ApiModel):
         600,
         ge=1,
         le=86_400,
-        description="Maximum number of seconds until a run's Pod starts. Time in a queue is not included.",
+        description="Maximum number of seconds until a run's Pod starts, and for which a run with engine type spark "
+        "waits while it has no executor. Time in a queue is not included.",
     )
     max_consecutive_failures: int = Field(
         5,

@@ -48,6 +48,7 @@ def engine_input(run: RunPolicy, image: str, executor_template: Mapping[str, Any
         executor_memory=executor_memory(resources) or _DEFAULT_MEMORY,
         executor_template=dict(executor_template),
         partition_rows=given.partition_rows or PARTITION_ROWS,
+        pending_seconds=run.pending_timeout_seconds,
         local_below=LOCAL_BELOW if given.local_below is None else given.local_below,
     )
 
