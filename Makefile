@@ -39,6 +39,7 @@ prepare: ## Build or fetch, once, what a cluster is made of (without Docker: Kub
 	@$(PYTHON) -m harness.cluster prepare
 	@$(PYTHON) -m harness.servers prepare
 	@$(PYTHON) -m harness.browser prepare
+	@$(PYTHON) -m harness.java prepare
 
 cluster-up: ## Start a real cluster (CLUSTER=kind|debian, KUBERNETES=1.37) and print its kubeconfig
 	@$(PYTHON) -m harness.cluster up

@@ -1,4 +1,4 @@
-"""The command line: ``python -m clusterworker run|enrich|rerun|check [--spec FILE] [--result FILE]``."""
+"""The command line: ``python -m clusterworker run|enrich|rerun|check|executor [--spec FILE]``."""
 
 import argparse
 import sys
@@ -8,9 +8,11 @@ from typing import Any
 
 from clustercontract.check import CHECK_SPEC_VARIABLE, CheckResult, CheckSpec
 from clustercontract.container import SCRATCH_MOUNT, SECRETS_MOUNT
+from clustercontract.engine import EXECUTOR_COMMAND
 from clusterworker.drift.check import check
 from clusterworker.enrichment.command import ENRICH, ENRICHMENT
 from clusterworker.process.command import Command, Mounts
+from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.outcome import check_failure
 from clusterworker.run.command import RUN
 from clusterworker.run.rerun import CLUSTERING, rerun_command
@@ -19,8 +21,20 @@ from clusterworker.run.rerun import CLUSTERING, rerun_command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out a command and return the process's exit code."""
     options = _parser().parse_args(arguments)
+    if options.command == EXECUTOR_COMMAND:
+        return _execute_tasks()
     mounts = Mounts(options.secrets, options.scratch)
     return COMMANDS[options.command].carry_out(options.spec, options.result, mounts)
+
+
+def _execute_tasks() -> int:
+    from clusterworker.spark.java import become_executor
+
+    try:
+        return become_executor()
+    except MisconfiguredError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
 
 
 def _check_summary(result: CheckResult) -> str:
@@ -52,9 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="clusterworker", description="Clusters collections of embeddings.")
     parser.add_argument(
         "command",
-        choices=list(COMMANDS),
+        choices=[*COMMANDS, EXECUTOR_COMMAND],
         help="run: cluster and write results; enrich: find the nodes of documents and write results; rerun: carry out "
-        "an earlier run again; check: measure drift since a run",
+        "an earlier run again; check: measure drift since a run; executor: carry out the tasks of a run with engine "
+        "spark, as Spark starts it",
     )
     parser.add_argument(
         "--spec",

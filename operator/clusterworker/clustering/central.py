@@ -1,5 +1,7 @@
 """The most central documents of every cluster, kept while the documents stream by."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +49,25 @@ class CentralDocuments:
         self._distances = np.concatenate([self._distances, distances[best]])
         self._rows = np.concatenate([self._rows, rows[best]])
         self._ids = np.concatenate([self._ids, chosen])
+        self._keep_best()
+
+    def state(self) -> dict[str, Any]:
+        """Return the documents as arrays, for `merge` in another process."""
+        ids = np.frombuffer(json.dumps(self._ids.tolist()).encode(), np.uint8)
+        return {"labels": self._labels, "distances": self._distances, "rows": self._rows, "ids": ids}
+
+    def merge(self, state: Mapping[str, Any]) -> None:
+        """Take in the documents of another process, from `state`."""
+        ids = json.loads(np.asarray(state["ids"]).tobytes())
+        chosen = np.empty(len(ids), object)
+        chosen[:] = ids
+        self._labels = np.concatenate([self._labels, state["labels"]])
+        self._distances = np.concatenate([self._distances, state["distances"]])
+        self._rows = np.concatenate([self._rows, state["rows"]])
+        self._ids = np.concatenate([self._ids, chosen])
+        self._keep_best()
+
+    def _keep_best(self) -> None:
         kept = _best(self._labels, self._distances, self._rows)
         self._labels, self._distances = self._labels[kept], self._distances[kept]
         self._rows, self._ids = self._rows[kept], self._ids[kept]

@@ -3,7 +3,9 @@
 Noise is left out. Vectors are what the clustering saw: of unit length with metric cosine.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -64,6 +66,26 @@ class ClusterSums:
         self._apart += sums_by_label(apart, labels, clusters)
         self._squares += float(squares.sum())
         self._distances += np.bincount(labels, weights=np.sqrt(squares), minlength=clusters)
+
+    def state(self) -> dict[str, Any]:
+        """Return the sums as arrays, for `merge` in another process."""
+        return {
+            "counts": self.counts,
+            "apart": self._apart,
+            "squares": np.array(self._squares),
+            "distances": self._distances,
+        }
+
+    def merge(self, state: Mapping[str, Any]) -> None:
+        """Take in the sums of other documents.
+
+        Args:
+            state: from `state`, of sums around the same means.
+        """
+        self.counts += state["counts"]
+        self._apart += state["apart"]
+        self._squares += float(state["squares"])
+        self._distances += state["distances"]
 
     def quality(self, sample: Vectors, sample_labels: Labels, metric: str, *, has_inertia: bool) -> Quality:
         """Return the measures.

@@ -1,6 +1,8 @@
 """A uniform sample of a stream of documents."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -16,15 +18,20 @@ class Reservoir:
         size: documents to keep.
         dimensions: of the vectors.
         seed: of the keys.
+        first: row number of the first document, if this takes in a part of the stream: keys belong to row numbers.
+        total: documents of the whole stream, if this takes in a part of it, which then keeps few in vain.
     """
 
-    def __init__(self, size: int, dimensions: int, seed: int) -> None:
+    def __init__(self, size: int, dimensions: int, seed: int, first: int = 0, total: int | None = None) -> None:
         self._size = size
-        self._generator = np.random.default_rng(seed)
+        bits = np.random.PCG64(seed)
+        bits.advance(first)
+        self._generator = np.random.Generator(bits)
         none = np.empty((0, dimensions), np.float32)
         self._kept = _Rows(np.empty(0), none, np.empty(0, np.int32), np.empty(0, np.int64))
         self._waiting: list[_Rows] = []
-        self._worst = 1.0
+        # Of all keys, the smallest ones are below this, but for one time in 10^1000 where it is below 1.
+        self._worst = 1.0 if total is None else min(1.0, 3 * size / total)
 
     def add(self, first: int, vectors: Vectors, labels: Labels) -> None:
         """Take in a batch that begins at row number `first`."""
@@ -34,6 +41,16 @@ class Reservoir:
             self._waiting.append(_Rows(keys[chosen], vectors[chosen], labels[chosen], first + chosen))
         if sum(len(rows.keys) for rows in self._waiting) >= self._size:
             self._merge()
+
+    def state(self) -> dict[str, Any]:
+        """Return the sample as arrays, for `merge` in another process."""
+        kept = self._merge()
+        return {"keys": kept.keys, "vectors": kept.vectors, "labels": kept.labels, "rows": kept.rows}
+
+    def merge(self, state: Mapping[str, Any]) -> None:
+        """Take in the sample of the documents that come next, from `state`."""
+        self._waiting.append(_Rows(state["keys"], state["vectors"], state["labels"], state["rows"]))
+        self._merge()
 
     @property
     def vectors(self) -> Vectors:

@@ -1,7 +1,8 @@
 """A run's pass over all documents after clustering: everything that the results need of every document."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -78,9 +79,53 @@ class Survey(Membership):
     total: Doubles
     total_squares: Doubles
 
+    def state(self) -> dict[str, Any]:
+        """Return it as arrays, for `merge` in another process; the means and centroids are not in it."""
+        parts = {"sums": self.sums.state(), "central": self.central.state(), "sample": self.reservoir.state()}
+        own = {"noise": np.array(self.noise), "nearest": self.nearest, "total": self.total}
+        nested = {f"{part}.{name}": value for part, arrays in parts.items() for name, value in arrays.items()}
+        return {**nested, **own, "total_squares": self.total_squares}
+
+    def merge(self, state: Mapping[str, Any]) -> None:
+        """Take in the documents that come next, which another process has surveyed.
+
+        Args:
+            state: from `state`, with the same clustering.
+        """
+
+        def part(name: str) -> dict[str, Any]:
+            return {key.removeprefix(name): value for key, value in state.items() if key.startswith(name)}
+
+        self.sums.merge(part("sums."))
+        self.central.merge(part("central."))
+        self.reservoir.merge(part("sample."))
+        self.noise += int(state["noise"])
+        self.nearest += state["nearest"]
+        self.total += state["total"]
+        self.total_squares += state["total_squares"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a part of the documents lies among all of them.
+
+    Attributes:
+        first: row number of its first document.
+        rows: all documents.
+    """
+
+    first: int
+    rows: int
+
 
 def survey(
-    dataset: Dataset, clustering: Clustering, metric: str, seed: int, write: MemberWriter, progress: Progress
+    dataset: Dataset,
+    clustering: Clustering,
+    metric: str,
+    seed: int,
+    write: MemberWriter,
+    progress: Progress,
+    place: Place | None = None,
 ) -> Survey:
     """Pass over the documents once.
 
@@ -91,9 +136,11 @@ def survey(
         seed: of the reservoir.
         write: called with every batch, its labels, and its distances (NaN for noise).
         progress: told how far the pass is.
+        place: where these documents are only a part of those that were clustered, which has no labels then.
     """
     sums, central = ClusterSums(clustering.means), CentralDocuments()
-    tally = Tally(clustering.centroids, SAMPLE_ROWS, seed)
+    first, rows = (place.first, place.rows) if place else (0, None)
+    tally = Tally(clustering.centroids, SAMPLE_ROWS, seed, first=first, rows=rows)
     row = noise = 0
     for batch in dataset.batches():
         vectors = np.asarray(batch.vectors)
@@ -102,13 +149,21 @@ def survey(
         distances = distances_to_centroid(vectors, labels, clustering.centroids, metric)
         write(batch, labels, distances)
         sums.add(vectors, labels)
-        central.add(row, batch.ids, labels, distances)
+        central.add(first + row, batch.ids, labels, distances)
         tally.offer(vectors, labels)
         noise += int((labels == NOISE).sum())
         row += len(vectors)
         progress.advance(row / dataset.rows)
     assert row == dataset.rows  # noqa: S101 - every pass yields all documents, see sources.collection.whole_pass
     return Survey(sums.counts, noise, central, tally.reservoir, sums, tally.counts, tally.total, tally.total_squares)
+
+
+def nothing_yet(clustering: Clustering, seed: int) -> Survey:
+    """Return the survey of no documents, into which those of parts are merged."""
+    sums, tally = ClusterSums(clustering.means), Tally(clustering.centroids, SAMPLE_ROWS, seed)
+    return Survey(
+        sums.counts, 0, CentralDocuments(), tally.reservoir, sums, tally.counts, tally.total, tally.total_squares
+    )
 
 
 def assign(

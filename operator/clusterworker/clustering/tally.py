@@ -16,6 +16,8 @@ class Tally:
         seed: of the sample.
         around: where given, sums are of the differences from it and in single precision, which is fast; they are as
             exact for at most a thousand vectors at a time, which stay in the processor's cache. Shape (dimensions,).
+        first: row number of the first document, if this takes in a part of the documents.
+        rows: all documents, if this takes in a part of them.
 
     Attributes:
         documents: how many were added.
@@ -24,16 +26,25 @@ class Tally:
         reservoir: uniform sample of those that were offered.
     """
 
-    def __init__(self, centroids: Vectors, kept: int, seed: int, around: Vectors | None = None) -> None:
+    def __init__(
+        self,
+        centroids: Vectors,
+        kept: int,
+        seed: int,
+        around: Vectors | None = None,
+        *,
+        first: int = 0,
+        rows: int | None = None,
+    ) -> None:
         clusters, dimensions = centroids.shape
         self.documents = 0
         self.counts: Rows = np.zeros(clusters, np.int64)
         self.total_squares: Doubles = np.zeros(dimensions)
-        self.reservoir = Reservoir(kept, dimensions, seed)
+        self.reservoir = Reservoir(kept, dimensions, seed, first, rows)
         self._total = np.zeros(dimensions)
         self._around = around
         self._nearest = NearestCentroid(centroids) if clusters else None
-        self._offered = 0
+        self._offered = first
 
     @property
     def total(self) -> Doubles:

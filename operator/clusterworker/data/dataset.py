@@ -5,6 +5,7 @@ metric cosine the vectors are of unit length here, so that everything behind may
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +15,7 @@ import pyarrow as pa
 from clusterworker.data.arrays import Doubles, Rows, Vectors
 from clusterworker.data.settling import settle
 from clusterworker.data.sources.batch import Batch
-from clusterworker.data.sources.collection import Collection, whole_pass
+from clusterworker.data.sources.collection import Collection, CollectionPart, Divisible, whole_pass
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.progress import Progress
 
@@ -27,11 +28,26 @@ _SAFE = (1e-30, 1e30)
 class Dataset(Protocol):
     """Documents that can be passed over more than once."""
 
-    rows: int
-    dimensions: int
+    @property
+    def rows(self) -> int:
+        """How many."""
+
+    @property
+    def dimensions(self) -> int:
+        """Length of the vectors."""
 
     def batches(self) -> Iterator[Batch]:
         """Yield all documents in order."""
+
+
+class Sampled(Protocol):
+    """Documents of which only a sample is in the memory."""
+
+    rows: int
+    dimensions: int
+
+    def sample(self, size: int, seed: int) -> tuple[Rows, Vectors]:
+        """Draw documents: see `sample`."""
 
 
 class StreamedDataset:
@@ -55,17 +71,90 @@ class StreamedDataset:
         """See Dataset."""
         done = 0
         for batch in self.given():
-            vectors = _unit_length(batch) if self.unit else refuse_too_large(batch)
-            yield Batch(batch.ids, vectors, batch.collection, batch.place)
-            done += len(vectors)
+            yield _prepared(batch, unit=self.unit)
+            done += len(batch.vectors)
             self._progress.advance(done / self.rows)
 
     def given(self) -> Iterator[Batch]:
         """Yield all documents in order, their vectors neither checked nor scaled: of any length, and also all zeros."""
         for index, collection in enumerate(self._collections):
-            for batch in whole_pass(collection, index):
-                ids = batch.ids if self.integer_ids else batch.ids.cast(pa.string())
-                yield Batch(ids, batch.vectors, index, batch.place)
+            yield from _given(collection, index, integer_ids=self.integer_ids)
+
+    def sample(self, size: int, seed: int) -> tuple[Rows, Vectors]:
+        """See Sampled."""
+        return sample(self, size, seed)
+
+    def parts(self, most: int) -> "list[DatasetPart]":
+        """Return the documents in parts, in order, for processes that read them apart.
+
+        Args:
+            most: documents of a part, where the smallest pieces of the sources have not more.
+
+        Raises:
+            MisconfiguredError: A collection cannot be read in parts; names it.
+        """
+        parts: list[DatasetPart] = []
+        first = 0
+        for index, collection in enumerate(self._collections):
+            if not isinstance(collection, Divisible):
+                raise MisconfiguredError(
+                    f"collection {collection.collection_id}: only Parquet files can be read by several executors: "
+                    "set run.engine.type: local"
+                )
+            for part in collection.parts(most):
+                number = len(parts)
+                parts.append(DatasetPart(number, first, part, index, self.unit, self.integer_ids))
+                first += part.rows
+        return parts
+
+
+@dataclass(frozen=True)
+class DatasetPart:
+    """Some documents of a data set, the same batches as it yields. It can be pickled.
+
+    Attributes:
+        number: of the part.
+        first: row number of its first document in the data set.
+        collection: that holds its documents, and no others.
+        index: of the whole collection in the RunSpec.
+        unit: whether vectors are of unit length.
+        integer_ids: whether all ids of the data set are integers.
+    """
+
+    number: int
+    first: int
+    collection: CollectionPart
+    index: int
+    unit: bool
+    integer_ids: bool
+
+    @property
+    def rows(self) -> int:
+        """See Dataset."""
+        return self.collection.rows
+
+    @property
+    def dimensions(self) -> int:
+        """See Dataset."""
+        return self.collection.dimensions
+
+    def batches(self) -> Iterator[Batch]:
+        """See Dataset."""
+        for batch in _given(self.collection, self.index, integer_ids=self.integer_ids):
+            yield _prepared(batch, unit=self.unit)
+
+
+def _given(collection: Collection, index: int, *, integer_ids: bool) -> Iterator[Batch]:
+    """A collection's documents, with ids of the type that the data set has."""
+    for batch in whole_pass(collection, index):
+        ids = batch.ids if integer_ids else batch.ids.cast(pa.string())
+        yield Batch(ids, batch.vectors, index, batch.place)
+
+
+def _prepared(batch: Batch, *, unit: bool) -> Batch:
+    """The same documents, as the clustering sees them."""
+    vectors = _unit_length(batch) if unit else refuse_too_large(batch)
+    return Batch(batch.ids, vectors, batch.collection, batch.place)
 
 
 class SpooledDataset:
@@ -108,9 +197,24 @@ def sample(dataset: Dataset, size: int, seed: int) -> tuple[Rows, Vectors]:
     Returns:
         Row numbers, ascending, shape (min(size, rows),), and their vectors.
     """
-    chosen = np.arange(dataset.rows)
-    if size < dataset.rows:
-        chosen = np.sort(np.random.default_rng(seed).choice(dataset.rows, size, replace=False, shuffle=False))
+    chosen = drawn(dataset.rows, size, seed)
+    return chosen, picked(dataset, chosen)
+
+
+def drawn(rows: int, size: int, seed: int) -> Rows:
+    """Return the row numbers of a sample, ascending, shape (min(size, rows),)."""
+    if size >= rows:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(seed).choice(rows, size, replace=False, shuffle=False))
+
+
+def picked(dataset: Dataset, chosen: Rows) -> Vectors:
+    """Return the vectors of some rows, in one pass over all of them.
+
+    Args:
+        dataset: a data set, or a part of one.
+        chosen: row numbers in it, ascending.
+    """
     vectors = np.empty((len(chosen), dataset.dimensions), np.float32)
     first = filled = 0
     for batch in dataset.batches():
@@ -118,7 +222,7 @@ def sample(dataset: Dataset, size: int, seed: int) -> tuple[Rows, Vectors]:
         vectors[filled:end] = batch.vectors[chosen[filled:end] - first]
         first, filled = first + len(batch.vectors), end
     assert filled == len(chosen)  # noqa: S101 - whole_pass saw to it: the rest of the array would be anything
-    return chosen, vectors
+    return vectors
 
 
 def lengths(batch: Batch) -> Doubles:

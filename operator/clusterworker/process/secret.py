@@ -20,6 +20,10 @@ class SecretFiles:
     root: Path
     _given: set[str] = field(default_factory=set, repr=False)
 
+    def __getstate__(self) -> dict[str, object]:
+        """Another process reads the mounted files itself: no value is pickled."""
+        return {**self.__dict__, "_given": set()}
+
     def value(self, key: str, *, required: bool = True, private: bool = True) -> str | None:
         """Return the value of a key; None if the key is missing.
 

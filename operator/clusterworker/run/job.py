@@ -1,5 +1,7 @@
 """One run, from the RunSpec to the RunResult."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -10,6 +12,7 @@ from clustercontract.baseline import BASELINE_FILE, Baseline
 from clustercontract.run import RunResult, RunSpec
 from clusterworker.process.cgroup import ControlGroup
 from clusterworker.process.command import Mounts
+from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.progress import Progress
 from clusterworker.run.results.record import MARKER, MEMBERS
 from clusterworker.run.results.target import Target, staging
@@ -17,6 +20,7 @@ from clusterworker.run.results.target import Target, staging
 if TYPE_CHECKING:
     from clusterworker.data.sources.collection import Collection
     from clusterworker.run.findings import Findings
+    from clusterworker.run.passes import Passes
 
 
 def run(spec: RunSpec, progress: Progress, mounts: Mounts | None = None, memory: int | None = None) -> RunResult:
@@ -37,8 +41,26 @@ def run(spec: RunSpec, progress: Progress, mounts: Mounts | None = None, memory:
     progress.plan(phases_of(spec))
     mounts = mounts or Mounts()
     memory = memory or ControlGroup().memory()
-    with staging(spec, mounts) as (target, staged, scratch):
+    with staging(spec, mounts) as (target, staged, scratch), _clearing_stages(spec, mounts):
         return _Run(spec, progress, target).carry_out(staged, scratch, mounts.secrets, memory)
+
+
+@contextmanager
+def _clearing_stages(spec: RunSpec, mounts: Mounts) -> Iterator[None]:
+    """Remove the files of a distributed run's stages, unless another attempt may go on from them."""
+    try:
+        yield
+    except MisconfiguredError:
+        _clear_stages(spec, mounts)
+        raise
+    _clear_stages(spec, mounts)
+
+
+def _clear_stages(spec: RunSpec, mounts: Mounts) -> None:
+    if spec.engine is not None:
+        from clusterworker.run.results.stages import open_stages
+
+        open_stages(spec, mounts.secrets).clear()
 
 
 _WITHOUT = {"assign": ("read", "cluster", "measure"), "composite": ("read", "measure")}
@@ -127,9 +149,18 @@ class _Run:
     def _find(
         self, collections: "list[Collection]", staged: Path, scratch: Path, secrets: Path, memory: int
     ) -> "Findings":
-        from clusterworker.clustering.algorithms.choice import cluster, load
+        from clusterworker.run.passes import open_passes
+
+        total = sum(collection.rows for collection in collections)
+        self._progress.phase("read", f"reading {total} documents of {collections[0].dimensions} dimensions")
+        opened = open_passes(self._spec, self._seed, collections, staged, scratch, secrets, memory, self._progress)
+        with opened as passes:
+            return self._find_by(passes, collections, staged, secrets, memory)
+
+    def _find_by(
+        self, passes: "Passes", collections: "list[Collection]", staged: Path, secrets: Path, memory: int
+    ) -> "Findings":
         from clusterworker.clustering.description import describe
-        from clusterworker.clustering.survey import survey
         from clusterworker.run.findings import Findings
         from clusterworker.run.results.previous import (
             begun_in_words,
@@ -141,18 +172,15 @@ class _Run:
             previous_of,
             start_of,
         )
-        from clusterworker.run.results.tables import MembersTable, read_document_ids, renumber
+        from clusterworker.run.results.tables import read_document_ids
 
-        config, seed, progress = self._spec.config, self._seed, self._progress
-        total = sum(collection.rows for collection in collections)
-        progress.phase("read", f"reading {total} documents of {collections[0].dimensions} dimensions")
-        dataset = load(collections, config, scratch, progress)
+        config, dataset, progress = self._spec.config, passes.dataset, self._progress
         ids = [collection.collection_id for collection in collections]
         previous = previous_of(self._spec, collections[0].dimensions, secrets, memory)
         start = start_of(previous, config, dataset, ids)
 
         progress.phase("cluster", f"clustering by {config.algorithm}, metric {config.metric}")
-        clustering = cluster(dataset, config, seed, memory, progress, start)
+        clustering = passes.cluster(start)
         layers = None
         if clustering.layered:
             from clusterworker.run.results.previous_layers import layers_before
@@ -160,21 +188,18 @@ class _Run:
             layers, previous = layers_before(self._spec, previous, clustering.layered, secrets)
 
         progress.phase("assign", f"writing the members of {len(clustering.centroids)} clusters")
-        integers = all(collection.has_integer_ids for collection in collections)
         shared = previous.members.counter(len(clustering.centroids), ids) if previous.members else None
-        with MembersTable(staged / MEMBERS, ids, integer_ids=integers) as members:
-            write = shared.before(members.write) if shared else members.write
-            found = survey(dataset, clustering, config.metric, seed, write, progress)
+        found = passes.survey(clustering, shared)
         succession = numbered(previous, config, clustering, found.sizes, distance_limit(config, found), shared)
         numbered_layers = layers.numbered(config, succession, found, dataset, ids) if layers else None
         if numbered_layers:
             succession = replace(succession, next_id=numbered_layers.next_id)
-        renumber(staged / MEMBERS, succession.ids)
+        passes.write_members(succession.ids)
 
         progress.phase("measure", "measuring quality")
         sample = found.reservoir
         quality = found.sums.quality(sample.vectors, sample.labels, config.metric, has_inertia=clustering.has_inertia)
-        notes = [*previous.notes, *begun_in_words(clustering), *clustering.notes, *quality.notes]
+        notes = [*previous.notes, *begun_in_words(clustering), *clustering.notes, *passes.notes, *quality.notes]
         for note in notes:
             progress.info(note)
         said = describe(
@@ -189,7 +214,7 @@ class _Run:
         metrics = quality.measures(with_inertia=clustering.has_inertia)
         return Findings(
             spec=self._spec,
-            seed=seed,
+            seed=self._seed,
             clustering=clustering,
             survey=found,
             metrics=metrics,

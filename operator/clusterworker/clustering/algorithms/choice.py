@@ -19,7 +19,7 @@ from clustercontract.clustering import ClusteringConfig
 from clusterworker.clustering.algorithms.clustering import Clustering
 from clusterworker.clustering.algorithms.start import Start
 from clusterworker.clustering.algorithms.task import Task
-from clusterworker.data.dataset import SpooledDataset, StreamedDataset
+from clusterworker.data.dataset import Sampled, SpooledDataset, StreamedDataset
 from clusterworker.data.sources.collection import Collection
 from clusterworker.process.progress import Progress
 
@@ -45,7 +45,7 @@ def load(
 
 
 def cluster(
-    dataset: SpooledDataset | StreamedDataset,
+    dataset: SpooledDataset | Sampled,
     config: ClusteringConfig,
     seed: int,
     memory: int,

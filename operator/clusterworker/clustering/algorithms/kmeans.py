@@ -19,7 +19,7 @@ from clusterworker.clustering.algorithms.seeding import kmeans_plusplus
 from clusterworker.clustering.algorithms.start import MARGIN, Start
 from clusterworker.clustering.algorithms.task import refuse_above_documents
 from clusterworker.data.arrays import Vectors
-from clusterworker.data.dataset import SpooledDataset, StreamedDataset, sample
+from clusterworker.data.dataset import Sampled, SpooledDataset
 from clusterworker.process.errors import MisconfiguredError
 
 START_ROWS = 10_000
@@ -35,7 +35,7 @@ ROWS_PER_CENTROID = 256
 
 
 def kmeans(
-    dataset: SpooledDataset | StreamedDataset,
+    dataset: SpooledDataset | Sampled,
     parameters: KMeans,
     metric: str,
     seed: int,
@@ -62,7 +62,7 @@ def kmeans(
     if isinstance(dataset, SpooledDataset):
         training, notes = dataset.vectors, []
     else:
-        _, training = sample(dataset, sample_rows(wanted, dataset.dimensions, memory), seed)
+        _, training = dataset.sample(sample_rows(wanted, dataset.dimensions, memory), seed)
         notes = [
             f"trained on a sample of {len(training)} of {dataset.rows} documents, then all were assigned to the nearest"
         ]

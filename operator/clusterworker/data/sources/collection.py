@@ -1,7 +1,7 @@
 """What every source offers."""
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Hashable, Iterator
+from typing import Protocol, runtime_checkable
 
 from clusterworker.data.arrays import Rows
 from clusterworker.data.sources.batch import Batch
@@ -50,6 +50,26 @@ class Collection(Protocol):
         """Return the texts of some rows, by row number; empty without a text column.
 
         Asked once all documents have been read.
+        """
+
+
+class CollectionPart(Collection, Protocol):
+    """Some documents of a collection. It can be pickled, without credentials."""
+
+    @property
+    def fingerprint(self) -> Hashable:
+        """Equal where the same documents are read; its text tells it apart from others."""
+
+
+@runtime_checkable
+class Divisible(Protocol):
+    """A collection that several processes can read apart."""
+
+    def parts(self, most: int) -> Iterator[CollectionPart]:
+        """Yield its documents in parts, in order.
+
+        Args:
+            most: documents of a part, where the smallest pieces of the collection have not more.
         """
 
 

@@ -104,7 +104,7 @@ def _store(given: CollectionInput, secrets: Path) -> FileStore:
     source = given.source
     bucket = bucket_at(source.uri, source, secrets)
     if bucket:
-        return BucketStore(bucket, bucket.connect())
+        return BucketStore.connected(bucket)
     if given.mount_path is None:
         raise MisconfiguredError(
             f"collection {given.collection_id}: uri {source.uri} is a path, and no volume is mounted: set spec.volume"

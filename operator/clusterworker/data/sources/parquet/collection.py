@@ -1,8 +1,10 @@
 """A collection in Parquet files, read batch by batch."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
+from copy import copy
 from functools import cached_property
-from typing import Any
+from itertools import groupby
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +16,7 @@ from clusterworker.data.sources.batch import BATCH_ROWS, Batch
 from clusterworker.data.sources.document_ids import LARGEST, identifies, is_integer, to_ids
 from clusterworker.data.sources.matrix import first_length, fixed_dimensions, is_vector_type, to_matrix
 from clusterworker.data.sources.messages import OTHER_MODEL, missing, no_documents, twice
-from clusterworker.data.sources.parquet.file import ParquetFile
+from clusterworker.data.sources.parquet.file import ParquetFile, RowGroup
 from clusterworker.data.sources.parquet.store import FileStore
 from clusterworker.data.sources.plain import is_text
 from clusterworker.data.sources.predicate import predicate
@@ -106,6 +108,31 @@ class ParquetCollection:
                     vectors = to_matrix(records.column(1), self.dimensions, place, f"column {columns[1]}")
                     ids = to_ids(records.column(0), place, f"column {columns[0]}", integers=self.has_integer_ids)
                 yield Batch(ids, vectors, index, place)
+
+    def parts(self, most: int) -> Iterator[Self]:
+        """See Divisible. Parts are of whole row groups, and see that the files are those that this one has opened."""
+        self.dimensions, self.has_integer_ids  # noqa: B018 - found once, and not by each part
+        chosen: list[tuple[ParquetFile, RowGroup]] = []
+        for file in self._files:
+            for group in file.groups:
+                if chosen and sum(own.matching for _, own in chosen) + group.matching > most:
+                    yield self._of(chosen)
+                    chosen = []
+                chosen.append((file, group))
+        yield self._of(chosen)
+
+    def _of(self, chosen: Sequence[tuple[ParquetFile, RowGroup]]) -> Self:
+        part = copy(self)
+        by_file = [list(pairs) for _, pairs in groupby(chosen, key=lambda pair: id(pair[0]))]
+        part._files = [pairs[0][0].of_groups([group for _, group in pairs]) for pairs in by_file]
+        part.rows = sum(file.rows for file in part._files)
+        return part
+
+    @property
+    def fingerprint(self) -> Hashable:
+        """See CollectionPart."""
+        read = (self._id_column, self._vector_column, str(self._source.filters))
+        return (*read, *(file.fingerprint for file in self._files))
 
     def texts(self, rows: Rows) -> dict[int, str]:
         """See Collection."""

@@ -1,9 +1,10 @@
 """One Parquet file of a collection, and which of its rows count."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -81,6 +82,25 @@ class ParquetFile:
                 groups = self._filtered(parquet, groups, predicate)
         self._groups = [group for group in groups if group.matching]
         self.rows = sum(group.matching for group in self._groups)
+
+    @property
+    def groups(self) -> Sequence[RowGroup]:
+        """The row groups with rows that count, in order."""
+        return self._groups
+
+    def of_groups(self, groups: Sequence[RowGroup]) -> Self:
+        """Return the same file, of which only these row groups count."""
+        part = copy(self)
+        part._groups = list(groups)
+        part.rows = sum(group.matching for group in groups)
+        return part
+
+    @property
+    def fingerprint(self) -> Hashable:
+        """Equal where the same rows of the same file are read."""
+        identity = self._identity
+        version = None if identity is None else (identity.size, identity.version)
+        return (self._name, version, tuple(group.number for group in self._groups))
 
     def records(self, columns: Sequence[str], rows: int = BATCH_ROWS) -> Iterator[tuple[Any, Place]]:
         """Yield the rows that count, batch by batch, and where they lie; columns are plain, and in this order.

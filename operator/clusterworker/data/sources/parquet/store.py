@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from clustercontract.globs import glob_problem, has_wildcard
 from clusterworker.data.sources.messages import damaged, gone
@@ -173,6 +173,15 @@ class BucketStore:
 
     bucket: Bucket
     filesystem: Any
+
+    @classmethod
+    def connected(cls, bucket: Bucket) -> Self:
+        """Connect to a bucket."""
+        return cls(bucket, bucket.connect())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process connects by itself: pyarrow would pickle the credentials."""
+        return BucketStore.connected, (self.bucket,)
 
     def find(self) -> list[str]:
         """See FileStore."""

@@ -1,0 +1,185 @@
+"""Files of a run's stages, which several processes write, and which a retry of the run finds again.
+
+They lie beside the run's folder, on the same volume or in the same bucket, until the run has completed. A file appears
+whole or not at all, so that a part of the work that is done twice, as after an executor was lost, is there once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import secrets as random
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from clusterworker.run.results.record import lineage
+from clusterworker.run.results.target import Destination, folder_of
+from clusterworker.storage.addresses import bucket_at
+from clusterworker.storage.bucket import Bucket
+from clusterworker.storage.volume import explained, sync_file
+
+_SUFFIX = ".stages"
+_ABANDONED_SECONDS = 2 * 24 * 3600
+"""After so long without a new file, the stages of another run of the trigger are removed: its driver is gone."""
+
+
+class Stages(Protocol):
+    """Files by name. It can be pickled, without credentials."""
+
+    def names(self) -> set[str]:
+        """Names of the files that are there, whole."""
+
+    def create(self, name: str, scratch: Path) -> contextlib.AbstractContextManager[Path]:
+        """Yield a path to write a file to, which gets its name when all is well; an earlier one is replaced.
+
+        Args:
+            name: of the file.
+            scratch: directory for what is not there yet.
+        """
+
+    def open(self, name: str) -> Any:
+        """Return pyarrow's random access file."""
+
+    def clear(self) -> None:
+        """Remove all of them, and those of earlier runs of the trigger that have been abandoned."""
+
+
+def open_stages(spec: Destination, secrets: Path) -> Stages:
+    """Return the stages of the run that a RunSpec describes."""
+    folder, _, run = folder_of(spec).rpartition("/")
+    uri = f"{folder}/.{run}{_SUFFIX}"
+    bucket = bucket_at(uri, spec.results, secrets)
+    return BucketStages(bucket) if bucket else VolumeStages(uri)
+
+
+@dataclass(frozen=True)
+class VolumeStages:
+    """Files on a volume that the driver and all executors mount at the same path."""
+
+    uri: str
+
+    def names(self) -> set[str]:
+        """See Stages."""
+        with self._errors():
+            if not self._folder.is_dir():
+                return set()
+            return {file.name for file in self._folder.iterdir() if not file.name.startswith(".")}
+
+    @contextmanager
+    def create(self, name: str, scratch: Path) -> Iterator[Path]:
+        """See Stages."""
+        with self._errors():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            draft = self._folder / f".{name}.{random.token_hex(4)}"
+            try:
+                yield draft
+                sync_file(draft)
+                draft.replace(self._folder / name)
+            finally:
+                draft.unlink(missing_ok=True)
+
+    def open(self, name: str) -> Any:
+        """See Stages."""
+        import pyarrow as pa
+
+        with self._errors():
+            return pa.OSFile(str(self._folder / name))
+
+    def clear(self) -> None:
+        """See Stages."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        for other in self._folder.parent.glob(f".*{_SUFFIX}"):
+            with contextlib.suppress(OSError):
+                written = max(entry.stat().st_mtime for entry in (other, *other.iterdir()))
+                if _is_kin(other.name, self._folder.name) and written < time.time() - _ABANDONED_SECONDS:
+                    shutil.rmtree(other, ignore_errors=True)
+
+    @property
+    def _folder(self) -> Path:
+        return Path(self.uri)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise explained(self.uri, error) from error
+
+
+@dataclass(frozen=True)
+class BucketStages:
+    """Objects in a bucket, of which putting one is one step."""
+
+    bucket: Bucket
+
+    def names(self) -> set[str]:
+        """See Stages."""
+        return {path.rpartition("/")[2] for path, _ in self._files(self.bucket.path)}
+
+    @contextmanager
+    def create(self, name: str, scratch: Path) -> Iterator[Path]:
+        """See Stages."""
+        draft = scratch / f"{random.token_hex(4)}.{name}"
+        try:
+            yield draft
+            filesystem = self.bucket.connect()
+            with (
+                self.bucket.errors(),
+                draft.open("rb") as source,
+                filesystem.open_output_stream(f"{self.bucket.path}/{name}") as sink,
+            ):
+                while chunk := source.read(8 << 20):
+                    sink.write(chunk)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def open(self, name: str) -> Any:
+        """See Stages."""
+        with self.bucket.errors():
+            return self.bucket.connect().open_input_file(f"{self.bucket.path}/{name}")
+
+    def clear(self) -> None:
+        """See Stages."""
+        own = self.bucket.path
+        with contextlib.suppress(Exception):  # what is left costs space, and no result
+            filesystem = self.bucket.connect()
+            written: dict[str, list[Any]] = {}
+            for path, changed in self._files(own.rpartition("/")[0]):
+                written.setdefault(path.rpartition("/")[0], []).append(changed)
+            for folder, times in written.items():
+                stale = max(times) < time.time() - _ABANDONED_SECONDS
+                if folder == own or (stale and _is_kin(folder.rpartition("/")[2], own.rpartition("/")[2])):
+                    filesystem.delete_dir(folder)
+
+    def _files(self, folder: str) -> Iterator[tuple[str, float]]:
+        from pyarrow import fs
+
+        with self.bucket.errors():
+            selector = fs.FileSelector(folder, recursive=True, allow_not_found=True)
+            for found in self.bucket.connect().get_file_info(selector):
+                if found.type == fs.FileType.File and found.path.rpartition("/")[0].endswith(_SUFFIX):
+                    yield found.path, (found.mtime_ns or 0) / 1e9
+
+
+def _is_kin(one: str, other: str) -> bool:
+    """Whether two folders of stages are of runs of one trigger."""
+    return lineage(one) == lineage(other)
+
+
+def write_arrays(stages: Stages, name: str, arrays: Mapping[str, Any], scratch: Path) -> None:
+    """Write arrays of numbers by name, as NumPy's .npz."""
+    with stages.create(name, scratch) as draft, draft.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def read_arrays(stages: Stages, name: str) -> dict[str, Any]:
+    """Read what `write_arrays` has written; nothing of it is carried out as a program."""
+    with stages.open(name) as file, np.load(io.BytesIO(file.read()), allow_pickle=False) as arrays:
+        return {key: arrays[key] for key in arrays.files}

@@ -1,0 +1,1 @@
+"""Apache Spark on Kubernetes: the only place that knows PySpark, which runs with engine local neither have nor load."""

@@ -1,0 +1,141 @@
+"""Java processes of Spark, the driver's and the executors', started without a shell, which images do not have."""
+
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from clusterworker.process.errors import MisconfiguredError, UnavailableError
+
+GATEWAY_SECONDS = 120
+"""How long the driver's Java process may take to start."""
+_EXECUTOR_CLASS = "org.apache.spark.scheduler.cluster.k8s.KubernetesExecutorBackend"
+_EXECUTOR_OPTIONS = {
+    "--driver-url": "SPARK_DRIVER_URL",
+    "--executor-id": "SPARK_EXECUTOR_ID",
+    "--cores": "SPARK_EXECUTOR_CORES",
+    "--app-id": "SPARK_APPLICATION_ID",
+    "--hostname": "SPARK_EXECUTOR_POD_IP",
+    "--resourceProfileId": "SPARK_RESOURCE_PROFILE_ID",
+    "--podName": "SPARK_EXECUTOR_POD_NAME",
+}
+"""The executor's options, and the variables that Spark sets in its Pod for them."""
+_FIXED = {"SPARK_CONNECT_MODE": "0", "SPARK_SCALA_VERSION": "2.13"}
+"""What Spark's own scripts set. The version is looked for only among directories that a release does not have."""
+_JAVA_OPTION = "SPARK_JAVA_OPT_"
+_NO_ENGINE = (
+    "run.engine.type spark needs an image with PySpark and Java 17, which the worker's image is not: set the chart's "
+    "value spark.enabled, or set run.engine.type: local"
+)
+
+
+def home() -> Path:
+    """Return the directory of PySpark, which holds Spark's jar files.
+
+    Raises:
+        MisconfiguredError: PySpark is not installed.
+    """
+    found = find_spec("pyspark")
+    if found is None or found.origin is None:
+        raise MisconfiguredError(_NO_ENGINE)
+    return Path(found.origin).parent
+
+
+def java() -> str:
+    """Return Java's program.
+
+    Raises:
+        MisconfiguredError: Java is not installed.
+    """
+    own = Path(os.environ.get("JAVA_HOME", "/nowhere"), "bin/java")
+    program = str(own) if own.is_file() else shutil.which("java")
+    if program is None:
+        raise MisconfiguredError(_NO_ENGINE)
+    return program
+
+
+def become_executor(
+    environment: Mapping[str, str] = os.environ,
+    execute: Callable[[str, Sequence[str], Mapping[str, str]], object] = os.execve,
+) -> int:
+    """Replace this process by an executor, as the variables say that Spark sets in an executor's Pod.
+
+    Raises:
+        MisconfiguredError: this is not an executor's Pod, or the image has no Spark.
+    """
+    absent = [name for name in _EXECUTOR_OPTIONS.values() if name not in environment]
+    if absent:
+        raise MisconfiguredError(f"no executor of Spark: {absent[0]} is not set: only Spark starts this command")
+    program, memory = java(), environment.get("SPARK_EXECUTOR_MEMORY", "512m")
+    options = sorted((name for name in environment if name.startswith(_JAVA_OPTION)), key=_number)
+    arguments = [
+        program,
+        *(environment[name] for name in options),
+        f"-Xms{memory}",
+        f"-Xmx{memory}",
+        "-cp",
+        f"{home()}/jars/*",
+        _EXECUTOR_CLASS,
+        *(part for option, name in _EXECUTOR_OPTIONS.items() for part in (option, environment[name])),
+    ]
+    execute(program, arguments, {**environment, "SPARK_HOME": str(home())})
+    return 1  # not reached
+
+
+def _number(name: str) -> int:
+    return int(name.removeprefix(_JAVA_OPTION))
+
+
+def start_gateway(
+    settings: Mapping[str, str], directory: Path, environment: MutableMapping[str, str] = os.environ
+) -> "subprocess.Popen[bytes]":
+    """Start the driver's Java process, to which PySpark connects by the variables that this sets.
+
+    It ends when this process does, because it reads a pipe of it.
+
+    Args:
+        settings: Spark's, by name.
+        directory: for its files; it exists.
+        environment: of this process.
+
+    Raises:
+        MisconfiguredError: the image has no Spark.
+        UnavailableError: it does not start.
+    """
+    program, connection = java(), directory / "gateway"
+    own = {**environment, **_FIXED, "SPARK_HOME": str(home()), "SPARK_LOCAL_DIRS": str(directory)}
+    # Spark's own launcher knows the command: the class path, the memory and the modules that Java must open.
+    launcher = [program, "-Xmx128m", "-cp", f"{home()}/jars/*", "org.apache.spark.launcher.Main"]
+    given = [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
+    submit = ["org.apache.spark.deploy.SparkSubmit", *given, "pyspark-shell"]
+    printed = subprocess.run([*launcher, *submit], env=own, capture_output=True, check=False)
+    command = printed.stdout.partition(b"\0\n")[2].decode().split("\0")[:-1]
+    if printed.returncode or not command:
+        raise UnavailableError(f"Spark does not start: {printed.stderr.decode(errors='replace')[-500:]}")
+    with (directory / "driver.out").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            env={**own, "_PYSPARK_DRIVER_CONN_INFO_PATH": str(connection)},
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + GATEWAY_SECONDS
+    while not connection.is_file():
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            said = (directory / "driver.out").read_text(errors="replace")[-500:]
+            raise UnavailableError(f"Spark's Java process does not start: {said}")
+        time.sleep(0.05)
+    content = connection.read_bytes()
+    port, length = struct.unpack(">ii", content[:8])
+    environment["PYSPARK_PYTHON"] = sys.executable  # the executors' Python: their image is the driver's
+    environment["PYSPARK_GATEWAY_PORT"] = str(port)
+    environment["PYSPARK_GATEWAY_SECRET"] = content[8 : 8 + length].decode()
+    return process

@@ -1,0 +1,128 @@
+"""Spark's settings, from what the operator tells of the engine and what the driver's Pod knows of itself."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from clustercontract.engine import (
+    BLOCK_MANAGER_PORT,
+    DRIVER_PORT,
+    EXECUTOR_CONTAINER,
+    POD_IP_VARIABLE,
+    POD_NAME_VARIABLE,
+    POD_NAMESPACE_VARIABLE,
+    Engine,
+)
+from clusterworker.process.errors import MisconfiguredError
+from clusterworker.process.threads import VARIABLES
+
+API_SERVER = "k8s://https://kubernetes.default.svc"
+LEAST_HEAP = 512
+"""MiB of a Java process: Spark refuses less than 450. Documents are in Python's memory, not in Java's."""
+TASK_FAILURES = 4
+_LOG = """\
+status = error
+rootLogger.level = warn
+rootLogger.appenderRef.file.ref = file
+appender.file.type = RollingFile
+appender.file.name = file
+appender.file.fileName = {file}
+appender.file.filePattern = {file}.%i
+appender.file.append = true
+appender.file.policies.type = SizeBasedTriggeringPolicy
+appender.file.policies.size = 4MB
+appender.file.strategy.type = DefaultRolloverStrategy
+appender.file.strategy.max = 1
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d{{ISO8601}} %p %c{{1}}: %m%n%ex
+"""
+LOG_FILE = "spark.log"
+
+
+def settings_of(
+    engine: Engine, name: str, directory: Path, memory: int, environment: Mapping[str, str]
+) -> dict[str, str]:
+    """Return Spark's settings, and write the files that they name.
+
+    In a Pod, executors are Pods. Elsewhere, as on a developer's machine, they are threads of the driver's Java process.
+
+    Args:
+        engine: of the RunSpec.
+        name: of the run.
+        directory: for the files; it exists.
+        memory: bytes that the driver's container may use.
+        environment: of the driver.
+
+    Raises:
+        MisconfiguredError: the Pod does not know itself.
+    """
+    log = directory / "log4j2.properties"
+    log.write_text(_LOG.format(file=directory / LOG_FILE))
+    heap = max(LEAST_HEAP, min(memory >> 23, 4096))
+    settings = {
+        "spark.app.name": name,
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.driver.memory": f"{heap}m",
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={log}",
+        "spark.local.dir": str(directory),
+        "spark.sql.warehouse.dir": str(directory / "warehouse"),
+        "spark.sql.catalogImplementation": "in-memory",
+        "spark.dynamicAllocation.enabled": "false",
+        "spark.speculation": "false",
+        "spark.task.maxFailures": str(TASK_FAILURES),
+        # A task is one thread: an executor has as many tasks as it has CPUs.
+        **{f"spark.executorEnv.{variable}": "1" for variable in VARIABLES},
+    }
+    if POD_NAME_VARIABLE not in environment:
+        tasks = engine.executors * engine.executor_cores
+        return settings | {"spark.master": f"local[{tasks},{TASK_FAILURES}]", "spark.driver.host": "127.0.0.1"}
+    template = directory / "executor.json"
+    template.write_text(json.dumps(engine.executor_template))
+    return settings | _on_kubernetes(engine, template, environment)
+
+
+def _on_kubernetes(engine: Engine, template: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    heap = max(LEAST_HEAP, min(engine.executor_memory // 8, 4096))
+    settings = {
+        "spark.master": API_SERVER,
+        "spark.submit.deployMode": "client",
+        "spark.kubernetes.namespace": _own(environment, POD_NAMESPACE_VARIABLE),
+        # The driver's Pod becomes the owner of the executors' Pods, which therefore go with it.
+        "spark.kubernetes.driver.pod.name": _own(environment, POD_NAME_VARIABLE),
+        "spark.driver.host": _own(environment, POD_IP_VARIABLE),
+        "spark.driver.bindAddress": _own(environment, POD_IP_VARIABLE),
+        "spark.driver.port": str(DRIVER_PORT),
+        "spark.driver.blockManager.port": str(BLOCK_MANAGER_PORT),
+        "spark.blockManager.port": str(BLOCK_MANAGER_PORT),
+        "spark.authenticate": "true",
+        "spark.network.crypto.enabled": "true",
+        "spark.executor.instances": str(engine.executors),
+        "spark.executor.cores": str(engine.executor_cores),
+        "spark.executor.memory": f"{heap}m",
+        "spark.executor.memoryOverhead": f"{max(engine.executor_memory - heap, 384)}m",
+        "spark.kubernetes.executor.request.cores": engine.executor_cpu_request,
+        "spark.kubernetes.container.image": engine.image,
+        "spark.kubernetes.executor.podTemplateFile": str(template),
+        "spark.kubernetes.executor.podTemplateContainerName": EXECUTOR_CONTAINER,
+        "spark.kubernetes.executor.podNamePrefix": _own(environment, POD_NAME_VARIABLE)[:40].rstrip("-."),
+        "spark.kubernetes.executor.deleteOnTermination": "true",
+        "spark.kubernetes.authenticate.executor.serviceAccountName": engine.service_account_name,
+        "spark.kubernetes.executor.disableConfigMap": "true",
+        "spark.kubernetes.submission.waitAppCompletion": "false",
+        "spark.scheduler.minRegisteredResourcesRatio": "0",
+        # What is lost with an executor is a task: files are written to the results, not kept by executors.
+        "spark.executor.maxNumFailures": str(max(10, 4 * engine.executors)),
+    }
+    if engine.executor_cpu_limit is not None:
+        settings["spark.kubernetes.executor.limit.cores"] = engine.executor_cpu_limit
+    return settings
+
+
+def _own(environment: Mapping[str, str], variable: str) -> str:
+    try:
+        return environment[variable]
+    except KeyError:
+        raise MisconfiguredError(
+            f"environment variable {variable} is not set: the operator and the worker's image must be of one version"
+        ) from None
