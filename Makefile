@@ -14,7 +14,7 @@ OLDEST_STORIES = e2e/stories/test_schedules.py e2e/stories/test_errors.py e2e/st
 	e2e/stories/test_failover.py
 
 .PHONY: help venv requirements image push check-cluster prepare cluster-up cluster-down cluster-status demo pictures test compat compat-unit \
-	compat-e2e unit e2e bench bench-api bench-assign bench-cluster bench-drift bench-outputs bench-enrichment bench-names bench-events bench-burst bench-writes bench-scale \
+	compat-e2e unit e2e bench bench-api bench-assign bench-cluster bench-drift bench-engines bench-outputs bench-enrichment bench-names bench-events bench-burst bench-writes bench-scale \
 		bench-takeover plugin plugin-release release release-dry-run docs fuzz chaos generate verify lint workflows audit clean
 
 help: ## Show this list
@@ -94,7 +94,7 @@ fuzz: venv ## A million random schedules against Debian's cron, 10,000 vector se
 	@echo "fuzz: FILES=10000 pytest tests/clusterworker/data/test_generated_files.py"
 	@FILES=10000 nice $(PY) -m pytest -q -s -n 0 tests/clusterworker/data/test_generated_files.py
 
-bench: bench-api bench-assign bench-cluster bench-drift bench-outputs bench-enrichment bench-names bench-events bench-burst bench-writes bench-scale bench-takeover ## Measure everything; CHECK=1 fails when a goal is missed
+bench: bench-api bench-assign bench-cluster bench-drift bench-engines bench-outputs bench-enrichment bench-names bench-events bench-burst bench-writes bench-scale bench-takeover ## Measure everything; CHECK=1 fails when a goal is missed
 
 bench-api: venv prepare ## The HTTP API beside a bare FastAPI handler, a bare client and kubectl get --raw
 	@$(PY) -m bench.api
@@ -110,6 +110,10 @@ bench-drift: venv ## Drift of a million vectors, beside reading them
 
 bench-enrichment: venv ## A million documents and 1,000 nodes of a taxonomy, beside a bare search of faiss
 	@$(PY) -m bench.enrichment
+
+bench-engines: venv ## A pass over five million documents by Spark's executors, beside a local run's
+	@$(PYTHON) -m harness.java prepare
+	@$(PY) -m bench.engines
 
 bench-outputs: venv ## Clusters of a million documents into PostgreSQL, beside COPY and UPDATE by hand
 	@$(PY) -m bench.outputs

@@ -768,6 +768,33 @@ _RUN_RULES += [
             ("annotation", "io.kubernetes.cri-o.Devices", "runtime"),
         ]
     ),
+    *(
+        Refused(
+            f"{field} with engine {engine_type or 'left out'}",
+            trigger({f"run.engine.{field}": value, "run.engine.type": engine_type or ABSENT}),
+            f"spec.run.engine.{field}",
+            says,
+        )
+        for field, value, engine_type, says in [
+            ("executors", 2, None, "executors is valid only with engine type spark or auto: remove it, or set engine"),
+            ("executors", 2, "local", "executors is valid only with engine type spark or auto: remove it, or set"),
+            ("executor", {}, "local", "executor is valid only with engine type spark or auto: remove it, or set"),
+            ("partition_rows", 5000, None, "partition_rows is valid only with engine type spark or auto: remove it"),
+            ("local_below", 5, "local", "local_below is valid only with engine type auto: remove it, or set engine"),
+            ("local_below", 5, "spark", "local_below is valid only with engine type auto: remove it, or set engine"),
+        ]
+    ),
+    *(
+        Refused(name, changed(spec, {"run.engine.type": "spark"}), "spec.run.engine", says)
+        for name, spec, says in [
+            ("enrichment by Spark", acting("taxonomy_enrichment"), "valid only with action_type cluster: remove"),
+            ("rerun by Spark", acting("batch_rerun"), "valid only with action_type cluster: remove engine"),
+            ("assignment by Spark", trigger({"execution_config.mode": "assign"}), "valid only with mode full: remove"),
+            ("assignment by Spark in action_config", acting("cluster", {"mode": "assign"}), "only with mode full"),
+            ("DBSCAN by Spark", clustering(DBSCAN), "supports algorithm kmeans only: set that algorithm, or"),
+            ("HDBSCAN by Spark", clustering(HDBSCAN), "supports algorithm kmeans only: set that algorithm, or set"),
+        ]
+    ),
     Refused(
         "priority in a queue without a queue",
         trigger({"run.priority_class": "urgent"}),
@@ -1137,6 +1164,18 @@ ACCEPTED = [
         ],
         "queue_name": "team-a", "results": {"uri": "results/here", "volume": "results"},
     }})),
+    Accepted("every field of an engine", trigger({"run.engine": {
+        "type": "auto", "executors": 200, "partition_rows": 1000, "local_below": 0,
+        "executor": {
+            "resources": {"requests": {"cpu": "1500m", "memory": "4Gi"}, "limits": {"cpu": 2}},
+            "node_selector": {"disk": "ssd"},
+            "tolerations": [{"key": "spot", "operator": "Exists", "effect": "NoSchedule"}],
+        },
+    }})),
+    Accepted("engine spark", trigger({"run.engine": {"type": "spark"}})),
+    Accepted("engine local", trigger({"run.engine": {"type": "local"}})),
+    Accepted("engine spark of a definition",
+             trigger({"cluster_id": "cluster_xyz789", "execution_config": ABSENT, "run.engine": {"type": "spark"}})),
     Accepted("every field of a Pod's placement", trigger({"run": {
         "affinity": {
             "nodeAffinity": {

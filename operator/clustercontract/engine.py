@@ -4,8 +4,6 @@ With Spark, the run's Pod is the driver (client mode): it makes the executors' P
 account, and reads four variables of its environment that the downward API sets. The executors' Pods have the same image
 and entry point as the driver, with the command EXECUTOR_COMMAND. They see the collections, the Secrets and the results
 where the driver sees them: their template mounts the same claims at the same paths, and scratch space at /tmp.
-
-Design record: docs/design/engine.md.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def _execute_tasks() -> int:
     from clusterworker.spark.java import become_executor
 
     try:
-        return become_executor()
+        become_executor()
     except MisconfiguredError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

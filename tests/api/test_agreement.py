@@ -25,6 +25,7 @@ PYTHON_ONLY = (
     "spec.schedule_config.timezone",
     "spec.run.resources.",
     "spec.run.check.resources.",
+    "spec.run.engine.executor.",
     "spec.run.node_selector.",
     "spec.run.tolerations[",
     "spec.run.affinity.",

@@ -541,14 +541,14 @@ def _engine_rules() -> list[dict[str, Any]]:
             cel(
                 f"{local} || !has(self.{field}) || !has(self.{field}.mode) || self.{field}.mode == 'full'",
                 SPARK_NEEDS_FULL,
-                field=f".{field}.mode",
+                field=".run.engine",
             )
             for field in ("execution_config", "action_config")
         ),
         cel(
             f"{local} || !has(self.execution_config) || self.execution_config.config.algorithm in [{listed}]",
             SPARK_NEEDS_CENTROIDS,
-            field=".execution_config.config.algorithm",
+            field=".run.engine",
         ),
     ]
 
@@ -628,11 +628,11 @@ class ClusterTriggerSpec(ApiModel):
         if self.run.engine.type == "local":
             return self
         if self.action_type != SHORT_FORM_OF:
-            raise ValueError(SPARK_NEEDS_CLUSTER)
+            raise VariantError(SPARK_NEEDS_CLUSTER, "run")
         if self.mode != "full":
-            raise ValueError(SPARK_NEEDS_FULL)
+            raise VariantError(SPARK_NEEDS_FULL, "run")
         if self.execution_config and self.execution_config.config.algorithm not in SPARK_ALGORITHMS:
-            raise ValueError(SPARK_NEEDS_CENTROIDS)
+            raise VariantError(SPARK_NEEDS_CENTROIDS, "run")
         return self
 
     @property

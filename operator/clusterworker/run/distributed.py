@@ -7,8 +7,6 @@ differ from a local run's in the last digits.
 
 Each task writes a file of a stage, and the driver puts the files together. A retry of the run finds the files of the
 attempt before, and does what is missing.
-
-Design record: docs/design/engine.md.
 """
 
 from __future__ import annotations

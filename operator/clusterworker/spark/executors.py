@@ -126,7 +126,7 @@ class Executors:
             return UnavailableError(f"executors were lost: {one_line(reason)[:_SHOWN]}")
         if "MaxNumExecutorFailures" in text or "executor failures" in text or "SparkContext was shut down" in text:
             return UnavailableError(f"executors failed again and again: {self._why_none()}")
-        traced = text.partition(_TRACEBACK)[2].partition("\n\n")[0].rstrip().rpartition("\n")[2]
+        traced = next((line for line in text.rpartition(_TRACEBACK)[2].splitlines() if line[:1].strip()), "")
         return UnavailableError(f"a task failed in Spark: {one_line(traced or text)[:_SHOWN]}")
 
     def _why_none(self) -> str:

@@ -6,9 +6,10 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 from clusterworker.process.errors import MisconfiguredError, UnavailableError
 
@@ -59,11 +60,8 @@ def java() -> str:
     return program
 
 
-def become_executor(
-    environment: Mapping[str, str] = os.environ,
-    execute: Callable[[str, Sequence[str], Mapping[str, str]], object] = os.execve,
-) -> int:
-    """Replace this process by an executor, as the variables say that Spark sets in an executor's Pod.
+def executor_command(environment: Mapping[str, str]) -> list[str]:
+    """Return the command of an executor, as the variables say that Spark sets in an executor's Pod.
 
     Raises:
         MisconfiguredError: this is not an executor's Pod, or the image has no Spark.
@@ -71,10 +69,10 @@ def become_executor(
     absent = [name for name in _EXECUTOR_OPTIONS.values() if name not in environment]
     if absent:
         raise MisconfiguredError(f"no executor of Spark: {absent[0]} is not set: only Spark starts this command")
-    program, memory = java(), environment.get("SPARK_EXECUTOR_MEMORY", "512m")
+    memory = environment.get("SPARK_EXECUTOR_MEMORY", "512m")
     options = sorted((name for name in environment if name.startswith(_JAVA_OPTION)), key=_number)
-    arguments = [
-        program,
+    return [
+        java(),
         *(environment[name] for name in options),
         f"-Xms{memory}",
         f"-Xmx{memory}",
@@ -83,8 +81,12 @@ def become_executor(
         _EXECUTOR_CLASS,
         *(part for option, name in _EXECUTOR_OPTIONS.items() for part in (option, environment[name])),
     ]
-    execute(program, arguments, {**environment, "SPARK_HOME": str(home())})
-    return 1  # not reached
+
+
+def become_executor() -> NoReturn:
+    """Replace this process by an executor; raises as `executor_command` does."""
+    command = executor_command(os.environ)
+    os.execve(command[0], command, {**os.environ, "SPARK_HOME": str(home())})  # noqa: S606 - images have no shell
 
 
 def _number(name: str) -> int:

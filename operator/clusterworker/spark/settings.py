@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from clustercontract.engine import (
     BLOCK_MANAGER_PORT,
@@ -103,6 +104,7 @@ def _on_kubernetes(engine: Engine, template: Path, environment: Mapping[str, str
         "spark.executor.memoryOverhead": f"{max(engine.executor_memory - heap, 384)}m",
         "spark.kubernetes.executor.request.cores": engine.executor_cpu_request,
         "spark.kubernetes.container.image": engine.image,
+        "spark.kubernetes.container.image.pullPolicy": _pull_policy(engine.executor_template),
         "spark.kubernetes.executor.podTemplateFile": str(template),
         "spark.kubernetes.executor.podTemplateContainerName": EXECUTOR_CONTAINER,
         "spark.kubernetes.executor.podNamePrefix": _own(environment, POD_NAME_VARIABLE)[:40].rstrip("-."),
@@ -117,6 +119,12 @@ def _on_kubernetes(engine: Engine, template: Path, environment: Mapping[str, str
     if engine.executor_cpu_limit is not None:
         settings["spark.kubernetes.executor.limit.cores"] = engine.executor_cpu_limit
     return settings
+
+
+def _pull_policy(template: Mapping[str, Any]) -> str:
+    """The template's, which Spark would replace by its own default."""
+    containers = (template.get("spec") or {}).get("containers") or ()
+    return str(next((given["imagePullPolicy"] for given in containers if "imagePullPolicy" in given), "IfNotPresent"))
 
 
 def _own(environment: Mapping[str, str], variable: str) -> str:

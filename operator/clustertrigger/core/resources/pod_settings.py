@@ -195,8 +195,8 @@ def _executor(executor: ExecutorPolicy | None) -> Iterator[Problem]:
                 )
     memory = executor_memory(executor.resources)
     if memory is not None and memory < LEAST_EXECUTOR_MEMORY:
-        given = executor.resources.limits.get("memory", executor.resources.requests.get("memory"))
-        yield Problem(f"{path}.resources", given, "executors need at least 1Gi of memory: raise memory")
+        written = executor.resources.limits.get("memory", executor.resources.requests.get("memory"))
+        yield Problem(f"{path}.resources", written, "executors need at least 1Gi of memory: raise memory")
 
 
 def executor_memory(resources: Resources) -> int | None:

@@ -1,0 +1,99 @@
+"""What Spark's driver is told, and which work is refused that other objects than the trigger define."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from clustercontract.clustering import ClusteringConfig
+from clustertrigger.api.collection import CollectionSpec
+from clustertrigger.api.conditions import Reason
+from clustertrigger.api.trigger import EnginePolicy, RunPolicy
+from clustertrigger.core.actions.engine import engine_input, why_not_distributed
+from clustertrigger.core.resources.catalog import Unresolved
+
+TEMPLATE = {"spec": {"containers": [{"name": "executor"}]}}
+FILES = CollectionSpec.model_validate({"source": {"uri": "s3://vectors/"}})
+TABLE = CollectionSpec.model_validate(
+    {"source": {"type": "postgresql", "uri": "postgresql://db/shop", "table": "documents", "secret_name": "db"}}
+)
+KMEANS = {"algorithm": "kmeans", "n_clusters": 5}
+
+
+def told(engine: dict[str, Any], **run: Any) -> dict[str, Any] | None:
+    found = engine_input(RunPolicy.model_validate({"engine": engine, **run}), "spark:1", TEMPLATE)
+    return None if found is None else found.model_dump()
+
+
+def test_a_local_run_is_told_nothing() -> None:
+    assert told({}) is None
+    assert told({"type": "local"}) is None
+
+
+def test_defaults() -> None:
+    assert told({"type": "spark"}, service_account_name="clustering", pending_timeout_seconds=90) == {
+        "type": "spark",
+        "executors": 2,
+        "image": "spark:1",
+        "service_account_name": "clustering",
+        "executor_cores": 1,
+        "executor_cpu_request": "1",
+        "executor_cpu_limit": None,
+        "executor_memory": 2048,
+        "executor_template": TEMPLATE,
+        "partition_rows": 1_000_000,
+        "local_below": 50_000_000,
+        "pending_seconds": 90,
+    }
+
+
+@pytest.mark.parametrize(
+    ("resources", "cores", "request_", "limit", "memory"),
+    [
+        ({"requests": {"cpu": "1500m", "memory": "4Gi"}}, 1, "1500m", None, 4096),
+        ({"requests": {"cpu": 3}, "limits": {"cpu": 4, "memory": "8G"}}, 4, "3", "4", 7629),
+        ({"limits": {"cpu": "500m", "memory": "2Gi"}}, 1, "500m", "500m", 2048),
+        ({"requests": {"memory": "3Gi"}, "limits": {"memory": "5Gi"}}, 1, "1", None, 5120),
+        ({}, 1, "1", None, 2048),
+    ],
+)
+def test_resources(resources: dict[str, Any], cores: int, request_: str, limit: str | None, memory: int) -> None:
+    found = told({"type": "auto", "local_below": 0, "executor": {"resources": resources}})
+    assert found is not None
+    assert (found["executor_cores"], found["executor_cpu_request"]) == (cores, request_)
+    assert (found["executor_cpu_limit"], found["executor_memory"]) == (limit, memory)
+    assert (found["type"], found["local_below"]) == ("auto", 0)
+
+
+@pytest.mark.parametrize(
+    ("engine", "config", "collections", "says"),
+    [
+        ("local", {"algorithm": "dbscan", "eps": 0.3}, [("a", TABLE)], None),
+        ("spark", KMEANS, [("a", FILES)], None),
+        ("auto", KMEANS, [("a", FILES), ("b", FILES)], None),
+        (
+            "auto",
+            {"algorithm": "dbscan", "eps": 0.3},
+            [("a", FILES)],
+            "run.engine: algorithm 'dbscan': engine type spark or auto supports algorithm kmeans only",
+        ),
+        (
+            "spark",
+            KMEANS,
+            [("a", FILES), ("b", TABLE)],
+            "run.engine: Collection 'b' has source type postgresql: engine type spark or auto supports parquet only",
+        ),
+    ],
+)
+def test_what_executors_cannot_do_is_refused_by_name(
+    engine: str, config: dict[str, Any], collections: list[tuple[str, CollectionSpec]], says: str | None
+) -> None:
+    policy, wanted = EnginePolicy.model_validate({"type": engine}), ClusteringConfig.model_validate(config)
+    found = why_not_distributed(policy, wanted, collections)
+    if says is None:
+        assert found is None
+    else:
+        assert isinstance(found, Unresolved)
+        assert found.reason is Reason.INVALID_REFERENCE
+        assert found.message.startswith(says)
