@@ -1,4 +1,4 @@
-"""What Spark's driver is told, and which work is refused that other objects than the trigger define."""
+"""What Spark's driver gets, and which work is refused that other objects than the trigger define."""
 
 from __future__ import annotations
 

@@ -60,16 +60,16 @@ def test_what_is_not_a_quantity(text: str) -> None:
         ({"engine": {"type": "spark", "executor": {"resources": {"requests": {"memory": "512Mi"}}}}},
          ["engine.executor.resources: '512Mi': executors need at least 1Gi of memory: raise memory"]),
         ({"engine": {"type": "spark", "executor": {"resources": {"limits": {"vendor.example/gpu": 1}}}}},
-         ["engine.executor.resources.limits.vendor.example/gpu: 1: is not supported for executors: write cpu and memory "
-          "only"]),
+         ["engine.executor.resources.limits.vendor.example/gpu: 1: is not supported for executors: write cpu and "
+          "memory only"]),
         ({"engine": {"type": "auto", "executor": {"resources": {"requests": {"cpu": "x"}}}}},
-         ["engine.executor.resources.requests.cpu: 'x': is not a Kubernetes quantity: write a number such as 500m, 2 or "
-          "4Gi"]),
+         ["engine.executor.resources.requests.cpu: 'x': is not a Kubernetes quantity: write a number such as 500m, 2 "
+          "or 4Gi"]),
         ({"engine": {"type": "spark", "executor": {"tolerations": [{"operator": "Equal"}]}}},
          ["engine.executor.tolerations[0].operator: 'Equal': must be Exists without a key: set key or operator"]),
         ({"engine": {"type": "spark", "executor": {"node_selector": {"-disk": "ssd"}}}},
-         ["engine.executor.node_selector.-disk: 'ssd': key '-disk' is not a label's key: write up to 63 letters, digits, "
-          "'-', '_' and '.'"]),
+         ["engine.executor.node_selector.-disk: 'ssd': key '-disk' is not a label's key: write up to 63 letters, "
+          "digits, '-', '_' and '.'"]),
         ({"resources": {"limits": {"memory": "-1Gi"}}},
          ["resources.limits.memory: '-1Gi': must not be negative: write a positive quantity"]),
         ({"resources": {"requests": {"memory": "4Gi"}, "limits": {"memory": "2048Mi"}}},

@@ -1,4 +1,4 @@
-"""Engine of a run: what Spark's driver is told, and which work its executors cannot do."""
+"""Engine of a run: what Spark's driver gets, and which work its executors cannot do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DEFAULT_MEMORY = 2048
 
 
 def engine_input(run: RunPolicy, image: str, executor_template: Mapping[str, Any]) -> Engine | None:
-    """What the worker is told of its engine; None where its Pod does the work alone.
+    """What the worker gets about its engine; None where its Pod does the work alone.
 
     Args:
         run: how the trigger's Jobs are run.
