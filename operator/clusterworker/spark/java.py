@@ -110,7 +110,7 @@ def start_gateway(
         UnavailableError: it does not start.
     """
     program, connection = java(), directory / "gateway"
-    own = {**environment, **_FIXED, "SPARK_HOME": str(home()), "SPARK_LOCAL_DIRS": str(directory)}
+    own = {**environment, **_FIXED, "SPARK_HOME": str(home())}
     # Spark's own launcher knows the command: the class path, the memory and the modules that Java must open.
     launcher = [program, "-Xmx128m", "-cp", f"{home()}/jars/*", "org.apache.spark.launcher.Main"]
     given = [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]

@@ -12,6 +12,7 @@ from clustercontract.engine import (
     POD_IP_VARIABLE,
     POD_NAME_VARIABLE,
     POD_NAMESPACE_VARIABLE,
+    POD_UID_VARIABLE,
     Engine,
 )
 from clusterworker.process.errors import MisconfiguredError
@@ -65,8 +66,8 @@ def settings_of(
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.memory": f"{heap}m",
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={log}",
-        "spark.local.dir": str(directory),
+        # Not spark.local.dir, which would be the executors' directory, too.
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={log} -Djava.io.tmpdir={directory}",
         "spark.sql.warehouse.dir": str(directory / "warehouse"),
         "spark.sql.catalogImplementation": "in-memory",
         "spark.dynamicAllocation.enabled": "false",
@@ -107,7 +108,7 @@ def _on_kubernetes(engine: Engine, template: Path, environment: Mapping[str, str
         "spark.kubernetes.container.image.pullPolicy": _pull_policy(engine.executor_template),
         "spark.kubernetes.executor.podTemplateFile": str(template),
         "spark.kubernetes.executor.podTemplateContainerName": EXECUTOR_CONTAINER,
-        "spark.kubernetes.executor.podNamePrefix": _own(environment, POD_NAME_VARIABLE)[:40].rstrip("-."),
+        "spark.kubernetes.executor.podNamePrefix": _prefix(environment),
         "spark.kubernetes.executor.deleteOnTermination": "true",
         "spark.kubernetes.authenticate.executor.serviceAccountName": engine.service_account_name,
         "spark.kubernetes.executor.disableConfigMap": "true",
@@ -119,6 +120,11 @@ def _on_kubernetes(engine: Engine, template: Path, environment: Mapping[str, str
     if engine.executor_cpu_limit is not None:
         settings["spark.kubernetes.executor.limit.cores"] = engine.executor_cpu_limit
     return settings
+
+
+def _prefix(environment: Mapping[str, str]) -> str:
+    """What the executors' names begin with: no other attempt's do. Spark allows 47 characters."""
+    return f"{_own(environment, POD_NAME_VARIABLE)[:36].rstrip('-.')}-{_own(environment, POD_UID_VARIABLE)[:8]}"
 
 
 def _pull_policy(template: Mapping[str, Any]) -> str:

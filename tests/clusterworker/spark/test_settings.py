@@ -56,6 +56,7 @@ def test_executors_are_pods_of_the_driver(tmp_path: Path) -> None:
     assert found["spark.master"] == "k8s://https://kubernetes.default.svc"
     assert found["spark.kubernetes.namespace"] == "search"
     assert found["spark.kubernetes.driver.pod.name"] == POD["CLUSTERTRIGGER_POD_NAME"]
+    assert found["spark.kubernetes.executor.podNamePrefix"] == "nightly-1a2b-28999-x7k2p-6e1f"
     assert found["spark.driver.host"] == "10.0.0.7"
     assert (found["spark.driver.port"], found["spark.blockManager.port"]) == ("7078", "7079")
     assert found["spark.executor.instances"] == "3"
@@ -76,6 +77,17 @@ def test_an_executors_memory_is_that_of_its_pod(tmp_path: Path, memory: int, hea
     found = settings(tmp_path, executor_memory=memory)
     assert found["spark.executor.memory"] == f"{heap}m"
     assert found["spark.executor.memoryOverhead"] == f"{memory - heap}m"
+
+
+def test_executors_of_two_attempts_have_other_names(tmp_path: Path) -> None:
+    name = "collections-of-the-search-team-nightly-1a2b3c-29000000-"
+    attempts = [
+        POD | {"CLUSTERTRIGGER_POD_NAME": f"{name}{end}", "CLUSTERTRIGGER_POD_UID": f"{end}-0000-4000"}
+        for end in ("x7k2p123", "b9d4f567")
+    ]
+    prefixes = [settings(tmp_path, pod)["spark.kubernetes.executor.podNamePrefix"] for pod in attempts]
+    assert prefixes[0] != prefixes[1]
+    assert all(len(prefix) <= 47 for prefix in prefixes)
 
 
 def test_without_a_limit_there_is_none(tmp_path: Path) -> None:
