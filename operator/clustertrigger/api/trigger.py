@@ -254,6 +254,7 @@ class EnginePolicy(ApiModel):
     local_below: int | None = Field(
         None,
         ge=0,
+        le=2_000_000_000,
         description=f"auto: up to this number of documents, the run's Pod does all of the work. Default {LOCAL_BELOW}.",
     )
 
