@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clustercontract.clustering import ClusteringConfig
@@ -29,13 +28,13 @@ from clustercontract.container import SCRATCH_MOUNT
 from clusterworker.clustering.algorithms.clustering import Clustering
 from clusterworker.clustering.algorithms.start import Begun
 from clusterworker.clustering.survey import Place, Survey, nothing_yet, survey
-from clusterworker.data.arrays import NOISE, Rows, Vectors
+from clusterworker.data.arrays import Rows, Vectors
 from clusterworker.data.dataset import DatasetPart, StreamedDataset, drawn, picked
 from clusterworker.data.sources.batch import Batch, FilePlace
 from clusterworker.process.progress import Progress
 from clusterworker.run.results.previous import Shared
 from clusterworker.run.results.stages import Stages, read_arrays, write_arrays
-from clusterworker.run.results.tables import MembersTable, members_schema
+from clusterworker.run.results.tables import MembersTable, members_schema, members_writer, renumbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -215,13 +214,10 @@ class DistributedSurvey:
             file: to write.
             ids: cluster_id by place, shape (clusters,).
         """
-        numbers = np.append(ids, NOISE).astype(np.int32)  # the last is for NOISE, which is -1
         schema = members_schema(integer_ids=self.integer_ids, tells_collections=len(self.collection_ids) > 1)
-        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        with members_writer(file, schema) as writer:
             for table in self._tables():
-                place = table.schema.get_field_index("cluster_id")
-                column = pa.array(numbers[table["cluster_id"].to_numpy()])
-                writer.write_table(table.set_column(place, table.schema.field(place), column))
+                writer.write_table(renumbered(table, ids))
 
     def _tables(self) -> Iterator[Any]:
         """The row groups of all parts, in order: one group is in the memory at a time."""

@@ -90,19 +90,22 @@ def renumber(members: Path, ids: Rows) -> None:
     """
     if np.array_equal(ids, np.arange(len(ids))):
         return
-    # The last is for NOISE, which is -1.
-    numbers = np.append(ids, NOISE).astype(np.int32)
     draft = members.with_suffix(".renumbered")
     with (
         pq.ParquetFile(members, pre_buffer=False) as old,
         members_writer(draft, old.schema_arrow) as new,
     ):
         for group in range(old.num_row_groups):
-            table = old.read_row_group(group)
-            place = table.schema.get_field_index("cluster_id")
-            renumbered = pa.array(numbers[table["cluster_id"].to_numpy()])
-            new.write_table(table.set_column(place, table.schema.field(place), renumbered))
+            new.write_table(renumbered(old.read_row_group(group), ids))
     draft.replace(members)
+
+
+def renumbered(members: Any, ids: Rows) -> Any:
+    """Return some rows of members.parquet with cluster_ids in place of places, as `renumber` does."""
+    numbers = np.append(ids, NOISE).astype(np.int32)  # the last is for NOISE, which is -1
+    place = members.schema.get_field_index("cluster_id")
+    column = pa.array(numbers[members["cluster_id"].to_numpy()])
+    return members.set_column(place, members.schema.field(place), column)
 
 
 @dataclass(frozen=True)
