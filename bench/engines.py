@@ -65,8 +65,8 @@ def measure(root: Path, executors: int) -> Row:
     from clusterworker.clustering.algorithms.clustering import Clustering
     from clusterworker.data.sources.collections import open_collections
     from clusterworker.process.progress import Progress
-    from clusterworker.run.job import MEMBERS
     from clusterworker.run.passes import open_passes
+    from clusterworker.run.results.record import MEMBERS
     from clusterworker.run.results.stages import open_stages
 
     spec, secrets, staged = spec_of(root, executors), root / "secrets", root / "staged"
