@@ -42,7 +42,27 @@ def test_a_mode_of_the_last_run_stays_where_another_one_is_fuller() -> None:
     """Two modes within a bandwidth are one, and which of them is the fuller one may change with a few documents."""
     rested = Rested(np.array([[0.0, 0], [0.0, 0], [0.6, 0], [5, 0]]), np.array([38, 38, 40, 9]), last=1, bandwidth=0.7)
     assert rested.modes()[:, 0].tolist() == [0.6, 5]
-    assert rested.modes_after_last()[:, 0].tolist() == [0, 5], "it goes on, and what is far from it is found, too"
+    points = np.repeat(np.array([[0, 0], [0.3, 0], [5, 0]], np.float32), (20, 60, 9), axis=0)
+    kept, better = rested.modes_after_last(points, np.ones(89, np.int64))
+    assert kept[:, 0].tolist() == [0, 5], "it goes on, and what is far from it is found, too"
+    assert better == 0
+
+
+def test_nearer_modes_are_added_as_far_as_they_are_missed() -> None:
+    """If that does not suffice, the fresh start is better by a share of the inertia."""
+    windows = np.array([[0.0, 0], [0.0, 0], [0.8, 0], [0, 0.9], [0.3, 0]])
+    rested = Rested(windows, np.array([30, 30, 29, 28, 40]), last=1, bandwidth=1.0)
+    points = np.array([[0, 0], [0.8, 0], [0, 0.9]], np.float32)
+    assert rested.modes().tolist() == [[0.3, 0]]
+    kept, better = rested.modes_after_last(points, np.array([40, 1, 0]))
+    assert kept.tolist() == [[0, 0]], "it is as good as the fresh one"
+    several = Rested(windows, np.array([30, 30, 29, 28, 40]), last=1, bandwidth=0.75)
+    assert several.modes().tolist() == [[0.3, 0], [0, 0.9]]
+    kept, better = several.modes_after_last(points, np.array([40, 0, 9]))
+    assert kept.tolist() == [[0, 0], [0, 0.9]]
+    assert better == 0
+    kept, better = several.modes_after_last(np.array([[0.3, 0], [0, 0.9]], np.float32), np.array([40, 9]))
+    assert better == pytest.approx(1), "what is in the last one's window is no mode beside it"
 
 
 def test_windows_of_the_last_run_climb_with_the_others() -> None:
@@ -52,7 +72,7 @@ def test_windows_of_the_last_run_climb_with_the_others() -> None:
     starts = np.stack([data.vectors[data.labels == label][0] for label in (4, 1)]).astype(np.float64)
     rested = climb(data.vectors, ones, 0.5, 300, starts)
     assert np.array_equal(rested.modes(), fresh)
-    found = rested.modes_after_last()
+    found, _ = rested.modes_after_last(data.vectors, ones)
     assert sorted(map(tuple, found.round(4))) == sorted(map(tuple, fresh.round(4)))
     middles = [data.vectors[data.labels == label].mean(axis=0) for label in (4, 1)]
     nearest = [int(np.linalg.norm(found - middle, axis=1).argmin()) for middle in middles]
@@ -64,12 +84,13 @@ def test_windows_of_the_last_run_rest_where_they_would_hardly_move() -> None:
     ones = np.ones(400, np.int64)
     fresh = climb(data.vectors, ones, 0.5, 300).modes()
     near = fresh + 0.02
-    assert np.allclose(climb(data.vectors, ones, 0.5, 300, near, resting=0.1).modes_after_last(), near)
-    moved = climb(data.vectors, ones, 0.5, 300, near).modes_after_last()
+    rested = climb(data.vectors, ones, 0.5, 300, near, resting=0.1)
+    assert np.allclose(rested.modes_after_last(data.vectors, ones)[0], near)
+    moved, _ = climb(data.vectors, ones, 0.5, 300, near).modes_after_last(data.vectors, ones)
     assert not np.allclose(moved, near, atol=0.01)
     nowhere = np.concatenate([near, np.full((1, 5), 9.0)])
-    found = climb(data.vectors, ones, 0.5, 300, nowhere, resting=0.1).modes_after_last()
-    assert np.allclose(found, near), "a window without documents is gone"
+    found = climb(data.vectors, ones, 0.5, 300, nowhere, resting=0.1).modes_after_last(data.vectors, ones)
+    assert np.allclose(found[0], near), "a window without documents is gone"
 
 
 def test_modes_move_with_the_layout() -> None:
@@ -93,7 +114,8 @@ def test_modes_move_with_the_layout() -> None:
 def test_modes_of_the_last_run_stay_apart_while_they_are_not_much_nearer(apart: float, kept: int) -> None:
     rested = Rested(np.array([[0.0, 0], [apart, 0]] * 2), np.array([40, 38, 40, 38]), 2, 1.0)
     assert len(rested.modes()) == (2 if apart > 1 else 1)
-    assert len(rested.modes_after_last()) == kept
+    points = np.array([[0, 0], [apart, 0]], np.float32)
+    assert len(rested.modes_after_last(points, np.ones(2, np.int64))[0]) == kept
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])

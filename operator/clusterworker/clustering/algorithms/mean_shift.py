@@ -6,7 +6,7 @@ import numpy as np
 
 from clustercontract.algorithms import MeanShift
 from clusterworker.clustering.algorithms.clustering import Clustering, by_size
-from clusterworker.clustering.algorithms.distinct import Distinct, distinct
+from clusterworker.clustering.algorithms.distinct import distinct
 from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.micro import micro_clusters, note
 from clusterworker.clustering.algorithms.nearest import NearestCentroid
@@ -32,9 +32,11 @@ windows went on to where nothing moves them, and the inertia is not higher."""
 STAYING = 0.75
 """Two modes of the run before stay two unless they come nearer to each other than this share of the bandwidth."""
 
-NEW = (1.3, 1.0)
-"""How far from those of the last run new modes are, as a share of the bandwidth: nearer ones only where the inertia
+NEW = 1.3
+"""How far from those of the last run new modes are, as a share of the bandwidth: nearer ones only as far as the inertia
 would be higher without them. Otherwise, the number of clusters would grow a little with every run."""
+MOST_NEARER = 500
+"""Most of the nearer ones that are tried, the fullest first."""
 
 
 def mean_shift(task: Task, parameters: MeanShift) -> Clustering:
@@ -73,15 +75,8 @@ def _cluster(task: Task, parameters: MeanShift) -> Clustering:
     rested = climb(looked_at, weights, width, parameters.max_iter, last, resting)
     centers, begun = rested.modes(), space.begun
     if start is not None and last is not None:
-        least, better = _inertia(points, centers), 0.0
-        for beyond in NEW:
-            kept = rested.modes_after_last(beyond)
-            ours = _inertia(points, kept)
-            better = 1 - least / ours if ours > (1 + MARGIN) * least else 0.0
-            if not better:
-                centers = kept
-                break
-        begun = start.begun(better, "inertia")
+        kept, better = rested.modes_after_last(looked_at, weights)
+        centers, begun = (centers if better else kept), start.begun(better, "inertia")
     found, distances = Pairs(points.vectors, "euclidean", centers).nearest(BLOCK_BYTES)
     labels = found.astype(np.int32)
     if not parameters.cluster_all and bandwidth is not None:
@@ -157,11 +152,6 @@ def _first_steps(windows: Vectors, points: Vectors, weights: Rows, bandwidth: fl
     return shifts, counts
 
 
-def _inertia(points: Distinct, centers: Doubles) -> float:
-    _, distances = Pairs(points.vectors, "euclidean", centers).nearest(BLOCK_BYTES)
-    return float(points.counts @ distances**2)
-
-
 def estimate(vectors: Vectors, quantile: float, seed: int) -> float:
     """Return scikit-learn's estimate of the bandwidth, from a sample.
 
@@ -203,22 +193,44 @@ class Rested:
         own = slice(self.last, None)
         return _apart(self.windows[own], self.counts[own], self.bandwidth)
 
-    def modes_after_last(self, beyond: float = 1.0) -> Doubles:
-        """Return where the windows of the run before rest, and then what others find outside of them.
+    def modes_after_last(self, points: Vectors, weights: Rows) -> tuple[Doubles, float]:
+        """Return where the windows of the run before rest, and what others find outside of them.
 
         Of windows that rest within each other, mean shift keeps the fullest, and which one that is may change with a
         few documents. Those of the run before stay, therefore, where they are modes at all.
 
         Args:
-            beyond: how far from each of them a new mode is, as a share of the bandwidth.
+            points: from which the other windows have climbed.
+            weights: documents that each point stands for, shape (rows,).
+
+        Returns:
+            The modes, and by which share of inertia `modes` is better: 0 where that is not more than MARGIN.
         """
         going_on = np.flatnonzero(self.counts[: self.last])
         kept = _apart(self.windows[going_on], self.counts[going_on], STAYING * self.bandwidth)
+        kept = np.concatenate([kept, self._outside(kept, NEW)])
+        least, nearest = weights @ _nearest_squares(points, self.modes()), _nearest_squares(points, kept)
+        nearer = self._outside(kept, STAYING)[:MOST_NEARER]
+        squares = Pairs(points, "euclidean", nearer).squares(slice(None))
+        while len(nearer) and weights @ nearest > (1 + MARGIN) * least:
+            best = int((weights @ np.maximum(nearest[:, None] - squares, 0)).argmax())
+            kept = np.concatenate([kept, nearer[best : best + 1]])
+            nearest = np.minimum(nearest, squares[:, best])
+            nearer, squares = np.delete(nearer, best, axis=0), np.delete(squares, best, axis=1)
+        ours = float(weights @ nearest)
+        return kept, 1 - float(least) / ours if ours > (1 + MARGIN) * least else 0.0
+
+    def _outside(self, known: Doubles, beyond: float) -> Doubles:
+        """Modes of the points' own windows that are further from all known ones than this share of the bandwidth."""
         new = np.ones(len(self.windows), bool)
         new[: self.last] = False
-        for mode in kept:
+        for mode in known:
             new &= np.linalg.norm(self.windows - mode, axis=1) > beyond * self.bandwidth
-        return np.concatenate([kept, _apart(self.windows[new], self.counts[new], self.bandwidth)])
+        return _apart(self.windows[new], self.counts[new], self.bandwidth)
+
+
+def _nearest_squares(points: Vectors, centers: Doubles) -> Doubles:
+    return Pairs(points, "euclidean", centers).nearest(BLOCK_BYTES)[1] ** 2
 
 
 def climb(
