@@ -8,13 +8,14 @@ from typing import Any, Self
 import httpx
 
 from harness.control_plane.kube import Object, eventually
+from tests.rest import published
 
 CLUSTER = "/v1/clusters/triggers"
 UNIFIED = "/v1/triggers"
 
 
 class Caller:
-    """Requests with one token to one namespace.
+    """Requests with one token to one namespace. Each answer must be what the API's published pages say.
 
     Args:
         url: of the API.
@@ -25,7 +26,8 @@ class Caller:
     def __init__(self, url: str, namespace: str, token: str) -> None:
         self.namespace = namespace
         headers = {"Authorization": f"Bearer {token}", "X-Namespace": namespace}
-        self.http = httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=60)
+        hooks = {"response": [published.check]}
+        self.http = httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=60, event_hooks=hooks)
 
     def __enter__(self) -> Self:
         return self

@@ -12,6 +12,7 @@ import pytest
 from harness.control_plane.api_process import ApiProcess, own_token, token_of
 from harness.control_plane.cluster import Cluster
 from harness.control_plane.sandbox import Sandbox
+from tests.rest import published
 from tests.rest.callers import Caller
 
 
@@ -63,5 +64,6 @@ def nobody(shared_service: ApiProcess, sandbox: Sandbox) -> Iterator[Caller]:
 @pytest.fixture
 def anonymous(shared_service: ApiProcess) -> Iterator[httpx.Client]:
     """Somebody without a token."""
-    with httpx.Client(base_url=shared_service.url, trust_env=False, timeout=30) as client:
+    hooks = {"response": [published.check]}
+    with httpx.Client(base_url=shared_service.url, trust_env=False, timeout=30, event_hooks=hooks) as client:
         yield client

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +68,27 @@ def test_the_document_is_for_people_too(anonymous: httpx.Client) -> None:
     for path, operations in document["paths"].items():
         for operation in operations.values():
             assert {"400", "401", "403", "404", "409", "422", "429", "500"} <= operation["responses"].keys(), path
+
+
+def test_the_document_is_for_generators_too(anonymous: httpx.Client) -> None:
+    """Of openapi-typescript: a rule of type object is one without keys, and a field with a default must be sent."""
+    schemas = anonymous.get("/openapi.json").json()["components"]["schemas"]
+    sent = {name: schema for name, schema in schemas.items() if schema.get("additionalProperties") is False}
+    assert {"CreateClusterTrigger", "CreateUnifiedTrigger", "ListUnifiedTriggers", "HistoryPage"} <= sent.keys()
+    for name, schema in sent.items():
+        assert all("type" not in rule for rule in schema.get("allOf", ())), name
+        assert all("default" not in field for field in schema["properties"].values()), name
+    limit = sent["ListUnifiedTriggers"]["properties"]["limit"]["anyOf"]
+    assert limit == [{"type": "integer", "minimum": 1, "maximum": 1000, "default": 50}, {"type": "null"}]
+    # One type for each enumeration, whichever field has it.
+    for name, values in {
+        "TriggerStatus": ["active", "paused", "disabled", "failed"],
+        "Direction": ["asc", "desc"],
+    }.items():
+        assert schemas[name] == {"title": name, "type": "string", "enum": values}
+        text = json.dumps({other: schema for other, schema in schemas.items() if other != name})
+        assert json.dumps(values) not in text
+        assert f"#/components/schemas/{name}" in text
 
 
 @pytest.mark.parametrize("path", [CLUSTER, UNIFIED])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -231,20 +232,80 @@ def test_pages(caller: Caller, query: dict[str, Any], field: str) -> None:
     assert list(fields_of(refused(caller.post(f"{CLUSTER}/list", query), 422))) == [field]
 
 
-@pytest.mark.parametrize(
-    ("content", "status"),
-    [
-        (b"{", 400),
-        (b"", 422),
-        (b"[]", 422),
-        (b"nonsense", 400),
-        (b"[" * 100_000, 400),
-        (b'{"trigger_type": "\xff"}', 400),
-    ],
-)
-def test_no_json(caller: Caller, content: bytes, status: int) -> None:
-    headers = {"Content-Type": "application/json"}
-    refused(caller.http.post(CLUSTER, content=content, headers=headers), status)
+NO_JSON: dict[str, tuple[bytes, str]] = {
+    "half an object": (b"{", "at character 2"),
+    "a word": (b"nonsense", "at character 1"),
+    "not UTF-8": (b'{"trigger_type": "\xff"}', "byte 19 is no UTF-8"),
+    "no end of nesting": (b"[" * 100_000, "nested too deeply"),
+    "NaN": (b'{"limit": NaN}', "NaN is no number of JSON"),
+    "infinity": (b'{"limit": -Infinity}', "-Infinity is no number of JSON"),
+    "a number of 5,000 digits": (b'{"limit": ' + b"9" * 5_000 + b"}", "digits"),
+    "a key that is there twice": (b'{"limit": 1, "offset": 0, "limit": 2}', "the key 'limit' is there twice"),
+}
+
+
+@pytest.mark.parametrize("path", [CLUSTER, f"{UNIFIED}/list"])
+@pytest.mark.parametrize("case", NO_JSON)
+def test_no_json(caller: Caller, path: str, case: str) -> None:
+    content, reason = NO_JSON[case]
+    answer = caller.http.post(path, content=content, headers={"Content-Type": "application/json"})
+    assert reason in refused(answer, 400, "no_json")["message"]
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"null", b'"text"', b"5"])
+def test_no_object(caller: Caller, content: bytes) -> None:
+    answer = caller.http.post(CLUSTER, content=content, headers={"Content-Type": "application/json"})
+    assert list(fields_of(refused(answer, 422))) == ["body"]
+
+
+def nested(levels: int, inner: object = "x") -> object:
+    for _ in range(levels):
+        inner = {"a": inner}
+    return inner
+
+
+ODD: dict[str, tuple[Object, str]] = {
+    "a long key": ({"k" * 100_000: 1}, "k" * 100_000),
+    "deep, unknown": ({"deep": nested(900)}, "deep"),
+    "deep, as a description": ({"description": nested(900)}, "description"),
+    "deep, as a configuration": ({"execution_config": nested(900)}, "execution_config.a"),
+    "half of a character": ({"description": "\ud800"}, "description"),
+    "a number that is no float": (
+        {"schedule_config": {"interval_seconds": 10**400}},
+        "schedule_config.interval_seconds",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_odd_objects(caller: Caller, case: str) -> None:
+    added, field = ODD[case]
+    content = json.dumps({**every(), **added}).encode()
+    answer = caller.http.post(CLUSTER, content=content, headers={"Content-Type": "application/json"})
+    error = refused(answer, 422)
+    assert field in fields_of(error)
+    assert len(error["message"]) < 20_000
+
+
+def test_many_keys(caller: Caller) -> None:
+    """The answer is not much longer than the request."""
+    body = {**every(), **{f"key-{number}": number for number in range(10_000)}}
+    answer = caller.post(CLUSTER, body)
+    error = refused(answer, 422)
+    assert len(error["details"]["errors"]) == 100
+    assert error["details"]["left_out"] == 9_900
+    assert error["message"].endswith("; and 9900 more")
+    assert len(answer.content) < 100_000
+
+
+def test_a_filter_that_is_nested_deeply(caller: Caller) -> None:
+    """A model that holds itself."""
+    filters: Object = {"field": "brand", "operator": "eq", "value": "acme"}
+    for _ in range(900):
+        filters = {"AND": [filters]}
+    body = unified(every())
+    body["action_config"]["filters"] = filters
+    refused(caller.post(UNIFIED, body), 422)
 
 
 def test_what_is_not_there(caller: Caller) -> None:

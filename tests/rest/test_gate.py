@@ -21,6 +21,7 @@ from harness.control_plane.api_process import ApiProcess, token_of
 from harness.control_plane.kube import eventually
 from harness.control_plane.operator_process import environment
 from harness.control_plane.sandbox import Sandbox
+from tests.rest import published
 from tests.rest.callers import CLUSTER, UNIFIED, Caller, every, ok, refused
 
 Start = Callable[..., ApiProcess]
@@ -71,6 +72,37 @@ def test_too_large(caller: Caller) -> None:
 
     refused(caller.http.post(CLUSTER, content=iter(chunks()), headers={"Content-Type": "application/json"}), 413)
     ok(caller.get(UNIFIED))
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "kind"),
+    [
+        ([b"GET /v1/triggers HTTP/1.1\r\nHost: x\r\nX: ", *[b"x" * 10_000] * 7], 431, "headers_too_large"),
+        ([b"GET /v1/triggers?", *[b"x" * 10_000] * 7], 431, "headers_too_large"),
+        ([b"nonsense\r\n\r\n"], 400, "bad_request"),
+        ([b"GET /v1/triggers HTTP/1.1\r\nContent-Length: x\r\n\r\n"], 400, "bad_request"),
+    ],
+)
+def test_heads_that_are_refused(shared_service: ApiProcess, sent: list[bytes], status: int, kind: str) -> None:
+    url = urlsplit(shared_service.url)
+    with socket.create_connection((url.hostname or "", url.port or 0), timeout=60) as connection:
+        for part in sent:
+            connection.sendall(part)
+        answer = b""
+        while chunk := connection.recv(4096):
+            answer += chunk
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert b"content-type: application/json" in head
+    envelope = published.Error.model_validate_json(body)
+    assert (envelope.status, envelope.error.type) == (status, kind)
+
+
+def test_a_head_that_is_just_small_enough(shared_service: ApiProcess, caller: Caller) -> None:
+    """Also as the second one of a connection, whose head comes in pieces."""
+    for _ in range(2):
+        assert ok(caller.http.get(UNIFIED, headers={"X-Padding": "x" * 60_000}))["total"] == 0
+        refused(caller.http.get(f"/{'x' * 60_000}"), 404)
 
 
 @pytest.mark.parametrize("sent", [[b""], [b"POST /v1/tri"], [b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /li"]])

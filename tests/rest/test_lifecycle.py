@@ -187,10 +187,10 @@ def test_what_a_trigger_inherits(caller: Caller, sandbox: Sandbox) -> None:
             "mode": "full",
         }
     unknown = caller.create(cron(cluster_id="cluster_unknown"))
-    assert unknown["execution_config"] == {"collection_ids": [], "config": {}, "mode": "full"}
+    assert unknown["execution_config"] == {"collection_ids": ["<unknown>"], "config": {}, "mode": "full"}
     sandbox.create("clusterdefinitions", definition("copy", "cluster_shop"))
     ambiguous = caller.create(cron(cluster_id="cluster_shop"))
-    assert ambiguous["execution_config"] == {"collection_ids": [], "config": {}, "mode": "full"}
+    assert ambiguous["execution_config"] == {"collection_ids": ["<unknown>"], "config": {}, "mode": "full"}
 
 
 def test_a_name_for_people(caller: Caller, sandbox: Sandbox) -> None:

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from clustertrigger import __version__
 from clustertrigger.core.json_text import write_json
-from clustertrigger.core.resources.problem import Problem
+from clustertrigger.core.text import cut
 from clustertrigger.rest.api_server import ApiServer
 from clustertrigger.rest.docs import add_docs
 from clustertrigger.rest.errors import FieldError, RefusedError, field_error, invalid
@@ -38,7 +38,9 @@ _DESCRIPTION = (
 )
 _REPORTS = 2
 """Reports that are fetched at a time for one token: each takes a Pod."""
-_BAD_REQUEST, _NO_SUCH_METHOD = 400, 405
+_NO_SUCH_METHOD = 405
+_LONGEST_PATH = 200
+"""Characters of a path in a message."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -76,8 +78,11 @@ def create_app(settings: Settings) -> FastAPI:
         middleware=[Middleware(Gate, settings=settings)],
         redirect_slashes=False,
     )
-    # One list of routes: a router within a router is looked through for every request.
-    app.router.routes.extend([*unified.router.routes, *cluster.router.routes, *page.router.routes, *page.live.routes])
+    # One list of routes: a router within a router is looked through for every request. Each path is compared with those
+    # before its own, so that the few that stand for themselves come first.
+    api = [*unified.router.routes, *cluster.router.routes]
+    api.sort(key=lambda route: "{" in getattr(route, "path", ""))
+    app.router.routes.extend([*api, *page.router.routes, *page.live.routes])
     add_docs(app)
     app.add_api_route("/livez", _alive, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)
@@ -116,8 +121,9 @@ async def _refused(_: Request, problem: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     """Errors of the framework: no such path, no such method, no JSON."""
     assert isinstance(error, HTTPException)  # noqa: S101 - for mypy
-    message = {404: f"there is no resource at {request.url.path}: see /docs for all paths"}.get(
-        error.status_code, f"{request.method} {request.url.path}: {str(error.detail).lower()}"
+    path = cut(request.url.path, _LONGEST_PATH)
+    message = {404: f"there is no resource at {path}: see /docs for all paths"}.get(
+        error.status_code, f"{request.method} {path}: {str(error.detail).lower()}"
     )
     headers = dict(error.headers or {})
     if error.status_code == _NO_SUCH_METHOD:
@@ -134,22 +140,11 @@ def _methods_at(request: Request) -> list[str]:
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
-    """Pydantic's errors, in the words of `kubectl apply`."""
+    """Pydantic's errors about paths and headers, in the words of `kubectl apply`."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - for mypy
-    details = error.errors()
-    if any(detail["type"] == "json_invalid" for detail in details):
-        reason = details[0].get("ctx", {}).get("error", "")
-        return await _refused(request, RefusedError(_BAD_REQUEST, f"the body is not JSON: {reason}", code="no_json"))
-    return await _refused(request, invalid(_one(request, detail) for detail in details))
+    return await _refused(request, invalid(map(_one, error.errors())))
 
 
-def _one(request: Request, detail: Any) -> FieldError:
-    place, *path = detail["loc"]
-    model = None
-    if place == "body":
-        field = request.scope["route"].body_field
-        model = field.field_info.annotation if field else None
-        if not path:
-            return FieldError(Problem("body", None, "must be a JSON object: send an object"), detail["type"])
-    detail["loc"] = tuple(path)
-    return field_error(detail, "", model)
+def _one(detail: Any) -> FieldError:
+    detail["loc"] = detail["loc"][1:]  # without where in the request it is
+    return field_error(detail, "", None)

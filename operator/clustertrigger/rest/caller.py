@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Request
+from fastapi import Header, Request
 
 from clustertrigger.core.kube.paths import is_namespace
 from clustertrigger.core.resources.problem import Problem
@@ -99,12 +99,6 @@ def triggers_of(request: Request, action: str | None = None) -> Triggers:
     return Triggers(backend, token, chosen, action=action, uncached=uncached)
 
 
-# A function that is not async would be run in a thread, which takes longer than all the rest of a read.
-async def _triggers(request: Request) -> Triggers:
-    return triggers_of(request)
-
-
-CallersTriggers = Annotated[Triggers, Depends(_triggers)]
 IdempotencyKey = Annotated[
     str | None,
     Header(

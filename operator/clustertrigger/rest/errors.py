@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from clustertrigger.core.resources.problem import Problem, all_of, known_fields, problem_of
@@ -22,10 +22,13 @@ TYPES = {
     413: "request_too_large",
     422: "validation_error",
     429: "rate_limited",
+    431: "headers_too_large",
     500: "internal_error",
     503: "unavailable",
 }
 """error.type, by status."""
+_MOST_ERRORS = 100
+"""Of one request. Each takes time, and the answer grows by hundreds of bytes for a few of the request."""
 
 
 class ErrorDetail(BaseModel):
@@ -35,14 +38,16 @@ class ErrorDetail(BaseModel):
     type: str = Field(description="The kind of the error, for programs. Each HTTP status has one kind.")
     code: str | None = Field(None, description="The specific error of that kind, for programs.")
     details: dict[str, Any] | None = Field(
-        None, description="422: `errors`, one for each field: field, type, message and, of an unknown field, accepted."
+        None,
+        description="422: `errors`, one for each field: field, type, message and, of an unknown field, accepted. Of "
+        "more than 100, the first ones; `left_out` is the number of the others.",
     )
 
 
 class ErrorResponse(BaseModel):
     """Every error."""
 
-    success: Literal[False] = False
+    success: Literal[False]
     status: int = Field(description="The HTTP status.")
     error: ErrorDetail
 
@@ -118,8 +123,25 @@ def field_error(detail: ErrorDetails, root: str, model: type[BaseModel] | None) 
     return FieldError(problem_of(detail, root, model), detail["type"], accepted)
 
 
-def invalid(errors: Iterable[FieldError], code: str | None = None) -> RefusedError:
-    """422: what is wrong with each field."""
+def invalid(errors: Iterable[FieldError], code: str | None = None, *, left_out: int = 0) -> RefusedError:
+    """422: what is wrong with each field; beside these, so many more are wrong."""
     found = list({error.problem.field: error for error in errors}.values())
     message = all_of([error.problem for error in found])
-    return RefusedError(422, message, code=code, details={"errors": [error.as_json() for error in found]})
+    details: dict[str, Any] = {"errors": [error.as_json() for error in found]}
+    if left_out:
+        message = f"{message}; and {left_out} more"
+        details["left_out"] = left_out
+    return RefusedError(422, message, code=code, details=details)
+
+
+def unlike(error: ValidationError, root: str, model: type[BaseModel]) -> RefusedError:
+    """422: what a request holds is no such model.
+
+    Args:
+        error: pydantic's.
+        root: path of the model's object in the request.
+        model: what the object was read as.
+    """
+    details = error.errors(include_url=False)
+    found = (field_error(detail, root, model) for detail in details[:_MOST_ERRORS])
+    return invalid(found, left_out=max(0, len(details) - _MOST_ERRORS))

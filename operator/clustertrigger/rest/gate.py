@@ -7,7 +7,7 @@ import hashlib
 import logging
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,6 +20,7 @@ from clustertrigger.rest.settings import Settings
 logger = logging.getLogger(__name__)
 
 _GUARDED = "/v1/"
+_READING = ("GET", "HEAD", "OPTIONS")
 _REMEMBERED = 10_000
 """Tokens whose rate is known; of more, the ones that asked least lately are forgotten."""
 
@@ -136,6 +137,8 @@ class Gate:
         token = token_in(scope["headers"])
         if token is None:
             raise no_token()
+        if scope["method"] not in _READING and _is_foreign(scope["headers"]):
+            raise RefusedError(403, "another site's page sent this request: nothing was changed", code="cross_site")
         if wait := self._rates.wait_for(token, time.monotonic()):
             raise RefusedError(
                 429,
@@ -182,6 +185,14 @@ class Gate:
 
     def _too_large(self) -> RefusedError:
         return RefusedError(413, f"the body is longer than {self._largest} bytes", headers={"Connection": "close"})
+
+
+def _is_foreign(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a browser tells that the request comes from the page of another site.
+
+    A proxy that signs people in adds their token to whatever their browsers send, and so to a form of that page.
+    """
+    return any(name == b"sec-fetch-site" and value not in (b"same-origin", b"none") for name, value in headers)
 
 
 async def _refuse(problem: RefusedError, send: Send) -> None:

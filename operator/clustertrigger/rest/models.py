@@ -153,8 +153,11 @@ class _Answer(BaseModel):
 class TriggerExecutionConfig(_Answer):
     """What is clustered, and how."""
 
-    collection_ids: list[str]
-    config: dict[str, Any]
+    collection_ids: list[str] = Field(
+        min_length=1,
+        description="Of what is clustered. With a cluster_id that is not known, or not shown to the caller, <unknown>.",
+    )
+    config: dict[str, Any] = Field(description="Algorithm and parameters. Empty where they are not known.")
     mode: str = Field("full", description="full, assign or composite: what a run does.")
 
 
@@ -193,7 +196,7 @@ class UnifiedTrigger(_Trigger):
     """A trigger of any action."""
 
     name: str
-    action_type: str
+    action_type: ActionType
     action_config: dict[str, Any]
     last_execution_task_id: str | None = None
     execution_count: int = Field(0, description="Runs that succeeded.")
@@ -275,7 +278,7 @@ class Task(_Answer):
     task_id: str = Field(description="Name of the run's Job, as in the history.")
     task_type: str = Field(description="Derived from the action_type.")
     status: TaskStatus
-    inputs: list[Any] = Field(description="The trigger's action_config.")
-    outputs: list[Any] = Field(description="Result of a completed run. Empty until it completes.")
+    inputs: list[dict[str, Any]] = Field(description="The trigger's action_config.")
+    outputs: list[dict[str, Any]] = Field(description="Result of a completed run. Empty until it completes.")
     additional_data: dict[str, Any] = Field(description="trigger_id, namespace_id and name of the trigger.")
     error: str | None = Field(None, description="Why the run failed, in one line.")

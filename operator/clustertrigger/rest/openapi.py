@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
+from clustercontract.actions.config import ActionType
 from clustercontract.algorithms import ALGORITHMS
 from clustercontract.variants import Variants, required
-from clustertrigger.api.schedule import SCHEDULES
+from clustertrigger.api.schedule import SCHEDULES, TriggerType
+from clustertrigger.api.status import RunStatus
+from clustertrigger.api.trigger import DesiredStatus
+from clustertrigger.rest import models
 from clustertrigger.rest.actions import ACTIONS
 from clustertrigger.rest.caller import PARAMETERS
 from clustertrigger.rest.routes.unified import QUERIES
@@ -26,6 +31,28 @@ _TOKEN = {
 _NULL = {"type": "null"}
 _CREATES = {"/v1/clusters/triggers": "cluster", "/v1/triggers": "unified"}
 _EXECUTION = {"collection_ids": ["col_abc123"], "config": {"algorithm": "kmeans", "n_clusters": 5}}
+_BODIES: tuple[type[BaseModel], ...] = (
+    models.CreateClusterTrigger,
+    models.CreateUnifiedTrigger,
+    models.ChangeTrigger,
+    models.ChangeUnifiedTrigger,
+    models.ListClusterTriggers,
+    models.ListUnifiedTriggers,
+    models.HistoryPage,
+    *(action.config for action in ACTIONS.values()),
+)
+"""What clients send. The routes read it by hand, so that FastAPI does not find it."""
+_ENUMS: Mapping[str, Any] = {
+    "TriggerType": TriggerType,
+    "TriggerStatus": DesiredStatus,
+    "ActionType": ActionType,
+    "RunStatus": RunStatus,
+    "TaskStatus": models.TaskStatus,
+    "SortKey": models.SortKey,
+    "UnifiedSortKey": models.UnifiedSortKey,
+    "Direction": models.Direction,
+}
+"""Schemas of their own, so that a generated client has one type for each, and not one for each field that has it."""
 EXAMPLES: dict[str, Schema] = {
     "cron": {
         "trigger_type": "cron",
@@ -66,6 +93,11 @@ def document_of(app: FastAPI) -> Schema:
     document = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes, openapi_version="3.1.0"
     )
+    schemas = document["components"]["schemas"]
+    _, bodies = models_json_schema(
+        [(model, "validation") for model in _BODIES], ref_template="#/components/schemas/{model}"
+    )
+    schemas.update(bodies["$defs"])
     document["components"]["securitySchemes"] = {"KubernetesToken": _TOKEN}
     document["security"] = [{"KubernetesToken": []}]
     for path, operations in document["paths"].items():
@@ -75,7 +107,10 @@ def document_of(app: FastAPI) -> Schema:
             operation["parameters"] = [*own, *PARAMETERS]
         if path in _CREATES:
             _describe_create(operations["post"], path, document)
-    _describe_bodies(document["components"]["schemas"])
+    _describe_bodies(schemas)
+    names = {get_args(values): name for name, values in _ENUMS.items()}
+    _name_enums(document, names)
+    schemas.update({name: {"title": name, "type": "string", "enum": list(values)} for values, name in names.items()})
     return document
 
 
@@ -109,10 +144,6 @@ def _describe_create(operation: Schema, path: str, document: Schema) -> None:
 
 
 def _describe_bodies(schemas: dict[str, Schema]) -> None:
-    for action in ACTIONS.values():
-        schema = action.config.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas.update(schema.pop("$defs", {}))
-        schemas[action.config.__name__] = schema
     # Whatever refuses unknown keys is what clients send, and takes a null for an optional field that is not there.
     for schema in schemas.values():
         if schema.get("additionalProperties") is False:
@@ -128,11 +159,26 @@ def _describe_bodies(schemas: dict[str, Schema]) -> None:
     unified = schemas["CreateUnifiedTrigger"]
     unified["properties"]["action_config"] = {
         **{key: unified["properties"]["action_config"][key] for key in ("title", "description")},
-        "anyOf": [{"$ref": f"#/components/schemas/{action.config.__name__}"} for action in ACTIONS.values()],
+        # A generated client takes the first that an object fits: those that require something are told by it.
+        "anyOf": [
+            {"$ref": f"#/components/schemas/{config.__name__}"}
+            for config in sorted((action.config for action in ACTIONS.values()), key=lambda one: -len(required(one)))
+        ],
     }
     # Which configuration goes with which action_type is said in words: as rules it would be thousands of cases.
     unified["allOf"] = schedules
     schemas["ClusterAction"]["allOf"] = [_either_of("cluster_id", "execution_config")]
+
+
+def _name_enums(place: Any, names: Mapping[tuple[str, ...], str]) -> None:
+    """Refer to the schema of an enumeration wherever its values are listed."""
+    for inner in place.values() if isinstance(place, dict) else place if isinstance(place, list) else ():
+        if isinstance(inner, dict) and inner.get("type") == "string":
+            name = names.get(tuple(inner.get("enum", ())))
+            if name is not None:
+                del inner["type"], inner["enum"]
+                inner["$ref"] = f"#/components/schemas/{name}"
+        _name_enums(inner, names)
 
 
 def _when(
@@ -154,22 +200,22 @@ def _if(discriminator: str, value: str, properties: Schema) -> Schema:
 
 def _then(discriminator: str, value: str, rule: Schema) -> Schema:
     condition = {"type": "object", "properties": {discriminator: {"const": value}}, "required": [discriminator]}
-    return {"type": "object", "if": condition, "then": rule}
+    # Without a type of its own: generators of types would take it for an object that has no keys.
+    return {"if": condition, "then": rule}
 
 
 def _either_of(*names: str) -> Schema:
     """At least one of these fields is there and not null."""
-    return {
-        "type": "object",
-        "anyOf": [{"type": "object", "required": [name], "properties": {name: {"not": _NULL}}} for name in names],
-    }
+    return {"anyOf": [{"type": "object", "required": [name], "properties": {name: {"not": _NULL}}} for name in names]}
 
 
 def _or_null(field: Schema) -> Schema:
-    if any(option == _NULL for option in field.get("anyOf", ())):
-        return field
-    about = {key: value for key, value in field.items() if key in ("title", "description", "default")}
-    return {**about, "anyOf": [{key: value for key, value in field.items() if key not in about}, _NULL]}
+    """A value or null. The default is the value's: as the field's, generated types would require the field."""
+    about = {key: value for key, value in field.items() if key in ("title", "description")}
+    default = {"default": field["default"]} if field.get("default") is not None else {}
+    value = {key: value for key, value in field.items() if key not in ("title", "description", "default", "anyOf")}
+    first, *others = [option for option in field.get("anyOf", [value]) if option != _NULL]
+    return {**about, "anyOf": [{**first, **default}, *others, _NULL]}
 
 
 def _not_null(field: Schema) -> Schema:

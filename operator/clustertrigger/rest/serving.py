@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from http import HTTPStatus
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from clustertrigger.core.json_text import write_json
 from clustertrigger.net.listening import listen_everywhere
 from clustertrigger.net.tls import ServerCertificate
+from clustertrigger.rest.errors import RefusedError
 from clustertrigger.rest.settings import Settings
 
 _KEEP_ALIVE = 75
 _LEAVING = 20
 """Seconds for requests that are under way when the process is to end."""
 _BACKLOG = 1024
+_LARGEST_HEAD = 2**16
+"""Bytes of a request line and its headers. Nothing else bounds them: the parser hands on what it gets."""
 
 
 class Server(uvicorn.Server):
@@ -80,47 +85,74 @@ def listeners(settings: Settings) -> list[socket.socket]:
     return [socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)]
 
 
-def _protocol(settings: Settings) -> type[asyncio.Protocol]:
-    class Guarded(HttpToolsProtocol):
-        """Closes connections that are too many, and those whose next request's head does not arrive in time."""
+class _Guarded(HttpToolsProtocol):
+    """Closes connections that are too many, and those whose next request's head is too large or too slow."""
 
-        _cut: asyncio.TimerHandle | None = None
+    settings: Settings
+    """Its limits."""
+    _cut: asyncio.TimerHandle | None = None
+    _head = 0
+    """Bytes of a head that is on its way."""
 
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            """Begin to wait for the first request."""
-            super().connection_made(transport)
-            if len(self.connections) > settings.connections:
-                transport.abort()
-                return
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        if len(self.connections) > self.settings.connections:
+            transport.abort()
+            return
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Begin to wait for the rest of a head, where there is one on its way."""
+        super().data_received(data)
+        if self._cut is None and (self.cycle is None or self.cycle.response_complete):
             self._wait()
+        if self._cut is not None:
+            self._head += len(data)
+            if self._head > _LARGEST_HEAD:
+                self._stop_waiting()
+                _refuse(self.transport, RefusedError(431, f"the headers are longer than {_LARGEST_HEAD} bytes"))
 
-        def data_received(self, data: bytes) -> None:
-            """Begin to wait for the rest of a head, where there is one on its way."""
-            super().data_received(data)
-            if self._cut is None and (self.cycle is None or self.cycle.response_complete):
-                self._wait()
+    def on_headers_complete(self) -> None:
+        """End waiting."""
+        self._stop_waiting()
+        super().on_headers_complete()
 
-        def on_headers_complete(self) -> None:
-            """End waiting."""
-            self._stop_waiting()
-            super().on_headers_complete()
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP."""
+        self._stop_waiting()
+        _refuse(self.transport, RefusedError(400, msg))
 
-        def connection_lost(self, exc: Exception | None) -> None:
-            """End waiting."""
-            self._stop_waiting()
-            super().connection_lost(exc)
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End waiting."""
+        self._stop_waiting()
+        super().connection_lost(exc)
 
-        def _wait(self) -> None:
-            self._stop_waiting()
-            self._cut = self.loop.call_later(settings.sending_seconds, self._end)
+    def _wait(self) -> None:
+        self._stop_waiting()
+        self._cut = self.loop.call_later(self.settings.sending_seconds, self._end)
 
-        def _stop_waiting(self) -> None:
-            if self._cut is not None:
-                self._cut.cancel()
-                self._cut = None
-
-        def _end(self) -> None:
+    def _stop_waiting(self) -> None:
+        if self._cut is not None:
+            self._cut.cancel()
             self._cut = None
-            self.transport.close()
+        self._head = 0
 
-    return Guarded
+    def _end(self) -> None:
+        self._cut = None
+        self.transport.close()
+
+
+def _protocol(settings: Settings) -> type[asyncio.Protocol]:
+    return type("Guarded", (_Guarded,), {"settings": settings})
+
+
+def _refuse(transport: asyncio.Transport, problem: RefusedError) -> None:
+    """Answer without an application, and close the connection."""
+    body, status = write_json(problem.envelope()), HTTPStatus(problem.status)
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
+        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    )
+    transport.write(head.encode() + body)
+    transport.close()

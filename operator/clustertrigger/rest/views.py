@@ -19,6 +19,8 @@ View = dict[str, Any]
 
 OVERDUE = timedelta(seconds=60)
 """How late a trigger may be that nothing keeps from firing."""
+UNKNOWN_COLLECTIONS = ["<unknown>"]
+"""Of a ClusterDefinition that is not there. Clients expect one id at least, and this can be none."""
 _ENDED = ("completed", "failed")
 _TASK_STATUS = {"pending": "PENDING", "running": "IN_PROGRESS", "completed": "COMPLETED", "failed": "FAILED"}
 
@@ -57,7 +59,7 @@ def cluster_trigger(raw: Object, inherited: Object | None, cluster: str) -> View
         **_common(raw, cluster),
         "cluster_id": cluster_id_of(spec),
         "execution_config": {
-            "collection_ids": execution.get("collection_ids") or [],
+            "collection_ids": execution.get("collection_ids") or UNKNOWN_COLLECTIONS,
             "config": execution.get("config") or {},
             "mode": (spec.get("execution_config") or spec.get("action_config") or {}).get("mode") or "full",
         },

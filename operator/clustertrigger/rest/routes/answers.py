@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import Annotated, Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
 
-from fastapi import Path, Request, Response
-from fastapi.routing import APIRoute
-from pydantic import BaseModel, ValidationError
+from fastapi import Path, Response
 
 from clustertrigger.core.json_text import write_json
-from clustertrigger.rest.errors import ErrorResponse, field_error, invalid
+from clustertrigger.rest.errors import ErrorResponse
 from clustertrigger.rest.index import Query
 from clustertrigger.rest.models import LONGEST_NAME, ChangeTrigger, CreateTrigger, Page
 
-Asked = TypeVar("Asked", bound=BaseModel)
 TriggerId = Annotated[
     str, Path(max_length=LONGEST_NAME, description="The trigger_id, or the metadata.name of the ClusterTrigger.")
 ]
 
-_EXACT = 2**53
-"""Larger numbers with a fraction's point are not known to the last digit."""
 _ERRORS = {
     400: "The request is not JSON.",
     401: "The token is missing or invalid.",
@@ -33,6 +27,7 @@ _ERRORS = {
     413: "The body is too long.",
     422: "Some fields are invalid: details.errors names each of them.",
     429: "There are too many requests with this token, or in total. Retry-After gives the time to wait.",
+    431: "The headers are too long.",
     500: "Internal error.",
     503: "The Kubernetes API server does not answer.",
 }
@@ -40,41 +35,6 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorResponse, "description": description} for status, description in _ERRORS.items()
 }
 """What every path may answer."""
-
-
-def in_query(model: type[Asked]) -> Callable[[Request], Coroutine[Any, Any, Asked]]:
-    """Reads a model from a request's query; FastAPI would take as long for it as for all else."""
-
-    async def read(request: Request) -> Asked:
-        try:
-            return model.model_validate(dict(request.query_params))
-        except ValidationError as error:
-            raise invalid(field_error(detail, "", model) for detail in error.errors(include_url=False)) from error
-
-    return read
-
-
-class ApiRoute(APIRoute):
-    """A path; in bodies, 5.0 is the number 5, as JSON Schema and kubectl have it."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """What answers a request."""
-        handler = super().get_route_handler()
-
-        async def handle(request: Request) -> Response:
-            return await handler(_JsonRequest(request.scope, request.receive))
-
-        return handle
-
-
-class _JsonRequest(Request):
-    async def json(self) -> Any:
-        return json.loads(await self.body(), parse_float=_number)
-
-
-def _number(text: str) -> float | int:
-    number = float(text)
-    return int(number) if number.is_integer() and abs(number) <= _EXACT else number
 
 
 def answer(body: Mapping[str, Any] | bytes) -> Response:

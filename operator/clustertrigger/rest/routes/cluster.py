@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from clustertrigger.rest import views
 from clustertrigger.rest.actions import CLUSTER
@@ -20,39 +18,28 @@ from clustertrigger.rest.models import (
     ListClusterTriggers,
     Task,
 )
-from clustertrigger.rest.routes.answers import ERRORS, ApiRoute, TriggerId, answer, page_of, query_of, spec_of
+from clustertrigger.rest.requests import body_of, read_body
+from clustertrigger.rest.routes.answers import ERRORS, TriggerId, answer, page_of, query_of, spec_of
 from clustertrigger.rest.triggers import Triggers, stem_of
 
 _SORT_KEYS = {"execution_count": "ended_count"}
 """Where an Entry calls what is sorted by otherwise."""
-_EVERYTHING, _WHOLE_HISTORY = ListClusterTriggers(), HistoryPage()
-"""Without a body."""
 _NONE = Definitions()
 
 router = APIRouter(
     prefix="/v1/clusters/triggers",
     tags=["Cluster triggers"],
     responses=ERRORS,
-    route_class=ApiRoute,
     generate_unique_id_function=lambda route: f"{route.name}_cluster_trigger",
 )
 
 
-async def _clusterings(request: Request) -> Triggers:
-    return triggers_of(request, CLUSTER)
-
-
-Clusterings = Annotated[Triggers, Depends(_clusterings)]
-"""The caller's triggers that cluster."""
-
-
-@router.post("", response_model=ClusterTrigger, summary="Create a cluster trigger")
-async def create(
-    body: CreateClusterTrigger,
-    triggers: Clusterings,
-    idempotency_key: IdempotencyKey = None,
-) -> Response:
+@router.post(
+    "", response_model=ClusterTrigger, summary="Create a cluster trigger", openapi_extra=body_of(CreateClusterTrigger)
+)
+async def create(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
     """Create a trigger that clusters on a schedule, on events, or when the data has drifted."""
+    triggers, body = triggers_of(request, CLUSTER), await read_body(request, CreateClusterTrigger)
     spec = spec_of(body)
     clustered = spec.get("cluster_id") or (spec.get("execution_config") or {}).get("collection_ids", [""])[0]
     stem = stem_of(body.description, f"{body.trigger_type} {clustered}")
@@ -61,10 +48,15 @@ async def create(
 
 
 @router.post(
-    "/list", operation_id="list_cluster_triggers", response_model=ClusterTriggers, summary="List cluster triggers"
+    "/list",
+    operation_id="list_cluster_triggers",
+    response_model=ClusterTriggers,
+    summary="List cluster triggers",
+    openapi_extra=body_of(ListClusterTriggers, required=False),
 )
-async def list_triggers(triggers: Clusterings, body: ListClusterTriggers = _EVERYTHING) -> Response:
+async def list_triggers(request: Request) -> Response:
     """List triggers of the namespace."""
+    triggers, body = triggers_of(request, CLUSTER), await read_body(request, ListClusterTriggers, required=False)
     asked = query_of(body, _SORT_KEYS)._replace(action=CLUSTER, cluster_id=body.cluster_id)
     index, cluster = await triggers.index(), await triggers.cluster_id()
     definitions = await triggers.definitions() if index.inherits else _NONE
@@ -80,47 +72,62 @@ async def list_triggers(triggers: Clusterings, body: ListClusterTriggers = _EVER
 
 
 @router.get("/{trigger_id}", response_model=ClusterTrigger, summary="Get a cluster trigger")
-async def get(trigger_id: TriggerId, triggers: Clusterings) -> Response:
+async def get(request: Request, trigger_id: TriggerId) -> Response:
     """Return one trigger."""
+    triggers = triggers_of(request, CLUSTER)
     return await _one(await triggers.entry(trigger_id), triggers)
 
 
-@router.patch("/{trigger_id}", response_model=ClusterTrigger, summary="Change a cluster trigger")
-async def change(trigger_id: TriggerId, body: ChangeTrigger, triggers: Clusterings) -> Response:
+@router.patch(
+    "/{trigger_id}",
+    response_model=ClusterTrigger,
+    summary="Change a cluster trigger",
+    openapi_extra=body_of(ChangeTrigger),
+)
+async def change(request: Request, trigger_id: TriggerId) -> Response:
     """Change schedule, description or status. Active runs continue."""
+    triggers, body = triggers_of(request, CLUSTER), await read_body(request, ChangeTrigger)
     return await _one(await triggers.change(trigger_id, spec_of(body), None, _field), triggers)
 
 
 @router.delete("/{trigger_id}", status_code=204, response_class=Response, summary="Delete a cluster trigger")
-async def delete(trigger_id: TriggerId, triggers: Clusterings) -> Response:
+async def delete(request: Request, trigger_id: TriggerId) -> Response:
     """Delete a trigger and its runs."""
-    await triggers.delete(trigger_id)
+    await triggers_of(request, CLUSTER).delete(trigger_id)
     return Response(status_code=204)
 
 
 @router.post("/{trigger_id}/pause", response_model=ClusterTrigger, summary="Pause a cluster trigger")
-async def pause(trigger_id: TriggerId, triggers: Clusterings) -> Response:
+async def pause(request: Request, trigger_id: TriggerId) -> Response:
     """Let the trigger fire no more; events still count."""
+    triggers = triggers_of(request, CLUSTER)
     return await _one(await triggers.set_status(trigger_id, "paused"), triggers)
 
 
 @router.post("/{trigger_id}/resume", response_model=ClusterTrigger, summary="Resume a cluster trigger")
-async def resume(trigger_id: TriggerId, triggers: Clusterings) -> Response:
+async def resume(request: Request, trigger_id: TriggerId) -> Response:
     """Let the trigger fire again, also after too many failed runs. What has passed meanwhile does not fire."""
+    triggers = triggers_of(request, CLUSTER)
     return await _one(await triggers.set_status(trigger_id, "active"), triggers)
 
 
 @router.post("/{trigger_id}/execute", response_model=Task, summary="Run a cluster trigger now")
-async def execute(trigger_id: TriggerId, triggers: Clusterings, idempotency_key: IdempotencyKey = None) -> Response:
+async def execute(request: Request, trigger_id: TriggerId, idempotency_key: IdempotencyKey = None) -> Response:
     """Request a run now; the schedule stays as it is."""
-    raw, job = await triggers.execute(trigger_id, idempotency_key)
+    raw, job = await triggers_of(request, CLUSTER).execute(trigger_id, idempotency_key)
     return answer(views.task(raw, job))
 
 
-@router.post("/{trigger_id}/history", response_model=ClusterHistory, summary="List the runs of a cluster trigger")
-async def history(trigger_id: TriggerId, triggers: Clusterings, body: HistoryPage = _WHOLE_HISTORY) -> Response:
+@router.post(
+    "/{trigger_id}/history",
+    response_model=ClusterHistory,
+    summary="List the runs of a cluster trigger",
+    openapi_extra=body_of(HistoryPage, required=False),
+)
+async def history(request: Request, trigger_id: TriggerId) -> Response:
     """Return runs, newest first: active ones, and as many ended ones as the trigger keeps."""
-    return answer(views.history((await triggers.entry(trigger_id)).raw, body, "job_id"))
+    triggers, page = triggers_of(request, CLUSTER), await read_body(request, HistoryPage, required=False)
+    return answer(views.history((await triggers.entry(trigger_id)).raw, page, "job_id"))
 
 
 async def _one(entry: Entry, triggers: Triggers) -> Response:

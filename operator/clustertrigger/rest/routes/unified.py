@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ValidationError
 
 from clustertrigger.rest import views
 from clustertrigger.rest.actions import ACTIONS
-from clustertrigger.rest.caller import CallersTriggers, IdempotencyKey
-from clustertrigger.rest.errors import field_error, invalid
+from clustertrigger.rest.caller import IdempotencyKey, triggers_of
+from clustertrigger.rest.errors import unlike
 from clustertrigger.rest.index import Entry
 from clustertrigger.rest.models import (
     ChangeUnifiedTrigger,
@@ -23,44 +21,34 @@ from clustertrigger.rest.models import (
     UnifiedTrigger,
     UnifiedTriggers,
 )
-from clustertrigger.rest.routes.answers import ERRORS, ApiRoute, TriggerId, answer, in_query, page_of, query_of, spec_of
+from clustertrigger.rest.requests import body_of, read_body, read_query
+from clustertrigger.rest.routes.answers import ERRORS, TriggerId, answer, page_of, query_of, spec_of
 from clustertrigger.rest.triggers import Triggers, stem_of
 
 _SORT_KEYS = {"name": "display_name"}
 """Where an Entry calls what is sorted by otherwise."""
-_EVERYTHING = ListUnifiedTriggers()
-"""Without a body."""
 
 LIST_BY_QUERY, HISTORY_BY_QUERY = "list_triggers_by_query", "history_trigger"
 QUERIES: dict[str, type[BaseModel]] = {LIST_BY_QUERY: QueryUnifiedTriggers, HISTORY_BY_QUERY: QueryHistory}
 """What the query of an operation holds, by its operationId."""
 
-InQuery = Annotated[QueryUnifiedTriggers, Depends(in_query(QueryUnifiedTriggers))]
-HistoryInQuery = Annotated[QueryHistory, Depends(in_query(QueryHistory))]
-
 router = APIRouter(
     prefix="/v1/triggers",
     tags=["Triggers"],
     responses=ERRORS,
-    route_class=ApiRoute,
     generate_unique_id_function=lambda route: f"{route.name}_trigger",
 )
 
 
-@router.post("", response_model=UnifiedTrigger, summary="Create a trigger")
-async def create(
-    body: CreateUnifiedTrigger,
-    triggers: CallersTriggers,
-    idempotency_key: IdempotencyKey = None,
-) -> Response:
+@router.post("", response_model=UnifiedTrigger, summary="Create a trigger", openapi_extra=body_of(CreateUnifiedTrigger))
+async def create(request: Request, idempotency_key: IdempotencyKey = None) -> Response:
     """Create a trigger that acts on a schedule, on events, or when the data has drifted."""
+    triggers, body = triggers_of(request), await read_body(request, CreateUnifiedTrigger)
     action = ACTIONS[body.action_type]
     try:
         action.config.model_validate(body.action_config)
     except ValidationError as error:
-        raise invalid(
-            field_error(detail, "action_config", action.config) for detail in error.errors(include_url=False)
-        ) from error
+        raise unlike(error, "action_config", action.config) from error
     config = {name: value for name, value in body.action_config.items() if value is not None}
     written = action.write(config)
     spec = {**spec_of(body, "name", "action_type", "action_config"), **written}
@@ -75,27 +63,43 @@ async def create(
     return await _shown(created, triggers)
 
 
-@router.post("/list", operation_id="list_triggers", response_model=UnifiedTriggers, summary="List triggers")
-async def list_triggers(triggers: CallersTriggers, body: ListUnifiedTriggers = _EVERYTHING) -> Response:
+@router.post(
+    "/list",
+    operation_id="list_triggers",
+    response_model=UnifiedTriggers,
+    summary="List triggers",
+    openapi_extra=body_of(ListUnifiedTriggers, required=False),
+)
+async def list_triggers(request: Request) -> Response:
     """List triggers of the namespace."""
-    return await _listed(body, triggers)
+    triggers = triggers_of(request)
+    return await _listed(await read_body(request, ListUnifiedTriggers, required=False), triggers)
 
 
 @router.get("", operation_id=LIST_BY_QUERY, response_model=UnifiedTriggers, summary="List triggers, by a query")
-async def list_by_query(query: InQuery, triggers: CallersTriggers) -> Response:
+async def list_by_query(request: Request) -> Response:
     """List triggers of the namespace: the same as POST /v1/triggers/list."""
-    return await _listed(query, triggers)
+    # Clients that were generated from a document in which this GET has a body send one.
+    triggers = triggers_of(request)
+    return await _listed(await read_query(request, QueryUnifiedTriggers, ListUnifiedTriggers), triggers)
 
 
 @router.get("/{trigger_id}", response_model=UnifiedTrigger, summary="Get a trigger")
-async def get(trigger_id: TriggerId, triggers: CallersTriggers) -> Response:
+async def get(request: Request, trigger_id: TriggerId) -> Response:
     """Return one trigger."""
+    triggers = triggers_of(request)
     return await _shown(await triggers.entry(trigger_id), triggers)
 
 
-@router.patch("/{trigger_id}", response_model=UnifiedTrigger, summary="Change a trigger")
-async def change(trigger_id: TriggerId, body: ChangeUnifiedTrigger, triggers: CallersTriggers) -> Response:
+@router.patch(
+    "/{trigger_id}",
+    response_model=UnifiedTrigger,
+    summary="Change a trigger",
+    openapi_extra=body_of(ChangeUnifiedTrigger),
+)
+async def change(request: Request, trigger_id: TriggerId) -> Response:
     """Change name, schedule, description or status. Active runs continue."""
+    triggers, body = triggers_of(request), await read_body(request, ChangeUnifiedTrigger)
     changed = await triggers.change(
         trigger_id, spec_of(body, "name"), body.name, lambda path: path.removeprefix("spec.")
     )
@@ -103,28 +107,30 @@ async def change(trigger_id: TriggerId, body: ChangeUnifiedTrigger, triggers: Ca
 
 
 @router.delete("/{trigger_id}", status_code=204, response_class=Response, summary="Delete a trigger")
-async def delete(trigger_id: TriggerId, triggers: CallersTriggers) -> Response:
+async def delete(request: Request, trigger_id: TriggerId) -> Response:
     """Delete a trigger and its runs."""
-    await triggers.delete(trigger_id)
+    await triggers_of(request).delete(trigger_id)
     return Response(status_code=204)
 
 
 @router.post("/{trigger_id}/pause", response_model=UnifiedTrigger, summary="Pause a trigger")
-async def pause(trigger_id: TriggerId, triggers: CallersTriggers) -> Response:
+async def pause(request: Request, trigger_id: TriggerId) -> Response:
     """Let the trigger fire no more; events still count."""
+    triggers = triggers_of(request)
     return await _shown(await triggers.set_status(trigger_id, "paused"), triggers)
 
 
 @router.post("/{trigger_id}/resume", response_model=UnifiedTrigger, summary="Resume a trigger")
-async def resume(trigger_id: TriggerId, triggers: CallersTriggers) -> Response:
+async def resume(request: Request, trigger_id: TriggerId) -> Response:
     """Let the trigger fire again, also after too many failed runs. What has passed meanwhile does not fire."""
+    triggers = triggers_of(request)
     return await _shown(await triggers.set_status(trigger_id, "active"), triggers)
 
 
 @router.post("/{trigger_id}/execute", response_model=Task, summary="Run a trigger now")
-async def execute(trigger_id: TriggerId, triggers: CallersTriggers, idempotency_key: IdempotencyKey = None) -> Response:
+async def execute(request: Request, trigger_id: TriggerId, idempotency_key: IdempotencyKey = None) -> Response:
     """Request a run now; the schedule stays as it is."""
-    raw, job = await triggers.execute(trigger_id, idempotency_key)
+    raw, job = await triggers_of(request).execute(trigger_id, idempotency_key)
     return answer(views.task(raw, job))
 
 
@@ -134,9 +140,10 @@ async def execute(trigger_id: TriggerId, triggers: CallersTriggers, idempotency_
     response_model=UnifiedHistory,
     summary="List the runs of a trigger",
 )
-async def history(trigger_id: TriggerId, query: HistoryInQuery, triggers: CallersTriggers) -> Response:
+async def history(request: Request, trigger_id: TriggerId) -> Response:
     """Return runs, newest first: active ones, and as many ended ones as the trigger keeps."""
-    return answer(views.history((await triggers.entry(trigger_id)).raw, query, "task_id"))
+    triggers, page = triggers_of(request), await read_query(request, QueryHistory)
+    return answer(views.history((await triggers.entry(trigger_id)).raw, page, "task_id"))
 
 
 async def _listed(page: ListUnifiedTriggers, triggers: Triggers) -> Response:
