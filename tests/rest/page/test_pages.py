@@ -12,7 +12,7 @@ from harness.control_plane.api_process import ApiProcess
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import eventually
 from harness.control_plane.kubelet import Kubelet
-from harness.control_plane.manifests import cron, interval, rarely
+from harness.control_plane.manifests import conditional, cron, interval, rarely
 from harness.control_plane.sandbox import Sandbox
 from tests.cli.test_results import result
 from tests.cli.test_watch import fire
@@ -185,3 +185,24 @@ def test_an_interval_is_drawn(editor: Reader, sandbox: Sandbox) -> None:
     text = editor.get(f"/?namespace={sandbox.namespace}").text
     assert "1 trigger has slots in the coming 24 hours." in text
     assert text.count("<line x1=") > 20
+
+
+def test_an_empty_table_says_what_to_do(editor: Reader, sandbox: Sandbox) -> None:
+    here = f"/?namespace={sandbox.namespace}"
+    assert f"There is no trigger in the namespace {sandbox.namespace} yet." in editor.get(here).text
+    sandbox.trigger("hourly", interval(3600))
+    nothing = editor.get(f"{here}&type=cron&state=failed").text
+    assert "No trigger matches." in nothing
+    assert f'<a href="{here}">Show those of every type, state and action</a>' in nothing
+
+
+def test_checks_are_told_from_slots(
+    editor: Reader, sandbox: Sandbox, operator: StartOperator, kubelet: Kubelet
+) -> None:
+    operator()
+    sandbox.trigger("hourly", interval(3600))
+    here = f"/?namespace={sandbox.namespace}"
+    assert 'class="key checks"' not in editor.get(here).text
+    sandbox.trigger("drifting", conditional(3600))
+    kubelet.complete(fire(sandbox, "drifting", "a"), result("perl"))
+    eventually(lambda: 'class="key checks"' in editor.get(here).text)
