@@ -61,7 +61,8 @@ def main() -> int:
             bench = _Bench(cluster, service, token, options)
             rows = []
             for row in itertools.chain(bench.reads(), bench.creates(), bench.kubectl()):
-                print(f"{row['case']}: {row['requests/s']:,.0f}/s", flush=True)
+                beside = f", {row['rate, ratio']:.2f} of the bare one" if "rate, ratio" in row else ""
+                print(f"{row['case']}: {row['requests/s']:,.0f}/s{beside}", flush=True)
                 rows.append(row)
         finally:
             service.stop()

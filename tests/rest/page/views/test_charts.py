@@ -39,6 +39,15 @@ def test_no_runs_and_many() -> None:
     assert many.bars[-1].height == 3, "the newest, which took no time"
 
 
+def test_none_has_ended() -> None:
+    shown = bars([execution("pending", None), execution("running", None)])
+    assert shown is not None
+    assert (shown.longest, shown.label) == ("", "2 runs, oldest first, 0 failed; none has ended")
+    at_once = bars([execution("completed", 0)])
+    assert at_once is not None
+    assert at_once.longest == "0.0s"
+
+
 def point(value: float, hour: float, fires: bool | None = False, floor: float | None = None) -> Point:
     return Point(NOW + timedelta(hours=hour), value, noise_floor=floor, fires=fires)
 

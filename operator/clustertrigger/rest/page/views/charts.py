@@ -46,7 +46,7 @@ class Bars:
 
     Attributes:
         width: of the whole chart.
-        longest: the time of the longest run in words.
+        longest: the time of the longest run in words; empty if none has ended.
         most: the largest number of documents; 0 where none is known.
         label: all of it in a sentence.
     """
@@ -111,8 +111,10 @@ def bars(history: Sequence[Execution]) -> Bars | None:
         for number, run in enumerate(runs)
     ]
     failed = sum(run.status == "failed" for run in runs)
-    label = f"{len(runs)} runs, oldest first, {failed} failed; the longest took {took(longest)}"
-    return Bars(drawn, BAR * len(runs), took(longest), most, label)
+    known = took(longest) if any(run.execution_time_ms is not None for run in runs) else ""
+    label = f"{len(runs)} runs, oldest first, {failed} failed; "
+    label += f"the longest took {known}" if known else "none has ended"
+    return Bars(drawn, BAR * len(runs), known, most, label)
 
 
 def drift_chart(points: Sequence[Point], threshold: float | None) -> DriftChart | None:
