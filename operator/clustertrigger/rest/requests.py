@@ -1,7 +1,7 @@
 """What a request says, as models: its JSON body and its query.
 
 They are read by hand. FastAPI takes as long for a body as for all else, and for dependencies as long again. It also
-tells neither a body of another Content-Type from one that is no object, nor a key that is there twice.
+tells neither a body of another Content-Type from one that is not an object, nor a key that is there twice.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ async def read_body(request: Request, model: type[Asked], *, required: bool = Tr
         required: whether there must be a body; without one, the model's defaults hold.
 
     Raises:
-        RefusedError: it is no JSON, or no such model.
+        RefusedError: it is not JSON, or not such a model.
     """
     text = await request.body()
     return _as(model, {} if not text and not required else _object(request, text))
@@ -50,7 +50,7 @@ async def read_query(request: Request, model: type[Asked], body: type[BaseModel]
         body: what clients may send instead, in a body; where both name a field, the query counts.
 
     Raises:
-        RefusedError: it is no such model.
+        RefusedError: it is not such a model.
     """
     asked: dict[str, Any] = dict(request.query_params)
     if body is not None and _has_body(request) and (text := await request.body()):
@@ -109,7 +109,7 @@ def _number(text: str) -> float | int:
 
 
 def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number of JSON")
+    raise ValueError(f"{text} is not a number in JSON")
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
