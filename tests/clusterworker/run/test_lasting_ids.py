@@ -492,7 +492,7 @@ def test_documents_stay_where_few_others_are_replaced(
         ("fonts", {"algorithm": "hdbscan", "min_cluster_size": 15}, 0.85),
         ("gnu-r", {"algorithm": "hdbscan", "min_cluster_size": 15}, 0.85),
         ("localization", {"algorithm": "hdbscan", "min_cluster_size": 15}, 0.85),
-        ("gnu-r", {"algorithm": "mean_shift", "quantile": 0.02}, 0.9),
+        ("fonts", {"algorithm": "mean_shift", "quantile": 0.02}, 0.9),
     ],
 )
 def test_a_topic_that_was_not_there_has_clusters_of_its_own(
