@@ -48,6 +48,7 @@ from clustertrigger.shell.observed.intake import Known, References, Runs, Trigge
 from clustertrigger.shell.observed.kinds import Kind, Kinds
 from clustertrigger.shell.observed.queues import Queues
 from clustertrigger.shell.reconciling.agenda import Agenda
+from clustertrigger.shell.reconciling.inquiries import Inquiries
 from clustertrigger.shell.reconciling.job_writer import JobWriter
 from clustertrigger.shell.reconciling.reconciler import Hands, Reconciler
 from clustertrigger.shell.serving.endpoints import serve_endpoints
@@ -203,7 +204,12 @@ class Operator:
             statuses=statuses,
             clock=self._clock,
             known=Known(self._triggers, self._runs, self._catalog),
-            hands=Hands(JobWriter(api, self._clock, self._runs, self.metrics), events, courier),
+            hands=Hands(
+                JobWriter(api, self._clock, self._runs, self.metrics),
+                Inquiries(api, self._clock, self._runs),
+                events,
+                courier,
+            ),
             recorder=recorder,
             agenda=self._agenda,
             metrics=self.metrics,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -15,12 +14,11 @@ from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import CreateJob, EndJob
 from clustertrigger.core.kube import paths
 from clustertrigger.core.kube.answers import ApiError
-from clustertrigger.core.resources.trigger import Key
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.intake import Runs
 from clustertrigger.shell.reconciling.job_writer import JobWriter
 from harness.control_plane.kube import Object
-from tests.core.builders import at, observed, run, trigger
+from tests.core.builders import at, observed, trigger
 from tests.shell.reconciling.in_memory import InMemory
 
 TRIGGER = trigger()
@@ -56,20 +54,6 @@ class Stage:
     def fires(self, result: str) -> float:
         labels = {"trigger_type": "interval", "result": result}
         return self.metrics.registry.get_sample_value("clustertrigger_fires_total", labels) or 0.0
-
-    def pod(self, **status: Any) -> None:
-        labels = {"job-name": ACTION.name, "clustertrigger.dev/trigger-uid": TRIGGER.uid}
-        metadata = {"namespace": "search", "name": "p", "uid": "p", "labels": labels} | {
-            "creationTimestamp": "2026-03-02T13:00:01Z"
-        }
-        self.api.put(paths.pod("search", "p"), {"metadata": metadata, "spec": {}, "status": status})
-
-    def warns(self, message: str) -> None:
-        """Of a Pod that was created, and of a Job that has none."""
-        for kind, name in (("Job", ACTION.name), ("Pod", "p")):
-            about = {"kind": kind, "name": name}
-            event = {"metadata": {"name": kind}, "involvedObject": about, "reason": "FailedCreate", "message": message}
-            self.api.put(paths.event("search", f"of-{name}"), event)
 
 
 @pytest.fixture
@@ -212,99 +196,11 @@ async def test_a_job_that_is_looked_up_and_not_there_is_gone(stage: Stage) -> No
     assert not stage.knows()
 
 
-@pytest.mark.parametrize(
-    ("pod", "expected"),
-    [
-        (None, "no Pod for you"),
-        ({"containerStatuses": [{"name": "worker", "state": {"waiting": {"reason": "ContainerCreating"}}}]},
-         "no Pod for you"),
-        ({"containerStatuses": [{"name": "worker", "state": {"running": {"startedAt": "2026-03-02T13:00:02Z"}}}]},
-         None),
-    ],
-    ids=["no Pod", "a Pod that has not started", "a Pod that runs"],
-)  # fmt: skip
-async def test_warnings_are_read_where_no_worker_has_started(stage: Stage, pod: Object | None, expected: str) -> None:
+async def test_a_look_up_reads_the_pods_that_no_watch_has_shown(stage: Stage) -> None:
     await stage.create()
-    stage.warns("no Pod for you")
-    if pod is not None:
-        stage.pod(**pod)
+    labels = {"job-name": ACTION.name, "clustertrigger.dev/trigger-uid": TRIGGER.uid}
+    metadata = {"namespace": "search", "name": "p", "uid": "p", "labels": labels}
+    metadata["creationTimestamp"] = "2026-03-02T13:00:01Z"
+    stage.api.put(paths.pod("search", "p"), {"metadata": metadata, "spec": {}, "status": {}})
     await stage.writer.look_up(TRIGGER, ACTION.name)
-    assert stage.writer.warnings(TRIGGER.key).get(ACTION.name) == expected
-    stage.writer.settle(TRIGGER, TRIGGER.status)
-    assert stage.writer.warnings(TRIGGER.key) == {}, "they are news"
-
-
-def pending() -> Any:
-    """A status that records the run as pending."""
-    decided = decide(TRIGGER, observed([run(str(ACTION.slot), "pending")]), at(hours=1, seconds=3)).status
-    assert [(entry.job_id, entry.status) for entry in decided.history] == [(ACTION.name, "pending")]
-    return decided
-
-
-async def test_a_question_is_answered_later_and_the_answer_kept_while_the_run_is_pending(stage: Stage) -> None:
-    await stage.create()
-    stage.warns("no Pod for you")
-    stage.writer.ask_why(TRIGGER, ACTION.name)
-    stage.writer.ask_why(TRIGGER, ACTION.name)
-    assert stage.writer.asked(TRIGGER.key) == {ACTION.name: stage.now}
-    assert stage.writer.warnings(TRIGGER.key) == {}
-    assert await stage.writer.answer() == [TRIGGER.key]
-    for _ in range(2):
-        assert stage.writer.warnings(TRIGGER.key) == {ACTION.name: "no Pod for you"}
-        stage.writer.settle(TRIGGER, pending())
-    stage.writer.ask_why(TRIGGER, ACTION.name)
-    assert await stage.writer.answer() == [], "nothing new"
-    stage.writer.settle(TRIGGER, TRIGGER.status)
-    assert stage.writer.warnings(TRIGGER.key) == stage.writer.asked(TRIGGER.key) == {}
-
-
-async def test_events_that_were_asked_for_are_not_read_once_more_at_the_deadline(stage: Stage) -> None:
-    """A thousand runs can reach theirs in the same second."""
-    await stage.create()
-    stage.writer.ask_why(TRIGGER, ACTION.name)
-    assert await stage.writer.answer() == []
-    stage.warns("too late")
-    await stage.writer.look_up(TRIGGER, ACTION.name)
-    assert stage.writer.warnings(TRIGGER.key) == {}
-
-
-async def test_questions_of_a_namespace_share_one_list_and_lists_take_a_tenth_of_the_time(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With a list for each of a thousand runs that did not start, others fired a minute late."""
-    pauses: list[float] = []
-    lists: list[str] = []
-
-    async def sleep(seconds: float) -> None:
-        pauses.append(seconds)
-
-    async def slow(path: str, **_: Any) -> AsyncIterator[tuple[list[Object], str]]:
-        lists.append(path)
-        clock[0] += 0.5
-        event = {"reason": "FailedCreate", "message": "exceeded quota: small"}
-        yield [event | {"involvedObject": {"kind": "Job", "name": name}} for name in ("job-3", "job-7", "x")], ""
-
-    clock = [100.0]
-    monkeypatch.setattr("clustertrigger.shell.reconciling.job_writer.asyncio.sleep", sleep)
-    monkeypatch.setattr("clustertrigger.shell.reconciling.job_writer.time.perf_counter", lambda: clock[0])
-    monkeypatch.setattr(stage.api, "pages", slow)
-    triggers = [replace(TRIGGER, key=Key("search", f"t{n}")) for n in range(1000)]
-    for n, each in enumerate(triggers):
-        stage.writer.ask_why(each, f"job-{n}")
-    assert await stage.writer.answer() == [Key("search", "t3"), Key("search", "t7")]
-    assert lists == [paths.events("search")]
-    assert pauses == [1.0, 4.5]
-
-
-@pytest.mark.parametrize("status", [0, 404])
-async def test_a_question_that_cannot_be_answered_ends_no_task(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, status: int
-) -> None:
-    await stage.create()
-    stage.writer.ask_why(TRIGGER, ACTION.name)
-
-    async def unanswered(*_: Any, **__: Any) -> Object:
-        raise ApiError(status, "", "no answer")
-
-    monkeypatch.setattr(stage.api, "list", unanswered)
-    assert await stage.writer.answer() == []
+    assert list(stage.runs.pods.of(TRIGGER.owner)) == ["p"]

@@ -17,6 +17,7 @@ from clustertrigger.core.resources.trigger import Key, Trigger
 from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.intake import Known, Runs, Triggers
 from clustertrigger.shell.reconciling.agenda import Agenda
+from clustertrigger.shell.reconciling.inquiries import Inquiries
 from clustertrigger.shell.reconciling.job_writer import JobWriter
 from clustertrigger.shell.reconciling.reconciler import Hands, Reconciler
 from clustertrigger.shell.status.recorder import Recorder
@@ -95,7 +96,12 @@ class Stage:
             statuses=StatusWriter(self.api, self.triggers),
             clock=self.clock,
             known=Known(self.triggers, self.runs, catalog),
-            hands=Hands(jobs(self.api, self.clock, self.runs, self.metrics), self.events, self.notifier),
+            hands=Hands(
+                jobs(self.api, self.clock, self.runs, self.metrics),
+                Inquiries(self.api, self.clock, self.runs),
+                self.events,
+                self.notifier,
+            ),
             recorder=self.heard,
             agenda=self.agenda,
             metrics=self.metrics,

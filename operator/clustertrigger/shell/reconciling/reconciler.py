@@ -34,6 +34,7 @@ from clustertrigger.shell.metrics.process import Metrics
 from clustertrigger.shell.observed.intake import Known
 from clustertrigger.shell.reconciling.agenda import Agenda
 from clustertrigger.shell.reconciling.foresight import Foresight
+from clustertrigger.shell.reconciling.inquiries import Inquiries
 from clustertrigger.shell.reconciling.job_writer import JobWriter
 from clustertrigger.shell.status.recorder import Recorder
 from clustertrigger.shell.status.status_writer import Outcome, StatusWriter
@@ -75,6 +76,7 @@ class Hands(NamedTuple):
     """What carries decisions out."""
 
     jobs: JobWriter
+    inquiries: Inquiries
     events: EventCounter
     notifier: Notifier
 
@@ -99,7 +101,7 @@ class Reconciler:
         self._triggers = known.triggers
         self._runs = known.runs
         self._catalog = known.catalog
-        self._jobs, self._events, self._notifier = hands
+        self._jobs, self._inquiries, self._events, self._notifier = hands
         self._recorder = recorder
         self._agenda = agenda
         self._queue = agenda.queue
@@ -133,7 +135,7 @@ class Reconciler:
         """Finds out why runs do not start, one namespace at a time, in an endless loop."""
         while True:
             try:
-                keys = await self._jobs.answer()
+                keys = await self._inquiries.answer()
             except Exception:
                 logger.exception("Internal error; these runs are asked about again later")
                 continue
@@ -181,6 +183,7 @@ class Reconciler:
             raise RuntimeError(f"no stable decision after {_MOST_ROUNDS} rounds: {decision.actions}")
         if await self._write_status(trigger, decision):
             self._agenda.at(key, decision.wake_at)
+            self._inquiries.settle(key, decision.status)
             if self._jobs.settle(trigger, decision.status):
                 self._agenda.now(key)
             for event in decision.events:
@@ -191,7 +194,7 @@ class Reconciler:
 
     def _forget(self, key: Key) -> None:
         """The trigger is deleted, or needs no further work."""
-        for memory in (self._agenda, self._jobs, self._foresight, self._notifier):
+        for memory in (self._agenda, self._jobs, self._inquiries, self._foresight, self._notifier):
             memory.forget(key)
 
     def _gather(
@@ -208,8 +211,8 @@ class Reconciler:
             delivered=self._notifier.delivered(trigger),
             counted=counted,
             refusals=self._jobs.refusals(trigger.key),
-            warnings=self._jobs.warnings(trigger.key),
-            asked=self._jobs.asked(trigger.key),
+            warnings=self._inquiries.warnings(trigger.key),
+            asked=self._inquiries.asked(trigger.key),
         )
 
     async def _carry_out(self, trigger: Trigger, action: Action) -> None:
@@ -222,8 +225,9 @@ class Reconciler:
                 await self._jobs.end(trigger, action)
             case LookUpJob(name):
                 await self._jobs.look_up(trigger, name)
+                await self._inquiries.ask_now(trigger, name)
             case AskWhy(name):
-                self._jobs.ask_why(trigger, name)
+                self._inquiries.ask(trigger, name)
             case CountEvents():
                 await self._events.count(trigger, action)
 
