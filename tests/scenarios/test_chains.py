@@ -60,6 +60,26 @@ def test_each_completed_run_fires_the_next_trigger(operator: StartOperator, sand
     assert sandbox.jobs("patient") == []
 
 
+def test_a_rerun_fires_who_waits_for_its_batch(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:
+    operator()
+    with_collections(sandbox, "b")
+    sandbox.trigger("first", rarely())
+    settled(sandbox, "first")
+    sandbox.request_run("first", "now")
+    batch = completes(sandbox, kubelet, "first")
+    assert sandbox.history("first")[0]["announces"] == ["col_products", "products"]
+    sandbox.trigger("second", after("products", "col_b"))
+    again = rarely()
+    del again["execution_config"]
+    sandbox.trigger("again", {**again, "action_type": "batch_rerun", "action_config": {"batch_id": batch}})
+    settled(sandbox, "second", "again")
+    assert sandbox.jobs("second") == []
+    sandbox.request_run("again", "now")
+    completes(sandbox, kubelet, "again")
+    (job,) = eventually(lambda: sandbox.jobs("second"))
+    assert job["metadata"]["annotations"]["clustertrigger.dev/chain"] == "again"
+
+
 def test_a_loop_stops_where_it_began_and_says_so(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:
     operator()
     with_collections(sandbox, "b")

@@ -99,6 +99,13 @@ class Execution:
         list[str] | None,
         Field(description="Collections that the run writes each document's result into. A rerun writes them too."),
     ] = None
+    announces: Annotated[
+        list[str] | None,
+        Field(
+            description="IDs of the collections whose event run_completed the run is, once it has completed. So is a "
+            "rerun."
+        ),
+    ] = None
     reruns: Annotated[str | None, Field(description="batch_rerun: the batch that this run carries out again.")] = None
     volumes: Annotated[
         list[str] | None, Field(description="Claims that the run's Pod mounts. A rerun mounts them too.")

@@ -158,6 +158,40 @@ def test_a_part_of_the_batch_is_not_written() -> None:
     assert "clustertrigger.dev/outputs" not in manifest["metadata"]["annotations"]
 
 
+@pytest.mark.parametrize(
+    ("outputs", "filters", "announces"),
+    [
+        (None, None, "col_a,a"),
+        (None, {"field": "language", "operator": "eq", "value": "de"}, "col_a,a"),
+        (["col_labels"], None, "col_labels,labels"),
+        (["col_labels"], {"field": "language", "operator": "eq", "value": "de"}, None),
+    ],
+    ids=["read", "read in part", "written", "not written"],
+)
+def test_a_rerun_is_the_event_that_its_batch_was(
+    outputs: list[str] | None, filters: Json | None, announces: str | None
+) -> None:
+    then = ["col_labels", "labels"] if outputs else ["col_a", "a"]
+    work = resolved(source([batch(outputs=outputs, announces=then)]), known=with_outputs(), filters=filters)
+    _, manifest = told_of(work)
+    assert manifest["metadata"]["annotations"].get("clustertrigger.dev/announces") == announces
+
+
+@pytest.mark.parametrize("waits_for", ["col_labels", "labels"])
+def test_a_rerun_that_waits_for_what_its_batch_wrote(waits_for: str) -> None:
+    known = with_outputs()
+    known.batches.put(source([batch(outputs=["col_labels"], announces=["col_labels", "labels"])]))
+    schedule = {"event_type": "run_completed", "event_threshold": 1, "collection_id": waits_for}
+    spec = trigger({**RERUN, "trigger_type": "event", "schedule_config": schedule}).spec
+    assert spec is not None
+    found = resolve(known, "search", spec)
+    assert isinstance(found, Unresolved)
+    assert found.reason is Reason.CHAIN_LOOP
+    assert found.message.startswith(
+        f"batch '{BATCH}' wrote col_labels: schedule_config.collection_id '{waits_for}': the trigger's own runs write"
+    )
+
+
 def test_an_output_that_is_closed_by_now() -> None:
     found = resolved(source([batch(outputs=["col_labels"])]), known=with_outputs(labels={"write": None}))
     assert isinstance(found, Unresolved)
@@ -192,6 +226,7 @@ def test_a_collection_is_processed_again_as_it_was_asked_then() -> None:
     assert annotations["clustertrigger.dev/action"] == "collection_trigger"
     assert annotations["clustertrigger.dev/reruns"] == BATCH
     assert annotations["clustertrigger.dev/processes"] == "col_a,products"
+    assert annotations["clustertrigger.dev/announces"] == "col_a,products"
     (container,) = created.manifest["spec"]["template"]["spec"]["containers"]
     told = {variable["name"]: variable["value"] for variable in container["env"]}
     assert told["CLUSTERTRIGGER_COLLECTION_ID"] == "col_a"
@@ -373,7 +408,7 @@ def test_an_event_that_has_nothing_to_do_is_consumed() -> None:
 
 
 def test_the_history_says_what_was_run_again_and_mounted() -> None:
-    (created,) = decided(resolved(source([batch()]))).actions
+    (created,) = decided(resolved(source([batch(announces=["col_a"])]))).actions
     assert isinstance(created, CreateJob)
     raw = {**created.manifest, "metadata": {
         **created.manifest["metadata"], "uid": "j", "resourceVersion": "1", "creationTimestamp": "2026-03-02T13:00:00Z"
@@ -387,6 +422,7 @@ def test_the_history_says_what_was_run_again_and_mounted() -> None:
     assert entry.volumes == [DEFAULTS.results_volume, "data", "results"]
     assert entry.secrets == ["db"]
     assert (entry.action_type, entry.action_config, entry.outputs) == ("batch_rerun", None, None)
+    assert entry.announces == ["col_a"], "a rerun is a batch too"
 
 
 def test_the_history_holds_what_a_rerun_needs() -> None:

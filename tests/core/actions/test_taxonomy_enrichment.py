@@ -163,6 +163,17 @@ def with_targets(**changes: Json) -> Catalog:
     return known
 
 
+@pytest.mark.parametrize(("target", "waits_for"), [("table", "col_table"), ("col_table", "table")])
+def test_a_target_that_the_trigger_waits_for_by_its_other_id(target: str, waits_for: str) -> None:
+    schedule = {"event_type": "run_completed", "event_threshold": 1, "collection_id": waits_for}
+    config = {"target_collection_id": target}
+    parsed, problems = parse_trigger(raw(config, trigger_type="event", schedule_config=schedule))
+    assert parsed is not None, problems
+    found = resolve(with_targets(), "search", parsed)
+    assert isinstance(found, Unresolved)
+    assert found.reason is Reason.CHAIN_LOOP
+
+
 def test_without_a_target_nothing_is_written() -> None:
     work = resolved()
     assert (told(work).outputs, told(work, LastResult(job_id="labels-1")).outputs_before) == ([], None)

@@ -17,7 +17,14 @@ from clustertrigger.api.names import ANNOTATION_ACTION, ANNOTATION_RERUNS
 from clustertrigger.api.status import ClusterTriggerStatus, Execution, LastResult
 from clustertrigger.api.trigger import ClusterTriggerSpec, RunPolicy
 from clustertrigger.core.actions.collection_trigger import LONGEST_CONFIG, ProcessingWork, processing
-from clustertrigger.core.actions.outputs import Named, output_inputs, outputs_annotation, resolve_outputs, writes_of
+from clustertrigger.core.actions.outputs import (
+    Named,
+    output_inputs,
+    outputs_annotation,
+    resolve_outputs,
+    why_loop,
+    writes_of,
+)
 from clustertrigger.core.actions.work import (
     Action,
     Ask,
@@ -27,6 +34,7 @@ from clustertrigger.core.actions.work import (
     RunDefaults,
     Work,
     Writes,
+    announced,
     claim_of,
     distinct,
     results_claim,
@@ -169,12 +177,16 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
     outputs = resolve_outputs(catalog, namespace, written, ())
     if isinstance(outputs, Unresolved):
         return replace(outputs, message=f"batch {wanted.batch_id!r} wrote {', '.join(written)}: {outputs.message}")
+    if (loop := why_loop(spec, announced(catalog, namespace, written))) is not None:
+        return replace(loop, message=f"batch {wanted.batch_id!r} wrote {', '.join(written)}: {loop.message}")
     return RerunWork(
         annotations={
             ANNOTATION_ACTION: spec.action_type,
             ANNOTATION_RERUNS: wanted.batch_id,
             **outputs_annotation(outputs),
         },
+        # It is not the event of a collection that the batch wrote and that it does not write.
+        announces=() if found.run.outputs and not written else tuple(found.run.announces or ()),
         outputs=outputs,
         before=found.last,
         batch=found.run,
@@ -215,6 +227,7 @@ def _processing_again(
         return replace(work, message=f"{batch}: {work.message}")
     return ProcessingAgain(
         annotations={**work.annotations, ANNOTATION_RERUNS: wanted.batch_id},
+        announces=work.announces,
         wanted=work.wanted,
         collection=work.collection,
         template=work.template,

@@ -13,12 +13,18 @@ from clustercontract.run import RUN_SPEC_VARIABLE, RunResult, RunSpec
 from clustertrigger.api.conditions import Reason
 from clustertrigger.api.definition import ExecutionConfig
 from clustertrigger.api.names import ANNOTATION_MODE
-from clustertrigger.api.schedule import EventSchedule
 from clustertrigger.api.status import ClusterTriggerStatus, Execution, LastResult
-from clustertrigger.api.trigger import RUN_COMPLETED, WAITS_FOR_ITSELF, ClusterTriggerSpec
+from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.actions.engine import why_not_distributed
 from clustertrigger.core.actions.narrowing import fields_of, narrowed
-from clustertrigger.core.actions.outputs import Named, output_inputs, outputs_annotation, resolve_outputs, writes_of
+from clustertrigger.core.actions.outputs import (
+    Named,
+    output_inputs,
+    outputs_annotation,
+    resolve_outputs,
+    why_loop,
+    writes_of,
+)
 from clustertrigger.core.actions.work import (
     Action,
     Ask,
@@ -117,7 +123,7 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
     if isinstance(outputs, Unresolved):
         return outputs
     written_ids = announced(catalog, namespace, (name for name, _ in outputs))
-    if (loop := _why_loop(spec, written_ids)) is not None:
+    if (loop := why_loop(spec, written_ids)) is not None:
         return loop
     work = ClusterWork(
         execution=execution,
@@ -129,18 +135,6 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
     if execution.source_execution_ids is not None:
         return _composing(catalog, namespace, work, execution.source_execution_ids)
     return _assigning(catalog, namespace, spec, work) if execution.mode == "assign" else work
-
-
-def _why_loop(spec: ClusterTriggerSpec, written: tuple[str, ...]) -> Unresolved | None:
-    """Why a trigger would start itself: by its definition's outputs, or by another id of its own outputs."""
-    schedule = spec.schedule
-    if not isinstance(schedule, EventSchedule) or schedule.event_type != RUN_COMPLETED:
-        return None
-    if schedule.collection_id not in written:
-        return None
-    return Unresolved(
-        Reason.CHAIN_LOOP, f"schedule_config.collection_id {schedule.collection_id!r}: {WAITS_FOR_ITSELF}"
-    )
 
 
 def _assigning(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec, work: ClusterWork) -> Work | Unresolved:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from fnmatch import fnmatchcase
 
 from clustercontract.container import OUTPUTS_MOUNT
@@ -12,6 +12,8 @@ from clustercontract.output import CLUSTERS, OutputInput, output_file
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.conditions import Reason
 from clustertrigger.api.names import ANNOTATION_OUTPUTS
+from clustertrigger.api.schedule import EventSchedule
+from clustertrigger.api.trigger import RUN_COMPLETED, WAITS_FOR_ITSELF, ClusterTriggerSpec
 from clustertrigger.core.actions.work import Writes, distinct
 from clustertrigger.core.resources.catalog import COLLECTION, Catalog, Unresolved
 
@@ -45,6 +47,23 @@ def resolve_outputs(
             )
         found.append((collection_id, collection))
     return tuple(found)
+
+
+def why_loop(spec: ClusterTriggerSpec, written: Container[str]) -> Unresolved | None:
+    """Why a trigger would start itself, if the specification alone does not show it.
+
+    Args:
+        spec: the trigger's.
+        written: all ids of the collections that its runs write: a definition or a batch may name them, or another id.
+    """
+    schedule = spec.schedule
+    if not isinstance(schedule, EventSchedule) or schedule.event_type != RUN_COMPLETED:
+        return None
+    if schedule.collection_id not in written:
+        return None
+    return Unresolved(
+        Reason.CHAIN_LOOP, f"schedule_config.collection_id {schedule.collection_id!r}: {WAITS_FOR_ITSELF}"
+    )
 
 
 def output_inputs(outputs: Iterable[Named], inputs: Iterable[Named]) -> list[OutputInput]:

@@ -20,7 +20,14 @@ from clustertrigger.api.status import ClusterTriggerStatus, LastResult
 from clustertrigger.api.taxonomy import TaxonomySpec
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.actions.narrowing import narrowed
-from clustertrigger.core.actions.outputs import Named, output_inputs, outputs_annotation, resolve_outputs, writes_of
+from clustertrigger.core.actions.outputs import (
+    Named,
+    output_inputs,
+    outputs_annotation,
+    resolve_outputs,
+    why_loop,
+    writes_of,
+)
 from clustertrigger.core.actions.work import Action, Ask, Order, Work, Writes, announced
 from clustertrigger.core.resources.catalog import COLLECTION, TAXONOMY, Catalog, Unresolved
 
@@ -93,13 +100,16 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
     outputs = _outputs(catalog, namespace, config, enriched, nodes, collections)
     if isinstance(outputs, Unresolved):
         return replace(outputs, message=f"action_config.target_collection_id: {outputs.message}")
+    written_ids = announced(catalog, namespace, (name for name, _ in outputs))
+    if (loop := why_loop(spec, written_ids)) is not None:
+        return loop
     return EnrichmentWork(
         config=config,
         taxonomy=taxonomy,
         collections=collections,
         outputs=outputs,
         annotations={ANNOTATION_ACTION: spec.action_type, **outputs_annotation(outputs)},
-        announces=announced(catalog, namespace, [config.target_collection_id or config.collection_id]),
+        announces=written_ids or announced(catalog, namespace, [config.collection_id]),
     )
 
 

@@ -41,6 +41,7 @@ def record_new_runs(draft: Draft) -> None:
             reruns=run.reruns,
             action_config=run.config,
             outputs=list(run.outputs) or None,
+            announces=list(run.announces) or None,
             volumes=None if run.volumes is None else list(run.volumes),
             secrets=None if run.secrets is None else list(run.secrets),
         )
