@@ -15,6 +15,7 @@ from clustertrigger.cli.command import PROG, add_command, name_argument, on_clus
 from clustertrigger.cli.kube import paths
 from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.terminal import say, warn
+from clustertrigger.core.effective_state import has_stopped, obstacle
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.resources.gitops import managed_by
 from clustertrigger.core.trigger_state import TriggerState
@@ -101,22 +102,20 @@ async def request_run(cluster: Cluster, name: str, *, wait: bool) -> int:
 
 def why_not_now(state: TriggerState) -> str | None:
     """Return why the operator would ignore a request to run now, and the remedy; None where it would not."""
-    spec = state.raw["spec"]
-    wish = spec.get("status", "active")
-    if wish != "active":
-        return f"is {wish} by spec.status and cannot run: {PROG} resume {state.name} lets it run again"
-    if state.is_current and state.status.status == "failed":
+    found = obstacle(state.raw)
+    if found is None:
+        return None
+    if found.run is not None:
+        return (
+            f"has an active run, {found.run}, and run.concurrency_policy is Forbid: "
+            f"{PROG} watch {state.name} follows that run"
+        )
+    if has_stopped(state.raw):
         return (
             f"has stopped after {state.status.consecutive_failures} failed runs in a row: correct the cause, then "
             f"{PROG} reset {state.name} lets it run again"
         )
-    policy = (spec.get("run") or {}).get("concurrency_policy", "Forbid")
-    if state.active and policy == "Forbid":
-        return (
-            f"has an active run, {state.active[0].job_id}, and run.concurrency_policy is Forbid: "
-            f"{PROG} watch {state.name} follows that run"
-        )
-    return None
+    return f"is {found.status} by spec.status and cannot run: {PROG} resume {state.name} lets it run again"
 
 
 async def set_status(cluster: Cluster, names: Sequence[str], wanted: str, done: str) -> int:
@@ -131,7 +130,7 @@ async def set_status(cluster: Cluster, names: Sequence[str], wanted: str, done: 
             say(f"{_title(name)} {done}" + (f" (was {before})" if before not in ("active", "paused") else ""))
             if tool := managed_by(found.raw["metadata"]):
                 warn(f"{name} is managed by {tool}, which may set spec.status back: change it at the source too")
-        if wanted == "active" and before == wanted and found.status.status == "failed":
+        if wanted == "active" and before == wanted and has_stopped(found.raw):
             warn(f"{name} has stopped after too many failed runs: {PROG} reset {name} lets it fire again")
     return 0
 

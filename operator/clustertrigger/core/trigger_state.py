@@ -12,6 +12,7 @@ from typing import Any
 from clustertrigger.api.conditions import ConditionType, Reason
 from clustertrigger.api.names import COMMAND
 from clustertrigger.api.status import ClusterTriggerStatus, Condition, Execution, find_condition
+from clustertrigger.core.effective_state import is_current
 from clustertrigger.core.humanize import until
 from clustertrigger.core.text import one_line
 
@@ -60,8 +61,7 @@ class TriggerState:
     @property
     def is_current(self) -> bool:
         """Whether the status describes the current spec."""
-        generation: int = self.raw["metadata"].get("generation", 1)
-        return self.status.observedGeneration == generation
+        return is_current(self.raw)
 
     @property
     def active(self) -> list[Execution]:

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
+from clustertrigger.core.effective_state import active_runs
 from clustertrigger.core.instants import parse_instant
 from clustertrigger.core.json_text import read_json, write_json
 from clustertrigger.core.resources.trigger import spec_written_at
@@ -320,7 +321,7 @@ def _overdue_from(raw: Object, view: Object) -> float | None:
     if (raw.get("status") or {}).get("is_overdue"):
         return 0.0
     due = view["next_scheduled_at"]
-    return (parse_instant(due) + views.OVERDUE).timestamp() if due and not views.active_runs(raw) else None
+    return (parse_instant(due) + views.OVERDUE).timestamp() if due and not active_runs(raw) else None
 
 
 def _without_field_sets(metadata: Object) -> Object:

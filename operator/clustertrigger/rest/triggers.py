@@ -10,6 +10,7 @@ from typing import Any
 
 from clustertrigger.api import API_VERSION
 from clustertrigger.api.names import ANNOTATION_RESET_REQUESTED, ANNOTATION_RUN_REQUESTED
+from clustertrigger.core.effective_state import has_stopped, obstacle
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.naming import job_name
 from clustertrigger.core.jobs.slot import ManualSlot
@@ -425,25 +426,23 @@ def _require_valid(spec: Mapping[str, Any], field_of: FieldOf) -> None:
 
 
 def _require_runnable(raw: Object) -> None:
-    name, state = raw["metadata"]["name"], views.effective_status(raw)
-    if state != "active":
-        raise RefusedError(409, f"trigger {name!r} is {state} and cannot run: resume it first", code="not_active")
-    active = views.active_runs(raw)
-    policy = (raw["spec"].get("run") or {}).get("concurrency_policy", "Forbid")
-    if active and policy == "Forbid":
+    name, found = raw["metadata"]["name"], obstacle(raw)
+    if found is None:
+        return
+    if found.run is not None:
         raise RefusedError(
             409,
-            f"trigger {name!r} has an active run, {active[0]['job_id']}, and its concurrency policy is Forbid: wait "
-            "until that run ends",
+            f"trigger {name!r} has an active run, {found.run}, and its concurrency policy is Forbid: wait until that "
+            "run ends",
             code="already_running",
-            details={"task_id": active[0]["job_id"]},
+            details={"task_id": found.run},
         )
+    raise RefusedError(409, f"trigger {name!r} is {found.status} and cannot run: resume it first", code="not_active")
 
 
 def _resumption(raw: Object) -> dict[str, str]:
     """What lets a trigger fire again that has stopped after too many failed runs."""
-    stopped = (raw.get("status") or {}).get("status") == "failed" and raw["spec"].get("status", "active") != "failed"
-    return {ANNOTATION_RESET_REQUESTED: format_instant(datetime.now(UTC))} if stopped else {}
+    return {ANNOTATION_RESET_REQUESTED: format_instant(datetime.now(UTC))} if has_stopped(raw) else {}
 
 
 def _replacement(before: object, after: object) -> object:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from clustertrigger.api.names import ANNOTATION_RESET_REQUESTED
+from clustertrigger.core.effective_state import effective_status, is_current, is_reset
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.naming import trigger_id
 from clustertrigger.core.resources.trigger import spec_written_at
@@ -21,28 +21,12 @@ OVERDUE = timedelta(seconds=60)
 """How late a trigger may be that nothing keeps from firing."""
 UNKNOWN_COLLECTIONS = ["<unknown>"]
 """Of a ClusterDefinition that is not there. Clients expect one id at least, and this can be none."""
-_ENDED = ("completed", "failed")
 _TASK_STATUS = {"pending": "PENDING", "running": "IN_PROGRESS", "completed": "COMPLETED", "failed": "FAILED"}
 
 
 def id_of(raw: Object) -> str:
     """The trigger_id."""
     return trigger_id(raw["metadata"]["uid"])
-
-
-def effective_status(raw: Object) -> str:
-    """The state that a trigger is in, also where the operator has not yet seen the last edit."""
-    wanted = str(raw["spec"].get("status") or "active")
-    status = raw.get("status") or {}
-    if wanted != "active" or not _is_current(raw) or _is_reset(raw):
-        return wanted
-    return str(status.get("status") or wanted)
-
-
-def active_runs(raw: Object) -> list[Object]:
-    """Runs that have not ended, newest first."""
-    history = (raw.get("status") or {}).get("history") or []
-    return [run for run in history if run["status"] not in _ENDED]
 
 
 def cluster_trigger(raw: Object, inherited: Object | None, cluster: str) -> View:
@@ -156,7 +140,7 @@ def task(raw: Object, job: str) -> View:
 def _common(raw: Object, cluster: str) -> View:
     metadata, spec, status = raw["metadata"], raw["spec"], raw.get("status") or {}
     effective = effective_status(raw)
-    due = status.get("next_scheduled_at") if effective == "active" or _is_current(raw) else None
+    due = status.get("next_scheduled_at") if effective == "active" or is_current(raw) else None
     return {
         "namespace_id": metadata["namespace"],
         "internal_id": status.get("internal_id") or cluster,
@@ -166,7 +150,7 @@ def _common(raw: Object, cluster: str) -> View:
         "status": effective,
         "last_triggered_at": status.get("last_triggered_at"),
         "next_scheduled_at": due,
-        "consecutive_failures": 0 if _is_reset(raw) else status.get("consecutive_failures", 0),
+        "consecutive_failures": 0 if is_reset(raw) else status.get("consecutive_failures", 0),
         "last_execution_status": status.get("last_execution_status"),
         "last_execution_error": status.get("last_execution_error"),
         "event_counter": status.get("event_counter", 0),
@@ -178,21 +162,10 @@ def _common(raw: Object, cluster: str) -> View:
     }
 
 
-def _is_current(raw: Object) -> bool:
-    """Whether the status describes the current spec."""
-    return bool((raw.get("status") or {}).get("observedGeneration") == raw["metadata"].get("generation", 1))
-
-
-def _is_reset(raw: Object) -> bool:
-    """Whether a reset was requested that the operator has not yet seen."""
-    requested = (raw["metadata"].get("annotations") or {}).get(ANNOTATION_RESET_REQUESTED)
-    return bool(requested) and requested != (raw.get("status") or {}).get("last_reset_requested")
-
-
 def _updated_at(raw: Object) -> str:
     metadata = raw["metadata"]
     told = (raw.get("status") or {}).get("updated_at")
-    if told and _is_current(raw):
+    if told and is_current(raw):
         return str(told)
     written = spec_written_at(metadata.get("managedFields") or ())
     return format_instant(written) if written else str(metadata["creationTimestamp"])

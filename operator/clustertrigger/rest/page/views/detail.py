@@ -17,6 +17,7 @@ from clustertrigger.api.names import COMMAND
 from clustertrigger.api.schedule import CronSchedule
 from clustertrigger.api.status import Execution
 from clustertrigger.core.drift.drift_series import from_status, of_metric
+from clustertrigger.core.effective_state import has_stopped
 from clustertrigger.core.humanize import duration
 from clustertrigger.core.instants import format_instant, parse_instant
 from clustertrigger.core.resources.gitops import managed_by
@@ -449,8 +450,7 @@ def _step(line: str) -> Step:
 
 
 def _buttons(state: TriggerState) -> Iterator[Button]:
-    wish, status = state.raw["spec"].get("status", "active"), state.status
-    stopped = status.status == "failed" and wish == "active"
+    wish, stopped = state.raw["spec"].get("status", "active"), has_stopped(state.raw)
     if stopped:
         yield _RESET
     elif wish == "active":
@@ -459,7 +459,7 @@ def _buttons(state: TriggerState) -> Iterator[Button]:
         yield Button("pause", "Pause", "Nothing fires, and events still count; an active run goes on")
     else:
         yield Button("resume", "Resume", "What has passed meanwhile does not fire")
-    if status.consecutive_failures and not stopped:
+    if state.status.consecutive_failures and not stopped:
         yield _RESET
 
 

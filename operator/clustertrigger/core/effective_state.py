@@ -1,0 +1,63 @@
+"""The state that a trigger is in, even where the operator has not seen the last edit or reset of its object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from clustertrigger.api.names import ANNOTATION_RESET_REQUESTED
+
+Raw = Mapping[str, Any]
+"""A trigger, as the API server returns it."""
+
+_ACTIVE = ("pending", "running")
+
+
+class Obstacle(NamedTuple):
+    """Why the operator would ignore a request to run a trigger now."""
+
+    status: str
+    """The trigger's state: only an active one runs."""
+    run: str | None = None
+    """Job of the active run beside which no other one may start; None if it is the state that forbids the run."""
+
+
+def effective_status(raw: Raw) -> str:
+    """The state that a trigger is in: its owner's wish, or failed if it has stopped after too many failed runs."""
+    wish = str(raw["spec"].get("status") or "active")
+    if wish != "active" or not is_current(raw) or is_reset(raw):
+        return wish
+    return str((raw.get("status") or {}).get("status") or wish)
+
+
+def has_stopped(raw: Raw) -> bool:
+    """Whether a trigger has stopped after too many failed runs, against its owner's wish."""
+    return effective_status(raw) == "failed" and raw["spec"].get("status") != "failed"
+
+
+def obstacle(raw: Raw) -> Obstacle | None:
+    """What keeps a trigger from running now, if anything does."""
+    status = effective_status(raw)
+    if status != "active":
+        return Obstacle(status)
+    active = active_runs(raw)
+    if active and (raw["spec"].get("run") or {}).get("concurrency_policy", "Forbid") == "Forbid":
+        return Obstacle(status, str(active[0]["job_id"]))
+    return None
+
+
+def active_runs(raw: Raw) -> list[Raw]:
+    """Runs that have not ended, newest first."""
+    history = (raw.get("status") or {}).get("history") or ()
+    return [run for run in history if run["status"] in _ACTIVE]
+
+
+def is_current(raw: Raw) -> bool:
+    """Whether the status describes the current spec."""
+    return bool((raw.get("status") or {}).get("observedGeneration") == raw["metadata"].get("generation", 1))
+
+
+def is_reset(raw: Raw) -> bool:
+    """Whether a reset was requested that the operator has not yet seen."""
+    requested = (raw["metadata"].get("annotations") or {}).get(ANNOTATION_RESET_REQUESTED)
+    return bool(requested) and requested != (raw.get("status") or {}).get("last_reset_requested")
