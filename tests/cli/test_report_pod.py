@@ -40,7 +40,7 @@ def test_a_pod_that_does_not_start_is_said_and_deleted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     operator()
-    monkeypatch.setattr("clustertrigger.cli.report_pod.STARTUP", 3)
+    monkeypatch.setattr("clustertrigger.results.reading.STARTUP", 3)
     sandbox.trigger("nightly", rarely())
     first = fire(sandbox, "nightly", "a")
     kubelet.complete(first, RunResult(status="completed", results_uri="s3://bucket/a/b/c"))

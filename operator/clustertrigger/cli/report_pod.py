@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gzip
 import shutil
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,12 +14,10 @@ from clustertrigger.cli.kube import paths
 from clustertrigger.cli.scope import CommandError
 from clustertrigger.cli.temporary import temporary
 from clustertrigger.cli.terminal import warn
-from clustertrigger.core.jobs.pod_view import read_pod
 from clustertrigger.core.kube.answers import ApiError
-from clustertrigger.core.text import one_line
-from clustertrigger.results.pod import MISSING, STARTUP, Place, reader_pod
-
-_POLL_SECONDS = 0.5
+from clustertrigger.results import reading
+from clustertrigger.results.pod import Place, reader_pod
+from clustertrigger.results.reading import NotReadError, NotStartedError, content_of, until_started
 
 
 class MissingFileError(CommandError):
@@ -41,8 +37,23 @@ async def fetch(cluster: Cluster, trigger: Mapping[str, Any], place: Place) -> b
         await _check_claim(cluster, place.claim)
     pod = reader_pod(trigger["metadata"], place)
     async with temporary(cluster, paths.pods, paths.pod, pod, gracePeriodSeconds=0) as name:
-        await _started(cluster, name)
-        return await _read(cluster, kubectl, name, place)
+        try:
+            await until_started(
+                lambda: cluster.api.get(paths.pod(cluster.namespace, name)),
+                lambda why: warn(f"waiting for the Pod {name}: {why}"),
+            )
+            return await _read(cluster, kubectl, name, place)
+        except NotStartedError as error:
+            raise CommandError(
+                f"the Pod {name}, which reads the results, {error}: check --image and --claim"
+            ) from error
+        except reading.MissingFileError as error:
+            raise MissingFileError(f"{error}, or the results are on another volume: name it with --claim") from error
+        except NotReadError as error:
+            hint = (
+                f": ask for pods/exec in namespace {cluster.namespace!r}" if "forbidden" in str(error).lower() else ""
+            )
+            raise CommandError(f"{error}{hint}") from error
 
 
 async def _check_claim(cluster: Cluster, claim: str) -> None:
@@ -53,30 +64,6 @@ async def _check_claim(cluster: Cluster, claim: str) -> None:
                 f"no PersistentVolumeClaim {claim!r} in namespace {cluster.namespace!r}: name the one that holds the "
                 "results with --claim"
             )
-
-
-async def _started(cluster: Cluster, name: str) -> None:
-    """Wait until the Pod runs, and say meanwhile what it waits for.
-
-    Raises:
-        CommandError: it does not start.
-    """
-    said = ""
-    for _ in range(round(STARTUP / _POLL_SECONDS)):
-        seen = read_pod(await cluster.api.get(paths.pod(cluster.namespace, name)))
-        if seen.running:
-            return
-        why = one_line(f"{seen.reason} {seen.message}")
-        if seen.terminated:
-            raise CommandError(f"the Pod {name}, which reads the results, has ended: {why or 'no reason is known'}")
-        if why and why != said and seen.reason not in ("ContainerCreating", "PodInitializing"):
-            said = why
-            warn(f"waiting for the Pod {name}: {why}")
-        await asyncio.sleep(_POLL_SECONDS)
-    raise CommandError(
-        f"the Pod {name}, which reads the results, did not start within {STARTUP} s: {said or 'no reason is known'}: "
-        "check --image and --claim"
-    )
 
 
 async def _read(cluster: Cluster, kubectl: str, pod: str, place: Place) -> bytes:
@@ -94,24 +81,9 @@ async def _read(cluster: Cluster, kubectl: str, pod: str, place: Place) -> bytes
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        content, errors = await process.communicate()
+        output, errors = await process.communicate()
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    said = [line for line in errors.decode(errors="replace").splitlines() if line.strip()]
-    if process.returncode == MISSING:
-        raise MissingFileError(
-            f"{place.uri} does not exist: the folders of older runs are removed (run.history_limit), or the results "
-            "are "
-            "on another volume: name it with --claim"
-        )
-    if process.returncode != 0:
-        reason = one_line(said[0] if said else "").removeprefix("error: ") or "no reason is known"
-        if "forbidden" in reason.lower():
-            reason = f"{reason}: ask for pods/exec in namespace {cluster.namespace!r}"
-        raise CommandError(f"{place.uri} cannot be read: {reason}")
-    try:
-        return gzip.decompress(content)
-    except (EOFError, OSError, zlib.error) as error:
-        raise CommandError(f"the report arrived incomplete ({error}): try again") from error
+    return content_of(place, process.returncode, output, errors.decode(errors="replace"))

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from clustertrigger.api.names import COMMAND, LABEL_MANAGED_BY, MANAGED_BY, WORKER_CONTAINER
 from clustertrigger.api.status import Execution
-from clustertrigger.core.jobs.pod_view import read_pod
 from clustertrigger.core.kube import paths
-from clustertrigger.core.text import one_line
 from clustertrigger.core.trigger_state import TriggerState
 from clustertrigger.rest.api_server import ApiServer, Object
 from clustertrigger.rest.errors import RefusedError
-from clustertrigger.results.pod import MISSING, STARTUP, Place, image_in, place_of, reader_pod
+from clustertrigger.results.pod import Place, image_in, place_of, reader_pod
+from clustertrigger.results.reading import (
+    MissingFileError,
+    NotReadError,
+    NotStartedError,
+    TooLargeError,
+    content_of,
+    until_started,
+)
 
 LARGEST = 64 << 20
 """Bytes of a report."""
-_POLL_SECONDS = 0.5
 _READING = 60.0
-_GZIP = 16 + zlib.MAX_WBITS
 
 
 async def fetch_report(
@@ -63,7 +65,6 @@ async def fetch_report(
     made = await server.create(token, paths.pods(namespace), reader_pod(trigger["metadata"], place))
     pod = paths.pod(namespace, made["metadata"]["name"])
     try:
-        await _started(server, token, pod)
         return await _read(server, token, pod, place)
     finally:
         # It ends by itself too, if it may not be deleted.
@@ -93,40 +94,19 @@ async def _check_claim(server: ApiServer, token: str, namespace: str, claim: str
             raise
 
 
-async def _started(server: ApiServer, token: str, pod: str) -> None:
-    why, end = "", time.monotonic() + STARTUP
-    while time.monotonic() < end:
-        seen = read_pod(await server.get(token, pod))
-        if seen.running:
-            return
-        why = one_line(f"{seen.reason} {seen.message}") or why
-        if seen.terminated:
-            raise RefusedError(503, f"the Pod that reads the results has ended: {why or 'no reason is known'}")
-        await asyncio.sleep(_POLL_SECONDS)
-    raise RefusedError(
-        503, f"the Pod that reads the results did not start within {STARTUP} s: {why or 'no reason is known'}"
-    )
-
-
 async def _read(server: ApiServer, token: str, pod: str, place: Place) -> bytes:
-    ended = await server.run_in_pod(token, pod, WORKER_CONTAINER, place.program(), _READING)
-    if ended.exit_code == MISSING:
-        raise RefusedError(
-            404, f"{place.uri} does not exist: the folders of older runs are removed (run.history_limit)"
-        )
-    if ended.exit_code != 0:
-        why = one_line(ended.errors) or "the connection to the Pod broke off: try again"
-        raise RefusedError(503, f"{place.uri} cannot be read: {why}")
-    unpacking = zlib.decompressobj(_GZIP)
     try:
-        content = unpacking.decompress(ended.output, LARGEST)
-    except zlib.error as error:
-        raise RefusedError(503, f"the report arrived damaged ({error}): try again") from error
-    if unpacking.unconsumed_tail:
-        raise RefusedError(413, f"{place.uri} is larger than {LARGEST >> 20} MiB: {COMMAND} report saves it to a file")
-    if not unpacking.eof:
-        raise RefusedError(503, "the report arrived incomplete: try again")
-    return content
+        await until_started(lambda: server.get(token, pod))
+        ended = await server.run_in_pod(token, pod, WORKER_CONTAINER, place.program(), _READING)
+        return content_of(place, ended.exit_code, ended.output, ended.errors, LARGEST)
+    except NotStartedError as error:
+        raise RefusedError(503, f"the Pod that reads the results {error}") from error
+    except MissingFileError as error:
+        raise RefusedError(404, str(error)) from error
+    except TooLargeError as error:
+        raise RefusedError(413, f"{error}: {COMMAND} report saves it to a file") from error
+    except NotReadError as error:
+        raise RefusedError(503, str(error)) from error
 
 
 def run_of(trigger: Mapping[str, Any], job: str, *, with_report: bool = False) -> Execution:

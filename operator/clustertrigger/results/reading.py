@@ -1,0 +1,96 @@
+"""When the Pod that reads results is ready, and what the answer of its program means, however the Pod is reached."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import zlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from clustertrigger.core.jobs.pod_view import read_pod
+from clustertrigger.core.text import one_line
+from clustertrigger.results.pod import MISSING, STARTUP, Place
+
+_POLL = 0.5
+"""Seconds."""
+_STARTING = ("ContainerCreating", "PodInitializing")
+"""Reasons that every Pod has for a moment."""
+_GZIP = 16 + zlib.MAX_WBITS
+
+
+class NotReadError(Exception):
+    """A file of a run's results cannot be read; the message says why."""
+
+
+class NotStartedError(NotReadError):
+    """The Pod has ended already, or does not start in time."""
+
+
+class MissingFileError(NotReadError):
+    """The file is not in the run's folder, or the folder is gone."""
+
+
+class TooLargeError(NotReadError):
+    """The file is larger than the caller takes."""
+
+
+async def until_started(
+    look: Callable[[], Awaitable[Mapping[str, Any]]], tell: Callable[[str], None] | None = None
+) -> None:
+    """Wait until the Pod runs.
+
+    Args:
+        look: returns the Pod as it is now.
+        tell: is told what the Pod waits for, each time that this changes.
+
+    Raises:
+        NotStartedError: it does not run.
+    """
+    why, end = "", time.monotonic() + STARTUP
+    while time.monotonic() < end:
+        seen = read_pod(await look())
+        if seen.running:
+            return
+        found = "" if seen.reason in _STARTING else one_line(f"{seen.reason} {seen.message}")
+        if seen.terminated:
+            raise NotStartedError(f"has ended: {found or why or 'no reason is known'}")
+        if found and found != why:
+            why = found
+            if tell is not None:
+                tell(why)
+        await asyncio.sleep(_POLL)
+    raise NotStartedError(f"did not start within {STARTUP} s: {why or 'no reason is known'}")
+
+
+def content_of(place: Place, exit_code: int | None, output: bytes, errors: str, largest: int = 0) -> bytes:
+    """Return the content of the file that the Pod's program has read.
+
+    Args:
+        place: of the file.
+        exit_code: of the program; None if the connection to the Pod broke off.
+        output: what it wrote to standard output.
+        errors: what it wrote to standard error.
+        largest: bytes of a file that the caller takes; 0: any.
+
+    Raises:
+        MissingFileError: there is no such file.
+        TooLargeError: it has more bytes than `largest`.
+        NotReadError: it could not be read, or arrived damaged.
+    """
+    if exit_code == MISSING:
+        raise MissingFileError(f"{place.uri} does not exist: the folders of older runs are removed (run.history_limit)")
+    if exit_code != 0:
+        said = next((line for line in errors.splitlines() if line.strip()), "")
+        unsaid = "the connection to the Pod broke off: try again" if exit_code is None else "no reason is known"
+        raise NotReadError(f"{place.uri} cannot be read: {one_line(said).removeprefix('error: ') or unsaid}")
+    unpacking = zlib.decompressobj(_GZIP)
+    try:
+        content = unpacking.decompress(output, largest)
+    except zlib.error as error:
+        raise NotReadError(f"{place.uri} arrived damaged ({error}): try again") from error
+    if unpacking.unconsumed_tail:
+        raise TooLargeError(f"{place.uri} is larger than {largest >> 20} MiB")
+    if not unpacking.eof:
+        raise NotReadError(f"{place.uri} arrived incomplete: try again")
+    return content
