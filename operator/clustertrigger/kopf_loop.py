@@ -121,10 +121,6 @@ class Watcher:
         """Returns when all watches must restart, and raises Kopf's error."""
         self._watched.clear()
         self._anew.clear()
-        ends = [
-            asyncio.create_task(self._anew.wait()),
-            asyncio.create_task(self._until_all_watched()),
-        ]
         tasks = await kopf.spawn_tasks(
             registry=self._registry(),
             settings=self._kopf_settings(),
@@ -133,6 +129,10 @@ class Watcher:
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,
         )
+        ends = [
+            asyncio.create_task(self._anew.wait()),
+            asyncio.create_task(self._until_all_watched()),
+        ]
         try:
             waiting: set[asyncio.Task[Any]] = {*tasks, *ends}
             while not self._anew.is_set():

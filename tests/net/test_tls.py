@@ -81,3 +81,21 @@ def test_an_authority_is_checked_against_without_strictness(tmp_path: Path) -> N
     assert context.check_hostname
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
     assert len(context.get_ca_certs()) == 1
+
+
+async def test_no_error_ends_the_look_for_a_new_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sign(tmp_path, "x")
+    certificate = ServerCertificate(tmp_path)
+    looks: list[int] = []
+
+    def load() -> None:
+        looks.append(1)
+        raise ValueError("embedded null byte")
+
+    monkeypatch.setattr(certificate, "_load", load)
+    following = asyncio.create_task(certificate.follow(every=0.001))
+    async with asyncio.timeout(60):
+        while len(looks) < 3 and not following.done():  # noqa: ASYNC110 - a test may poll
+            await asyncio.sleep(0.001)
+    assert not following.done()
+    following.cancel()

@@ -58,7 +58,8 @@ class ServerCertificate:
             await asyncio.sleep(every)
             try:
                 self._load()
-            except (OSError, ssl.SSLError) as error:
+            except Exception as error:
+                # Whatever is wrong with the files now, they will be written again.
                 logger.warning("Reloading the certificate in %s failed: %s", self._directory, error)
 
     def _load(self) -> None:

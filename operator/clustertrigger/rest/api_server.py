@@ -103,6 +103,15 @@ class ApiServer:
         listed = await self._ask("GET", token, path, parameters=parameters, accept=_METADATA_ONLY)
         return listed.get("items") or []
 
+    async def version(self, path: str) -> str:
+        """Read the version that a collection is of now, with our own token.
+
+        Raises:
+            RefusedError: refused, or no answer.
+        """
+        listed = await self._ask("GET", self._own_token(), path, parameters={"limit": "1"}, accept=_METADATA_ONLY)
+        return str(listed["metadata"]["resourceVersion"])
+
     async def pages(self, path: str) -> AsyncIterator[tuple[list[Object], str]]:
         """Read a collection with our own token, part by part; each with the version of the whole.
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from clustertrigger.core.kube import paths
-from clustertrigger.core.kube.staleness import Graves, is_newer
+from clustertrigger.core.kube.staleness import Graves, is_newer, number_of
 from clustertrigger.rest.api_server import ApiServer, Object, WatchEndedError
 from clustertrigger.rest.errors import RefusedError
 from clustertrigger.rest.index import Definitions, Entry, TriggerIndex
@@ -141,6 +141,9 @@ class _Store(Protocol):
     def keep_only(self, namespace: str | None, known: Iterable[tuple[str, str]], version: str) -> None:
         """Leave out what a list of this version did not show."""
 
+    def begin_anew(self, namespace: str | None) -> None:
+        """Forget what was known of a namespace (None: of all), as after a restored backup lower versions are news."""
+
 
 class _Triggers:
     def __init__(self) -> None:
@@ -192,6 +195,13 @@ class _Triggers:
                 if (place, entry.name) not in listed and not is_newer(entry.version, than=version):
                     self.bury(place, entry.name, entry.uid)
 
+    def begin_anew(self, namespace: str | None) -> None:
+        self._graves.clear()
+        for place in list(self._by_namespace) if namespace is None else [namespace]:
+            names = [entry.name for entry in self._by_namespace.pop(place, ())]
+            for name in names:
+                self._tell(place, name)
+
     def _tell(self, namespace: str, name: str) -> None:
         for place in (namespace, ""):
             self.changes[place] += 1
@@ -221,6 +231,9 @@ class _Definitions:
                 if (place, name) not in listed:
                     self._by_namespace[place].remove(name)
 
+    def begin_anew(self, namespace: str | None) -> None:
+        """Nothing: versions are not compared here, and what a list does not show is left out after it."""
+
 
 class _Follower:
     """A list, and then a watch of what comes after it, over and over."""
@@ -231,6 +244,9 @@ class _Follower:
         self._namespace = namespace
         self._store = store
         self._version: str | None = None
+        self._highest = 0
+        """Version up to which everything was known."""
+        self._has_listed = False
         self._open = False
         self._closed_at = 0.0
         self._failures = 0
@@ -255,6 +271,11 @@ class _Follower:
                 self._version = None  # it has been forgotten there what came after this one
             except RefusedError as problem:
                 await asyncio.sleep(self._pause(problem))
+            except Exception:
+                # Until everything is known again, the API server answers requests.
+                self._version = None
+                logger.exception("Internal error: the watch of %s ended, and begins anew", self._path)
+                await asyncio.sleep(_PAUSES[-1])
             finally:
                 if self._open:
                     self._open, self._closed_at = False, time.monotonic()
@@ -263,6 +284,10 @@ class _Follower:
         known: list[tuple[str, str]] = []
         version = ""
         async for items, listed in self._server.pages(self._path):
+            if not version and number_of(listed) < self._highest:
+                # Versions only grow, unless etcd was restored from a backup.
+                logger.warning("The cluster was restored from a backup: reading all of %s again", self._path)
+                self._store.begin_anew(self._namespace)
             version = listed
             for raw in items:
                 known.append((raw["metadata"]["namespace"], raw["metadata"]["name"]))
@@ -270,8 +295,12 @@ class _Follower:
             await asyncio.sleep(0)  # requests have their turn
         self._store.keep_only(self._namespace, known, version)
         self._version, self.is_refused = version, False
+        self._highest, self._has_listed = number_of(version), True
 
     async def _watch(self) -> None:
+        if not self._has_listed and number_of(await self._server.version(self._path)) < self._highest:
+            raise WatchEndedError  # such a watch would stay silent until the versions have grown as high again
+        self._has_listed = False
         async for kind, raw in self._server.watch(self._path, self._version or ""):
             if kind == "OPENED":
                 self._open = True
@@ -280,7 +309,7 @@ class _Follower:
             elif kind == "DELETED":
                 self._store.gone(raw)
             if version := raw.get("metadata", {}).get("resourceVersion"):
-                self._version = version
+                self._version, self._highest = version, number_of(version)
                 self._failures = 0
 
     def _pause(self, problem: RefusedError) -> float:

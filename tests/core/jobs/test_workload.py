@@ -97,6 +97,13 @@ def test_the_duration_of_a_queued_run_is_counted_from_its_admission() -> None:
     assert observe(job([condition("Complete")], {"completionTime": "2026-03-02T13:01:00Z"})).queue_time_ms is None
 
 
+def test_two_clocks_make_no_negative_time_in_a_queue() -> None:
+    """The API server that dated the creation was ahead of the Job controller, which dated the start."""
+    raw = job(**QUEUED)
+    raw["metadata"]["creationTimestamp"] = "2026-03-02T13:00:03Z"
+    assert observe(raw).queue_time_ms == 0
+
+
 def test_a_worker_runs_from_its_containers_start_on() -> None:
     run = observe(job(), pod({"running": {"startedAt": "2026-03-02T13:09:00Z"}}))
     assert (run.phase, clock(run.running_since)) == ("running", "13:09:00")

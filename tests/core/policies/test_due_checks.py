@@ -60,6 +60,17 @@ def test_an_active_check_gives_way_to_a_run() -> None:
     assert entry.error == f"was deleted in favour of the run {it.trigger.status.history[0].job_id}"
 
 
+def test_an_api_server_whose_clock_is_behind_dates_the_run_before_the_check() -> None:
+    it = world()
+    it.step(at(hours=1))
+    it.request(run="now")
+    it.step(at(hours=1, seconds=5))
+    it.runs = {name: replace(run, created_at=at(minutes=59)) for name, run in it.runs.items()}
+    it.step(at(hours=1, seconds=6))
+    (entry,) = it.trigger.status.checks
+    assert entry.error == f"was deleted in favour of the run {it.trigger.status.history[0].job_id}"
+
+
 @pytest.mark.parametrize("status", ["paused", "disabled"])
 def test_nothing_is_checked_while_paused(status: str) -> None:
     it = world()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
+from clustertrigger.rest.page.live import Source, fragments
+from clustertrigger.rest.page.reading import Seen
 from harness.control_plane.api_process import RBAC, ApiProcess, own_token
 from harness.control_plane.cluster import Cluster
 from harness.control_plane.kube import eventually
@@ -191,3 +194,24 @@ def test_ending_the_service_ends_it_at_once(own_service: tuple[ApiProcess, Reade
     assert time.monotonic() - begin < 5
     assert stream.ended.wait(5)
     assert stream.events[-1][0] == "", "the browser asks again, another replica"
+
+
+async def test_an_internal_error_does_not_end_the_watch_of_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_LEAST", "_POLL"):
+        monkeypatch.setattr(f"clustertrigger.rest.page.live.{name}", 0.001)
+    monkeypatch.setattr("clustertrigger.rest.page.live._TICK", 60.0)
+    reads: list[int] = []
+
+    async def read() -> Seen:
+        reads.append(1)
+        return Seen([], str(len(reads)))
+
+    async def changes(version: str) -> AsyncGenerator[None]:
+        if version == "1":
+            raise ZeroDivisionError
+        yield
+        await asyncio.Event().wait()
+
+    source = Source(read, changes, lambda seen, _: f"version {seen.version}")
+    async with asyncio.timeout(60), aclosing(fragments(source, asyncio.Event())) as shown:
+        assert [(await anext(shown)).raw_data for _ in range(3)] == ["version 1", "version 2", "version 3"]

@@ -107,7 +107,8 @@ class ObservedRun:
 def observe_run(job: JobView, pods: Sequence[PodView], queue_position: int | None = None) -> ObservedRun:
     """What a Job and its Pods, in any order, say about the run."""
     ordered = sorted(pods, key=lambda pod: pod.created_at)
-    queued_for = job.started_at - job.created_at if job.queued and job.started_at else None
+    # Two clocks: an API server dated the creation, and the Job controller the start.
+    queued_for = max(job.started_at - job.created_at, timedelta(0)) if job.queued and job.started_at else None
     seen = ObservedRun(
         job=job.name,
         slot=job.slot,

@@ -173,5 +173,13 @@ def _failed(draft: Draft, entry: Check, error: str) -> None:
 
 
 def _gone(draft: Draft, entry: Check) -> str:
-    newer = next((run for run in draft.observed.runs.values() if run.created_at >= entry.slot), None)
+    # The slot is of our clock, the creation of an API server's, which may be behind. No check begins beside a run.
+    newer = next(
+        (
+            run
+            for run in draft.observed.runs.values()
+            if run.phase in ("pending", "running") or run.created_at >= entry.slot
+        ),
+        None,
+    )
     return f"was deleted in favour of the run {newer.job}" if newer else "the Job was deleted before it ended"

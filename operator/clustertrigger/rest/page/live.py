@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ from fastapi.sse import ServerSentEvent
 
 from clustertrigger.rest.errors import RefusedError
 from clustertrigger.rest.page.reading import Seen
+
+logger = logging.getLogger(__name__)
 
 ENDED = "ended"
 """Event: the reader's token, rights or the trigger are gone. The page is to be loaded again."""
@@ -86,13 +89,16 @@ async def fragments(source: Source, leaving: asyncio.Event) -> AsyncGenerator[Se
 
 
 async def _listen(source: Source, version: str, bell: asyncio.Event) -> None:
-    """Ring at each change, until the watch ends."""
+    """Ring at each change, and when the watch has ended, whatever ended it."""
     try:
         async with contextlib.aclosing(source.changes(version)) as changes:
             async for _ in changes:
                 bell.set()
         await asyncio.sleep(1)
     except RefusedError:
+        await asyncio.sleep(_POLL)
+    except Exception:
+        logger.exception("Internal error: a page's watch ended, and begins anew")
         await asyncio.sleep(_POLL)
     bell.set()
 

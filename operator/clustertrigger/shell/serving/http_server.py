@@ -320,7 +320,7 @@ class _Entrance:
                 ssl=self._tls,
                 ssl_handshake_timeout=_HANDSHAKE if self._tls else None,
             )
-        except (OSError, asyncio.CancelledError):  # includes ssl.SSLError and TimeoutError
+        except (Exception, asyncio.CancelledError):  # whatever a client does here must not keep its place taken
             self.forget(connection)
             accepted.close()
         finally:
