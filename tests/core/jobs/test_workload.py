@@ -9,6 +9,7 @@ import pytest
 
 from clustercontract.check import CheckResult
 from clustercontract.run import RunResult
+from clustertrigger.core.jobs.workload import LeavingPod
 from tests.core.jobs.raw import QUEUED, clock, condition, failed, job, observe, pod, terminated
 
 
@@ -181,6 +182,44 @@ def test_a_worker_that_is_killed_by_a_drain_is_tried_again() -> None:
     drained["metadata"]["deletionTimestamp"] = "2026-03-02T13:01:30Z"
     run = observe(job(), drained)
     assert (run.phase, run.remains) == ("pending", None)
+
+
+DISRUPTED = [
+    {"type": "Ready", "status": "True"},
+    {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "reason": "PreemptionByScheduler",
+        "message": "default-scheduler: …",
+    },
+]
+
+
+@pytest.mark.parametrize("suspended", [False, True])
+@pytest.mark.parametrize(
+    ("conditions", "disruption"),
+    [(DISRUPTED, "PreemptionByScheduler"), ([{**DISRUPTED[1], "status": "False"}], ""), ([], "")],
+)
+def test_a_pod_that_is_being_deleted_says_until_when_and_why(
+    suspended: bool, conditions: list[dict[str, str]], disruption: str
+) -> None:
+    leaving = pod({"running": {"startedAt": "2026-03-02T13:00:03Z"}}, conditions=conditions)
+    leaving["metadata"]["deletionTimestamp"] = "2026-03-02T13:10:31Z"
+    leaving["spec"]["nodeName"] = "node-7"
+    raw = job()
+    raw["spec"]["suspend"] = suspended
+    run = observe(raw, leaving)
+    assert (run.phase, run.suspended) == ("pending" if suspended else "running", suspended)
+    gone_at = datetime(2026, 3, 2, 13, 10, 31, tzinfo=UTC)
+    assert run.leaving == LeavingPod(leaving["metadata"]["name"], "node-7", gone_at, disruption)
+
+
+def test_a_pod_that_has_ended_is_not_waited_for() -> None:
+    gone = pod(terminated(exitCode=143))
+    gone["metadata"]["deletionTimestamp"] = "2026-03-02T13:10:31Z"
+    raw = job()
+    raw["spec"]["suspend"] = True
+    assert observe(raw, gone).leaving is None
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from clustertrigger.core.decide import decide
+from clustertrigger.core.jobs.workload import LeavingPod
 from tests.core.builders import (
     HOURLY,
     MINUTELY,
@@ -84,9 +85,24 @@ def test_a_run_that_waits_in_a_queue_says_so_and_again_when_it_is_preempted() ->
     world.end("running", suspended=False, running_since=at(hours=1, seconds=5))
     assert world.step(at(hours=1, seconds=10)).status.last_execution_status == "running"
     assert message(world, "Running") == f"Active: {name}"
-    world.end("pending", suspended=True)
+    leaving = LeavingPod("products-x", "node-7", at(hours=1, seconds=50))
+    world.end("pending", suspended=True, queue_position=2, leaving=leaving)
     assert world.step(at(hours=1, seconds=20)).status.last_execution_status == "pending"
+    assert message(world, "Running") == (
+        f"Active: {name} (queued in LocalQueue team (position 2): it was preempted, and Pod products-x ends by "
+        "2026-03-02T13:00:50Z)"
+    )
+    world.end("pending", suspended=True, leaving=None, queue_position=None)
+    world.step(at(hours=1, seconds=50))
     assert message(world, "Running") == f"Active: {name} (queued in LocalQueue team)"
+
+
+def test_a_run_that_somebody_suspends_is_not_called_preempted() -> None:
+    world = World()
+    leaving = LeavingPod("products-x", "node-7", at(hours=1, seconds=50))
+    name = started(world, "pending", suspended=True, leaving=leaving)
+    world.step(at(hours=1, seconds=20))
+    assert message(world, "Running") == f"Active: {name} (suspended: Pod products-x ends by 2026-03-02T13:00:50Z)"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from clustercontract.run import RunResult
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import EndJob
@@ -187,6 +189,36 @@ def test_a_pod_on_a_dead_node_does_not_block_without_a_word() -> None:
         f"SlotSkipped: Skipped the slot 2026-03-02T14:00:00Z: run {name} is still active, {waits} "
         "(run.concurrency_policy: Forbid)"
     )
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("PreemptionByScheduler", "preempted by a more urgent Pod"),
+        ("EvictionByEvictionAPI", "evicted, as when its node is drained"),
+        ("DeletionByTaintManager", "evicted by a taint of its node"),
+        ("TerminationByKubelet", "ended by its node, which is shutting down or short of resources"),
+        ("AnotherReason", None),
+        ("", None),
+    ],
+)
+def test_a_run_whose_pod_is_disrupted_says_so_while_the_pod_ends(reason: str, said: str | None) -> None:
+    world = World()
+    leaving = LeavingPod("products-x", "node-7", at(hours=1, minutes=5), reason)
+    name = started(world, "running", running_since=at(hours=1), leaving=leaving)
+    world.step(at(hours=1, minutes=4))
+    told = f" ({said}: Pod products-x ends by 2026-03-02T13:05:00Z, and the run starts again)" if said else ""
+    assert message(world, "Running") == f"Active: {name}{told}"
+    world.step(at(hours=1, minutes=5, seconds=30))
+    assert "waits for Pod products-x on node node-7" in message(world, "Running")
+
+
+def test_a_run_that_the_operator_ends_does_not_start_again() -> None:
+    world = World()
+    leaving = LeavingPod("products-x", "node-7", at(hours=1, minutes=5), "PreemptionByScheduler")
+    name = started(world, "running", running_since=at(hours=1), leaving=leaving, ended_by_operator=True)
+    world.step(at(hours=1, minutes=4))
+    assert message(world, "Running") == f"Active: {name}"
 
 
 def test_a_run_is_ended_once() -> None:

@@ -49,6 +49,8 @@ class PodView:
     """When a Pod that is being deleted should have ended at the latest."""
     node: str
     """Of a Pod that is being deleted, where it runs; else ""."""
+    disruption: str
+    """Of a Pod that is being deleted, Kubernetes' reason (PreemptionByScheduler, EvictionByEvictionAPI, …), or ""."""
 
     @property
     def owner(self) -> Owner:
@@ -85,6 +87,7 @@ def read_pod(raw: Mapping[str, Any]) -> PodView:
         memory_limit=_memory_limit(spec),
         to_be_gone_at=_instant(deleted),
         node=spec.get("nodeName") or "" if deleted else "",
+        disruption=_disruption(status) if deleted else "",
     )
 
 
@@ -138,6 +141,13 @@ def _said_by_others(status: Mapping[str, Any]) -> tuple[str, str] | None:
         if waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):
             return waiting["reason"], waiting.get("message") or f"init container {name}"
     return None
+
+
+def _disruption(status: Mapping[str, Any]) -> str:
+    for condition in status.get("conditions") or ():
+        if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True":
+            return condition.get("reason") or ""
+    return ""
 
 
 def _memory_limit(spec: Mapping[str, Any]) -> str | None:

@@ -44,6 +44,8 @@ class LeavingPod:
     name: str
     node: str
     to_be_gone_at: datetime
+    disruption: str = ""
+    """Kubernetes' reason, such as PreemptionByScheduler; "" if it gave none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class ObservedRun:
     remains: Remains | None = None
     """Where the worker has ended and Kubernetes would not end the Job, or try again what has succeeded."""
     leaving: LeavingPod | None = None
+    """Whose worker is still running, although the Job may be suspended already."""
 
 
 def observe_run(job: JobView, pods: Sequence[PodView], queue_position: int | None = None) -> ObservedRun:
@@ -140,7 +143,8 @@ def observe_run(job: JobView, pods: Sequence[PodView], queue_position: int | Non
     if job.outcome:
         return _ended(seen, job, [pod for pod in ordered if pod.terminated])
     if job.suspended:
-        return seen
+        # Whoever suspends a Job that runs takes its resources away: its Pods end within their grace period.
+        return replace(seen, leaving=next(filter(None, map(_leaving, ordered)), None))
     if job.failure is not None and job.started_at is None and not job.had_pod and not ordered:
         # Kubernetes 1.20 does not end a Job of which no Pod could be created: it has not begun to count its time.
         return replace(seen, phase="failed", error=job.failure)
@@ -199,8 +203,8 @@ def _ended(seen: ObservedRun, job: JobView, ended_pods: list[PodView]) -> Observ
 def _unended(seen: ObservedRun, job: JobView, pods: list[PodView]) -> ObservedRun:
     for pod in pods:
         if pod.running:
-            leaving = LeavingPod(pod.name, pod.node, pod.to_be_gone_at) if pod.to_be_gone_at else None
-            return replace(seen, phase="running", running_since=pod.running_since or pod.created_at, leaving=leaving)
+            since = pod.running_since or pod.created_at
+            return replace(seen, phase="running", running_since=since, leaving=_leaving(pod))
     last = pods[-1] if pods else None
     if last and last.terminated and last.going_on:
         # The Job controller waits for the whole Pod, so it never makes another attempt.
@@ -217,6 +221,12 @@ def _unended(seen: ObservedRun, job: JobView, pods: list[PodView]) -> ObservedRu
         obstacle=obstacle,
         is_vague=is_vague,
     )
+
+
+def _leaving(pod: PodView) -> LeavingPod | None:
+    if not pod.running or pod.to_be_gone_at is None:
+        return None
+    return LeavingPod(pod.name, pod.node, pod.to_be_gone_at, pod.disruption)
 
 
 def _retry_pause(pods: Sequence[PodView]) -> timedelta:

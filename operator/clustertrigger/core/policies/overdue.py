@@ -11,7 +11,7 @@ from clustertrigger.core.decision import AskWhy, EndJob, LookUpJob
 from clustertrigger.core.draft import Draft, is_active
 from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.queue_position import describe_position
-from clustertrigger.core.jobs.workload import NO_POD, ObservedRun, timed_out
+from clustertrigger.core.jobs.workload import NO_POD, LeavingPod, ObservedRun, timed_out
 
 OVERDUE = timedelta(seconds=10)
 """How long after a run's deadline the operator ends it itself."""
@@ -23,6 +23,14 @@ LINGERING = timedelta(seconds=5)
 """How long the other containers of a Pod can run after its worker. Many sidecars notice the worker's end and stop."""
 LEAVING = timedelta(seconds=30)
 """How long after its grace period a Pod that is being deleted can still exist before this is reported."""
+_DISRUPTIONS = {
+    "PreemptionByScheduler": "preempted by a more urgent Pod",
+    "EvictionByEvictionAPI": "evicted, as when its node is drained",
+    "DeletionByTaintManager": "evicted by a taint of its node",
+    "DeletionByPodGC": "its node is gone",
+    "TerminationByKubelet": "ended by its node, which is shutting down or short of resources",
+}
+"""What the reasons of the Pod condition DisruptionTarget mean. None of them makes an attempt a failed one."""
 
 
 def end_runs_that_cannot_start(draft: Draft) -> None:
@@ -108,7 +116,11 @@ def waits_for(draft: Draft, job: str) -> str | None:
     if run is None:
         return None
     if run.suspended:
-        return f"queued in LocalQueue {run.queue}{describe_position(run.queue_position)}" if run.queue else "suspended"
+        place = f"queued in LocalQueue {run.queue}{describe_position(run.queue_position)}" if run.queue else "suspended"
+        if run.leaving is None:
+            return place
+        why = "it was preempted, and " if run.queue else ""
+        return f"{place}: {why}Pod {run.leaving.name} ends by {_gone_by(run.leaving)}"
     if run.phase == "pending" and run.pending_since is not None:
         late = draft.now >= run.pending_since + run.retry_pause + WAITING
         return f"does not start: {_in_whose_words(draft, run) or run.obstacle}" if late else None
@@ -117,11 +129,18 @@ def waits_for(draft: Draft, job: str) -> str | None:
     told_at = run.leaving.to_be_gone_at + LEAVING
     if draft.now < told_at:
         draft.wake(told_at)
-        return None
+        why = _DISRUPTIONS.get(run.leaving.disruption)
+        if why is None or run.ended_by_operator:
+            return None
+        return f"{why}: Pod {run.leaving.name} ends by {_gone_by(run.leaving)}, and the run starts again"
     return (
         f"waits for Pod {run.leaving.name} on node {run.leaving.node or 'unknown'}, which should have ended at "
-        f"{format_instant(run.leaving.to_be_gone_at)}: if the node is down, delete the node, or the Pod with --force"
+        f"{_gone_by(run.leaving)}: if the node is down, delete the node, or the Pod with --force"
     )
+
+
+def _gone_by(pod: LeavingPod) -> str:
+    return format_instant(pod.to_be_gone_at)
 
 
 def _ask_why(draft: Draft, run: ObservedRun, told_at: datetime) -> None:
