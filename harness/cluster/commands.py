@@ -41,6 +41,8 @@ def run(
             done = _run_logged(words, cwd, environment, log, timeout)
     except FileNotFoundError as error:
         raise ClusterError(f"{words[0]} is not installed, or {cwd} does not exist ({error})") from error
+    except OSError as error:  # not executable, or of another kind of machine
+        raise ClusterError(f"{words[0]} cannot be run: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
         raise ClusterError(f"{shlex.join(words)} took longer than {timeout:.0f} s") from error
     if done.returncode != 0:

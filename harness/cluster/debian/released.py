@@ -4,6 +4,7 @@ etcd and containerd are taken from the folder as well where it has them; else fr
 whose containerd no kubelet of version 1.36 or newer accepts.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from harness.cluster.progress import stage
 from harness.cluster.versions import Version, parse_version
 
 BYTES = 3 * 1024**3
+OLDEST = Version(1, 20)
 NEEDS_CONTAINERD_2 = Version(1, 36, 0)
 
 
@@ -25,7 +27,7 @@ class Released:
         folder: Has kube-apiserver and the other components, perhaps kubectl, etcd and containerd's programs.
 
     Raises:
-        ClusterError: one of Kubernetes' own is missing, or does not run.
+        ClusterError: one of Kubernetes' own is missing, does not run, or is of another version than the rest.
     """
 
     effort = "a minute or two for etcd and containerd, where they are not in the folder"
@@ -33,14 +35,25 @@ class Released:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
-        missing = [component for component in COMPONENTS if not (self._folder / component).is_file()]
-        if missing:
+        given = f"KUBERNETES_BINARIES is {folder}"
+        if not self._folder.is_dir():
+            raise ClusterError(f"{given}, which is no folder: name the one with {', '.join(COMPONENTS)}")
+        if missing := [program for program in COMPONENTS if not (self._folder / program).is_file()]:
             raise ClusterError(
-                f"KUBERNETES_BINARIES is {folder}, which lacks {', '.join(missing)}: unpack the server binaries of a "
-                "Kubernetes release there, and make them executable"
+                f"{given}, which lacks {', '.join(missing)}: unpack the server binaries of a Kubernetes release there"
             )
-        said = run([self._folder / "kubelet", "--version"]).strip()  # Kubernetes v1.36.2
-        self.version = parse_version(said.rpartition(" ")[2], f"what {folder}/kubelet --version says")
+        if closed := [program for program in self._given() if not os.access(self._folder / program, os.X_OK)]:
+            raise ClusterError(f"{given}, where {', '.join(closed)} cannot be executed: run chmod +x on them")
+        versions = {program: self._version_of(program) for program in COMPONENTS}
+        self.version = versions["kubelet"]
+        if len(set(versions.values())) > 1:
+            found = ", ".join(f"{program} {version}" for program, version in versions.items())
+            raise ClusterError(f"{given}, whose programs are of several versions ({found}): take all of one release")
+        if self.version < OLDEST:
+            raise ClusterError(
+                f"{given}, which has Kubernetes {self.version}, and the oldest version that is supported is {OLDEST}: "
+                "take the binaries of a newer release"
+            )
 
     def refusal(self) -> str | None:
         """Say why it cannot be had on this machine; None where it can."""
@@ -85,6 +98,10 @@ class Released:
             daemons = runtime.collect_daemons(work / "root", result)
         pause = runtime.build_pause(result, {} if find_program("go") else runtime.debian_go(work), log)
         complete(result, pause, runtime.architecture(), {"kubernetes": str(self.version), **daemons})
+
+    def _version_of(self, program: str) -> Version:
+        said = run([self._folder / program, "--version"], timeout=60).strip()  # Kubernetes v1.36.2
+        return parse_version(said.rpartition(" ")[2], f"what {self._folder}/{program} --version says")
 
     def _has_runtime(self) -> bool:
         return all((self._folder / program).is_file() for program in RUNTIME)

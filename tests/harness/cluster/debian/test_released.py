@@ -40,6 +40,45 @@ def test_a_folder_that_lacks_a_program_is_refused_by_name(tmp_path: Path) -> Non
         Released(tmp_path)
 
 
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ClusterError, match=r"^KUBERNETES_BINARIES is \S+/nowhere, which is no folder"):
+        Released(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("program", ["kubelet", "kube-proxy", "etcd"])
+def test_a_program_that_cannot_be_executed_is_named(tmp_path: Path, program: str) -> None:
+    released(tmp_path, "v1.33.4", (*COMPONENTS, *RUNTIME))
+    (tmp_path / program).chmod(0o644)
+    with pytest.raises(ClusterError, match=rf", where {program} cannot be executed: run chmod \+x on them$"):
+        Released(tmp_path)
+
+
+def test_a_program_of_another_kind_of_machine_is_named(tmp_path: Path) -> None:
+    released(tmp_path, "v1.33.4")
+    (tmp_path / "kube-scheduler").write_bytes(b"\x7fELF of another kind")
+    with pytest.raises(ClusterError, match=r"/kube-scheduler cannot be run: Exec format error$"):
+        Released(tmp_path)
+
+
+def test_programs_of_several_releases_are_refused(tmp_path: Path) -> None:
+    released(tmp_path, "v1.33.4")
+    released(tmp_path, "v1.36.2", ("kube-apiserver",))
+    with pytest.raises(ClusterError, match=r"of several versions \(kube-apiserver 1\.36\.2, .*, kubelet 1\.33\.4, "):
+        Released(tmp_path)
+
+
+def test_a_release_that_is_not_supported_any_more(tmp_path: Path) -> None:
+    released(tmp_path, "v1.19.16")
+    with pytest.raises(ClusterError, match=r"has Kubernetes 1\.19\.16, and the oldest version .* is 1\.20"):
+        Released(tmp_path)
+
+
+def test_a_program_that_says_no_version(tmp_path: Path) -> None:
+    released(tmp_path, "unknown")
+    with pytest.raises(ClusterError, match=r"^what \S+/kube-apiserver --version says is 'unknown'"):
+        Released(tmp_path)
+
+
 def test_a_new_kubelet_needs_a_new_containerd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(go_modules, "refusal", lambda: "Go is not installed")
     older, newer = released(tmp_path / "a", "v1.35.0"), released(tmp_path / "b", "v1.36.2")
