@@ -93,7 +93,17 @@ NONE = "cron cannot express only the days that match both"
                         "interval_seconds: 5400"),
         ("@every 1d", "a cron expression cannot express an interval: use trigger_type interval with "
                       "interval_seconds: 86400"),
-        ("@every", "unknown shortcut: use one of @hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually"),
+        ("@every", "a cron expression cannot express an interval: use trigger_type interval with interval_seconds"),
+        ("@fortnightly", "unknown shortcut: use one of @hourly, @daily, @midnight, @weekly, @monthly, @yearly, "
+                         "@annually"),
+        ("every Monday at 9", "write minute and hour too: 0 0 * * mon is midnight"),
+        ("every weekday", "write minute and hour too: 0 0 * * 1-5 is midnight"),
+        ("Monday", "write minute and hour too: 0 0 * * mon is midnight"),
+        ("sun", "write minute and hour too: 0 0 * * sun is midnight"),
+        ("0 0 1W * *", "day of month '1W' is Quartz syntax for the working day nearest to the 1st: write 1, the day "
+                       "itself"),
+        ("0 0 22W * *", "day of month '22W' is Quartz syntax for the working day nearest to the 22nd: write 22, the "
+                        "day itself"),
         ("@every 10", "a cron expression cannot express an interval: use trigger_type interval with interval_seconds"),
         ("@every 500ms", "a cron expression cannot express an interval: use trigger_type interval with "
                          "interval_seconds: 1"),
@@ -129,6 +139,11 @@ NONE = "cron cannot express only the days that match both"
          "has 6 fields, but cron has neither seconds nor years: write 0 2 * * * if the first is seconds, 0 0 2 * * if "
          "the last is years"),
         ("0 0 2 * * ?", "has 6 fields, but cron has neither seconds nor years: write 0 2 * * *"),
+        ("0 0/5 14,18 * * ?", "has 6 fields, but cron has neither seconds nor years: write */5 14,18 * * *"),
+        ("0 10,44 14/2 ? 3/3 WED", "has 6 fields, but cron has neither seconds nor years: write 10,44 14-23/2 * 3-12/3 "
+                                   "WED"),
+        ("0 0 12 1/5 * ?", "has 6 fields, but cron has neither seconds nor years: write 0 12 1-31/5 * *"),
+        ("cron(0/15 8 1/2 * ? *)", "cron( ) does not belong in the expression: write */15 8 1-31/2 * *"),
         ("0 0 2 ? * MON-FRI", "has 6 fields, but cron has neither seconds nor years: write 0 2 * * MON-FRI"),
         ("0 0 2 ? * 2",
          "has 6 fields, but cron has neither seconds nor years: write five: minute, hour, day of month, month, day of "

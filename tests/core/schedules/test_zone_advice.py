@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from clustertrigger.core.schedules import zone_advice
+from clustertrigger.core.schedules import wallclock, zone_advice
 from clustertrigger.core.schedules.timetable import ScheduleError
 from clustertrigger.core.schedules.wallclock import wall_clock, zone_names
 
@@ -104,9 +104,12 @@ def test_offsets_get_a_city_and_the_zone_whose_sign_is_reversed(
         ("UTC+15", "offsets end at UTC-12 and UTC+14: write a city's zone, such as Europe/Berlin"),
         ("CET-1CEST", "it is a rule of POSIX: write a city's zone, such as Europe/Berlin"),
         ("EST+5EDT", "it is a rule of POSIX: write a city's zone, such as America/New_York"),
-        ("UTC+5.5", "it is an offset, which daylight saving changes: write a city's zone, such as Europe/Berlin"),
+        ("UTC+5.5", "it is an offset, which daylight saving changes: write a city's zone, such as Asia/Kolkata"),
+        ("UTC+5.75", "it is an offset, which daylight saving changes: write a city's zone, such as Asia/Kathmandu"),
         ("UTC+08:00 (Beijing)", "it is an offset, which daylight saving changes: write a city's zone, such as "
-         "Europe/Berlin"),
+         "Asia/Singapore; Etc/GMT-8 is UTC+8 all year (its sign is reversed)"),
+        ("right/UTC", "did you mean UTC?"),
+        ("UTC/GMT", "did you mean UTC?"),
         ("Rome", "did you mean Europe/Rome?"),
         ("Eastern Standard Time", "write an IANA name, such as Europe/Berlin or UTC"),
     ],
@@ -117,9 +120,53 @@ def test_neighbours_of_offsets_and_abbreviations(zone: str, way_out: str) -> Non
     assert refused.value.reason == f"no such time zone: {way_out}"
 
 
+@pytest.mark.parametrize(
+    ("zone", "way_out"),
+    [
+        ("China", "it is a country: write a city's zone, such as Asia/Shanghai or Asia/Urumqi"),
+        ("India", "it is a country: write a city's zone, such as Asia/Kolkata"),
+        ("USA", "it is a country: write a city's zone, such as America/New_York, America/Detroit or "
+         "America/Kentucky/Louisville"),
+        ("UK", "it is a country: write a city's zone, such as Europe/London"),
+        ("Asia/Beijing", "did you mean Asia/Shanghai?"),
+        ("Asia/Mumbai", "did you mean Asia/Kolkata?"),
+        ("America/Boston", "did you mean America/New_York?"),
+        ("San Francisco", "did you mean America/Los_Angeles?"),
+        ("Europe/Munich", "did you mean Europe/Berlin?"),
+        ("Europe/Tokio", "did you mean Asia/Tokyo?"),
+        ("Eastern", "did you mean US/Eastern?"),
+        ("US/East", "write an IANA name, such as Europe/Berlin or UTC"),
+    ],
+)  # fmt: skip
+def test_places_that_no_zone_is_named_after_get_no_nearest_spelling(zone: str, way_out: str) -> None:
+    with pytest.raises(ScheduleError) as refused:
+        wall_clock(zone)
+    assert refused.value.reason == f"no such time zone: {way_out}"
+
+
+def test_what_is_offered_for_a_misspelt_city_has_its_time() -> None:
+    """One letter is left out, doubled, or exchanged with the next one, in the name of every city."""
+    winter, summer = (int(datetime(2026, month, 15, tzinfo=UTC).timestamp()) for month in (1, 7))
+
+    def offsets(zone: str) -> list[int | None]:
+        return [stretch and stretch.offset for stretch in map(wall_clock(zone).at, (winter, summer))]
+
+    for zone in sorted(zone_names()):
+        region, _, city = zone.rpartition("/")
+        if region not in zone_advice._PLACES or not city.isalpha() or len(city) < 6:
+            continue
+        for typo in (city[:2] + city[3:], city[:3] + city[2:], city[:2] + city[3] + city[2] + city[4:]):
+            said = zone_advice.way_out(f"{region}/{typo}", zone_names(), {})
+            offered = said.removeprefix("did you mean ").removesuffix("?")
+            assert offered not in zone_names() or offsets(offered) == offsets(zone), (zone, typo, said)
+
+
 def test_advice_on_zones_names_zones_that_exist() -> None:
     cities = {city for cities in zone_advice._CITIES.values() for city in cities}
-    assert cities | set(zone_advice._CITY_OF_OFFSET.values()) <= zone_names()
+    assert cities | set(zone_advice._CITY_OF_OFFSET.values()) | set(zone_advice._ZONE_OF_CITY.values()) <= zone_names()
+    named = {zone.rpartition("/")[2].casefold() for zone in zone_names()}
+    assert not named & zone_advice._ZONE_OF_CITY.keys()
+    assert set(zone_advice._COUNTRIES.values()) <= wallclock._zones_of_countries().keys()
     winter, summer = datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 7, 15, tzinfo=UTC)
     for minutes, city in zone_advice._CITY_OF_OFFSET.items():
         offsets = {when.astimezone(wall_clock(city).zone).utcoffset() for when in (winter, summer)}

@@ -51,7 +51,8 @@ _EVERY_SO_MANY_SECONDS = re.compile(r"\*(?:/(?P<step>[1-9]\d*))?|0/(?P<from_zero
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _COMMAND = re.compile(r"[A-Za-z]{4,}|^[/.~#]")
 _QUOTES = "'\"`\u201c\u201d\u2018\u2019"
-_RATE = re.compile(r"(?:rate\((?P<rate>.+)\)|@?every[ _](?P<every>.+))", re.IGNORECASE)
+_RATE = re.compile(r"(?:rate\((?P<rate>.+)\)|@?every(?:[ _](?P<every>.+))?)", re.IGNORECASE)
+_STEP = re.compile(r"(?P<low>\d+)/(?P<step>[1-9]\d*)", re.ASCII)
 _TIME = re.compile(r"(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?::00)?")
 
 Reads = Callable[[str], bool]
@@ -69,7 +70,7 @@ def for_shape(expression: str, fields: Sequence[str], reads: Reads) -> str | Non
     if first == "@reboot":
         return "@reboot has no meaning in a cluster: use trigger_type interval with start_immediately"
     if (rate := _RATE.fullmatch(text)) is not None:
-        return _for_interval(read_duration(rate["rate"] or rate["every"]))
+        return _for_rate(rate["rate"] or rate["every"] or "")
     if (wrapped := re.fullmatch(r"cron\((.*)\)", text, re.IGNORECASE)) is not None:
         return f"cron( ) does not belong in the expression: {_for_six_or_more(wrapped[1].split(), reads)}"
     if len(fields) == 1 and (word := _for_word(first)) is not None:
@@ -102,15 +103,22 @@ def for_text(field: Field, text: str) -> str:
     """Returns the remedy if something other than a number or a name is written."""
     folded = text.lower()
     full = (_DAYS if field.names[:1] == ("sun",) else _MONTHS) if field.names else ()
-    singular = folded.removesuffix("s") if len(folded) > 4 else folded
-    for name in full:
-        short = name[:3].lower()
-        if (len(folded) > 3 and name.lower().startswith((folded, singular))) or _OTHER_FORMS.get(folded) == short:
-            return f"{field.name} {text!r} is not a name that crontab knows: write {short}"
+    if (short := _short_name(full, folded)) is not None:
+        return f"{field.name} {text!r} is not a name that crontab knows: write {short}"
     if FIELDS.index(field) == DAY_OF_WEEK and folded in _GROUPS:
         return f"{field.name} {text!r} is not a name that crontab knows: write {_GROUPS[folded]}"
     names = f" or {field.names[0]}-{field.names[-1]}" if field.names else ""
     return f"{field.name} {text!r} is not a number: write {field.low}-{field.high}{names}"
+
+
+def _short_name(names: Sequence[str], folded: str) -> str | None:
+    """The three letters that crontab knows, for a day or a month that is written in another form."""
+    singular = folded.removesuffix("s") if len(folded) > 4 else folded
+    for name in names:
+        short = name[:3].lower()
+        if (len(folded) > 3 and name.lower().startswith((folded, singular))) or _OTHER_FORMS.get(folded) == short:
+            return short
+    return None
 
 
 def for_backward_range(field: Field, item: str, low: int, high: int, step: int) -> str:
@@ -193,9 +201,23 @@ def _for_interval(seconds: float | None) -> str:
     return f"a cron expression cannot express an interval: use trigger_type interval with {every}"
 
 
+def _for_rate(text: str) -> str:
+    """Returns the remedy for what is written behind "every"."""
+    seconds, word = read_duration(text), text.lower().partition(" ")[0]
+    return (_for_days(word) if seconds is None else None) or _for_interval(seconds)
+
+
+def _for_days(word: str) -> str | None:
+    """Returns the remedy for a day of the week that stands alone."""
+    days = word if word in FIELDS[DAY_OF_WEEK].names else _short_name(_DAYS, word) or _GROUPS.get(word)
+    return f"write minute and hour too: 0 0 * * {days} is midnight" if days else None
+
+
 def _for_word(word: str) -> str | None:
     """Returns the remedy for an expression of one word."""
     bare = word.removeprefix("@").replace("-", "_")
+    if not word.startswith("@") and (days := _for_days(word)) is not None:
+        return days
     if f"@{bare}" in SHORTCUTS:
         return f"write @{bare}"
     if bare in _WORDS:
@@ -228,8 +250,22 @@ def _for_six_or_more(fields: Sequence[str], reads: Reads) -> str:
     return f"write {written}"
 
 
-def _plain(fields: Sequence[str]) -> str:
-    return " ".join("*" if field == "?" else field for field in fields)
+def _plain(five: Sequence[str]) -> str:
+    """Five fields of Quartz, Spring or AWS, as crontab writes them: no ?, and no step without a range."""
+    return " ".join(
+        "*" if text == "?" else ",".join(_with_range(field, item) for item in text.split(","))
+        for field, text in zip(FIELDS, five, strict=True)
+    )
+
+
+def _with_range(field: Field, item: str) -> str:
+    step = _STEP.fullmatch(item)
+    # With a star, day of month and day of week would mean something else together.
+    if step is None:
+        return item
+    if int(step["low"]) == field.low and not field.name.startswith("day"):
+        return f"*/{step['step']}"
+    return f"{step['low']}-{6 if field.names[:1] == ('sun',) else field.high}/{step['step']}"
 
 
 def _five_of(fields: Sequence[str]) -> tuple[Sequence[str] | None, str]:
@@ -278,7 +314,8 @@ def _for_special_day(item: str) -> str | None:
     if (near := re.fullmatch(r"(\d+)w|w(\d+)", folded)) is not None:
         day = near[1] or near[2]
         return (
-            f"day of month {item!r} is Quartz syntax for the working day nearest to the {day}th: write {day}, the day "
+            f"day of month {item!r} is Quartz syntax for the working day nearest to the {_ordinal(int(day))}: write "
+            f"{day}, the day "
             "itself"
         )
     if folded in ("lw", "wl"):
@@ -313,5 +350,10 @@ def _for_nth(day: str, number: int, nth: str) -> str:
     if number == 0 and nth in ("2", "3", "4"):
         first = 7 * (int(nth) - 1) + 1
         return f"write day of month {first}-{first + 6} and day of week */7, which must then both match"
-    which = "last" if nth == "l" else f"{nth}{ {'2': 'nd', '3': 'rd'}.get(nth, 'th') }"
+    which = "last" if nth == "l" else _ordinal(int(nth))
     return f"cron cannot express the {which} such day of a month: write {day}, which matches every week"
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if 11 <= number % 100 <= 13 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"

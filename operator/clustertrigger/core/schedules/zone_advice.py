@@ -1,14 +1,15 @@
 """What to write in place of a time zone that does not exist.
 
 A nearest spelling is offered for misspelt names only. An abbreviation or an offset that is spelt like another one is
-hours away from it (`CEST` and `EST`), so these get a city, or the one zone that has the offset.
+hours away from it (`CEST` and `EST`), so these get a city, or the one zone that has the offset. So do countries and
+large cities that no zone is named after: `China` is spelt like Asia/Chita, and `Mumbai` like Asia/Dubai.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
 _GENERIC = "write an IANA name, such as Europe/Berlin or UTC"
 _BERLIN = "Europe/Berlin"
@@ -63,6 +64,55 @@ _CITIES = {
 }
 """Locations that use the time zone of an abbreviation."""
 
+_ZONE_OF_CITY = {
+    **dict.fromkeys(("munich", "münchen", "hamburg", "frankfurt", "cologne", "köln", "stuttgart"), _BERLIN),
+    **dict.fromkeys(("geneva", "genf", "genève", "basel", "bern"), "Europe/Zurich"),
+    **dict.fromkeys(("edinburgh", "manchester", "birmingham", "glasgow"), "Europe/London"),
+    **dict.fromkeys(("milan", "milano", "naples", "turin"), "Europe/Rome"),
+    **dict.fromkeys(("barcelona", "valencia", "seville"), "Europe/Madrid"),
+    **dict.fromkeys(("lyon", "marseille", "toulouse"), "Europe/Paris"),
+    **dict.fromkeys(("rotterdam", "the_hague", "utrecht"), "Europe/Amsterdam"),
+    **dict.fromkeys(("krakow", "kraków", "gdansk", "gdańsk"), "Europe/Warsaw"),
+    **dict.fromkeys(("saint_petersburg", "st_petersburg", "moskau"), "Europe/Moscow"),
+    **dict.fromkeys(("wien",), "Europe/Vienna"),
+    **dict.fromkeys(("ankara", "izmir"), "Europe/Istanbul"),
+    **dict.fromkeys(("mumbai", "delhi", "new_delhi", "bangalore", "bengaluru", "chennai", "hyderabad", "pune"),
+                    "Asia/Kolkata"),
+    **dict.fromkeys(("beijing", "peking", "shenzhen", "guangzhou", "hangzhou", "chengdu"), "Asia/Shanghai"),
+    **dict.fromkeys(("osaka", "kyoto", "nagoya"), "Asia/Tokyo"),
+    **dict.fromkeys(("hanoi"), "Asia/Ho_Chi_Minh"),
+    **dict.fromkeys(("islamabad", "lahore"), "Asia/Karachi"),
+    **dict.fromkeys(("abu_dhabi",), "Asia/Dubai"),
+    **dict.fromkeys(("haifa",), "Asia/Jerusalem"),
+    **dict.fromkeys(("busan",), "Asia/Seoul"),
+    **dict.fromkeys(("wellington", "christchurch"), "Pacific/Auckland"),
+    **dict.fromkeys(("cape_town", "pretoria", "durban"), "Africa/Johannesburg"),
+    **dict.fromkeys(("abuja",), "Africa/Lagos"),
+    **dict.fromkeys(("boston", "washington", "philadelphia", "atlanta", "miami", "pittsburgh", "ottawa", "quebec"),
+                    "America/New_York"),
+    **dict.fromkeys(("houston", "dallas", "austin", "minneapolis", "new_orleans", "st_louis"), "America/Chicago"),
+    **dict.fromkeys(("salt_lake_city", "albuquerque"), "America/Denver"),
+    **dict.fromkeys(("san_francisco", "seattle", "san_diego", "san_jose", "las_vegas", "portland", "sacramento"),
+                    "America/Los_Angeles"),
+    **dict.fromkeys(("rio", "rio_de_janeiro", "brasilia", "brasília"), "America/Sao_Paulo"),
+    **dict.fromkeys(("guadalajara",), "America/Mexico_City"),
+}  # fmt: skip
+"""Zones of large cities that no zone is named after."""
+_COUNTRIES = {
+    **dict.fromkeys(("usa", "us", "united_states_of_america"), "united_states"),
+    **dict.fromkeys(("uk", "great_britain", "united_kingdom", "england", "scotland", "wales"), "britain"),
+    "czechia": "czech_republic",
+    "south_korea": "korea_(south)",
+    "uae": "united_arab_emirates",
+}
+"""Other names of countries."""
+_DIRECTIONS = ("east", "west", "north", "south", "central")
+"""No misspelt city: Eastern is spelt like Pacific/Easter."""
+_MOST_ZONES = 3
+"""Zones of a country that are named."""
+_PLACES = ("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
+"""Regions in which zones are named after cities and islands; US/Eastern and Brazil/East are not."""
+
 _CITY_OF_OFFSET = {
     -660: "Pacific/Pago_Pago", -600: "Pacific/Honolulu", -570: "Pacific/Marquesas", -540: "America/Anchorage",
     -480: "America/Los_Angeles", -420: "America/Denver", -360: "America/Chicago", -300: "America/New_York",
@@ -78,7 +128,7 @@ _CITY_OF_OFFSET = {
 
 _OFFSET = re.compile(
     r"(?P<prefix>(?:etc/)?(?:utc|gmt|ut|zulu|z)?)[ _]*(?P<sign>[-+±]?)[ _]*"
-    r"(?P<hours>\d{1,2})(?:[:.]?(?P<minutes>[0-5]\d))?(?:[ _]*h(?:ours?)?)?",
+    r"(?P<hours>\d{1,2})(?:[:.]?(?P<minutes>[0-5]\d)|\.(?P<decimals>5|75))?(?:[ _]*h(?:ours?)?)?",
 )
 _POSIX = re.compile(r"<?(?P<word>[a-z]{2,5})>?[-+]?\d.*")
 _ABBREVIATION = re.compile(r"[A-Z]{1,5}")
@@ -86,9 +136,15 @@ _MINUSES = str.maketrans({"\N{MINUS SIGN}": "-", "\N{EN DASH}": "-", "\N{FULLWID
 _EASTERNMOST, _WESTERNMOST = 14, -12
 
 
-def way_out(name: str, zones: Collection[str]) -> str:
-    """Returns what to write instead of an unknown time zone."""
-    written = name.strip().translate(_MINUSES)
+def way_out(name: str, zones: Collection[str], of_countries: Mapping[str, Sequence[str]]) -> str:
+    """Returns what to write instead of an unknown time zone.
+
+    Args:
+        name: what is written.
+        zones: all that exist.
+        of_countries: the zones of each country, by its English name in lower case and with _ for blanks.
+    """
+    written = re.sub(r"\s*\(.*\)$", "", name.strip()).translate(_MINUSES)
     folded = written.replace(" ", "_").casefold()
     if folded in _CITIES:
         return _for_abbreviation(folded, folded)
@@ -98,8 +154,14 @@ def way_out(name: str, zones: Collection[str]) -> str:
     places = {folded: zone for folded, zone in by_folded.items() if _is_place(zone)}
     by_city = {folded.rpartition("/")[2]: zone for folded, zone in places.items()}
     last = folded.rpartition("/")[2]
-    if last in by_city:
-        return f"did you mean {by_city[last]}?"
+    if (known := by_city.get(last) or _ZONE_OF_CITY.get(last)) is not None:
+        return f"did you mean {known}?"
+    if last == folded and (american := by_folded.get(f"us/{last}")) is not None:
+        return f"did you mean {american}?"
+    if last in ("utc", "gmt", "zulu", "universal"):
+        return "did you mean UTC?"
+    if (country := of_countries.get(_COUNTRIES.get(last, last))) is not None:
+        return f"it is a country: write a city's zone, such as {_listed(country[:_MOST_ZONES])}"
     for text in (folded, last):
         if (offset := _OFFSET.fullmatch(text)) is not None and (offset["prefix"] or offset["sign"]):
             return _for_offset(offset)
@@ -109,20 +171,27 @@ def way_out(name: str, zones: Collection[str]) -> str:
     word = posix["word"] if posix else last
     if posix or word in _CITIES or _ABBREVIATION.fullmatch(written.rpartition("/")[2]):
         return _for_abbreviation(word, last)
-    near = None if re.search(r"\d", folded) or "time" in folded.split("_") else _nearest(folded, last, places, by_city)
+    unlike = re.search(r"\d", folded) or "time" in folded.split("_") or last.startswith(_DIRECTIONS)
+    near = None if unlike else _nearest(folded, last, by_city)
     return f"did you mean {near}?" if near else _GENERIC
 
 
 def _is_place(zone: str) -> bool:
     """Whether a zone is named after a place, which a misspelt name can be near to."""
-    return "/" in zone and not zone.startswith("Etc/")
+    return zone.partition("/")[0] in _PLACES and "/" in zone
 
 
-def _nearest(folded: str, last: str, places: dict[str, str], by_city: dict[str, str]) -> str | None:
-    if near := difflib.get_close_matches(folded, places, n=1, cutoff=0.8):
-        return places[near[0]]
-    city = difflib.get_close_matches(last, by_city, n=1, cutoff=0.8)
-    return by_city[city[0]] if city else None
+def _nearest(folded: str, last: str, by_city: dict[str, str]) -> str | None:
+    """The city that is spelt most alike, of the region that is written if there is one.
+
+    Regions are not compared letter by letter, as a long one would make any two of its cities alike.
+    """
+    region = folded.rpartition("/")[0]
+    of_region = {city: zone for city, zone in by_city.items() if zone.casefold().startswith(f"{region}/")}
+    for cities in (of_region, by_city):
+        if near := difflib.get_close_matches(last, cities, n=1, cutoff=0.8):
+            return cities[near[0]]
+    return None
 
 
 def _explained(zone: str) -> str:
@@ -136,12 +205,16 @@ def _for_abbreviation(word: str, last: str) -> str:
         return f"{_OFFSETS_CHANGE}: write a city's zone, such as {_BERLIN}"
     cities = _CITIES.get(word, (_BERLIN, "America/New_York"))
     what = "is an abbreviation" if word == last else "is a rule of POSIX"
-    listed = " or ".join(filter(None, (", ".join(cities[:-1]), cities[-1])))
-    return f"it {what}: write a city's zone, such as {listed}"
+    return f"it {what}: write a city's zone, such as {_listed(cities)}"
+
+
+def _listed(cities: Sequence[str]) -> str:
+    return " or ".join(filter(None, (", ".join(cities[:-1]), cities[-1])))
 
 
 def _for_offset(offset: re.Match[str]) -> str:
-    total = int(offset["hours"]) * 60 + int(offset["minutes"] or 0)
+    part = {"5": 30, "75": 45, None: 0}[offset["decimals"]]
+    total = int(offset["hours"]) * 60 + int(offset["minutes"] or part)
     if total == 0:
         return "did you mean UTC?"
     if offset["prefix"] == "etc/gmt":
