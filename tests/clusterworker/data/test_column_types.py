@@ -257,6 +257,7 @@ def test_vectors_of_spark(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
         (sparse(4, [4], [1]), "not a Spark vector"),
         (sparse(4, [-1], [1]), "not a Spark vector"),
         (sparse(4, [0, 1], [1]), "not a Spark vector"),
+        (sparse(4, [2, 2], [1, 5]), "not a Spark vector"),
         (sparse(4, None, [1]), "not a Spark vector"),
         (sparse(None, [0], [1]), "not a Spark vector"),
         (sparse(4, [0, None], [1, 2]), "not a Spark vector"),

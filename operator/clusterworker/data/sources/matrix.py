@@ -140,7 +140,7 @@ def _from_udt(column: Any, dimensions: int, place: Place, what: str) -> Vectors:
 
 def _indices(listed: Any, at: str, what: str) -> Rows:
     found = listed.as_py()
-    if found is None or any(index is None for index in found):
+    if found is None or None in found or len(set(found)) < len(found):
         raise _no_vector(at, what)
     return np.array(found, np.int64)
 
