@@ -24,11 +24,11 @@ RUN: Object = {
 FAILED: Object = {**RUN, "status": "failed", "error": "no column\n'embedding'"}
 
 
-def state(*conditions: Object, generation: int = 1, **status: object) -> TriggerState:
+def state(*conditions: Object, generation: int = 1, wish: str = "active", **status: object) -> TriggerState:
     return TriggerState(
         {
             "metadata": {"name": "nightly", "namespace": "search", "generation": 1},
-            "spec": rarely(),
+            "spec": {**rarely(), "status": wish},
             "status": {
                 "observedGeneration": generation,
                 "status": "active",
@@ -55,6 +55,8 @@ REFUSED = condition("Running", "False", "CreateRefused", "exceeded quota")
         (DEFAULT_STATE, "not seen", UNSEEN),
         (state(), "active", ""),
         (state(generation=2), "active", "the operator has not seen the last edit"),
+        (state(generation=2, wish="paused"), "paused", "the operator has not seen the last edit"),
+        (state(generation=2, status="failed"), "active", "the operator has not seen the last edit"),
         (state(history=[{**RUN, "status": "running"}]), "running", ""),
         (state(history=[RUN, FAILED]), "active", ""),
         (state(history=[FAILED]), "active", "the last run failed: no column 'embedding'"),

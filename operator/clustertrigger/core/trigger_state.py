@@ -12,7 +12,7 @@ from typing import Any
 from clustertrigger.api.conditions import ConditionType, Reason
 from clustertrigger.api.names import COMMAND
 from clustertrigger.api.status import ClusterTriggerStatus, Condition, Execution, find_condition
-from clustertrigger.core.effective_state import is_current
+from clustertrigger.core.effective_state import effective_status, is_current
 from clustertrigger.core.humanize import until
 from clustertrigger.core.text import one_line
 
@@ -85,7 +85,7 @@ class TriggerState:
         if self.active:
             return "running"
         ready = self.condition(ConditionType.READY)
-        effective = self.status.status or "active"
+        effective = effective_status(self.raw)
         return "not ready" if effective == "active" and ready and ready.status != "True" else effective
 
     @property

@@ -17,7 +17,7 @@ from clustertrigger.api.names import COMMAND
 from clustertrigger.api.schedule import CronSchedule
 from clustertrigger.api.status import Execution
 from clustertrigger.core.drift.drift_series import from_status, of_metric
-from clustertrigger.core.effective_state import has_stopped
+from clustertrigger.core.effective_state import effective_status, has_stopped
 from clustertrigger.core.humanize import duration
 from clustertrigger.core.instants import format_instant, parse_instant
 from clustertrigger.core.resources.gitops import managed_by
@@ -288,9 +288,8 @@ def _coming(state: TriggerState, now: datetime) -> Coming:
     spec, _ = parse_trigger(state.raw["spec"])
     if spec is None:
         return Coming("The spec is invalid, so nothing fires.", "", ())
-    effective = state.status.status or spec.status
-    if spec.status != "active" or effective == "failed":
-        return Coming(f"Nothing fires: the trigger is {effective if spec.status == 'active' else spec.status}.", "", ())
+    if (effective := effective_status(state.raw)) != "active":
+        return Coming(f"Nothing fires: the trigger is {effective}.", "", ())
     if spec.trigger_type == "event":
         return Coming("", "", ())
     memory = state.status.schedule_state

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
 
+from clustertrigger.core.effective_state import effective_status
 from clustertrigger.core.instants import parse_instant
 from clustertrigger.core.json_text import write_json
 from clustertrigger.core.trigger_state import TriggerState
@@ -38,7 +39,7 @@ class Glance:
 def glance_at(raw: Object) -> Glance:
     """Look at a trigger: this reads its whole status."""
     state, spec = TriggerState(raw), raw["spec"]
-    fires = spec.get("status", "active") == "active" and state.status.status != "failed"
+    fires = effective_status(state.raw) == "active"
     memory = state.status.schedule_state
     return Glance(
         namespace=state.namespace,
