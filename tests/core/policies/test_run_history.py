@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from clustercontract.run import RUN_SPEC_VARIABLE, RunResult
 from clustertrigger.api.status import LastResult
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import CreateJob
+from tests.core import checked
 from tests.core.builders import World, at, condition, fail, fire, observed, spec, started
 
 
@@ -174,6 +175,77 @@ def test_a_job_that_is_dated_before_the_last_recorded_one_is_recorded(behind: fl
     assert after.last_triggered_at is not None
     assert after.last_triggered_at >= first.last_triggered_at, "what was recorded before must not look new"
     assert after.execution_count == 1 + ended
+
+
+def killed_before_it_wrote(world: World, now: datetime) -> None:
+    """A run is created by a process that is killed, and ends; its API server's clock is 5 s behind that of the last."""
+    before = world.trigger
+    world.step(now)
+    world.trigger = before
+    name = list(world.runs)[-1]
+    assert before.status.last_triggered_at is not None
+    at_least = before.status.last_triggered_at - timedelta(seconds=5)
+    world.runs[name] = replace(world.runs[name], created_at=at_least, phase="completed")
+
+
+def test_an_ended_run_for_events_is_recorded_whatever_its_api_servers_clock() -> None:
+    schedule = {"event_type": "documents_added", "event_threshold": 1, "collection_id": "col_a"}
+    world = World(spec(trigger_type="event", schedule_config=schedule))
+    world.step(at(1))
+    for number in (1, 2):
+        world.send(at(10 * number), str(number))
+        if number == 1:
+            world.step(at(10))
+            world.end("completed")
+            world.step(at(15))
+    killed_before_it_wrote(world, at(20))
+    status = world.step(at(25)).status
+    assert [run.slot for run in status.history] == ["event/2", "event/1"]
+    assert (status.execution_count, status.event_counter, len(world.created)) == (2, 0, 2)
+    assert world.step(at(30)).status.execution_count == 2
+
+
+def test_an_ended_run_that_was_requested_is_recorded_whatever_its_api_servers_clock() -> None:
+    world = World()
+    for token in ("one", "two"):
+        world.request(run=token)
+        if token == "one":
+            world.step(at(10))
+            world.end("completed")
+            world.step(at(15))
+    killed_before_it_wrote(world, at(20))
+    status = world.step(at(25)).status
+    assert [run.slot for run in status.history] == ["manual/two", "manual/one"]
+    assert (status.execution_count, status.last_run_requested) == (2, "two")
+    assert not any(event.startswith("RequestIgnored") for event in world.events)
+
+
+def test_an_ended_run_for_a_finding_is_recorded_whatever_its_api_servers_clock() -> None:
+    world = checked.world(run={"concurrency_policy": "Allow"})
+    world.request(run="one")
+    world.step(at(minutes=50))
+    world.end("completed")
+    world.step(at(minutes=55))
+    world.step(at(hours=1))
+    world.end("completed", check=checked.found(0.42))
+    killed_before_it_wrote(world, at(hours=1, seconds=30))
+    status = world.step(at(hours=1, seconds=40)).status
+    assert [run.slot for run in status.history] == ["2026-03-02T13:00:00Z", "manual/one"]
+    assert (status.execution_count, status.check_state) == (2, None)
+    assert len(world.created) == 3
+
+
+def test_an_old_request_that_is_repeated_is_not_recorded_again() -> None:
+    world = World(spec(run={"history_limit": 1}))
+    for minute, token in enumerate(("one", "two"), 1):
+        world.request(run=token)
+        world.step(at(minutes=2 * minute))
+        world.end("completed")
+        world.step(at(minutes=2 * minute, seconds=30))
+    world.request(run="one")
+    status = world.step(at(minutes=10)).status
+    assert (status.execution_count, [run.slot for run in status.history]) == (2, ["manual/two"])
+    assert world.events[-1].startswith("RequestIgnored: The run requested by 'one' was not started: ")
 
 
 def test_a_job_that_the_history_limit_has_dropped_is_not_recorded_again() -> None:

@@ -24,6 +24,9 @@ from clustertrigger.core.policies.overdue import what_went_on, why_failed
 SETTLING = timedelta(seconds=5)
 """A run that ends within this time is never shown as running: it costs three writes, not four."""
 
+MOST_SKEW = timedelta(minutes=1)
+"""How far the clocks of API servers may be apart for a Job that was requested by hand, and ended unseen."""
+
 
 def record_new_runs(draft: Draft) -> None:
     """Adds every Job of the operator to the history, whether or not this process created it."""
@@ -62,10 +65,24 @@ def _is_new(draft: Draft, run: ObservedRun) -> bool:
     A Job bears the time of the API server that created it, and of several servers one may be behind. A run that is
     still active, or whose slot is not accounted for, is new regardless of its date.
     """
-    latest, state = draft.before.last_triggered_at, draft.before.schedule_state
+    before = draft.before
+    latest = before.last_triggered_at
     if latest is None or run.created_at >= latest or run.phase in ("pending", "running"):
         return True
-    return isinstance(run.slot, ScheduledSlot) and state is not None and run.slot.instant > state.accounted_until
+    match run.slot:
+        case ScheduledSlot(instant):
+            schedule, check = before.schedule_state, draft.status.check_state
+            is_found = check is not None and check.due == instant
+            return is_found or (schedule is not None and instant > schedule.accounted_until)
+        case EventSlot(ordinal):
+            events = before.event_state
+            return events is not None and ordinal > events.total - before.event_counter
+        case ManualSlot(token):
+            # A token may be requested again, after others: then its former Job has been recorded, and dropped.
+            is_waiting = token == draft.trigger.run_requested and token != before.last_run_requested
+            return is_waiting and run.created_at >= latest - MOST_SKEW
+        case _:
+            return False
 
 
 def settle_runs(draft: Draft) -> None:
