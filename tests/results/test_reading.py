@@ -42,7 +42,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def told(*seen: dict[str, Any]) -> list[str]:
-    """What a caller is told who looks at a Pod in these states, one after another; the last one stays."""
+    """What a caller hears who looks at a Pod in these states, one after another; the last one stays."""
     said: list[str] = []
     left = list(seen)
 

@@ -274,7 +274,7 @@ class _Follower:
             except Exception:
                 # Until everything is known again, the API server answers requests.
                 self._version = None
-                logger.exception("Internal error: the watch of %s ended, and begins anew", self._path)
+                logger.exception("Internal error: the watch of %s ended, and restarts", self._path)
                 await asyncio.sleep(_PAUSES[-1])
             finally:
                 if self._open:

@@ -42,7 +42,7 @@ async def until_started(
 
     Args:
         look: returns the Pod as it is now.
-        tell: is told what the Pod waits for, each time that this changes.
+        tell: receives what the Pod waits for, each time that this changes.
 
     Raises:
         NotStartedError: it does not run.

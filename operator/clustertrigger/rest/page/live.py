@@ -98,7 +98,7 @@ async def _listen(source: Source, version: str, bell: asyncio.Event) -> None:
     except RefusedError:
         await asyncio.sleep(_POLL)
     except Exception:
-        logger.exception("Internal error: a page's watch ended, and begins anew")
+        logger.exception("Internal error: a page's watch ended, and restarts")
         await asyncio.sleep(_POLL)
     bell.set()
 
