@@ -102,6 +102,8 @@ CONFIG = "spec.execution_config.config"
          f"{CONFIG}.distance_threshold: 0: must be greater than 0: write a larger number"),
         ({**CRON, "execution_config": {"collection_ids": [], "config": KMEANS}},
          "spec.execution_config.collection_ids: must not be empty: write at least one"),
+        ({**CRON, "action_config": {"cluster_id": "c", "mode": "composite", "source_execution_ids": ["nightly-1"]}},
+         "spec.action_config.source_execution_ids: must have at least 2 items: add some"),
         ({**CRON, "execution_config": {"collection_ids": "col_a", "config": KMEANS}},
          "spec.execution_config.collection_ids: 'col_a': must be a list: write [...] or lines that begin with '- '"),
         ({**CRON, "execution_config": {"collection_ids": ["col a"], "config": KMEANS}},

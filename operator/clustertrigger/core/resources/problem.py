@@ -161,10 +161,12 @@ def _message(detail: ErrorDetails) -> str:
             return f"must be greater than {limits['gt']:g}: write a larger number"
         case "less_than_equal":
             return f"must be at most {limits['le']}: write a smaller number"
-        case "string_too_short" | "too_short":
-            return (
-                "must not be empty: write at least one" if kind == "too_short" else "must not be empty: write a value"
-            )
+        case "too_short" if limits["min_length"] > 1:
+            return f"must have at least {limits['min_length']} items: add some"
+        case "too_short":
+            return "must not be empty: write at least one"
+        case "string_too_short":
+            return "must not be empty: write a value"
         case "string_too_long":
             return f"must have at most {limits['max_length']} characters: shorten it"
         case "too_long":
