@@ -129,10 +129,10 @@ def waits_for(draft: Draft, job: str) -> str | None:
     told_at = run.leaving.to_be_gone_at + LEAVING
     if draft.now < told_at:
         draft.wake(told_at)
-        why = _DISRUPTIONS.get(run.leaving.disruption)
-        if why is None or run.ended_by_operator:
+        cause = _DISRUPTIONS.get(run.leaving.disruption)
+        if cause is None or run.ended_by_operator:
             return None
-        return f"{why}: Pod {run.leaving.name} ends by {_gone_by(run.leaving)}, and the run starts again"
+        return f"{cause}: Pod {run.leaving.name} ends by {_gone_by(run.leaving)}, and the run starts again"
     return (
         f"waits for Pod {run.leaving.name} on node {run.leaving.node or 'unknown'}, which should have ended at "
         f"{_gone_by(run.leaving)}: if the node is down, delete the node, or the Pod with --force"

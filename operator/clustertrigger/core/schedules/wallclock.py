@@ -120,21 +120,22 @@ def zone_names() -> frozenset[str]:
 @lru_cache(maxsize=1)
 def _zones_of_countries() -> dict[str, list[str]]:
     """Zones by the English names of their countries, in lower case and with _ for blanks."""
-    names: dict[str, str] = dict(_rows("iso3166.tab", 0, 1))
+    names = dict(_pairs("iso3166.tab", 1))
     found: dict[str, list[str]] = {}
-    for code, zone in _rows("zone.tab", 0, 2):
+    for code, zone in _pairs("zone.tab", 2):
         name = names[code].casefold().replace(" ", "_")
         for spelling in {name, name.partition("_(")[0]}:
             found.setdefault(spelling, []).append(zone)
     return found
 
 
-def _rows(table: str, *columns: int) -> Iterator[tuple[str, ...]]:
+def _pairs(table: str, column: int) -> Iterator[tuple[str, str]]:
+    """The code of the country, and another column."""
     text = (resources.files("tzdata") / "zoneinfo" / table).read_text(encoding="utf-8")
     for line in text.splitlines():
         if line and not line.startswith("#"):
             cells = line.split("\t")
-            yield tuple(cells[column] for column in columns)
+            yield cells[0], cells[column]
 
 
 @lru_cache(maxsize=1024)
