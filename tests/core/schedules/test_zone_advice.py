@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from clustertrigger.core.schedules import wallclock, zone_advice
+from clustertrigger.core.schedules import zone_advice
 from clustertrigger.core.schedules.timetable import ScheduleError
 from clustertrigger.core.schedules.wallclock import wall_clock, zone_names
 
@@ -156,7 +156,7 @@ def test_what_is_offered_for_a_misspelt_city_has_its_time() -> None:
         if region not in zone_advice._PLACES or not city.isalpha() or len(city) < 6:
             continue
         for typo in (city[:2] + city[3:], city[:3] + city[2:], city[:2] + city[3] + city[2] + city[4:]):
-            said = zone_advice.way_out(f"{region}/{typo}", zone_names(), {})
+            said = zone_advice.way_out(f"{region}/{typo}", zone_names())
             offered = said.removeprefix("did you mean ").removesuffix("?")
             assert offered not in zone_names() or offsets(offered) == offsets(zone), (zone, typo, said)
 
@@ -166,7 +166,7 @@ def test_advice_on_zones_names_zones_that_exist() -> None:
     assert cities | set(zone_advice._CITY_OF_OFFSET.values()) | set(zone_advice._ZONE_OF_CITY.values()) <= zone_names()
     named = {zone.rpartition("/")[2].casefold() for zone in zone_names()}
     assert not named & zone_advice._ZONE_OF_CITY.keys()
-    assert set(zone_advice._COUNTRIES.values()) <= wallclock._zones_of_countries().keys()
+    assert set(zone_advice._COUNTRIES.values()) <= zone_advice._zones_of_countries().keys()
     winter, summer = datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 7, 15, tzinfo=UTC)
     for minutes, city in zone_advice._CITY_OF_OFFSET.items():
         offsets = {when.astimezone(wall_clock(city).zone).utcoffset() for when in (winter, summer)}

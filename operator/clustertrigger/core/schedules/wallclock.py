@@ -8,7 +8,6 @@ alone, never from the machine, so that every replica and every laptop agrees.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -117,27 +116,6 @@ def zone_names() -> frozenset[str]:
     return frozenset((resources.files("tzdata") / "zones").read_text(encoding="utf-8").split())
 
 
-@lru_cache(maxsize=1)
-def _zones_of_countries() -> dict[str, list[str]]:
-    """Zones by the English names of their countries, in lower case and with _ for blanks."""
-    names = dict(_pairs("iso3166.tab", 1))
-    found: dict[str, list[str]] = {}
-    for code, zone in _pairs("zone.tab", 2):
-        name = names[code].casefold().replace(" ", "_")
-        for spelling in {name, name.partition("_(")[0]}:
-            found.setdefault(spelling, []).append(zone)
-    return found
-
-
-def _pairs(table: str, column: int) -> Iterator[tuple[str, str]]:
-    """The code of the country, and another column."""
-    text = (resources.files("tzdata") / "zoneinfo" / table).read_text(encoding="utf-8")
-    for line in text.splitlines():
-        if line and not line.startswith("#"):
-            cells = line.split("\t")
-            yield cells[0], cells[column]
-
-
 @lru_cache(maxsize=1024)
 def wall_clock(name: str) -> WallClock:
     """The clock of an IANA zone.
@@ -146,7 +124,6 @@ def wall_clock(name: str) -> WallClock:
         ScheduleError: there is no such zone.
     """
     if name not in zone_names():
-        remedy = way_out(name, zone_names(), _zones_of_countries())
-        raise ScheduleError("schedule_config.timezone", name, f"no such time zone: {remedy}")
+        raise ScheduleError("schedule_config.timezone", name, f"no such time zone: {way_out(name, zone_names())}")
     with (resources.files("tzdata") / "zoneinfo" / name).open("rb") as file:
         return WallClock(ZoneInfo.from_file(file, key=name))

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
+from importlib import resources
 
 _GENERIC = "write an IANA name, such as Europe/Berlin or UTC"
 _BERLIN = "Europe/Berlin"
@@ -136,14 +138,8 @@ _MINUSES = str.maketrans({"\N{MINUS SIGN}": "-", "\N{EN DASH}": "-", "\N{FULLWID
 _EASTERNMOST, _WESTERNMOST = 14, -12
 
 
-def way_out(name: str, zones: Collection[str], of_countries: Mapping[str, Sequence[str]]) -> str:
-    """Returns what to write instead of an unknown time zone.
-
-    Args:
-        name: what is written.
-        zones: all that exist.
-        of_countries: the zones of each country, by its English name in lower case and with _ for blanks.
-    """
+def way_out(name: str, zones: Collection[str]) -> str:
+    """Returns what to write instead of an unknown time zone."""
     written = re.sub(r"\s*\(.*\)$", "", name.strip()).translate(_MINUSES)
     folded = written.replace(" ", "_").casefold()
     if folded in _CITIES:
@@ -160,7 +156,7 @@ def way_out(name: str, zones: Collection[str], of_countries: Mapping[str, Sequen
         return f"did you mean {american}?"
     if last in ("utc", "gmt", "zulu", "universal"):
         return "did you mean UTC?"
-    if (country := of_countries.get(_COUNTRIES.get(last, last))) is not None:
+    if (country := _zones_of_countries().get(_COUNTRIES.get(last, last))) is not None:
         return f"it is a country: write a city's zone, such as {_listed(country[:_MOST_ZONES])}"
     for text in (folded, last):
         if (offset := _OFFSET.fullmatch(text)) is not None and (offset["prefix"] or offset["sign"]):
@@ -174,6 +170,27 @@ def way_out(name: str, zones: Collection[str], of_countries: Mapping[str, Sequen
     unlike = re.search(r"\d", folded) or "time" in folded.split("_") or last.startswith(_DIRECTIONS)
     near = None if unlike else _nearest(folded, last, by_city)
     return f"did you mean {near}?" if near else _GENERIC
+
+
+@lru_cache(maxsize=1)
+def _zones_of_countries() -> dict[str, list[str]]:
+    """Zones by the English names of their countries, in lower case and with _ for blanks."""
+    names = dict(_pairs("iso3166.tab", 1))
+    found: dict[str, list[str]] = {}
+    for code, zone in _pairs("zone.tab", 2):
+        name = names[code].casefold().replace(" ", "_")
+        for spelling in {name, name.partition("_(")[0]}:
+            found.setdefault(spelling, []).append(zone)
+    return found
+
+
+def _pairs(table: str, column: int) -> Iterator[tuple[str, str]]:
+    """The code of the country, and another column."""
+    text = (resources.files("tzdata") / "zoneinfo" / table).read_text(encoding="utf-8")
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            cells = line.split("\t")
+            yield cells[0], cells[column]
 
 
 def _is_place(zone: str) -> bool:
