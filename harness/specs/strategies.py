@@ -215,7 +215,7 @@ def reachable(kind: Kind, spec: dict[str, Any]) -> list[tuple[Path, Schema]]:
 
 
 def _has_what_it_needs(spec: Any, path: Path, schemas: dict[Path, Schema]) -> bool:
-    """Whether every object and list on the way is there, or needs nothing but what lies on the way itself."""
+    """Whether every object on the way is there, or needs nothing but what lies on the way itself."""
     at = spec
     for index in range(1, len(path)):
         key = _key(path, index - 1)
@@ -225,7 +225,5 @@ def _has_what_it_needs(spec: Any, path: Path, schemas: dict[Path, Schema]) -> bo
             return False  # one more item does not make the list long enough
         needed = set(schemas[path[:index]].get("required", ())) - {path[index]}
         if needed and not (isinstance(at, dict) and needed <= at.keys()):
-            return False
-        if path[index] == ITEM and max(len(at or ()), 1) < schemas[path[:index]].get("minItems", 0):
             return False
     return True
