@@ -156,6 +156,16 @@ def test_what_is_often_meant_otherwise_is_warned_of(monkeypatch: pytest.MonkeyPa
     ]
 
 
+def test_a_step_that_is_larger_than_its_field_is_warned_of(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
+    code, lines = validate(monkeypatch, capsys, TRIGGER.replace("0 2 * * *", "*/90 * * * *"), DEFINITION, COLLECTION)
+    assert code == 0
+    assert lines[1] == (
+        "stdin:1: ClusterTrigger search/nightly: warning: spec.schedule_config.cron_expression: '*/90 * * * *': minute "
+        "'*/90' matches only 0 in each hour, because the step is larger than the range 0-59: for every 90 minutes, use "
+        "trigger_type interval with interval_seconds: 5400; for the same times as now, write */60"
+    )
+
+
 def test_the_same_object_twice(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:
     code, lines = validate(monkeypatch, capsys, COLLECTION, COLLECTION)
     assert code == 1

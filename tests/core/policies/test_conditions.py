@@ -134,6 +134,17 @@ def test_a_run_that_does_not_start_says_why_after_half_a_minute(
     assert message(world, "Running") == f"Active: {name}"
 
 
+def test_ready_warns_of_a_step_that_is_larger_than_its_field() -> None:
+    schedule = {"cron_expression": "*/90 * * * *"}
+    ready = decide(trigger(spec(MINUTELY, schedule_config=schedule)), observed(), at(1)).status.conditions[0]
+    assert ready.status == "True"
+    assert ready.message == (
+        "The schedule is live: */90 * * * * UTC. Warning: spec.schedule_config.cron_expression: '*/90 * * * *': minute "
+        "'*/90' matches only 0 in each hour, because the step is larger than the range 0-59: for every 90 minutes, use "
+        "trigger_type interval with interval_seconds: 5400; for the same times as now, write */60"
+    )
+
+
 def test_ready_warns_of_a_schedule_that_is_often_meant_otherwise() -> None:
     schedule = {"cron_expression": "0 9 1-7 * 1"}
     ready = decide(trigger(spec(MINUTELY, schedule_config=schedule)), observed(), at(1)).status.conditions[0]

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clustertrigger.core.schedules.cron_syntax import parse, warning
+from clustertrigger.api.schedule import IntervalSchedule
+from clustertrigger.core.schedules.cron_syntax import parse, warnings
 from clustertrigger.core.schedules.schedule_error import ScheduleError
 
 EITHER = "cron combines day of month and day of week with OR, so the trigger is due on {} days of a month: "
@@ -234,24 +235,76 @@ def test_other_schedulers_expressions_get_a_way_out(expression: str, reason: str
 def test_both_day_fields_restricted_are_warned_of(expression: str, days: str | None, way_out: str | None) -> None:
     if days is None or way_out is None:
         with pytest.raises(ScheduleError):
-            warning(expression)
+            warnings(expression)
     else:
-        assert warning(expression) == EITHER.format(days) + way_out
+        assert warnings(expression) == (EITHER.format(days) + way_out,)
 
 
 @pytest.mark.parametrize(
-    "expression", ["0 2 * * 1", "0 2 1 * *", "0 2 */2 * 1", "0 2 1-7 * */7", "@weekly", "@Monthly", "0 2 */31,2-7 * 1"]
-)
+    "expression",
+    [
+        "0 2 * * 1", "0 2 1 * *", "0 2 */2 * 1", "0 2 1-7 * */7", "@weekly", "@Monthly", "0 2 */31,2-7 * 1",
+        "*/45 * * * *", "*/60 */24 * * *", "0 2 * */12 *", "10-19/10 8-18/11 * * *", "0 2 * * mon-fri/5",
+    ],
+)  # fmt: skip
 def test_nothing_else_is_warned_of(expression: str) -> None:
-    assert warning(expression) is None
+    assert warnings(expression) == ()
+
+
+WIDE = "{} matches only {} in each {}, because the step is larger than the range {}: {}"
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("*/90 * * * *", ["minute '*/90'", 0, "hour", "0-59",
+                          "for every 90 minutes, use trigger_type interval with interval_seconds: 5400; for the same "
+                          "times as now, write */60"]),
+        ("*/61 * * * *", ["minute '*/61'", 0, "hour", "0-59",
+                          "for every 61 minutes, use trigger_type interval with interval_seconds: 3660; for the same "
+                          "times as now, write */60"]),
+        ("0 */36 * * *", ["hour '*/36'", 0, "day", "0-23",
+                          "for every 36 hours, use trigger_type interval with interval_seconds: 129600; for the same "
+                          "times as now, write */24"]),
+        ("0 2 */45 * *", ["day of month '*/45'", 1, "month", "1-31",
+                          "for every 45 days, use trigger_type interval with interval_seconds: 3888000; for the same "
+                          "times as now, write */31"]),
+        ("0 2 * * */10", ["day of week '*/10'", 0, "week", "0-7",
+                          "for every 10 days, use trigger_type interval with interval_seconds: 864000; for the same "
+                          "times as now, write */7"]),
+        ("0 2 1 */18 *", ["month '*/18'", 1, "year", "1-12",
+                          "cron cannot express every 18 months; for the same times as now, write */12"]),
+        ("*/90 8-18 * * *", ["minute '*/90'", 0, "hour", "0-59",
+                             "cron cannot express every 90 minutes; for the same times as now, write */60"]),
+        ("0 2 */400 * *", ["day of month '*/400'", 1, "month", "1-31",
+                           "cron cannot express every 400 days; for the same times as now, write */31"]),
+        ("*/90,30 * * * *", ["minute '*/90'", 0, "hour", "0-59",
+                             "cron cannot express every 90 minutes; for the same times as now, write */60"]),
+        ("10-20/30 * * * *", ["minute '10-20/30'", 10, "hour", "10-20", "write 10"]),
+        ("0 2 * * mon-fri/9", ["day of week 'mon-fri/9'", 1, "week", "1-5", "write 1"]),
+    ],
+)  # fmt: skip
+def test_steps_that_are_larger_than_their_range_are_warned_of(expression: str, expected: list[object]) -> None:
+    (said,) = warnings(expression)
+    assert said == WIDE.format(*expected)
+    item = re.search(r"'(.+)'", said)
+    written = re.search(r"write (\S+)$", said)
+    assert item is not None
+    assert written is not None
+    assert parse(expression.replace(item[1], written[1], 1)) == parse(expression), "the same times as now"
+    interval = re.search(r"interval_seconds: (\d+)", said)
+    assert interval is None or IntervalSchedule(interval_seconds=int(interval[1]))
+
+
+def test_an_expression_can_have_several_warnings() -> None:
+    assert [said.split(" ")[0] for said in warnings("*/90 */36 1 * 1")] == ["cron", "minute", "hour"]
 
 
 @given(st.sets(st.integers(1, 31), min_size=1), st.sets(st.integers(0, 7), min_size=1))
 def test_the_expression_for_both_days_names_exactly_those(days: set[int], weekdays: set[int]) -> None:
     """The trick is Vixie's: a list may begin with the * of a step that reaches one value only."""
     expression = f"0 2 {','.join(map(str, sorted(days)))} * {','.join(map(str, sorted(weekdays)))}"
-    said = warning(expression)
-    assert said is not None
+    (said,) = warnings(expression)
     offered = said.partition("write ")[2]
     if not offered:
         assert said.endswith(NONE)

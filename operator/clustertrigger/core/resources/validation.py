@@ -14,7 +14,7 @@ from clustertrigger.api.taxonomy import TaxonomySpec
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.resources import pod_settings
 from clustertrigger.core.resources.problem import Problem, all_of, problems_of
-from clustertrigger.core.schedules.timetable import ScheduleError, check_cron, cron_warning
+from clustertrigger.core.schedules.timetable import ScheduleError, check_cron, cron_warnings
 
 __all__ = [
     "Problem",
@@ -46,10 +46,12 @@ def parse_trigger(
 
 
 def warnings_of(spec: ClusterTriggerSpec) -> list[Problem]:
-    """What can be followed and is often meant otherwise: said beside a valid trigger, and refused nowhere."""
-    if not isinstance(spec.schedule, CronSchedule) or (warning := cron_warning(spec.schedule)) is None:
+    """Returns what is often misunderstood in a valid spec. The trigger is accepted all the same."""
+    schedule = spec.schedule
+    if not isinstance(schedule, CronSchedule):
         return []
-    return [Problem("spec.schedule_config.cron_expression", spec.schedule.cron_expression, warning)]
+    field = "spec.schedule_config.cron_expression"
+    return [Problem(field, schedule.cron_expression, warning) for warning in cron_warnings(schedule)]
 
 
 def parse_definition(spec: Mapping[str, Any]) -> tuple[ClusterDefinitionSpec | None, list[Problem]]:

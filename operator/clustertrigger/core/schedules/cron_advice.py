@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from clustertrigger.core.humanize import read_duration
 from clustertrigger.core.schedules.cron_expression import CronExpression
@@ -54,6 +54,13 @@ _QUOTES = "'\"`\u201c\u201d\u2018\u2019"
 _RATE = re.compile(r"(?:rate\((?P<rate>.+)\)|@?every(?:[ _](?P<every>.+))?)", re.IGNORECASE)
 _STEP = re.compile(r"(?P<low>\d+)/(?P<step>[1-9]\d*)", re.ASCII)
 _TIME = re.compile(r"(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?::00)?")
+
+_STEP = re.compile(r"(?:\*|(?P<low>\w+)-(?P<high>\w+))/(?P<step>\d+)", re.ASCII)
+_PERIODS = ("hour", "day", "month", "year", "week")
+"""How long each field's range is, as a word."""
+_UNITS = (("minutes", 60), ("hours", 3600), ("days", 86_400), ("months", None), ("days", 86_400))
+"""What a step of each field counts, and its seconds where it has a fixed length."""
+_LONGEST_INTERVAL = 366 * 86_400
 
 Reads = Callable[[str], bool]
 """Whether an expression is a good one."""
@@ -158,6 +165,42 @@ def for_either_day(fields: Sequence[str], parsed: CronExpression) -> str | None:
         f"cron combines day of month and day of week with OR, so the trigger is due on {reach} days of a month: "
         f"{way_out}"
     )
+
+
+def for_wide_steps(fields: Sequence[str]) -> Iterator[str]:
+    """Yields a warning for each step that is larger than its range, so that only the range's first value matches.
+
+    Args:
+        fields: The five fields of a valid expression.
+    """
+    for position, text in enumerate(fields):
+        field = FIELDS[position]
+        for item in text.split(","):
+            if (written := _STEP.fullmatch(item)) is None:
+                continue
+            step = int(written["step"])
+            if written["low"] is not None:
+                low, high = field.number(written["low"]) or 0, field.number(written["high"]) or 0
+                size, remedy = high - low + 1, f"write {low}"
+            else:
+                low, high = field.low, field.high
+                size = 7 if position == DAY_OF_WEEK else high - low + 1  # 0 and 7 are both Sunday
+                remedy = _for_wide_step(fields, position, step, size)
+            if step > size:
+                yield (
+                    f"{field.name} {item!r} matches only {low} in each {_PERIODS[position]}, because the step is "
+                    f"larger than the range {low}-{high}: {remedy}"
+                )
+
+
+def _for_wide_step(fields: Sequence[str], position: int, step: int, size: int) -> str:
+    """Returns the remedy for a step that is larger than its field, which has so many values."""
+    unit, seconds = _UNITS[position]
+    same_times = f"for the same times as now, write */{size}"
+    longer = [text for at, text in enumerate(fields) if at != position and at >= min(position, DAY_OF_MONTH)]
+    if seconds is None or step * seconds > _LONGEST_INTERVAL or "," in fields[position] or set(longer) != {"*"}:
+        return f"cron cannot express every {step} {unit}; {same_times}"
+    return f"for every {step} {unit}, use trigger_type interval with interval_seconds: {step * seconds}; {same_times}"
 
 
 def _named_days(parsed: CronExpression, length: int, first: int) -> int:

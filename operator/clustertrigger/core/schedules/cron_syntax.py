@@ -50,10 +50,15 @@ def parse(expression: str) -> CronExpression:
 
 
 @lru_cache(maxsize=4096)
-def warning(expression: str) -> str | None:
-    """Warns about a valid expression that is often misunderstood, and the remedy."""
+def warnings(expression: str) -> tuple[str, ...]:
+    """Returns what is often misunderstood in an expression, each with its remedy.
+
+    Raises:
+        ScheduleError: the expression is not valid.
+    """
     fields = SHORTCUTS.get(expression.strip().lower(), expression).split()
-    return cron_advice.for_either_day(fields, parse(expression))
+    either_day = cron_advice.for_either_day(fields, parse(expression))
+    return *((either_day,) if either_day else ()), *cron_advice.for_wide_steps(fields)
 
 
 def _is_good(expression: str) -> bool:

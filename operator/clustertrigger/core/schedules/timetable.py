@@ -16,7 +16,7 @@ from clustertrigger.core.schedules.schedule_error import ScheduleError
 from clustertrigger.core.schedules.wallclock import wall_clock
 from clustertrigger.core.text import one_line
 
-__all__ = ["ScheduleError", "Timetable", "check_cron", "cron_warning", "describe_schedule", "timetable"]
+__all__ = ["ScheduleError", "Timetable", "check_cron", "cron_warnings", "describe_schedule", "timetable"]
 
 
 class Timetable(Protocol):
@@ -59,13 +59,13 @@ def check_cron(schedule: CronSchedule) -> None:
     _cron(schedule.cron_expression, schedule.timezone)
 
 
-def cron_warning(schedule: CronSchedule) -> str | None:
-    """Warns about a valid cron schedule that is often misunderstood, and the remedy.
+def cron_warnings(schedule: CronSchedule) -> tuple[str, ...]:
+    """Returns what is often misunderstood in a valid cron schedule, each with its remedy.
 
     Raises:
         ScheduleError: the expression is wrong.
     """
-    return cron_syntax.warning(schedule.cron_expression)
+    return cron_syntax.warnings(schedule.cron_expression)
 
 
 def describe_schedule(spec: ClusterTriggerSpec, event_counter: int | None = None) -> str:
