@@ -92,6 +92,20 @@ CASES = {
         {of("clustertrigger_event_requests_total", code="400"): "0+1x60"},
         {"code": "503"},
     ),
+    "ClusterTriggerNotificationsGivenUp": Case(
+        {of("clustertrigger_notifications_total", result="given_up"): "0x50 1x10"},
+        {
+            of("clustertrigger_notifications_total", result="given_up"): "3x60",
+            of("clustertrigger_notifications_total", result="failed"): "0+1x60",
+        },
+    ),
+    "ClusterTriggerReceiversFail": Case(
+        {of("clustertrigger_notification_receivers_failing"): "0x20 1x40"},
+        {
+            of("clustertrigger_notification_receivers_failing"): "1x20 0x20 1x20",
+            of("clustertrigger_notification_receivers_failing", pod="b"): "0x60",
+        },
+    ),
     "ClusterTriggerNewsDropped": Case(
         {of("clustertrigger_events_dropped_total"): "0+1x60"}, {of("clustertrigger_events_dropped_total"): "1x60"}
     ),

@@ -230,3 +230,9 @@ async def test_an_edit_ends_the_pause(stage: Stage, monkeypatch: pytest.MonkeyPa
 )
 def test_the_pause_grows_and_a_receiver_may_ask_for_more(failures: int, asked: float, seconds: float) -> None:
     assert 0.9 * seconds <= module._pause(failures, asked) <= 1.1 * seconds
+
+
+@pytest.mark.parametrize("result", ["delivered", "failed", "given_up"])
+def test_counts_begin_at_0_so_that_an_alert_sees_the_first_one(result: str) -> None:
+    registry = Metrics().registry
+    assert registry.get_sample_value("clustertrigger_notifications_total", {"result": result}) == 0

@@ -86,6 +86,8 @@ class Metrics:
             ("result",),
             registry=self.registry,
         )
+        for result in ("delivered", "failed", "given_up"):
+            self.notifications.labels(result)  # from 0, because increase() does not count a series' first value
         self.failing_receivers = Gauge(
             "clustertrigger_notification_receivers_failing",
             "Receivers whose last attempt failed, each counted once for each trigger.",
