@@ -242,7 +242,7 @@ def test_what_is_no_enrichment_is_refused(scene: Scene, changes: Object, line: s
         ({"label_column": None}, "label_column"),
         ({"top_k": 51}, "spec.top_k"),
         ({"min_score": 1.5}, "spec.min_score"),
-        ({"parent_column": "label"}, "parent_column holds the parents' ids, label_column the labels: name two columns"),
+        ({"parent_column": "label"}, "parent_column and label_column must be different columns: change one of them"),
     ],
 )
 def test_what_is_no_taxonomy_is_refused(scene: Scene, fields: Object, line: str) -> None:

@@ -295,7 +295,7 @@ _MODE_RULES = [
                 },
             ),
             "spec.trigger_type",
-            "trigger_type conditional is valid only with mode full: it measures what has changed since the last full",
+            "trigger_type conditional is valid only with mode full: checks measure the change since the last clustering",
         )
         for where, spec in (
             ("execution_config", trigger()),
@@ -399,7 +399,7 @@ _ACTION_RULES = [
         "action taxonomy_enrichment without action_config",
         acting("taxonomy_enrichment", {}, {"action_config": ABSENT}),
         "spec.action_config",
-        "action_config is required with every action_type but cluster: set it",
+        "action_config is required with every action_type except cluster: set it",
     ),
     *(
         Refused(
@@ -444,7 +444,7 @@ _ACTION_RULES = [
         "taxonomy_enrichment by drift",
         acting("taxonomy_enrichment", {}, {"trigger_type": "conditional", "schedule_config": SCHEDULES["conditional"]}),
         "spec.trigger_type",
-        "trigger_type conditional is valid only with action_type cluster: only a clustering leaves a baseline",
+        "trigger_type conditional is valid only with action_type cluster: only a clustering writes a baseline",
     ),
     Refused(
         "taxonomy_enrichment into a malformed id",
@@ -456,7 +456,7 @@ _ACTION_RULES = [
         "taxonomy whose labels are its parents",
         taxonomy({"parent_column": "label"}),
         "spec.parent_column",
-        "parent_column holds the parents' ids, label_column the labels: name two columns",
+        "parent_column and label_column must be different columns: change one of them",
         kind=TAXONOMY,
     ),
     Refused(
@@ -476,7 +476,7 @@ _ACTION_RULES = [
             f"action {action} without action_config",
             acting(action, {}, {"action_config": ABSENT}),
             "spec.action_config",
-            "action_config is required with every action_type but cluster: set it",
+            "action_config is required with every action_type except cluster: set it",
         )
         for action in ("batch_rerun", "collection_trigger")
     ),
@@ -523,7 +523,7 @@ _ACTION_RULES = [
             f"{action} by drift",
             acting(action, {}, {"trigger_type": "conditional", "schedule_config": SCHEDULES["conditional"]}),
             "spec.trigger_type",
-            "trigger_type conditional is valid only with action_type cluster: only a clustering leaves a baseline",
+            "trigger_type conditional is valid only with action_type cluster: only a clustering writes a baseline",
         )
         for action in ("batch_rerun", "collection_trigger")
     ),
@@ -940,7 +940,7 @@ _COLLECTION_RULES = [
         "a volume written by a user",
         collection({"source.uri": "labels/", "write": {"secret_name": "writer"}}),
         "spec.write.secret_name",
-        "write.secret_name goes with an address only: remove it",
+        "write.secret_name is valid only if uri is an address: remove it",
         COLLECTION,
         python_field="spec",
     ),
@@ -948,7 +948,7 @@ _COLLECTION_RULES = [
         "a table of their own in Qdrant",
         {**qdrant({}), "write": {"table": "labels"}},
         "spec.write.table",
-        "write.table goes with type postgresql only: remove it",
+        "write.table is valid only with type postgresql: remove it",
         COLLECTION,
         python_field="spec",
     ),
@@ -956,7 +956,7 @@ _COLLECTION_RULES = [
         "a glob that is written",
         collection({"write": {}}),
         "spec.source.uri",
-        "a uri with wildcards cannot be written",
+        "uri must not contain wildcards if write is set",
         COLLECTION,
         python_field="spec",
     ),

@@ -60,10 +60,10 @@ def why_not(
 
 
 def volume_change(baseline_documents: int, current_documents: int) -> float:
-    """The value of document_count: 0.5 where half as many documents came in addition, or where half are gone.
+    """Returns the value of document_count: 0.5 if half as many documents were added, or if half of them were removed.
 
     Args:
-        baseline_documents: documents that the baseline was made of, at least 1.
-        current_documents: documents that the collections hold now.
+        baseline_documents: Number of documents that the baseline was computed from, at least 1.
+        current_documents: Number of documents that the collections contain now.
     """
     return abs(current_documents - baseline_documents) / baseline_documents

@@ -126,16 +126,16 @@ def check_filters(filters: Filter | None) -> None:
 
 
 def all_of(filters: Iterable[Filter]) -> Filter:
-    """One filter that holds where all of these do, at least one."""
+    """Returns a filter that holds if all of the given filters hold; there is at least one."""
     parts = [part for one in filters for part in conjuncts(one)]
     return parts[0] if len(parts) == 1 else Filter(AND=parts)
 
 
 def within(own: Filter | None, more: Filter) -> Filter:
-    """A source's own filter and another one: what holds where both do.
+    """Returns a filter that holds if both a source's own filter and another one hold.
 
     Raises:
-        ValueError: together they exceed the limits of one filter.
+        ValueError: Together they exceed the limits of a filter.
     """
     both = more if own is None else all_of((own, more))
     check_filters(both)
@@ -143,7 +143,7 @@ def within(own: Filter | None, more: Filter) -> Filter:
 
 
 def conjuncts(one: Filter) -> list[Filter]:
-    """What must hold, all of it: of a group that is nothing but AND, its parts."""
+    """Returns the filters that must all hold: the parts of a group that has only AND, else the filter itself."""
     return one.AND if one.AND is not None and one.OR is None and one.NOT is None else [one]
 
 

@@ -1,7 +1,7 @@
 """Defines the Collections that runs write: how a Collection opts in, and what the worker gets as input.
 
-What is written is a row for each document: its id, some columns, and the run that wrote them. The sources themselves
-(vectors, texts, ids) are never changed.
+Each document gets a row: its ID, some columns, and the run that wrote them. The sources themselves (vectors, texts,
+IDs) are never changed.
 """
 
 from __future__ import annotations
@@ -15,39 +15,39 @@ from clustercontract.base import ApiModel
 from clustercontract.source import ObjectName, Source
 
 CLUSTERS = "clusters"
-"""What the action `cluster` writes: its Parquet file is called so where the uri names a directory."""
+"""What the action `cluster` writes. If the uri names a directory, the Parquet file has this name."""
 RUN_COLUMN = "run"
 ENRICHMENT = "enrichment"
-"""What the action `taxonomy_enrichment` writes; names its Parquet file likewise."""
+"""What the action `taxonomy_enrichment` writes; its Parquet file is named in the same way."""
 ENRICHMENT_RUN_COLUMN = "taxonomy_run"
-"""Not RUN_COLUMN: a table may hold clusters and nodes, each with the run that wrote them."""
+"""Differs from RUN_COLUMN, because a table can contain clusters and nodes, each with the run that wrote them."""
 RUN_COLUMNS = frozenset({RUN_COLUMN, ENRICHMENT_RUN_COLUMN})
 _SUFFIX = ".parquet"
 
 
 class Write(ApiModel):
-    """Lets runs write into a collection; without it nothing is ever written there."""
+    """Allows runs to write into a collection. If it is absent, nothing is ever written there."""
 
     secret_name: ObjectName | None = Field(
         None,
-        description="The Secret of the user who writes, with the same keys as source.secret_name's; it may be the same "
-        "Secret. Required with postgresql.",
+        description="Secret with the credentials for writing. It has the same keys as source.secret_name, and can be "
+        "the same Secret. Required with postgresql.",
     )
     table: str | None = Field(
         None,
         min_length=1,
         max_length=127,
-        description="postgresql: a table of their own for the columns, with its schema if need be; it is created "
-        "where it is not there. Default: columns of source.table.",
+        description="postgresql: a separate table for the columns, qualified with its schema if necessary. The run "
+        "creates it if it does not exist. Default: the columns are added to source.table.",
     )
 
 
 OutputsRun = Annotated[
-    str | None, Field(description="Run under whose name outputs are written: of a rerun, the batch. Default: run.")
+    str | None, Field(description="Name of the run that the outputs record. For a rerun: the batch. Default: run.")
 ]
 OutputsBefore = Annotated[
     str | None,
-    Field(description="The last completed run that wrote the outputs, of which nothing is to be left there."),
+    Field(description="The last completed run that wrote the outputs; what it wrote is replaced."),
 ]
 
 
@@ -57,14 +57,16 @@ class OutputInput(ApiModel):
     collection_id: str
     source: Source
     write: Write
-    mount_path: str | None = Field(None, description="Where its volume is mounted to write; absent for an address.")
+    mount_path: str | None = Field(
+        None, description="Path where the collection's volume is mounted. Absent if the source is an address."
+    )
     reads: bool = Field(
-        False, description="Whether the run reads this collection, too: only its own documents go there."
+        False, description="Whether the run also reads this collection. If so, only its own documents are written."
     )
 
 
 def is_same_place(one: OutputInput, other: OutputInput) -> bool:
-    """Whether two outputs write to the same place, whoever writes."""
+    """Returns whether two outputs write to the same place, whatever their credentials are."""
     return _place(one) == _place(other)
 
 
@@ -83,7 +85,7 @@ def _place(output: OutputInput) -> tuple[str | None, ...]:
 
 
 def output_file(uri: str, name: str = CLUSTERS) -> str:
-    """The one Parquet file that is written at a uri: itself, or `<name>.parquet` in the directory that it names."""
+    """Returns the Parquet file that is written: the uri itself, or `<name>.parquet` in the directory that it names."""
     scheme, separator, path = uri.rpartition("://")
     path = posixpath.normpath(path)
     if not path.endswith(_SUFFIX):

@@ -28,7 +28,7 @@ RUN_SPEC_VARIABLE = "CLUSTERWORKER_RUN_SPEC"
 
 
 class PreviousRun(ApiModel):
-    """An earlier run, whose results are read: the clusters of a run are matched to those of the one before."""
+    """An earlier run whose results are read. A run matches its clusters to those of the previous run."""
 
     run: str = Field(description="Name of the run's Job.")
     uri: str = Field(description="Folder of the run: a path below RESULTS_MOUNT, or s3://bucket/key.")
@@ -93,7 +93,7 @@ MOST_DOCUMENTS = 1_000_000_000
 
 
 class DocumentCounts(BaseModel):
-    """What became of a collection's documents."""
+    """Numbers of documents that a run has added, updated and deleted in a collection."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -102,7 +102,7 @@ class DocumentCounts(BaseModel):
     documents_deleted: int = Field(0, ge=0, le=MOST_DOCUMENTS, strict=True)
 
     def events(self) -> Iterator[tuple[str, int]]:
-        """Yields the type of each event that this stands for, and how often it happened."""
+        """Yields the type of each event that these numbers stand for, and its number."""
         for event_type in type(self).model_fields:
             if count := getattr(self, event_type):
                 yield event_type, count

@@ -1,4 +1,4 @@
-"""Action `batch_rerun`: an earlier run is carried out again, exactly as it was specified then."""
+"""Defines the action `batch_rerun`, which repeats an earlier run exactly as it was specified."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BatchId = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9](
 
 
 class BatchRerun(ApiModel):
-    """Run a batch again: a run, named by its Job."""
+    """Repeats a batch: a run, identified by its Job."""
 
     batch_id: BatchId
     filters: Filter | None = None
@@ -27,22 +27,24 @@ class BatchRerun(ApiModel):
 
 
 class RerunSpec(ApiModel):
-    """What a rerun is to do. The rest is said by the batch's own RunSpec, which its worker has kept."""
+    """The input of a rerun. The rest is in the batch's own RunSpec, which its worker has saved."""
 
     version: Literal[1] = 1
     namespace: str
     trigger: str
-    run: str = Field(description="The Job's name.")
-    slot: str = Field(description="What the rerun was fired for, as in a RunSpec.")
-    batch_id: str = Field(description="The batch's Job.")
-    batch_trigger: str = Field(description="The trigger whose run the batch is.")
+    run: str = Field(description="Name of the rerun's Job.")
+    slot: str = Field(description="The slot of the rerun, as in a RunSpec.")
+    batch_id: str = Field(description="Name of the batch's Job.")
+    batch_trigger: str = Field(description="Name of the trigger that the batch is a run of.")
     batch_results: ResultsTarget = Field(
-        description="Where that trigger's results are: a path below COLLECTIONS_MOUNT, or s3://bucket/prefix."
+        description="Where that trigger's results are stored: a path below COLLECTIONS_MOUNT, or s3://bucket/prefix."
     )
-    filters: Filter | None = Field(None, description="Of the batch's documents, those count for which this holds too.")
+    filters: Filter | None = Field(None, description="Which of the batch's documents to select.")
     outputs: list[OutputInput] | None = Field(
-        None, description="Those that the batch wrote, in order, as they are now. Absent: none may be written."
+        None,
+        description="Current state of the collections that the batch wrote, in the same order. Absent if none can be "
+        "written.",
     )
     outputs_before: OutputsBefore = None
     results: ResultsTarget
-    history_limit: int = Field(10, ge=1, description="Folders of results to keep.")
+    history_limit: int = Field(10, ge=1, description="Number of results folders to keep.")

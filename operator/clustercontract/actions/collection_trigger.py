@@ -1,4 +1,4 @@
-"""Action `collection_trigger`: a collection is processed by a Pod that its owner has specified.
+"""Defines the action `collection_trigger`, which processes a collection by a Pod that its owner has specified.
 
 Environment variables tell the container what to do, and its termination message reports what it did.
 """
@@ -20,15 +20,15 @@ INCLUDE_COLLECTIONS_VARIABLE = "CLUSTERTRIGGER_INCLUDE_COLLECTIONS"
 SOURCE_FILTERS_VARIABLE = "CLUSTERTRIGGER_SOURCE_FILTERS"
 """These three hold JSON, and are set only if the trigger sets the field."""
 SOURCE_VARIABLE = "CLUSTERTRIGGER_SOURCE"
-"""The Collection's spec.source, as JSON: where the vectors are to be."""
+"""The Collection's spec.source as JSON, which says where the container writes the vectors."""
 RUN_VARIABLE = "CLUSTERTRIGGER_RUN"
-"""The Job's name."""
+"""Name of the run's Job."""
 
 Ids = Annotated[list[ApiId], Field(min_length=1, max_length=100)]
 
 
 class CollectionTrigger(ApiModel):
-    """Process a collection."""
+    """Processes a collection."""
 
     collection_id: ApiId
     include_buckets: Ids | None = None
@@ -37,17 +37,17 @@ class CollectionTrigger(ApiModel):
 
 
 class ProcessingReport(DocumentCounts):
-    """A container's termination message."""
+    """The container's termination message."""
 
-    error: str | None = Field(None, description="Why it failed, in one readable line.")
+    error: str | None = Field(None, description="Why the container failed, in one line.")
 
 
 def read_report(message: str, succeeded: bool) -> RunResult:
-    """Read what a container has left; nothing that it writes makes the run fail.
+    """Returns the result of a container. An invalid message does not make the run fail.
 
     Args:
-        message: the container's termination message; of a failed one, the end of its log, where it wrote none.
-        succeeded: whether its exit code is 0.
+        message: The container's termination message. If a failed container wrote none, it is the end of its log.
+        succeeded: Whether the container's exit code is 0.
     """
     if not message or not (succeeded or message.startswith("{")):
         return RunResult(status="completed" if succeeded else "failed")
@@ -59,7 +59,7 @@ def read_report(message: str, succeeded: bool) -> RunResult:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"])) or "it"
         return RunResult(
-            status="completed", notes=[f"the termination message does not count as events: {field}: {first['msg']}"]
+            status="completed", notes=[f"no events were counted: the termination message: {field}: {first['msg']}"]
         )
     if not succeeded:
         return RunResult(status="failed", error=shortened(report.error))

@@ -30,7 +30,7 @@ ACTIONS: dict[str, type[ApiModel]] = {
 """Maps each action_type to its model."""
 
 READERS: dict[str, Callable[[str, bool], RunResult]] = {"collection_trigger": read_report}
-"""Maps an action_type to what reads the termination message of its container, where that is not a RunResult."""
+"""Maps an action_type to the function that reads its container's termination message, if that is not a RunResult."""
 Action = Cluster | TaxonomyEnrichment | BatchRerun | CollectionTrigger
 
 OutputIds = Annotated[
@@ -58,42 +58,44 @@ class ActionConfig(Moded):
     )
     collection_id: ApiId | None = Field(
         None,
-        description="taxonomy_enrichment, collection_trigger (required): collection_id or name of the Collection "
-        "whose documents get nodes, or which is processed. Its spec.processing names the PodTemplate for that.",
+        description="taxonomy_enrichment, collection_trigger (required): collection_id or name of a Collection. "
+        "taxonomy_enrichment assigns nodes to its documents. collection_trigger processes it with the PodTemplate that "
+        "its spec.processing names.",
     )
     target_collection_id: ApiId | None = Field(
         None,
-        description="taxonomy_enrichment: a Collection that each document's nodes are written into, by collection_id "
-        "or name, in addition to the run's folder; it needs spec.write. With PostgreSQL and Qdrant it may be the "
-        "Collection of collection_id itself. Default: none.",
+        description="taxonomy_enrichment: collection_id or name of a Collection with spec.write. The run writes each "
+        "document's nodes into it, and into the run's folder. With PostgreSQL and Qdrant, it can be the same "
+        "Collection as collection_id. Default: none.",
     )
     incremental: bool | None = Field(
         None,
-        description="taxonomy_enrichment: whether documents of the last completed enrichment with the same nodes are "
-        "taken over, so that only new documents are searched. Default false.",
+        description="taxonomy_enrichment: whether to reuse the results of the last completed enrichment with the same "
+        "nodes, so that only new documents are searched. Default false.",
     )
     batch_size: BatchSize | None = Field(
-        None, description="taxonomy_enrichment: number of documents that are searched at once. Default 1000."
+        None, description="taxonomy_enrichment: number of documents per search. Default 1000."
     )
     parallelism: Parallelism | None = Field(
         None,
-        description="taxonomy_enrichment: number of batches that are searched at the same time, at most one per CPU of "
-        "the container. Default 4.",
+        description="taxonomy_enrichment: number of concurrent searches, at most one per CPU of the container. "
+        "Default 4.",
     )
     batch_id: BatchId | None = Field(
         None,
-        description="batch_rerun (required): a run of any trigger of the namespace, by history[].job_id of its status.",
+        description="batch_rerun (required): the run to repeat, as history[].job_id in the status of any trigger of "
+        "the namespace.",
     )
     include_buckets: Ids | None = Field(
-        None, description="collection_trigger: buckets to read. Default: as the PodTemplate's program decides."
+        None, description="collection_trigger: buckets to read. By default, the PodTemplate's program decides."
     )
     include_collections: Ids | None = Field(
-        None, description="collection_trigger: collections to read. Default: as the PodTemplate's program decides."
+        None, description="collection_trigger: collections to read. By default, the PodTemplate's program decides."
     )
     source_filters: Filter | None = Field(
         None,
         description="collection_trigger: which documents of the sources to process: field, operator and value, or AND, "
-        "OR, NOT with lists of these.",
+        "OR, NOT with lists of filters.",
     )
     retry_failed_only: bool | None = Field(
         None, description="batch_rerun: whether to skip a batch that completed. Default false."
@@ -101,8 +103,8 @@ class ActionConfig(Moded):
 
     output_collection_ids: OutputIds | None = Field(
         None,
-        description="cluster: Collections that each document's cluster is written into, by collection_id or name, in "
-        "place of the definition's outputs; each needs spec.write. An empty list: none.",
+        description="cluster: collection_id or name of Collections with spec.write. The run writes each document's "
+        "cluster into them, instead of the definition's outputs. If empty, it writes into none.",
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Action `taxonomy_enrichment`: every document of a collection gets its nearest nodes of a taxonomy."""
+"""Defines the action `taxonomy_enrichment`, which assigns each document its nearest nodes of a taxonomy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Score = Annotated[float, Field(ge=-1, le=1)]
 
 
 class TaxonomyEnrichment(ApiModel):
-    """Give every document of a collection its nearest nodes of a taxonomy."""
+    """Assigns each document of a collection its nearest nodes of a taxonomy."""
 
     taxonomy_id: ApiId
     collection_id: ApiId
@@ -46,33 +46,35 @@ class TaxonomyInput(ApiModel):
 
 
 class PreviousEnrichment(ApiModel):
-    """The trigger's last completed enrichment, from which an incremental run takes documents over."""
+    """The trigger's last completed enrichment, whose results an incremental run reuses."""
 
-    run: str = Field(description="The Job's name.")
-    uri: str = Field(description="Its folder: a path below RESULTS_MOUNT, or s3://bucket/key.")
+    run: str = Field(description="Name of the run's Job.")
+    uri: str = Field(description="Folder of the run: a path below RESULTS_MOUNT, or s3://bucket/key.")
     results: ResultsTarget | None = Field(
         None, description="How to access a folder in a bucket. Default: as the run's own results."
     )
 
 
 class EnrichmentSpec(ApiModel):
-    """What an enrichment is to do. Secrets are named here, never contained, as in a RunSpec."""
+    """The input of an enrichment. It names Secrets and never contains them, as a RunSpec does."""
 
     version: Literal[1] = 1
     namespace: str
     trigger: str
-    run: str = Field(description="The Job's name.")
-    slot: str = Field(description="What the run was fired for, as in a RunSpec.")
+    run: str = Field(description="Name of the run's Job.")
+    slot: str = Field(description="The slot of the run, as in a RunSpec.")
     taxonomy: TaxonomyInput
     collection: CollectionInput
     incremental: bool = False
-    batch_size: BatchSize = Field(1_000, description="Documents that are searched at once.")
-    parallelism: Parallelism = Field(4, description="Batches that are searched at a time, one to a CPU at most.")
-    seed: int = Field(description="Of the sample from which the report's examples are taken.")
+    batch_size: BatchSize = Field(1_000, description="Number of documents per search.")
+    parallelism: Parallelism = Field(4, description="Number of concurrent searches, at most one per CPU.")
+    seed: int = Field(description="Random seed of the sample that the report's examples are taken from.")
     results: ResultsTarget
-    history_limit: int = Field(10, ge=1, description="Folders of results to keep.")
+    history_limit: int = Field(10, ge=1, description="Number of results folders to keep.")
     previous: PreviousEnrichment | None = Field(
-        None, description="With incremental; of the moment when the Job was made, the same for every attempt."
+        None,
+        description="incremental: the previous run at the time when the Job was created, so that every attempt reuses "
+        "the same results.",
     )
     outputs: list[OutputInput] = Field(
         default_factory=list, description="Collections to write each document's nodes into."

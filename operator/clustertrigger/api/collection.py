@@ -17,14 +17,16 @@ VOLUME_GOES_WITH_PATH = (
 
 
 WRITER_IS_REQUIRED = (
-    "write.secret_name is required with type postgresql: set it to the Secret of the user who may write; it may be "
-    "source.secret_name's"
+    "write.secret_name is required with type postgresql: set it to a Secret of a user with write access; it can be the "
+    "same as source.secret_name"
 )
-WRITER_GOES_WITH_ADDRESS = "write.secret_name goes with an address only: remove it, a volume needs no user"
-TABLE_GOES_WITH_POSTGRESQL = "write.table goes with type postgresql only: remove it"
+WRITER_GOES_WITH_ADDRESS = (
+    "write.secret_name is valid only if uri is an address: remove it, because a volume needs no user"
+)
+TABLE_GOES_WITH_POSTGRESQL = "write.table is valid only with type postgresql: remove it"
 WILDCARDS_ARE_READ = (
-    "a uri with wildcards cannot be written: give what is written a Collection of its own, whose uri is a directory or "
-    "a file"
+    "uri must not contain wildcards if write is set: create a second Collection for the output, whose uri is a "
+    "directory or a file"
 )
 _PARQUET = "(!has(self.source.type) || self.source.type == 'parquet')"
 _POSTGRESQL = "has(self.source.type) && self.source.type == 'postgresql'"
@@ -86,9 +88,9 @@ class CollectionSpec(ApiModel):
     )
     write: Write | None = Field(
         None,
-        description="Allows runs to write each document's cluster into this collection. If absent, nothing is ever "
-        "written to it. Parquet: a file of its own. postgresql: the columns cluster_id, cluster_name, cluster_distance "
-        "and run. qdrant: the same names in the payload.",
+        description="Allows runs to write each document's cluster into this collection. If absent, runs never write "
+        "to it. parquet: they write a separate file. postgresql: they write the columns cluster_id, cluster_name, "
+        "cluster_distance and run. qdrant: they write the same keys into the payload.",
     )
     processing: Processing | None = Field(None, description="How triggers process the collection.")
     description: str | None = Field(

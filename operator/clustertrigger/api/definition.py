@@ -37,7 +37,7 @@ class Clustering(ApiModel):
 
 
 class ExecutionConfig(Moded, Clustering):
-    """What to cluster, and how, and whether to cluster it again."""
+    """What to cluster and how, and the mode of a run."""
 
     model_config = ConfigDict(json_schema_extra=with_rules(*mode_rules()))
 

@@ -1,4 +1,4 @@
-"""Defines the receivers that are told about a trigger's runs and checks: what a user writes in `run.notify`."""
+"""Defines the receivers of CloudEvents about a trigger's runs and checks: what a user writes in `run.notify`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from clustercontract.source import ObjectName
 Occasion = Literal["completed", "failed", "changed", "drifted"]
 _DAY = 86_400
 URI = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?][^#\s]*)?$"
-"""Neither a user nor a fragment: credentials do not belong into a spec, and a fragment is never sent. A host is ASCII,
-so that every parser finds the same one.
+"""A user and a fragment are not allowed: credentials do not belong in a spec, and a fragment is never sent. The host
+must be ASCII, so that every parser finds the same one.
 """
 
 
 class Receiver(ApiModel):
-    """Receives a CloudEvent over HTTP for each of the occasions."""
+    """A receiver of CloudEvents over HTTP."""
 
     model_config = ConfigDict(title="Receiver")
 
@@ -33,17 +33,17 @@ class Receiver(ApiModel):
         min_length=1,
         max_length=4,
         json_schema_extra={"x-kubernetes-list-type": "set"},
-        description="What to send. completed: a run succeeded; failed: a run failed; changed: a completed run has "
-        "clusters that the previous one did not have, or lacks some of its clusters; drifted: a check found that the "
-        "condition is met.",
+        description="When to send an event. completed: a run succeeded. failed: a run failed. changed: a completed run "
+        "has clusters that the previous run did not have, or lacks some of its clusters. drifted: a check found that "
+        "the condition is met.",
     )
     credentials: ObjectName | None = Field(
         None,
-        description="Name of the credentials in the operator's settings (notify.credentials of the chart): a bearer "
-        "token, a key for signatures, or both.",
+        description="Name of the credentials in the operator's settings (notify.credentials of the chart). They are a "
+        "bearer token, a signing key, or both.",
     )
     retry_seconds: int = Field(
-        _DAY, ge=1, le=7 * _DAY, description="How long delivery is tried before it is given up. Default one day."
+        _DAY, ge=1, le=7 * _DAY, description="How long the operator tries to deliver an event. Default one day."
     )
 
 

@@ -1,4 +1,4 @@
-"""Taxonomy: what a `taxonomy_id` refers to, and which collection's documents are its nodes."""
+"""Defines Taxonomy, to which a `taxonomy_id` refers and which says which collection's documents are its nodes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pydantic import ConfigDict, Field, model_validator
 from clustercontract.actions.taxonomy_enrichment import ColumnName, Score, TopK
 from clustercontract.base import ApiId, ApiModel, cel, with_rules
 
-PARENT_IS_NO_LABEL = "parent_column holds the parents' ids, label_column the labels: name two columns"
+PARENT_IS_NO_LABEL = "parent_column and label_column must be different columns: change one of them"
 
 
 class TaxonomySpec(ApiModel):
-    """Says which collection holds a taxonomy's nodes, and how documents are assigned to them."""
+    """Defines which collection contains a taxonomy's nodes, and how documents are assigned to them."""
 
     model_config = ConfigDict(
         json_schema_extra=with_rules(
@@ -26,22 +26,23 @@ class TaxonomySpec(ApiModel):
     )
 
     taxonomy_id: ApiId | None = Field(
-        None, description="The id by which triggers refer to this taxonomy; default: the object's name."
+        None, description="ID by which triggers refer to this taxonomy. Default: the object's name."
     )
     collection_id: ApiId = Field(
-        description="The Collection whose documents are the nodes, by its collection_id or name: each has an id, a "
-        "vector of the same model as the documents', and a label."
+        description="collection_id or name of the Collection whose documents are the nodes. Each node has an ID, a "
+        "label, and a vector of the same embedding model as the documents."
     )
-    label_column: ColumnName = Field(description="Column of the nodes' labels; with qdrant a key of the payload.")
+    label_column: ColumnName = Field(description="Column with the nodes' labels. With qdrant, a key of the payload.")
     parent_column: ColumnName | None = Field(
         None,
-        description="Column with the id of each node's parent, null or empty for a root; with qdrant a key of the "
-        "payload. Absent: the taxonomy is a flat list.",
+        description="Column with the ID of each node's parent, null or empty for a root. With qdrant, a key of the "
+        "payload. If absent, the taxonomy is a flat list.",
     )
-    top_k: TopK = Field(1, description="How many nodes a document gets at most, the nearest first.")
+    top_k: TopK = Field(1, description="Maximum number of nodes per document, nearest first.")
     min_score: Score = Field(
         0.0,
-        description="Cosine similarity that a node must have at least: a document that is near to none gets none.",
+        description="Minimum cosine similarity of a document to its nodes. A document that is below it for all nodes "
+        "gets no node.",
     )
     description: str | None = Field(
         None, max_length=2048, description="Free text for readers; the operator ignores it."

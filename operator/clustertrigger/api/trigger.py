@@ -407,19 +407,19 @@ class RunPolicy(ApiModel):
 
 
 NEEDS_WORK = "execution_config or cluster_id is required: set one of them"
-NEEDS_CONFIG = "action_config is required with every action_type but cluster: set it"
+NEEDS_CONFIG = "action_config is required with every action_type except cluster: set it"
 DRIFT_NEEDS_CLUSTERS = (
-    "trigger_type conditional is valid only with action_type cluster: only a clustering leaves a baseline for drift"
+    "trigger_type conditional is valid only with action_type cluster: only a clustering writes a baseline for checks"
 )
 RUN_COMPLETED = "run_completed"
-"""Type of the event that a completed run is, for triggers that wait for it."""
+"""Type of the event that the operator counts for a completed run."""
 WAITS_FOR_ITSELF = (
     "the trigger's own runs write this collection, so that each run would start the next one: wait for another "
     "collection, or remove this one from the outputs"
 )
 DRIFT_NEEDS_FULL = (
-    "trigger_type conditional is valid only with mode full: it measures what has changed since the last full "
-    "clustering of documents, which modes assign and composite do not renew"
+    "trigger_type conditional is valid only with mode full: checks measure the change since the last clustering of "
+    "documents, and modes assign and composite do not cluster documents"
 )
 SPARK_NEEDS_CLUSTER = (
     "engine type spark or auto is valid only with action_type cluster: remove engine, or set engine.type: local"
@@ -430,12 +430,12 @@ SPARK_NEEDS_CENTROIDS = (
     "engine.type: local"
 )
 BY_ID = "cluster_id "
-"""What `ClusterTriggerSpec.clustering` begins with where a ClusterDefinition says what is clustered."""
+"""Prefix of `ClusterTriggerSpec.clustering` if a ClusterDefinition says what is clustered."""
 SHORT_FORM = ("execution_config", "cluster_id")
 """Top-level fields that replace the action_config of one action."""
 SHORT_FORM_OF: str = "cluster"
 MEASURED: str = "cluster"
-"""The action that leaves a baseline for drift checks."""
+"""The action that writes a baseline for checks."""
 
 
 def _short_form_elsewhere(field: str) -> str:
@@ -638,7 +638,7 @@ class ClusterTriggerSpec(ApiModel):
 
     @property
     def mode(self) -> Mode:
-        """What a run does with its documents; full with actions that have no modes."""
+        """The mode of a run; full for actions that have no modes."""
         given = self.execution_config or self.action_config
         return (given.mode if given else None) or "full"
 

@@ -228,7 +228,7 @@ def test_what_cannot_be_counted_is_noted(message: str, note: str) -> None:
     (entry,) = decision.status.history
     assert entry.notes is not None
     (said,) = entry.notes
-    assert said.startswith(f"the termination message does not count as events: {note}"), said
+    assert said.startswith(f"no events were counted: the termination message: {note}"), said
     assert (entry.status, entry.documents_added) == ("completed", None)
 
 
