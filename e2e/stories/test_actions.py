@@ -50,7 +50,7 @@ def test_a_run_is_carried_out_again(scene: Scene, images: Images, tmp_path: Path
 
     scene.kubectl.apply(rerun("failed-only", batch["job_id"], retry_failed_only=True))
 
-    line = f"batch {batch['job_id']} completed, and with action_config.retry_failed_only only a failed one is run again"
+    line = f"batch {batch['job_id']} completed, and action_config.retry_failed_only repeats only failed batches"
     scene.eventually(
         lambda: [
             event for event in scene.events("failed-only") if event.startswith("NothingToRerun") and line in event
@@ -78,7 +78,7 @@ def test_a_failed_run_is_tried_again_until_it_completes(scene: Scene, images: Im
     assert run["num_documents"] == data.DOCUMENTS
 
     scene.request_run("once-more", "not-again")
-    line = f"was run again by {run['job_id']}, which completed"
+    line = f"was repeated by {run['job_id']}, which completed"
     scene.eventually(
         lambda: [event for event in scene.events("once-more") if line in event],
         "once-more: an event says that a rerun has completed",

@@ -224,6 +224,6 @@ def test_a_collection_that_is_closed_to_writers(scene: Scene, server: PostgreSQL
     )
     print(f"\n{ready['reason']}: {ready['message']}")
     assert ready["reason"] == "OutputNotWritable"
-    assert "collection 'packages-closed' is an output, and nothing may be written to it" in ready["message"]
+    assert "collection 'packages-closed' is an output, but its spec.write is not set" in ready["message"]
     scene.kubectl("delete", "clustertrigger", "unasked", "labelled", "labelled-again", "sectioned", "in-a-file")
     scene.kubectl("delete", "taxonomy", "sections-of-table")

@@ -295,7 +295,7 @@ _MODE_RULES = [
                 },
             ),
             "spec.trigger_type",
-            "trigger_type conditional is valid only with mode full: checks measure the change since the last clustering",
+            "trigger_type conditional is valid only with mode full: checks measure the change since the last",
         )
         for where, spec in (
             ("execution_config", trigger()),

@@ -86,7 +86,9 @@ def test_a_batch_that_completed_is_not_retried(operator: StartOperator, sandbox:
     batch = ended(sandbox, kubelet, "nightly")
     sandbox.trigger("failed-only", rerun(batch, AT_ONCE, retry_failed_only=True))
     (event,) = eventually(lambda: sandbox.events("failed-only", "NothingToRerun"))
-    assert f"batch {batch} completed, and with action_config.retry_failed_only only a failed one" in event["message"]
+    assert (
+        f"batch {batch} completed, and action_config.retry_failed_only repeats only failed batches" in event["message"]
+    )
     assert (event["type"], sandbox.condition("failed-only", "Ready")["status"]) == ("Normal", "True")
     assert sandbox.jobs("failed-only") == []
     assert "is_overdue" not in sandbox.status("failed-only")
@@ -105,7 +107,7 @@ def test_a_failed_batch_is_retried_until_it_completes(
         job = ended(sandbox, kubelet, "retry", well=well)
     sandbox.request_run("retry", "third")
     (event,) = eventually(lambda: sandbox.events("retry", "RequestIgnored"))
-    assert f"batch {batch} was run again by {job}, which completed" in event["message"]
+    assert f"batch {batch} was repeated by {job}, which completed" in event["message"]
     assert len(sandbox.jobs("retry")) == 2
 
 
@@ -134,7 +136,7 @@ def test_a_batch_that_is_not_found(operator: StartOperator, sandbox: Sandbox, ku
     ended(sandbox, kubelet, "nightly")
     eventually(lambda: sandbox.condition("again", "Ready")["reason"] == "BatchNotFound")
     assert "(again, nightly, unknown)" in sandbox.condition("again", "Ready")["message"]
-    assert "run.history_limit newer ones have ended since" in sandbox.condition("again", "Ready")["message"]
+    assert "run.history_limit newer runs have ended" in sandbox.condition("again", "Ready")["message"]
 
 
 def test_documents_are_assigned_to_the_clusters_of_another_trigger(
@@ -336,7 +338,7 @@ def test_what_cannot_be_processed(operator: StartOperator, sandbox: Sandbox) -> 
     says("InvalidReference", "does not have the label clustertrigger.dev/runnable")
     one = f"{paths.pod_templates(sandbox.namespace)}/embed"
     sandbox.kube.patch(one, {"metadata": {"labels": {"clustertrigger.dev/runnable": "true"}}})
-    says("InvalidReference", "breaks the rules of runs: template.spec.hostNetwork")
+    says("InvalidReference", "is not allowed in a run: template.spec.hostNetwork")
     assert sandbox.jobs("embed") == []
     sandbox.kube.patch(one, {"template": {"spec": {"hostNetwork": None}}})
     assert eventually(lambda: sandbox.jobs("embed"))  # the slot is younger than its starting deadline

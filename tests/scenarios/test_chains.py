@@ -91,7 +91,7 @@ def test_a_loop_stops_where_it_began_and_says_so(operator: StartOperator, sandbo
     completes(sandbox, kubelet, "two")
     stalled = eventually(lambda: sandbox.condition("one", "Stalled"), until=lambda found: found.get("status") == "True")
     assert stalled["reason"] == "ChainLoop"
-    assert stalled["message"].startswith("The triggers lead to each other in a loop (one → two → one): ")
+    assert stalled["message"].startswith("The triggers fire each other in a loop (one → two → one): ")
     (event,) = eventually(lambda: sandbox.events("one", "ChainLoop"))
     assert event["type"] == "Warning"
     assert (len(sandbox.jobs("one")), sandbox.status("one")["event_counter"]) == (1, 0)

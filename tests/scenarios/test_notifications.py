@@ -193,7 +193,7 @@ def test_it_is_given_up_and_said(telling: StartTelling, sandbox: Sandbox, kubele
     job = runs(sandbox, kubelet, "nightly", "first")
     (event,) = eventually(lambda: sandbox.events("nightly", "NotificationFailed"))
     assert event["message"] == (
-        f"Gave up telling 127.0.0.1 about {job}-completed: it was not confirmed within 2s (retry_seconds)"
+        f"Gave up notifying 127.0.0.1 of {job}-completed: the receiver did not confirm it within 2s (retry_seconds)"
     )
     nothing_waits(sandbox, "nightly")
     eventually(lambda: process.metric("clustertrigger_notifications_total", result="given_up") == 1)

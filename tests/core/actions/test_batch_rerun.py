@@ -196,7 +196,7 @@ def test_an_output_that_is_closed_by_now() -> None:
     found = resolved(source([batch(outputs=["col_labels"])]), known=with_outputs(labels={"write": None}))
     assert isinstance(found, Unresolved)
     assert found.reason is Reason.OUTPUT_NOT_WRITABLE
-    assert found.message.startswith(f"batch '{BATCH}' wrote col_labels: collection 'col_labels' is an output, and")
+    assert found.message.startswith(f"batch '{BATCH}' wrote col_labels: collection 'col_labels' is an output, but")
 
 
 CONFIG: Json = {"collection_id": "col_a", "include_buckets": ["b"]}
@@ -248,7 +248,9 @@ def test_too_many_filters_for_a_processed_batch() -> None:
     many = {"AND": [{"OR": [{"field": "price", "operator": "eq", "value": number} for number in range(20)]}] * 3}
     found = resolved(processed(source_filters=many), known=with_processing(), filters=many)
     assert isinstance(found, Unresolved)
-    assert f"action_config.filters: with the source_filters of batch '{BATCH}', filters have 120" in found.message
+    assert (
+        f"action_config.filters: together with the source_filters of batch '{BATCH}', filters have 120" in found.message
+    )
 
 
 def test_what_a_trigger_did_then_counts_and_not_what_it_does_now() -> None:
@@ -295,7 +297,7 @@ def test_a_batch_is_read_where_its_results_went_then() -> None:
         pytest.param(
             [source([]), source([], name="others")],
             Reason.BATCH_NOT_FOUND,
-            "in status.history of the ClusterTriggers of this namespace (others, products): it was never there, or",
+            "in status.history of the ClusterTriggers of this namespace (others, products): it does not exist, or",
             id="expired",
         ),
         pytest.param(
@@ -305,19 +307,22 @@ def test_a_batch_is_read_where_its_results_went_then() -> None:
             id="a history that cannot",
         ),
         pytest.param(
-            [source([batch(volumes=None)])], Reason.BATCH_NOT_FOUND, "recorded by an earlier version", id="old entry"
+            [source([batch(volumes=None)])],
+            Reason.BATCH_NOT_FOUND,
+            "an earlier version of the operator recorded it",
+            id="old entry",
         ),
         pytest.param(
             [source([batch(action_type="collection_trigger")])],
             Reason.INVALID_REFERENCE,
-            "does not hold its action_config, which has more than 1,024 characters or was recorded by an earlier "
-            "version: request a run of that trigger instead",
+            "does not contain its action_config, because it has more than 1,024 characters or an earlier version of "
+            "the operator recorded it: request a run of that trigger instead",
             id="processed with a long configuration",
         ),
         pytest.param(
             [source([batch(action_type="collection_trigger", action_config='{"collection": "a"}')])],
             Reason.INVALID_REFERENCE,
-            "holds no action_config of this version: request a run of that trigger instead",
+            "is not valid in this version of the operator: request a run of that trigger instead",
             id="processed by a configuration of another version",
         ),
         pytest.param(
@@ -355,7 +360,11 @@ def test_a_batch_that_cannot_be_found(triggers: list[Trigger], reason: Reason, s
         ("completed", False, None),
         ("failed", False, None),
         ("failed", True, None),
-        ("completed", True, f"batch {BATCH} completed, and with action_config.retry_failed_only only a failed one"),
+        (
+            "completed",
+            True,
+            f"batch {BATCH} completed, and action_config.retry_failed_only repeats only failed batches",
+        ),
         ("running", False, f"batch {BATCH} is still active"),
         ("pending", True, f"batch {BATCH} is still active"),
     ],
@@ -381,7 +390,7 @@ def test_a_failed_batch_that_a_rerun_completed_is_left_alone() -> None:
     status.history = [done]
     decision = decided(resolved(source([batch("failed")]), retry_failed_only=True), replace(it, status=status))
     assert decision.actions == ()
-    assert any("was run again by again-1, which completed" in event.message for event in decision.events)
+    assert any("was repeated by again-1, which completed" in event.message for event in decision.events)
 
 
 def test_a_request_says_why_there_is_nothing_to_do() -> None:

@@ -112,8 +112,8 @@ def test_filters_that_are_too_many_together_are_told() -> None:
     assert isinstance(found, Unresolved)
     assert found.reason == Reason.INVALID_REFERENCE
     assert found.message == (
-        "with those of collection 'products', filters have 80 comparisons, and the limit is 64: use in to match many "
-        "values"
+        "together with those of collection 'products', filters have 80 comparisons, and the limit is 64: use in to "
+        "match many values"
     )
 
 

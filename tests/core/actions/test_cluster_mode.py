@@ -139,8 +139,8 @@ def test_without_clusters_it_waits(spec: Json, triggers: list[Trigger]) -> None:
     same = "cluster_id 'cluster_a'" if spec is ASSIGN else "the same execution_config (of 'col_b', 'col_a')"
     assert (found.reason, found.message) == (
         Reason.CLUSTERS_NOT_FOUND,
-        f"mode assign: no ClusterTrigger of this namespace with {same} has completed a run with mode full that "
-        "clustered these collections: request a run of such a trigger, or set mode: full",
+        f"mode assign: no ClusterTrigger of this namespace with {same} has completed a run with mode full on "
+        "these collections: request a run of such a trigger, or set mode: full",
     )
 
 
@@ -339,7 +339,7 @@ def test_a_bucket_of_then_is_out_of_reach() -> None:
         pytest.param(
             [with_run("weekly", "weekly-1-1", num_clusters=None)],
             Reason.INVALID_REFERENCE,
-            "has not clustered documents: name a run of action cluster",
+            "did not cluster documents: name a run of action cluster",
             id="an enrichment",
         ),
         pytest.param(

@@ -109,12 +109,12 @@ def test_what_the_trigger_does_not_say_is_not_told() -> None:
     [
         (catalog(None), Reason.COLLECTION_NOT_FOUND, "'col_a'"),
         (catalog({**COLLECTION, "processing": None}), Reason.INVALID_REFERENCE,
-         "Collection 'col_a' does not say how it is processed: set spec.processing.pod_template"),
+         "Collection 'col_a' does not specify how to process it: set its spec.processing.pod_template"),
         (catalog(), Reason.POD_TEMPLATE_NOT_FOUND, "no PodTemplate 'embed' in this namespace"),
         (catalog(pod_template={**template(), "metadata": {"name": "embed"}}), Reason.INVALID_REFERENCE,
          "PodTemplate 'embed' does not have the label clustertrigger.dev/runnable: \"true\""),
         (catalog(pod_template=template({"hostNetwork": True})), Reason.INVALID_REFERENCE,
-         "PodTemplate 'embed' breaks the rules of runs: template.spec.hostNetwork"),
+         "PodTemplate 'embed' is not allowed in a run: template.spec.hostNetwork"),
     ],
 )  # fmt: skip
 def test_what_cannot_run(where: Catalog, reason: Reason, says: str) -> None:

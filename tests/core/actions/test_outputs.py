@@ -148,8 +148,8 @@ def test_a_collection_without_spec_write() -> None:
     found = refused(spec_of("products", inputs=("articles",)))
     assert found.reason is Reason.OUTPUT_NOT_WRITABLE
     assert found.message == (
-        "collection 'products' is an output, and nothing may be written to it while its spec.write is not set: set it, "
-        "or remove the collection from the outputs"
+        "collection 'products' is an output, but its spec.write is not set: set it to allow writing, or remove the "
+        "collection from the outputs"
     )
 
 
@@ -204,7 +204,7 @@ def test_a_parquet_output_is_no_file_that_is_read(read: str, written: str, overl
         assert isinstance(found, Unresolved) is overlap, prefix
         if isinstance(found, Unresolved):
             assert found.reason is Reason.OUTPUT_NOT_WRITABLE
-            assert "which collection 'input' reads" in found.message
+            assert "which is a source of collection 'input'" in found.message
 
 
 def test_the_same_path_elsewhere_is_another_file() -> None:

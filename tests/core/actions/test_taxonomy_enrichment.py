@@ -205,17 +205,16 @@ def test_the_target(documents: str, target: str, reads: bool, mounted: tuple[Any
          "action_config.target_collection_id: no Collection with spec.collection_id or metadata.name 'nowhere'"),
         ({"target_collection_id": "products"}, with_targets(), Reason.OUTPUT_NOT_WRITABLE,
          "action_config.target_collection_id: 'products' is the enriched Collection itself, and a Parquet source "
-         "cannot be changed in place: name another Collection, or leave it out"),
+         "cannot be changed in place: name another Collection, or remove target_collection_id"),
         ({"target_collection_id": "labelled"}, with_targets(labelled={"write": None}), Reason.OUTPUT_NOT_WRITABLE,
-         "action_config.target_collection_id: collection 'labelled' is an output, and nothing may be written to it "
-         "while its spec.write is not set"),
+         "action_config.target_collection_id: collection 'labelled' is an output, but its spec.write is not set"),
         ({"target_collection_id": "labelled"}, with_targets(topics={"source": {"uri": "*/*.parquet"},
                                                                     "volume": "documents"}),
-         Reason.OUTPUT_NOT_WRITABLE, "output 'labelled' would write labels/enrichment.parquet, which collection "
-         "'col_topics' reads"),
+         Reason.OUTPUT_NOT_WRITABLE, "output 'labelled' would write labels/enrichment.parquet, which is a "
+         "source of collection 'col_topics'"),
         ({"target_collection_id": "topics"}, with_targets(topics={**TABLE, "collection_id": "col_topics",
                                                                    "volume": None}),
-         Reason.OUTPUT_NOT_WRITABLE, "'topics' is the Collection of the taxonomy's nodes, and what is written is"),
+         Reason.OUTPUT_NOT_WRITABLE, "'topics' is the Collection of the taxonomy's nodes, but the output has"),
     ],
 )  # fmt: skip
 def test_what_is_no_target(config: Json, known: Catalog, reason: Reason, says: str) -> None:

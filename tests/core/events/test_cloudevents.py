@@ -63,11 +63,11 @@ def without(attribute: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("event", "says"),
     [
-        (without("id"), "id: is missing: every CloudEvent needs it"),
+        (without("id"), "id: is missing: every CloudEvent requires it"),
         (without("source"), "source: is missing"),
         (without("type"), "type: is missing"),
         (without("specversion"), "specversion: is missing"),
-        (without("subject"), "subject: is missing: name the collection there or in the extension collectionid"),
+        (without("subject"), "subject: is missing: set it, or the extension collectionid, to the collection"),
         ({**EVENT, "specversion": "0.3"}, "specversion: must be 1.0, not '0.3'"),
         ({**EVENT, "id": ""}, "id: string should have at least 1 character, not ''"),
         ({**EVENT, "id": 7}, "id: input should be a valid string, not 7"),
@@ -102,8 +102,8 @@ def test_a_wrong_event_in_a_batch_is_named_by_its_place() -> None:
 @pytest.mark.parametrize(
     ("headers", "body", "status", "says"),
     [
-        ({}, b"{}", 415, "no CloudEvent: send content type application/cloudevents"),
-        ({"content-type": "application/json"}, b"{}", 415, "no CloudEvent"),
+        ({}, b"{}", 415, "the request is not a CloudEvent: send content type application/cloudevents"),
+        ({"content-type": "application/json"}, b"{}", 415, "the request is not a CloudEvent"),
         (
             {"content-type": "application/cloudevents+avro"},
             b"",

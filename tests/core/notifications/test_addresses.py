@@ -49,7 +49,7 @@ NAMED = Allowed(hosts=frozenset({"hooks.tools.svc"}))
         ("10.96.0.7", NAMED, None),
         ("169.254.169.254", NAMED, "link-local"),
         ("127.0.0.1", NAMED, "loopback"),
-        ("localhost", NOTHING, "is no IP address"),
+        ("localhost", NOTHING, "is not an IP address"),
     ],
 )
 def test_what_is_connected_to(address: str, allowed: Allowed, says: str | None) -> None:
@@ -62,6 +62,6 @@ def test_what_is_connected_to(address: str, allowed: Allowed, says: str | None) 
 
 def test_a_name_is_allowed_for_itself_only() -> None:
     assert why_blocked("other.tools.svc", "10.96.0.7", NAMED) == (
-        "other.tools.svc has the address 10.96.0.7, which is private: notifications go to public addresses only, "
-        "unless notify.allowedHosts or notify.allowedNetworks of the operator's chart has it"
+        "other.tools.svc has the address 10.96.0.7, which is private: notifications are sent to a private "
+        "address only if notify.allowedHosts or notify.allowedNetworks of the operator's chart contains it"
     )

@@ -22,7 +22,7 @@ OPEN = Permissions(plain_http=True, allowed=Allowed(networks=(ip_network("10.20.
     ("receiver", "permissions", "says"),
     [
         ({"uri": "https://ci.example.com/hook"}, DEFAULT, None),
-        ({"uri": "https://ci.example.com/hook"}, Permissions(enabled=False), "uri: notifications are switched off"),
+        ({"uri": "https://ci.example.com/hook"}, Permissions(enabled=False), "uri: notifications are disabled"),
         ({"uri": "http://ci.example.com/hook"}, DEFAULT, "uri: must begin with https://"),
         ({"uri": "http://ci.example.com/hook"}, OPEN, None),
         ({"uri": "https://10.20.0.7/"}, DEFAULT, "uri: 10.20.0.7 has the address 10.20.0.7, which is private"),
@@ -52,8 +52,8 @@ def test_credentials_are_of_namespaces() -> None:
     receiver = Receiver(uri="https://ci.example.com/", credentials="ci")
     (problem,) = problems_in([receiver], "ads", OPEN)
     assert str(problem) == (
-        "spec.run.notify[0].credentials: 'ci': notify.credentials of the operator's chart does not let triggers of "
-        "namespace 'ads' use it: add the namespace there"
+        "spec.run.notify[0].credentials: 'ci': notify.credentials of the operator's chart does not allow it in "
+        "namespace 'ads': add the namespace to the chart's values"
     )
 
 

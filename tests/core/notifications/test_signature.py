@@ -30,7 +30,7 @@ def test_two_keys_make_two_signatures() -> None:
         ("secret", "the key must begin with whsec_"),
         ("whsec_%%%%%%", "is not base64"),
         ("whsec_***", "is not base64"),
-        ("whsec_" + base64.b64encode(b"k" * 23).decode(), "the key has 23 bytes, and must have 24 to 64"),
+        ("whsec_" + base64.b64encode(b"k" * 23).decode(), "the key has 23 bytes, but must have 24 to 64"),
         ("whsec_" + base64.b64encode(b"k" * 65).decode(), "the key has 65 bytes"),
         ("whsec_", "the key has 0 bytes"),
     ],
@@ -39,5 +39,5 @@ def test_keys_of_another_form_are_refused_without_being_shown(written: str, says
     with pytest.raises(KeyFormatError) as error:
         read_keys(written)
     assert says in str(error.value)
-    assert "make one with" in str(error.value)
+    assert "create a key with" in str(error.value)
     assert written.removeprefix("whsec_")[:10] not in str(error.value) or len(written) < 10

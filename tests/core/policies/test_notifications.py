@@ -100,7 +100,7 @@ def test_switched_off_nothing_is_kept() -> None:
     off = replace(observed([replace(seen, phase="completed")]), permissions=Permissions(enabled=False))
     decision = decide(world.trigger, off, at(5))
     assert (decision.status.execution_count, decision.status.notifications) == (1, [])
-    assert "notifications are switched off" in decision.status.conditions[0].message
+    assert "notifications are disabled" in decision.status.conditions[0].message
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,8 @@ def test_it_is_given_up_after_its_time_and_that_is_said() -> None:
     decision = world.step(wake)
     assert told_again(world, decision) == [[receiver_id(B)]]
     (job,) = world.runs
-    said = f"NotificationFailed: Gave up telling a.example.com about {job}-completed: it was not confirmed within 1m"
+    why = "the receiver did not confirm it within 1m"
+    said = f"NotificationFailed: Gave up notifying a.example.com of {job}-completed: {why}"
     assert sum(event.startswith(said) for event in world.events) == 1
     world.step(wake + timedelta(seconds=1))
     assert sum(event.startswith("NotificationFailed") for event in world.events) == 1
@@ -194,8 +195,7 @@ def test_the_oldest_make_room_and_that_is_said() -> None:
     assert [each.id for each in decision.status.notifications] == [each.id for each in many[2:]]
     said = [event.message for event in decision.events if event.reason == "NotificationFailed"]
     assert said == [
-        f"Gave up telling a.example.com about r{number}: more than 100 notifications of this trigger wait to be "
-        "confirmed"
+        f"Gave up notifying a.example.com of r{number}: more than 100 notifications of this trigger were waiting"
         for number in (0, 1)
     ]
 

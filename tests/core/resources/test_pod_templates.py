@@ -51,9 +51,9 @@ def test_what_a_template_may_say(spec: Json) -> None:
         (template({"nodeName": "n1"}), "template.spec.nodeName: 'n1': bypasses the scheduler: remove it, and set the "
          "trigger's run.node_selector"),
         (template({"priorityClassName": "system-node-critical"}), "set the trigger's run.priority_class_name"),
-        (template({"serviceAccountName": "admin"}), "template.spec.serviceAccountName: 'admin': is for the trigger"),
+        (template({"serviceAccountName": "admin"}), "template.spec.serviceAccountName: 'admin': must not be set here"),
         (template({"volumes": [{"name": "h", "hostPath": {"path": "/"}}]}),
-         "template.spec.volumes[0].hostPath: 'h': is no kind of volume that a run may have: configMap, csi, "),
+         "template.spec.volumes[0].hostPath: 'h': is not a type of volume that runs can have: use one of configMap"),
         (template({"volumes": [{"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}]}),
          "template.spec.volumes[0].projected.sources[0].serviceAccountToken: 't': is a token of the service account"),
         (template({"securityContext": {"runAsUser": 0}}), "template.spec.securityContext.runAsUser: 0: is root"),

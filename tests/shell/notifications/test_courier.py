@@ -157,9 +157,7 @@ async def test_a_receiver_that_is_down_gets_everything_once_it_is_up(stage: Stag
         await until(lambda: len(stage.confirmed()) == 3)
         await until(lambda: stage.gauge() == 0)
     told = [event.message for event in stage.events]
-    assert (
-        told[0] == "3 CloudEvents wait for a.example.com, and are sent again for up to retry_seconds: it answered 503"
-    )
+    assert told[0] == "3 CloudEvents for a.example.com wait to be sent again, for up to retry_seconds: it answered 503"
     assert stage.events[0].reason == "NotificationDelayed"
     assert len(told) <= 2, "it is said once, not at each attempt"
 

@@ -50,17 +50,17 @@ _PROCESSING = "collection_trigger"
 
 
 def _why_needless(batch: Execution, history: Iterable[Execution], *, retry_failed_only: bool) -> str | None:
-    """A batch is not run again before it has ended; with retry_failed_only, nor once it has completed."""
+    """Returns why a batch is not repeated: it is still active or, with retry_failed_only, it has completed."""
     job = batch.job_id
     if batch.status in ("pending", "running"):
         return f"batch {job} is still active"
     if not retry_failed_only:
         return None
     if batch.status == "completed":
-        return f"batch {job} completed, and with action_config.retry_failed_only only a failed one is run again"
+        return f"batch {job} completed, and action_config.retry_failed_only repeats only failed batches"
     for run in history:
         if run.reruns == job and run.status == "completed":
-            return f"batch {job} was run again by {run.job_id}, which completed (action_config.retry_failed_only)"
+            return f"batch {job} was repeated by {run.job_id}, which completed (action_config.retry_failed_only)"
     return None
 
 
@@ -153,24 +153,25 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
     if found is None:
         return Unresolved(
             Reason.BATCH_NOT_FOUND,
-            f"no run {wanted.batch_id!r} in status.history of {_looked_at(catalog.batches.names(namespace))}: it was "
-            "never there, or run.history_limit newer ones have ended since: correct action_config.batch_id",
+            f"no run {wanted.batch_id!r} in status.history of {_looked_at(catalog.batches.names(namespace))}: it does "
+            "not exist, or run.history_limit newer runs have ended: correct action_config.batch_id",
         )
     if found.action_type == _PROCESSING:
         return _processing_again(catalog, namespace, wanted, found)
     if found.policy is None:
         return Unresolved(
             Reason.INVALID_REFERENCE,
-            f"batch {wanted.batch_id!r} is a run of ClusterTrigger {found.trigger!r}, which is invalid: correct it, as "
-            "its run.results says where the batch lies",
+            f"batch {wanted.batch_id!r} is a run of ClusterTrigger {found.trigger!r}, which is invalid: correct it, "
+            "because its run.results says where the batch's results are",
         )
     if why := why_out_of_reach(wanted.batch_id, found.run.results_uri or "", found.policy.results.uri):
         return Unresolved(Reason.INVALID_REFERENCE, f"action_config.batch_id: {why}")
     if found.run.volumes is None:
         return Unresolved(
             Reason.BATCH_NOT_FOUND,
-            f"status.history of ClusterTrigger {found.trigger!r} does not say what run {wanted.batch_id!r} mounted, as "
-            "it was recorded by an earlier version: name a later run in action_config.batch_id",
+            f"status.history of ClusterTrigger {found.trigger!r} does not say which volumes run {wanted.batch_id!r} "
+            "mounted, because an earlier version of the operator recorded it: name a newer run in "
+            "action_config.batch_id",
         )
     # With filters, the worker says why it writes none.
     written = found.run.outputs if found.run.outputs and wanted.filters is None else []
@@ -205,9 +206,9 @@ def _processing_again(
     if found.run.action_config is None:
         return Unresolved(
             Reason.INVALID_REFERENCE,
-            f"{batch} processed a collection, and status.history of ClusterTrigger {found.trigger!r} does not hold its "
-            f"action_config, which has more than {LONGEST_CONFIG:,} characters or was recorded by an earlier version: "
-            "request a run of that trigger instead",
+            f"{batch} processed a collection, and status.history of ClusterTrigger {found.trigger!r} does not contain "
+            f"its action_config, because it has more than {LONGEST_CONFIG:,} characters or an earlier version of the "
+            "operator recorded it: request a run of that trigger instead",
         )
     try:
         then = CollectionTrigger.model_validate_json(found.run.action_config)
@@ -215,12 +216,12 @@ def _processing_again(
     except ValidationError:
         return Unresolved(
             Reason.INVALID_REFERENCE,
-            f"{batch}: status.history of ClusterTrigger {found.trigger!r} holds no action_config of this version: "
-            "request a run of that trigger instead",
+            f"{batch}: its action_config in status.history of ClusterTrigger {found.trigger!r} is not valid in this "
+            "version of the operator: request a run of that trigger instead",
         )
     except ValueError as error:
         return Unresolved(
-            Reason.INVALID_REFERENCE, f"action_config.filters: with the source_filters of {batch}, {error}"
+            Reason.INVALID_REFERENCE, f"action_config.filters: together with the source_filters of {batch}, {error}"
         )
     work = processing(catalog, namespace, then.model_copy(update={"source_filters": filters}))
     if isinstance(work, Unresolved):

@@ -152,8 +152,8 @@ def _assigning(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec, work:
         same = f"the same execution_config (of {', '.join(map(repr, work.execution.collection_ids))})"
     return Unresolved(
         Reason.CLUSTERS_NOT_FOUND,
-        f"mode assign: no ClusterTrigger of this namespace with {same} has completed a run with mode full that "
-        "clustered these collections: request a run of such a trigger, or set mode: full",
+        f"mode assign: no ClusterTrigger of this namespace with {same} has completed a run with mode full on these "
+        "collections: request a run of such a trigger, or set mode: full",
     )
 
 
@@ -166,13 +166,13 @@ def _composing(catalog: Catalog, namespace: str, work: ClusterWork, wanted: Sequ
             return Unresolved(
                 Reason.BATCH_NOT_FOUND,
                 f"source_execution_ids: no run {job!r} in status.history of the ClusterTriggers of this namespace: it "
-                "was never there, or run.history_limit newer ones have ended since: name another run",
+                "does not exist, or run.history_limit newer runs have ended: name another run",
             )
         if found.policy is None:
             return Unresolved(
                 Reason.INVALID_REFERENCE,
                 f"source_execution_ids: {job!r} is a run of ClusterTrigger {found.trigger!r}, which is invalid: "
-                "correct it, as its run.results says where the run's results are",
+                "correct it, because its run.results says where the run's results are",
             )
         if found.run.status != "completed":
             return Unresolved(
@@ -183,7 +183,7 @@ def _composing(catalog: Catalog, namespace: str, work: ClusterWork, wanted: Sequ
         if not found.run.results_uri or found.run.num_clusters is None:
             return Unresolved(
                 Reason.INVALID_REFERENCE,
-                f"source_execution_ids: run {job!r} of ClusterTrigger {found.trigger!r} has not clustered documents: "
+                f"source_execution_ids: run {job!r} of ClusterTrigger {found.trigger!r} did not cluster documents: "
                 "name a run of action cluster",
             )
         source = Earlier(job, found.run.results_uri, found.policy, claim_of(found.run))

@@ -71,8 +71,8 @@ def processing(catalog: Catalog, namespace: str, wanted: CollectionTrigger) -> P
     if collection.processing is None:
         return Unresolved(
             Reason.INVALID_REFERENCE,
-            f"Collection {wanted.collection_id!r} does not say how it is processed: set spec.processing.pod_template "
-            "of the Collection",
+            f"Collection {wanted.collection_id!r} does not specify how to process it: set its "
+            "spec.processing.pod_template",
         )
     template = catalog.pod_template(namespace, collection.processing.pod_template)
     if isinstance(template, Unresolved):

@@ -22,10 +22,10 @@ def narrowed(wanted: str, collection: CollectionSpec, filters: Filter | None) ->
     try:
         both = within(source.filters, filters)
     except ValueError as error:
-        return Unresolved(Reason.INVALID_REFERENCE, f"with those of collection {wanted!r}, {error}")
+        return Unresolved(Reason.INVALID_REFERENCE, f"together with those of collection {wanted!r}, {error}")
     return collection.model_copy(update={"source": source.model_copy(update={"filters": both})})
 
 
 def fields_of(one: Filter) -> set[str | None]:
-    """The fields of which a filter speaks."""
+    """Returns the fields that a filter compares."""
     return {comparison.field for comparison in one.comparisons()}

@@ -99,8 +99,8 @@ def writes_of(outputs: Iterable[Named]) -> Writes:
 def _why_not(collection_id: str, collection: CollectionSpec, inputs: Iterable[Named], table: str) -> str | None:
     if collection.write is None:
         return (
-            f"collection {collection_id!r} is an output, and nothing may be written to it while its spec.write is not "
-            "set: set it, or remove the collection from the outputs"
+            f"collection {collection_id!r} is an output, but its spec.write is not set: set it to allow writing, or "
+            "remove the collection from the outputs"
         )
     if collection.source.type != "parquet":
         return None
@@ -108,8 +108,8 @@ def _why_not(collection_id: str, collection: CollectionSpec, inputs: Iterable[Na
     for name, source in inputs:
         if source.source.type == "parquet" and _place(source) == _place(collection) and _reads(source.source.uri, file):
             return (
-                f"output {collection_id!r} would write {file}, which collection {name!r} reads "
-                f"({source.source.uri}): give the output another uri"
+                f"output {collection_id!r} would write {file}, which is a source of collection {name!r} "
+                f"({source.source.uri}): change the uri of the output"
             )
     return None
 

@@ -130,13 +130,13 @@ def _outputs(
         return Unresolved(
             Reason.OUTPUT_NOT_WRITABLE,
             f"{target_id!r} is the enriched Collection itself, and a Parquet source cannot be changed in place: name "
-            "another Collection, or leave it out and read enrichment.parquet of the run's folder",
+            "another Collection, or remove target_collection_id and read enrichment.parquet in the run's folder",
         )
     if target is nodes and nodes is not enriched:
         return Unresolved(
             Reason.OUTPUT_NOT_WRITABLE,
-            f"{target_id!r} is the Collection of the taxonomy's nodes, and what is written is about documents: name "
-            "the Collection of the documents, or another one",
+            f"{target_id!r} is the Collection of the taxonomy's nodes, but the output has a row for each document: "
+            "name the Collection of the documents, or another one",
         )
     return resolve_outputs(catalog, namespace, [target_id], inputs, ENRICHMENT)
 

@@ -13,7 +13,7 @@ MOST_LINKS = 32
 
 
 def why_stopped(chain: tuple[str, ...], trigger: str) -> str | None:
-    """Why a trigger does not count an event, if so.
+    """Returns why a trigger does not count an event; None if it does.
 
     Args:
         chain: triggers whose runs led to the event, first one first; empty for the event of a program or a person.
@@ -22,13 +22,13 @@ def why_stopped(chain: tuple[str, ...], trigger: str) -> str | None:
     if trigger in chain:
         way = " → ".join([*chain[chain.index(trigger) :], trigger])
         return (
-            f"the triggers lead to each other in a loop ({way}): an event of {chain[-1]} was not counted. Change "
+            f"the triggers fire each other in a loop ({way}): an event of {chain[-1]} was not counted. Change "
             "schedule_config.collection_id or the outputs of one of them"
         )
     if len(chain) > MOST_LINKS:
         return (
-            f"an event of {chain[-1]} was not counted: {len(chain)} triggers led to it one after another, and a chain "
-            f"has at most {MOST_LINKS}. Let a schedule start the later ones"
+            f"an event of {chain[-1]} was not counted, because the chain of triggers that led to it has {len(chain)} "
+            f"triggers, and the maximum is {MOST_LINKS}. Use a schedule for the later ones"
         )
     return None
 

@@ -88,11 +88,13 @@ def read_events(headers: Mapping[str, str], body: bytes) -> list[Occurrence]:
             raise EventError(413, f"{len(events)} events in one request: send at most {MOST_EVENTS}")
         return [_occurrence(event, f"[{place}].") for place, event in enumerate(events)]
     if content_type.startswith("application/cloudevents"):
-        raise EventError(415, f"content type {content_type!r} is not read: send {STRUCTURED} or {BATCHED}")
+        raise EventError(415, f"content type {content_type!r} is not supported: send {STRUCTURED} or {BATCHED}")
     attributes = {name.removeprefix(_BINARY): value for name, value in headers.items() if name.startswith(_BINARY)}
     if not attributes:
         raise EventError(
-            415, f"no CloudEvent: send content type {STRUCTURED} or {BATCHED}, or the attributes as {_BINARY}* headers"
+            415,
+            f"the request is not a CloudEvent: send content type {STRUCTURED} or {BATCHED}, or the attributes as "
+            f"{_BINARY}* headers",
         )
     return [_occurrence(_binary(attributes, content_type, body), "")]
 
@@ -128,7 +130,7 @@ def _parse(shape: TypeAdapter[Any], body: bytes) -> Any:
 def _occurrence(event: _CloudEvent, where: str) -> Occurrence:
     collection = event.collectionid or event.subject
     if collection is None:
-        raise EventError(400, f"{where}subject: is missing: name the collection there or in the extension collectionid")
+        raise EventError(400, f"{where}subject: is missing: set it, or the extension collectionid, to the collection")
     return Occurrence(event.source, event.id, event.type, collection, _count(event.data, where))
 
 
@@ -157,7 +159,7 @@ def _refusal(error: ValidationError, prefix: str = "") -> EventError:
     if not place:
         return EventError(400, f"{where or 'the body'}: {_reason(error)}: send a JSON object, or an array in a batch")
     if first["type"] == "missing":
-        return EventError(400, f"{where}{prefix}{place}: is missing: every CloudEvent needs it")
+        return EventError(400, f"{where}{prefix}{place}: is missing: every CloudEvent requires it")
     if place == "specversion":
         return EventError(400, f"{where}{prefix}{place}: must be 1.0, not {_short(first['input'])}")
     return EventError(400, f"{where}{prefix}{place}: {_reason(error)}, not {_short(first['input'])}")

@@ -24,7 +24,7 @@ class Allowed:
 
 
 def why_blocked(host: str, address: str, allowed: Allowed) -> str | None:
-    """Why the operator does not connect to an address, if so.
+    """Returns why the operator does not connect to an address; None if it does.
 
     Args:
         host: for which the address was found, in lower case.
@@ -34,7 +34,7 @@ def why_blocked(host: str, address: str, allowed: Allowed) -> str | None:
     try:
         parsed = ip_address(address)
     except ValueError:
-        return f"{address!r} is no IP address"
+        return f"{address!r} is not an IP address"
     for inner in (parsed, *_embedded(parsed)):
         if (why := _why_not(host, inner, allowed)) is not None:
             return f"{host} has the address {address}, which is {why}"
@@ -45,12 +45,12 @@ def _why_not(host: str, address: Address, allowed: Allowed) -> str | None:
     if any(address.version == network.version and address in network for network in allowed.networks):
         return None
     if kind := _never_by_name(address):
-        return f"{kind}: notifications go there only if {_SETTING} has it"
+        return f"{kind}: notifications are sent there only if {_SETTING} of the operator's chart contains it"
     if address.is_global or host in allowed.hosts:
         return None
     return (
-        "private: notifications go to public addresses only, unless notify.allowedHosts or "
-        f"{_SETTING} of the operator's chart has it"
+        "private: notifications are sent to a private address only if notify.allowedHosts or "
+        f"{_SETTING} of the operator's chart contains it"
     )
 
 

@@ -41,19 +41,21 @@ def host_of(uri: str) -> str:
 
 
 def why_refused(receiver: Receiver, namespace: str, permissions: Permissions) -> str | None:
-    """Why nothing is sent to a receiver, if that is known before its name is resolved; the field comes first.
+    """Returns why nothing is sent to a receiver, if that is known before its name is resolved; None otherwise.
+
+    The text begins with the field.
 
     Args:
-        receiver: of a trigger.
-        namespace: the trigger's.
-        permissions: by the operator's settings.
+        receiver: The trigger's receiver.
+        namespace: The trigger's namespace.
+        permissions: The operator's settings.
     """
     found = _refusal(receiver, namespace, permissions)
     return None if found is None else f"{found[0]}: {found[2]}"
 
 
 def problems_in(receivers: list[Receiver], namespace: str, permissions: Permissions) -> list[Problem]:
-    """Receivers of a trigger to whom nothing would be sent."""
+    """Returns the problems of the receivers to which nothing would be sent."""
     found = ((index, _refusal(receiver, namespace, permissions)) for index, receiver in enumerate(receivers))
     return [
         Problem(f"spec.run.notify[{index}].{refusal[0]}", refusal[1], refusal[2])
@@ -66,7 +68,7 @@ def _refusal(receiver: Receiver, namespace: str, permissions: Permissions) -> tu
     """The field, its value, and what is wrong."""
     uri, host = receiver.uri, host_of(receiver.uri)
     if not permissions.enabled:
-        return "uri", uri, "notifications are switched off by notify.enabled of the operator's chart: remove run.notify"
+        return "uri", uri, "notifications are disabled by notify.enabled of the operator's chart: remove run.notify"
     try:
         urlsplit(uri).port  # noqa: B018 - reading it checks it
     except ValueError:
@@ -74,7 +76,7 @@ def _refusal(receiver: Receiver, namespace: str, permissions: Permissions) -> tu
     if not host:
         return "uri", uri, "has no host: write it as https://host/path"
     if uri.startswith("http:") and not permissions.plain_http:
-        return "uri", uri, "must begin with https://: http:// needs notify.allowHttp of the operator's chart"
+        return "uri", uri, "must begin with https://: http:// requires notify.allowHttp of the operator's chart"
     if _is_address(host) and (why := why_blocked(host, host, permissions.allowed)):
         return "uri", uri, why
     if receiver.credentials is None:
@@ -89,13 +91,13 @@ def _credentials_refused(
     if known is None:
         listed = ", ".join(sorted(permissions.credentials)) or "none"
         why = f"notify.credentials of the operator's chart has no such entry (it has: {listed})"
-        return "credentials", name, f"{why}: add it there, or correct the name"
+        return "credentials", name, f"{why}: correct the name, or add an entry to the chart's values"
     if namespace not in known.namespaces:
-        why = f"notify.credentials of the operator's chart does not let triggers of namespace {namespace!r} use it"
-        return "credentials", name, f"{why}: add the namespace there"
+        why = f"notify.credentials of the operator's chart does not allow it in namespace {namespace!r}"
+        return "credentials", name, f"{why}: add the namespace to the chart's values"
     if host not in known.hosts:
-        why = f"notify.credentials of the operator's chart does not allow it for host {host!r}: add the host there"
-        return "credentials", name, why
+        why = f"notify.credentials of the operator's chart does not allow it for host {host!r}"
+        return "credentials", name, f"{why}: add the host to the chart's values"
     return None
 
 

@@ -16,7 +16,7 @@ _SHORTEST, _LONGEST = 24, 64
 
 
 class KeyFormatError(Exception):
-    """A key is not of the form that receivers' libraries read."""
+    """A key does not have the format that receivers' libraries read."""
 
 
 def read_keys(text: str) -> list[bytes]:
@@ -42,13 +42,13 @@ def sign(keys: Iterable[bytes], message_id: str, timestamp: int, body: bytes) ->
 
 
 def _read_key(written: str) -> bytes:
-    remedy = "make one with: echo whsec_$(openssl rand -base64 32)"
+    remedy = "create a key with: echo whsec_$(openssl rand -base64 32)"
     if not written.startswith(_PREFIX):
         raise KeyFormatError(f"the key must begin with {_PREFIX}: {remedy}")
     try:
         key = base64.b64decode(written.removeprefix(_PREFIX), validate=True)
     except binascii.Error:
-        raise KeyFormatError(f"what follows {_PREFIX} is not base64: {remedy}") from None
+        raise KeyFormatError(f"the part after {_PREFIX} is not base64: {remedy}") from None
     if not _SHORTEST <= len(key) <= _LONGEST:
-        raise KeyFormatError(f"the key has {len(key)} bytes, and must have {_SHORTEST} to {_LONGEST}: {remedy}")
+        raise KeyFormatError(f"the key has {len(key)} bytes, but must have {_SHORTEST} to {_LONGEST}: {remedy}")
     return key

@@ -56,8 +56,8 @@ def settle_notifications(draft: Draft) -> None:
         hosts = ", ".join(dict.fromkeys(host_of(receivers[one].uri) for one in told.to))
         draft.warn(
             EventReason.NOTIFICATION_FAILED,
-            f"Gave up telling {hosts} about {told.id}: more than {MOST_WAITING} notifications of this trigger wait to "
-            "be confirmed",
+            f"Gave up notifying {hosts} of {told.id}: more than {MOST_WAITING} notifications of this trigger were "
+            "waiting",
         )
     kept = kept[-MOST_WAITING:]
     if kept != waiting:
@@ -74,7 +74,7 @@ def _still_waits(draft: Draft, told: Notification, one: str, receiver: Receiver 
         return True
     draft.warn(
         EventReason.NOTIFICATION_FAILED,
-        f"Gave up telling {host_of(receiver.uri)} about {told.id}: it was not confirmed within "
+        f"Gave up notifying {host_of(receiver.uri)} of {told.id}: the receiver did not confirm it within "
         f"{duration(receiver.retry_seconds)} (retry_seconds)",
     )
     return False

@@ -170,19 +170,18 @@ class Catalog:
         if found is None:
             return Unresolved(
                 Reason.POD_TEMPLATE_NOT_FOUND,
-                f"no PodTemplate {name!r} in this namespace, which a Collection's spec.processing names: create it or "
-                "correct the name",
+                f"no PodTemplate {name!r} in this namespace: create it, or correct spec.processing of the Collection",
             )
         if not found.is_runnable:
             return Unresolved(
                 Reason.INVALID_REFERENCE,
-                f'PodTemplate {name!r} does not have the label {LABEL_RUNNABLE}: "true", by which its owner lets '
-                "triggers run it: set the label",
+                f'PodTemplate {name!r} does not have the label {LABEL_RUNNABLE}: "true": set the label to allow '
+                "triggers to run it",
             )
         if found.problems:
             return Unresolved(
                 Reason.INVALID_REFERENCE,
-                f"PodTemplate {name!r} breaks the rules of runs: {all_of(found.problems)}",
+                f"PodTemplate {name!r} is not allowed in a run: {all_of(found.problems)}",
             )
         return found
 

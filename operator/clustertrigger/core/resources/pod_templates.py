@@ -62,7 +62,9 @@ def worker_of(spec: Json) -> int | None:
 def _problems(spec: Json) -> Iterator[Problem]:
     for field in ("hostNetwork", "hostPID", "hostIPC"):
         if spec.get(field):
-            yield Problem(f"{_SPEC}.{field}", True, "shares a namespace of the node, which a run must not: remove it")
+            yield Problem(
+                f"{_SPEC}.{field}", True, "shares a namespace of the node, which is not allowed in a run: remove it"
+            )
     if spec.get("nodeName"):
         yield Problem(
             f"{_SPEC}.nodeName", spec["nodeName"], "bypasses the scheduler: remove it, and set the trigger's "
@@ -72,13 +74,13 @@ def _problems(spec: Json) -> Iterator[Problem]:
         yield Problem(
             f"{_SPEC}.priorityClassName",
             spec["priorityClassName"],
-            "is for the trigger to set: remove it, and set the trigger's run.priority_class_name",
+            "must not be set here: remove it, and set the trigger's run.priority_class_name",
         )
     if spec.get("serviceAccountName") not in (None, "", "default"):
         yield Problem(
             f"{_SPEC}.serviceAccountName",
             spec["serviceAccountName"],
-            "is for the trigger to set: remove it, and set the trigger's run.service_account_name",
+            "must not be set here: remove it, and set the trigger's run.service_account_name",
         )
     yield from _in_security(spec.get("securityContext") or {}, f"{_SPEC}.securityContext")
     for place, volume in enumerate(spec.get("volumes") or ()):
@@ -89,15 +91,15 @@ def _problems(spec: Json) -> Iterator[Problem]:
     if worker_of(spec) is None:
         names = ", ".join(str(container.get("name")) for container in spec.get("containers") or ())
         yield Problem(
-            f"{_SPEC}.containers", names or None, f"has no container named {WORKER_CONTAINER}: give that name to the "
-            "one that does the work",
+            f"{_SPEC}.containers", names or None, f"has no container named {WORKER_CONTAINER}: give this name to the "
+            "container that does the work",
         )  # fmt: skip
 
 
 def _in_security(context: Json, path: str) -> Iterator[Problem]:
     """What a Pod and a container have in common."""
     if context.get("runAsUser") == 0:
-        yield Problem(f"{path}.runAsUser", 0, "is root: write another user's id")
+        yield Problem(f"{path}.runAsUser", 0, "is root: write the ID of another user")
     if context.get("runAsNonRoot") is False:
         yield Problem(f"{path}.runAsNonRoot", False, "allows root: remove it")
     for field in ("seccompProfile", "appArmorProfile"):
@@ -134,7 +136,9 @@ def _in_container(container: Json, path: str) -> Iterator[Problem]:
 def _in_volume(volume: Json, path: str) -> Iterator[Problem]:
     for kind in volume.keys() - {"name"} - _VOLUMES:
         allowed = ", ".join(sorted(_VOLUMES))
-        yield Problem(f"{path}.{kind}", volume.get("name"), f"is no kind of volume that a run may have: {allowed} are")
+        yield Problem(
+            f"{path}.{kind}", volume.get("name"), f"is not a type of volume that runs can have: use one of {allowed}"
+        )
     for place, source in enumerate((volume.get("projected") or {}).get("sources") or ()):
         if "serviceAccountToken" in source:
             yield Problem(

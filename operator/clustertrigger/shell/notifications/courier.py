@@ -207,7 +207,7 @@ class Courier:
             asyncio.get_running_loop().call_later(_GATHER, self._changed, key)
         else:
             self._metrics.notifications.labels("failed").inc()
-            logger.info("Telling %s about %s failed: %s", host_of(receiver.uri), told.id, attempt.error)
+            logger.info("Notifying %s of %s failed: %s", host_of(receiver.uri), told.id, attempt.error)
         return attempt
 
     def _succeeded(self, failures: int) -> int:
@@ -221,7 +221,7 @@ class Courier:
         if failures % _REMINDED_AFTER == 0 and (waiting := self._waiting(key, one)):
             _, receiver, trigger = waiting[0]
             message = (
-                f"{len(waiting)} CloudEvents wait for {host_of(receiver.uri)}, and are sent again for up to "
+                f"{len(waiting)} CloudEvents for {host_of(receiver.uri)} wait to be sent again, for up to "
                 f"retry_seconds: {attempt.error}"
             )
             self._recorder.record(trigger, Event("Warning", EventReason.NOTIFICATION_DELAYED, message, f"to {one}"))
