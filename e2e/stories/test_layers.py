@@ -112,8 +112,8 @@ def test_what_there_is_not_is_told(scene: Scene) -> None:
     scene.run_ended("granular", slot="manual/first")
     beyond = scene.plugin("results", "granular", "--layer", "19")
     assert beyond.returncode == 1
-    assert "--layer: there is no layer 19: 0 to " in beyond.stderr
+    assert "--layer: there is no layer 19: choose one from 0 to " in beyond.stderr
     scene.run_ended("one-granularity", slot="manual/first")
     single = scene.plugin("results", "one-granularity", "--layer", "0")
     assert single.returncode == 1
-    assert "has one granularity only: algorithm evoc finds several" in single.stderr
+    assert "has only one granularity: use algorithm evoc to get several" in single.stderr

@@ -114,7 +114,7 @@ def test_other_kinds(operator: StartOperator, sandbox: Sandbox, capsys: pytest.C
     sandbox.trigger("again", rerun("nightly-1-2", rarely(), retry_failed_only=True))
     for name in ("counting", "quiet", "lost", "again"):
         eventually(lambda name=name: sandbox.status(name))  # type: ignore[misc]
-    assert "Next        after 100 events, of which 0 have come\n" in described(sandbox, capsys, "counting")
+    assert "Next        after 100 events, of which 0 have arrived\n" in described(sandbox, capsys, "counting")
     assert "Next        nothing: the trigger is paused\n" in described(sandbox, capsys, "quiet")
     lost = described(sandbox, capsys, "lost")
     assert "Clusters    as ClusterDefinition 'cluster_nowhere' says\n" in lost

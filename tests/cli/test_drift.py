@@ -68,7 +68,7 @@ def test_on_a_cluster(
     eventually(lambda: not sandbox.jobs("drifting"))
     assert drift(sandbox, "drifting", "--recompute") == 1
     assert (
-        f"the check's Job {check}, which defines what to compute, is deleted: wait for the next at"
+        f"the check's Job {check}, which defines what to compute, is deleted: wait for the next check at"
         in capsys.readouterr().err
     )
 

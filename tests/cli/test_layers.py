@@ -50,13 +50,13 @@ def test_a_layer_in_words() -> None:
 
 
 def test_a_layer_that_is_not_there_is_told_with_those_that_are() -> None:
-    with pytest.raises(CommandError, match="there is no layer 2: 0 to 1 have 3, 2 clusters"):
+    with pytest.raises(CommandError, match="there is no layer 2: choose one from 0 to 1, which have 3, 2 clusters"):
         layer_of(LAYERS, 2)
 
 
 def test_the_file_is_read_or_refused_by_name() -> None:
     assert read_layers(LAYERS.model_dump_json(exclude_none=True).encode(), "/results/x/layers.json") == LAYERS
-    with pytest.raises(CommandError, match=r"/results/x/layers\.json contains no layers"):
+    with pytest.raises(CommandError, match=r"/results/x/layers\.json is not valid in this version"):
         read_layers(b'{"version": 2}', "/results/x/layers.json")
 
 

@@ -60,9 +60,9 @@ def test_what_there_is_not(
     assert said("nightly") == (
         "trigger 'nightly' has not run yet: kubectl clustertrigger run nightly --wait runs it now"
     )
-    assert said("nightly", "--check") == ("trigger 'nightly' has checked nothing yet: only conditional triggers check")
+    assert said("nightly", "--check") == ("trigger 'nightly' has no checks yet: only conditional triggers have checks")
     assert "--run and --check exclude each other" in said("nightly", "--check", "--run", "a", code=2)
-    gone = f"x has no log: its Pods are gone, or there is no such run in namespace '{sandbox.namespace}'"
+    gone = f"x has no log: its Pods were deleted, or namespace '{sandbox.namespace}' has no such run"
     assert said("nightly", "--run", "x") == gone
     assert said("nightly", "--run", "x", "-f") == gone
     job = fire(sandbox, "nightly", "a")

@@ -21,8 +21,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
     ("arguments", "message"),
     [
         ([], "Usage: kubectl clustertrigger"),
-        (["next"], "missing NAME or -f: name triggers of the cluster, or files with -f"),
-        (["next", "nightly", "-f", "a"], "NAME and -f exclude each other"),
+        (["next"], "missing NAME or -f: give names of triggers in the cluster, or files with -f"),
+        (["next", "nightly", "-f", "a"], "NAME and -f cannot be used together"),
         (["validate"], "missing NAME or -f"),
         (["nxt"], "unknown command 'nxt': did you mean 'next'?"),
         (["qqqqq"], "unknown command 'qqqqq': kubectl clustertrigger --help lists the commands"),

@@ -90,7 +90,7 @@ def test_interval_as_if_created_now(
     assert run(tmp_path, INTERVAL % immediately, "--from", "2026-03-28T01:00:00+01:00", "--count", "2") == 0
     assert capsys.readouterr().out.splitlines() == [
         "default/often  interval  every 90s",
-        "  as if created at 2026-03-28T00:00:00Z: the grid begins where the trigger is created",
+        "  as if created at 2026-03-28T00:00:00Z, because the slots are counted from the creation of the trigger",
         "  UTC                   this machine's zone",
         *(f"  {slot}" for slot in slots),
     ]
@@ -102,7 +102,7 @@ def test_the_checks_of_a_conditional_trigger(tmp_path: Path, capsys: pytest.Capt
         "default/drifting  conditional  cosine_drift > 0.3 every 1h",
         "  checked every 1h, fires when cosine_drift exceeds 0.3; without a baseline, the slot starts a run, which "
         "writes one",
-        "  as if created at 2026-03-28T00:00:00Z: the grid begins where the trigger is created",
+        "  as if created at 2026-03-28T00:00:00Z, because the slots are counted from the creation of the trigger",
         "  UTC                   this machine's zone",
         "  2026-03-28T01:00:00Z  Sat 2026-03-28 10:00:00 JST",
         "  2026-03-28T02:00:00Z  Sat 2026-03-28 11:00:00 JST",

@@ -95,7 +95,7 @@ def test_what_there_is_not(
     assert said("--run", "x").startswith("--run: 'x' is not in the trigger's history")
     kubelet.complete(first, RunResult(status="completed", results_uri="/results/a/b/c"))
     eventually(lambda: sandbox.history("nightly")[0]["status"] == "completed")
-    missing = "no PersistentVolumeClaim {0!r} in namespace {1!r}: name the one that holds the results with --claim"
+    missing = "no PersistentVolumeClaim {0!r} in namespace {1!r}: set --claim to the claim with the results"
     assert said() == missing.format("clustertrigger-results", sandbox.namespace)
     assert said("--claim", "mine") == missing.format("mine", sandbox.namespace)
     assert said("--claim", "../secrets/x") == missing.format("../secrets/x", sandbox.namespace)

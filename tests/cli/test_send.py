@@ -90,7 +90,7 @@ def test_each_event_has_an_id_of_its_own_unless_it_is_given(
     assert [send("--url", url, "--id", "upload-7") for _ in range(2)] == [0, 0]
     assert counted(sandbox) == 3
     assert capsys.readouterr().out.splitlines()[-1] == (
-        "duplicate: the event upload-7 of /kubectl-clustertrigger was counted before, and counts once"
+        "duplicate: the event upload-7 of /kubectl-clustertrigger was already counted"
     )
     assert send("--url", url, "--id", "upload-7", "--source", "/crawler") == 0
     assert counted(sandbox) == 4
@@ -102,7 +102,8 @@ def test_an_event_that_nobody_counts(
     assert send("--url", url, "--type", "documents_deleted") == 1
     assert capsys.readouterr().err == (
         "kubectl clustertrigger: unmatched: no active or paused trigger counts documents_deleted for col_products in "
-        f"{sandbox.namespace}: kubectl get clustertriggers -n {sandbox.namespace} lists them with what they count\n"
+        f"{sandbox.namespace}: kubectl get clustertriggers -n {sandbox.namespace} lists the triggers and the events "
+        "that they count\n"
     )
 
 
@@ -183,7 +184,8 @@ def test_who_has_no_token_borrows_one(
     assert send("--url", url, "--service-account", "sender", kubeconfig=administrator) == 0
     assert counted(sandbox) == 1
     assert send("--url", url, "--service-account", "nobody", kubeconfig=administrator) == 1
-    assert '--service-account: serviceaccounts "nobody" not found: name one of' in capsys.readouterr().err
+    missing = '--service-account: serviceaccounts "nobody" not found: set --service-account to one in'
+    assert missing in capsys.readouterr().err
 
 
 def test_who_has_a_client_certificate_borrows_a_named_account_s_token(
@@ -236,7 +238,7 @@ def test_the_operator_s_service_is_found(
     kubeconfig = cluster.plane.kubeconfig
     services = f"/api/v1/namespaces/{sandbox.namespace}/services"
     assert say(*administrator, kubeconfig=kubeconfig) == (
-        "no operator in this cluster receives events: install the chart with events.enabled, or name --url"
+        "no operator in this cluster receives events: install the chart with events.enabled, or set --url"
     )
     sandbox.kube.create(services, service("metrics-only", {"name": "http", "port": 8080}))
     sandbox.kube.create(services, service("one", {"name": "http", "port": 8080}, {"name": "events", "port": 8081}))
@@ -244,16 +246,15 @@ def test_the_operator_s_service_is_found(
         found = say(*administrator, kubeconfig=kubeconfig)
         assert found == (
             "kubectl port-forward: cannot attach to *v1.Service: invalid service 'one': Service is defined without a "
-            "selector: name --url instead"
+            "selector: set --url instead"
         )
         assert say(*administrator, "--service", f"{sandbox.namespace}/one", kubeconfig=kubeconfig) == found
         assert say(*administrator, "--service", f"{sandbox.namespace}/metrics-only", kubeconfig=kubeconfig) == (
             f"--service: {sandbox.namespace}/metrics-only has no port named events: install with events.enabled"
         )
         assert say(kubeconfig=sender) == (
-            "you do not have the right to search for the operator in all namespaces: name its Service with --service "
-            "NAMESPACE/NAME, or "
-            "where it receives events with --url"
+            "you do not have the right to search for the operator in all namespaces: set --service NAMESPACE/NAME to "
+            "its Service, or --url to the URL at which it receives events"
         )
         sandbox.kube.create(services, service("two", {"name": "events", "port": 8081}))
         assert say(*administrator, kubeconfig=kubeconfig) == (
@@ -282,7 +283,7 @@ def test_who_may_not_forward_a_port_is_told_of_the_other_way(
     assert send("--service", f"{sandbox.namespace}/guarded") == 1
     said = capsys.readouterr().err
     assert "forbidden" in said
-    assert f"ask for pods/portforward in the namespace '{sandbox.namespace}', or name --url instead" in said
+    assert f"ask for the right to create pods/portforward in namespace '{sandbox.namespace}', or set --url" in said
     sandbox.kube.delete(f"/api/v1/namespaces/{sandbox.namespace}/services/guarded")
 
 

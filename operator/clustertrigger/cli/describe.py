@@ -190,7 +190,7 @@ def _conditions(view: View, now: datetime) -> Iterator[str | Text]:
     if not view.state.is_seen:
         lines.append(styled("the operator has not seen this trigger", "red"))
     elif not view.state.is_current:
-        lines.append(styled("this is of before the last edit, which the operator has not seen", "yellow"))
+        lines.append(styled("this is the state before the last edit, which the operator has not seen yet", "yellow"))
     yield from _section("Conditions", lines)
 
 
@@ -200,7 +200,9 @@ def _slots(view: View, now: datetime, count: int) -> Iterator[str | Text]:
         return
     if threshold := view.state.raw["spec"]["schedule_config"].get("event_threshold"):
         cooling = f", not before {format_instant(at)}" if (at := status.next_scheduled_at) else ""
-        yield from _section("Next", [f"after {threshold} events, of which {status.event_counter} have come{cooling}"])
+        yield from _section(
+            "Next", [f"after {threshold} events, of which {status.event_counter} have arrived{cooling}"]
+        )
         return
     if spec.status != "active" or status.status == "failed":
         yield from _section("Next", [f"nothing: the trigger is {status.status or spec.status}"])

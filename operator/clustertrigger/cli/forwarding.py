@@ -69,14 +69,13 @@ async def find_service(api: ApiClient, named: tuple[str, str] | None) -> EventsS
         if not error.is_forbidden:
             raise
         raise CommandError(
-            "you do not have the right to search for the operator in all namespaces: name its Service with --service "
-            "NAMESPACE/NAME, or "
-            "where it receives events with --url"
+            "you do not have the right to search for the operator in all namespaces: set --service NAMESPACE/NAME to "
+            "its Service, or --url to the URL at which it receives events"
         ) from error
     found = [service for raw in listed if (service := _events_service(raw)) is not None]
     if not found:
         raise CommandError(
-            "no operator in this cluster receives events: install the chart with events.enabled, or name --url"
+            "no operator in this cluster receives events: install the chart with events.enabled, or set --url"
         )
     if len(found) > 1:
         names = ", ".join(sorted(f"{service.namespace}/{service.name}" for service in found))
@@ -101,7 +100,7 @@ def forwarded(service: EventsService, scope: Scope) -> Route:
     """
     kubectl = shutil.which("kubectl")
     if kubectl is None:
-        raise CommandError("kubectl is not in PATH, which forwards a port to the operator: name --url instead")
+        raise CommandError("kubectl, which forwards a port to the operator, is not in PATH: install it, or set --url")
     command = [
         kubectl,
         *scope.kubectl_options(),
@@ -144,10 +143,10 @@ async def _local_port(process: asyncio.subprocess.Process, service: EventsServic
     reason = one_line(said).removeprefix("error: ") or "kubectl port-forward has ended"
     if "forbidden" in reason.lower():
         raise CommandError(
-            f"{reason}: ask for pods/portforward in the namespace {service.namespace!r}, or name --url instead"
+            f"{reason}: ask for the right to create pods/portforward in namespace {service.namespace!r}, or set --url"
         )
     if _HOPELESS.search(reason):
-        raise CommandError(f"kubectl port-forward: {reason}: name --url instead")
+        raise CommandError(f"kubectl port-forward: {reason}: set --url instead")
     raise UnreachableError(f"kubectl port-forward: {reason}")
 
 

@@ -32,7 +32,7 @@ async def show_layer(cluster: Cluster, name: str, job: str | None, number: int, 
         layers = read_layers(await fetch(cluster, trigger, place), place.uri)
     except MissingFileError as error:
         raise CommandError(
-            f"{error}; or run {run.job_id} has one granularity only: algorithm evoc finds several"
+            f"{error}; or run {run.job_id} has only one granularity: use algorithm evoc to get several"
         ) from error
     layer = layer_of(layers, number)
     show(
@@ -53,7 +53,9 @@ def read_layers(content: bytes, uri: str) -> Layers:
     try:
         return Layers.model_validate_json(content)
     except ValidationError as error:
-        raise CommandError(f"{uri} contains no layers: a newer version or a person wrote it") from error
+        raise CommandError(
+            f"{uri} is not valid in this version: run the clustering again, or update the command"
+        ) from error
 
 
 def layer_of(layers: Layers, number: int) -> Layer:
@@ -64,7 +66,10 @@ def layer_of(layers: Layers, number: int) -> Layer:
     """
     if number >= len(layers.layers):
         counts = ", ".join(f"{layer.num_clusters:,}" for layer in layers.layers)
-        raise CommandError(f"--layer: there is no layer {number}: 0 to {len(layers.layers) - 1} have {counts} clusters")
+        raise CommandError(
+            f"--layer: there is no layer {number}: choose one from 0 to {len(layers.layers) - 1}, which have {counts} "
+            "clusters"
+        )
     return layers.layers[number]
 
 

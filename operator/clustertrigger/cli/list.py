@@ -29,13 +29,16 @@ def add_list(group: click.Group) -> None:
         examples=[f"{PROG} list -n search", f"{PROG} list -A -l team=search -o wide"],
     )
     @on_cluster
-    @click.option("-A", "--all-namespaces", is_flag=True, help="Triggers of all namespaces.")
-    @click.option("-l", "--selector", metavar="LABELS", help="Only triggers with these labels, such as team=search.")
+    @click.option("-A", "--all-namespaces", is_flag=True, help="List the triggers of all namespaces.")
+    @click.option(
+        "-l", "--selector", metavar="LABELS", help="List only triggers with these labels, such as team=search."
+    )
     @output_option
     async def command(cluster: Cluster, all_namespaces: bool, selector: str | None, output: Output) -> int:
-        """List triggers: their state, what comes next, and what went wrong.
+        """List triggers with their state, next slot, last run and problem.
 
-        -o wide adds the schedule, the exact time of the next slot, how many runs succeeded and failed, and the age.
+        -o wide adds the schedule, the exact time of the next slot, the numbers of runs that succeeded and failed, and
+        the age.
         """
         parameters = {"labelSelector": selector} if selector else {}
         namespace = None if all_namespaces else cluster.namespace

@@ -98,7 +98,7 @@ async def _newest(cluster: Cluster, name: str, *, check: bool) -> str:
     state = TriggerState(await read_trigger(cluster, name))
     if check:
         if not state.status.checks:
-            raise CommandError(f"trigger {name!r} has checked nothing yet: only conditional triggers check")
+            raise CommandError(f"trigger {name!r} has no checks yet: only conditional triggers have checks")
         return state.status.checks[0].job_id
     if state.last is None:
         raise CommandError(f"trigger {name!r} has not run yet: {PROG} run {name} --wait runs it now")
@@ -144,4 +144,4 @@ async def _why_none(cluster: Cluster, job: str) -> str:
         run = None
     if run and run.phase == "pending":
         return f"{job} has no log yet: {why_waiting(run)}: -f waits for it"
-    return f"{job} has no log: its Pods are gone, or there is no such run in namespace {cluster.namespace!r}"
+    return f"{job} has no log: its Pods were deleted, or namespace {cluster.namespace!r} has no such run"

@@ -1,6 +1,6 @@
 """The command line: `kubectl clustertrigger`.
 
-Exit codes: 0 done, 1 it could not be done or something is invalid, 2 wrong usage.
+Exit codes: 0 success, 1 failure or an invalid object, 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 def program() -> None:
     """See, run and check ClusterTriggers.
 
-    Exit codes: 0 done, 1 it could not be done or something is invalid, 2 wrong usage.
+    Exit codes: 0 success, 1 failure or an invalid object, 2 wrong usage.
     """
 
 

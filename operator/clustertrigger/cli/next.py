@@ -28,7 +28,7 @@ from clustertrigger.core.schedules.coming_slots import slots_from
 from clustertrigger.core.schedules.timetable import describe_schedule
 from clustertrigger.core.schedules.wallclock import wall_clock
 
-_GRID = "as if created at {}: the grid begins where the trigger is created"
+_GRID = "as if created at {}, because the slots are counted from the creation of the trigger"
 _LOCAL = "%a %Y-%m-%d %H:%M:%S %Z"
 
 

@@ -134,7 +134,9 @@ async def _check_job(cluster: Cluster, trigger: Mapping[str, Any], name: str) ->
         return found
     upcoming = (trigger.get("status") or {}).get("next_scheduled_at")
     when = f" at {upcoming}" if upcoming else ""
-    raise CommandError(f"the check's Job {name}, which defines what to compute, is deleted: wait for the next{when}")
+    raise CommandError(
+        f"the check's Job {name}, which defines what to compute, is deleted: wait for the next check{when}"
+    )
 
 
 async def _result(cluster: Cluster, name: str) -> CheckResult:

@@ -153,4 +153,4 @@ async def image_of(cluster: Cluster, name: str, run: Execution, jobs: Sequence[M
                         return str(variable["value"])
     except ApiError:
         pass
-    raise CommandError("the worker's image is not known: the Jobs of past runs are gone: name it with --image")
+    raise CommandError("the worker's image is not known, because the Jobs of past runs were deleted: set --image")

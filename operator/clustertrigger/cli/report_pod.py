@@ -32,7 +32,7 @@ async def fetch(cluster: Cluster, trigger: Mapping[str, Any], place: Place) -> b
     """
     kubectl = shutil.which("kubectl")
     if kubectl is None:
-        raise CommandError("kubectl is not in PATH, which reads the file from a Pod: install kubectl")
+        raise CommandError("kubectl, which reads the file from a Pod, is not in PATH: install it")
     if place.claim:
         await _check_claim(cluster, place.claim)
     pod = reader_pod(trigger["metadata"], place)
@@ -61,8 +61,8 @@ async def _check_claim(cluster: Cluster, claim: str) -> None:
     with contextlib.suppress(ApiError):
         if await cluster.api.find(paths.claim(cluster.namespace, claim)) is None:
             raise CommandError(
-                f"no PersistentVolumeClaim {claim!r} in namespace {cluster.namespace!r}: name the one that holds the "
-                "results with --claim"
+                f"no PersistentVolumeClaim {claim!r} in namespace {cluster.namespace!r}: set --claim to the claim with "
+                "the results"
             )
 
 

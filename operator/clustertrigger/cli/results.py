@@ -65,22 +65,22 @@ def add_results(group: click.Group) -> None:
     )  # fmt: skip
     @click.option(
         "--layer", type=LAYER, metavar="NUMBER",
-        help="Show the clusters of another granularity of a run with algorithm evoc, 0 (the finest) to 19.",
+        help="Show the clusters of another granularity, from 0 (the finest) to 19. Requires a run with algorithm evoc.",
     )  # fmt: skip
     @output_option
     async def command(cluster: Cluster, name: str, job: str | None, layer: int | None, output: Output) -> int:
         """List a trigger's runs, and the clusters of the newest.
 
-        Lists the runs in the trigger's history, and for the newest completed run the sizes of the largest clusters and
-        their most central documents, as many as the status holds in 4 KiB. All clusters are in the run's folder. Of a
-        run with action taxonomy_enrichment it lists the nodes with the most documents.
+        Lists the runs in the trigger's history. For the newest completed run, it also lists the sizes of the largest
+        clusters and their most central documents, as many as fit into 4 KiB of the status. The run's folder contains
+        all clusters. For a run with action taxonomy_enrichment, it lists the nodes with the most documents.
 
-        What was found by an older run (--run) is known for as long as its Pod exists, about an hour.
+        The clusters of an older run (--run) are available as long as its Pod exists, which is about an hour.
 
-        With --layer it shows all clusters of one granularity instead, and which coarser cluster each is in. They are
-        read from the run's folder as the command report reads it: by a short-lived Pod, and with the same rights.
+        With --layer, it lists all clusters of one granularity instead, each with the coarser cluster that contains
+        it. A short-lived Pod reads them from the run's folder, as `report` does, and needs the same rights.
 
-        Exit code 1 if there is no run, or if the clusters of the given run are not known.
+        Exit code 1: there is no run, or the clusters of the given run are not available.
         """
         if layer is not None:
             return await show_layer(cluster, name, job, layer, output)

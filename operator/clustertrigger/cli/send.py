@@ -80,14 +80,19 @@ def add_send(group: click.Group) -> None:
         help="Number of documents that the event represents. Default: 1.",
     )
     @click.option(
-        "--id", type=TEXT, help="Event id. The same id and source within ten minutes counts once. Default: a new id."
+        "--id",
+        type=TEXT,
+        help="ID of the event. Events with the same ID and source within ten minutes count once. Default: a new ID.",
     )
-    @click.option("--source", type=TEXT, default=_SOURCE, metavar="URI", help=f"Source. Default: {_SOURCE}.")
+    @click.option(
+        "--source", type=TEXT, default=_SOURCE, metavar="URI", help=f"Source of the event. Default: {_SOURCE}."
+    )
     @click.option(
         "--url",
         type=URL,
         envvar=URL_VARIABLE,
-        help=f"Where the operator receives events. Default: {URL_VARIABLE}, or else its Service by a forwarded port.",
+        help=f"URL at which the operator receives events. Default: {URL_VARIABLE}, else a forwarded port of its "
+        "Service.",
     )
     @click.option(
         "--certificate-authority",
@@ -170,10 +175,10 @@ def _outcome(receipt: Receipt, event: dict[str, Any], namespace: str, wanted: Wa
     if receipt.unmatched:
         raise CommandError(
             f"unmatched: no active or paused trigger counts {what}: "
-            f"kubectl get clustertriggers -n {namespace} lists them with what they count"
+            f"kubectl get clustertriggers -n {namespace} lists the triggers and the events that they count"
         )
     if receipt.duplicates and not receipt.tried_again:
-        return f"duplicate: the event {event['id']} of {event['source']} was counted before, and counts once"
+        return f"duplicate: the event {event['id']} of {event['source']} was already counted"
     return f"accepted: {wanted.count} {what}"
 
 
@@ -202,7 +207,7 @@ async def _borrowed(cluster: Cluster, account: str, prefix: str) -> str:
         if error.is_not_found:
             commands = "\n".join(f"  {command}" for command in how_to_make_sender(cluster.namespace, account))
             raise CommandError(
-                f"{prefix}{error}: name one of namespace {cluster.namespace!r} with --service-account, or make it:\n"
+                f"{prefix}{error}: set --service-account to one in namespace {cluster.namespace!r}, or create it:\n"
                 f"{commands}"
             ) from error
         if error.is_forbidden:

@@ -26,7 +26,7 @@ from clustertrigger.core.jobs.slot import ManualSlot
 from clustertrigger.core.kube.answers import ApiError
 
 _REQUEST_SECONDS = 60.0
-"""How long a run that was asked for may take to appear."""
+"""How long a requested run may take to appear."""
 
 
 def add_watch(group: click.Group) -> None:
@@ -37,7 +37,7 @@ def add_watch(group: click.Group) -> None:
     @name_argument
     @click.option(
         "--run", "job", metavar="JOB", shell_complete=completion.runs,
-        help="Run to follow. Default: the newest active run, or else the last one.",
+        help="Run to follow. Default: the newest active run, else the last run.",
     )  # fmt: skip
     async def command(cluster: Cluster, name: str, job: str | None) -> int:
         """Follow a run to its end.
@@ -47,7 +47,7 @@ def add_watch(group: click.Group) -> None:
 
         You need the rights to get the trigger and its Job, to list Pods, and to get their logs.
 
-        Exit codes: 0 the run completed, 1 it failed or there is none, 2 wrong usage.
+        Exit codes: 0 the run completed, 1 the run failed or there is no run, 2 wrong usage.
         """
         return await watch(cluster, name, job)
 

@@ -46,9 +46,9 @@ def test_what_is_a_guess_is_said() -> None:
 @pytest.mark.parametrize(
     ("found", "given", "message"),
     [
-        (columns(id="text"), {}, "no column holds vectors (lists of floats): there are id (text)"),
-        ([], {}, "no column holds vectors (lists of floats): there are no columns"),
-        (columns(v="vector", x="other"), {}, "no column can identify a document: there are v (vector), x (other)"),
+        (columns(id="text"), {}, "no column contains vectors (lists of floats): the source has id (text)"),
+        ([], {}, "no column contains vectors (lists of floats): the source has no columns"),
+        (columns(v="vector", x="other"), {}, "no column can identify a document: the source has v (vector), x (other)"),
         (columns(id="text", v="vector"), {"text": "body"}, "--text-column: 'body': no such column: choose one of id"),
         (columns(id="text", v="vector"), {"vector": "w"}, "--vector-column: 'w': no such column"),
         (columns(id="text", v="vector"), {"document_id": "w"}, "--id-column: 'w': no such column"),

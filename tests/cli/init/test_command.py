@@ -249,5 +249,5 @@ def test_without_the_libraries_it_says_what_to_install(tmp_path: Path) -> None:
             [sys.executable, "-c", script, "init", *arguments], capture_output=True, text=True, check=False
         )
         assert done.returncode == 1
-        assert f"install {library}: pip install 'clustertrigger[init]'" in done.stderr
-        assert "--id-column and --vector-column, and nothing is looked at" in done.stderr
+        assert f"cannot be read without {library}: pip install 'clustertrigger[init]'" in done.stderr
+        assert "set --id-column and --vector-column, so that the source is not read" in done.stderr

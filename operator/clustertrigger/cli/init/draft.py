@@ -65,7 +65,8 @@ def collection_id(name: str) -> str:
 
 def _collection(draft: Draft) -> Iterator[str]:
     choice, look = draft.choice, draft.look
-    yield "# Where the vectors lie, and which columns to read. All fields: kubectl explain collection.spec.source"
+    yield "# Where the vectors are stored, and which columns to read."
+    yield "# All fields: kubectl explain collection.spec.source"
     if look is not None:
         yield f"# {_seen(look)}"
     yield from (f"# Check {note}." for note in choice.notes)
@@ -108,7 +109,7 @@ def _secret(draft: Draft) -> Iterator[str]:
     )
     scope = f" -n {draft.namespace}" if draft.namespace else ""
     if draft.secret:
-        yield f"    secret_name: {_scalar(draft.secret)}     # make it, if it does not exist:"
+        yield f"    secret_name: {_scalar(draft.secret)}     # create it if it does not exist:"
         yield f"    #   kubectl create secret generic {draft.secret}{scope} {keys}"
     elif "://" in draft.uri:
         yield "    # secret_name: NAME           # if reading needs credentials:"

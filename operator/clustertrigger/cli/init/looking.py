@@ -197,7 +197,7 @@ def _sql_kind(kind: str) -> Kind:
 
 def _missing(what: str, library: str) -> CommandError:
     return CommandError(
-        f"to look at {what}, install {printable(library)}: pip install 'clustertrigger[init]', or with pipx: "
-        "pipx inject clustertrigger pyarrow 'psycopg[binary]'; or name --id-column and --vector-column, and nothing is "
-        "looked at"
+        f"{what} cannot be read without {printable(library)}: pip install 'clustertrigger[init]', or with pipx: "
+        "pipx inject clustertrigger pyarrow 'psycopg[binary]'; or set --id-column and --vector-column, so that the "
+        "source is not read"
     )
