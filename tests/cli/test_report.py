@@ -101,6 +101,6 @@ def test_what_there_is_not(
     assert said("--claim", "../secrets/x") == missing.format("../secrets/x", sandbox.namespace)
     sandbox.delete_job(first)
     eventually(lambda: not sandbox.jobs())
-    assert said() == "the worker's image is not known: the Jobs of past runs are gone: name it with --image"
+    assert said() == "the worker's image is not known, because the Jobs of past runs were deleted: set --image"
     pods = f"/api/v1/namespaces/{sandbox.namespace}/pods"
     assert sandbox.kube.items(pods) == []

@@ -166,7 +166,7 @@ class ApiServer:
                         raise WatchEndedError
                     yield said["type"], said["object"]
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise _unavailable("broke the watch off" if isinstance(error, TimeoutError) else None) from error
+            raise _unavailable("interrupted the watch" if isinstance(error, TimeoutError) else None) from error
 
     async def changes(self, token: str, path: str, **parameters: str) -> AsyncGenerator[None, None]:
         """Yield as often as an object of a collection changes, until the server ends the watch.
@@ -187,7 +187,7 @@ class ApiServer:
                 async for _ in _lines(answer):
                     yield
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise _unavailable("broke the watch off" if isinstance(error, TimeoutError) else None) from error
+            raise _unavailable("interrupted the watch" if isinstance(error, TimeoutError) else None) from error
 
     async def create(self, token: str, path: str, body: Mapping[str, Any]) -> Object:
         """Create an object in a collection; a field that the server does not know is refused, where it can do that.
@@ -255,8 +255,8 @@ class ApiServer:
             if error.status in (401, 403, 404):
                 raise RefusedError(
                     error.status,
-                    "the Kubernetes API server does not let this token run a program in a Pod: it needs create and get "
-                    "of pods/exec in the namespace",
+                    "the Kubernetes API server does not allow this token to run a program in a Pod: ask for the right "
+                    "to create and get pods/exec in the namespace",
                 ) from error
             raise _unavailable(f"answered {error.status} to pods/exec") from error
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
@@ -285,11 +285,11 @@ class ApiServer:
             return False
 
     def _own_token(self) -> str:
-        """As it is now: it is renewed all the time."""
+        """Returns the current token; the kubelet renews it."""
         try:
             return self._token_file.read_text().strip()
         except OSError as error:
-            raise RefusedError(403, f"there is no token of our own: {error}") from error
+            raise RefusedError(403, f"the API's own token cannot be read: {error}") from error
 
     async def _ask(
         self,

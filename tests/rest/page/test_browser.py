@@ -131,7 +131,7 @@ def test_created_by_api_fires_is_paused_and_fails(
         kubelet.fail(second["metadata"]["name"], '{"status": "failed", "error": "no column \'vector\'"}', exit_code=2)
         tab.shows("The last run failed")
         tab.shows("no column 'vector'")
-        tab.shows("Nothing fires: the trigger is paused.")
+        tab.shows("The trigger does not fire: it is paused.")
         expect(tab.page.get_by_role("button", name="Resume")).to_be_visible()
         assert tab.was_not_reloaded
 

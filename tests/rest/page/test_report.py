@@ -106,7 +106,7 @@ def test_a_report_that_is_gone(
     claimed(sandbox)
     answer = editor.post(f"{path}/report", {"csrf": csrf})
     assert answer.status_code == 404
-    assert f"{tmp_path}/report.html does not exist: the folders of older runs are removed" in answer.text
+    assert f"{tmp_path}/report.html does not exist: the folders of older runs are deleted" in answer.text
     assert answer.headers["content-security-policy"].startswith("sandbox "), "it is shown in the frame"
     eventually(lambda: node.left() == [])
 
@@ -128,7 +128,7 @@ def test_who_may_not(
     csrf = editor.csrf(path.partition("/runs/")[0])
     answer = editor.post(f"{path}/report", {"csrf": csrf})
     assert answer.status_code == 403
-    assert "it needs create and get of pods/exec in the namespace" in answer.text
+    assert "ask for the right to create and get pods/exec in the namespace" in answer.text
     assert node.programs == []
     eventually(lambda: node.left() == [])
     assert editor.post(f"{path}/report", {"csrf": "0" * 64}).status_code == 403
@@ -145,14 +145,14 @@ def test_a_run_without_a_report(
     sandbox.trigger("failing", rarely())
     job = fire(sandbox, "failing", "a")
     path = f"/triggers/{sandbox.namespace}/failing/runs/{job}"
-    assert "There is none yet: the run has not ended." in editor.get(path).text
+    assert "There is no report yet, because the run has not ended." in editor.get(path).text
     kubelet.fail(job, '{"status": "failed", "error": "no column <b>"}', exit_code=2)
     eventually(lambda: sandbox.history("failing")[0]["status"] == "failed")
     text = editor.get(path).text
-    assert "There is none: the run failed." in text
+    assert "There is no report, because the run failed." in text
     assert "no column &lt;b&gt;" in text
     assert editor.get(f"{path}x").status_code == 404
     csrf = editor.csrf(path.partition("/runs/")[0])
     answer = editor.post(f"{path}/report", {"csrf": csrf})
     assert answer.status_code == 404
-    assert "only runs that completed and wrote results do" in answer.text
+    assert "only completed runs with results have one" in answer.text

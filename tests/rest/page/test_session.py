@@ -37,12 +37,12 @@ def test_a_secure_page_takes_no_cookie_that_a_plain_one_could_have_set(editor: R
 @pytest.mark.parametrize(
     ("typed", "status", "words"),
     [
-        ("", 422, "This is no token"),
-        ("two words, and a comma", 422, "This is no token"),
+        ("", 422, "This is not a token"),
+        ("two words, and a comma", 422, "This is not a token"),
         ("nonsense", 401, "does not know this token"),
         ("Bearer nonsense", 401, "does not know this token"),
         ("x" * 5_000, 422, "5,000 characters"),
-        ("<script>", 422, "This is no token"),
+        ("<script>", 422, "This is not a token"),
     ],
 )
 def test_bad_tokens(stranger: Reader, typed: str, status: int, words: str) -> None:

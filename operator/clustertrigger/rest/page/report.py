@@ -51,8 +51,8 @@ async def fetch_report(
     if not (known or image):
         raise RefusedError(
             503,
-            "the worker's image is not known, as the Jobs of past runs are gone: "
-            f"{COMMAND} report {trigger['metadata']['name']} -n {namespace} --image IMAGE reads the report",
+            "the worker's image is not known, because the Jobs of past runs were deleted: use "
+            f"{COMMAND} report {trigger['metadata']['name']} -n {namespace} --image IMAGE",
         )
     try:
         place = place_of(trigger, run, jobs, claim=None, image=known or image)
@@ -89,7 +89,7 @@ async def _check_claim(server: ApiServer, token: str, namespace: str, claim: str
         await server.get(token, paths.claim(namespace, claim))
     except RefusedError as problem:
         if problem.status == 404:
-            raise RefusedError(404, f"no PersistentVolumeClaim {claim!r}, which holds the results") from problem
+            raise RefusedError(404, f"the claim with the results, {claim!r}, does not exist") from problem
         if problem.status != 403:
             raise
 
@@ -104,7 +104,7 @@ async def _read(server: ApiServer, token: str, pod: str, place: Place) -> bytes:
     except MissingFileError as error:
         raise RefusedError(404, str(error)) from error
     except TooLargeError as error:
-        raise RefusedError(413, f"{error}: {COMMAND} report saves it to a file") from error
+        raise RefusedError(413, f"{error}: save it with {COMMAND} report") from error
     except NotReadError as error:
         raise RefusedError(503, str(error)) from error
 
@@ -123,6 +123,6 @@ def run_of(trigger: Mapping[str, Any], job: str, *, with_report: bool = False) -
     for run in TriggerState(trigger).status.history:
         if run.job_id == job:
             if with_report and (run.status != "completed" or not run.results_uri):
-                raise RefusedError(404, f"Run {job} has no report: only runs that completed and wrote results do.")
+                raise RefusedError(404, f"Run {job} has no report: only completed runs with results have one.")
             return run
     raise RefusedError(404, f"Run {job!r} is not in the history of trigger {trigger['metadata']['name']!r}.")

@@ -35,7 +35,7 @@ _DONE = {
     "run": "A run was requested.",
     "pause": "The trigger is paused.",
     "resume": "The trigger fires again.",
-    "reset": "The failed runs in a row are forgotten.",
+    "reset": "The number of consecutive failures is 0 again.",
 }
 _TITLES = {
     401: "Sign in",
@@ -43,9 +43,9 @@ _TITLES = {
     404: "Not found",
     409: "Not possible now",
     413: "Too long",
-    422: "Not understood",
+    422: "Invalid input",
     429: "Too many requests",
-    503: "Kubernetes does not answer",
+    503: "Kubernetes does not respond",
 }
 _LONGEST_FORM = 16_384
 Answer = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -169,7 +169,7 @@ async def act(request: Request, namespace: str, name: str, verb: str, session: S
     form = await _form(request)
     sessions.require_csrf(session, form.get(CSRF_FIELD, ""))
     if verb not in get_args(Verb) or not paths.is_name(name):
-        raise RefusedError(404, f"There is nothing to do that is called {verb!r}.")
+        raise RefusedError(404, f"There is no action {verb!r}.")
     found = reader.acting(namespace)
     try:
         match verb:
@@ -226,7 +226,7 @@ async def asset(edition: str, name: str) -> Response:
     """A style sheet, a script or an icon."""
     found = ASSETS.get(name)
     if found is None:
-        raise RefusedError(404, "There is no such file.")
+        raise RefusedError(404, "This file does not exist.")
     lasts = f"public, max-age={_YEAR}, immutable" if edition == EDITION else "no-cache"
     headers = {"Cache-Control": lasts, "X-Content-Type-Options": "nosniff"}
     return Response(found.content, media_type=found.media_type, headers=headers)
@@ -299,7 +299,7 @@ def _explained(request: Request, problem: RefusedError) -> Response:
         if session is not None and session.signed_in_here:
             sessions.forget(request, answer)
         return answer
-    title = _TITLES.get(problem.status, "This did not work")
+    title = _TITLES.get(problem.status, "The request failed")
     return page("error.html", problem.status, problem.headers, title=title, message=problem.message)
 
 

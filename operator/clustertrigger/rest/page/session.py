@@ -61,12 +61,12 @@ def read_token(typed: str) -> str:
     if token[:6].lower() == "bearer":
         token = token[6:]
     if not is_token(token.encode("utf-8", "replace")):
-        raise RefusedError(422, "This is no token: paste what `kubectl create token` prints.", code="no_token")
+        raise RefusedError(422, "This is not a token: paste the output of `kubectl create token`.", code="no_token")
     if len(token) > LONGEST_TOKEN:
         raise RefusedError(
             422,
-            f"This token has {len(token):,} characters, and a cookie holds {LONGEST_TOKEN:,}: use a token of a service "
-            "account, or a proxy that sets the header Authorization.",
+            f"This token has {len(token):,} characters, but a cookie can contain only {LONGEST_TOKEN:,}: use a token "
+            "of a service account, or a proxy that sets the header Authorization.",
             code="token_too_long",
         )
     return token
@@ -94,7 +94,7 @@ def require_own_form(request: Request) -> None:
         hosts = {request.headers.get(name) for name in ("host", "x-forwarded-host")}
         site = "same-origin" if origin and origin in hosts else "cross-site"
     if site != "same-origin":
-        raise _foreign("another site sent this form, or nothing tells that this page did")
+        raise _foreign("the form came from another site, or its origin is not known")
 
 
 def require_csrf(session: Session, given: str) -> None:
@@ -113,9 +113,7 @@ def came_from_elsewhere(request: Request) -> bool:
 
 
 def _foreign(why: str) -> RefusedError:
-    return RefusedError(
-        403, f"Nothing was changed: {why}. Load the page again and press the button there.", code="csrf"
-    )
+    return RefusedError(403, f"Nothing was changed: {why}. Reload the page and press the button again.", code="csrf")
 
 
 def _cookie(request: Request) -> str:

@@ -64,13 +64,18 @@ def test_coming_slots_of_an_interval_follow_its_grid() -> None:
 @pytest.mark.parametrize(
     ("spec", "status", "sentence", "slots"),
     [
-        (conditional(60), {}, "Each slot is a check, which fires only where the condition is met.", 10),
-        (interval(60, status="paused"), {"status": "paused"}, "Nothing fires: the trigger is paused.", 0),
-        (interval(60, status="disabled"), {"status": "active"}, "Nothing fires: the trigger is disabled.", 0),
-        (interval(60), {"status": "failed"}, "Nothing fires: the trigger is failed.", 0),
+        (
+            conditional(60),
+            {},
+            "Each slot is a check. The trigger fires only if the check finds that the condition is met.",
+            10,
+        ),
+        (interval(60, status="paused"), {"status": "paused"}, "The trigger does not fire: it is paused.", 0),
+        (interval(60, status="disabled"), {"status": "active"}, "The trigger does not fire: it is disabled.", 0),
+        (interval(60), {"status": "failed"}, "The trigger does not fire: it is failed.", 0),
         (events(5), {}, "", 0),
-        (cron("61 * * * *"), {}, "The spec is invalid, so nothing fires.", 0),
-        ({"trigger_type": "cron"}, {}, "The spec is invalid, so nothing fires.", 0),
+        (cron("61 * * * *"), {}, "The trigger does not fire, because its spec is invalid.", 0),
+        ({"trigger_type": "cron"}, {}, "The trigger does not fire, because its spec is invalid.", 0),
     ],
 )
 def test_what_comes(spec: Object, status: Object, sentence: str, slots: int) -> None:
@@ -186,7 +191,7 @@ def test_drift() -> None:
     found = shown(conditional(3600), checks=checks, last_drift_measurement=last, baseline_snapshot=baseline).drift
     assert found is not None
     assert (found.summary, found.threshold, found.floor) == ("cosine_drift 0.1 ≤ 0.3", "0.3", "0.04")
-    assert found.baseline == "The baseline is of 64,000 documents, run n-1, 2026-11-28T07:07:30Z."
+    assert found.baseline == "The baseline was computed from 64,000 documents by run n-1, 2026-11-28T07:07:30Z."
     verdicts = [(measured.value, measured.verdict) for measured in found.measurements]
     assert verdicts == [("0.1", "does not fire"), ("0.4", "fires"), ("0.2", "does not fire")]
     assert found.chart is not None
@@ -201,7 +206,7 @@ def test_a_baseline_of_another_version(snapshot: Object) -> None:
     assert found.chart is None
     without = shown(conditional(3600), last_check_error="no such file").drift
     assert without is not None
-    assert without.baseline == "There is no baseline yet: the next slot starts a run, which writes one."
+    assert without.baseline == "There is no baseline yet. The next slot starts a run, which writes one."
     assert without.error == "no such file"
 
 

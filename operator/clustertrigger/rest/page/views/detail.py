@@ -271,7 +271,7 @@ def _facts(state: TriggerState, now: datetime) -> Iterator[tuple[str, str]]:
 def _notice(state: TriggerState) -> str:
     if not state.is_seen:
         return "The operator has not seen this trigger."
-    return "" if state.is_current else "This is of before the last edit, which the operator has not seen."
+    return "" if state.is_current else "This is the state before the last edit, which the operator has not seen yet."
 
 
 def _conditions(state: TriggerState, now: datetime) -> Iterator[ConditionView]:
@@ -287,9 +287,9 @@ def _conditions(state: TriggerState, now: datetime) -> Iterator[ConditionView]:
 def _coming(state: TriggerState, now: datetime) -> Coming:
     spec, _ = parse_trigger(state.raw["spec"])
     if spec is None:
-        return Coming("The spec is invalid, so nothing fires.", "", ())
+        return Coming("The trigger does not fire, because its spec is invalid.", "", ())
     if (effective := effective_status(state.raw)) != "active":
-        return Coming(f"Nothing fires: the trigger is {effective}.", "", ())
+        return Coming(f"The trigger does not fire: it is {effective}.", "", ())
     if spec.trigger_type == "event":
         return Coming("", "", ())
     memory = state.status.schedule_state
@@ -299,11 +299,13 @@ def _coming(state: TriggerState, now: datetime) -> Coming:
             zone, name = wall_clock(spec.schedule.timezone).zone, spec.schedule.timezone
         slots = slots_from(spec, now, memory.anchor if memory else None, SLOTS)
     except ScheduleError as error:
-        return Coming(f"Nothing fires: {error}", "", ())
+        return Coming(f"The trigger does not fire: {error}", "", ())
     if not slots:
         return Coming("No slot is left.", name, ())
     is_check = spec.trigger_type == "conditional"
-    sentence = "Each slot is a check, which fires only where the condition is met." if is_check else ""
+    sentence = (
+        "Each slot is a check. The trigger fires only if the check finds that the condition is met." if is_check else ""
+    )
     shown = []
     for slot in slots:
         at = moment(slot, now)
@@ -435,10 +437,12 @@ def _drift(state: TriggerState, now: datetime) -> DriftView | None:
 
 def _baseline(snapshot: Mapping[str, Any] | None) -> str:
     if not snapshot:
-        return "There is no baseline yet: the next slot starts a run, which writes one."
+        return "There is no baseline yet. The next slot starts a run, which writes one."
     try:
         captured = format_instant(parse_instant(str(snapshot["captured_at"])).replace(microsecond=0))
-        return f"The baseline is of {snapshot['documents']:,} documents, run {snapshot['run']}, {captured}."
+        return (
+            f"The baseline was computed from {snapshot['documents']:,} documents by run {snapshot['run']}, {captured}."
+        )
     except (KeyError, TypeError, ValueError):
         return "There is a baseline."
 
@@ -453,11 +457,11 @@ def _buttons(state: TriggerState) -> Iterator[Button]:
     if stopped:
         yield _RESET
     elif wish == "active":
-        yield Button("run", "Run now", "The schedule stays as it is")
+        yield Button("run", "Run now", "The schedule does not change")
     if wish == "active":
-        yield Button("pause", "Pause", "Nothing fires, and events still count; an active run goes on")
+        yield Button("pause", "Pause", "The trigger does not fire, but counts events. An active run continues")
     else:
-        yield Button("resume", "Resume", "What has passed meanwhile does not fire")
+        yield Button("resume", "Resume", "Slots that passed in the meantime do not fire")
     if state.status.consecutive_failures and not stopped:
         yield _RESET
 

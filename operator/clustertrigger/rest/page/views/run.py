@@ -61,5 +61,7 @@ def run_page(namespace: str, name: str, run: Execution, now: datetime) -> RunPag
 
 def _why_none(run: Execution) -> str:
     if run.status in ("pending", "running"):
-        return "There is none yet: the run has not ended."
-    return "There is none: the run failed." if run.status == "failed" else "There is none: the run wrote no results."
+        return "There is no report yet, because the run has not ended."
+    if run.status == "failed":
+        return "There is no report, because the run failed."
+    return "There is no report, because the run wrote no results."
