@@ -13,7 +13,7 @@ LINES = {
     "nan": rf"nan\.parquet, row {NAN_ROW} .*: column embedding holds NaN: embed that document again or leave it out",
     "ragged": rf"ragged\.parquet, row {RAGGED_ROW} .*: column embedding holds a vector of length {RAGGED_LENGTH} where "
     "384 is expected",
-    "empty": r"empty\.parquet: collection empty has no documents: add some",
+    "empty": r"empty\.parquet: collection empty has no documents: add documents",
     "more-clusters-than-documents": rf"n_clusters 5000 is more than the {DOCUMENTS} documents: lower n_clusters",
     "out-of-memory": r"OOMKilled: .*96Mi.*: raise run\.resources\.limits\.memory",
     "timeout": r"timed out after 5 s: raise run\.timeout_seconds",

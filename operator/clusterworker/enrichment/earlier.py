@@ -138,9 +138,9 @@ def _unlike(made: Provenance, spec: EnrichmentSpec, taxonomy: Taxonomy) -> str |
     given = taxonomy.given
     if made.nodes_sha256 != taxonomy.sha256:
         same = made.taxonomy_id == given.taxonomy_id
-        return f"the nodes have changed since {made.run}" if same else f"{made.run} was of taxonomy {made.taxonomy_id}"
+        return f"the nodes have changed since {made.run}" if same else f"{made.run} used taxonomy {made.taxonomy_id}"
     if made.collection_id != spec.collection.collection_id:
-        return f"{made.run} was of collection {made.collection_id}"
+        return f"{made.run} read collection {made.collection_id}"
     for name, before, now in (("top_k", made.top_k, given.top_k), ("min_score", made.min_score, given.min_score)):
         if before != now:
             return f"{name} was {before:g} in {made.run}, and is {now:g} now"
@@ -161,7 +161,7 @@ def _open(uri: str, spec: EnrichmentSpec, secrets: Path) -> tuple[pq.ParquetFile
     bucket = bucket_at(uri, access, secrets)
     if bucket is None:
         if not Path(uri).is_file():
-            raise FileNotFoundError(f"{uri} is not there")
+            raise FileNotFoundError(f"{uri} does not exist")
         return pq.ParquetFile(uri, pre_buffer=False), _errors(uri)
     with bucket.errors():
         return pq.ParquetFile(bucket.connect().open_input_file(bucket.path), pre_buffer=False), bucket.errors()

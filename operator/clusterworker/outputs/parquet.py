@@ -51,13 +51,13 @@ class ParquetOutput:
         schema = target.schema()
         if schema is not None and _MARK not in (schema.metadata or {}):
             raise MisconfiguredError(
-                f"{target.shown}: it is there and no run has written it, so none replaces it: give the collection "
-                f"another uri, or remove the file"
+                f"{target.shown}: the file exists but was not written by a run, so it is not replaced: change the uri "
+                "of the collection, or remove the file"
             )
         if schema is not None and table.run_column not in schema.names:
             raise MisconfiguredError(
-                f"{target.shown}: another action writes it, so this one does not replace it: give the collection "
-                f"another uri, such as that of a directory, or remove the file"
+                f"{target.shown}: another action writes this file, so it is not replaced: change the uri of the "
+                "collection, for example to a directory, or remove the file"
             )
         target.prepare()
 
@@ -76,7 +76,7 @@ class ParquetOutput:
                         progress.advance(0.9 * rows / max(table.rows, 1))
         except RunError as error:
             raise type(error)(
-                f"{error}: {rows:,} of {table.rows:,} rows were written into a draft: the file is as it was before"
+                f"{error}: {rows:,} of {table.rows:,} rows were written to a temporary file: the output is unchanged"
             ) from error
         return f"{rows:,} rows of {target.shown}"
 
@@ -91,7 +91,7 @@ class ParquetOutput:
         if bucket:
             return _Object(bucket, self._scratch)
         if self._given.mount_path is None:
-            raise MisconfiguredError(f"{uri}: it is a path, and no volume is mounted: set spec.volume")
+            raise MisconfiguredError(f"{uri}: it is a path, but no volume is mounted: set spec.volume")
         return _VolumeFile(Path(self._given.mount_path), uri)
 
 
@@ -103,14 +103,14 @@ class _VolumeFile:
         self._file = mount / uri
         if not self._file.parent.resolve().is_relative_to(mount.resolve()):
             raise MisconfiguredError(
-                f"{uri}: leads outside of the collection's volume: give the collection another uri"
+                f"{uri}: leads outside of the collection's volume: change the uri of the collection"
             )
 
     def schema(self) -> Any | None:
         """Of the file that is there; None where there is none."""
         with self._errors():
             if self._file.is_dir():
-                raise MisconfiguredError(f"{self.shown}: it is a directory: give the collection another uri")
+                raise MisconfiguredError(f"{self.shown}: it is a directory: change the uri of the collection")
             return _schema_of(lambda: pq.read_schema(self._file)) if self._file.exists() else None
 
     def prepare(self) -> None:

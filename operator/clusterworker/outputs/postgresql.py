@@ -78,8 +78,8 @@ class PostgresOutput:
                 )
             if self._own and table.run_column not in columns and (other := RUN_COLUMNS.intersection(columns)):
                 raise MisconfiguredError(
-                    f"{self.shown}: another action writes it, as its column {min(other)} tells, and rows are replaced "
-                    "as a whole: give this action a table of its own in write.table"
+                    f"{self.shown}: another action writes this table (it has the column {min(other)}), and its rows "
+                    "would be lost: set write.table to another table for this action"
                 )
             if self._key not in columns:
                 field = "write.table" if self._own else "source.document_id_column"
@@ -89,8 +89,8 @@ class PostgresOutput:
             for name, kind in self._kinds(table).items():
                 if columns[name].type not in _may_hold(kind):
                     raise MisconfiguredError(
-                        f"{self.shown}: column {name} holds {columns[name].shown}, and {kind} is written into it: "
-                        "rename that column, or set write.table to write into a table of their own"
+                        f"{self.shown}: column {name} has the type {columns[name].shown}, but the run writes {kind}: "
+                        "rename the column, or set write.table to write into a separate table"
                     )
             self._check_rights(connection, table)
 
@@ -114,8 +114,8 @@ class PostgresOutput:
                 written = self._replace(connection, table) if self._own else self._update(connection, table)
         except RunError as error:
             raise type(error)(
-                f"{error}: {copied_rows:,} of {table.rows:,} rows were sent and none is written: the table is as it "
-                "was before"
+                f"{error}: {copied_rows:,} of {table.rows:,} rows were sent, and none was written: the table is "
+                "unchanged"
             ) from error
         missing = table.rows - written
         said = f"{written:,} rows of {self.shown}"
@@ -140,7 +140,7 @@ class PostgresOutput:
         statement = sql.SQL("CREATE TABLE IF NOT EXISTS {} ({}, PRIMARY KEY ({}))").format(
             quoted(self._table), _typed(typed), sql.SQL(", ").join(map(sql.Identifier, table.keys))
         )
-        self._define(connection, statement, "it is not there, and the user of Secret {} may not create it")
+        self._define(connection, statement, "it does not exist, and the user of Secret {} may not create it")
 
     def _add_missing(self, connection: Connection, table: Table, columns: Mapping[str, Column]) -> None:
         wanted = self._kinds(table)
@@ -163,7 +163,7 @@ class PostgresOutput:
         except (psycopg.errors.InsufficientPrivilege, psycopg.errors.WrongObjectType):
             said = why.format(self._database.source.secret_name)
             raise MisconfiguredError(
-                f"{self.shown}: {said}: have its owner run {statement.as_string(connection)}"
+                f"{self.shown}: {said}: ask its owner to run {statement.as_string(connection)}"
             ) from None
 
     def _check_rights(self, connection: Connection, table: Table) -> None:

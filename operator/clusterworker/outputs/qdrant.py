@@ -63,7 +63,7 @@ class QdrantOutput:
         except RunError as error:
             raise type(error)(
                 f"{error}: {sent:,} of {table.rows:,} documents have {table.run_column} {table.run}, and the others "
-                "still what they had before"
+                "are unchanged"
             ) from error
         missing = table.rows - written
         said = f"{written:,} points of {self.shown}"
@@ -122,7 +122,7 @@ class QdrantOutput:
         if found < written:
             raise UnavailableError(
                 f"{self.shown}: {found:,} points have {table.run_column} {table.run} after {written:,} were written: "
-                "another program removes them or writes their payloads anew"
+                "another program deletes the points or replaces their payloads"
             )
 
 

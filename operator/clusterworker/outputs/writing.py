@@ -98,9 +98,7 @@ def write_all(planned: Planned, progress: Progress, sleep: Callable[[float], Non
             said.append(_written(output, table, progress, sleep))
         except RunError as error:
             done = f"; {len(said)} of {len(planned)} outputs are complete" if len(planned) > 1 else ""
-            again = (
-                "another attempt writes all of it" if isinstance(error, UnavailableError) else "the next run writes it"
-            )
+            again = "another attempt repeats it" if isinstance(error, UnavailableError) else "the next run repeats it"
             raise type(error)(f"{error}{done}; {again}") from error
         progress.info(f"wrote {said[-1]}")
     return said
@@ -111,6 +109,6 @@ def _written(output: Output, table: Table, progress: Progress, sleep: Callable[[
         try:
             return output.write(table, progress)
         except UnavailableError as error:
-            progress.info(f"writing again in {pause:g} s: {error}")
+            progress.info(f"writing is repeated in {pause:g} s: {error}")
             sleep(pause)
     return output.write(table, progress)

@@ -100,12 +100,12 @@ def _refuse_unlike(base: PreviousRun, stored: StoredCentroids, collections: Sequ
     there, here = stored.centroids.shape[1], first.dimensions
     if there != here:
         raise MisconfiguredError(
-            f"collection {first.collection_id} has {here} dimensions, and the clusters of run {base.run} have {there}: "
+            f"collection {first.collection_id} has {here} dimensions, but the clusters of run {base.run} have {there}: "
             f"{_REMEDY}"
         )
     model = embedding_model(collections)
     if model and stored.embedding_model not in ("", model):
         raise MisconfiguredError(
-            f"collection {first.collection_id} is embedded by {model}, and run {base.run} has clustered vectors of "
+            f"collection {first.collection_id} is embedded by {model}, but run {base.run} clustered vectors of "
             f"{stored.embedding_model}: {OTHER_MODEL}; then {_REMEDY}"
         )

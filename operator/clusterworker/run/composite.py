@@ -138,13 +138,13 @@ def open_sources(spec: RunSpec, secrets: Path) -> list[Source]:
     if odd := of_other_dimensions(opened):
         first, other = odd
         raise MisconfiguredError(
-            f"run {first.collection_id} has clustered {first.dimensions} dimensions, and {other.collection_id} "
-            f"{other.dimensions}: {_REMEDY}"
+            f"run {first.collection_id} clustered vectors of {first.dimensions} dimensions, but run "
+            f"{other.collection_id} of {other.dimensions}: {_REMEDY}"
         )
     if odd := of_another_model(opened):
         first, other = odd
         raise MisconfiguredError(
-            f"run {first.collection_id} has clustered vectors of {first.embedding_model}, and "
+            f"run {first.collection_id} clustered vectors of {first.embedding_model}, but run "
             f"{other.collection_id} of {other.embedding_model}: {OTHER_MODEL}; or {_REMEDY}"
         )
     if not any(source.rows for source in opened):
@@ -170,7 +170,7 @@ def _collection_of(source: PreviousRun, spec: RunSpec, secrets: Path) -> str:
     uri = f"{source.uri}/{SPEC}"
     content = open_file(uri, source.results or spec.results, secrets).read()
     if content is None:
-        raise FileNotFoundError(f"{uri} is not there")
+        raise FileNotFoundError(f"{uri} does not exist")
     return RunSpec.model_validate_json(content).collections[0].collection_id
 
 
@@ -289,14 +289,13 @@ def cluster_centroids(
     renumber(staged / MEMBERS, ids)
     notes = [
         *previous.notes,
-        f"{count} centroids of {len(sources)} runs are clustered, each counted as often as it has documents",
+        f"{count} centroids of {len(sources)} runs are clustered, weighted by their numbers of documents",
         *begun_in_words(own),
         *clustering.notes,
     ]
     if written.repeated:
         notes.append(
-            f"{written.repeated:,} documents are in several of the runs: each has the cluster that the last of them "
-            "gives it"
+            f"{written.repeated:,} documents are in several of the runs: each of them has the cluster of the last run"
         )
     for note in notes:
         progress.info(note)

@@ -75,17 +75,17 @@ def _outputs(kept: RunSpec | EnrichmentSpec, spec: RerunSpec) -> tuple[list[Outp
     if not kept.outputs:
         return [], []
     if spec.filters is not None:
-        why = "action_config.filters leave only a part of the batch's documents, and the outputs hold all of them"
+        why = "action_config.filters select only some of the batch's documents, but the outputs contain all of them"
         return [], [f"no outputs were written: {why}"]
     if spec.outputs is None or len(spec.outputs) != len(kept.outputs):
-        why = "its entry in the history does not name them, as an earlier version of the operator recorded it"
+        why = "its entry in the history does not name them, because an earlier version of the operator recorded it"
         return [], [f"the batch's outputs were not written again: {why}"]
     outputs = []
     for then, now in zip(kept.outputs, spec.outputs, strict=True):
         if not is_same_place(then, now):
             raise MisconfiguredError(
-                f"batch {spec.batch_id} wrote its output {then.collection_id!r} elsewhere ({then.source.uri}) than the "
-                f"Collection says now ({now.source.uri}): undo the change of the Collection, or request a run of "
+                f"batch {spec.batch_id} wrote its output {then.collection_id!r} to {then.source.uri}, but the "
+                f"Collection now has {now.source.uri}: undo the change of the Collection, or request a run of "
                 f"trigger {spec.batch_trigger} instead"
             )
         outputs.append(now.model_copy(update={"collection_id": then.collection_id, "reads": then.reads}))
@@ -133,8 +133,8 @@ def _read(target: Target, batch_id: str, actions: Sequence[Repeatable[Any]]) -> 
         places = " nor ".join(target.spec_places)
         neither = "neither " if " nor " in places else "not "
         raise MisconfiguredError(
-            f"batch {batch_id}: its RunSpec is {neither}{places}: its worker never began, or its results were moved or "
-            "removed"
+            f"batch {batch_id}: its RunSpec is {neither}{places}: its worker never started, or its results were moved "
+            "or deleted: name another batch"
         )
     action = next((one for one in actions if _fits(one.spec, content)), actions[0])
     try:
@@ -171,7 +171,8 @@ def narrowed(collection: CollectionInput, filters: Filter | None) -> CollectionI
         both = within(source.filters, filters)
     except ValueError as error:
         raise MisconfiguredError(
-            f"action_config.filters: with those of the batch's collection {collection.collection_id!r}, {error}"
+            "action_config.filters: together with those of the batch's collection "
+            f"{collection.collection_id!r}, {error}"
         ) from error
     return collection.model_copy(update={"source": source.model_copy(update={"filters": both})})
 

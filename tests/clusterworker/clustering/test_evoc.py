@@ -158,9 +158,9 @@ def test_few_documents(rows: int) -> None:
         return
     labels, notes = run(vectors, n_neighbors=100, **config)
     assert len(labels) == rows
-    few = f"clustered as they are: {rows} documents are too few for EVōC's node embedding, which needs 40"
+    few = f"not reduced: {rows} documents are too few for EVōC's node embedding, which needs 40"
     assert (few in notes) == (rows < 40)
-    assert (f"n_neighbors {rows - 1} instead of 100: there are {rows} documents" in notes) == (rows >= 40)
+    assert (f"n_neighbors is {rows - 1} instead of 100, because there are {rows} documents" in notes) == (rows >= 40)
 
 
 def test_all_documents_equal_are_noise_and_it_is_told() -> None:

@@ -52,7 +52,7 @@ def test_micro_clusters_above_the_limit(pod: Pod) -> None:
     assert adjusted_rand_score(data.labels, labels) > 0.98
     assert len(result.notes) == 1
     assert result.notes[0].startswith(
-        "6000 documents are more than the limit of 3000 for comparing all pairs: clustered by way of"
+        "6000 documents are more than the limit of 3000 for comparing all pairs: clustered"
     )
 
 

@@ -58,7 +58,9 @@ def test_streamed_above_a_limit_and_as_good(pod: Pod, monkeypatch: pytest.Monkey
     streamed = pod.run(spec)
     labels = pq.read_table(pod.folder(spec) / "members.parquet")["cluster_id"].to_numpy()
     assert adjusted_rand_score(data.labels, labels) > 0.98
-    assert streamed.notes == ["trained on a sample of 1536 of 20000 documents, then all were assigned to the nearest"]
+    assert streamed.notes == [
+        "trained on a sample of 1536 of 20000 documents; each document is assigned to its nearest centroid"
+    ]
     for name, value in whole.metrics.items():
         assert streamed.metrics[name] == pytest.approx(value, rel=0.02), name
 

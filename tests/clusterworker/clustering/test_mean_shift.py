@@ -154,16 +154,14 @@ def test_micro_clusters_above_the_limit(pod: Pod, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(mean_shift, "MOST_DOCUMENTS", 1_000)
     monkeypatch.setattr(mean_shift, "MICRO_CLUSTERS", 400)
     labels, [note] = labels_of(pod, bandwidth=0.4)
-    assert note.startswith(
-        "4000 documents are more than the limit of 1000 for comparing all pairs: clustered by way of"
-    )
+    assert note.startswith("4000 documents are more than the limit of 1000 for comparing all pairs: clustered")
     assert adjusted_rand_score(Theirs(bandwidth=0.4).fit_predict(data.vectors), labels) > 0.98
 
 
 def test_one_cluster_says_what_to_do(pod: Pod) -> None:
     write(pod.volume / "data.parquet", planted(100, 4, dimensions=8).vectors)
-    assert labels_of(pod, bandwidth=3.0)[1][0] == "one cluster found: lower bandwidth to tell smaller regions apart"
-    assert "one cluster found: lower quantile to tell smaller regions apart" in labels_of(pod, quantile=1.0)[1]
+    assert labels_of(pod, bandwidth=3.0)[1][0] == "found only one cluster: lower bandwidth to separate smaller regions"
+    assert "found only one cluster: lower quantile to separate smaller regions" in labels_of(pod, quantile=1.0)[1]
 
 
 def test_equal_documents_have_no_bandwidth(pod: Pod) -> None:

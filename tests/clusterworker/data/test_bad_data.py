@@ -129,7 +129,7 @@ BAD_FILES = [
     ),
     pytest.param(
         with_vectors(GOOD[:0]),
-        "data.parquet: collection col_0 has no documents: add some, or leave the collection out",
+        "data.parquet: collection col_0 has no documents: add documents, or remove the collection",
         id="empty collection",
     ),
     pytest.param(

@@ -337,14 +337,14 @@ def test_two_columns_of_one_name(tmp_path: Path) -> None:
         pq.write_table(pa.Table.from_arrays(arrays, names=names), tmp_path / "data.parquet")
         with pytest.raises(MisconfiguredError) as raised:
             opened(tmp_path)
-        line = f"data.parquet: two columns are named {twice}: write the file again with distinct names"
+        line = f"data.parquet: two columns have the name {twice}: write the file again with distinct names"
         assert str(raised.value) == line
     table = pa.Table.from_arrays([column, vector, column, column], names=["document_id", "embedding", "x", "x"])
     pq.write_table(table, tmp_path / "data.parquet")
     assert ids(opened(tmp_path)) == [1, 2, 3], "nobody asks for the others"
-    with pytest.raises(MisconfiguredError, match="two columns are named x"):
+    with pytest.raises(MisconfiguredError, match="two columns have the name x"):
         opened(tmp_path, filters=Filter(field="x", operator="eq", value=1))
-    with pytest.raises(MisconfiguredError, match="two columns are named x"):
+    with pytest.raises(MisconfiguredError, match="two columns have the name x"):
         opened(tmp_path, text_column="x")
 
 

@@ -19,8 +19,8 @@ from tests.clusterworker.planted import planted, table
 KMEANS = {"algorithm": "kmeans", "n_clusters": 3}
 VECTORS = planted(300, 3).vectors
 REMEDY = (
-    "distances between the vectors of two models mean nothing: embed all documents with one model, or, if it is one, "
-    "give it the same name everywhere"
+    "vectors of different models cannot be compared: embed all documents with one model or, if it is the same model, "
+    "use the same name everywhere"
 )
 
 

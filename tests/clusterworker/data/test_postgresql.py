@@ -231,7 +231,7 @@ BAD = [
         "vector(4)",
         "text",
         [],
-        "URI: table documents: collection col_0 has no documents: add some, or leave the collection out",
+        "URI: table documents: collection col_0 has no documents: add documents, or remove the collection",
         id="empty collection",
     ),
     pytest.param(

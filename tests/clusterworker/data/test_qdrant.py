@@ -153,7 +153,7 @@ def test_no_document_id_in_the_payload() -> None:
 
 def test_empty_collections() -> None:
     none = f"{SHOWN}: collection col_0 has no documents"
-    assert refused(qdrant_with([])) == f"{none}: add some, or leave the collection out"
+    assert refused(qdrant_with([])) == f"{none}: add documents, or remove the collection"
     filters = {"field": "text", "operator": "eq", "value": "absent"}
     assert refused(qdrant_with(rows()), filters=filters) == f"{none} that pass source.filters: change the filters"
 

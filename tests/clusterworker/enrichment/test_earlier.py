@@ -149,7 +149,7 @@ def gone(enriching: Enriching) -> None:
         (integer_ids, {}, {}, "document ids were text in labels-1a2b-1, and are integers now"),
         (damaged, {}, {}, "the results of labels-1a2b-1 cannot be read: "),
         (gone, {}, {}, "the results of labels-1a2b-1 cannot be read: "),
-        (None, {}, {"collection": "col_other"}, "labels-1a2b-1 was of collection col_docs"),
+        (None, {}, {"collection": "col_other"}, "labels-1a2b-1 read collection col_docs"),
     ],
 )
 def test_a_change_means_a_full_run_and_a_note(

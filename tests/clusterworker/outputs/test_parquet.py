@@ -82,7 +82,9 @@ def test_a_file_that_no_run_has_written_stays(tmp_path: Path, content: bytes | N
     else:
         file.write_bytes(content)
     before = file.read_bytes()
-    with pytest.raises(MisconfiguredError, match="it is there and no run has written it, so none replaces it: give"):
+    with pytest.raises(
+        MisconfiguredError, match="the file exists but was not written by a run, so it is not replaced: give"
+    ):
         target.check(LABELS)
     assert file.read_bytes() == before
 
@@ -105,7 +107,7 @@ def test_readers_see_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> 
     with pytest.raises(UnavailableError) as raised:
         written(target, failing(replace(SECOND, rows=9), killed))
     assert str(raised.value) == (
-        "the members cannot be read: 1 of 9 rows were written into a draft: the file is as it was before"
+        "the members cannot be read: 1 of 9 rows were written to a temporary file: the output is unchanged"
     )
     assert pq.read_table(tmp_path / "volume/labels/clusters.parquet").num_rows == 3
     assert names(tmp_path) == ["labels/clusters.parquet"]
@@ -134,7 +136,7 @@ def test_nothing_outside_of_the_volume_is_written(tmp_path: Path) -> None:
 def test_a_directory_where_the_file_should_be(tmp_path: Path) -> None:
     target = on_volume(tmp_path, "labels.parquet")
     (tmp_path / "volume/labels.parquet").mkdir()
-    with pytest.raises(MisconfiguredError, match=r"labels\.parquet: it is a directory: give the"):
+    with pytest.raises(MisconfiguredError, match=r"labels\.parquet: it is a directory: change the"):
         target.check(LABELS)
 
 
@@ -152,7 +154,7 @@ def objects(bucket: Bucket) -> list[str]:
 def test_an_object_in_s3(tmp_path: Path, bucket: Bucket, keys: Path) -> None:
     target = in_bucket(tmp_path, bucket, "labels/")
     assert written(target, LABELS) == f"3 rows of s3://{BUCKET}/labels/clusters.parquet"
-    with pytest.raises(UnavailableError, match="1 of 9 rows were written into a draft: the file is as it was before"):
+    with pytest.raises(UnavailableError, match="1 of 9 rows were written to a temporary file: the output is unchanged"):
         written(target, failing(replace(SECOND, rows=9), killed))
     assert objects(bucket) == ["labels/clusters.parquet"]
     written(target, SECOND)
@@ -164,13 +166,13 @@ def test_an_object_in_s3(tmp_path: Path, bucket: Bucket, keys: Path) -> None:
 def test_an_object_that_no_run_has_written_stays(tmp_path: Path, bucket: Bucket, keys: Path) -> None:
     pq.write_table(pa.table({"document_id": ["a"]}), tmp_path / "theirs.parquet")
     bucket.upload("theirs.parquet", tmp_path / "theirs.parquet")
-    with pytest.raises(MisconfiguredError, match="it is there and no run has written it"):
+    with pytest.raises(MisconfiguredError, match="the file exists but was not written by a run"):
         in_bucket(tmp_path, bucket, "theirs.parquet").check(LABELS)
 
 
 def test_a_file_that_another_action_writes(tmp_path: Path) -> None:
     target = on_volume(tmp_path, "labels/today.parquet")
     written(target, LABELS)
-    with pytest.raises(MisconfiguredError, match=r"labels/today\.parquet: another action writes it"):
+    with pytest.raises(MisconfiguredError, match=r"labels/today\.parquet: another action writes this file"):
         target.check(replace(LABELS, run_column="taxonomy_run"))
     assert pq.read_table(tmp_path / "volume/labels/today.parquet").num_rows == 3

@@ -176,12 +176,12 @@ def test_a_user_who_may_not_add_columns(database: Database, writer: str) -> None
     line = refused(database, opened(database, name))
     assert line == (
         "URI: table documents: it has no cluster_id and no cluster_name and no cluster_distance and no run, and the "
-        f"user of Secret {SECRET} may not add columns: have its owner run "
+        f"user of Secret {SECRET} may not add columns: ask its owner to run "
         f'ALTER TABLE "{database.schema}"."documents" '
         'ADD COLUMN IF NOT EXISTS "cluster_id" integer, ADD COLUMN IF NOT EXISTS "cluster_name" text, '
         'ADD COLUMN IF NOT EXISTS "cluster_distance" real, ADD COLUMN IF NOT EXISTS "run" text'
     )
-    database.connection.execute(line.partition("have its owner run ")[2])
+    database.connection.execute(line.partition("ask its owner to run ")[2])
     assert refused(database, opened(database, name)) == (
         f"URI: table documents: the user of Secret {SECRET} may not write it: "
         "grant that user SELECT, UPDATE on documents"
@@ -196,9 +196,9 @@ def test_a_user_who_may_not_create_a_table(database: Database, writer: str) -> N
     name, own = documents(database), f"{database.schema}.labels"
     line = refused(database, opened(database, name, own=own))
     assert line.startswith(
-        f"URI: table labels: it is not there, and the user of Secret {SECRET} may not create it: have"
+        f"URI: table labels: it does not exist, and the user of Secret {SECRET} may not create it: have"
     )
-    database.connection.execute(line.partition("have its owner run ")[2].replace("labels", "labels"))
+    database.connection.execute(line.partition("ask its owner to run ")[2].replace("labels", "labels"))
     assert "grant that user SELECT, INSERT, DELETE on labels" in refused(database, opened(database, name, own=own))
     database.run("GRANT SELECT, INSERT, DELETE ON {} TO {}", own, WRITER)
     written(opened(database, name, own=own), table(*LABELS))
@@ -208,8 +208,8 @@ def test_a_user_who_may_not_create_a_table(database: Database, writer: str) -> N
 def test_columns_that_hold_something_else(database: Database) -> None:
     name = documents(database, columns={**COLUMNS, "run": "timestamptz"})
     assert refused(database, opened(database, name)) == (
-        "URI: table documents: column run holds timestamp with time zone, and text is written into it: rename that "
-        "column, or set write.table to write into a table of their own"
+        "URI: table documents: column run has the type timestamp with time zone, but the run writes text: rename the "
+        "column, or set write.table to write into a separate table"
     )
 
 
@@ -230,7 +230,7 @@ def test_what_is_not_there(database: Database, fields: dict[str, Any], line: str
 def test_a_view_takes_no_columns(database: Database) -> None:
     name = documents(database)
     database.run("CREATE VIEW {} AS SELECT * FROM {}", f"{database.schema}.seen", name)
-    assert "may not add columns: have its owner run ALTER" in refused(
+    assert "may not add columns: ask its owner to run ALTER" in refused(
         database, opened(database, f"{database.schema}.seen")
     )
 
@@ -283,7 +283,7 @@ def test_a_server_that_goes_away_while_rows_are_sent(database: Database) -> None
     with pytest.raises(UnavailableError) as raised:
         target.write(replace(rows, batches=interrupted), Progress(io.StringIO()))
     line = str(raised.value)
-    assert "of 3 rows were sent and none is written: the table is as it was before" in line
+    assert "of 3 rows were sent, and none was written: the table is unchanged" in line
     assert found(database, name)[0][1] is None
     target.write(rows, Progress(io.StringIO()))
     assert found(database, name)[0][2] == "cats, dogs"
@@ -338,6 +338,8 @@ def test_a_table_of_their_own_that_another_action_writes(database: Database) -> 
     target = opened(database, documents(database), own=own)
     written(target, table(*LABELS))
     other = replace(table(*LABELS), run_column="taxonomy_run")
-    with pytest.raises(MisconfiguredError, match=r"another action writes it, as its column run tells.*in write\.table"):
+    with pytest.raises(
+        MisconfiguredError, match=r"another action writes this table \(it has the column run\).*set write\.table"
+    ):
         target.check(other)
     assert found(database, own, "count(*)", "1") == [(3,)]

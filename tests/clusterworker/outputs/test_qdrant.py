@@ -104,7 +104,7 @@ def test_a_server_that_goes_away_halfway(tmp_path: Path, monkeypatch: pytest.Mon
         written(target, labels)
     assert str(raised.value) == (
         "http://qdrant:6333: collection documents: Qdrant does not answer: ConnectError: connection refused: 4 of 6 "
-        "documents have run nightly-1a2b-2, and the others still what they had before"
+        "documents have run nightly-1a2b-2, and the others are unchanged"
     )
     marked = models.Filter(must=[models.FieldCondition(key="run", match=models.MatchValue(value="nightly-1a2b-2"))])
     assert failing.client.count("documents", count_filter=marked).count == 4

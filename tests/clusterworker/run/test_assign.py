@@ -246,7 +246,7 @@ def test_several_collections_in_batches(pod: Pod, nightly: RunSpec, monkeypatch:
         (
             KMEANS,
             16,
-            "collection col_0 has 16 dimensions, and the clusters of run nightly-3 have 32: request a run with mode "
+            "collection col_0 has 16 dimensions, but the clusters of run nightly-3 have 32: request a run with mode "
             "full",
         ),
     ],
@@ -269,7 +269,7 @@ def test_another_embedding_model(pod: Pod) -> None:
             pod.run(nightly)
             assert pod.run(assigning(pod, nightly)).num_noise == 0
     with pytest.raises(
-        MisconfiguredError, match="embedded by words-2, and run nightly-1a2b has clustered vectors of words-1"
+        MisconfiguredError, match="embedded by words-2, but run nightly-1a2b clustered vectors of words-1"
     ):
         pod.run(assigning(pod, nightly, run="hourly-2"))
 

@@ -88,11 +88,8 @@ def test_every_document_gets_the_cluster_of_its_centroid(pod: Pod, sources: list
     assert [brief.num_documents for brief in result.clusters] == sizes
     assert result.clusters[0].central_documents[0].document_id.split(" of ")[1] in ("early", "late")
     assert (result.num_clusters, result.num_documents, result.num_noise, result.baseline) == (3, 600, 0, None)
-    assert result.notes[0] == "12 centroids of 2 runs are clustered, each counted as often as it has documents"
-    assert (
-        result.notes[-1]
-        == "100 documents are in several of the runs: each has the cluster that the last of them gives it"
-    )
+    assert result.notes[0] == "12 centroids of 2 runs are clustered, weighted by their numbers of documents"
+    assert result.notes[-1] == "100 documents are in several of the runs: each of them has the cluster of the last run"
 
     # How far a document's centroid is from the cluster's.
     then = {one["cluster_id"]: np.array(one["centroid"]) for one in rows(pod, sources[1], "centroids.parquet")}
@@ -295,7 +292,9 @@ def test_runs_that_do_not_fit_together(pod: Pod, sources: list[RunSpec]) -> None
     write(pod.volume / "short.parquet", VECTORS[:60, :8], IDS[:60])
     short = pod.spec(KMEANS, {"uri": "short.parquet"}, trigger="short", run="short")
     pod.run(short)
-    with pytest.raises(MisconfiguredError, match=r"^run early has clustered 16 dimensions, and short 8: name"):
+    with pytest.raises(
+        MisconfiguredError, match=r"^run early clustered vectors of 16 dimensions, but run short of 8: name"
+    ):
         pod.run(joint(pod, sources[0], short))
     euclidean = clustered(pod, "far", list(range(60)), {**KMEANS, "metric": "euclidean"})
     with pytest.raises(MisconfiguredError, match=r"^metric is cosine, and run far has clustered with euclidean: name"):

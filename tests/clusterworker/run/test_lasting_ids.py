@@ -526,7 +526,7 @@ def test_a_fresh_start_is_taken_where_it_is_better(pod: Pod, monkeypatch: pytest
     second = after(pod, first, result, "nightly-2", config)
     found = pod.run(second)
     assert found.changes is not None
-    said = "of inertia than from the clusters of nightly-1"
+    said = "of inertia than a start from the clusters of nightly-1"
     assert found.changes.start == ("last" if breaths else "fresh")
     assert (said in found.changes.summary) == any(said in note for note in found.notes) == (breaths == 0)
     assert found.metrics["inertia"] < 5

@@ -295,11 +295,11 @@ def test_a_failed_output_fails_the_run_and_the_next_attempt_completes_it(
     with pytest.raises(UnavailableError) as raised:
         pod_.run(spec)
     assert str(raised.value).endswith(
-        ": 90 of 90 rows were sent and none is written: the table is as it was before; 1 of 2 outputs are complete; "
-        "another attempt writes all of it"
+        ": 90 of 90 rows were sent, and none was written: the table is unchanged; 1 of 2 outputs are complete; "
+        "another attempt repeats it"
     )
     assert not pod_.folder(spec).exists(), "a failed run leaves no results"
-    assert sum("writing again in 0 s: " in line["message"] for line in pod_.messages) == 1
+    assert sum("writing is repeated in 0 s: " in line["message"] for line in pod_.messages) == 1
     assert asked(database, "SELECT count(run) FROM {}", table) == [(0,)]
     # The first attempt's process has ended, and its connections with it.
     database.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'clusterworker'")
@@ -362,7 +362,7 @@ def test_a_batch_that_is_run_again_writes_its_labels_again(pod_: Pod, database: 
     ("fields", "note"),
     [
         ({"filters": {"field": "document_id", "operator": "ne", "value": "doc-1"}, "outputs": None},
-         "no outputs were written: action_config.filters leave only a part of the batch's documents"),
+         "no outputs were written: action_config.filters select only some of the batch's documents"),
         ({"outputs": None}, "the batch's outputs were not written again: its entry in the history does not name them"),
     ],
 )  # fmt: skip
@@ -387,6 +387,6 @@ def test_a_rerun_writes_where_the_batch_wrote_or_nowhere(pod_: Pod) -> None:
     with pytest.raises(MisconfiguredError) as raised:
         rerun(moved, Progress(pod_.log), pod_.mounts)
     assert str(raised.value) == (
-        "batch nightly-1a2b-20261121020000 wrote its output 'col_labels' elsewhere (labels/) than the Collection says "
-        "now (elsewhere/): undo the change of the Collection, or request a run of trigger nightly instead"
+        "batch nightly-1a2b-20261121020000 wrote its output 'col_labels' to labels/, but the Collection now has "
+        "elsewhere/: undo the change of the Collection, or request a run of trigger nightly instead"
     )

@@ -149,7 +149,7 @@ def test_a_run_before_the_batch_that_is_gone(pod: Pod) -> None:
 
 def test_a_batch_whose_worker_never_began(pod: Pod) -> None:
     batch = pod.spec(KMEANS, run=BATCH)
-    places = rf"neither .*/{BATCH}/spec\.json nor .*/\.{BATCH}\.spec\.json: its worker never began"
+    places = rf"neither .*/{BATCH}/spec\.json nor .*/\.{BATCH}\.spec\.json: its worker never started"
     with pytest.raises(MisconfiguredError, match=f"batch {BATCH}: its RunSpec is {places}"):
         rerun(asked(batch), Progress(), pod.mounts)
 

@@ -86,11 +86,11 @@ def _laid_out(task: Task, points: Distinct, parameters: EVoC, notes: list[str]) 
     """Where clusters are looked for, and what that began from; None where vectors are too few for a layout."""
     rows = len(points)
     if rows < FEWEST_ROWS:
-        notes.append(f"clustered as they are: {rows} {points.noun} are too few for {NODES}, which needs {FEWEST_ROWS}")
+        notes.append(f"not reduced: {rows} {points.noun} are too few for {NODES}, which needs {FEWEST_ROWS}")
         return None, None
     how = Layout(parameters.n_neighbors, parameters.noise_level, parameters.n_epochs, parameters.neighbor_scale)
     if how.neighbours >= rows:
-        notes.append(f"n_neighbors {rows - 1} instead of {how.neighbours}: there are {rows} {points.noun}")
+        notes.append(f"n_neighbors is {rows - 1} instead of {how.neighbours}, because there are {rows} {points.noun}")
     components = parameters.node_embedding_dim or min(max(parameters.n_neighbors // 4, 4), 15)
     last = last_layout(task.start, NODES, points, components)
     layout = embed(points.vectors, components, task.metric, task.seed, how=how, told=task.progress.advance, last=last)

@@ -64,7 +64,8 @@ def kmeans(
     else:
         _, training = dataset.sample(sample_rows(wanted, dataset.dimensions, memory), seed)
         notes = [
-            f"trained on a sample of {len(training)} of {dataset.rows} documents, then all were assigned to the nearest"
+            f"trained on a sample of {len(training)} of {dataset.rows} documents; each document is assigned to its "
+            "nearest centroid"
         ]
     begun = None
     if start is None or not len(start.centroids):

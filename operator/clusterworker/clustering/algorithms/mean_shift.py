@@ -83,7 +83,7 @@ def _cluster(task: Task, parameters: MeanShift) -> Clustering:
         labels[distances > bandwidth] = NOISE
     if len(centers) == 1 and rows > 1:
         advice = "lower quantile" if parameters.bandwidth is None else "lower bandwidth"
-        notes.append(f"one cluster found: {advice} to tell smaller regions apart")
+        notes.append(f"found only one cluster: {advice} to separate smaller regions")
     spread = points.spread(labels)
     result = space.labelled(task, spread, notes)
     _, members = np.unique(by_size(spread), return_index=True)

@@ -62,5 +62,5 @@ def note(rows: int, limit: int, micro: MicroClusters) -> str:
     """What is said of it."""
     return (
         f"{rows} documents are more than the limit of {limit} for comparing all pairs: "
-        f"clustered by way of {len(micro.centroids)} k-means micro-clusters"
+        f"clustered {len(micro.centroids)} k-means micro-clusters instead"
     )

@@ -89,7 +89,8 @@ def partition(vectors: Vectors, parameters: Spectral, metric: str, seed: int, no
         parts = connected_parts(similarity, points.counts)
         if parts.max() > 0:
             notes.append(
-                f"the graph of nearest neighbours falls into {parts.max() + 1} parts: raise n_neighbors to connect them"
+                f"the graph of nearest neighbours has {parts.max() + 1} separate parts: raise n_neighbors to connect "
+                "them"
             )
     embedding = eigenvectors(similarity, points.counts, parts, wanted, seed)
     with warnings.catch_warnings():
@@ -124,7 +125,7 @@ def gamma_advice(pairs: Pairs, parameters: Spectral, parts: int, seed: int, *, a
         return []
     outcome = "makes nearly all documents similar"
     if parts > parameters.n_clusters:
-        outcome = f"leaves {parts} groups that nothing connects"
+        outcome = f"splits the graph into {parts} groups without connections"
     elif alone:
         outcome = "makes most documents dissimilar to all others"
     return [

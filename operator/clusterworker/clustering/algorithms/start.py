@@ -80,7 +80,7 @@ class Start:
         """
         if better <= 0:
             return Begun("last")
-        said = f"started afresh: better by {better:.1%} of {measure} than from the clusters of {self.run}"
+        said = f"a fresh start was better by {better:.1%} of {measure} than a start from the clusters of {self.run}"
         return Begun("fresh", said)
 
 

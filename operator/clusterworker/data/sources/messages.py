@@ -1,4 +1,4 @@
-"""What sources say of bad data, in the same words."""
+"""Messages about bad data, which all sources share."""
 
 from collections.abc import Iterable
 
@@ -6,8 +6,8 @@ from clusterworker.process.errors import MisconfiguredError, UnavailableError
 
 REMEDY = "embed that document again or leave it out"
 OTHER_MODEL = (
-    "distances between the vectors of two models mean nothing: embed all documents with one model, or, if it is one, "
-    "give it the same name everywhere"
+    "vectors of different models cannot be compared: embed all documents with one model or, if it is the same model, "
+    "use the same name everywhere"
 )
 _LISTED = 20
 
@@ -21,7 +21,7 @@ def no_documents(collection_id: str, *, filtered: bool) -> str:
     """
     if filtered:
         return f"collection {collection_id} has no documents that pass source.filters: change the filters"
-    return f"collection {collection_id} has no documents: add some, or leave the collection out"
+    return f"collection {collection_id} has no documents: add documents, or remove the collection"
 
 
 class MissingColumnError(MisconfiguredError):
@@ -54,7 +54,7 @@ def missing(where: str, what: str, there: Iterable[str], field: str) -> MissingC
 
 def twice(where: str, column: str) -> MisconfiguredError:
     """Return the error for an ambiguous column."""
-    return MisconfiguredError(f"{where}: two columns are named {column}: write the file again with distinct names")
+    return MisconfiguredError(f"{where}: two columns have the name {column}: write the file again with distinct names")
 
 
 def wrong_length(at: str, column: str, length: int, expected: int) -> MisconfiguredError:
@@ -72,7 +72,7 @@ def changed(where: str, how: str) -> UnavailableError:
         where: what changed, such as a file.
         how: what was seen, such as `it was rewritten`.
     """
-    return UnavailableError(f"{where}: changed while it was read: {how}: run it again, and change it between runs")
+    return UnavailableError(f"{where}: changed while it was read: {how}: run again, and change it only between runs")
 
 
 def damaged(where: str, reason: str) -> MisconfiguredError:
@@ -82,4 +82,4 @@ def damaged(where: str, reason: str) -> MisconfiguredError:
 
 def gone(where: str) -> UnavailableError:
     """The error for a part of a source that was there when the source was opened."""
-    return UnavailableError(f"{where}: removed while it was read: run it again, and change it between runs")
+    return UnavailableError(f"{where}: removed while it was read: run again, and change it only between runs")
