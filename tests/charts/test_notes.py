@@ -44,7 +44,7 @@ def test_the_claim_for_results_is_named_where_it_is_needed() -> None:
     ("values", "said"),
     [
         ({}, "serves all namespaces."),
-        ({}, "With several nodes use ReadWriteMany, or without it a bucket (results.uri: s3://bucket/prefix)"),
+        ({}, "With several nodes, use ReadWriteMany, or a bucket (results.uri: s3://bucket/prefix)"),
         ({"watchNamespaces": ["search", "ads"]}, "serves the namespaces search, ads."),
         ({"watchNamespaces": ["search", "ads"]}, "kubectl --namespace search get clustertriggers"),
         ({"crds": {"install": False}}, "crds.install is false"),
@@ -57,9 +57,9 @@ def test_the_claim_for_results_is_named_where_it_is_needed() -> None:
         ({"rbac": {"userRoles": False}}, "--verb create --resource clustertriggers.clustertrigger.dev/events\n"),
         (
             {"api": {"enabled": True}},
-            "\n6. The HTTP API and the page are at\n\nhttp://clustertrigger-api.ops.svc:8082/docs\n",
+            "\n6. The HTTP API and its documentation:\n\nhttp://clustertrigger-api.ops.svc:8082/docs\n",
         ),
-        ({"api": {"enabled": True}, "events": {"enabled": False}}, "\n5. The HTTP API and the page are at\n"),
+        ({"api": {"enabled": True}, "events": {"enabled": False}}, "\n5. The HTTP API and its documentation:\n"),
         ({"api": {"enabled": True}}, "\n   http://127.0.0.1:8082/?namespace=default\n"),
         ({"api": {"enabled": True}}, "kubectl --namespace ops port-forward service/clustertrigger-api 8082\n"),
         ({"api": {"enabled": True}}, "--clusterrole clustertrigger-editor --serviceaccount default:default\n"),

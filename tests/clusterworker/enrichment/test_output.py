@@ -172,7 +172,8 @@ def test_what_cannot_be_written_is_told_before_anything_is_read(enriching: Enric
     name = documents(database, taxonomy_scores="real")
     enriching.nodes(NODES)
     spec = enriching.spec(collection=of_table(database, name), outputs=[to_table(database, name)])
-    with pytest.raises(MisconfiguredError, match=r"column taxonomy_scores has the type real, but the run writes real\[\]"):
+    why = r"column taxonomy_scores has the type real, but the run writes real\[\]"
+    with pytest.raises(MisconfiguredError, match=why):
         enriching.run(spec)
     assert {line["phase"] for line in enriching.pod.messages} == {"open"}
     assert not enriching.folder(spec).exists()

@@ -196,7 +196,7 @@ def test_a_user_who_may_not_create_a_table(database: Database, writer: str) -> N
     name, own = documents(database), f"{database.schema}.labels"
     line = refused(database, opened(database, name, own=own))
     assert line.startswith(
-        f"URI: table labels: it does not exist, and the user of Secret {SECRET} may not create it: have"
+        f"URI: table labels: it does not exist, and the user of Secret {SECRET} may not create it: ask"
     )
     database.connection.execute(line.partition("ask its owner to run ")[2].replace("labels", "labels"))
     assert "grant that user SELECT, INSERT, DELETE on labels" in refused(database, opened(database, name, own=own))
