@@ -32,7 +32,7 @@ image: ## Build the operator's and the worker's image (Docker, or buildah as roo
 push: ## Push both images: make image push REGISTRY=registry.example.com/team; prints the command that installs them
 	@$(PYTHON) -m harness.image push "$(REGISTRY)"
 
-check-cluster: ## Say which cluster can be had on this machine, or what is missing, before anything long begins
+check-cluster: ## Say which cluster this machine can run, or what is missing, before anything long begins
 	@$(PYTHON) -m harness.cluster check
 
 prepare: ## Build or fetch, once, what a cluster is made of (without Docker: Kubernetes itself, in 10 minutes)
@@ -57,7 +57,7 @@ pictures: check-cluster venv ## README's pictures (docs/images), of the cluster 
 	@$(PYTHON) -m harness.browser prepare
 	@$(PY) -m harness.demo.pictures
 
-test: check-cluster venv ## Everything on the newest Kubernetes that can be had: lint, verify, unit, e2e, and the time each took
+test: check-cluster venv ## Everything on the newest Kubernetes that is available: lint, verify, unit, e2e, and the time each took
 	@.ci/phases check-cluster lint workflows verify docs prepare unit e2e
 
 compat: venv ## The oldest Kubernetes that is supported: what needs an API server, and a dozen stories

@@ -100,7 +100,7 @@ def apart(work: Callable[..., Row], *arguments: object) -> Row:
     """Run one side in a fresh process.
 
     Raises:
-        BrokenProcessPool: it was killed, in all likelihood for want of memory.
+        BrokenProcessPool: it was killed, in all likelihood because memory ran out.
     """
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()

@@ -62,7 +62,7 @@ def ensure_venv_module() -> None:
 
 
 def make() -> None:
-    """Create the environment if need be and install everything that dev.txt pins."""
+    """Create the environment if necessary, and install everything that dev.txt pins."""
     version = sys.version_info[:2]
     if not (VENV_PYTHON.exists() and runs(VENV_PYTHON, f"import pip, sys; assert sys.version_info[:2] == {version}")):
         ensure_venv_module()

@@ -32,7 +32,7 @@ _MISSING = {
     "BatchNotFound": "status.history",
     "ClustersNotFound": "mode assign",
 }
-"""Where the operator looks for what is not there, by the reason."""
+"""Where the operator looks for what does not exist, by the reason."""
 _STALLED = ("InvalidSpec", "MarkedFailed")
 _READY = ("Scheduled", "Paused", "Disabled")
 

@@ -1,4 +1,4 @@
-"""The chart brings an example along: a person follows its notes, and one value takes everything away again."""
+"""The chart installs an example: a person follows its notes, and one value takes everything away again."""
 
 from __future__ import annotations
 

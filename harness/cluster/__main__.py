@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     able = commands.add_parser(
-        "check", parents=[common], help="say whether a cluster can be had here, and of which kind"
+        "check", parents=[common], help="say whether this machine can run a cluster, and of which kind"
     )
     able.set_defaults(run=_check)
     ready = commands.add_parser("prepare", parents=[common], help="build or fetch once what a cluster is made of")

@@ -67,7 +67,7 @@ class Machine:
 
 
 def check() -> str:
-    """Find out whether a cluster can be had here; returns what it will be.
+    """Find out whether this machine can run a cluster; returns what it will be.
 
     Raises:
         ClusterError: it cannot; a line for each thing that is missing, and what to do.

@@ -19,7 +19,7 @@ _LISTENING = re.compile(r"Serving requests on port (\d+)")
 
 
 def token_of(kube: Kube, namespace: str, account: str, role: str | None = None) -> str:
-    """A token of a service account, which is made where it is not there, and bound to a ClusterRole."""
+    """A token of a service account, which is made if it does not exist, and bound to a ClusterRole."""
     accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
     if kube.find(f"{accounts}/{account}") is None:
         kube.create(accounts, {"metadata": {"name": account}})

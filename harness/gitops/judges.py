@@ -41,7 +41,7 @@ class Verdict:
 
 
 def why_not() -> str | None:
-    """Say why the program cannot be had on this machine; None where it can."""
+    """Say why the program is not available on this machine; None if it is."""
     return None if _program().exists() else go_modules.refusal()
 
 

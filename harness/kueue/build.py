@@ -39,7 +39,7 @@ class Kueue:
 
 
 def kueue() -> Kueue:
-    """Return Kueue from the cache, after compiling it if it is not there (four minutes on two cores)."""
+    """Return Kueue from the cache, after compiling it if it does not exist (four minutes on two cores)."""
     version, folder = go_modules.required(_KUEUE, MODULE), _folder()
     archive = folder / "kueue.tar"
     if not archive.exists():

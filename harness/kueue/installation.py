@@ -37,7 +37,7 @@ metadata: {name: probe}
 
 
 def why_not(kubernetes: Version) -> str | None:
-    """Say why Kueue cannot be had; None where it can."""
+    """Say why Kueue is not available; None if it is."""
     if kubernetes < OLDEST_KUBERNETES:
         return f"Kueue runs on Kubernetes {OLDEST_KUBERNETES} and later, and this is {kubernetes}"
     return go_modules.refusal()

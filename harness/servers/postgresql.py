@@ -63,7 +63,7 @@ def running_postgresql(host: str = "127.0.0.1") -> Iterator[PostgreSQL]:
         host: address of this machine to listen at; Pods reach 127.0.0.1 of nobody but themselves.
 
     Raises:
-        ClusterError: it cannot be had or did not start; the message says why.
+        ClusterError: it is not available or did not start; the message says why.
     """
     try:
         found = program()

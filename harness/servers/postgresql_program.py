@@ -47,7 +47,7 @@ class Program:
 
 
 def program() -> Program:
-    """Return the program from the cache, after unpacking and compiling it if it is not there.
+    """Return the program from the cache, after unpacking and compiling it if it does not exist.
 
     Raises:
         ClusterError: this is not Debian 12, or its mirror does not answer.

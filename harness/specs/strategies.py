@@ -46,7 +46,7 @@ def _places(path: Path, schema: Schema) -> list[tuple[Path, Schema]]:
 
 
 def put(spec: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
-    """A copy of the spec with the value at the place, which is made where it is not there."""
+    """A copy of the spec with the value at the place, which is made if it does not exist."""
     spec = deepcopy(spec)
     at: Any = spec
     keys = [_key(path, index) for index in range(len(path))]

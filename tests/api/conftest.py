@@ -21,7 +21,7 @@ def crd_server() -> Iterator[CrdServer]:
     if named:
         yield _installed(named)
         return
-    # Not the one of the other tests: the CRDs are deleted and made anew here.
+    # Not the one of the other tests: the CRDs are deleted and created again here.
     with control_plane() as plane:
         server = CrdServer(str(plane.kubeconfig))
         if server.kubernetes < WITH_RULES:

@@ -58,9 +58,9 @@ def test_on_a_cluster(
         assert capsys.readouterr().out.splitlines()[-1].startswith(last)
     assert recompute(sandbox, kubelet, found(0.084), sidecar="istio-proxy") == 0, "the end of the worker is the end"
     assert "every number agrees" in capsys.readouterr().out
-    lost = CheckResult(status="completed", obstacle="baseline_missing", error="/results/b.npz: is not there")
+    lost = CheckResult(status="completed", obstacle="baseline_missing", error="/results/b.npz: does not exist")
     assert recompute(sandbox, kubelet, lost) == 1
-    assert "it cannot be computed again: /results/b.npz: is not there" in capsys.readouterr().err
+    assert "it cannot be computed again: /results/b.npz: does not exist" in capsys.readouterr().err
     assert jobs(sandbox, "drifting", "recompute") == [], "it clears up"
     assert sandbox.get("drifting")["metadata"]["resourceVersion"] == before, "the operator passes it over"
 

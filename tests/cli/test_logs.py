@@ -61,7 +61,7 @@ def test_what_there_is_not(
         "trigger 'nightly' has not run yet: kubectl clustertrigger run nightly --wait runs it now"
     )
     assert said("nightly", "--check") == ("trigger 'nightly' has no checks yet: only conditional triggers have checks")
-    assert "--run and --check exclude each other" in said("nightly", "--check", "--run", "a", code=2)
+    assert "--run and --check cannot be used together" in said("nightly", "--check", "--run", "a", code=2)
     gone = f"x has no log: its Pods were deleted, or namespace '{sandbox.namespace}' has no such run"
     assert said("nightly", "--run", "x") == gone
     assert said("nightly", "--run", "x", "-f") == gone

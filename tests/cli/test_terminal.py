@@ -36,7 +36,7 @@ def test_tables_and_progress_hold_no_escapes_of_others() -> None:
             display.line(json.dumps({"phase": HOSTILE, "message": HOSTILE, "level": "info"}))
             display.line(json.dumps({"phase": "run", "message": HOSTILE, "level": "error"}))
             display.say(HOSTILE)
-        # What is left beside colours and the moves of the cursor that draw the bar anew.
+        # What is left beside colours and the moves of the cursor that redraw the bar.
         shown = re.sub(r"\x1b\[[0-9;?]*[mlhKA]|[\r\n]", "", stream.getvalue())
         assert "]0;owned" in shown
         assert shown.isprintable(), shown

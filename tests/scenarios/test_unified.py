@@ -50,7 +50,7 @@ ASKED = ("action_type", "action_config", "trigger_type", "schedule_config", "des
 
 
 def place_of(field: str, printed: Object) -> Any:
-    """The field's value in an object; None where it is not there."""
+    """The field's value in an object; None if it does not exist."""
     return printed["spec" if field in ASKED else "status"].get(field)
 
 

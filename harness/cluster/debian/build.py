@@ -27,7 +27,7 @@ _PROGRAMS = "programs"
 
 
 def binaries() -> Binaries:
-    """Return the programs that KUBERNETES or KUBERNETES_BINARIES mean, after building them if they are not there."""
+    """Return the programs that KUBERNETES or KUBERNETES_BINARIES mean, after building them if they do not exist."""
     offer = chosen_offer()
     folder = finished(offer)
     if folder.is_dir():
@@ -85,7 +85,7 @@ def chosen_offer() -> Offer:
     """Return what the variables mean on this machine.
 
     Raises:
-        ClusterError: what they ask for cannot be had.
+        ClusterError: what they ask for is not available.
     """
     wish, folder = (os.environ.get(name, "").strip() for name in (WISH, FOLDER))
     offers: list[Offer] = [Released(Path(folder))] if folder else [GoModules(), DebianSource()]

@@ -10,7 +10,7 @@ from harness.cluster.versions import Version, parse_version
 
 
 class Offer(Protocol):
-    """A Kubernetes that may be had on this machine."""
+    """A Kubernetes that this machine may be able to run."""
 
     @property
     def version(self) -> Version:
@@ -25,7 +25,7 @@ class Offer(Protocol):
         """How much of the disk it takes while it is built."""
 
     def refusal(self) -> str | None:
-        """Say why it cannot be had on this machine; None where it can."""
+        """Say why it is not available on this machine; None if it is."""
 
     def ingredients(self) -> Iterator[bytes]:
         """Yield whatever changes the outcome."""
@@ -49,12 +49,12 @@ def choose(wish: str, offers: Sequence[Choice], refusal: Callable[[Choice], str 
     """Return the offer that WISH means.
 
     Args:
-        wish: The variable KUBERNETES: a version, or nothing for the first of OFFERS that can be had.
+        wish: The variable KUBERNETES: a version, or nothing for the first of OFFERS that is available.
         offers: The newest first.
-        refusal: Says why one cannot be had, None where it can; asked of no more than necessary.
+        refusal: Says why one is not available, None if it is; asked of no more than necessary.
 
     Raises:
-        ClusterError: none can be had; says what could.
+        ClusterError: none is available; says what would be.
     """
     meant = parse_version(wish, "KUBERNETES") if wish else None
     reasons: list[str] = []
@@ -65,11 +65,11 @@ def choose(wish: str, offers: Sequence[Choice], refusal: Callable[[Choice], str 
                 for line in reasons:
                     say(f"{line}; taking {offer.version}")
                 return offer
-            reasons.append(f"Kubernetes {offer.version} cannot be had: {reason}")
+            reasons.append(f"Kubernetes {offer.version} is not available: {reason}")
     if reasons:
         raise ClusterError("; ".join(reasons))
     versions = " and ".join(str(offer.version) for offer in offers)
     raise ClusterError(
-        f"KUBERNETES is '{wish}', and what can be had as plain processes is {versions}: name one of them, or give the "
-        "released binaries of another version in a folder: KUBERNETES_BINARIES=DIR"
+        f"KUBERNETES is '{wish}', but the versions available as plain processes are {versions}: choose one of them, or "
+        "put the released binaries of another version into a folder: KUBERNETES_BINARIES=DIR"
     )

@@ -59,7 +59,7 @@ class GoModules:
         return parse_version(required(_KUBERNETES), f"{MODULE}/go.mod")
 
     def refusal(self) -> str | None:
-        """Say why it cannot be had on this machine; None where it can."""
+        """Say why it is not available on this machine; None if it is."""
         return refusal()
 
     def ingredients(self) -> Iterator[bytes]:
@@ -127,7 +127,7 @@ def _compiled(log: Path, total: int) -> Callable[[], str]:
 
 @cache
 def refusal() -> str | None:
-    """Say why Go modules cannot be had on this machine; None where they can."""
+    """Say why Go modules are not available on this machine; None if they are."""
     if find_program("go") is None:
         return "Go is not installed"
     environment = {"GOWORK": "off"}

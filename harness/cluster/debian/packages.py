@@ -73,7 +73,7 @@ def require_root(what: str) -> None:
 
 
 def install_missing(programs: dict[str, str]) -> None:
-    """Install the packages of those PROGRAMS that are not there."""
+    """Install the packages of those PROGRAMS that are missing."""
     missing = sorted({package for program, package in programs.items() if find_program(program) is None})
     if not missing:
         return

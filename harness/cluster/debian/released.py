@@ -56,11 +56,11 @@ class Released:
             )
 
     def refusal(self) -> str | None:
-        """Say why it cannot be had on this machine; None where it can."""
+        """Say why it is not available on this machine; None if it is."""
         if self.version >= NEEDS_CONTAINERD_2 and not self._has_runtime() and go_modules.refusal():
             return (
-                f"Kubernetes {self.version} needs containerd 2, and Go modules cannot be had ({go_modules.refusal()}): "
-                f"put {', '.join(RUNTIME)} into {self._folder}"
+                f"Kubernetes {self.version} needs containerd 2, and Go modules are not available "
+                f"({go_modules.refusal()}): put {', '.join(RUNTIME)} into {self._folder}"
             )
         return None
 

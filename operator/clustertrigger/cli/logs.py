@@ -48,7 +48,7 @@ def add_logs(group: click.Group) -> None:
         retried, prints the logs of all attempts. A Pod and its log exist for about an hour after the run.
         """
         if job and check:
-            raise click.UsageError("--run and --check exclude each other: give one")
+            raise click.UsageError("--run and --check cannot be used together: remove one of them")
         meant = job or await _newest(cluster, name, check=check)
         return await logs(cluster, meant, follow=follow, raw=raw)
 

@@ -212,7 +212,7 @@ class TriggerIndex:
     def answer(
         self, query: Query, offset: int, limit: int, about: Hashable, make: Callable[[int, Sequence[Entry]], bytes]
     ) -> bytes:
-        """A page in the form of an answer; it is made anew when a trigger has changed, or is overdue by now.
+        """A page in the form of an answer; it is rendered again when a trigger has changed, or is overdue by now.
 
         Args:
             query: which triggers.

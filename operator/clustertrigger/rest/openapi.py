@@ -144,7 +144,7 @@ def _describe_create(operation: Schema, path: str, document: Schema) -> None:
 
 
 def _describe_bodies(schemas: dict[str, Schema]) -> None:
-    # Whatever refuses unknown keys is what clients send, and takes a null for an optional field that is not there.
+    # Whatever refuses unknown keys is what clients send, and takes a null for an optional field that is missing.
     for schema in schemas.values():
         if schema.get("additionalProperties") is False:
             for name, field in schema["properties"].items():

@@ -87,7 +87,7 @@ class LastNames:
         names: by the place of the cluster in this run.
         still_there: tells of clusters with names of documents which of them still hold that document.
         in_layers: by cluster_id, of clusters of all granularities.
-        fixed: by the place of the cluster, where all clusters are those of the earlier run: no cluster is named anew.
+        fixed: by the place of the cluster, where all clusters are those of the earlier run: no cluster is renamed.
     """
 
     names: Mapping[int, str] = field(default_factory=dict)

@@ -13,7 +13,7 @@ def places_in(ordered: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> tuple[Rows
 
     Args:
         ordered: sorted values, each once.
-        wanted: the place of one that is not there means nothing.
+        wanted: the place of one that is missing means nothing.
     """
     places = np.searchsorted(ordered, wanted)
     known = places < len(ordered)

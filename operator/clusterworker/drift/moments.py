@@ -27,7 +27,7 @@ def cosine_drift(baseline: Doubles, now: Doubles) -> float:
         now: mean of the documents as they are now.
     """
     lengths = float(np.linalg.norm(baseline) * np.linalg.norm(now))
-    if lengths == 0:  # no direction to compare; the noise floor of such a mean is 1, so nothing fires
+    if lengths == 0:  # no direction to compare; the noise floor of such a mean is 1, so the trigger does not fire
         return 1.0
     # Twelve digits: beyond them is only the rounding of the division.
     return round(float(np.clip(1 - (baseline @ now) / lengths, 0, 2)), 12)

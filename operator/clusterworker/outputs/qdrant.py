@@ -85,7 +85,7 @@ class QdrantOutput:
         return {field.name: row[field.name] for field in table.values} | {table.run_column: table.run}
 
     def _existing(self, client: QdrantClient, wanted: Mapping[str, Any]) -> dict[str, list[Any]]:
-        """Points by document: Qdrant answers 404 to a request that names a point that is not there."""
+        """Points by document: Qdrant answers 404 to a request that names a point that is missing."""
         if self._id_key is None:
             points = client.retrieve(self._name, [_point(document) for document in wanted], with_payload=False)
             return {str(point.id): [point.id] for point in points}

@@ -34,7 +34,7 @@ class ControlGroup:
         return min([machine, *limits])
 
     def oom_kills(self) -> int:
-        """How often the kernel killed a process of this group for want of memory; 0 where it does not tell."""
+        """How often the kernel killed a process of this group because memory ran out; 0 where it does not tell."""
         names = ("memory.events", "memory.oom_control")
         return max(
             (_counter(directory / name) for directory in self._directories("memory") for name in names), default=0

@@ -2,7 +2,7 @@
 
 In a Pod the worker is process 1, for which SIGTERM has no default action, and a Python handler would wait until the
 compiled code at work returns, which can take minutes. So the work happens in a child: on SIGTERM the parent ends the
-child at once and clears up after it, and when the kernel kills the child for want of memory, the parent says so.
+child at once and clears up after it, and when the kernel kills the child because memory ran out, the parent says so.
 
 Design record: docs/design/supervisor.md.
 """

@@ -1,4 +1,4 @@
-"""Sources that change while they are read: a run ends as one that may pass, and never clusters what was not there."""
+"""Sources that change while they are read: a run ends as one that may pass, and never clusters what did not exist."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_bad_data_of_a_file_that_changes_may_pass(tmp_path: Path) -> None:
 
 
 def test_a_change_of_mode_or_of_inode_number_is_none(tmp_path: Path) -> None:
-    """The kubelet changes modes for fsGroup; file systems in user space number their files anew."""
+    """The kubelet changes modes for fsGroup; file systems in user space renumber their files."""
     file = write(tmp_path / "data.parquet", VECTORS)
     collection = opened(tmp_path)
     file.chmod(0o600)

@@ -1,4 +1,4 @@
-"""Values in sorted arrays, and values that are not there."""
+"""Values in sorted arrays, and values that are missing."""
 
 import numpy as np
 import pytest

@@ -316,7 +316,7 @@ def test_damaged_layers_fail_no_run(pod: Pod, damage: str, name: str) -> None:
     now = layers_of(pod.folder(second))
     note = next(note for note in found.notes if "nightly-1" in note)
     assert found.changes is not None
-    assert (found.changes.new, found.changes.gone) == ([], []), "the run's own clusters are matched all the same"
+    assert (found.changes.new, found.changes.gone) == ([], []), "the run's own clusters are matched nevertheless"
     shared = {*before[0].values()} & {*now[0].values()} - {-1}
     if name == "layers.parquet":
         assert note.startswith("documents are not compared with those of nightly-1: ")

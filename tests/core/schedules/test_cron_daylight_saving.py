@@ -77,7 +77,7 @@ def midnight(day: date, zone: str) -> datetime:
         ("0 1,2,3 * * *", "Antarctica/Troll", "2026-03-29", ["01:00"]),
         # Casey moved by three hours, one minute after midnight.
         ("0 2 * * *", "Antarctica/Casey", "2020-10-04", ["10-03 16:01"]),
-        # Apia left 2011-12-30 out; nothing fires for a day that did not come.
+        # Apia left 2011-12-30 out; no slot is due on a day that did not exist.
         ("0 1 * * *", "Pacific/Apia", "2011-12-29", ["11:00"]),
         ("0 1 * * *", "Pacific/Apia", "2011-12-31", ["12-30 11:00"]),
         ("0 1 30 12 *", "Pacific/Apia", "2011-12-31", []),

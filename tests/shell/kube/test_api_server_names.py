@@ -42,7 +42,7 @@ def _object(one: Named) -> dict[str, Any]:
 
 
 class Asked:
-    """An API server that answers all the same."""
+    """An API server that answers nevertheless."""
 
     body = b""
 

@@ -176,7 +176,7 @@ async def test_an_edit_that_no_watch_has_shown_is_decided_on_anew() -> None:
     edited = stage.api.objects[paths.trigger(KEY)]
     stage.api.put(paths.trigger(KEY), {**edited, "spec": {**HOURLY, "description": "edited"}})
     await stage.reconcile()
-    assert stage.status == {}, "decided of what is not there any more"
+    assert stage.status == {}, "decided of what does not exist any more"
     assert stage.heard.said == []
     await stage.reconcile()
     assert len(stage.status["history"]) == 1

@@ -64,7 +64,7 @@ def look_at_table(uri: str, table: str) -> Look:
 
     Args:
         uri: postgresql://user:password@host:port/database.
-        table: its name, with its schema if need be.
+        table: its name, with its schema if necessary.
 
     Raises:
         CommandError: it cannot be read, or psycopg is not installed.

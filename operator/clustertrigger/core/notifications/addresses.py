@@ -62,7 +62,7 @@ def _never_by_name(address: Address) -> str | None:
 
 
 def _embedded(address: Address) -> Iterator[Address]:
-    """IPv4 addresses that an IPv6 address leads to by way of a gateway, or of the kernel."""
+    """IPv4 addresses that an IPv6 address leads to through a gateway, or of the kernel."""
     if isinstance(address, IPv4Address):
         return
     for inner in (address.ipv4_mapped, address.sixtofour, *(address.teredo or ())):

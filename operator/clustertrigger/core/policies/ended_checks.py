@@ -62,7 +62,7 @@ def fire_on_finding(draft: Draft) -> None:
     if state.due is None or state.due_since is None:
         return
     if spec is None or not is_live(draft) or state.due <= draft.schedule_state.anchor:
-        # Paused or edited meanwhile: nothing fires for the past.
+        # The trigger was paused or edited in the meantime, so it does not fire for the past.
         forget_due(draft)
         return
     slot = ScheduledSlot(state.due)

@@ -60,7 +60,7 @@ def record_new_runs(draft: Draft) -> None:
 
 
 def _is_new(draft: Draft, run: ObservedRun) -> bool:
-    """Whether a run that is not in the history was never there: the history limit drops ended ones.
+    """Whether a run that is not in the history never existed; the history limit drops ended runs.
 
     A Job bears the time of the API server that created it, and of several servers one may be behind. A run that is
     still active, or whose slot is not accounted for, is new regardless of its date.

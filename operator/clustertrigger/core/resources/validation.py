@@ -46,7 +46,7 @@ def parse_trigger(
 
 
 def warnings_of(spec: ClusterTriggerSpec) -> list[Problem]:
-    """Returns what is often misunderstood in a valid spec. The trigger is accepted all the same."""
+    """Returns what is often misunderstood in a valid spec. Such a trigger is accepted."""
     schedule = spec.schedule
     if not isinstance(schedule, CronSchedule):
         return []

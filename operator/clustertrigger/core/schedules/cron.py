@@ -3,7 +3,7 @@
 A schedule whose minute or hour begins with `*` follows the wall: what the wall does not show does not fire, what
 it shows twice fires twice. Any other schedule names times of a day and fires once for each: in a gap (spring) at
 the gap's end, in a repeated hour (autumn) at the first pass. Several times in one gap are one slot. A day that a
-zone leaves out altogether, as Pacific/Apia did 2011-12-30, is not a day, and nothing fires for it.
+zone leaves out altogether, as Pacific/Apia did 2011-12-30, is not a day, and no slot is due on it.
 
 Design record: docs/design/cron.md.
 """

@@ -1,4 +1,4 @@
-"""A page that moves: it is rendered anew when triggers change or time has passed, and sent where it differs."""
+"""A page that moves: it is rendered again when triggers change or time has passed, and sent where it differs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 ENDED = "ended"
 """Event: the reader's token, rights or the trigger are gone. The page is to be loaded again."""
 _TICK = 5.0
-"""Seconds after which what is shown is rendered anew: it tells how long ago things were."""
+"""Seconds after which what is shown is rendered again, because it contains relative times."""
 _LEAST = 0.5
 """Seconds from one reading to the next."""
 _SHARE = 0.1

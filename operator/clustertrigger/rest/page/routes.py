@@ -116,7 +116,7 @@ async def triggers(request: Request, session: Sessions, reader: Readers) -> Resp
     """The table of triggers, and the coming 24 hours."""
     wanted = _wanted(request)
     try:
-        # A browser sends this when it loads a page anew on purpose.
+        # A browser sends this when the user reloads a page without its cache.
         uncached = "no-cache" in request.headers.get("cache-control", "")
         seen = await reader.triggers(wanted.namespace, uncached=uncached)
     except RefusedError as problem:

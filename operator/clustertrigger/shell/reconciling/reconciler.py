@@ -57,7 +57,7 @@ class EventCounter(Protocol):
 
 
 class Notifier(Protocol):
-    """Tells receivers what the statuses of triggers say is to be told."""
+    """Notifies receivers what the statuses of triggers say is to be told."""
 
     def delivered(self, trigger: Trigger) -> frozenset[tuple[str, str]]:
         """What has been confirmed and is still in the status: notifications, each with its receiver."""

@@ -43,7 +43,7 @@ FRESH_RATE = 0.5
 SETTLING_RATE, SETTLING_EPOCHS = 0.005, 20
 """From the last run's positions only little is moved. On package descriptions of which 5 % were replaced, HDBSCAN then
 finds 90 % of the others in the cluster where they were; at EVōC's own rate 80 %, as from a fresh layout. Clusters agree
-with Debian's sections as well as from a fresh layout, and a section that was not there stands apart as well."""
+with Debian's sections as well as from a fresh layout, and a section that did not exist stands apart as well."""
 
 Told = Callable[[float, str], None]
 

@@ -20,7 +20,7 @@ MARGIN = 0.01
 PLACING_ROUNDS = 3
 PLACED_SHARE = 0.5
 """A document of whose neighbours at least so many have a position gets the mean of these. With fewer it belongs to a
-topic that was not there: put between the clusters of its few neighbours, such a topic would not find together."""
+topic that did not exist: put between the clusters of its few neighbours, such a topic would not find together."""
 OUTSIDE = 1.5
 """Such documents start so many times as far out as nearly all others."""
 
@@ -31,7 +31,7 @@ class Positions:
 
     Attributes:
         by: what laid them out.
-        values: shape (rows of this run, dimensions of the layout), NaN where a document was not there.
+        values: shape (rows of this run, dimensions of the layout), NaN where a document did not exist.
     """
 
     by: str
@@ -90,7 +90,7 @@ def placed(last: Vectors, neighbours: npt.NDArray[Any], seed: int) -> Vectors:
     Args:
         last: positions, shape (rows, components), NaN where there is none; most rows have one.
         neighbours: of each row, itself first, shape (rows, count).
-        seed: of the places of topics that were not there.
+        seed: of the places of topics that did not exist.
 
     Returns:
         Shape (rows, components), finite.
@@ -115,7 +115,7 @@ def placed(last: Vectors, neighbours: npt.NDArray[Any], seed: int) -> Vectors:
 def _outside(
     start: Vectors, missing: npt.NDArray[np.int64], neighbours: npt.NDArray[Any], generator: np.random.Generator
 ) -> Vectors:
-    """Places of topics that were not there: documents that neighbours connect lie together."""
+    """Places of topics that did not exist: documents that neighbours connect lie together."""
     rows = len(start)
     heads = np.repeat(missing, neighbours.shape[1])
     graph = sparse.csr_array((np.ones(len(heads), np.int8), (heads, neighbours[missing].ravel())), shape=(rows, rows))

@@ -25,7 +25,7 @@ def no_documents(collection_id: str, *, filtered: bool) -> str:
 
 
 class MissingColumnError(MisconfiguredError):
-    """A column is not there.
+    """A column is missing.
 
     Args:
         found: where, what, and what exists instead.

@@ -433,14 +433,14 @@ def file_of(last: PreviousRun, name: str, spec: RunSpec, secrets: Path) -> Any:
 
     Raises:
         RunError: the bucket does not answer.
-        FileNotFoundError: it is not there.
+        FileNotFoundError: it does not exist.
     """
     uri = f"{last.uri}/{name}"
     if "://" not in uri:
         return uri
     content = open_file(uri, last.results or spec.results, secrets).read()
     if content is None:
-        raise FileNotFoundError(f"{uri} is not there")
+        raise FileNotFoundError(f"{uri} does not exist")
     return pa.BufferReader(content)
 
 

@@ -1,4 +1,4 @@
-"""Which Kubernetes: the newest that can be had, or the one that is named."""
+"""Which Kubernetes: the newest that is available, or the one that is named."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def test_the_newest_that_can_be_had_or_the_one_that_is_named(wish: str, offers: 
 @pytest.mark.parametrize(
     ("wish", "offers", "says"),
     [
-        ("1.37", [NO_GO, OLD], "Kubernetes 1.37.2 cannot be had: Go is not installed"),
-        ("1.30", [NEW, OLD], "KUBERNETES is '1.30', and what can be had as plain processes is 1.37.2 and 1.20.2"),
+        ("1.37", [NO_GO, OLD], "Kubernetes 1.37.2 is not available: Go is not installed"),
+        ("1.30", [NEW, OLD], "'1.30', but the versions available as plain processes are 1.37.2 and 1.20.2"),
         ("1.37.1", [NEW, OLD], "KUBERNETES_BINARIES=DIR"),
         ("newest", [NEW, OLD], "which is no version"),
     ],

@@ -30,7 +30,7 @@ def test_a_folder_of_released_binaries_says_its_version(tmp_path: Path, monkeypa
     monkeypatch.setenv(WISH, "1.33")
     assert chosen_offer().version == Version(1, 33, 4)
     monkeypatch.setenv(WISH, "1.36")
-    with pytest.raises(ClusterError, match=re.escape("what can be had as plain processes is 1.33.4")):
+    with pytest.raises(ClusterError, match=re.escape("the versions available as plain processes are 1.33.4")):
         chosen_offer()
 
 
