@@ -41,7 +41,7 @@ class ClusterClock:
     steady clock measures the time. If responses contradict the machine's clock, the responses count.
 
     Args:
-        show_skew: told how many seconds this machine's clock is ahead, 0 where it agrees.
+        show_skew: called with the number of seconds by which this machine's clock is ahead; 0 if it agrees.
         wall: this machine's clock, in seconds since the Unix epoch.
         steady: seconds since any instant.
     """

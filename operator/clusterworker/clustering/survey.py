@@ -135,7 +135,7 @@ def survey(
         metric: of the distance to the centroid: 1 - cos, or Euclidean.
         seed: of the reservoir.
         write: called with every batch, its labels, and its distances (NaN for noise).
-        progress: told how far the pass is.
+        progress: receives the progress of the pass.
         place: where these documents are only a part of those that were clustered, which has no labels then.
     """
     sums, central = ClusterSums(clustering.means), CentralDocuments()
@@ -186,7 +186,7 @@ def assign(
         threshold: a document whose cosine similarity to the nearest centroid is below it is noise.
         seed: of the sample.
         write: called with every batch, its labels, and its distances (NaN for noise).
-        progress: told how far the pass is.
+        progress: receives the progress of the pass.
     """
     clusters, dimensions = centroids.shape
     find = _nothing if not clusters else _by_cosine(centroids) if metric == "cosine" else _by_distance(centroids)

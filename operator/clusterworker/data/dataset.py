@@ -56,7 +56,7 @@ class StreamedDataset:
     Args:
         collections: of equal dimensions.
         metric: cosine or euclidean.
-        progress: told how far each pass is.
+        progress: receives the progress of each pass.
     """
 
     def __init__(self, collections: Sequence[Collection], metric: str, progress: Progress) -> None:

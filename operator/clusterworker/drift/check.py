@@ -27,7 +27,7 @@ def check(spec: CheckSpec, progress: Progress, mounts: Mounts | None = None) -> 
 
     Args:
         spec: what to compare.
-        progress: told how far it is.
+        progress: receives the progress.
         mounts: where Secrets are.
 
     Returns:

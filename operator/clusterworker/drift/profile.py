@@ -53,7 +53,7 @@ def profile(collections: Sequence[Collection], baseline: StoredBaseline, seed: i
         collections: of the baseline's dimensions.
         baseline: names the centroids, and whether vectors are scaled to unit length.
         seed: of the reservoir.
-        progress: told how far the pass is.
+        progress: receives the progress of the pass.
 
     Raises:
         MisconfiguredError: bad data, named by file and row.

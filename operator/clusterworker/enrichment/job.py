@@ -37,7 +37,7 @@ def enrich(
 
     Args:
         spec: what to do.
-        progress: told how far it is.
+        progress: receives the progress.
         mounts: where Secrets and scratch space are.
         memory: bytes that may be used; default: the container's limit.
 

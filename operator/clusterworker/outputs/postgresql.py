@@ -167,7 +167,7 @@ class PostgresOutput:
             ) from None
 
     def _check_rights(self, connection: Connection, table: Table) -> None:
-        """Told before hours of clustering, not after."""
+        """Reports missing rights before hours of clustering, not after."""
         relation = quoted(self._table).as_string(connection)
         if self._own:
             asked, needed = (

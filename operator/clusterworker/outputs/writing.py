@@ -63,7 +63,7 @@ class OutputSet:
 
         Args:
             table_of: what an output gets.
-            progress: told how far it is.
+            progress: receives the progress.
 
         Returns:
             What was written, a line for each.
@@ -83,7 +83,7 @@ def write_all(planned: Planned, progress: Progress, sleep: Callable[[float], Non
 
     Args:
         planned: at least one.
-        progress: told how far it is.
+        progress: receives the progress.
         sleep: waits.
 
     Returns:

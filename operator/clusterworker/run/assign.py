@@ -47,7 +47,7 @@ def assign_documents(
         collections: opened.
         staged: where members.parquet is written.
         secrets: where Secrets are mounted.
-        progress: told how far it is.
+        progress: receives the progress.
 
     Raises:
         MisconfiguredError: the clusters are gone, or do not fit the documents.

@@ -243,7 +243,7 @@ def cluster_centroids(
         scratch: directory for a copy of the centroids.
         secrets: where Secrets are mounted.
         memory: bytes that may be used.
-        progress: told how far it is.
+        progress: receives the progress.
 
     Raises:
         MisconfiguredError: the parameters do not fit the centroids.

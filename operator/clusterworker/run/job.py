@@ -28,7 +28,7 @@ def run(spec: RunSpec, progress: Progress, mounts: Mounts | None = None, memory:
 
     Args:
         spec: what to do.
-        progress: told how far it is.
+        progress: receives the progress.
         mounts: where Secrets and scratch space are.
         memory: bytes that may be used; default: the container's limit.
 

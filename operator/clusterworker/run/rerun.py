@@ -110,11 +110,11 @@ CLUSTERING = Repeatable(RunSpec, run, _own)
 def rerun(
     spec: RerunSpec, progress: Progress, mounts: Mounts, actions: Sequence[Repeatable[Any]] = (CLUSTERING,)
 ) -> RunResult:
-    """Do again what the batch's worker was told, into a folder of its own.
+    """Repeats what the batch's worker did, in a separate folder.
 
     Args:
         spec: which batch.
-        progress: told how far it is.
+        progress: receives the progress.
         mounts: where Secrets and scratch space are.
         actions: of which the batch may be; the first one's spec is what a damaged file is taken for.
 

@@ -1,4 +1,4 @@
-"""Notifications: what is to be told to whom, and until when."""
+"""Notifications: which receivers get which ones, and until when they are tried."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def begun(raw_spec: dict[str, Any]) -> World:
 
 
 def ended(world: World, request: str = "1", phase: str = "completed", **fields: Any) -> list[Notification]:
-    """A run by hand ends; what waits to be told then."""
+    """Ends a run by hand, and returns the notifications that wait then."""
     now = at(10 * len(world.trigger.status.history) + 2)
     world.request(run=request)
     world.step(now)

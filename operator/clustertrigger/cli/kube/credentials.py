@@ -55,7 +55,7 @@ class Credentials:
         """Return the bearer token; None if the user has no token.
 
         Raises:
-            KubeconfigError: it are not available.
+            KubeconfigError: it is not available.
         """
         user = self._user
         if file := user.get("tokenFile"):
@@ -75,7 +75,7 @@ class Credentials:
         """Return the Authorization header, None where a client certificate or nothing at all identifies the user.
 
         Raises:
-            KubeconfigError: a token are not available.
+            KubeconfigError: a token is not available.
         """
         if token := self.token():
             return f"Bearer {token}"

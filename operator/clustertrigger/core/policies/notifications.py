@@ -1,4 +1,4 @@
-"""Policies on notifications: what has ended is to be told, until every receiver has confirmed it or time is up.
+"""Policies on notifications: the end of a run or check is sent until each receiver has confirmed it or time is up.
 
 Design record: docs/design/notifications.md.
 """
@@ -38,7 +38,7 @@ def tell_what_ended(draft: Draft) -> None:
 
 
 def settle_notifications(draft: Draft) -> None:
-    """What a receiver has confirmed, or can no longer be told, waits no more."""
+    """Removes notifications that a receiver has confirmed, or that can no longer be sent to it."""
     waiting = draft.status.notifications
     if not waiting:
         return

@@ -55,7 +55,7 @@ class ApiServer:
         metrics: count what is refused.
         connections: at most so many.
         reload: reads the credentials again when they are refused.
-        hear: told the Date of answers as they come.
+        hear: called with the Date of each answer.
         agent: our name and version; the name becomes the field manager of all that is written.
     """
 

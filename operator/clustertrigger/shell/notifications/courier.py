@@ -1,4 +1,4 @@
-"""Sends what statuses say is to be told, each receiver of a trigger by itself, until it is confirmed.
+"""Sends the notifications in statuses, to each receiver of a trigger independently, until it has confirmed them.
 
 What is sent and to whom is in the statuses alone; after a restart, the next leader reads it there. In memory there is
 only what has been confirmed and is not written down yet: after a crash it is sent again, under the same id.
@@ -70,7 +70,7 @@ class Courier:
     """Works while this replica leads.
 
     Args:
-        triggers: whose statuses hold what is to be told.
+        triggers: their statuses contain the notifications.
         sender: sends it.
         changed: called with a trigger when something is confirmed, so that its status is written.
         recorder: for what fails.
@@ -181,7 +181,7 @@ class Courier:
                     self._lanes.pop(key, None)
 
     def _waiting(self, key: Key, one: str) -> list[_Waiting]:
-        """What a receiver is still to be told, oldest first."""
+        """Returns the notifications that a receiver has not confirmed, oldest first."""
         trigger = self._triggers.get(key)
         if trigger is None or trigger.deleting or trigger.spec is None:
             return []

@@ -57,7 +57,7 @@ class EventCounter(Protocol):
 
 
 class Notifier(Protocol):
-    """Notifies receivers what the statuses of triggers say is to be told."""
+    """Notifies receivers of what the statuses of triggers contain."""
 
     def delivered(self, trigger: Trigger) -> frozenset[tuple[str, str]]:
         """What has been confirmed and is still in the status: notifications, each with its receiver."""

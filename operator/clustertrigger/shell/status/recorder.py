@@ -80,14 +80,14 @@ class Recorder:
                 await self._api.create(path, body)
                 return
             except ApiError as error:
-                # Another process, or this one before it forgot, has told this already.
+                # Another process, or this one before it forgot, has reported this already.
                 if not error.is_conflict:
                     raise
         again = {"count": count, "lastTimestamp": body["lastTimestamp"], "message": body["message"]}
         try:
             await self._api.merge_patch(paths.event(namespace, name), again)
         except ApiError as error:
-            if not error.is_not_found:  # expired: tell it afresh
+            if not error.is_not_found:  # expired: report it again
                 raise
             self._counts[name] = 1
             await self._api.create(path, body)

@@ -36,7 +36,7 @@ def load(
         collections: of equal dimensions.
         config: the algorithm and its metric.
         scratch: directory for a copy of the vectors.
-        progress: told how far reading is.
+        progress: receives the progress of reading.
     """
     source = StreamedDataset(collections, config.metric, progress)
     if isinstance(config.parameters(), KMeans) and source.rows > STREAMED_ROWS:
@@ -59,7 +59,7 @@ def cluster(
         config: the algorithm and its parameters.
         seed: of all random choices.
         memory: bytes that the container may use.
-        progress: told which step is on.
+        progress: receives the current step.
         start: the clusters of the run before, if this one is to go on from them.
 
     Raises:

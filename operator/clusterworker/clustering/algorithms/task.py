@@ -34,7 +34,7 @@ class Task:
         metric: cosine or euclidean.
         seed: of all random choices.
         memory: bytes that the container may use.
-        progress: told which step is on.
+        progress: receives the current step.
         start: the clusters of the run before, if this one is to go on from them.
     """
 

@@ -66,7 +66,7 @@ class Outputs:
         Args:
             ids: cluster_id of each cluster, shape (clusters,).
             names: of the clusters.
-            progress: told how far it is.
+            progress: receives the progress.
 
         Returns:
             What was written, a line for each.

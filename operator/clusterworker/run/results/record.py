@@ -16,7 +16,7 @@ FILE = "run.json"
 MEMBERS = "members.parquet"
 LATEST = "latest.json"
 SPEC = "spec.json"
-"""What the run was told, all of it, so that it can be carried out again."""
+"""The run's whole input, so that the run can be repeated."""
 MARKER = "metrics.json"
 """The last file of a folder: one without it is not whole, in S3 where nothing can be renamed."""
 

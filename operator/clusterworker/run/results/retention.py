@@ -53,7 +53,7 @@ def publish(
         staged: what becomes it.
         record: of the run.
         limit: `run.history_limit`.
-        progress: told what is published.
+        progress: receives what is published.
         beside: files that belong to the newest run, by name; they are written before LATEST.
         spared: runs whose folders stay, however many newer ones there are.
 

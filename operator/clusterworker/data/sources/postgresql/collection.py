@@ -56,7 +56,7 @@ class PostgresCollection:
             if self.rows == 0:
                 filtered = source.filters is not None and self._has_rows()
                 raise MisconfiguredError(f"{self._shown}: {no_documents(collection_id, filtered=filtered)}")
-        # Told here, not when asked for: the connection does one thing at a time, and is then busy with a COPY.
+        # Reported here, not when asked for: the connection does one thing at a time, and is then busy with a COPY.
         self.dimensions = self._vector.dimensions or self._first_length()
 
     @property
