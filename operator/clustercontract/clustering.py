@@ -101,9 +101,9 @@ class ClusteringConfig(ApiModel):
     ids: Ids = Field(
         "lasting",
         description="lasting: a cluster keeps its cluster_id if its centroid matches a cluster of the trigger's last "
-        "completed run; a new cluster gets a number that was never used. The clustering starts from that run, and "
-        "afresh if that is better by more than 1 %. by_size: each run starts afresh and numbers its clusters by size, "
-        "and 0 is the largest. With evoc, it applies to the clusters of every layer.",
+        "completed run; a new cluster gets a number that was never used. The clustering starts from that run, or "
+        "from scratch if that is better by more than 1 %. by_size: each run starts from scratch and numbers its "
+        "clusters by size, and 0 is the largest. With evoc, it applies to the clusters of every layer.",
     )
     n_clusters: int | None = Field(
         None, ge=1, le=100_000, description="kmeans, spectral (required), hierarchical: number of clusters."

@@ -34,13 +34,13 @@ def test_every_document_is_in_a_block_of_each_side() -> None:
         "3  a": 104,
         "7  b": 60,
         "noise": 25,
-        "not there before": 30,
+        "new documents": 30,
     }
     assert {block.label: block.documents for block in found.now} == {
         "3  a": 95,
         "9  c": 90,
         "noise": 30,
-        "not there any more": 4,
+        "removed documents": 4,
     }
     assert sum(block.height for block in found.before) == pytest.approx(sum(block.height for block in found.now), abs=2)
 
@@ -50,11 +50,11 @@ def test_bands_say_how_many_went_where() -> None:
     assert said == {
         "3  a → 3  a: 90 documents",
         "3  a → noise: 10 documents",
-        "3  a → not there any more: 4 documents",
+        "3  a → removed documents: 4 documents",
         "7  b → 9  c: 60 documents",
         "noise → 3  a: 5 documents",
         "noise → noise: 20 documents",
-        "not there before → 9  c: 30 documents",
+        "new documents → 9  c: 30 documents",
     }
 
 

@@ -121,8 +121,8 @@ def flow(crossing: Crossing | None, ids: Rows, names: Sequence[str], sizes: Rows
         [np.column_stack([counts, then - counts.sum(axis=1)]), np.append(present - counts.sum(axis=0), 0)]
     )
     nowhere = np.empty(0, np.int64)
-    before.append(_Kind("not there before", NOISE_COLOUR, nowhere))
-    now.append(_Kind("not there any more", NOISE_COLOUR, nowhere))
+    before.append(_Kind("new documents", NOISE_COLOUR, nowhere))
+    now.append(_Kind("removed documents", NOISE_COLOUR, nowhere))
     return _drawn(before, now, np.maximum(counts, 0))
 
 
