@@ -83,7 +83,7 @@ def test_a_file_that_no_run_has_written_stays(tmp_path: Path, content: bytes | N
         file.write_bytes(content)
     before = file.read_bytes()
     with pytest.raises(
-        MisconfiguredError, match="the file exists but was not written by a run, so it is not replaced: give"
+        MisconfiguredError, match="the file exists but was not written by a run, so it is not replaced: change"
     ):
         target.check(LABELS)
     assert file.read_bytes() == before

@@ -95,7 +95,8 @@ def test_filters_narrow_the_batch(pod: Pod) -> None:
     assert rerun(asked(batch, filters=german), Progress(), pod.mounts).num_documents == 20
 
     many = {"OR": [{"field": "document_id", "operator": "eq", "value": number} for number in range(100)]}
-    with pytest.raises(MisconfiguredError, match=r"action_config\.filters: with those of .*'col_0', filters have 101"):
+    why = r"action_config\.filters: together with those of .*'col_0', filters have 101"
+    with pytest.raises(MisconfiguredError, match=why):
         rerun(asked(batch, filters=many), Progress(), pod.mounts)
 
 
