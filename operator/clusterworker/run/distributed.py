@@ -87,7 +87,7 @@ class DistributedDataset:
         scratch: directory of the driver.
         most: documents of a part; see `StreamedDataset.parts`.
         config: of the clustering.
-        progress: told how far each pass is.
+        progress: receives the progress of each pass.
     """
 
     def __init__(

@@ -79,7 +79,7 @@ def open_passes(
         scratch: directory for temporary files.
         secrets: where Secrets are mounted.
         memory: bytes that the container may use.
-        progress: told how far it is.
+        progress: receives the progress.
     """
     file = staged / MEMBERS
     documents = sum(collection.rows for collection in collections)

@@ -57,7 +57,7 @@ class Executors:
         Args:
             task: can be pickled; where a number is carried out again, its outcome is the same.
             numbers: of the parts.
-            progress: told how many are done.
+            progress: receives the number of finished tasks.
 
         Raises:
             MisconfiguredError: of a task, of the lowest number that raises it.
@@ -158,7 +158,7 @@ def started(engine: Engine, run: str, scratch: Path, memory: int, progress: Prog
         run: name of the run's Job.
         scratch: directory for Spark's files.
         memory: bytes that the driver's container may use.
-        progress: told what is started.
+        progress: receives what is started.
 
     Raises:
         MisconfiguredError: the image has no Spark.

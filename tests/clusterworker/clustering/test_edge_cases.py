@@ -49,7 +49,7 @@ def test_one_document_is_a_cluster_of_mean_shift() -> None:
         (FEWER_THAN_NEIGHBOURS, HDBSCAN, 0, f"not reduced: {TOO_FEW}"),
         (FEWER_THAN_NEIGHBOURS, OPTICS, 1, f"not reduced: {TOO_FEW}"),
         (FEWER_THAN_NEIGHBOURS, MEAN_SHIFT, None, f"not reduced: {TOO_FEW}"),
-        (FEWER_THAN_NEIGHBOURS, EVOC, 0, f"clustered as they are: {TOO_FEW}"),
+        (FEWER_THAN_NEIGHBOURS, EVOC, 0, f"not reduced: {TOO_FEW}"),
         (ALL_EQUAL, HDBSCAN, 0, "no cluster found, all documents are noise: set allow_single_cluster: true"),
         (ALL_EQUAL, HDBSCAN | {"allow_single_cluster": True}, 1, "not reduced: 1 distinct vectors are too few"),
         (ALL_EQUAL, OPTICS, None, "not reduced: 1 distinct vectors are too few"),

@@ -41,7 +41,7 @@ class Stages(Protocol):
 
         Args:
             name: of the file.
-            scratch: directory for what is not there yet.
+            scratch: directory for what does not exist yet.
         """
 
     def open(self, name: str) -> Any:
