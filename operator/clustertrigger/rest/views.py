@@ -20,7 +20,7 @@ View = dict[str, Any]
 OVERDUE = timedelta(seconds=60)
 """How late a trigger may be that nothing keeps from firing."""
 UNKNOWN_COLLECTIONS = ["<unknown>"]
-"""Of a ClusterDefinition that is not there. Clients expect one id at least, and this can be none."""
+"""Of a ClusterDefinition that does not exist. Clients expect one id at least, and this can be none."""
 _TASK_STATUS = {"pending": "PENDING", "running": "IN_PROGRESS", "completed": "COMPLETED", "failed": "FAILED"}
 
 
