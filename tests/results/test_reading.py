@@ -80,7 +80,7 @@ def test_the_content_of_a_file() -> None:
 @pytest.mark.parametrize(
     ("exit_code", "output", "errors", "error", "said"),
     [
-        (MISSING, b"", "x does not exist\n", MissingFileError, "does not exist: the folders of older runs are removed"),
+        (MISSING, b"", "x does not exist\n", MissingFileError, "does not exist: the folders of older runs are deleted"),
         (1, b"", "\nerror: Is a  directory\nand more", NotReadError, "cannot be read: Is a directory"),
         (1, b"", "", NotReadError, "cannot be read: no reason is known"),
         (None, PACKED, "", NotReadError, "cannot be read: the connection to the Pod broke off: try again"),

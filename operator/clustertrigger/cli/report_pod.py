@@ -48,7 +48,9 @@ async def fetch(cluster: Cluster, trigger: Mapping[str, Any], place: Place) -> b
                 f"the Pod {name}, which reads the results, {error}: check --image and --claim"
             ) from error
         except reading.MissingFileError as error:
-            raise MissingFileError(f"{error}, or the results are on another volume: name it with --claim") from error
+            raise MissingFileError(
+                f"{error}, or the results are on another volume: set --claim to its claim"
+            ) from error
         except NotReadError as error:
             hint = (
                 f": ask for pods/exec in namespace {cluster.namespace!r}" if "forbidden" in str(error).lower() else ""

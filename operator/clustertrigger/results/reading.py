@@ -79,7 +79,7 @@ def content_of(place: Place, exit_code: int | None, output: bytes, errors: str, 
         NotReadError: it could not be read, or arrived damaged.
     """
     if exit_code == MISSING:
-        raise MissingFileError(f"{place.uri} does not exist: the folders of older runs are removed (run.history_limit)")
+        raise MissingFileError(f"{place.uri} does not exist: the folders of older runs are deleted (run.history_limit)")
     if exit_code != 0:
         said = next((line for line in errors.splitlines() if line.strip()), "")
         unsaid = "the connection to the Pod broke off: try again" if exit_code is None else "no reason is known"

@@ -55,7 +55,7 @@ _RATE = re.compile(r"(?:rate\((?P<rate>.+)\)|@?every(?:[ _](?P<every>.+))?)", re
 _STEP = re.compile(r"(?P<low>\d+)/(?P<step>[1-9]\d*)", re.ASCII)
 _TIME = re.compile(r"(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?::00)?")
 
-_STEP = re.compile(r"(?:\*|(?P<low>\w+)-(?P<high>\w+))/(?P<step>\d+)", re.ASCII)
+_RANGE_STEP = re.compile(r"(?:\*|(?P<low>\w+)-(?P<high>\w+))/(?P<step>\d+)", re.ASCII)
 _PERIODS = ("hour", "day", "month", "year", "week")
 """How long each field's range is, as a word."""
 _UNITS = (("minutes", 60), ("hours", 3600), ("days", 86_400), ("months", None), ("days", 86_400))
@@ -176,7 +176,7 @@ def for_wide_steps(fields: Sequence[str]) -> Iterator[str]:
     for position, text in enumerate(fields):
         field = FIELDS[position]
         for item in text.split(","):
-            if (written := _STEP.fullmatch(item)) is None:
+            if (written := _RANGE_STEP.fullmatch(item)) is None:
                 continue
             step = int(written["step"])
             if written["low"] is not None:
