@@ -1,7 +1,8 @@
-# Two images: the operator's and the worker's.
+# Three images: the operator's, the worker's, and the worker's with Java and Spark, for runs with engine spark.
 #
 #   docker build --target operator -t clustertrigger/operator .
 #   docker build --target worker   -t clustertrigger/worker   .
+#   docker build --target spark    -t clustertrigger/spark    .
 #
 # Each has a stage of libraries, which changes with the requirements, and a last one of sources, which takes seconds.
 # BASE is any Debian-like image with python3 >= 3.11 and its venv module; python3 -m harness.image makes one where there
@@ -9,6 +10,7 @@
 ARG BASE=python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d
 ARG OPERATOR_LIBRARIES=operator-libraries
 ARG WORKER_LIBRARIES=worker-libraries
+ARG SPARK_LIBRARIES=spark-libraries
 
 # The base without what only an intruder would use: shells, package managers, files that lend their owner's rights. What
 # dpkg has installed stays on record, for scanners.
@@ -21,7 +23,7 @@ RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
         /usr/local/lib/python3*/ensurepip /usr/lib/python3*/ensurepip /usr/share/python-wheels \
         /bin/bash /bin/rbash /bin/dash /bin/sh /usr/bin/bash /usr/bin/rbash /usr/bin/dash /usr/bin/sh
 
-# What both images share: a user without a name to guess, and Python that never wants to write.
+# What all images share: a user without a name to guess, and Python that never wants to write.
 FROM scratch AS runtime
 COPY --from=trimmed / /
 ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
@@ -61,6 +63,17 @@ ENV NUMBA_CPU_NAME=generic \
     MPLBACKEND=agg \
     MPLCONFIGDIR=/tmp/matplotlib
 
+FROM ${BASE} AS spark-installed
+COPY requirements/spark.sh requirements/spark.txt requirements/worker.txt /requirements/
+RUN sh /requirements/spark.sh /requirements/spark.txt /requirements/worker.txt
+
+FROM ${WORKER_LIBRARIES} AS spark-libraries
+COPY --from=spark-installed /opt/java /opt/java
+COPY --from=spark-installed /opt/spark /opt/spark
+COPY --from=spark-installed /opt/record /var/lib/dpkg/status.d
+ENV JAVA_HOME=/opt/java \
+    PYTHONPATH=/opt/spark
+
 FROM ${OPERATOR_LIBRARIES} AS operator
 LABEL org.opencontainers.image.title="ClusterTrigger operator" \
       org.opencontainers.image.description="Fires ClusterTriggers as Kubernetes Jobs"
@@ -77,6 +90,16 @@ LABEL org.opencontainers.image.title="ClusterTrigger worker" \
       org.opencontainers.image.description="Clusters a collection of embeddings: what a ClusterTrigger's Job runs"
 # The documents of the chart's example (demo.enabled) and their taxonomy, which a Job copies into a claim.
 COPY examples/data/debian-packages.parquet examples/data/debian-sections.parquet examples/
+COPY operator/clustercontract clustercontract
+COPY operator/clusterworker clusterworker
+RUN ["chmod", "-R", "a+rX", "."]
+RUN ["python", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "clustercontract", "clusterworker"]
+USER 65532:65532
+ENTRYPOINT ["python", "-m", "clusterworker"]
+
+FROM ${SPARK_LIBRARIES} AS spark
+LABEL org.opencontainers.image.title="ClusterTrigger worker with Spark" \
+      org.opencontainers.image.description="Clusters a collection of embeddings by Apache Spark's executors"
 COPY operator/clustercontract clustercontract
 COPY operator/clusterworker clusterworker
 RUN ["chmod", "-R", "a+rX", "."]

@@ -1,4 +1,4 @@
-"""What is in the two images, and what must not be."""
+"""What is in the images, and what must not be."""
 
 import pytest
 
@@ -38,6 +38,23 @@ def worker(images: Images) -> Contents:
     return read(images.worker.archive)
 
 
+@pytest.fixture(scope="module")
+def spark() -> Contents:
+    return read(build_image("spark").archive)
+
+
+def test_java_and_spark_are_in_one_image_only(operator: Contents, worker: Contents, spark: Contents) -> None:
+    for contents in (operator, worker):
+        assert not any(path.endswith(("/java", ".jar")) or "pyspark" in path for path in contents.files)
+    assert spark.packages() >= WORKER_ONLY
+    assert {"opt/java/bin/java", "var/lib/dpkg/status.d/openjdk-17-jre-headless"} <= spark.files
+    jars = {path.rpartition("/")[2].partition("-4")[0] for path in spark.files if path.endswith(".jar")}
+    assert {"spark-core_2.13", "spark-kubernetes_2.13", "spark-launcher_2.13"} <= jars
+    assert not any(jar.startswith(("hive", "rocksdbjni", "spark-connect", "spark-yarn")) for jar in jars)
+    assert "opt/spark/pyspark/__init__.py" in spark.files
+    assert not any("/examples/" in path or "/tests/" in path for path in spark.files if path.startswith("opt/spark/"))
+
+
 def test_each_image_has_its_own_libraries_only(operator: Contents, worker: Contents) -> None:
     assert operator.packages() >= OPERATOR_ONLY
     assert operator.packages() & (WORKER_ONLY | NEVER) == set()
@@ -61,10 +78,10 @@ def test_the_operator_holds_nothing_of_the_worker(operator: Contents) -> None:
     assert not any("clusterworker" in path for path in operator.files)
 
 
-@pytest.mark.parametrize("target", ["operator", "worker"])
+@pytest.mark.parametrize("target", ["operator", "worker", "spark"])
 def test_user_entrypoint_and_labels(target: str, request: pytest.FixtureRequest) -> None:
     contents: Contents = request.getfixturevalue(target)
-    modules = {"operator": "clustertrigger.main", "worker": "clusterworker"}
+    modules = {"operator": "clustertrigger.main", "worker": "clusterworker", "spark": "clusterworker"}
     assert contents.config["User"] == "65532:65532"
     assert contents.config["Entrypoint"] == ["python", "-m", modules[target]]
     assert contents.config["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
@@ -78,7 +95,7 @@ def test_the_worker_brings_compiled_code(worker: Contents) -> None:
     assert len(compiled) > 100
 
 
-@pytest.mark.parametrize("target", ["operator", "worker"])
+@pytest.mark.parametrize("target", ["operator", "worker", "spark"])
 def test_no_shell_and_no_package_manager(target: str, request: pytest.FixtureRequest) -> None:
     contents: Contents = request.getfixturevalue(target)
     programs = {path.rpartition("/")[2] for path in contents.files if path.split("/")[-2:-1] in (["bin"], ["sbin"])}
@@ -92,8 +109,8 @@ def test_no_shell_and_no_package_manager(target: str, request: pytest.FixtureReq
     assert "var/lib/dpkg/status" in contents.files
 
 
-def test_python_needs_to_write_no_byte_code(operator: Contents, worker: Contents) -> None:
-    for contents in (operator, worker):
+def test_python_needs_to_write_no_byte_code(operator: Contents, worker: Contents, spark: Contents) -> None:
+    for contents in (operator, worker, spark):
         sources = [path for path in contents.files if path.startswith("opt/") and path.endswith(".py")]
         lacking = [path for path in sources if not _byte_code(path) & contents.files]
         assert lacking == []

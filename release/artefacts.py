@@ -20,7 +20,7 @@ NAMESPACE = "clustertrigger"
 """Where install.yaml puts the operator."""
 UV = str(Path(sys.executable).with_name("uv"))
 CYCLONEDX = "cyclonedx-bom==7.5.0"
-IMAGES = {"operator": "operator", "worker": "worker"}
+IMAGES = {"operator": "operator", "worker": "worker", "spark": "spark"}
 """Targets of the Dockerfile, and the requirements that their SBOMs are made from."""
 PLATFORMS = "linux/amd64,linux/arm64"
 
@@ -98,7 +98,7 @@ def checksums(into: Path) -> Path:
 
 
 def images(registry: str, version: str) -> list[str]:
-    """Build both images for all platforms, into the engine's cache.
+    """Build the images for all platforms, into the engine's cache.
 
     Returns:
         Their names.

@@ -8,9 +8,8 @@ venv=/opt/venv
 
 python3 -m venv /opt/pip
 python3 -m venv --without-pip "$venv"
-# PySpark is published as a source archive only: Python and jar files, of which nothing is compiled.
 /opt/pip/bin/pip --python "$venv/bin/python" install --quiet --disable-pip-version-check --no-input --no-compile \
-    --no-deps --require-hashes --only-binary :all: --no-binary pyspark --requirement "$requirements"
+    --no-deps --require-hashes --only-binary :all: --requirement "$requirements"
 
 # The sources of clustertrigger lie beside the environment, so that they can change without it.
 site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')

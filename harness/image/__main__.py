@@ -3,12 +3,13 @@
 import argparse
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.cluster.errors import ClusterError
 from harness.image import push
 from harness.image.build import build_image
-from harness.image.plan import TARGETS
+from harness.image.plan import SPARK, TARGETS
 
 
 def main(arguments: list[str]) -> int:
@@ -16,7 +17,7 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.command == "push":
-            return _push(options.registry)
+            return _push(options.registry, [*TARGETS, *([SPARK] if options.spark else [])])
         return _build(options.target, options.output)
     except (ClusterError, OSError, ValueError) as error:
         print(f"image: {error}", file=sys.stderr)
@@ -34,9 +35,9 @@ def _build(wanted: str, output: Path | None) -> int:
     return 0
 
 
-def _push(registry: str) -> int:
+def _push(registry: str, targets: Sequence[str]) -> int:
     push.require_registry(registry)  # before anything is built
-    images = {target: build_image(target) for target in TARGETS}
+    images = {target: build_image(target) for target in targets}
     for image in images.values():
         for name in push.push(image, registry):
             print(f"pushed {name}")
@@ -48,10 +49,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m harness.image", description="Build the project's images.")
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="build what is not in the cache")
-    build.add_argument("--target", choices=[*TARGETS, "all"], default="all")
-    build.add_argument("--output", type=Path, metavar="DIR", help="also copy operator.tar and worker.tar there")
+    build.add_argument(
+        "--target", choices=[*TARGETS, SPARK, "all"], default="all", help="all: the operator's and the worker's"
+    )
+    build.add_argument("--output", type=Path, metavar="DIR", help="also copy the archives there, such as worker.tar")
     pushing = commands.add_parser("push", help="build, and push to a registry that the nodes can pull from")
     pushing.add_argument("registry", metavar="REGISTRY", help="such as registry.example.com/team")
+    pushing.add_argument("--spark", action="store_true", help="also the image of runs with engine spark")
     return parser
 
 

@@ -41,7 +41,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Images:
-    """Both images of one state of the checkout."""
+    """The two images of one state of the checkout that every installation needs."""
 
     operator: Image
     worker: Image
@@ -68,7 +68,7 @@ def build_image(target: str, checkout: Path = REPOSITORY) -> Image:
     """Build one image, unless the cache has it.
 
     Args:
-        target: A stage of the Dockerfile: operator or worker.
+        target: A stage of the Dockerfile: operator, worker or spark.
         checkout: The directory of the Dockerfile, which is the build's context.
 
     Raises:

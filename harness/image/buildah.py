@@ -1,8 +1,8 @@
 """Building without a Docker engine: buildah as root on Debian, everything it keeps in this project's cache.
 
 chroot isolation and the host's network need neither a daemon nor user namespaces. vfs storage needs no kernel module.
-vfs copies a whole file system per layer, so the storage holds only the base and the two images of libraries. Whatever
-is built on them goes into a tar file and is removed.
+vfs copies a whole file system per layer, so the storage holds only the base and the images of libraries. Whatever is
+built on them goes into a tar file and is removed.
 """
 
 import os
@@ -41,11 +41,12 @@ class Buildah:
 
     def build(self, plan: Plan, context: Path, archive: Path) -> None:
         """Build the target from the files in CONTEXT and write it to ARCHIVE as ``docker save`` would."""
-        if not self._exists(plan.libraries):
-            self._ensure_base()
-            with stage(f"building the {plan.target}'s libraries"):
-                self._bud(context, plan.libraries_dockerfile, plan.libraries, f"{plan.target}-libraries")
-            self._remove_other_libraries(plan)
+        for libraries in plan.libraries:
+            if not self._exists(libraries.name):
+                self._ensure_base()
+                with stage(f"building {libraries.stage}"):
+                    self._bud(context, libraries.dockerfile, libraries.name, libraries.stage)
+                self._remove_others(libraries.name)
         with stage(f"building {plan.name}"):
             # With its host: container runtimes look up a name without one there.
             names = [f"docker.io/{name}" for name in (plan.name, plan.development_name)]
@@ -88,11 +89,12 @@ class Buildah:
     def _exists(self, name: str) -> bool:
         return succeeds(["buildah", *self._storage(), "inspect", "--type=image", name])
 
-    def _remove_other_libraries(self, plan: Plan) -> None:
-        repository = plan.libraries.rpartition(":")[0]
+    def _remove_others(self, kept: str) -> None:
+        """Remove earlier images of the same libraries, and what was built on them."""
+        repository = kept.rpartition(":")[0]
         names = self._run("images", "--noheading", "--format", "{{.Name}}:{{.Tag}}").split()
         for name in names:
-            if name.rpartition(":")[0] == repository and name != plan.libraries:
+            if name.rpartition(":")[0] == repository and name != kept:
                 self._run("rmi", name)
 
     def _storage(self) -> list[str | Path]:

@@ -7,7 +7,26 @@ from pathlib import Path
 from harness.image import dockerfile, fingerprint
 
 TARGETS = ("operator", "worker")
+"""What every installation needs."""
+SPARK = "spark"
+"""What an installation needs besides where runs have engine spark."""
 REPOSITORY = "clustertrigger"
+_LIBRARIES = "-libraries"
+
+
+@dataclass(frozen=True)
+class Libraries:
+    """An image of libraries, which changes with the requirements only.
+
+    Attributes:
+        name: Its name.
+        stage: The stage of the Dockerfile that it is, such as worker-libraries.
+        dockerfile: Builds it.
+    """
+
+    name: str
+    stage: str
+    dockerfile: str
 
 
 @dataclass(frozen=True)
@@ -15,17 +34,15 @@ class Plan:
     """Names, and the Dockerfiles of both steps.
 
     Attributes:
-        target: operator or worker.
+        target: operator, worker or spark.
         name: The image's name with its tag, which is the fingerprint of everything that goes into it.
-        libraries: The name of the image of libraries: it changes with the requirements only.
-        libraries_dockerfile: Builds the stage TARGET-libraries.
-        dockerfile: Builds the target on the image of libraries.
+        libraries: Images of libraries, each built on the one before, and the target on the last one.
+        dockerfile: Builds the target on the last image of libraries.
     """
 
     target: str
     name: str
-    libraries: str
-    libraries_dockerfile: str
+    libraries: tuple[Libraries, ...]
     dockerfile: str
 
     @property
@@ -44,19 +61,22 @@ def make_plan(checkout: Path, target: str, base: str | None = None) -> Plan:
 
     Args:
         checkout: The repository's root, which is the build's context.
-        target: operator or worker.
+        target: operator, worker or spark.
         base: The image to build on; none means the Dockerfile's own, which is pinned.
     """
     text = (checkout / "Dockerfile").read_text()
     arguments = {"BASE": base} if base else {}
-    stages = dockerfile.needed(dockerfile.parse(text, arguments), f"{target}-libraries")
-    libraries_dockerfile = dockerfile.only(stages)
-    libraries_tag = _tag(checkout, libraries_dockerfile, stages)
-    libraries = f"localhost/{REPOSITORY}/{target}-libraries:{libraries_tag}"
-    stages = dockerfile.needed(dockerfile.parse(text, {f"{target.upper()}_LIBRARIES": libraries}), target)
-    last_dockerfile = dockerfile.only(stages)
-    name = f"{REPOSITORY}/{target}:{_tag(checkout, last_dockerfile, stages)}"
-    return Plan(target, name, libraries, libraries_dockerfile, last_dockerfile)
+    names = [stage.name for stage in dockerfile.needed(dockerfile.parse(text, arguments), target)]
+    libraries: list[Libraries] = []
+    for name in (name for name in names if name.endswith(_LIBRARIES)):
+        stages = dockerfile.needed(dockerfile.parse(text, arguments), name)
+        recipe = dockerfile.only(stages)
+        image = f"localhost/{REPOSITORY}/{name}:{_tag(checkout, recipe, stages)}"
+        libraries.append(Libraries(image, name, recipe))
+        arguments[f"{name.removesuffix(_LIBRARIES).upper()}_LIBRARIES"] = image
+    stages = dockerfile.needed(dockerfile.parse(text, arguments), target)
+    recipe = dockerfile.only(stages)
+    return Plan(target, f"{REPOSITORY}/{target}:{_tag(checkout, recipe, stages)}", tuple(libraries), recipe)
 
 
 def snapshot(checkout: Path, directory: Path) -> Path:

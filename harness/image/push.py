@@ -12,6 +12,7 @@ from harness.cluster.errors import ClusterError
 from harness.cluster.files import REPOSITORY
 from harness.cluster.progress import stage
 from harness.image.build import Image
+from harness.image.plan import SPARK
 
 # As in the chart's values.schema.json.
 _REGISTRY = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*(:[0-9]{1,5})?(/[a-z0-9._-]+)*")
@@ -67,7 +68,12 @@ def installation(images: Mapping[str, Image], registry: str) -> str:
         images: By target.
         registry: Where they are.
     """
-    values = [f"image.registry={registry}", *(f"image.{target}.tag={image.tag}" for target, image in images.items())]
+    values = [f"image.registry={registry}"]
+    for target, image in images.items():
+        if target == SPARK:
+            values += ["spark.enabled=true", f"spark.image.tag={image.tag}"]
+        else:
+            values.append(f"image.{target}.tag={image.tag}")
     options = [word for value in values for word in ("--set", value)]
     words = ["helm", "upgrade", "--install", "clustertrigger", "charts/clustertrigger", "--namespace", "clustertrigger"]
     return shlex.join([*words, "--create-namespace", *options])

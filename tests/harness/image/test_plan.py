@@ -15,12 +15,19 @@ COPY pins.txt /
 FROM ${OPERATOR_LIBRARIES} AS operator
 COPY source /source
 """
+MORE = """
+FROM ${OPERATOR_LIBRARIES} AS more-libraries
+COPY more.txt /
+FROM ${MORE_LIBRARIES} AS more
+COPY source /source
+"""
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     (tmp_path / "Dockerfile").write_text(DOCKERFILE)
     (tmp_path / "pins.txt").write_text("kopf==1\n")
+    (tmp_path / "more.txt").write_text("pyspark==4\n")
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "main.py").write_text("print()\n")
     return tmp_path
@@ -28,12 +35,29 @@ def checkout(tmp_path: Path) -> Path:
 
 def test_the_last_step_builds_on_the_image_of_libraries(checkout: Path) -> None:
     plan = make_plan(checkout, "operator")
-    assert plan.libraries.startswith("localhost/clustertrigger/operator-libraries:")
+    (libraries,) = plan.libraries
+    assert libraries.stage == "operator-libraries"
+    assert libraries.name.startswith("localhost/clustertrigger/operator-libraries:")
     assert plan.name == f"clustertrigger/operator:{plan.tag}"
-    assert f"FROM {plan.libraries} AS operator\n" in plan.dockerfile
+    assert f"FROM {libraries.name} AS operator\n" in plan.dockerfile
     assert "pins.txt" not in plan.dockerfile
-    assert "FROM registry/base:1 AS operator-libraries\n" in plan.libraries_dockerfile
-    assert "/source" not in plan.libraries_dockerfile
+    assert "FROM registry/base:1 AS operator-libraries\n" in libraries.dockerfile
+    assert "/source" not in libraries.dockerfile
+
+
+def test_libraries_are_built_on_other_libraries_and_share_their_image(checkout: Path) -> None:
+    (checkout / "Dockerfile").write_text(
+        DOCKERFILE.replace("ARG OPERATOR", "ARG MORE_LIBRARIES=more-libraries\nARG OPERATOR") + MORE
+    )
+    plan, other = make_plan(checkout, "more"), make_plan(checkout, "operator")
+    below, above = plan.libraries
+    assert (below,) == other.libraries
+    assert f"FROM {below.name} AS more-libraries\n" in above.dockerfile
+    assert "pins.txt" not in above.dockerfile
+    assert f"FROM {above.name} AS more\n" in plan.dockerfile
+    assert "FROM registry/base:1" not in plan.dockerfile
+    (checkout / "pins.txt").write_text("kopf==2\n")
+    assert make_plan(checkout, "more").libraries[1].name != above.name
 
 
 def test_a_changed_source_changes_the_image_and_not_its_libraries(checkout: Path) -> None:

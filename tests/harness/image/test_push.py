@@ -47,6 +47,10 @@ def test_the_command_installs_what_was_pushed() -> None:
         "helm upgrade --install clustertrigger charts/clustertrigger --namespace clustertrigger --create-namespace "
         "--set image.registry=r.example.com/t --set image.operator.tag=0o --set image.worker.tag=0w"
     )
+    spark = {"spark": Image("clustertrigger/spark:0s", Path("x.tar"))}
+    assert push.installation({**images, **spark}, "r.example.com/t").endswith(
+        " --set image.worker.tag=0w --set spark.enabled=true --set spark.image.tag=0s"
+    )
 
 
 @pytest.mark.parametrize(
