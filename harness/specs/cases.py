@@ -795,6 +795,15 @@ _RUN_RULES += [
             ("HDBSCAN by Spark", clustering(HDBSCAN), "supports algorithm kmeans only: set that algorithm, or set"),
         ]
     ),
+    *(
+        Refused(
+            f"queue with engine {engine_type}",
+            trigger({"run.queue_name": "team-a", "run.engine.type": engine_type}),
+            "spec.run.queue_name",
+            "queue_name is valid only with engine type local",
+        )
+        for engine_type in ("spark", "auto")
+    ),
     Refused(
         "priority in a queue without a queue",
         trigger({"run.priority_class": "urgent"}),
@@ -1173,7 +1182,9 @@ ACCEPTED = [
         },
     }})),
     Accepted("engine spark", trigger({"run.engine": {"type": "spark"}})),
-    Accepted("engine local", trigger({"run.engine": {"type": "local"}})),
+    Accepted("engine local in a queue", trigger({"run.engine": {"type": "local"}, "run.queue_name": "team-a"})),
+    Accepted("engine spark, and a queue for checks",
+             trigger({"run.engine": {"type": "spark"}, "run.queue_name": "", "run.check": {"queue_name": "team-a"}})),
     Accepted("engine spark of a definition",
              trigger({"cluster_id": "cluster_xyz789", "execution_config": ABSENT, "run.engine": {"type": "spark"}})),
     Accepted("every field of a Pod's placement", trigger({"run": {

@@ -8,7 +8,7 @@ Design record: docs/design/kopf.md.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import kopf
@@ -18,6 +18,7 @@ from clustertrigger.api.conditions import Reason
 from clustertrigger.core.actions.registry import resolve
 from clustertrigger.core.notifications.permissions import Permissions, problems_in
 from clustertrigger.core.resources.catalog import REFERENTS, Catalog, Unresolved
+from clustertrigger.core.resources.permitted import Permitted
 from clustertrigger.core.resources.trigger import Key
 from clustertrigger.core.resources.validation import Problem, all_of, parse_trigger, warnings_of
 from clustertrigger.shell.observed.kinds import Kind, Kinds
@@ -82,7 +83,7 @@ def register_startup(registry: kopf.OperatorRegistry, started: str) -> None:
 def register_webhooks(
     registry: kopf.OperatorRegistry,
     catalog: Catalog,
-    priority_classes: Collection[str],
+    permitted: Permitted,
     permissions: Permissions,
     created: Callable[[Key, str, str], None],
 ) -> None:
@@ -92,14 +93,14 @@ def register_webhooks(
         registry: Kopf's.
         catalog: The objects that IDs refer to. An unknown ID causes a warning, not an error, because its object can be
         applied next.
-        priority_classes: those that triggers may use.
+        permitted: what the operator's settings permit.
         permissions: what notifications may be sent, and where to.
         created: Called for each trigger whose creation was admitted, with its key, its uid and the user's name.
     """
 
     @kopf.on.validate(GROUP, VERSION, "clustertriggers", id="validate-clustertrigger", registry=registry)
     async def clustertrigger(spec: kopf.Spec, warnings: list[str], **call: Any) -> None:
-        parsed, problems = parse_trigger(spec, priority_classes)
+        parsed, problems = parse_trigger(spec, permitted)
         if parsed:
             problems = problems_in(parsed.run.notify, call["namespace"], permissions)
         _refuse(call, problems)

@@ -79,9 +79,7 @@ class Operator:
         self._clock = ClusterClock(self.metrics.clock_skew.set)
         self._agenda = Agenda(self._clock, self.metrics)
         self._catalog = Catalog()
-        self._triggers = Triggers(
-            self._agenda.now, self.metrics, settings.worker_priority_classes, self._catalog.batches
-        )
+        self._triggers = Triggers(self._agenda.now, self.metrics, settings.permitted, self._catalog.batches)
         self._leads = False
         # Other replicas know the same triggers: one of them speaks.
         self.metrics.registry.register(TriggerCollector(lambda: self._triggers.notable() if self._leads else ()))
@@ -154,7 +152,7 @@ class Operator:
                 handlers.register_webhooks(
                     registry,
                     self._catalog,
-                    self._settings.worker_priority_classes,
+                    self._settings.permitted,
                     self._settings.notifications,
                     creators.admitted,
                 )
@@ -255,6 +253,7 @@ def _run_defaults(settings: Settings) -> RunDefaults:
         image=settings.worker_image,
         image_pull_policy=settings.worker_image_pull_policy,
         image_pull_secrets=settings.worker_image_pull_secrets,
+        spark=settings.spark,
         results_uri=settings.results_uri,
         results_volume=settings.results_volume,
     )

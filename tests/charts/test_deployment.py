@@ -56,6 +56,17 @@ def test_variables_are_the_operator_s_settings(values_file: str) -> None:
         ),
         ("single-values", {"leader_election": False, "log_format": "text", "log_level": "DEBUG"}),
         ("single-values", {"events_port": 0, "events_cert_dir": None}),
+        (
+            "spark-values",
+            {
+                "spark_image": "registry.example.com/clustertrigger/spark:0.1.0",
+                "spark_image_pull_policy": "Always",
+                "spark_image_pull_secrets": ("registry",),
+                "worker_image_pull_policy": "IfNotPresent",
+                "worker_image_pull_secrets": (),
+            },
+        ),
+        ("default", {"spark_image": ""}),
         ("webhook-values", {"webhook_port": 10250}),
         ("cert-manager-values", {"webhook_port": 9443}),
     ],

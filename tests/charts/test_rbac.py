@@ -20,6 +20,7 @@ REVIEWS: set[Right] = {
     (CLUSTER, "authorization.k8s.io", "subjectaccessreviews", "", "create"),
 }
 DELEGATOR, SENDER, API = f"{RELEASE}-auth-delegator", f"{RELEASE}-event-sender", f"{RELEASE}-api"
+DRIVER = f"{RELEASE}-spark-driver"
 
 
 def rights(where: str, role: Object) -> set[Right]:
@@ -92,7 +93,7 @@ def test_senders_are_looked_up_in_the_whole_cluster(values: Object, expected: se
 def test_every_role_is_bound_once_and_to_whom_it_is_for(values_file: str) -> None:
     rendered = render(values_of(values_file))
     account = rendered.pod["spec"]["serviceAccountName"]
-    users = {f"{RELEASE}-viewer", f"{RELEASE}-editor", SENDER}
+    users = {f"{RELEASE}-viewer", f"{RELEASE}-editor", SENDER, DRIVER}
     roles: Counter[tuple[str | None, str]] = Counter()
     for role in (*rendered.all("ClusterRole"), *rendered.all("Role")):
         if role["metadata"]["name"] not in users:
@@ -145,6 +146,29 @@ def test_senders_may_send_and_nothing_else(values: Object, *, made: bool) -> Non
     roles = [role for role in render(values).all("ClusterRole") if role["metadata"]["name"] == SENDER]
     granted = {right for role in roles for right in rights("", role)}
     assert granted == ({("", "clustertrigger.dev", "clustertriggers/events", "", "create")} if made else set())
+
+
+@pytest.mark.parametrize(
+    ("values", "made"),
+    [
+        ({}, False),
+        ({"spark": {"enabled": True}}, True),
+        ({"spark": {"enabled": True}, "rbac": {"create": False}}, True),
+        ({"spark": {"enabled": True}, "rbac": {"userRoles": False}}, False),
+    ],
+)
+def test_drivers_make_pods_and_nothing_else_and_nobody_gets_that_unasked(values: Object, *, made: bool) -> None:
+    rendered = render(values)
+    roles = [role for role in rendered.all("ClusterRole") if role["metadata"]["name"] == DRIVER]
+    granted = {right for role in roles for right in rights("", role)}
+    verbs = ("get", "list", "watch", "create", "delete", "deletecollection")
+    assert granted == ({("", "", "pods", "", verb) for verb in verbs} if made else set())
+    assert not any("aggregate-to" in label for role in roles for label in role["metadata"]["labels"])
+
+
+def test_the_operator_gets_no_right_of_a_driver() -> None:
+    values = {"spark": {"enabled": True}}
+    assert render(values).one("ClusterRole", RELEASE)["rules"] == render().one("ClusterRole", RELEASE)["rules"]
 
 
 @pytest.mark.parametrize("role", ["viewer", "editor", "event-sender"])

@@ -12,6 +12,7 @@ import pytest
 from clustertrigger import handlers
 from clustertrigger.core.notifications.permissions import Permissions
 from clustertrigger.core.resources.catalog import Catalog
+from clustertrigger.core.resources.permitted import NOTHING
 from tests.charts.objects import NAMESPACE, RELEASE, Object, Rendered, render, values_of
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -31,7 +32,7 @@ def test_off_by_default() -> None:
 
 def test_each_handler_of_the_operator_is_called_at_its_path() -> None:
     registry = kopf.OperatorRegistry()
-    handlers.register_webhooks(registry, Catalog(), (), Permissions(), created=lambda *_: None)
+    handlers.register_webhooks(registry, Catalog(), NOTHING, Permissions(), created=lambda *_: None)
     registered = {
         (f"/{handler.id}", handler.selector.any_name)
         for handler in registry._webhooks.get_all_handlers()  # Kopf tells it nowhere else

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import yaml
@@ -9,7 +10,7 @@ import yaml
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import eventually
 from harness.control_plane.kubelet import Kubelet
-from harness.control_plane.manifests import conditional, interval, trigger
+from harness.control_plane.manifests import conditional, interval, rarely, trigger
 from harness.control_plane.sandbox import Sandbox
 
 NEIGHBOURS = {
@@ -126,6 +127,29 @@ def test_a_priority_class_that_is_not_allowed_is_said(operator: StartOperator, s
         "the operator's administrator sets the list with the chart's value worker.allowedPriorityClasses"
     )
     assert sandbox.jobs("urgent") == []
+
+
+def test_spark_where_it_is_not_enabled_is_said(operator: StartOperator, sandbox: Sandbox) -> None:
+    operator()
+    sandbox.trigger("large", interval(3600, start_immediately=True, engine={"type": "spark"}))
+    ready = eventually(lambda: sandbox.condition("large", "Ready"))
+    assert (ready["status"], ready["reason"]) == ("False", "InvalidSpec")
+    assert ready["message"].startswith("spec.run.engine.type: 'spark': is not enabled: write local, or ask")
+    assert sandbox.jobs("large") == []
+
+
+def test_a_run_with_spark_has_a_token_and_one_in_a_queue_is_refused(operator: StartOperator, sandbox: Sandbox) -> None:
+    operator(spark_image="spark:test")
+    sandbox.trigger("large", interval(3600, start_immediately=True, engine={"type": "spark"}))
+    sandbox.trigger("small", interval(3600, start_immediately=True))
+    for name, image, has_token in (("large", "spark:test", True), ("small", "worker:test", False)):
+        (job,) = eventually(partial(sandbox.jobs, name))
+        pod = job["spec"]["template"]["spec"]
+        assert (pod["containers"][0]["image"], pod["automountServiceAccountToken"]) == (image, has_token)
+    both = rarely(engine={"type": "spark"}, queue_name="team")
+    refused = sandbox.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(trigger("both", both)))
+    ready = {} if refused.returncode else eventually(lambda: sandbox.condition("both", "Ready"))
+    assert "queue_name is valid only with engine type local" in (refused.stderr or ready["message"])
 
 
 def test_queues_and_the_priority_in_them(operator: StartOperator, sandbox: Sandbox) -> None:

@@ -11,6 +11,12 @@ that it does not know. Numbers pass through int, because Helm would write large 
   value: {{ join "," .Values.image.worker.pullSecrets | quote }}
 - name: CLUSTERTRIGGER_WORKER_PRIORITY_CLASSES
   value: {{ join "," .Values.worker.allowedPriorityClasses | quote }}
+- name: CLUSTERTRIGGER_SPARK_IMAGE
+  value: {{ .Values.spark.enabled | ternary (include "clustertrigger.image" (dict "root" . "image" .Values.spark.image)) "" | quote }}
+- name: CLUSTERTRIGGER_SPARK_IMAGE_PULL_POLICY
+  value: {{ .Values.spark.image.pullPolicy | quote }}
+- name: CLUSTERTRIGGER_SPARK_IMAGE_PULL_SECRETS
+  value: {{ join "," .Values.spark.image.pullSecrets | quote }}
 - name: CLUSTERTRIGGER_RESULTS_URI
   value: {{ .Values.results.uri | quote }}
 - name: CLUSTERTRIGGER_RESULTS_VOLUME

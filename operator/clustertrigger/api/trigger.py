@@ -268,6 +268,10 @@ class EnginePolicy(ApiModel):
         return self
 
 
+QUEUE_NEEDS_LOCAL = (
+    "queue_name is valid only with engine type local, because Kueue admits a run's own Pod and would not count its "
+    "executors: remove queue_name (check.queue_name is valid), or set engine.type: local"
+)
 PRIORITY_NEEDS_QUEUE = (
     "priority_class requires a Kueue queue: set queue_name, or use priority_class_name to set the Pod's PriorityClass"
 )
@@ -304,6 +308,12 @@ class RunPolicy(ApiModel):
                 "(has(self.check) && has(self.check.queue_name) && self.check.queue_name != '')",
                 PRIORITY_NEEDS_QUEUE,
                 field=".priority_class",
+            ),
+            cel(
+                "!has(self.queue_name) || self.queue_name == '' || !has(self.engine) || self.engine.type == 'local'",
+                QUEUE_NEEDS_LOCAL,
+                field=".queue_name",
+                reason="FieldValueForbidden",
             ),
         )
     )
@@ -403,6 +413,12 @@ class RunPolicy(ApiModel):
     def _priority_needs_a_queue(self) -> Self:
         if self.priority_class is not None and not (self.queue_name or self.check.queue_name):
             raise ValueError(PRIORITY_NEEDS_QUEUE)
+        return self
+
+    @model_validator(mode="after")
+    def _queue_knows_all_pods(self) -> Self:
+        if self.queue_name and self.engine.type != "local":
+            raise ValueError(QUEUE_NEEDS_LOCAL)
         return self
 
 

@@ -14,9 +14,11 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from clustertrigger.core.actions.work import Image
 from clustertrigger.core.environment import read_settings as read_environment
 from clustertrigger.core.notifications.addresses import Allowed
 from clustertrigger.core.notifications.permissions import Credentials, Permissions
+from clustertrigger.core.resources.permitted import Permitted
 
 PREFIX = "CLUSTERTRIGGER_"
 
@@ -43,6 +45,9 @@ class Settings(BaseSettings):
     worker_image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     worker_image_pull_secrets: Names = ()
     worker_priority_classes: Names = Field((), description="PriorityClasses that triggers can use; none if empty.")
+    spark_image: str = Field("", description="Image of runs with engine spark or auto; if empty, there are none.")
+    spark_image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    spark_image_pull_secrets: Names = ()
     results_uri: str = Field("", description="Default location of results: a path on the claim, or s3://bucket/prefix.")
     results_volume: str = Field(
         "clustertrigger-results",
@@ -97,6 +102,7 @@ class Settings(BaseSettings):
     @field_validator(
         "worker_image_pull_secrets",
         "worker_priority_classes",
+        "spark_image_pull_secrets",
         "watch_namespaces",
         "events_trusted_proxies",
         "notify_allowed_networks",
@@ -148,6 +154,18 @@ class Settings(BaseSettings):
                     f"there is no {name}: mount a Secret of type kubernetes.io/tls there, or leave it empty"
                 )
         return value
+
+    @property
+    def permitted(self) -> Permitted:
+        """What triggers may use."""
+        return Permitted(self.worker_priority_classes, spark=bool(self.spark_image))
+
+    @property
+    def spark(self) -> Image | None:
+        """The image of runs with engine spark or auto, if there are any."""
+        if not self.spark_image:
+            return None
+        return Image(self.spark_image, self.spark_image_pull_policy, self.spark_image_pull_secrets)
 
     @property
     def notifications(self) -> Permissions:

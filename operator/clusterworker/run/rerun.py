@@ -101,6 +101,7 @@ def _own(kept: RunSpec, spec: RerunSpec) -> dict[str, Any]:
     return {
         "collections": [narrowed(collection, spec.filters) for collection in kept.collections],
         "previous": kept.previous and moved(kept.previous, kept.results, spec.batch_results),
+        "engine": None,  # the rerun's Pod may make no executors, and the results are the same
     }
 
 

@@ -19,7 +19,7 @@ from clusterworker.process.errors import MisconfiguredError, RunError, Unavailab
 from clusterworker.process.progress import Progress
 from clusterworker.process.text import one_line
 from clusterworker.spark.java import start_gateway
-from clusterworker.spark.settings import LOG_FILE, settings_of
+from clusterworker.spark.settings import LOG_FILE, api_server, settings_of
 
 Task = Callable[[int], None]
 """Does a part of the work, by its number, and writes what it finds where the driver sees it, in one step."""
@@ -215,13 +215,13 @@ def _waiting(application: str) -> str:
     selector = urllib.parse.quote(f"spark-app-selector={application},spark-role=executor")
     try:
         namespace = os.environ[POD_NAMESPACE_VARIABLE]
-        url = f"https://kubernetes.default.svc/api/v1/namespaces/{namespace}/pods?labelSelector={selector}"
+        url = f"{api_server(os.environ)}/api/v1/namespaces/{namespace}/pods?labelSelector={selector}"
         token = (_ACCOUNT / "token").read_text().strip()
-        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
+        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})  # noqa: S310 - https
         trusted = ssl.create_default_context(cafile=str(_ACCOUNT / "ca.crt"))
         with urllib.request.urlopen(request, timeout=10, context=trusted) as answer:  # noqa: S310 - https
             pods = json.load(answer)["items"]
-    except (KeyError, OSError, ValueError, urllib.error.URLError):
+    except (KeyError, OSError, ValueError, urllib.error.URLError, MisconfiguredError):
         return ""
     return next((reason for pod in pods if (reason := waits_for(pod))), "")
 

@@ -18,7 +18,6 @@ from clustercontract.engine import (
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.threads import VARIABLES
 
-API_SERVER = "k8s://https://kubernetes.default.svc"
 LEAST_HEAP = 512
 """MiB of a Java process: Spark refuses less than 450. Documents are in Python's memory, not in Java's."""
 TASK_FAILURES = 4
@@ -87,7 +86,7 @@ def settings_of(
 def _on_kubernetes(engine: Engine, template: Path, environment: Mapping[str, str]) -> dict[str, str]:
     heap = max(LEAST_HEAP, min(engine.executor_memory // 8, 4096))
     settings = {
-        "spark.master": API_SERVER,
+        "spark.master": f"k8s://{api_server(environment)}",
         "spark.submit.deployMode": "client",
         "spark.kubernetes.namespace": _own(environment, POD_NAMESPACE_VARIABLE),
         # The driver's Pod becomes the owner of the executors' Pods, which therefore go with it.
@@ -112,6 +111,9 @@ def _on_kubernetes(engine: Engine, template: Path, environment: Mapping[str, str
         "spark.kubernetes.executor.deleteOnTermination": "true",
         "spark.kubernetes.authenticate.executor.serviceAccountName": engine.service_account_name,
         "spark.kubernetes.executor.disableConfigMap": "true",
+        # There are none, and the account may have no right to look for them.
+        "spark.kubernetes.driver.ownPersistentVolumeClaim": "false",
+        "spark.kubernetes.driver.service.deleteOnTermination": "false",
         "spark.kubernetes.submission.waitAppCompletion": "false",
         "spark.scheduler.minRegisteredResourcesRatio": "0",
         # What is lost with an executor is a task: files are written to the results, not kept by executors.
@@ -120,6 +122,12 @@ def _on_kubernetes(engine: Engine, template: Path, environment: Mapping[str, str
     if engine.executor_cpu_limit is not None:
         settings["spark.kubernetes.executor.limit.cores"] = engine.executor_cpu_limit
     return settings
+
+
+def api_server(environment: Mapping[str, str]) -> str:
+    """Return the API server's URL, from what every Pod knows: not every cluster resolves kubernetes.default.svc."""
+    host, port = (_own(environment, f"KUBERNETES_SERVICE_{part}") for part in ("HOST", "PORT"))
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
 def _prefix(environment: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from clustercontract.actions.batch_rerun import RerunSpec
 from clustercontract.container import ResultsTarget
+from clustercontract.engine import Engine
 from clustercontract.run import RunSpec
 from clusterworker.process.errors import MisconfiguredError, RunError
 from clusterworker.process.progress import Progress
@@ -82,6 +83,17 @@ def test_a_rerun_is_a_batch_too(pod: Pod) -> None:
     rerun(asked(batch), Progress(), pod.mounts)
     third = asked(batch, run="third-1-1", trigger="third", batch_trigger="again", batch_id=AGAIN)
     assert rerun(third, Progress(), pod.mounts).results_uri == str(pod.results / "search" / "third" / "third-1-1")
+
+
+def test_a_rerun_makes_no_executors(pod: Pod) -> None:
+    write(pod.volume / "data.parquet", planted(60, 3).vectors)
+    batch = pod.spec(KMEANS, run=BATCH)
+    engine = Engine(type="auto", image="spark:1", executor_memory=1024)
+    batch = batch.model_copy(update={"engine": engine})
+    pod.run(batch)
+    rerun(asked(batch), Progress(), pod.mounts)
+    specs = [pod.folder(batch) / "spec.json", pod.results / "search" / "again" / AGAIN / "spec.json"]
+    assert [RunSpec.model_validate_json(file.read_bytes()).engine for file in specs] == [engine, None]
 
 
 def test_filters_narrow_the_batch(pod: Pod) -> None:

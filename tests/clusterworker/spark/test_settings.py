@@ -12,13 +12,15 @@ from clustercontract.engine import Engine
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.spark import java
 from clusterworker.spark.java import executor_command
-from clusterworker.spark.settings import settings_of
+from clusterworker.spark.settings import api_server, settings_of
 
 POD = {
     "CLUSTERTRIGGER_POD_NAME": "nightly-1a2b-28999-x7k2p",
     "CLUSTERTRIGGER_POD_NAMESPACE": "search",
     "CLUSTERTRIGGER_POD_IP": "10.0.0.7",
     "CLUSTERTRIGGER_POD_UID": "6e1f",
+    "KUBERNETES_SERVICE_HOST": "10.96.0.1",
+    "KUBERNETES_SERVICE_PORT": "443",
 }
 ENGINE: dict[str, Any] = {
     "type": "spark",
@@ -51,9 +53,16 @@ def settings(tmp_path: Path, environment: dict[str, str] | None = None, **fields
     return settings_of(engine, "nightly-1a2b", tmp_path, 4 << 30, POD if environment is None else environment)
 
 
-def test_executors_are_pods_of_the_driver(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("host", "url"), [("10.96.0.1", "https://10.96.0.1:443"), ("fd00::1", "https://[fd00::1]:443")]
+)
+def test_the_api_server_is_found_without_a_name(host: str, url: str) -> None:
+    assert api_server({**POD, "KUBERNETES_SERVICE_HOST": host}) == url
+
+
+def test_est_executors_are_pods_of_the_driver(tmp_path: Path) -> None:
     found = settings(tmp_path)
-    assert found["spark.master"] == "k8s://https://kubernetes.default.svc"
+    assert found["spark.master"] == "k8s://https://10.96.0.1:443"
     assert found["spark.kubernetes.namespace"] == "search"
     assert found["spark.kubernetes.driver.pod.name"] == POD["CLUSTERTRIGGER_POD_NAME"]
     assert found["spark.kubernetes.executor.podNamePrefix"] == "nightly-1a2b-28999-x7k2p-6e1f"

@@ -100,7 +100,7 @@ def assert_ours(job: Object) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(allowed(RUN, "run"))
 def test_every_run_has_the_same_harmless_shape(run: Object) -> None:
-    spec, problems = parse_trigger({**HOURLY, "run": run})
+    spec, problems = parse_trigger({**HOURLY, "run": {**run, "engine": {"type": "local"}}})
     assume(not problems and spec is not None)
     assert spec is not None
     job = build_job(trigger({**HOURLY, "run": run}), spec, work(), "job", ScheduledSlot(at(hours=1)), DEFAULTS)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from clustertrigger.api.trigger import QUEUE_NEEDS_LOCAL
+from clustertrigger.core.resources.permitted import Permitted
 from clustertrigger.core.resources.pod_settings import quantity
 from clustertrigger.core.resources.validation import parse_trigger
 
@@ -204,6 +206,31 @@ def test_runs(run: dict[str, Any], expected: list[str]) -> None:
     ],
 )  # fmt: skip
 def test_a_priority_class_is_one_of_the_list(allowed: tuple[str, ...] | None, expected: list[str]) -> None:
-    spec, problems = parse_trigger({**CRON, "run": {"priority_class_name": "batch-high"}}, allowed)
+    spec, problems = parse_trigger({**CRON, "run": {"priority_class_name": "batch-high"}}, Permitted(allowed))
     assert [str(problem) for problem in problems] == expected
     assert (spec is None) == bool(expected)
+
+
+@pytest.mark.parametrize("engine", ["spark", "auto"])
+def test_spark_is_for_the_administrator_to_allow(engine: str) -> None:
+    raw = {**CRON, "run": {"engine": {"type": engine}}}
+    assert [str(problem) for problem in parse_trigger(raw, Permitted(spark=False))[1]] == [
+        f"spec.run.engine.type: '{engine}': is not enabled: write local, or ask the operator's administrator to set "
+        "the chart's value spark.enabled: true"
+    ]
+    assert parse_trigger(raw, Permitted(spark=True))[1] == []
+    assert parse_trigger({**CRON, "run": {"engine": {"type": "local"}}}, Permitted(spark=False))[1] == []
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        ({"engine": {"type": "local"}, "queue_name": "team-a"}, []),
+        ({"engine": {"type": "spark"}, "queue_name": ""}, []),
+        ({"engine": {"type": "spark"}, "check": {"queue_name": "team-a"}}, []),
+        ({"engine": {"type": "spark"}, "queue_name": "team-a"}, [QUEUE_NEEDS_LOCAL]),
+        ({"engine": {"type": "auto"}, "queue_name": "team-a"}, [QUEUE_NEEDS_LOCAL]),
+    ],
+)
+def test_a_queue_does_not_admit_what_it_cannot_count(run: dict[str, Any], expected: list[str]) -> None:
+    assert [problem.message for problem in parse_trigger({**CRON, "run": run})[1]] == expected

@@ -95,6 +95,7 @@ class ClusterWork(Work):
             base=self.base.seen(ask.defaults) if self.base else None,
             sources=[source.seen(ask.defaults) for source in self.sources],
             assignment_threshold=ASSIGNMENT_THRESHOLD if threshold is None else threshold,
+            engine=ask.engine,
         )
         return Order("run", RUN_SPEC_VARIABLE, spec.model_dump_json(exclude_none=True))
 

@@ -10,12 +10,21 @@ from typing import NamedTuple
 
 from clustercontract.baseline import Baseline
 from clustercontract.container import COLLECTIONS_MOUNT, RESULTS_MOUNT, CollectionInput, ResultsTarget
+from clustercontract.engine import Engine
 from clustercontract.run import PreviousRun, RunResult
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.status import ClusterTriggerStatus, Execution, LastResult
 from clustertrigger.api.trigger import ClusterTriggerSpec, RunPolicy
 from clustertrigger.core.resources.catalog import COLLECTION, Catalog, Unresolved
 from clustertrigger.core.resources.pod_templates import PodTemplate
+
+
+class Image(NamedTuple):
+    """An image, and how it is pulled."""
+
+    name: str
+    pull_policy: str
+    pull_secrets: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +34,8 @@ class RunDefaults:
     image: str
     image_pull_policy: str = "IfNotPresent"
     image_pull_secrets: tuple[str, ...] = ()
+    spark: Image | None = None
+    """Of runs with engine spark or auto, in place of the image above."""
     results_uri: str = ""
     results_volume: str = "clustertrigger-results"
 
@@ -44,6 +55,8 @@ class Ask:
     """The trigger's last completed clustering."""
     last_result: LastResult | None = None
     """What the trigger's last completed run found."""
+    engine: Engine | None = None
+    """The executors that it makes; None where its Pod does the work alone."""
 
     @property
     def results(self) -> ResultsTarget:

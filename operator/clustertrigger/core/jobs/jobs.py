@@ -46,6 +46,7 @@ from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.naming import seed
 from clustertrigger.core.jobs.pods import pod_metadata, pod_spec
 from clustertrigger.core.jobs.slot import CheckSlot, EventSlot, RunSlot, Slot
+from clustertrigger.core.jobs.spark_pods import driver, engine, with_engine
 from clustertrigger.core.jobs.template_pods import template_pod_spec
 from clustertrigger.core.resources.trigger import Trigger
 
@@ -82,6 +83,7 @@ def build_job(
 ) -> dict[str, Any]:
     """The Job of a run, ready to be created."""
     run = spec.run
+    defaults = with_engine(defaults, run)
     ask = Ask(
         trigger.key.namespace,
         trigger.key.name,
@@ -92,12 +94,14 @@ def build_job(
         defaults,
         previous,
         last_result,
+        engine(run, work, defaults, _labels(trigger, ROLE_RUN)),
     )
     order = work.order(ask)
     if isinstance(order, FromTemplate):
         pod = _Pod(template_pod_spec(run, order, defaults), order.template.labels, order.template.annotations)
     else:
-        pod = _Pod(pod_spec(run, work, defaults, order=order, resources=run.resources, writes=work.writes()))
+        own = pod_spec(run, work, defaults, order=order, resources=run.resources, writes=work.writes())
+        pod = _Pod(driver(own, run))
     # The name guards the slot until the status does: keep the Job for as long as the slot could fire.
     kind = _Kind(
         ROLE_RUN, run.timeout_seconds, ttl_seconds=max(run.starting_deadline_seconds, 3600), queue_name=run.queue_name
@@ -162,6 +166,16 @@ def end_job_patch(reason: str, *, completed: bool = False, unstarted: bool = Fal
     return {"metadata": {"annotations": {annotation: reason}}, "spec": {"activeDeadlineSeconds": 1, **none_wanted}}
 
 
+def _labels(trigger: Trigger, role: str) -> dict[str, str]:
+    """Returns the labels of a Job and of its Pods."""
+    return {
+        LABEL_MANAGED_BY: MANAGED_BY,
+        LABEL_TRIGGER_UID: trigger.uid,
+        LABEL_TRIGGER: trigger.key.name[:_LONGEST_LABEL].rstrip("-."),
+        LABEL_ROLE: role,
+    }
+
+
 def _check_ttl_seconds(schedule: ConditionalSchedule) -> int:
     """How long an ended check is kept: until the next one has ended too, so that the last one can be looked at.
 
@@ -180,12 +194,7 @@ def _job(
     pod: _Pod,
     annotations: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    labels = {
-        LABEL_MANAGED_BY: MANAGED_BY,
-        LABEL_TRIGGER_UID: trigger.uid,
-        LABEL_TRIGGER: trigger.key.name[:_LONGEST_LABEL].rstrip("-."),
-        LABEL_ROLE: kind.role,
-    }
+    labels = _labels(trigger, kind.role)
     queued = {LABEL_QUEUE: kind.queue_name} if kind.queue_name else {}
     if queued and run.priority_class is not None:
         queued[LABEL_QUEUE_PRIORITY] = run.priority_class

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -16,13 +16,14 @@ from clustercontract.container import (
 )
 from clustertrigger.api.names import LABEL_MANAGED_BY, MANAGED_BY, WORKER_CONTAINER
 from clustertrigger.api.placement import TopologySpreadConstraint
-from clustertrigger.api.trigger import Resources, RunPolicy
+from clustertrigger.api.trigger import Resources, RunPolicy, Toleration
 from clustertrigger.core.actions.work import Order, RunDefaults, Work, Writes, distinct, results_claim
 from clustertrigger.core.jobs.cloud_tokens import token_mounts, token_variables, token_volumes
 
 NON_ROOT = 65532
 _NOTHING = Writes()
 _SCRATCH_VOLUME = "scratch"
+_ALL_PODS: Mapping[str, str] = MappingProxyType({LABEL_MANAGED_BY: MANAGED_BY})
 
 
 def pod_spec(
@@ -44,18 +45,9 @@ def pod_spec(
         resources: of the container.
         writes: what is mounted to write, besides the results.
     """
-    volumes, mounts = _mounts(run, work, defaults, writes)
-    pull_secrets = distinct([*defaults.image_pull_secrets, *(secret.name for secret in run.image_pull_secrets)])
+    volumes, mounts = volumes_and_mounts(run, work, defaults, writes)
     return {
-        "restartPolicy": "Never",
-        "serviceAccountName": run.service_account_name,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "nodeSelector": dict(run.node_selector),
-        "tolerations": [toleration.model_dump(exclude_none=True) for toleration in run.tolerations],
-        **placement(run),
-        "imagePullSecrets": [{"name": secret} for secret in pull_secrets],
-        "securityContext": pod_security(),
+        **frame(run, defaults),
         "volumes": volumes,
         "containers": [
             {
@@ -71,6 +63,33 @@ def pod_spec(
             }
         ],
     }
+
+
+def frame(run: RunPolicy, defaults: RunDefaults, spread: Mapping[str, str] = _ALL_PODS) -> dict[str, Any]:
+    """The Pod's spec without its volumes and its container.
+
+    Args:
+        run: how the trigger's Jobs are run.
+        defaults: what the operator adds.
+        spread: labels of the Pods that spread constraints without a selector count.
+    """
+    pull_secrets = distinct([*defaults.image_pull_secrets, *(secret.name for secret in run.image_pull_secrets)])
+    return {
+        "restartPolicy": "Never",
+        "serviceAccountName": run.service_account_name,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "nodeSelector": dict(run.node_selector),
+        "tolerations": tolerations(run.tolerations),
+        **placement(run, spread),
+        "imagePullSecrets": [{"name": secret} for secret in pull_secrets],
+        "securityContext": pod_security(),
+    }
+
+
+def tolerations(given: Iterable[Toleration]) -> list[dict[str, Any]]:
+    """The tolerations of a Pod."""
+    return [toleration.model_dump(exclude_none=True) for toleration in given]
 
 
 def pod_security() -> dict[str, Any]:
@@ -114,27 +133,32 @@ def json_variable(name: str, value: str) -> dict[str, str]:
     return {"name": name, "value": value.replace("$", r"\u0024")}
 
 
-def placement(run: RunPolicy) -> dict[str, Any]:
-    """The Pod's placement and priority; only the settings that the trigger has."""
+def placement(run: RunPolicy, spread: Mapping[str, str] = _ALL_PODS) -> dict[str, Any]:
+    """The Pod's placement and priority; only the settings that the trigger has.
+
+    Args:
+        run: how the trigger's Jobs are run.
+        spread: labels of the Pods that spread constraints without a selector count.
+    """
     wanted = {
         "affinity": run.affinity and _dumped(run.affinity),
-        "topologySpreadConstraints": [_spread(constraint) for constraint in run.topology_spread_constraints],
+        "topologySpreadConstraints": [_spread(constraint, spread) for constraint in run.topology_spread_constraints],
         "priorityClassName": run.priority_class_name,
         "runtimeClassName": run.runtime_class_name,
     }
     return {field: value for field, value in wanted.items() if value}
 
 
-def _spread(constraint: TopologySpreadConstraint) -> dict[str, Any]:
+def _spread(constraint: TopologySpreadConstraint, labels: Mapping[str, str]) -> dict[str, Any]:
     # Without a selector Kubernetes would count no Pod at all.
-    return {"labelSelector": {"matchLabels": {LABEL_MANAGED_BY: MANAGED_BY}}, **_dumped(constraint)}
+    return {"labelSelector": {"matchLabels": dict(labels)}, **_dumped(constraint)}
 
 
 def _dumped(part: ApiModel) -> dict[str, Any]:
     return part.model_dump(exclude_none=True, exclude_defaults=True)
 
 
-def _mounts(
+def volumes_and_mounts(
     run: RunPolicy, work: Work, defaults: RunDefaults, writes: Writes
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Volumes, and where they are mounted.

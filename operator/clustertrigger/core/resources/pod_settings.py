@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 
-from clustertrigger.api.trigger import ExecutorPolicy, Quantity, Resources, RunPolicy, Toleration
+from clustertrigger.api.trigger import EnginePolicy, ExecutorPolicy, Quantity, Resources, RunPolicy, Toleration
 from clustertrigger.core.resources.labels import (
     DOMAIN,
     problems_in_annotations,
@@ -19,6 +19,7 @@ from clustertrigger.core.resources.labels import (
     wrong_label_key,
     wrong_label_value,
 )
+from clustertrigger.core.resources.permitted import ANYTHING, Permitted
 from clustertrigger.core.resources.placement import problems_in_affinity, problems_in_spreading
 from clustertrigger.core.resources.problem import Problem, nearest
 from clustertrigger.core.text import cut
@@ -41,19 +42,19 @@ _HUGE_PAGES = "hugepages-"
 _STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage")
 
 
-def problems_in(run: RunPolicy, priority_classes: Collection[str] | None = None) -> list[Problem]:
+def problems_in(run: RunPolicy, permitted: Permitted = ANYTHING) -> list[Problem]:
     """Everything that Kubernetes would refuse in this run's Pod, and what the operator does not allow in it.
 
     Args:
         run: how the trigger's Jobs are run.
-        priority_classes: those that triggers may use; None where that is not known.
+        permitted: what the operator's settings permit.
     """
     return [
         *_object_name(run.service_account_name, "service_account_name", "ServiceAccount"),
         *_object_name(run.runtime_class_name, "runtime_class_name", "RuntimeClass"),
         *_object_name(run.priority_class, "priority_class", "WorkloadPriorityClass"),
         *_object_name(run.priority_class_name, "priority_class_name", "PriorityClass"),
-        *_priority_class(run.priority_class_name, priority_classes),
+        *_priority_class(run.priority_class_name, permitted.priority_classes),
         *(
             problem
             for index, secret in enumerate(run.image_pull_secrets)
@@ -63,6 +64,7 @@ def problems_in(run: RunPolicy, priority_classes: Collection[str] | None = None)
         *_resources(run.check.resources, "spec.run.check.resources"),
         *_node_selector(run.node_selector, "spec.run"),
         *_tolerations(run.tolerations, "spec.run"),
+        *_engine(run.engine, permitted),
         *_executor(run.engine.executor),
         *problems_in_affinity(run.affinity, "spec.run.affinity"),
         *problems_in_spreading(run.topology_spread_constraints, "spec.run.topology_spread_constraints"),
@@ -178,6 +180,15 @@ def _is_extended(name: str) -> bool:
 
 def _is_overcommittable(name: str) -> bool:
     return name in _STANDARD_RESOURCES
+
+
+def _engine(engine: EnginePolicy, permitted: Permitted) -> Iterator[Problem]:
+    if engine.type != "local" and not permitted.spark:
+        message = (
+            "is not enabled: write local, or ask the operator's administrator to set the chart's value "
+            "spark.enabled: true"
+        )
+        yield Problem("spec.run.engine.type", engine.type, message)
 
 
 def _executor(executor: ExecutorPolicy | None) -> Iterator[Problem]:

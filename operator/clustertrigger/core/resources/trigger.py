@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from clustertrigger.api.status import ClusterTriggerStatus, Condition, find_cond
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.instants import parse_instant
 from clustertrigger.core.json_text import read_json, write_json
+from clustertrigger.core.resources.permitted import ANYTHING, Permitted
 from clustertrigger.core.resources.validation import Problem, parse_trigger
 
 _LONGEST_TOKEN = 200
@@ -78,19 +79,17 @@ class Trigger:
 ParsedSpec = tuple[ClusterTriggerSpec | None, tuple[Problem, ...]]
 
 
-def read_trigger(
-    raw: Mapping[str, Any], parsed: ParsedSpec | None = None, priority_classes: Collection[str] | None = None
-) -> Trigger:
+def read_trigger(raw: Mapping[str, Any], parsed: ParsedSpec | None = None, permitted: Permitted = ANYTHING) -> Trigger:
     """Reads an object of the API server.
 
     Args:
         raw: the object.
         parsed: its spec, where that is known already.
-        priority_classes: those that triggers may use; None where that is not known.
+        permitted: what the operator's settings permit.
     """
     metadata = raw["metadata"]
     annotations = metadata.get("annotations") or {}
-    spec, problems = parsed or parse_spec(raw, priority_classes)
+    spec, problems = parsed or parse_spec(raw, permitted)
     raw_status = raw.get("status") or {}
     return Trigger(
         key=Key(metadata["namespace"], metadata["name"]),
@@ -120,9 +119,9 @@ def _token(text: str | None) -> str | None:
     return f"{text[:_LONGEST_TOKEN]}…{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def parse_spec(raw: Mapping[str, Any], priority_classes: Collection[str] | None = None) -> ParsedSpec:
+def parse_spec(raw: Mapping[str, Any], permitted: Permitted = ANYTHING) -> ParsedSpec:
     """The spec, or what is wrong with it."""
-    spec, problems = parse_trigger(raw.get("spec") or {}, priority_classes)
+    spec, problems = parse_trigger(raw.get("spec") or {}, permitted)
     return spec, tuple(problems)
 
 

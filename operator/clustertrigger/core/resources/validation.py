@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -13,6 +13,7 @@ from clustertrigger.api.schedule import CronSchedule
 from clustertrigger.api.taxonomy import TaxonomySpec
 from clustertrigger.api.trigger import ClusterTriggerSpec
 from clustertrigger.core.resources import pod_settings
+from clustertrigger.core.resources.permitted import ANYTHING, Permitted
 from clustertrigger.core.resources.problem import Problem, all_of, problems_of
 from clustertrigger.core.schedules.timetable import ScheduleError, check_cron, cron_warnings
 
@@ -30,18 +31,18 @@ Spec = TypeVar("Spec", bound=BaseModel)
 
 
 def parse_trigger(
-    spec: Mapping[str, Any], priority_classes: Collection[str] | None = None
+    spec: Mapping[str, Any], permitted: Permitted = ANYTHING
 ) -> tuple[ClusterTriggerSpec | None, list[Problem]]:
     """A trigger's spec, or None and everything that is wrong with it. Takes any JSON and never raises.
 
     Args:
         spec: as written.
-        priority_classes: those that the operator allows; None where that is not known.
+        permitted: what the operator's settings permit.
     """
     parsed, problems = _parse(ClusterTriggerSpec, spec)
     if parsed is None:
         return None, problems
-    problems = [*_schedule_problems(parsed), *pod_settings.problems_in(parsed.run, priority_classes)]
+    problems = [*_schedule_problems(parsed), *pod_settings.problems_in(parsed.run, permitted)]
     return (None if problems else parsed), problems
 
 

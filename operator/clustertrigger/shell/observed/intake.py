@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -14,6 +14,7 @@ from clustertrigger.core.jobs.workload import ObservedRun, observe_run
 from clustertrigger.core.kube.staleness import Graves, is_newer
 from clustertrigger.core.resources.batches import Batches
 from clustertrigger.core.resources.catalog import Catalog
+from clustertrigger.core.resources.permitted import NOTHING, Permitted
 from clustertrigger.core.resources.trigger import Key, Owner, ParsedSpec, Trigger, read_trigger
 from clustertrigger.shell.kube.api_server import Named
 from clustertrigger.shell.kube.reading import Raw
@@ -27,12 +28,12 @@ class Triggers:
         self,
         changed: Callable[[Key], None],
         metrics: Metrics,
-        priority_classes: Collection[str] = (),
+        permitted: Permitted = NOTHING,
         batches: Batches | None = None,
     ) -> None:
         self._changed = changed
         self._metrics = metrics
-        self._priority_classes = priority_classes
+        self._permitted = permitted
         self._batches = batches or Batches()
         self._by_key: dict[Key, Trigger] = {}
         self._key_by_uid: dict[str, Key] = {}
@@ -90,7 +91,7 @@ class Triggers:
             elif known.generation == metadata.get("generation") and known.uid not in self._doubted:
                 parsed = (known.spec, known.problems)
             self._doubted.discard(known.uid)
-        trigger = read_trigger(raw, parsed, self._priority_classes)
+        trigger = read_trigger(raw, parsed, self._permitted)
         self._by_key[key] = trigger
         if trigger.not_ready or trigger.status.last_measurement:
             self._notable[key] = trigger

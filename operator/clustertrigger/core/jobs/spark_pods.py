@@ -1,0 +1,111 @@
+"""The Pods of a run with Spark: its driver, which is the run's own Pod, and the template of the executors.
+
+The driver makes the executors' Pods by itself, with the token of the run's service account, which only the driver has.
+Each executor is owned by the driver's Pod, so that it goes with the run's Job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from clustercontract.engine import (
+    EXECUTOR_CONTAINER,
+    POD_IP_VARIABLE,
+    POD_NAME_VARIABLE,
+    POD_NAMESPACE_VARIABLE,
+    POD_UID_VARIABLE,
+    Engine,
+)
+from clustertrigger.api.names import LABEL_MANAGED_BY, LABEL_ROLE, ROLE_EXECUTOR
+from clustertrigger.api.trigger import RunPolicy
+from clustertrigger.core.actions.engine import engine_input
+from clustertrigger.core.actions.work import RunDefaults, Work
+from clustertrigger.core.jobs.cloud_tokens import token_variables
+from clustertrigger.core.jobs.pods import (
+    container_security,
+    frame,
+    pod_metadata,
+    tolerations,
+    volumes_and_mounts,
+)
+
+_IDENTITY = {
+    POD_NAME_VARIABLE: "metadata.name",
+    POD_NAMESPACE_VARIABLE: "metadata.namespace",
+    POD_UID_VARIABLE: "metadata.uid",
+    POD_IP_VARIABLE: "status.podIP",
+}
+
+
+def with_engine(defaults: RunDefaults, run: RunPolicy) -> RunDefaults:
+    """The same with the image of the run's engine."""
+    spark = defaults.spark
+    if run.engine.type == "local" or spark is None:
+        return defaults
+    return replace(
+        defaults, image=spark.name, image_pull_policy=spark.pull_policy, image_pull_secrets=spark.pull_secrets
+    )
+
+
+def engine(run: RunPolicy, work: Work, defaults: RunDefaults, own_labels: Mapping[str, str]) -> Engine | None:
+    """The executors of a run; None where its Pod does the work alone.
+
+    Args:
+        run: how the trigger's Jobs are run.
+        work: The objects that it refers to are mounted.
+        defaults: what the operator adds, with the image of the engine.
+        own_labels: the operator's, of the run's Pod.
+    """
+    if run.engine.type == "local":
+        return None
+    return engine_input(run, defaults.image, _template(run, work, defaults, own_labels))
+
+
+def driver(pod: dict[str, Any], run: RunPolicy) -> dict[str, Any]:
+    """The spec of a run's Pod, as the driver's where the run has one."""
+    if run.engine.type == "local":
+        return pod
+    (worker,) = pod["containers"]
+    identity = [
+        {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}
+        for name, path in _IDENTITY.items()
+    ]
+    return {
+        **pod,
+        "automountServiceAccountToken": True,
+        "containers": [{**worker, "env": [*worker["env"], *identity]}],
+    }
+
+
+def _template(run: RunPolicy, work: Work, defaults: RunDefaults, own_labels: Mapping[str, str]) -> dict[str, Any]:
+    executor = run.engine.executor
+    volumes, mounts = volumes_and_mounts(run, work, defaults, work.writes())
+    # Without the label by which the operator watches the Pods of Jobs: executors come and go without its doing.
+    labels = {name: value for name, value in own_labels.items() if name != LABEL_MANAGED_BY}
+    labels[LABEL_ROLE] = ROLE_EXECUTOR
+    spec = frame(run, defaults, spread=labels)
+    if executor is not None and executor.node_selector is not None:
+        spec["nodeSelector"] = dict(executor.node_selector)
+    if executor is not None and executor.tolerations is not None:
+        spec["tolerations"] = tolerations(executor.tolerations)
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": pod_metadata(run, labels),
+        "spec": {
+            **spec,
+            "volumes": volumes,
+            "containers": [
+                {
+                    "name": EXECUTOR_CONTAINER,
+                    "imagePullPolicy": defaults.image_pull_policy,
+                    "env": token_variables(run.cloud_identity),
+                    "securityContext": container_security(),
+                    "terminationMessagePolicy": "FallbackToLogsOnError",
+                    "volumeMounts": mounts,
+                }
+            ],
+        },
+    }
