@@ -57,6 +57,7 @@ FIRST_TO_LAST = (
     "failover",
     "events",
     "kueue",
+    "spark",
     "upgrade",
 )
 _DELETION_SECONDS = 240.0

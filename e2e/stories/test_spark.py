@@ -1,0 +1,205 @@
+"""A collection beyond one machine: two executors of Spark find what one Pod finds (examples/beyond-one-machine.yaml).
+
+An administrator has to allow it, and a namespace's owner has to give a service account the right to make Pods.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from clustertrigger.api.names import LABEL_ROLE, LABEL_TRIGGER, ROLE_EXECUTOR
+from e2e.stories.conftest import VALUES, Stage
+from e2e.stories.scene import MANIFESTS, Object, Scene
+from e2e.stories.triggers import by_interval
+from harness.claim_files import POD, claim_files
+from harness.cluster.files import REPOSITORY
+from harness.cluster.progress import stage
+from harness.image.build import build_image
+from harness.installation import install_operator, operator_values
+
+NAMESPACE = "beyond"
+EXAMPLE = REPOSITORY / "examples/beyond-one-machine.yaml"
+RESULTS, EMBEDDINGS = "clustertrigger-results", "embeddings"
+FILES, ROWS, DIMENSIONS = 8, 80_000, 64
+DOCUMENTS = FILES * ROWS
+GENERATE = f"""
+import os
+import numpy as np, pyarrow as pa, pyarrow.parquet as pq
+random = np.random.default_rng(0)
+centres = 4 * random.normal(size=(12, {DIMENSIONS}))
+kind = pa.list_(pa.float32(), {DIMENSIONS})
+os.mkdir("/claims/{EMBEDDINGS}/many")
+for n in range({FILES}):
+    vectors = centres[random.integers(12, size={ROWS})] + random.normal(size=({ROWS}, {DIMENSIONS}))
+    numbers = pa.array(vectors.astype(np.float32).ravel())
+    ids = pa.array(np.arange(n * {ROWS}, (n + 1) * {ROWS}))
+    columns = [ids, pa.FixedSizeListArray.from_arrays(numbers, type=kind)]
+    table = pa.Table.from_arrays(columns, names=["document_id", "embedding"])
+    pq.write_table(table, f"/claims/{EMBEDDINGS}/many/part-{{n}}.parquet", row_group_size=10_000)
+"""
+CONFIG = {"algorithm": "kmeans", "n_clusters": 12, "metric": "euclidean", "random_state": 7}
+SMALL = {"requests": {"cpu": "50m", "memory": "256Mi"}}
+NOWHERE = "localhost:9/clustertrigger/spark"
+"""No registry listens on the discard port of any node."""
+PATIENCE = 420.0
+
+
+def engine(**fields: Any) -> Object:
+    """The example's engine, with executors that find room beside the other stories."""
+    resources = {"requests": {"cpu": "50m", "memory": "1Gi"}}
+    return {"type": "spark", "executors": 2, "executor": {"resources": resources}, "partition_rows": 10_000, **fields}
+
+
+def by_spark(name: str, **run: Any) -> Object:
+    """A trigger whose runs have executors."""
+    whole: Object = {
+        "resources": SMALL,
+        "service_account_name": "spark-driver",
+        "retries": 0,
+        "engine": engine(),
+        **run,
+    }
+    return by_interval(name, CONFIG, collection="col_many", **whole)
+
+
+@pytest.fixture(scope="module")
+def beyond(stage_set: Stage) -> Iterator[Scene]:
+    """A namespace of its own: its quota and its accounts are no other story's."""
+    scene = Scene(stage_set.scene.kubectl.in_namespace(NAMESPACE), stage_set.scene.system)
+    scene.kubectl.ensure_namespace()
+    try:
+        scene.kubectl("apply", f"--filename={MANIFESTS / 'volumes.yaml'}")
+        account, binding, _ = yaml.safe_load_all(EXAMPLE.read_text())
+        binding["subjects"][0]["namespace"] = NAMESPACE
+        collection = {"collection_id": "col_many", "volume": EMBEDDINGS, "source": {"uri": "many/*.parquet"}}
+        named = {"apiVersion": "clustertrigger.dev/v1alpha1", "kind": "Collection", "metadata": {"name": "many"}}
+        scene.kubectl.apply(account, binding, {**named, "spec": collection})
+        with claim_files(scene.kubectl, stage_set.images.worker.name, [EMBEDDINGS, RESULTS]):
+            scene.kubectl.pipe(["exec", POD, "--", "python", "-c", GENERATE], b"", timeout=180)
+        yield scene
+    finally:
+        scene.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def allowed(request: pytest.FixtureRequest, stage_set: Stage, beyond: Scene) -> Scene:
+    """The administrator allows it, with the image of this checkout on the node."""
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        image = build_image("spark")
+        stage_set.cluster.load(image)
+        _install(stage_set, image.repository, image.tag)
+    return beyond
+
+
+def _install(stage_set: Stage, repository: str, tag: str) -> None:
+    values = {**VALUES, "spark": {"enabled": True, "image": {"repository": repository, "tag": tag}}}
+    with stage("upgrading the operator, which allows runs with Spark"):
+        install_operator(stage_set.scene.system, operator_values(stage_set.images, values))
+
+
+def executors(scene: Scene, name: str, phase: str | None = None) -> list[Object]:
+    """The Pods of the executors of a trigger's runs."""
+    pods = scene.kubectl.items("pods", f"--selector={LABEL_TRIGGER}={name},{LABEL_ROLE}={ROLE_EXECUTOR}")
+    return [pod for pod in pods if phase in (None, pod["status"].get("phase"))]
+
+
+def test_it_is_off_until_the_administrator_allows_it(beyond: Scene) -> None:
+    beyond.kubectl.apply(by_spark("not-yet"))
+    ready = beyond.eventually(lambda: beyond.condition("not-yet", "Ready"), "the operator has seen it", "not-yet")
+    assert ready["status"] == "False"
+    assert (
+        "spec.run.engine.type: 'spark': is not enabled: write local, or ask the operator's administrator"
+        in (ready["message"])
+    )
+
+
+def test_an_image_that_is_not_there_is_named(stage_set: Stage, beyond: Scene) -> None:
+    _install(stage_set, NOWHERE, "missing")
+    beyond.eventually(
+        lambda: beyond.condition("not-yet", "Ready").get("status") == "True", "the trigger is ready now", "not-yet"
+    )
+    beyond.patch("not-yet", {"run": {"pending_timeout_seconds": 8}})
+    beyond.request_run("not-yet", "no-image")
+    run = beyond.run_ended("not-yet", slot="manual/no-image")
+    pattern = r"did not start within 8 s \(run\.pending_timeout_seconds\): (ErrImagePull|ImagePullBackOff): "
+    assert re.match(pattern, run["error"]), run["error"]
+    assert NOWHERE in run["error"], "the line names the image"
+
+
+def test_an_account_without_the_right_is_named(allowed: Scene) -> None:
+    allowed.kubectl.apply(by_spark("no-right", at_once=True, service_account_name="default"))
+    run = allowed.run_ended("no-right")
+    assert run["status"] == "failed"
+    assert "forbidden" in run["error"], run["error"]
+    assert "system:serviceaccount:beyond:default" in run["error"], run["error"]
+
+
+def test_a_quota_that_is_too_small_is_named(allowed: Scene) -> None:
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "one-pod"}}
+    allowed.kubectl.apply({**quota, "spec": {"hard": {"pods": "1"}}})
+    try:
+        allowed.kubectl.apply(by_spark("no-room", at_once=True, pending_timeout_seconds=20))
+        run = allowed.run_ended("no-room")
+    finally:
+        allowed.kubectl("delete", "resourcequota", "one-pod")
+    assert run["status"] == "failed"
+    assert "exceeded quota: one-pod" in run["error"], run["error"]
+    assert "within 20 s" in run["error"], run["error"]
+
+
+def test_two_executors_find_what_one_pod_finds_although_one_is_killed(
+    stage_set: Stage, allowed: Scene, tmp_path: Path
+) -> None:
+    allowed.kubectl.apply(
+        by_interval("one-pod", CONFIG, collection="col_many", at_once=True, resources=SMALL),
+        by_spark("two-executors", at_once=True),
+    )
+    both = allowed.eventually(
+        lambda: found if len(found := executors(allowed, "two-executors", "Running")) == 2 else None,
+        "two executors run",
+        "two-executors",
+    )
+    driver = next(pod for pod in allowed.pods("two-executors") if pod["metadata"]["labels"][LABEL_ROLE] == "run")
+    for pod in both:
+        (owner,) = pod["metadata"]["ownerReferences"]
+        assert (owner["kind"], owner["uid"]) == ("Pod", driver["metadata"]["uid"])
+        assert not any("serviceAccountToken" in json.dumps(volume) for volume in pod["spec"]["volumes"])
+    allowed.eventually(
+        lambda: _is_amid_a_pass(allowed, driver["metadata"]["name"]), "executors work on a pass", "two-executors"
+    )
+    victim = both[0]["metadata"]["name"]
+    allowed.kubectl("delete", "pod", victim, "--grace-period=0", "--force")
+
+    runs = {name: allowed.run_ended(name, patience=PATIENCE) for name in ("one-pod", "two-executors")}
+    for run in runs.values():
+        assert (run["status"], run["num_documents"], run["num_clusters"]) == ("completed", DOCUMENTS, 12), run
+    with claim_files(allowed.kubectl, stage_set.images.worker.name, [RESULTS]) as claims:
+        for name, run in runs.items():
+            claims.download(RESULTS, f"{NAMESPACE}/{name}/{run['job_id']}", tmp_path / name)
+    one, two = (pq.read_table(tmp_path / name / "members.parquet").sort_by("document_id") for name in runs)
+    assert one["document_id"].to_pylist() == list(range(DOCUMENTS))
+    assert two.equals(one), "clusters and distances, bit for bit"
+    centroids = [pq.read_table(tmp_path / name / "centroids.parquet") for name in runs]
+    assert centroids[0].equals(centroids[1])
+    allowed.eventually(lambda: not executors(allowed, "two-executors"), "executors leave with their run")
+
+
+def _is_amid_a_pass(scene: Scene, driver: str) -> bool:
+    lines = [json.loads(line) for line in scene.kubectl("logs", driver).splitlines() if line.startswith("{")]
+    return any(line.get("phase") == "assign" for line in lines)
+
+
+def test_executors_go_with_the_trigger(allowed: Scene) -> None:
+    allowed.request_run("two-executors", "deleted")
+    allowed.eventually(lambda: executors(allowed, "two-executors", "Running"), "an executor runs", "two-executors")
+    allowed.kubectl("delete", "clustertrigger", "two-executors", "--cascade=background")
+    allowed.eventually(lambda: not executors(allowed, "two-executors"), "its executors are gone")
