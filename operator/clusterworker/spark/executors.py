@@ -42,6 +42,7 @@ class Executors:
 
     def __init__(self, context: Any, engine: Engine, log: Path) -> None:
         self._context = context
+        self._application: str = context.applicationId
         self._engine = engine
         self._log = log
         self._in_pod = POD_NAME_VARIABLE in os.environ
@@ -92,11 +93,15 @@ class Executors:
         while thread.is_alive():
             thread.join(WATCH_SECONDS)
             done = 0
-            for stage in tracker.getActiveStageIds():
-                info = tracker.getStageInfo(stage)
-                done += info.numCompletedTasks if info else 0
+            try:
+                for stage in tracker.getActiveStageIds():
+                    info = tracker.getStageInfo(stage)
+                    done += info.numCompletedTasks if info else 0
+                registered = self._registered(context)
+            except Exception:  # of py4j, which cannot even say what it is once Java is gone
+                raise UnavailableError(f"Spark has ended by itself: {self._why_none()}") from None
             progress.advance(min(done / tasks, 1.0))
-            if not self._in_pod or self._registered(context) > 0:
+            if not self._in_pod or registered > 0:
                 last_seen = time.monotonic()
             elif time.monotonic() - last_seen > self._engine.pending_seconds:
                 context.cancelAllJobs()
@@ -111,7 +116,10 @@ class Executors:
 
     def _explained(self, error: BaseException) -> RunError:
         """Say in one line why tasks have failed."""
-        text = str(error)
+        try:
+            text = str(error)
+        except Exception:  # of py4j, once Java is gone
+            return UnavailableError(f"Spark has ended by itself: {self._why_none()}")
         _, ours, rest = text.rpartition(_OURS)
         if ours:
             name, _, message = rest.partition("\n")[0].partition(": ")
@@ -131,7 +139,7 @@ class Executors:
 
     def _why_none(self) -> str:
         """What keeps executors from starting: what their Pods wait for, or why the API server refuses them."""
-        return _waiting(self._context.applicationId) or _refused(self._log) or "see the Pods of the run"
+        return _waiting(self._application) or _refused(self._log) or "see the Pods of the run"
 
 
 class _Work:

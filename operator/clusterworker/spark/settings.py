@@ -21,6 +21,7 @@ from clusterworker.process.threads import VARIABLES
 LEAST_HEAP = 512
 """MiB of a Java process: Spark refuses less than 450. Documents are in Python's memory, not in Java's."""
 TASK_FAILURES = 4
+_UNLIMITED = 2**31 - 1
 _LOG = """\
 status = error
 rootLogger.level = warn
@@ -116,8 +117,9 @@ def _on_kubernetes(engine: Engine, template: Path, environment: Mapping[str, str
         "spark.kubernetes.driver.service.deleteOnTermination": "false",
         "spark.kubernetes.submission.waitAppCompletion": "false",
         "spark.scheduler.minRegisteredResourcesRatio": "0",
-        # What is lost with an executor is a task: files are written to the results, not kept by executors.
-        "spark.executor.maxNumFailures": str(max(10, 4 * engine.executors)),
+        # Pods that a quota refuses count as failures, one each second, and Spark would end long before pending_seconds.
+        # What is lost with an executor is a task, and tasks have a limit of their own.
+        "spark.executor.maxNumFailures": str(_UNLIMITED),
     }
     if engine.executor_cpu_limit is not None:
         settings["spark.kubernetes.executor.limit.cores"] = engine.executor_cpu_limit
