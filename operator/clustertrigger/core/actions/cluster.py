@@ -118,12 +118,6 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
         if isinstance(collection, Unresolved):
             return collection
         collections.append((wanted, collection))
-    if spec.run.engine.type != "local":
-        return Unresolved(
-            Reason.INVALID_REFERENCE,
-            f"run.engine.type {spec.run.engine.type}: this version of the operator creates no executors: "
-            "remove run.engine, or set run.engine.type: local",
-        )
     if (refused := why_not_distributed(spec.run.engine, execution.config, collections)) is not None:
         return refused
     outputs = resolve_outputs(catalog, namespace, execution.outputs if written is None else written, collections)
