@@ -77,7 +77,7 @@ def beyond(stage_set: Stage) -> Iterator[Scene]:
     scene.kubectl.ensure_namespace()
     try:
         scene.kubectl("apply", f"--filename={MANIFESTS / 'volumes.yaml'}")
-        account, binding, _ = yaml.safe_load_all(EXAMPLE.read_text())
+        account, binding, *_ = yaml.safe_load_all(EXAMPLE.read_text())
         binding["subjects"][0]["namespace"] = NAMESPACE
         collection = {"collection_id": "col_many", "volume": EMBEDDINGS, "source": {"uri": "many/*.parquet"}}
         named = {"apiVersion": "clustertrigger.dev/v1alpha1", "kind": "Collection", "metadata": {"name": "many"}}
