@@ -221,7 +221,8 @@ def _has_what_it_needs(spec: Any, path: Path, schemas: dict[Path, Schema]) -> bo
         key = _key(path, index - 1)
         holds = key in at if isinstance(at, dict) else isinstance(at, list) and isinstance(key, int) and bool(at)
         at = at[key] if holds else None
-        if path[index] == ITEM and len(at or ()) < schemas[path[:index]].get("minItems", 0) - 1:
+        items = at if isinstance(at, list) else ()
+        if path[index] == ITEM and len(items) < schemas[path[:index]].get("minItems", 0) - 1:
             return False  # one more item does not make the list long enough
         needed = set(schemas[path[:index]].get("required", ())) - {path[index]}
         if needed and not (isinstance(at, dict) and needed <= at.keys()):

@@ -60,7 +60,7 @@ def test_parts_of_the_graph_are_told(pod: Pod) -> None:
     write(pod.volume / "data.parquet", data.vectors)
     labels, notes = labels_of(pod, n_clusters=4, affinity="nearest_neighbors", n_neighbors=15)
     assert adjusted_rand_score(data.labels, labels) == 1
-    assert notes == ["the graph of nearest neighbours has 4 parts: raise n_neighbors to connect them"]
+    assert notes == ["the graph of nearest neighbours has 4 separate parts: raise n_neighbors to connect them"]
 
 
 @pytest.mark.parametrize("scale", [1e-3, 20.0, 1e4])
@@ -81,7 +81,7 @@ def test_documents_that_nothing_connects_are_no_arpack_error(pod: Pod) -> None:
     labels, notes = labels_of(pod, n_clusters=3, metric="euclidean")
     assert len(set(labels)) <= 4
     assert any(
-        note.startswith("gamma 1 leaves 400 groups without connections: the median distance is") for note in notes
+        note.startswith("gamma 1 splits the graph into 400 groups without connections: the median distance is") for note in notes
     )
 
 
