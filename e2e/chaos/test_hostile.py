@@ -47,8 +47,12 @@ def test_each_is_judged_and_none_delays_others(
         *naughty(everywhere=full, seeded=SEED),
         *generated(10_000 if full else 200, SEED),
     ]
-    # The spec into which odd values are put is sound, so that only they are to blame: its class is an allowed one.
-    process = operator(watch_namespaces=f"{sandbox.namespace},{aviary.namespace}", worker_priority_classes="batch-low")
+    # The operator permits whatever a spec can ask for, so that only odd values are to blame.
+    process = operator(
+        watch_namespaces=f"{sandbox.namespace},{aviary.namespace}",
+        worker_priority_classes="batch-low",
+        spark_image="spark:test",
+    )
 
     received = asyncio.run(_receive(cluster, sandbox.namespace, aviary.namespace, cases))
 

@@ -81,7 +81,8 @@ def test_documents_that_nothing_connects_are_no_arpack_error(pod: Pod) -> None:
     labels, notes = labels_of(pod, n_clusters=3, metric="euclidean")
     assert len(set(labels)) <= 4
     assert any(
-        note.startswith("gamma 1 splits the graph into 400 groups without connections: the median distance is") for note in notes
+        note.startswith("gamma 1 splits the graph into 400 groups without connections: the median distance is")
+        for note in notes
     )
 
 
