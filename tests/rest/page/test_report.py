@@ -102,7 +102,7 @@ def test_a_report_that_is_gone(
     csrf = editor.csrf(path)
     answer = editor.post(f"{path}/report", {"csrf": csrf})
     assert answer.status_code == 404
-    assert f"no PersistentVolumeClaim &#39;{CLAIM}&#39;" in answer.text
+    assert f"the claim with the results, &#39;{CLAIM}&#39;, does not exist" in answer.text
     claimed(sandbox)
     answer = editor.post(f"{path}/report", {"csrf": csrf})
     assert answer.status_code == 404
