@@ -330,7 +330,7 @@ def test_what_cannot_be_processed(operator: StartOperator, sandbox: Sandbox) -> 
         ready = sandbox.condition("embed", "Ready")
         assert (ready["status"], ready["reason"]) == ("False", reason)
 
-    says("InvalidReference", "set spec.processing.pod_template of the Collection")
+    says("InvalidReference", "set its spec.processing.pod_template")
     path = f"{paths.custom('collections', sandbox.namespace)}/products"
     sandbox.kube.patch(path, {"spec": {"processing": {"pod_template": "embed"}}})
     says("PodTemplateNotFound", "no PodTemplate 'embed' in this namespace")

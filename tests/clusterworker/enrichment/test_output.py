@@ -191,7 +191,7 @@ def test_a_failed_output_says_how_far_it_got_and_leaves_no_results(
     enriching.nodes(NODES)
     outputs = [to_file(enriching), to_table(database, name)]
     spec = enriching.spec(collection=of_table(database, name), outputs=outputs)
-    with pytest.raises(UnavailableError, match=r"4 of 4 rows were sent and none is written.*; 1 of 2 outputs are comp"):
+    with pytest.raises(UnavailableError, match=r"4 of 4 rows were sent, and none was written.*; 1 of 2 outputs"):
         enriching.run(spec)
     assert not enriching.folder(spec).exists()
     assert set(stored(database, name, "taxonomy_run").values()) == {(None,)}
