@@ -124,9 +124,8 @@ def _why(status: Mapping[str, Any], worker: Mapping[str, Any]) -> tuple[str, str
     waiting = worker.get("waiting") or {}
     if waiting.get("reason"):
         return waiting["reason"], waiting.get("message") or ""
-    for condition in status.get("conditions") or ():
-        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            return condition.get("reason") or "", condition.get("message") or ""
+    if unscheduled := _condition(status, "PodScheduled", "False"):
+        return unscheduled.get("reason") or "", unscheduled.get("message") or ""
     return status.get("reason") or "", status.get("message") or ""
 
 
@@ -144,10 +143,16 @@ def _said_by_others(status: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def _disruption(status: Mapping[str, Any]) -> str:
+    return (_condition(status, "DisruptionTarget", "True") or {}).get("reason") or ""
+
+
+def _condition(status: Mapping[str, Any], kind: str, value: str) -> Mapping[str, Any] | None:
+    """The condition of a kind, if it has this status."""
     for condition in status.get("conditions") or ():
-        if condition.get("type") == "DisruptionTarget" and condition.get("status") == "True":
-            return condition.get("reason") or ""
-    return ""
+        if (condition.get("type"), condition.get("status")) == (kind, value):
+            found: Mapping[str, Any] = condition
+            return found
+    return None
 
 
 def _memory_limit(spec: Mapping[str, Any]) -> str | None:

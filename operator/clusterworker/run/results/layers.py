@@ -14,7 +14,7 @@ from clusterworker.clustering.algorithms.clustering import LayeredClusters
 from clusterworker.clustering.layer_succession import LayerSuccession
 from clusterworker.clustering.succession import Step
 from clusterworker.data.arrays import NOISE, Labels, Rows, Vectors
-from clusterworker.run.results.tables import centroid_column, centroids_in, lineage_columns
+from clusterworker.run.results.tables import centroids_in, lineage_columns, vector_column
 
 TABLE, CLUSTERS, LINEAGE = "layers.parquet", "layer_clusters.parquet", "layer_lineage.parquet"
 NODES = "taxonomy.parquet"
@@ -92,7 +92,7 @@ def _table(clusters: Sequence[tuple[int, LayerCluster]], centroids: Vectors) -> 
             "name": pa.array([cluster.name for _, cluster in clusters], pa.string()),
             "parent_cluster_id": pa.array([cluster.parent_cluster_id for _, cluster in clusters], pa.int32()),
             "documents": pa.array([cluster.num_documents for _, cluster in clusters], pa.int64()),
-            "centroid": centroid_column(centroids),
+            "centroid": vector_column(centroids),
         }
     )
 
@@ -153,7 +153,7 @@ def nodes_of(layered: LayeredClusters, described: Layers, run: str, model: str) 
             "label": pa.array([clusters[number].name for number in numbers], pa.string()),
             "layer": pa.array([layers[number] for number in numbers], pa.int32()),
             "documents": pa.array([clusters[number].num_documents for number in numbers], pa.int64()),
-            "embedding": centroid_column(np.concatenate(layered.centroids)[rows]),
+            "embedding": vector_column(np.concatenate(layered.centroids)[rows]),
         }
     )
     said = {"run": run} | ({"embedding_model": model} if model else {})

@@ -14,6 +14,7 @@ from clusterworker.drift.baseline import parse
 from clusterworker.process.errors import RunError
 from clusterworker.run.findings import EarlierMap
 from clusterworker.run.results.previous import file_of
+from clusterworker.run.results.tables import vector_column, vectors_in
 from clusterworker.storage.file import open_file
 
 MAP = "map.parquet"
@@ -36,7 +37,7 @@ def write_map(staged: Path, layout: str, document_ids: Sequence[int | str], clus
     columns = {
         "document_id": pa.array(document_ids),
         "cluster_id": pa.array(cluster_ids, pa.int32()),
-        "position": pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(points, np.float32).ravel()), 2),
+        "position": vector_column(np.ascontiguousarray(points, np.float32)),
     }
     table = pa.table(columns).replace_schema_metadata({_LAYOUT: layout})
     pq.write_table(table, staged / MAP, compression="zstd")
@@ -55,8 +56,7 @@ def read_map(run: PreviousRun, spec: RunSpec, secrets: Path) -> EarlierMap | Non
             table = file.read()
         content = open_file(f"{run.uri}/{BASELINE_FILE}", run.results or spec.results, secrets).read()
         vectors = parse(content or b"").reservoir
-        column = table["position"].combine_chunks()
-        points = column.flatten().to_numpy(zero_copy_only=False).reshape(len(table), column.type.list_size)
+        points = vectors_in(table["position"])
         layout = (table.schema.metadata or {})[_LAYOUT].decode()
         ids = table["cluster_id"].to_numpy().astype(np.int64)
     except (RunError, OSError, ValueError, KeyError, pa.ArrowException):

@@ -151,7 +151,7 @@ class StoredCentroids:
                 "cluster_id": pa.array(self.ids, pa.int32()),
                 "name": pa.array(list(self.names), pa.string()),
                 "documents": pa.array(self.sizes, pa.int64()),
-                "centroid": centroid_column(self.centroids),
+                "centroid": vector_column(self.centroids),
             }
         )
         pq.write_table(table.replace_schema_metadata(said), file, compression="zstd")
@@ -191,19 +191,22 @@ def centroids_in(table: Any, name: str, column: str = "centroid") -> tuple[Rows,
         KeyError: a column is missing.
         ValueError: a cluster occurs twice or has no centroid.
     """
-    vectors = table[column].combine_chunks()
-    centroids = np.ascontiguousarray(
-        vectors.flatten().to_numpy(zero_copy_only=False).reshape(len(table), vectors.type.list_size), np.float32
-    )
+    centroids = np.ascontiguousarray(vectors_in(table[column]), np.float32)
     ids = table["cluster_id"].to_numpy().astype(np.int64)
     if not np.isfinite(centroids).all() or len(set(ids.tolist())) < len(ids) or ids.min(initial=0) < 0:
         raise ValueError(f"{name} does not hold one {column} per cluster")
     return ids, centroids
 
 
-def centroid_column(centroids: Vectors) -> Any:
-    """Return a column of FixedSizeList<float32>, of centroids of shape (clusters, dimensions)."""
-    return pa.FixedSizeListArray.from_arrays(pa.array(centroids.ravel()), centroids.shape[1])
+def vector_column(vectors: Vectors) -> Any:
+    """Return a column of FixedSizeList<float32>, of vectors of shape (rows, dimensions)."""
+    return pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
+
+
+def vectors_in(column: Any) -> Any:
+    """Return the vectors of a column of FixedSizeList, shape (rows, dimensions)."""
+    joined = column.combine_chunks()
+    return joined.flatten().to_numpy(zero_copy_only=False).reshape(len(joined), joined.type.list_size)
 
 
 def write_lineage(file: Path, steps: Sequence[Step], names: Mapping[int, str], last_names: Mapping[int, str]) -> None:
@@ -252,8 +255,7 @@ def write_layout(staged: Path, layout: Positions) -> None:
             for group in range(members.num_row_groups):
                 documents = members.read_row_group(group, columns=kept)
                 part = np.ascontiguousarray(layout.values[first : first + len(documents)], np.float32)
-                values = pa.FixedSizeListArray.from_arrays(pa.array(part.ravel()), components)
-                writer.write_table(documents.add_column(1, position, values).cast(schema))
+                writer.write_table(documents.add_column(1, position, vector_column(part)).cast(schema))
                 first += len(documents)
 
 
@@ -265,7 +267,7 @@ def write_modes(staged: Path, ids: Rows, modes: Vectors) -> None:
         ids: cluster_id of each cluster, shape (clusters,).
         modes: shape (clusters, dimensions).
     """
-    table = pa.table({"cluster_id": pa.array(ids, pa.int32()), "mode": centroid_column(modes)})
+    table = pa.table({"cluster_id": pa.array(ids, pa.int32()), "mode": vector_column(modes)})
     pq.write_table(table, staged / MODES, compression="zstd")
 
 
@@ -299,8 +301,7 @@ def read_layout(source: Any) -> Positions:
     """
     with pq.ParquetFile(source) as file:
         by = (file.schema_arrow.metadata or {})[_BY].decode()
-        column = file.read(columns=["position"])["position"].combine_chunks()
-    values = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), column.type.list_size)
+        values = vectors_in(file.read(columns=["position"])["position"])
     if np.isinf(values).any() or (np.isnan(values).any(axis=1) != np.isnan(values).all(axis=1)).any():
         raise ValueError(f"{LAYOUT} holds a position that is no finite number")
     return Positions(by, values)
