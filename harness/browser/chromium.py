@@ -3,8 +3,7 @@
 import os
 
 from harness.cluster.commands import find_program
-from harness.cluster.debian import packages
-from harness.cluster.errors import ClusterError
+from harness.cluster.debian.optional import install_optional
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OPTIONS = ["--no-sandbox"] if os.geteuid() == 0 else []
@@ -20,9 +19,5 @@ def prepare() -> str | None:
     """Install Debian's where there is none; return why that is not possible."""
     if chromium() is not None:
         return None
-    try:
-        packages.require_debian()
-        packages.install_missing({"chromium": "chromium"})
-    except ClusterError as error:
-        return f"tests of the page in a browser are skipped: there is no Chromium: {error}"
-    return None
+    without = "tests of the page in a browser are skipped: there is no Chromium"
+    return install_optional({"chromium": "chromium"}, without)

@@ -147,11 +147,8 @@ def test_bad_data_is_refused_as_by_a_local_run(pod: Pod, on_spark: Executors) ->
     assert list(pod.results.rglob(".*stages*")) == []
 
 
-def test_a_retry_goes_on_from_the_files_of_the_attempt_before(
-    pod: Pod, on_spark: Executors, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    documents(pod)
-    spec = spec_of(pod, "spark", spark=True)
+def lose_the_driver(pod: Pod, spec: RunSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attempt that ends once all parts are done, before members.parquet is written."""
 
     def lost(*_given: object) -> None:
         raise UnavailableError("the driver is lost")
@@ -160,6 +157,14 @@ def test_a_retry_goes_on_from_the_files_of_the_attempt_before(
         at_first.setattr(passes._Distributed, "write_members", lost)
         with pytest.raises(UnavailableError):
             pod.run(spec)
+
+
+def test_a_retry_goes_on_from_the_files_of_the_attempt_before(
+    pod: Pod, on_spark: Executors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents(pod)
+    spec = spec_of(pod, "spark", spark=True)
+    lose_the_driver(pod, spec, monkeypatch)
     (stages,) = pod.results.rglob(".*.stages")
     for file in sorted(stages.glob("*-members-*.npz"))[:2]:
         file.unlink()
@@ -178,14 +183,7 @@ def test_files_of_an_attempt_do_not_count_once_the_documents_have_changed(
 ) -> None:
     documents(pod)
     spec = spec_of(pod, "spark", spark=True)
-
-    def lost(*_given: object) -> None:
-        raise UnavailableError("the driver is lost")
-
-    with monkeypatch.context() as at_first:
-        at_first.setattr(passes._Distributed, "write_members", lost)
-        with pytest.raises(UnavailableError):
-            pod.run(spec)
+    lose_the_driver(pod, spec, monkeypatch)
     documents(pod, MIXED[::-1])
     retried = pod.run(spec)
     local = spec_of(pod, "local", spark=False)
