@@ -54,7 +54,7 @@ class Rights:
             age = time.monotonic() - known.asked_at
             if age < self._holds:
                 if age > _ASKED_AGAIN * self._holds and case not in self._asking:
-                    self._ask(case, token).add_done_callback(_forget_error)
+                    self._ask(case, token)
                 return known.may
         return await asyncio.shield(self._asking.get(case) or self._ask(case, token))
 
@@ -62,6 +62,7 @@ class Rights:
         asking = asyncio.create_task(self._find_out(case, token))
         self._asking[case] = asking
         asking.add_done_callback(lambda _: self._asking.pop(case, None))
+        asking.add_done_callback(_retrieve)
         return asking
 
     async def _find_out(self, case: _Case, token: str) -> bool:
@@ -81,7 +82,7 @@ class Rights:
         return may
 
 
-def _forget_error(asking: asyncio.Task[bool]) -> None:
-    """The next caller gets the error."""
+def _retrieve(asking: asyncio.Task[bool]) -> None:
+    """Take an error that nobody waits for: asked ahead, or the callers have left. The next caller asks again."""
     if not asking.cancelled():
         asking.exception()

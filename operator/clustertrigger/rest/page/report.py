@@ -67,9 +67,13 @@ async def fetch_report(
     try:
         return await _read(server, token, pod, place)
     finally:
-        # It ends by itself too, if it may not be deleted.
-        with contextlib.suppress(RefusedError):
-            await asyncio.shield(server.end_pod(token, pod))
+        await asyncio.shield(_end_pod(server, token, pod))
+
+
+async def _end_pod(server: ApiServer, token: str, pod: str) -> None:
+    """It ends by itself too, if it may not be deleted."""
+    with contextlib.suppress(RefusedError):
+        await server.end_pod(token, pod)
 
 
 async def _jobs(server: ApiServer, token: str, namespace: str) -> list[Object]:
