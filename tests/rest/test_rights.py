@@ -12,7 +12,7 @@ from clustertrigger.rest.rights import Rights
 
 
 class _Server:
-    """Answers when it is told to, with a refusal."""
+    """Answers with a refusal, as soon as the test sets `answers`."""
 
     def __init__(self) -> None:
         self.asked = 0
