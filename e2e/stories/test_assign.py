@@ -178,7 +178,7 @@ def test_new_documents_get_the_clusters_of_the_night(
     print(shown.stdout)
     assert shown.returncode == 0, shown.stderr
     assert "8 clusters of 465 documents, " in shown.stdout
-    assert " in none" in shown.stdout
+    assert " in no cluster" in shown.stdout
 
 
 def test_the_night_goes_on_where_it_was(scene: Scene) -> None:

@@ -92,7 +92,7 @@ def test_what_cannot_run_now_says_how_it_can(
     kubelet.fail(job, "it broke")
     eventually(lambda: sandbox.status("nightly").get("status") == "failed")
     assert ctr("run", "nightly") == 1
-    assert "has stopped after 1 failed runs in a row: correct the cause, then kubectl clustertrigger reset nightly" in (
+    assert "has stopped after 1 failed run in a row: correct the cause, then kubectl clustertrigger reset nightly" in (
         capsys.readouterr().err
     )
     assert ctr("resume", "nightly") == 0

@@ -114,15 +114,15 @@ def test_other_kinds(operator: StartOperator, sandbox: Sandbox, capsys: pytest.C
     sandbox.trigger("again", rerun("nightly-1-2", rarely(), retry_failed_only=True))
     for name in ("counting", "quiet", "lost", "again"):
         eventually(lambda name=name: sandbox.status(name))  # type: ignore[misc]
-    assert "Next        after 100 events, of which 0 have arrived\n" in described(sandbox, capsys, "counting")
+    assert "Next        after 100 events; 0 so far\n" in described(sandbox, capsys, "counting")
     assert "Next        nothing: the trigger is paused\n" in described(sandbox, capsys, "quiet")
     lost = described(sandbox, capsys, "lost")
-    assert "Clusters    as ClusterDefinition 'cluster_nowhere' says\n" in lost
+    assert "Clusters    as defined by ClusterDefinition 'cluster_nowhere'\n" in lost
     assert "not ready" in lost
     assert "What to do  Apply the ClusterDefinition, or correct the id: kubectl get clusterdefinitions" in lost
     again = described(sandbox, capsys, "again")
     assert "Action      batch_rerun  batch_id nightly-1-2, retry_failed_only true\n" in again
-    assert "What to do  Name a run that a trigger's history still has, as batch_id: kubectl get" in again
+    assert "What to do  Set batch_id to a run that is still in a trigger's history: kubectl get" in again
 
 
 def test_who_may_read_little_sees_the_rest(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:

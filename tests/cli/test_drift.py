@@ -30,7 +30,7 @@ def test_on_a_cluster(
     assert drift(sandbox, "drifting") == 0
     assert "nothing has been measured yet" in capsys.readouterr().out
     assert drift(sandbox, "drifting", "--recompute") == 1
-    assert "there are no numbers to compute again: nothing has been measured yet" in capsys.readouterr().err
+    assert "there is no measurement to compute again: nothing has been measured yet" in capsys.readouterr().err
     assert drift(sandbox, "other") == 1
     assert "trigger 'other' is of type interval: only conditional triggers are measured" in capsys.readouterr().err
     assert drift(sandbox, "nobody") == 1
@@ -44,7 +44,7 @@ def test_on_a_cluster(
     printed = capsys.readouterr().out
     lines = printed.splitlines()
     assert lines[0] == f"{sandbox.namespace}/drifting  cosine_drift > 0.3 every 1h"
-    assert lines[1].startswith("baseline: 6000 documents of 384 dimensions, run first, ")
+    assert lines[1].startswith("baseline: 6,000 documents of 384 dimensions, run first, ")
     assert lines[2] == f"last check: {QUIET}"
     assert any("0.3 │┄" in line for line in lines)
     assert lines[-1].split()[1:] == ["0.084", "0.3", "0.002", "6000", "to", "3000", "no"], printed
@@ -53,14 +53,14 @@ def test_on_a_cluster(
     assert (said["value"], said["fires"]) == (0.084, False)
 
     before = sandbox.get("drifting")["metadata"]["resourceVersion"]
-    for value, code, last in ((0.084, 0, "every number agrees"), (0.085, 1, "1 of them differ by more than 1e-6")):
+    for value, code, last in ((0.084, 0, "every number agrees"), (0.085, 1, "1 number differs by more than 1e-6")):
         assert recompute(sandbox, kubelet, found(value)) == code
         assert capsys.readouterr().out.splitlines()[-1].startswith(last)
     assert recompute(sandbox, kubelet, found(0.084), sidecar="istio-proxy") == 0, "the end of the worker is the end"
     assert "every number agrees" in capsys.readouterr().out
     lost = CheckResult(status="completed", obstacle="baseline_missing", error="/results/b.npz: does not exist")
     assert recompute(sandbox, kubelet, lost) == 1
-    assert "it cannot be computed again: /results/b.npz: does not exist" in capsys.readouterr().err
+    assert "the measurement cannot be computed again: /results/b.npz: does not exist" in capsys.readouterr().err
     assert jobs(sandbox, "drifting", "recompute") == [], "it clears up"
     assert sandbox.get("drifting")["metadata"]["resourceVersion"] == before, "the operator passes it over"
 

@@ -37,7 +37,8 @@ LAYERS = Layers(num_documents=1_000, chosen=1, layers=[FINE, COARSE])
 def test_a_layer_in_words() -> None:
     heading, *rows = [" ".join(str(line).split()) for line in layer_in_words("nightly-1", LAYERS, layer_of(LAYERS, 0))]
     assert heading == (
-        "nightly-1, layer 0 of 0 to 1: 3 clusters of 1,000 documents, 150 in none (the run's clusters are layer 1)"
+        "nightly-1, layer 0 of 0 to 1: 3 clusters of 1,000 documents, 150 in no cluster "
+        "(the run's clusters are layer 1)"
     )
     assert rows == [
         "# NAME DOCUMENTS SHARE IN",
@@ -46,7 +47,7 @@ def test_a_layer_in_words() -> None:
         "4 fonts 100 10.0%",
     ]
     said = next(iter(layer_in_words("nightly-1", LAYERS, COARSE)))
-    assert str(said).endswith("2 clusters of 1,000 documents, 50 in none (the run's clusters)")
+    assert str(said).endswith("2 clusters of 1,000 documents, 50 in no cluster (the run's clusters)")
 
 
 def test_a_layer_that_is_not_there_is_told_with_those_that_are() -> None:

@@ -84,7 +84,7 @@ def test_runs_and_the_clusters_of_the_newest(
     assert lines[2].split()[2:] == ["completed", "4", "2,000", lines[2].split()[5], "/results/here"]
     assert lines[4:] == [
         "",
-        f"{second}: 4 clusters of 2,000 documents, 77 in none",
+        f"{second}: 4 clusters of 2,000 documents, 77 in no cluster",
         "#   NAME    DOCUMENTS   SHARE   MOST CENTRAL",
         "0   rust        1,200   60.0%   librust-http-dev  HTTP for Rust",
         "                                librust-url-dev",
@@ -98,7 +98,8 @@ def test_runs_and_the_clusters_of_the_newest(
     eventually(lambda: sandbox.kubectl("get", "pods", "-l", f"job-name={first}", "-o", "name").stdout == "")
     assert results("nightly", "--run", first) == 1
     assert capsys.readouterr().err == (
-        f"kubectl clustertrigger: --run: the Pod of '{first}' is gone: its clusters are in /results/here/metrics.json\n"
+        f"kubectl clustertrigger: --run: the Pod of '{first}' was deleted: its clusters are in "
+        "/results/here/metrics.json\n"
     )
     sandbox.delete_job(second)
     assert results("nightly", "--run", second) == 0, "the newest completed run's are in the status"
@@ -136,7 +137,7 @@ def test_what_there_is_not(
     kubelet.complete(job, RunResult(status="completed", num_clusters=0, num_documents=20, num_noise=20))
     ended(sandbox, "young", "completed")
     assert results("young") == 0
-    assert capsys.readouterr().out.splitlines()[-1] == f"{job}: 0 clusters of 20 documents, 20 in none"
+    assert capsys.readouterr().out.splitlines()[-1] == f"{job}: 0 clusters of 20 documents, 20 in no cluster"
 
 
 def test_the_nodes_of_an_enrichment(
@@ -175,7 +176,7 @@ def test_the_nodes_of_an_enrichment(
         "n1     Games       1,200   60.0%",
         "n2     Fonts         300   15.0%",
         "3 more nodes have documents: /results/here/metrics.json",
-        "4 of 9 nodes have none",
+        "4 of 9 nodes have no documents",
     ]
     assert results("labels", "-o", "json") == 0
     said = json.loads(capsys.readouterr().out)["result"]["enrichment"]

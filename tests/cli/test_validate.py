@@ -133,7 +133,7 @@ def test_a_line_for_each_problem(
     assert code == 1
     assert [line.split(": ", 2)[2] for line in lines[:-1]] == problems
     assert all(line.startswith("stdin:1: ") for line in lines[:-1])
-    assert lines[-1] == "1 of 1 objects invalid"
+    assert lines[-1] == "1 of 1 object invalid"
 
 
 def test_the_schedule_in_words(monkeypatch: pytest.MonkeyPatch, capsys: Check) -> None:

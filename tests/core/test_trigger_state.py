@@ -98,7 +98,7 @@ N = "nightly -n search"
         (not_ready(Reason.POD_TEMPLATE_NOT_FOUND),
          ["Apply the PodTemplate, or correct its name: kubectl get podtemplates -n search"]),
         (not_ready(Reason.BATCH_NOT_FOUND),
-         ["Name a run that a trigger's history still has, as batch_id: kubectl get clustertriggers -n search"]),
+         ["Set batch_id to a run that is still in a trigger's history: kubectl get clustertriggers -n search"]),
         (not_ready(Reason.CLUSTERS_NOT_FOUND),
          ["Request a run of the trigger that clusters with mode full: kubectl get clustertriggers -n search"]),
         (not_ready(Reason.AMBIGUOUS_REFERENCE), ["Correct the objects that the Ready condition names."]),
@@ -128,7 +128,7 @@ def test_every_reason_for_not_being_ready_has_advice() -> None:
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ({"cluster_id": "topics"}, "as ClusterDefinition 'topics' says"),
+        ({"cluster_id": "topics"}, "as defined by ClusterDefinition 'topics'"),
         ({"execution_config": {"collection_ids": ["a", "b"], "config": {"algorithm": "kmeans", "n_clusters": 3}}},
          "a, b by kmeans (n_clusters 3)"),
         ({"execution_config": {"collection_ids": ["a"], "config": {"algorithm": "evoc"}, "mode": "full"}}, "a by evoc"),

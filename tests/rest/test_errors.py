@@ -235,12 +235,12 @@ def test_pages(caller: Caller, query: dict[str, Any], field: str) -> None:
 NO_JSON: dict[str, tuple[bytes, str]] = {
     "half an object": (b"{", "at character 2"),
     "a word": (b"nonsense", "at character 1"),
-    "not UTF-8": (b'{"trigger_type": "\xff"}', "byte 19 is no UTF-8"),
+    "not UTF-8": (b'{"trigger_type": "\xff"}', "byte 19 is not valid UTF-8"),
     "no end of nesting": (b"[" * 100_000, "nested too deeply"),
     "NaN": (b'{"limit": NaN}', "NaN is not a number in JSON"),
     "infinity": (b'{"limit": -Infinity}', "-Infinity is not a number in JSON"),
     "a number of 5,000 digits": (b'{"limit": ' + b"9" * 5_000 + b"}", "digits"),
-    "a key that is there twice": (b'{"limit": 1, "offset": 0, "limit": 2}', "the key 'limit' is there twice"),
+    "a key that is set twice": (b'{"limit": 1, "offset": 0, "limit": 2}', "the key 'limit' is set twice"),
 }
 
 

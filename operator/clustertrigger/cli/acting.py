@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from clustercontract.counted import counted
 from clustertrigger.api.names import ANNOTATION_RESET_REQUESTED, ANNOTATION_RUN_REQUESTED
 from clustertrigger.cli import completion
 from clustertrigger.cli.cluster import Cluster, read_trigger
@@ -71,7 +72,7 @@ def add_acting(group: click.Group) -> None:
             found = TriggerState(await read_trigger(cluster, name))
             failures = found.status.consecutive_failures
             await _annotate(cluster, name, ANNOTATION_RESET_REQUESTED, _token())
-            say(f"{_title(name)} reset: {failures} failed run{'' if failures == 1 else 's'} in a row cleared")
+            say(f"{_title(name)} reset: {counted(failures, 'failed run')} in a row cleared")
             if found.raw["spec"].get("status", "active") != "active":
                 warn(f"{name} is {found.raw['spec']['status']} by spec.status: {PROG} resume {name} lets it fire")
         return 0
@@ -112,8 +113,8 @@ def why_not_now(state: TriggerState) -> str | None:
         )
     if has_stopped(state.raw):
         return (
-            f"has stopped after {state.status.consecutive_failures} failed runs in a row: correct the cause, then "
-            f"{PROG} reset {state.name} lets it run again"
+            f"has stopped after {counted(state.status.consecutive_failures, 'failed run')} in a row: correct the "
+            f"cause, then {PROG} reset {state.name} lets it run again"
         )
     return f"is {found.status} by spec.status and cannot run: {PROG} resume {state.name} lets it run again"
 

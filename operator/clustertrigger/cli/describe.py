@@ -12,6 +12,7 @@ from typing import Any
 import click
 from rich.text import Text
 
+from clustercontract.counted import counted
 from clustertrigger.api.conditions import ConditionType
 from clustertrigger.api.schedule import CronSchedule
 from clustertrigger.api.status import Execution
@@ -200,9 +201,7 @@ def _slots(view: View, now: datetime, count: int) -> Iterator[str | Text]:
         return
     if threshold := view.state.raw["spec"]["schedule_config"].get("event_threshold"):
         cooling = f", not before {format_instant(at)}" if (at := status.next_scheduled_at) else ""
-        yield from _section(
-            "Next", [f"after {threshold} events, of which {status.event_counter} have arrived{cooling}"]
-        )
+        yield from _section("Next", [f"after {counted(threshold, 'event')}; {status.event_counter:,} so far{cooling}"])
         return
     if spec.status != "active" or status.status == "failed":
         yield from _section("Next", [f"nothing: the trigger is {status.status or spec.status}"])
@@ -230,7 +229,7 @@ def _runs(view: View, now: datetime, unicode: bool) -> Iterator[str | Text]:
         )
         last = history[0]
         took = f" after {coarse(last.execution_time_ms / 1000)}" if last.execution_time_ms is not None else ""
-        found = f", {last.num_clusters:,} clusters" if last.num_clusters is not None else ""
+        found = f", {counted(last.num_clusters, 'cluster')}" if last.num_clusters is not None else ""
         shown = f"{last.error}" if last.error else (last.results_uri or "")
         lines.append(
             Text.assemble(
@@ -259,8 +258,7 @@ def _drift(view: View, unicode: bool) -> Iterator[str | Text]:
     lines: list[str | Text] = []
     if view.points:
         shown = view.points[-(shutil.get_terminal_size().columns - 2 * _MARGIN) :]
-        plural = "" if len(shown) == 1 else "s"
-        lines.append(Text.assemble(drift_line(shown, unicode), f"  the last {len(shown)} measurement{plural}"))
+        lines.append(Text.assemble(drift_line(shown, unicode), f"  the last {counted(len(shown), 'measurement')}"))
     if summary := (status.last_measurement or {}).get("summary"):
         lines.append(str(summary))
     if status.last_check_error:

@@ -11,6 +11,7 @@ import click
 from rich.text import Text
 
 from clustercontract.check import RECORD_FIELD
+from clustercontract.counted import counted
 from clustertrigger.api.names import WORKER_CONTAINER
 from clustertrigger.cli.cluster import Cluster, pods_of, read_trigger
 from clustertrigger.cli.command import PROG, add_command, name_argument, on_cluster
@@ -113,9 +114,10 @@ def _as_lines(trigger: dict[str, Any], points: Sequence[Point], listed: int | No
     yield f"{metadata['namespace']}/{metadata['name']}  {status.get('schedule') or metric}"
     baseline = status.get("baseline_snapshot")
     if baseline:
+        captured = _to_the_second(parse_instant(baseline["captured_at"]))
         yield (
-            f"baseline: {baseline['documents']} documents of {baseline['dimensions']} dimensions, "
-            f"run {baseline['run']}, {_to_the_second(parse_instant(baseline['captured_at']))}"
+            f"baseline: {counted(baseline['documents'], 'document')} of "
+            f"{counted(baseline['dimensions'], 'dimension')}, run {baseline['run']}, {captured}"
         )
     else:
         yield "no baseline yet: the next slot starts a run, which writes one"
@@ -137,8 +139,8 @@ def _as_lines(trigger: dict[str, Any], points: Sequence[Point], listed: int | No
 
 def _legend(points: Sequence[Point], marks: Marks) -> str:
     first, last = _to_the_second(points[0].checked_at), _to_the_second(points[-1].checked_at)
-    span = f"{len(points)} checks from {first} to {last}" if len(points) > 1 else f"one check at {first}"
-    fired = f"; {marks.fires} fires" if any(point.fires for point in points) else ""
+    span = f"{len(points)} checks from {first} to {last}" if len(points) > 1 else f"1 check at {first}"
+    fired = f"; {marks.fires}: the trigger fired" if any(point.fires for point in points) else ""
     return f"{'':>10} {span}{fired}"
 
 

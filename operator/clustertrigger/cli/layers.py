@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pydantic import ValidationError
 from rich.text import Text
 
+from clustercontract.counted import counted
 from clustercontract.layers import FILE, Layer, LayerCluster, Layers
 from clustertrigger.cli.cluster import Cluster, read_trigger
 from clustertrigger.cli.output import Output, show
@@ -75,11 +76,11 @@ def layer_of(layers: Layers, number: int) -> Layer:
 
 def layer_in_words(run: str, layers: Layers, layer: Layer) -> Iterator[str | Text]:
     """A heading, and a row per cluster."""
-    noise = f", {layer.num_noise:,} in none" if layer.num_noise else ""
+    noise = f", {layer.num_noise:,} in no cluster" if layer.num_noise else ""
     said = "the run's clusters" if layer.layer == layers.chosen else f"the run's clusters are layer {layers.chosen}"
     yield (
-        f"{run}, layer {layer.layer} of 0 to {len(layers.layers) - 1}: {layer.num_clusters:,} clusters of "
-        f"{layers.num_documents:,} documents{noise} ({said})"
+        f"{run}, layer {layer.layer} of 0 to {len(layers.layers) - 1}: {counted(layer.num_clusters, 'cluster')} of "
+        f"{counted(layers.num_documents, 'document')}{noise} ({said})"
     )
     yield from table(_COLUMNS, [_row(layers, cluster) for cluster in layer.clusters])
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from rich.text import Text
 
 from clustercontract.check import CHECK_SPEC_VARIABLE, RECOMPUTE_SLOT, CheckResult, CheckSpec, Measurement
+from clustercontract.counted import counted
 from clustertrigger.api.names import LABEL_QUEUE, LABEL_ROLE, LABEL_TRIGGER
 from clustertrigger.cli.cluster import Cluster, pods_of
 from clustertrigger.cli.kube import paths
@@ -46,14 +47,14 @@ async def recompute(cluster: Cluster, trigger: Mapping[str, Any]) -> int:
     stored = last_measurement(trigger.get("status") or {})
     if "value" not in stored:
         said = stored.get("summary") or "nothing has been measured yet"
-        raise CommandError(f"there are no numbers to compute again: {said}")
+        raise CommandError(f"there is no measurement to compute again: {said}")
     template = await _check_job(cluster, trigger, stored["check"])
     again = recompute_job(template, trigger["metadata"]["name"])
     async with temporary(cluster, paths.jobs, paths.job, again) as name:
-        warn(f"computing again what {stored['check']} measured, by Job {name}")
+        warn(f"computing the measurement of {stored['check']} again with Job {name}")
         result = await _result(cluster, name)
     if result.measurement is None:
-        raise CommandError(f"it cannot be computed again: {result.error}")
+        raise CommandError(f"the measurement cannot be computed again: {result.error}")
     say(*compare(stored, result.measurement))
     return 1 if differences(stored, result.measurement) else 0
 
@@ -108,7 +109,9 @@ def compare(stored: Mapping[str, Any], again: Measurement) -> Iterator[str | Tex
     elif "current_documents" in different:
         yield "the collection has changed since the check: its numbers cannot be the same"
     else:
-        yield f"{len(different)} of them differ by more than 1e-6: has the collection changed since the check?"
+        differ = "differs" if len(different) == 1 else "differ"
+        found = f"{counted(len(different), 'number')} {differ} by more than 1e-6"
+        yield f"{found}: has the collection changed since the check?"
 
 
 def _shown(number: float | None) -> str:
@@ -163,7 +166,7 @@ async def _result(cluster: Cluster, name: str) -> CheckResult:
     try:
         result = CheckResult.model_validate_json(message)
     except ValidationError:
-        why = message or (seen.reason if seen else "") or (over and over[0].get("message")) or "its Pod left no result"
+        why = message or (seen.reason if seen else "") or (over and over[0].get("message")) or "its Pod wrote no result"
         raise CommandError(f"Job {name} failed: {why}") from None
     if result.status == "failed":
         raise CommandError(f"Job {name} failed: {result.error}")

@@ -10,6 +10,7 @@ import click
 from rich.text import Text
 
 from clustercontract.brief import Changes, ClusterBrief, EnrichmentBrief
+from clustercontract.counted import counted
 from clustertrigger.api.status import ClusterTriggerStatus, Execution
 from clustertrigger.api.stored import as_json
 from clustertrigger.cli import completion
@@ -109,15 +110,15 @@ def result_in_words(found: Found) -> Iterator[str | Text]:
         yield from _nodes_in_words(found.run, found.enrichment)
         return
     run, documents = found.run, found.run.num_documents or 0
-    noise = f", {found.noise:,} in none" if found.noise else ""
-    yield f"{run.job_id}: {run.num_clusters or 0:,} clusters of {documents:,} documents{noise}"
+    noise = f", {found.noise:,} in no cluster" if found.noise else ""
+    yield f"{run.job_id}: {counted(run.num_clusters or 0, 'cluster')} of {counted(documents, 'document')}{noise}"
     if found.changes:
         yield f"since {found.changes.since}: {found.changes.summary}"
     if found.clusters:
         yield from table(_CLUSTER_COLUMNS, [row for c in found.clusters for row in _cluster_rows(c, documents)])
     if (more := (run.num_clusters or 0) - len(found.clusters)) > 0:
         which = "smaller cluster" if found.clusters else "cluster"
-        yield f"{more:,} {which}{'s are' if more > 1 else ' is'} in {run.results_uri}/centroids.parquet"
+        yield f"{counted(more, which)} {'is' if more == 1 else 'are'} in {run.results_uri}/centroids.parquet"
 
 
 def _lines(status: ClusterTriggerStatus, found: Found | None, wide: bool) -> Iterator[str | Text]:
@@ -152,7 +153,9 @@ async def _found(cluster: Cluster, status: ClusterTriggerStatus, job: str | None
     seen = await observe(cluster, meant.job_id)
     result = seen.result if seen else None
     if result is None and job is not None:
-        raise CommandError(f"--run: the Pod of {job!r} is gone: its clusters are in {meant.results_uri}/metrics.json")
+        raise CommandError(
+            f"--run: the Pod of {job!r} was deleted: its clusters are in {meant.results_uri}/metrics.json"
+        )
     if result is None:
         return Found(meant, None, ())
     return Found(meant, result.num_noise, result.clusters, result.changes, result.enrichment)
@@ -162,8 +165,8 @@ def _nodes_in_words(run: Execution, brief: EnrichmentBrief) -> Iterator[str | Te
     documents = run.num_documents or 0
     share = f" ({brief.num_assigned / documents:.1%})" if documents else ""
     taken = f", {brief.num_taken_over:,} of them taken over" if brief.num_taken_over else ""
-    assigned = f"{brief.num_assigned:,} of {documents:,} documents{share}"
-    yield f"{run.job_id}: {assigned} have a node of {brief.taxonomy_id}{taken}"
+    assigned = f"{brief.num_assigned:,} of {counted(documents, 'document')}{share}"
+    yield f"{run.job_id}: {assigned} {'has' if documents == 1 else 'have'} a node of {brief.taxonomy_id}{taken}"
     shares = [f"{node.num_documents / documents:.1%}" if documents else "" for node in brief.nodes]
     rows = [
         [node.node_id, node.label, f"{node.num_documents:,}", of_all]
@@ -173,10 +176,10 @@ def _nodes_in_words(run: Execution, brief: EnrichmentBrief) -> Iterator[str | Te
         yield from table(_NODE_COLUMNS, rows)
     more = brief.num_nodes - brief.nodes_without_documents - len(rows)
     if more > 0:
-        yield f"{more:,} more node{'s have' if more > 1 else ' has'} documents: {run.results_uri}/metrics.json"
+        yield f"{counted(more, 'more node')} {'has' if more == 1 else 'have'} documents: {run.results_uri}/metrics.json"
     if brief.nodes_without_documents:
-        plural = "s have" if brief.nodes_without_documents > 1 else " has"
-        yield f"{brief.nodes_without_documents:,} of {brief.num_nodes:,} node{plural} none"
+        have = "has" if brief.nodes_without_documents == 1 else "have"
+        yield f"{brief.nodes_without_documents:,} of {counted(brief.num_nodes, 'node')} {have} no documents"
 
 
 def _run_row(run: Execution, wide: bool) -> list[str]:

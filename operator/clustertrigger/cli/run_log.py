@@ -93,9 +93,9 @@ async def lines_of(cluster: Cluster, pod: dict[str, Any]) -> AsyncIterator[str]:
 def why_waiting(run: ObservedRun | None) -> str:
     """Return what a run that has no running Pod waits for, in words."""
     if run is None:
-        return "the Job is gone: waiting for the operator to see it"
+        return "the Job was deleted: waiting for the operator to record that"
     if run.suspended:
         return "waiting in a queue: the Job is suspended"
     if run.phase == "pending":
         return f"waiting for the Pod: {run.obstacle}"
-    return "waiting for the operator to see the end"
+    return "waiting for the operator to record the end of the run"

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from clustercontract.counted import counted
 from clustertrigger.api import API_VERSION, GROUP
 from clustertrigger.api.conditions import Reason
 from clustertrigger.cli import completion
@@ -97,7 +98,7 @@ def validate(manifests: list[Manifest], reported: Set[str] | None = None) -> int
         _report(manifest, lines, notes, warnings)
         invalid += bool(lines)
     if invalid:
-        say(f"{invalid} of {len(checked)} objects invalid")
+        say(f"{invalid} of {counted(len(checked), 'object')} invalid")
     return 1 if invalid else 0
 
 

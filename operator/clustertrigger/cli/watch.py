@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from clustercontract.counted import counted
 from clustertrigger.api.conditions import ConditionType, EventReason
 from clustertrigger.api.names import ANNOTATION_RUN_REQUESTED
 from clustertrigger.api.status import ClusterTriggerStatus, Execution, find_condition
@@ -124,8 +125,8 @@ def outcome(run: Execution) -> str:
     took = "" if run.execution_time_ms is None else f" after {run.execution_time_ms / 1000:.0f} s"
     if run.status != "completed":
         return f"{run.job_id} failed{took}: {run.error or 'no reason is known'}"
-    clusters = "" if run.num_clusters is None else f"{run.num_clusters:,} clusters of "
-    found = "" if run.num_documents is None else f": {clusters}{run.num_documents:,} documents"
+    clusters = "" if run.num_clusters is None else f"{counted(run.num_clusters, 'cluster')} of "
+    found = "" if run.num_documents is None else f": {clusters}{counted(run.num_documents, 'document')}"
     return f"{run.job_id} completed{took}{found}" + (f" in {run.results_uri}" if run.results_uri else "")
 
 

@@ -135,7 +135,7 @@ def work_in_words(spec: Mapping[str, Any]) -> str:
         said = ", ".join(f"{name} {_as_written(value)}" for name, value in action_config.items())
         return f"{spec.get('action_type') or 'cluster'}  {said}".rstrip()
     if not isinstance(execution, dict):
-        return f"as ClusterDefinition {spec.get('cluster_id')!r} says"
+        return f"as defined by ClusterDefinition {spec.get('cluster_id')!r}"
     config = execution.get("config") or {}
     parameters = ", ".join(f"{name} {value}" for name, value in config.items() if name != "algorithm")
     collections = ", ".join(map(str, execution.get("collection_ids") or ()))
@@ -187,7 +187,7 @@ _REFERENCES = {
     Reason.COLLECTION_NOT_FOUND: "Apply the Collection, or correct the id: kubectl get collections",
     Reason.DEFINITION_NOT_FOUND: "Apply the ClusterDefinition, or correct the id: kubectl get clusterdefinitions",
     Reason.POD_TEMPLATE_NOT_FOUND: "Apply the PodTemplate, or correct its name: kubectl get podtemplates",
-    Reason.BATCH_NOT_FOUND: "Name a run that a trigger's history still has, as batch_id: kubectl get clustertriggers",
+    Reason.BATCH_NOT_FOUND: "Set batch_id to a run that is still in a trigger's history: kubectl get clustertriggers",
     Reason.CLUSTERS_NOT_FOUND: "Request a run of the trigger that clusters with mode full: kubectl get clustertriggers",
     Reason.TAXONOMY_NOT_FOUND: "Apply the Taxonomy, or correct the id: kubectl get taxonomies",
     Reason.CHAIN_LOOP: "Let the trigger wait for a collection that it does not write: kubectl edit clustertriggers",

@@ -39,8 +39,8 @@ class ErrorDetail(BaseModel):
     code: str | None = Field(None, description="The specific error of that kind, for programs.")
     details: dict[str, Any] | None = Field(
         None,
-        description="422: `errors`, one for each field: field, type, message and, of an unknown field, accepted. Of "
-        "more than 100, the first ones; `left_out` is the number of the others.",
+        description="With status 422, `errors` has an entry for each invalid field: field, type, message and, for an "
+        "unknown field, accepted. It has at most 100 entries; `left_out` is the number of further errors.",
     )
 
 

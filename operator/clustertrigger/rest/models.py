@@ -155,10 +155,11 @@ class TriggerExecutionConfig(_Answer):
 
     collection_ids: list[str] = Field(
         min_length=1,
-        description="Of what is clustered. With a cluster_id that is not known, or not shown to the caller, <unknown>.",
+        description="Collections that are clustered. <unknown> if the cluster_id does not exist, or if the caller must "
+        "not see its ClusterDefinition.",
     )
-    config: dict[str, Any] = Field(description="Algorithm and parameters. Empty where they are not known.")
-    mode: str = Field("full", description="full, assign or composite: what a run does.")
+    config: dict[str, Any] = Field(description="Algorithm and parameters. Empty if unknown.")
+    mode: str = Field("full", description="Mode of a run: full, assign or composite.")
 
 
 class _Trigger(_Answer):

@@ -89,7 +89,7 @@ def _object(request: Request, text: bytes) -> Mapping[str, Any]:
     except json.JSONDecodeError as error:
         raise _no_json(f"{error.msg} at character {error.pos + 1}") from error
     except UnicodeDecodeError as error:
-        raise _no_json(f"byte {error.start + 1} is no UTF-8") from error
+        raise _no_json(f"byte {error.start + 1} is not valid UTF-8") from error
     except RecursionError as error:
         raise _no_json("it is nested too deeply") from error
     except ValueError as error:  # of the functions below, and of integers with thousands of digits
@@ -116,5 +116,5 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         [(twice, _)] = Counter(key for key, _ in pairs).most_common(1)
-        raise ValueError(f"the key {cut(twice, _LONGEST_KEY)!r} is there twice: remove one of the two")
+        raise ValueError(f"the key {cut(twice, _LONGEST_KEY)!r} is set twice: remove one of the two")
     return found

@@ -187,7 +187,7 @@ class Settings(BaseSettings):
     def _lease_times_fit(self) -> Self:
         if not self.lease_duration_seconds > self.lease_renew_seconds > 1.2 * self.lease_retry_seconds:
             raise ValueError(
-                "lease_duration_seconds must exceed lease_renew_seconds, and that 1.2 x lease_retry_seconds: "
+                "lease_duration_seconds must exceed lease_renew_seconds, which must exceed 1.2 x lease_retry_seconds: "
                 "15, 10 and 2 are usual"
             )
         return self

@@ -157,7 +157,7 @@ def test_a_table(database: Database, capsys: Capture) -> None:
         "secret_name": "articles-db",
     }
     assert server.password not in text
-    assert "1 documents, vectors of 3 dimensions" in text
+    assert "1 document, vectors of 3 dimensions" in text
     cluster_address = ["--uri", "postgresql://me:secret@db.shop.svc/shop?sslmode=verify-full"]
     collection, _, text = init(capsys, address, "--table", name, *cluster_address)
     assert collection["source"]["uri"] == "postgresql://db.shop.svc:5432/shop?sslmode=verify-full"

@@ -84,7 +84,7 @@ def test_granularities_of_nested_groups_are_found_and_named(pod: Pod) -> None:
     page = (folder / "report.html").read_text()
     assert page.count('<g class="level"') == len(layers.layers)
     assert '<label id="granularity" hidden>' in page
-    assert page.count(' documents in none (the run&#39;s clustering)"') == 1
+    assert page.count(' documents in no cluster (the run&#39;s clustering)"') == 1
     assert f'<p class="soft">Of layer {layers.chosen}: it is the run\'s clustering' in page
 
 

@@ -132,7 +132,7 @@ async def test_a_slider_moves_the_granularity(tmp_path: Path) -> None:
             assert await page.evaluate(seen) == [number == level for number in range(last + 1)] * 2
             said = await page.evaluate("document.querySelector('#granularity output').textContent")
             assert said.startswith(f"layer {level}: ")
-            assert said.endswith(("documents in none", "documents in none (the run's clustering)"))
+            assert said.endswith(("documents in no cluster", "documents in no cluster (the run's clustering)"))
             drawn.append(int(said.split()[2]))
             x, y, width, height = await page.evaluate(_A_DOT_IN_SIGHT.format(level))
             await page.point_at(x + width / 2, y + height / 2)

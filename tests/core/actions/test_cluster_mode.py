@@ -312,8 +312,8 @@ def test_a_bucket_of_then_is_out_of_reach() -> None:
     folder = "s3://bucket/results/search/weekly/weekly-1-1"
     now = {**SHARED, "run": {"results": {"uri": "results/"}}}
     says = (
-        f"the results of run 'weekly-1-1' are in {folder}, and run.results of its trigger no longer says how to reach "
-        "a bucket, as its uri is 'results/' now: set run.results back, or read the folder there"
+        f"the results of run 'weekly-1-1' are in {folder}, but run.results of its trigger no longer specifies how to "
+        "access a bucket, because its uri is 'results/' now: restore run.results, or read the folder there"
     )
     found = resolved(
         COMPOSITE, with_run("nightly", "nightly-1-1"), with_run("weekly", "weekly-1-1", now, results_uri=folder)

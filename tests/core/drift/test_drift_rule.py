@@ -61,7 +61,7 @@ FEW = {"baseline_documents": 20, "current_documents": 20, "noise_floor": 0.4}
          "cosine_drift 1e-09 > 0 (floor 0, 6000 → 3000 documents, assignment_js 0.32)"),
         (measured(0.5, **FEW), schedule(), "documents",
          "cosine_drift 0.5 > 0.3 (floor 0.4, 20 → 20 documents, assignment_js 0.32): does not fire because "
-         "20 documents are fewer than min_documents (200)"),
+         "the smaller number of documents, 20, is below min_documents (200)"),
         (measured(0.5, **FEW), schedule(min_documents=20), "noise",
          "cosine_drift 0.5 > 0.3 (floor 0.4, 20 → 20 documents, assignment_js 0.32): does not fire because "
          "the value does not exceed twice the noise floor"),
@@ -72,7 +72,7 @@ FEW = {"baseline_documents": 20, "current_documents": 20, "noise_floor": 0.4}
          "the value does not exceed twice the noise floor"),
         (measured(0.5, baseline_documents=199), schedule(), "documents",
          "cosine_drift 0.5 > 0.3 (floor 0.002, 199 → 3000 documents, assignment_js 0.32): does not fire because "
-         "199 documents are fewer than min_documents (200)"),
+         "the smaller number of documents, 199, is below min_documents (200)"),
         (measured(0.1, current_documents=20), schedule(), "threshold",
          "cosine_drift 0.1 ≤ 0.3 (floor 0.002, 6000 → 20 documents, assignment_js 0.32)"),
         (measured(0.7, metric="assignment_js", assignment_js=0.7), schedule(), "fires",
@@ -104,10 +104,10 @@ def counted(before: int, now: int) -> Measurement:
         (6000, 6000, 0.0, None, False, "document_count 0 ≤ 0 (6000 → 6000 documents)"),
         (6000, 0, 0.2, None, False,
          "document_count 1 > 0.2 (6000 → 0 documents): does not fire because "
-         "0 documents are fewer than min_documents (1)"),
+         "the smaller number of documents, 0, is below min_documents (1)"),
         (50, 80, 0.2, 60, False,
          "document_count 0.6 > 0.2 (50 → 80 documents): does not fire because "
-         "50 documents are fewer than min_documents (60)"),
+         "the smaller number of documents, 50, is below min_documents (60)"),
     ],
 )  # fmt: skip
 def test_volume(before: int, now: int, threshold: float, min_documents: int | None, fires: bool, summary: str) -> None:

@@ -123,7 +123,7 @@ def test_an_emptied_collection_fires_nothing() -> None:
     assert it.created == ["check/2026-03-02T13:00:00Z"]
     assert it.events == [
         "NoVolumeChange: document_count 1 > 0.2 (6000 → 0 documents): does not fire because "
-        "0 documents are fewer than min_documents (1)"
+        "the smaller number of documents, 0, is below min_documents (1)"
     ]
 
 
@@ -172,7 +172,7 @@ def test_too_few_documents_do_not_fire() -> None:
     assert len(it.created) == 1
     assert it.events == [
         "NoDrift: cosine_drift 0.5 > 0.3 (floor 0.4, 20 → 20 documents, assignment_js 0.32): does not fire because "
-        "20 documents are fewer than min_documents (200)"
+        "the smaller number of documents, 20, is below min_documents (200)"
     ]
 
 

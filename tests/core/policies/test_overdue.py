@@ -195,7 +195,7 @@ def test_a_pod_on_a_dead_node_does_not_block_without_a_word() -> None:
     ("reason", "said"),
     [
         ("PreemptionByScheduler", "preempted by a more urgent Pod"),
-        ("EvictionByEvictionAPI", "evicted, as when its node is drained"),
+        ("EvictionByEvictionAPI", "evicted, for example because its node is drained"),
         ("DeletionByTaintManager", "evicted by a taint of its node"),
         ("TerminationByKubelet", "ended by its node, which is shutting down or short of resources"),
         ("AnotherReason", None),

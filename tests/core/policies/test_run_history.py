@@ -34,7 +34,7 @@ def test_a_completed_run_is_counted_and_shown() -> None:
     assert (newest.num_clusters, newest.num_documents, newest.execution_time_ms) == (5, 3000, 12_000)
     assert status.baseline_snapshot is not None
     assert status.baseline_snapshot["documents"] == 3000
-    assert world.events[-1].endswith("completed after 12 s: 5 clusters of 3000 documents")
+    assert world.events[-1].endswith("completed after 12 s: 5 clusters of 3,000 documents")
     assert condition(world, "Running") == ("False", "NoActiveRun")
 
 

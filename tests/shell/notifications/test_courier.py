@@ -21,7 +21,7 @@ from clustertrigger.shell.observed.intake import Triggers
 from tests.core.builders import CREATED, UID, spec
 
 A, B = "https://a.example.com/hook", "https://b.example.com/hook"
-DOWN = Attempt("it answered 503")
+DOWN = Attempt("the receiver answered 503")
 KEY = Key("search", "products")
 
 
@@ -157,7 +157,10 @@ async def test_a_receiver_that_is_down_gets_everything_once_it_is_up(stage: Stag
         await until(lambda: len(stage.confirmed()) == 3)
         await until(lambda: stage.gauge() == 0)
     told = [event.message for event in stage.events]
-    assert told[0] == "3 CloudEvents for a.example.com wait to be sent again, for up to retry_seconds: it answered 503"
+    assert (
+        told[0]
+        == "3 CloudEvents for a.example.com to be sent again, for up to retry_seconds: the receiver answered 503"
+    )
     assert stage.events[0].reason == "NotificationDelayed"
     assert len(told) <= 2, "it is said once, not at each attempt"
 
@@ -175,7 +178,7 @@ async def test_a_slow_receiver_holds_up_no_other(stage: Stage) -> None:
 async def test_a_message_that_is_refused_holds_up_no_other(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_FIRST_PAUSE", 600.0)
     monkeypatch.setattr(module, "_LONGEST_PAUSE", 600.0)
-    refused = Attempt("it answered 400", concerns_message=True)
+    refused = Attempt("the receiver answered 400", concerns_message=True)
     stage.sender.answer = lambda _uri, name: refused if name == "one" else Attempt()
     stage.store(one=[A], two=[A])
     async with working(stage.courier):

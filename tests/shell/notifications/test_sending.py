@@ -108,13 +108,13 @@ async def test_credentials_that_cannot_be_used(stage: Stage, files: dict[str, st
     [
         (200, None, False),
         (299, None, False),
-        (302, "it answered 302, and redirects are not followed", False),
-        (400, "it answered 400", True),
-        (410, "it answered 410", True),
-        (408, "it answered 408", False),
-        (429, "it answered 429", False),
-        (500, "it answered 500", False),
-        (503, "it answered 503", False),
+        (302, "the receiver answered 302, and redirects are not followed", False),
+        (400, "the receiver answered 400", True),
+        (410, "the receiver answered 410", True),
+        (408, "the receiver answered 408", False),
+        (429, "the receiver answered 429", False),
+        (500, "the receiver answered 500", False),
+        (503, "the receiver answered 503", False),
     ],
 )
 async def test_what_counts_as_confirmed(stage: Stage, status: int, error: str | None, concerns_message: bool) -> None:

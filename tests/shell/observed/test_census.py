@@ -147,7 +147,7 @@ async def test_where_much_is_kept_back_the_watches_begin_anew(stage: Stage, monk
             stage.kind.saw(trigger(name, 7))
 
     await Census(stage.api, [stage.kind], ["search"], begin_anew).take()
-    assert stage.begun_anew == ["60 clustertriggers are missing from the watch"]
+    assert stage.begun_anew == ["the watch did not report 60 clustertriggers"]
     assert stage.api.read == []
 
 

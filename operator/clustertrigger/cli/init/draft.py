@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from clustercontract.counted import counted
 from clustertrigger.api import API_VERSION
 from clustertrigger.cli.init.columns import Choice, Look, clusters_for
 from clustertrigger.cli.terminal import printable
@@ -118,7 +119,7 @@ def _secret(draft: Draft) -> Iterator[str]:
 
 def _trigger(draft: Draft) -> Iterator[str]:
     documents = draft.look.documents if draft.look else None
-    of = f" of {documents:,}" if documents else ""
+    of = f" ({documents:,})" if documents else ""
     yield "# When to cluster, and how. All fields: kubectl explain clustertrigger.spec"
     yield from _head("ClusterTrigger", draft)
     yield "spec:"
@@ -130,7 +131,7 @@ def _trigger(draft: Draft) -> Iterator[str]:
     yield f"    collection_ids: [{_scalar(collection_id(draft.name))}]"
     yield "    config:"
     yield "      algorithm: kmeans           # hdbscan finds the number of clusters by itself"
-    yield f"      n_clusters: {clusters_for(documents)}     # the square root of half the documents{of}: a start"
+    yield f"      n_clusters: {clusters_for(documents)}     # a start: square root of half the number of documents{of}"
     yield "  # run:"
     yield "  #   resources: {requests: {cpu: '2', memory: 4Gi}}     # the default is 1 cpu and 2Gi"
     yield "  #   results: {volume: clustertrigger-results}     # a claim, or uri: s3://bucket/prefix"
@@ -146,8 +147,8 @@ def _head(kind: str, draft: Draft) -> Iterator[str]:
 
 
 def _seen(look: Look) -> str:
-    documents = "" if look.documents is None else f"{look.documents:,} documents, "
-    dimensions = "" if look.dimensions is None else f"vectors of {look.dimensions} dimensions, "
+    documents = "" if look.documents is None else f"{counted(look.documents, 'document')}, "
+    dimensions = "" if look.dimensions is None else f"vectors of {counted(look.dimensions, 'dimension')}, "
     names = ", ".join(printable(column.name) for column in look.columns[:20])
     return f"Found: {documents}{dimensions}columns {names}" + (", …" if len(look.columns) > 20 else "")
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from clustercontract.baseline import Baseline
 from clustercontract.container import COLLECTIONS_MOUNT, RESULTS_MOUNT, CollectionInput, ResultsTarget
+from clustercontract.counted import counted
 from clustercontract.engine import Engine
 from clustercontract.run import PreviousRun, RunResult
 from clustertrigger.api.collection import CollectionSpec
@@ -197,18 +198,19 @@ def announced(catalog: Catalog, namespace: str, wanted: Iterable[str]) -> tuple[
 
 
 def in_words(found: RunResult) -> str:
-    """What a completed run found, for its event: the end of a sentence, or nothing."""
+    """Returns what a completed run found, for the end of its event's message; an empty string if nothing is known."""
     if found.num_clusters is not None:
-        return f"{found.num_clusters} clusters of {found.num_documents} documents"
+        return f"{counted(found.num_clusters, 'cluster')} of {counted(found.num_documents or 0, 'document')}"
     if (documents := found.documents) is not None:
         return (
-            f"{documents.documents_added} documents added, {documents.documents_updated} updated, "
-            f"{documents.documents_deleted} deleted"
+            f"{counted(documents.documents_added, 'document')} added, {documents.documents_updated:,} updated, "
+            f"{documents.documents_deleted:,} deleted"
         )
     if (brief := found.enrichment) is None:
         return ""
-    taken = f", {brief.num_taken_over} of them taken over" if brief.num_taken_over else ""
-    return f"{brief.num_assigned} of {found.num_documents} documents have a node of {brief.taxonomy_id}{taken}"
+    taken = f", {brief.num_taken_over:,} of them taken over" if brief.num_taken_over else ""
+    documents, have = found.num_documents or 0, "has" if found.num_documents == 1 else "have"
+    return f"{brief.num_assigned:,} of {counted(documents, 'document')} {have} a node of {brief.taxonomy_id}{taken}"
 
 
 def results_target(run: RunPolicy, defaults: RunDefaults) -> ResultsTarget:
@@ -247,8 +249,8 @@ def why_out_of_reach(run: str, folder: str, uri: str | None) -> str | None:
     if not folder.startswith("s3://") or uri is None or uri.startswith("s3://"):
         return None
     return (
-        f"the results of run {run!r} are in {folder}, and run.results of its trigger no longer says how to reach a "
-        f"bucket, as its uri is {uri!r} now: set run.results back, or read the folder there"
+        f"the results of run {run!r} are in {folder}, but run.results of its trigger no longer specifies how to access "
+        f"a bucket, because its uri is {uri!r} now: restore run.results, or read the folder there"
     )
 
 

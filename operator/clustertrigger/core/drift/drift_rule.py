@@ -45,7 +45,7 @@ def judge(measurement: Measurement, schedule: ConditionalSchedule) -> Verdict:
             return Verdict(False, obstacle, _with_advice(told, measurement))
         case "documents":
             fewest = min(measurement.baseline_documents, measurement.current_documents)
-            why = f"{fewest} documents are fewer than min_documents ({schedule.min_documents})"
+            why = f"the smaller number of documents, {fewest}, is below min_documents ({schedule.min_documents})"
         case "noise":
             why = "the value does not exceed twice the noise floor"
     return Verdict(False, obstacle, _with_advice(f"{told}: does not fire because {why}", measurement))

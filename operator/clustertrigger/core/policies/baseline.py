@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from clustercontract.baseline import Baseline, read_baseline
+from clustercontract.counted import counted
 from clustertrigger.api.conditions import Reason
 from clustertrigger.api.schedule import ConditionalSchedule
 from clustertrigger.api.status import Check, CheckState
@@ -57,7 +58,7 @@ def outlook(draft: Draft) -> str:
 
 
 def trouble(draft: Draft) -> tuple[Reason, str] | None:
-    """What a person must see to, before a check can find drift again."""
+    """Why checks cannot find drift until a person intervenes; None if they can."""
     spec = draft.trigger.spec
     if spec is None or condition(draft) is None:
         return None
@@ -65,8 +66,8 @@ def trouble(draft: Draft) -> tuple[Reason, str] | None:
     failures = draft.status.consecutive_check_failures
     if failures >= spec.run.max_consecutive_failures:
         return Reason.CHECKS_FAILING, (
-            f"{failures} checks failed in a row, most recently: {draft.status.last_check_error}. Fix the cause: "
-            "checks continue at every slot, and the next successful one clears this condition"
+            f"{counted(failures, 'check')} failed in a row, most recently: {draft.status.last_check_error}. Fix the "
+            "cause: checks continue at every slot, and the next successful one clears this condition"
         )
     if state.obstacle in ("dimensions_changed", "model_changed") and baseline and state.baseline_run == baseline.run:
         return Reason.NOT_COMPARABLE, f"{state.message}: if the change is intended, {RENEW}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from clustercontract.counted import counted
 from clustertrigger.api.conditions import ConditionType, EventReason, Reason
 from clustertrigger.api.status import LONGEST_CONDITION, Condition, find_condition
 from clustertrigger.core.draft import Draft
@@ -90,8 +91,8 @@ def _failed(draft: Draft) -> tuple[Reason, str]:
     error = draft.status.last_execution_error
     return (
         Reason.TOO_MANY_FAILURES,
-        f"{draft.status.consecutive_failures} runs failed in a row, most recently: {error}. Change the spec or set the "
-        "annotation clustertrigger.dev/reset-requested to a new value to fire again",
+        f"{counted(draft.status.consecutive_failures, 'run')} failed in a row, most recently: {error}. Change the spec "
+        "or set the annotation clustertrigger.dev/reset-requested to a new value to fire again",
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from clustercontract.check import CheckResult, Measurement
+from clustercontract.counted import counted
 from clustercontract.drift import METRICS
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.status import Check, CheckState
@@ -167,8 +168,8 @@ def _failed(draft: Draft, entry: Check, error: str) -> None:
     if spec is not None and failures == spec.run.max_consecutive_failures:
         draft.warn(
             EventReason.CHECKS_FAILING,
-            f"{failures} checks failed in a row (run.max_consecutive_failures): the trigger does not fire until one "
-            "succeeds",
+            f"{counted(failures, 'check')} failed in a row (run.max_consecutive_failures): the trigger does not fire "
+            "until one succeeds",
         )
 
 

@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from clustercontract.counted import counted
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.schedule import IntervalSchedule
 from clustertrigger.api.status import ScheduleState
@@ -77,9 +78,9 @@ def set_effective_status(draft: Draft) -> None:
     if stopped and draft.before.status != "failed" and spec is not None:
         draft.warn(
             EventReason.TOO_MANY_FAILURES,
-            f"{draft.status.consecutive_failures} runs failed in a row (run.max_consecutive_failures: "
-            f"{spec.run.max_consecutive_failures}): firing stops until the spec changes or a reset is requested with "
-            "the annotation clustertrigger.dev/reset-requested",
+            f"{counted(draft.status.consecutive_failures, 'run')} failed in a row (run.max_consecutive_failures: "
+            f"{spec.run.max_consecutive_failures}): the trigger does not fire until the spec changes or a reset is "
+            "requested with the annotation clustertrigger.dev/reset-requested",
         )
     draft.status.status = "failed" if stopped else wish
 

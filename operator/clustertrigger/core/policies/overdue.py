@@ -25,9 +25,9 @@ LEAVING = timedelta(seconds=30)
 """How long after its grace period a Pod that is being deleted can still exist before this is reported."""
 _DISRUPTIONS = {
     "PreemptionByScheduler": "preempted by a more urgent Pod",
-    "EvictionByEvictionAPI": "evicted, as when its node is drained",
+    "EvictionByEvictionAPI": "evicted, for example because its node is drained",
     "DeletionByTaintManager": "evicted by a taint of its node",
-    "DeletionByPodGC": "its node is gone",
+    "DeletionByPodGC": "its node no longer exists",
     "TerminationByKubelet": "ended by its node, which is shutting down or short of resources",
 }
 """What the reasons of the Pod condition DisruptionTarget mean. None of them makes an attempt a failed one."""

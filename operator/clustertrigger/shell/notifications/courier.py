@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from clustercontract.counted import counted
 from clustertrigger.api.conditions import EventReason
 from clustertrigger.api.notification import Receiver
 from clustertrigger.api.status import Notification
@@ -221,7 +222,7 @@ class Courier:
         if failures % _REMINDED_AFTER == 0 and (waiting := self._waiting(key, one)):
             _, receiver, trigger = waiting[0]
             message = (
-                f"{len(waiting)} CloudEvents for {host_of(receiver.uri)} wait to be sent again, for up to "
+                f"{counted(len(waiting), 'CloudEvent')} for {host_of(receiver.uri)} to be sent again, for up to "
                 f"retry_seconds: {attempt.error}"
             )
             self._recorder.record(trigger, Event("Warning", EventReason.NOTIFICATION_DELAYED, message, f"to {one}"))

@@ -120,7 +120,7 @@ class Sender:
         wait = min(float(asked), _LONGEST_WAIT) if asked.isdecimal() and len(asked) < 9 else 0.0
         moved = ", and redirects are not followed" if 300 <= status < 400 else ""
         refused = 400 <= status < 500 and status not in _COME_BACK
-        return Attempt(f"it answered {status}{moved}", concerns_message=refused, wait=wait)
+        return Attempt(f"the receiver answered {status}{moved}", concerns_message=refused, wait=wait)
 
     def _headers(self, receiver: Receiver, message_id: str, body: bytes) -> dict[str, str]:
         timestamp = int(self._clock())
@@ -230,5 +230,5 @@ def _text_of(file: Path) -> str:
 
 def _in_words(error: Exception) -> str:
     if isinstance(error, asyncio.TimeoutError):
-        return f"it did not answer within {_TIMEOUT.total:.0f} s"
+        return f"the receiver did not answer within {_TIMEOUT.total:.0f} s"
     return reason(error)

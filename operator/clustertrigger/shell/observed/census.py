@@ -89,7 +89,7 @@ class Census:
             names, version = await self._list(kind, namespace)
             removed = kind.remove_unlisted(names, version, namespace)
             if removed:
-                logger.info("%d %s were deleted while no watch was active", removed, kind.plural)
+                logger.info("Deleted while no watch was active: %d %s", removed, kind.plural)
             await self._until_shown(kind, names)
 
     async def reachable(self) -> None:
@@ -138,7 +138,7 @@ class Census:
                     await self._read(kind, there)
                 return
             if waited > _LONG_PATIENCE:
-                self._watch_anew(f"{len(missing)} {kind.plural} are missing from the watch")
+                self._watch_anew(f"the watch did not report {len(missing)} {kind.plural}")
                 left, since = len(names), time.monotonic()
 
     async def _read(self, kind: Kind, there: Named) -> None:

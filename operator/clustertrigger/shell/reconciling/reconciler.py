@@ -137,7 +137,7 @@ class Reconciler:
             try:
                 keys = await self._inquiries.answer()
             except Exception:
-                logger.exception("Internal error; these runs are asked about again later")
+                logger.exception("Internal error; the Kubernetes events of these runs are read again later")
                 continue
             for key in filter(self._triggers.get, keys):
                 self._agenda.now(key)

@@ -107,7 +107,7 @@ def _levels(findings: Findings, points: Vectors, groups: Sequence[Group], rows: 
             sizes = np.array([cluster.num_documents for cluster in layer.clusters], np.int64)
             ids = np.array([cluster.cluster_id for cluster in layer.clusters], np.int64)
             own = groups_of(labels[rows], [cluster.name for cluster in layer.clusters], sizes, layer.num_noise, ids)
-        said = f"layer {layer.layer}: {_counted(layer.num_clusters)}, {layer.num_noise:,} documents in none"
+        said = f"layer {layer.layer}: {_counted(layer.num_clusters)}, {layer.num_noise:,} documents in no cluster"
         said += " (the run's clustering)" if layer.layer == layers.chosen else ""
         levels.append(Level(said, plot(points, own), own))
     return levels

@@ -145,7 +145,7 @@ def test_the_largest_clusters() -> None:
     found = shown(history=[completed], last_result=last).found
     assert found is not None
     assert found.title == "Clusters"
-    assert found.heading == "10 clusters of 1,000 documents, 50 in none"
+    assert found.heading == "10 clusters of 1,000 documents, 50 in no cluster"
     assert found.changes == "Since n-0: 9 kept, 1 new"
     assert [(c.id, c.name, c.documents, c.share, c.percent, c.central) for c in found.groups] == [
         ("4", "shirts", 600, "60.0%", 100, "sku-1 A shirt"), ("9", "shoes", 150, "15.0%", 25, ""),

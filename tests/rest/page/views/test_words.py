@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from clustertrigger.rest.page.views.words import Moment, moment, plural, took
+from clustertrigger.rest.page.views.words import Moment, moment, took
 from tests.rest.page.objects import NOW
 
 
@@ -24,10 +24,3 @@ def test_moments() -> None:
 )
 def test_took(milliseconds: int | None, words: str) -> None:
     assert took(milliseconds) == words
-
-
-@pytest.mark.parametrize(
-    ("count", "words"), [(0, "0 triggers"), (1, "1 trigger"), (2, "2 triggers"), (10_000, "10,000 triggers")]
-)
-def test_plural(count: int, words: str) -> None:
-    assert plural(count, "trigger") == words

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from clustercontract.counted import counted
 from clustercontract.drift import NOISE_FACTOR
 from clustertrigger.api.status import Execution
 from clustertrigger.core.drift.drift_series import Point
@@ -112,7 +113,7 @@ def bars(history: Sequence[Execution]) -> Bars | None:
     ]
     failed = sum(run.status == "failed" for run in runs)
     known = took(longest) if any(run.execution_time_ms is not None for run in runs) else ""
-    label = f"{len(runs)} runs, oldest first, {failed} failed; "
+    label = f"{counted(len(runs), 'run')}, oldest first, {failed} failed; "
     label += f"the longest took {known}" if known else "none has ended"
     return Bars(drawn, BAR * len(runs), known, most, label)
 
@@ -157,7 +158,8 @@ def drift_chart(points: Sequence[Point], threshold: float | None) -> DriftChart 
         threshold=None if threshold is None else y(threshold),
         floor=None if floor is None else y(floor),
         highest=highest,
-        label=f"{len(dots)} measurements from {min(values):.3g} to {max(values):.3g}{against}, {fired} fired",
+        label=f"{counted(len(dots), 'measurement')} from {min(values):.3g} to {max(values):.3g}{against}, "
+        f"{fired} fired",
     )
 
 
@@ -170,5 +172,5 @@ def _run_in_words(run: Execution) -> str:
     if run.execution_time_ms is not None:
         parts.append(took(run.execution_time_ms))
     if run.num_documents is not None:
-        parts.append(f"{run.num_documents:,} documents")
+        parts.append(counted(run.num_documents, "document"))
     return ", ".join(parts)

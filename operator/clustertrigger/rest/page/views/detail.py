@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import yaml
 
+from clustercontract.counted import counted
 from clustercontract.drift import NOISE_FACTOR
 from clustertrigger.api import API_VERSION
 from clustertrigger.api.conditions import ConditionType
@@ -28,7 +29,7 @@ from clustertrigger.core.schedules.wallclock import wall_clock
 from clustertrigger.core.trigger_state import TriggerState, advice, condition_in_words, is_bad, work_in_words
 from clustertrigger.rest.actions import action_of
 from clustertrigger.rest.page.views.charts import Bars, DriftChart, bars, drift_chart
-from clustertrigger.rest.page.views.words import TONES, Moment, Tone, moment, plural, took
+from clustertrigger.rest.page.views.words import TONES, Moment, Tone, moment, took
 
 Object = Mapping[str, Any]
 Verb = Literal["run", "pause", "resume", "reset"]
@@ -217,7 +218,7 @@ class Detail:
     yaml: str
 
 
-_RESET = Button("reset", "Reset failures", "Sets the count of failed runs in a row to 0")
+_RESET = Button("reset", "Reset failures", "Sets the number of consecutive failures to 0")
 
 
 def detail(raw: Object, now: datetime, *, may_change: bool) -> Detail:
@@ -365,13 +366,14 @@ def _found(state: TriggerState) -> Found | None:
         taken = f", {brief.num_taken_over:,} of them taken over" if brief.num_taken_over else ""
         return Found(
             title="Nodes",
-            heading=f"{brief.num_assigned:,} of {documents:,} documents have a node of {brief.taxonomy_id}{taken}",
+            heading=f"{brief.num_assigned:,} of {counted(documents, 'document')} {'has' if documents == 1 else 'have'} "
+            f"a node of {brief.taxonomy_id}{taken}",
             changes="",
             groups=_groups([(node.node_id, node.label, node.num_documents, "") for node in brief.nodes], documents),
             more=_more(brief.num_nodes - len(brief.nodes) - brief.nodes_without_documents, "node"),
             folder=folder,
         )
-    noise = f", {newest.num_noise:,} in none" if newest.num_noise else ""
+    noise = f", {newest.num_noise:,} in no cluster" if newest.num_noise else ""
     clusters = []
     for cluster in newest.clusters:
         central = cluster.central_documents[0] if cluster.central_documents else None
@@ -379,7 +381,7 @@ def _found(state: TriggerState) -> Found | None:
         clusters.append((str(cluster.cluster_id), cluster.name, cluster.num_documents, said))
     return Found(
         title="Clusters",
-        heading=f"{run.num_clusters or 0:,} clusters of {documents:,} documents{noise}",
+        heading=f"{counted(run.num_clusters or 0, 'cluster')} of {counted(documents, 'document')}{noise}",
         changes=f"Since {newest.changes.since}: {newest.changes.summary}" if newest.changes else "",
         groups=_groups(clusters, documents),
         more=_more((run.num_clusters or 0) - len(clusters), "cluster"),
@@ -403,7 +405,7 @@ def _groups(found: Sequence[tuple[str, str, int, str]], documents: int) -> list[
 
 
 def _more(left: int, noun: str) -> str:
-    return f"{plural(left, f'smaller {noun}')} {'is' if left == 1 else 'are'} in the run's folder" if left > 0 else ""
+    return f"{counted(left, f'smaller {noun}')} {'is' if left == 1 else 'are'} in the run's folder" if left > 0 else ""
 
 
 def _drift(state: TriggerState, now: datetime) -> DriftView | None:
@@ -440,9 +442,8 @@ def _baseline(snapshot: Mapping[str, Any] | None) -> str:
         return "There is no baseline yet. The next slot starts a run, which writes one."
     try:
         captured = format_instant(parse_instant(str(snapshot["captured_at"])).replace(microsecond=0))
-        return (
-            f"The baseline was computed from {snapshot['documents']:,} documents by run {snapshot['run']}, {captured}."
-        )
+        documents = counted(snapshot["documents"], "document")
+        return f"The baseline was computed from {documents} by run {snapshot['run']}, {captured}."
     except (KeyError, TypeError, ValueError):
         return "There is a baseline."
 

@@ -9,13 +9,14 @@ from datetime import datetime
 from typing import get_args
 from urllib.parse import urlencode
 
+from clustercontract.counted import counted
 from clustertrigger.api.schedule import TriggerType
 from clustertrigger.core.humanize import coarse
 from clustertrigger.core.instants import parse_instant
 from clustertrigger.core.trigger_state import TriggerState, coming
 from clustertrigger.rest.page.views.glance import Glance, Listed
 from clustertrigger.rest.page.views.timeline import Timeline, timeline
-from clustertrigger.rest.page.views.words import TONES, Moment, Tone, moment, plural
+from clustertrigger.rest.page.views.words import TONES, Moment, Tone, moment
 
 ROWS = 100
 """Triggers on one page of the table."""
@@ -127,7 +128,7 @@ def _matches(glance: Glance, wanted: Wanted) -> bool:
 def _summary(found: Sequence[Glance]) -> str:
     counts = Counter(glance.word for glance in found)
     parts = [f"{counts[word]:,} {word}" for word in STATES if counts[word]]
-    return plural(len(found), "trigger") + (f": {', '.join(parts)}" if parts else "")
+    return counted(len(found), "trigger") + (f": {', '.join(parts)}" if parts else "")
 
 
 def _row(glance: Glance, state: TriggerState, now: datetime) -> Row:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
+from clustercontract.counted import counted
 from clustertrigger.api.schedule import EventSchedule
 from clustertrigger.core.json_text import read_json
 from clustertrigger.core.resources.validation import parse_trigger
 from clustertrigger.core.schedules.timetable import ScheduleError, timetable
 from clustertrigger.rest.page.views.glance import Glance
-from clustertrigger.rest.page.views.words import Moment, moment, plural
+from clustertrigger.rest.page.views.words import Moment, moment
 
 HOURS = 24
 STEP = 30
@@ -194,7 +195,7 @@ def _first(day: _Day) -> int:
 def _lane(glance: Glance, day: _Day, start: datetime, now: datetime) -> Lane:
     if day.minutes:
         spans = [Span(minute, 0) for minute in day.minutes]
-        what = plural(len(day.minutes), "slot")
+        what = counted(len(day.minutes), "slot")
     else:
         spans = _joined(day.columns)
         what = f"more than {_MOST_SLOTS} slots"
@@ -245,7 +246,7 @@ def _summary(total: int, firing: int) -> str:
     if not firing:
         return "No trigger has a slot in the coming 24 hours."
     looked_at = "" if total <= LARGEST else f" of the first {LARGEST:,}"
-    return f"{plural(firing, 'trigger')}{looked_at} {'has' if firing == 1 else 'have'} slots in the coming 24 hours."
+    return f"{counted(firing, 'trigger')}{looked_at} {'has' if firing == 1 else 'have'} slots in the coming 24 hours."
 
 
 def _moment(instant: datetime, now: datetime) -> Moment:

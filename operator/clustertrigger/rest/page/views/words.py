@@ -55,8 +55,3 @@ def took(milliseconds: int | None) -> str:
     if milliseconds is None:
         return ""
     return f"{milliseconds / 1000:.1f}s" if milliseconds < 10_000 else coarse(milliseconds / 1000)
-
-
-def plural(count: int, noun: str) -> str:
-    """A number and its noun: 1 trigger, 2,000 triggers."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
