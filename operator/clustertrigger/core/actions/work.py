@@ -209,8 +209,8 @@ def in_words(found: RunResult) -> str:
     if (brief := found.enrichment) is None:
         return ""
     taken = f", {brief.num_taken_over:,} of them taken over" if brief.num_taken_over else ""
-    documents, have = found.num_documents or 0, "has" if found.num_documents == 1 else "have"
-    return f"{brief.num_assigned:,} of {counted(documents, 'document')} {have} a node of {brief.taxonomy_id}{taken}"
+    assigned = f"{brief.num_assigned:,} of {counted(found.num_documents or 0, 'document')}"
+    return f"{assigned} {'has' if found.num_documents == 1 else 'have'} a node of {brief.taxonomy_id}{taken}"
 
 
 def results_target(run: RunPolicy, defaults: RunDefaults) -> ResultsTarget:
