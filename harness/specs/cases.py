@@ -789,10 +789,18 @@ _RUN_RULES += [
         for name, spec, says in [
             ("enrichment by Spark", acting("taxonomy_enrichment"), "valid only with action_type cluster: remove"),
             ("rerun by Spark", acting("batch_rerun"), "valid only with action_type cluster: remove engine"),
-            ("assignment by Spark", trigger({"execution_config.mode": "assign"}), "valid only with mode full: remove"),
-            ("assignment by Spark in action_config", acting("cluster", {"mode": "assign"}), "only with mode full"),
-            ("DBSCAN by Spark", clustering(DBSCAN), "supports algorithm kmeans only: set that algorithm, or"),
-            ("HDBSCAN by Spark", clustering(HDBSCAN), "supports algorithm kmeans only: set that algorithm, or set"),
+            (
+                "centroids by Spark",
+                trigger({"execution_config.mode": "composite", "execution_config.source_execution_ids": RUNS}),
+                "is not valid with mode composite, which reads centroids and no documents: remove engine",
+            ),
+            (
+                "centroids of a definition by Spark",
+                acting("cluster", {"filters": ABSENT, "mode": "composite", "source_execution_ids": RUNS}),
+                "is not valid with mode composite, which reads centroids and no documents: remove engine",
+            ),
+            ("DBSCAN by Spark", clustering(DBSCAN), "supports algorithm kmeans only, except with mode assign: set"),
+            ("HDBSCAN by Spark", clustering(HDBSCAN), "supports algorithm kmeans only, except with mode assign: set"),
         ]
     ),
     *(
@@ -1185,6 +1193,10 @@ ACCEPTED = [
     Accepted("engine local in a queue", trigger({"run.engine": {"type": "local"}, "run.queue_name": "team-a"})),
     Accepted("engine spark, and a queue for checks",
              trigger({"run.engine": {"type": "spark"}, "run.queue_name": "", "run.check": {"queue_name": "team-a"}})),
+    Accepted("assignment by Spark to clusters of any algorithm",
+             changed(clustering(DBSCAN), {"execution_config.mode": "assign", "run.engine": {"type": "auto"}})),
+    Accepted("assignment by Spark in action_config",
+             acting("cluster", {"mode": "assign"}, {"run.engine": {"type": "spark"}})),
     Accepted("engine spark of a definition",
              trigger({"cluster_id": "cluster_xyz789", "execution_config": ABSENT, "run.engine": {"type": "spark"}})),
     Accepted("every field of a Pod's placement", trigger({"run": {

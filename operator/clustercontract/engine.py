@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from clustercontract.base import ApiModel
+from clustercontract.mode import Mode
 
 EngineType = Literal["local", "spark", "auto"]
 
@@ -36,9 +37,17 @@ PARTITION_ROWS = 1_000_000
 LOCAL_BELOW = 50_000_000
 
 SPARK_ALGORITHMS = ("kmeans",)
-"""Algorithms that Spark's executors can carry out."""
+"""Algorithms that Spark's executors can carry out with mode full."""
 SPARK_SOURCES = ("parquet",)
 """Types of sources that Spark's executors can read in parts."""
+
+
+def spark_clusters(mode: Mode, algorithm: str) -> bool:
+    """Tells whether Spark's executors can do the work of the action cluster.
+
+    With mode assign, documents get the nearest centroid, whatever algorithm has found the clusters.
+    """
+    return mode == "assign" or (mode == "full" and algorithm in SPARK_ALGORITHMS)
 
 
 class Engine(ApiModel):

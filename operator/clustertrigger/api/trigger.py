@@ -18,6 +18,7 @@ from clustercontract.engine import (
     PARTITION_ROWS,
     SPARK_ALGORITHMS,
     EngineType,
+    spark_clusters,
 )
 from clustercontract.mode import NO_FILTERS_OF_CENTROIDS, Mode, check_mode, mode_rules
 from clustercontract.report import Report
@@ -209,6 +210,11 @@ def _engine_local(field: str) -> str:
 LOCAL_BELOW_NEEDS_AUTO = "local_below is valid only with engine type auto: remove it, or set engine.type: auto"
 
 
+def _cel_local(run: str) -> str:
+    """The CEL expression for a run that has no executors."""
+    return f"!has({run}.engine) || {run}.engine.type == 'local'"
+
+
 class EnginePolicy(ApiModel):
     """Where a run's work is done."""
 
@@ -236,8 +242,8 @@ class EnginePolicy(ApiModel):
         "local",
         description="local: the run's Pod does all of the work. spark: Apache Spark's executors, which the run's Pod "
         "makes, read the documents and assign them. auto: spark above local_below documents, and local otherwise. "
-        "spark and auto require the chart's value spark.enabled, and support action cluster with mode full, algorithm "
-        f"{', '.join(SPARK_ALGORITHMS)} and collections in Parquet files.",
+        "spark and auto require the chart's value spark.enabled and collections in Parquet files, and support action "
+        f"cluster with mode full and algorithm {', '.join(SPARK_ALGORITHMS)}, or with mode assign.",
     )
     executors: int | None = Field(
         None, ge=1, le=MOST_EXECUTORS, description=f"spark, auto: number of executors. Default {EXECUTORS}."
@@ -258,10 +264,15 @@ class EnginePolicy(ApiModel):
         description=f"auto: up to this number of documents, the run's Pod does all of the work. Default {LOCAL_BELOW}.",
     )
 
+    @property
+    def has_executors(self) -> bool:
+        """Whether Spark's executors may do the work, so that the run's Pod is their driver."""
+        return self.type != "local"
+
     @model_validator(mode="after")
     def _fields_fit_type(self) -> Self:
         for field in EXECUTOR_FIELDS:
-            if self.type == "local" and getattr(self, field) is not None:
+            if not self.has_executors and getattr(self, field) is not None:
                 raise ValueError(_engine_local(field))
         if self.type != "auto" and self.local_below is not None:
             raise ValueError(LOCAL_BELOW_NEEDS_AUTO)
@@ -310,7 +321,7 @@ class RunPolicy(ApiModel):
                 field=".priority_class",
             ),
             cel(
-                "!has(self.queue_name) || self.queue_name == '' || !has(self.engine) || self.engine.type == 'local'",
+                f"!has(self.queue_name) || self.queue_name == '' || {_cel_local('self')}",
                 QUEUE_NEEDS_LOCAL,
                 field=".queue_name",
                 reason="FieldValueForbidden",
@@ -417,7 +428,7 @@ class RunPolicy(ApiModel):
 
     @model_validator(mode="after")
     def _queue_knows_all_pods(self) -> Self:
-        if self.queue_name and self.engine.type != "local":
+        if self.queue_name and self.engine.has_executors:
             raise ValueError(QUEUE_NEEDS_LOCAL)
         return self
 
@@ -440,10 +451,13 @@ DRIFT_NEEDS_FULL = (
 SPARK_NEEDS_CLUSTER = (
     "engine type spark or auto is valid only with action_type cluster: remove engine, or set engine.type: local"
 )
-SPARK_NEEDS_FULL = "engine type spark or auto is valid only with mode full: remove engine, or set engine.type: local"
+SPARK_NEEDS_DOCUMENTS = (
+    "engine type spark or auto is not valid with mode composite, which reads centroids and no documents: remove "
+    "engine, or set engine.type: local"
+)
 SPARK_NEEDS_CENTROIDS = (
-    f"engine type spark or auto supports algorithm {', '.join(SPARK_ALGORITHMS)} only: set that algorithm, or set "
-    "engine.type: local"
+    f"engine type spark or auto supports algorithm {', '.join(SPARK_ALGORITHMS)} only, except with mode assign: set "
+    "that algorithm, or set engine.type: local"
 )
 BY_ID = "cluster_id "
 """Prefix of `ClusterTriggerSpec.clustering` if a ClusterDefinition says what is clustered."""
@@ -550,20 +564,22 @@ def _spec_rules(schema: dict[str, Any]) -> None:
 
 
 def _engine_rules() -> list[dict[str, Any]]:
-    local = "!has(self.run) || !has(self.run.engine) || self.run.engine.type == 'local'"
+    local = f"!has(self.run) || {_cel_local('self.run')}"
     listed = ", ".join(f"'{name}'" for name in SPARK_ALGORITHMS)
+    execution = "self.execution_config"
     return [
         cel(f"{local} || self.action_type == '{SHORT_FORM_OF}'", SPARK_NEEDS_CLUSTER, field=".run.engine"),
         *(
             cel(
-                f"{local} || !has(self.{field}) || !has(self.{field}.mode) || self.{field}.mode == 'full'",
-                SPARK_NEEDS_FULL,
+                f"{local} || !has(self.{field}) || !has(self.{field}.mode) || self.{field}.mode != 'composite'",
+                SPARK_NEEDS_DOCUMENTS,
                 field=".run.engine",
             )
             for field in ("execution_config", "action_config")
         ),
         cel(
-            f"{local} || !has(self.execution_config) || self.execution_config.config.algorithm in [{listed}]",
+            f"{local} || !has({execution}) || {execution}.config.algorithm in [{listed}] || "
+            f"(has({execution}.mode) && {execution}.mode == 'assign')",
             SPARK_NEEDS_CENTROIDS,
             field=".run.engine",
         ),
@@ -642,13 +658,13 @@ class ClusterTriggerSpec(ApiModel):
 
     @model_validator(mode="after")
     def _engine_fits_work(self) -> Self:
-        if self.run.engine.type == "local":
+        if not self.run.engine.has_executors:
             return self
         if self.action_type != SHORT_FORM_OF:
             raise VariantError(SPARK_NEEDS_CLUSTER, "run")
-        if self.mode != "full":
-            raise VariantError(SPARK_NEEDS_FULL, "run")
-        if self.execution_config and self.execution_config.config.algorithm not in SPARK_ALGORITHMS:
+        if self.mode == "composite":
+            raise VariantError(SPARK_NEEDS_DOCUMENTS, "run")
+        if self.execution_config and not spark_clusters(self.mode, self.execution_config.config.algorithm):
             raise VariantError(SPARK_NEEDS_CENTROIDS, "run")
         return self
 

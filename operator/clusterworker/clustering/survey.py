@@ -15,7 +15,7 @@ from clusterworker.clustering.reservoir import Reservoir
 from clusterworker.clustering.tally import Tally
 from clusterworker.data.ahead import ahead
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows, Vectors
-from clusterworker.data.dataset import Dataset, StreamedDataset, refuse_too_large, single_lengths
+from clusterworker.data.dataset import Dataset, DatasetPart, StreamedDataset, refuse_too_large, single_lengths
 from clusterworker.data.sources.batch import Batch
 from clusterworker.process.progress import Progress
 
@@ -52,6 +52,22 @@ class Membership:
         """Length of the vectors."""
         return int(self.reservoir.vectors.shape[1])
 
+    def state(self) -> dict[str, Any]:
+        """Return it as arrays, for `merge` in another process."""
+        parts = {"central": self.central.state(), "sample": self.reservoir.state()}
+        return {"sizes": self.sizes, "noise": np.array(self.noise), **_nested(parts)}
+
+    def merge(self, state: Mapping[str, Any]) -> None:
+        """Take in the documents that come next, which another process has assigned.
+
+        Args:
+            state: from `state`, with the same clusters.
+        """
+        self.sizes += state["sizes"]
+        self.noise += int(state["noise"])
+        self.central.merge(_part(state, "central"))
+        self.reservoir.merge(_part(state, "sample"))
+
     def largest_first(self) -> Rows:
         """Number the clusters by size; return the number that each had, shape (clusters,)."""
         order = np.argsort(-self.sizes, kind="stable")
@@ -81,28 +97,27 @@ class Survey(Membership):
 
     def state(self) -> dict[str, Any]:
         """Return it as arrays, for `merge` in another process; the means and centroids are not in it."""
-        parts = {"sums": self.sums.state(), "central": self.central.state(), "sample": self.reservoir.state()}
-        own = {"noise": np.array(self.noise), "nearest": self.nearest, "total": self.total}
-        nested = {f"{part}.{name}": value for part, arrays in parts.items() for name, value in arrays.items()}
-        return {**nested, **own, "total_squares": self.total_squares}
+        own = {"nearest": self.nearest, "total": self.total, "total_squares": self.total_squares}
+        return {**super().state(), **own, **_nested({"sums": self.sums.state()})}
 
     def merge(self, state: Mapping[str, Any]) -> None:
-        """Take in the documents that come next, which another process has surveyed.
-
-        Args:
-            state: from `state`, with the same clustering.
-        """
-
-        def part(name: str) -> dict[str, Any]:
-            return {key.removeprefix(name): value for key, value in state.items() if key.startswith(name)}
-
-        self.sums.merge(part("sums."))
-        self.central.merge(part("central."))
-        self.reservoir.merge(part("sample."))
-        self.noise += int(state["noise"])
+        """See Membership."""
+        super().merge(state)
+        self.sums.merge(_part(state, "sums"))
         self.nearest += state["nearest"]
         self.total += state["total"]
         self.total_squares += state["total_squares"]
+
+
+def _nested(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The arrays of several parts under one name each."""
+    return {f"{part}.{name}": value for part, arrays in parts.items() for name, value in arrays.items()}
+
+
+def _part(state: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Those of one part."""
+    start = f"{name}."
+    return {key.removeprefix(start): value for key, value in state.items() if key.startswith(start)}
 
 
 @dataclass(frozen=True)
@@ -161,19 +176,19 @@ def survey(
 def nothing_yet(clustering: Clustering, seed: int) -> Survey:
     """Return the survey of no documents, into which those of parts are merged."""
     sums, tally = ClusterSums(clustering.means), Tally(clustering.centroids, SAMPLE_ROWS, seed)
-    return Survey(
-        sums.counts, 0, CentralDocuments(), tally.reservoir, sums, tally.counts, tally.total, tally.total_squares
-    )
+    sizes = sums.counts.copy()  # `merge` adds to both
+    return Survey(sizes, 0, CentralDocuments(), tally.reservoir, sums, tally.counts, tally.total, tally.total_squares)
 
 
 def assign(
-    dataset: StreamedDataset,
+    dataset: StreamedDataset | DatasetPart,
     centroids: Vectors,
     metric: str,
     threshold: float,
     seed: int,
     write: MemberWriter,
     progress: Progress,
+    place: Place | None = None,
 ) -> Membership:
     """Pass over the documents once, and assign each to the nearest of given centroids.
 
@@ -184,29 +199,37 @@ def assign(
         centroids: shape (clusters, dimensions); of unit length with metric cosine. Without any, all is noise.
         metric: of the distance to the centroid: 1 - cos, or Euclidean.
         threshold: a document whose cosine similarity to the nearest centroid is below it is noise.
-        seed: of the sample.
+        seed: of the sample, whose vectors are the documents' own, of any length.
         write: called with every batch, its labels, and its distances (NaN for noise).
         progress: receives the progress of the pass.
+        place: where these documents are only a part of those that are assigned.
     """
-    clusters, dimensions = centroids.shape
+    found = nothing_assigned(centroids, seed, place)
+    clusters = len(centroids)
     find = _nothing if not clusters else _by_cosine(centroids) if metric == "cosine" else _by_distance(centroids)
-    central, reservoir = CentralDocuments(), Reservoir(SAMPLE_ROWS, dimensions, seed)
-    sizes, row = np.zeros(clusters, np.int64), 0
+    first, row = place.first if place else 0, 0
     with a_core_for_the_reader():
         for batch in ahead(dataset.given()):
-            found, apart, similarities = find(batch)
+            nearest, apart, similarities = find(batch)
             inside = np.clip(similarities, -1, 1) >= threshold
-            labels = np.where(inside, found, NOISE).astype(np.int32)
+            labels = np.where(inside, nearest, NOISE).astype(np.int32)
             distances = np.where(inside, apart, np.nan).astype(np.float32)
             write(batch, labels, distances)
-            central.add(row, batch.ids, labels, distances)
-            reservoir.add(row, batch.vectors, labels)
-            sizes += np.bincount(labels[inside], minlength=clusters)
+            found.central.add(first + row, batch.ids, labels, distances)
+            found.reservoir.add(first + row, batch.vectors, labels)
+            found.sizes += np.bincount(labels[inside], minlength=clusters)
+            found.noise += int((~inside).sum())
             row += len(labels)
             progress.advance(row / dataset.rows)
-    if metric == "cosine":
-        reservoir.scale()
-    return Membership(sizes, row - int(sizes.sum()), central, reservoir)
+    return found
+
+
+def nothing_assigned(centroids: Vectors, seed: int, place: Place | None = None) -> Membership:
+    """Return what `assign` begins with, and into which what it found in parts is merged; arguments as there."""
+    clusters, dimensions = centroids.shape
+    first, rows = (place.first, place.rows) if place else (0, None)
+    reservoir = Reservoir(SAMPLE_ROWS, dimensions, seed, first, rows)
+    return Membership(np.zeros(clusters, np.int64), 0, CentralDocuments(), reservoir)
 
 
 _Find = Callable[[Batch], tuple[Labels, Doubles, Doubles]]

@@ -140,8 +140,12 @@ class DatasetPart:
 
     def batches(self) -> Iterator[Batch]:
         """See Dataset."""
-        for batch in _given(self.collection, self.index, integer_ids=self.integer_ids):
+        for batch in self.given():
             yield _prepared(batch, unit=self.unit)
+
+    def given(self) -> Iterator[Batch]:
+        """See StreamedDataset."""
+        return _given(self.collection, self.index, integer_ids=self.integer_ids)
 
 
 def _given(collection: Collection, index: int, *, integer_ids: bool) -> Iterator[Batch]:

@@ -11,16 +11,16 @@ from clustercontract.run import PreviousRun, RunSpec
 from clusterworker.clustering.algorithms.clustering import Clustering
 from clusterworker.clustering.description import LastNames, describe
 from clusterworker.clustering.succession import Succession
-from clusterworker.clustering.survey import Distances, assign
-from clusterworker.data.arrays import NOISE, Labels
+from clusterworker.clustering.survey import assign
 from clusterworker.data.dataset import StreamedDataset
-from clusterworker.data.sources.batch import Batch
 from clusterworker.data.sources.collection import Collection
 from clusterworker.data.sources.collections import embedding_model
 from clusterworker.data.sources.messages import OTHER_MODEL
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.progress import Progress
+from clusterworker.run.distributed import Given, assign_by_parts
 from clusterworker.run.findings import Findings
+from clusterworker.run.parts import open_parts
 from clusterworker.run.results.earlier import clusters_of
 from clusterworker.run.results.map import read_map
 from clusterworker.run.results.record import MEMBERS
@@ -34,19 +34,23 @@ def assign_documents(
     seed: int,
     collections: Sequence[Collection],
     staged: Path,
+    scratch: Path,
     secrets: Path,
+    memory: int,
     progress: Progress,
 ) -> Findings:
     """Assign documents to the clusters of `spec.base` in one pass, and write members.parquet.
 
-    No more than a batch of documents is in memory.
+    No more than a batch of documents is in memory. Spark's executors do it if the RunSpec says so.
 
     Args:
         spec: of the run.
         seed: of the sample that the report shows.
         collections: opened.
         staged: where members.parquet is written.
+        scratch: directory for temporary files.
         secrets: where Secrets are mounted.
+        memory: bytes that the container may use.
         progress: receives the progress.
 
     Raises:
@@ -58,24 +62,29 @@ def assign_documents(
         raise TypeError("mode assign without a base")
     stored = clusters_of(base, spec, secrets, _REMEDY)
     _refuse_unlike(base, stored, collections)
-    dataset = StreamedDataset(collections, spec.config.metric, progress)
+    dataset = StreamedDataset(collections, stored.metric, progress)
     clusters = "1 cluster" if len(stored.ids) == 1 else f"{len(stored.ids):,} clusters"
     progress.phase("assign", f"assigning {dataset.rows} documents to {clusters} of {base.run}")
     ids = [collection.collection_id for collection in collections]
-    # The last number is for NOISE, which is -1.
-    numbers = np.append(stored.ids, NOISE).astype(np.int32)
-    with MembersTable(staged / MEMBERS, ids, integer_ids=dataset.integer_ids) as members:
-
-        def write(batch: Batch, labels: Labels, distances: Distances) -> None:
-            members.write(batch, numbers[labels], distances)
-
-        found = assign(dataset, stored.centroids, stored.metric, spec.assignment_threshold, seed, write, progress)
+    given = Given(stored.centroids, stored.ids, stored.metric, spec.assignment_threshold, seed, ids)
+    with open_parts(spec, dataset, {"mode": spec.mode}, scratch, secrets, memory, progress) as parts:
+        if parts is None:
+            with MembersTable(staged / MEMBERS, ids, integer_ids=dataset.integer_ids) as members:
+                write = given.writer(members)
+                found = assign(dataset, given.centroids, given.metric, given.threshold, seed, write, progress)
+        else:
+            found = assign_by_parts(parts, given, staged / MEMBERS)
+        notes = parts.notes if parts else []
+    if stored.metric == "cosine":
+        found.reservoir.scale()
     stored = stored.taken(found.largest_first())
     note = (
         f"documents are assigned to {clusters} of {base.run}; {found.noise:,} of {found.documents:,} are noise: their "
         f"cosine similarity to the nearest centroid is below assignment_threshold {spec.assignment_threshold:g}"
     )
-    progress.info(note)
+    notes.insert(0, note)
+    for note in notes:
+        progress.info(note)
     read_ids = partial(read_document_ids, staged / MEMBERS)
     said = describe(collections, found, stored.ids, None, (), read_ids, LastNames(fixed=stored.names))
     return Findings(
@@ -84,7 +93,7 @@ def assign_documents(
         clustering=Clustering(stored.centroids, stored.centroids.astype(np.float64), None),
         survey=found,
         metrics={},
-        notes=[note],
+        notes=notes,
         names=said.names,
         clusters=said.clusters,
         texts=said.texts,

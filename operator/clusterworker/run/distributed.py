@@ -1,59 +1,41 @@
-"""A clustering whose documents are read by Spark's executors: sampled, assigned and surveyed part by part.
+"""Clusters whose documents are read by Spark's executors: sampled, assigned and surveyed part by part.
 
-A part is read by the very functions that a local run uses, and yields the same batches. So every document gets the
-label and the distance that it gets in a local run with the same centroids, and the sample, the central documents and
-all counts are equal too. Sums of floating-point numbers are added up per part, and the parts in their order: they may
-differ from a local run's in the last digits.
-
-Each task writes a file of a stage, and the driver puts the files together. A retry of the run finds the files of the
-attempt before, and does what is missing.
+With the same centroids, every document gets the label and the distance that it gets in a local run. The sample, the
+central documents and all counts are equal, too; see `parts` for sums.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 
-from clustercontract.clustering import ClusteringConfig
-from clustercontract.container import SCRATCH_MOUNT
 from clusterworker.clustering.algorithms.clustering import Clustering
 from clusterworker.clustering.algorithms.start import Begun
-from clusterworker.clustering.survey import Place, Survey, nothing_yet, survey
-from clusterworker.data.arrays import Rows, Vectors
-from clusterworker.data.dataset import DatasetPart, StreamedDataset, drawn, picked
+from clusterworker.clustering.survey import (
+    Membership,
+    Place,
+    Survey,
+    assign,
+    nothing_assigned,
+    nothing_yet,
+    survey,
+)
+from clusterworker.data.arrays import NOISE, Labels, Rows, Vectors
+from clusterworker.data.dataset import DatasetPart, drawn, picked
 from clusterworker.data.sources.batch import Batch, FilePlace
 from clusterworker.process.progress import Progress
+from clusterworker.run.parts import Parts, Silent, part_name, task_scratch
 from clusterworker.run.results.previous import Shared
 from clusterworker.run.results.stages import Stages, read_arrays, write_arrays
 from clusterworker.run.results.tables import MembersTable, members_schema, members_writer, renumbered
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-WAVES = 4
-"""Parts per executor's CPU, at least: an executor that is late delays the pass by a part of its work only."""
-LEAST_ROWS = 100_000
-"""A part of fewer documents costs more to hand out than to read."""
-
-
-class Executors(Protocol):
-    """What carries out tasks: see clusterworker.spark."""
-
-    @property
-    def at_a_time(self) -> int:
-        """Tasks that are carried out at the same time."""
-
-    def carry_out(self, task: Callable[[int], None], numbers: Sequence[int], progress: Progress) -> None:
-        """Carry out a task for each of the numbers, in any order."""
 
 
 @dataclass(frozen=True)
@@ -77,67 +59,67 @@ class Model:
     collection_ids: Sequence[str]
 
 
-class DistributedDataset:
-    """The documents of a run in parts, which executors read.
+@dataclass(frozen=True)
+class Given:
+    """Everything with which documents are assigned to the clusters of an earlier run.
 
-    Args:
-        source: the documents.
-        executors: carry out the tasks.
-        stages: where tasks leave what they find.
-        scratch: directory of the driver.
-        most: documents of a part; see `StreamedDataset.parts`.
-        config: of the clustering.
-        progress: receives the progress of each pass.
+    Attributes:
+        centroids: shape (clusters, dimensions).
+        ids: cluster_id of each, shape (clusters,).
+        metric: cosine or euclidean.
+        threshold: see `clustering.survey.assign`.
+        seed: of the sample.
+        collection_ids: in the order of the RunSpec.
     """
 
-    def __init__(
-        self,
-        source: StreamedDataset,
-        executors: Executors,
-        stages: Stages,
-        scratch: Path,
-        most: int,
-        config: ClusteringConfig,
-        progress: Progress,
-    ) -> None:
-        self.rows = source.rows
-        self.dimensions = source.dimensions
-        self.integer_ids = source.integer_ids
-        self.batches = source.batches
-        wished = max(LEAST_ROWS, -(-source.rows // (executors.at_a_time * WAVES)))
-        self.parts = source.parts(min(most, wished))
-        self._executors = executors
-        self._stages = stages
-        self._scratch = scratch
-        self._progress = progress
-        # A file of another attempt counts if that attempt read the same files, with the same configuration.
-        read = [[part.first, part.rows, str(part.collection.fingerprint)] for part in self.parts]
-        known = json.dumps([config.model_dump(mode="json"), read])
-        self._digest = hashlib.sha256(known.encode()).hexdigest()[:16]
+    centroids: Vectors
+    ids: Rows
+    metric: str
+    threshold: float
+    seed: int
+    collection_ids: Sequence[str]
+
+    def writer(self, members: MembersTable) -> Callable[[Batch, Labels, Any], None]:
+        """Return what writes documents with the cluster_ids of their places."""
+        # The last number is for NOISE, which is -1.
+        numbers = np.append(self.ids, NOISE).astype(np.int32)
+
+        def write(batch: Batch, labels: Labels, distances: Any) -> None:
+            members.write(batch, numbers[labels], distances)
+
+        return write
+
+
+class DistributedDataset:
+    """The documents of a clustering, in parts that executors read.
+
+    Args:
+        parts: the documents.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self.rows = parts.rows
+        self.dimensions = parts.source.dimensions
+        self.batches = parts.source.batches
+        self._parts = parts
 
     @property
     def notes(self) -> list[str]:
         """What a person should know of how the work is divided."""
-        parts, tasks = len(self.parts), self._executors.at_a_time
-        notes = [f"{parts} parts of {self.rows} documents were read by Spark, {tasks} at a time"]
-        if parts < tasks:
-            notes.append(
-                f"{tasks - parts} of {tasks} CPUs of the executors had nothing to do: write the Parquet files with "
-                "smaller row groups, or lower run.engine.executors"
-            )
-        return notes
+        return self._parts.notes
 
     def sample(self, size: int, seed: int) -> tuple[Rows, Vectors]:
         """See clusterworker.data.dataset.Sampled: the same documents as a local run draws."""
+        parts = self._parts
         chosen = drawn(self.rows, size, seed)
-        stage = f"{self._digest}-sample-{seed}-{len(chosen)}"
-        firsts = [part.first for part in self.parts]
+        stage = parts.stage("sample", seed, len(chosen))
+        firsts = [part.first for part in parts.each]
         bounds = np.append(np.searchsorted(chosen, firsts), len(chosen))
         rows = [chosen[bounds[n] : bounds[n + 1]] - first for n, first in enumerate(firsts)]
-        self._carry_out(stage, partial(_sample, self._stages, stage, self.parts, rows))
+        parts.carry_out(stage, partial(_sample, parts.stages, stage, parts.each, rows))
         vectors = np.empty((len(chosen), self.dimensions), np.float32)
-        for number in range(len(self.parts)):
-            vectors[bounds[number] : bounds[number + 1]] = read_arrays(self._stages, _name(stage, number))["vectors"]
+        for part, found in parts.found(stage):
+            vectors[bounds[part.number] : bounds[part.number + 1]] = found["vectors"]
         return chosen, vectors
 
     def kept(self, key: str, train: Callable[[], Clustering]) -> Clustering:
@@ -147,35 +129,62 @@ class DistributedDataset:
             key: of what the clustering depends on, besides the documents and the configuration.
             train: makes it.
         """
-        name = f"{self._digest}-model-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
-        if name in self._stages.names():
-            self._progress.info("the clusters were trained by an earlier attempt of this run")
-            return _clustering_of(read_arrays(self._stages, name))
+        parts = self._parts
+        name = f"{parts.stage('model', key)}.npz"
+        if name in parts.stages.names():
+            parts.progress.info("the clusters were trained by an earlier attempt of this run")
+            return _clustering_of(read_arrays(parts.stages, name))
         clustering = train()
-        write_arrays(self._stages, name, _arrays_of(clustering), self._scratch)
+        write_arrays(parts.stages, name, _arrays_of(clustering), parts.scratch)
         return clustering
 
     def survey(
         self, clustering: Clustering, metric: str, seed: int, collection_ids: Sequence[str]
     ) -> DistributedSurvey:
         """Assign all documents to their nearest centroids, in one pass."""
+        parts = self._parts
         model = Model(clustering.centroids, clustering.means, metric, seed, self.rows, list(collection_ids))
-        of_model = hashlib.sha256(clustering.centroids.tobytes() + clustering.means.tobytes()).hexdigest()[:16]
-        stage = f"{self._digest}-members-{of_model}-{seed}"
-        self._carry_out(stage, partial(_survey, self._stages, stage, self.parts, model))
+        stage = parts.stage("members", clustering.centroids.tobytes(), clustering.means.tobytes(), seed)
+        parts.carry_out(stage, partial(_survey, parts.stages, stage, parts.each, model))
         found = nothing_yet(clustering, seed)
-        for number in range(len(self.parts)):
-            found.merge(read_arrays(self._stages, _name(stage, number)))
-        members = [_name(stage, number, ".parquet") for number in range(len(self.parts))]
-        return DistributedSurvey(found, self._stages, members, list(collection_ids), integer_ids=self.integer_ids)
+        for _, state in parts.found(stage):
+            found.merge(state)
+        return DistributedSurvey(found, MembersOfParts(parts, stage, collection_ids))
 
-    def _carry_out(self, stage: str, task: Callable[[int], None]) -> None:
-        there = self._stages.names()
-        numbers = [part.number for part in self.parts if _name(stage, part.number) not in there]
-        if len(numbers) < len(self.parts):
-            found = len(self.parts) - len(numbers)
-            self._progress.info(f"{found} of {len(self.parts)} parts were done by an earlier attempt of this run")
-        self._executors.carry_out(task, numbers, self._progress)
+
+class MembersOfParts:
+    """The members that the tasks of a stage have written, a file per part.
+
+    Args:
+        parts: of the documents.
+        stage: that wrote the files.
+        collection_ids: in the order of the RunSpec.
+    """
+
+    def __init__(self, parts: Parts, stage: str, collection_ids: Sequence[str]) -> None:
+        self.collection_ids = list(collection_ids)
+        self._stages, self._integer_ids = parts.stages, parts.source.integer_ids
+        self._files = [part_name(stage, part.number, ".parquet") for part in parts.each]
+
+    def tables(self) -> Iterator[Any]:
+        """Yield the row groups of all parts, in order: one group is in the memory at a time."""
+        for name in self._files:
+            with self._stages.open(name) as opened, pq.ParquetFile(opened, pre_buffer=False) as members:
+                for group in range(members.num_row_groups):
+                    yield members.read_row_group(group)
+
+    def write(self, file: Path, ids: Rows | None = None) -> None:
+        """Write members.parquet, as a local run does: one file, a row group per batch, in the order of the documents.
+
+        Args:
+            file: to write.
+            ids: cluster_id by place, shape (clusters,), where the tasks have written places.
+        """
+        several = len(self.collection_ids) > 1
+        schema = members_schema(integer_ids=self._integer_ids, tells_collections=several)
+        with members_writer(file, schema) as writer:
+            for table in self.tables():
+                writer.write_table(table if ids is None else renumbered(table, ids))
 
 
 @dataclass(frozen=True)
@@ -184,89 +193,80 @@ class DistributedSurvey:
 
     Attributes:
         survey: of all documents.
-        stages: where the members are.
-        files: with the members of each part, in order.
-        collection_ids: in the order of the RunSpec.
-        integer_ids: whether document ids are integers.
+        members: of all documents.
     """
 
     survey: Survey
-    stages: Stages
-    files: Sequence[str]
-    collection_ids: Sequence[str]
-    integer_ids: bool
+    members: MembersOfParts
 
     def compare(self, shared: Shared, progress: Progress) -> None:
         """Count the documents that the run before had, too."""
-        several = len(self.collection_ids) > 1
-        for number, table in enumerate(self._tables()):
+        ids_of = self.members.collection_ids
+        for number, table in enumerate(self.members.tables()):
             # The run before is known by ids: vectors are not needed, and were not written.
-            index = self.collection_ids.index(table["collection_id"][0].as_py()) if several else 0
+            index = ids_of.index(table["collection_id"][0].as_py()) if len(ids_of) > 1 else 0
             ids = table["document_id"].combine_chunks()
             none = np.empty((0, 0), np.float32)
             shared.add(Batch(ids, none, index, FilePlace("members", 0)), table["cluster_id"].to_numpy())
             progress.advance(min(1.0, number * len(table) / max(self.survey.documents, 1)))
 
-    def write_members(self, file: Path, ids: Rows) -> None:
-        """Write members.parquet, as a local run does: one file, a row group per batch, in the order of the documents.
 
-        Args:
-            file: to write.
-            ids: cluster_id by place, shape (clusters,).
-        """
-        schema = members_schema(integer_ids=self.integer_ids, tells_collections=len(self.collection_ids) > 1)
-        with members_writer(file, schema) as writer:
-            for table in self._tables():
-                writer.write_table(renumbered(table, ids))
+def assign_by_parts(parts: Parts, given: Given, members: Path) -> Membership:
+    """Assign all documents to the clusters of an earlier run, and write members.parquet.
 
-    def _tables(self) -> Iterator[Any]:
-        """The row groups of all parts, in order: one group is in the memory at a time."""
-        for name in self.files:
-            with self.stages.open(name) as opened, pq.ParquetFile(opened, pre_buffer=False) as members:
-                for group in range(members.num_row_groups):
-                    yield members.read_row_group(group)
+    Args:
+        parts: of the documents.
+        given: the clusters.
+        members: the file.
+    """
+    depends = (given.centroids.tobytes(), given.ids.tobytes(), given.metric, given.threshold, given.seed)
+    stage = parts.stage("assigned", *depends)
+    parts.carry_out(stage, partial(_assign, parts.stages, stage, parts.each, given, parts.rows))
+    found = nothing_assigned(given.centroids, given.seed)
+    for _, state in parts.found(stage):
+        found.merge(state)
+    MembersOfParts(parts, stage, given.collection_ids).write(members)
+    return found
 
 
 def _sample(stages: Stages, stage: str, parts: Sequence[DatasetPart], rows: Sequence[Rows], number: int) -> None:
     """A task: the vectors of some rows of a part."""
-    with tempfile.TemporaryDirectory(dir=_scratch()) as scratch:
-        vectors = picked(parts[number], rows[number])
-        write_arrays(stages, _name(stage, number), {"vectors": vectors}, Path(scratch))
+    with task_scratch() as scratch:
+        write_arrays(stages, part_name(stage, number), {"vectors": picked(parts[number], rows[number])}, scratch)
 
 
 def _survey(stages: Stages, stage: str, parts: Sequence[DatasetPart], model: Model, number: int) -> None:
     """A task: the members of a part, and what the results need of it. The sums are written last."""
     part = parts[number]
     clustering = Clustering(model.centroids, model.means, None)
-    with tempfile.TemporaryDirectory(dir=_scratch()) as scratch:
-        with (
-            stages.create(_name(stage, number, ".parquet"), Path(scratch)) as file,
-            MembersTable(file, model.collection_ids, integer_ids=part.integer_ids) as members,
-        ):
+    with task_scratch() as scratch:
+        with _members_file(stages, stage, part, model.collection_ids, scratch) as members:
             place = Place(part.first, model.rows)
-            found = survey(part, clustering, model.metric, model.seed, members.write, _SILENT, place)
-        write_arrays(stages, _name(stage, number), found.state(), Path(scratch))
+            found = survey(part, clustering, model.metric, model.seed, members.write, Silent(), place)
+        write_arrays(stages, part_name(stage, number), found.state(), scratch)
 
 
-class _Silent(Progress):
-    """The driver tells how far a pass is, by the tasks that are done."""
-
-    def __init__(self) -> None:
-        pass
-
-    def advance(self, done: float, message: str = "") -> None:
-        """Nobody reads it."""
-
-
-_SILENT = _Silent()
+def _assign(stages: Stages, stage: str, parts: Sequence[DatasetPart], given: Given, rows: int, number: int) -> None:
+    """A task: the same with the clusters of an earlier run."""
+    part = parts[number]
+    with task_scratch() as scratch:
+        with _members_file(stages, stage, part, given.collection_ids, scratch) as members:
+            write, place = given.writer(members), Place(part.first, rows)
+            found = assign(part, given.centroids, given.metric, given.threshold, given.seed, write, Silent(), place)
+        write_arrays(stages, part_name(stage, number), found.state(), scratch)
 
 
-def _scratch() -> str | None:
-    return SCRATCH_MOUNT if Path(SCRATCH_MOUNT).is_dir() else None
-
-
-def _name(stage: str, number: int, suffix: str = ".npz") -> str:
-    return f"{stage}-{number:05}{suffix}"
+@contextmanager
+def _members_file(
+    stages: Stages, stage: str, part: DatasetPart, collection_ids: Sequence[str], scratch: Path
+) -> Iterator[MembersTable]:
+    """The file of a part's members."""
+    name = part_name(stage, part.number, ".parquet")
+    with (
+        stages.create(name, scratch) as file,
+        MembersTable(file, collection_ids, integer_ids=part.integer_ids) as members,
+    ):
+        yield members
 
 
 def _arrays_of(clustering: Clustering) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """One run, from the RunSpec to the RunResult."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -12,9 +10,9 @@ from clustercontract.baseline import BASELINE_FILE, Baseline
 from clustercontract.run import RunResult, RunSpec
 from clusterworker.process.cgroup import ControlGroup
 from clusterworker.process.command import Mounts
-from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.progress import Progress
 from clusterworker.run.results.record import MARKER, MEMBERS
+from clusterworker.run.results.stages import clearing_stages
 from clusterworker.run.results.target import Target, staging
 
 if TYPE_CHECKING:
@@ -41,26 +39,8 @@ def run(spec: RunSpec, progress: Progress, mounts: Mounts | None = None, memory:
     progress.plan(phases_of(spec))
     mounts = mounts or Mounts()
     memory = memory or ControlGroup().memory()
-    with staging(spec, mounts) as (target, staged, scratch), _clearing_stages(spec, mounts):
+    with staging(spec, mounts) as (target, staged, scratch), clearing_stages(spec, mounts.secrets):
         return _Run(spec, progress, target).carry_out(staged, scratch, mounts.secrets, memory)
-
-
-@contextmanager
-def _clearing_stages(spec: RunSpec, mounts: Mounts) -> Iterator[None]:
-    """Remove the files of a distributed run's stages, unless another attempt may go on from them."""
-    try:
-        yield
-    except MisconfiguredError:
-        _clear_stages(spec, mounts)
-        raise
-    _clear_stages(spec, mounts)
-
-
-def _clear_stages(spec: RunSpec, mounts: Mounts) -> None:
-    if spec.engine is not None:
-        from clusterworker.run.results.stages import open_stages
-
-        open_stages(spec, mounts.secrets).clear()
 
 
 _WITHOUT = {"assign": ("read", "cluster", "measure"), "composite": ("read", "measure")}
@@ -138,7 +118,7 @@ class _Run:
         if spec.mode == "assign":
             from clusterworker.run.assign import assign_documents
 
-            return assign_documents(spec, seed, collections, staged, secrets, progress)
+            return assign_documents(spec, seed, collections, staged, scratch, secrets, memory, progress)
         if spec.mode == "composite":
             from clusterworker.run.composite import Source, cluster_centroids
 

@@ -18,9 +18,9 @@ from clusterworker.data.dataset import Dataset, StreamedDataset
 from clusterworker.data.sources.collection import Collection
 from clusterworker.process.progress import Progress
 from clusterworker.run.distributed import DistributedDataset, DistributedSurvey
+from clusterworker.run.parts import open_parts
 from clusterworker.run.results.previous import Shared
 from clusterworker.run.results.record import MEMBERS
-from clusterworker.run.results.stages import open_stages
 from clusterworker.run.results.tables import MembersTable, renumber
 
 
@@ -82,19 +82,13 @@ def open_passes(
         progress: receives the progress.
     """
     file = staged / MEMBERS
-    documents = sum(collection.rows for collection in collections)
-    if spec.engine is None or not spec.engine.distributes(documents):
-        yield _Local(spec, seed, collections, file, scratch, memory, progress)
-        return
-    from clusterworker.spark.executors import started
-
     source = StreamedDataset(collections, spec.config.metric, progress)
-    with started(spec.engine, spec.run, scratch, memory, progress) as executors:
-        stages = open_stages(spec, secrets)
-        dataset = DistributedDataset(
-            source, executors, stages, scratch, spec.engine.partition_rows, spec.config, progress
-        )
-        yield _Distributed(spec, seed, collections, file, dataset, memory, progress)
+    known = spec.config.model_dump(mode="json")
+    with open_parts(spec, source, known, scratch, secrets, memory, progress) as parts:
+        if parts is None:
+            yield _Local(spec, seed, collections, file, scratch, memory, progress)
+        else:
+            yield _Distributed(spec, seed, collections, file, DistributedDataset(parts), memory, progress)
 
 
 class _Local:
@@ -174,4 +168,4 @@ class _Distributed:
     def write_members(self, ids: Rows) -> None:
         if self._surveyed is None:
             raise TypeError("nothing was surveyed")
-        self._surveyed.write_members(self._file, ids)
+        self._surveyed.members.write(self._file, ids)

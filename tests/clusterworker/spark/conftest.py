@@ -12,7 +12,7 @@ import pytest
 
 from clustercontract.engine import Engine
 from clusterworker.process.progress import Progress
-from clusterworker.run import distributed
+from clusterworker.run import parts
 from clusterworker.spark import executors
 from clusterworker.spark.executors import Executors, started
 
@@ -44,5 +44,5 @@ def on_spark(spark: Executors, monkeypatch: pytest.MonkeyPatch) -> Executors:
         yield spark
 
     monkeypatch.setattr(executors, "started", there)
-    monkeypatch.setattr(distributed, "LEAST_ROWS", 100)
+    monkeypatch.setattr(parts, "LEAST_ROWS", 100)
     return spark

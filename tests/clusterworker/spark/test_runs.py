@@ -159,6 +159,50 @@ def lose_the_driver(pod: Pod, spec: RunSpec, monkeypatch: pytest.MonkeyPatch) ->
             pod.run(spec)
 
 
+@pytest.mark.parametrize(
+    ("config", "scale"),
+    [
+        ({**KMEANS, "metric": "cosine"}, 1.0),
+        ({**KMEANS, "metric": "euclidean"}, 3.0),
+        ({"algorithm": "gaussian_mixture", "n_components": 5, "metric": "euclidean"}, 1.0),
+        ({"algorithm": "dbscan", "eps": 0.2, "min_samples": 5, "metric": "cosine"}, 1.0),
+    ],
+)
+def test_documents_assigned_by_spark_have_the_members_of_a_local_run(
+    pod: Pod, on_spark: Executors, config: dict[str, Any], scale: float
+) -> None:
+    """To the clusters of any algorithm, which a local run has found; documents that are like none are noise."""
+    documents(pod, MIXED[:600], files=1)
+    clustering = spec_of(pod, "clusters", spark=False, config=config)
+    found = pod.run(clustering)
+    vectors = DATA.vectors[600:] * scale
+    vectors[::7] = np.random.default_rng(4).normal(size=vectors[::7].shape)
+    half = len(vectors) // 2
+    for name, part, ids in (("a", vectors[:half], range(half)), ("b", vectors[half:], None)):
+        names = list(ids) if ids is not None else [f"new-{row}" for row in range(len(part))]
+        columns = {"document_id": names, "embedding": fixed_size_list(part), "text": TEXTS[: len(part)]}
+        pq.write_table(pa.table(columns), pod.volume / f"{name}.parquet", row_group_size=170)
+    sources = [{"uri": f"{name}.parquet", "text_column": "text"} for name in "ab"]
+    base = {"run": clustering.run, "uri": found.results_uri}
+    specs = [
+        spec_of(
+            pod, f"assigned-{kind}", spark=kind == "spark", config=config, sources=sources, mode="assign", base=base
+        )
+        for kind in ("local", "spark")
+    ]
+    local, spark = (pod.run(spec) for spec in specs)
+    folders = [pod.folder(spec) for spec in specs]
+    assert content(folders[0]) == content(folders[1])
+    assert (folders[0] / "members.parquet").read_bytes() == (folders[1] / "members.parquet").read_bytes()
+    assert (folders[0] / "report.png").read_bytes() == (folders[1] / "report.png").read_bytes(), "of one sample"
+    assert 0 < (local.num_noise or 0) < len(vectors)
+    assert (spark.num_documents, spark.num_noise) == (len(vectors), local.num_noise)
+    assert spark.clusters == local.clusters
+    assert spark.notes[:-1] == local.notes
+    assert "parts of 1800 documents were read by Spark, 2 at a time" in spark.notes[-1]
+    assert [entry.name for entry in folders[1].parent.glob(".*stages*")] == [], "no stage is left"
+
+
 def test_a_retry_goes_on_from_the_files_of_the_attempt_before(
     pod: Pod, on_spark: Executors, monkeypatch: pytest.MonkeyPatch
 ) -> None:

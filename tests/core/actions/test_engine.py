@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from clustercontract.clustering import ClusteringConfig
+from clustercontract.mode import Mode
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.conditions import Reason
 from clustertrigger.api.trigger import EnginePolicy, RunPolicy
@@ -18,17 +19,18 @@ FILES = CollectionSpec.model_validate({"source": {"uri": "s3://vectors/"}})
 TABLE = CollectionSpec.model_validate(
     {"source": {"type": "postgresql", "uri": "postgresql://db/shop", "table": "documents", "secret_name": "db"}}
 )
+DBSCAN = {"algorithm": "dbscan", "eps": 0.3}
 KMEANS = {"algorithm": "kmeans", "n_clusters": 5}
 
 
-def told(engine: dict[str, Any], **run: Any) -> dict[str, Any] | None:
+def told(engine: dict[str, Any], **run: Any) -> dict[str, Any]:
     found = engine_input(RunPolicy.model_validate({"engine": engine, **run}), "spark:1", TEMPLATE)
-    return None if found is None else found.model_dump()
+    return found.model_dump()
 
 
-def test_a_local_run_is_told_nothing() -> None:
-    assert told({}) is None
-    assert told({"type": "local"}) is None
+@pytest.mark.parametrize(("engine", "has"), [({}, False), ({"type": "local"}, False), ({"type": "auto"}, True)])
+def test_a_local_run_has_no_executors(engine: dict[str, Any], has: bool) -> None:
+    assert RunPolicy.model_validate({"engine": engine}).engine.has_executors is has
 
 
 def test_defaults() -> None:
@@ -60,26 +62,37 @@ def test_defaults() -> None:
 )
 def test_resources(resources: dict[str, Any], cores: int, request_: str, limit: str | None, memory: int) -> None:
     found = told({"type": "auto", "local_below": 0, "executor": {"resources": resources}})
-    assert found is not None
     assert (found["executor_cores"], found["executor_cpu_request"]) == (cores, request_)
     assert (found["executor_cpu_limit"], found["executor_memory"]) == (limit, memory)
     assert (found["type"], found["local_below"]) == ("auto", 0)
 
 
 @pytest.mark.parametrize(
-    ("engine", "config", "collections", "says"),
+    ("engine", "mode", "config", "collections", "says"),
     [
-        ("local", {"algorithm": "dbscan", "eps": 0.3}, [("a", TABLE)], None),
-        ("spark", KMEANS, [("a", FILES)], None),
-        ("auto", KMEANS, [("a", FILES), ("b", FILES)], None),
+        ("local", "full", DBSCAN, [("a", TABLE)], None),
+        ("local", "composite", DBSCAN, [("a", TABLE)], None),
+        ("spark", "full", KMEANS, [("a", FILES)], None),
+        ("auto", "full", KMEANS, [("a", FILES), ("b", FILES)], None),
+        ("spark", "assign", KMEANS, [("a", FILES)], None),
+        ("auto", "assign", DBSCAN, [("a", FILES)], None),
+        (
+            "spark",
+            "assign",
+            DBSCAN,
+            [("a", TABLE)],
+            "run.engine: Collection 'a' has source type postgresql: engine type spark or auto supports parquet only",
+        ),
         (
             "auto",
-            {"algorithm": "dbscan", "eps": 0.3},
+            "full",
+            DBSCAN,
             [("a", FILES)],
-            "run.engine: algorithm 'dbscan': engine type spark or auto supports algorithm kmeans only",
+            "run.engine: algorithm 'dbscan': engine type spark or auto supports algorithm kmeans only, except",
         ),
         (
             "spark",
+            "full",
             KMEANS,
             [("a", FILES), ("b", TABLE)],
             "run.engine: Collection 'b' has source type postgresql: engine type spark or auto supports parquet only",
@@ -87,10 +100,10 @@ def test_resources(resources: dict[str, Any], cores: int, request_: str, limit: 
     ],
 )
 def test_what_executors_cannot_do_is_refused_by_name(
-    engine: str, config: dict[str, Any], collections: list[tuple[str, CollectionSpec]], says: str | None
+    engine: str, mode: Mode, config: dict[str, Any], collections: list[tuple[str, CollectionSpec]], says: str | None
 ) -> None:
     policy, wanted = EnginePolicy.model_validate({"type": engine}), ClusteringConfig.model_validate(config)
-    found = why_not_distributed(policy, wanted, collections)
+    found = why_not_distributed(policy, mode, wanted, collections)
     if says is None:
         assert found is None
     else:

@@ -118,7 +118,8 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
         if isinstance(collection, Unresolved):
             return collection
         collections.append((wanted, collection))
-    if (refused := why_not_distributed(spec.run.engine, execution.config, collections)) is not None:
+    mode = execution.mode or "full"
+    if (refused := why_not_distributed(spec.run.engine, mode, execution.config, collections)) is not None:
         return refused
     outputs = resolve_outputs(catalog, namespace, execution.outputs if written is None else written, collections)
     if isinstance(outputs, Unresolved):

@@ -10,10 +10,11 @@ from clustercontract.engine import (
     EXECUTORS,
     LOCAL_BELOW,
     PARTITION_ROWS,
-    SPARK_ALGORITHMS,
     SPARK_SOURCES,
     Engine,
+    spark_clusters,
 )
+from clustercontract.mode import Mode
 from clustertrigger.api.collection import CollectionSpec
 from clustertrigger.api.conditions import Reason
 from clustertrigger.api.trigger import SPARK_NEEDS_CENTROIDS, EnginePolicy, ExecutorPolicy, RunPolicy
@@ -23,22 +24,20 @@ from clustertrigger.core.resources.pod_settings import executor_memory, quantity
 _DEFAULT_MEMORY = 2048
 
 
-def engine_input(run: RunPolicy, image: str, executor_template: Mapping[str, Any]) -> Engine | None:
-    """What the worker gets about its engine; None where its Pod does the work alone.
+def engine_input(run: RunPolicy, image: str, executor_template: Mapping[str, Any]) -> Engine:
+    """What the worker gets about its executors.
 
     Args:
-        run: how the trigger's Jobs are run.
+        run: how the trigger's Jobs are run; its engine has executors.
         image: of the run's Pod, and so of the executors.
         executor_template: the executors' Pod, of core/v1.
     """
     given = run.engine
-    if given.type == "local":
-        return None
     resources = (given.executor or ExecutorPolicy()).resources
     request, limit = resources.requests.get("cpu"), resources.limits.get("cpu")
     cpus = limit if limit is not None else request if request is not None else 1
     return Engine(
-        type=given.type,
+        type="auto" if given.type == "auto" else "spark",
         executors=given.executors or EXECUTORS,
         image=image,
         service_account_name=run.service_account_name,
@@ -54,21 +53,27 @@ def engine_input(run: RunPolicy, image: str, executor_template: Mapping[str, Any
 
 
 def why_not_distributed(
-    engine: EnginePolicy, config: ClusteringConfig, collections: Iterable[tuple[str, CollectionSpec]]
+    engine: EnginePolicy, mode: Mode, config: ClusteringConfig, collections: Iterable[tuple[str, CollectionSpec]]
 ) -> Unresolved | None:
-    """Why Spark's executors cannot do this work, which other objects than the trigger define.
+    """Why Spark's executors cannot do the work of the action cluster, which other objects than the trigger define.
 
     Args:
         engine: of the trigger.
+        mode: of the run.
         config: of the clustering.
         collections: that are read, each with the id by which it was named.
     """
-    if engine.type == "local":
-        return None
-    if config.algorithm not in SPARK_ALGORITHMS:
+    if engine.has_executors and not spark_clusters(mode, config.algorithm):
         return Unresolved(
             Reason.INVALID_REFERENCE, f"run.engine: algorithm {config.algorithm!r}: {SPARK_NEEDS_CENTROIDS}"
         )
+    return why_not_read_in_parts(engine, collections)
+
+
+def why_not_read_in_parts(engine: EnginePolicy, collections: Iterable[tuple[str, CollectionSpec]]) -> Unresolved | None:
+    """Why Spark's executors cannot read these documents; arguments as of `why_not_distributed`."""
+    if not engine.has_executors:
+        return None
     for name, collection in collections:
         if collection.source.type not in SPARK_SOURCES:
             return Unresolved(

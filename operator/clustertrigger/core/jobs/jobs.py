@@ -46,7 +46,7 @@ from clustertrigger.core.instants import format_instant
 from clustertrigger.core.jobs.naming import seed
 from clustertrigger.core.jobs.pods import pod_metadata, pod_spec
 from clustertrigger.core.jobs.slot import CheckSlot, EventSlot, RunSlot, Slot
-from clustertrigger.core.jobs.spark_pods import driver, engine, with_engine
+from clustertrigger.core.jobs.spark_pods import driver, engine
 from clustertrigger.core.jobs.template_pods import template_pod_spec
 from clustertrigger.core.resources.trigger import Trigger
 
@@ -83,7 +83,7 @@ def build_job(
 ) -> dict[str, Any]:
     """The Job of a run, ready to be created."""
     run = spec.run
-    defaults = with_engine(defaults, run)
+    defaults, executors = engine(run, work, defaults, _labels(trigger, ROLE_RUN))
     ask = Ask(
         trigger.key.namespace,
         trigger.key.name,
@@ -94,14 +94,14 @@ def build_job(
         defaults,
         previous,
         last_result,
-        engine(run, work, defaults, _labels(trigger, ROLE_RUN)),
+        executors,
     )
     order = work.order(ask)
     if isinstance(order, FromTemplate):
         pod = _Pod(template_pod_spec(run, order, defaults), order.template.labels, order.template.annotations)
     else:
         own = pod_spec(run, work, defaults, order=order, resources=run.resources, writes=work.writes())
-        pod = _Pod(driver(own, run))
+        pod = _Pod(driver(own) if executors else own)
     # The name guards the slot until the status does: keep the Job for as long as the slot could fire.
     kind = _Kind(
         ROLE_RUN, run.timeout_seconds, ttl_seconds=max(run.starting_deadline_seconds, 3600), queue_name=run.queue_name

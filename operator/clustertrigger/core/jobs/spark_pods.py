@@ -39,34 +39,28 @@ _IDENTITY = {
 }
 
 
-def with_engine(defaults: RunDefaults, run: RunPolicy) -> RunDefaults:
-    """The same with the image of the run's engine."""
-    spark = defaults.spark
-    if run.engine.type == "local" or spark is None:
-        return defaults
-    return replace(
-        defaults, image=spark.name, image_pull_policy=spark.pull_policy, image_pull_secrets=spark.pull_secrets
-    )
-
-
-def engine(run: RunPolicy, work: Work, defaults: RunDefaults, own_labels: Mapping[str, str]) -> Engine | None:
-    """The executors of a run; None where its Pod does the work alone.
+def engine(
+    run: RunPolicy, work: Work, defaults: RunDefaults, own_labels: Mapping[str, str]
+) -> tuple[RunDefaults, Engine | None]:
+    """What the operator adds to a run, with the image of its engine; and its executors, None where it has none.
 
     Args:
         run: how the trigger's Jobs are run.
         work: The objects that it refers to are mounted.
-        defaults: what the operator adds, with the image of the engine.
+        defaults: what the operator adds to every run.
         own_labels: the operator's, of the run's Pod.
     """
-    if run.engine.type == "local":
-        return None
-    return engine_input(run, defaults.image, _template(run, work, defaults, own_labels))
+    if not run.engine.has_executors:
+        return defaults, None
+    if spark := defaults.spark:
+        defaults = replace(
+            defaults, image=spark.name, image_pull_policy=spark.pull_policy, image_pull_secrets=spark.pull_secrets
+        )
+    return defaults, engine_input(run, defaults.image, _template(run, work, defaults, own_labels))
 
 
-def driver(pod: dict[str, Any], run: RunPolicy) -> dict[str, Any]:
-    """The spec of a run's Pod, as the driver's where the run has one."""
-    if run.engine.type == "local":
-        return pod
+def driver(pod: dict[str, Any]) -> dict[str, Any]:
+    """The spec of a run's Pod, as that of the driver of executors."""
     (worker,) = pod["containers"]
     identity = [
         {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}

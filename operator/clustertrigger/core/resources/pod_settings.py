@@ -183,7 +183,7 @@ def _is_overcommittable(name: str) -> bool:
 
 
 def _engine(engine: EnginePolicy, permitted: Permitted) -> Iterator[Problem]:
-    if engine.type != "local" and not permitted.spark:
+    if engine.has_executors and not permitted.spark:
         message = (
             "is not enabled: write local, or ask the operator's administrator to set the chart's value "
             "spark.enabled: true"

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
+from clustercontract.engine import Engine
+from clusterworker.process.errors import MisconfiguredError
 from clusterworker.run.results.record import lineage
 from clusterworker.run.results.target import Destination, folder_of
 from clusterworker.storage.addresses import bucket_at
@@ -49,6 +49,35 @@ class Stages(Protocol):
 
     def clear(self) -> None:
         """Remove all of them, and those of earlier runs of the trigger that have been abandoned."""
+
+
+class Distributable(Destination, Protocol):
+    """The input of a run that may have executors."""
+
+    @property
+    def engine(self) -> Engine | None:
+        """Its executors; None: it has none."""
+
+
+@contextmanager
+def clearing_stages(spec: Distributable, secrets: Path) -> Iterator[None]:
+    """Remove the files of a distributed run's stages in the end, unless another attempt may go on from them.
+
+    Args:
+        spec: of the run.
+        secrets: where Secrets are mounted.
+    """
+    try:
+        yield
+    except MisconfiguredError:
+        _clear(spec, secrets)
+        raise
+    _clear(spec, secrets)
+
+
+def _clear(spec: Distributable, secrets: Path) -> None:
+    if spec.engine is not None:
+        open_stages(spec, secrets).clear()
 
 
 def open_stages(spec: Destination, secrets: Path) -> Stages:
@@ -175,11 +204,15 @@ def _is_kin(one: str, other: str) -> bool:
 
 def write_arrays(stages: Stages, name: str, arrays: Mapping[str, Any], scratch: Path) -> None:
     """Write arrays of numbers by name, as NumPy's .npz."""
+    import numpy as np
+
     with stages.create(name, scratch) as draft, draft.open("wb") as file:
         np.savez(file, **arrays)
 
 
 def read_arrays(stages: Stages, name: str) -> dict[str, Any]:
     """Read what `write_arrays` has written; nothing of it is carried out as a program."""
+    import numpy as np
+
     with stages.open(name) as file, np.load(io.BytesIO(file.read()), allow_pickle=False) as arrays:
         return {key: arrays[key] for key in arrays.files}
