@@ -2,23 +2,32 @@
 
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import faiss
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.clustering.algorithms.pairs import Pairs
 from clusterworker.data.arrays import Vectors
 
 EXACT_ROWS = 50_000
-"""Above it, an inverted file looks through a part of the vectors: comparing all pairs grows with their square."""
+"""Above it, vectors are put into cells, and only near cells are searched: comparing all pairs grows with the square."""
 BLOCK_BYTES = 64 << 20
 CLOSE, LOST = 1e-3, 1e-5
 """Shares of ‖a‖² + ‖b‖²: below the first, squared distances are computed by differences; below the second, even their
 order may be rounding."""
 PROBED = 24
-"""Lists of the inverted file that each query looks through."""
+"""Cells that are searched for each query."""
+TRAINING, PER_CELL = 4, 24
+"""Passes of the k-means that makes the cells, and vectors of its sample for each cell. With 10 and 64, the share of
+true neighbours that is found rises by 0.005 on text embeddings, and the training takes ten times as long."""
+QUERIES = 16_384
+"""That are compared with a cell at a time."""
+PROBING = 0.25
+"""Share of a search in cells that it takes to find the cells."""
 
 
 def nearest_neighbours(
@@ -30,7 +39,7 @@ def nearest_neighbours(
         vectors: shape (rows, dimensions), of unit length with metric cosine.
         count: neighbours per vector, itself included; at most rows.
         metric: cosine or euclidean.
-        seed: of the inverted file's training.
+        seed: of the cells.
         told: called with the share that is done.
 
     Returns:
@@ -39,19 +48,88 @@ def nearest_neighbours(
     frame = Frame.of(vectors)
     framed = frame.into(vectors)
     scale = frame.scale if frame.needed else 1.0
-    index = index_of(framed, seed)
-    indices = np.empty((len(vectors), count), np.int64)
-    squared = np.empty((len(vectors), count), np.float32)
-    for first in range(0, len(vectors), EXACT_ROWS):
-        part = slice(first, first + EXACT_ROWS)
-        squared[part], indices[part] = index.search(np.ascontiguousarray(framed[part]), count)
-        told(min(first + EXACT_ROWS, len(vectors)) / len(vectors))
+    search = _search_all if len(framed) <= EXACT_ROWS else _search_cells
+    indices, squared = search(framed, count, seed, told)
     _look_closer(Pairs(vectors, "euclidean", frame=frame), framed, indices, squared, scale)
     _self_first(indices, squared)
     # Of unit vectors, the squared distance is twice the cosine distance.
     exact = squared.astype(np.float64) / scale**2
     distances = np.asarray(exact / 2 if metric == "cosine" else np.sqrt(exact), np.float32)
     return indices, distances
+
+
+def _search_all(
+    vectors: Vectors, count: int, _seed: int, told: Callable[[float], None]
+) -> tuple[npt.NDArray[np.int64], Vectors]:
+    squared, indices = faiss.knn(vectors, vectors, count)
+    told(1.0)
+    return indices, squared
+
+
+def _search_cells(
+    vectors: Vectors, count: int, seed: int, told: Callable[[float], None]
+) -> tuple[npt.NDArray[np.int64], Vectors]:
+    """Compare each cell's vectors with all queries that probe the cell at once, by products of matrices.
+
+    faiss's own inverted file compares query by query, which takes three times as long. Each thread has a share of the
+    queries, and all cells.
+    """
+    rows = len(vectors)
+    cells = _cells_of(vectors, seed)
+    probes = np.empty((rows, min(PROBED, cells.ntotal)), np.int32)
+    for first in range(0, rows, QUERIES):
+        part = slice(first, first + QUERIES)
+        probes[part] = cells.search(vectors[part], probes.shape[1])[1]
+        told(PROBING * min(first + QUERIES, rows) / rows)
+    members = _grouped(probes[:, :1], cells.ntotal)
+    indices, squared = np.empty((rows, count), np.int64), np.empty((rows, count), np.float32)
+
+    def search(first: int, end: int) -> None:
+        best = faiss.ResultHeap(end - first, count)
+        asking = _grouped(probes[first:end], cells.ntotal)
+        for cell, (near, queries) in enumerate(zip(members, asking, strict=True)):
+            found = vectors[near]
+            for start in range(0, len(queries) if len(near) else 0, QUERIES):
+                some = queries[start : start + QUERIES]
+                lengths, places = faiss.knn(vectors[first + some], found, min(count, len(near)))
+                best.add_result_subset(some, lengths, near[places])
+            if not first:
+                told(PROBING + (1 - PROBING) * (cell + 1) / cells.ntotal)
+        best.finalize()
+        squared[first:end], indices[first:end] = best.D, best.I
+
+    threads = faiss.omp_get_max_threads()
+    bounds = np.linspace(0, rows, threads + 1).astype(int).tolist()
+    with (
+        threadpool_limits(1, user_api="blas"),
+        ThreadPoolExecutor(threads, "neighbours", initializer=lambda: faiss.omp_set_num_threads(1)) as pool,
+    ):
+        for _ in pool.map(search, bounds[:-1], bounds[1:]):
+            pass
+    return indices, squared
+
+
+def _grouped(cells: npt.NDArray[np.int32], count: int) -> list[npt.NDArray[np.int64]]:
+    """Return the rows in which each of `count` cells occurs, ascending; `cells` has the shape (rows, some)."""
+    order = np.argsort(cells, axis=None, kind="stable")
+    ends = np.searchsorted(cells.ravel()[order], np.arange(1, count))
+    return np.split(order // cells.shape[1], ends)
+
+
+def _cells_of(vectors: Vectors, seed: int) -> faiss.Index:
+    """Return the centers of cells, as an index that finds the nearest ones."""
+    rows, dimensions = vectors.shape
+    cells = min(4 * math.isqrt(rows), rows)
+    trained = faiss.Kmeans(
+        dimensions,
+        cells,
+        niter=TRAINING,
+        seed=seed % 2**31,
+        min_points_per_centroid=1,
+        max_points_per_centroid=PER_CELL,
+    )
+    trained.train(vectors)
+    return trained.index
 
 
 def _look_closer(pairs: Pairs, framed: Vectors, indices: npt.NDArray[np.int64], squared: Vectors, scale: float) -> None:
@@ -88,19 +166,17 @@ def index_of(vectors: Vectors, seed: int) -> faiss.Index:
 
     Args:
         vectors: within their frame, shape (rows, dimensions).
-        seed: of the inverted file's training.
+        seed: of the inverted file's cells.
     """
     rows, dimensions = vectors.shape
-    flat = faiss.IndexFlatL2(dimensions)
     if rows <= EXACT_ROWS:
+        flat = faiss.IndexFlatL2(dimensions)
         flat.add(np.ascontiguousarray(vectors))
         return flat
-    lists = 4 * math.isqrt(rows)
-    index = faiss.IndexIVFFlat(flat, dimensions, lists)
-    index.cp.seed = seed % 2**31
+    cells = _cells_of(vectors, seed)
+    index = faiss.IndexIVFFlat(cells, dimensions, cells.ntotal)
     index.nprobe = PROBED
-    chosen = np.sort(np.random.default_rng(seed).choice(rows, min(rows, 64 * lists), replace=False))
-    index.train(vectors[chosen])
+    index.train(vectors[:0])
     for first in range(0, rows, EXACT_ROWS):
         index.add(np.ascontiguousarray(vectors[first : first + EXACT_ROWS]))
     return index
