@@ -86,13 +86,13 @@ chaos: check-cluster venv prepare ## Faults in full: a thousand SIGKILLs, outage
 	@echo "chaos: CHAOS=full pytest e2e/chaos"
 	@CHAOS=full $(PY) -m pytest -v -s --no-header e2e/chaos
 
-fuzz: venv ## A million random schedules against Debian's cron, 10,000 vector sets against scikit-learn, 10,000 Parquet files
+fuzz: venv ## A million random schedules against Debian's cron, 10,000 vector sets against scikit-learn, 10,000 Parquet files and filters
 	@echo "fuzz: FUZZ=1000000 pytest -m fuzz tests/core"
 	@FUZZ=1000000 nice $(PY) -m pytest -q -n 2 -m fuzz tests/core
 	@echo "fuzz: VECTOR_SETS=10000 pytest tests/clusterworker/clustering/test_vector_sets.py"
 	@VECTOR_SETS=10000 nice $(PY) -m pytest -q -n 2 tests/clusterworker/clustering/test_vector_sets.py
-	@echo "fuzz: FILES=10000 pytest tests/clusterworker/data/test_generated_files.py"
-	@FILES=10000 nice $(PY) -m pytest -q -s -n 0 tests/clusterworker/data/test_generated_files.py
+	@echo "fuzz: FILES=10000 pytest tests/clusterworker/data/test_generated_files.py test_generated_filters.py"
+	@FILES=10000 nice $(PY) -m pytest -q -s -n 0 tests/clusterworker/data/test_generated_files.py tests/clusterworker/data/test_generated_filters.py
 
 bench: bench-api bench-assign bench-cluster bench-drift bench-engines bench-outputs bench-enrichment bench-names bench-events bench-burst bench-writes bench-scale bench-takeover ## Measure everything; CHECK=1 fails when a goal is missed
 

@@ -153,14 +153,17 @@ def is_number(value: object) -> bool:
 
 
 def parsed_time(value: object) -> datetime | None:
-    """Returns the time that a filter's value denotes, in UTC by default; None if the value is not a time."""
+    """Returns the time that a filter's value denotes, in UTC; None if the value is not a time.
+
+    A value without an offset is in UTC. A time that is before the year 1 or after the year 9999 in UTC is not a time.
+    """
     if not isinstance(value, str) or len(value) < len("2026-11-22"):
         return None
     try:
         time = datetime.fromisoformat(value)
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _check_set(value: object) -> None:

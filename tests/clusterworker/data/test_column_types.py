@@ -398,7 +398,7 @@ def test_lists_of_views_exist_or_do_not(tmp_path: Path, kind: Any) -> None:
 
 def test_a_filter_that_is_no_uuid(tmp_path: Path) -> None:
     write(tmp_path / "data.parquet", f=RAW)
-    with pytest.raises(MisconfiguredError, match="value 'x' is compared with a column of UUIDs: write it as 123e4567-"):
+    with pytest.raises(MisconfiguredError, match="holds UUIDs, but value 'x' is none: write it as 123e4567-"):
         opened(tmp_path, filters=Filter(field="f", operator="eq", value="x"))
 
 

@@ -179,9 +179,19 @@ def test_qdrant() -> None:
         (pa.int8(), "smallint", where("a", "lt", 1000), [0, 1, 2]),
         (pa.int8(), "smallint", where("a", "in", [2, 100_000]), [1]),
         (pa.int32(), "integer", where("a", "gte", 2), [1, 2]),
+        (pa.int32(), "integer", where("a", "gte", 1.5), [1, 2]),
+        (pa.int64(), "bigint", where("a", "lt", 1.5), [0]),
+        (pa.uint8(), "smallint", where("a", "gt", -1), [0, 1, 2]),
+        (pa.uint64(), "bigint", where("a", "nin", [-3, 2.5, 3]), [0, 1]),
         (pa.decimal128(9, 2), "numeric(9, 2)", where("a", "lte", 2.5), [0, 1]),
+        (pa.decimal256(70, 30), "numeric(70, 30)", where("a", "lte", 1e300), [0, 1, 2]),
         (pa.float32(), "real", where("a", "eq", 3), [2]),
+        (pa.float32(), "real", where("a", "lt", 1e300), [0, 1, 2]),
+        (pa.float32(), "real", where("a", "gt", 1e-300), [0, 1, 2]),
         (pa.date32(), "date", where("a", "gt", "1970-01-02T12:00:00Z"), [1, 2]),
+        (pa.date32(), "date", where("a", "gte", "1970-01-02T12:00:00Z"), [1, 2]),
+        (pa.timestamp("s"), "timestamp", where("a", "gte", "1970-01-01T00:00:01.5Z"), [1, 2]),
+        (pa.timestamp("ns"), "timestamp", where("a", "lt", "9999-12-31"), [0, 1, 2]),
         (pa.timestamp("s"), "timestamp", where("a", "lte", "1970-01-01T00:00:02.5Z"), [0, 1]),
         (pa.dictionary(pa.int8(), pa.string()), "varchar(9)",
          where("a", "in", ["1", "3"]), [0, 2]),
@@ -247,13 +257,14 @@ def test_texts_of_filtered_rows(tmp_path: Path) -> None:
 MISTAKES = [
     (where("colour", "eq", "red"), "no column colour: it has", "set source.filters.field to one of them"),
     ({"AND": [where("sold", "eq", True), where("price", "eq", "7")]},
-     "source.filters.AND[1]: column price holds double", "and value '7' is none: write a number"),
+     "source.filters.AND[1]: column price holds double", "but value '7' is a string: write a number"),
     (where("title", "gt", 7), "source.filters: column title holds", "use eq, ne, in, nin or exists"),
     (where("price", "gt", "2026-11-22"), "source.filters: column price holds double", "compare it with a number"),
     (where("seen", "gt", 5), "source.filters: column seen holds timestamp", "compare it with a time in quotes"),
     (where("seen", "eq", "2026-11-22"), "source.filters: column seen holds timestamp",
      "only gt, gte, lt, lte and exists"),
-    ({"NOT": [where("sold", "in", ["yes"])]}, "source.filters.NOT[0]: column sold holds bool", "write a true or false"),
+    ({"NOT": [where("sold", "in", ["yes"])]}, "source.filters.NOT[0]: column sold holds bool",
+     "but value 'yes' is a string: write true or false"),
     (where("embedding", "eq", 1), "source.filters: column embedding holds", "which filters cannot compare"),
 ]  # fmt: skip
 
@@ -290,6 +301,9 @@ def nested(depth: int) -> dict[str, Any]:
         ({"and": [where("a", "eq", 1)]}, ".and: unknown field: did you mean AND?"),
         ({"AND": [where("a", "like", "x%")]}, ".AND[0].operator: 'like': must be 'eq', 'ne', 'gt', 'gte', 'lt', 'lte', "
          "'in', 'nin' or 'exists': write one of these"),
+        (where("a", "gt", "0001-01-01T00:00:00+10:00"), ".value: '0001-01-01T00:00:00+10:00': value "
+         "'0001-01-01T00:00:00+10:00' must be a number or a time (RFC 3339, such as '2026-11-22' or "
+         "'2026-11-22T08:00:00Z') with gt"),
         ({"OR": [{"NOT": [where("a", "gt", "x")]}]}, ".OR[0].NOT[0].value: 'x': value 'x' must be a number or a time "
          "(RFC 3339, such as '2026-11-22' or '2026-11-22T08:00:00Z') with gt"),
         (where("a", "eq", ["x"]), ".value: value ['x'] must be a string, a number, true or false with eq"),

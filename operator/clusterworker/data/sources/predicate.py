@@ -5,8 +5,11 @@ comparison either holds or does not, so that NOT is the exact opposite. With NOT
 (De Morgan), sources need to mind that at one place only: where a single comparison is negated.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
+
+import numpy as np
 
 from clustercontract.filters import Filter, is_number
 from clusterworker.process.errors import MisconfiguredError
@@ -92,11 +95,29 @@ def check_kind(comparison: Comparison, kind: Kind, holds: str) -> None:
     if kind == "time":
         raise MisconfiguredError(f"{column}: times support only gt, gte, lt, lte and exists: use one of them")
     value = comparison.value[0] if comparison.operator == "in" else comparison.value
-    if kind != _kind_of(value):
-        raise MisconfiguredError(f"{column}, and value {value!r} is none: write a {_WORDS[kind]}")
+    given = _kind_of(value)
+    if kind != given:
+        raise MisconfiguredError(f"{column}, but value {value!r} is {_WORDS[given]}: write {_WORDS[kind]}")
 
 
-_WORDS = {"text": "string", "number": "number", "boolean": "true or false"}
+def rounded(number: float, bits: int) -> float:
+    """Return a filter's number as a column of floating-point numbers of so many bits holds it.
+
+    Unchanged if it is beyond their range, where it would become infinite or 0 and equal to what it is not.
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        found = float(_FLOATS[bits](number))
+    return found if math.isfinite(found) and (found != 0) == (number != 0) else number
+
+
+def is_single(number: float) -> bool:
+    """Whether float32 holds a number exactly."""
+    with np.errstate(over="ignore", under="ignore"):
+        return float(np.float32(number)) == number
+
+
+_FLOATS: dict[int, type[np.floating[Any]]] = {16: np.float16, 32: np.float32, 64: np.float64}
+_WORDS = {"text": "a string", "number": "a number", "boolean": "true or false"}
 
 
 def _kind_of(value: object) -> Kind:

@@ -1,19 +1,31 @@
 """Filters as pyarrow expressions, which also tell by a row group's statistics that nothing in it can match."""
 
+import math
 import operator
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from functools import reduce
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clustercontract.filters import is_number, parsed_time
+from clustercontract.filters import parsed_time
 from clusterworker.data.sources.messages import missing, twice
 from clusterworker.data.sources.plain import is_text, is_uuid
-from clusterworker.data.sources.predicate import Comparison, Kind, Predicate, check_kind, comparisons
+from clusterworker.data.sources.predicate import (
+    Comparison,
+    Kind,
+    Predicate,
+    check_kind,
+    comparisons,
+    is_single,
+    rounded,
+)
 from clusterworker.process.errors import MisconfiguredError
 
 _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -23,6 +35,7 @@ _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
     "lt": operator.lt,
     "lte": operator.le,
 }
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def expression(predicate: Predicate, schema: Any) -> Any:
@@ -55,7 +68,7 @@ def check_columns(predicate: Predicate, schema: Any, file: str, others: Iterable
             raise twice(file, comparison.field)
         kind = schema.field(comparison.field).type
         if not pa.types.is_null(kind):
-            check_kind(comparison, _kind(kind), str(kind))
+            check_kind(comparison, _kind(kind), f"{kind} in {file}")
 
 
 def _comparison(comparison: Comparison, kind: Any) -> Any:
@@ -65,48 +78,106 @@ def _comparison(comparison: Comparison, kind: Any) -> Any:
     if pa.types.is_null(kind):
         return pc.scalar(comparison.negated)
     values = comparison.value if comparison.operator == "in" else [comparison.value]
-    column, compared = _comparable(field, kind, values)
-    compare = _COMPARE.get(comparison.operator)
-    holds = compare(column, compared[0]) if compare else column.isin(compared)
+    steps = _steps(kind)
+    if steps is None:
+        column, compared = _comparable(comparison, field, kind, values)
+        compare = _COMPARE.get(comparison.operator)
+        holds = compare(column, compared[0]) if compare else column.isin(compared)
+    else:
+        holds = _in_steps(field, kind, comparison.operator, [_exact(value) * steps.per_one for value in values], steps)
     return ~holds | field.is_null() if comparison.negated else holds
 
 
-def _comparable(field: Any, kind: Any, values: list[Any]) -> tuple[Any, Any]:
+@dataclass(frozen=True)
+class _Steps:
+    """A type whose values are whole numbers of equal steps, such as integers, decimals and times.
+
+    Attributes:
+        per_one: steps in 1, or in a microsecond.
+        low: the least number of steps that the type can hold.
+        high: the largest one.
+    """
+
+    per_one: Fraction
+    low: int
+    high: int
+
+
+_PER_MICROSECOND = {
+    "s": Fraction(1, 10**6),
+    "ms": Fraction(1, 10**3),
+    "us": Fraction(1),
+    "ns": Fraction(10**3),
+}
+
+
+def _steps(kind: Any) -> _Steps | None:
+    """How a type counts; None for text, booleans and floating-point numbers."""
+    types = pa.types
+    if types.is_integer(kind):
+        bits = kind.bit_width - types.is_signed_integer(kind)
+        return _Steps(Fraction(1), -(2**bits) if types.is_signed_integer(kind) else 0, 2**bits - 1)
+    if types.is_decimal(kind):
+        return _Steps(Fraction(10) ** kind.scale, -(10**kind.precision) + 1, 10**kind.precision - 1)
+    if types.is_date32(kind):
+        return _Steps(Fraction(1, 86_400 * 10**6), -(2**31), 2**31 - 1)
+    if types.is_timestamp(kind) or types.is_date64(kind):
+        unit = "ms" if types.is_date64(kind) else kind.unit
+        return _Steps(_PER_MICROSECOND[unit], -(2**63), 2**63 - 1)
+    return None
+
+
+def _exact(value: Any) -> Fraction:
+    """A filter's number, 0.1 being a tenth, or the microseconds from 1970 to its time."""
+    time = parsed_time(value)
+    return Fraction(repr(value)) if time is None else Fraction((time - _EPOCH) // timedelta(microseconds=1))
+
+
+def _in_steps(field: Any, kind: Any, compare: str, values: list[Fraction], steps: _Steps) -> Any:
+    """Compare with values between two steps, or beyond all of them, without rounding any.
+
+    The values have the field's own type, as statistics need it. pyarrow 26 makes 1 of 1.5, and the beginning of the day
+    of a time, without a word.
+    """
+    if compare in ("eq", "in"):
+        whole = {int(value) for value in values if value.denominator == 1 and steps.low <= value <= steps.high}
+        return field.isin(pa.array([_scalar(kind, number) for number in sorted(whole)], kind))
+    number = math.floor(values[0]) if compare in ("gt", "lte") else math.ceil(values[0])
+    if steps.low <= number <= steps.high:
+        return _COMPARE[compare](field, _scalar(kind, number))
+    is_above_all = number > steps.high
+    return field.is_valid() if is_above_all == (compare in ("lt", "lte")) else pc.scalar(False)
+
+
+def _scalar(kind: Any, steps: int) -> Any:
+    return pa.scalar(Decimal(f"{steps}e{-kind.scale}") if pa.types.is_decimal(kind) else steps, kind)
+
+
+def _comparable(comparison: Comparison, field: Any, kind: Any, values: list[Any]) -> tuple[Any, Any]:
     """The field and the values in one type: the field's own if it can express the values, as statistics need it."""
     if is_uuid(kind):
-        return field, pa.array([_uuid_bytes(value) for value in values], kind)
+        return field, pa.array([_uuid_bytes(comparison, value) for value in values], kind)
     if is_text(kind):
         # Bytes are compared as such: some of them may be no text.
         is_string = pa.types.is_string(kind) or pa.types.is_large_string(kind)
         return field, pa.array([value if is_string else value.encode() for value in values], kind)
-    if is_number(values[0]):
-        try:
-            if not (pa.types.is_decimal(kind) or pa.types.is_float16(kind)):
-                return field, pa.array(values, kind)
-        except (pa.ArrowInvalid, OverflowError, TypeError):
-            pass  # 1.5 for a column of integers, or 1000 for one of bytes
+    if pa.types.is_floating(kind):
+        numbers = [rounded(float(value), kind.bit_width) for value in values]
+        numbers += [-0.0, 0.0] if 0 in numbers else []  # isin tells them apart
+        if kind == pa.float32() and all(is_single(number) for number in numbers):
+            return field, pa.array(numbers, kind)
         if pa.types.is_float16(kind):
-            field = field.cast(pa.float32())  # pyarrow compares no half floats
-        # Integers beyond 2^53 are rounded; values of filters are not that large.
-        return field.cast(pa.float64(), safe=False), pa.array([float(value) for value in values], pa.float64())
-    if _kind(kind) == "time":
-        exact = pa.timestamp("us", tz="UTC" if getattr(kind, "tz", None) else None)
-        times = [time.astimezone(UTC) for time in map(parsed_time, values) if time]
-        compared = pa.array([time if exact.tz else time.replace(tzinfo=None) for time in times], exact)
-        try:
-            return field, compared.cast(kind)
-        except pa.ArrowInvalid:
-            # A column of days or seconds and a time between two of them, or nanoseconds and a time beyond their years.
-            return field.cast(exact, safe=False), compared
+            field = field.cast(pa.float32())  # pyarrow compares no half floats, and casts none to doubles
+        return field.cast(pa.float64()), pa.array(numbers, pa.float64())
     return field, pa.array(values, kind)
 
 
-def _uuid_bytes(value: str) -> bytes:
+def _uuid_bytes(comparison: Comparison, value: str) -> bytes:
     try:
         return uuid.UUID(value).bytes
     except ValueError:
         raise MisconfiguredError(
-            f"source.filters: value {value!r} is compared with a column of UUIDs: "
+            f"source.{comparison.place}: column {comparison.field} holds UUIDs, but value {value!r} is none: "
             "write it as 123e4567-e89b-12d3-a456-426614174000"
         ) from None
 

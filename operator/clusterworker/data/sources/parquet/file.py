@@ -24,6 +24,8 @@ from clusterworker.process.errors import MisconfiguredError
 
 BUFFER_BYTES = 4 << 20
 """Read a column chunk piece by piece: a row group of a million vectors would otherwise be loaded as a whole."""
+_INT96 = "us"
+"""Unit of the times that Impala and old Spark write: in nanoseconds, the year 9999 becomes 1816 without a word."""
 _ROW = "\0row"
 """Name of a column of row numbers beside those of the file."""
 
@@ -166,7 +168,7 @@ class ParquetFile:
         check_columns(left, self.types, self.shown, self.partitions)
         self._compared = list(dict.fromkeys(one.field for one in comparisons(left)))
         self._expression = expression(left, self.types)
-        return [self._counted(parquet, groups[number]) for number in self._candidates(len(groups))]
+        return [self._counted(parquet, groups[number]) for number in self._candidates(left, len(groups))]
 
     def _found(self, batch: Any, row: int) -> tuple[Any, Place]:
         """A batch's rows that count, the batch beginning at this row of the file."""
@@ -177,12 +179,14 @@ class ParquetFile:
         found = pa.RecordBatch.from_arrays(kept, names=batch.schema.names)
         return found, FilteredPlace(self.shown, matching.to_numpy() + row)
 
-    def _candidates(self, groups: int) -> list[int]:
+    def _candidates(self, left: Predicate, groups: int) -> list[int]:
         """Row groups in which, by their statistics, something may match."""
         if any(self.schema.field(name).type != self.types.field(name).type for name in self._compared):
             return list(range(groups))  # statistics are of the type that was written
+        if any(one.negated and pa.types.is_floating(self.types.field(one.field).type) for one in comparisons(left)):
+            return list(range(groups))  # NaN is not in statistics, and it is whatever a number must not be
         with self._reading_file() as file:
-            fragment = pads.ParquetFileFormat().make_fragment(file)
+            fragment = pads.ParquetFileFormat(coerce_int96_timestamp_unit=_INT96).make_fragment(file)
             return [part.row_groups[0].id for part in fragment.split_by_row_group(self._expression, self.schema)]
 
     def _counted(self, parquet: Any, group: RowGroup) -> RowGroup:
@@ -210,7 +214,9 @@ class ParquetFile:
     @contextmanager
     def _opened(self) -> Iterator[Any]:
         with self._reading_file() as file:
-            parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=BUFFER_BYTES)
+            parquet = pq.ParquetFile(
+                file, pre_buffer=False, buffer_size=BUFFER_BYTES, coerce_int96_timestamp_unit=_INT96
+            )
             if hasattr(self, "_footer") and _footer(parquet) != self._footer:
                 raise changed(self.shown, "another schema, or other rows")
             yield parquet

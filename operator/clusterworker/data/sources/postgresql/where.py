@@ -6,7 +6,6 @@ and the statement reads that setting. Reading it in a subquery makes the server 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC
 from typing import Any
 
 import psycopg
@@ -15,7 +14,7 @@ from psycopg import sql
 from clustercontract.filters import is_number, parsed_time
 from clusterworker.data.sources.messages import missing
 from clusterworker.data.sources.postgresql.columns import Column
-from clusterworker.data.sources.predicate import Comparison, Predicate, check_kind, comparisons
+from clusterworker.data.sources.predicate import Comparison, Predicate, check_kind, comparisons, is_single, rounded
 
 _OPERATORS = {
     "eq": sql.SQL("="),
@@ -109,9 +108,11 @@ def _bound(column: Column, values: list[Any]) -> tuple[str, list[str]]:
         if column.is_integer:
             fits = all(float(value).is_integer() and abs(value) <= _LARGEST[column.type] for value in values)
             return (column.type, [str(int(value)) for value in values]) if fits else ("numeric", _texts(values))
-        return column.type, _texts(values)
+        # A value beyond the range of real would be an error of the server.
+        fits = column.type != "float4" or all(is_single(rounded(float(value), 32)) for value in values)
+        return column.type if fits else "float8", _texts(values)
     if column.kind == "time":
-        times = [time.astimezone(UTC) for time in map(parsed_time, values) if time]
+        times = [time for time in map(parsed_time, values) if time]
         kind = "timestamptz" if column.type == "timestamptz" else "timestamp"
         return kind, [time.replace(tzinfo=None).isoformat(" ") for time in times]
     return "text", list(values)

@@ -1,6 +1,5 @@
 """Filters as Qdrant takes them."""
 
-from datetime import UTC
 from typing import Any
 
 from qdrant_client import models
@@ -41,7 +40,7 @@ def _positive(comparison: Comparison) -> Any:
                 return models.FieldCondition(key=key, range=models.Range(**{ordering: value}))
             time = parsed_time(value)
             assert time is not None  # noqa: S101 - the API takes nothing else
-            return models.FieldCondition(key=key, range=models.DatetimeRange(**{ordering: time.astimezone(UTC)}))
+            return models.FieldCondition(key=key, range=models.DatetimeRange(**{ordering: time}))
 
 
 def _equal(key: str, value: Any) -> Any:
