@@ -32,10 +32,11 @@ from fastapi import FastAPI, Response
 from bench.http_load import Load, head_of, send
 from clustertrigger.core.kube import paths
 from harness.control_plane import fleet
-from harness.control_plane.api_process import ApiProcess, own_token, token_of
+from harness.control_plane.api_process import ApiProcess
 from harness.control_plane.cluster import Cluster
 from harness.control_plane.event_sender import free_port
 from harness.control_plane.kube import Object, eventually
+from harness.control_plane.tokens import own_token, token_of
 from harness.outcome import Goal, finish
 
 NAMESPACE = "bench"

@@ -1,4 +1,4 @@
-"""clustertrigger-api as a process of its own, and the tokens of those who ask it."""
+"""clustertrigger-api as a process of its own."""
 
 from __future__ import annotations
 
@@ -10,36 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.control_plane.cluster import SYSTEM, Cluster
-from harness.control_plane.kube import Kube, eventually
+from harness.control_plane.kube import PATIENCE, eventually
 from harness.control_plane.operator_process import environment
 
-RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
 _LISTENING = re.compile(r"Serving requests on port (\d+)")
-
-
-def token_of(kube: Kube, namespace: str, account: str, role: str | None = None) -> str:
-    """A token of a service account, which is made if it does not exist, and bound to a ClusterRole."""
-    accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
-    if kube.find(f"{accounts}/{account}") is None:
-        kube.create(accounts, {"metadata": {"name": account}})
-    if role is not None:
-        binding = {
-            "metadata": {"name": account},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
-        }
-        kube.create(f"{RBAC}/{namespace}/rolebindings", binding)
-    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 86_400}}
-    token: str = kube.create(f"{accounts}/{account}/token", request)["status"]["token"]
-    return token
-
-
-def own_token(cluster: Cluster, directory: Path) -> Path:
-    """A file with the token of the service's own account, which the chart has given its rights."""
-    file = directory / "own-token"
-    file.write_text(token_of(cluster.kube, SYSTEM, "clustertrigger-api"))
-    return file
 
 
 class ApiProcess:
@@ -63,14 +37,14 @@ class ApiProcess:
             stdin=subprocess.DEVNULL,
             cwd=log.parent,
         )
-        port = eventually(self._port, 60, what="an API that listens")
+        port = eventually(self._port, what="an API that listens")
         self.url = f"{'https' if settings.get('cert_dir') else 'http'}://127.0.0.1:{port}"
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and text of a path that needs no token."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(self.url + path, timeout=10) as answer:
+            with opener.open(self.url + path, timeout=PATIENCE) as answer:
                 return answer.status, answer.read().decode()
         except urllib.request.HTTPError as error:
             return error.code, error.read().decode()
@@ -78,7 +52,7 @@ class ApiProcess:
     def stop(self) -> int:
         """SIGTERM; returns the exit code."""
         self._process.terminate()
-        return self._process.wait(30)
+        return self._process.wait(PATIENCE)
 
     def mistakes(self) -> list[str]:
         """Lines of its log that speak of a mistake of its own."""

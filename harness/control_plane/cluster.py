@@ -19,9 +19,9 @@ from harness.helm import find_helm
 
 CRDS = Path(__file__).parents[2] / "crds"
 SYSTEM = "clustertrigger-system"
+"""Namespace of the operator's service account and Lease."""
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/clustertrigger"
 """The chart gives no right to any other, so all operators of a control plane contend for it."""
-"""Namespace of the operator's service account and Lease."""
 RELEASE = "clustertrigger"
 _COLLECTIONS = {
     "ServiceAccount": f"/api/v1/namespaces/{SYSTEM}/serviceaccounts",

@@ -12,9 +12,10 @@ import urllib3
 from harness.cluster.debian.ports import free_ports
 from harness.control_plane.kube import Object
 from harness.control_plane.sandbox import Sandbox
+from harness.control_plane.tokens import grant, grant_everywhere, token_of
 
-_RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
-_POOL = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(30), maxsize=64)
+_SENDING: Object = {"apiGroups": ["clustertrigger.dev"], "resources": ["clustertriggers/events"], "verbs": ["create"]}
+_POOL = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(60), maxsize=64)
 
 
 @dataclass(frozen=True)
@@ -93,36 +94,12 @@ def free_port() -> int:
 
 def may_send_everywhere(sandbox: Sandbox, name: str) -> None:
     """Lets a service account send to every namespace, for as long as the control plane lives."""
-    rule = {"apiGroups": ["clustertrigger.dev"], "resources": ["clustertriggers/events"], "verbs": ["create"]}
-    role = f"{sandbox.namespace}-{name}"
-    roles = "/apis/rbac.authorization.k8s.io/v1"
-    sandbox.kube.create(f"{roles}/clusterroles", {"metadata": {"name": role}, "rules": [rule]})
-    sandbox.kube.create(
-        f"{roles}/clusterrolebindings",
-        {
-            "metadata": {"name": role},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": sandbox.namespace}],
-        },
-    )
+    grant_everywhere(sandbox.kube, sandbox.namespace, name, _SENDING)
 
 
 def service_account(sandbox: Sandbox, name: str, *, may_send: bool) -> str:
     """Makes a service account, and returns a token of its."""
-    accounts = f"/api/v1/namespaces/{sandbox.namespace}/serviceaccounts"
-    sandbox.kube.create(accounts, {"metadata": {"name": name}})
+    token = token_of(sandbox.kube, sandbox.namespace, name)
     if may_send:
-        rule = {"apiGroups": ["clustertrigger.dev"], "resources": ["clustertriggers/events"], "verbs": ["create"]}
-        roles = f"{_RBAC}/{sandbox.namespace}/roles"
-        sandbox.kube.create(roles, {"metadata": {"name": name}, "rules": [rule]})
-        sandbox.kube.create(
-            f"{_RBAC}/{sandbox.namespace}/rolebindings",
-            {
-                "metadata": {"name": name},
-                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
-                "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": sandbox.namespace}],
-            },
-        )
-    answer = sandbox.kube.create(f"{accounts}/{name}/token", {"spec": {"expirationSeconds": 3600}})
-    token: str = answer["status"]["token"]
+        grant(sandbox.kube, sandbox.namespace, name, _SENDING)
     return token

@@ -20,6 +20,8 @@ from clustertrigger.core.kube import paths
 from clustertrigger.core.resources.trigger import Key
 
 T = TypeVar("T")
+PATIENCE = 60.0
+"""Seconds in which whatever is to happen has happened, also on a machine that does much else."""
 _WRITES = ("POST", "PUT", "PATCH", "APPLY", "DELETE")
 Object = dict[str, Any]
 
@@ -54,7 +56,7 @@ class Kube:
             key_file=str(_written(directory / "admin.key", user["client-key-data"])),
             maxsize=8,
             retries=False,
-            timeout=urllib3.Timeout(30),
+            timeout=urllib3.Timeout(PATIENCE),
         )
 
     def get(self, path: str) -> Object:
@@ -126,7 +128,9 @@ class Kube:
         return found
 
 
-def eventually(ask: Callable[[], T], within: float = 15.0, *, until: Callable[[T], object] = bool, what: str = "") -> T:
+def eventually(
+    ask: Callable[[], T], within: float = PATIENCE, *, until: Callable[[T], object] = bool, what: str = ""
+) -> T:
     """Asks every 50 ms until the answer is right, and returns it.
 
     Raises:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +91,7 @@ class Proxy:
 
     def __enter__(self) -> Proxy:
         self._thread.start()
-        assert self._ready.wait(10), "the proxy does not start"
+        assert self._ready.wait(60), "the proxy does not start"
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -101,6 +102,15 @@ class Proxy:
     def writes(self, *parts: str) -> list[Request]:
         """The requests so far that change anything, with all these parts in their path."""
         return [request for request in list(self.requests) if request.writes and all(p in request.path for p in parts)]
+
+    def settled_writes(self) -> list[Request]:
+        """The requests that change anything, once none has come for a second: one too many would follow at once."""
+        written = self.writes()
+        while True:
+            time.sleep(1)
+            before, written = written, self.writes()
+            if len(written) == len(before):
+                return written
 
     def cut(self) -> None:
         """Breaks all connections off and lets no new one through."""

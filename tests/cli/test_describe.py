@@ -17,6 +17,7 @@ from harness.control_plane.kube import Object, eventually
 from harness.control_plane.kubelet import Kubelet
 from harness.control_plane.manifests import cron, events, rarely, rerun
 from harness.control_plane.sandbox import Sandbox
+from harness.control_plane.tokens import grant
 from tests.cli.test_results import result
 from tests.cli.test_watch import fire
 
@@ -127,15 +128,8 @@ def test_other_kinds(operator: StartOperator, sandbox: Sandbox, capsys: pytest.C
 
 def test_who_may_read_little_sees_the_rest(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
     sandbox.trigger("nightly", rarely())
-    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{sandbox.namespace}"
     rule = {"apiGroups": ["clustertrigger.dev"], "resources": ["clustertriggers"], "verbs": ["get"]}
-    sandbox.kube.create(f"{rbac}/roles", {"metadata": {"name": "reader"}, "rules": [rule]})
-    binding = {
-        "metadata": {"name": "reader"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "jane"}],
-    }
-    sandbox.kube.create(f"{rbac}/rolebindings", binding)
+    grant(sandbox.kube, sandbox.namespace, "jane", rule, kind="User")
     screen = described(sandbox, capsys, "nightly", "--as", "jane")
     assert "Events      you do not have the right to read the events of this namespace\n" in screen
     assert " --as=jane -n " in screen or "kubectl get pods -A" in screen

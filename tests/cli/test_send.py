@@ -21,6 +21,7 @@ from harness.control_plane.kube import Object, eventually
 from harness.control_plane.manifests import events
 from harness.control_plane.proxy import Answer, Fault, Proxy, Rule, failing
 from harness.control_plane.sandbox import Sandbox
+from harness.control_plane.tokens import grant
 
 Send = Callable[..., int]
 
@@ -272,14 +273,8 @@ def test_who_may_not_forward_a_port_is_told_of_the_other_way(
     one = service("guarded", {"name": "events", "port": 8081})
     one["spec"]["selector"] = {"app": "clustertrigger"}
     sandbox.kube.create(f"/api/v1/namespaces/{sandbox.namespace}/services", one)
-    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{sandbox.namespace}"
     rule = {"apiGroups": [""], "resources": ["services"], "verbs": ["get"]}
-    sandbox.kube.create(f"{rbac}/roles", {"metadata": {"name": "looker"}, "rules": [rule]})
-    subject = {"kind": "ServiceAccount", "name": "sender", "namespace": sandbox.namespace}
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "looker"}
-    sandbox.kube.create(
-        f"{rbac}/rolebindings", {"metadata": {"name": "looker"}, "roleRef": role, "subjects": [subject]}
-    )
+    grant(sandbox.kube, sandbox.namespace, "sender", rule)
     assert send("--service", f"{sandbox.namespace}/guarded") == 1
     said = capsys.readouterr().err
     assert "forbidden" in said

@@ -12,12 +12,12 @@ import pytest
 from clustertrigger.cli.main import main
 from harness.cluster.accounts import service_account_kubeconfig
 from harness.control_plane.cluster import Cluster
-from harness.control_plane.event_sender import service_account
 from harness.control_plane.fixtures import StartOperator
-from harness.control_plane.kube import Object, eventually
+from harness.control_plane.kube import eventually
 from harness.control_plane.kubelet import Kubelet
 from harness.control_plane.manifests import rarely
 from harness.control_plane.sandbox import Sandbox
+from harness.control_plane.tokens import grant, token_of
 
 Watch = Callable[..., int]
 
@@ -159,8 +159,9 @@ def test_who_may_not_see_pods_sees_the_outcome(
     operator()
     sandbox.trigger("hidden", rarely())
     job = fire(sandbox, "hidden", "a")
-    service_account(sandbox, "viewer", may_send=False)
-    _may_read_triggers(sandbox, "viewer")
+    token_of(sandbox.kube, sandbox.namespace, "viewer")
+    rule = {"apiGroups": ["clustertrigger.dev"], "resources": ["clustertriggers"], "verbs": ["get"]}
+    grant(sandbox.kube, sandbox.namespace, "viewer", rule)
     viewer = service_account_kubeconfig(cluster.plane.kubeconfig, sandbox.namespace, "viewer", tmp_path / "viewer")
     ending = later(lambda: kubelet.complete(job))
     assert watch("hidden", kubeconfig=viewer) == 0
@@ -175,16 +176,6 @@ def test_what_is_no_namespace_is_said(sandbox: Sandbox, namespace: str, capsys: 
     kubeconfig = str(sandbox.kube.kubeconfig)
     assert main(["watch", "nightly", "--kubeconfig", kubeconfig, "--namespace", namespace]) == 1
     assert f"--namespace: {namespace!r} is not a valid namespace name: write up to 63" in capsys.readouterr().err
-
-
-def _may_read_triggers(sandbox: Sandbox, account: str) -> None:
-    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{sandbox.namespace}"
-    rule: Object = {"apiGroups": ["clustertrigger.dev"], "resources": ["clustertriggers"], "verbs": ["get"]}
-    sandbox.kube.create(f"{rbac}/roles", {"metadata": {"name": "reader"}, "rules": [rule]})
-    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"}
-    subject = {"kind": "ServiceAccount", "name": account, "namespace": sandbox.namespace}
-    binding = {"metadata": {"name": "reader"}, "roleRef": reference, "subjects": [subject]}
-    sandbox.kube.create(f"{rbac}/rolebindings", binding)
 
 
 def test_what_there_is_not(

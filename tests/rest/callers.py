@@ -60,10 +60,10 @@ class Caller:
         """A trigger that is created."""
         return ok(self.post(path, body))
 
-    def wait_until(self, path: str, within: float = 30, **fields: object) -> Object:
+    def wait_until(self, path: str, **fields: object) -> Object:
         """The trigger at a path, as soon as its fields are these."""
         return eventually(
-            lambda: ok(self.get(path)), within, until=lambda shown: fields.items() <= shown.items(), what=repr(fields)
+            lambda: ok(self.get(path)), until=lambda shown: fields.items() <= shown.items(), what=repr(fields)
         )
 
 

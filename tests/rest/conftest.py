@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from harness.control_plane.api_process import ApiProcess, own_token, token_of
+from harness.control_plane.api_process import ApiProcess
 from harness.control_plane.cluster import Cluster
 from harness.control_plane.sandbox import Sandbox
+from harness.control_plane.tokens import own_token, token_of
 from tests.rest import published
 from tests.rest.callers import Caller
 
@@ -65,5 +66,5 @@ def nobody(shared_service: ApiProcess, sandbox: Sandbox) -> Iterator[Caller]:
 def anonymous(shared_service: ApiProcess) -> Iterator[httpx.Client]:
     """Somebody without a token."""
     hooks = {"response": [published.check]}
-    with httpx.Client(base_url=shared_service.url, trust_env=False, timeout=30, event_hooks=hooks) as client:
+    with httpx.Client(base_url=shared_service.url, trust_env=False, timeout=60, event_hooks=hooks) as client:
         yield client

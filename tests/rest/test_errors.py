@@ -12,10 +12,11 @@ import httpx
 import pytest
 
 from clustertrigger.core.resources.validation import parse_trigger
-from harness.control_plane.api_process import ApiProcess, token_of
+from harness.control_plane.api_process import ApiProcess
 from harness.control_plane.cluster import Cluster
 from harness.control_plane.kube import Object, trigger_path
 from harness.control_plane.sandbox import Sandbox
+from harness.control_plane.tokens import token_of
 from tests.rest.callers import CLUSTER, UNIFIED, Caller, asked_for, every, fields_of, ok, refused, unified
 
 BOTH = pytest.mark.parametrize("path", [CLUSTER, UNIFIED])

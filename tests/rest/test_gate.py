@@ -17,10 +17,11 @@ import pytest
 
 from clustertrigger.rest.errors import RefusedError
 from clustertrigger.rest.gate import Rates, Streams
-from harness.control_plane.api_process import ApiProcess, token_of
+from harness.control_plane.api_process import ApiProcess
 from harness.control_plane.kube import eventually
 from harness.control_plane.operator_process import environment
 from harness.control_plane.sandbox import Sandbox
+from harness.control_plane.tokens import token_of
 from tests.rest import published
 from tests.rest.callers import CLUSTER, UNIFIED, Caller, every, ok, refused
 
@@ -108,7 +109,7 @@ def test_a_head_that_is_just_small_enough(shared_service: ApiProcess, caller: Ca
 @pytest.mark.parametrize("sent", [[b""], [b"POST /v1/tri"], [b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /li"]])
 def test_slow_heads_are_cut_off(start_service: Start, sandbox: Sandbox, sent: list[bytes]) -> None:
     url = urlsplit(start_service(sending_seconds=1).url)
-    with socket.create_connection((url.hostname or "", url.port or 0), timeout=10) as connection:
+    with socket.create_connection((url.hostname or "", url.port or 0), timeout=60) as connection:
         for part in sent[:-1]:
             connection.sendall(part)
             assert connection.recv(4096).startswith(b"HTTP/1.1 200")
@@ -116,13 +117,13 @@ def test_slow_heads_are_cut_off(start_service: Start, sandbox: Sandbox, sent: li
         begin = time.monotonic()
         while connection.recv(4096):
             pass
-        assert time.monotonic() - begin < 5
+        assert time.monotonic() - begin < 8, "of the 10 s that a sender has by default"
 
 
 def test_slow_bodies_are_cut_off(start_service: Start, sandbox: Sandbox) -> None:
     url = urlsplit(start_service(sending_seconds=1).url)
     head = b"POST /v1/triggers HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\nContent-Length: 100\r\n\r\n{"
-    with socket.create_connection((url.hostname or "", url.port or 0), timeout=10) as connection:
+    with socket.create_connection((url.hostname or "", url.port or 0), timeout=60) as connection:
         connection.sendall(head)
         answer = b""
         while chunk := connection.recv(4096):

@@ -15,11 +15,12 @@ import attrs
 import pytest
 
 from clustercontract.run import RunResult
-from harness.control_plane.api_process import ApiProcess, token_of
+from harness.control_plane.api_process import ApiProcess
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import Object, eventually
 from harness.control_plane.kubelet import Kubelet
 from harness.control_plane.sandbox import Sandbox
+from harness.control_plane.tokens import token_of
 from tests.rest.callers import every, unified
 
 PACKAGE = "generated_client"

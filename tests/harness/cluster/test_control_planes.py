@@ -26,7 +26,7 @@ def plane() -> Iterator[ControlPlane]:
 
 
 def kubectl(kubeconfig: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    argv = ["kubectl", "--kubeconfig", str(kubeconfig), "--request-timeout=10s", *arguments]
+    argv = ["kubectl", "--kubeconfig", str(kubeconfig), "--request-timeout=60s", *arguments]
     return subprocess.run(argv, capture_output=True, text=True, check=False)
 
 
@@ -56,6 +56,7 @@ def test_rights_are_checked(plane: ControlPlane, tmp_path: Path) -> None:
     assert "system:serviceaccount:default:reader" in refused.stderr
     assert kubectl(plane.kubeconfig, "create", "rolebinding", "reader", "--clusterrole=view",
                    "--serviceaccount=default:reader").returncode == 0  # fmt: skip
+    assert eventually(reader, "auth", "can-i", "list", "pods") == "yes\n"
     assert kubectl(reader, "get", "pods").returncode == 0
 
 

@@ -8,22 +8,23 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from harness.control_plane.api_process import ApiProcess, token_of
+from harness.control_plane.api_process import ApiProcess
 from harness.control_plane.sandbox import Sandbox
+from harness.control_plane.tokens import token_of
 from tests.rest.page.readers import Reader
 
 
 @pytest.fixture
 def stranger(shared_service: ApiProcess) -> Iterator[Reader]:
     """A browser that nobody has signed in with."""
-    with httpx.Client(base_url=shared_service.url, trust_env=False, timeout=30) as http:
+    with httpx.Client(base_url=shared_service.url, trust_env=False, timeout=60) as http:
         yield Reader(http, "")
 
 
 @contextmanager
 def _signed_in(service: ApiProcess, sandbox: Sandbox, name: str) -> Iterator[Reader]:
     token = token_of(sandbox.kube, sandbox.namespace, name, role=f"clustertrigger-{name}")
-    with httpx.Client(base_url=service.url, trust_env=False, timeout=30) as http:
+    with httpx.Client(base_url=service.url, trust_env=False, timeout=60) as http:
         http.headers["Cache-Control"] = "no-cache"  # what a test has written elsewhere is seen at once
         reader = Reader(http, token)
         assert reader.sign_in().status_code == 303

@@ -14,12 +14,13 @@ import pytest
 
 from clustertrigger.rest.page.live import Source, fragments
 from clustertrigger.rest.page.reading import Seen
-from harness.control_plane.api_process import RBAC, ApiProcess, own_token
+from harness.control_plane.api_process import ApiProcess
 from harness.control_plane.cluster import Cluster
 from harness.control_plane.kube import eventually
 from harness.control_plane.manifests import rarely
 from harness.control_plane.proxy import Proxy
 from harness.control_plane.sandbox import Sandbox
+from harness.control_plane.tokens import grant, own_token, take_role
 from tests.rest.page.readers import Reader
 
 Start = Callable[..., ApiProcess]
@@ -37,7 +38,7 @@ class Stream:
 
     def shows(self, text: str) -> object:
         """Wait until the newest fragment has the text."""
-        return eventually(lambda: self.events and text in self.events[-1][1], 20, what=text)
+        return eventually(lambda: self.events and text in self.events[-1][1], what=text)
 
     def _receive(self) -> None:
         event, data = "", []
@@ -69,12 +70,10 @@ def test_the_table_moves(editor: Reader, sandbox: Sandbox) -> None:
     sandbox.trigger("first", rarely())
     stream = Stream(editor, f"/live?namespace={sandbox.namespace}&state=not+seen")
     stream.shows(">first</a>")
-    begin = time.monotonic()
     sandbox.trigger("second", rarely())
     stream.shows(">second</a>")
-    assert time.monotonic() - begin < 10
     sandbox.delete("first")
-    eventually(lambda: ">first</a>" not in stream.events[-1][1], 20)
+    eventually(lambda: ">first</a>" not in stream.events[-1][1])
     assert "<html" not in stream.events[-1][1]
     assert len({data for _, data in stream.events}) == len(stream.events), "nothing is sent twice"
 
@@ -88,35 +87,28 @@ def test_a_trigger_moves_and_goes(editor: Reader, sandbox: Sandbox) -> None:
     sandbox.edit("nightly", {"status": "paused"})
     stream.shows("Resume")
     sandbox.delete("nightly")
-    eventually(lambda: stream.events[-1] == ("ended", "404"), 20)
-    assert stream.ended.wait(10)
+    eventually(lambda: stream.events[-1] == ("ended", "404"))
+    assert stream.ended.wait(60)
 
 
 def test_it_ends_with_the_reader_s_rights(editor: Reader, sandbox: Sandbox) -> None:
     sandbox.trigger("nightly", rarely())
     stream = Stream(editor, f"/live/{sandbox.namespace}/nightly")
     stream.shows("Run now")
-    sandbox.kube.delete(f"{RBAC}/{sandbox.namespace}/rolebindings/editor")
-    time.sleep(1)
+    take_role(sandbox.kube, sandbox.namespace, "editor")
     sandbox.edit("nightly", {"description": "secret"})
-    assert stream.ended.wait(30)
+    assert stream.ended.wait(60)
     assert stream.events[-1] == ("ended", "403")
     assert not any("secret" in data for _, data in stream.events)
 
 
 def test_without_the_right_to_watch_it_is_read_again(start_service: Start, sandbox: Sandbox, editor: Reader) -> None:
-    rules = [{"apiGroups": ["clustertrigger.dev"], "resources": ["clustertriggers"], "verbs": ["get", "list"]}]
-    sandbox.kube.create(f"{RBAC}/{sandbox.namespace}/roles", {"metadata": {"name": "reader"}, "rules": rules})
-    sandbox.kube.delete(f"{RBAC}/{sandbox.namespace}/rolebindings/editor")
-    binding = {
-        "metadata": {"name": "reader"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
-        "subjects": [{"kind": "ServiceAccount", "name": "editor", "namespace": sandbox.namespace}],
-    }
-    sandbox.kube.create(f"{RBAC}/{sandbox.namespace}/rolebindings", binding)
+    rule = {"apiGroups": ["clustertrigger.dev"], "resources": ["clustertriggers"], "verbs": ["get", "list"]}
+    take_role(sandbox.kube, sandbox.namespace, "editor")
+    grant(sandbox.kube, sandbox.namespace, "editor", rule)
     sandbox.trigger("nightly", rarely())
     path = f"/live/{sandbox.namespace}/nightly"
-    eventually(lambda: editor.get(f"/triggers/{sandbox.namespace}/nightly").status_code == 200, 20)
+    eventually(lambda: editor.get(f"/triggers/{sandbox.namespace}/nightly").status_code == 200)
     stream = Stream(editor, path)
     eventually(lambda: stream.events)
     sandbox.edit("nightly", {"description": "seen later"})
@@ -145,8 +137,8 @@ def test_the_table_comes_from_memory(
         asked = [request for request in proxy.requests[began:] if sandbox.namespace in request.path]
         assert all("limit=1" in request.query for request in asked), "only whether the reader may list them"
 
-        sandbox.kube.delete(f"{RBAC}/{sandbox.namespace}/rolebindings/editor")
-        time.sleep(2)
+        take_role(sandbox.kube, sandbox.namespace, "editor")
+        time.sleep(2)  # longer than the service's own answer holds
         sandbox.trigger("secret", rarely())
         assert stream.ended.wait(60)
         assert stream.events[-1] == ("ended", "403")
@@ -181,7 +173,7 @@ def test_a_reader_has_so_many_open_pages(start_service: Start, sandbox: Sandbox,
             with http.stream("GET", paths[1]) as again:
                 return again.status_code == 200
 
-        eventually(reopened, 30, what="a place that is free again")
+        eventually(reopened, what="a place that is free again")
 
 
 def test_ending_the_service_ends_it_at_once(own_service: tuple[ApiProcess, Reader], sandbox: Sandbox) -> None:
@@ -191,8 +183,8 @@ def test_ending_the_service_ends_it_at_once(own_service: tuple[ApiProcess, Reade
     stream.shows("Run now")
     begin = time.monotonic()
     assert service.stop() == 0
-    assert time.monotonic() - begin < 5
-    assert stream.ended.wait(5)
+    assert time.monotonic() - begin < 15, "of the 20 s that requests have to end"
+    assert stream.ended.wait(60)
     assert stream.events[-1][0] == "", "the browser asks again, another replica"
 
 

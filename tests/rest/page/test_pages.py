@@ -170,7 +170,7 @@ def test_nothing_on_a_page_is_run_or_comes_from_elsewhere(editor: Reader, strang
 
 def test_too_many_pages(start_service: object, sandbox: Sandbox, editor: Reader) -> None:
     service: ApiProcess = start_service(requests_per_second=1, burst=3)  # type: ignore[operator]
-    with httpx.Client(base_url=service.url, trust_env=False, timeout=30) as http:
+    with httpx.Client(base_url=service.url, trust_env=False, timeout=60) as http:
         reader = Reader(http, editor.token)
         answers = [reader.get("/", Authorization=f"Bearer {editor.token}") for _ in range(6)]
         assert answers[0].status_code == 303

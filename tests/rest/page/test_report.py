@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from clustercontract.run import RunResult
-from harness.control_plane.api_process import RBAC, ApiProcess
+from harness.control_plane.api_process import ApiProcess
 from harness.control_plane.fixtures import StartOperator
 from harness.control_plane.kube import Object, eventually
 from harness.control_plane.kubelet import Kubelet
 from harness.control_plane.manifests import rarely
 from harness.control_plane.sandbox import Sandbox
+from harness.control_plane.tokens import grant
 from tests.cli.test_watch import fire
 from tests.rest.page.exec_node import ExecNode
 from tests.rest.page.readers import Reader
@@ -29,13 +30,7 @@ CLAIM = "clustertrigger-results"
 
 def may_read_reports(sandbox: Sandbox, account: str, rules: list[Object] = RULES) -> None:
     """Give a service account what the documentation says it needs."""
-    sandbox.kube.create(f"{RBAC}/{sandbox.namespace}/roles", {"metadata": {"name": "reports"}, "rules": rules})
-    binding = {
-        "metadata": {"name": "reports"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reports"},
-        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": sandbox.namespace}],
-    }
-    sandbox.kube.create(f"{RBAC}/{sandbox.namespace}/rolebindings", binding)
+    grant(sandbox.kube, sandbox.namespace, account, *rules)
 
 
 def completed(sandbox: Sandbox, kubelet: Kubelet, folder: Path, name: str = "nightly") -> str:
