@@ -58,7 +58,7 @@ def _seconds_to_end(tmp_path: Path, waits_for: str) -> float:
             assert process.stdout.readline() == "runs\n"
             asked = time.monotonic()
             os.kill(process.pid, signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
             return time.monotonic() - asked
         finally:
             process.kill()
@@ -66,8 +66,8 @@ def _seconds_to_end(tmp_path: Path, waits_for: str) -> float:
 
 def test_the_process_ends_whatever_is_left_behind(tmp_path: Path) -> None:
     """A watcher of Kopf's that is cancelled twice never ends, and a thread may sleep."""
-    assert _seconds_to_end(tmp_path, "asyncio.sleep(600)") < 5
+    assert _seconds_to_end(tmp_path, "asyncio.sleep(600)") < 30
 
 
 def test_the_process_ends_although_the_operator_does_not(tmp_path: Path) -> None:
-    assert _seconds_to_end(tmp_path, "left_behind") < 5
+    assert _seconds_to_end(tmp_path, "left_behind") < 30

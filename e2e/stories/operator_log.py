@@ -17,16 +17,17 @@ EXPECTED = "status.internal_id stays empty"
 """With Roles alone no namespace can be read, and the operator does without the cluster's id."""
 
 
-def operator_pods(system: Kubectl) -> list[str]:
-    """Return the names of the operator's Pods, those that are being deleted left out."""
-    metadata = [pod["metadata"] for pod in system.items("pods", SELECTOR)]
+def operator_pods(system: Kubectl, phase: str | None = None) -> list[str]:
+    """Return the names of the operator's Pods, of all phases or one; those that are being deleted are left out."""
+    pods = [pod for pod in system.items("pods", SELECTOR) if phase in (None, pod["status"].get("phase"))]
+    metadata = [pod["metadata"] for pod in pods]
     return [each["name"] for each in metadata if "deletionTimestamp" not in each]
 
 
 def operator_log(system: Kubectl) -> list[Line]:
-    """Return every line of every operator Pod that is there; one that is not JSON counts as an error."""
+    """Return every line of every operator Pod that runs; one that is not JSON counts as an error."""
     lines = []
-    for pod in operator_pods(system):
+    for pod in operator_pods(system, phase="Running"):
         for text in system("logs", pod).splitlines():
             try:
                 lines.append(json.loads(text) | {"pod": pod})

@@ -6,14 +6,14 @@ import re
 from datetime import datetime, timedelta
 
 from clustertrigger.core.instants import parse_instant
-from harness.control_plane.kube import eventually
+from harness.control_plane.kube import PATIENCE, eventually
 from harness.control_plane.sandbox import Sandbox
 
 _ONE = re.compile(r"Missed the slot (\S+):")
 _MANY = re.compile(r"Missed (\d+) slots from (\S+) to (\S+):")
 
 
-def hold_still(sandbox: Sandbox, name: str, within: float = 40) -> None:
+def hold_still(sandbox: Sandbox, name: str, within: float = PATIENCE) -> None:
     """Pauses a trigger and waits until its last run is in the books."""
     generation = sandbox.edit(name, {"status": "paused"})["metadata"]["generation"]
 

@@ -45,10 +45,10 @@ def found(value: float) -> CheckResult:
     return CheckResult(status="completed", measurement=measurement)
 
 
-def about_to_check(sandbox: Sandbox, name: str, *, soon: timedelta = _SOON, **run: Any) -> None:
+def about_to_check(sandbox: Sandbox, name: str, **run: Any) -> None:
     """An hourly condition with a baseline, whose next slot comes in a few seconds; no operator runs yet."""
     snapshot = BASELINE.model_dump(mode="json")
-    anchor = _HOUR - soon
+    anchor = _HOUR - _SOON
     left_behind(sandbox, name, conditional(3600, **run), away=anchor, anchor=anchor, baseline_snapshot=snapshot)
 
 

@@ -191,7 +191,7 @@ async def arrivals(api: ApiServer, in_namespace: str) -> AsyncIterator[Arrivals]
 def operator(cluster: Cluster, directory: Path, **settings: Any) -> Iterator[OperatorProcess]:
     """A replica that leads."""
     with replica(cluster, directory, **settings) as process:
-        eventually(lambda: process.metric("clustertrigger_leader") == 1, 30)
+        eventually(lambda: process.metric("clustertrigger_leader") == 1)
         yield process
 
 

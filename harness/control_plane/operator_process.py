@@ -14,11 +14,10 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from harness.control_plane.kube import eventually
+from harness.control_plane.kube import PATIENCE, eventually
 
 SOURCES = Path(__file__).parents[2] / "operator"
 _PORT = re.compile(r"endpoints on port (\d+)")
-_STARTUP = 60.0
 
 
 class OperatorProcess:
@@ -53,7 +52,7 @@ class OperatorProcess:
 
     def wait_until_ready(self) -> None:
         """Waits until it serves what it knows."""
-        eventually(self.ready, _STARTUP, what="an operator that is ready")
+        eventually(self.ready, what="an operator that is ready")
 
     def ready(self) -> bool:
         """Whether /readyz says so."""
@@ -94,7 +93,7 @@ class OperatorProcess:
             self._address = f"http://127.0.0.1:{found[1]}"
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(self._address + path, timeout=5) as answer:
+            with opener.open(self._address + path, timeout=PATIENCE) as answer:
                 return answer.status, answer.read().decode()
         except urllib.request.HTTPError as error:
             return error.code, error.read().decode()

@@ -33,7 +33,7 @@ _DIGEST = f"{GROUP}/test-digest"
 _JSON = "application/json"
 _MERGE = "application/merge-patch+json"
 _TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 
 
 class RefusedError(Exception):

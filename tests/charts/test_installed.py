@@ -31,7 +31,7 @@ TRIGGERS, LEASES = "clustertriggers.clustertrigger.dev", "leases.coordination.k8
 TOKEN_REVIEWS, ACCESS_REVIEWS = "tokenreviews.authentication.k8s.io", "subjectaccessreviews.authorization.k8s.io"
 EVERYWHERE = ""
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:{RELEASE}"
-PATIENCE = 30.0
+PATIENCE = 60.0
 WITHOUT_FOREIGN_KINDS = ["webhook-values", "namespaced-values", "single-values", "events-values"]
 """Together all kinds of object but those of Prometheus and cert-manager."""
 KINDS = (

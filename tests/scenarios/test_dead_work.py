@@ -35,10 +35,10 @@ def test_answers_that_make_no_sense_end_nothing(
         return nonsense.pop() if nonsense and request.writes and written in request.path else None
 
     proxy.rule = answer
-    eventually(lambda: not nonsense, 60)
+    eventually(lambda: not nonsense)
     proxy.rule = None
     count = sandbox.status("steady")["execution_count"]
-    eventually(lambda: sandbox.status("steady").get("execution_count", 0) > count + 2, 60)
+    eventually(lambda: sandbox.status("steady").get("execution_count", 0) > count + 2)
     sandbox.trigger("later", interval(3600, start_immediately=True))
-    eventually(lambda: sandbox.events("later", "RunCreated"), 30, what="an event that is written again")
+    eventually(lambda: sandbox.events("later", "RunCreated"), what="an event that is written again")
     assert process.running()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from itertools import pairwise
 
@@ -14,6 +13,8 @@ from harness.control_plane.operator_process import OperatorProcess
 from harness.control_plane.sandbox import Sandbox
 
 DURATION, RENEW, RETRY = 4, 3, 1
+PERIOD = 15
+"""Seconds between two slots."""
 SHORT: Object = {
     "leader_election": True,
     "lease_duration_seconds": DURATION,
@@ -31,11 +32,6 @@ def holder(sandbox: Sandbox) -> str:
     return str(lease["spec"].get("holderIdentity", "")) if lease else ""
 
 
-def slowness() -> float:
-    """How many runnable processes share a processor: what else this machine does is no fault of the operator's."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-
-
 def start_two(operator: StartOperator, **settings: int) -> tuple[OperatorProcess, OperatorProcess]:
     """Two replicas, the leader first."""
     replicas = [operator(wait=False, **{**SHORT, **settings}) for _ in range(2)]
@@ -51,32 +47,32 @@ def test_sigkill_of_the_leader_neither_loses_nor_doubles_a_slot(
     operator: StartOperator, sandbox: Sandbox, busy_kubelet: None
 ) -> None:
     leader, follower = start_two(operator)
-    # More than the gap apart, so that none may be missed; staggered, so that some come due in the gap.
+    # Much more than the gap apart, so that none may be missed; staggered, so that some come due in the gap.
     names = [f"staggered-{n}" for n in range(8)]
     for name in names:
-        sandbox.trigger(name, interval(10))
-        time.sleep(0.6)
+        sandbox.trigger(name, interval(PERIOD))
+        time.sleep(1.2)
     time.sleep(4)
     leader.kill()
     killed = time.monotonic()
-    eventually(lambda: leads(follower), DURATION + RETRY + 5)
-    assert time.monotonic() - killed < DURATION + 2 * slowness()
+    eventually(lambda: leads(follower))
+    assert time.monotonic() - killed < PERIOD
     for name in names:
-        eventually(lambda: sandbox.status(name).get("execution_count", 0) >= 2, 25)
+        eventually(lambda: sandbox.status(name).get("execution_count", 0) >= 2)
         slots = sandbox.slots(name)
-        assert {(after - before).total_seconds() for before, after in pairwise(slots)} == {10.0}
+        assert {(after - before).total_seconds() for before, after in pairwise(slots)} == {float(PERIOD)}
         assert sandbox.events(name, "SlotsMissed") == []
         assert len({entry["slot"] for entry in sandbox.history(name)}) == len(sandbox.history(name))
 
 
 def test_sigterm_hands_over_at_once(operator: StartOperator, sandbox: Sandbox) -> None:
     # Were the Lease not given up, the other would wait for it to run out; did it look as rarely as the leader renews
-    # it, for ten seconds.
-    leader, follower = start_two(operator, lease_duration_seconds=60, lease_renew_seconds=40, lease_retry_seconds=10)
+    # it, for thirty seconds.
+    leader, follower = start_two(operator, lease_duration_seconds=60, lease_renew_seconds=40, lease_retry_seconds=30)
     told = time.monotonic()
     leader.ask_to_end()
-    eventually(lambda: leads(follower), 30)
-    assert time.monotonic() - told < 2 * slowness()
+    eventually(lambda: leads(follower))
+    assert time.monotonic() - told < 20
     assert leader.exit_code() == 0
     assert holder(sandbox) in ("operator-0", "operator-1")
     assert follower.terminate() == 0

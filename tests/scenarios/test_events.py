@@ -280,7 +280,7 @@ def test_while_the_cluster_cannot_be_written_nothing_is_acknowledged(
     assert (away.status, away.headers["Retry-After"]) == (503, "1")
     assert "the count was not stored: send the events again" in away.error
     proxy.mend()
-    answer = eventually(lambda: sender.send(event("a")), 30, until=lambda answer: answer.status == 202)
+    answer = eventually(lambda: sender.send(event("a")), until=lambda answer: answer.status == 202)
     assert answer.body["accepted"] + answer.body["duplicates"] == 1
     assert count(sandbox, "ingest") == 2
 
@@ -294,7 +294,7 @@ def test_a_full_backlog_turns_senders_away(sending: StartSending, sandbox: Sandb
     batches = [[event(f"{batch}-{number}") for number in range(1000)] for batch in range(51)]
     with ThreadPoolExecutor(51) as senders:
         sent = [senders.submit(sender.send, batch) for batch in batches]
-        turned_away = eventually(lambda: [a.result() for a in sent if a.done()], 30)
+        turned_away = eventually(lambda: [a.result() for a in sent if a.done()])
         written.set()
         statuses = Counter(answer.result().status for answer in sent)
     assert [(a.status, a.headers["Retry-After"]) for a in turned_away] == [(429, "1")]
@@ -398,7 +398,7 @@ def test_nothing_is_lost_or_doubled_when_the_operator_is_killed_under_load(
             lambda: sending(leader_election=True, identity="two", lease_duration_seconds=3, lease_renew_seconds=2,
                             lease_retry_seconds=1), sender)  # fmt: skip
         assert all(answer.result() for answer in sent)
-    eventually(lambda: len(sandbox.jobs("ingest")) == 10, 30)
+    eventually(lambda: len(sandbox.jobs("ingest")) == 10)
     eventually(lambda: count(sandbox, "ingest") == 0)
     slots = {job["metadata"]["annotations"]["clustertrigger.dev/slot"] for job in sandbox.jobs("ingest")}
     assert slots == {f"event/{number}" for number in range(100, 1001, 100)}

@@ -61,7 +61,7 @@ def test_every_state(operator: StartOperator, held: Sandbox, kubelet: Kubelet) -
     kubelet.start(eventually(lambda: sandbox.history("running"))[0]["job_id"])
     for name in ("failing", "stopped"):
         kubelet.fail(eventually(lambda: sandbox.history(name))[0]["job_id"], "no such column", exit_code=2)
-        eventually(lambda: sandbox.status(name).get("failure_count") == 1, 30)
+        eventually(lambda: sandbox.status(name).get("failure_count") == 1)
     eventually(lambda: sandbox.condition("stalled", "Stalled"))
     eventually(lambda: sandbox.condition("lacking", "Ready"))
     eventually(lambda: sandbox.condition("paused", "Ready"))
@@ -102,7 +102,7 @@ def test_actions_do_what_they_say(operator: StartOperator, sandbox: Sandbox, kub
     (entry,) = eventually(lambda: sandbox.history("one"))
     assert entry["slot"].startswith("manual/argocd-")
     kubelet.fail(entry["job_id"], "no such column", exit_code=2)
-    eventually(lambda: sandbox.status("one").get("status") == "failed", 30)
+    eventually(lambda: sandbox.status("one").get("status") == "failed")
     act(sandbox, "reset")
     eventually(lambda: sandbox.status("one").get("status") == "active")
     assert sandbox.status("one").get("consecutive_failures", 0) == 0

@@ -165,7 +165,7 @@ def test_names_in_a_status_lead_to_nothing_else(
     }
     path = f"/apis/clustertrigger.dev/v1alpha1/namespaces/{sandbox.namespace}/clustertriggers/ingest/status"
     sandbox.kube.patch(path, {"status": {"history": [entry]}})
-    eventually(lambda: sandbox.history("ingest")[0]["status"] not in ("running", "pending"), 30)
+    eventually(lambda: sandbox.history("ingest")[0]["status"] not in ("running", "pending"))
     asked = [request for request in proxy.requests[before:] if "/jobs" in request.path or "secrets" in request.path]
     assert asked
     assert all("secrets" not in request.path and ".." not in request.path for request in asked)

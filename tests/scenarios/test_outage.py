@@ -37,9 +37,9 @@ def test_an_outage_of_the_api_server(
     # Pauses double: each trigger has no more than a handful of attempts, and each watch too.
     assert len(during) < 20 * (len(names) + 5), during[-5:]
     for name in names:
-        eventually(lambda: sandbox.slots(name)[-1] >= back, 60)
+        eventually(lambda: sandbox.slots(name)[-1] >= back)
     for name in names:
-        hold_still(sandbox, name, 60)
+        hold_still(sandbox, name)
         assert_balanced(sandbox, name)
         slots = sandbox.slots(name)
         gaps = [later - earlier for earlier, later in pairwise(slots)]

@@ -48,7 +48,7 @@ def test_a_run_that_fails_beside_a_sidecar(operator: StartOperator, sandbox: San
     (entry,) = eventually(lambda: sandbox.history("meshed"))
     failed = RunResult(status="failed", error="collection col_products: no column named embedding")
     kubelet.fail_beside(entry["job_id"], "vault-agent", failed.to_message())
-    status = eventually(lambda: sandbox.status("meshed"), 30, until=lambda status: status["failure_count"] == 1)
+    status = eventually(lambda: sandbox.status("meshed"), until=lambda status: status["failure_count"] == 1)
     assert status["last_execution_error"].startswith(f"{failed.error} (container vault-agent was still running")
     _awaited_end(sandbox, entry["job_id"])
 
@@ -62,7 +62,7 @@ def test_killed_before_the_result_is_stored(
     (entry,) = eventually(lambda: sandbox.history("meshed"))
     proxy.rule = lambda request: "drop" if request.matches("PATCH", "/status") else None
     kubelet.complete_beside(entry["job_id"], "istio-proxy")
-    eventually(lambda: len(proxy.writes("/status")) >= 3, 30)
+    eventually(lambda: len(proxy.writes("/status")) >= 3)
     first.kill()
     assert not _conditions(sandbox, entry["job_id"])
     operator()
@@ -73,9 +73,9 @@ def test_killed_before_the_result_is_stored(
 
 def _awaited_end(sandbox: Sandbox, job: str) -> None:
     """The Job has ended and is kept; its Pod, and what went on in it, is gone."""
-    eventually(lambda: _conditions(sandbox, job), 30)
+    eventually(lambda: _conditions(sandbox, job))
     pods = f"{paths.pods(sandbox.namespace)}?labelSelector=job-name%3D{job}"
-    eventually(lambda: not sandbox.kube.items(pods), 30)
+    eventually(lambda: not sandbox.kube.items(pods))
 
 
 def _conditions(sandbox: Sandbox, job: str) -> list[Object]:

@@ -98,7 +98,7 @@ def test_it_is_alive_at_once_and_ready_when_it_knows_the_cluster(
         except OSError:
             return False
 
-    eventually(alive, 60)
+    eventually(alive)
     code, text = eventually(lambda: process.fetch("/readyz"), until=lambda answer: "the test says 503" in answer[1])
     assert code == 503
     assert text.startswith("the API server: ")
@@ -117,7 +117,7 @@ def test_metrics_and_log(operator: StartOperator, sandbox: Sandbox, busy_kubelet
     assert process.metric("clustertrigger_runs_total", result="completed") == 1
     assert process.metric("clustertrigger_fire_lateness_seconds_count") == 1
     assert process.metric("clustertrigger_reconcile_duration_seconds_count") >= 2
-    assert process.metric("clustertrigger_queue_depth") == 0
+    eventually(lambda: process.metric("clustertrigger_queue_depth") == 0)
     assert process.metric("clustertrigger_leader") == 1
     assert process.metric("clustertrigger_triggers") == 1
 
@@ -155,8 +155,8 @@ def test_sigterm_while_busy_ends_in_order(operator: StartOperator, sandbox: Sand
     assert process.terminate() == 0
 
 
-_PROMPTLY = 8.0
-"""Seconds: less than the kubelet waits, on a busy machine as well."""
+_PROMPTLY = 25.0
+"""Seconds: less than the 30 that the kubelet waits, on a busy machine as well."""
 
 
 @pytest.mark.parametrize("election", [False, True])
@@ -169,7 +169,7 @@ def test_sigterm_ends_it_promptly_while_a_list_hangs_at_its_start(
     proxy.rule = lambda request: let_go if held in request.query and "watch=true" not in request.query else None
     process = operator(through=proxy, wait=False, leader_election=election)
     try:
-        eventually(lambda: any(held in request.query for request in list(proxy.requests)), 60)
+        eventually(lambda: any(held in request.query for request in list(proxy.requests)))
         asked = time.monotonic()
         assert process.terminate() == 0
         assert time.monotonic() - asked < _PROMPTLY
@@ -190,7 +190,7 @@ def test_sigterm_ends_it_promptly_while_nothing_is_answered(
     proxy.cut()
     proxy.mend()
     try:
-        eventually(lambda: any("watch" not in request.query for request in list(proxy.requests)[seen:]), 60)
+        eventually(lambda: any("watch" not in request.query for request in list(proxy.requests)[seen:]))
         asked = time.monotonic()
         assert process.terminate() == 0
         assert time.monotonic() - asked < _PROMPTLY

@@ -69,9 +69,9 @@ def test_a_waiting_run_says_its_position(
     job = _queued(sandbox)
     ours = {"name": job, "uid": sandbox.job(job)["metadata"]["uid"]}
     proxy.rule = pending(ahead, ours)
-    eventually(lambda: _says_it_is_queued(sandbox, job, " (position 2)"), 30)
+    eventually(lambda: _says_it_is_queued(sandbox, job, " (position 2)"))
     proxy.rule = pending(ours)
-    eventually(lambda: _says_it_is_queued(sandbox, job, " (position 1)"), 30)
+    eventually(lambda: _says_it_is_queued(sandbox, job, " (position 1)"))
     _suspend(sandbox, job, suspend=False)
     eventually(lambda: sandbox.condition("queued", "Running")["message"], until=lambda said: said == f"Active: {job}")
     kubelet.complete(job)
@@ -95,7 +95,7 @@ def test_a_run_that_is_let_go_has_its_pending_time_before_it(
         assert "clustertrigger.dev/failure" not in sandbox.job(job)["metadata"]["annotations"]
     finally:
         cluster.plane.start_controller_manager()
-    eventually(lambda: sandbox.job(job)["status"].get("startTime"), 60)
+    eventually(lambda: sandbox.job(job)["status"].get("startTime"))
     kubelet.complete(job)
     status = eventually(lambda: sandbox.status("queued"), until=lambda status: status["execution_count"] == 1)
     (entry,) = status["history"]
@@ -107,7 +107,7 @@ def test_a_run_that_is_let_go_and_cannot_start_is_ended(operator: StartOperator,
     operator()
     job = _queued(sandbox, pending_timeout_seconds=3)
     _suspend(sandbox, job, suspend=False)
-    status = eventually(lambda: sandbox.status("queued"), 40, until=lambda status: status["failure_count"] == 1)
+    status = eventually(lambda: sandbox.status("queued"), until=lambda status: status["failure_count"] == 1)
     assert status["last_execution_error"].startswith("did not start within 3 s")
 
 
@@ -123,7 +123,7 @@ def test_a_run_that_is_preempted_starts_again_and_has_not_failed(
     _suspend(sandbox, job, suspend=True)
     eventually(lambda: _says_it_is_queued(sandbox, job))
     assert sandbox.status("queued")["last_execution_status"] == "pending"
-    eventually(lambda: not sandbox.kube.find(paths.pod(sandbox.namespace, first)), 30)
+    eventually(lambda: not sandbox.kube.find(paths.pod(sandbox.namespace, first)))
     _suspend(sandbox, job, suspend=False)
     kubelet.complete(job)
     status = eventually(lambda: sandbox.status("queued"), until=lambda status: status["execution_count"] == 1)
@@ -144,7 +144,7 @@ def test_a_run_on_a_dead_node_ends_in_time(operator: StartOperator, sandbox: San
         {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod}, "target": target},
     )
     kubelet.start(entry["job_id"])
-    status = eventually(lambda: sandbox.status("dead"), 30, until=lambda status: status["failure_count"] == 1)
+    status = eventually(lambda: sandbox.status("dead"), until=lambda status: status["failure_count"] == 1)
     assert status["last_execution_error"].startswith("timed out after 5 s")
     assert sandbox.kube.find(paths.pod(sandbox.namespace, pod)), "it is still there"
     sandbox.request_run("dead", "two")

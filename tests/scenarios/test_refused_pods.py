@@ -35,7 +35,7 @@ def test_a_run_whose_pods_are_refused(
     operator()
     big = {"limits": {"memory": "64Mi"}}
     limited.trigger("big", interval(3600, start_immediately=True, resources=big, **run))
-    status = eventually(lambda: limited.status("big"), 40, until=lambda status: status.get("failure_count") == 1)
+    status = eventually(lambda: limited.status("big"), until=lambda status: status.get("failure_count") == 1)
     error = status["last_execution_error"]
     assert error.startswith(begins)
     for needle in NEEDLES:
@@ -48,7 +48,7 @@ def test_a_check_whose_pods_are_refused(operator: StartOperator, limited: Sandbo
     big = {"limits": {"memory": "64Mi"}}
     about_to_check(limited, "big", pending_timeout_seconds=3, check={"resources": big})
     operator()
-    status = eventually(lambda: limited.status("big"), 40, until=lambda status: status.get("last_check_error"))
+    status = eventually(lambda: limited.status("big"), until=lambda status: status.get("last_check_error"))
     for needle in NEEDLES:
         assert needle in status["last_check_error"]
 
@@ -57,10 +57,10 @@ def test_a_quota_that_demands_limits(operator: StartOperator, sandbox: Sandbox) 
     quota = {"metadata": {"name": "small"}, "spec": {"hard": {"limits.memory": "1Gi"}}}
     path = f"/api/v1/namespaces/{sandbox.namespace}/resourcequotas"
     sandbox.kube.create(path, quota)
-    eventually(lambda: sandbox.kube.get(f"{path}/small").get("status", {}).get("hard"), 30)
+    eventually(lambda: sandbox.kube.get(f"{path}/small").get("status", {}).get("hard"))
     operator()
     sandbox.trigger("unlimited", interval(3600, start_immediately=True, pending_timeout_seconds=3))
-    status = eventually(lambda: sandbox.status("unlimited"), 40, until=lambda status: status.get("failure_count") == 1)
+    status = eventually(lambda: sandbox.status("unlimited"), until=lambda status: status.get("failure_count") == 1)
     assert "failed quota: small: must specify limits.memory" in status["last_execution_error"]
 
 
@@ -87,7 +87,7 @@ def test_an_admission_policy_that_refuses_pods(operator: StartOperator, sandbox:
     for attempt in range(10):
         trigger = f"refused-{attempt}"
         sandbox.trigger(trigger, interval(3600, start_immediately=True, pending_timeout_seconds=3))
-        status = eventually(lambda: sandbox.status(trigger), 40, until=lambda s: s.get("failure_count") == 1)
+        status = eventually(lambda: sandbox.status(trigger), until=lambda s: s.get("failure_count") == 1)
         if "cost centre is missing: ask finance" in status["last_execution_error"]:
             return
     raise AssertionError(status["last_execution_error"])

@@ -50,31 +50,31 @@ def test_what_is_there_now_counts(
         eventually(lambda: sandbox.condition(name, "Ready").get("status") == "True")
 
     backup = Backup(cluster, tmp_path)
-    eventually(lambda: sandbox.get("kept"), 60, what="an API server that answers again")
+    eventually(lambda: sandbox.get("kept"), what="an API server that answers again")
     for n in range(20):
         sandbox.edit("edited", {"description": f"number {n}"})
     sandbox.delete("deleted")
     sandbox.trigger("later", rarely())
     sandbox.create("collections", collection("later", "col_later"))
     kubelet.complete(entry["job_id"])
-    eventually(lambda: sandbox.status("running").get("execution_count", 0) == 1, 30)
-    eventually(lambda: sandbox.condition("later", "Ready").get("status") == "True", 30)
+    eventually(lambda: sandbox.status("running").get("execution_count", 0) == 1)
+    eventually(lambda: sandbox.condition("later", "Ready").get("status") == "True")
     eventually(lambda: process.metric("clustertrigger_triggers") == 4)
     backup.restore()
 
     # Nothing of what came after the backup has happened.
     assert sandbox.status("running").get("execution_count", 0) == 0
-    eventually(lambda: process.metric("clustertrigger_triggers") == 4, 60, what="one gone, and one back")
+    eventually(lambda: process.metric("clustertrigger_triggers") == 4, what="one gone, and one back")
     for name in ("edited", "deleted", "kept"):
         generation = sandbox.edit(name, {"description": "noticed"})["metadata"]["generation"]
         eventually(
             lambda: sandbox.status(name).get("observedGeneration") == generation, 90, what=f"{name} being noticed"
         )
     sandbox.request_run("deleted", "now")
-    eventually(lambda: sandbox.history("deleted"), 60)
+    eventually(lambda: sandbox.history("deleted"))
     sandbox.edit("kept", {"execution_config": {"collection_ids": ["col_later"]}})
-    eventually(lambda: sandbox.condition("kept", "Ready").get("reason") == "CollectionNotFound", 60)
+    eventually(lambda: sandbox.condition("kept", "Ready").get("reason") == "CollectionNotFound")
     kubelet.complete(entry["job_id"])
-    eventually(lambda: sandbox.status("running").get("execution_count", 0) == 1, 60)
+    eventually(lambda: sandbox.status("running").get("execution_count", 0) == 1)
     assert any("restored from a backup" in line["message"] for line in process.log_lines())
     assert process.running()

@@ -57,7 +57,7 @@ def _runs(sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy) -> None:
         eventually(lambda: sandbox.status(name))
         sandbox.request_run(name, "first")
         eventually(lambda: sandbox.history(name))
-    eventually(lambda: sandbox.status("stuck").get("failure_count") == 1, 40)
+    eventually(lambda: sandbox.status("stuck").get("failure_count") == 1)
     sandbox.request_run("replaced", "second")
     (second, _) = eventually(lambda: sandbox.history("replaced"), until=lambda history: len(history) == 2)
     sandbox.delete_job(second["job_id"])
@@ -69,7 +69,7 @@ def _runs(sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy) -> None:
     eventually(lambda: sandbox.history("queued"))
     if waits_in_a_queue(sandbox):
         eventually(
-            lambda: any("/localqueues/team/pendingworkloads" in request.path for request in list(proxy.requests)), 30
+            lambda: any("/localqueues/team/pendingworkloads" in request.path for request in list(proxy.requests))
         )
 
 

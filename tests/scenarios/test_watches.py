@@ -58,7 +58,7 @@ def test_deletions_that_expired_watches_hid_are_noticed(
     cluster.plane.restart_api_server()
     proxy.mend()
 
-    eventually(lambda: sandbox.status("job-gone").get("failure_count") == 1, 45)
+    eventually(lambda: sandbox.status("job-gone").get("failure_count") == 1)
     eventually(lambda: sandbox.status("run-over").get("execution_count", 0) == 1)
     eventually(lambda: sandbox.condition("bereft", "Ready")["reason"] == "CollectionNotFound")
     eventually(lambda: process.metric("clustertrigger_triggers") == 3)
@@ -80,10 +80,10 @@ def test_a_list_that_fails_is_not_taken_for_an_empty_one(
     proxy.mend()
     proxy.rule = no_reading
     before = len(proxy.requests)
-    eventually(lambda: len(proxy.requests) >= before + 8, 20)
+    eventually(lambda: len(proxy.requests) >= before + 8)
     proxy.rule = None
     kubelet.complete(entry["job_id"])
-    eventually(lambda: sandbox.status("steady").get("execution_count", 0) == 1, 45)
+    eventually(lambda: sandbox.status("steady").get("execution_count", 0) == 1)
     assert sandbox.status("steady")["failure_count"] == 0
     assert sandbox.condition("steady", "Ready")["status"] == "True"
     assert process.metric("clustertrigger_triggers") == 1
@@ -104,11 +104,11 @@ def test_an_answer_that_nobody_expects_stops_nothing(
     proxy.rule = starting
     proxy.cut()
     proxy.mend()
-    eventually(lambda: not unready, 30)
+    eventually(lambda: not unready)
     kubelet.complete(entry["job_id"])
-    eventually(lambda: sandbox.status("steady").get("execution_count", 0) == 1, 30)
+    eventually(lambda: sandbox.status("steady").get("execution_count", 0) == 1)
     generation = sandbox.edit("steady", {"description": "noticed"})["metadata"]["generation"]
-    eventually(lambda: sandbox.status("steady").get("observedGeneration") == generation, 30)
+    eventually(lambda: sandbox.status("steady").get("observedGeneration") == generation)
     assert process.running()
     assert process.metric("clustertrigger_leader") == 1
     assert process.terminate() == 0

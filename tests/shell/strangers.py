@@ -19,8 +19,8 @@ from harness.control_plane.operator_process import OperatorProcess
 from harness.control_plane.sandbox import Sandbox
 
 ELSEWHERE = "127.0.0.2"
-PATIENCE = 5.0
-"""Seconds that an honest sender waits at most, on a machine that does much else."""
+PATIENCE = 15.0
+"""Seconds that an honest sender waits at most, on a machine that does much else: strangers wait for much longer."""
 
 
 Start = Callable[..., tuple[OperatorProcess, EventSender]]
@@ -57,7 +57,7 @@ def request(sender: EventSender, token: str, *headers: str) -> bytes:
 def timed(sender: EventSender, event_id: str) -> float:
     """Seconds until an honest sender's event is stored; told to come back, it comes back."""
     began = time.monotonic()
-    eventually(lambda: sender.send(event(event_id)).status == 202, 60)
+    eventually(lambda: sender.send(event(event_id)).status == 202)
     return time.monotonic() - began
 
 

@@ -75,15 +75,15 @@ def test_the_work_ends_with_its_parent(tmp_path: Path) -> None:
     parent = python(
         tmp_path,
         "import os, sys, time\nfrom clusterworker.process.supervisor import supervise\n"
-        "def work():\n    open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(60); return 0\nsupervise(work)",
+        "def work():\n    open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600); return 0\nsupervise(work)",
         str(pid_file),
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not (pid_file.exists() and pid_file.read_text()) and time.monotonic() < deadline:
         time.sleep(0.05)
     child = int(pid_file.read_text())
     parent.send_signal(signal.SIGKILL)
-    parent.wait(timeout=10)
+    parent.wait(timeout=60)
     while time.monotonic() < deadline and _lives(child):
         time.sleep(0.05)
     assert not _lives(child)

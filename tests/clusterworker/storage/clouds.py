@@ -54,7 +54,7 @@ class Front(BaseHTTPRequestHandler):
         if host == STS:
             headers = {name: value for name, value in self.headers.items() if name.lower() != "content-length"}
             _check_who_asks(self.moto, yes=False)  # this request is signed by nobody, which moto does not know of
-            passed = requests.post(self.moto + self.path, data=body, headers=headers, timeout=30)
+            passed = requests.post(self.moto + self.path, data=body, headers=headers, timeout=60)
             _check_who_asks(self.moto, yes=True)
             self._send(passed.status_code, passed.content, passed.headers["Content-Type"])
         elif host == GOOGLE_STS:
@@ -100,7 +100,7 @@ def _host_names(folder: Path) -> None:
 
 
 def _check_who_asks(moto: str, *, yes: bool) -> None:
-    requests.post(f"{moto}/moto-api/reset-auth", data=b"0" if yes else b"inf", timeout=10).raise_for_status()
+    requests.post(f"{moto}/moto-api/reset-auth", data=b"0" if yes else b"inf", timeout=60).raise_for_status()
 
 
 def _role(bucket: Bucket, actions: str) -> None:

@@ -53,7 +53,7 @@ def bucket() -> Iterator[Bucket]:
     try:
         yield Bucket(f"http://{host}:{port}")
     finally:
-        requests.post(f"http://{host}:{port}/moto-api/reset", timeout=10)
+        requests.post(f"http://{host}:{port}/moto-api/reset", timeout=60)
         server.stop()
 
 

@@ -48,7 +48,7 @@ def google() -> Iterator[Bucket]:
     words = ["start", "--in-memory", "--host=127.0.0.1", f"--port={port}", "--default-bucket=vectors"]
     command = [sys.executable, "-c", "from gcp_storage_emulator.__main__ import main; main()", *words]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not listening(port):
         assert process.poll() is None
         assert time.monotonic() < deadline

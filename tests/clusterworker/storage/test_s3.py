@@ -119,9 +119,9 @@ def test_secret_without_a_key(pod: Pod, bucket: Bucket, keys: Path) -> None:
 @pytest.fixture
 def checking(bucket: Bucket) -> Iterator[Bucket]:
     """The server checks from here on who asks, as S3 does."""
-    requests.post(f"{bucket.endpoint}/moto-api/reset-auth", data=b"0", timeout=10).raise_for_status()
+    requests.post(f"{bucket.endpoint}/moto-api/reset-auth", data=b"0", timeout=60).raise_for_status()
     yield bucket
-    requests.post(f"{bucket.endpoint}/moto-api/reset-auth", data=b"inf", timeout=10)
+    requests.post(f"{bucket.endpoint}/moto-api/reset-auth", data=b"inf", timeout=60)
 
 
 def test_keys_that_are_not_known(pod: Pod, checking: Bucket, keys: Path) -> None:

@@ -126,7 +126,7 @@ class Stranger:
             "dryRun": False,
         }
         review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": question}
-        return int(self._pool.request("POST", self._url, body=json.dumps(review), timeout=30).status)
+        return int(self._pool.request("POST", self._url, body=json.dumps(review), timeout=60).status)
 
 
 def test_creations_that_are_made_up_delay_and_forge_nothing(
@@ -138,7 +138,7 @@ def test_creations_that_are_made_up_delay_and_forge_nothing(
     for number in range(1_500):
         assert stranger.claim(sandbox.namespace, f"never-{number}", f"uid-{number}") == 200
     made = sandbox.trigger("good", rarely())["metadata"]
-    eventually(lambda: sandbox.status("good").get("created_by"), 10, what="who created it, beside 1,500 who did not")
+    eventually(lambda: sandbox.status("good").get("created_by"), what="who created it, beside 1,500 who did not")
     assert sandbox.status("good")["created_by"] != "mallory"
 
     # A trigger of which nobody wrote who created it, as those from before the webhook was there.
@@ -167,7 +167,7 @@ def test_strangers_hold_no_connection_and_large_objects_are_read(
         half.sendall(b"POST /validate-clustertrigger HTTP/1.1\r\nHost: x\r\n")
         assert stranger.claim(sandbox.namespace, "x", "2") == 200
         for connection in (silent[0], silent[-1], half):
-            connection.settimeout(30)
+            connection.settimeout(60)
             with suppress(ConnectionError):
                 assert connection.recv(100) == b""
 

@@ -50,7 +50,7 @@ def test_a_leader_whose_work_has_ended_gives_the_lease_up_at_once(
 
     async def term() -> BaseException | None:
         configuration = await _operators_configuration(cluster)
-        async with ApiServer(configuration, metrics, connections=2) as api, asyncio.timeout(5):
+        async with ApiServer(configuration, metrics, connections=2) as api, asyncio.timeout(60):
             try:
                 await lead_when_elected(settings, api, metrics, lead)
             except TimeoutError:

@@ -221,7 +221,7 @@ async def test_what_goes_wrong_with_one_trigger_stays_with_it(
     stage.agenda.now(KEY)
     stage.agenda.now(OTHER)
     with caplog.at_level(logging.WARNING):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(stage.heard.said) < 2:  # noqa: ASYNC110 - a test may poll
                 await asyncio.sleep(0.01)
     working.cancel()
@@ -248,7 +248,7 @@ async def test_why_a_run_does_not_start_is_found_out_in_the_background() -> None
     assert _running(stage).endswith("(does not start: no Pod has been created)")
     answering = asyncio.create_task(stage.reconciler.answer())
     working = asyncio.create_task(stage.reconciler.work())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not _running(stage).endswith("(does not start: exceeded quota: small)"):  # noqa: ASYNC110 - a test may poll
             await asyncio.sleep(0.01)
     for task in (answering, working):

@@ -8,8 +8,8 @@ import pytest
 
 from clustertrigger.shell.reconciling.work_queue import Rank, WorkQueue
 
-REST = 0.1
-"""Seconds."""
+REST = 0.5
+"""Seconds: much longer than it takes to see that nothing waits."""
 
 
 @pytest.fixture
