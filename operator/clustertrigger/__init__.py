@@ -1,3 +1,3 @@
-"""ClusterTrigger: a Kubernetes operator that fires clusterings of embeddings at the right moment, exactly once."""
+"""ClusterTrigger: a Kubernetes operator that clusters embeddings on a schedule, on events or on drift, exactly once."""
 
 __version__ = "0.1.0"

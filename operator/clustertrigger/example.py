@@ -1,7 +1,7 @@
 """`python -m clustertrigger.example FOLDER OWNER`: applies the manifests of the chart's example, in a Pod.
 
-Helm cannot apply objects whose kinds the same installation brings. This waits until the API server serves the kinds,
-and makes each object belong to the ConfigMap OWNER, so that it goes when the chart or its example is removed.
+Helm cannot apply objects whose kinds the same installation defines. This program waits until the API server serves the
+kinds. The ConfigMap OWNER owns each object, so removing the chart or its example deletes the objects.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from clustertrigger.api import GROUP, VERSION
 
 FIELD_MANAGER = "clustertrigger-example"
 SERVED_SECONDS = 120.0
-"""How long the API server may take until it serves the kinds."""
+"""How long the API server can take until it serves the kinds."""
 _NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 def manifests(folder: Path) -> Iterator[dict[str, Any]]:
-    """All objects in the folder's YAML files, by the files' names."""
+    """Returns all objects in the folder's YAML files, in the order of the files' names."""
     for path in sorted(folder.glob("*.yaml")):
         yield from (document for document in yaml.safe_load_all(path.read_text()) if document)
 
 
 def apply(client: ApiClient, namespace: str, owner: str, folder: Path, patience: float = SERVED_SECONDS) -> list[str]:
-    """Apply all objects.
+    """Applies all objects.
 
     Args:
-        client: Speaks as an account that may create, get and patch them, and get the ConfigMap.
-        namespace: Where.
-        owner: Name of the ConfigMap that they belong to.
-        folder: Holds their manifests.
-        patience: Seconds that the API server may take until it serves their kinds.
+        client: Client of an account that may create, get and patch the objects, and get the ConfigMap.
+        namespace: Namespace of the objects.
+        owner: Name of the ConfigMap that owns them.
+        folder: Folder with the manifests.
+        patience: Number of seconds that the API server can take until it serves the kinds.
 
     Returns:
         What was applied, for instance collection/packages.
@@ -79,7 +79,7 @@ def _plural(kind: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Apply into the Pod's own namespace, as the Pod's account."""
+    """Applies the example in the Pod's own namespace, with the Pod's account."""
     folder, owner = arguments or sys.argv[1:]
     configuration = Configuration()
     load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]

@@ -1,8 +1,7 @@
-"""Kopf's handlers, which receive all notifications of the cluster. They store what they see and decide nothing.
+"""Contains Kopf's handlers, which receive all watch events of the cluster.
 
-What is stored enqueues the keys of the triggers that it concerns; see `shell.observed`.
-
-Design record: docs/design/kopf.md.
+They store the objects and decide nothing. A changed object enqueues the keys of the triggers that depend on it; see
+`shell.observed`. Design record: docs/design/kopf.md.
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ logger = logging.getLogger(__name__)
 
 
 def register_watches(registry: kopf.OperatorRegistry, kinds: Kinds) -> None:
-    """Registers what Kopf is to watch. Labels of Jobs and Pods are selected on the server, by Kopf's settings.
+    """Registers the kinds that Kopf watches. The API server selects Jobs and Pods by the labels in Kopf's settings.
 
     Args:
-        registry: Kopf's.
-        kinds: Receive the observed objects.
+        registry: Kopf's registry.
+        kinds: Kinds, whose stores receive the observed objects.
     """
 
     @kopf.on.event(GROUP, VERSION, "clustertriggers", registry=registry)
@@ -65,7 +64,7 @@ def _tell(kind: Kind, event: kopf.RawEvent) -> None:
 
 
 def register_login(registry: kopf.OperatorRegistry, connect: Callable[[], Awaitable[kopf.AiohttpSession]]) -> None:
-    """Registers how Kopf reaches the API server."""
+    """Registers how Kopf connects to the API server."""
 
     @kopf.on.login(registry=registry)
     async def login(**_: Any) -> kopf.AiohttpSession:
@@ -87,14 +86,14 @@ def register_webhooks(
     permissions: Permissions,
     created: Callable[[Key, str, str], None],
 ) -> None:
-    """Registers the admission handlers, which say at `kubectl apply` what the conditions would say a moment later.
+    """Registers the admission handlers, which report invalid objects at `kubectl apply`, before the conditions do.
 
     Args:
-        registry: Kopf's.
+        registry: Kopf's registry.
         catalog: The objects that IDs refer to. An unknown ID causes a warning, not an error, because its object can be
         applied next.
-        permitted: what the operator's settings permit.
-        permissions: what notifications may be sent, and where to.
+        permitted: What the operator's settings permit.
+        permissions: Which notifications may be sent, and where to.
         created: Called for each trigger whose creation was admitted, with its key, its uid and the user's name.
     """
 
@@ -124,11 +123,11 @@ def register_webhooks(
 
 
 def _refuse(call: dict[str, Any], problems: list[Problem]) -> None:
-    # An object that was invalid all along must still be deletable.
+    # An object that was already invalid can still be deleted.
     if problems and not _is_on_its_way_out(call):
         raise kopf.AdmissionError(all_of(problems), code=422)
 
 
 def _is_on_its_way_out(call: dict[str, Any]) -> bool:
-    """Whether the object is deleted, or its last finalizers are removed, which is an update."""
+    """Returns whether the object is deleted, or its last finalizers are removed, which is an update."""
     return call.get("operation") == "DELETE" or "deletionTimestamp" in call["meta"]

@@ -57,16 +57,16 @@ _BACKOFFS = (1, 1, 2, 3, *[5] * 60)
 After that time, etcd has compacted the version that a watch would continue from, and a restart is not more expensive.
 """
 _STARTUP = timedelta(seconds=20)
-"""Until all kinds are watched."""
+"""Seconds until all kinds must be watched."""
 _END = 10.0
-"""Seconds for its tasks to end."""
+"""Seconds for Kopf's tasks to end."""
 
 
 class Watcher:
-    """Kopf, again and again.
+    """Runs Kopf, and restarts it when it ends.
 
     Args:
-        settings: Define where the admission webhook is served.
+        settings: Settings of the admission webhook.
         configuration: Address of the API server.
         credentials: The operator's credentials.
         kinds: The watched kinds.
@@ -93,7 +93,7 @@ class Watcher:
         self._namespaces = settings.watch_namespaces
         self._paths = {kind.path(namespace) for kind in kinds.all() for namespace in self._namespaces or (None,)}
         self._watched: set[str] = set()
-        """Paths, since Kopf was started."""
+        """Paths that Kopf has requested since its last start."""
         self._interrupted: set[str] = set()
         self._anew = asyncio.Event()
 
@@ -103,7 +103,7 @@ class Watcher:
         self._anew.set()
 
     async def run(self) -> None:
-        """Watches, and serves the webhook, until cancelled."""
+        """Watches the kinds and serves the webhook until it is cancelled."""
         pause = _FIRST_PAUSE
         while True:
             began = time.monotonic()
@@ -118,7 +118,7 @@ class Watcher:
             self._news_may_be_missing()
 
     async def _run_once(self) -> None:
-        """Returns when all watches must restart, and raises Kopf's error."""
+        """Returns when all watches must restart; raises Kopf's error."""
         self._watched.clear()
         self._anew.clear()
         tasks = await kopf.spawn_tasks(
@@ -145,7 +145,8 @@ class Watcher:
                 task.cancel()
             await asyncio.wait([*tasks, *ends], timeout=_END)
             for task in (*tasks, *ends):
-                # If two fail at once, one is reported, and the other must not be reported as never retrieved.
+                # If two tasks fail at the same time, one error is reported, and the other one must not be reported as
+                # never retrieved.
                 if task.done() and not task.cancelled():
                     task.exception()
 
@@ -174,11 +175,13 @@ class Watcher:
         settings.networking.request_timeout = 30.0
         settings.watching.initial_streaming = True
         settings.watching.reconnect_backoff = _FIRST_PAUSE
-        settings.watching.inactivity_timeout = 90.0  # bookmarks come every minute, more or less
+        settings.watching.inactivity_timeout = 90.0  # The API server sends bookmarks about every minute.
         for kind in self._kinds.all():
             if kind.selector:
                 settings.watching.label_selectors[kind.plural] = kind.selector
-        settings.queueing.idle_timeout = 0.1  # of thousands that are shown at once, few are worked on at a time
+        settings.queueing.idle_timeout = (
+            0.1  # If thousands of objects are listed at once, only few are handled concurrently.
+        )
         settings.queueing.error_delays = (1, 2, 5)
         settings.persistence.finalizer = f"clustertrigger.dev/{secrets.token_hex(16)}"
         settings.persistence.diffbase_storage = _NoDiffBase()
@@ -192,7 +195,7 @@ class Watcher:
         return kopf.AiohttpSession(server=self._configuration.host, aiohttp_session=session)
 
     async def _ask(self, request: aiohttp.ClientRequest, ask: ClientHandlerType) -> aiohttp.ClientResponse:
-        """Sends a request of Kopf's."""
+        """Sends a request of Kopf."""
         path = request.url.path
         watches = request.url.query.get("watch") == "true"
         begins = watches and "resourceVersion" not in request.url.query
@@ -227,7 +230,7 @@ class Watcher:
         return response
 
     async def _ask_as_ourselves(self, request: aiohttp.ClientRequest, ask: ClientHandlerType) -> aiohttp.ClientResponse:
-        """Adds a token, and another one where the first is refused and has been renewed."""
+        """Adds the token. If the API server rejects it and there is a new one, repeats the request."""
         headers = await self._credentials.headers()
         request.headers.update(headers)
         response = await ask(request)

@@ -1,4 +1,4 @@
-"""The composition root: the only place where objects are wired. `python -m clustertrigger.main`."""
+"""The composition root: the only place that connects all objects. `python -m clustertrigger.main`."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ _SELECTOR = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
 _UNKNOWN_CLUSTER = ""
 _STARTUP_PAUSE = 2.0
 _LONGEST_END = 20.0
-"""Seconds, of 30 that the kubelet gives by default, for the Lease to be given up and for answers to be finished."""
+"""Seconds for releasing the Lease and finishing responses, of the 30 that the kubelet grants by default."""
 _STACK = 2**24
-"""Bytes. Python goes deep into JSON that goes deep: see `read_deep_objects`."""
+"""Stack size in bytes, for deeply nested JSON; see `read_deep_objects`."""
 
 
 class Operator:
-    """One operator process."""
+    """One process of the operator."""
 
     def __init__(self, settings: Settings, configuration: Configuration) -> None:
         self._settings = settings
@@ -81,14 +81,14 @@ class Operator:
         self._catalog = Catalog()
         self._triggers = Triggers(self._agenda.now, self.metrics, settings.permitted, self._catalog.batches)
         self._leads = False
-        # Other replicas know the same triggers: one of them speaks.
+        # Other replicas know the same triggers. Only one of them reports them.
         self.metrics.registry.register(TriggerCollector(lambda: self._triggers.notable() if self._leads else ()))
         self._runs = Runs(self._run_changed)
         self._kinds = self._all_kinds()
         self._waiting_for: str | None = "the API server"
 
     async def run(self) -> None:
-        """Runs until cancelled, or until a part of it fails."""
+        """Runs until it is cancelled, or until a part of it fails."""
         settings = self._settings
         async with (
             ApiServer(
@@ -115,7 +115,7 @@ class Operator:
                 self._waiting_for = None
                 tasks.create_task(census.run())
                 cluster_id = await self._cluster_id(api)
-                # Not a task: on SIGTERM the Lease is given up before anything else ends.
+                # This is not a task: on SIGTERM, the Lease is released before anything else ends.
                 lead = partial(self._lead, api, statuses, OwnEvents(events.commits, self._triggers), cluster_id)
                 await lead_when_elected(settings, api, self.metrics, lead)
 
@@ -134,7 +134,7 @@ class Operator:
             catalog.remove_pod_template,
             self._namespace_changed,
             part=lambda raw: raw,
-            edition=lambda metadata: metadata["resourceVersion"],  # a changed label makes no new generation
+            edition=lambda metadata: metadata["resourceVersion"],  # A changed label does not change the generation.
         )
         return Kinds(
             referents,
@@ -145,7 +145,7 @@ class Operator:
         )
 
     def _watching(self, api: ApiServer, creators: Creators) -> tuple[Census, Watcher]:
-        """Kopf, and what finds out what it cannot tell."""
+        """Runs Kopf, and the tasks that find out what Kopf cannot report."""
 
         def register(registry: kopf.OperatorRegistry) -> None:
             if self._settings.webhook_port:
@@ -169,7 +169,7 @@ class Operator:
         return census, watcher
 
     async def _until_reached(self, attempt: Callable[[], Awaitable[None]]) -> None:
-        """Nothing is decided before everything is known that decisions rest on."""
+        """Waits until everything is known that decisions depend on."""
         while True:
             try:
                 await attempt()
@@ -193,7 +193,7 @@ class Operator:
         )
 
     async def _lead(self, api: ApiServer, statuses: StatusWriter, events: OwnEvents, cluster_id: str) -> None:
-        """What only the leader does. A new leader looks at every trigger once."""
+        """Runs the leader's tasks. A new leader reconciles every trigger once."""
         settings = self._settings
         recorder = Recorder(api, self._clock, self.metrics, settings.identity)
         sender = Sender(settings.notifications, settings.notify_credentials_dir, settings.notify_ca_file)
@@ -260,7 +260,7 @@ def _run_defaults(settings: Settings) -> RunDefaults:
 
 
 async def _operate(settings: Settings, over: asyncio.Event) -> None:
-    """Runs an operator until it is over, or until the operator has failed."""
+    """Runs an operator until it ends or fails."""
     operator = Operator(settings, await load_configuration())
     running = asyncio.create_task(operator.run())
     ending = asyncio.create_task(over.wait())
@@ -276,9 +276,10 @@ async def _operate(settings: Settings, over: asyncio.Event) -> None:
 
 
 def _run_until_signalled(settings: Settings) -> None:
-    """Runs an operator until SIGTERM or SIGINT; beside the main thread, in which Kopf would take the signals.
+    """Runs an operator until SIGTERM or SIGINT, outside of the main thread, in which Kopf would handle the signals.
 
-    The loop is not closed: that would cancel what is still ending, and Kopf's watchers, cancelled twice, never end.
+    The event loop is not closed, because closing it would cancel tasks that are about to end, and Kopf's watchers never
+    end if they are cancelled twice.
     """
     loop = uvloop.new_event_loop()
     over = asyncio.Event()
@@ -290,11 +291,11 @@ def _run_until_signalled(settings: Settings) -> None:
 
 
 def main() -> int:
-    """Runs the operator until SIGTERM; 2 when it cannot start."""
+    """Runs the operator until SIGTERM. Returns 2 if it cannot start."""
     try:
         settings = read_settings()
     except SettingsError as error:
-        print(f"clustertrigger: {error}", file=sys.stderr)  # noqa: T201 - there is no log yet
+        print(f"clustertrigger: {error}", file=sys.stderr)  # noqa: T201 - The log is not set up yet.
         return 2
     set_up_logging(settings.log_format, settings.log_level)
     read_deep_objects()
@@ -312,7 +313,7 @@ def main() -> int:
 
 
 def end(code: int) -> NoReturn:
-    """Ends the process at once: Python would first wait for threads, and take apart what is still ending."""
+    """Ends the process at once. Otherwise, Python would wait for threads, and destroy objects that are still in use."""
     logging.shutdown()
     sys.stdout.flush()
     os._exit(code)

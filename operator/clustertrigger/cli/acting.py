@@ -1,4 +1,4 @@
-"""`run`, `pause`, `resume` and `reset`: what a person asks of a trigger, without annotations and patches by hand."""
+"""`run`, `pause`, `resume` and `reset`: change a trigger, so that users need no annotations and patches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from clustertrigger.core.trigger_state import TriggerState
 
 
 def add_acting(group: click.Group) -> None:
-    """Declare the commands."""
+    """Declares the commands."""
 
     @add_command(group, "run", section="Act", examples=[f"{PROG} run nightly -n search --wait"])
     @on_cluster
@@ -79,7 +79,7 @@ def add_acting(group: click.Group) -> None:
 
 
 async def request_run(cluster: Cluster, name: str, *, wait: bool) -> int:
-    """Request a run and, if asked to, follow it to its end.
+    """Requests a run and, with `wait`, follows it to its end.
 
     Returns:
         0 where the run was requested, or with `wait` completed; else 1.
@@ -102,7 +102,7 @@ async def request_run(cluster: Cluster, name: str, *, wait: bool) -> int:
 
 
 def why_not_now(state: TriggerState) -> str | None:
-    """Return why the operator would ignore a request to run now, and the remedy; None where it would not."""
+    """Returns why the operator would ignore a request to run now, and the remedy; None if it would not."""
     found = obstacle(state.raw)
     if found is None:
         return None
@@ -120,7 +120,7 @@ def why_not_now(state: TriggerState) -> str | None:
 
 
 async def set_status(cluster: Cluster, names: Sequence[str], wanted: str, done: str) -> int:
-    """Set spec.status of triggers, and say what that does not change."""
+    """Sets spec.status of triggers, and prints what this does not change."""
     for name in names:
         found = TriggerState(await read_trigger(cluster, name))
         before = found.raw["spec"].get("status", "active")
@@ -142,7 +142,10 @@ async def _annotate(cluster: Cluster, name: str, annotation: str, value: str) ->
 
 
 def _token() -> str:
-    """A value that no earlier request had; to the microsecond, so that two in one second differ."""
+    """Returns a value that no earlier request had.
+
+    It contains microseconds, so that two requests within a second differ.
+    """
     return format_instant(datetime.now(UTC))
 
 

@@ -1,4 +1,4 @@
-"""The cluster that a command talks to, chosen as kubectl chooses it: kubeconfig, context, namespace, user."""
+"""Chooses the cluster of a command as kubectl does: kubeconfig, context, namespace, user."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Cluster:
     """A cluster and a namespace in it.
 
     Attributes:
-        api: its API server.
-        namespace: given by -n, or else the context's, or else `default`.
+        api: Its API server.
+        namespace: The namespace of -n, or else of the context, or else `default`.
         access: Address and credentials.
-        scope: the options that chose it.
+        scope: The options that chose it.
     """
 
     api: ApiClient
@@ -34,7 +34,7 @@ class Cluster:
 
 
 async def connected(scope: Scope, command: Callable[[Cluster], Awaitable[int]]) -> int:
-    """Connect as the options say, carry a command out, and return its exit code.
+    """Connects according to the options, executes a command, and returns its exit code.
 
     Raises:
         CommandError: no cluster is configured, or the API server refused something, in one line.
@@ -56,7 +56,7 @@ async def connected(scope: Scope, command: Callable[[Cluster], Awaitable[int]]) 
 
 
 async def read_trigger(cluster: Cluster, name: str) -> dict[str, Any]:
-    """Return a trigger as the API server has it.
+    """Returns a trigger of the API server.
 
     Raises:
         CommandError: there is none of that name.
@@ -70,13 +70,16 @@ async def read_trigger(cluster: Cluster, name: str) -> dict[str, Any]:
 
 
 async def pods_of(cluster: Cluster, job: str) -> list[dict[str, Any]]:
-    """Return the Pods of a Job, oldest first."""
+    """Returns the Pods of a Job, oldest first."""
     pods = await cluster.api.list(paths.pods(cluster.namespace), labelSelector=paths.job_selector(job))
     return sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
 
 
 def _access(scope: Scope) -> tuple[Access, str]:
-    """Return how to reach the cluster, and the namespace of its context: kubeconfig first, as kubectl does."""
+    """Returns how to access the cluster, and the namespace of its context.
+
+    The kubeconfig takes precedence, as with kubectl.
+    """
     impersonation = Impersonation(scope.user, scope.groups)
     try:
         context = load_context(scope.kubeconfig, scope.context)

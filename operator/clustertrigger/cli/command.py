@@ -1,8 +1,8 @@
-"""How commands are declared, on click.
+"""Declares commands with click.
 
-click and not typer: typer is click plus shellingham and a second way to declare options, and this command is to install
-with few libraries. The options that all commands share (-n, --context, …) are one decorator in click, and completion
-for bash, zsh and fish is part of it. Help pages stay plain text; rich draws what commands print.
+The alternative typer consists of click, shellingham and a second way to declare options, and this command must need few
+libraries. In click, the options that all commands share (-n, --context, …) are one decorator, and completion for bash,
+zsh and fish is included. Help pages are plain text; rich prints the output of commands.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 PROG = COMMAND
 SECTIONS = ("See", "Act", "Write and check", "Set up")
-"""Of the list of commands, in this order."""
+"""Sections of the list of commands, in this order."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 CarryOut = Callable[..., int]
 
 
 class Command(click.Command):
-    """A command whose help ends with examples, and shows the global options apart.
+    """A command whose help ends with examples, and lists the global options separately.
 
     Args:
-        section: where it stands in the list of commands: one of SECTIONS.
-        examples: command lines.
-        arguments: options of click.Command.
+        section: Its section in the list of commands: one of SECTIONS.
+        examples: Command lines.
+        arguments: Options of click.Command.
     """
 
     def __init__(self, *, section: str, examples: Sequence[str], **arguments: Any) -> None:
@@ -44,11 +44,11 @@ class Command(click.Command):
         self.examples = examples
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the command's own options, then the global ones."""
+        """Writes the command's own options, then the global ones."""
         _write_options(self, ctx, formatter)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples. The lines of a long one end with a backslash, so that they can be copied."""
+        """Writes the examples. The lines of a long example end with a backslash, so that they can be copied."""
         with formatter.section("Examples"):
             indent = " " * formatter.current_indent
             for example in self.examples:
@@ -58,10 +58,10 @@ class Command(click.Command):
 
 
 class Commands(click.Group):
-    """The program: lists its commands by section, and suggests one for a mistyped name."""
+    """The program. It lists its commands by section, and suggests one for a misspelt name."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands by section, then the global options."""
+        """Writes the commands by section, then the global options."""
         commands = [(name, command) for name, command in self.commands.items() if isinstance(command, Command)]
         for section in SECTIONS:
             rows = [(name, command.get_short_help_str(70)) for name, command in commands if command.section == section]
@@ -71,14 +71,14 @@ class Commands(click.Group):
         _write_options(self, ctx, formatter)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Say where a command's own options are."""
+        """Writes how to show a command's own options."""
         formatter.write_paragraph()
         formatter.write_text(f"{PROG} COMMAND --help shows the options and examples of a command.")
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that the first argument names.
+        """Returns the command that the first argument names.
 
         Raises:
             click.UsageError: there is none of that name.
@@ -93,13 +93,13 @@ class Commands(click.Group):
 def add_command(
     group: click.Group, name: str, *, section: str, examples: Sequence[str]
 ) -> Callable[[Function], Command]:
-    """Return a decorator that makes a function a command; the function's docstring is its help.
+    """Returns a decorator that makes a function a command. The function's docstring is its help.
 
     Args:
-        group: which the command joins.
-        name: of the command.
-        section: one of SECTIONS.
-        examples: command lines that end the help.
+        group: The group of the command.
+        name: Name of the command.
+        section: One of SECTIONS.
+        examples: Command lines at the end of the help.
     """
 
     def decorate(function: Function) -> Command:
@@ -111,9 +111,9 @@ def add_command(
 
 
 def global_options(function: Function) -> Function:
-    """Add -n, --context, --kubeconfig, --as and --as-group: a plugin gets none that stand before its name.
+    """Adds -n, --context, --kubeconfig, --as and --as-group. kubectl passes a plugin no options that precede its name.
 
-    They are also accepted before the command. The function gets none of them: they are in the context's Scope.
+    They are also accepted before the command. They are stored in the context's Scope, and not passed to the function.
     """
     from clustertrigger.cli import completion
 
@@ -138,9 +138,9 @@ def global_options(function: Function) -> Function:
 
 
 def on_cluster(function: Callable[..., Awaitable[int]]) -> CarryOut:
-    """Make a coroutine function that takes a Cluster a command's function, with the global options.
+    """Makes a coroutine function with a Cluster argument a command's function, with the global options.
 
-    The command connects as the options say, and returns the coroutine's exit code.
+    The command connects according to the options, and returns the coroutine's exit code.
     """
 
     @click.pass_context
@@ -158,14 +158,14 @@ def on_cluster(function: Callable[..., Awaitable[int]]) -> CarryOut:
 
 
 def name_argument(function: Function) -> Function:
-    """Add NAME, a trigger's."""
+    """Adds the argument NAME, the name of a trigger."""
     from clustertrigger.cli import completion
 
     return click.argument("name", metavar="NAME", shell_complete=completion.triggers)(function)
 
 
 class _GlobalOption(click.Option):
-    """One of kubectl's global options."""
+    """Declares one of kubectl's global options."""
 
 
 def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
@@ -175,7 +175,7 @@ def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> Non
 
 
 def _folded(line: str, width: int) -> list[str]:
-    """Lines of a shell command that is longer than the width; only options and redirections begin a new one."""
+    """Splits a shell command that is longer than the width into lines, before options and redirections."""
     lines, continued = [""], "    "
     for part in re.split(r" (?=-|>|\|)", line):
         longer = f"{lines[-1]} {part}" if lines[-1].strip() else lines[-1] + part
@@ -191,7 +191,7 @@ def _write_options(command: click.Command, ctx: click.Context, formatter: click.
     own: list[tuple[str, str]] = []
     shared: list[tuple[str, str]] = []
     for parameter in command.get_params(ctx):
-        # Arguments are explained in the text.
+        # The text of the help explains the arguments.
         if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)):
             (shared if isinstance(parameter, _GlobalOption) else own).append(record)
     for title, rows in (("Options", own), ("Global options", shared)):

@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger completion`: scripts that make a shell, or kubectl, complete commands, options and names."""
+"""`kubectl clustertrigger completion`: prints scripts that complete commands and names in a shell or kubectl."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from clustertrigger.cli.scope import Scope
 
 PLUGIN = "kubectl-clustertrigger"
 FOR_KUBECTL = "kubectl_complete-clustertrigger"
-"""What kubectl asks for completions: https://kubernetes.io/docs/tasks/extend-kubectl/kubectl-plugins/"""
+"""The program that kubectl runs for completions: https://kubernetes.io/docs/tasks/extend-kubectl/kubectl-plugins/"""
 VARIABLE = "_KUBECTL_CLUSTERTRIGGER_COMPLETE"
 _SHELLS: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 _NO_FILES = 4
-"""Of cobra's directives, which kubectl speaks: complete no file names."""
+"""A directive of cobra, which kubectl understands: do not complete file names."""
 
 
 def add_completion(group: click.Group) -> None:
-    """Declare the command."""
+    """Declares the command."""
 
     @add_command(
         group,
@@ -44,18 +44,19 @@ def add_completion(group: click.Group) -> None:
         that name to kubectl-clustertrigger.
         """
         complete = _SHELLS[shell](group, {}, PLUGIN, VARIABLE)
-        # Not complete.source(): for bash, click starts bash to see its version, which the target may not have.
+        # complete.source() is not used, because click would run bash to read its version, and the target may have no
+        # bash.
         click.echo(complete.source_template % complete.source_vars())
         return 0
 
 
 def is_asked_by_kubectl(program: str) -> bool:
-    """Tell whether kubectl has started the program for completions."""
+    """Returns whether kubectl has started the program for completions."""
     return PurePath(program).name.removesuffix(".exe") == FOR_KUBECTL
 
 
 def complete_for_kubectl(group: click.Group, words: Sequence[str]) -> int:
-    """Print the completions of the last word in the form that kubectl expects: `value<TAB>help`, then a directive."""
+    """Prints the completions of the last word as kubectl expects them: `value<TAB>help`, then a directive."""
     *before, incomplete = words or [""]
     complete = ShellComplete(group, {"obj": Scope()}, PLUGIN, VARIABLE)
     for item in complete.get_completions(list(before), incomplete):

@@ -1,7 +1,7 @@
-"""Completion of names that are in the cluster, for shells and for kubectl; never slow, never loud.
+"""Completes names of objects in the cluster, for shells and for kubectl, quickly and without error messages.
 
-kubectl (1.26 and later) completes `kubectl clustertrigger …` by asking a program kubectl_complete-clustertrigger, which
-this package installs too: https://kubernetes.io/docs/tasks/extend-kubectl/kubectl-plugins/
+To complete `kubectl clustertrigger …`, kubectl (1.26 and later) runs the program kubectl_complete-clustertrigger, which
+this package also installs: https://kubernetes.io/docs/tasks/extend-kubectl/kubectl-plugins/
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SECONDS = 3.0
 
 
 def triggers(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Return names of triggers that begin with what is typed."""
+    """Returns the names of triggers that begin with the given text."""
     from clustertrigger.cli.kube import paths
 
     async def ask(cluster: Cluster) -> list[str]:
@@ -30,10 +30,10 @@ def triggers(ctx: click.Context, parameter: click.Parameter, incomplete: str) ->
 
 
 def runs(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Return the Jobs in the history of the trigger that the line names, which begin with what is typed."""
+    """Returns the Jobs in the history of the trigger on the command line that begin with the given text."""
     from clustertrigger.cli.kube import paths
 
-    # While an option lacks its value, click leaves the arguments where they are.
+    # While an option has no value yet, click does not parse the arguments.
     name = ctx.params.get("name") or next(iter(ctx.args), None)
 
     async def ask(cluster: Cluster) -> list[str]:
@@ -44,7 +44,7 @@ def runs(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> lis
 
 
 def namespaces(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Return namespaces that begin with what is typed."""
+    """Returns the namespaces that begin with the given text."""
     from clustertrigger.cli.kube import paths
 
     async def ask(cluster: Cluster) -> list[str]:
@@ -54,7 +54,7 @@ def namespaces(ctx: click.Context, parameter: click.Parameter, incomplete: str) 
 
 
 def contexts(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Return contexts of the kubeconfig that begin with what is typed."""
+    """Returns the contexts of the kubeconfig that begin with the given text."""
     from clustertrigger.cli.kube.kubeconfig import KubeconfigError, context_names
 
     try:
@@ -64,7 +64,10 @@ def contexts(ctx: click.Context, parameter: click.Parameter, incomplete: str) ->
 
 
 def _asked(ctx: click.Context, ask: Any) -> list[str]:
-    """What the cluster answers in time; nothing where it does not: an error would land in the command line."""
+    """Returns what the cluster answers in time.
+
+    Errors are ignored, because their text would appear in the command line.
+    """
     from clustertrigger.cli.cluster import connected
 
     found: list[str] = []

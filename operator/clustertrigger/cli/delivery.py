@@ -1,4 +1,4 @@
-"""Delivering an event to the operator: tried again, under the same id, until it is known to be stored."""
+"""Delivers an event to the operator, and repeats it with the same id until it is stored."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _ANSWER = httpx.Timeout(30.0, connect=10.0)
 _PAUSE, _LONGEST_PAUSE = 0.5, 5.0
 _ACCEPTED = 202
 _LATER = frozenset({408, 429, 500, 502, 503, 504})
-"""What passes: said by the operator, or by an Ingress before it."""
+"""Temporary errors, which the operator or an Ingress returns."""
 
 
 @dataclass(frozen=True)
 class Destination:
-    """Where the operator answers for the moment.
+    """The address at which the operator can be reached at the moment.
 
     Attributes:
-        base: URL without a path of the operator's.
-        tls: how an https one is verified.
-        proxied: whether the environment's HTTP proxy leads there.
+        base: URL without the operator's path.
+        tls: Verifies an https URL.
+        proxied: Whether the HTTP proxy of the environment applies.
     """
 
     base: str
@@ -42,7 +42,7 @@ class Destination:
 
 
 Route = Callable[[], AbstractAsyncContextManager[Destination]]
-"""Opens the way to the operator for one attempt.
+"""Opens a connection to the operator for one attempt.
 
 Raises:
     UnreachableError: there is no way now; there may be one later.
@@ -51,18 +51,18 @@ Raises:
 
 
 class UnreachableError(Exception):
-    """The operator could not be reached, this time."""
+    """The operator could not be reached in this attempt."""
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What became of an event.
+    """The result of sending an event.
 
     Attributes:
-        accepted: events that counted.
-        duplicates: events that had counted before.
-        unmatched: events that no trigger counts.
-        tried_again: whether an earlier attempt may have been stored already: then a duplicate is our own.
+        accepted: Number of events that were counted.
+        duplicates: Number of events that had been counted before.
+        unmatched: Number of events that no trigger counts.
+        tried_again: Whether an earlier attempt may have been stored. If so, a duplicate is this command's own event.
     """
 
     accepted: int
@@ -72,7 +72,7 @@ class Receipt:
 
 
 def direct(url: str, certificate_authority: str | None) -> Route:
-    """The way to a URL.
+    """Returns the route to a URL.
 
     Raises:
         CommandError: the certificate authority cannot be read.
@@ -94,15 +94,15 @@ def direct(url: str, certificate_authority: str | None) -> Route:
 async def deliver(
     route: Route, namespace: str, token: str, event: Mapping[str, Any], patience: float, pause: float = _PAUSE
 ) -> Receipt:
-    """Send an event until there is an answer that stays.
+    """Sends an event until there is a final response.
 
     Args:
-        route: to the operator, opened for each attempt.
-        namespace: whose triggers count it.
-        token: of the sender.
-        event: in CloudEvents' JSON format.
-        patience: seconds for which to try again.
-        pause: seconds before the first repetition; the next ones wait twice as long each.
+        route: Route to the operator, opened for each attempt.
+        namespace: Namespace of the triggers that count it.
+        token: Token of the sender.
+        event: The event, in CloudEvents' JSON format.
+        patience: Seconds for which to repeat it.
+        pause: Seconds before the first repetition; the pause doubles each time.
 
     Raises:
         CommandError: the event was refused, or the time is over.
@@ -134,11 +134,11 @@ async def deliver(
 async def _post(
     destination: Destination, namespace: str, token: str, event: Mapping[str, Any]
 ) -> tuple[int, Any, float | None]:
-    """Status, parsed body or text, and the seconds after which to come back."""
+    """Returns status, parsed body or text, and the seconds until the next attempt."""
     url = f"{destination.base}/v1/namespaces/{namespace}/events"
     headers = {"Authorization": f"Bearer {token}", "Content-Type": STRUCTURED}
     async with httpx.AsyncClient(verify=destination.tls, trust_env=destination.proxied, timeout=_ANSWER) as session:
-        # A redirection would have to carry the token somewhere else.
+        # A redirection would send the token to another server.
         response = await session.post(url, content=json.dumps(event), headers=headers, follow_redirects=False)
     after = response.headers.get("Retry-After", "")
     try:
@@ -149,7 +149,7 @@ async def _post(
 
 
 def _check_certificate(error: Exception) -> None:
-    """A certificate that is not trusted will not be trusted later."""
+    """Raises an error for an untrusted certificate, because repeating the request does not help."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -166,7 +166,7 @@ def _said(status: int, answer: Any) -> str:
 
 
 def _way_out(answer: Any, destination: Destination) -> str:
-    """Where the operator's own answer names none: something else has answered."""
+    """Returns a hint if the response does not come from the operator."""
     if isinstance(answer, dict) and "error" in answer:
         return ""
     return f": is {destination.base} where the operator receives events?"

@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger describe`: all about one trigger on one screen, and what to do."""
+"""`kubectl clustertrigger describe`: shows a trigger on one screen, and what to do next."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ _MARGIN = 12
 
 @dataclass(frozen=True)
 class View:
-    """What there is to describe.
+    """The objects to describe.
 
     Attributes:
-        state: the trigger.
-        spec: its spec; None where that is invalid.
-        points: what checks measured, oldest first.
-        events: Kubernetes events on it, newest first; None where they may not be read.
-        scope: kubectl's options that lead to it.
+        state: The trigger.
+        spec: Its spec; None if it is invalid.
+        points: Measurements of checks, oldest first.
+        events: Kubernetes events on the trigger, newest first; None if the user may not read them.
+        scope: kubectl's options for its cluster and namespace.
     """
 
     state: TriggerState
@@ -59,7 +59,7 @@ class View:
 
 
 def add_describe(group: click.Group) -> None:
-    """Declare the command."""
+    """Declares the command."""
 
     @add_command(group, "describe", section="See", examples=[f"{PROG} describe nightly -n search"])
     @on_cluster
@@ -82,13 +82,13 @@ def add_describe(group: click.Group) -> None:
 
 
 def describe(view: View, now: datetime, unicode: bool, *, wide: bool = False) -> Iterator[str | Text]:
-    """Yield the screen's lines.
+    """Yields the lines of the screen.
 
     Args:
         view: The objects to describe.
-        now: the time.
-        unicode: whether block characters can be shown.
-        wide: show more of slots, clusters and events.
+        now: The current time.
+        unicode: Whether the terminal can show block characters.
+        wide: Whether to show more slots, clusters and events.
     """
     more = 4 if wide else 1
     yield from _head(view, now)
@@ -103,11 +103,11 @@ def describe(view: View, now: datetime, unicode: bool, *, wide: bool = False) ->
 
 
 def history_line(runs: Sequence[Execution], unicode: bool) -> Text:
-    """Return one character for each run, oldest first: its height is how long it took; a failed one is marked.
+    """Returns one character for each run, oldest first. Its height is the duration; a failed run has a mark.
 
     Args:
-        runs: newest first, as in the history.
-        unicode: whether block characters can be shown.
+        runs: The runs, newest first, as in the history.
+        unicode: Whether the terminal can show block characters.
     """
     blocks, failed = (BLOCKS, FAILED) if unicode else (ASCII_BLOCKS, ASCII_FAILED)
     longest = max((run.execution_time_ms or 0 for run in runs), default=0) or 1
@@ -124,7 +124,7 @@ def history_line(runs: Sequence[Execution], unicode: bool) -> Text:
 
 
 def drift_line(points: Sequence[Point], unicode: bool) -> Text:
-    """Return one character for each measurement, oldest first: its height is the value; drift is red."""
+    """Returns one character for each measurement, oldest first. Its height is the value; drift is red."""
     blocks = BLOCKS if unicode else ASCII_BLOCKS
     highest = max((max(point.value, point.threshold or 0.0) for point in points), default=0.0) or 1.0
     line = Text()
@@ -135,7 +135,7 @@ def drift_line(points: Sequence[Point], unicode: bool) -> Text:
 
 
 def shows_unicode() -> bool:
-    """Tell whether standard output can show block characters."""
+    """Returns whether standard output can show block characters."""
     try:
         (BLOCKS + FAILED).encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -290,7 +290,7 @@ def _seen_at(event: dict[str, Any]) -> str:
 
 
 def _section(title: str, lines: Iterator[str | Text] | Sequence[str | Text]) -> Iterator[str | Text]:
-    """Lines with the title before the first one; nothing where there are none."""
+    """Yields lines with the title before the first one; nothing if there are no lines."""
     for number, line in enumerate(lines):
         yield _field(title if number == 0 else "", line if isinstance(line, Text) else styled(line, ""))
 

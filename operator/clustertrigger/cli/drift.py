@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger drift`: what checks measured, as a picture and a table."""
+"""`kubectl clustertrigger drift`: shows the measurements of checks as a chart and a table."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _COLUMNS = ("CHECKED AT", "VALUE", "THRESHOLD", "FLOOR", "DOCUMENTS", "FIRES")
 
 
 def add_drift(group: click.Group) -> None:
-    """Declare the command."""
+    """Declares the command."""
 
     @add_command(
         group,
@@ -75,7 +75,7 @@ async def _trigger(cluster: Cluster, name: str) -> dict[str, Any]:
 
 
 async def recorded(cluster: Cluster, status: dict[str, Any]) -> list[Point]:
-    """What the last check that measured logged of the record; [] where its Pod is gone or may not be read."""
+    """Returns the measurements that the last check logged; [] if its Pod or its log cannot be read."""
     check = next((check["job_id"] for check in status.get("checks") or () if check.get("value") is not None), None)
     if check is None:
         return []

@@ -1,4 +1,4 @@
-"""Measurements as a picture of characters: one column each, the threshold as a line across."""
+"""Draws measurements with characters: one column for each measurement, and a line for the threshold."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LABEL = 9
 
 
 class Marks(NamedTuple):
-    """What the picture is made of."""
+    """The characters of the chart."""
 
     quiet: str
     fires: str
@@ -26,7 +26,7 @@ ASCII = Marks("o", "^", "-", "|")
 
 
 def marks_for(stream: TextIO | None = None) -> Marks:
-    """Characters that the stream can show."""
+    """Returns the characters that the stream can show."""
     encoding = getattr(stream or sys.stdout, "encoding", None) or "ascii"
     try:
         "".join(UNICODE).encode(encoding)
@@ -36,13 +36,13 @@ def marks_for(stream: TextIO | None = None) -> Marks:
 
 
 def chart(points: Sequence[Point], threshold: float | None, width: int, marks: Marks) -> list[str]:
-    """Draw measurements over time, the newest at the right; those that do not fit are left out at the left.
+    """Draws measurements over time, the newest at the right. If there is no room, the oldest are left out.
 
     Args:
-        points: oldest first.
-        threshold: drawn as a line; None: no line.
-        width: of the picture in characters, labels included.
-        marks: what it is made of.
+        points: Measurements, oldest first.
+        threshold: The threshold, which is drawn as a line; None draws none.
+        width: Width of the chart in characters, including labels.
+        marks: Characters of the chart.
     """
     room = max(width - _LABEL - 2, 1)
     step = max(min(room // max(len(points), 1), 4), 1)

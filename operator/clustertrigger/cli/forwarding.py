@@ -1,6 +1,6 @@
-"""The way to the operator through the API server: `kubectl port-forward` to its Service.
+"""Connects to the operator through the API server, with `kubectl port-forward` to its Service.
 
-Not the API server's own proxy for Services: it takes the sender's token away before it passes a request on.
+The API server's own proxy for Services is not used, because it removes the sender's token from a request.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from clustertrigger.core.kube.answers import ApiError
 from clustertrigger.core.text import one_line
 
 SELECTOR = "app.kubernetes.io/part-of=clustertrigger,app.kubernetes.io/component=operator"
-"""Labels of the Service that the chart makes."""
+"""Labels of the chart's Service."""
 PORT = "events"
 _FORWARDING = re.compile(rb"Forwarding from 127\.0\.0\.1:(\d+)")
 _HOPELESS = re.compile("invalid|not ?found|unauthorized", re.IGNORECASE)
-"""Where kubectl says so, trying again does not help, as it does while a Pod is being replaced."""
+"""Errors of kubectl that a repetition does not fix, unlike the replacement of a Pod."""
 _STARTUP = 20.0
 _POD_STARTUP = 10
 _END = 5.0
@@ -38,10 +38,10 @@ class EventsService:
     """The operator's Service.
 
     Attributes:
-        namespace: where it is.
-        name: of the Service.
-        port: for events.
-        https: whether that port speaks TLS.
+        namespace: Its namespace.
+        name: Its name.
+        port: Port for events.
+        https: Whether that port uses TLS.
     """
 
     namespace: str
@@ -51,7 +51,7 @@ class EventsService:
 
 
 async def find_service(api: ApiClient, named: tuple[str, str] | None) -> EventsService:
-    """The Service of that namespace and name, or the only one with the chart's labels.
+    """Returns the Service with this namespace and name, or the only one with the chart's labels.
 
     Raises:
         CommandError: There is none, there are several, or the user lacks the permission to look.
@@ -93,7 +93,7 @@ def _events_service(raw: dict[str, Any]) -> EventsService | None:
 
 
 def forwarded(service: EventsService, scope: Scope) -> Route:
-    """The way to a Service, through a kubectl that runs for as long as the way is open.
+    """A route to a Service through kubectl, which runs as long as the route is open.
 
     Raises:
         CommandError: there is no kubectl.
@@ -131,7 +131,7 @@ def forwarded(service: EventsService, scope: Scope) -> Route:
 
 
 async def _local_port(process: asyncio.subprocess.Process, service: EventsService) -> int:
-    assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 - both are pipes
+    assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 - Both streams are pipes.
     try:
         async with asyncio.timeout(_STARTUP):
             line = await process.stdout.readline()
@@ -151,7 +151,7 @@ async def _local_port(process: asyncio.subprocess.Process, service: EventsServic
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Ends kubectl; that it has ended already is fine."""
+    """Ends kubectl, unless it has already ended."""
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:
@@ -163,7 +163,10 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 def _unverified() -> ssl.SSLContext:
-    """The API server and the kubelet have led us to the Pod; its certificate is for a name that we do not use."""
+    """Accepts any certificate.
+
+    The API server and the kubelet have authenticated the Pod, and its certificate is for another host name.
+    """
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

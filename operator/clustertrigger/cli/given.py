@@ -1,4 +1,4 @@
-"""The objects that a command is given: those of files, or triggers of the cluster with what they refer to."""
+"""Reads the objects of a command: those of files, or triggers of the cluster with the objects that they refer to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from clustertrigger.core.resources.catalog import REFERENTS
 
 @dataclass(frozen=True)
 class _Stored(Manifest):
-    """An object of the cluster, in the form in which files are read."""
+    """An object of the cluster, in the same form as one of a file."""
 
     @property
     def place(self) -> str:
@@ -28,7 +28,7 @@ class _Stored(Manifest):
 
 
 def filename_option(function: Any) -> Any:
-    """Add -f, as kubectl has it."""
+    """Adds -f, as in kubectl."""
     return click.option(
         "-f",
         "--filename",
@@ -40,7 +40,7 @@ def filename_option(function: Any) -> Any:
 
 
 def chosen(scope: Scope, names: Sequence[str], filenames: Sequence[str]) -> list[Manifest]:
-    """Return the objects of files, or triggers of the cluster with what they refer to.
+    """Returns the objects of files, or triggers of the cluster with the objects that they refer to.
 
     Raises:
         click.UsageError: both are given, or neither.
@@ -52,7 +52,7 @@ def chosen(scope: Scope, names: Sequence[str], filenames: Sequence[str]) -> list
 
 
 async def _read_stored(scope: Scope, names: Sequence[str]) -> list[Manifest]:
-    """Return triggers of the cluster, and what triggers of their namespace refer to.
+    """Returns triggers of the cluster, and the objects of their namespace that triggers can refer to.
 
     Raises:
         CommandError: there is no trigger of one of these names, or the cluster cannot be asked.
@@ -65,7 +65,7 @@ async def _read_stored(scope: Scope, names: Sequence[str]) -> list[Manifest]:
             try:
                 items = await cluster.api.list(paths.custom(referent.plural, cluster.namespace))
             except ApiError as error:
-                if not error.is_not_found:  # a cluster with an older operator has not all kinds
+                if not error.is_not_found:  # A cluster with an older operator does not have all kinds.
                     raise
                 items = []
             found.extend(_stored(item, referent.kind) for item in items)
@@ -76,5 +76,5 @@ async def _read_stored(scope: Scope, names: Sequence[str]) -> list[Manifest]:
 
 
 def _stored(raw: dict[str, Any], kind: str) -> _Stored:
-    # The items of a list carry neither.
+    # The items of a list have neither apiVersion nor kind.
     return _Stored("cluster", 0, {"apiVersion": API_VERSION, "kind": kind, **raw})

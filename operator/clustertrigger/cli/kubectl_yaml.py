@@ -1,9 +1,8 @@
-"""YAML as kubectl reads it: go-yaml's version 2, then JSON (sigs.k8s.io/yaml).
+"""Reads YAML as kubectl does: go-yaml's version 2, then JSON (sigs.k8s.io/yaml).
 
-PyYAML reads the same grammar and resolves scalars otherwise: 1:30 is 90 for it and text for kubectl, 1e3 text and a
-thousand, 3600.0 a fraction and a whole number. So PyYAML parses here, and what nodes mean is said below.
-
-If a key occurs twice, kubectl silently uses the last one. Here it is an error, because one of the two has no effect.
+PyYAML has the same grammar but resolves scalars differently: 1:30 is 90 in PyYAML and text in kubectl; 1e3 is text and
+a thousand; 3600.0 is a fraction and a whole number. So PyYAML parses the text, and this module resolves the nodes. If a
+key occurs twice, kubectl silently uses the last one. Here it is an error, because one of the two has no effect.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from typing import Any
 import yaml
 
 Json = Any
-"""What json.loads gives."""
+"""Values that json.loads returns."""
 
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = "plain"
-"""In place of a tag, of a scalar that is neither quoted nor tagged."""
+"""Stands for the tag of a scalar that is neither quoted nor tagged."""
 _CONSTANTS: Mapping[str, bool | None] = {
     **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True),
     **dict.fromkeys(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"), False),
@@ -37,15 +36,17 @@ _INTEGER = re.compile(
 _FLOAT = re.compile(r"[-+]?(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][-+]?\d+)?", re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST_INTEGER = 20
-"""Characters of a whole number that may fit into 64 bits."""
+"""Maximum number of characters of a whole number that may fit into 64 bits."""
 _LONGEST_DIGITS = 70
-"""The same, in base 2."""
+"""The same in base 2."""
 _MOST_ALIASED = 400_000
-"""Nodes that aliases may add, as in go-yaml: a few lines of aliases to aliases would otherwise fill the memory."""
+"""Maximum number of nodes that aliases add, as in go-yaml. A few lines of aliases to aliases would otherwise fill the
+memory.
+"""
 
 
 def documents(text: str) -> Iterator[tuple[int, Json]]:
-    """The documents of a text that are not empty: the line at which each begins, from 0 on, and its value.
+    """Yields the documents of a text that are not empty: the line at which each begins, from 0, and its value.
 
     Raises:
         yaml.MarkedYAMLError: a document is neither JSON nor YAML, or has no counterpart in JSON.
@@ -57,7 +58,7 @@ def documents(text: str) -> Iterator[tuple[int, Json]]:
             yield from list(_json_documents(text))
             return
         except json.JSONDecodeError:
-            text = text.replace("\t", " ")  # YAML in braces, where indentation means nothing
+            text = text.replace("\t", " ")  # This is YAML in braces, in which indentation has no meaning.
     loader = _Parser(text)
     while loader.check_node():
         node = loader.get_node()
@@ -66,7 +67,7 @@ def documents(text: str) -> Iterator[tuple[int, Json]]:
 
 
 def _json_documents(text: str) -> Iterator[tuple[int, Json]]:
-    """A stream of JSON objects."""
+    """Yields the objects of a stream of JSON objects."""
     decoder = json.JSONDecoder(
         object_pairs_hook=_unique,
         parse_float=_json_float,
@@ -100,7 +101,7 @@ def _refuse_constant(text: str) -> Json:
 
 
 class _Parser(yaml.SafeLoader):
-    """Composes nodes, and leaves to others what scalars mean."""
+    """Composes nodes without resolving scalars."""
 
     def resolve(self, kind: type[yaml.Node], value: str, implicit: tuple[bool, bool] | bool) -> str:
         if kind is yaml.ScalarNode:
@@ -110,14 +111,14 @@ class _Parser(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if not isinstance(event, yaml.AliasEvent):
-            self.anchors.pop(getattr(event, "anchor", None), None)  # PyYAML would refuse a redefinition
+            self.anchors.pop(getattr(event, "anchor", None), None)  # PyYAML would reject a redefinition.
         if isinstance(event, yaml.ScalarEvent) and event.tag == "!":
             event.tag = f"{_TAG}str"
         return super().compose_node(parent, index)
 
 
 class _Values:
-    """The values of one document's nodes."""
+    """Computes the values of one document's nodes."""
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
@@ -125,7 +126,7 @@ class _Values:
         self._aliased = 0
 
     def of(self, node: yaml.Node) -> Json:
-        """The value of a node."""
+        """Returns the value of a node."""
         if id(node) in self._seen:
             self._aliased += 1
             if self._aliased > _MOST_ALIASED:
@@ -156,7 +157,10 @@ class _Values:
         return found
 
     def _merge(self, node: yaml.Node, into: dict[str, Json]) -> None:
-        """What `<<` adds; of several mappings the first one wins, and all of them over keys that stand before."""
+        """Returns the keys that `<<` adds.
+
+        Of several mappings, the first takes precedence, and keys outside of them override all.
+        """
         mappings = node.value if isinstance(node, yaml.SequenceNode) else [node]
         for mapping in reversed(mappings):
             if not isinstance(mapping, yaml.MappingNode):
@@ -214,7 +218,7 @@ def _kind(value: Json) -> str:
 
 
 def _plain(text: str, node: yaml.ScalarNode) -> Json:
-    """What a scalar is that is neither quoted nor tagged."""
+    """Returns the value of a scalar that is neither quoted nor tagged."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if _NOT_FINITE.fullmatch(text):
@@ -231,7 +235,7 @@ def _plain(text: str, node: yaml.ScalarNode) -> Json:
 
 
 def _integer(text: str) -> int | None:
-    """A whole number that fits into 64 bits, with a sign or without."""
+    """Returns a whole number that fits into 64 bits, with or without a sign."""
     match = _INTEGER.fullmatch(text) if len(text) <= _LONGEST_DIGITS else None
     if match is None:
         return None
@@ -242,7 +246,10 @@ def _integer(text: str) -> int | None:
 
 
 def json_number(value: float) -> int | float:
-    """A number as the API server gets it: 3600.0 is written as 3600, and what exceeds 64 bits is a fraction's kind."""
+    """Returns a number as the API server gets it.
+
+    A number such as 3600.0 becomes 3600, and one that exceeds 64 bits becomes a fraction.
+    """
     fits = -(2**63) <= value < 2**63
     return int(value) if fits and value == int(value) else float(value)
 

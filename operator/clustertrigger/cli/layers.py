@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger results --layer`: the clusters of one granularity of a run, from its layers.json."""
+"""`kubectl clustertrigger results --layer`: shows the clusters of one granularity of a run, from its layers.json."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COLUMNS = (">#", "NAME", ">DOCUMENTS", ">SHARE", "IN")
 
 
 async def show_layer(cluster: Cluster, name: str, job: str | None, number: int, output: Output) -> int:
-    """Fetch a run's layers, and print one of them.
+    """Fetches a run's layers, and prints one of them.
 
     Raises:
         CommandError: the run has no such layer, or it cannot be read.
@@ -46,7 +46,7 @@ async def show_layer(cluster: Cluster, name: str, job: str | None, number: int, 
 
 
 def read_layers(content: bytes, uri: str) -> Layers:
-    """Return what the file holds.
+    """Returns the content of the file.
 
     Raises:
         CommandError: something else.
@@ -60,7 +60,7 @@ def read_layers(content: bytes, uri: str) -> Layers:
 
 
 def layer_of(layers: Layers, number: int) -> Layer:
-    """Return one layer.
+    """Returns one layer.
 
     Raises:
         CommandError: there is none of that number.
@@ -75,7 +75,7 @@ def layer_of(layers: Layers, number: int) -> Layer:
 
 
 def layer_in_words(run: str, layers: Layers, layer: Layer) -> Iterator[str | Text]:
-    """A heading, and a row per cluster."""
+    """Yields a heading, and a row for each cluster."""
     noise = f", {layer.num_noise:,} in no cluster" if layer.num_noise else ""
     said = "the run's clusters" if layer.layer == layers.chosen else f"the run's clusters are layer {layers.chosen}"
     yield (

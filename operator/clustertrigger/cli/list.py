@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger list`: triggers, their state, what comes next, and what went wrong."""
+"""`kubectl clustertrigger list`: lists triggers with state, next slot, and problem."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from clustertrigger.core.trigger_state import TriggerState, coming
 
 
 def add_list(group: click.Group) -> None:
-    """Declare the command."""
+    """Declares the command."""
 
     @add_command(
         group,
@@ -43,7 +43,7 @@ def add_list(group: click.Group) -> None:
         parameters = {"labelSelector": selector} if selector else {}
         namespace = None if all_namespaces else cluster.namespace
         found = await cluster.api.list(paths.triggers(namespace), **parameters)
-        # The items of a list carry neither.
+        # The items of a list have neither apiVersion nor kind.
         items = [{"apiVersion": API_VERSION, "kind": "ClusterTrigger", **item} for item in found]
         states = sorted(map(TriggerState, items), key=lambda state: (state.namespace, state.name))
         if not states and output in ("table", "wide"):
@@ -61,7 +61,7 @@ def add_list(group: click.Group) -> None:
 
 
 def rows(states: Sequence[TriggerState], now: datetime, *, namespaced: bool, wide: bool) -> Iterator[Text]:
-    """Yield the table's lines."""
+    """Yields the lines of the table."""
     columns = ["NAMESPACE"] if namespaced else []
     columns += ["NAME", "TYPE", "STATE"]
     columns += ["SCHEDULE", "NEXT SLOT", "LAST RUN", ">RUNS", ">FAILED", ">AGE"] if wide else ["NEXT", "LAST RUN"]

@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger logs`: what the worker of a run or a check wrote."""
+"""`kubectl clustertrigger logs`: prints the log of a run's or a check's worker."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LEVELS = {"error": "red", "warning": "yellow", "info": ""}
 
 
 def add_logs(group: click.Group) -> None:
-    """Declare the command."""
+    """Declares the command."""
 
     @add_command(
         group, "logs", section="See", examples=[f"{PROG} logs nightly -n search -f", f"{PROG} logs nightly --raw"]
@@ -54,7 +54,7 @@ def add_logs(group: click.Group) -> None:
 
 
 async def logs(cluster: Cluster, job: str, *, follow: bool, raw: bool) -> int:
-    """Print the log of a Job's attempts.
+    """Prints the log of a Job's attempts.
 
     Raises:
         CommandError: there is none.
@@ -72,7 +72,7 @@ async def logs(cluster: Cluster, job: str, *, follow: bool, raw: bool) -> int:
 
 
 def readable(line: str) -> Text:
-    """Return a line of the worker's log for people; one that is not the worker's stays as it is."""
+    """Formats a line of the worker's log. Other lines stay unchanged."""
     try:
         told = json.loads(line)
     except ValueError:
@@ -106,7 +106,7 @@ async def _newest(cluster: Cluster, name: str, *, check: bool) -> str:
 
 
 async def _attempts(cluster: Cluster, job: str, *, follow: bool) -> AsyncIterator[tuple[int, dict[str, Any]]]:
-    """Yield the Pods of a Job that have started, with their number; with `follow`, those to come too."""
+    """Yields the Pods of a Job that have started, with their number; with `follow`, also future ones."""
     seen: set[str] = set()
     waited = ""
     while True:

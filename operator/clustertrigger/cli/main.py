@@ -1,7 +1,4 @@
-"""The command line: `kubectl clustertrigger`.
-
-Exit codes: 0 success, 1 failure or an invalid object, 2 wrong usage.
-"""
+"""The command line `kubectl clustertrigger`. Exit codes: 0 success, 1 failure or an invalid object, 2 wrong usage."""
 
 from __future__ import annotations
 
@@ -51,7 +48,7 @@ def program() -> None:
     """
 
 
-# In the order in which the list of commands shows them.
+# The list of commands has this order.
 for _add in (
     *(add_list, add_describe, add_watch, add_logs, add_results, add_report, add_drift, add_next),
     *(add_acting, add_send),
@@ -62,14 +59,16 @@ for _add in (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
+    """Runs one command and returns its exit code."""
     if arguments is None and is_asked_by_kubectl(sys.argv[0]):
         return complete_for_kubectl(program, sys.argv[1:])
     if arguments is None and (instruction := os.environ.get(VARIABLE)):
         return shell_complete(program, {"obj": Scope()}, PLUGIN, VARIABLE, instruction)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # names and texts of others on a terminal that cannot show them
+            stream.reconfigure(
+                errors="replace"
+            )  # Names and texts of other programs may not be representable on this terminal.
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = program.main(words, prog_name=PROG, standalone_mode=False, obj=Scope())
@@ -84,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _report(error)
         return USAGE
     except MalformedFileError as error:
-        # The problems of files are what validate is asked for; anything else may feed another program.
+        # validate prints problems of files on standard output. For other commands, another program may read the output.
         say(str(error), stream=sys.stdout if "validate" in words[:1] else sys.stderr)
         return FAILED
     except CommandError as error:
@@ -93,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader, such as head, has seen enough; what is still buffered must not complain at exit.
+        # The reader, such as head, has closed the pipe. The remaining buffer must not cause an error at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return int(code or 0)

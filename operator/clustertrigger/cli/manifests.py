@@ -1,4 +1,4 @@
-"""Reading Kubernetes objects from YAML and JSON files as kubectl does."""
+"""Reads Kubernetes objects from YAML and JSON files as kubectl does."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _SUFFIXES = (".yaml", ".yml", ".json")
 
 
 class UnreadableFileError(Exception):
-    """A file does not exist or cannot be read; the text names it and the remedy."""
+    """A file does not exist or cannot be read; the message names it and the remedy."""
 
 
 class MalformedFileError(Exception):
-    """A file is not YAML of Kubernetes objects; the text names the place and the remedy."""
+    """A file is not YAML of Kubernetes objects; the message names the place and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Manifest:
     """One object of a file.
 
     Attributes:
-        file: the file's name as given, `stdin` for `-`.
-        line: the line at which the object's document begins, counted from 1.
-        content: the object.
+        file: The file's name as given, `stdin` for `-`.
+        line: The line at which the object's document begins, from 1.
+        content: The object.
     """
 
     file: str
@@ -40,28 +40,28 @@ class Manifest:
 
     @property
     def api_version(self) -> str:
-        """apiVersion, or nothing."""
+        """apiVersion; empty if absent."""
         return _text(self.content.get("apiVersion"))
 
     @property
     def kind(self) -> str:
-        """Kind, or nothing."""
+        """The kind; empty if absent."""
         return _text(self.content.get("kind"))
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """metadata, or nothing."""
+        """The metadata; empty if absent."""
         metadata = self.content.get("metadata")
         return metadata if isinstance(metadata, dict) else {}
 
     @property
     def name(self) -> str:
-        """metadata.name, or nothing."""
+        """metadata.name; empty if absent."""
         return _text(self.metadata.get("name"))
 
     @property
     def namespace(self) -> str:
-        """metadata.namespace; `default` where it is not set."""
+        """metadata.namespace; `default` if it is not set."""
         return _text(self.metadata.get("namespace")) or "default"
 
     @property
@@ -76,7 +76,7 @@ class Manifest:
 
 
 def read(names: Iterable[str]) -> list[Manifest]:
-    """All objects of files, of the YAML and JSON files of folders, and of standard input (`-`).
+    """Returns all objects of files, of the YAML and JSON files of folders, and of standard input (`-`).
 
     Raises:
         UnreadableFileError: A file does not exist or cannot be read.
@@ -111,7 +111,7 @@ def _manifests(file: str, text: str) -> Iterator[Manifest]:
 
 
 def _objects(file: str, line: int, content: object) -> Iterator[Manifest]:
-    """The object, or the objects of a List."""
+    """Yields the object, or the objects of a List."""
     if not isinstance(content, dict):
         raise MalformedFileError(f"{file}:{line}: not an object: write apiVersion, kind, metadata and spec")
     items = content.get("items")
@@ -128,7 +128,7 @@ def _malformed(file: str, text: str, error: yaml.MarkedYAMLError) -> str:
         return f"{file}: not valid YAML: {error.problem}: correct it"
     line = text.splitlines()[mark.line] if mark.line < len(text.splitlines()) else ""
     _, colon, value = line.partition(": ")
-    # A cron expression written bare: `*` begins an alias in YAML, and `@` nothing at all.
+    # This is a cron expression without quotes: `*` begins an alias in YAML, and `@` is not allowed.
     way_out = f'put it in quotes: "{value.strip()}"' if colon and value.lstrip()[:1] in ("*", "@") else "correct it"
     return f"{file}:{mark.line + 1}: {error.problem}: {way_out}"
 

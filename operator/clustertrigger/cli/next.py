@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger next`: the coming slots of the triggers in files, or of triggers in the cluster."""
+"""`kubectl clustertrigger next`: prints the next slots of triggers in files or in the cluster."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ _LOCAL = "%a %Y-%m-%d %H:%M:%S %Z"
 
 @dataclass(frozen=True)
 class Forecast:
-    """The coming slots of one trigger.
+    """The next slots of one trigger.
 
     Attributes:
-        manifest: the trigger.
-        spec: its spec.
-        slots: the coming slots, in UTC.
-        zone: where the trigger's owner reads the clock; None for this machine's zone.
-        zone_name: that zone's name.
-        notes: what else there is to know.
+        manifest: The trigger.
+        spec: Its spec.
+        slots: The next slots, in UTC.
+        zone: Time zone of the schedule; None for this machine's zone.
+        zone_name: Name of that zone.
+        notes: Further information.
     """
 
     manifest: Manifest
@@ -53,7 +53,7 @@ class Forecast:
     notes: tuple[str, ...]
 
     def as_data(self) -> dict[str, Any]:
-        """What `-o json` prints."""
+        """Returns the data for `-o json`."""
         slots = [{"utc": format_instant(slot), "local": slot.astimezone(self.zone).isoformat()} for slot in self.slots]
         return {
             "file": self.manifest.file,
@@ -67,7 +67,7 @@ class Forecast:
         }
 
     def as_lines(self, now: datetime | None) -> Iterator[str | Text]:
-        """What `-o table` prints; with the time until each slot where `now` is given."""
+        """Yields the lines for `-o table`; with the time until each slot if `now` is given."""
         trigger = f"{self.manifest.namespace}/{self.manifest.name}"
         yield styled(f"{trigger}  {self.spec.trigger_type}  {describe_schedule(self.spec)}", "bold")
         for note in self.notes:
@@ -81,7 +81,7 @@ class Forecast:
 
 
 def add_next(group: click.Group) -> None:
-    """Declare the command."""
+    """Declares the command."""
 
     @add_command(
         group,
@@ -114,7 +114,7 @@ def add_next(group: click.Group) -> None:
 
 
 def print_next(manifests: list[Manifest], start: datetime, count: int, output: Output) -> int:
-    """Print the first slots of each trigger from an instant on; what is wrong with others goes to standard error.
+    """Prints the first slots of each trigger from an instant on, and errors of invalid triggers on standard error.
 
     Returns:
         1 where a trigger is invalid or there is none, else 0.
@@ -138,7 +138,7 @@ def print_next(manifests: list[Manifest], start: datetime, count: int, output: O
 
 
 def anchor_of(manifest: Manifest) -> datetime | None:
-    """Return slot 0 of the grid of a trigger that the operator has seen; None where it has not."""
+    """Returns slot 0 of the grid of a trigger that the operator has seen; None if it has not."""
     status = manifest.content.get("status")
     state = status.get("schedule_state") if isinstance(status, dict) else None
     return parse_instant(state["anchor"]) if isinstance(state, dict) and "anchor" in state else None

@@ -1,4 +1,4 @@
-"""-o: what commands print for people, and for programs."""
+"""-o: prints output for people or for programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def output_option(function: Function) -> Function:
-    """Add -o."""
+    """Adds -o."""
     return click.option(
         "-o",
         "--output",
@@ -36,13 +36,13 @@ def show(
     names: Iterable[str],
     lines: Callable[[bool], Iterable[str | Text]],
 ) -> None:
-    """Print what a command found.
+    """Prints the output of a command.
 
     Args:
-        output: the form that is asked for.
-        data: for json and yaml, in JSON's types.
-        names: for name: one `kind/name` each.
-        lines: for table and wide, which it is called with True for.
+        output: The requested format.
+        data: For json and yaml: data of JSON's types.
+        names: For name: one `kind/name` for each object.
+        lines: For table and wide: returns the lines; called with True for wide.
     """
     match output:
         case "json":
@@ -56,12 +56,12 @@ def show(
 
 
 def trigger_names(triggers: Sequence[dict[str, Any]]) -> list[str]:
-    """Return triggers' names as kubectl prints them with -o name."""
+    """Returns triggers' names as kubectl prints them with -o name."""
     return [f"clustertrigger.clustertrigger.dev/{trigger['metadata']['name']}" for trigger in triggers]
 
 
 def _visible(text: str) -> str:
-    """JSON escapes control characters of ASCII only; on a terminal, the others could steer it too."""
+    """Escapes control characters outside of ASCII, which JSON does not, because they could control the terminal."""
     if not is_terminal():
         return text
     return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)

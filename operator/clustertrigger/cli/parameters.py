@@ -1,4 +1,4 @@
-"""Values that options take; a wrong one is reported with its value and what to write instead."""
+"""Defines the types of options' values. An error names the value and what to write instead."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from clustertrigger.core.instants import parse_instant
 
 
 class Parsed(click.ParamType[Any]):
-    """A value that a function reads.
+    """A type whose values a function parses.
 
     Args:
-        name: of the kind of value, for help.
-        parse: returns the value; raises ValueError with a message that names the value and the remedy.
+        name: Name of the type, for help.
+        parse: Returns the value; raises ValueError with a message that names the value and the remedy.
     """
 
     def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
@@ -26,7 +26,7 @@ class Parsed(click.ParamType[Any]):
         self._parse = parse
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the value; one that is not text has been read before."""
+        """Returns the value. If it is not a string, it was parsed before."""
         if not isinstance(value, str):
             return value
         try:
@@ -36,7 +36,7 @@ class Parsed(click.ParamType[Any]):
 
 
 def number(least: int, most: int) -> Parsed:
-    """Return a kind of value: a whole number within limits."""
+    """Returns a type of whole numbers within limits."""
 
     def parse(text: str) -> int:
         if text.isascii() and text.isdigit() and len(text) <= len(str(most)) and least <= int(text) <= most:
@@ -60,7 +60,7 @@ def _text(text: str) -> str:
 
 
 def _url(text: str) -> str:
-    """Also takes the address that the chart's notes print, which continues with the namespace."""
+    """Accepts a URL, also the one that the chart's notes print, which continues with the namespace."""
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ValueError(f"{text!r} is not a URL: write it as https://events.example.com")

@@ -1,4 +1,4 @@
-"""How far a run is: the worker's log lines, as a bar on a terminal, as a few plain lines elsewhere."""
+"""Shows the progress of a run from the worker's log lines: as a bar on a terminal, as a few plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from clustertrigger.core.humanize import duration
 
 _WIDTH = 24
 _PLAIN_SECONDS = 10.0
-"""Without a terminal, a phase is reported when it begins, and then not more often than this."""
+"""Without a terminal, a phase is reported when it begins, and later at most once in this interval."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What is known of a run's progress.
+    """The known progress of a run.
 
     Attributes:
-        phase: what is going on, such as `cluster`.
-        place: of the phase among all, such as ` 3/7`.
-        message: the phase in words.
-        done: share of the phase, 0 to 1.
-        left: seconds until the phase's end, where the worker could tell.
+        phase: The current phase, such as `cluster`.
+        place: Number of the phase among all, such as ` 3/7`.
+        message: Description of the phase.
+        done: Completed share of the phase, 0 to 1.
+        left: Seconds until the phase's end, if the worker has estimated them.
     """
 
     phase: str
@@ -41,7 +41,7 @@ class Progress:
     left: int | None = None
 
     def heed(self, line: dict[str, Any]) -> Progress:
-        """Return what is known after another line of the worker's log."""
+        """Returns the progress after another line of the worker's log."""
         phase = str(line.get("phase") or self.phase)
         base = self if phase == self.phase else Progress(phase)
         place = f" {line['step']}/{line['steps']}" if "step" in line and "steps" in line else base.place
@@ -53,18 +53,18 @@ class Progress:
         return replace(base, done=min(max(done, 0.0), 1.0), left=left if isinstance(left, int) else None)
 
     def share(self, waited: float, elapsed: float) -> str:
-        """Return the share done and the time left, in words.
+        """Returns the completed share and the remaining time as text.
 
         Args:
-            waited: seconds since the worker's last line.
-            elapsed: seconds since the phase began; shown while nothing else indicates progress.
+            waited: Seconds since the worker's last line.
+            elapsed: Seconds since the phase began, which are shown if nothing else indicates progress.
         """
         share = f"{self.done:4.0%}" if self.done else f" {duration(round(elapsed))} so far"
         return share + ("" if self.left is None else f"  {duration(max(round(self.left - waited), 0))} left")
 
 
 def read_line(text: str) -> dict[str, Any] | None:
-    """Return a line of the worker's log; None where it is something else, such as a library's warning."""
+    """Parses a line of the worker's log; returns None for other lines, such as a library's warning."""
     try:
         line = json.loads(text)
     except ValueError:
@@ -73,11 +73,11 @@ def read_line(text: str) -> dict[str, Any] | None:
 
 
 class Display:
-    """Shows one run's progress, for as long as the context lasts.
+    """Shows one run's progress while the context lasts.
 
     Args:
-        stream: where to.
-        clock: monotonic seconds.
+        stream: Output stream.
+        clock: Returns monotonic seconds.
     """
 
     def __init__(self, stream: TextIO, clock: Callable[[], float]) -> None:
@@ -106,7 +106,7 @@ class Display:
             self._live.stop()
 
     def waiting(self, why: str) -> None:
-        """The run has not started, or is between two attempts."""
+        """Shows that the run has not started, or is between two attempts."""
         self._progress = None
         if why != self._note:
             self._note = why
@@ -115,7 +115,7 @@ class Display:
         self.refresh()
 
     def line(self, text: str) -> None:
-        """A line of the worker's log has come."""
+        """Handles a line of the worker's log."""
         told = read_line(text)
         if told is None:
             return
@@ -135,12 +135,12 @@ class Display:
             self._say_plainly(self._progress, f"{self._progress.share(0.0, self._heard - self._begun).strip()}  ")
 
     def refresh(self) -> None:
-        """Redraw the bar, because time has passed."""
+        """Redraws the bar, because time has passed."""
         if self._live:
             self._live.update(self._drawn(), refresh=True)
 
     def say(self, text: str) -> None:
-        """Print a line that stays."""
+        """Prints a permanent line."""
         self._console.print(Text(printable(text)), soft_wrap=True)
 
     def _say_plainly(self, progress: Progress, share: str) -> None:
@@ -154,7 +154,7 @@ class Display:
         where = Text(printable(f"{known.phase}{known.place}"), style="bold")
         share = Text(known.share(now - self._heard, now - self._begun))
         message = Text(printable(known.message), style="dim")
-        # Only the message is shortened on a narrow terminal.
+        # On a narrow terminal, only the message is shortened.
         message.truncate(
             max(self._console.width - where.cell_len - _WIDTH - share.cell_len - 3, 0), overflow="ellipsis"
         )

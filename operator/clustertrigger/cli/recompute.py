@@ -1,6 +1,6 @@
-"""`drift --recompute`: the last measurement, computed again by a Job and compared number by number.
+"""`drift --recompute`: computes the last measurement again with a Job, and compares every number.
 
-The Job runs a copy of the check's Pod, with the same CheckSpec except for the slot. It carries neither the operator's
+The Job runs a copy of the check's Pod, with the same CheckSpec except for the slot. It has neither the operator's
 labels nor a slot of the schedule, so the operator ignores it. It is deleted with the trigger, and after ten minutes at
 the latest.
 """
@@ -36,7 +36,7 @@ _OVER = ("Complete", "Failed", "SuccessCriteriaMet", "FailureTarget")
 
 
 async def recompute(cluster: Cluster, trigger: Mapping[str, Any]) -> int:
-    """Compute the last measurement again and print both.
+    """Computes the last measurement again and prints both.
 
     Returns:
         0 where every number agrees to TOLERANCE, else 1.
@@ -60,11 +60,11 @@ async def recompute(cluster: Cluster, trigger: Mapping[str, Any]) -> int:
 
 
 def recompute_job(check: Mapping[str, Any], trigger: str) -> dict[str, Any]:
-    """The Job that computes again what a check measured.
+    """Returns the Job that computes the measurement of a check again.
 
     Args:
-        check: the check's Job.
-        trigger: the trigger's name.
+        check: The check's Job.
+        trigger: The trigger's name.
     """
     metadata, spec = check["metadata"], check["spec"]
     labels = {LABEL_TRIGGER: (metadata.get("labels") or {}).get(LABEL_TRIGGER, ""), LABEL_ROLE: _ROLE}
@@ -90,12 +90,12 @@ def recompute_job(check: Mapping[str, Any], trigger: str) -> dict[str, Any]:
 
 
 def differences(stored: Mapping[str, Any], again: Measurement) -> list[str]:
-    """Names of the numbers that do not agree to TOLERANCE."""
+    """Returns the names of the numbers that differ by more than TOLERANCE."""
     return [name for name in NUMBERS if not _agree(stored.get(name), getattr(again, name))]
 
 
 def compare(stored: Mapping[str, Any], again: Measurement) -> Iterator[str | Text]:
-    """Both measurements side by side, and what follows."""
+    """Yields both measurements side by side, and the conclusion."""
     different = differences(stored, again)
     rows: list[list[str | Text]] = []
     for name in NUMBERS:
@@ -143,7 +143,7 @@ async def _check_job(cluster: Cluster, trigger: Mapping[str, Any], name: str) ->
 
 
 async def _result(cluster: Cluster, name: str) -> CheckResult:
-    """Wait for the Job's end and read what it found.
+    """Waits for the Job's end and reads its result.
 
     Raises:
         CommandError: it failed.
@@ -154,7 +154,7 @@ async def _result(cluster: Cluster, name: str) -> CheckResult:
         pods = await pods_of(cluster, name)
         seen = read_pod(pods[-1]) if pods else None
         over = [c for c in status.get("conditions") or () if c["type"] in _OVER and c["status"] == "True"]
-        # The end of the worker counts: a sidecar can keep running, and there is no other attempt.
+        # The end of the worker counts, because a sidecar can keep running, and there is no other attempt.
         if over or (seen and seen.exit_code is not None):
             break
         waits = f"waiting: {seen.reason} {seen.message}".strip() if seen and seen.reason and not seen.running else ""

@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger report`: a run's report.html, in the browser or in a file."""
+"""`kubectl clustertrigger report`: shows a run's report.html in the browser, or saves it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _IMAGE_VARIABLE = "CLUSTERTRIGGER_WORKER_IMAGE"
 
 
 def add_report(group: click.Group) -> None:
-    """Declare the command."""
+    """Declares the command."""
 
     @add_command(
         group,
@@ -62,7 +62,7 @@ def add_report(group: click.Group) -> None:
 async def report(
     cluster: Cluster, name: str, job: str | None, *, save: str | None, claim: str | None, image: str | None
 ) -> int:
-    """Fetch a run's report, and show or save it.
+    """Fetches a run's report, and shows or saves it.
 
     Raises:
         CommandError: It does not exist or cannot be read.
@@ -85,7 +85,7 @@ async def report(
 
 
 def chosen_run(state: TriggerState, job: str | None) -> Execution:
-    """Return the run that is meant: the named one, or the newest that completed.
+    """Returns the named run, or the newest completed one.
 
     Raises:
         CommandError: There is no such run, or it wrote no results.
@@ -115,7 +115,7 @@ async def find_place(
     image: str | None = None,
     file: str = REPORT,
 ) -> Place:
-    """`place_of` with what the namespace's Jobs know; image: None where the user says none.
+    """Returns `place_of`, with the namespace's Jobs. `image` is None if the user sets none.
 
     Raises:
         CommandError: The image is unknown, or how to reach the results.
@@ -129,7 +129,7 @@ async def find_place(
 
 
 async def jobs_of(cluster: Cluster) -> list[dict[str, Any]]:
-    """The operator's Jobs in the namespace, oldest first; none where they may not be listed."""
+    """Returns the operator's Jobs in the namespace, oldest first; none if the user may not list them."""
     try:
         found = await cluster.api.list(paths.jobs(cluster.namespace), labelSelector=f"{LABEL_MANAGED_BY}={MANAGED_BY}")
     except ApiError:
@@ -138,7 +138,7 @@ async def jobs_of(cluster: Cluster) -> list[dict[str, Any]]:
 
 
 async def image_of(cluster: Cluster, name: str, run: Execution, jobs: Sequence[Mapping[str, Any]]) -> str:
-    """The worker's image: of the run's own Job, of the trigger's, of any, or what the operator is set up with.
+    """Returns the worker's image from the run's Job, the trigger's, any Job, or the operator's settings.
 
     Raises:
         CommandError: It is unknown.

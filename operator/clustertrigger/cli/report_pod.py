@@ -1,4 +1,4 @@
-"""The short-lived Pod that reads a run's results: it mounts the claim read-only, or reads the bucket."""
+"""Reads a run's results with a short-lived Pod, which mounts the claim read-only, or reads the bucket."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from clustertrigger.results.reading import NotReadError, NotStartedError, conten
 
 
 class MissingFileError(CommandError):
-    """The file is not in the run's folder, or the folder is gone."""
+    """The run's folder does not contain the file, or no longer exists."""
 
 
 async def fetch(cluster: Cluster, trigger: Mapping[str, Any], place: Place) -> bytes:
-    """Return the content of a file of a run's results.
+    """Returns the content of a file of a run's results.
 
     Raises:
         CommandError: It does not exist or cannot be read.
@@ -59,7 +59,7 @@ async def fetch(cluster: Cluster, trigger: Mapping[str, Any], place: Place) -> b
 
 
 async def _check_claim(cluster: Cluster, claim: str) -> None:
-    """A Pod that mounts a missing claim would wait for it indefinitely."""
+    """Raises an error for a missing claim, because the Pod would wait for it indefinitely."""
     with contextlib.suppress(ApiError):
         if await cluster.api.find(paths.claim(cluster.namespace, claim)) is None:
             raise CommandError(

@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger results`: a trigger's runs, and what one of them found: clusters, or nodes of a taxonomy."""
+"""`kubectl clustertrigger results`: lists a trigger's runs, and the clusters or the nodes of one of them."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _CLUSTER_COLUMNS = (">#", "NAME", ">DOCUMENTS", ">SHARE", "MOST CENTRAL")
 
 @dataclass(frozen=True)
 class Found:
-    """What a run found, in brief.
+    """Summary of the result of a run.
 
     Attributes:
-        run: its entry in the history.
-        noise: documents in no cluster.
-        clusters: The largest ones; empty if they are no longer known.
-        changes: since the run before.
-        enrichment: of action taxonomy_enrichment.
+        run: Its entry in the history.
+        noise: Number of documents in no cluster.
+        clusters: The largest clusters; empty if they are no longer known.
+        changes: Changes since the previous run.
+        enrichment: Summary of action taxonomy_enrichment.
     """
 
     run: Execution
@@ -50,7 +50,7 @@ class Found:
 
 
 def add_results(group: click.Group) -> None:
-    """Declare the command."""
+    """Declares the command."""
 
     @add_command(
         group,
@@ -89,7 +89,7 @@ def add_results(group: click.Group) -> None:
 
 
 async def results(cluster: Cluster, name: str, job: str | None, output: Output) -> int:
-    """Print the runs, and what one of them found."""
+    """Prints the runs, and the result of one of them."""
     raw = (await read_trigger(cluster, name)).get("status") or {}
     status = ClusterTriggerStatus.read(raw)
     if not status.history:
@@ -105,7 +105,7 @@ async def results(cluster: Cluster, name: str, job: str | None, output: Output) 
 
 
 def result_in_words(found: Found) -> Iterator[str | Text]:
-    """What a run found: a heading, a table, and where the rest is."""
+    """Yields the result of a run: a heading, a table, and where to find the rest."""
     if found.enrichment:
         yield from _nodes_in_words(found.run, found.enrichment)
         return
@@ -130,7 +130,7 @@ def _lines(status: ClusterTriggerStatus, found: Found | None, wide: bool) -> Ite
 
 
 async def _found(cluster: Cluster, status: ClusterTriggerStatus, job: str | None) -> Found | None:
-    """What the asked run found, or the newest completed one; None where no run has completed.
+    """Returns the result of the requested run, or of the newest completed one; None if no run has completed.
 
     Raises:
         CommandError: a run is asked for of which nothing is known.

@@ -1,4 +1,4 @@
-"""Follows the log of a run through all attempts, and says what it waits for in between."""
+"""Follows the log of a run through all attempts, and reports what it waits for in between."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from clustertrigger.core.kube.answers import ApiError
 
 POLL_SECONDS = 1.0
 _LAST_LINES = 20
-"""What is asked for again of a log whose connection has ended while the Pod runs."""
+"""Number of lines that are requested again if the log's connection ends while the Pod runs."""
 
 
 class Shows(Protocol):
-    """What shows a run's progress."""
+    """Shows a run's progress."""
 
     def line(self, text: str) -> None:
-        """A line of the worker's log has come."""
+        """Handles a line of the worker's log."""
 
     def waiting(self, why: str) -> None:
-        """The run has not started, or is between two attempts."""
+        """Shows that the run has not started, or is between two attempts."""
 
     def say(self, text: str) -> None:
-        """Something is worth a line that stays."""
+        """Shows a permanent line."""
 
 
 async def follow_run(cluster: Cluster, job: str, display: Shows) -> None:
-    """Show a run's progress until cancelled, or until nothing of it may be seen."""
+    """Shows a run's progress until it is cancelled, or until the user may not see it."""
     followed: set[str] = set()
     while True:
         try:
@@ -56,23 +56,23 @@ async def follow_run(cluster: Cluster, job: str, display: Shows) -> None:
 
 
 async def observe(cluster: Cluster, job: str) -> ObservedRun | None:
-    """What a run's Job and Pods tell; None where the Job is gone."""
+    """Returns the state of a run's Job and Pods; None if the Job does not exist."""
     found = await cluster.api.find(paths.job(cluster.namespace, job))
     view = None if found is None else read_job(found)
     return None if view is None else observe_run(view, [read_pod(pod) for pod in await pods_of(cluster, job)])
 
 
 async def lines_of(cluster: Cluster, pod: dict[str, Any]) -> AsyncIterator[str]:
-    """Yield the log lines of one Pod, each once, until it ends; a connection that ends on the way is made again.
+    """Yields each log line of one Pod once, until the Pod ends, and reconnects if the connection ends early.
 
-    A log ends with its container, a moment before the Pod's status says that it has ended.
+    A log ends with its container, shortly before the Pod's status shows that it has ended.
     """
     path = paths.pod(cluster.namespace, pod["metadata"]["name"])
     tail: dict[str, str] = {}
     last: deque[str] = deque(maxlen=_LAST_LINES)
     while True:
         known = list(last)
-        # Where in the known lines this connection may have begun; none once it has come to new ones.
+        # Positions in the known lines at which this connection may have begun; empty after the first new line.
         begins, number = list(range(len(known))), 0
         try:
             async for line in cluster.api.follow(f"{path}/log", container=WORKER_CONTAINER, **tail):
@@ -91,7 +91,7 @@ async def lines_of(cluster: Cluster, pod: dict[str, Any]) -> AsyncIterator[str]:
 
 
 def why_waiting(run: ObservedRun | None) -> str:
-    """Return what a run that has no running Pod waits for, in words."""
+    """Returns what a run without a running Pod waits for."""
     if run is None:
         return "the Job was deleted: waiting for the operator to record that"
     if run.suspended:

@@ -1,4 +1,4 @@
-"""Which cluster a command is meant for, and the error that any of them may end with."""
+"""Defines which cluster a command uses, and the error with which a command can end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 class CommandError(Exception):
-    """Why a command could not do what was asked, in one line that names the remedy. Exit code 1."""
+    """A command failed. The message has the reason and the remedy in one line. Exit code 1."""
 
 
 @dataclass
@@ -15,10 +15,10 @@ class Scope:
     """The chosen cluster, namespace and user: kubectl's global options.
 
     Attributes:
-        namespace: -n; None: the context's.
-        context: --context; None: the current one.
-        kubeconfig: --kubeconfig; None: KUBECONFIG, or else ~/.kube/config.
-        user: --as; None: yourself.
+        namespace: -n; None for the context's namespace.
+        context: --context; None for the current context.
+        kubeconfig: --kubeconfig; None for KUBECONFIG, or else ~/.kube/config.
+        user: --as; None for the user itself.
         groups: --as-group.
     """
 
@@ -29,7 +29,7 @@ class Scope:
     groups: Sequence[str] = field(default_factory=tuple)
 
     def kubectl_options(self) -> list[str]:
-        """Return the same options for kubectl itself, without the namespace."""
+        """Returns the same options for kubectl itself, without the namespace."""
         options = [f"--kubeconfig={self.kubeconfig}"] if self.kubeconfig else []
         options += [f"--context={self.context}"] if self.context else []
         options += [f"--as={self.user}"] if self.user else []

@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger send`: one CloudEvent, sent as the user or as a ServiceAccount."""
+"""`kubectl clustertrigger send`: sends one CloudEvent, as the user or as a ServiceAccount."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ URL_VARIABLE = "CLUSTERTRIGGER_EVENTS_URL"
 SENDER = "clustertrigger-sender"
 """ServiceAccount whose token is used if the kubeconfig has no token."""
 _SENDER_ROLE = "clustertrigger-event-sender"
-"""The ClusterRole that the chart makes, installed under its usual name."""
+"""The ClusterRole of the chart, under its usual name."""
 _SOURCE = "/kubectl-clustertrigger"
 _TOKEN_SECONDS = 600
 _PATIENCE = 60.0
@@ -33,18 +33,18 @@ _PATIENCE = 60.0
 
 @dataclass(frozen=True)
 class Wanted:
-    """The event that is to be sent, and how.
+    """The event, and how to send it.
 
     Attributes:
         type: event_type of the triggers that count it.
         collection: collection_id of their schedule_config.
-        count: documents that it stands for.
-        id: of the event; None: a new one.
-        source: of the event.
-        url: where the operator receives events; None: through its Service.
-        certificate_authority: PEM file for an https url.
-        service: namespace and name of the operator's Service; None: it is looked for.
-        service_account: whose token is used; None: your own.
+        count: Number of documents that the event represents.
+        id: ID of the event; None for a new one.
+        source: Source of the event.
+        url: URL at which the operator receives events; None for its Service.
+        certificate_authority: PEM file for an https URL.
+        service: Namespace and name of the operator's Service; None to search for it.
+        service_account: ServiceAccount whose token is used; None for the user's own token.
     """
 
     type: str
@@ -59,7 +59,7 @@ class Wanted:
 
 
 def add_send(group: click.Group) -> None:
-    """Declare the command."""
+    """Declares the command."""
 
     @add_command(
         group,
@@ -127,7 +127,7 @@ def add_send(group: click.Group) -> None:
 
 
 async def send(cluster: Cluster, wanted: Wanted) -> int:
-    """Send an event, and print what became of it.
+    """Sends an event, and prints the result.
 
     Raises:
         CommandError: it was not counted; the line says why.
@@ -148,7 +148,7 @@ async def send(cluster: Cluster, wanted: Wanted) -> int:
 
 
 def cloud_event(wanted: Wanted, now: datetime) -> dict[str, Any]:
-    """The event in CloudEvents' JSON format."""
+    """Returns the event in CloudEvents' JSON format."""
     return {
         "specversion": "1.0",
         "id": wanted.id or str(uuid.uuid4()),
@@ -162,7 +162,7 @@ def cloud_event(wanted: Wanted, now: datetime) -> dict[str, Any]:
 
 
 def how_to_make_sender(namespace: str, account: str) -> list[str]:
-    """Return the two kubectl commands that make a ServiceAccount which may send events in a namespace."""
+    """Returns the two kubectl commands that create a ServiceAccount which may send events in a namespace."""
     return [
         f"kubectl create serviceaccount {account} -n {namespace}",
         f"kubectl create rolebinding {account} -n {namespace} --clusterrole={_SENDER_ROLE} "
@@ -183,14 +183,14 @@ def _outcome(receipt: Receipt, event: dict[str, Any], namespace: str, wanted: Wa
 
 
 async def _token(cluster: Cluster, service_account: str | None) -> str:
-    """The token to show to the operator: the named ServiceAccount's, or your own, or the usual sender's.
+    """Returns the token to send with: that of the named ServiceAccount, the user's own, or the default sender's.
 
     Raises:
         CommandError: there is none.
     """
     if service_account is not None:
         return await _borrowed(cluster, service_account, "--service-account: ")
-    # An impersonated user's token is not yours to show.
+    # The user does not have the token of an impersonated user.
     token = None if cluster.scope.user else cluster.access.credentials.token()
     if token:
         return token

@@ -1,4 +1,4 @@
-"""Objects that a command makes for as long as it needs them, such as the Pod that reads a run's results."""
+"""Creates objects that exist only while the command needs them, such as the Pod that reads a run's results."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ async def temporary(
     manifest: Mapping[str, Any],
     **deletion: Any,
 ) -> AsyncIterator[str]:
-    """Create an object, yield its name, and delete it in the end; where that is not allowed, it has to end by itself.
+    """Creates an object, yields its name, and deletes it at the end.
+
+    If the user may not delete it, it must end by itself.
 
     Args:
-        cluster: where.
-        collection: the path of such objects in a namespace.
-        member: the path of one, by namespace and name.
-        manifest: of the object.
-        deletion: options of its deletion.
+        cluster: The cluster.
+        collection: Returns the path of such objects in a namespace.
+        member: Returns the path of one object, by namespace and name.
+        manifest: The object.
+        deletion: Options of its deletion.
     """
     created = await cluster.api.create(collection(cluster.namespace), manifest)
     name = str(created["metadata"]["name"])

@@ -1,4 +1,4 @@
-"""Printing: tables, colour and width by rich on a terminal; plain lines without colour, never cut, elsewhere."""
+"""Prints tables with colour and width by rich on a terminal, and plain, complete lines without colour elsewhere."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STYLES = {
 
 
 def printable(text: str) -> str:
-    """Return the text with every character replaced that cannot be seen: escapes, line feeds, changes of direction.
+    """Returns the text with invisible characters replaced: escapes, line feeds, changes of direction.
 
     Texts of documents and errors are untrusted, and must not control the reader's terminal.
     """
@@ -36,20 +36,20 @@ def printable(text: str) -> str:
 
 
 def console(stream: TextIO | None = None) -> Console:
-    """Return rich's console for a stream (default: standard output): it decides on colour and width."""
+    """Returns rich's console for a stream (default: standard output), which determines colour and width."""
     stream = stream or sys.stdout
     width = None if stream.isatty() else _UNLIMITED
     return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
 
 
 def styled(text: str, style: str | None = None) -> Text:
-    """Return a text that others may have written, in a style; by default that of the state that it names."""
+    """Returns a text from another source in a style; by default in that of the state that it names."""
     shown = printable(text)
     return Text(shown, style=STYLES.get(shown, "") if style is None else style)
 
 
 def say(*lines: str | Text, stream: TextIO | None = None) -> None:
-    """Print lines; what is not a Text yet is made printable."""
+    """Prints lines. Strings are made printable; a Text is already."""
     out = console(stream)
     for line in lines:
         text = line if isinstance(line, Text) else Text(printable(line))
@@ -57,26 +57,26 @@ def say(*lines: str | Text, stream: TextIO | None = None) -> None:
 
 
 def warn(line: str) -> None:
-    """Print a line on standard error."""
+    """Prints a line on standard error."""
     say(line, stream=sys.stderr)
 
 
 def is_terminal() -> bool:
-    """Return whether standard output is a terminal."""
+    """Returns whether standard output is a terminal."""
     return sys.stdout.isatty()
 
 
 def width() -> int:
-    """Return the columns of the terminal; 80 if there is no terminal."""
+    """Returns the number of columns of the terminal; 80 if there is no terminal."""
     return Console(file=sys.stdout).width
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Iterator[Text]:
-    """Yield aligned lines, the header first; on a terminal the last column is cut at its edge.
+    """Yields aligned lines, the header first. On a terminal, the last column is truncated at the edge.
 
     Args:
-        columns: their names; one that begins with > is aligned to the right.
-        rows: their cells.
+        columns: Names of the columns. A name that begins with > aligns its column to the right.
+        rows: Their cells.
     """
     header = [Text(column.lstrip(">"), style="bold") for column in columns]
     body = [[cell if isinstance(cell, Text) else styled(cell) for cell in row] for row in rows]

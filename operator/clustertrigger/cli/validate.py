@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger validate`: what kubectl apply and the operator would say of objects."""
+"""`kubectl clustertrigger validate`: validates objects as kubectl apply and the operator do."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9]
 
 
 def add_validate(group: click.Group) -> None:
-    """Declare the command."""
+    """Declares the command."""
 
     @add_command(
         group,
@@ -68,11 +68,13 @@ def add_validate(group: click.Group) -> None:
 
 
 def validate(manifests: list[Manifest], reported: Set[str] | None = None) -> int:
-    """Print a line per problem, or OK and warnings, for each object of our API group; 1 if one is invalid, else 0.
+    """Prints a line for each problem, or OK and warnings, for each object of this API.
+
+    Returns 1 if one is invalid, else 0.
 
     Args:
-        manifests: the objects.
-        reported: kinds to report on, the others only being referred to; None: all.
+        manifests: The objects.
+        reported: Kinds to report; objects of other kinds are only referred to. None for all.
     """
     ours = [manifest for manifest in manifests if is_ours(manifest)]
     if not ours:
@@ -103,12 +105,12 @@ def validate(manifests: list[Manifest], reported: Set[str] | None = None) -> int
 
 
 def is_ours(manifest: Manifest) -> bool:
-    """Whether an object is of our API group, or means to be."""
+    """Returns whether an object belongs to this API group, or is meant to."""
     return manifest.api_version.split("/")[0] == GROUP or (not manifest.api_version and manifest.kind in _PARSERS)
 
 
 def problems_in(manifest: Manifest) -> Iterator[Problem]:
-    """What is wrong with one object of our API group, looked at alone."""
+    """Yields what is wrong with one object of this API group, without its references."""
     if manifest.api_version != API_VERSION:
         yield Problem("apiVersion", manifest.api_version or None, f"is not a version of the API: write {API_VERSION}")
     if manifest.kind not in _PARSERS:
@@ -128,7 +130,7 @@ def problems_in(manifest: Manifest) -> Iterator[Problem]:
 
 
 def warnings_in(manifest: Manifest) -> list[Problem]:
-    """What the owner of a valid trigger should know."""
+    """Yields what the owner of a valid trigger should know."""
     spec, _ = parse_trigger(manifest.content["spec"])
     return warnings_of(spec) if spec else []
 
@@ -166,10 +168,10 @@ def _catalog(manifests: Iterable[Manifest]) -> Catalog:
 
 
 def _references(manifest: Manifest, catalog: Catalog, held: Set[tuple[str, str]] | None) -> tuple[list[str], list[str]]:
-    """What is wrong with the objects that a valid trigger refers to, and what the files do not tell.
+    """Returns what is wrong with the objects that a valid trigger refers to, and what cannot be verified.
 
-    An id is missed only where the files hold objects of its kind in the trigger's namespace: without any, they are
-    elsewhere. With `held` None, the catalog is the whole namespace's.
+    An id is reported as missing only if the files contain objects of its kind in the trigger's namespace; otherwise the
+    objects are elsewhere. If `held` is None, the catalog contains the whole namespace.
     """
     spec, _ = parse_trigger(manifest.content["spec"])
     assert spec is not None  # noqa: S101 - called for valid triggers only

@@ -1,4 +1,4 @@
-"""`kubectl clustertrigger watch`: a run's progress, and its outcome."""
+"""`kubectl clustertrigger watch`: shows a run's progress and its outcome."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from clustertrigger.core.jobs.slot import ManualSlot
 from clustertrigger.core.kube.answers import ApiError
 
 _REQUEST_SECONDS = 60.0
-"""How long a requested run may take to appear."""
+"""Maximum number of seconds until a requested run must appear."""
 
 
 def add_watch(group: click.Group) -> None:
-    """Declare the command."""
+    """Declares the command."""
 
     @add_command(group, "watch", section="See", examples=[f"{PROG} watch nightly -n search"])
     @on_cluster
@@ -54,7 +54,7 @@ def add_watch(group: click.Group) -> None:
 
 
 async def watch(cluster: Cluster, name: str, job: str | None = None) -> int:
-    """Follow a run to its end; 0 where it completed, else 1."""
+    """Follows a run to its end. Returns 0 if it completed, else 1."""
     with Display(sys.stdout, time.monotonic) as display:
         run = await _chosen(cluster, name, job, display)
         if run.status in ("pending", "running"):
@@ -63,7 +63,9 @@ async def watch(cluster: Cluster, name: str, job: str | None = None) -> int:
 
 
 async def watch_request(cluster: Cluster, name: str, token: str) -> int:
-    """Wait for a run that was requested with this token, and follow it to its end; 0 where it completed, else 1.
+    """Waits for the run that was requested with this token, and follows it to its end.
+
+    Returns 0 if it completed, else 1.
 
     Raises:
         CommandError: it did not start; the line says why, as far as that is known.
@@ -88,7 +90,7 @@ def _fired(run: Execution) -> str:
 
 
 async def _why_ignored(cluster: Cluster, name: str, token: str) -> str:
-    """What the operator's event says, where events may be read."""
+    """Returns the message of the operator's event, if the user may read events."""
     way_out = f"{PROG} describe {name} shows details"
     with suppress(ApiError):
         for event in await cluster.api.list(
@@ -121,7 +123,7 @@ async def _follow(cluster: Cluster, name: str, run: Execution, display: Display)
 
 
 def outcome(run: Execution) -> str:
-    """How a run ended, in one line."""
+    """Returns the outcome of a run, in one line."""
     took = "" if run.execution_time_ms is None else f" after {run.execution_time_ms / 1000:.0f} s"
     if run.status != "completed":
         return f"{run.job_id} failed{took}: {run.error or 'no reason is known'}"
@@ -131,7 +133,7 @@ def outcome(run: Execution) -> str:
 
 
 async def read_status(cluster: Cluster, name: str) -> ClusterTriggerStatus:
-    """Return a trigger's status.
+    """Returns a trigger's status.
 
     Raises:
         CommandError: there is no trigger of that name.
@@ -141,7 +143,7 @@ async def read_status(cluster: Cluster, name: str) -> ClusterTriggerStatus:
 
 
 def named_run(history: Sequence[Execution], job: str) -> Execution:
-    """Return the run of a Job.
+    """Returns the run of a Job.
 
     Raises:
         CommandError: The history has no run.
@@ -153,7 +155,7 @@ def named_run(history: Sequence[Execution], job: str) -> Execution:
 
 
 async def _chosen(cluster: Cluster, name: str, job: str | None, display: Display) -> Execution:
-    """The run that is meant.
+    """Returns the run that the user means.
 
     Raises:
         CommandError: there is none.
@@ -177,7 +179,7 @@ async def _chosen(cluster: Cluster, name: str, job: str | None, display: Display
 
 
 def _newest(status: ClusterTriggerStatus, name: str, token: str) -> Execution:
-    """The run that was asked for last if it is active, else the newest active one, else the newest."""
+    """Returns the run that was requested last if it is active, else the newest active one, else the newest one."""
     active = [run for run in status.history if run.status in ("pending", "running")]
     asked = [run for run in active if token and run.slot == str(ManualSlot(token))]
     for run in (*asked, *active, *status.history):

@@ -1,1 +1,1 @@
-"""Everything that can be decided without I/O: no clock, no network, no logging."""
+"""Makes all decisions that need no I/O: no clock, no network, no logging."""

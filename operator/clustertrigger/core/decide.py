@@ -1,4 +1,4 @@
-"""The heart: one function from what is known and what time it is to what is to be done.
+"""Decides what to do about a trigger: a pure function of the observations and the time.
 
 Design record: docs/design/decide.md.
 """
@@ -39,7 +39,7 @@ RECORD: tuple[Policy, ...] = (
     run_history.settle_runs,
     event_threshold.wait_anew_after_a_run,
 )
-"""What has happened."""
+"""Policies that record what has happened."""
 
 FIRE: tuple[Policy, ...] = (
     lifecycle.follow_liveness,
@@ -54,7 +54,7 @@ FIRE: tuple[Policy, ...] = (
     event_threshold.fire_on_threshold,
     manual_runs.run_on_request,
 )
-"""What is to happen now."""
+"""Policies that decide what happens now."""
 
 SHOW: tuple[Policy, ...] = (
     notifications.tell_what_ended,
@@ -69,25 +69,25 @@ SHOW: tuple[Policy, ...] = (
     conditions.announce,
     run_history.show_running,
 )
-"""What people are to see."""
+"""Policies that update what users see."""
 
 
 def decide(trigger: Trigger, observed: Observed, now: datetime) -> Decision:
     """Decides about one trigger.
 
-    The answer depends on the arguments alone. Where it holds actions, they come first, and the decision is repeated
-    with their results; the status counts only in an answer without actions.
+    The result depends on the arguments alone. If it contains actions, they are executed first, and the decision is
+    repeated with their results. The status is valid only in a result without actions.
 
     Args:
-        trigger: as last written, its status being the only memory there is.
+        trigger: The trigger as last written. Its status is the only state that is kept.
         observed: the runs, checks and references that the cluster shows.
-        now: the one reading of the clock, in UTC.
+        now: The only reading of the clock, in UTC.
     """
     draft = Draft(trigger, observed, now)
     for policy in RECORD:
         policy(draft)
     if draft.actions:
-        # Whether a run is active is not known yet.
+        # It is not known yet whether a run is active.
         return draft.decision()
     for policy in FIRE:
         policy(draft)

@@ -1,4 +1,4 @@
-"""What a decision is made of: what was observed, and what is to be done about it."""
+"""Defines the input and the output of a decision: what was observed, and what is to be done."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from clustertrigger.core.resources.catalog import Unresolved
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The API server's latest no to the creation of a slot's Job."""
+    """The API server's latest refusal to create a slot's Job."""
 
     reason: EventReason
     message: str
@@ -28,36 +28,38 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What the cluster shows of a trigger, beside the trigger itself."""
+    """What the cluster contains for a trigger, in addition to the trigger itself."""
 
     cluster_id: str
     defaults: RunDefaults
     work: Work | Unresolved | None = None
     runs: Mapping[str, ObservedRun] = field(default_factory=dict)
-    """By Job name."""
+    """Runs, by Job name."""
     checks: Mapping[str, ObservedRun] = field(default_factory=dict)
-    """By Job name."""
+    """Checks, by Job name."""
     looked_up: frozenset[str] = frozenset()
-    """Jobs that were read from the API server itself for this decision: what is absent from `runs` is gone."""
+    """Jobs that were read from the API server for this decision. A Job that is listed here and absent from `runs` does
+    not exist.
+    """
     awaited: frozenset[str] = frozenset()
     """Collections of the namespace for which triggers count events of the type run_completed."""
     permissions: Permissions = field(default_factory=Permissions)
-    """What notifications may be sent, and where to."""
+    """The operator's settings for notifications."""
     delivered: frozenset[tuple[str, str]] = frozenset()
-    """Notifications that were confirmed, each with its receiver, as the status names them."""
+    """Confirmed notifications, each with its receiver, as the status identifies them."""
     counted: frozenset[str] = frozenset()
     """Jobs whose events have been counted."""
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
-    """By Job name."""
+    """Refusals, by Job name."""
     warnings: Mapping[str, str] = field(default_factory=dict)
-    """By Job name: what the events of a Job, or of its Pod, warned of when they were last read."""
+    """By Job name: the warning in the events of a Job or of its Pod, when they were last read."""
     asked: Mapping[str, datetime] = field(default_factory=dict)
-    """By Job name: when its events were last asked for, or read."""
+    """By Job name: when its events were last requested or read."""
 
 
 @dataclass(frozen=True, slots=True)
 class CreateJob:
-    """Create the one Job of a slot; one of that name that we own is the same as success."""
+    """Create the Job of a slot. An existing Job of that name that belongs to the trigger counts as success."""
 
     name: str
     slot: Slot
@@ -73,48 +75,53 @@ class DeleteJob:
 
 @dataclass(frozen=True, slots=True)
 class EndJob:
-    """End a run and keep its Job, with the reason on it."""
+    """End a run and keep its Job, with the reason as an annotation."""
 
     name: str
     reason: str
     completed: bool = False
     """Whether its worker has completed. If so, the reason names the container that is still running."""
     unstarted: bool = False
-    """Whether Kubernetes has not counted its time so far."""
+    """Whether the Job has no startTime yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class LookUpJob:
-    """Read a Job and its Pods from the API server, and events where no worker has started: the watch does not tell."""
+    """Read a Job and its Pods from the API server, and its events if no worker has started.
+
+    The watch does not report events.
+    """
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class AskWhy:
-    """Do the same without waiting for the answer, which may take a while when many runs do not start."""
+    """Read the same without waiting for the answer, which can take a while if many runs do not start."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class RunEvent:
-    """What a run is to those who count: an event of its collections."""
+    """A completed run as an event of its collections, for the triggers that count it."""
 
     type: str
     count: int
     collection_ids: tuple[str, ...]
-    """All ids under which triggers may name them. Whoever names several of them counts the event once."""
+    """All ids by which triggers can refer to the collections. A trigger counts the event once, even if it names several
+    ids.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class CountEvents:
-    """Count a run's events; those that have been counted before do not count again."""
+    """Count a run's events, unless they were counted before."""
 
     job: str
     events: tuple[RunEvent, ...]
     chain: tuple[str, ...]
-    """Triggers whose runs led to them, this one last."""
+    """The triggers whose runs led to the events; this trigger is the last one."""
 
 
 Action = CreateJob | DeleteJob | EndJob | LookUpJob | AskWhy | CountEvents
@@ -128,14 +135,17 @@ class Event:
     reason: EventReason
     message: str
     series: str = ""
-    """Events of the same series are one, which shows the latest message; without one, those with the same message."""
+    """Events of one series are merged into one, which has the latest message. If absent, events with the same message
+    are.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Do the actions; where there are none, write the status, then record the events, then sleep until wake_at.
+    """The actions to execute.
 
-    Where a Job is to be created, the same actions are asked for until wake_at, if nothing else changes than the time.
+    If there are none: write the status, record the events, and sleep until wake_at. If a Job is to be created, the
+    decision stays the same until wake_at, unless something other than the time changes.
     """
 
     actions: tuple[Action, ...]

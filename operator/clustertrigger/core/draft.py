@@ -1,4 +1,4 @@
-"""The working copy on which the policies of a decision write."""
+"""Defines the working copy of a decision, which the policies modify."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from clustertrigger.core.resources.trigger import Trigger
 from clustertrigger.core.schedules.timetable import Timetable, timetable
 
 _MOST_NAMED = 100
-"""Missed slots are counted up to here: the work does not grow with the outage."""
+"""Missed slots are counted up to this number, so that the work does not grow with the length of an outage."""
 
 
 class Draft:
-    """One decision in the making: the trigger, what was observed, the instant, and the outcome so far."""
+    """One decision in progress: the trigger, the observations, the time, and the result so far."""
 
     def __init__(self, trigger: Trigger, observed: Observed, now: datetime) -> None:
         self.trigger = trigger
@@ -29,17 +29,18 @@ class Draft:
         self.now = now
         self.before = trigger.status
         self.status = trigger.status.copy()
-        """As this decision leaves it so far."""
+        """The status as changed by this decision so far."""
         self.actions: list[Action] = []
         self.events: list[Event] = []
         self._wake: list[datetime] = []
         self.held: Refusal | None = None
-        """What keeps a due slot from firing now."""
+        """Why a due slot cannot fire now."""
         self.overdue = False
-        """Whether something that is due has not started; if its Job was requested, it no longer counts as due."""
+        """Whether something that is due has not started. If its Job was requested, it no longer counts as due."""
         self.begins_now = False
-        """Whether the schedule begins at this reading of the clock: that must be written before anything fires by it,
-        or the next decision would restart it."""
+        """Whether the schedule starts at this reading of the clock. This must be written before anything fires by it,
+        or the next decision would restart the schedule.
+        """
 
     def do(self, *actions: Action) -> None:
         """Adds actions."""
@@ -54,7 +55,7 @@ class Draft:
         self.events.append(Event("Warning", reason, message))
 
     def wake(self, instant: datetime | None) -> None:
-        """Asks for another decision then."""
+        """Requests another decision at this time."""
         if instant is not None:
             self._wake.append(instant)
 
@@ -65,19 +66,19 @@ class Draft:
 
     @property
     def schedule_state(self) -> ScheduleState:
-        """The memory of the schedule, which the first policies have set."""
+        """The state of the schedule, which the first policies set."""
         if self.status.schedule_state is None:
             raise RuntimeError("lifecycle.follow_edits comes before all that asks for slots")
         return self.status.schedule_state
 
     @property
     def schedule(self) -> Schedule | None:
-        """What makes the trigger due; None where its spec is invalid."""
+        """The trigger's schedule; None if its spec is invalid."""
         return self.trigger.spec.schedule if self.trigger.spec else None
 
     @property
     def timetable(self) -> Timetable | None:
-        """The slots, where the trigger is of a type that has any."""
+        """The slots, if the trigger's type has any."""
         schedule = self.schedule
         if isinstance(schedule, CronSchedule | IntervalSchedule | ConditionalSchedule):
             return timetable(schedule, self.schedule_state.anchor)
@@ -89,7 +90,7 @@ class Draft:
         return self.status.history
 
     def active_runs(self) -> list[Execution]:
-        """Runs that have not ended, those being deleted left out."""
+        """The runs that have not ended, except those that are being deleted."""
         runs = self.observed.runs
         return [
             entry
@@ -98,7 +99,7 @@ class Draft:
         ]
 
     def active_checks(self) -> list[Check]:
-        """Checks that have not ended, those being deleted left out."""
+        """The checks that have not ended, except those that are being deleted."""
         seen = self.observed.checks
         return [
             entry
@@ -107,25 +108,26 @@ class Draft:
         ]
 
     def active_jobs(self) -> list[ObservedRun]:
-        """What the cluster shows of the active runs and checks."""
+        """The observed state of the active runs and checks."""
         seen = {**self.observed.runs, **self.observed.checks}
         names = [run.job_id for run in self.active_runs()] + [check.job_id for check in self.active_checks()]
         return [seen[name] for name in names if name in seen]
 
     @property
     def failed(self) -> bool:
-        """Whether too many runs failed in a row, or the owner marked the trigger so."""
+        """Whether too many runs failed in a row, or spec.status is failed."""
         spec = self.trigger.spec
         return spec is not None and has_failed(spec, self.status.consecutive_failures)
 
     def account_for(self, slot: datetime, missed: str | None = None) -> None:
-        """Moves the schedule on to a slot, once; slots passed over on the way are named in one event.
+        """Advances the schedule to a slot, once.
 
-        Checks that were passed over are not worth one: the latest says what they would have said.
+        One event names the slots that were skipped on the way. Skipped checks are not reported, because the latest
+        check measures the same.
 
         Args:
-            slot: fired, skipped or missed.
-            missed: why the slot itself is missed, if it is.
+            slot: The slot that was fired, skipped or missed.
+            missed: Why the slot itself is missed; None if it is not.
         """
         state = self.schedule_state
         if slot <= state.accounted_until:
@@ -140,11 +142,11 @@ class Draft:
 
     @property
     def is_written(self) -> bool:
-        """Whether the status differs from what is stored, so that it is written anyway."""
+        """Whether the status differs from the stored one, so that it is written in any case."""
         return bool(self.status.changed_since(self.before))
 
     def decision(self) -> Decision:
-        """The outcome; the status counts only where there are no actions.
+        """Returns the result. The status is valid only if there are no actions.
 
         Raises:
             ValidationError: a policy has put something into a field that it cannot hold.
@@ -154,17 +156,17 @@ class Draft:
 
 
 def has_failed(spec: ClusterTriggerSpec, consecutive_failures: int) -> bool:
-    """Whether so many failed runs in a row stop the trigger, or the owner marked it so."""
+    """Returns whether this number of consecutive failures stops the trigger, or spec.status is failed."""
     return spec.status == "failed" or consecutive_failures >= spec.run.max_consecutive_failures
 
 
 def is_active(entry: Execution) -> bool:
-    """Whether a run has not ended according to the history."""
+    """Returns whether a run has not ended, according to the history."""
     return entry.status in ("pending", "running")
 
 
 def with_entry(history: Iterable[Execution], changed: Execution) -> list[Execution]:
-    """The history with one entry changed."""
+    """Returns the history with one entry changed."""
     return [changed if entry.job_id == changed.job_id else entry for entry in history]
 
 

@@ -1,4 +1,4 @@
-"""The state that a trigger is in, even where the operator has not seen the last edit or reset of its object."""
+"""Determines the state of a trigger, even if the operator has not seen the last edit or reset of its object."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Obstacle(NamedTuple):
     status: str
     """The trigger's state: only an active one runs."""
     run: str | None = None
-    """Job of the active run beside which no other one may start; None if it is the state that forbids the run."""
+    """Job of the active run that prevents another one; None if the state prevents the run."""
 
 
 def effective_status(raw: Raw) -> str:
-    """The state that a trigger is in: its owner's wish, or failed if it has stopped after too many failed runs."""
+    """Returns the effective state: spec.status, or failed if the trigger has stopped after too many failed runs."""
     wish = str(raw["spec"].get("status") or "active")
     if wish != "active" or not is_current(raw) or is_reset(raw):
         return wish
@@ -31,12 +31,12 @@ def effective_status(raw: Raw) -> str:
 
 
 def has_stopped(raw: Raw) -> bool:
-    """Whether a trigger has stopped after too many failed runs, against its owner's wish."""
+    """Returns whether a trigger has stopped after too many failed runs, although spec.status is active."""
     return effective_status(raw) == "failed" and raw["spec"].get("status") != "failed"
 
 
 def obstacle(raw: Raw) -> Obstacle | None:
-    """What keeps a trigger from running now, if anything does."""
+    """Returns why a trigger cannot run now; None if it can."""
     status = effective_status(raw)
     if status != "active":
         return Obstacle(status)
@@ -47,17 +47,17 @@ def obstacle(raw: Raw) -> Obstacle | None:
 
 
 def active_runs(raw: Raw) -> list[Raw]:
-    """Runs that have not ended, newest first."""
+    """Returns the runs that have not ended, newest first."""
     history = (raw.get("status") or {}).get("history") or ()
     return [run for run in history if run["status"] in _ACTIVE]
 
 
 def is_current(raw: Raw) -> bool:
-    """Whether the status describes the current spec."""
+    """Returns whether the status describes the current spec."""
     return bool((raw.get("status") or {}).get("observedGeneration") == raw["metadata"].get("generation", 1))
 
 
 def is_reset(raw: Raw) -> bool:
-    """Whether a reset was requested that the operator has not yet seen."""
+    """Returns whether a reset was requested that the operator has not yet seen."""
     requested = (raw["metadata"].get("annotations") or {}).get(ANNOTATION_RESET_REQUESTED)
     return bool(requested) and requested != (raw.get("status") or {}).get("last_reset_requested")

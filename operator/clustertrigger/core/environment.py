@@ -1,4 +1,4 @@
-"""Settings from environment variables: what is wrong with one is said in a line that names it."""
+"""Reads settings from environment variables. An error message names the variable in one line."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ class SettingsError(Exception):
 
 
 def read_settings(model: type[Model], prefix: str, environment: Mapping[str, str], *, all_of_them: str = "") -> Model:
-    """The settings.
+    """Returns the settings.
 
     Args:
-        model: reads each field from the variable of its name in capitals, after the prefix.
-        prefix: of the variables.
+        model: The model of the settings. It reads each field from the variable with the field's name in capitals, after
+            the prefix.
+        prefix: Prefix of the variables.
         environment: the variables, as the model reads them.
-        all_of_them: named where it is no single variable that is wrong.
+        all_of_them: What the message names if the error does not concern a single variable.
 
     Raises:
         SettingsError: a variable is unknown or malformed.

@@ -1,4 +1,4 @@
-"""Durations and numbers as people read and write them."""
+"""Formats and reads durations as people write them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ISO = re.compile(r"p(?:(\d+)w)?(?:(\d+)d)?(?:t(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?
 
 
 def duration(seconds: int) -> str:
-    """Seconds in the shortest exact units: 90s, 5m, 1h30m, 6h, 1d."""
+    """Returns seconds in the shortest exact units: 90s, 5m, 1h30m, 6h, 1d."""
     if seconds < 120 and seconds % 60:
         return f"{seconds}s"
     parts = []
@@ -32,7 +32,7 @@ def duration(seconds: int) -> str:
 
 
 def read_duration(text: str) -> float | None:
-    """Seconds of what people write for a duration: 1h30m, 1.5h, 5 minutes, hour, PT1H30M; None for anything else."""
+    """Returns the seconds of a duration such as 1h30m, 1.5h, 5 minutes, hour or PT1H30M; None for any other text."""
     folded = text.strip().lower()
     if (iso := _ISO.fullmatch(folded)) is not None and any(iso.groups()):
         lengths = (604_800.0, 86_400.0, 3600.0, 60.0, 1.0)
@@ -51,7 +51,7 @@ def read_duration(text: str) -> float | None:
 
 
 def coarse(seconds: float) -> str:
-    """A duration to the precision that people want, as kubectl writes ages: 90s, 5m, 3h20m, 14h, 6d."""
+    """Returns a duration rounded as kubectl rounds ages: 90s, 5m, 3h20m, 14h, 6d."""
     whole = max(round(seconds), 0)
     if whole < 2 * _MINUTE:
         return f"{whole}s"
@@ -64,11 +64,11 @@ def coarse(seconds: float) -> str:
 
 
 def ago(then: datetime, now: datetime) -> str:
-    """How long ago an instant was."""
+    """Returns how long ago an instant was."""
     return f"{coarse((now - then).total_seconds())} ago"
 
 
 def until(then: datetime, now: datetime) -> str:
-    """How soon an instant comes; `now` where it has come."""
+    """Returns the time until an instant; `now` if it has passed."""
     seconds = (then - now).total_seconds()
     return f"in {coarse(seconds)}" if seconds >= 1 else "now"

@@ -1,4 +1,4 @@
-"""Instants as the API writes them: RFC 3339 in UTC."""
+"""Reads and writes instants as the API does: RFC 3339 in UTC."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 def parse_instant(text: str) -> datetime:
-    """The instant that an RFC 3339 time names, in UTC.
+    """Returns the instant of an RFC 3339 time, in UTC.
 
     Raises:
         ValueError: not such a time, or one without an offset.
@@ -21,5 +21,5 @@ def parse_instant(text: str) -> datetime:
 
 
 def format_instant(instant: datetime) -> str:
-    """RFC 3339 in UTC; with microseconds only where there are any."""
+    """Returns RFC 3339 in UTC, with microseconds only if they are not zero."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

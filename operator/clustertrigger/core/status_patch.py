@@ -1,4 +1,4 @@
-"""The merge patch between a status as the API server has it and as a decision leaves it."""
+"""Computes the merge patch from a status of the API server to the status after a decision."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from clustertrigger.api.status import STATUS_FIELDS, ClusterTriggerStatus
 
 
 def status_patch(raw: Mapping[str, Any], status: ClusterTriggerStatus) -> dict[str, Any]:
-    """Fields that differ, as a JSON merge patch (RFC 7386). Empty where nothing changed: then nothing is written.
+    """Returns the fields that differ, as a JSON merge patch (RFC 7386).
 
-    Top-level fields that this version does not know are left alone.
+    It is empty if nothing changed, and then nothing is written. Top-level fields that this version does not know are
+    kept.
     """
     wanted = status.as_json()
     return {
@@ -22,7 +23,10 @@ def status_patch(raw: Mapping[str, Any], status: ClusterTriggerStatus) -> dict[s
 
 
 def _change(before: Any, after: Any) -> Any:
-    """What makes the one the other: a merge patch keeps the members of an object that it does not name."""
+    """Returns the patch for an object.
+
+    A merge patch keeps the members that it does not name, so removed members are null.
+    """
     if not isinstance(before, Mapping) or not isinstance(after, Mapping):
         return after
     dropped = {member: None for member in before if member not in after}

@@ -6,20 +6,20 @@ _BEGINNING = 200
 
 
 def one_line(text: object) -> str:
-    """A text without line breaks and repeated blanks."""
+    """Returns a text without line breaks and repeated blanks."""
     return " ".join(str(text).split())
 
 
 def cut(text: str, longest: int) -> str:
-    """A text, or its beginning where it is longer than so many characters."""
+    """Returns a text, or its beginning if it is longer than this number of characters."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def beginning(answer: bytes) -> str:
-    """Of an answer that is not what was expected, as much as a message has room for."""
+    """Returns the beginning of an unexpected response, for a message."""
     return answer[:_BEGINNING].decode(errors="replace").strip()
 
 
 def reason(error: BaseException) -> str:
-    """What an error says, in one line, or else what kind it is."""
+    """Returns the text of an error in one line, or the name of its type if it has none."""
     return one_line(error) or type(error).__name__

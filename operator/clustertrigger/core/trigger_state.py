@@ -1,4 +1,4 @@
-"""What a trigger's status says, for people: its state, what went wrong, and what to do about it."""
+"""Describes a trigger's status for people: its state, what went wrong, and what to do."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ UNSEEN = "the operator has not seen this trigger"
 
 @dataclass(frozen=True)
 class TriggerState:
-    """One trigger of the API server, read for people.
+    """One trigger of the API server.
 
     Attributes:
-        raw: the object.
+        raw: The object.
     """
 
     raw: Mapping[str, Any]
@@ -49,12 +49,12 @@ class TriggerState:
 
     @cached_property
     def status(self) -> ClusterTriggerStatus:
-        """The status; that of a trigger which the operator has not seen is empty."""
+        """The status; empty if the operator has not seen the trigger."""
         return ClusterTriggerStatus.read(self.raw.get("status") or {})
 
     @property
     def is_seen(self) -> bool:
-        """Whether the operator has written a status; the CRD's default is a generation below 1."""
+        """Whether the operator has written a status. By default, observedGeneration is below 1."""
         generation: int = self.status.observedGeneration or 0
         return generation > 0
 
@@ -74,12 +74,12 @@ class TriggerState:
         return next(iter(self.status.history), None)
 
     def condition(self, kind: ConditionType) -> Condition | None:
-        """The condition of a kind."""
+        """Returns the condition of a type."""
         return find_condition(self.status.conditions, kind)
 
     @property
     def word(self) -> str:
-        """The state in a word or two."""
+        """Returns the state in a word or two."""
         if not self.is_seen:
             return "not seen"
         if self.active:
@@ -90,7 +90,7 @@ class TriggerState:
 
     @property
     def trouble(self) -> str:
-        """What went wrong, in a line; nothing where all is well."""
+        """Returns what went wrong, in one line; an empty string if nothing did."""
         if not self.is_seen:
             return UNSEEN
         ready, running = self.condition(ConditionType.READY), self.condition(ConditionType.RUNNING)
@@ -109,17 +109,17 @@ class TriggerState:
 
 
 def condition_in_words(condition: Condition) -> str:
-    """What a condition says, in a word or two."""
+    """Returns a condition in a word or two."""
     return _WORDS.get((condition.type, condition.status), f"{condition.type} {condition.status}")
 
 
 def is_bad(condition: Condition) -> bool:
-    """Whether a condition says that something is wrong."""
+    """Returns whether a condition reports a problem."""
     return (condition.type, condition.status) in (("Ready", "False"), ("Stalled", "True"))
 
 
 def coming(state: TriggerState, now: datetime) -> str:
-    """When a trigger is due: after some time, or after more events; empty where neither is known."""
+    """Returns when a trigger is due: after some time, or after more events; empty if neither is known."""
     status, schedule = state.status, state.raw["spec"].get("schedule_config") or {}
     if status.next_scheduled_at:
         return until(status.next_scheduled_at, now)
@@ -129,7 +129,7 @@ def coming(state: TriggerState, now: datetime) -> str:
 
 
 def work_in_words(spec: Mapping[str, Any]) -> str:
-    """What a trigger's runs do."""
+    """Returns what a trigger's runs do."""
     execution, action_config = spec.get("execution_config"), spec.get("action_config")
     if isinstance(action_config, dict):
         said = ", ".join(f"{name} {_as_written(value)}" for name, value in action_config.items())
@@ -148,11 +148,11 @@ def _as_written(value: object) -> str:
 
 
 def advice(state: TriggerState, scope: str) -> Iterator[str]:
-    """What a person can do, the most urgent first; each line is a sentence, or ends with a command.
+    """Yields what a person can do, the most urgent first. Each line is a sentence, or ends with a command.
 
     Args:
-        state: of the trigger.
-        scope: kubectl's options that lead to its cluster and namespace, such as `-n search`.
+        state: The trigger.
+        scope: kubectl's options for its cluster and namespace, such as `-n search`.
     """
     name = f"{state.name} {scope}"
     if not state.is_seen:
@@ -193,7 +193,7 @@ _REFERENCES = {
     Reason.CHAIN_LOOP: "Let the trigger wait for a collection that it does not write: kubectl edit clustertriggers",
     Reason.OUTPUT_NOT_WRITABLE: "Set spec.write of the Collection that is to be written: kubectl edit collections",
 }
-"""What to do where a referenced object is missing or not as it must be; the namespace follows."""
+"""Yields what to do about a missing or wrong referenced object. The caller appends the namespace."""
 
 
 def _about_ready(state: TriggerState, reason: str, name: str, scope: str) -> Iterator[str]:

@@ -1,1 +1,1 @@
-"""TLS and listening sockets, as the operator, the HTTP API and the command need them: the standard library alone."""
+"""Provides TLS and listening sockets for the operator, the HTTP API and the command, without other libraries."""

@@ -1,18 +1,18 @@
-"""Sockets that listen on all addresses of a machine, whether it has IPv4, IPv6 or both."""
+"""Opens sockets that listen on all addresses of a machine, whether it has IPv4, IPv6 or both."""
 
 from __future__ import annotations
 
 import socket
 
-_ALL = ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::"))  # noqa: S104 - a Pod's port
+_ALL = ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::"))  # noqa: S104 - A Pod listens on all addresses.
 
 
 def listen_everywhere(port: int, backlog: int) -> list[socket.socket]:
-    """Listens on a port of all addresses, by one socket for IPv4 and one for IPv6 where the machine has it.
+    """Listens on a port of all addresses, with one socket for IPv4 and one for IPv6 if the machine has it.
 
     Args:
-        port: 0: a free one, the same for both.
-        backlog: connections that wait to be accepted.
+        port: The port; 0 selects a free one, the same for both.
+        backlog: Maximum number of connections that wait to be accepted.
 
     Raises:
         OSError: the port cannot be listened on.
@@ -40,6 +40,6 @@ def _listen(family: socket.AddressFamily, address: str, port: int, backlog: int)
             listener.close()
         if family == socket.AF_INET:
             raise
-        return None  # a machine without IPv6
+        return None  # The machine has no IPv6.
     listener.setblocking(False)
     return listener

@@ -1,4 +1,4 @@
-"""TLS: how a server's certificate is checked, and how a server follows its own."""
+"""Verifies the certificates of servers, and reloads a server's own certificate."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from pathlib import Path
 logger = logging.getLogger(__name__)
 
 _LOOKED_AT_EVERY = 60.0
-"""Seconds. A certificate is renewed weeks before it expires."""
+"""Interval in seconds at which a certificate is read again. Certificates are renewed weeks before they expire."""
 
 
 def trusting(authority: str | None) -> ssl.SSLContext:
-    """Checks an API server's certificate.
+    """Returns the TLS context that verifies an API server's certificate.
 
     Args:
-        authority: the certificates that it is checked against, as PEM; None: those of this machine.
+        authority: CA certificates as PEM; None uses those of this machine.
 
     Raises:
         ssl.SSLError: The file is not a certificate.
         ValueError: it is empty.
     """
     context = ssl.create_default_context(cadata=authority)
-    # Python 3.13 refuses authorities without a key identifier, which kubectl accepts and clusters have.
+    # Python 3.13 rejects CA certificates without a key identifier, which kubectl accepts and clusters have.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
 
 
 class ServerCertificate:
-    """A server's certificate and key, which are renewed where they lie.
+    """The certificate and key of a server, which are renewed in place.
 
     Args:
-        directory: holds tls.crt and tls.key, as a mounted Secret does.
+        directory: Directory with tls.crt and tls.key, such as a mounted Secret.
 
     Attributes:
-        context: for the server.
+        context: The TLS context of the server.
 
     Raises:
         OSError: a file is missing.
@@ -49,17 +49,17 @@ class ServerCertificate:
         self._load()
 
     async def follow(self, every: float = _LOOKED_AT_EVERY) -> None:
-        """Read the files again when they change, in an endless loop; open connections keep the old certificate.
+        """Reloads the files when they change, in an endless loop. Open connections keep the old certificate.
 
         Args:
-            every: seconds between two looks.
+            every: Interval of the checks, in seconds.
         """
         while True:
             await asyncio.sleep(every)
             try:
                 self._load()
             except Exception as error:
-                # Whatever is wrong with the files now, they will be written again.
+                # Whatever is wrong with the files now, they will be replaced.
                 logger.warning("Reloading the certificate in %s failed: %s", self._directory, error)
 
     def _load(self) -> None:

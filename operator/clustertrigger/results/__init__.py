@@ -1,5 +1,5 @@
-"""Results of runs, read with a user's rights: the short-lived Pod that reads a file, and the program in it.
+"""Reads results of runs with a user's permissions: a short-lived Pod runs a program that reads a file.
 
-The command and clustertrigger-api create that Pod and run the program; this package says which Pod and which program,
-how long to wait for it, and what its answer means.
+The command and clustertrigger-api create that Pod and run the program. This package defines the Pod and the program,
+how long to wait, and how to interpret the program's output.
 """

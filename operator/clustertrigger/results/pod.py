@@ -1,4 +1,4 @@
-"""The short-lived Pod that reads a run's results: it mounts the claim read-only, or reads the bucket."""
+"""Builds the short-lived Pod that reads a run's results: it mounts the claim read-only, or reads the bucket."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from clustertrigger.results import reader
 
 REPORT = "report.html"
 STARTUP = 120
-"""Seconds that the Pod may take to start."""
+"""Maximum number of seconds until the Pod starts."""
 MISSING = 3
-"""Exit code of the program where the file does not exist."""
+"""Exit code of the program if the file does not exist."""
 _ROLE = "report"
 _LIFETIME = 300
 """Seconds after which the Pod ends by itself if it is not deleted."""
@@ -29,19 +29,19 @@ _DEFAULTS = RunDefaults(image="")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a file of a run's results lies, and what Pod may read it.
+    """A file of a run's results, and the settings of a Pod that can read it.
 
     Attributes:
-        uri: absolute path below RESULTS_MOUNT, or s3://bucket/key.
+        uri: Absolute path below RESULTS_MOUNT, or s3://bucket/key.
         claim: PersistentVolumeClaim that is mounted there; None for a bucket.
-        secret: Secret with the bucket's keys; None: anonymous.
-        endpoint: of an S3-compatible server.
-        region: of the bucket.
-        image: the worker's.
-        image_pull_policy: of that image.
-        image_pull_secrets: names of Secrets.
-        node_selector: the run's.
-        tolerations: the run's.
+        secret: Secret with the bucket's keys; None for anonymous access.
+        endpoint: URL of an S3-compatible server.
+        region: Region of the bucket.
+        image: The worker's image.
+        image_pull_policy: Pull policy of the image.
+        image_pull_secrets: Names of Secrets that pull the image.
+        node_selector: Node selector of the run.
+        tolerations: Tolerations of the run.
     """
 
     uri: str
@@ -56,7 +56,7 @@ class Place:
     tolerations: tuple[Mapping[str, Any], ...] = ()
 
     def program(self) -> list[str]:
-        """The command that writes the file to standard output, compressed, in the Pod."""
+        """Returns the command that writes the file to standard output, compressed, in the Pod."""
         secret = f"{SECRETS_MOUNT}/{self.secret}" if self.secret else None
         asked = {"uri": self.uri, "secret": secret, "endpoint": self.endpoint, "region": self.region}
         return ["python", "-c", inspect.getsource(reader), json.dumps(asked)]
@@ -71,15 +71,15 @@ def place_of(
     image: str,
     file: str = REPORT,
 ) -> Place:
-    """Where a file of a run's results lies, and the Pod that may read it.
+    """Returns where a file of a run's results is, and the settings of a Pod that can read it.
 
     Args:
-        trigger: of the run.
-        run: the run, which left results.
-        jobs: Jobs of the operator's in the namespace; the run's own, if it is still there, knows the claim.
-        claim: what the user says; wins.
-        image: of the Pod.
-        file: of the run's folder.
+        trigger: The run's trigger.
+        run: A run that wrote results.
+        jobs: Jobs of the operator in the namespace. If the run's own Job still exists, it determines the claim.
+        claim: Claim that the user has set; it takes precedence.
+        image: Image of the Pod.
+        file: Path of the file in the run's folder.
 
     Raises:
         LookupError: it is not known how to reach it.
@@ -109,7 +109,7 @@ def place_of(
 
 
 def image_in(jobs: Sequence[Mapping[str, Any]], trigger: str, run: Execution) -> str | None:
-    """The worker's image, as Jobs know it: the run's own, those of its trigger, any other; None where there is none."""
+    """Returns the worker's image from a Job: the run's own, one of its trigger, or any other; None if there is none."""
 
     def closeness(job: Mapping[str, Any]) -> tuple[bool, bool]:
         metadata = job["metadata"]
@@ -122,11 +122,11 @@ def image_in(jobs: Sequence[Mapping[str, Any]], trigger: str, run: Execution) ->
 
 
 def reader_pod(owner: Mapping[str, Any], place: Place) -> dict[str, Any]:
-    """The Pod: no token, no root, no writing, and gone after some minutes whatever happens.
+    """Returns the Pod. It has no token, no root user and no write access, and ends after some minutes in any case.
 
     Args:
-        owner: metadata of the trigger, with which the Pod goes.
-        place: what it is to read.
+        owner: Metadata of the trigger, which owns the Pod.
+        place: What the Pod reads.
     """
     volumes: list[dict[str, Any]] = [{"name": "scratch", "emptyDir": {}}]
     mounts: list[dict[str, Any]] = [{"name": "scratch", "mountPath": "/tmp"}]  # noqa: S108 - the Pod's own
@@ -180,7 +180,7 @@ def reader_pod(owner: Mapping[str, Any], place: Place) -> dict[str, Any]:
 
 
 def _label(name: str) -> dict[str, str]:
-    """The trigger's label, where its name fits into one."""
+    """Returns the trigger's label, if its name is short enough."""
     return {LABEL_TRIGGER: name} if len(name) <= 63 else {}
 
 
@@ -198,7 +198,7 @@ def _container(pod: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _results_claim(pod: Mapping[str, Any]) -> str | None:
-    """The claim that is mounted for results."""
+    """Returns the claim that is mounted for results."""
     mounts = _container(pod).get("volumeMounts") or ()
     names = [mount["name"] for mount in mounts if mount["mountPath"] == RESULTS_MOUNT]
     for volume in pod.get("volumes") or ():

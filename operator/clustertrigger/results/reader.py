@@ -21,7 +21,7 @@ _MISSING = 3
 
 
 def main() -> int:
-    """Write the file."""
+    """Writes the file to standard output."""
     asked: dict[str, str | None] = json.loads(sys.argv[1])
     try:
         with open_file(asked) as source, gzip.GzipFile(fileobj=sys.stdout.buffer, mode="wb", mtime=0) as target:
@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def open_file(asked: dict[str, str | None]) -> Any:
-    """Open the file for reading."""
+    """Opens the file for reading."""
     uri = str(asked["uri"])
     if not uri.startswith("s3://"):
         return Path(uri).open("rb")

@@ -1,4 +1,7 @@
-"""When the Pod that reads results is ready, and what the answer of its program means, however the Pod is reached."""
+"""Waits for the Pod that reads results, and interprets its program's output.
+
+It does not depend on how the Pod is reached.
+"""
 
 from __future__ import annotations
 
@@ -15,34 +18,34 @@ from clustertrigger.results.pod import MISSING, STARTUP, Place
 _POLL = 0.5
 """Seconds."""
 _STARTING = ("ContainerCreating", "PodInitializing")
-"""Reasons that every Pod has for a moment."""
+"""Reasons that every Pod has for a short time."""
 _GZIP = 16 + zlib.MAX_WBITS
 
 
 class NotReadError(Exception):
-    """A file of a run's results cannot be read; the message says why."""
+    """A file of a run's results cannot be read; the message has the reason."""
 
 
 class NotStartedError(NotReadError):
-    """The Pod has ended already, or does not start in time."""
+    """The Pod has already ended, or does not start in time."""
 
 
 class MissingFileError(NotReadError):
-    """The file is not in the run's folder, or the folder is gone."""
+    """The run's folder does not contain the file, or no longer exists."""
 
 
 class TooLargeError(NotReadError):
-    """The file is larger than the caller takes."""
+    """The file exceeds the caller's limit."""
 
 
 async def until_started(
     look: Callable[[], Awaitable[Mapping[str, Any]]], tell: Callable[[str], None] | None = None
 ) -> None:
-    """Wait until the Pod runs.
+    """Waits until the Pod runs.
 
     Args:
-        look: returns the Pod as it is now.
-        tell: receives what the Pod waits for, each time that this changes.
+        look: Returns the current Pod.
+        tell: Called with what the Pod waits for, whenever this changes.
 
     Raises:
         NotStartedError: it does not run.
@@ -64,14 +67,14 @@ async def until_started(
 
 
 def content_of(place: Place, exit_code: int | None, output: bytes, errors: str, largest: int = 0) -> bytes:
-    """Return the content of the file that the Pod's program has read.
+    """Returns the content of the file that the Pod's program has read.
 
     Args:
-        place: of the file.
-        exit_code: of the program; None if the connection to the Pod broke off.
-        output: what it wrote to standard output.
-        errors: what it wrote to standard error.
-        largest: bytes of a file that the caller takes; 0: any.
+        place: The file.
+        exit_code: Exit code of the program; None if the connection to the Pod broke off.
+        output: Standard output of the program.
+        errors: Standard error of the program.
+        largest: Maximum size of the file in bytes; 0 for no limit.
 
     Raises:
         MissingFileError: there is no such file.

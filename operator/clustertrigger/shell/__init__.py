@@ -1,1 +1,1 @@
-"""I/O: gathers what decisions need, and carries them out."""
+"""Performs all I/O: collects the input of decisions, and executes their actions."""

@@ -1,7 +1,4 @@
-"""The one place that reads the clock.
-
-Design record: docs/design/clock.md.
-"""
+"""Reads the clock; no other module does. Design record: docs/design/clock.md."""
 
 from __future__ import annotations
 
@@ -18,9 +15,11 @@ logger = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
 
 TOLERANCE = 2.0
-"""Seconds between this machine's clock and the API server's that mean nothing: its answers are dated to the second."""
+"""Maximum difference in seconds to the API server's clock that is ignored, because responses are dated to the
+second.
+"""
 _IN_A_ROW = 3
-"""Answers that must contradict this machine's clock: one of several API servers may be the one that is wrong."""
+"""Number of responses that must contradict this machine's clock, because one of several API servers can be wrong."""
 
 
 def _steady() -> float:
@@ -60,21 +59,21 @@ class ClusterClock:
         self._contradicted = 0
 
     def __call__(self) -> datetime:
-        """Now, in UTC."""
+        """Returns the current time, in UTC."""
         return datetime.fromtimestamp(self._steady() + self._offset, UTC)
 
     def hear(self, date: str) -> None:
-        """Takes in the Date of an answer that has just been given.
+        """Takes the Date of a response that was just received into account.
 
         Args:
-            date: as HTTP writes it (RFC 9110, 5.6.7), in whole seconds.
+            date: The Date header (RFC 9110, 5.6.7), in whole seconds.
         """
         try:
             said = _middle_of(date)
         except ValueError:
             return
         ahead = self._wall() - said
-        # Near the border, no back and forth.
+        # Near the limit, the source of the time must not alternate.
         if abs(ahead) <= (TOLERANCE / 2 if self._agrees is False else TOLERANCE):
             self._offset = self._wall() - self._steady()
             self._contradicted = 0

@@ -13,18 +13,20 @@ from __future__ import annotations
 import gc
 
 _THRESHOLDS = (10_000, 20, 10)
-"""Containers more than at the last look at the youngest; such looks until one at the middle ones, at the oldest."""
+"""Thresholds: new containers until a collection of the youngest generation; number of those until one of the middle and
+of the oldest.
+"""
 
 
 def look_rarely() -> None:
-    """For the rest of the process."""
+    """Sets the thresholds for the rest of the process."""
     gc.set_threshold(*_THRESHOLDS)
 
 
 def exempt_what_is_loaded() -> None:
-    """What is there now is there to stay, and is not looked at again; garbage among it is collected before.
+    """Exempts all current objects from later collections, after collecting the garbage among them.
 
-    It is freed as usual when nothing refers to it.
+    They are freed as usual when nothing refers to them.
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""Structured logs: JSON in the cluster, readable in a terminal; namespace, trigger, slot and job on every line."""
+"""Writes structured logs: JSON or text; with namespace, trigger, slot and job on every line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _context: ContextVar[dict[str, str] | None] = ContextVar("log_context", default=
 
 @contextmanager
 def log_context(**fields: str) -> Iterator[None]:
-    """Puts fields on every line that is logged inside."""
+    """Adds fields to every line that is logged within the context."""
     token = _context.set({**(_context.get() or {}), **fields})
     try:
         yield
@@ -52,7 +52,7 @@ def set_up_logging(log_format: str, level: str) -> None:
 
     Args:
         log_format: json, text, or auto: text on a terminal and json elsewhere.
-        level: of our own lines; libraries speak from WARNING on.
+        level: Level of the operator's own lines; libraries log from WARNING on.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_Context())
@@ -66,12 +66,13 @@ def set_up_logging(log_format: str, level: str) -> None:
                 "%(asctime)s %(levelname)s %(name)s %(message)s", rename_fields=names, datefmt="%Y-%m-%dT%H:%M:%S%z"
             )
         )
-    # Nothing shows these, and finding them is two fifths of a line's cost: "Optimization" in Python's logging HOWTO.
+    # No format shows these fields, and collecting them takes two fifths of a line's time: "Optimization" in Python's
+    # logging HOWTO.
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("clustertrigger").setLevel(level)
-    # To the library a race lost to another replica is an error; lease.py says what went wrong.
+    # The library logs an election that another replica won as an error; lease.py reports real errors.
     logging.getLogger("kubernetes.aio.leaderelection").setLevel(logging.CRITICAL)
-    # That it takes no signals is what is wanted; it says so at each start.
+    # Kopf warns at each start that it handles no signals, which is intended.
     logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)

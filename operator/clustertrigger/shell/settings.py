@@ -1,4 +1,4 @@
-"""The operator's own settings, from environment variables that the chart sets."""
+"""Defines the operator's settings, from environment variables that the chart sets."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class NotifyCredentials(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Each field is the variable of its name in capitals, after CLUSTERTRIGGER_."""
+    """Settings. Each field is read from the variable with its name in capitals, after CLUSTERTRIGGER_."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
@@ -157,19 +157,19 @@ class Settings(BaseSettings):
 
     @property
     def permitted(self) -> Permitted:
-        """What triggers may use."""
+        """Returns what triggers may use."""
         return Permitted(self.worker_priority_classes, spark=bool(self.spark_image))
 
     @property
     def spark(self) -> Image | None:
-        """The image of runs with engine spark or auto, if there are any."""
+        """Returns the image of runs with engine spark or auto, if there are any."""
         if not self.spark_image:
             return None
         return Image(self.spark_image, self.spark_image_pull_policy, self.spark_image_pull_secrets)
 
     @property
     def notifications(self) -> Permissions:
-        """What notifications may be sent, and where to."""
+        """Returns which notifications may be sent, and where to."""
         return Permissions(
             enabled=self.notify_enabled,
             plain_http=self.notify_allow_http,
@@ -194,7 +194,7 @@ class Settings(BaseSettings):
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings.
+    """Returns the settings.
 
     Raises:
         SettingsError: a variable is unknown or malformed.

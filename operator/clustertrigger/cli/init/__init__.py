@@ -1,1 +1,1 @@
-"""`kubectl clustertrigger init`: looks at a file, a bucket or a table, and writes a Collection and a trigger for it."""
+"""`kubectl clustertrigger init`: reads a file, a bucket or a table, and writes a Collection and a trigger for it."""

@@ -1,4 +1,4 @@
-"""Which columns identify a document, hold its vector and describe it: guessed from names and types."""
+"""Guesses which columns identify a document, contain its vector and describe it, by their names and types."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Column:
     """A column of a source.
 
     Attributes:
-        name: its name.
-        type: its type as the source calls it.
-        kind: what it can be used for.
+        name: Its name.
+        type: Its type, as the source names it.
+        kind: What it can be used for.
     """
 
     name: str
@@ -34,12 +34,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Look:
-    """What a look at a source found.
+    """What was read of a source.
 
     Attributes:
-        columns: in the source's order.
-        documents: how many there are; None where that is not known.
-        dimensions: of the vectors; None where that is not known.
+        columns: Its columns, in the source's order.
+        documents: Number of documents; None if unknown.
+        dimensions: Number of dimensions of the vectors; None if unknown.
     """
 
     columns: Sequence[Column]
@@ -52,10 +52,10 @@ class Choice:
     """The columns to use.
 
     Attributes:
-        document_id: None: the source's default.
-        vector: None: the source's default.
-        text: None: none.
-        notes: what a person should check.
+        document_id: Column of the ID; None for the source's default.
+        vector: Column of the vectors; None for the source's default.
+        text: Column of the text; None for none.
+        notes: What the user should check.
     """
 
     document_id: str | None
@@ -65,7 +65,7 @@ class Choice:
 
 
 def choose(look: Look, document_id: str | None = None, vector: str | None = None, text: str | None = None) -> Choice:
-    """Return the columns to use; those that are given stay.
+    """Returns the columns to use. Columns that the user has set are not changed.
 
     Raises:
         CommandError: No column is suitable, or a given column does not exist.
@@ -94,20 +94,20 @@ def choose(look: Look, document_id: str | None = None, vector: str | None = None
 
 
 def clusters_for(documents: int | None) -> int:
-    """Return a number of clusters to begin with: the square root of half the documents, from 2 to 100."""
+    """Returns an initial number of clusters: the square root of half the number of documents, from 2 to 100."""
     if documents is None:
         return 12
     return min(max(round(math.sqrt(documents / 2)), 2), 100)
 
 
 def listed(columns: Sequence[Column]) -> str:
-    """Return columns and their types for a message."""
+    """Returns columns and their types for a message."""
     shown = [f"{printable(column.name)} ({printable(column.type)})" for column in columns[:_LONGEST_LIST]]
     return ", ".join([*shown, "…"] if len(columns) > _LONGEST_LIST else shown) or "no columns"
 
 
 def _pick(columns: Sequence[Column], preferred: Sequence[str]) -> str | None:
-    """The column with the best name: exactly, then as an ending such as product_id, then the first."""
+    """Returns the column with the best name: exactly that name, or an ending such as product_id, or else the first."""
     for name in preferred:
         for column in columns:
             if column.name.lower() == name:

@@ -1,4 +1,4 @@
-"""Declares `init`: from a source to a file that kubectl can apply."""
+"""Declares `init`: reads a source, and writes a file that kubectl can apply."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Asked:
 
     @property
     def type(self) -> str:
-        """Type of the source."""
+        """Returns the type of the source."""
         scheme = self.source.partition("://")[0] if "://" in self.source else ""
         known = {"": "parquet", "s3": "parquet", "gs": "parquet", "http": "qdrant", "https": "qdrant"}
         known |= {"postgresql": "postgresql", "postgres": "postgresql"}
@@ -59,7 +59,7 @@ class Asked:
 
 
 def add_init(group: click.Group) -> None:
-    """Declare the command."""
+    """Declares the command."""
 
     @add_command(
         group,
@@ -105,7 +105,7 @@ def add_init(group: click.Group) -> None:
 
 
 def draft_of(asked: Asked, namespace: str | None) -> str:
-    """Return the YAML for a source.
+    """Returns the YAML for a source.
 
     Raises:
         CommandError: it cannot be looked at, or what would be written is invalid.
@@ -167,7 +167,7 @@ def _look(asked: Asked, kind: str) -> tuple[Look | None, Choice]:
 
 
 def _text_of(texts: Look, asked: Asked) -> str | None:
-    """The key of the payload that describes a point; any other column is the point's own."""
+    """Returns the key of the payload that describes a point. Other columns belong to the point itself."""
     from clustertrigger.cli.init.columns import Column
 
     if asked.text_column or not texts.columns:
@@ -187,7 +187,7 @@ def _uri(asked: Asked, kind: str) -> str:
 
 
 def _name_of(asked: Asked, kind: str) -> str:
-    """A name that Kubernetes accepts, made of the table, the collection or the file."""
+    """Returns a name that Kubernetes accepts, derived from the table, the collection or the file."""
     if kind == "postgresql":
         told = str(asked.table).rpartition(".")[2]
     elif kind == "qdrant":

@@ -14,28 +14,28 @@ from clustertrigger.cli.terminal import printable
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*", re.ASCII)
 _WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
-"""Of these, YAML makes something else than text."""
+"""Texts that YAML reads as something other than text."""
 
 
 @dataclass(frozen=True)
 class Draft:
-    """What is to be written.
+    """The values to write.
 
     Attributes:
-        name: of both objects.
-        namespace: of both; None: kubectl's.
-        type: of the source: parquet, postgresql or qdrant.
-        uri: of the source, as Pods reach it.
-        choice: its columns.
-        look: what a look found; None where nothing was looked at.
-        volume: the claim that holds a file; None for an address.
-        table: of PostgreSQL.
-        collection: of Qdrant.
-        secret: name of the Secret with credentials; None: none.
-        endpoint: of an S3-compatible server.
-        region: of a bucket.
-        cron: when to run.
-        timezone: of the schedule.
+        name: Name of both objects.
+        namespace: Namespace of both objects; None for kubectl's.
+        type: Type of the source: parquet, postgresql or qdrant.
+        uri: Address of the source, as Pods reach it.
+        choice: Columns of the source.
+        look: What was read of the source; None if it was not read.
+        volume: Claim that contains a file; None for an address.
+        table: Table of PostgreSQL.
+        collection: Collection of Qdrant.
+        secret: Name of the Secret with credentials; None for none.
+        endpoint: URL of an S3-compatible server.
+        region: Region of a bucket.
+        cron: When to run.
+        timezone: Time zone of the schedule.
     """
 
     name: str
@@ -55,12 +55,12 @@ class Draft:
 
 
 def write(draft: Draft) -> str:
-    """Return the text."""
+    """Returns the YAML."""
     return "\n".join([*_collection(draft), "---", *_trigger(draft)]) + "\n"
 
 
 def collection_id(name: str) -> str:
-    """Return the id by which triggers refer to a collection."""
+    """Returns the id by which triggers refer to a collection."""
     return "col_" + name.replace("-", "_").replace(".", "_")
 
 

@@ -1,6 +1,7 @@
-"""Looks at sources: their columns, how many documents they have, how long the vectors are. Reads no vector but one.
+"""Reads the columns of sources, their number of documents, and the length of the vectors.
 
-Parquet files and buckets need pyarrow, tables psycopg: the extra `init`. Qdrant needs nothing more.
+Reads at most one vector. Parquet files and buckets require pyarrow, and tables require psycopg: the extra `init`.
+Qdrant requires nothing more.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ _LONGEST_REASON = 300
 
 
 def look_at_parquet(uri: str, endpoint: str | None, region: str | None) -> Look:
-    """Look at a Parquet file, a folder or a glob of them, here or in a bucket.
+    """Reads the columns of a Parquet file, a folder or a glob, on this machine or in a bucket.
 
     Args:
-        uri: a path of this machine, s3://bucket/key or gs://bucket/key.
-        endpoint: of an S3-compatible server.
-        region: of the bucket.
+        uri: A path of this machine, s3://bucket/key or gs://bucket/key.
+        endpoint: URL of an S3-compatible server.
+        region: Region of the bucket.
 
     Raises:
         CommandError: it cannot be read, or pyarrow is not installed.
@@ -60,11 +61,11 @@ def look_at_parquet(uri: str, endpoint: str | None, region: str | None) -> Look:
 
 
 def look_at_table(uri: str, table: str) -> Look:
-    """Look at a table or a view of PostgreSQL.
+    """Reads the columns of a table or a view of PostgreSQL.
 
     Args:
         uri: postgresql://user:password@host:port/database.
-        table: its name, with its schema if necessary.
+        table: Name of the table, with its schema if necessary.
 
     Raises:
         CommandError: it cannot be read, or psycopg is not installed.
@@ -91,9 +92,9 @@ def look_at_table(uri: str, table: str) -> Look:
 
 
 def look_at_qdrant(uri: str, collection: str) -> Look:
-    """Look at a collection of Qdrant; an API key comes from QDRANT_API_KEY.
+    """Reads the columns of a collection of Qdrant.
 
-    The columns are named vectors and the keys of one point's payload.
+    The API key is read from QDRANT_API_KEY. The columns are named vectors and the keys of one point's payload.
 
     Raises:
         CommandError: it cannot be read.
@@ -132,7 +133,7 @@ def _answer(response: httpx.Response, collection: str) -> Any:
 
 
 def _files(uri: str, endpoint: str | None, region: str | None) -> tuple[Any, list[str]]:
-    """The file system, and the Parquet files at a path, a folder or a glob on it."""
+    """Returns the file system, and the Parquet files at a path, a folder or a glob on it."""
     from fnmatch import fnmatchcase
 
     from pyarrow import fs
@@ -174,7 +175,7 @@ def _arrow_kind(kind: Any) -> Kind:
 
 
 def _arrow_dimensions(parquet: Any) -> int | None:
-    """The length of the vectors, by their type or by the first one."""
+    """Returns the length of the vectors, from their type or from the first vector."""
     import pyarrow as pa
 
     for field in parquet.schema_arrow:

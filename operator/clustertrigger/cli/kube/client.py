@@ -1,4 +1,4 @@
-"""Requests to the API server, in plain dictionaries."""
+"""Sends requests to the API server, with plain dictionaries."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class Access:
     """Address of the API server, and the user's credentials.
 
     Attributes:
-        server: its URL.
-        tls: verifies the server, and holds the client certificate.
-        credentials: of the user.
-        impersonation: headers of kubectl's --as options.
-        server_name: expected in the server's certificate; None: the host of the URL.
-        proxy: URL of an HTTP proxy; None: none.
+        server: URL of the server.
+        tls: Verifies the server, and contains the client certificate.
+        credentials: The user's credentials.
+        impersonation: Headers of kubectl's --as options.
+        server_name: Name expected in the server's certificate; None for the host of the URL.
+        proxy: URL of an HTTP proxy; None for none.
     """
 
     server: str
@@ -54,21 +54,21 @@ class Impersonation:
     """The impersonated user: kubectl's --as and --as-group.
 
     Attributes:
-        user: a user's name; None if no user is impersonated.
-        groups: of that user.
+        user: A user's name; None if no user is impersonated.
+        groups: Groups of that user.
     """
 
     user: str | None = None
     groups: Sequence[str] = field(default_factory=tuple)
 
     def headers(self) -> list[tuple[str, str]]:
-        """Return the headers that say so."""
+        """Returns the headers of the impersonation."""
         named = [("Impersonate-User", self.user)] if self.user else []
         return [*named, *(("Impersonate-Group", group) for group in self.groups)]
 
 
 def access_by(context: Context, impersonation: Impersonation) -> Access:
-    """Return how to reach the cluster of a kubeconfig's context.
+    """Returns how to access the cluster of a kubeconfig's context.
 
     Raises:
         KubeconfigError: a certificate or a credential cannot be used.
@@ -92,7 +92,7 @@ def access_by(context: Context, impersonation: Impersonation) -> Access:
 
 
 def access_in_pod(host: str, port: str, impersonation: Impersonation) -> Access:
-    """Return how a Pod reaches its cluster, as its ServiceAccount.
+    """Returns how a Pod accesses its cluster, with its ServiceAccount.
 
     Args:
         host: KUBERNETES_SERVICE_HOST.
@@ -109,7 +109,7 @@ def access_in_pod(host: str, port: str, impersonation: Impersonation) -> Access:
 
 
 class ApiClient:
-    """Requests over one pool of connections.
+    """Sends requests over one pool of connections.
 
     Args:
         access: Address and credentials.
@@ -138,7 +138,7 @@ class ApiClient:
         await self._http.aclose()
 
     async def get(self, path: str, **parameters: str) -> dict[str, Any]:
-        """Read one object.
+        """Reads one object.
 
         Raises:
             ApiError: refused, or no answer.
@@ -146,7 +146,7 @@ class ApiClient:
         return await self._object("GET", path, parameters=parameters)
 
     async def find(self, path: str) -> dict[str, Any] | None:
-        """Read one object; None where there is none.
+        """Reads one object; returns None if it does not exist.
 
         Raises:
             ApiError: refused for another reason, or no answer.
@@ -159,7 +159,7 @@ class ApiClient:
             return None
 
     async def list(self, path: str, **parameters: str) -> list[dict[str, Any]]:
-        """Read all objects of a collection, page by page.
+        """Reads all objects of a collection, page by page.
 
         Raises:
             ApiError: refused, or no answer.
@@ -175,7 +175,7 @@ class ApiClient:
             page["continue"] = str(following)
 
     async def create(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Create an object in the collection at `path`.
+        """Creates an object in the collection at `path`.
 
         Raises:
             ApiError: refused, or no answer.
@@ -183,7 +183,7 @@ class ApiClient:
         return await self._object("POST", path, body)
 
     async def merge_patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Change an object by a JSON merge patch (RFC 7386).
+        """Changes an object with a JSON merge patch (RFC 7386).
 
         Raises:
             ApiError: refused, or no answer.
@@ -191,7 +191,7 @@ class ApiClient:
         return await self._object("PATCH", path, body, content_type="application/merge-patch+json")
 
     async def delete(self, path: str, **options: Any) -> None:
-        """Delete an object and, in the background, what it owns; one that is gone is fine.
+        """Deletes an object and, in the background, the objects that it owns. It is not an error if it does not exist.
 
         Raises:
             ApiError: refused, or no answer.
@@ -203,7 +203,7 @@ class ApiClient:
                 raise
 
     async def text(self, path: str, **parameters: str) -> str:
-        """Read a response that is not an object, such as a container's log.
+        """Reads a response that is not an object, such as a container's log.
 
         Raises:
             ApiError: refused, or no answer.
@@ -212,7 +212,7 @@ class ApiClient:
         return answer.content.decode(errors="replace")
 
     async def follow(self, path: str, **parameters: str) -> AsyncIterator[str]:
-        """Yield the lines of a container's log, also those to come, until the container ends.
+        """Yields the lines of a container's log, including future ones, until the container ends.
 
         Raises:
             ApiError: refused, or the connection broke.
@@ -319,6 +319,6 @@ def _tls(authority: bytes | None, *, verify: bool) -> ssl.SSLContext:
 
 
 def _proxy_of_environment(server: str) -> str | None:
-    """What HTTPS_PROXY, HTTP_PROXY and NO_PROXY say."""
+    """Returns the proxy of HTTPS_PROXY, HTTP_PROXY and NO_PROXY."""
     url = urlsplit(server)
     return None if proxy_bypass(url.netloc) else getproxies().get(url.scheme)

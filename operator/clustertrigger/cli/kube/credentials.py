@@ -1,6 +1,6 @@
-"""Who the user is to the API server: a token, a client certificate, a password, or what a credential plugin returns.
+"""Authenticates the user with a token, a client certificate, a password, or the result of a credential plugin.
 
-Plugins: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
+See https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from clustertrigger.core.text import one_line
 
 _PLUGIN_SECONDS = 120
 _EARLY = timedelta(seconds=30)
-"""A token is replaced this long before it expires."""
+"""How long before its expiry a token is replaced."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Credentials:
     """The credentials of one kubeconfig user.
 
     Args:
-        user: fields of the kubeconfig's user entry.
-        cluster: fields of the cluster entry, which a plugin may ask for.
+        user: Fields of the kubeconfig's user entry.
+        cluster: Fields of the cluster entry, which a plugin can request.
     """
 
     def __init__(self, user: Mapping[str, Any], cluster: Mapping[str, Any]) -> None:
@@ -52,7 +52,7 @@ class Credentials:
         self._plugged: _Plugged | None = None
 
     def token(self) -> str | None:
-        """Return the bearer token; None if the user has no token.
+        """Returns the bearer token; None if the user has no token.
 
         Raises:
             KubeconfigError: it is not available.
@@ -72,7 +72,7 @@ class Credentials:
         return None
 
     def authorization(self) -> str | None:
-        """Return the Authorization header, None where a client certificate or nothing at all identifies the user.
+        """Returns the Authorization header; None if a client certificate or nothing at all identifies the user.
 
         Raises:
             KubeconfigError: a token is not available.
@@ -85,12 +85,12 @@ class Credentials:
         return None
 
     def forget(self) -> bool:
-        """Forget what a plugin returned, because the server refused it; False where there is nothing to renew."""
+        """Drops what a plugin returned, because the server rejected it. Returns False if there is nothing to renew."""
         known, self._plugged = self._plugged, None
         return known is not None or bool(self._user.get("tokenFile"))
 
     def load_certificate(self, context: ssl.SSLContext) -> None:
-        """Load the user's client certificate, if there is one.
+        """Loads the user's client certificate, if there is one.
 
         Raises:
             KubeconfigError: it cannot be loaded.
@@ -99,7 +99,7 @@ class Credentials:
         if pair is None:
             return
         certificate, key = pair
-        # OpenSSL reads certificates from files only.
+        # OpenSSL reads certificates only from files.
         with tempfile.TemporaryDirectory() as folder:
             files = Path(folder) / "client.crt", Path(folder) / "client.key"
             for file, content in zip(files, (certificate, key), strict=True):
@@ -130,7 +130,7 @@ class Credentials:
 
 
 def read_content(entry: Mapping[str, Any], name: str) -> bytes | None:
-    """Return what a field or its `…-data` twin holds, which wins.
+    """Returns the content of a field or its `…-data` counterpart, which takes precedence.
 
     Raises:
         KubeconfigError: the file cannot be read, or the data is not base64.

@@ -1,4 +1,4 @@
-"""Reads kubeconfig files as kubectl does: several files are merged, relative paths are resolved, one context is chosen.
+"""Reads kubeconfig files as kubectl does: merges several files, resolves relative paths, and selects one context.
 
 Format: https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
 """
@@ -23,22 +23,22 @@ _PATHS = {
     "clusters": ("certificate-authority",),
     "users": ("client-certificate", "client-key", "tokenFile"),
 }
-"""Fields that hold a path relative to the file that they stand in."""
+"""Fields with a path that is relative to the file."""
 
 
 class KubeconfigError(Exception):
-    """A kubeconfig cannot be used; the message says why."""
+    """A kubeconfig cannot be used; the message has the reason."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """One context of a kubeconfig, with the cluster and the user that it names.
+    """One context of a kubeconfig, with its cluster and its user.
 
     Attributes:
-        name: the context's name.
-        namespace: the context's namespace; `default` where it names none.
-        cluster: fields of the cluster entry, such as `server`.
-        user: fields of the user entry; empty where the context names no user.
+        name: The context's name.
+        namespace: The context's namespace; `default` if it has none.
+        cluster: Fields of the cluster entry, such as `server`.
+        user: Fields of the user entry; empty if the context has no user.
     """
 
     name: str
@@ -56,11 +56,11 @@ class _Merged:
 
 
 def load_context(kubeconfig: str | None, name: str | None) -> Context:
-    """Return a context: the named one, or else the current one.
+    """Returns a context: the named one, or else the current one.
 
     Args:
-        kubeconfig: one file; None: the files of KUBECONFIG, or else ~/.kube/config.
-        name: the context's name; None: the current context.
+        kubeconfig: One file; None for the files of KUBECONFIG, or else ~/.kube/config.
+        name: The context's name; None for the current context.
 
     Raises:
         KubeconfigError: there is no such context, or a file cannot be used.
@@ -83,7 +83,7 @@ def load_context(kubeconfig: str | None, name: str | None) -> Context:
 
 
 def context_names(kubeconfig: str | None) -> list[str]:
-    """Return the names of all contexts, for completion.
+    """Returns the names of all contexts, for completion.
 
     Raises:
         KubeconfigError: a file cannot be used.
@@ -92,7 +92,7 @@ def context_names(kubeconfig: str | None) -> list[str]:
 
 
 def decoded(value: object, name: str) -> bytes:
-    """Return the bytes of a `…-data` field.
+    """Returns the bytes of a `…-data` field.
 
     Raises:
         KubeconfigError: it is not base64.
@@ -104,7 +104,7 @@ def decoded(value: object, name: str) -> bytes:
 
 
 def _merge(kubeconfig: str | None) -> _Merged:
-    """The first file that sets a value wins, as in client-go's loading rules."""
+    """Merges the files. The first file that sets a value takes precedence, as in client-go's loading rules."""
     merged = _Merged()
     for file in _files(kubeconfig):
         content = _read(file, must_exist=kubeconfig is not None)
@@ -141,7 +141,7 @@ def _read(file: Path, *, must_exist: bool) -> dict[str, Any]:
 
 
 def _named(entries: object, kind: str, file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Entries of one kind by name, with paths resolved."""
+    """Returns the entries of one kind by name, with resolved paths."""
     singular = kind.removesuffix("s")
     for entry in entries if isinstance(entries, list) else ():
         if not isinstance(entry, dict) or "name" not in entry:
@@ -161,6 +161,6 @@ def _resolve_paths(fields: dict[str, Any], names: Iterable[str], folder: Path) -
 
 
 def _resolved_command(command: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """A command with a slash in it is relative to the file; one without is found on PATH."""
+    """Resolves a command: with a slash, it is relative to the file; without, it is found on PATH."""
     program = str(command.get("command") or "")
     return {**command, "command": str(folder / program)} if "/" in program else command

@@ -1,4 +1,4 @@
-"""Paths of the API server: those of the operator, and a few more that only the command asks for."""
+"""Paths of the API server: those of the operator, and those that only the command requests."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ __all__ = [
 
 
 def trigger(namespace: str, name: str) -> str:
-    """Return the path of a ClusterTrigger."""
+    """Returns the path of a ClusterTrigger."""
     return _trigger(Key(namespace, name))
 
 
 def deployments() -> str:
-    """Return the path of the Deployments of all namespaces."""
+    """Returns the path of the Deployments of all namespaces."""
     return "/apis/apps/v1/deployments"
 
 
 def namespaces() -> str:
-    """Return the path of the namespaces."""
+    """Returns the path of the namespaces."""
     return "/api/v1/namespaces"

@@ -1,4 +1,4 @@
-"""Action `batch_rerun`: a run that is in the history of a trigger of the namespace is carried out again."""
+"""Action `batch_rerun`: repeats a run from the history of a trigger of the namespace."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from clustertrigger.core.resources.catalog import Catalog, Unresolved
 
 _MOST_NAMED = 10
 _PROCESSING = "collection_trigger"
-"""The action whose worker does not keep its input, as it runs an image that is not ours: the history does."""
+"""The action whose input only the history keeps: its container runs a user's image, which saves no RunSpec."""
 
 
 def _why_needless(batch: Execution, history: Iterable[Execution], *, retry_failed_only: bool) -> str | None:
@@ -66,7 +66,7 @@ def _why_needless(batch: Execution, history: Iterable[Execution], *, retry_faile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessingAgain(ProcessingWork):
-    """A batch that processed a collection, to run again."""
+    """A batch that processed a collection, to be repeated."""
 
     batch: Execution
     retry_failed_only: bool
@@ -78,7 +78,7 @@ class ProcessingAgain(ProcessingWork):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RerunWork(Work):
-    """A batch to run again, by the input that its worker has kept."""
+    """A batch to be repeated from the RunSpec that its worker has saved."""
 
     batch: Execution
     trigger: str
@@ -87,14 +87,14 @@ class RerunWork(Work):
     """How that trigger's Jobs are run."""
     retry_failed_only: bool
     filters: Filter | None
-    """Of the batch's documents, those count for which this holds too."""
+    """Filters that select some of the batch's documents."""
     outputs: tuple[Named, ...] = ()
-    """Those that the batch wrote and that are written again, as they are now."""
+    """The collections that the batch wrote and that are written again, in their current state."""
     before: str | None = None
     """The last completed run of the batch's trigger."""
 
     def order(self, ask: Ask) -> Order:
-        """A RerunSpec: the batch's RunSpec lies where its trigger's results do."""
+        """Returns a RerunSpec. The batch's RunSpec is in the results of its trigger."""
         spec = RerunSpec(
             namespace=ask.namespace,
             trigger=ask.trigger,
@@ -120,7 +120,7 @@ class RerunWork(Work):
         return _why_needless(self.batch, history, retry_failed_only=self.retry_failed_only)
 
     def reads(self, defaults: RunDefaults) -> Reads:
-        """What the batch's Pod mounted, and where its RunSpec is."""
+        """Returns what the batch's Pod mounted, and where its RunSpec is."""
         folder = self._folder
         claim = folder.claim(defaults) if folder else results_claim(self.policy, defaults)
         return Reads(
@@ -130,7 +130,7 @@ class RerunWork(Work):
 
     @property
     def _folder(self) -> Earlier | None:
-        """The folder that the batch left; None where it failed, and then its RunSpec is where results go now."""
+        """Returns the batch's folder; None if it failed: its RunSpec is then in the trigger's current results."""
         uri = self.batch.results_uri
         return Earlier(self.batch.job_id, uri, self.policy, claim_of(self.batch)) if uri else None
 
@@ -173,7 +173,7 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
             "mounted, because an earlier version of the operator recorded it: name a newer run in "
             "action_config.batch_id",
         )
-    # With filters, the worker says why it writes none.
+    # With filters, the worker reports why it writes no outputs.
     written = found.run.outputs if found.run.outputs and wanted.filters is None else []
     outputs = resolve_outputs(catalog, namespace, written, ())
     if isinstance(outputs, Unresolved):
@@ -186,7 +186,7 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
             ANNOTATION_RERUNS: wanted.batch_id,
             **outputs_annotation(outputs),
         },
-        # It is not the event of a collection that the batch wrote and that it does not write.
+        # A batch that wrote outputs announces them only if they are written again.
         announces=() if found.run.outputs and not written else tuple(found.run.announces or ()),
         outputs=outputs,
         before=found.last,
@@ -201,7 +201,7 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
 def _processing_again(
     catalog: Catalog, namespace: str, wanted: BatchRerun, found: Batch
 ) -> ProcessingAgain | Unresolved:
-    """The batch's own action_config, for the collection and its PodTemplate as they are now."""
+    """Returns the work of the batch's own action_config, with the current Collection and PodTemplate."""
     batch = f"batch {wanted.batch_id!r}"
     if found.run.action_config is None:
         return Unresolved(
@@ -245,7 +245,7 @@ def _looked_at(names: list[str]) -> str:
 
 
 def _remember(status: ClusterTriggerStatus, job: str, collections: str, found: RunResult) -> None:
-    # No baseline, and no part in the trigger's own cluster ids: those are of its clusterings.
+    # A rerun has no baseline and no cluster IDs of its trigger: those belong to the trigger's clusterings.
     status.last_result = LastResult(
         job_id=job,
         num_noise=found.num_noise,

@@ -1,4 +1,4 @@
-"""Action `cluster`: the collections of a ClusterDefinition, or of the trigger itself, are clustered."""
+"""Action `cluster`: clusters the collections of a ClusterDefinition, or of the trigger itself."""
 
 from __future__ import annotations
 
@@ -50,12 +50,15 @@ class ClusterWork(Work):
     execution: ExecutionConfig
     outputs: tuple[Named, ...] = ()
     base: Earlier | None = None
-    """With mode assign: the run to whose clusters documents are assigned."""
+    """With mode assign: the run to whose clusters the documents are assigned."""
     sources: tuple[Earlier, ...] = ()
     """With mode composite: the runs whose centroids are clustered."""
 
     def reads(self, defaults: RunDefaults) -> Reads:
-        """What the collections are on, and where runs are whose clusters are read; with mode composite, only these."""
+        """The volumes of the collections, and of the runs whose clusters are read.
+
+        With mode composite, only the latter.
+        """
         own = Reads((), ()) if self.sources else super(ClusterWork, self).reads(defaults)
         earlier = [*self.sources, *([self.base] if self.base else ())]
         return Reads(
@@ -64,7 +67,7 @@ class ClusterWork(Work):
         )
 
     def follows(self, baseline: Baseline | None, history: Iterable[Execution]) -> tuple[str, str] | None:
-        """See Work; with mode composite, which leaves no baseline, the newest completed run with that mode."""
+        """See Work. With mode composite, which writes no baseline, it is the newest completed run with that mode."""
         if not self.sources:
             return super(ClusterWork, self).follows(baseline, history)
         done = (run for run in history if run.mode == "composite" and run.status == "completed")
@@ -75,7 +78,7 @@ class ClusterWork(Work):
         return writes_of(self.outputs)
 
     def order(self, ask: Ask) -> Order:
-        """A RunSpec."""
+        """Returns a RunSpec."""
         threshold = self.execution.assignment_threshold
         spec = RunSpec(
             namespace=ask.namespace,
@@ -140,7 +143,7 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
 
 
 def _assigning(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec, work: ClusterWork) -> Work | Unresolved:
-    """The same, with the run to whose clusters documents are assigned."""
+    """Returns the work with the run to whose clusters the documents are assigned."""
     found = catalog.batches.newest_clustering(namespace, spec.clustering or "", collections_digest(work))
     if found is not None:
         volume = claim_of(found.run) if found.run else None
@@ -160,7 +163,7 @@ def _assigning(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec, work:
 
 
 def _composing(catalog: Catalog, namespace: str, work: ClusterWork, wanted: Sequence[str]) -> Work | Unresolved:
-    """The same, with the runs whose centroids are clustered."""
+    """Returns the work with the runs whose centroids are clustered."""
     sources = []
     for job in wanted:
         found = catalog.batches.find(namespace, job)
@@ -203,7 +206,7 @@ def _remember(status: ClusterTriggerStatus, job: str, collections: str, found: R
 
 
 def _last_result(job: str, found: RunResult, before: LastResult | None) -> LastResult:
-    """In brief; of runs that overlap, the higher cluster_id counts as used."""
+    """Returns the summary for the status. If runs overlap, the higher next_cluster_id is kept."""
     known = [before.next_cluster_id if before else None, found.next_cluster_id]
     return LastResult(
         job_id=job,
@@ -218,9 +221,10 @@ ACTION = Action(_resolve, _remember)
 
 
 def merged(definition: Filter | None, trigger: Filter | None) -> Filter | None:
-    """The filters of a definition and of a trigger, of which the trigger's win.
+    """Returns the filters of a definition and of a trigger together.
 
-    All parts of the definition's filters must hold, except those on a field that the trigger's filters name.
+    The trigger's filters take precedence: a part of the definition's filters is dropped if it compares a field that the
+    trigger's filters compare.
     """
     if definition is None or trigger is None:
         return trigger or definition

@@ -1,4 +1,4 @@
-"""Action `collection_trigger`: a collection is processed by the PodTemplate that it names."""
+"""Action `collection_trigger`: processes a collection with the PodTemplate that the Collection names."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from clustertrigger.core.resources.catalog import COLLECTION, Catalog, Unresolve
 from clustertrigger.core.resources.pod_templates import PodTemplate
 
 LONGEST_CONFIG = 1_024
-"""Characters of an action_config that the history keeps: it holds many runs."""
+"""Maximum number of characters of an action_config that the history keeps, because it contains many runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessingWork(Work):
-    """A collection to process."""
+    """A collection to be processed."""
 
     wanted: CollectionTrigger
     collection: CollectionSpec
     template: PodTemplate
 
     def order(self, ask: Ask) -> FromTemplate:
-        """The collection's PodTemplate, and environment variables that say what to do."""
+        """Returns the collection's PodTemplate, and the environment variables that tell the container what to do."""
         wanted = self.wanted
         written = {
             INCLUDE_BUCKETS_VARIABLE: wanted.include_buckets,
@@ -64,7 +64,7 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
 
 
 def processing(catalog: Catalog, namespace: str, wanted: CollectionTrigger) -> ProcessingWork | Unresolved:
-    """What is to be done to process a collection, as its Collection and PodTemplate are now."""
+    """Returns the work that processes a collection, according to its current Collection and PodTemplate."""
     collection = catalog.find(COLLECTION, namespace, wanted.collection_id)
     if isinstance(collection, Unresolved):
         return collection
@@ -90,7 +90,7 @@ def processing(catalog: Catalog, namespace: str, wanted: CollectionTrigger) -> P
 
 
 def _remember(status: ClusterTriggerStatus, job: str, collections: str, found: RunResult) -> None:
-    """Nothing: what was processed is in the history, and counts as events."""
+    """Adds nothing: the history contains what was processed, and it counts as events."""
 
 
 ACTION = Action(_resolve, _remember)

@@ -1,4 +1,4 @@
-"""Engine of a run: what Spark's driver gets, and which work its executors cannot do."""
+"""Decides about the engine of a run: the input of Spark's driver, and the work that executors cannot do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DEFAULT_MEMORY = 2048
 
 
 def engine_input(run: RunPolicy, image: str, executor_template: Mapping[str, Any]) -> Engine:
-    """What the worker gets about its executors.
+    """Returns the worker's input about its executors.
 
     Args:
         run: how the trigger's Jobs are run; its engine has executors.

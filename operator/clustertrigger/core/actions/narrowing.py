@@ -1,4 +1,4 @@
-"""Filters of a trigger beside those of a Collection: what actions that read documents have in common."""
+"""Combines the filters of a trigger with those of a Collection, for all actions that read documents."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from clustertrigger.core.resources.catalog import Unresolved
 
 
 def narrowed(wanted: str, collection: CollectionSpec, filters: Filter | None) -> CollectionSpec | Unresolved:
-    """The collection, of which only the documents count for which these filters hold too.
+    """Returns the collection with both its own filters and the trigger's.
 
     Args:
-        wanted: the id by which it was referred to.
-        collection: as it is for itself.
-        filters: of the trigger.
+        wanted: The id that refers to the collection.
+        collection: The collection with its own filters.
+        filters: The trigger's filters.
     """
     if filters is None:
         return collection

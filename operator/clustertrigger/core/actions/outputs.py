@@ -1,4 +1,4 @@
-"""Collections that a run writes: which they are, and why one must not be written."""
+"""Resolves the collections that a run writes, and finds out why one of them must not be written."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from clustertrigger.core.actions.work import Writes, distinct
 from clustertrigger.core.resources.catalog import COLLECTION, Catalog, Unresolved
 
 Named = tuple[str, CollectionSpec]
-"""A collection, and the id by which the trigger names it."""
+"""A collection, and the id by which the trigger refers to it."""
 
 
 def resolve_outputs(
     catalog: Catalog, namespace: str, wanted: Iterable[str], inputs: Iterable[Named], table: str = CLUSTERS
 ) -> tuple[Named, ...] | Unresolved:
-    """The collections to write, or why one of them cannot be written.
+    """Returns the collections to write, or why one of them cannot be written.
 
     Args:
         catalog: of all namespaces.
         namespace: the trigger's.
-        wanted: ids.
-        inputs: what the run reads.
-        table: what is written; it names Parquet files in directories.
+        wanted: The ids of the collections.
+        inputs: The collections that the run reads.
+        table: What is written. It determines the name of a Parquet file in a directory.
     """
     found: list[Named] = []
     for collection_id in wanted:
@@ -50,11 +50,11 @@ def resolve_outputs(
 
 
 def why_loop(spec: ClusterTriggerSpec, written: Container[str]) -> Unresolved | None:
-    """Why a trigger would start itself, if the specification alone does not show it.
+    """Returns why a trigger would start itself; None if it would not. The specification alone does not always show it.
 
     Args:
-        spec: the trigger's.
-        written: all ids of the collections that its runs write: a definition or a batch may name them, or another id.
+        spec: The trigger's spec.
+        written: All ids of the collections that its runs write. A definition or a batch can name them, or another id.
     """
     schedule = spec.schedule
     if not isinstance(schedule, EventSchedule) or schedule.event_type != RUN_COMPLETED:
@@ -67,7 +67,7 @@ def why_loop(spec: ClusterTriggerSpec, written: Container[str]) -> Unresolved | 
 
 
 def output_inputs(outputs: Iterable[Named], inputs: Iterable[Named]) -> list[OutputInput]:
-    """The outputs, as the worker sees them."""
+    """Returns the outputs, as the worker sees them."""
     return [
         OutputInput(
             collection_id=_name_of(collection, inputs) or collection_id,
@@ -82,13 +82,13 @@ def output_inputs(outputs: Iterable[Named], inputs: Iterable[Named]) -> list[Out
 
 
 def outputs_annotation(outputs: Iterable[Named]) -> dict[str, str]:
-    """Tells the Job's readers which they are."""
+    """Returns the annotation of the Job that lists the written collections."""
     ids = ",".join(collection_id for collection_id, _ in outputs)
     return {ANNOTATION_OUTPUTS: ids} if ids else {}
 
 
 def writes_of(outputs: Iterable[Named]) -> Writes:
-    """What the Pod of a run mounts for them."""
+    """Returns what the Pod of a run mounts for its outputs."""
     specs = [collection for _, collection in outputs]
     return Writes(
         distinct(collection.volume for collection in specs),
@@ -115,7 +115,10 @@ def _why_not(collection_id: str, collection: CollectionSpec, inputs: Iterable[Na
 
 
 def _name_of(collection: CollectionSpec, inputs: Iterable[Named]) -> str | None:
-    """The id under which the run reads a collection, if it does; a trigger's filters make another spec of it."""
+    """Returns the id by which the run reads a collection; None if it does not.
+
+    A trigger's filters make a copy of its spec.
+    """
     source = collection.source.model_copy(update={"filters": None})
     for name, known in inputs:
         if known.volume == collection.volume and known.source.model_copy(update={"filters": None}) == source:
@@ -124,12 +127,12 @@ def _name_of(collection: CollectionSpec, inputs: Iterable[Named]) -> str | None:
 
 
 def _place(collection: CollectionSpec) -> tuple[str | None, str | None]:
-    """What a uri is relative to."""
+    """Returns what a uri is relative to."""
     return collection.volume, collection.source.endpoint
 
 
 def _reads(uri: str, file: str) -> bool:
-    """Whether a file is among those that a Parquet uri means: itself, below it as a directory, or matched by a glob."""
+    """Returns whether a Parquet uri includes a file: the same path, a directory above it, or a glob that matches it."""
     scheme, _, path = uri.rpartition("://")
     other_scheme, _, written = file.rpartition("://")
     if scheme != other_scheme:
@@ -140,7 +143,7 @@ def _reads(uri: str, file: str) -> bool:
     parts, wanted = written.split("/"), path.split("/")
     if not has_wildcard(path):
         return parts[: len(wanted)] == wanted
-    # A glob that matches a directory means the files below it.
+    # A glob that matches a directory includes the files below it.
     return any(_matches(parts[:depth], wanted) for depth in range(1, len(parts) + 1))
 
 
@@ -149,5 +152,5 @@ def _matches(parts: list[str], pattern: list[str]) -> bool:
         return not parts
     if pattern[0] == "**":
         return any(_matches(parts[skipped:], pattern[1:]) for skipped in range(len(parts) + 1))
-    # fnmatch writes the complement of a set as [!...] only.
+    # fnmatch supports only [!...] as the complement of a set.
     return bool(parts) and fnmatchcase(parts[0], pattern[0].replace("[^", "[!")) and _matches(parts[1:], pattern[1:])

@@ -13,11 +13,11 @@ ACTIONS: dict[str, Action] = {
     "batch_rerun": batch_rerun.ACTION,
     "collection_trigger": collection_trigger.ACTION,
 }
-"""By action_type."""
+"""Maps an action_type to its action."""
 
 
 def resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work | Unresolved:
-    """What a run of this trigger would do now."""
+    """Returns what a run of this trigger would do now."""
     return ACTIONS[spec.action_type].resolve(catalog, namespace, spec)
 
 

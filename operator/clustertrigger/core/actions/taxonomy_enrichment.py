@@ -1,4 +1,4 @@
-"""Action `taxonomy_enrichment`: the documents of a collection get their nearest nodes of a Taxonomy."""
+"""Action `taxonomy_enrichment`: assigns the documents of a collection their nearest nodes of a Taxonomy."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from clustertrigger.core.resources.catalog import COLLECTION, TAXONOMY, Catalog,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrichmentWork(Work):
-    """Two collections: that of the documents, and that of the nodes."""
+    """The two collections that a run reads: that of the documents, and that of the nodes."""
 
     config: TaxonomyEnrichment
     taxonomy: TaxonomySpec
@@ -45,7 +45,7 @@ class EnrichmentWork(Work):
         return writes_of(self.outputs)
 
     def order(self, ask: Ask) -> Order:
-        """An EnrichmentSpec."""
+        """Returns an EnrichmentSpec."""
         documents, nodes = self.inputs()
         last = ask.last_result.enrichment if ask.last_result else None
         previous = (
@@ -121,7 +121,10 @@ def _outputs(
     nodes: CollectionSpec,
     inputs: tuple[Named, ...],
 ) -> tuple[Named, ...] | Unresolved:
-    """The target, if any, or why it cannot be one: the enriched Collection itself may be, unless it is Parquet."""
+    """Returns the target, if there is one, or why it cannot be written.
+
+    It can be the enriched Collection, except with Parquet.
+    """
     target_id = config.target_collection_id
     if target_id is None:
         return ()
@@ -142,7 +145,7 @@ def _outputs(
 
 
 def _remember(status: ClusterTriggerStatus, job: str, collections: str, found: RunResult) -> None:
-    """What it found; the memory of cluster ids stays, for a trigger that clusters again."""
+    """Adds the result to the status. Used cluster IDs are kept, because the trigger may cluster again."""
     before = status.last_result
     status.last_result = LastResult(
         job_id=job, enrichment=found.enrichment, next_cluster_id=before.next_cluster_id if before else None

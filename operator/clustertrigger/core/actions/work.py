@@ -30,20 +30,20 @@ class Image(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunDefaults:
-    """What the operator adds to every run and check."""
+    """Settings of the operator that apply to every run and check."""
 
     image: str
     image_pull_policy: str = "IfNotPresent"
     image_pull_secrets: tuple[str, ...] = ()
     spark: Image | None = None
-    """Of runs with engine spark or auto, in place of the image above."""
+    """Image of runs with engine spark or auto, which replaces the image above."""
     results_uri: str = ""
     results_volume: str = "clustertrigger-results"
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """The run whose worker gets the input."""
+    """Name of the Job whose worker gets the input."""
 
     namespace: str
     trigger: str
@@ -57,11 +57,11 @@ class Ask:
     last_result: LastResult | None = None
     """What the trigger's last completed run found."""
     engine: Engine | None = None
-    """The executors that it makes; None where its Pod does the work alone."""
+    """The executors of the run; None if its Pod does all of the work."""
 
     @property
     def results(self) -> ResultsTarget:
-        """Where its results go."""
+        """Where the run's results are written."""
         return results_target(self.policy, self.defaults)
 
 
@@ -71,20 +71,20 @@ class Earlier:
 
     run: str
     uri: str
-    """Its folder, as its own Pod saw it."""
+    """Its folder, as its own Pod mounted it."""
     policy: RunPolicy
     """How its trigger's Jobs are run."""
     volume: str | None = None
-    """The claim that holds the folder, if that is known: the trigger's results may go elsewhere now."""
+    """The claim that contains the folder, if it is known. The trigger's current results may be elsewhere."""
 
     def claim(self, defaults: RunDefaults) -> str | None:
-        """The claim that holds the folder; None where it is in a bucket."""
+        """The claim that contains the folder; None if it is in a bucket."""
         if self.uri.startswith("s3://"):
             return None
         return self.volume or results_claim(self.policy, defaults) or defaults.results_volume
 
     def seen(self, defaults: RunDefaults) -> PreviousRun:
-        """The run, as a Pod sees it that mounts the claim to read."""
+        """Returns the run, as seen by a Pod that mounts its claim read-only."""
         claim = self.claim(defaults)
         if claim is None:
             return PreviousRun(run=self.run, uri=self.uri, results=results_target(self.policy, defaults))
@@ -96,65 +96,67 @@ class Order(NamedTuple):
 
     command: str
     variable: str
-    """Environment variable that says what to do."""
+    """Name of the environment variable."""
     value: str
-    """Its value, which is JSON."""
+    """Value of the variable, which is JSON."""
 
 
 class FromTemplate(NamedTuple):
-    """A Pod with a template from another author, and its input."""
+    """The PodTemplate of a user, and the input of its container."""
 
     template: PodTemplate
     environment: Mapping[str, str]
 
 
 class Reads(NamedTuple):
-    """What a Pod mounts to read."""
+    """What a Pod mounts read-only."""
 
     claims: tuple[str, ...]
-    """Each is mounted below COLLECTIONS_MOUNT."""
+    """Volumes, each mounted below COLLECTIONS_MOUNT."""
     secrets: tuple[str, ...]
 
 
 class Writes(NamedTuple):
-    """What a Pod mounts to write, besides the results."""
+    """What a Pod mounts to write, in addition to the results."""
 
     claims: tuple[str, ...] = ()
-    """Each is mounted below OUTPUTS_MOUNT."""
+    """Volumes, each mounted below OUTPUTS_MOUNT."""
     secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work(ABC):
-    """What a run is to do."""
+    """What a run does."""
 
     collections: tuple[tuple[str, CollectionSpec], ...] = ()
-    """Those that it reads, each with its id."""
+    """The collections that it reads, each with its id."""
     annotations: Mapping[str, str] = field(default_factory=dict)
-    """Metadata of the Job, if the history does not describe what it was created for."""
+    """Annotations of the Job, where the history does not describe what the Job was created for."""
     announces: tuple[str, ...] = ()
-    """The ids of the collections whose event run_completed a run is: those that it writes, or else those it reads."""
+    """The ids of the collections whose event run_completed the run is: those that it writes, or else those that it
+    reads.
+    """
 
     @abstractmethod
     def order(self, ask: Ask) -> Order | FromTemplate:
         """Returns the input of a run's worker."""
 
     def why_needless(self, history: Iterable[Execution]) -> str | None:
-        """Why there is nothing to do now, if so.
+        """Returns why there is nothing to do now; None if there is.
 
         Args:
-            history: of the trigger.
+            history: The trigger's history.
         """
         return None
 
     def follows(self, baseline: Baseline | None, history: Iterable[Execution]) -> tuple[str, str] | None:
-        """The run after whose clusters those of the next run are numbered, and its folder.
+        """Returns the run that the next run takes its cluster IDs from, with its folder.
 
-        It is the run of the baseline, whose folder is sure to be there: retention spares it.
+        It is the run of the baseline: retention never deletes its folder.
 
         Args:
-            baseline: of the trigger.
-            history: of the trigger, newest first.
+            baseline: The trigger's baseline.
+            history: The trigger's history, newest first.
         """
         return (baseline.run, baseline.folder) if baseline else None
 
@@ -171,7 +173,7 @@ class Work(ABC):
         )
 
     def inputs(self) -> list[CollectionInput]:
-        """The collections, as the worker sees them."""
+        """Returns the collections, as the worker sees them."""
         return [
             CollectionInput(
                 collection_id=collection_id,
@@ -184,16 +186,16 @@ class Work(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One action, as the operator knows it."""
+    """One action, as the operator uses it."""
 
     resolve: Callable[[Catalog, str, ClusterTriggerSpec], Work | Unresolved]
-    """What a run of a trigger in a namespace would do now."""
+    """Returns what a run of a trigger in a namespace would do now."""
     remember: Callable[[ClusterTriggerStatus, str, str, RunResult], None]
-    """Adds to the status what a completed run found: its Job, the digest of its collections, its result."""
+    """Adds what a completed run found to the status: its Job, the digest of its collections, its result."""
 
 
 def announced(catalog: Catalog, namespace: str, wanted: Iterable[str]) -> tuple[str, ...]:
-    """All ids by which triggers may name collections."""
+    """Returns all ids by which triggers can refer to the collections."""
     return distinct(one for name in wanted for one in catalog.ids(COLLECTION, namespace, name))
 
 
@@ -214,7 +216,7 @@ def in_words(found: RunResult) -> str:
 
 
 def results_target(run: RunPolicy, defaults: RunDefaults) -> ResultsTarget:
-    """Where results go."""
+    """Returns where results are written."""
     uri = run.results.uri if run.results.uri is not None else defaults.results_uri
     if not uri.startswith("s3://"):
         uri = f"{RESULTS_MOUNT}/{uri}".rstrip("/")
@@ -224,26 +226,28 @@ def results_target(run: RunPolicy, defaults: RunDefaults) -> ResultsTarget:
 
 
 def results_claim(run: RunPolicy, defaults: RunDefaults) -> str | None:
-    """The claim that holds the results; None where they go elsewhere."""
+    """Returns the claim that contains the results; None if they are in a bucket."""
     is_mounted = results_target(run, defaults).uri.startswith(RESULTS_MOUNT)
     return run.results.volume or defaults.results_volume if is_mounted else None
 
 
 def claim_of(run: Execution) -> str | None:
-    """The claim that holds the folder of a run in the history: the first one that its Pod mounts (`core.jobs.pods`).
+    """Returns the claim that contains the folder of a run in the history: the first one that its Pod mounts.
 
-    None where the folder is in a bucket, or where an earlier version has recorded the run.
+    None if the folder is in a bucket, or if an earlier version recorded the run. `core.jobs.pods` determines the order.
     """
     is_mounted = bool(run.results_uri) and "://" not in str(run.results_uri)
     return run.volumes[0] if is_mounted and run.volumes else None
 
 
 def why_out_of_reach(run: str, folder: str, uri: str | None) -> str | None:
-    """Why the folder of a run cannot be read, if so: the history does not say how to reach a bucket.
+    """Returns why the folder of a run cannot be read: the history does not specify how to access a bucket.
+
+    None if it can.
 
     Args:
         run: the run.
-        folder: where it lies.
+        folder: The folder of the run.
         uri: run.results.uri of its trigger now; None: the operator's default, whatever that is.
     """
     if not folder.startswith("s3://") or uri is None or uri.startswith("s3://"):
@@ -255,11 +259,11 @@ def why_out_of_reach(run: str, folder: str, uri: str | None) -> str | None:
 
 
 def distinct(names: Iterable[str | None]) -> tuple[str, ...]:
-    """Each name once, in order."""
+    """Returns each name once, in the same order."""
     return tuple(dict.fromkeys(name for name in names if name))
 
 
 def collections_digest(work: Work) -> str:
-    """Tells apart which collections are meant, in whatever order."""
+    """Returns a digest of the collections, which does not depend on their order."""
     ids = sorted(collection_id for collection_id, _ in work.collections)
     return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:12]

@@ -1,1 +1,1 @@
-"""Measurements over time, and when they are drift."""
+"""Keeps measurements over time, and decides which of them are drift."""

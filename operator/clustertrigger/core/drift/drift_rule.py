@@ -28,7 +28,7 @@ class Verdict:
 
 
 def judge(measurement: Measurement, schedule: ConditionalSchedule) -> Verdict:
-    """What the rule says of a measurement, by the trigger's schedule as it is now."""
+    """Applies the rule to a measurement, with the trigger's current schedule."""
     told = _told(measurement, schedule.threshold)
     obstacle = why_not(
         value=measurement.value,
@@ -68,7 +68,7 @@ def _told(measurement: Measurement, threshold: float) -> str:
 
 
 def _shown(value: float, threshold: float) -> str:
-    """Two digits, or as many as show on which side of the threshold the value lies."""
+    """Returns the value with two digits, or with as many as show on which side of the threshold it is."""
     for digits in range(2, _MOST_DIGITS):
         text = f"{value:.{digits}g}"
         if (float(text) > threshold) == (value > threshold) and (float(text) != threshold or value == threshold):

@@ -1,4 +1,4 @@
-"""Measurements over time, oldest first: from the line that a check logs, or from the status alone."""
+"""Reads measurements over time, oldest first: from the line that a check logs, or from the status alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _JUDGED = ("value", "threshold", "noise_floor", "baseline_documents", "current_d
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One measurement; what is not known of it is None."""
+    """One measurement; unknown values are None."""
 
     checked_at: datetime
     value: float
@@ -31,11 +31,11 @@ class Point:
 
 
 def from_log(log: str, field: str) -> list[Point]:
-    """The record as of a check, which it logs at its end.
+    """Returns the drift record that a check logs at its end.
 
     Args:
-        log: of the check's container: JSON lines.
-        field: of the line that holds the record, as {"columns": [...], "rows": [[...], ...]}.
+        log: Log of the check's container, as JSON lines.
+        field: The field of the line with the record, as {"columns": [...], "rows": [[...], ...]}.
     """
     for line in reversed(log.splitlines()):
         try:
@@ -49,7 +49,7 @@ def from_log(log: str, field: str) -> list[Point]:
 
 
 def last_measurement(status: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Result of the last check as the status tells it, whatever was measured; {}: none yet."""
+    """Returns the result of the last check from the status, whatever it measured; {} if there is none."""
     return status.get("last_drift_measurement") or status.get("last_volume_measurement") or {}
 
 
@@ -75,7 +75,7 @@ def _point(said: Mapping[str, Any]) -> Point:
 
 
 def _is_drift(said: Mapping[str, Any]) -> bool | None:
-    """What the rule says of a measurement that was judged elsewhere; None where not all of it is known."""
+    """Applies the rule to a measurement of another process; None if a part of it is unknown."""
     try:
         return why_not(**{name: said[name] for name in _JUDGED}) is None
     except (KeyError, TypeError):
@@ -83,5 +83,5 @@ def _is_drift(said: Mapping[str, Any]) -> bool | None:
 
 
 def of_metric(points: Iterable[Point], metric: str | None) -> list[Point]:
-    """Those of one metric; values of another are on another scale."""
+    """Returns the points of one metric, because other metrics have other scales."""
     return [point for point in points if metric is None or point.metric in (None, metric)]

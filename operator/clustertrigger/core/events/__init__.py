@@ -1,1 +1,1 @@
-"""CloudEvents: their content, the triggers that count them, and the events that were already counted."""
+"""Handles CloudEvents: their content, the triggers that count them, and the events that were already counted."""

@@ -1,4 +1,7 @@
-"""Chains: the end of a run is an event that the next trigger counts, and no run leads back to its own trigger."""
+"""Limits chains of triggers.
+
+The end of a run is an event that the next trigger counts, but no run may lead back to its own trigger.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,15 @@ from clustertrigger.api.trigger import RUN_COMPLETED
 __all__ = ["MOST_LINKS", "RUN_COMPLETED", "lengthened", "merged", "why_stopped"]
 
 MOST_LINKS = 32
-"""Triggers in a chain. A longer one is stopped: its names travel in annotations and statuses, which must stay small."""
+"""Maximum number of triggers in a chain. Annotations and statuses contain the names, and must stay small."""
 
 
 def why_stopped(chain: tuple[str, ...], trigger: str) -> str | None:
     """Returns why a trigger does not count an event; None if it does.
 
     Args:
-        chain: triggers whose runs led to the event, first one first; empty for the event of a program or a person.
-        trigger: that is to count it.
+        chain: The triggers whose runs led to the event, the first one first; empty for the event of a sender.
+        trigger: The trigger that would count the event.
     """
     if trigger in chain:
         way = " → ".join([*chain[chain.index(trigger) :], trigger])
@@ -34,10 +37,13 @@ def why_stopped(chain: tuple[str, ...], trigger: str) -> str | None:
 
 
 def lengthened(chain: Iterable[str], trigger: str) -> tuple[str, ...]:
-    """The chain of what a trigger's run leads to."""
+    """Returns the chain of the events that a trigger's run causes."""
     return (*(name for name in chain if name != trigger), trigger)
 
 
 def merged(chains: Iterable[Iterable[str]]) -> list[str]:
-    """Several chains that lead to one run, each trigger once; of too many, the latest."""
+    """Merges several chains that lead to one run.
+
+    Each trigger occurs once; if there are too many, the latest are kept.
+    """
     return list(dict.fromkeys(name for chain in chains for name in chain))[-MOST_LINKS - 1 :]

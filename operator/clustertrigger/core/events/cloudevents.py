@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, V
 from clustertrigger.core.text import cut
 
 MOST_EVENTS = 1_000
-"""Events in one request."""
+"""Maximum number of events in one request."""
 LARGEST_COUNT = 1_000_000_000
 
 STRUCTURED = "application/cloudevents+json"
@@ -28,7 +28,7 @@ _Attribute = Annotated[str, Field(min_length=1)]
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """What an event says, as far as triggers care."""
+    """The parts of an event that triggers use."""
 
     source: str
     id: str
@@ -38,12 +38,12 @@ class Occurrence:
 
 
 class EventError(Exception):
-    """The request holds no events that can be counted."""
+    """The request contains no events that can be counted."""
 
     def __init__(self, status: Literal[400, 413, 415], message: str) -> None:
         super().__init__(message)
         self.status = status
-        """HTTP status of the answer."""
+        """HTTP status of the response."""
 
 
 class _CloudEvent(BaseModel):
@@ -66,11 +66,11 @@ _JSON = TypeAdapter(Any)
 
 
 def read_events(headers: Mapping[str, str], body: bytes) -> list[Occurrence]:
-    """The events of a request, in order.
+    """Returns the events of a request, in order.
 
     Args:
-        headers: of the request, by names in lower case.
-        body: of the request.
+        headers: The request's headers, by names in lower case.
+        body: The request's body.
 
     Raises:
         EventError: the request is of no known mode, holds too many events, or one that is wrong: the message names
@@ -114,7 +114,7 @@ def _binary(attributes: Mapping[str, str], content_type: str, body: bytes) -> _C
 
 
 def _header_value(value: str) -> str:
-    """A header's value as HTTP protocol binding 3.1.3.2 decodes it."""
+    """Decodes a header's value according to HTTP protocol binding 3.1.3.2."""
     if len(value) >= 2 and value[0] == value[-1] == '"':
         value = value[1:-1].replace('\\"', '"').replace("\\\\", "\\")
     return unquote(value)

@@ -1,4 +1,4 @@
-"""Counting events for a trigger: the count and the memory of what was counted change in one write."""
+"""Counts events for a trigger: one write stores both the count and the events that were counted."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from clustertrigger.core.schedules.timetable import describe_schedule
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An event that is to be counted."""
+    """An event to be counted."""
 
     fingerprint: int
     """Hash of the event's source and ID."""
     count: int
-    """How many it stands for."""
+    """The number that it adds to the count."""
     chain: tuple[str, ...] = ()
-    """Triggers whose runs led to it, where it is a run's."""
+    """The triggers whose runs led to it, if it is the event of a run."""
     is_own: bool = False
-    """Whether the operator itself has learned of it, from a run; otherwise, a sender has reported it."""
+    """Whether the operator itself observed it, at the end of a run; otherwise, a sender reported it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What counting leads to."""
+    """The result of counting."""
 
     status: ClusterTriggerStatus
     fresh: tuple[bool, ...]
-    """For each arrival whether it counts; False for one that was counted before."""
+    """For each arrival whether it counts; False if it was counted before."""
 
 
 def counted_by(trigger: Trigger) -> EventSchedule | None:
-    """The schedule of a trigger that counts events: active or paused ones do."""
+    """Returns the schedule of a trigger that counts events; None if it does not. Active and paused triggers count."""
     spec = trigger.spec
     if spec is None or spec.status not in ("active", "paused") or not isinstance(spec.schedule, EventSchedule):
         return None
@@ -47,10 +47,10 @@ def counted_by(trigger: Trigger) -> EventSchedule | None:
 
 
 def count_events(trigger: Trigger, arrivals: Sequence[Arrival], now: datetime) -> Counted | None:
-    """Counts events that match a trigger; None where it does not count any (more).
+    """Counts events that match a trigger; None if the trigger does not count events (any longer).
 
-    The trigger becomes due where they reach the threshold while it is active: an event that arrives makes it fire,
-    never an edit or a resumption.
+    The trigger becomes due if the events reach the threshold while it is active. Only an event makes it fire, never an
+    edit or a resumption.
     """
     schedule, spec = counted_by(trigger), trigger.spec
     if schedule is None or spec is None:
@@ -88,9 +88,10 @@ def count_events(trigger: Trigger, arrivals: Sequence[Arrival], now: datetime) -
 
 
 def current_state(schedule: EventSchedule, status: ClusterTriggerStatus) -> tuple[EventState, int]:
-    """The memory and the counter that belong to this schedule: other events than before are counted from zero.
+    """Returns the state and the counter of this schedule.
 
-    The total always increases, so that no two events have the same number.
+    If it counts other events than before, the counter starts at zero. The total always increases, so that no two events
+    have the same number.
     """
     counts = f"{schedule.event_type}/{schedule.collection_id}"
     state = status.event_state

@@ -1,4 +1,4 @@
-"""Which triggers an event concerns, found without looking at the others."""
+"""Finds the triggers that count an event without searching all triggers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _Place = tuple[str, str, str]
 
 
 class EventIndex:
-    """Triggers that count events, by namespace, event type and collection."""
+    """The triggers that count events, by namespace, event type and collection."""
 
     def __init__(self) -> None:
         self._keys: dict[_Place, set[Key]] = defaultdict(set)
@@ -20,7 +20,7 @@ class EventIndex:
         self._collections: dict[tuple[str, str], frozenset[str]] = {}
 
     def put(self, trigger: Trigger) -> None:
-        """Adds a trigger, or follows its change."""
+        """Adds a trigger, or updates it."""
         schedule = counted_by(trigger)
         place = (trigger.key.namespace, schedule.event_type, schedule.collection_id) if schedule else None
         if place == self._places.get(trigger.key):
@@ -33,7 +33,7 @@ class EventIndex:
             self._collections[kind] = self.awaited(*kind) | {place[2]}
 
     def remove(self, key: Key) -> None:
-        """Removes a trigger, if it is there."""
+        """Removes a trigger, if it exists."""
         place = self._places.pop(key, None)
         if place is None:
             return
@@ -46,9 +46,9 @@ class EventIndex:
                 self._collections[kind] = left
 
     def match(self, namespace: str, event_type: str, collection_id: str) -> AbstractSet[Key]:
-        """The triggers that count such an event."""
+        """Returns the triggers that count such an event."""
         return self._keys.get((namespace, event_type, collection_id), frozenset())
 
     def awaited(self, namespace: str, event_type: str) -> frozenset[str]:
-        """The collections whose events of a type are counted."""
+        """Returns the collections whose events of a type are counted."""
         return self._collections.get((namespace, event_type), frozenset())

@@ -1,4 +1,4 @@
-"""Which events have been counted: a memory of bounded size, stored beside the count."""
+"""Stores which events have been counted, in bounded space beside the count."""
 
 from __future__ import annotations
 
@@ -11,31 +11,36 @@ from datetime import UTC, datetime, timedelta
 from clustertrigger.api.status import SeenEvents
 
 MOST_SEEN = 16_384
-"""Events remembered for each trigger: 175 KB of status. Beyond that the oldest are forgotten before their time."""
+"""Maximum number of events that are stored for each trigger: 175 KB of status. Beyond that, the oldest are dropped
+early.
+"""
 MOST_OWN = 256
-"""Events of runs that are remembered for each trigger: 3 KB of status."""
+"""Maximum number of events of runs that are stored for each trigger: 3 KB of status."""
 REMEMBERED_FOR = timedelta(minutes=10)
 _MINUTE = 60
 _BYTES = 8
 
 
 def fingerprint(source: str, event_id: str) -> int:
-    """64 bits that stand for an event's source and id: a new one is mistaken for a known one once in 10¹⁵ times."""
+    """Returns 64 bits that identify an event's source and id.
+
+    A new event is taken for a known one once in 10¹⁵ times.
+    """
     digest = hashlib.sha256(f"{len(source)} {source}{event_id}".encode()).digest()
     return int.from_bytes(digest[:_BYTES], "little")
 
 
 class SeenMemory:
-    """The events of the last ten minutes, in groups by the minute in which they are forgotten."""
+    """The events of the last ten minutes, grouped by the minute in which they are dropped."""
 
     def __init__(self, stored: Iterable[SeenEvents], now: datetime) -> None:
         self._until = _end_of_minute(now + REMEMBERED_FOR)
-        # A clock that was ahead must not make them last longer, nor those that are added to them.
+        # If the clock was ahead before, events must not be kept longer because of that.
         self._groups = [(min(group.until, self._until), _decode(group.ids)) for group in stored if group.until > now]
         self._known = {known for _, ids in self._groups for known in ids}
 
     def add(self, event: int) -> bool:
-        """Stores an event; False where it is known."""
+        """Stores an event; returns False if it is already known."""
         if event in self._known:
             return False
         self._known.add(event)
@@ -45,7 +50,7 @@ class SeenMemory:
         return True
 
     def stored(self) -> list[SeenEvents]:
-        """What goes into the status; the oldest are left out where there are too many."""
+        """Returns the part of the status. If there are too many events, the oldest are left out."""
         surplus = sum(len(ids) for _, ids in self._groups) - MOST_SEEN
         kept = []
         for until, ids in self._groups:
@@ -57,23 +62,23 @@ class SeenMemory:
 
 
 class LastOwn:
-    """The newest events of runs that have processed a collection, however long ago they were.
+    """The newest events of runs that have processed a collection, whatever their age.
 
-    A run may be counted again after any outage, as long as its Job is there; others that come in between are few.
+    After an outage, a run is counted again as long as its Job exists; only few others come in between.
     """
 
     def __init__(self, stored: str | None) -> None:
         self._ids = _decode(stored or "")
 
     def add(self, event: int) -> bool:
-        """Stores an event; False where it is known."""
+        """Stores an event; returns False if it is already known."""
         if event in self._ids:
             return False
         self._ids.append(event)
         return True
 
     def stored(self) -> str | None:
-        """What goes into the status."""
+        """Returns the part of the status."""
         return _encode(self._ids[-MOST_OWN:]) if self._ids else None
 
 

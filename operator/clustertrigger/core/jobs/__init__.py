@@ -1,1 +1,1 @@
-"""Jobs: what they are called, what they are made of, and what the cluster shows of them."""
+"""Names Jobs, builds them, and reads their state from the cluster."""

@@ -1,6 +1,7 @@
-"""Tokens of the run's service account that clouds exchange for their credentials: volumes and variables of the Pod.
+"""Adds tokens of the run's service account to the Pod, which clouds exchange for their credentials.
 
-Each is for the audience of one cloud and lives an hour; the kubelet renews it. None is valid for the API server.
+Each token is for the audience of one cloud and is valid for an hour; the kubelet renews it. The API server accepts none
+of them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _SESSION = "clustertrigger"
 
 
 def token_volumes(identity: CloudIdentity | None) -> list[dict[str, Any]]:
-    """The volume that holds a token for each cloud."""
+    """Returns the volume that contains a token for each cloud."""
     if identity is None:
         return []
     audiences = {
@@ -32,12 +33,15 @@ def token_volumes(identity: CloudIdentity | None) -> list[dict[str, Any]]:
 
 
 def token_mounts(identity: CloudIdentity | None) -> list[dict[str, Any]]:
-    """Where it is mounted."""
+    """Returns where it is mounted."""
     return [] if identity is None else [{"name": _VOLUME, "mountPath": IDENTITY_MOUNT, "readOnly": True}]
 
 
 def token_variables(identity: CloudIdentity | None) -> list[dict[str, str]]:
-    """What AWS's SDK and the worker read; no value holds a $, which the kubelet would expand."""
+    """Returns the variables that AWS's SDK and the worker read.
+
+    No value contains a $, which the kubelet would expand.
+    """
     values: dict[str, str] = {}
     if identity and identity.aws:
         values["AWS_ROLE_ARN"] = identity.aws.role_arn
@@ -49,7 +53,7 @@ def token_variables(identity: CloudIdentity | None) -> list[dict[str, str]]:
 
 
 def google_credentials(identity: GcpIdentity) -> dict[str, Any]:
-    """The configuration that Google's libraries take (AIP-4117); it holds no secret."""
+    """Returns the configuration that Google's libraries read (AIP-4117). It contains no secret."""
     impersonation = (
         "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/"
         f"{identity.service_account}:generateAccessToken"

@@ -35,8 +35,9 @@ _OUTCOMES: dict[str, Outcome] = {
     "SuccessCriteriaMet": "completed",
     "FailureTarget": "failed",
 }
-"""Kubernetes 1.31 and later set the last two as soon as the outcome is known, and the first two only when the last Pod
-is gone: on a dead node, perhaps never."""
+"""Kubernetes 1.31 and later set the last two as soon as the outcome is known, and the first two only after the last Pod
+has ended, which may never happen on a failed node.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class JobView:
     slot: Slot
     created_at: datetime
     started_at: datetime | None
-    """When it was last released: None while it is suspended, and until the Job controller has seen that it is not."""
+    """When it was last released. None while it is suspended, and until the Job controller has processed the release."""
     queued: bool
     """Whether it is or was suspended, as Kueue does: its timeouts start at its release, not at its creation."""
     queue: str
@@ -66,16 +67,16 @@ class JobView:
     suspended: bool
     deleting: bool
     failure: str | None
-    """Why the operator ended it as failed, if it did."""
+    """Why the operator ended it as failed; empty if it did not."""
     completed: bool
     """Whether the operator ended it because its worker had completed."""
     timeout_seconds: int | None
     collections: str
-    """Tells apart which collections it was made for."""
+    """Identifies the collections that it was created for."""
     action: str = "cluster"
-    """The trigger's action_type when it was made."""
+    """The trigger's action_type when it was created."""
     reruns: str | None = None
-    """The batch that it runs again."""
+    """The batch that it repeats."""
     processes: tuple[str, ...] = ()
     """The ids of the collection that it processes."""
     announces: tuple[str, ...] = ()
@@ -83,28 +84,28 @@ class JobView:
     chain: tuple[str, ...] = ()
     """Triggers whose runs led to it."""
     config: str | None = None
-    """Its action_config as JSON, where a rerun needs it."""
+    """Its action_config as JSON, if a rerun needs it."""
     outputs: tuple[str, ...] = ()
     """The ids of the collections that it writes."""
     mode: str | None = None
-    """Of the clustering, if that is not full."""
+    """Mode of the clustering, if it is not full."""
     volumes: tuple[str, ...] | None = None
     secrets: tuple[str, ...] | None = None
     """Claims and Secrets that its Pods mount."""
 
     @property
     def owner(self) -> Owner:
-        """Whose it is."""
+        """The trigger that it belongs to."""
         return Owner(self.namespace, self.trigger_uid)
 
     @property
     def ended_by_operator(self) -> bool:
-        """Whether the operator has asked Kubernetes to end it."""
+        """Whether the operator has requested that Kubernetes ends it."""
         return self.failure is not None or self.completed
 
 
 def read_job(raw: Mapping[str, Any]) -> JobView | None:
-    """Reduces a Job of the API server; None where it carries our label but is not a trigger's run or check."""
+    """Reads a Job of the API server; None if it has the operator's label but is not a trigger's run or check."""
     metadata = raw["metadata"]
     if (slot := _slot_of(metadata)) is None:
         return None
@@ -123,7 +124,7 @@ def read_job(raw: Mapping[str, Any]) -> JobView | None:
         slot=slot,
         created_at=parse_instant(metadata["creationTimestamp"]),
         started_at=_let_go_at(spec, status, conditions.get("Suspended")),
-        # Who suspends a Job and lets it go again changes its spec, and so its generation.
+        # Suspending and releasing a Job changes its spec, and therefore its generation.
         queued=bool(
             spec.get("suspend")
             or LABEL_QUEUE in labels
@@ -163,8 +164,8 @@ def _listed(annotations: Mapping[str, str], name: str) -> tuple[str, ...]:
 def _let_go_at(
     spec: Mapping[str, Any], status: Mapping[str, Any], suspended: Mapping[str, Any] | None
 ) -> datetime | None:
-    """When the Job last began to count time; for a preempted Job, its readmission."""
-    # Between the release and the Job controller's next look, startTime is absent or that of an earlier admission.
+    """Returns when the Job's time last started to count; for a preempted Job, its readmission."""
+    # Until the Job controller has processed the release, startTime is absent or that of an earlier admission.
     if spec.get("suspend") or _holds(suspended):
         return None
     started = _instant(status.get("startTime"))
@@ -173,7 +174,7 @@ def _let_go_at(
 
 
 def _mounted(spec: Mapping[str, Any], kind: str, name: str) -> tuple[str, ...] | None:
-    """What the Pods mount of a kind; None where a Job does not say what its Pods are."""
+    """Returns what the Pods mount of a kind; None if the Job does not contain its Pods' spec."""
     pod = (spec.get("template") or {}).get("spec")
     if pod is None:
         return None
@@ -185,7 +186,7 @@ def _holds(condition: Mapping[str, Any] | None) -> bool:
 
 
 def _slot_of(metadata: Mapping[str, Any]) -> Slot | None:
-    """Labels and annotations can be put on anything; the owner reference and a slot make it a run."""
+    """Anybody can set labels and annotations. Only the owner reference and a slot make the Job a run."""
     owner = (metadata.get("labels") or {}).get(LABEL_TRIGGER_UID)
     owners = [reference.get("uid") for reference in metadata.get("ownerReferences") or ()]
     if not owner or owner not in owners:

@@ -1,4 +1,4 @@
-"""The Jobs that slots become: runs and checks."""
+"""Builds the Jobs of slots: runs and checks."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ from clustertrigger.core.resources.trigger import Trigger
 
 _LONGEST_LABEL = 63
 _SHORTEST_MEMORY, _LONGEST_MEMORY = 600, 604_800
-"""Seconds for which an ended check is kept."""
+"""Number of seconds for which an ended check is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class _Kind:
 class _Pod:
     spec: dict[str, Any]
     labels: Mapping[str, str] = field(default_factory=dict)
-    """Of its template, beside those of the trigger and of the operator."""
+    """Metadata from the PodTemplate, in addition to the trigger's and the operator's own."""
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -81,7 +81,7 @@ def build_job(
     previous: PreviousRun | None = None,
     last_result: LastResult | None = None,
 ) -> dict[str, Any]:
-    """The Job of a run, ready to be created."""
+    """Returns the Job of a run."""
     run = spec.run
     defaults, executors = engine(run, work, defaults, _labels(trigger, ROLE_RUN))
     ask = Ask(
@@ -122,7 +122,7 @@ def build_check_job(
     slot: CheckSlot,
     defaults: RunDefaults,
 ) -> dict[str, Any]:
-    """The Job of a check, ready to be created."""
+    """Returns the Job of a check."""
     run = spec.run
     check_spec = CheckSpec(
         namespace=trigger.key.namespace,
@@ -177,9 +177,9 @@ def _labels(trigger: Trigger, role: str) -> dict[str, str]:
 
 
 def _check_ttl_seconds(schedule: ConditionalSchedule) -> int:
-    """How long an ended check is kept: until the next one has ended too, so that the last one can be looked at.
+    """Returns how long an ended check is kept: until the next one has ended, so that users can read its log.
 
-    A check's slot may fire until the next slot comes, so its name guards it for as long.
+    A check's slot can fire until the next slot is due, so the Job must exist as long.
     """
     return min(max(2 * schedule.check_interval_seconds, _SHORTEST_MEMORY), _LONGEST_MEMORY)
 

@@ -1,6 +1,6 @@
-"""Names that are pure functions of what they name. The Job's name is the lock that makes a slot fire once.
+"""Derives names from the objects that they identify.
 
-Design record: docs/design/job-name.md.
+The Job's name ensures that a slot fires once. Design record: docs/design/job-name.md.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 from clustertrigger.core.jobs.slot import CheckSlot, EventSlot, ManualSlot, ScheduledSlot, Slot
 
 _LONGEST_JOB_NAME = 63
-"""The Job's name becomes a label of its Pods."""
+"""Maximum length of a Job's name, because it becomes a label of its Pods."""
 _LONGEST_OF_EVENT = 200
 _LONGEST_STEM = 40
 
@@ -21,10 +21,11 @@ def trigger_id(uid: str) -> str:
 
 
 def job_name(trigger: str, uid: str, slot: Slot) -> str:
-    """Name of a slot's one Job; an instant counts to the second.
+    """Returns the name of a slot's only Job; instants are rounded to seconds.
 
-    `products-nightly-3f9a2c-20261121020000`: the trigger's name as far as it fits, six hex digits that tell
-    triggers with the same beginning and successive triggers of the same name apart, and the slot.
+    `products-nightly-3f9a2c-20261121020000` consists of the beginning of the trigger's name, six hexadecimal digits of
+    its uid, and the slot. The digits distinguish triggers with the same beginning, and successive triggers of the same
+    name.
     """
     tail = f"-{_digest(uid, 6)}-{_suffix(slot)}"
     return trigger.replace(".", "-")[: _LONGEST_JOB_NAME - len(tail)].rstrip("-") + tail
@@ -36,12 +37,12 @@ def event_name(trigger: str, identity: str) -> str:
 
 
 def seed(uid: str) -> int:
-    """Random seed of all runs of a trigger, 0 to 2³¹ - 1: the same data yield the same clusters."""
+    """Returns the random seed of all runs of a trigger, 0 to 2³¹ - 1: the same data yield the same clusters."""
     return int(_digest(uid, 8), 16) & 0x7FFF_FFFF
 
 
 def generated_name(trigger: str, role: str) -> str:
-    """Returns the generateName of an object that serves a trigger: the API server adds what makes it unique."""
+    """Returns the generateName of a Pod or Job for a trigger. The API server appends a unique suffix."""
     return f"{trigger.replace('.', '-')[:_LONGEST_STEM].rstrip('-')}-{role}-"
 
 

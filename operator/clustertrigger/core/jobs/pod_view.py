@@ -1,4 +1,4 @@
-"""A Pod of such a Job as the API server shows it, reduced to its worker and to what outlives the worker."""
+"""Reads a Pod of a run or check: the state of its worker, and the containers that run longer than the worker."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONGEST_ERROR = 1000
 
 @dataclass(frozen=True, slots=True)
 class PodView:
-    """A Pod, reduced."""
+    """The state of a Pod."""
 
     namespace: str
     name: str
@@ -32,7 +32,7 @@ class PodView:
     terminated: bool
     """Whether the worker has ended, or the whole Pod."""
     failed: bool
-    """Whether all of it has ended, and not well: then the Job controller makes another one."""
+    """Whether all of it has ended and failed. If so, the Job controller creates another Pod."""
     going_on: tuple[str, ...]
     """Containers other than the worker that are still running in a Pod that is not being deleted.
 
@@ -42,24 +42,25 @@ class PodView:
     exit_code: int | None
     """Exit code of the worker."""
     reason: str
-    """Why it waits or ended: the container's reason, or the Pod's own (Unschedulable, Evicted)."""
+    """Why the Pod waits or ended: the container's reason, or the Pod's own (Unschedulable, Evicted)."""
     message: str
     memory_limit: str | None
     to_be_gone_at: datetime | None
     """When a Pod that is being deleted should have ended at the latest."""
     node: str
-    """Of a Pod that is being deleted, where it runs; else ""."""
+    """For a Pod that is being deleted: its node; else ""."""
     disruption: str
-    """Of a Pod that is being deleted, Kubernetes' reason (PreemptionByScheduler, EvictionByEvictionAPI, …), or ""."""
+    """For a Pod that is being deleted: Kubernetes' reason (PreemptionByScheduler, EvictionByEvictionAPI, …); else "".
+    """
 
     @property
     def owner(self) -> Owner:
-        """Whose it is."""
+        """The trigger that it belongs to."""
         return Owner(self.namespace, self.trigger_uid)
 
 
 def read_pod(raw: Mapping[str, Any]) -> PodView:
-    """Reduces a Pod of the API server."""
+    """Reads a Pod of the API server."""
     metadata, status, spec = raw["metadata"], raw.get("status") or {}, raw.get("spec") or {}
     labels = metadata.get("labels") or {}
     containers = status.get("containerStatuses") or ()
@@ -92,7 +93,7 @@ def read_pod(raw: Mapping[str, Any]) -> PodView:
 
 
 def error_line(text: str) -> str:
-    """A text without line breaks, and not too long for a status."""
+    """Returns a text without line breaks, shortened for a status."""
     return one_line(text)[:_LONGEST_ERROR]
 
 
@@ -130,7 +131,7 @@ def _why(status: Mapping[str, Any], worker: Mapping[str, Any]) -> tuple[str, str
 
 
 def _said_by_others(status: Mapping[str, Any]) -> tuple[str, str] | None:
-    """What an init container says that keeps the worker from starting."""
+    """Returns the message of an init container that keeps the worker from starting."""
     for container in status.get("initContainerStatuses") or ():
         state, name = _state(container), container.get("name")
         ended, waiting = state.get("terminated") or {}, state.get("waiting") or {}
@@ -147,7 +148,7 @@ def _disruption(status: Mapping[str, Any]) -> str:
 
 
 def _condition(status: Mapping[str, Any], kind: str, value: str) -> Mapping[str, Any] | None:
-    """The condition of a kind, if it has this status."""
+    """Returns the condition of a type, if it has this status."""
     for condition in status.get("conditions") or ():
         if (condition.get("type"), condition.get("status")) == (kind, value):
             found: Mapping[str, Any] = condition

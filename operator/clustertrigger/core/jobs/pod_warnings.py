@@ -30,6 +30,6 @@ def _says_little(event: Mapping[str, Any]) -> bool:
 
 
 def _told_at(event: Mapping[str, Any]) -> str:
-    """When; as RFC 3339 in UTC, which sorts."""
+    """When it occurred, as RFC 3339 in UTC, which can be sorted."""
     times = (event.get(field) for field in ("lastTimestamp", "eventTime", "firstTimestamp"))
     return next((str(time) for time in times if time), "")

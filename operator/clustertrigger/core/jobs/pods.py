@@ -1,4 +1,4 @@
-"""The Pod of a run or a check: what the worker may see, and what it may not do."""
+"""Builds the Pod of a run or a check: what it mounts, and how it is restricted."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def pod_spec(
     resources: Resources,
     writes: Writes = _NOTHING,
 ) -> dict[str, Any]:
-    """The Pod's spec.
+    """Returns the Pod's spec.
 
     Args:
         run: how the trigger's Jobs are run.
-        work: The objects that it refers to are mounted.
-        defaults: what the operator adds.
+        work: The work, whose objects are mounted.
+        defaults: Settings of the operator.
         order: The worker's input.
-        resources: of the container.
-        writes: what is mounted to write, besides the results.
+        resources: Resources of the container.
+        writes: What is mounted to write, in addition to the results.
     """
     volumes, mounts = volumes_and_mounts(run, work, defaults, writes)
     return {
@@ -66,12 +66,12 @@ def pod_spec(
 
 
 def frame(run: RunPolicy, defaults: RunDefaults, spread: Mapping[str, str] = _ALL_PODS) -> dict[str, Any]:
-    """The Pod's spec without its volumes and its container.
+    """Returns the Pod's spec without its volumes and its container.
 
     Args:
         run: how the trigger's Jobs are run.
-        defaults: what the operator adds.
-        spread: labels of the Pods that spread constraints without a selector count.
+        defaults: Settings of the operator.
+        spread: Labels of the Pods that are counted by spread constraints without a selector.
     """
     pull_secrets = distinct([*defaults.image_pull_secrets, *(secret.name for secret in run.image_pull_secrets)])
     return {
@@ -88,12 +88,12 @@ def frame(run: RunPolicy, defaults: RunDefaults, spread: Mapping[str, str] = _AL
 
 
 def tolerations(given: Iterable[Toleration]) -> list[dict[str, Any]]:
-    """The tolerations of a Pod."""
+    """Returns the tolerations of a Pod."""
     return [toleration.model_dump(exclude_none=True) for toleration in given]
 
 
 def pod_security() -> dict[str, Any]:
-    """The securityContext of all Pods of the operator's Jobs, as Pod Security `restricted` asks for."""
+    """Returns the securityContext of all Pods of the operator's Jobs, as Pod Security `restricted` requires."""
     return {
         "runAsNonRoot": True,
         "runAsUser": NON_ROOT,
@@ -105,7 +105,7 @@ def pod_security() -> dict[str, Any]:
 
 
 def container_security() -> dict[str, Any]:
-    """The securityContext of the container in it."""
+    """Returns the securityContext of the container in it."""
     return {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 
 
@@ -115,13 +115,13 @@ def pod_metadata(
     labels: Mapping[str, str] = MappingProxyType({}),
     annotations: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """The Pod's metadata: what the trigger's owner wants beside the labels that are the operator's own.
+    """Returns the Pod's metadata: the user's labels and annotations, and the operator's labels.
 
     Args:
         run: how the trigger's Jobs are run.
-        own_labels: the operator's.
-        labels: of the Pod's template, if it has one.
-        annotations: of the Pod's template.
+        own_labels: The operator's labels.
+        labels: Labels of the PodTemplate, if there is one.
+        annotations: Annotations of the PodTemplate, if there is one.
     """
     metadata: dict[str, Any] = {"labels": {**labels, **run.pod_labels, **own_labels}}
     wanted = {**annotations, **run.pod_annotations}
@@ -129,16 +129,19 @@ def pod_metadata(
 
 
 def json_variable(name: str, value: str) -> dict[str, str]:
-    """An environment variable that holds JSON. The kubelet would expand $(NAME) in it, and make one $ of two."""
+    """Returns an environment variable that contains JSON.
+
+    Each $ is doubled, because the kubelet would expand $(NAME).
+    """
     return {"name": name, "value": value.replace("$", r"\u0024")}
 
 
 def placement(run: RunPolicy, spread: Mapping[str, str] = _ALL_PODS) -> dict[str, Any]:
-    """The Pod's placement and priority; only the settings that the trigger has.
+    """Returns the Pod's placement and priority: only the fields that the trigger sets.
 
     Args:
         run: how the trigger's Jobs are run.
-        spread: labels of the Pods that spread constraints without a selector count.
+        spread: Labels of the Pods that are counted by spread constraints without a selector.
     """
     wanted = {
         "affinity": run.affinity and _dumped(run.affinity),
@@ -150,7 +153,7 @@ def placement(run: RunPolicy, spread: Mapping[str, str] = _ALL_PODS) -> dict[str
 
 
 def _spread(constraint: TopologySpreadConstraint, labels: Mapping[str, str]) -> dict[str, Any]:
-    # Without a selector Kubernetes would count no Pod at all.
+    # Without a selector, Kubernetes would count no Pods.
     return {"labelSelector": {"matchLabels": dict(labels)}, **_dumped(constraint)}
 
 
@@ -161,11 +164,11 @@ def _dumped(part: ApiModel) -> dict[str, Any]:
 def volumes_and_mounts(
     run: RunPolicy, work: Work, defaults: RunDefaults, writes: Writes
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Volumes, and where they are mounted.
+    """Returns the volumes, and where they are mounted.
 
-    A claim is one volume however often it is mounted: the kubelet never starts a Pod that names a claim twice. One that
-    is only read is a read-only volume: the kubelet would otherwise give all of its files to the Pod's group. That of
-    the results comes first: the history has the claims in this order, and `claim_of` relies on it.
+    A claim is one volume even if it is mounted several times: the kubelet never starts a Pod that names a claim twice.
+    A claim that is only read becomes a read-only volume, because the kubelet would otherwise change the group of all
+    its files. The claim of the results comes first: the history keeps this order, and `claim_of` depends on it.
     """
     reads, results = work.reads(defaults), results_claim(run, defaults)
     claims = {claim: f"claim-{n}" for n, claim in enumerate(distinct([results, *reads.claims, *writes.claims]))}

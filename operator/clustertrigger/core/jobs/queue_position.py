@@ -1,4 +1,4 @@
-"""Where in Kueue's queues Jobs wait, as its visibility API answers.
+"""Reads the positions of Jobs in Kueue's queues from its visibility API.
 
 Source: https://kueue.sigs.k8s.io/docs/tasks/manage/monitor_pending_workloads/pending_workloads_on_demand/
 """
@@ -9,15 +9,16 @@ from collections.abc import Mapping
 from typing import Any
 
 MOST_SHOWN = 10
-"""Positions behind this one are not told apart: whenever a run leaves a long queue, all positions change, and each
-change that is shown is a write of a status."""
+"""Higher positions are not distinguished. Whenever a run leaves a long queue, all positions change, and showing each
+change would write many statuses.
+"""
 
 
 def read_positions(answer: Mapping[str, Any]) -> dict[str, int]:
-    """The positions of Jobs in a LocalQueue, from 1.
+    """Returns the positions of Jobs in a LocalQueue, from 1.
 
     Args:
-        answer: a PendingWorkloadsSummary of visibility.kueue.x-k8s.io.
+        answer: A PendingWorkloadsSummary of visibility.kueue.x-k8s.io.
 
     Returns:
         By the Job's uid; at most `MOST_SHOWN` + 1. What is not understood is left out.
@@ -34,7 +35,7 @@ def read_positions(answer: Mapping[str, Any]) -> dict[str, int]:
 
 
 def describe_position(position: int | None) -> str:
-    """The position as it stands behind a queue's name, or "" where it is not known."""
+    """Returns the position as text after a queue's name, or "" if it is unknown."""
     if position is None:
         return ""
     return f" (position {position})" if position <= MOST_SHOWN else f" (position above {MOST_SHOWN})"

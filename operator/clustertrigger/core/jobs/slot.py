@@ -1,4 +1,4 @@
-"""Slots: what a Job is for. Each is read from a Job once, by `parse_slot`, and written on one once, by `str`."""
+"""Defines slots, which say what a Job was created for. `parse_slot` reads a slot from a Job, and `str` writes it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from datetime import datetime
 from clustertrigger.core.instants import format_instant, parse_instant
 
 _ORDINAL = re.compile(r"[0-9]{1,18}")
-"""Any user who can create Jobs can write any text as the slot. Python does not parse integers with more digits."""
+"""Maximum number of digits of an integer in a slot. Users who can create Jobs can write any text there, and Python
+refuses to parse longer integers.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduledSlot:
-    """An instant of the schedule, or that of the check that found drift: a run is due."""
+    """A run is due: at an instant of the schedule, or at that of the check that found drift."""
 
     instant: datetime
 
@@ -24,7 +26,7 @@ class ScheduledSlot:
 
 @dataclass(frozen=True, slots=True)
 class EventSlot:
-    """The event that reached the threshold, by its number among all that were counted."""
+    """The event that reached the threshold, identified by its number among all counted events."""
 
     ordinal: int
 
@@ -34,7 +36,7 @@ class EventSlot:
 
 @dataclass(frozen=True, slots=True)
 class ManualSlot:
-    """A request by hand, by its token."""
+    """A manual request, identified by its token."""
 
     token: str
 
@@ -44,7 +46,7 @@ class ManualSlot:
 
 @dataclass(frozen=True, slots=True)
 class CheckSlot:
-    """An instant of the schedule for which a check is due."""
+    """A check is due at an instant of the schedule."""
 
     instant: datetime
 
@@ -57,7 +59,7 @@ Slot = RunSlot | CheckSlot
 
 
 def parse_slot(text: str) -> Slot | None:
-    """The slot that a Job's annotation names; None where it names none."""
+    """Returns the slot of a Job's annotation; None if it is not valid."""
     kind, separator, rest = text.partition("/")
     match kind if separator else "":
         case "manual":

@@ -1,7 +1,7 @@
-"""The Pods of a run with Spark: its driver, which is the run's own Pod, and the template of the executors.
+"""Builds the Pods of a run with Spark: its driver, which is the run's own Pod, and the template of the executors.
 
-The driver makes the executors' Pods by itself, with the token of the run's service account, which only the driver has.
-Each executor is owned by the driver's Pod, so that it goes with the run's Job.
+The driver creates the executors' Pods itself, with the token of the run's service account, which only the driver has.
+The driver's Pod owns each executor, so deleting the run's Job deletes the executors too.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _IDENTITY = {
 def engine(
     run: RunPolicy, work: Work, defaults: RunDefaults, own_labels: Mapping[str, str]
 ) -> tuple[RunDefaults, Engine | None]:
-    """What the operator adds to a run, with the image of its engine; and its executors, None where it has none.
+    """Returns the operator's settings with the image of the run's engine, and the run's executors; None if it has none.
 
     Args:
         run: how the trigger's Jobs are run.
@@ -60,7 +60,7 @@ def engine(
 
 
 def driver(pod: dict[str, Any]) -> dict[str, Any]:
-    """The spec of a run's Pod, as that of the driver of executors."""
+    """Returns the spec of a run's Pod, as that of the driver of executors."""
     (worker,) = pod["containers"]
     identity = [
         {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}

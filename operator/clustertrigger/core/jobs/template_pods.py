@@ -1,4 +1,4 @@
-"""The Pod of a run that a PodTemplate specifies: what the template leaves open, and what rules of runs set anyway."""
+"""Builds the Pod of a run from a PodTemplate: adds missing fields, and enforces the rules of runs."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from clustertrigger.core.jobs.pods import json_variable, placement, pod_security
 from clustertrigger.core.resources.pod_templates import worker_of
 
 _NEVER_TAKEN = ("serviceAccount", "activeDeadlineSeconds", "priority", "preemptionPolicy", "ephemeralContainers")
-"""Fields of a Pod's spec that the Job or the trigger decides on."""
+"""Fields of a Pod's spec that the Job or the trigger determines."""
 
 Json = dict[str, Any]
 
 
 def template_pod_spec(run: RunPolicy, told: FromTemplate, defaults: RunDefaults) -> Json:
-    """The Pod's spec.
+    """Returns the Pod's spec.
 
     Args:
-        run: how the trigger's Jobs are run; where it says something about placement, that counts.
+        run: How the trigger's Jobs are run. Its settings for placement take precedence.
         told: The template, and its container's input.
-        defaults: what the operator adds.
+        defaults: Settings of the operator.
     """
     spec = {field: value for field, value in told.template.spec.items() if field not in _NEVER_TAKEN}
     pulled_with = distinct(
@@ -59,7 +59,7 @@ def template_pod_spec(run: RunPolicy, told: FromTemplate, defaults: RunDefaults)
 
 
 def _worker(container: Mapping[str, Any], run: RunPolicy, told: FromTemplate) -> Json:
-    """The container that does the work, under the name by which the operator finds it."""
+    """Returns the container that does the work, under the name by which the operator identifies it."""
     set_by_us = [
         *(json_variable(name, value) for name, value in told.environment.items()),
         *token_variables(run.cloud_identity),

@@ -1,6 +1,6 @@
-"""Runs and checks as the cluster shows them: what a Job and its Pods say together.
+"""Determines the state of runs and checks from a Job and its Pods.
 
-The end of the worker's container is the end of the run, whatever else the Pod holds: a mesh's sidecar can run
+A run ends when the worker's container ends, whatever other containers the Pod has: a service mesh's sidecar can run
 indefinitely, and then Kubernetes never marks the Job as complete.
 """
 
@@ -22,14 +22,14 @@ from clustertrigger.core.jobs.slot import CheckSlot, Slot
 
 NO_POD = "no Pod has been created"
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=10)
-"""The Job controller's, before another attempt."""
+"""The Job controller's back-off before another attempt."""
 _VAGUE = ("", "ContainerCreating", "PodInitializing")
 _Result = TypeVar("_Result", RunResult, CheckResult)
 
 
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """What is left of a run in the cluster when its worker has ended."""
+    """What still exists in the cluster after the worker has ended."""
 
     since: datetime | None
     """When the worker ended."""
@@ -50,7 +50,7 @@ class LeavingPod:
 
 @dataclass(frozen=True, slots=True)
 class ObservedRun:
-    """A run or a check: one Job and what its Pods tell."""
+    """A run or a check: one Job, and the state of its Pods."""
 
     job: str
     slot: Slot
@@ -64,25 +64,26 @@ class ObservedRun:
     """Its position in that queue, from 1, if Kueue reports it."""
     ended_by_operator: bool = False
     started_at: datetime | None = None
-    """When it was last admitted, where it was queued."""
+    """When it was last admitted, if it was queued."""
     timeout_seconds: int | None = None
-    """As of its creation: how long after its start Kubernetes is to end it."""
+    """How long after its start Kubernetes ends it, as set at its creation."""
     pending_since: datetime | None = None
-    """None where it may wait for as long as it takes: in a queue, and until it has left it."""
+    """Since when it has been pending; None if it can wait indefinitely, that is, in a queue and until it has left it.
+    """
     running_since: datetime | None = None
     obstacle: str = ""
-    """What keeps a pending run from starting, in the Pod's own words."""
+    """Why a pending run does not start, as the Pod reports it."""
     is_vague: bool = False
-    """Whether events of the Job or its Pod may say more than the obstacle, or than the error."""
+    """Whether events of the Job or its Pod may be more specific than the obstacle or the error."""
     retry_pause: timedelta = timedelta(0)
-    """How long the Job controller waits after the last attempt's end before it makes another one."""
+    """How long the Job controller waits before it creates another attempt."""
     queue_time_ms: int | None = None
-    """From its creation to its start, where it was queued."""
+    """Time from its creation to its start, if it was queued."""
     execution_time_ms: int | None = None
     error: str | None = None
     result: RunResult | None = None
     check: CheckResult | None = None
-    """In place of the result, where this is a check."""
+    """Result of a check; replaces the result of a run."""
     collections: str = ""
     action: str = "cluster"
     reruns: str | None = None
@@ -93,24 +94,28 @@ class ObservedRun:
     chain: tuple[str, ...] = ()
     """Triggers whose runs led to it."""
     config: str | None = None
-    """Its action_config as JSON, where a rerun needs it."""
+    """Its action_config as JSON, if a rerun needs it."""
     outputs: tuple[str, ...] = ()
     """The ids of the collections that it writes."""
     mode: str | None = None
     volumes: tuple[str, ...] | None = None
     secrets: tuple[str, ...] | None = None
     explained: bool = True
-    """False where the run has ended and the Pod that says how is not known: its result may still be read."""
+    """Whether the outcome is final. False if the run has ended and its last Pod is unknown: its result may still be
+    read.
+    """
     remains: Remains | None = None
-    """Where the worker has ended and Kubernetes would not end the Job, or try again what has succeeded."""
+    """What still runs after the worker has ended, if Kubernetes would not end the Job, or would retry what has
+    succeeded.
+    """
     leaving: LeavingPod | None = None
-    """Whose worker is still running, although the Job may be suspended already."""
+    """The Pod whose worker is still running, although the Job may be suspended already."""
 
 
 def observe_run(job: JobView, pods: Sequence[PodView], queue_position: int | None = None) -> ObservedRun:
-    """What a Job and its Pods, in any order, say about the run."""
+    """Returns the state of a run from its Job and its Pods, in any order."""
     ordered = sorted(pods, key=lambda pod: pod.created_at)
-    # Two clocks: an API server dated the creation, and the Job controller the start.
+    # The times come from two clocks: an API server's for the creation, and the Job controller's for the start.
     queued_for = max(job.started_at - job.created_at, timedelta(0)) if job.queued and job.started_at else None
     seen = ObservedRun(
         job=job.name,
@@ -143,16 +148,16 @@ def observe_run(job: JobView, pods: Sequence[PodView], queue_position: int | Non
     if job.outcome:
         return _ended(seen, job, [pod for pod in ordered if pod.terminated])
     if job.suspended:
-        # Whoever suspends a Job that runs takes its resources away: its Pods end within their grace period.
+        # Suspending a running Job takes its resources away: its Pods end within their grace period.
         return replace(seen, leaving=next(filter(None, map(_leaving, ordered)), None))
     if job.failure is not None and job.started_at is None and not job.had_pod and not ordered:
-        # Kubernetes 1.20 does not end a Job of which no Pod could be created: it has not begun to count its time.
+        # Kubernetes 1.20 does not end a Job whose Pods cannot be created: its time has not started to count.
         return replace(seen, phase="failed", error=job.failure)
     return _unended(seen, job, ordered)
 
 
 def timed_out(slot: Slot, seconds: int | None) -> str:
-    """Why a run or a check failed that took too long."""
+    """Returns the error of a run or a check that timed out."""
     if isinstance(slot, CheckSlot):
         return f"timed out after {seconds} s: raise run.check.timeout_seconds or give the check more CPU"
     return f"timed out after {seconds} s: raise run.timeout_seconds or reduce the amount of data"
@@ -165,7 +170,7 @@ def split(jobs: Mapping[str, ObservedRun]) -> tuple[dict[str, ObservedRun], dict
 
 
 def _completed(seen: ObservedRun, job: JobView, pod: PodView) -> ObservedRun:
-    """The worker has succeeded: nothing that happens to the rest of its Pod changes that."""
+    """Returns the state of a Job whose worker has succeeded. What happens to the rest of the Pod does not change it."""
     result, check = _results(job, pod)
     ends = [at for at in (pod.finished_at, job.finished_at) if at]
     outlived = (pod.going_on or pod.failed) and not job.outcome
@@ -180,14 +185,14 @@ def _completed(seen: ObservedRun, job: JobView, pod: PodView) -> ObservedRun:
 
 
 def _ended(seen: ObservedRun, job: JobView, ended_pods: list[PodView]) -> ObservedRun:
-    """The Job has ended, and no Pod is known whose worker succeeded."""
+    """Returns the state of a Job that has ended, and has no Pod whose worker succeeded."""
     seen = replace(seen, execution_time_ms=_elapsed(job, job.finished_at))
     if job.outcome == "completed" or job.completed:
-        # The Pods that are known, if any, are earlier attempts.
+        # Pods that are known, if any, belong to earlier attempts.
         return replace(seen, phase="completed", explained=job.completed)
     last = ended_pods[-1] if ended_pods else None
     result, check = _results(job, last)
-    # A Job that was ended by its deadline or by us has no Pods left to ask.
+    # A Job that its deadline or the operator ended no longer has Pods to read.
     has_no_pods = job.failure is not None or (job.outcome_reason == "DeadlineExceeded" and job.had_pod)
     return replace(
         seen,
@@ -252,7 +257,7 @@ def _error(job: JobView, pod: PodView | None, result: RunResult | CheckResult | 
 
 
 def _results(job: JobView, pod: PodView | None) -> tuple[RunResult | None, CheckResult | None]:
-    """What the worker left: of a run the one, of a check the other."""
+    """Returns the worker's result: a RunResult for a run, a CheckResult for a check."""
     if isinstance(job.slot, CheckSlot):
         return None, _result(CheckResult.model_validate_json, pod)
     read = READERS.get(job.action)
@@ -271,11 +276,11 @@ def _result(read: Callable[[str], _Result], pod: PodView | None) -> _Result | No
 
 
 def _obstacle(job: JobView, pod: PodView | None) -> tuple[str, bool]:
-    """The obstacle, and whether its description is vague."""
+    """Returns the obstacle, and whether its description is vague."""
     if pod is None:
         return NO_POD, True
     if pod.exit_code is not None:
-        # Its message is JSON, of which people need the error only.
+        # The message is JSON, of which users need only the error.
         result, check = _results(job, pod)
         return f"the last attempt failed: {_error(job, pod, result or check)}", False
     said = ": ".join(part for part in (pod.reason, error_line(pod.message)) if part)

@@ -1,1 +1,1 @@
-"""How one speaks with the Kubernetes API server, with whatever client: where objects are, and what answers say."""
+"""Defines what all clients of the Kubernetes API server need: paths of objects, and the meaning of responses."""

@@ -1,4 +1,7 @@
-"""What API servers answer: an object, or why not. The operator and the command ask with clients of their own."""
+"""Interprets the responses of API servers: an object, or an error.
+
+The operator and the command have separate clients.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ _UNKNOWN_KIND = ("could not find the requested resource", "page not found")
 
 
 class ApiError(Exception):
-    """The API server said no, or nothing.
+    """The API server refused a request, or did not respond.
 
     Attributes:
         status: HTTP status; 0 when there was no answer.
@@ -31,12 +34,12 @@ class ApiError(Exception):
 
     @property
     def is_unanswered(self) -> bool:
-        """Whether it is open what the API server has done."""
+        """Whether it is unknown what the API server has done."""
         return self.status == 0
 
     @property
     def is_unauthenticated(self) -> bool:
-        """Whether the server does not know who asks."""
+        """Whether the server did not authenticate the client."""
         return self.status == _UNAUTHORIZED
 
     @property
@@ -46,22 +49,22 @@ class ApiError(Exception):
 
     @property
     def is_not_found(self) -> bool:
-        """Whether there is no such object."""
+        """Whether the object does not exist."""
         return self.status == _NOT_FOUND
 
     @property
     def is_unknown_kind(self) -> bool:
-        """Whether it is the kind that the server does not know, rather than the object."""
+        """Whether the server does not know the kind, rather than the object."""
         return self.is_not_found and any(said in self.message for said in _UNKNOWN_KIND)
 
     @property
     def is_conflict(self) -> bool:
-        """Whether the object is there, or has changed meanwhile."""
+        """Whether the object already exists, or has changed in the meantime."""
         return self.status == _CONFLICT
 
 
 def object_in(answer: bytes) -> dict[str, Any] | None:
-    """The object that an answer holds; None where it holds anything else."""
+    """Returns the object in a response; None if the response contains anything else."""
     try:
         found = read_json(answer)
     except ValueError:
@@ -70,13 +73,13 @@ def object_in(answer: bytes) -> dict[str, Any] | None:
 
 
 def refusal(status: int, phrase: str | None, answer: bytes, retry_after: str = "") -> ApiError:
-    """What the server's Status object says, or whatever stood in front of the server.
+    """Returns the error of a response, from the server's Status object or from a proxy's text.
 
     Args:
-        status: of HTTP.
-        phrase: of HTTP, beside the status.
-        answer: the body.
-        retry_after: the header of that name.
+        status: The HTTP status.
+        phrase: The HTTP reason phrase.
+        answer: The body.
+        retry_after: The header Retry-After.
     """
     said = object_in(answer) or {}
     message = str(said.get("message") or beginning(answer) or phrase or "no message")
@@ -85,5 +88,5 @@ def refusal(status: int, phrase: str | None, answer: bytes, retry_after: str = "
 
 
 def no_answer(cause: Exception) -> ApiError:
-    """What kept the request from being answered."""
+    """Returns the error of a request that got no response."""
     return ApiError(0, type(cause).__name__, f"no answer from the API server: {reason_of(cause)}")

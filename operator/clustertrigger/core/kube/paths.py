@@ -1,8 +1,8 @@
-"""Paths of the API server.
+"""Builds paths of the API server.
 
-Names come from requests, from status fields and from the command line. The API server decodes a path before it takes it
-apart, so escaping keeps no name in its place: one that no object can have is replaced by one that no object has, and
-the answer is 404.
+Names come from requests, from status fields and from the command line. The API server decodes a path before it splits
+it, so escaping does not protect a path. Therefore a name that no object can have is replaced by one that no object has,
+and the response is 404.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ def is_name(name: str) -> bool:
 
 
 def is_path(path: str) -> bool:
-    """Whether this is a path without a query, escapes, and dots that lead elsewhere."""
+    """Returns whether this is a path without a query, escapes, and dots that lead elsewhere."""
     return _PATH.fullmatch(path) is not None
 
 
 def kind_at(path: str) -> str | None:
-    """The kind of the object at a path, or of those in the collection there; None where it is not known."""
+    """Returns the kind of the object or the collection at a path; None if it is unknown."""
     group_and_version = 3 if path.startswith("/apis/") else 2
     _, *segments = path.split("/")
     plural, *rest = segments[group_and_version:] or [""]
@@ -66,7 +66,7 @@ def kind_at(path: str) -> str | None:
 
 
 def custom(plural: str, namespace: str | None = None) -> str:
-    """A collection of one of our kinds, in a namespace or in all."""
+    """Returns the path of a kind of this API, in a namespace or in all."""
     return f"/apis/{GROUP}/{VERSION}{_within(namespace)}/{plural}"
 
 
@@ -156,12 +156,12 @@ def service(namespace: str, name: str) -> str:
 
 
 def service_account_token(namespace: str, name: str) -> str:
-    """Where a token of a service account is requested."""
+    """Returns the path that issues a token of a service account."""
     return f"/api/v1{_within(namespace)}/serviceaccounts/{_name(name)}/token"
 
 
 def pending_workloads(version: str, namespace: str, queue: str) -> str:
-    """What waits in a LocalQueue, by Kueue's visibility API in a version of it."""
+    """Returns the path of the workloads that wait in a LocalQueue, in a version of Kueue's visibility API."""
     return f"/apis/visibility.kueue.x-k8s.io/{version}{_within(namespace)}/localqueues/{_name(queue)}/pendingworkloads"
 
 

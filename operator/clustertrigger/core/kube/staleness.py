@@ -1,17 +1,18 @@
-"""What an answer, a list or a watch shows too late: an older version of an object, or one that is gone."""
+"""Recognizes outdated responses, lists and watch events: an older version of an object, or one that was deleted."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 
 _LATELY = 4_096
-"""Deletions of the last seconds, even where hundreds happen in each."""
+"""Maximum number of deletions to remember; enough for hundreds per second over the last seconds."""
 
 
 def is_newer(version: str, than: str) -> bool:
-    """Whether a resource version is later; Kubernetes lets clients compare them as numbers (KEP-5504).
+    """Returns whether a resource version is later.
 
-    A version that is not a number counts as later than any other.
+    Kubernetes lets clients compare them as numbers (KEP-5504). A version that is not a number counts as later than any
+    other.
     """
     if version.isdigit() and than.isdigit():
         return int(version) > int(than)
@@ -24,7 +25,7 @@ def number_of(version: str) -> int:
 
 
 class Graves:
-    """The uids of what was deleted lately."""
+    """The uids of recently deleted objects."""
 
     def __init__(self) -> None:
         self._uids: OrderedDict[str, None] = OrderedDict()
@@ -36,7 +37,7 @@ class Graves:
         return len(self._uids)
 
     def bury(self, uid: str) -> None:
-        """An object is gone for good, for a uid is never given twice."""
+        """Records that an object was deleted. Its uid is never reused."""
         self._uids[uid] = None
         if len(self._uids) > _LATELY:
             self._uids.popitem(last=False)

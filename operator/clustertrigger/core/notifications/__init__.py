@@ -1,1 +1,1 @@
-"""What receivers get, which receivers are allowed, and how messages are signed."""
+"""Defines what receivers get, which receivers are allowed, and how messages are signed."""

@@ -1,4 +1,4 @@
-"""Addresses that the operator may connect to on behalf of a tenant: public ones, unless its settings allow others."""
+"""Decides which addresses the operator may connect to for a tenant: public ones, and those that its settings allow."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ _SETTING = "notify.allowedNetworks"
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What the operator's settings allow besides public addresses."""
+    """Addresses that the operator's settings allow in addition to public ones."""
 
     networks: tuple[Network, ...] = ()
-    """Any address in them."""
+    """Networks whose addresses are all allowed."""
     hosts: frozenset[str] = frozenset()
-    """Names whose addresses may be private, but neither loopback nor link-local: a name's owner chooses its address."""
+    """Names whose addresses may be private, but neither loopback nor link-local, because the owner of a name chooses
+    its address.
+    """
 
 
 def why_blocked(host: str, address: str, allowed: Allowed) -> str | None:
     """Returns why the operator does not connect to an address; None if it does.
 
     Args:
-        host: for which the address was found, in lower case.
-        address: as the resolver or the kernel writes it.
-        allowed: by the settings.
+        host: Name that resolved to the address, in lower case.
+        address: The address as the resolver or the kernel writes it.
+        allowed: What the settings allow.
     """
     try:
         parsed = ip_address(address)
@@ -62,7 +64,7 @@ def _never_by_name(address: Address) -> str | None:
 
 
 def _embedded(address: Address) -> Iterator[Address]:
-    """IPv4 addresses that an IPv6 address leads to through a gateway, or of the kernel."""
+    """Yields the IPv4 addresses that an IPv6 address reaches through a gateway or the kernel."""
     if isinstance(address, IPv4Address):
         return
     for inner in (address.ipv4_mapped, address.sixtofour, *(address.teredo or ())):

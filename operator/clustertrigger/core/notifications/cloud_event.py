@@ -1,6 +1,7 @@
-"""The CloudEvents that receivers get: what happened, under an id that stays the same however often it is sent.
+"""Builds the CloudEvents that receivers get.
 
-Source: CloudEvents 1.0.2, the JSON event format and the HTTP protocol binding (structured mode).
+An event has the same id however often it is sent. Source: CloudEvents 1.0.2, the JSON event format and the HTTP
+protocol binding (structured mode).
 """
 
 from __future__ import annotations
@@ -26,18 +27,18 @@ TYPES: dict[Occasion, str] = {
     "drifted": "dev.clustertrigger.check.drifted",
 }
 _NOT_TOLD = ("volumes", "secrets")
-"""Names of claims and Secrets, which are no receiver's business."""
+"""Fields with names of claims and Secrets, which receivers must not see."""
 
 
 def receiver_id(uri: str) -> str:
-    """By which the status names a receiver: the uri may hold what only its reader is to know."""
+    """Returns the id of a receiver in the status. It is a hash, because the uri can contain a secret."""
     return hashlib.sha256(uri.encode()).hexdigest()[:12]
 
 
 def notification(
     occasion: Occasion, job: str, at: datetime, data: dict[str, Any], receivers: Iterable[Receiver]
 ) -> Notification:
-    """A CloudEvent to be sent. Its id is made from the Job's name, which no other Job of any trigger has had."""
+    """A CloudEvent to be sent. Its id is derived from the Job's name, which is unique among all triggers."""
     return Notification(
         id=f"{job}-{occasion}",
         type=TYPES[occasion],
@@ -49,12 +50,12 @@ def notification(
 
 
 def of_run(key: Key, run: Execution, result: LastResult | None) -> dict[str, Any]:
-    """Data about a run: its entry in the history, and what has changed since the run before.
+    """Returns the data about a run: its entry in the history, and the changes since the previous run.
 
     Args:
-        key: of the trigger.
-        run: that has ended.
-        result: of the trigger's last completed run.
+        key: Key of the trigger.
+        run: The run that has ended.
+        result: Result of the trigger's last completed run.
     """
     entry = {name: value for name, value in as_json(run).items() if name not in _NOT_TOLD}
     changes = result.changes if result is not None and result.job_id == run.job_id else None
@@ -62,13 +63,13 @@ def of_run(key: Key, run: Execution, result: LastResult | None) -> dict[str, Any
 
 
 def of_check(key: Key, check: Check, measurement: dict[str, Any] | None) -> dict[str, Any]:
-    """Data about a check: its entry in the status, and what it measured."""
+    """Returns the data about a check: its entry in the status, and its measurement."""
     measured = measurement if measurement is not None and measurement.get("check") == check.job_id else None
     return {**_about(key), **as_json(check), **({"measurement": measured} if measured else {})}
 
 
 def body_of(told: Notification, key: Key) -> bytes:
-    """The body of the request: the same bytes each time."""
+    """Returns the body of the request, which has the same bytes each time."""
     return write_json(
         {
             "specversion": "1.0",

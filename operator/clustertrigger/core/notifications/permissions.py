@@ -1,4 +1,4 @@
-"""What the operator's settings let triggers of a namespace send, and where to."""
+"""Checks which receivers the operator's settings allow for the triggers of a namespace."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from clustertrigger.core.resources.problem import Problem
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who may use credentials, and to whom they are shown."""
+    """The namespaces that may use credentials, and the hosts that may receive them."""
 
     namespaces: tuple[str, ...]
     hosts: tuple[str, ...]
@@ -29,7 +29,7 @@ class Permissions:
     plain_http: bool = False
     allowed: Allowed = field(default_factory=Allowed)
     credentials: Mapping[str, Credentials] = field(default_factory=dict)
-    """By name."""
+    """Credentials, by name."""
 
 
 def host_of(uri: str) -> str:
@@ -65,7 +65,7 @@ def problems_in(receivers: list[Receiver], namespace: str, permissions: Permissi
 
 
 def _refusal(receiver: Receiver, namespace: str, permissions: Permissions) -> tuple[str, str | None, str] | None:
-    """The field, its value, and what is wrong."""
+    """Returns the field, its value, and what is wrong."""
     uri, host = receiver.uri, host_of(receiver.uri)
     if not permissions.enabled:
         return "uri", uri, "notifications are disabled by notify.enabled of the operator's chart: remove run.notify"

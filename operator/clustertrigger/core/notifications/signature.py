@@ -1,4 +1,4 @@
-"""Signatures of Standard Webhooks: a receiver sees who sent a message, and that it is neither altered nor old.
+"""Signs messages by Standard Webhooks, so that a receiver can verify the sender, the content and the time.
 
 Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -16,11 +16,11 @@ _SHORTEST, _LONGEST = 24, 64
 
 
 class KeyFormatError(Exception):
-    """A key does not have the format that receivers' libraries read."""
+    """A key does not have the format that receivers' libraries require."""
 
 
 def read_keys(text: str) -> list[bytes]:
-    """The keys in a file: one, or several while a key is replaced.
+    """Returns the keys in a file: one, or several while a key is being replaced.
 
     Raises:
         KeyFormatError: one of them is not `whsec_` and the base64 of 24 to 64 bytes. The message does not contain it.
@@ -29,13 +29,13 @@ def read_keys(text: str) -> list[bytes]:
 
 
 def sign(keys: Iterable[bytes], message_id: str, timestamp: int, body: bytes) -> str:
-    """The header webhook-signature: one signature for each key.
+    """Returns the header webhook-signature, with one signature for each key.
 
     Args:
-        keys: of `read_keys`.
-        message_id: the header webhook-id.
-        timestamp: the header webhook-timestamp, in seconds since the Unix epoch.
-        body: as it is sent.
+        keys: Keys from `read_keys`.
+        message_id: The header webhook-id.
+        timestamp: The header webhook-timestamp, in seconds since the Unix epoch.
+        body: The body as it is sent.
     """
     signed = f"{message_id}.{timestamp}.".encode() + body
     return " ".join(f"v1,{base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()}" for key in keys)

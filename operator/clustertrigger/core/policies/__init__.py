@@ -1,1 +1,1 @@
-"""The policies that a decision is made of: each looks at one side of a trigger."""
+"""Contains the policies of a decision. Each handles one aspect of a trigger."""

@@ -1,4 +1,4 @@
-"""What a check may compare with, and what else the status knows of checks."""
+"""Determines what a check can compare with, and keeps the status of checks."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ _NO_STATE = CheckState()
 
 
 def condition(draft: Draft) -> ConditionalSchedule | None:
-    """What is checked, where the trigger is conditional."""
+    """Returns the schedule if the trigger is conditional; None otherwise."""
     schedule = draft.schedule
     return schedule if isinstance(schedule, ConditionalSchedule) else None
 
 
 def finding(draft: Draft) -> str:
-    """What a check finds where it fires."""
+    """Returns what a check finds if it fires."""
     schedule = condition(draft)
     return "change of volume" if schedule and schedule.condition_type == "volume" else "drift"
 
 
 def is_checked(draft: Draft) -> bool:
-    """Whether a due slot is checked rather than fired: the trigger is conditional, and there is a baseline."""
+    """Returns whether a due slot is checked: the trigger is conditional, and there is a baseline."""
     return condition(draft) is not None and why_no_baseline(draft) is None
 
 
 def usable_baseline(draft: Draft) -> Baseline | None:
-    """What a check may compare with; None where the next slot must run first, so that there is a baseline."""
+    """Returns the baseline to compare with; None if the next slot must run first to write one."""
     return None if why_no_baseline(draft) else baseline_of(draft)
 
 
 def why_no_baseline(draft: Draft) -> str | None:
-    """Why a check has nothing to compare with."""
+    """Returns why a check has nothing to compare with."""
     baseline, state, work = baseline_of(draft), check_state(draft), draft.observed.work
     if baseline is None:
         return "there is no baseline yet"
@@ -52,7 +52,7 @@ def why_no_baseline(draft: Draft) -> str | None:
 
 
 def outlook(draft: Draft) -> str:
-    """What the next slot of a conditional trigger does, where that is not a check: the end of a sentence."""
+    """Returns what the next slot of a conditional trigger does if it is not a check, for the end of a message."""
     why = why_no_baseline(draft) if condition(draft) else None
     return f"; the next slot starts a run: {why}" if why else ""
 
@@ -75,12 +75,12 @@ def trouble(draft: Draft) -> tuple[Reason, str] | None:
 
 
 def baseline_of(draft: Draft) -> Baseline | None:
-    """What the last successful run left, usable or not."""
+    """Returns the baseline of the last successful run, usable or not."""
     return read_baseline(draft.status.baseline_snapshot or {})
 
 
 def check_state(draft: Draft) -> CheckState:
-    """The memory of checks."""
+    """Returns the internal state of the checks."""
     return draft.status.check_state or _NO_STATE
 
 
@@ -90,10 +90,10 @@ def remember(draft: Draft, state: CheckState) -> None:
 
 
 def forget_due(draft: Draft) -> None:
-    """What a check found has fired, or does not fire any more."""
+    """Clears the finding of a check, which has fired or no longer fires."""
     remember(draft, replace(check_state(draft), due=None, due_since=None))
 
 
 def change_check(draft: Draft, changed: Check) -> None:
-    """Changes a check."""
+    """Replaces a check in the status."""
     draft.status.checks = [changed if known.job_id == changed.job_id else known for known in draft.status.checks]

@@ -1,7 +1,4 @@
-"""Policies on the conditions, as kstatus reads them.
-
-Design record: docs/design/ownership.md.
-"""
+"""Sets the conditions, which follow kstatus. Design record: docs/design/ownership.md."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ _Verdict = tuple[bool, Reason, str]
 
 
 def set_conditions(draft: Draft) -> None:
-    """Ready, Stalled and Running; each keeps the time of its last change."""
+    """Sets Ready, Stalled and Running. Each keeps the time of its last change."""
     verdicts = {
         ConditionType.READY: _ready(draft),
         ConditionType.STALLED: _stalled(draft),
@@ -34,7 +31,7 @@ def set_conditions(draft: Draft) -> None:
 
 
 def announce(draft: Draft) -> None:
-    """An event for what a person should see happen, once for each message."""
+    """Records events for changes that users should notice, once for each message."""
     ready = find_condition(draft.status.conditions, ConditionType.READY)
     if ready and ready.reason == Reason.INVALID_SPEC and _is_news(draft, ready):
         draft.warn(EventReason.INVALID_SPEC, ready.message)
@@ -76,7 +73,7 @@ def _stalled(draft: Draft) -> _Verdict:
     if state is not None and state.loop is not None and spec.status == "active":
         return True, Reason.CHAIN_LOOP, state.loop[:1].upper() + state.loop[1:]
     if isinstance(draft.observed.work, Unresolved):
-        # It may still be applied, as a moment later in the same kubectl apply.
+        # The missing object may be applied a moment later, by the same kubectl apply.
         message = f"The trigger waits for a referenced object: {draft.observed.work.message}"
         return False, draft.observed.work.reason, message
     if spec.status == "active" and (problem := trouble(draft)) is not None:
@@ -116,7 +113,7 @@ def _condition(draft: Draft, kind: ConditionType, holds: bool, reason: Reason, m
     message = cut(message, LONGEST_CONDITION)
     said = (status, draft.trigger.generation, reason.value, message)
     if before and (before.status, before.observedGeneration, before.reason, before.message) == said:
-        return before  # as with most decisions: a new one would be a tenth of what a decision costs
+        return before  # Usually nothing changes. Building a new condition would take a tenth of a decision's time.
     same = before is not None and before.status == status
     return Condition(
         type=kind.value,

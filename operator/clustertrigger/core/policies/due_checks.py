@@ -1,8 +1,7 @@
-"""Policies on checks: the slots of a conditional trigger are checked, and their Jobs recorded.
+"""Checks the slots of a conditional trigger, and records the Jobs of checks.
 
-A check works like a run on a smaller scale: the name of its Job guards its slot, and the status records both. Checks
-and runs of one trigger never overlap: an active run makes a check skip its slot, and an active check is deleted for a
-run.
+A check works like a run on a smaller scale: the name of its Job protects its slot, and the status records both. Checks
+and runs of one trigger never overlap: a check skips its slot while a run is active, and a run deletes an active check.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from clustertrigger.core.policies.lifecycle import is_live
 
 
 def record_new_checks(draft: Draft) -> None:
-    """Every check Job is in the status, and its slot is accounted for."""
+    """Records every Job of a check in the status, and its slot as handled."""
     latest = max((entry.slot for entry in draft.status.checks), default=None)
     for due, check in sorted(_by_slot(draft), key=lambda item: item[0]):
         if latest is None or due > latest:
@@ -32,7 +31,7 @@ def record_new_checks(draft: Draft) -> None:
 
 
 def check_due_slot(draft: Draft) -> None:
-    """The latest slot that is due is checked, where there is a baseline to compare with."""
+    """Starts a check for the latest due slot, if there is a baseline to compare with."""
     spec, slots, schedule = draft.trigger.spec, draft.timetable, condition(draft)
     if spec is None or slots is None or schedule is None or not is_live(draft) or draft.actions:
         return
@@ -56,7 +55,7 @@ def check_due_slot(draft: Draft) -> None:
 
 
 def trim_checks(draft: Draft) -> None:
-    """Active checks stay; of the ended ones, the newest."""
+    """Keeps the active checks, and the newest ended ones."""
     spec, checks = draft.trigger.spec, draft.status.checks
     limit = spec.run.history_limit if spec else 10
     active = sum(entry.status == "pending" for entry in checks)

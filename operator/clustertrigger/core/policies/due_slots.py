@@ -1,4 +1,4 @@
-"""Policies on the slots of the schedule: the one that is due fires, the next one is waited for.
+"""Fires the slot of the schedule that is due, and waits for the next one.
 
 Design record: docs/design/missed-slots.md.
 """
@@ -18,7 +18,7 @@ from clustertrigger.core.policies.lifecycle import is_live
 
 
 def fire_due_slot(draft: Draft) -> None:
-    """The latest slot that is due fires, unless it is too old, or a run is in its way."""
+    """Fires the latest due slot, unless it is too old or an active run prevents it."""
     spec, slots = draft.trigger.spec, draft.timetable
     if spec is None or slots is None or not is_live(draft) or is_checked(draft):
         return
@@ -32,7 +32,7 @@ def fire_due_slot(draft: Draft) -> None:
     name = job_name(draft.trigger.key.name, draft.trigger.uid, slot)
     deadline = due + timedelta(seconds=spec.run.starting_deadline_seconds)
     if name in draft.observed.runs:
-        # An edit within the second of a slot can make the new schedule begin with a slot that the old one fired.
+        # After an edit within the second of a slot, the new schedule can start with a slot that the old one has fired.
         draft.account_for(due)
     elif draft.now >= deadline:
         draft.account_for(due, missed=why_missed(draft, spec, name))
@@ -47,7 +47,7 @@ def fire_due_slot(draft: Draft) -> None:
 
 
 def look_ahead(draft: Draft) -> None:
-    """The next slot is shown, and waited for."""
+    """Shows the next slot, and waits for it."""
     slots = draft.timetable
     upcoming = None
     if slots is not None and draft.schedule_state.live:

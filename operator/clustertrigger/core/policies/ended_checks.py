@@ -1,4 +1,4 @@
-"""Policies on ended checks: they store and judge measurements, fire on drift, and report failures."""
+"""Handles ended checks: stores and judges measurements, fires on drift, and reports failures."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from clustertrigger.core.policies.lifecycle import is_live
 from clustertrigger.core.policies.overdue import what_went_on, why_failed
 
 _DRIFT_ONLY = {"baseline_uri", "baseline_sha256", "seed"}
-"""What it takes to measure drift again, and counting does not need."""
+"""Fields that are needed to compute a measurement of drift again, and not for one of volume."""
 
 
 def forgive_on_edit_or_reset(draft: Draft) -> None:
-    """An edit or a reset ends a row of failed checks."""
+    """Resets the number of consecutive failed checks after an edit or a reset."""
     before = draft.before
     if before.consecutive_check_failures and (
         draft.edited or draft.status.last_reset_requested != before.last_reset_requested
@@ -43,7 +43,7 @@ def forgive_on_edit_or_reset(draft: Draft) -> None:
 
 
 def settle_checks(draft: Draft) -> None:
-    """Checks that ended, or whose Job is gone, get their result."""
+    """Records the results of checks that ended or whose Job was deleted."""
     for entry in reversed(draft.status.checks):
         if entry.status != "pending":
             continue
@@ -58,7 +58,7 @@ def settle_checks(draft: Draft) -> None:
 
 
 def fire_on_finding(draft: Draft) -> None:
-    """The check that found drift or a change of volume fires, for its own slot."""
+    """Fires for the slot of the check that found drift or a change of volume."""
     spec, state = draft.trigger.spec, check_state(draft)
     if state.due is None or state.due_since is None:
         return
@@ -151,7 +151,7 @@ def _obstructed(draft: Draft, entry: Check, result: CheckResult) -> None:
 
 
 def _too_late(draft: Draft, entry: Check) -> str | None:
-    """Why what was found fires no more: nothing is retroactive."""
+    """Returns why a finding no longer fires: edits are not applied to past slots."""
     if not is_live(draft):
         return "the trigger is not active"
     if entry.slot <= draft.schedule_state.anchor:
@@ -174,7 +174,8 @@ def _failed(draft: Draft, entry: Check, error: str) -> None:
 
 
 def _gone(draft: Draft, entry: Check) -> str:
-    # The slot is of our clock, the creation of an API server's, which may be behind. No check begins beside a run.
+    # The slot was written with the operator's clock and the creation with an API server's, which may be behind. No
+    # check starts while a run is active.
     newer = next(
         (
             run

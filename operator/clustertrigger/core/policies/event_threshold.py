@@ -1,4 +1,4 @@
-"""Policies on event triggers: enough events make the trigger due, a cooldown or an active run makes it wait."""
+"""Fires event triggers: enough events make the trigger due, and a cooldown or an active run delays it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from clustertrigger.core.policies.lifecycle import is_live
 
 
 def follow_what_is_counted(draft: Draft) -> None:
-    """Other events than before are counted from zero; a trigger of another type counts none."""
+    """Resets the counter if other events are counted than before. Triggers of other types count none."""
     schedule, state = _schedule(draft), draft.before.event_state
     if schedule is not None:
         state, counter = current_state(schedule, draft.before)
@@ -34,7 +34,7 @@ def follow_what_is_counted(draft: Draft) -> None:
 
 
 def consume(draft: Draft, ordinal: int, created_at: datetime) -> None:
-    """A run for the event of this number exists: its events count no more, and a cooldown begins."""
+    """Subtracts the events of a run that exists from the count, and starts the cooldown."""
     state = draft.status.event_state
     if state is None or ordinal <= state.total - draft.status.event_counter:
         return
@@ -43,7 +43,7 @@ def consume(draft: Draft, ordinal: int, created_at: datetime) -> None:
     left = max(state.total - ordinal, 0)
     schedule = _schedule(draft)
     still_due = state.due_since and schedule is not None and left >= schedule.event_threshold
-    # A creation time holds whole seconds: counted from the next one, the cooldown is never too short.
+    # A creation time is rounded down to seconds. Counting from the next second keeps the cooldown from being too short.
     began = min(draft.now, created_at + timedelta(seconds=1))
     draft.status.event_counter = left
     draft.status.last_cooldown_at = began
@@ -56,14 +56,14 @@ def consume(draft: Draft, ordinal: int, created_at: datetime) -> None:
 
 
 def wait_anew_after_a_run(draft: Draft) -> None:
-    """If an active run delays a fire, the starting deadline counts from the end of that run."""
+    """Lets the starting deadline count from the end of an active run that delays the fire."""
     ended = draft.status.execution_count + draft.status.failure_count
     if _due_since(draft) and ended != draft.before.execution_count + draft.before.failure_count:
         draft.status.event_state = replace(_state(draft), due_since=draft.now)
 
 
 def forget_what_is_not_due(draft: Draft) -> None:
-    """A trigger that is paused, or whose threshold was raised, becomes due again by an event to come."""
+    """Clears the due state if the trigger is paused or its threshold was raised; a later event makes it due again."""
     schedule = _schedule(draft)
     if _due_since(draft) and (
         schedule is None or not is_live(draft) or draft.status.event_counter < schedule.event_threshold
@@ -77,7 +77,7 @@ def fire_on_threshold(draft: Draft) -> None:
     if spec is None or schedule is None or ready is None:
         return
     if draft.status.event_counter != draft.before.event_counter:
-        # What has just fired is written down before the next: a large batch may hold many thresholds.
+        # The fire is recorded before the next one: a large batch can exceed the threshold several times.
         draft.wake(draft.now)
         return
     ordinal = _state(draft).total - draft.status.event_counter + schedule.event_threshold
@@ -115,7 +115,7 @@ def fire_on_threshold(draft: Draft) -> None:
 
 
 def forget_old_events(draft: Draft) -> None:
-    """Known events that are all past their time are cleared away, once nothing else does so."""
+    """Removes stored events that have all expired, if no other policy does so."""
     state = draft.status.event_state
     if state is None or not state.seen:
         return
@@ -126,10 +126,10 @@ def forget_old_events(draft: Draft) -> None:
 
 
 def ready_at(draft: Draft) -> datetime | None:
-    """When a due event trigger may fire.
+    """Returns when a due event trigger may fire.
 
-    The writer of the status could have had a clock that was ahead. Therefore nothing is due only in the future, and a
-    cooldown that starts further in the future than its length is ignored.
+    The replica that wrote the status could have had a clock that was ahead. Therefore a due time in the future counts
+    as now, and a cooldown that starts further in the future than its length is ignored.
     """
     schedule, due_since = _schedule(draft), _due_since(draft)
     if schedule is None or due_since is None:

@@ -1,4 +1,4 @@
-"""What all that fire have in common: the Job of a slot is asked for, unless something is in its way."""
+"""Requests the Job of a slot, unless something prevents it. All policies that fire use it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from clustertrigger.core.policies.overdue import waits_for
 from clustertrigger.core.resources.catalog import Unresolved
 
 MOST_ACTIVE = 100
-"""Runs of one trigger at the same time: all of them are in its history."""
+"""Maximum number of concurrent runs of one trigger, because its history contains all of them."""
 
 
 def launch(draft: Draft, spec: ClusterTriggerSpec, name: str, slot: RunSlot, deadline: datetime) -> None:
-    """Asks for the Job of a run's slot, or for another look when that may succeed, at the latest at its deadline.
+    """Requests the Job of a run's slot, or another decision when that may succeed, at the latest at its deadline.
 
-    An active check is deleted, because the run is about to replace the baseline that it compares with.
+    An active check is deleted, because the run will replace the baseline that it compares with.
     """
     work = work_to_start(draft, name, deadline)
     if work is None:
@@ -36,7 +36,7 @@ def launch(draft: Draft, spec: ClusterTriggerSpec, name: str, slot: RunSlot, dea
 
 
 def _previous_run(draft: Draft, work: Work) -> PreviousRun | None:
-    """The run after whose clusters those of this one are numbered."""
+    """Returns the run that this one takes its cluster IDs from."""
     before, found = work.follows(baseline_of(draft), draft.history), draft.status.last_result
     if before is None:
         return None
@@ -45,7 +45,7 @@ def _previous_run(draft: Draft, work: Work) -> PreviousRun | None:
 
 
 def create(draft: Draft, job: CreateJob, deadline: datetime) -> None:
-    """Asks for a Job, and says until when that is what is to be done: its own deadline, or the next slot."""
+    """Requests a Job, and sets until when the request is valid: its deadline, or the next slot."""
     draft.do(job)
     draft.wake(deadline)
     if slots := draft.timetable:
@@ -53,11 +53,11 @@ def create(draft: Draft, job: CreateJob, deadline: datetime) -> None:
 
 
 def work_to_start(draft: Draft, name: str, deadline: datetime) -> Work | None:
-    """What the Job of this name is to do; None where it must wait, and then another look is asked for."""
+    """Returns the input of the Job with this name; None if it must wait, and then another decision is requested."""
     work = draft.observed.work
     draft.overdue = True
     if not isinstance(work, Work):
-        # The Ready condition says what is missing; what appears in time still fires.
+        # The Ready condition names what is missing. If it is created in time, the slot still fires.
         draft.wake(deadline)
         return None
     refusal = draft.observed.refusals.get(name)
@@ -70,13 +70,13 @@ def work_to_start(draft: Draft, name: str, deadline: datetime) -> Work | None:
 
 
 def why_needless(draft: Draft) -> str | None:
-    """Why a run would do nothing now, as its action sees it."""
+    """Returns why a run would do nothing now, according to its action; None if it would do something."""
     work = draft.observed.work
     return work.why_needless(draft.history) if isinstance(work, Work) else None
 
 
 def in_the_way(draft: Draft, spec: ClusterTriggerSpec) -> str | None:
-    """Why nothing may start now, as concurrency_policy has it."""
+    """Returns why nothing may start now, according to concurrency_policy; None if it may."""
     active = draft.active_runs()
     if active and spec.run.concurrency_policy == "Forbid":
         waiting = waits_for(draft, active[0].job_id)
@@ -88,7 +88,7 @@ def in_the_way(draft: Draft, spec: ClusterTriggerSpec) -> str | None:
 
 
 def why_missed(draft: Draft, spec: ClusterTriggerSpec, name: str) -> str:
-    """Why a slot that reached its starting deadline did not fire."""
+    """Returns why a slot that reached its starting deadline did not fire."""
     why = f"older than run.starting_deadline_seconds ({spec.run.starting_deadline_seconds} s)"
     refusal: Refusal | None = draft.observed.refusals.get(name)
     if refusal is not None:

@@ -1,4 +1,4 @@
-"""Policies on the trigger itself: its identity, the state of its schedule, resets and failures."""
+"""Handles the trigger itself: its identity, the state of its schedule, resets and failures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NO_SCHEDULE = "none"
 
 
 def identify(draft: Draft) -> None:
-    """Fields that follow from the object alone."""
+    """Sets the fields that depend on the object alone."""
     trigger, before = draft.trigger, draft.before
     draft.status.observedGeneration = trigger.generation
     draft.status.trigger_id = trigger_id(trigger.uid)
@@ -31,13 +31,13 @@ def identify(draft: Draft) -> None:
 
 
 def forgive_on_edit(draft: Draft) -> None:
-    """A trigger that stopped after too many failures starts afresh when its spec changes."""
+    """Resets the failures of a stopped trigger when its spec changes."""
     if draft.before.status == "failed" and draft.edited:
         draft.status.consecutive_failures = 0
 
 
 def reset_on_request(draft: Draft) -> None:
-    """A new token in the annotation reset-requested clears the failures, once."""
+    """Clears the failures once for each new value of the annotation reset-requested."""
     token = draft.trigger.reset_requested
     if token is None or token == draft.before.last_reset_requested:
         return
@@ -47,7 +47,7 @@ def reset_on_request(draft: Draft) -> None:
 
 
 def follow_edits(draft: Draft) -> None:
-    """A changed schedule starts when it was written; a re-applied schedule continues."""
+    """Restarts a changed schedule at the time of the edit; a re-applied schedule continues."""
     trigger, state = draft.trigger, draft.before.schedule_state
     fingerprint = schedule_fingerprint(trigger)
     if state is None:
@@ -60,7 +60,7 @@ def follow_edits(draft: Draft) -> None:
 
 
 def follow_liveness(draft: Draft) -> None:
-    """When a schedule comes back to life, only slots to come count."""
+    """Ignores past slots when a schedule becomes active again."""
     state, live = draft.schedule_state, is_live(draft)
     if state.live == live:
         return
@@ -71,7 +71,7 @@ def follow_liveness(draft: Draft) -> None:
 
 
 def set_effective_status(draft: Draft) -> None:
-    """The state the trigger is in, which is the owner's wish unless too many runs failed."""
+    """Sets the effective state: spec.status, or failed if too many runs failed in a row."""
     spec = draft.trigger.spec
     wish = spec.status if spec else "active"
     stopped = draft.failed and wish == "active"
@@ -86,13 +86,13 @@ def set_effective_status(draft: Draft) -> None:
 
 
 def show_schedule(draft: Draft) -> None:
-    """The schedule in words, for the table; of events also how many there are."""
+    """Describes the schedule for the table of kubectl get, with the number of events if the trigger counts them."""
     if draft.trigger.spec is not None:
         draft.status.schedule = describe_schedule(draft.trigger.spec, draft.status.event_counter)
 
 
 def is_live(draft: Draft) -> bool:
-    """Whether slots count: the spec is valid, the owner wants it, and it has not failed."""
+    """Returns whether slots count: the spec is valid, spec.status is active, and the trigger has not failed."""
     spec = draft.trigger.spec
     return spec is not None and spec.status == "active" and not draft.failed
 
@@ -106,17 +106,17 @@ def edited_at(draft: Draft) -> datetime:
 
 
 def is_edit_undated(draft: Draft) -> bool:
-    """Whether it is unknown when the spec was last written.
+    """Returns whether the time of the last edit of the spec is unknown.
 
-    Kubernetes 1.20 dates a manager's write only where it touches other fields than that manager's writes before, so
-    of a value that changes there and back (status: paused, active) only the first change is dated.
+    Kubernetes 1.20 updates the time of a manager's write only if the write touches other fields than the manager's
+    earlier ones. So if a value changes there and back (status: paused, active), only the first change has a time.
     """
     written, known = draft.trigger.edited_at, draft.before.updated_at
     return written is None or (draft.edited and known is not None and written <= known)
 
 
 def schedule_fingerprint(trigger: Trigger) -> str:
-    """Tells schedules apart; the same for a re-applied one."""
+    """Returns a hash of the schedule, which is the same for a re-applied one."""
     if trigger.spec is None:
         return _NO_SCHEDULE
     said = [trigger.spec.trigger_type, trigger.spec.schedule.model_dump(mode="json")]

@@ -1,4 +1,4 @@
-"""Policies on runs that are requested by hand."""
+"""Handles runs that are requested by annotation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from clustertrigger.core.policies.lifecycle import is_live
 
 
 def run_on_request(draft: Draft) -> None:
-    """A new token in the annotation run-requested fires once, on no schedule."""
+    """Fires once for each new value of the annotation run-requested, independently of the schedule."""
     token, spec = draft.trigger.run_requested, draft.trigger.spec
     waiting = draft.status.waiting_request
     if token is None or token == draft.status.last_run_requested:

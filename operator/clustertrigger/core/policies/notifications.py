@@ -1,4 +1,4 @@
-"""Policies on notifications: the end of a run or check is sent until each receiver has confirmed it or time is up.
+"""Sends the ends of runs and checks until each receiver has confirmed them or retry_seconds have passed.
 
 Design record: docs/design/notifications.md.
 """
@@ -19,13 +19,16 @@ from clustertrigger.core.notifications.cloud_event import notification, of_check
 from clustertrigger.core.notifications.permissions import host_of
 
 MOST_WAITING = 100
-"""Notifications of a trigger that wait to be confirmed: the status holds their data. Older ones make room."""
+"""Maximum number of unconfirmed notifications of a trigger, because the status contains their data. The oldest are
+dropped.
+"""
 
 
 def tell_what_ended(draft: Draft) -> None:
-    """Runs that ended, and checks that found what their condition asks for, become notifications.
+    """Creates notifications for runs that ended, and for checks whose condition is met.
 
-    This is in the same write as the end itself: a crash before it repeats both, and one after it loses neither.
+    One write stores the end and the notification, so an operator that is killed before it repeats both, and one that is
+    killed after it loses neither.
     """
     spec = draft.trigger.spec
     if spec is None or not spec.run.notify or not draft.observed.permissions.enabled:
@@ -44,7 +47,7 @@ def settle_notifications(draft: Draft) -> None:
         return
     spec = draft.trigger.spec
     if spec is None:
-        # Who the receivers are is known again when the spec is corrected.
+        # The receivers are unknown until the spec is corrected.
         return
     receivers = {receiver_id(receiver.uri): receiver for receiver in spec.run.notify}
     kept = []
@@ -67,7 +70,7 @@ def settle_notifications(draft: Draft) -> None:
 def _still_waits(draft: Draft, told: Notification, one: str, receiver: Receiver | None) -> bool:
     if receiver is None or (told.id, one) in draft.observed.delivered:
         return False
-    # A clock that was ahead when it was written must not keep it longer.
+    # If the clock was ahead when it was written, it must not be kept longer because of that.
     until = min(told.time, draft.now) + timedelta(seconds=receiver.retry_seconds)
     if draft.now < until:
         draft.wake(until)
@@ -81,7 +84,7 @@ def _still_waits(draft: Draft, told: Notification, one: str, receiver: Receiver 
 
 
 def _occasions(draft: Draft) -> Iterator[tuple[Occasion, str, dict[str, Any]]]:
-    """What has ended by this decision, oldest first."""
+    """Yields what has ended by this decision, oldest first."""
     key, status = draft.trigger.key, draft.status
     were_checks = {check.job_id: check for check in draft.before.checks}
     for check in reversed(status.checks):

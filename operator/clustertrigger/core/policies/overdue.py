@@ -1,7 +1,4 @@
-"""Policies on runs and checks that Kubernetes would not end, or not in time.
-
-Design record: docs/design/sidecars.md.
-"""
+"""Ends runs and checks that Kubernetes would not end, or not in time. Design record: docs/design/sidecars.md."""
 
 from __future__ import annotations
 
@@ -14,11 +11,11 @@ from clustertrigger.core.jobs.queue_position import describe_position
 from clustertrigger.core.jobs.workload import NO_POD, LeavingPod, ObservedRun, timed_out
 
 OVERDUE = timedelta(seconds=10)
-"""How long after a run's deadline the operator ends it itself."""
+"""How long after a run's deadline the operator ends the run itself."""
 WAITING = timedelta(seconds=30)
-"""How long a Pod may take to start before the trigger says what it waits for."""
+"""How long a Pod can take to start before a condition reports what it waits for."""
 ASK_AGAIN = timedelta(seconds=60)
-"""After what time, at the earliest, events are read again to explain why a Pod does not start."""
+"""Minimum time until the events that explain why a Pod does not start are read again."""
 LINGERING = timedelta(seconds=5)
 """How long the other containers of a Pod can run after its worker. Many sidecars notice the worker's end and stop."""
 LEAVING = timedelta(seconds=30)
@@ -30,11 +27,14 @@ _DISRUPTIONS = {
     "DeletionByPodGC": "its node no longer exists",
     "TerminationByKubelet": "ended by its node, which is shutting down or short of resources",
 }
-"""What the reasons of the Pod condition DisruptionTarget mean. None of them makes an attempt a failed one."""
+"""Texts for the reasons of the Pod condition DisruptionTarget. With none of them, an attempt counts as failed."""
 
 
 def end_runs_that_cannot_start(draft: Draft) -> None:
-    """A run or check whose Pod does not start in time ends, with the Pod's own reason; one held in a queue may wait."""
+    """Ends a run or check whose Pod does not start in time, with the Pod's own reason.
+
+    Time in a queue does not count.
+    """
     spec = draft.trigger.spec
     patience = timedelta(seconds=spec.run.pending_timeout_seconds if spec else 600)
     for run in draft.active_jobs():
@@ -58,7 +58,7 @@ def end_runs_that_cannot_start(draft: Draft) -> None:
 
 
 def end_runs_that_outlive_their_deadline(draft: Draft) -> None:
-    """Ending a run in time is Kubernetes' work; its Job controller has been seen to miss a deadline."""
+    """Ends a run after its deadline. Kubernetes should do so, but its Job controller sometimes misses a deadline."""
     for run in draft.active_jobs():
         if run.phase not in ("pending", "running") or run.ended_by_operator:
             continue
@@ -77,7 +77,7 @@ def end_runs_that_outlive_their_deadline(draft: Draft) -> None:
 
 
 def end_jobs_that_outlive_their_worker(draft: Draft) -> None:
-    """What a worker leaves running is ended; the result of one that completed is written down before."""
+    """Ends containers that run longer than the worker. The result of a completed worker is stored first."""
     told = {entry.job_id for entry in draft.before.history if not is_active(entry)}
     told |= {check.job_id for check in draft.before.checks if check.status != "pending"}
     for run in (*draft.observed.runs.values(), *draft.observed.checks.values()):
@@ -95,7 +95,7 @@ def end_jobs_that_outlive_their_worker(draft: Draft) -> None:
 
 
 def what_went_on(run: ObservedRun) -> str | None:
-    """Describes, for people, what is still running after a worker completed."""
+    """Returns a description of what still runs after a worker has completed."""
     if run.remains is None:
         return None
     if not run.remains.containers:
@@ -105,7 +105,7 @@ def what_went_on(run: ObservedRun) -> str | None:
 
 
 def why_failed(draft: Draft, run: ObservedRun) -> str | None:
-    """Why a run failed; where it never had a Pod, in the words of who refused that."""
+    """Returns why a run failed. If it never had a Pod, this is the API server's reason for refusing the Pod."""
     refused = None if run.ended_by_operator else _in_whose_words(draft, run)
     return f"{NO_POD}: {refused}" if refused else run.error
 
@@ -144,7 +144,10 @@ def _gone_by(pod: LeavingPod) -> str:
 
 
 def _ask_why(draft: Draft, run: ObservedRun, told_at: datetime) -> None:
-    """Events may say what nothing else does. Obstacles can change, so they are read again, less and less often."""
+    """Requests the events of a Pod that does not start.
+
+    The reasons can change, so events are read repeatedly, with growing intervals.
+    """
     asked = draft.observed.asked.get(run.job)
     due = told_at if asked is None else asked + max(ASK_AGAIN, asked - told_at)
     if draft.now < due:

@@ -1,4 +1,4 @@
-"""Policies on runs: those that exist are recorded, those that ended are counted, those that cannot start are ended."""
+"""Records runs that exist, counts runs that ended, and ends runs that cannot start."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from clustertrigger.core.policies import event_threshold
 from clustertrigger.core.policies.overdue import what_went_on, why_failed
 
 SETTLING = timedelta(seconds=5)
-"""A run that ends within this time is never shown as running: it costs three writes, not four."""
+"""A run that ends within this time is never shown as running, which saves one of four writes."""
 
 MOST_SKEW = timedelta(minutes=1)
-"""How far the clocks of API servers may be apart for a Job that was requested by hand, and ended unseen."""
+"""Maximum difference between API servers' clocks, for a manually requested Job that ended before the operator saw it.
+"""
 
 
 def record_new_runs(draft: Draft) -> None:
@@ -60,10 +61,10 @@ def record_new_runs(draft: Draft) -> None:
 
 
 def _is_new(draft: Draft, run: ObservedRun) -> bool:
-    """Whether a run that is not in the history never existed; the history limit drops ended runs.
+    """Returns whether a run that is absent from the history is new.
 
-    A Job bears the time of the API server that created it, and of several servers one may be behind. A run that is
-    still active, or whose slot is not accounted for, is new regardless of its date.
+    The history limit drops ended runs. A Job has the creation time of its API server, and of several servers one may be
+    behind. A run that is still active, or whose slot is not recorded yet, is new regardless of its time.
     """
     before = draft.before
     latest = before.last_triggered_at
@@ -78,7 +79,7 @@ def _is_new(draft: Draft, run: ObservedRun) -> bool:
             events = before.event_state
             return events is not None and ordinal > events.total - before.event_counter
         case ManualSlot(token):
-            # A token may be requested again, after others: then its former Job has been recorded, and dropped.
+            # A token can be requested again, after others. Then its earlier Job was recorded and dropped.
             is_waiting = token == draft.trigger.run_requested and token != before.last_run_requested
             return is_waiting and run.created_at >= latest - MOST_SKEW
         case _:
@@ -86,7 +87,7 @@ def _is_new(draft: Draft, run: ObservedRun) -> bool:
 
 
 def settle_runs(draft: Draft) -> None:
-    """Runs that ended, or whose Job is gone, get their result and are counted."""
+    """Records the results of runs that ended or whose Job was deleted, and counts them."""
     for entry in reversed(draft.history):
         if not is_active(entry):
             continue
@@ -101,34 +102,34 @@ def settle_runs(draft: Draft) -> None:
             if not run.explained and not asked:
                 draft.do(LookUpJob(entry.job_id))
             elif events := tuple(_to_count(draft, run)):
-                # Before the status says that the run has ended: an operator that is killed in between counts again,
-                # and the triggers know by the Job's name what they have counted.
+                # The events are counted before the status records the end of the run. An operator that is killed in
+                # between counts them again, and the triggers recognize them by the Job's name.
                 draft.do(CountEvents(run.job, events, lengthened(run.chain, draft.trigger.key.name)))
             else:
                 _settle(draft, _outcome(draft, entry, run), run)
 
 
 def _to_count(draft: Draft, run: ObservedRun) -> Iterator[RunEvent]:
-    """What a completed run is to other triggers, if that is still to be counted."""
+    """Counts a completed run as an event of other triggers, unless that was done before."""
     if run.phase != "completed" or run.job in draft.observed.counted:
         return
     documents = run.result.documents if run.result else None
     if documents is not None and run.processes:
         for event_type, count in documents.events():
             yield RunEvent(event_type, count, run.processes)
-    # Most runs are awaited by nobody: they are spared a decision.
+    # No trigger waits for most runs, so no further decision is needed for them.
     if awaited := tuple(name for name in run.announces if name in draft.observed.awaited):
         yield RunEvent(RUN_COMPLETED, 1, awaited)
 
 
 def trim_history(draft: Draft) -> None:
-    """Active runs stay; of the ended ones, the newest."""
+    """Keeps the active runs, and the newest ended ones."""
     spec = draft.trigger.spec
     limit = spec.run.history_limit if spec else 10
     kept, ended = [], 0
     for entry in draft.history:
         ended += not is_active(entry)
-        # One of the newest second must stay: its Job would look new.
+        # A run of the newest second must be kept, because its Job would look new.
         if is_active(entry) or ended <= limit or entry.triggered_at >= draft.history[0].triggered_at:
             kept.append(entry)
     if len(kept) < len(draft.history):
@@ -136,7 +137,7 @@ def trim_history(draft: Draft) -> None:
 
 
 def show_last_run(draft: Draft) -> None:
-    """The status fields that describe the newest run."""
+    """Sets the status fields that describe the newest run."""
     if not draft.history:
         return
     last = draft.history[0]
@@ -148,16 +149,16 @@ def show_last_run(draft: Draft) -> None:
 
 
 def show_running(draft: Draft) -> None:
-    """A run that has been running for a while is shown so; a short one is not worth a write of its own.
+    """Shows a run as running after a while, because a short one is not worth a separate write.
 
-    This comes last: where the status is written anyway, it is shown at once.
+    This policy is the last one: if the status is written for another reason, the run is shown at once.
     """
     for entry in draft.history:
         run = draft.observed.runs.get(entry.job_id)
         if run is None:
             continue
         if entry.status == "running" and run.suspended:
-            # Preempted: it waits in its queue again.
+            # The run was preempted and waits in its queue again.
             _show(draft, replace(entry, status="pending"))
         elif entry.status == "pending" and run.phase == "running" and run.running_since is not None:
             settled = run.running_since + SETTLING

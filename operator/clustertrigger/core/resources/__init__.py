@@ -1,1 +1,1 @@
-"""Triggers, collections and definitions as they were read, and what is wrong with them."""
+"""Reads triggers, collections and definitions, and finds what is wrong with them."""

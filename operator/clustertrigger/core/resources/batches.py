@@ -1,4 +1,4 @@
-"""Batches: the runs of a namespace's triggers, as actions refer to them: by their Jobs' names, or as the newest one."""
+"""Finds batches, which are runs of a namespace's triggers: by the name of their Job, or as the newest run."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Batch:
     trigger: str
     run: Execution
     action_type: str
-    """What it did, whatever the trigger's runs do now."""
+    """What it did, whatever the trigger does now."""
     policy: RunPolicy | None
-    """How the trigger's Jobs are run now; None where its spec is invalid."""
+    """How the trigger's Jobs are run now; None if its spec is invalid."""
     last: str | None
     """The trigger's last completed run."""
 
@@ -32,15 +32,15 @@ class Clustered:
 
     trigger: str
     baseline: Baseline
-    """That it left."""
+    """The baseline that it wrote."""
     policy: RunPolicy
     """How the trigger's Jobs are run now."""
     run: Execution | None
-    """Its entry in the history, if it is still there."""
+    """Its entry in the history, if it still exists."""
 
 
 _Place = tuple[str, str]
-"""A namespace, and what lies there."""
+"""A namespace, and the name of an object in it."""
 _COMPLETED = "completed "
 AliasesOf = Callable[[str, str], Iterable[str]]
 
@@ -50,7 +50,7 @@ def _itself(_: str, cluster_id: str) -> Iterable[str]:
 
 
 class Batches:
-    """The histories of all triggers, and who refers to what is in them.
+    """The histories of all triggers, and the triggers that refer to them.
 
     Args:
         aliases: Returns all ids by which triggers of a namespace can refer to the ClusterDefinition that an id
@@ -61,25 +61,28 @@ class Batches:
         self._aliases = aliases
         self._triggers: dict[str, dict[str, Trigger]] = defaultdict(dict)
         self._wanted: dict[_Place, set[Key]] = defaultdict(set)
-        """Triggers by what they refer to: the id of a batch, or a clustering."""
+        """Triggers by what they refer to: a batch, or a clustering."""
         self._clustered: dict[_Place, set[Key]] = defaultdict(set)
-        """Triggers that have completed a run with mode full, by what they cluster."""
+        """Triggers that have completed a run with mode full, by their clustering."""
 
     def put(self, trigger: Trigger) -> Iterable[Key]:
-        """Adds or replaces a trigger; returns others that refer to a run that is new in, or gone from, its history."""
+        """Adds or replaces a trigger.
+
+        Returns other triggers that refer to a run that was added to, or removed from, its history.
+        """
         before = self._triggers[trigger.key.namespace].get(trigger.key.name)
         self._triggers[trigger.key.namespace][trigger.key.name] = trigger
         self._follow(before, trigger)
         return self._concerned(trigger.key, before, trigger)
 
     def remove(self, key: Key) -> Iterable[Key]:
-        """Removes a trigger, if it is there; returns others that refer to a run of it."""
+        """Removes a trigger, if it exists. Returns other triggers that refer to a run of it."""
         before = self._triggers[key.namespace].pop(key.name, None)
         self._follow(before, None)
         return self._concerned(key, before, None)
 
     def find(self, namespace: str, batch_id: str) -> Batch | None:
-        """The run of that name, if a trigger of the namespace has it in its history."""
+        """Returns the run with this name, if it is in the history of a trigger of the namespace."""
         beginning = batch_id.rsplit("-", 2)[0]
         for name, trigger in self._triggers[namespace].items():
             if not name.replace(".", "-").startswith(beginning):
@@ -97,7 +100,7 @@ class Batches:
         return None
 
     def newest_clustering(self, namespace: str, wanted: str, collections: str) -> Clustered | None:
-        """The newest completed run with mode full of any trigger of the namespace that clusters the same.
+        """Returns the newest completed run with mode full of any trigger of the namespace with the same clustering.
 
         Args:
             namespace: Where to look.
@@ -134,7 +137,7 @@ class Batches:
         return {who for what in changed for who in self._wanted.get((key.namespace, what), ())} - {key}
 
     def _spellings(self, namespace: str, clustering: str) -> Iterable[str]:
-        """All values of `ClusterTriggerSpec.clustering` that mean the same."""
+        """Returns all values of `ClusterTriggerSpec.clustering` with the same meaning."""
         if not clustering.startswith(BY_ID):
             return (clustering,)
         return (f"{BY_ID}{one}" for one in self._aliases(namespace, clustering.removeprefix(BY_ID)))
@@ -165,7 +168,7 @@ def _offered(trigger: Trigger) -> list[_Place]:
 
 
 def _models(trigger: Trigger | None) -> set[tuple[_Place, str]]:
-    """What a trigger clusters, and the run to whose clusters others can assign documents."""
+    """Returns the clustering of a trigger, and the run to whose clusters others can assign documents."""
     run = (trigger.status.baseline_snapshot or {}).get("run") if trigger else None
     if trigger is None or trigger.spec is None or not isinstance(run, str):
         return set()
@@ -174,7 +177,7 @@ def _models(trigger: Trigger | None) -> set[tuple[_Place, str]]:
 
 
 def _jobs(trigger: Trigger | None) -> set[str]:
-    """The runs of the history, and those of them that have completed."""
+    """Returns the names of the runs in the history, and of those that have completed."""
     history = trigger.status.history if trigger else []
     return {run.job_id for run in history} | {
         f"{_COMPLETED}{run.job_id}" for run in history if run.status == "completed"

@@ -1,6 +1,6 @@
-"""What ids refer to: the Collections, ClusterDefinitions and Taxonomies of each namespace, and its triggers' runs.
+"""Resolves ids: to the Collections, ClusterDefinitions and Taxonomies of each namespace, and to runs.
 
-`REFERENTS` is the one list of these kinds: who watches, reads or validates objects goes by it.
+`REFERENTS` is the only list of these kinds; watches, reads and validation use it.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class Referent(Generic[Spec]):
     """A kind of object that triggers refer to by an id.
 
     Attributes:
-        kind: its name.
-        plural: its name in paths.
-        id_field: of its spec; where that is absent, metadata.name is the id.
-        not_found: why a trigger is not ready whose reference leads nowhere.
-        parse: reads a spec, or says what is wrong with it.
+        kind: Name of the kind.
+        plural: Name in paths.
+        id_field: Field of its spec; if absent, metadata.name is the id.
+        not_found: Reason why a trigger is not ready if the object does not exist.
+        parse: Reads a spec, or returns what is wrong with it.
     """
 
     kind: str
@@ -48,7 +48,7 @@ class Referent(Generic[Spec]):
 
     @property
     def kinds(self) -> str:
-        """The kind's name for several objects."""
+        """Returns the kind's name for several objects."""
         return f"{self.kind.removesuffix('y')}ies" if self.kind.endswith("y") else f"{self.kind}s"
 
 
@@ -62,7 +62,7 @@ REFERENTS: tuple[Referent[Any], ...] = (DEFINITION, COLLECTION, TAXONOMY)
 
 @dataclass(frozen=True, slots=True)
 class Unresolved:
-    """Why the work is not known."""
+    """Why the reference cannot be resolved."""
 
     reason: Reason
     message: str
@@ -77,7 +77,7 @@ class _Entry(Generic[Spec]):
 
 @dataclass
 class _Shelf(Generic[Spec]):
-    """One kind in one namespace, by name and by id."""
+    """The objects of one kind in one namespace, by name and by id."""
 
     by_name: dict[str, _Entry[Spec]] = field(default_factory=dict)
     names_by_id: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -97,14 +97,17 @@ class _Shelf(Generic[Spec]):
                 del self.names_by_id[entry.id]
 
     def ids(self, wanted: str) -> list[str]:
-        """The id or name of an object, and the other one, unless that leads to another object."""
+        """Returns the id or name of an object, and the other one unless it refers to another object."""
         name = next(iter(sorted(self.names_by_id.get(wanted, ()))), wanted)
         entry = self.by_name.get(name)
         others: list[str | None] = [entry.id if entry else None, None if name in self.names_by_id else name]
         return list(dict.fromkeys([wanted, *(one for one in others if one)]))
 
     def find(self, wanted: str, referent: Referent[Spec]) -> Spec | Unresolved:
-        """By id first, by name second; if two objects have the same ID, both are reported and none is chosen."""
+        """Finds an object by id first and by name second.
+
+        If two objects have the same ID, both are reported and none is chosen.
+        """
         kind, id_field = referent.kind, referent.id_field
         names = sorted(self.names_by_id.get(wanted, ())) or ([wanted] if wanted in self.by_name else [])
         if not names:
@@ -129,31 +132,31 @@ class _Shelf(Generic[Spec]):
 
 
 class Catalog:
-    """The objects and batches of all namespaces that ids refer to."""
+    """All objects and batches that ids refer to, in all namespaces."""
 
     def __init__(self) -> None:
         self._shelves: dict[tuple[str, str], _Shelf[Any]] = defaultdict(_Shelf)
-        """By kind and namespace."""
+        """Objects by kind and namespace."""
         self._pod_templates: dict[str, dict[str, PodTemplate]] = defaultdict(dict)
         self.batches = Batches(lambda namespace, cluster_id: self.ids(DEFINITION, namespace, cluster_id))
 
     def put(self, referent: Referent[Any], namespace: str, name: str, raw_spec: Mapping[str, Any]) -> None:
-        """Adds or replaces an object; an invalid one is kept, to be named by the triggers that refer to it."""
+        """Adds or replaces an object. An invalid one is kept, so that triggers that refer to it can report it."""
         spec, problems = referent.parse(raw_spec)
         entry = _Entry(_claimed_id(raw_spec, referent.id_field), spec, tuple(problems))
         self._shelves[referent.kind, namespace].put(name, entry)
 
     def remove(self, referent: Referent[Any], namespace: str, name: str) -> None:
-        """Removes an object, if it is there."""
+        """Removes an object, if it exists."""
         self._shelves[referent.kind, namespace].remove(name)
 
     def find(self, referent: Referent[Spec], namespace: str, wanted: str) -> Spec | Unresolved:
-        """The spec of the object that an id refers to."""
+        """Returns the spec of the object that an id refers to."""
         found: Spec | Unresolved = self._shelves[referent.kind, namespace].find(wanted, referent)
         return found
 
     def ids(self, referent: Referent[Any], namespace: str, wanted: str) -> list[str]:
-        """All ids by which triggers may refer to the object that an id refers to, this one first."""
+        """Returns all ids by which triggers can refer to the object that an id refers to, this id first."""
         return self._shelves[referent.kind, namespace].ids(wanted)
 
     def put_pod_template(self, namespace: str, name: str, raw: Mapping[str, Any]) -> None:
@@ -161,11 +164,11 @@ class Catalog:
         self._pod_templates[namespace][name] = read_pod_template(raw)
 
     def remove_pod_template(self, namespace: str, name: str) -> None:
-        """Removes a PodTemplate, if it is there."""
+        """Removes a PodTemplate, if it exists."""
         self._pod_templates[namespace].pop(name, None)
 
     def pod_template(self, namespace: str, name: str) -> PodTemplate | Unresolved:
-        """The PodTemplate of that name, if triggers may run it."""
+        """Returns the PodTemplate with this name, if triggers may run it."""
         found = self._pod_templates[namespace].get(name)
         if found is None:
             return Unresolved(

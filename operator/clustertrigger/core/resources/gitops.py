@@ -1,4 +1,4 @@
-"""Which GitOps tool applies an object, as its labels, annotations and managers tell."""
+"""Finds the GitOps tool that applies an object, by its labels, annotations and field managers."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _MARKS = {
     "argocd.argoproj.io/instance": "Argo CD",
     **{f"{group}/name": "Flux" for group in _FLUX},
 }
-"""Labels and annotations of tools that may take a change of the spec back."""
+"""Labels and annotations of tools that may revert a change of the spec."""
 _MANAGERS = {
     "argocd-controller": "Argo CD",
     "kustomize-controller": "Flux",
     "helm-controller": "Flux",
 }
-"""Field managers of the same tools: Argo CD may be set up to use a label that Helm sets too."""
+"""Field managers of the same tools, because Argo CD can be configured to use a label that Helm sets too."""
 
 
 def managed_by(metadata: Mapping[str, Any]) -> str | None:
-    """The GitOps tool that applies an object, if its labels, its annotations or the spec's manager name one."""
+    """Returns the GitOps tool that applies an object; None if its labels, annotations and managers name none."""
     marks = _marks(metadata)
     if tool := next((tool for mark, tool in _MARKS.items() if mark in marks), None):
         return tool
@@ -35,7 +35,7 @@ def managed_by(metadata: Mapping[str, Any]) -> str | None:
 
 
 def source_of(metadata: Mapping[str, Any]) -> str | None:
-    """The tool's own object that an object comes from, such as `Application shop`; None where that is not told."""
+    """Returns the tool's own object that an object comes from, such as `Application shop`; None if unknown."""
     marks = _marks(metadata)
     if tracking := marks.get("argocd.argoproj.io/tracking-id"):
         return f"Application {tracking.partition(':')[0]}"

@@ -1,4 +1,4 @@
-"""Keys and values of labels and annotations: which Kubernetes takes, and which are not the trigger owner's to set."""
+"""Validates keys and values of labels and annotations: those that Kubernetes accepts, and those that users may set."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _OPEN_DOMAINS = {
         *("controller.kubernetes.io", "kubectl.kubernetes.io"),
     ),
 }
-"""Domains of Kubernetes whose keys describe a Pod, or ask for nothing that it could not have otherwise."""
+"""Domains of Kubernetes whose keys only describe a Pod, or request what any Pod may have."""
 
 
 def wrong_label_key(key: str) -> str | None:
-    """What is wrong with the key of a label or an annotation, and the remedy."""
+    """Returns what is wrong with the key of a label or an annotation, and the remedy."""
     prefix, slash, name = key.rpartition("/")
     if slash and (len(prefix) > 253 or not DOMAIN.fullmatch(prefix)):
         shown = f"prefix {_shown(prefix)} of key {_shown(key)}"
@@ -38,32 +38,32 @@ def wrong_label_key(key: str) -> str | None:
 
 
 def wrong_label_value(value: str) -> str | None:
-    """What is wrong with a label's value, and the remedy."""
+    """Returns what is wrong with a label's value, and the remedy."""
     if value and not _NAME.fullmatch(value):
         return "is not a label's value: write up to 63 letters, digits, '-', '_' and '.'"
     return None
 
 
 def problems_in_labels(labels: Mapping[str, str], field: str) -> Iterator[Problem]:
-    """What is wrong with the labels that a trigger gives its Pods."""
+    """Returns what is wrong with the labels that a trigger sets on its Pods."""
     for key, value in labels.items():
         if (wrong := wrong_label_key(key) or _not_yours(key, "label") or wrong_label_value(value)) is not None:
             yield Problem(f"{field}.{key}", value, wrong)
 
 
 def problems_in_annotations(annotations: Mapping[str, str], field: str) -> Iterator[Problem]:
-    """What is wrong with the annotations that a trigger gives its Pods."""
+    """Returns what is wrong with the annotations that a trigger sets on its Pods."""
     for key, value in annotations.items():
-        # Kubernetes looks at the lower case of an annotation's key.
+        # Kubernetes compares the lower case of an annotation's key.
         if (wrong := wrong_label_key(key.lower()) or _not_yours(key.lower(), "annotation")) is not None:
             yield Problem(f"{field}.{key}", value, wrong)
 
 
 def _not_yours(key: str, what: str) -> str | None:
-    """Why a key cannot be set.
+    """Returns why a key must not be set.
 
-    The operator and the Job find Pods by labels, and some annotations of Kubernetes and of container runtimes take
-    restrictions away, such as AppArmor's and seccomp's.
+    The operator and the Job find Pods by labels, and some annotations of Kubernetes and of container runtimes lift
+    restrictions, such as AppArmor's and seccomp's.
     """
     domain = key.rpartition("/")[0]
     a = "a label" if what == "label" else "an annotation"

@@ -1,4 +1,4 @@
-"""What the operator's settings permit triggers, besides what is valid."""
+"""Defines what the operator's settings permit triggers to use."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ class Permitted:
     """What triggers may use."""
 
     priority_classes: Collection[str] | None = None
-    """PriorityClasses of Pods; None where that is not known."""
+    """PriorityClasses that Pods can have; None if unknown."""
     spark: bool = True
-    """Whether runs may have engine spark or auto."""
+    """Whether runs can have engine spark or auto."""
 
 
 ANYTHING = Permitted()
-"""Where the operator's settings are not known."""
+"""Applies if the operator's settings are unknown."""
 NOTHING = Permitted(priority_classes=(), spark=False)

@@ -1,4 +1,4 @@
-"""What Kubernetes would refuse in a Pod's affinity and spreading."""
+"""Finds what Kubernetes would refuse in a Pod's affinity and spread constraints."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _REQUIRED, _PREFERRED = (
 
 
 def problems_in_affinity(affinity: Affinity | None, field: str) -> Iterator[Problem]:
-    """Everything that is wrong with an affinity."""
+    """Yields everything that is wrong with an affinity."""
     if affinity is None:
         return
     if (nodes := affinity.nodeAffinity) is not None:
@@ -44,7 +44,7 @@ def problems_in_affinity(affinity: Affinity | None, field: str) -> Iterator[Prob
 
 
 def problems_in_spreading(constraints: Sequence[TopologySpreadConstraint], field: str) -> Iterator[Problem]:
-    """Everything that is wrong with spread constraints."""
+    """Yields everything that is wrong with spread constraints."""
     seen: set[tuple[str, str]] = set()
     for index, constraint in enumerate(constraints):
         at = f"{field}[{index}]"

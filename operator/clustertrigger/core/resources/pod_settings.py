@@ -1,6 +1,6 @@
-"""What Kubernetes would refuse in a run's Pod, said when the trigger is applied rather than when its Job is created.
+"""Finds what Kubernetes would refuse in a run's Pod when the trigger is applied, rather than when its Job is created.
 
-The rules are those of the core API's validation: quantities, labels and tolerations. The CRD's schema holds some of
+The rules are those of the core API's validation: quantities, labels and tolerations. The CRD's schema contains some of
 them too, but not on every version of Kubernetes.
 """
 
@@ -37,17 +37,17 @@ _SCALES = {
 }
 _LONGEST_SHOWN = 80
 LEAST_EXECUTOR_MEMORY = 1024
-"""MiB: Spark's Java process alone takes half of it."""
+"""Minimum memory of an executor in MiB. Spark's Java process alone takes half of it."""
 _HUGE_PAGES = "hugepages-"
 _STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage")
 
 
 def problems_in(run: RunPolicy, permitted: Permitted = ANYTHING) -> list[Problem]:
-    """Everything that Kubernetes would refuse in this run's Pod, and what the operator does not allow in it.
+    """Yields everything that Kubernetes would refuse in this run's Pod, and what the operator does not allow in it.
 
     Args:
         run: how the trigger's Jobs are run.
-        permitted: what the operator's settings permit.
+        permitted: What the operator's settings permit.
     """
     return [
         *_object_name(run.service_account_name, "service_account_name", "ServiceAccount"),
@@ -97,9 +97,9 @@ def _priority_class(name: str | None, allowed: Collection[str] | None) -> Iterat
     yield Problem("spec.run.priority_class_name", name, message)
 
 
-@lru_cache(maxsize=1024, typed=True)  # Triggers by the thousand ask for the same few.
+@lru_cache(maxsize=1024, typed=True)  # Thousands of triggers use the same few quantities.
 def quantity(text: Quantity) -> Decimal | None:
-    """A Kubernetes quantity, such as `500m`, `2Gi` or `1e3`, as a number; None where it is not one."""
+    """Returns a Kubernetes quantity, such as `500m`, `2Gi` or `1e3`, as a number; None if it is not one."""
     match = _QUANTITY.fullmatch(str(text))
     if match is None:
         return None
@@ -211,7 +211,7 @@ def _executor(executor: ExecutorPolicy | None) -> Iterator[Problem]:
 
 
 def executor_memory(resources: Resources) -> int | None:
-    """Memory of an executor in MiB, its limit, or else its request; None where neither is a quantity."""
+    """Returns the memory of an executor in MiB: its limit, or else its request; None if neither is a quantity."""
     text = resources.limits.get("memory", resources.requests.get("memory"))
     amount = None if text is None else quantity(text)
     return None if amount is None else int(amount) >> 20

@@ -1,7 +1,7 @@
-"""PodTemplates that may run as a trigger's Job: what in them breaks the rules of runs, and is refused by name.
+"""Validates PodTemplates that run as a trigger's Job: names each field that breaks the rules of runs.
 
-The rules are those of the Pod Security Standard `restricted`, and those by which a trigger's owner decides where its
-Pods run. What a template leaves open is set by `core.jobs.template_pods`.
+The rules are those of the Pod Security Standard `restricted`, and those that leave the placement of Pods to the
+trigger. `core.jobs.template_pods` sets the fields that a template leaves open.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class PodTemplate:
-    """A PodTemplate of the core API, as far as runs care."""
+    """The fields of a PodTemplate of the core API that matter for runs."""
 
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     spec: Json
     is_runnable: bool
-    """Whether its owner lets triggers run it."""
+    """Whether its label lets triggers run it."""
     problems: tuple[Problem, ...]
 
 
@@ -51,7 +51,7 @@ def read_pod_template(raw: Json) -> PodTemplate:
 
 
 def worker_of(spec: Json) -> int | None:
-    """Which container does the work: the only one, or the one that is named so; None where neither is there."""
+    """Returns the index of the container that does the work: the only one, or the one with the expected name."""
     containers = spec.get("containers") or ()
     if len(containers) == 1:
         return 0
@@ -97,7 +97,7 @@ def _problems(spec: Json) -> Iterator[Problem]:
 
 
 def _in_security(context: Json, path: str) -> Iterator[Problem]:
-    """What a Pod and a container have in common."""
+    """Yields problems that a Pod and a container can both have."""
     if context.get("runAsUser") == 0:
         yield Problem(f"{path}.runAsUser", 0, "is root: write the ID of another user")
     if context.get("runAsNonRoot") is False:

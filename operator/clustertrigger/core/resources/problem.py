@@ -1,4 +1,4 @@
-"""What is wrong with a resource, one line each: the field, the value, what is wrong and the remedy."""
+"""Describes what is wrong with a resource, one line for each problem: field, value, problem and remedy."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ from clustertrigger.core.text import cut, one_line
 
 _LONGEST_VALUE = 81
 _LONGEST_FIELD = 400
-"""Longer than any that is right: the keys of a node selector end at 317 characters."""
+"""Maximum length of a field's path in a message. Valid paths are shorter: the keys of a node selector end at 317
+characters.
+"""
 _LONGEST_MESSAGE = 1_000
 _LONGEST_LIST = 8_000
-"""Characters of problems told together; the message of a condition may have 32,768."""
+"""Maximum number of characters of all problems together. The message of a condition can have 32,768."""
 _USER_INFO = re.compile(r"://[^/]*@")
-"""A user and a password in an address, which belong into no message."""
+"""Matches a user and a password in an address, which must not be shown."""
 _MEMBER_TAGS = frozenset({"int", "str"})
-"""What pydantic adds to a path for the members of a union of these two, which only a quantity is."""
+"""Matches what pydantic adds to a path for the members of the union of these two, which only a quantity is."""
 _REMEDIES = {
     r"^https?://": "must begin with http:// or https://: write the whole address",
     URI: "must be an address such as https://host/path, without a user, a fragment and blanks: rewrite it",
@@ -53,9 +55,9 @@ class Problem:
     """One thing that is wrong.
 
     Attributes:
-        field: path in the object, such as `spec.schedule_config.cron_expression`.
-        value: what the user wrote there; None when nothing was.
-        message: what is wrong, and the remedy.
+        field: Path in the object, such as `spec.schedule_config.cron_expression`.
+        value: What the user wrote; None if nothing.
+        message: What is wrong, and the remedy.
     """
 
     field: str
@@ -68,13 +70,13 @@ class Problem:
 
 
 def problems_of(error: ValidationError, root: str, model: type[BaseModel]) -> list[Problem]:
-    """Pydantic's errors as people read them; several of one field are one problem."""
+    """Returns pydantic's errors as problems, one for each field."""
     problems = (problem_of(detail, root, model) for detail in error.errors(include_url=False))
     return list({problem.field: problem for problem in problems}.values())
 
 
 def all_of(problems: Sequence[Problem]) -> str:
-    """Problems in one line; If there are too many, the line gives the number of the remaining ones."""
+    """Returns problems in one line. If there are too many, the line ends with the number of the remaining ones."""
     told: list[str] = []
     length = 0
     for problem in problems:
@@ -87,7 +89,7 @@ def all_of(problems: Sequence[Problem]) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that was probably meant."""
+    """Returns the known word that was probably meant."""
     by_folded = {name.replace("_", "").casefold(): name for name in known}
     folded = word.replace("_", "").replace("-", "").casefold()
     begun = [name for name in by_folded if len(folded) > 2 and name.startswith(folded)]
@@ -96,12 +98,12 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def problem_of(detail: ErrorDetails, root: str, model: type[BaseModel] | None) -> Problem:
-    """One of pydantic's errors as people read it.
+    """Returns one of pydantic's errors as a problem.
 
     Args:
-        detail: the error.
-        root: path of the model's object.
-        model: what the object was read as.
+        detail: The error.
+        root: Path of the model's object.
+        model: The model of the object.
     """
     path, value, kind = list(detail["loc"]), detail["input"], detail["type"]
     if kind == "value_error":
@@ -130,13 +132,16 @@ def _is_digits(text: str) -> bool:
 
 
 def known_fields(path: Sequence[int | str], model: type[BaseModel] | None) -> list[str]:
-    """The fields that the object at a path may have."""
+    """Returns the fields that the object at a path can have."""
     found = _model_at(model, path)
     return sorted(found.model_fields) if found else []
 
 
 def _by_rule(detail: ErrorDetails, root: str, path: list[int | str], model: type[BaseModel] | None) -> Problem:
-    """A rule that crosses fields: its message begins with the name of the field to change, where there is one."""
+    """Returns the problem of a rule about several fields.
+
+    Its message begins with the name of the field to change, if there is one.
+    """
     error = detail["ctx"]["error"]
     message = str(error)
     first = message.split(maxsplit=1)[0]
@@ -200,7 +205,7 @@ def _unknown(name: str, known: Sequence[str]) -> str:
 
 
 def _model_at(model: type[BaseModel] | None, path: Sequence[int | str]) -> type[BaseModel] | None:
-    """The model of the object that a path leads to."""
+    """Returns the model of the object at a path."""
     for part in path:
         if isinstance(part, int):
             continue
@@ -228,7 +233,7 @@ def _join(root: str, path: Iterable[int | str]) -> str:
 
 
 def _shown(value: object | None) -> str:
-    """A scalar as the user wrote it, cut where it is long; nothing for objects and lists."""
+    """Returns a scalar as the user wrote it, shortened if necessary; nothing for objects and lists."""
     if value is None or isinstance(value, (Mapping, list, BaseModel)):
         return ""
     text = repr(value) if isinstance(value, str) else json.dumps(value, default=repr)

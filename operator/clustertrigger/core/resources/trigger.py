@@ -1,4 +1,4 @@
-"""A ClusterTrigger as read from the API server."""
+"""Reads a ClusterTrigger of the API server."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ class Key(NamedTuple):
 
 
 class Owner(NamedTuple):
-    """The trigger that a Job or a Pod names as its own: the uid alone could be that of another namespace's."""
+    """Returns the key of the trigger that owns a Job or a Pod.
+
+    The uid alone could be that of another namespace's trigger.
+    """
 
     namespace: str
     uid: str
@@ -39,7 +42,7 @@ class Owner(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """One ClusterTrigger; `spec` is None where `problems` says why."""
+    """One ClusterTrigger. `spec` is None if it is invalid; `problems` then says why."""
 
     key: Key
     uid: str
@@ -47,32 +50,32 @@ class Trigger:
     resource_version: str
     created_at: datetime
     edited_at: datetime | None
-    """When the spec was last written, where managedFields tell; to the second."""
+    """When the spec was last written, rounded down to seconds; None if managedFields do not contain it."""
     run_requested: str | None
     reset_requested: str | None
     spec: ClusterTriggerSpec | None
     problems: tuple[Problem, ...]
     status: ClusterTriggerStatus
     status_json: bytes
-    """The status as the API server has it; kept like this, it needs a fifth of the memory."""
+    """The status as the API server returned it. This form takes a fifth of the memory."""
     deleting: bool = False
-    """Whether it is deleted, but another controller's finalizer is pending."""
+    """Whether it is being deleted, and another controller's finalizer is pending."""
 
     @property
     def raw_status(self) -> dict[str, Any]:
-        """The status as the API server has it, with what this version does not know."""
+        """The status as the API server returned it, including fields that this version does not know."""
         found: dict[str, Any] = read_json(self.status_json)
         return found
 
     @property
     def not_ready(self) -> Condition | None:
-        """Its Ready condition, where that is not True."""
+        """Its Ready condition, if that is not True."""
         ready = find_condition(self.status.conditions, ConditionType.READY)
         return ready if ready and ready.status != "True" else None
 
     @property
     def owner(self) -> Owner:
-        """Whose its Jobs and Pods are."""
+        """Owner of its Jobs and Pods."""
         return Owner(self.key.namespace, self.uid)
 
 
@@ -83,9 +86,9 @@ def read_trigger(raw: Mapping[str, Any], parsed: ParsedSpec | None = None, permi
     """Reads an object of the API server.
 
     Args:
-        raw: the object.
-        parsed: its spec, where that is known already.
-        permitted: what the operator's settings permit.
+        raw: The object.
+        parsed: Its spec, if it was parsed before.
+        permitted: What the operator's settings permit.
     """
     metadata = raw["metadata"]
     annotations = metadata.get("annotations") or {}
@@ -109,10 +112,10 @@ def read_trigger(raw: Mapping[str, Any], parsed: ParsedSpec | None = None, permi
 
 
 def _token(text: str | None) -> str | None:
-    """What a request is known by: status and Jobs repeat it, so of a long one the beginning and a digest.
+    """Returns a short form of a request's token: if it is long, its beginning and a digest.
 
-    A status of several runs with a quarter of a megabyte each, which is what an annotation may have, would be more
-    than the API server stores.
+    The status and Jobs repeat the token. An annotation can have a quarter of a megabyte, and a status with several of
+    them would exceed the API server's limit.
     """
     if not text or len(text) <= _LONGEST_TOKEN:
         return text or None
@@ -120,15 +123,15 @@ def _token(text: str | None) -> str | None:
 
 
 def parse_spec(raw: Mapping[str, Any], permitted: Permitted = ANYTHING) -> ParsedSpec:
-    """The spec, or what is wrong with it."""
+    """Returns the spec, or what is wrong with it."""
     spec, problems = parse_trigger(raw.get("spec") or {}, permitted)
     return spec, tuple(problems)
 
 
 def spec_written_at(managed_fields: Iterable[Mapping[str, Any]]) -> datetime | None:
-    """Time of the last write by any manager that owns a field of the spec.
+    """Returns the time of the last write by any manager that owns a field of the spec.
 
-    Such a manager may have written a label later: then this is too late, never too early, so no past slot fires.
+    Such a manager may have written a label later. Then the time is too late, never too early, so no past slot fires.
     """
     times = [
         parse_instant(entry["time"])

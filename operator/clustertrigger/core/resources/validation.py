@@ -1,4 +1,4 @@
-"""Whether a resource's spec can be followed: what the schema says, and what no schema can say."""
+"""Validates the spec of a resource: the rules of its schema, and those that a schema cannot express."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ Spec = TypeVar("Spec", bound=BaseModel)
 def parse_trigger(
     spec: Mapping[str, Any], permitted: Permitted = ANYTHING
 ) -> tuple[ClusterTriggerSpec | None, list[Problem]]:
-    """A trigger's spec, or None and everything that is wrong with it. Takes any JSON and never raises.
+    """Returns a trigger's spec, or None and everything that is wrong with it. Accepts any JSON and never raises.
 
     Args:
-        spec: as written.
-        permitted: what the operator's settings permit.
+        spec: The spec as written.
+        permitted: What the operator's settings permit.
     """
     parsed, problems = _parse(ClusterTriggerSpec, spec)
     if parsed is None:
@@ -56,17 +56,17 @@ def warnings_of(spec: ClusterTriggerSpec) -> list[Problem]:
 
 
 def parse_definition(spec: Mapping[str, Any]) -> tuple[ClusterDefinitionSpec | None, list[Problem]]:
-    """A definition's spec, or None and everything that is wrong with it. Takes any JSON and never raises."""
+    """Returns a definition's spec, or None and everything that is wrong with it. Accepts any JSON and never raises."""
     return _parse(ClusterDefinitionSpec, spec)
 
 
 def parse_collection(spec: Mapping[str, Any]) -> tuple[CollectionSpec | None, list[Problem]]:
-    """A collection's spec, or None and everything that is wrong with it. Takes any JSON and never raises."""
+    """Returns a collection's spec, or None and everything that is wrong with it. Accepts any JSON and never raises."""
     return _parse(CollectionSpec, spec)
 
 
 def parse_taxonomy(spec: Mapping[str, Any]) -> tuple[TaxonomySpec | None, list[Problem]]:
-    """A taxonomy's spec, or None and everything that is wrong with it. Takes any JSON and never raises."""
+    """Returns a taxonomy's spec, or None and everything that is wrong with it. Accepts any JSON and never raises."""
     return _parse(TaxonomySpec, spec)
 
 

@@ -1,1 +1,1 @@
-"""Cron expressions and intervals, and the instants that they name."""
+"""Computes the slots of cron expressions and intervals."""

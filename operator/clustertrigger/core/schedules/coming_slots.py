@@ -1,4 +1,4 @@
-"""The coming slots of a trigger, as far as its schedule knows them in advance."""
+"""Computes the next slots of a trigger, if its schedule determines them in advance."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from clustertrigger.core.schedules.timetable import timetable
 
 
 def slots_from(spec: ClusterTriggerSpec, start: datetime, anchor: datetime | None, count: int) -> tuple[datetime, ...]:
-    """The first slots of a schedule from an instant on; none where they are not known in advance.
+    """Returns the first slots of a schedule from an instant on; none if they are not known in advance.
 
     Args:
-        spec: of the trigger.
-        start: the instant.
-        anchor: slot 0 of an interval's grid; None: the trigger is as if created at `start`.
-        count: at most so many.
+        spec: The trigger's spec.
+        start: The instant.
+        anchor: Slot 0 of an interval's grid; None computes the slots as if the trigger was created at `start`.
+        count: Maximum number of slots.
     """
     schedule = spec.schedule
     return () if isinstance(schedule, EventSchedule) else tuple(_slots(schedule, start, anchor, count))
@@ -30,7 +30,7 @@ def _slots(
     count: int,
 ) -> Iterator[datetime]:
     coming = timetable(schedule, anchor=anchor or start)
-    # Of a trigger that is created now, a slot at its anchor is one of the coming ones: looking begins just before.
+    # A slot at the anchor of a trigger that is created now counts, so the search starts just before it.
     at_once = coming.latest_until(start) if anchor is None and isinstance(schedule, IntervalSchedule) else None
     slot = at_once or coming.next_after(start)
     for _ in range(count):

@@ -17,7 +17,7 @@ from clustertrigger.core.schedules.wallclock import DAY, EPOCH, Stretch, WallClo
 
 
 class CronTimetable:
-    """Slots of one cron expression on one zone's wall clock."""
+    """The slots of one cron expression in one time zone."""
 
     def __init__(self, expression: CronExpression, clock: WallClock) -> None:
         self._expression = expression
@@ -29,15 +29,15 @@ class CronTimetable:
         )
 
     def next_after(self, instant: datetime) -> datetime | None:
-        """The first slot after an aware instant, in UTC."""
+        """Returns the first slot after an aware instant, in UTC."""
         return _moment(self._next((instant - EPOCH) // timedelta(seconds=1)))
 
     def latest_until(self, instant: datetime) -> datetime | None:
-        """The last slot up to and including an aware instant, in UTC."""
+        """Returns the last slot up to and including an aware instant, in UTC."""
         return _moment(self._latest((instant - EPOCH) // timedelta(seconds=1)))
 
     def count_between(self, start: datetime, end: datetime, limit: int) -> int:
-        """How many slots lie in (start, end], counting no further than limit."""
+        """Returns the number of slots in (start, end], at most limit."""
         last = (end - EPOCH) // timedelta(seconds=1)
         slot = self._next((start - EPOCH) // timedelta(seconds=1))
         count = 0
@@ -107,7 +107,10 @@ class CronTimetable:
         return None
 
     def _reached(self, instant: int, stretch: Stretch) -> int:
-        """The furthest that the wall has shown by this instant: it stands still while an hour is repeated."""
+        """Returns the latest wall time that was shown up to this instant.
+
+        It does not advance while an hour is repeated.
+        """
         before = self._clock.before(stretch)
         wall = instant + stretch.offset
         return wall if before is None else max(wall, before.wall_end - 1)
@@ -122,7 +125,7 @@ class CronTimetable:
 
 
 def _leaves_out(before: Stretch, after: Stretch, wall: int) -> bool:
-    """Whether the gap between two stretches swallows the whole calendar day of a wall time."""
+    """Returns whether the gap between two stretches contains the whole calendar day of a wall time."""
     midnight = wall - wall % DAY
     return before.wall_end <= midnight and midnight + DAY <= after.wall_start
 

@@ -1,7 +1,7 @@
-"""What to write in place of what other schedulers understand and crontab(5) does not: Quartz, Spring, Jenkins, AWS, Go.
+"""Suggests what to write instead of the syntax of other schedulers: Quartz, Spring, Jenkins, AWS, Go.
 
-An expression is offered only where it is due at the same times; otherwise, the text says so and names a similar
-expression.
+An expression is suggested only if it is due at the same times. Otherwise, the text
+says so and names a similar expression.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _WORDS = {
     "quarterly": "0 0 1 1,4,7,10 *",
     **dict.fromkeys(("semiannually", "biannually"), "0 0 1 1,7 *"),
 }
-"""Of other schedulers, with or without their @."""
+"""Shortcuts of other schedulers, with or without their @."""
 
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
            "December")  # fmt: skip
@@ -57,17 +57,17 @@ _TIME = re.compile(r"(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?::00)?")
 
 _RANGE_STEP = re.compile(r"(?:\*|(?P<low>\w+)-(?P<high>\w+))/(?P<step>\d+)", re.ASCII)
 _PERIODS = ("hour", "day", "month", "year", "week")
-"""How long each field's range is, as a word."""
+"""What the range of each field is called."""
 _UNITS = (("minutes", 60), ("hours", 3600), ("days", 86_400), ("months", None), ("days", 86_400))
-"""What a step of each field counts, and its seconds where it has a fixed length."""
+"""What a step of each field counts, and its length in seconds if it is fixed."""
 _LONGEST_INTERVAL = 366 * 86_400
 
 Reads = Callable[[str], bool]
-"""Whether an expression is a good one."""
+"""Returns whether an expression is valid."""
 
 
 def for_shape(expression: str, fields: Sequence[str], reads: Reads) -> str | None:
-    """What is wrong with an expression as a whole, and the remedy; None where it has the shape of a good one."""
+    """Returns what is wrong with an expression as a whole, and the remedy; None if it has the right form."""
     text = " ".join(fields)
     first = fields[0].lower() if fields else ""
     if first.startswith(("tz=", "cron_tz=")):
@@ -119,7 +119,7 @@ def for_text(field: Field, text: str) -> str:
 
 
 def _short_name(names: Sequence[str], folded: str) -> str | None:
-    """The three letters that crontab knows, for a day or a month that is written in another form."""
+    """Returns the three letters of crontab for a day or a month in another form."""
     singular = folded.removesuffix("s") if len(folded) > 4 else folded
     for name in names:
         short = name[:3].lower()
@@ -152,7 +152,7 @@ def for_backward_range(field: Field, item: str, low: int, high: int, step: int) 
 
 
 def for_either_day(fields: Sequence[str], parsed: CronExpression) -> str | None:
-    """What to know where both day fields are restricted, so that either is enough; None elsewhere."""
+    """Returns a warning if both day fields are restricted, so that either is sufficient; None otherwise."""
     if parsed.days_and_weekdays:
         return None
     lengths = {monthrange(year, month)[1] for year in (2023, 2024) for month in parsed.months}
@@ -194,7 +194,7 @@ def for_wide_steps(fields: Sequence[str]) -> Iterator[str]:
 
 
 def _for_wide_step(fields: Sequence[str], position: int, step: int, size: int) -> str:
-    """Returns the remedy for a step that is larger than its field, which has so many values."""
+    """Returns the remedy for a step that is larger than the number of the field's values."""
     unit, seconds = _UNITS[position]
     same_times = f"for the same times as now, write */{size}"
     longer = [text for at, text in enumerate(fields) if at != position and at >= min(position, DAY_OF_MONTH)]
@@ -204,14 +204,14 @@ def _for_wide_step(fields: Sequence[str], position: int, step: int, size: int) -
 
 
 def _named_days(parsed: CronExpression, length: int, first: int) -> int:
-    """How many days are named of a month of so many days that begins on this day of the week."""
+    """Returns how many days an expression selects in a month of this length that begins on this day of the week."""
     return sum(day in parsed.days or (first + day - 1) % 7 in parsed.weekdays for day in range(1, length + 1))
 
 
 def _for_both_days(fields: Sequence[str], parsed: CronExpression) -> str | None:
-    """The expression for days that match both fields, where there is one.
+    """Returns an expression for days that match both fields, if there is one.
 
-    Both must match where one begins with *, and a list may begin with the * of a step that reaches one value only.
+    Both must match if one begins with *, and a list can begin with the * of a step that matches only one value.
     """
     days, weekdays = set(parsed.days), {weekday % 7 for weekday in parsed.weekdays}
     day, weekday = fields[DAY_OF_MONTH], fields[DAY_OF_WEEK]
@@ -229,7 +229,7 @@ def _for_both_days(fields: Sequence[str], parsed: CronExpression) -> str | None:
 
 
 def _runs(values: set[int]) -> list[str]:
-    """Numbers as ranges, ascending."""
+    """Returns numbers as ranges, ascending."""
     firsts = [value for value in sorted(values) if value - 1 not in values]
     lasts = [value for value in sorted(values) if value + 1 not in values]
     return _ranges(list(zip(firsts, lasts, strict=True)))
@@ -245,13 +245,13 @@ def _for_interval(seconds: float | None) -> str:
 
 
 def _for_rate(text: str) -> str:
-    """Returns the remedy for what is written behind "every"."""
+    """Returns the remedy for what follows "every"."""
     seconds, word = read_duration(text), text.lower().partition(" ")[0]
     return (_for_days(word) if seconds is None else None) or _for_interval(seconds)
 
 
 def _for_days(word: str) -> str | None:
-    """Returns the remedy for a day of the week that stands alone."""
+    """Returns the remedy for a day of the week without a time."""
     days = word if word in FIELDS[DAY_OF_WEEK].names else _short_name(_DAYS, word) or _GROUPS.get(word)
     return f"write minute and hour too: 0 0 * * {days} is midnight" if days else None
 
@@ -294,7 +294,7 @@ def _for_six_or_more(fields: Sequence[str], reads: Reads) -> str:
 
 
 def _plain(five: Sequence[str]) -> str:
-    """Five fields of Quartz, Spring or AWS, as crontab writes them: no ?, and no step without a range."""
+    """Returns five fields of Quartz, Spring or AWS in the syntax of crontab: no ?, and no step without a range."""
     return " ".join(
         "*" if text == "?" else ",".join(_with_range(field, item) for item in text.split(","))
         for field, text in zip(FIELDS, five, strict=True)
@@ -303,7 +303,7 @@ def _plain(five: Sequence[str]) -> str:
 
 def _with_range(field: Field, item: str) -> str:
     step = _STEP.fullmatch(item)
-    # With a star, day of month and day of week would mean something else together.
+    # With a *, day of month and day of week would have another meaning together.
     if step is None:
         return item
     if int(step["low"]) == field.low and not field.name.startswith("day"):
@@ -312,9 +312,9 @@ def _with_range(field: Field, item: str) -> str:
 
 
 def _five_of(fields: Sequence[str]) -> tuple[Sequence[str] | None, str]:
-    """The five fields of crontab among others, and the seconds.
+    """Returns the five fields of crontab, and the seconds.
 
-    Spring and Quartz begin with seconds, AWS does not, and both AWS and Quartz end with a year.
+    Spring and Quartz begin with seconds, AWS does not. Both AWS and Quartz end with a year.
     """
     if len(fields) == 5:
         return fields, "0"
@@ -370,7 +370,7 @@ def _for_special_day(item: str) -> str | None:
 
 
 def _for_special_weekday(field: Field, item: str) -> str | None:
-    """The last and the nth weekday of a month."""
+    """Returns the remedy for the last and the nth weekday of a month."""
     folded = item.lower()
     if folded == "l":
         return f"day of week {item!r} is Quartz syntax for Saturday: write 6"
@@ -386,7 +386,10 @@ def _for_special_weekday(field: Field, item: str) -> str | None:
 
 
 def _for_nth(day: str, number: int, nth: str) -> str:
-    """The nth weekday of a month: days of month and of week must both match, which they do where one begins with *."""
+    """Returns the expression for the nth weekday of a month.
+
+    Days of month and of week must both match, which requires that one of them begins with *.
+    """
     if nth == "1":
         days = "*/31,2-7"
         return f"write day of month {days} and day of week {day}, which must then both match"

@@ -1,7 +1,7 @@
-"""What a cron expression says: the days and the times of day that it names, as crontab(5) defines them.
+"""Computes the days and the times of day of a cron expression, as crontab(5) defines them.
 
-Debian's reading of Vixie's cron: a field that begins with `*` is unrestricted, even as `*/2`. A day must match
-day-of-month and day-of-week where one of these is unrestricted, and either of them where both are restricted.
+It follows Debian's version of Vixie's cron: a field that begins with `*` is unrestricted, even as `*/2`. A day must
+match both day of month and day of week if one of them is unrestricted, and either of them if both are restricted.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import MAXYEAR, MINYEAR, date
 
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _LEAP_CYCLE = 40
-"""Years within which 29 February has fallen on every weekday, also across a century without it."""
+"""Number of years within which 29 February falls on every weekday, even across a century without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class CronExpression:
     """The days and the minutes of the day of one expression.
 
     Attributes:
-        minutes, hours, days, months, weekdays: what the fields allow, ascending; Sunday is 0.
-        days_and_weekdays: whether a day must be allowed by both of its fields, rather than by either.
+        minutes, hours, days, months, weekdays: Allowed values of the fields, ascending; Sunday is 0.
+        days_and_weekdays: Whether a day must match both of its fields, rather than either.
         follows_wall: whether minute or hour begins with `*`, so that hours the wall shows twice count twice.
     """
 
@@ -36,7 +36,7 @@ class CronExpression:
     follows_wall: bool
 
     def next_after(self, minute: int) -> int | None:
-        """The first minute named after this one, both as minutes on the wall since 1970-01-01 00:00."""
+        """Returns the first matching minute after this one, both as minutes of wall time since 1970-01-01 00:00."""
         day, of_day = divmod(minute, 1440)
         if self._names_day(day) and (time := self._time_after(of_day)) is not None:
             return day * 1440 + time
@@ -44,7 +44,7 @@ class CronExpression:
         return None if next_day is None else next_day * 1440 + self.hours[0] * 60 + self.minutes[0]
 
     def latest_until(self, minute: int) -> int | None:
-        """The last minute named up to and including this one, both as minutes on the wall since 1970-01-01 00:00."""
+        """Returns the last matching minute up to this one, both as minutes of wall time since 1970-01-01 00:00."""
         day, of_day = divmod(minute, 1440)
         if self._names_day(day) and (time := self._time_until(of_day)) is not None:
             return day * 1440 + time
@@ -76,7 +76,7 @@ class CronExpression:
         return moment.month in self.months and self._allows(moment.day, day)
 
     def _allows(self, of_month: int, day: int) -> bool:
-        """Whether a day of an allowed month is named; `day` counts from 1970-01-01, which was a Thursday."""
+        """Returns whether a day of an allowed month matches; `day` counts from 1970-01-01, which was a Thursday."""
         if self.days_and_weekdays:
             return of_month in self.days and (day + 4) % 7 in self.weekdays
         return of_month in self.days or (day + 4) % 7 in self.weekdays
@@ -107,7 +107,7 @@ class CronExpression:
 
 
 def _months_from(start: date, step: int) -> Iterator[tuple[int, int]]:
-    """Years and months from a date on, or back (step -1), as long as it takes to meet any day that exists."""
+    """Yields years and months from a date on, or backwards (step -1), until every existing day must have occurred."""
     count = start.year * 12 + start.month - 1
     for month in range(count, count + step * (12 * _LEAP_CYCLE + 1), step):
         year, index = divmod(month, 12)

@@ -10,9 +10,9 @@ class Field:
     """One of the five fields.
 
     Attributes:
-        name: what people call it.
-        low, high: its range, both ends included.
-        names: in lower case, what may be written in place of the numbers from `first` on.
+        name: Name of the field in messages.
+        low, high: The range, both ends included.
+        names: Names in lower case, which stand for the numbers from `first` on.
     """
 
     name: str
@@ -22,7 +22,7 @@ class Field:
     first: int = 0
 
     def number(self, text: str) -> int | None:
-        """What a number or a name stands for; None for anything else."""
+        """Returns the number that a number or a name stands for; None for any other text."""
         if text.isascii() and text.isdigit():
             return int(text)
         return self.names.index(text.lower()) + self.first if text.lower() in self.names else None

@@ -1,7 +1,7 @@
-"""Reading cron expressions as crontab(5) defines them, and saying what is wrong with others.
+"""Parses cron expressions as crontab(5) defines them, and describes errors. croniter expands the fields.
 
-croniter expands the fields. It also takes what Vixie's cron does not know (seconds, `L`, `W`, `#`, `?`, `R`, `H`,
-ranges that run backwards), so every item is checked here before.
+It also accepts what Vixie's cron does not know (seconds, `L`, `W`, `#`, `?`, `R`, `H`, ranges that run backwards), so
+every item is checked here first.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ITEM = re.compile(r"(?:(?P<star>\*)|(?P<low>\w+)(?:-(?P<high>\w+))?)(?:/(?P<ste
 
 @lru_cache(maxsize=16_384)
 def parse(expression: str) -> CronExpression:
-    """Read an expression of five fields, or a shortcut such as `@daily`.
+    """Parses an expression of five fields, or a shortcut such as `@daily`.
 
     Raises:
         ScheduleError: not what crontab(5) describes, or it names no day that ever comes.
@@ -62,7 +62,7 @@ def warnings(expression: str) -> tuple[str, ...]:
 
 
 def _is_good(expression: str) -> bool:
-    """Whether an expression is one; None of the advice that the answer is for may ask for advice in turn."""
+    """Returns whether an expression is valid. It computes no advice, because the advice calls this function."""
     fields = expression.split()
     try:
         return len(fields) == len(FIELDS) and all(_values(position, text) for position, text in enumerate(fields))
@@ -71,12 +71,15 @@ def _is_good(expression: str) -> bool:
 
 
 class _FieldError(Exception):
-    """What is wrong with one field, and the remedy."""
+    """Returns the error of one field, with the remedy."""
 
 
 @lru_cache(maxsize=4096)
 def _values(position: int, text: str) -> tuple[int, ...]:
-    """The values that a field allows, ascending; Sunday is 0. Kept, since triggers differ in few fields."""
+    """Returns the values that a field allows, ascending; Sunday is 0.
+
+    They are cached, because triggers use few different fields.
+    """
     field = FIELDS[position]
     fields = ["*"] * len(FIELDS)
     fields[position] = ",".join(_item(field, item) for item in text.split(","))
@@ -86,7 +89,7 @@ def _values(position: int, text: str) -> tuple[int, ...]:
 
 
 def _item(field: Field, item: str) -> str:
-    """One item of a field's list, checked, with numbers for names."""
+    """Returns one checked item of a field's list, with names replaced by numbers."""
     match = _ITEM.fullmatch(item)
     plain = match is not None and (match["star"] or match["low"].isdigit())
     if not plain and (special := cron_advice.for_item(field, item)) is not None:
@@ -107,7 +110,7 @@ def _item(field: Field, item: str) -> str:
     high = _bound(field, match["high"])
     if low > high:
         raise _FieldError(cron_advice.for_backward_range(field, item, low, high, step or 1))
-    # croniter takes 7-7 for the whole week.
+    # croniter reads 7-7 as the whole week.
     return f"{low}-{high}{suffix}" if low < high else str(low)
 
 

@@ -1,4 +1,4 @@
-"""Interval schedules: a fixed grid, which neither the length of runs nor restarts move."""
+"""Computes the slots of an interval: a fixed grid that does not depend on the length of runs or on restarts."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ class IntervalTimetable:
         self._first = 0 if from_anchor else 1
 
     def next_after(self, instant: datetime) -> datetime:
-        """The first slot after an aware instant, in UTC."""
+        """Returns the first slot after an aware instant, in UTC."""
         return self._slot(max(self._steps(instant) + 1, self._first))
 
     def latest_until(self, instant: datetime) -> datetime | None:
-        """The last slot up to and including an aware instant, in UTC; None before the first one."""
+        """Returns the last slot up to and including an aware instant, in UTC; None before the first one."""
         steps = self._steps(instant)
         return self._slot(steps) if steps >= self._first else None
 
     def count_between(self, start: datetime, end: datetime, limit: int) -> int:
-        """How many slots lie in (start, end], counting no further than limit."""
+        """Returns the number of slots in (start, end], at most limit."""
         count = self._steps(end) - max(self._steps(start), self._first - 1)
         return max(0, min(count, limit))
 

@@ -1,15 +1,15 @@
-"""What is wrong with a schedule."""
+"""Defines the error of an invalid schedule."""
 
 from __future__ import annotations
 
 
 class ScheduleError(ValueError):
-    """A schedule that can never be followed: its text reads `field: value: what is wrong: the way out`.
+    """A schedule is invalid. The error's text is `field: value: what is wrong: the remedy`.
 
     Attributes:
-        field: path below `spec`, such as `schedule_config.cron_expression`.
-        value: what the user wrote there.
-        reason: what is wrong, and the remedy.
+        field: Path below `spec`, such as `schedule_config.cron_expression`.
+        value: What the user wrote there.
+        reason: What is wrong, and the remedy.
     """
 
     def __init__(self, field: str, value: object, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Which instants a schedule names: the slots of cron and interval triggers."""
+"""Computes the slots of cron and interval triggers."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ class Timetable(Protocol):
     """The slots of a schedule. Immutable; slots are aware, in UTC, and whole seconds."""
 
     def next_after(self, instant: datetime) -> datetime | None:
-        """The first slot strictly after an aware instant; None when the calendar ends first."""
+        """Returns the first slot strictly after an aware instant; None if there is none before the year 10000."""
 
     def latest_until(self, instant: datetime) -> datetime | None:
-        """The last slot up to and including an aware instant; None when there is none."""
+        """Returns the last slot up to and including an aware instant; None if there is none."""
 
     def count_between(self, start: datetime, end: datetime, limit: int) -> int:
-        """How many slots lie in (start, end]; counting stops at limit, and so does its cost."""
+        """Returns the number of slots in (start, end], at most limit, in a time that is proportional to limit."""
 
 
 def timetable(schedule: CronSchedule | IntervalSchedule | ConditionalSchedule, anchor: datetime) -> Timetable:
-    """The slots of a schedule; of a conditional one, the instants of its checks.
+    """Returns the slots of a schedule. For a conditional trigger, they are the times of its checks.
 
     Args:
-        schedule: what the trigger's schedule_config says.
+        schedule: The trigger's schedule_config.
         anchor: aware instant of the trigger's creation or of the last edit of its schedule; the grid of an
             interval starts there, a cron schedule needs none.
 
@@ -51,7 +51,7 @@ def timetable(schedule: CronSchedule | IntervalSchedule | ConditionalSchedule, a
 
 
 def check_cron(schedule: CronSchedule) -> None:
-    """Make sure that a cron schedule can be followed.
+    """Validates a cron schedule.
 
     Raises:
         ScheduleError: the expression or the time zone is wrong, or the schedule never fires.
@@ -69,7 +69,7 @@ def cron_warnings(schedule: CronSchedule) -> tuple[str, ...]:
 
 
 def describe_schedule(spec: ClusterTriggerSpec, event_counter: int | None = None) -> str:
-    """What the column SCHEDULE shows; needs no valid cron expression.
+    """Returns the text of the column SCHEDULE, even for an invalid cron expression.
 
     Examples: `0 2 * * * Europe/Berlin`, `every 6h`, `100 documents_added, cooldown 5m`, with a counter
     `37/100 documents_added, cooldown 5m`, `cosine_drift > 0.3 every 1h`, `document_count ±20% every 1h`.

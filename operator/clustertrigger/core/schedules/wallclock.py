@@ -1,9 +1,9 @@
-"""What the clock on the wall of a time zone shows: instants and wall time, both in whole seconds.
+"""Converts between instants and the wall time of a time zone, both in whole seconds.
 
-An instant counts seconds since the Unix epoch. Wall time counts the seconds that the wall's clock and calendar
-show since 1970-01-01 00:00, so that 86,400 of them are a calendar day in every zone. Between two changes of its
-offset a zone's wall time is instant + offset; such a span is a `Stretch`. The rules come from the tzdata package
-alone, never from the machine, so that every replica and every laptop agrees.
+An instant counts seconds since the Unix epoch. Wall time counts the seconds that a local clock and calendar show since
+1970-01-01 00:00, so a calendar day has 86,400 of them in every zone. Between two changes of its offset, a zone's wall
+time is instant + offset; such a span is a `Stretch`. The rules come from the tzdata package alone, never from the
+machine, so that every replica and every laptop agrees.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from clustertrigger.core.schedules.zone_advice import way_out
 DAY = 86_400
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PROBE = 3 * DAY
-"""Changes of a zone's offset lie further apart than this: six days in Gaza in 2040. A test holds tzdata to it."""
+"""Minimum distance between two changes of a zone's offset: six days in Gaza in 2040. A test verifies this for tzdata.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,12 @@ class Stretch:
 
     @property
     def wall_start(self) -> int:
-        """What the wall shows at the first instant."""
+        """Wall time at the first instant."""
         return self.start + self.offset
 
     @property
     def wall_end(self) -> int:
-        """What the wall would show at the end, had the offset stayed."""
+        """Wall time at the end, if the offset had not changed."""
         return self.end + self.offset
 
 
@@ -50,7 +51,7 @@ class WallClock:
         self._years: dict[int, tuple[Stretch, ...]] = {}
 
     def at(self, instant: int) -> Stretch | None:
-        """The stretch that holds this instant; None outside of the calendar."""
+        """Returns the stretch that contains this instant; None outside of the years 1 to 9999."""
         year = 1970 + instant // 31_556_952  # the mean Gregorian year: off by one at most, near New Year
         for candidate in (year, year - 1, year + 1):
             for stretch in self._year(candidate):
@@ -59,11 +60,11 @@ class WallClock:
         return None
 
     def after(self, stretch: Stretch) -> Stretch | None:
-        """The stretch that follows; where it begins at New Year (UTC), the offset may be the same."""
+        """Returns the stretch that follows. If it begins at New Year (UTC), the offset can be the same."""
         return self.at(stretch.end)
 
     def before(self, stretch: Stretch) -> Stretch | None:
-        """The stretch that precedes; where it ends at New Year (UTC), the offset may be the same."""
+        """Returns the stretch that precedes. If it ends at New Year (UTC), the offset can be the same."""
         return self.at(stretch.start - 1)
 
     def _year(self, year: int) -> tuple[Stretch, ...]:
@@ -72,7 +73,7 @@ class WallClock:
         return self._years[year]
 
     def _stretches(self, year: int) -> list[Stretch]:
-        """The year's stretches, found by looking every few days and halving where the offset changed."""
+        """Returns the year's stretches: samples the offset every few days, and bisects where it has changed."""
         end = _seconds(datetime(year + 1, 1, 1, tzinfo=UTC))
         start = seen = _seconds(datetime(year, 1, 1, tzinfo=UTC))
         offset = self._offset(start)
@@ -90,7 +91,7 @@ class WallClock:
         return found
 
     def _change(self, before: int, after: int) -> int:
-        """The first instant of the new offset, between one of the old and one of the new."""
+        """Returns the first instant of the new offset, between one of the old and one of the new."""
         old = self._offset(before)
         while after - before > 1:
             middle = (before + after) // 2
@@ -118,7 +119,7 @@ def zone_names() -> frozenset[str]:
 
 @lru_cache(maxsize=1024)
 def wall_clock(name: str) -> WallClock:
-    """The clock of an IANA zone.
+    """Returns the clock of an IANA zone.
 
     Raises:
         ScheduleError: there is no such zone.

@@ -99,7 +99,7 @@ _ZONE_OF_CITY = {
     **dict.fromkeys(("rio", "rio_de_janeiro", "brasilia", "brasília"), "America/Sao_Paulo"),
     **dict.fromkeys(("guadalajara",), "America/Mexico_City"),
 }  # fmt: skip
-"""Zones of large cities that no zone is named after."""
+"""Zones of large cities after which no zone is named."""
 _COUNTRIES = {
     **dict.fromkeys(("usa", "us", "united_states_of_america"), "united_states"),
     **dict.fromkeys(("uk", "great_britain", "united_kingdom", "england", "scotland", "wales"), "britain"),
@@ -109,9 +109,9 @@ _COUNTRIES = {
 }
 """Other names of countries."""
 _DIRECTIONS = ("east", "west", "north", "south", "central")
-"""No misspelt city: Eastern is spelt like Pacific/Easter."""
+"""Words that are not misspelt cities: Eastern is spelt like Pacific/Easter."""
 _MOST_ZONES = 3
-"""Zones of a country that are named."""
+"""Maximum number of zones of a country to suggest."""
 _PLACES = ("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 """Regions in which zones are named after cities and islands; US/Eastern and Brazil/East are not."""
 
@@ -126,7 +126,7 @@ _CITY_OF_OFFSET = {
     660: "Pacific/Noumea", 720: "Pacific/Auckland", 765: "Pacific/Chatham", 780: "Pacific/Tongatapu",
     840: "Pacific/Kiritimati",
 }  # fmt: skip
-"""By minutes east of Greenwich in standard time."""
+"""Cities by minutes east of Greenwich in standard time."""
 
 _OFFSET = re.compile(
     r"(?P<prefix>(?:etc/)?(?:utc|gmt|ut|zulu|z)?)[ _]*(?P<sign>[-+±]?)[ _]*"
@@ -174,7 +174,7 @@ def way_out(name: str, zones: Collection[str]) -> str:
 
 @lru_cache(maxsize=1)
 def _zones_of_countries() -> dict[str, list[str]]:
-    """Zones by the English names of their countries, in lower case and with _ for blanks."""
+    """Returns zones by the English names of their countries, in lower case and with _ for blanks."""
     names = dict(_pairs("iso3166.tab", 1))
     found: dict[str, list[str]] = {}
     for code, zone in _pairs("zone.tab", 2):
@@ -185,7 +185,7 @@ def _zones_of_countries() -> dict[str, list[str]]:
 
 
 def _pairs(table: str, column: int) -> Iterator[tuple[str, str]]:
-    """The code of the country, and another column."""
+    """Yields the code of the country and another column of a table."""
     text = (resources.files("tzdata") / "zoneinfo" / table).read_text(encoding="utf-8")
     for line in text.splitlines():
         if line and not line.startswith("#"):
@@ -194,14 +194,14 @@ def _pairs(table: str, column: int) -> Iterator[tuple[str, str]]:
 
 
 def _is_place(zone: str) -> bool:
-    """Whether a zone is named after a place, which a misspelt name can be near to."""
+    """Returns whether a zone is named after a place, for which a misspelt name can be meant."""
     return zone.partition("/")[0] in _PLACES and "/" in zone
 
 
 def _nearest(folded: str, last: str, by_city: dict[str, str]) -> str | None:
-    """The city that is spelt most alike, of the region that is written if there is one.
+    """Returns the city with the most similar spelling, within the given region if there is one.
 
-    Regions are not compared letter by letter, as a long one would make any two of its cities alike.
+    The region's name is not compared, because a long one would make all of its cities similar.
     """
     region = folded.rpartition("/")[0]
     of_region = {city: zone for city, zone in by_city.items() if zone.casefold().startswith(f"{region}/")}
@@ -212,7 +212,7 @@ def _nearest(folded: str, last: str, by_city: dict[str, str]) -> str | None:
 
 
 def _explained(zone: str) -> str:
-    """What a zone of a fixed offset is, because its sign reads the wrong way round."""
+    """Explains a zone of a fixed offset, because its sign is reversed."""
     offset = re.fullmatch(r"Etc/GMT([-+])([1-9]\d?)", zone)
     return f", which is UTC{'-' if offset[1] == '+' else '+'}{offset[2]}" if offset else ""
 
@@ -250,5 +250,5 @@ def _for_offset(offset: re.Match[str]) -> str:
 
 
 def _fixed(east: int) -> str:
-    """The zone that is so many minutes east of Greenwich all year; POSIX counts westward."""
+    """Returns the zone that is this many minutes east of Greenwich all year; POSIX counts westward."""
     return f"Etc/GMT{-east // 60:+d}"

@@ -1,1 +1,1 @@
-"""The admission webhook: how API servers reach it, and who created what it admitted."""
+"""Serves the admission webhook, and records which user created an admitted trigger."""

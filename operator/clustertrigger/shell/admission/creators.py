@@ -1,4 +1,4 @@
-"""Who created a trigger: only the admission request knows, and only the replica that answered it."""
+"""Records who created a trigger. Only the admission request contains the user, and only one replica receives it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 _BACKLOG = 10_000
 _OF_A_NAMESPACE = 2_000
 _PATIENCE = 10.0
-"""Seconds in which an object that was admitted has been created, or will not be."""
+"""Seconds after which an admitted object has been created or never will be."""
 _PAUSE = 0.5
 _WRITES_AT_ONCE = 8
 
@@ -41,11 +41,11 @@ class Creators:
         self._triggers = triggers
         self._statuses = statuses
         self._admitted: dict[str, _Admission] = {}
-        """By uid."""
+        """Admitted users by the object's uid."""
         self._by_namespace: Counter[str] = Counter()
 
     def admitted(self, key: Key, uid: str, username: str) -> None:
-        """A creation was admitted; whether it happens is still open."""
+        """Records an admitted creation. The object may still not be created."""
         if self._known(key, uid) or uid in self._admitted:
             return
         if len(self._admitted) < _BACKLOG and self._by_namespace[key.namespace] < _OF_A_NAMESPACE:
@@ -78,7 +78,7 @@ class Creators:
         return trigger if trigger is not None and trigger.uid == uid else None
 
     async def _write(self, trigger: Trigger, username: str) -> bool:
-        """Whether nothing is left to do."""
+        """Whether there is nothing left to write."""
         if trigger.status.created_by:
             return True
         try:
@@ -87,6 +87,6 @@ class Creators:
             logger.debug("Retrying to write created_by of %s: %s", trigger.key, error)
             return False
         except Exception:
-            # No single trigger may end the writer of all others.
+            # An error with one trigger must not stop the writer for all others.
             logger.exception("Internal error: writing created_by of %s failed", trigger.key)
         return True

@@ -14,11 +14,11 @@ from clustertrigger.shell.serving.http_server import Limits, serve
 from clustertrigger.shell.serving.sources import source_of
 
 _CONNECTIONS = Limits(altogether=2048, of_a_source=1024)
-"""An API server opens one for each request that it asks about at the same time."""
+"""Maximum number of connections. An API server opens one for each concurrent request."""
 _LARGEST_BODY = 2**23
-"""A question holds an object twice, before and after, each of up to 3 MiB."""
+"""Maximum size of a request in bytes. It contains an object twice, before and after, each of up to 3 MiB."""
 _SLOWEST_BODY = 10.0
-"""Seconds; API servers wait as long by default."""
+"""Timeout in seconds, which is the default of API servers."""
 _BODIES_AT_ONCE, _BODIES_OF_A_SOURCE = 32, 16
 
 
@@ -26,8 +26,8 @@ class AdmissionServer(kopf.WebhookServer):
     """Kopf's own server accepts an unlimited number of connections and of bodies, and rejects bodies over 1 MiB.
 
     Args:
-        port: to listen on.
-        cert_dir: holds tls.crt and tls.key, which are read again when they change.
+        port: The port to listen on.
+        cert_dir: Directory with tls.crt and tls.key, which are read again when they change.
     """
 
     def __init__(self, port: int, cert_dir: Path) -> None:
@@ -36,7 +36,7 @@ class AdmissionServer(kopf.WebhookServer):
         self._bodies = FairTurns(_BODIES_AT_ONCE, _BODIES_OF_A_SOURCE)
 
     async def __call__(self, fn: kopf.WebhookFn) -> AsyncIterator[kopf.WebhookClientConfig]:
-        """Serves for as long as the generator is not closed."""
+        """Serves until the generator is closed."""
 
         async def answer(request: web.Request) -> web.Response:
             try:

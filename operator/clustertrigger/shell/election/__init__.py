@@ -1,1 +1,1 @@
-"""Which replica fires: one, as long as it holds the Lease."""
+"""Elects the replica that fires: it fires as long as it holds the Lease."""

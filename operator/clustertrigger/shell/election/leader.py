@@ -1,4 +1,4 @@
-"""Which replica fires: the client library's leader election on a Lease, given up in order.
+"""Elects the replica that fires, with the client library's leader election, and releases the Lease in an orderly way.
 
 Design record: docs/design/election.md.
 """
@@ -21,19 +21,19 @@ from clustertrigger.shell.settings import Settings
 logger = logging.getLogger(__name__)
 
 _STANDBY_PERIOD = 0.5
-"""Seconds between a standby's looks at the Lease, which are reads: how long one that was given up lies idle."""
+"""Seconds between a standby's reads of the Lease, which is how long a released Lease stays unused."""
 
 Lead = Callable[[], Coroutine[Any, Any, None]]
 
 
 async def lead_when_elected(settings: Settings, api: ApiServer, metrics: Metrics, lead: Lead) -> None:
-    """Runs `lead` while this replica holds the Lease, again and again; on cancellation the Lease is given up at once.
+    """Runs `lead` whenever this replica holds the Lease, and releases the Lease at once when it is cancelled.
 
     Args:
-        settings: whether there is an election, and its times.
-        api: holds the Lease.
-        metrics: show who leads.
-        lead: fires triggers; is cancelled when the Lease is lost.
+        settings: Whether there is an election, and its timing.
+        api: The API server, which stores the Lease.
+        metrics: Metrics that show which replica leads.
+        lead: Fires triggers; it is cancelled when the Lease is lost.
     """
     if not settings.leader_election:
         metrics.leader.set(1)
@@ -52,8 +52,8 @@ async def lead_when_elected(settings: Settings, api: ApiServer, metrics: Metrics
 async def _one_term(settings: Settings, lock: LeaseLock, metrics: Metrics, lead: Lead) -> None:
     """Returns when the Lease is lost.
 
-    The library renews the Lease whatever becomes of the work that it started. A replica whose work has ended must not
-    keep the Lease from others, so its end is the end of the term, and an error.
+    The library renews the Lease even if the work that it started has ended. A replica whose work has ended must not
+    keep the Lease from others. Therefore the end of the work ends the term, and is an error.
     """
     leading: asyncio.Future[asyncio.Task[None]] = asyncio.get_running_loop().create_future()
 
@@ -70,7 +70,7 @@ async def _one_term(settings: Settings, lock: LeaseLock, metrics: Metrics, lead:
         logger.warning("This replica lost the Lease and stops firing")
 
     def elected() -> Coroutine[Any, Any, None]:
-        # The library reads the period again before each renewal, which writes.
+        # The library reads the period before each renewal, which writes.
         config.retry_period = settings.lease_retry_seconds
         return started()
 

@@ -1,7 +1,7 @@
-"""The Lease that replicas contend for, as the client library's election wants its locks.
+"""Implements the Lease that replicas compete for, as a lock of the client library's election.
 
-The library's own lock (kubernetes 37) cannot create a Lease, writes local time as UTC, waits five minutes for an
-answer, and lets a broken connection end the election; this one speaks through our own client.
+The library's own lock (kubernetes 37) cannot create a Lease, writes local time as UTC, waits five minutes for a
+response, and ends the election when a connection breaks. This one uses the operator's own client.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class LeaseLock(BaseLock):
     """One Lease of coordination.k8s.io.
 
     Args:
-        api: the API server.
-        namespace: of the Lease.
-        name: of the Lease.
-        identity: of this replica.
-        patience: seconds to wait for an answer.
+        api: The API server.
+        namespace: Namespace of the Lease.
+        name: Name of the Lease.
+        identity: Identity of this replica.
+        patience: Seconds to wait for a response.
     """
 
     def __init__(self, api: ApiServer, namespace: str, name: str, identity: str, patience: float) -> None:
@@ -44,10 +44,10 @@ class LeaseLock(BaseLock):
         self._leases = paths.leases(namespace)
         self._path = paths.lease(namespace, name)
         self._lease: dict[str, Any] | None = None
-        """As last read or written: updates go on top of this version or not at all."""
+        """The Lease as last read or written. An update succeeds only if this is still the current version."""
 
     async def get(self, name: str, namespace: str) -> tuple[bool, Any]:
-        """The record, or (False, why not)."""
+        """Returns the record, or (False, the reason)."""
         try:
             async with asyncio.timeout(self._patience):
                 self._lease = await self._api.get(self._path)
@@ -60,7 +60,7 @@ class LeaseLock(BaseLock):
         return True, _record(self._lease.get("spec") or {})
 
     async def create(self, name: str, namespace: str, election_record: LeaderElectionRecord) -> bool:
-        """Creates the Lease; False if another replica was faster."""
+        """Creates the Lease. Returns False if another replica was faster."""
         body = {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
@@ -70,15 +70,15 @@ class LeaseLock(BaseLock):
         return await self._write(self._api.create(self._leases, body))
 
     async def update(self, name: str, namespace: str, updated_record: LeaderElectionRecord) -> bool:
-        """Takes or renews the Lease; False if another replica was faster."""
-        assert self._lease is not None  # noqa: S101 - the library reads before it writes
+        """Acquires or renews the Lease. Returns False if another replica was faster."""
+        assert self._lease is not None  # noqa: S101 - The library reads before it writes.
         body = {**self._lease, "spec": {**(self._lease.get("spec") or {}), **_spec(updated_record)}}
         return await self._write(self._api.replace(self._path, body))
 
     async def release(self) -> None:
-        """Empties the Lease if it is ours, so that another replica need not wait for it to run out."""
+        """Empties the Lease if this replica holds it, so that another replica does not wait until it expires."""
         for _ in range(_ATTEMPTS):
-            # A renewal that was cancelled may have been carried out.
+            # A cancelled renewal may have been executed.
             found, _ = await self.get(self.name, self.namespace)
             spec = (self._lease or {}).get("spec") or {}
             if not found or spec.get("holderIdentity") != self.identity:
@@ -92,7 +92,7 @@ class LeaseLock(BaseLock):
             async with asyncio.timeout(self._patience):
                 self._lease = await request
         except (ApiError, TimeoutError) as error:
-            # Another replica was faster: that is what an election is.
+            # Another replica was faster, which is normal in an election.
             if not (isinstance(error, ApiError) and error.is_conflict):
                 logger.warning("Writing the Lease failed: %s", str(error) or "no answer in time")
             return False
@@ -119,7 +119,7 @@ def _spec(record: LeaderElectionRecord) -> dict[str, Any]:
 
 
 def _micro_time(text: str | None) -> str:
-    """RFC 3339 with microseconds; what the library says without an offset is local time."""
+    """Returns RFC 3339 with microseconds. A time of the library without an offset is local time."""
     instant = datetime.fromisoformat(text) if text else datetime.now(UTC)
     return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 

@@ -1,1 +1,1 @@
-"""CloudEvents in: who sends them, what they say, and the count that is stored before they are acknowledged."""
+"""Receives CloudEvents: authenticates senders, parses events, and stores the count before it acknowledges them."""

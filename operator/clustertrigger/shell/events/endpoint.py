@@ -1,4 +1,7 @@
-"""POST /v1/namespaces/{namespace}/events: CloudEvents in. A 202 means that the count is stored in the cluster."""
+"""Serves POST /v1/namespaces/{namespace}/events, which receives CloudEvents.
+
+A 202 means that the count is stored in the cluster.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,7 @@ class _Receipt:
 
 
 class EventsEndpoint:
-    """Takes events in, for any namespace that this operator serves."""
+    """Receives events for any namespace that this operator serves."""
 
     def __init__(
         self,
@@ -72,7 +75,7 @@ class EventsEndpoint:
         self.commits = GroupCommit(StatusWriter(api, triggers), clock, triggers, metrics)
 
     async def answer(self, request: web.Request) -> web.Response:
-        """The answer to one request."""
+        """Returns the response to one request."""
         try:
             response = await self._receive(request)
         except EventError as error:
@@ -120,7 +123,7 @@ class EventsEndpoint:
         return web.json_response(vars(receipt), status=202)
 
     async def _count(self, namespace: str, events: Sequence[Occurrence]) -> _Receipt:
-        """Counts each event for every trigger that it matches; all or nothing is acknowledged."""
+        """Counts each event for every trigger that it matches. Either all events are acknowledged, or none."""
         matched = [self._match(namespace, event) for event in events]
         if not all(matched):
             await self._freshness.ensure(namespace)
@@ -137,7 +140,8 @@ class EventsEndpoint:
         counting = asyncio.gather(
             *(self.commits.count(key, [arrivals[place] for place in places]) for key, places in by_trigger.items())
         )
-        # A sender that does not wait for the answer may send again: what it sent counts, so that it is known then.
+        # A sender that does not wait for the response may send again. The events are counted nevertheless, and
+        # recognized then.
         counting.add_done_callback(lambda _: self.commits.give_back(namespace, number))
         counting.add_done_callback(_retrieve)
         verdicts = await asyncio.shield(counting)
@@ -158,12 +162,12 @@ class EventsEndpoint:
 
 @asynccontextmanager
 async def serve_events(port: int, cert_dir: Path | None, endpoint: EventsEndpoint) -> AsyncIterator[None]:
-    """Serves while the context lasts; at its end, what was accepted is stored and answered first.
+    """Serves while the context lasts. At its end, accepted events are stored and answered first.
 
     Args:
-        port: to listen on; 0: nothing is served.
-        cert_dir: holds tls.crt and tls.key, which are read again when they change; None: plain HTTP.
-        endpoint: answers.
+        port: The port to listen on; 0 serves nothing.
+        cert_dir: Directory with tls.crt and tls.key, which are read again when they change; None for plain HTTP.
+        endpoint: Handles the requests.
     """
     if not port:
         yield
@@ -177,15 +181,16 @@ async def serve_events(port: int, cert_dir: Path | None, endpoint: EventsEndpoin
 
 
 def _retrieve(counting: asyncio.Future[Any]) -> None:
-    """The sender is possibly gone when a failure occurs."""
+    """The sender may have disconnected when a failure occurs."""
     if not counting.cancelled():
         counting.exception()
 
 
 def _wants_an_event_back(request: web.Request) -> bool:
-    """A Knative broker or channel: it takes any other body for a failed delivery, and would send again and again.
+    """Returns whether the client is a Knative broker or channel.
 
-    Source: Knative's data plane contract, derived reply events.
+    It treats any other body as a failed delivery, and repeats the event. Source: Knative's data plane contract, derived
+    reply events.
     """
     return "reply" in request.headers.get("Prefer", "").lower()
 

@@ -1,4 +1,4 @@
-"""Triggers that were applied a moment ago: a watch may show them late, or be broken."""
+"""Finds triggers that were applied a moment ago, which a watch can report late, or not at all if it is broken."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from clustertrigger.shell.kube.reading import read_or_skip
 from clustertrigger.shell.observed.intake import Triggers
 
 _FRESH = 1.0
-"""Seconds for which a list is good enough."""
+"""Seconds for which a list is recent enough."""
 _SHARE = 20
-"""A list is good for this many times as long as it took: a namespace of thousands is not listed all the time."""
+"""A list is recent for this many times its duration, so that a namespace with thousands of triggers is not listed all
+the time.
+"""
 
 _MOST_REMEMBERED = 1_000
 
 
 class Freshness:
-    """Makes sure that what is known of a namespace's triggers is about a second old at most."""
+    """Ensures that what is known about a namespace's triggers is at most about a second old."""
 
     def __init__(self, api: ApiServer, triggers: Triggers) -> None:
         self._api = api
@@ -29,7 +31,7 @@ class Freshness:
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def ensure(self, namespace: str) -> None:
-        """Lists the namespace's triggers, unless that was done just now.
+        """Lists the namespace's triggers, unless that was just done.
 
         Raises:
             ApiError: they could not be listed.
@@ -46,7 +48,7 @@ class Freshness:
             self._good_until[namespace] = started + max(_FRESH, _SHARE * took)
 
     def _forget_old(self) -> None:
-        """Senders that may send everywhere can name as many namespaces as they like."""
+        """Removes old entries. A sender with permission for all namespaces can name any number of them."""
         if len(self._locks) <= _MOST_REMEMBERED:
             return
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""Group commit: the events of all senders within a short window become one status write for each trigger.
+"""Stores the events of all senders within a short window with one status write for each trigger.
 
 Design record: docs/design/events.md.
 """
@@ -31,27 +31,29 @@ Verdicts = tuple[bool, ...] | None
 """For each arrival whether it counts; None if the trigger no longer counts events."""
 
 _GATHER = 0.005
-"""Seconds a lone event waits for company."""
+"""Seconds that a single event waits for others."""
 _BETWEEN_WRITES = 0.21
-"""Seconds at least from one write of a trigger to the next: fewer than 5 a second."""
+"""Minimum number of seconds between two writes of a trigger: fewer than 5 writes per second."""
 _BYTES_PER_SECOND = 200_000
-"""Of a trigger's memory: etcd keeps every version of an object for minutes, so a large one is written less often."""
+"""Maximum number of bytes of stored events that a trigger's writes take per second, because etcd keeps every version of
+an object for minutes.
+"""
 _SHARE = 0.1
-"""Of the pause, by which replicas that count for the same trigger get out of each other's step."""
+"""Random share of the pause, so that replicas that count for the same trigger do not write at the same time."""
 _PATIENCE = 8.0
 """Seconds for which a refused write is retried before the senders get an error."""
 _PAUSE = 0.1
 _WRITES_AT_ONCE = 16
 MOST_WAITING = 100_000
-"""Events that may wait for a write, of all namespaces; of one alone half of it."""
+"""Maximum number of events that wait for a write, in all namespaces; one namespace can use half of it."""
 
 
 class BacklogError(Exception):
-    """So much waits to be stored that more is to come back."""
+    """Too many events wait to be stored: the sender must send again later."""
 
 
 class NotStoredError(Exception):
-    """The cluster could not be written: the events may be sent again."""
+    """The count could not be stored: the events can be sent again."""
 
 
 @dataclass
@@ -62,14 +64,14 @@ class _Request:
 
 @dataclass
 class _Lane:
-    """What waits to be counted for one trigger."""
+    """The events that wait to be counted for one trigger."""
 
     waiting: list[_Request] = field(default_factory=list)
     task: asyncio.Task[None] | None = None
 
 
 class GroupCommit:
-    """Counts events; answers once the count is stored."""
+    """Counts events, and returns when the count is stored."""
 
     def __init__(self, statuses: StatusWriter, clock: Clock, triggers: Triggers, metrics: Metrics) -> None:
         self._statuses = statuses
@@ -79,12 +81,14 @@ class GroupCommit:
         self._lanes: dict[Key, _Lane] = {}
         self._writes = FairTurns(_WRITES_AT_ONCE, _WRITES_AT_ONCE)
         self._backlog: Counter[str] = Counter()
-        """Events that wait for a write, by namespace; one that is counted for two triggers is there twice."""
+        """Number of events that wait for a write, by namespace. An event that is counted for two triggers counts twice.
+        """
 
     def reserve(self, namespace: str, number: int) -> None:
-        """Takes room for events of a namespace that are to be counted, until it is given back.
+        """Reserves space for events of a namespace, until `give_back` is called.
 
-        A namespace gets no more room than it leaves to the others, so that there is always some for the next one.
+        A namespace gets at most as much space as it leaves to the others, so that there is always some for the next
+        one.
 
         Raises:
             BacklogError: There is no room.
@@ -95,13 +99,13 @@ class GroupCommit:
         self._backlog[namespace] += number
 
     def give_back(self, namespace: str, number: int) -> None:
-        """They are counted, or given up."""
+        """Releases the space of events that were counted or rejected."""
         self._backlog[namespace] -= number
         if not self._backlog[namespace]:
             del self._backlog[namespace]
 
     async def count(self, key: Key, arrivals: Sequence[Arrival]) -> Verdicts:
-        """Counts events for a trigger, and returns once that is stored.
+        """Counts events for a trigger, and returns when the count is stored.
 
         Raises:
             NotStoredError: it could not be stored.
@@ -114,7 +118,7 @@ class GroupCommit:
         return await request.verdicts
 
     async def _serve(self, key: Key, lane: _Lane) -> None:
-        """Writes window by window, until no request waits."""
+        """Writes window by window until no request waits."""
         try:
             while lane.waiting:
                 await asyncio.sleep(_GATHER)
@@ -124,12 +128,12 @@ class GroupCommit:
                     await self._commit(key, requests)
         finally:
             del self._lanes[key]
-            for request in lane.waiting:  # none, unless something has gone wrong here
+            for request in lane.waiting:  # This raises nothing unless there is an internal error.
                 if not request.verdicts.done():
                     request.verdicts.set_exception(NotStoredError("counting was interrupted"))
 
     async def _turn(self, key: Key) -> None:
-        """Waits until the trigger may be written again; the last write may have been another replica's."""
+        """Waits until the trigger can be written again. Another replica may have written it last."""
         last, seen = self._last_write(key), time.monotonic()
         while last is not None:
             # This replica's clock also limits the wait for each write: another replica's clock wrote the time of the
@@ -147,10 +151,10 @@ class GroupCommit:
         return state.counted_at if state else None
 
     def _pause(self, key: Key) -> float:
-        """Seconds from one write of the trigger to the next."""
+        """Returns the seconds between two writes of the trigger."""
         state = self._event_state(key)
         size = sum(len(group.ids) for group in state.seen) if state else 0
-        return max(_BETWEEN_WRITES, size / _BYTES_PER_SECOND) * (1 + _SHARE * random.random())  # noqa: S311 - no secret
+        return max(_BETWEEN_WRITES, size / _BYTES_PER_SECOND) * (1 + _SHARE * random.random())  # noqa: S311 - not a secret
 
     def _event_state(self, key: Key) -> EventState | None:
         trigger = self._triggers.get(key)
@@ -176,7 +180,10 @@ class GroupCommit:
             start = end
 
     async def _store(self, key: Key, arrivals: Sequence[Arrival]) -> Verdicts:
-        """Writes once, on top of the version that the count started from; if the version changed, it counts again."""
+        """Writes once, if the trigger still has the version that the count started from.
+
+        If the version changed, counts again.
+        """
         loop = asyncio.get_running_loop()
         give_up = loop.time() + _PATIENCE
         perhaps_stored = (False,) * len(arrivals)
@@ -196,7 +203,8 @@ class GroupCommit:
                 if loop.time() >= give_up:
                     raise
                 if error.is_unanswered:
-                    # It may have been stored: then the ids are known from now on, and yet they were ours.
+                    # The count may have been stored. Then the ids are known from now on, although this call counted
+                    # them.
                     perhaps_stored = fresh
                 if not error.is_conflict:
                     logger.info("Retrying to count events for %s: %s", key, error)
@@ -205,7 +213,7 @@ class GroupCommit:
             await self._turn(key)
 
     async def _write(self, trigger: Trigger, counted: Counted) -> Outcome:
-        """Stores the count, where there is something to store: events may all be known."""
+        """Stores the count, unless all events were already counted."""
         changes = status_patch(trigger.raw_status, counted.status)
         if not changes:
             return Outcome.WRITTEN
@@ -216,7 +224,7 @@ class GroupCommit:
         return outcome
 
     async def _refresh(self, trigger: Trigger, give_up: float) -> None:
-        """An answer may have been lost, and the version with it."""
+        """Reads the trigger, because the response with its new version may have been lost."""
         loop = asyncio.get_running_loop()
         while True:
             try:

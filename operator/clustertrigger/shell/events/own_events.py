@@ -1,4 +1,4 @@
-"""Events that the operator itself has learned of: a run has completed, and what it did to its collection."""
+"""Counts events that the operator itself observes: completed runs, and their changes of a collection."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from clustertrigger.shell.observed.intake import Triggers
 
 
 class OwnEvents:
-    """Counts them as those that senders report, with a memory of their own of what has been counted.
+    """Counts such events like those of senders, with a separate list of events that were already counted.
 
     Args:
-        commits: stores the counts.
-        triggers: those that may count events.
+        commits: Stores the counts.
+        triggers: The triggers that may count events.
     """
 
     def __init__(self, commits: GroupCommit, triggers: Triggers) -> None:
@@ -27,7 +27,7 @@ class OwnEvents:
         self._index = triggers.event_index
 
     async def count(self, trigger: Trigger, run: CountEvents) -> None:
-        """Count a run's events, for all triggers of its namespace that count such events, except its own.
+        """Counts a run's events for all triggers of its namespace that count such events, except its own.
 
         A run has one event of each type, whichever of its collections and their ids a trigger names.
 

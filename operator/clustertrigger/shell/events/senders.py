@@ -1,4 +1,4 @@
-"""Who may send events: Kubernetes says whose token it is, and what they may do.
+"""Authorizes senders of events: Kubernetes authenticates the token, and checks its permissions.
 
 Design record: docs/design/senders.md.
 """
@@ -20,18 +20,20 @@ from clustertrigger.shell.kube.api_server import ApiServer
 from clustertrigger.shell.serving.fair_turns import FairTurns
 
 _REMEMBERED_FOR = 60.0
-"""Seconds for which a yes holds, and so how long a revoked token may still send."""
+"""Seconds for which an approval is cached, and therefore how long a revoked token works."""
 _DENIAL_REMEMBERED_FOR = 5.0
 _MOST_REMEMBERED = 10_000
 _MOST_DENIALS_REMEMBERED = 2_000
-"""Apart from the others: who makes tokens up must not make the operator forget those that are real."""
+"""Denials are cached separately, so that invented tokens do not displace approvals."""
 _REVIEWS_AT_ONCE = 16
-"""Any client that reaches the port can invent tokens, but must not occupy all connections to the API server."""
+"""Maximum number of concurrent requests. Any client can invent tokens, but must not occupy all connections to the API
+server.
+"""
 _REVIEWS_OF_A_SOURCE = 8
 _MOST_WAITING = 1_024
-"""Of a source: more than wait for a second or two."""
+"""Maximum number of requests of one source; more would wait longer than a second or two."""
 _PATIENCE = 10.0
-"""Seconds for which a sender waits for the answer."""
+"""Seconds for which a sender waits for the response."""
 _JWT = re.compile(r"eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+", re.ASCII)
 
 _Question = tuple[bytes, str]
@@ -39,7 +41,7 @@ _Question = tuple[bytes, str]
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """Why a sender is rejected."""
+    """The reason why a sender is rejected."""
 
     status: Literal[401, 403]
     message: str
@@ -47,10 +49,10 @@ class Denial:
 
 @dataclass(slots=True)
 class _Review:
-    """A question that the API server is being asked.
+    """A pending request to the API server.
 
     Attributes:
-        task: asks it.
+        task: The task that sends it.
         waiting: Number of requests that wait for the answer. If no request waits, the API server is not asked.
     """
 
@@ -59,7 +61,7 @@ class _Review:
 
 
 class Senders:
-    """Answers from the API server, remembered for a while; many who ask the same at once ask it once."""
+    """Caches decisions of the API server. Identical concurrent requests are sent once."""
 
     def __init__(self, api: ApiServer) -> None:
         self._api = api
@@ -69,12 +71,12 @@ class Senders:
         self._turns = FairTurns(_REVIEWS_AT_ONCE, _REVIEWS_OF_A_SOURCE, _MOST_WAITING)
 
     async def denial(self, authorization: str | None, namespace: str, source: str = "") -> Denial | None:
-        """Why the sender may not send events to a namespace, or None.
+        """Returns why the sender may not send events to a namespace; None if it may.
 
         Args:
-            authorization: the header of that name.
-            namespace: whose triggers the events may concern.
-            source: where the request comes from. Sources take turns at asking the API server.
+            authorization: The Authorization header.
+            namespace: Namespace of the triggers.
+            source: Source of the request. Sources take turns in requests to the API server.
 
         Raises:
             ApiError: the API server could not be asked, or not in time.
@@ -94,14 +96,15 @@ class Senders:
     async def _answer(self, question: _Question, token: str, source: str) -> Denial | None:
         review = self._reviews.get(question)
         if review is None:
-            # Most tokens are JWTs, most made-up ones are not: those of one source do not wait behind each other.
+            # Most valid tokens are JWTs and most invented ones are not. The two groups of one source do not wait for
+            # each other.
             sharer = (source, _JWT.fullmatch(token) is not None)
             review = _Review(asyncio.create_task(self._ask(token, question[1], sharer)))
             self._reviews[question] = review
             review.task.add_done_callback(lambda task: self._remember(question, task))
         review.waiting += 1
         try:
-            # All waiting requests share the answer: it must not be lost if the first request is cancelled.
+            # All waiting requests share the response. It must not be lost if the first request is cancelled.
             return await asyncio.shield(review.task)
         finally:
             review.waiting -= 1
@@ -164,7 +167,7 @@ class Senders:
 
 
 class _Answers:
-    """What was answered, the oldest of which are forgotten first."""
+    """Decisions, of which the oldest are dropped first."""
 
     def __init__(self, most: int, seconds: float) -> None:
         self._most = most
@@ -176,11 +179,11 @@ class _Answers:
         return time.monotonic() < until
 
     def get(self, question: _Question) -> Denial | None:
-        """The denial, if there is one that still holds."""
+        """Returns the denial, if there is one that has not expired."""
         return self._known[question][1] if question in self else None
 
     def put(self, question: _Question, denial: Denial | None) -> None:
-        """Keeps an answer."""
+        """Stores a decision."""
         self._known.pop(question, None)
         self._known[question] = (time.monotonic() + self._seconds, denial)
         while len(self._known) > self._most:

@@ -1,1 +1,1 @@
-"""The Kubernetes API server: its paths, connections to it, who we are to it, requests and lists."""
+"""Connects to the Kubernetes API server: paths, connections, credentials, requests and lists."""

@@ -1,4 +1,4 @@
-"""The Kubernetes API server, spoken to in plain dictionaries: client models cost more than the requests themselves."""
+"""Sends requests to the Kubernetes API server with plain dictionaries: client models cost more than the requests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 AGENT = f"clustertrigger/{__version__}"
 _PAGE = 500
 _LONG_LIST = aiohttp.ClientTimeout(total=300, sock_connect=5, sock_read=60)
-"""Of the names of tens of thousands, from a server that has much else to do."""
+"""Timeout for the names of tens of thousands of objects, from a busy server."""
 _PROMPT = 1.0
 """Seconds: a response that took longer does not determine the time precisely."""
 _UNAUTHORIZED, _NOT_FOUND = 401, 404
@@ -39,7 +39,7 @@ _decode = json.JSONDecoder().raw_decode
 
 
 class Named(NamedTuple):
-    """One object, without what is in it."""
+    """The identity of one object, without its content."""
 
     namespace: str
     name: str
@@ -48,15 +48,15 @@ class Named(NamedTuple):
 
 
 class ApiServer:
-    """Requests over one pool of connections.
+    """Sends requests over one pool of connections.
 
     Args:
-        configuration: where the API server is, and who we are.
-        metrics: count what is refused.
-        connections: at most so many.
-        reload: reads the credentials again when they are refused.
-        hear: called with the Date of each answer.
-        agent: our name and version; the name becomes the field manager of all that is written.
+        configuration: Address of the API server, and the operator's credentials.
+        metrics: Counts refused requests.
+        connections: Maximum number of connections.
+        reload: Reads the credentials again when they are rejected.
+        hear: Called with the Date of each response.
+        agent: Name and version of the program; the name becomes the field manager of all writes.
     """
 
     def __init__(
@@ -91,15 +91,15 @@ class ApiServer:
         return await self._request("POST", path, body)
 
     async def replace(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Replaces an object, if it is still in the version that the body names."""
+        """Replaces an object if it still has the version in the body."""
         return await self._request("PUT", path, body)
 
     async def merge_patch(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Changes an object by a JSON merge patch (RFC 7386)."""
+        """Changes an object with a JSON merge patch (RFC 7386)."""
         return await self._request("PATCH", path, body, content_type=_MERGE_PATCH)
 
     async def delete(self, path: str) -> None:
-        """Deletes an object, its dependents in the background; one that is gone is fine."""
+        """Deletes an object, and its dependents in the background. It is not an error if the object does not exist."""
         try:
             await self._request("DELETE", path, {"propagationPolicy": "Background"})
         except ApiError as error:
@@ -107,7 +107,7 @@ class ApiServer:
                 raise
 
     async def pages(self, path: str, **parameters: str) -> AsyncIterator[tuple[list[dict[str, Any]], str]]:
-        """All objects at `path`, some at a time, and the resource version that a watch continues from."""
+        """Yields all objects at `path`, in pages, and the resource version that a watch continues from."""
         page: dict[str, str] = {}
         while True:
             answer = await self._request("GET", path, parameters={**parameters, "limit": str(_PAGE), **page})
@@ -120,14 +120,14 @@ class ApiServer:
     async def names(
         self, path: str, selector: str = "", *, remembered: bool, most: int | None = None
     ) -> tuple[list[Named], str]:
-        """What identifies each object at `path`, without the rest of it, and the resource version of the list.
+        """Returns the identity of each object at `path` without its content, and the resource version of the list.
 
         Args:
-            path: of the collection.
-            selector: of labels; "" for all objects.
-            remembered: as the API server has them in memory, which costs it little and may be a moment old;
-                otherwise as they are now.
-            most: no more objects than these; not kept to where they are remembered.
+            path: Path of the collection.
+            selector: Label selector; "" for all objects.
+            remembered: Whether to read the API server's cache, which is cheap and can be slightly outdated, rather than
+                the current state.
+            most: Maximum number of objects; the cache ignores it.
 
         Raises:
             ApiError: refused, or no answer.
@@ -144,7 +144,7 @@ class ApiServer:
         return found, version
 
     async def list(self, path: str, **parameters: str) -> tuple[list[dict[str, Any]], str]:
-        """What `pages` gives, in one piece."""
+        """Returns all `pages` together."""
         items: list[dict[str, Any]] = []
         version = ""
         async for page, as_of in self.pages(path, **parameters):
@@ -195,7 +195,7 @@ class ApiServer:
         except CredentialsError as cause:
             error = ApiError(0, type(cause).__name__, str(cause))
         except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as cause:
-            # A session that is being closed, or a token that is not valid in a header, also produces no response.
+            # A closed session, or a token that is not valid in a header, also causes no response.
             error = no_answer(cause)
         self._metrics.api_errors.labels(method, str(error.status)).inc()
         raise error
@@ -209,7 +209,10 @@ class ApiServer:
         more_headers: Mapping[str, str],
         limits: aiohttp.ClientTimeout,
     ) -> tuple[aiohttp.ClientResponse, bytes]:
-        """One answer, and what it holds; a second one where the first refuses credentials that have been renewed."""
+        """Returns the response and its content.
+
+        If it rejects credentials that were renewed since, the request is repeated.
+        """
         credentials = await self.credentials.headers()
         while True:
             headers = {**credentials, **more_headers}
@@ -226,20 +229,20 @@ class ApiServer:
 
 
 def _check_path(path: str) -> None:
-    """Nothing that a name has brought in may lead elsewhere; see paths."""
+    """A name in the path must not lead elsewhere; see paths."""
     if not is_path(path):
         raise ApiError(_NOT_FOUND, "NotFound", f"{path!r} is not a path of the API server")
 
 
 async def _read_names(payload: bytes) -> tuple[str, str, list[Named]]:
-    """Kind, version and members of a list; some at a time, for tens of thousands at once hold everything up."""
+    """Parses kind, version and members of a list, in parts: parsing tens of thousands at once blocks the event loop."""
     text = payload.decode(errors="replace")
     head, opening, _ = text.partition(_ITEMS)
     found: list[Named] = []
     try:
         whole: dict[str, Any] = json.loads(head + _ITEMS + "]}" if opening else text)
         kind, version = whole["kind"], whole["metadata"]["resourceVersion"]
-        if not opening:  # null, or JSON with leading blanks
+        if not opening:  # The value is null, or JSON with leading blanks.
             found = [_named(item) for item in whole.get("items") or ()]
         at = len(head) + len(opening)
         while opening and text[at] != "]":

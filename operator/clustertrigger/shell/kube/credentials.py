@@ -1,4 +1,4 @@
-"""Who the operator is to the API server, and how that is renewed."""
+"""Reads and renews the operator's credentials for the API server."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from kubernetes.aio.config import ConfigException, load_incluster_config, load_k
 logger = logging.getLogger(__name__)
 
 _PAUSE = 1.0
-"""Seconds between two readings of the files, however many requests are refused."""
+"""Minimum number of seconds between two readings of the files, however many requests are rejected."""
 
 
 async def load_configuration() -> Configuration:
-    """In a Pod, the service account; elsewhere the kubeconfig that kubectl would use.
+    """Reads the service account in a Pod, and the kubeconfig that kubectl would use elsewhere.
 
     Raises:
         ConfigException: neither is there.
@@ -31,15 +31,15 @@ async def load_configuration() -> Configuration:
 
 
 class CredentialsError(Exception):
-    """The credentials are unknown."""
+    """The credentials cannot be read."""
 
 
 class Credentials:
-    """The token that requests carry, if any.
+    """The token of requests, if there is one.
 
     Args:
-        configuration: what requests and Kopf's login are made of; gets the renewed token too.
-        reload: reads everything again from where it came; None where nothing changes while the process lasts.
+        configuration: The configuration of requests and of Kopf's login; it gets the renewed token too.
+        reload: Reads everything again from its source; None if nothing changes while the process runs.
     """
 
     def __init__(
@@ -51,19 +51,19 @@ class Credentials:
         self._read_at = float("-inf")
 
     async def headers(self) -> dict[str, str]:
-        """Of a request. A token with a lifetime is read again from time to time, by this machine's clock.
+        """Returns the token for a request. A token that expires is read again regularly, by this machine's clock.
 
         Raises:
             CredentialsError: it could not be read, which may pass.
         """
         try:
             token = await self._configuration.get_api_key_with_prefix("BearerToken")
-        except Exception as error:  # of a file, of a command, of whatever the kubeconfig names
+        except Exception as error:  # The source can be a file, a command, or anything else that a kubeconfig names.
             raise CredentialsError(f"the credentials cannot be read: {error}") from error
         return {"Authorization": token} if token else {}
 
     async def renew(self, refused: dict[str, str]) -> bool:
-        """Reads again after a 401, whatever the clock says; True where there is something else to try.
+        """Reads the token again after a 401. Returns True if there are other credentials to try.
 
         Args:
             refused: The headers that the API server rejected.

@@ -13,7 +13,7 @@ Raw = Mapping[str, Any]
 
 
 def read_or_skip(read: Callable[[Raw], T], raw: Raw) -> T | None:
-    """What is read off an object, or None where reading it fails, which is an internal error and logged as one."""
+    """Returns what `read` reads from an object. If it fails, logs an internal error and returns None."""
     try:
         return read(raw)
     except Exception:

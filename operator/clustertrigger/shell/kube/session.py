@@ -1,4 +1,4 @@
-"""Connections to the API server, for our own client and for Kopf's: one way through TLS and proxies."""
+"""Creates the connections to the API server for the operator's client and for Kopf's, with the same TLS and proxies."""
 
 from __future__ import annotations
 
@@ -12,24 +12,28 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 
 _IDLE = 75.0
-"""Seconds for which a connection is kept: what fires every minute shakes hands once. API servers keep theirs for 90."""
+"""Seconds for which an idle connection is kept, so that a trigger that fires every minute needs one TLS handshake. API
+servers keep connections for 90 seconds.
+"""
 _LONGEST_HEADER = 2**17
-"""Bytes. Warnings come in headers: the server cuts them at 4,096 characters, which may be of many bytes and escaped."""
+"""Maximum size of a header in bytes. The server limits warnings in headers to 4,096 characters, which can have many
+bytes and be escaped.
+"""
 TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
 
 
 def open_session(
     configuration: Configuration, connections: int, agent: str, middlewares: Sequence[ClientMiddlewareType] = ()
 ) -> aiohttp.ClientSession:
-    """A session whose requests may name paths only.
+    """Returns a session whose requests can name paths only.
 
     Args:
-        configuration: where the API server is, and what its certificate is checked against.
-        connections: at most so many; 0 for any number.
-        agent: by which the API server knows us.
-        middlewares: see every request.
+        configuration: Address of the API server, and the CA certificates that verify its certificate.
+        connections: Maximum number of connections; 0 for no limit.
+        agent: User-Agent of the requests.
+        middlewares: Called for every request.
     """
-    # The client library knows how to read every kind of kubeconfig; only its TLS context is taken from it.
+    # The client library reads every kind of kubeconfig. Only its TLS context is used.
     tls = RESTClientObject(configuration).ssl_context
     return aiohttp.ClientSession(
         base_url=configuration.host,
@@ -44,9 +48,9 @@ def open_session(
 
 
 def proxy_for(configuration: Configuration) -> str | None:
-    """The kubeconfig's proxy-url, else what HTTPS_PROXY, HTTP_PROXY and NO_PROXY say, else None.
+    """Returns the kubeconfig's proxy-url, or else the proxy of HTTPS_PROXY, HTTP_PROXY and NO_PROXY, or else None.
 
-    It is looked up once: with trust_env, aiohttp looks for it, and for a .netrc, at every request.
+    It is read once: with trust_env, aiohttp reads it, and a .netrc, at every request.
     """
     if configuration.proxy:
         return str(configuration.proxy)

@@ -1,1 +1,1 @@
-"""What Prometheus scrapes: what this process does, and how the triggers stand."""
+"""Provides the metrics for Prometheus: of this process, and of the triggers."""

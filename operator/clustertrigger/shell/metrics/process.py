@@ -1,4 +1,4 @@
-"""Prometheus metrics, named by Prometheus' conventions."""
+"""Defines the metrics of a process, named by Prometheus' conventions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _RECONCILE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 
 
 class Metrics:
-    """All metrics of one operator process, in a registry of their own."""
+    """All metrics of one operator process, in a separate registry."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -87,7 +87,9 @@ class Metrics:
             registry=self.registry,
         )
         for result in ("delivered", "failed", "given_up"):
-            self.notifications.labels(result)  # from 0, because increase() does not count a series' first value
+            self.notifications.labels(
+                result
+            )  # The series start at 0, because increase() does not count a series' first value.
         self.failing_receivers = Gauge(
             "clustertrigger_notification_receivers_failing",
             "Receivers whose last attempt failed, each counted once for each trigger.",

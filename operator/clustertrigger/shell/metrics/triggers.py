@@ -1,4 +1,4 @@
-"""Triggers as Prometheus sees them: read off their statuses at each scrape, so nothing has to be removed."""
+"""Provides metrics of triggers. They are read from the statuses at each scrape, so nothing has to be removed."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _DRIFT_LABELS = ("namespace", "trigger", "metric")
 
 
 class TriggerCollector(Collector):
-    """The last measurement of every conditional trigger that has one, and the triggers that are not ready.
+    """Collects the last measurement of every conditional trigger, and the triggers that are not ready.
 
     Args:
-        triggers: those that this replica speaks for, now.
+        triggers: Returns the triggers that this replica currently reports.
     """
 
     def __init__(self, triggers: Callable[[], Iterable[Trigger]]) -> None:
         self._triggers = triggers
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
-        """What there may be, said without a look at the triggers."""
+        """Returns all metrics without samples, which does not read the triggers."""
         return (*_drift_families(), _not_ready_family())
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """The gauges as of now."""
+        """Yields the current gauges."""
         value, threshold, floor = drift = _drift_families()
         not_ready = _not_ready_family()
         for trigger in self._triggers():

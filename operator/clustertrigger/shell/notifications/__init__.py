@@ -1,1 +1,1 @@
-"""Notifying receivers of runs and checks: what waits to be sent, and the connections to who receives it."""
+"""Notifies receivers of runs and checks: keeps what waits to be sent, and connects to the receivers."""

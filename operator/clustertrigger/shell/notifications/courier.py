@@ -1,9 +1,8 @@
-"""Sends the notifications in statuses, to each receiver of a trigger independently, until it has confirmed them.
+"""Sends the notifications in statuses to each receiver independently, until the receiver has confirmed them.
 
-What is sent and to whom is in the statuses alone; after a restart, the next leader reads it there. In memory there is
-only what has been confirmed and is not written down yet: after a crash it is sent again, under the same id.
-
-Design record: docs/design/notifications.md.
+Only the statuses store what is sent and to whom; after a restart, the next leader reads them. The process remembers
+only confirmations that are not written yet. After a crash, those notifications are sent again with the same id. Design
+record: docs/design/notifications.md.
 """
 
 from __future__ import annotations
@@ -33,15 +32,16 @@ from clustertrigger.shell.serving.fair_turns import FairTurns
 logger = logging.getLogger(__name__)
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
-"""Seconds until a receiver that failed is asked again; the pause doubles each time."""
+"""Seconds until a failed receiver is tried again; the pause doubles each time."""
 _SHARE = 0.2
-"""Of the pause, by which those that failed together do not come back together."""
+"""Random share of the pause, so that receivers that failed together are not retried together."""
 _TO_A_HOST = 8
-"""Requests to one host of one namespace's triggers, so that a dead one holds few of them."""
+"""Maximum number of concurrent requests to one host for one namespace, so that a failed host occupies few of them."""
 _GATHER = 0.3
-"""Seconds in which what several receivers have confirmed becomes one write of the status."""
+"""Seconds in which the confirmations of several receivers are combined into one write of the status."""
 _REMINDED_AFTER = 6
-"""Failures in a row until the Warning event is repeated: a minute after the first, and then every few minutes."""
+"""Number of consecutive failures until the Warning event is repeated: a minute after the first, then every few minutes.
+"""
 
 
 _Waiting = tuple[Notification, Receiver, Trigger]
@@ -56,26 +56,26 @@ class Recorder(Protocol):
 
 @dataclass
 class _Lane:
-    """One receiver of one trigger, to which something is to be sent."""
+    """A receiver of a trigger, for which notifications wait."""
 
     news: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when a pause is to end: the spec was edited, or there is something that was not refused."""
+    """Set to end a pause: the spec was edited, or there is a notification that was not refused."""
     generation: int = 0
-    """Of the trigger, in the last round."""
+    """Generation of the trigger in the last round."""
     refused: frozenset[str] | None = None
-    """Notifications of the last round, where the receiver refused some of them and may take others."""
+    """Notifications of the last round, if the receiver refused some of them and may accept others."""
     task: asyncio.Task[None] | None = None
 
 
 class Courier:
-    """Works while this replica leads.
+    """Sends notifications while this replica leads.
 
     Args:
-        triggers: their statuses contain the notifications.
-        sender: sends it.
-        changed: called with a trigger when something is confirmed, so that its status is written.
-        recorder: for what fails.
-        metrics: count attempts.
+        triggers: The triggers, whose statuses contain the notifications.
+        sender: Sends a notification.
+        changed: Called with a trigger when a notification is confirmed, so that its status is written.
+        recorder: Records events about failures.
+        metrics: Counts the attempts.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Courier:
         self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
-        """Sends, until it is cancelled."""
+        """Sends notifications until it is cancelled."""
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 for key in self._triggers.all_keys():
@@ -109,11 +109,11 @@ class Courier:
             self._metrics.failing_receivers.set(0)
 
     def delivered(self, trigger: Trigger) -> frozenset[tuple[str, str]]:
-        """What has been confirmed and is still in the status: notifications, each with its receiver."""
+        """Returns the confirmed notifications that are still in the status, each with its receiver."""
         return frozenset(self._delivered.get(trigger.key, ()))
 
     def follow(self, trigger: Trigger) -> None:
-        """Sends what a trigger's status holds now."""
+        """Sends the notifications that a trigger's status contains."""
         self._forget_what_is_written(trigger)
         if self._tasks is None:
             return
@@ -128,7 +128,7 @@ class Courier:
                 lane.task = self._tasks.create_task(self._serve(trigger.key, one, lane))
 
     def forget(self, key: Key) -> None:
-        """The trigger is gone."""
+        """Removes a trigger that was deleted."""
         self._delivered.pop(key, None)
         for lane in self._lanes.pop(key, {}).values():
             if lane.task is not None:
@@ -166,12 +166,12 @@ class Courier:
                     failures = self._failed(key, one, failures, failed)
                     if failed.concerns_message:
                         lane.refused = frozenset(told.id for told, _, _ in waiting)
-                    if _has_news(lane, self._waiting(key, one)):  # it came during this round
+                    if _has_news(lane, self._waiting(key, one)):  # The notification was added during this round.
                         continue
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(lane.news.wait(), _pause(failures, failed.wait))
         except Exception:
-            # One receiver's trouble stays with it: it is served again with the trigger's next decision.
+            # An error with one receiver affects no other. The trigger's next decision sends to it again.
             logger.exception("Internal error: notifying a receiver of %s failed", key)
         finally:
             self._succeeded(failures)
@@ -230,7 +230,7 @@ class Courier:
 
 
 def _has_news(lane: _Lane, waiting: list[_Waiting]) -> bool:
-    """Whether a pause is to end for what waits."""
+    """Returns whether a pause ends because of what waits."""
     return any(
         trigger.generation != lane.generation or (lane.refused is not None and told.id not in lane.refused)
         for told, _, trigger in waiting
@@ -238,11 +238,11 @@ def _has_news(lane: _Lane, waiting: list[_Waiting]) -> bool:
 
 
 def _pause(failures: int, asked: float) -> float:
-    """Seconds until the next round.
+    """Returns the seconds until the next round.
 
     Args:
-        failures: rounds in a row that failed.
-        asked: seconds that the receiver asks for.
+        failures: Number of consecutive rounds that failed.
+        asked: Seconds that the receiver has requested.
     """
     pause = min(_FIRST_PAUSE * 2.0 ** min(failures - 1, 30), _LONGEST_PAUSE)
-    return max(asked, pause * (1 + _SHARE * (random.random() - 0.5)))  # noqa: S311 - no secret
+    return max(asked, pause * (1 + _SHARE * (random.random() - 0.5)))  # noqa: S311 - not a secret

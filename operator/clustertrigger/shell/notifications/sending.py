@@ -1,4 +1,4 @@
-"""One request to a receiver: only to an address that is allowed, signed, and without following where it leads.
+"""Sends one request to a receiver: only to an allowed address, signed, and without following redirects.
 
 Design record: docs/design/notifications.md.
 """
@@ -28,41 +28,41 @@ from clustertrigger.core.text import cut, reason
 from clustertrigger.net.tls import trusting
 
 AT_ONCE = 64
-"""Requests at the same time."""
+"""Maximum number of concurrent requests."""
 _TIMEOUT = aiohttp.ClientTimeout(total=10, sock_connect=5)
 _LONGEST_ERROR = 300
 _LONGEST_WAIT = 3600.0
-"""Seconds for which a receiver may ask to be left alone."""
+"""Maximum number of seconds that a receiver's Retry-After can delay the next attempt."""
 _COME_BACK = (408, 425, 429)
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 TOKEN, SIGNING_KEY = "token", "signing-key"
-"""Files of credentials; either may be absent."""
+"""Files of credentials; either can be missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What became of a request."""
+    """The result of a request."""
 
     error: str | None = None
-    """Why it is not confirmed, if it is not. It never contains what the receiver has answered with."""
+    """Why the notification is not confirmed; empty if it is. It never contains the receiver's response."""
     concerns_message: bool = False
-    """Whether the receiver refused this message, and may take others."""
+    """Whether the receiver refused this notification, and may accept others."""
     wait: float = 0.0
-    """Seconds after which the receiver wants to be asked again."""
+    """Seconds that the receiver requests until the next attempt."""
 
 
 class _CredentialsError(Exception):
-    """The credentials cannot be used; the message says why."""
+    """The credentials cannot be used; the message has the reason."""
 
 
 class Sender:
     """Posts CloudEvents.
 
     Args:
-        permissions: by the operator's settings.
-        credentials: directory with a directory for each of the credentials, as a mounted Secret is.
-        authorities: file with certificates of authorities that count besides those of this machine; None for none.
-        clock: seconds since the Unix epoch, for signatures.
+        permissions: The operator's settings for notifications.
+        credentials: Directory with a directory for each of the credentials, such as a mounted Secret.
+        authorities: File with CA certificates that are trusted in addition to those of this machine; None for none.
+        clock: Returns the seconds since the Unix epoch, for signatures.
 
     Raises:
         OSError: the file is missing.
@@ -85,7 +85,7 @@ class Sender:
             self._tls.load_verify_locations(authorities)
 
     async def send(self, receiver: Receiver, namespace: str, message_id: str, body: bytes) -> Attempt:
-        """Posts one CloudEvent; never raises but for being cancelled."""
+        """Posts one CloudEvent. It raises nothing, unless it is cancelled."""
         if (why := why_refused(receiver, namespace, self._permissions)) is not None:
             return Attempt(why)
         try:
@@ -99,7 +99,8 @@ class Sender:
             return Attempt(cut(gate.blocked or _in_words(error), _LONGEST_ERROR))
 
     async def _post(self, receiver: Receiver, headers: dict[str, str], body: bytes, gate: _Gate) -> Attempt:
-        # A connection for each message: they are rare, and no address is used that was not checked just now.
+        # Each notification uses a new connection. Notifications are rare, and every address must be checked just before
+        # it is used.
         connector = aiohttp.TCPConnector(
             ssl=self._tls,
             use_dns_cache=False,
@@ -140,7 +141,10 @@ class Sender:
         return headers
 
     def _read(self, name: str) -> tuple[str, list[bytes]]:
-        """The token and the keys; read each time, because the kubelet replaces them when the Secret changes."""
+        """Returns the token and the keys.
+
+        They are read each time, because the kubelet replaces them when the Secret changes.
+        """
         directory = self._credentials / name
         token, written = (_text_of(directory / file) for file in (TOKEN, SIGNING_KEY))
         if not token and not written:
@@ -158,7 +162,10 @@ class Sender:
 
 
 class _Resolver(AbstractResolver):
-    """Resolves names in threads of its own: the loop has four, and names that no server answers for take them all."""
+    """Resolves names in separate threads.
+
+    The event loop has four, which names without a responding server would occupy.
+    """
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(AT_ONCE, "resolver")
@@ -166,7 +173,7 @@ class _Resolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """The addresses of a name.
+        """Returns the addresses of a name.
 
         Raises:
             OSError: there is none.
@@ -186,17 +193,17 @@ class _Resolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing: it serves the next request."""
+        """Does nothing, because the resolver serves the next request too."""
 
 
 class _Gate:
-    """Opens sockets to addresses that are allowed, right before they are connected.
+    """Opens sockets only to allowed addresses, and checks an address right before it is connected.
 
-    What is checked is what the kernel gets. So a name that resolves to another address the second time is no way around
-    this, nor is another form of writing an address.
+    The check uses the address that the kernel gets. So neither a name that resolves to another address the second time
+    nor another notation of an address bypasses it.
 
     Attributes:
-        blocked: why an address was not connected, if one was not.
+        blocked: Why an address was not connected; None if all were.
     """
 
     def __init__(self, host: str, permissions: Permissions) -> None:

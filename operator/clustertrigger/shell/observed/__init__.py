@@ -1,1 +1,1 @@
-"""What is known of the cluster, kept up to date by watches."""
+"""Stores the observed state of the cluster, which watches keep up to date."""

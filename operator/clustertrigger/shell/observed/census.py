@@ -1,7 +1,7 @@
 """Finds what watches do not report: objects that no longer exist, and objects that a watch missed.
 
-An object that is deleted while a watch is broken leaves no event behind. So the names of all objects are listed after
-each new beginning of a watch, after each outage, and every five minutes, and compared with what has been shown.
+If an object is deleted while a watch is broken, there is no event. Therefore the names of all objects are listed after
+each restart of a watch, after each outage, and every five minutes, and compared with the observed ones.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ logger = logging.getLogger(__name__)
 
 _EVERY = 300.0
 _SETTLE = 1.0
-"""Seconds between a reason to list names and the list: reasons come together."""
+"""Seconds between a reason to list names and the list, because several reasons often occur together."""
 _PAUSE = 5.0
 _PATIENCE = 5.0
-"""Seconds without progress after which what has not been shown is read directly, if it is little."""
+"""Seconds without progress after which missing objects are read directly, if they are few."""
 _LONG_PATIENCE = 60.0
-"""Seconds after which all watches restart. A busy machine also needs some time for that."""
+"""Seconds after which all watches restart; a busy machine also needs some time."""
 _LOOK = 0.05
 _LOOK_EACH = 2e-5
-"""Seconds between looks at what has not been shown yet, and more for each object that is looked for."""
+"""Seconds between checks for missing objects, and additional seconds for each missing object."""
 _MOST_READ = 50
 """Maximum number of missed objects that are read one by one. If there are more, the watches restart."""
 
@@ -40,9 +40,9 @@ class Census:
     """Compares the existing objects with those that the watches reported.
 
     Args:
-        api: the API server.
-        kinds: all that are watched.
-        namespaces: where; None for all.
+        api: The API server.
+        kinds: All watched kinds.
+        namespaces: The watched namespaces; None for all.
         watch_anew: Restarts all watches, for the given reason.
     """
 
@@ -60,7 +60,7 @@ class Census:
         self._asked = asyncio.Event()
 
     def ask(self) -> None:
-        """There is reason to list names soon."""
+        """Requests a list of names soon."""
         self._asked.set()
 
     async def run(self) -> None:
@@ -74,13 +74,13 @@ class Census:
             try:
                 await self.take()
             except ApiError as error:
-                # Who cannot be asked has not said that nothing is there.
+                # A failed list does not mean that there are no objects.
                 logger.warning("Listing objects failed; retrying in %.0f s: %s", _PAUSE, error)
                 await asyncio.sleep(_PAUSE)
                 self._asked.set()
 
     async def take(self) -> None:
-        """Lists all names once, takes out what is gone, and returns when the rest has been shown.
+        """Lists all names once, removes deleted objects, and returns when the rest has been observed.
 
         Raises:
             ApiError: a list failed; nothing is concluded from that.
@@ -93,7 +93,7 @@ class Census:
             await self._until_shown(kind, names)
 
     async def reachable(self) -> None:
-        """Whether all kinds can be listed.
+        """Returns whether all kinds can be listed.
 
         Raises:
             ApiError: one cannot.
@@ -105,7 +105,7 @@ class Census:
         path = kind.path(namespace)
         found, version = await self._api.names(path, kind.selector, remembered=True)
         if number_of(version) < kind.highest:
-            # An API server's memory may be a moment old. What it reads from its storage is not.
+            # An API server's cache can be slightly outdated, but its storage is not.
             found, version = await self._api.names(path, kind.selector, remembered=False)
         else:
             kind.highest = number_of(version)
@@ -115,7 +115,10 @@ class Census:
         return names, version
 
     def _begin_anew(self, kind: Kind, version: str) -> None:
-        """Versions only grow, unless etcd was restored from a backup. A watch that began before stays silent then."""
+        """Reports a restore from a backup.
+
+        Otherwise versions only grow, and a watch that began before reports nothing after it.
+        """
         reason = f"the cluster was restored from a backup ({kind.plural}: from version {kind.highest} to {version})"
         logger.warning("Reading all objects again: %s", reason)
         for each in self._kinds:
@@ -123,7 +126,7 @@ class Census:
         self._watch_anew(reason)
 
     async def _until_shown(self, kind: Kind, names: Names) -> None:
-        """Waits for what is listed; what the watches keep to themselves is read past them."""
+        """Waits for the listed objects, and reads those that the watches do not report."""
         missing = kind.not_shown(names.values())
         left, since = len(missing), time.monotonic()
         while missing:

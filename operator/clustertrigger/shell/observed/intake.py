@@ -1,4 +1,7 @@
-"""What has been shown of the cluster: triggers, what they refer to, and their runs. Every change enqueues a key."""
+"""Stores the observed objects: triggers, the objects that they refer to, and their runs.
+
+Every change enqueues a key.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from clustertrigger.shell.metrics.process import Metrics
 
 
 class Triggers:
-    """The triggers as last seen, whether by a watch or in the answer to a write of our own."""
+    """The triggers as last observed, by a watch or in the response to a write of the operator."""
 
     def __init__(
         self,
@@ -39,21 +42,21 @@ class Triggers:
         self._key_by_uid: dict[str, Key] = {}
         self._notable: dict[Key, Trigger] = {}
         self._doubted: set[str] = set()
-        """Uids whose next version counts, whichever it is."""
+        """Uids whose next version is accepted, whichever it is."""
         self.lately_gone = Graves()
         self.event_index = EventIndex()
 
     def get(self, key: Key) -> Trigger | None:
-        """The trigger, if it is there."""
+        """Returns the trigger, if it exists."""
         return self._by_key.get(key)
 
     def key_of(self, owner: Owner) -> Key | None:
-        """Which trigger that is; None where the uid is one of another namespace."""
+        """Returns the trigger of a uid; None if the uid belongs to another namespace."""
         key = self._key_by_uid.get(owner.uid)
         return key if key is not None and key.namespace == owner.namespace else None
 
     def all_keys(self, namespace: str | None = None) -> list[Key]:
-        """All keys, or those of a namespace."""
+        """Returns all keys, or those of a namespace."""
         return [key for key in self._by_key if namespace in (None, key.namespace)]
 
     def notable(self) -> list[Trigger]:
@@ -61,16 +64,16 @@ class Triggers:
         return list(self._notable.values())
 
     def saw(self, raw: Raw) -> None:
-        """The trigger is shown; one that is shown late, after our own write, is passed over."""
+        """Stores an observed trigger, unless a later version is known from the operator's own write."""
         if self.put(raw) is not None:
             self._changed(Key(raw["metadata"]["namespace"], raw["metadata"]["name"]))
 
     def announce(self, key: Key) -> None:
-        """There is news of the trigger."""
+        """Reports that the trigger has changed."""
         self._changed(key)
 
     def put(self, raw: Raw) -> Trigger | None:
-        """Keeps the trigger, unless it is known in this or a later version, or to be gone."""
+        """Stores the trigger, unless this or a later version is known, or it is known to be deleted."""
         metadata = raw["metadata"]
         uid = metadata["uid"]
         if uid in self.lately_gone:
@@ -81,7 +84,7 @@ class Triggers:
         if known is not None:
             newer = is_newer(metadata["resourceVersion"], known.resource_version)
             if not newer and known.uid not in self._doubted:
-                # Of two triggers that had the name one after the other, the former may be shown last.
+                # Of two successive triggers with the same name, the former can be reported last.
                 if uid != known.uid:
                     self.lately_gone.bury(uid)
                 return None
@@ -105,7 +108,7 @@ class Triggers:
         return trigger
 
     def gone(self, namespace: str, name: str, uid: str) -> None:
-        """The trigger of that uid is deleted; another one of its name may be there."""
+        """Removes the trigger with this uid. Another one with its name can exist."""
         key = Key(namespace, name)
         self.lately_gone.bury(uid)
         known = self._by_key.get(key)
@@ -122,11 +125,11 @@ class Triggers:
         self._changed(key)
 
     def known(self) -> Iterable[Named]:
-        """All triggers that are there."""
+        """Returns all triggers."""
         return [Named(*key, found.uid, found.resource_version) for key, found in self._by_key.items()]
 
     def doubt_versions(self) -> None:
-        """The next version of each trigger counts, whichever it is, and so do those that were gone."""
+        """Accepts the next version of each trigger, whichever it is, and triggers that were deleted."""
         self._doubted = {found.uid for found in self._by_key.values()}
         self.lately_gone.clear()
 
@@ -135,10 +138,10 @@ View = TypeVar("View", JobView, PodView)
 
 
 class _Views(Generic[View]):
-    """Jobs or Pods as last seen.
+    """The Jobs or Pods as last observed.
 
     Args:
-        changed: called with the trigger whose Job or Pod changed.
+        changed: Called with the trigger whose Job or Pod changed.
     """
 
     def __init__(self, changed: Callable[[Owner], None]) -> None:
@@ -148,11 +151,11 @@ class _Views(Generic[View]):
         self._doubted: set[str] = set()
 
     def of(self, owner: Owner) -> Mapping[str, View]:
-        """By name."""
+        """Objects by name."""
         return self._views.get(owner) or {}
 
     def put(self, view: View) -> None:
-        """Keeps one, unless it is known in this or a later version."""
+        """Stores an object, unless this or a later version is known."""
         before = self._find(view.namespace, view.name)
         if before is not None:
             if not is_newer(view.resource_version, before.resource_version) and before.uid not in self._doubted:
@@ -168,13 +171,13 @@ class _Views(Generic[View]):
             self._changed(view.owner)
 
     def gone(self, namespace: str, name: str, uid: str | None = None) -> None:
-        """It is deleted; with a uid, only if it is that one."""
+        """Removes an object; with a uid, only if it is the one with this uid."""
         known = self._find(namespace, name)
         if known is not None and uid in (None, known.uid):
             self._drop(known)
 
     def known(self) -> Iterable[Named]:
-        """All that are there."""
+        """Returns all objects."""
         return [
             Named(view.namespace, name, view.uid, view.resource_version)
             for views in self._views.values()
@@ -182,7 +185,7 @@ class _Views(Generic[View]):
         ]
 
     def doubt_versions(self) -> None:
-        """The next version of each counts, whichever it is."""
+        """Accepts the next version of each object, whichever it is."""
         self._doubted = {known.uid for known in self.known()}
 
     def _find(self, namespace: str, name: str) -> View | None:
@@ -202,21 +205,21 @@ class Jobs(_Views[JobView]):
     """The Jobs of all triggers."""
 
     def saw(self, raw: Raw) -> None:
-        """A Job with our label is shown."""
+        """Stores an observed Job with the operator's label."""
         if (job := read_job(raw)) is not None:
             self.put(job)
 
     def waiting(self) -> list[JobView]:
-        """Those that wait in a queue."""
+        """Returns the Jobs that wait in a queue."""
         every = (job for jobs in self._views.values() for job in jobs.values())
         return [job for job in every if job.suspended and job.queue and job.outcome is None]
 
 
 class Pods(_Views[PodView]):
-    """The Pods of such Jobs."""
+    """The Pods of these Jobs."""
 
     def saw(self, raw: Raw) -> None:
-        """A Pod with our label is shown."""
+        """Stores an observed Pod with the operator's label."""
         self.put(read_pod(raw))
 
 
@@ -228,10 +231,10 @@ class Queue(NamedTuple):
 
 
 class Runs:
-    """The Jobs and Pods of all triggers, and where in a queue they wait.
+    """The Jobs and Pods of all triggers, and their positions in queues.
 
     Args:
-        changed: called with the trigger whose run changed.
+        changed: Called with the trigger whose run changed.
     """
 
     def __init__(self, changed: Callable[[Owner], None]) -> None:
@@ -239,21 +242,21 @@ class Runs:
         self.pods = Pods(changed)
         self._changed = changed
         self._positions: dict[str, int] = {}
-        """By the Job's uid."""
+        """Positions by the Job's uid."""
 
     def queues(self) -> set[Queue]:
-        """Those in which a Job waits."""
+        """Returns the queues in which a Job waits."""
         return {Queue(job.namespace, job.queue) for job in self.jobs.waiting()}
 
     def place(self, positions: Mapping[str, int]) -> None:
-        """Keeps the positions of the Jobs that wait, by the Job's uid, in place of all that were known."""
+        """Replaces all known positions by those of the Jobs that wait, by the Job's uid."""
         before, self._positions = self._positions, dict(positions)
         for job in self.jobs.waiting():
             if before.get(job.uid) != positions.get(job.uid):
                 self._changed(job.owner)
 
     def of(self, owner: Owner) -> dict[str, ObservedRun]:
-        """The runs of a trigger by Job name."""
+        """Returns the runs of a trigger by Job name."""
         jobs = self.jobs.of(owner)
         if not jobs:
             return {}
@@ -263,7 +266,7 @@ class Runs:
         return {name: observe_run(job, pods.get(name, ()), self._positions.get(job.uid)) for name, job in jobs.items()}
 
     def has_job(self, owner: Owner, name: str) -> bool:
-        """Whether the Job exists, as far as has been shown."""
+        """Returns whether the Job exists, as far as it was observed."""
         return name in self.jobs.of(owner)
 
 
@@ -274,14 +277,14 @@ class _Reference(NamedTuple):
 
 
 class References:
-    """The objects of one kind that triggers refer to; a change concerns every trigger of the namespace.
+    """The objects of one kind that triggers refer to. A change affects every trigger of the namespace.
 
     Args:
-        put: into the catalog: namespace, name, spec.
-        remove: from the catalog: namespace, name.
-        changed: called with the namespace.
-        part: of an object, what goes into the catalog.
-        edition: of its metadata, what changes with that part.
+        put: Adds an object to the catalog: namespace, name, spec.
+        remove: Removes an object from the catalog: namespace, name.
+        changed: Called with the namespace.
+        part: Returns the part of an object that the catalog stores.
+        edition: Returns the value of the metadata that changes whenever that part changes.
     """
 
     def __init__(
@@ -301,7 +304,7 @@ class References:
         self._doubted: set[str] = set()
 
     def saw(self, raw: Raw) -> None:
-        """The object is shown."""
+        """Stores an observed object."""
         metadata = raw["metadata"]
         namespace, name = metadata["namespace"], metadata["name"]
         seen = _Reference(metadata["uid"], self._edition(metadata), metadata["resourceVersion"])
@@ -317,7 +320,7 @@ class References:
         self._changed(namespace)
 
     def gone(self, namespace: str, name: str, uid: str) -> None:
-        """The object of that uid is deleted; another one of its name may be there."""
+        """Removes the object with this uid. Another one with its name can exist."""
         seen = self._seen.get((namespace, name))
         if seen is None or seen.uid != uid:
             return
@@ -327,17 +330,17 @@ class References:
         self._changed(namespace)
 
     def known(self) -> Iterable[Named]:
-        """All that are there."""
+        """Returns all objects."""
         return [Named(*name, seen.uid, seen.version) for name, seen in self._seen.items()]
 
     def doubt_versions(self) -> None:
-        """The next version of each counts, whichever it is."""
+        """Accepts the next version of each object, whichever it is."""
         self._doubted = {seen.uid for seen in self._seen.values()}
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """All that has been shown."""
+    """All observed objects."""
 
     triggers: Triggers
     runs: Runs

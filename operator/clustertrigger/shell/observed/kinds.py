@@ -1,4 +1,4 @@
-"""The kinds of object that are watched, and what the cluster has shown of each."""
+"""Defines the watched kinds of objects, and what was observed of each."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ class Name(NamedTuple):
 
 
 class Store(Protocol):
-    """Keeps what decisions need of the objects of one kind."""
+    """Stores what decisions need about the objects of one kind."""
 
     def saw(self, raw: Raw) -> None:
-        """An object is there, new, changed or as before."""
+        """Stores an object, which is new, changed or unchanged."""
 
     def gone(self, namespace: str, name: str, uid: str) -> None:
-        """The object of that uid is deleted; another one of its name may be there."""
+        """Removes the object with this uid. Another one with its name can exist."""
 
     def known(self) -> Iterable[Named]:
-        """The objects that are kept."""
+        """Returns the stored objects."""
 
     def doubt_versions(self) -> None:
-        """The next report of each object counts, regardless of its version, because the cluster was restored."""
+        """Accepts the next report of each object, regardless of its version, because the cluster was restored."""
 
 
 @dataclass
 class Kind:
-    """One kind of object.
+    """One watched kind of objects.
 
     Attributes:
-        plural: its name in paths.
-        path: of its objects in a namespace, or in all for None.
+        plural: Name in paths.
+        path: Returns the path of its objects in a namespace; in all namespaces for None.
         store: Receives the observed objects.
-        selector: of labels; "" for all objects.
+        selector: Label selector; "" for all objects.
         shown: Objects that the cluster reported, including those that the store ignores.
     """
 
@@ -51,13 +51,13 @@ class Kind:
     store: Store
     selector: str = ""
     shown: dict[Name, tuple[str, str]] = field(default_factory=dict)
-    """Uid and resource version."""
+    """Uid and resource version of each observed object, by key."""
     graves: Graves = field(default_factory=Graves)
     highest: int = 0
-    """The latest version that was shown, or that an API server remembered."""
+    """The latest version that was observed, or that an API server's cache contained."""
 
     def saw(self, raw: Raw) -> None:
-        """The cluster shows an object. What it shows late, after something newer of that name, is passed over."""
+        """Handles a reported object. A report that is older than what is known is ignored."""
         name, uid, version = _identity(raw)
         before = self.shown.get(name)
         if uid in self.graves or (before is not None and not is_newer(version, before[1])):
@@ -69,7 +69,7 @@ class Kind:
         read_or_skip(self.store.saw, raw)
 
     def gone(self, raw: Raw) -> None:
-        """The cluster shows an object's end, which may be that of a former object of the name."""
+        """Handles a reported deletion, which can be that of an earlier object with the name."""
         name, uid, version = _identity(raw)
         self.graves.bury(uid)
         before = self.shown.get(name)
@@ -80,12 +80,14 @@ class Kind:
             self.store.gone(*name, uid)
 
     def remove_unlisted(self, listed: Mapping[Name, Named], version: str, namespace: str | None) -> int:
-        """Takes out what a list does not hold; what is newer than the list is left alone. Returns how many that were.
+        """Removes objects that a list does not contain, except those that are newer than the list.
+
+        Returns their number.
 
         Args:
-            listed: all objects, as of `version`.
-            version: of the list.
-            namespace: where it was taken; None for all.
+            listed: All objects, as of `version`.
+            version: Resource version of the list.
+            namespace: Namespace of the list; None for all.
         """
         candidates = {Name(known.namespace, known.name): (known.uid, known.version) for known in self.store.known()}
         candidates.update(self.shown)
@@ -102,7 +104,7 @@ class Kind:
         return removed
 
     def not_shown(self, listed: Iterable[Named]) -> list[Named]:
-        """Objects of a list that the cluster has not shown yet, or only as they were before."""
+        """Returns the objects of a list that were not observed yet, or only in an older version."""
         return [there for there in listed if self._lacks(there)]
 
     def _lacks(self, there: Named) -> bool:
@@ -110,11 +112,11 @@ class Kind:
         return shown is None or is_newer(there.version, shown[1])
 
     def contradicts(self, listed: Mapping[Name, Named], version: str) -> bool:
-        """Whether an object is older in a list than it was shown to be, and the list is not: in one history it is not.
+        """Returns whether a newer list contains an older version of an observed object, which only a restore can cause.
 
         Args:
-            listed: all objects, as of `version`.
-            version: of the list.
+            listed: All objects, as of `version`.
+            version: Resource version of the list.
         """
         for name, (uid, seen) in self.shown.items():
             there = listed.get(name)
@@ -125,7 +127,7 @@ class Kind:
         return False
 
     def begin_anew(self) -> None:
-        """After the cluster's history has been put back, lower versions are news, and what was gone may be there."""
+        """Accepts lower versions and deleted objects again, after the cluster was restored."""
         self.highest = 0
         self.graves.clear()
         self.shown = {name: (uid, "0") for name, (uid, _) in self.shown.items()}
@@ -133,17 +135,17 @@ class Kind:
 
 
 class Kinds(NamedTuple):
-    """All that are watched."""
+    """All watched kinds."""
 
     referents: tuple[Kind, ...]
-    """What triggers refer to."""
+    """The kinds that triggers refer to."""
     pod_templates: Kind
     triggers: Kind
     jobs: Kind
     pods: Kind
 
     def all(self) -> tuple[Kind, ...]:
-        """Each of them."""
+        """Yields each kind."""
         return (*self.referents, self.pod_templates, self.triggers, self.jobs, self.pods)
 
 

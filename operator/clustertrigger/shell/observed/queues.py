@@ -1,4 +1,4 @@
-"""Asks Kueue where in its queues our Jobs wait. Kueue can be absent, and can refuse to answer the operator."""
+"""Reads the queue positions of Jobs from Kueue, which can be missing or deny the operator access."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from clustertrigger.shell.observed.intake import Queue, Runs
 logger = logging.getLogger(__name__)
 
 _EVERY = 10.0
-"""Seconds between questions about a queue in which a run waits."""
+"""Seconds between requests about a queue in which a run waits."""
 _PAUSE = 60.0
-"""Seconds until Kueue is asked again about a queue that it does not know, or does not show us."""
+"""Seconds until the next request about a queue that Kueue does not know, or denies access to."""
 
 
 class Queues:
     """Keeps the positions of waiting runs up to date.
 
     Args:
-        api: the API server.
-        runs: the waiting ones; they are given their positions.
-        every: seconds between two questions about a queue.
+        api: The API server.
+        runs: The runs, whose positions are updated.
+        every: Seconds between two requests about a queue.
     """
 
     def __init__(self, api: ApiServer, runs: Runs, every: float = _EVERY) -> None:
@@ -42,7 +42,7 @@ class Queues:
             await asyncio.sleep(self._every)
 
     async def ask(self) -> None:
-        """Asks once about each queue in which a run waits."""
+        """Requests the positions of each queue in which a run waits, once."""
         positions: dict[str, int] = {}
         queues = self._runs.queues()
         self._ask_again_at = {queue: at for queue, at in self._ask_again_at.items() if queue in queues}
@@ -52,7 +52,7 @@ class Queues:
             try:
                 positions |= await self._ask(*queue)
             except ApiError as error:
-                # Whatever else is wrong may be right the next time.
+                # Any other error may not occur the next time.
                 if error.is_not_found or error.is_forbidden:
                     if queue not in self._ask_again_at:
                         logger.info("Positions in LocalQueue %s/%s are not shown: %s", *queue, error)
@@ -65,5 +65,5 @@ class Queues:
         except ApiError as error:
             if not error.is_not_found:
                 raise
-        # Older releases of Kueue serve this version only.
+        # Older releases of Kueue serve only this version.
         return read_positions(await self._api.get(paths.pending_workloads("v1beta1", namespace, queue)))

@@ -1,1 +1,1 @@
-"""One trigger at a time: when its turn is, what was decided, and carrying that out."""
+"""Reconciles one trigger at a time: schedules it, decides, and executes the actions."""

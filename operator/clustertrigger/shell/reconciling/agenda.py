@@ -1,7 +1,4 @@
-"""What is to be reconciled: now, soon, and when.
-
-Design record: docs/design/due-times.md.
-"""
+"""Schedules reconciliations: at once, after a rest, or at a time. Design record: docs/design/due-times.md."""
 
 from __future__ import annotations
 
@@ -15,11 +12,13 @@ from clustertrigger.shell.reconciling.due_heap import DueHeap
 from clustertrigger.shell.reconciling.work_queue import Rank, WorkQueue
 
 _FORESIGHT = timedelta(seconds=1.3)
-"""Time for a thousand decisions. Slots being whole seconds, it begins when what fired in one of them has rested."""
+"""Seconds before the due time; enough for a thousand decisions. It starts after the triggers that fired in the previous
+second have rested, because slots are whole seconds.
+"""
 
 
 class Agenda:
-    """The queue of keys to look at now, fed by the heap of due times."""
+    """The queue of keys to reconcile now, which the heap of due times feeds."""
 
     def __init__(self, clock: Clock, metrics: Metrics) -> None:
         self.queue: WorkQueue[Key] = WorkQueue(metrics.queue_depth.set)
@@ -28,29 +27,29 @@ class Agenda:
         self._ahead: DueHeap[Key] = DueHeap(clock, self._soon.put_nowait)
 
     def now(self, key: Key) -> None:
-        """Look at the trigger as soon as a worker is free."""
+        """Reconciles the trigger as soon as a worker is free."""
         self.queue.add(key)
 
     def forget(self, key: Key) -> None:
-        """The trigger is gone."""
+        """Removes a trigger that was deleted."""
         self.at(key, None)
         self.queue.forget_failures(key)
 
     def at(self, key: Key, due: datetime | None) -> None:
-        """The status is written: look at the trigger then, and at no other time; None: only when something changes."""
+        """Sets when to reconcile a trigger next, after its status was written; None: only when something changes."""
         self.queue.finish(key)
         self._heap.put(key, due)
         self._ahead.put(key, due and due - _FORESIGHT)
 
     async def soon(self) -> tuple[Key, datetime]:
-        """The next trigger that will be due shortly, and when."""
+        """Returns the next trigger that is due shortly, and its time."""
         while True:
             key = await self._soon.get()
             if due := self._heap.due(key):
                 return key, due
 
     def clear_times(self) -> None:
-        """Forgets all due times."""
+        """Drops all due times."""
         self._heap.clear()
         self._ahead.clear()
 

@@ -1,4 +1,4 @@
-"""One heap of due times, and one sleeper."""
+"""Keeps due times in one heap, with one sleeping task."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from clustertrigger.shell.clock import Clock
 Item = TypeVar("Item")
 
 _LONGEST_NAP = 5.0
-"""Seconds: how long a stepped clock can go unnoticed."""
+"""Maximum sleep in seconds, and therefore how long a changed clock goes unnoticed."""
 _SHORTEST_NAP = 0.001
 
 
 class DueHeap(Generic[Item]):
-    """Holds at most one due time for each item, and hands the item over when it has come."""
+    """Holds at most one due time for each item, and passes the item on when it is due."""
 
     def __init__(self, clock: Clock, hand_over: Callable[[Item], None]) -> None:
         self._clock = clock
@@ -33,11 +33,11 @@ class DueHeap(Generic[Item]):
         return len(self._due)
 
     def due(self, item: Item) -> datetime | None:
-        """When the item is due; None where it is not waited for."""
+        """Returns when the item is due; None if it has no due time."""
         return self._due.get(item)
 
     def put(self, item: Item, due: datetime | None) -> None:
-        """Sets the item's due time in place of any other; None takes it out."""
+        """Sets the item's due time, which replaces any other; None removes it."""
         if due is None:
             self._due.pop(item, None)
         elif self._due.get(item) != due:
@@ -49,7 +49,7 @@ class DueHeap(Generic[Item]):
             self._sweep()
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Drops all due times."""
         self._heap.clear()
         self._due.clear()
 

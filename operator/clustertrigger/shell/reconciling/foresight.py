@@ -1,4 +1,4 @@
-"""Decisions that were taken shortly before their time: when it comes, a thousand Jobs have only to be sent."""
+"""Takes decisions shortly before they are due, so that a thousand Jobs then only have to be sent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clustertrigger.core.decision import Decision, Observed
 from clustertrigger.core.resources.trigger import Key, Trigger
 
 _MOST = 2_000
-"""A Job that waits to be sent takes 8 KB."""
+"""Maximum number of prepared decisions. A Job that waits to be sent takes 8 KB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,14 @@ class _Foreseen:
 
 
 class Foresight:
-    """What `decide` will say when triggers come due, where nothing has changed until then."""
+    """Decisions for triggers that will be due, valid as long as nothing changes until then."""
 
     def __init__(self) -> None:
         self._foreseen: dict[Key, _Foreseen] = {}
 
     def foresee(self, trigger: Trigger, observed: Observed, due: datetime) -> None:
-        """Decides for the instant `due`, and keeps the answer where a Job is to be created then."""
-        # Where something was refused, what is to be done next changes with each attempt.
+        """Decides for the instant `due`, and stores the decision if it creates a Job."""
+        # After a refusal, each attempt changes what is done next.
         if observed.refusals or len(self._foreseen) >= _MOST:
             return
         decision = decide(trigger, observed, due)
@@ -42,10 +42,10 @@ class Foresight:
             self._foreseen[trigger.key] = _Foreseen(trigger, observed, due, decision)
 
     def recall(self, trigger: Trigger, observed: Observed, now: datetime) -> Decision | None:
-        """The decision, and forgets it; None if there is none, or if it is outdated."""
+        """Removes and returns the decision; None if there is none, or if it is outdated."""
         found = self._foreseen.pop(trigger.key, None)
         return found.decision if found and found.holds(trigger, observed, now) else None
 
     def forget(self, key: Key) -> None:
-        """The trigger is gone."""
+        """Removes a trigger that was deleted."""
         self._foreseen.pop(key, None)

@@ -1,4 +1,4 @@
-"""Finds out from the cluster's events why runs do not start: who refuses a Pod, or a volume, says so nowhere else."""
+"""Finds out from Kubernetes events why runs do not start. A refused Pod or volume is reported nowhere else."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from clustertrigger.shell.observed.intake import Runs
 logger = logging.getLogger(__name__)
 
 _PAUSE = 1.0
-"""Seconds, at least, from a question to the list of events that answers it."""
+"""Minimum number of seconds from a request to the list of events that answers it."""
 _SHARE = 0.1
-"""The share of time, at most, in which such lists are read."""
+"""Maximum share of time in which such lists are read."""
 
 
 @dataclass(slots=True)
 class _Memory:
-    """Of one trigger, by Job name.
+    """Warnings about the runs of one trigger, by Job name.
 
     Attributes:
-        warnings: what events warn of.
-        asked: when events were last asked for, or read.
+        warnings: Warnings in events.
+        asked: When events were last requested or read.
     """
 
     warnings: dict[str, str] = field(default_factory=dict)
@@ -45,7 +45,7 @@ _NOTHING = _Memory()
 
 
 class Inquiries:
-    """What is asked and known about runs that do not start."""
+    """Requests and warnings about runs that do not start."""
 
     def __init__(self, api: ApiServer, clock: Clock, runs: Runs) -> None:
         self._api = api
@@ -53,22 +53,22 @@ class Inquiries:
         self._runs = runs
         self._memory: defaultdict[Key, _Memory] = defaultdict(_Memory)
         self._questions: dict[str, dict[tuple[Key, str], Trigger]] = {}
-        """Which Jobs are asked about, by namespace."""
+        """Jobs with pending requests, by namespace."""
         self._asking: asyncio.Queue[str] = asyncio.Queue()
-        """Namespaces with questions."""
+        """Returns the namespaces with pending requests."""
         self._rested = 0.0
         """When the next list may be read, on the clock `time.perf_counter`."""
 
     def warnings(self, key: Key) -> Mapping[str, str]:
-        """What events warn of, by the names of Jobs that were asked about and have no worker that has started."""
+        """Returns the warnings in events, by the names of requested Jobs whose worker has not started."""
         return dict(self._recalled(key).warnings)
 
     def asked(self, key: Key) -> Mapping[str, datetime]:
-        """When events were last asked for, or read, by Job name."""
+        """Returns when events were last requested or read, by Job name."""
         return dict(self._recalled(key).asked)
 
     def settle(self, key: Key, status: ClusterTriggerStatus) -> None:
-        """Drops what is known of runs and checks that the status no longer calls pending."""
+        """Drops warnings about runs and checks that the status no longer shows as pending."""
         memory = self._memory.pop(key, None)
         if memory is None:
             return
@@ -82,11 +82,11 @@ class Inquiries:
             self._memory[key] = kept
 
     def forget(self, key: Key) -> None:
-        """The trigger is gone."""
+        """Removes a trigger that was deleted."""
         self._memory.pop(key, None)
 
     def ask(self, trigger: Trigger, name: str) -> None:
-        """Leaves it to `answer` to find out why a run does not start."""
+        """Requests that `answer` finds out why a run does not start."""
         namespace = trigger.key.namespace
         self._memory[trigger.key].asked[name] = self._clock()
         if namespace not in self._questions:
@@ -95,12 +95,12 @@ class Inquiries:
         self._questions[namespace][trigger.key, name] = trigger
 
     async def answer(self) -> list[Key]:
-        """Answers the questions of one namespace by one list of its events.
+        """Answers the requests of one namespace with one list of its events.
 
-        The API server keeps no events in memory, and reads all of a namespace for each list. So a thousand runs that do
-        not start must not ask for a list each: it would have no time left to create Jobs. The list is read a second
-        after the first question, as runs that were created together ask together, and only after a pause of nine times
-        as long as the list before took.
+        The API server does not cache events, and reads all events of a namespace for each list. If a thousand runs that
+        do not start caused a list each, the server could not create Jobs any longer. The list is read one second after
+        the first request, because runs that were created together cause requests together. It is followed by a pause of
+        nine times its duration.
 
         Returns:
             The triggers for which there is something new.
@@ -120,7 +120,7 @@ class Inquiries:
         return self._keep(about, found)
 
     async def ask_now(self, trigger: Trigger, name: str) -> None:
-        """Reads what events warn of, unless that was asked before; for a run that is about to be given up."""
+        """Reads the warnings about a run that is about to be ended, unless they were read before."""
         if name in self._recalled(trigger.key).asked or not self._runs.has_job(trigger.owner, name):
             return
         if about := self._what_may_tell(trigger, name):
@@ -130,7 +130,7 @@ class Inquiries:
             self._keep({about: [(trigger.key, name)]}, await self._warnings(trigger.key.namespace, selector))
 
     def _what_may_tell(self, trigger: Trigger, name: str) -> tuple[str, str] | None:
-        """Kind and name of what events are about; None if a worker has started."""
+        """Returns kind and name of the object that events are about; None if a worker has started."""
         pods = [pod for pod in self._runs.pods.of(trigger.owner).values() if pod.job == name]
         if any(pod.running or pod.terminated for pod in pods):
             return None
@@ -138,7 +138,7 @@ class Inquiries:
         return ("Pod", newest.name) if newest else ("Job", name)
 
     def _keep(self, about: Mapping[tuple[str, str], list[tuple[Key, str]]], events: list[Raw]) -> list[Key]:
-        """Keeps what events warn of; returns the triggers for which that is new."""
+        """Stores warnings. Returns the triggers that have new ones."""
         by_subject = defaultdict(list)
         for event in events:
             by_subject[_involved(event)].append(event)
@@ -159,12 +159,12 @@ class Inquiries:
     async def _warnings(
         self, namespace: str, selector: str, about: Container[tuple[str, str]] | None = None
     ) -> list[Raw]:
-        """Warnings of a namespace. They are news, not memory: where they cannot be read, what else is known must do.
+        """Returns the warnings of a namespace. They are not essential: if they cannot be read, other messages are used.
 
         Args:
-            namespace: where.
-            selector: of the API server.
-            about: kinds and names of the objects of interest, where the selector does not name one.
+            namespace: The namespace.
+            selector: Field selector of the API server.
+            about: Kinds and names of the relevant objects, if the selector does not name one.
         """
         found: list[Raw] = []
         try:
@@ -182,6 +182,6 @@ class Inquiries:
 
 
 def _involved(event: Raw) -> tuple[str, str]:
-    """Kind and name of the object that an event is about."""
+    """Returns kind and name of the object that an event is about."""
     about = event.get("involvedObject") or {}
     return str(about.get("kind")), str(about.get("name"))

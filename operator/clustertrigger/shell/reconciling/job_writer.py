@@ -33,11 +33,11 @@ _LONGEST_PAUSE = 60.0
 
 @dataclass(slots=True)
 class _Memory:
-    """Of one trigger, by Job name.
+    """Records about the Jobs of one trigger, by Job name.
 
     Attributes:
-        refusals: what is still to be tried.
-        created: Jobs of which the status may not tell yet.
+        refusals: Refused Jobs that are still retried.
+        created: Jobs that the status may not contain yet.
     """
 
     refusals: dict[str, Refusal] = field(default_factory=dict)
@@ -48,7 +48,7 @@ _NOTHING = _Memory()
 
 
 class JobWriter:
-    """The only place that writes Jobs."""
+    """Writes Jobs; no other class does."""
 
     def __init__(self, api: ApiServer, clock: Clock, runs: Runs, metrics: Metrics) -> None:
         self._api = api
@@ -58,11 +58,11 @@ class JobWriter:
         self._memory: defaultdict[Key, _Memory] = defaultdict(_Memory)
 
     def refusals(self, key: Key) -> Mapping[str, Refusal]:
-        """What was refused for this trigger and is still to be tried, by Job name."""
+        """Returns the refused Jobs of this trigger that are still retried, by Job name."""
         return dict(self._recalled(key).refusals)
 
     def lost(self, trigger: Trigger) -> dict[str, ObservedRun]:
-        """Jobs that were created and deleted before the status recorded them. They have fired nevertheless."""
+        """Returns Jobs that were created and deleted before the status recorded them. They count as fired."""
         return {
             name: observe_run(job, ())
             for name, job in self._recalled(trigger.key).created.items()
@@ -70,7 +70,7 @@ class JobWriter:
         }
 
     def settle(self, trigger: Trigger, status: ClusterTriggerStatus) -> bool:
-        """Drops the created Jobs, which the status now contains, and refusals of which it no longer speaks.
+        """Drops records of created Jobs that the status now contains, and of refusals that it no longer contains.
 
         Returns:
             Whether a Job was lost, so that its end is still to be decided on.
@@ -83,11 +83,13 @@ class JobWriter:
         return has_lost
 
     def forget(self, key: Key) -> None:
-        """The trigger is gone."""
+        """Removes a trigger that was deleted."""
         self._memory.pop(key, None)
 
     async def create(self, trigger: Trigger, action: CreateJob) -> None:
-        """Creates the Job of a slot. A refusal is remembered, not raised: the decision knows how long to try.
+        """Creates the Job of a slot.
+
+        A refusal is recorded rather than raised, because the decision determines how long to retry.
 
         Raises:
             ApiError: a Job of that name exists and cannot be read.
@@ -123,7 +125,7 @@ class JobWriter:
         logger.info("Deleted the Job", extra={"job": name})
 
     async def end(self, trigger: Trigger, action: EndJob) -> None:
-        """Ends a run and keeps its Job; one that is gone needs no end."""
+        """Ends a run and keeps its Job. It is not an error if the Job was deleted."""
         patch = end_job_patch(action.reason, completed=action.completed, unstarted=action.unstarted)
         try:
             raw = await self._api.merge_patch(paths.job(trigger.key.namespace, action.name), patch)
@@ -137,7 +139,7 @@ class JobWriter:
             self._runs.jobs.put(job)
 
     async def look_up(self, trigger: Trigger, name: str) -> None:
-        """Reads a Job and its Pods past the watches.
+        """Reads a Job and its Pods from the API server instead of from the watches.
 
         Raises:
             ApiError: the Job or its Pods cannot be read.
@@ -189,11 +191,14 @@ class JobWriter:
 
 
 def _is_taken(error: ApiError) -> bool:
-    # A quota that two requests count up at once is also answered by 409, with the reason Conflict.
+    # The API server also responds 409, with the reason Conflict, if two requests update a quota at the same time.
     return error.reason == "AlreadyExists"
 
 
 def _retry_at(since: datetime, now: datetime, error: ApiError) -> datetime:
-    """Waits as long as has been waited already, so pauses double; the server's own wish comes first."""
+    """Returns the pause before the next attempt.
+
+    It equals the time since the first one, so pauses double; the server's Retry-After takes precedence.
+    """
     pause = error.retry_after or min(max((now - since).total_seconds(), _FIRST_PAUSE), _LONGEST_PAUSE)
     return now + timedelta(seconds=pause)

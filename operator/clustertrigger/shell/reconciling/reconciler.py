@@ -1,4 +1,4 @@
-"""Gathers what is known of a trigger, lets `decide` decide, and carries the decision out."""
+"""Collects the input of `decide` for a trigger, calls it, and executes the decision."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ from clustertrigger.shell.status.status_writer import Outcome, StatusWriter
 logger = logging.getLogger(__name__)
 
 _MOST_ROUNDS = 10
-"""Decisions in a row that each ask for something else to be done; more is an internal error."""
+"""Maximum number of consecutive decisions with different actions; more is an internal error."""
 
 
 class EventCounter(Protocol):
-    """Counts events that the operator itself has learned of."""
+    """Counts events that the operator itself observes."""
 
     async def count(self, trigger: Trigger, run: CountEvents) -> None:
-        """Count the events that a run of a trigger is, for all other triggers that count such events.
+        """Counts a run of a trigger as events, for all other triggers that count such events.
 
         Raises:
             ApiError: it could not be stored; it may be counted again.
@@ -57,23 +57,23 @@ class EventCounter(Protocol):
 
 
 class Notifier(Protocol):
-    """Notifies receivers of what the statuses of triggers contain."""
+    """Notifies receivers of the notifications in the statuses of triggers."""
 
     def delivered(self, trigger: Trigger) -> frozenset[tuple[str, str]]:
-        """What has been confirmed and is still in the status: notifications, each with its receiver."""
+        """Returns the confirmed notifications that are still in the status, each with its receiver."""
 
     def follow(self, trigger: Trigger) -> None:
-        """A trigger's status is stored: send what it holds."""
+        """Sends the notifications in a trigger's status, which has been stored."""
 
     def forget(self, key: Key) -> None:
-        """The trigger is gone."""
+        """Removes a trigger that was deleted."""
 
     def gave_up(self, count: int) -> None:
         """Counts notifications that were given up."""
 
 
 class Hands(NamedTuple):
-    """What carries decisions out."""
+    """The objects that execute decisions."""
 
     jobs: JobWriter
     inquiries: Inquiries
@@ -82,7 +82,7 @@ class Hands(NamedTuple):
 
 
 class Reconciler:
-    """Brings one trigger at a time to where it should be."""
+    """Reconciles one trigger at a time."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class Reconciler:
         self._foresight = Foresight()
 
     async def work(self) -> None:
-        """Takes keys from the queue, in an endless loop. What goes wrong with one trigger stays with it."""
+        """Takes keys from the queue, in an endless loop. An error with one trigger affects no other."""
         while True:
             key = await self._queue.take()
             started = time.perf_counter()
@@ -154,7 +154,7 @@ class Reconciler:
             logger.exception("Internal error; retrying in %.1f s", self._queue.add_after_failure(key))
 
     async def reconcile(self, key: Key) -> None:
-        """One trigger, at one instant.
+        """Reconciles one trigger at one instant.
 
         Raises:
             ApiError: something could not be read or written; Nothing is lost, because the next attempt decides again.
@@ -193,7 +193,7 @@ class Reconciler:
                 self._notifier.follow(stored)
 
     def _forget(self, key: Key) -> None:
-        """The trigger is deleted, or needs no further work."""
+        """Removes a trigger that was deleted or needs no further work."""
         for memory in (self._agenda, self._jobs, self._inquiries, self._foresight, self._notifier):
             memory.forget(key)
 
@@ -232,7 +232,10 @@ class Reconciler:
                 await self._events.count(trigger, action)
 
     async def _write_status(self, trigger: Trigger, decision: Decision) -> bool:
-        """Writes what changed, once; False if the trigger changed in the meantime and must be decided again."""
+        """Writes the changed fields once.
+
+        Returns False if the trigger changed in the meantime and must be decided again.
+        """
         changes = status_patch(trigger.raw_status, decision.status)
         if not changes:
             return True

@@ -1,4 +1,4 @@
-"""Keys that wait to be reconciled: each at most once in the queue, and by one worker at a time."""
+"""Queues keys to reconcile: each is in the queue at most once, and one worker at a time handles it."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ Item = TypeVar("Item")
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 60.0
 _REST = 0.5
-"""Seconds. By then the Jobs of the other triggers that are due in the same second have been created. The watches have
-shown this trigger's Job and Pod, so that one decision covers all of it, while the API server is idle."""
+"""Seconds that an item rests. By then, the Jobs of all triggers that are due in the same second have been created, and
+the watches have reported this trigger's Job and Pod. So one decision covers all of it, while the API server is idle.
+"""
 
 
 class Rank(IntEnum):
-    """Why an item is added; what comes first is worked on first."""
+    """Why an item is added. Lower ranks are handled first."""
 
     DUE = 0
-    """Its time has come."""
+    """It is due."""
     BEGUN = 1
-    """Its work is only partly done. When it is due again is unknown until the rest is done."""
+    """It was handled only in part. When it is due again is unknown until the rest is done."""
     CHANGED = 2
-    """There is news of it, and there may be any amount of such."""
+    """It has changed, which can happen any number of times."""
 
 
 class WorkQueue(Generic[Item]):
-    """An item that is added while it is worked on comes again afterwards.
+    """A queue. If an item is added while it is handled, it is handled again afterwards.
 
     Args:
-        on_depth: called with the number of waiting items when it changes.
-        rest: seconds that an item rests.
+        on_depth: Called with the number of waiting items when it changes.
+        rest: Seconds that an item rests.
     """
 
     def __init__(self, on_depth: Callable[[int], None], rest: float = _REST) -> None:
@@ -49,7 +50,7 @@ class WorkQueue(Generic[Item]):
         self._failures: dict[Item, int] = {}
 
     def add(self, item: Item, rank: Rank = Rank.CHANGED) -> None:
-        """Adds an item; one that waits already is moved ahead where this rank comes before its own."""
+        """Adds an item. If it already waits with a higher rank, it moves forward."""
         if item in self._resting:
             if rank != Rank.DUE:
                 return
@@ -62,7 +63,7 @@ class WorkQueue(Generic[Item]):
         self._on_depth(len(self._waiting))
 
     def add_after_rest(self, item: Item) -> None:
-        """Adds an item after a rest, as begun. News of it waits as long; an item that is due does not rest."""
+        """Adds an item after a rest, as partly handled. Changes of it also wait; an item that is due does not."""
         if item in self._resting or self._waiting.get(item) == Rank.DUE:
             return
         self._waiting.pop(item, None)
@@ -72,7 +73,7 @@ class WorkQueue(Generic[Item]):
     def rest_once(self, item: Item) -> bool:
         """Lets an item rest that has not rested since it was last finished, so that other due items come first.
 
-        It rests once only: the status of a trigger that fires again and again would never be written otherwise.
+        It rests only once, because otherwise the status of a trigger that fires again and again would never be written.
 
         Returns:
             Whether the item is to be left alone now.
@@ -84,11 +85,11 @@ class WorkQueue(Generic[Item]):
         return True
 
     def finish(self, item: Item) -> None:
-        """All work on the item is done: it may rest again the next time."""
+        """Marks an item as finished: it can rest again the next time."""
         self._rested.discard(item)
 
     def add_after_failure(self, item: Item) -> float:
-        """Adds an item again after a pause that doubles with each failure in a row; returns the pause in seconds."""
+        """Adds an item again after a pause that doubles with each consecutive failure. Returns the pause in seconds."""
         failures = self._failures.get(item, 0)
         self._failures[item] = failures + 1
         delay = min(_FIRST_DELAY * 2.0 ** min(failures, 16), _LONGEST_DELAY)
@@ -96,14 +97,14 @@ class WorkQueue(Generic[Item]):
         return delay
 
     def forget_failures(self, item: Item) -> None:
-        """The next pause of this item is the first again."""
+        """Resets the pause of an item."""
         self._failures.pop(item, None)
 
     async def take(self) -> Item:
-        """The next item; `done` must follow."""
+        """Returns the next item; `done` must follow."""
         while True:
             _, _, item = await self._queue.get()
-            # One that was moved to the front, or rests, is still in its old place.
+            # An item that was moved forward, or rests, is still in its old place.
             if item in self._waiting and item not in self._working:
                 break
         del self._waiting[item]
@@ -112,7 +113,7 @@ class WorkQueue(Generic[Item]):
         return item
 
     def done(self, item: Item) -> None:
-        """The item is no longer being worked on."""
+        """Marks an item as no longer being handled."""
         self._working.discard(item)
         if item in self._waiting:
             self._queue.put_nowait((self._waiting[item], next(self._order), item))

@@ -1,1 +1,1 @@
-"""HTTP for others: connections and turns are shared among their sources, and the probes are answered."""
+"""Serves HTTP: shares connections and turns fairly among sources, and answers the probes."""

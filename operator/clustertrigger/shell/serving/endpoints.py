@@ -1,4 +1,4 @@
-"""/livez, /readyz and /metrics over HTTP."""
+"""Serves /livez, /readyz and /metrics over HTTP."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ async def serve_endpoints(port: int, metrics: Metrics, ready: Callable[[], str |
     """Serves while the context lasts; yields the port.
 
     Args:
-        port: 0 for any free one.
-        metrics: shown at /metrics.
-        ready: what is still missing, or None.
+        port: The port; 0 selects a free one.
+        metrics: Metrics for /metrics.
+        ready: Returns what is still missing, or None.
     """
 
     async def livez(_: web.Request) -> web.Response:
-        # An event loop that is stuck does not answer, and that is what the probe finds.
+        # A blocked event loop does not answer, which is what the probe detects.
         return web.Response(text="ok\n")
 
     async def readyz(_: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""Shares a limited resource fairly: a sharer with many requests waits behind one with few."""
+"""Shares a limited resource fairly: a source with many requests waits behind one with few."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from contextlib import asynccontextmanager
 
 
 class CrowdedError(Exception):
-    """So many requests of the same sharer are waiting that another one would time out."""
+    """So many requests of the same source wait that another one would time out."""
 
 
 class FairTurns:
-    """At most so many at once; where more wait, sharers take their turns one after the other, each in its own order.
+    """Limits concurrent turns. If more wait, sources take turns, each in its own order.
 
     Args:
-        at_once: of all sharers together.
-        each: of one sharer, however few the others want.
-        most_waiting: of one sharer; None: any number.
+        at_once: Maximum number of turns of all sources together.
+        each: Maximum number of turns of one source, however few the others need.
+        most_waiting: Maximum number of waiting requests of one source; None for no limit.
     """
 
     def __init__(self, at_once: int, each: int, most_waiting: int | None = None) -> None:
@@ -30,7 +30,7 @@ class FairTurns:
 
     @asynccontextmanager
     async def turn(self, sharer: Hashable) -> AsyncIterator[None]:
-        """Waits for a turn, and has it while the context lasts.
+        """Waits for a turn, which lasts as long as the context.
 
         Raises:
             CrowdedError: too many of this sharer wait already.

@@ -1,8 +1,8 @@
-"""Serves HTTP to untrusted clients: it limits connections in total and by source, and their duration.
+"""Serves HTTP to untrusted clients: limits connections in total and by source, and their duration.
 
-aiohttp serves; it bounds a header's lines, a body and the requests that wait on one connection. What it does not bound
-is done here: how many connections there are, how long a TLS handshake, a header and a silence last, and how long it
-takes a client to read its answer.
+aiohttp limits the lines of a header, a body, and the requests that wait on one connection. This module limits the
+number of connections, the duration of a TLS handshake, a header and idle time, and the time that a client takes to read
+its response.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from clustertrigger.shell.serving.sources import source_of
 logger = logging.getLogger(__name__)
 
 _HANDSHAKE = 10.0
-"""Seconds for TLS to be set up."""
+"""Maximum number of seconds for a TLS handshake."""
 HEADER = 10.0
-"""Seconds for a request's header, from the connection or from its first byte."""
+"""Maximum number of seconds for a request's header, from the connection or from its first byte."""
 IDLE = 75.0
-"""Seconds between two requests, and for a client to take its answer."""
+"""Maximum number of seconds between two requests, and for a client to read its response."""
 _REST = 5.0
 """Seconds in which the rest of an unwanted body is discarded, so that the client receives the response."""
 LARGEST_HEADER = 2**15
 _MOST_FIELDS = 64
 _READ_AHEAD = 2**14
-"""Bytes of a body that are read in advance; aiohttp buffers up to twice that."""
+"""Number of bytes of a body that are read in advance; aiohttp buffers up to twice that."""
 _BACKLOG = 1024
 _AT_ONCE = 64
-"""Connections that are accepted before everything else has its turn."""
+"""Number of connections that are accepted before other tasks run."""
 _PAUSE = 1.0
-"""Seconds without accepting, when there are no file descriptors left."""
+"""Seconds without accepting after file descriptors run out."""
 _MOST_FILES = 2**16
 _END_OF_HEADER = b"\r\n\r\n"
 
@@ -53,7 +53,7 @@ class Limits:
     """Limits of connections.
 
     Attributes:
-        altogether: If it is exceeded, the source with the most connections loses one.
+        altogether: Maximum number of connections. If it is exceeded, the source with the most connections loses one.
         of_a_source: If it is exceeded, the source loses a waiting connection, or the new one is rejected.
         is_proxy: Returns whether an address is a proxy for many sources, so that only `altogether` counts.
     """
@@ -64,7 +64,7 @@ class Limits:
 
 
 def allow_many_files() -> None:
-    """Lets this process have as many connections open as its hard limit allows; the soft one is often 1,024."""
+    """Raises the limit of open connections of this process to its hard limit; the soft limit is often 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(_MOST_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -84,12 +84,12 @@ async def serve(
     """Serves while the context lasts; yields the port.
 
     Args:
-        app: answers.
-        port: of all addresses of this machine; 0: any free one.
-        limits: of its connections.
-        cert_dir: holds tls.crt and tls.key, which are read again when they change; None: plain HTTP.
-        drain: seconds at the end for what is being answered.
-        handler_cancellation: whether a handler ends when its client is gone.
+        app: Handles the requests.
+        port: Port of all addresses of this machine; 0 selects a free one.
+        limits: Limits of its connections.
+        cert_dir: Directory with tls.crt and tls.key, which are read again when they change; None for plain HTTP.
+        drain: Seconds at the end to finish responses.
+        handler_cancellation: Whether a handler is cancelled when its client disconnects.
     """
     app.middlewares.append(_telling)
     runner = web.AppRunner(
@@ -119,7 +119,7 @@ async def serve(
 async def _telling(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Tells the connection when a request is being answered and when it has been."""
+    """Notifies the connection when a request is being answered, and when it has been answered."""
     connection = request.transport.get_protocol() if request.transport else None
     if not isinstance(connection, _Connection):
         return await handler(request)
@@ -131,11 +131,11 @@ async def _telling(
 
 
 class _Connection(asyncio.Protocol):
-    """Between a transport and aiohttp's protocol: looks at the time, and otherwise passes everything on.
+    """Measures time between a transport and aiohttp's protocol, and passes everything else on.
 
     Attributes:
-        source: whose it is.
-        waits: whether it waits for a request, so that ending it breaks nothing off.
+        source: Source of the connection.
+        waits: Whether it waits for a request, so that closing it interrupts nothing.
     """
 
     __slots__ = (
@@ -158,7 +158,7 @@ class _Connection(asyncio.Protocol):
         self._tail = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is of no such class
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transport has another class.
         self._end_at(self._loop.time() + HEADER)
         self._inner.connection_made(transport)
 
@@ -190,7 +190,7 @@ class _Connection(asyncio.Protocol):
         self._deadline = None
 
     def answered(self, *, body_is_read: bool) -> None:
-        """The answer is on its way; the next request may come."""
+        """The response is being sent; the next request may come."""
         self.waits = True
         # The rest of a body is not a header. A client that takes too long to send it is disconnected.
         self._reads_header = body_is_read
@@ -203,14 +203,14 @@ class _Connection(asyncio.Protocol):
         self._entrance.waits_again(self)
 
     def abort(self) -> None:
-        """Ends the connection at once."""
+        """Closes the connection at once."""
         if self._transport is not None:
             self._transport.abort()
         elif self.opening is not None:
             self.opening.cancel()
 
     def _look_for_end(self, data: bytes) -> None:
-        """Whether a header ends here. An incomplete header has limited time and size."""
+        """Returns whether a header ends here. An incomplete header has limited time and size."""
         if _END_OF_HEADER in self._tail + data:
             self._reads_header = False
             return
@@ -229,7 +229,7 @@ class _Connection(asyncio.Protocol):
             self._timer = self._loop.call_at(deadline, self._look)
 
     def _look(self) -> None:
-        """Deadlines move on with every request; the timer follows when it rings."""
+        """Checks the deadline, which moves with every request, when the timer expires."""
         now = self._loop.time()
         if self._deadline is not None and self._deadline <= now:
             self.abort()
@@ -238,7 +238,7 @@ class _Connection(asyncio.Protocol):
 
 
 class _Entrance:
-    """Accepts connections, counts them, and ends some where there are too many."""
+    """Accepts connections, counts them, and closes some if there are too many."""
 
     def __init__(self, runner: web.AppRunner, limits: Limits, tls: ssl.SSLContext | None) -> None:
         self._runner = runner
@@ -247,7 +247,7 @@ class _Entrance:
         self._loop = asyncio.get_running_loop()
         self._listeners: list[socket.socket] = []
         self._by_source: defaultdict[str, dict[_Connection, None]] = defaultdict(dict)
-        """Of each source its connections; those that have waited longest come first."""
+        """Connections by source; those that have waited longest come first."""
         self._count = 0
 
     def open(self, port: int) -> int:
@@ -258,14 +258,14 @@ class _Entrance:
         return int(self._listeners[0].getsockname()[1])
 
     def close(self) -> None:
-        """Accepts no more."""
+        """Stops accepting connections."""
         listeners, self._listeners = self._listeners, []
         for listener in listeners:
             self._loop.remove_reader(listener)
             listener.close()
 
     def forget(self, connection: _Connection) -> None:
-        """It has ended."""
+        """Removes a connection that was closed."""
         known = self._by_source.get(connection.source, {})
         if connection in known:
             del known[connection]
@@ -274,7 +274,7 @@ class _Entrance:
             self._by_source.pop(connection.source, None)
 
     def waits_again(self, connection: _Connection) -> None:
-        """It is the last of its source that is to be ended."""
+        """Moves a connection to the end, so that it is the last of its source to be closed."""
         known = self._by_source.get(connection.source, {})
         if connection in known:
             del known[connection]
@@ -320,14 +320,14 @@ class _Entrance:
                 ssl=self._tls,
                 ssl_handshake_timeout=_HANDSHAKE if self._tls else None,
             )
-        except (Exception, asyncio.CancelledError):  # whatever a client does here must not keep its place taken
+        except (Exception, asyncio.CancelledError):  # An error of a client must not keep its place occupied.
             self.forget(connection)
             accepted.close()
         finally:
             connection.opening = None
 
     def _make_room(self, source: str, is_proxy: bool) -> bool:
-        """Whether one more connection of a source has room, which may cost another one."""
+        """Returns whether there is room for another connection of a source, which may close another one."""
         mine = self._by_source.get(source, {})
         if not is_proxy and len(mine) >= self._limits.of_a_source:
             return self._end_one(mine, only_waiting=True)
@@ -337,7 +337,7 @@ class _Entrance:
         return self._end_one(greediest, only_waiting=len(greediest) <= len(mine) + 1)
 
     def _end_one(self, connections: dict[_Connection, None], *, only_waiting: bool) -> bool:
-        """Ends the connection that has waited longest, or else the oldest; False if there is no connection to end."""
+        """Closes the connection that has waited longest, or else the oldest. Returns False if there is none."""
         victim = next((connection for connection in connections if connection.waits), None)
         if victim is None and not only_waiting:
             victim = next(iter(connections), None)

@@ -1,4 +1,4 @@
-"""Where a request comes from, as far as that can be known: what is shared among strangers is shared by this."""
+"""Determines the source of a request as far as possible. Limits for unknown clients apply to each source."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 _SITE = 64
-"""Bits of an IPv6 address that its holder cannot choose."""
+"""Number of bits of an IPv6 address that its holder cannot choose."""
 
 
 @lru_cache(8192)
@@ -28,10 +28,10 @@ def source_of(address: str) -> str:
 
 
 class Proxies:
-    """The proxies whose word is taken for who sent what they pass on.
+    """The trusted proxies, whose X-Forwarded-For header identifies the client.
 
     Args:
-        networks: of their addresses, in CIDR notation.
+        networks: Networks of their addresses, in CIDR notation.
     """
 
     def __init__(self, networks: Sequence[str]) -> None:
@@ -39,11 +39,11 @@ class Proxies:
         self.is_trusted = lru_cache(8192)(self._is_trusted)
 
     def sender(self, peer: str, forwarded_for: Sequence[str]) -> str:
-        """The source of a request: the last address on its path that is not a trusted proxy.
+        """Returns the source of a request: the last address on its path that is not a trusted proxy.
 
         Args:
-            peer: address of the connection's other end.
-            forwarded_for: the headers X-Forwarded-For, to which each proxy adds its client's address.
+            peer: Address of the other end of the connection.
+            forwarded_for: The headers X-Forwarded-For, to which each proxy adds its client's address.
         """
         if not self._networks or not self.is_trusted(peer):
             return source_of(peer)
@@ -75,7 +75,7 @@ def _is_address(text: str) -> bool:
 
 
 def _without_port(step: str) -> str:
-    """Some proxies write a port, and IPv6 addresses in brackets."""
+    """Removes a port, and the brackets of an IPv6 address, which some proxies write."""
     if step.startswith("["):
         return step[1:].partition("]")[0]
     host, colon, port = step.rpartition(":")

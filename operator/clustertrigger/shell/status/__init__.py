@@ -1,1 +1,1 @@
-"""What users read on their triggers: the status, and Kubernetes events."""
+"""Writes what users read on their triggers: the status, and Kubernetes events."""

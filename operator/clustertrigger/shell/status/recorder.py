@@ -1,4 +1,7 @@
-"""Kubernetes events on triggers. One that is repeated, or of the same series, is counted up, as kubectl expects."""
+"""Records Kubernetes events on triggers.
+
+A repeated event, or one of the same series, increases the count, as kubectl expects.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +26,16 @@ from clustertrigger.shell.metrics.process import Metrics
 logger = logging.getLogger(__name__)
 
 _WRITERS = 4
-"""One alone writes no more than the API server's latency lets it, and a busy server's is 40 ms."""
+"""Number of concurrent writers. One alone is limited by the API server's latency, which is 40 ms on a busy server."""
 _BACKLOG = 5_000
-"""Events that each writer can queue."""
+"""Maximum number of events that each writer queues."""
 _REMEMBERED = 4_096
 _LONGEST_MESSAGE = 1024
 _Backlog = asyncio.Queue[tuple[str, dict[str, Any]]]
 
 
 class Recorder:
-    """Writes events behind the work, those of a trigger in order; they are news, not memory, and may be lost."""
+    """Writes events in the background, those of a trigger in order. They are not essential, and can be lost."""
 
     def __init__(self, api: ApiServer, clock: Clock, metrics: Metrics, identity: str) -> None:
         self._api = api
@@ -65,7 +68,7 @@ class Recorder:
                 self._metrics.events_dropped.inc()
                 logger.debug("Writing the Kubernetes event %s failed: %s", body["metadata"]["name"], error)
             except Exception:
-                # No single event may end the writer of all others.
+                # An error with one event must not stop the writer for all others.
                 self._metrics.events_dropped.inc()
                 logger.exception("Internal error: writing the Kubernetes event %s failed", body["metadata"]["name"])
 
@@ -80,14 +83,14 @@ class Recorder:
                 await self._api.create(path, body)
                 return
             except ApiError as error:
-                # Another process, or this one before it forgot, has reported this already.
+                # Another process, or this one earlier, has already recorded this event.
                 if not error.is_conflict:
                     raise
         again = {"count": count, "lastTimestamp": body["lastTimestamp"], "message": body["message"]}
         try:
             await self._api.merge_patch(paths.event(namespace, name), again)
         except ApiError as error:
-            if not error.is_not_found:  # expired: report it again
+            if not error.is_not_found:  # The event has expired: record it again.
                 raise
             self._counts[name] = 1
             await self._api.create(path, body)

@@ -1,4 +1,4 @@
-"""The only place that writes statuses of triggers, and what it does when one has changed meanwhile.
+"""Writes the statuses of triggers, and handles conflicts; no other module does.
 
 Design record: docs/design/status.md.
 """
@@ -17,10 +17,10 @@ from clustertrigger.shell.observed.intake import Triggers
 
 
 class Outcome(Enum):
-    """What became of a write."""
+    """The result of a write."""
 
     WRITTEN = auto()
-    """It is stored, and the store of triggers holds what the API server made of it."""
+    """The status is stored, and the store of triggers contains the new version."""
     OUTDATED = auto()
     """The trigger has a newer version, which is now in the store: decide or count again."""
     GONE = auto()
@@ -28,7 +28,10 @@ class Outcome(Enum):
 
 
 class StatusWriter:
-    """Writes on top of the version that a change was made from, or not at all: others would count twice, or undo."""
+    """Writes a status only if the trigger still has the version that the change was computed from.
+
+    Otherwise, events would count twice, or other changes would be lost.
+    """
 
     def __init__(self, api: ApiServer, triggers: Triggers) -> None:
         self._api = api
@@ -61,7 +64,9 @@ class StatusWriter:
         return Outcome.WRITTEN
 
     async def refresh(self, trigger: Trigger) -> bool:
-        """Reads the trigger past the watches, which may show it too late to be news; False where it is gone.
+        """Reads the trigger from the API server, because the watches may report it late.
+
+        Returns False if it was deleted.
 
         Raises:
             ApiError: it could not be read.
