@@ -38,9 +38,7 @@ class Observed:
     checks: Mapping[str, ObservedRun] = field(default_factory=dict)
     """Checks, by Job name."""
     looked_up: frozenset[str] = frozenset()
-    """Jobs that were read from the API server for this decision. A Job that is listed here and absent from `runs` does
-    not exist.
-    """
+    """Jobs that were read from the API server for this decision; one that is absent from `runs` does not exist."""
     awaited: frozenset[str] = frozenset()
     """Collections of the namespace for which triggers count events of the type run_completed."""
     permissions: Permissions = field(default_factory=Permissions)
@@ -87,10 +85,7 @@ class EndJob:
 
 @dataclass(frozen=True, slots=True)
 class LookUpJob:
-    """Read a Job and its Pods from the API server, and its events if no worker has started.
-
-    The watch does not report events.
-    """
+    """Read a Job and its Pods, and its events if no worker has started, because the watch does not report them."""
 
     name: str
 
@@ -109,9 +104,7 @@ class RunEvent:
     type: str
     count: int
     collection_ids: tuple[str, ...]
-    """All ids by which triggers can refer to the collections. A trigger counts the event once, even if it names several
-    ids.
-    """
+    """All ids by which triggers can refer to the collections. A trigger counts the event only once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,17 +128,14 @@ class Event:
     reason: EventReason
     message: str
     series: str = ""
-    """Events of one series are merged into one, which has the latest message. If absent, events with the same message
-    are.
-    """
+    """Events of one series are merged, with the latest message; if absent, those with the same message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The actions to execute.
+    """The actions to execute; without any: write the status, record the events, and sleep until wake_at.
 
-    If there are none: write the status, record the events, and sleep until wake_at. If a Job is to be created, the
-    decision stays the same until wake_at, unless something other than the time changes.
+    If a Job is to be created, the decision holds until wake_at, unless something other than the time changes.
     """
 
     actions: tuple[Action, ...]
