@@ -193,6 +193,24 @@ def test_two_executors_find_what_one_pod_finds_although_one_is_killed(
     allowed.eventually(lambda: not executors(allowed, "two-executors"), "executors leave with their run")
 
 
+def test_executors_assign_documents_to_the_clusters(stage_set: Stage, allowed: Scene, tmp_path: Path) -> None:
+    """Every document gets the cluster that the clustering gave it, since the threshold allows any distance."""
+    assigning = by_spark("assigned", at_once=True)
+    assigning["spec"]["execution_config"] |= {"mode": "assign", "assignment_threshold": -1}
+    allowed.kubectl.apply(assigning)
+    run = allowed.run_ended("assigned", patience=PATIENCE)
+    assert (run["status"], run["mode"], run["num_documents"]) == ("completed", "assign", DOCUMENTS), run
+    clustered = allowed.run_ended("two-executors")
+    with claim_files(allowed.kubectl, stage_set.images.worker.name, [RESULTS]) as claims:
+        for name, ended in (("two-executors", clustered), ("assigned", run)):
+            claims.download(RESULTS, f"{NAMESPACE}/{name}/{ended['job_id']}", tmp_path / name)
+    assigned, members = (pq.read_table(tmp_path / name / "members.parquet") for name in ("assigned", "two-executors"))
+    for column in ("document_id", "cluster_id"):
+        assert assigned[column].equals(members[column])
+    notes = json.loads((tmp_path / "assigned/metrics.json").read_text())["notes"]
+    assert any(f"parts of {DOCUMENTS} documents were read by Spark, 2 at a time" in note for note in notes), notes
+
+
 def _is_amid_a_pass(scene: Scene, driver: str) -> bool:
     lines = [json.loads(line) for line in scene.kubectl("logs", driver).splitlines() if line.startswith("{")]
     return any(line.get("phase") == "assign" for line in lines)

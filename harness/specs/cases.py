@@ -787,8 +787,21 @@ _RUN_RULES += [
     *(
         Refused(name, changed(spec, {"run.engine.type": "spark"}), "spec.run.engine", says)
         for name, spec, says in [
-            ("enrichment by Spark", acting("taxonomy_enrichment"), "valid only with action_type cluster: remove"),
-            ("rerun by Spark", acting("batch_rerun"), "valid only with action_type cluster: remove engine"),
+            (
+                "incremental enrichment by Spark",
+                acting("taxonomy_enrichment", {"incremental": True}),
+                "is not valid with incremental: true, because executors search all documents: remove incremental",
+            ),
+            (
+                "rerun by Spark",
+                acting("batch_rerun"),
+                "valid only with action_type cluster or taxonomy_enrichment: remove engine",
+            ),
+            (
+                "processing by Spark",
+                acting("collection_trigger"),
+                "valid only with action_type cluster or taxonomy_enrichment: remove engine",
+            ),
             (
                 "centroids by Spark",
                 trigger({"execution_config.mode": "composite", "execution_config.source_execution_ids": RUNS}),
@@ -1195,6 +1208,8 @@ ACCEPTED = [
              trigger({"run.engine": {"type": "spark"}, "run.queue_name": "", "run.check": {"queue_name": "team-a"}})),
     Accepted("assignment by Spark to clusters of any algorithm",
              changed(clustering(DBSCAN), {"execution_config.mode": "assign", "run.engine": {"type": "auto"}})),
+    Accepted("enrichment by Spark",
+             acting("taxonomy_enrichment", {"incremental": False}, {"run.engine": {"type": "spark"}})),
     Accepted("assignment by Spark in action_config",
              acting("cluster", {"mode": "assign"}, {"run.engine": {"type": "spark"}})),
     Accepted("engine spark of a definition",

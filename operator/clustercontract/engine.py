@@ -36,6 +36,8 @@ MOST_EXECUTORS = 200
 PARTITION_ROWS = 1_000_000
 LOCAL_BELOW = 50_000_000
 
+SPARK_ACTIONS = ("cluster", "taxonomy_enrichment")
+"""Actions that Spark's executors can carry out."""
 SPARK_ALGORITHMS = ("kmeans",)
 """Algorithms that Spark's executors can carry out with mode full."""
 SPARK_SOURCES = ("parquet",)

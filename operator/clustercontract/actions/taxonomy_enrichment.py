@@ -8,6 +8,7 @@ from pydantic import Field
 
 from clustercontract.base import ApiId, ApiModel
 from clustercontract.container import CollectionInput, ResultsTarget
+from clustercontract.engine import Engine
 from clustercontract.filters import Filter
 from clustercontract.output import OutputInput, OutputsBefore, OutputsRun
 
@@ -78,6 +79,9 @@ class EnrichmentSpec(ApiModel):
     )
     outputs: list[OutputInput] = Field(
         default_factory=list, description="Collections to write each document's nodes into."
+    )
+    engine: Engine | None = Field(
+        None, description="Spark's executors, which search the documents. Not valid with incremental."
     )
     outputs_run: OutputsRun = None
     outputs_before: OutputsBefore = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
@@ -16,6 +17,7 @@ from clustercontract.engine import (
     LOCAL_BELOW,
     MOST_EXECUTORS,
     PARTITION_ROWS,
+    SPARK_ACTIONS,
     SPARK_ALGORITHMS,
     EngineType,
     spark_clusters,
@@ -243,7 +245,8 @@ class EnginePolicy(ApiModel):
         description="local: the run's Pod does all of the work. spark: Apache Spark's executors, which the run's Pod "
         "makes, read the documents and assign them. auto: spark above local_below documents, and local otherwise. "
         "spark and auto require the chart's value spark.enabled and collections in Parquet files, and support action "
-        f"cluster with mode full and algorithm {', '.join(SPARK_ALGORITHMS)}, or with mode assign.",
+        f"cluster with mode full and algorithm {', '.join(SPARK_ALGORITHMS)}, or with mode assign, and action "
+        "taxonomy_enrichment without incremental.",
     )
     executors: int | None = Field(
         None, ge=1, le=MOST_EXECUTORS, description=f"spark, auto: number of executors. Default {EXECUTORS}."
@@ -448,8 +451,13 @@ DRIFT_NEEDS_FULL = (
     "trigger_type conditional is valid only with mode full: checks measure the change since the last clustering of "
     "documents, and modes assign and composite do not cluster documents"
 )
-SPARK_NEEDS_CLUSTER = (
-    "engine type spark or auto is valid only with action_type cluster: remove engine, or set engine.type: local"
+SPARK_NEEDS_ACTION = (
+    f"engine type spark or auto is valid only with action_type {' or '.join(SPARK_ACTIONS)}: remove engine, or set "
+    "engine.type: local"
+)
+SPARK_SEARCHES_ALL = (
+    "engine type spark or auto is not valid with incremental: true, because executors search all documents: remove "
+    "incremental, or set engine.type: local"
 )
 SPARK_NEEDS_DOCUMENTS = (
     "engine type spark or auto is not valid with mode composite, which reads centroids and no documents: remove "
@@ -563,12 +571,22 @@ def _spec_rules(schema: dict[str, Any]) -> None:
     ]
 
 
+def _listed(names: Iterable[str]) -> str:
+    """Names in a list of CEL."""
+    return ", ".join(f"'{name}'" for name in names)
+
+
 def _engine_rules() -> list[dict[str, Any]]:
     local = f"!has(self.run) || {_cel_local('self.run')}"
-    listed = ", ".join(f"'{name}'" for name in SPARK_ALGORITHMS)
     execution = "self.execution_config"
     return [
-        cel(f"{local} || self.action_type == '{SHORT_FORM_OF}'", SPARK_NEEDS_CLUSTER, field=".run.engine"),
+        cel(f"{local} || self.action_type in [{_listed(SPARK_ACTIONS)}]", SPARK_NEEDS_ACTION, field=".run.engine"),
+        cel(
+            f"{local} || !has(self.action_config) || !has(self.action_config.incremental) || "
+            "!self.action_config.incremental",
+            SPARK_SEARCHES_ALL,
+            field=".run.engine",
+        ),
         *(
             cel(
                 f"{local} || !has(self.{field}) || !has(self.{field}.mode) || self.{field}.mode != 'composite'",
@@ -578,7 +596,7 @@ def _engine_rules() -> list[dict[str, Any]]:
             for field in ("execution_config", "action_config")
         ),
         cel(
-            f"{local} || !has({execution}) || {execution}.config.algorithm in [{listed}] || "
+            f"{local} || !has({execution}) || {execution}.config.algorithm in [{_listed(SPARK_ALGORITHMS)}] || "
             f"(has({execution}.mode) && {execution}.mode == 'assign')",
             SPARK_NEEDS_CENTROIDS,
             field=".run.engine",
@@ -660,8 +678,10 @@ class ClusterTriggerSpec(ApiModel):
     def _engine_fits_work(self) -> Self:
         if not self.run.engine.has_executors:
             return self
-        if self.action_type != SHORT_FORM_OF:
-            raise VariantError(SPARK_NEEDS_CLUSTER, "run")
+        if self.action_type not in SPARK_ACTIONS:
+            raise VariantError(SPARK_NEEDS_ACTION, "run")
+        if self.action_config is not None and self.action_config.incremental:
+            raise VariantError(SPARK_SEARCHES_ALL, "run")
         if self.mode == "composite":
             raise VariantError(SPARK_NEEDS_DOCUMENTS, "run")
         if self.execution_config and not spark_clusters(self.mode, self.execution_config.config.algorithm):

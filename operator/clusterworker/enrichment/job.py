@@ -1,6 +1,6 @@
 """One enrichment, from the EnrichmentSpec to the RunResult."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,21 +12,18 @@ from clusterworker.process.command import Mounts
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.progress import Progress
 from clusterworker.run.results.record import FILE, MARKER, RunRecord
+from clusterworker.run.results.stages import clearing_stages
 from clusterworker.run.results.target import Target, staging
 
 if TYPE_CHECKING:
     from clusterworker.data.sources.collection import Collection
-    from clusterworker.enrichment.earlier import Earlier
     from clusterworker.enrichment.figures import Enrichment
     from clusterworker.enrichment.nodes import Taxonomy
-    from clusterworker.enrichment.search import NodeSearch, Slice
-    from clusterworker.enrichment.table import EnrichmentTable
-    from clusterworker.enrichment.tally import Example, Sample, Tally
+    from clusterworker.enrichment.search import NodeSearch
+    from clusterworker.enrichment.tally import Example, Sample
 
 PHASES = ("open", "search", "report", "write", "publish")
 """Without outputs, nothing is written besides the results."""
-SAMPLED = 2_000
-"""Documents among which the doubtful ones are looked for."""
 LISTED_DOUBTFUL = 12
 
 
@@ -50,7 +47,7 @@ def enrich(
     progress.plan([phase for phase in PHASES if phase != "write" or spec.outputs])
     mounts = mounts or Mounts()
     memory = memory or ControlGroup().memory()
-    with staging(spec, mounts) as (target, staged, scratch):
+    with staging(spec, mounts) as (target, staged, scratch), clearing_stages(spec, mounts.secrets):
         return _Run(spec, progress, target).carry_out(staged, scratch, mounts.secrets, memory)
 
 
@@ -83,7 +80,7 @@ class _Run:
         _check_alike(taxonomy, collection)
         integers = collection.has_integer_ids
         outputs.check(lambda _: output_table(spec, file, integer_ids=integers))
-        found, doubtful = self._find(taxonomy, collection, staged, secrets, memory)
+        found, doubtful = self._find(taxonomy, collection, staged, scratch, secrets, memory)
 
         self._progress.phase("report", "writing the report")
         best = found.tally.best()
@@ -107,21 +104,29 @@ class _Run:
         )
 
     def _find(
-        self, taxonomy: "Taxonomy", collection: "Collection", staged: Path, secrets: Path, memory: int
+        self,
+        taxonomy: "Taxonomy",
+        collection: "Collection",
+        staged: Path,
+        scratch: Path,
+        secrets: Path,
+        memory: int,
     ) -> "tuple[Enrichment, Sequence[Example]]":
+        from clusterworker.data.dataset import StreamedDataset
         from clusterworker.enrichment.earlier import earlier_of
         from clusterworker.enrichment.figures import Enrichment
+        from clusterworker.enrichment.passes import Asked, Found, search_by_parts, search_documents
         from clusterworker.enrichment.search import NodeSearch
         from clusterworker.enrichment.table import EnrichmentTable, Provenance
-        from clusterworker.enrichment.tally import Sample, Tally
+        from clusterworker.run.parts import open_parts
 
-        spec, given = self._spec, taxonomy.given
+        spec, given, progress = self._spec, taxonomy.given, self._progress
         integers = collection.has_integer_ids
         earlier, why_all = earlier_of(spec, taxonomy, secrets, memory, integer_ids=integers)
         notes = [*taxonomy.notes, *why_all]
         for note in notes:
-            self._progress.info(note)
-        self._progress.phase("search", f"comparing {collection.rows} documents with {len(taxonomy.tree.ids)} nodes")
+            progress.info(note)
+        progress.phase("search", f"comparing {collection.rows} documents with {len(taxonomy.tree.ids)} nodes")
         provenance = Provenance(
             spec.run,
             spec.collection.collection_id,
@@ -130,46 +135,26 @@ class _Run:
             given.top_k,
             given.min_score,
         )
-        search = NodeSearch(taxonomy.vectors, given.top_k)
-        tally = Tally(len(taxonomy.tree.ids), given.min_score)
-        sample = Sample(collection.rows, SAMPLED, spec.seed)
-        with EnrichmentTable(staged / ENRICHMENT_FILE, taxonomy, provenance, integer_ids=integers) as table:
-            self._search_all(search, self._slices(collection, earlier, sample), tally, table)
+        search, asked = NodeSearch(taxonomy.vectors, given.top_k), Asked.of(spec, taxonomy, collection.rows)
+        # Documents are compared as they are: nothing is scaled, and no number is too large.
+        documents = StreamedDataset([collection], "euclidean", progress)
+        with (
+            open_parts(spec, documents, {}, scratch, secrets, memory, progress) as parts,
+            EnrichmentTable(staged / ENRICHMENT_FILE, taxonomy, provenance, integer_ids=integers) as table,
+        ):
+            if parts:
+                found = search_by_parts(parts, taxonomy, asked, table)
+                notes += parts.notes
+            else:
+                found, threads = Found(asked), min(spec.parallelism, ControlGroup().cpus())
+                search_documents(documents, search, threads, found, table.write, progress, earlier=earlier)
             for taken in earlier.taken() if earlier else ():
                 table.append(taken.ids, taken.ranks, taken.nodes, taken.scores)
                 first = taken.ranks <= 1
-                tally.add_taken(taken.ids.filter(first), taken.rows[first], taken.nodes[first], taken.scores[first])
-        return Enrichment(spec, taxonomy, tally, notes), _doubtful(search, sample)
-
-    def _search_all(
-        self, search: "NodeSearch", slices: "Iterator[Slice]", tally: "Tally", table: "EnrichmentTable"
-    ) -> None:
-        threads = min(self._spec.parallelism, ControlGroup().cpus())
-        for one, nodes, scores in search.all(slices, threads):
-            table.write(one.ids, nodes, scores)
-            tally.add(one.ids, one.rows, nodes[:, 0], scores[:, 0])
-
-    def _slices(self, collection: "Collection", earlier: "Earlier | None", sample: "Sample") -> "Iterator[Slice]":
-        """All documents that are to be searched, batch_size at a time; all documents may be sampled."""
-        import numpy as np
-        import pyarrow as pa
-
-        from clusterworker.data.sources.collection import whole_pass
-        from clusterworker.enrichment.search import Picked, Slice
-
-        size, row = self._spec.batch_size, 0
-        for batch in whole_pass(collection, 0):
-            rows = np.arange(row, row + len(batch.vectors))
-            sample.add(batch.ids, batch.vectors, row)
-            place, ids, vectors = batch.place, batch.ids, batch.vectors
-            if earlier is not None:
-                left = np.flatnonzero(~earlier.holds(ids, row))
-                place, ids, vectors, rows = Picked(place, left), ids.take(pa.array(left)), vectors[left], rows[left]
-            for first in range(0, len(rows), size):
-                part = slice(first, first + size)
-                yield Slice(ids[part], vectors[part], rows[part], place, first)
-            row += len(batch.vectors)
-            self._progress.advance(row / collection.rows)
+                found.tally.add_taken(
+                    taken.ids.filter(first), taken.rows[first], taken.nodes[first], taken.scores[first]
+                )
+        return Enrichment(spec, taxonomy, found.tally, notes), _doubtful(search, found.sample)
 
     def _record(self, found: "Enrichment") -> RunRecord:
         return RunRecord(

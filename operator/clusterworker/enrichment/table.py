@@ -51,7 +51,64 @@ def read_provenance(file: pq.ParquetFile) -> Provenance:
     return Provenance(**json.loads((file.metadata.metadata or {})[_KEY.encode()]))
 
 
-class EnrichmentTable:
+def nearest_rows(ids: Any, nodes: Labels, scores: Vectors, min_score: float) -> tuple[Any, Any, Any, Any]:
+    """Return ids, ranks, numbers of nodes and scores of the rows that documents have, all of shape (rows,).
+
+    Args:
+        ids: pyarrow array, shape (documents,).
+        nodes: nearest first, shape (documents, k).
+        scores: of the same shape.
+        min_score: that a node must have.
+    """
+    near = scores >= min_score - ROUNDING
+    without = ~near[:, 0]
+    near[:, 0] = True
+    documents, places = np.nonzero(near)
+    ranks = np.where(without[documents], 0, places + 1)
+    numbers = np.where(without[documents], NO_NODE, nodes[documents, places])
+    kept = ids if nodes.shape[1] == 1 else ids.take(pa.array(documents))
+    return kept, ranks, numbers, scores[documents, places]
+
+
+class _Table:
+    """Writes a Parquet file by row groups.
+
+    Args:
+        file: to write.
+        schema: of it.
+        options: of pyarrow's writer.
+    """
+
+    def __init__(self, file: Path, schema: pa.Schema, **options: Any) -> None:
+        self.schema = schema
+        self.writer = pq.ParquetWriter(file, schema, compression="zstd", **options)
+        self._waiting: list[Any] = []
+        self._rows = 0
+
+    def append_columns(self, columns: list[Any]) -> None:
+        """Append rows, which are held until they make a row group."""
+        self._waiting.append(pa.record_batch(columns, schema=self.schema))
+        self._rows += len(columns[0])
+        if self._rows >= GROUP_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self.writer.write_table(pa.Table.from_batches(self._waiting), row_group_size=2 * GROUP_ROWS)
+            self._waiting, self._rows = [], 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._flush()
+        self.writer.close()
+
+
+class EnrichmentTable(_Table):
     """Writes the file while documents stream by.
 
     Columns: document_id (string, or int64 if all ids are integers), rank (int32, 1 is the nearest), node_id, label,
@@ -68,9 +125,9 @@ class EnrichmentTable:
     def __init__(self, file: Path, taxonomy: Taxonomy, provenance: Provenance, *, integer_ids: bool) -> None:
         tree = taxonomy.tree
         self._texts = [pa.array(texts, pa.string()) for texts in (tree.ids, tree.labels, tree.paths)]
-        self._min_score = taxonomy.given.min_score - ROUNDING
+        self._min_score = taxonomy.given.min_score
         coded = pa.dictionary(pa.int32(), pa.string())
-        self._schema = pa.schema(
+        schema = pa.schema(
             [
                 pa.field("document_id", pa.int64() if integer_ids else pa.string(), nullable=False),
                 pa.field("rank", pa.int32(), nullable=False),
@@ -80,33 +137,17 @@ class EnrichmentTable:
                 pa.field("score", pa.float32(), nullable=False),
             ]
         )
-        self._writer = pq.ParquetWriter(
+        super().__init__(
             file,
-            self._schema,
-            compression="zstd",
+            schema,
             use_dictionary=["rank", "node_id", "label", "path"],
             store_schema=False,  # plain strings to every reader, whatever they are encoded as
         )
-        self._writer.add_key_value_metadata({_KEY: json.dumps(asdict(provenance))})
-        self._waiting: list[Any] = []
-        self._rows = 0
+        self.writer.add_key_value_metadata({_KEY: json.dumps(asdict(provenance))})
 
     def write(self, ids: Any, nodes: Labels, scores: Vectors) -> None:
-        """Append documents that were searched.
-
-        Args:
-            ids: pyarrow array, shape (documents,).
-            nodes: nearest first, shape (documents, k).
-            scores: of the same shape.
-        """
-        near = scores >= self._min_score
-        without = ~near[:, 0]
-        near[:, 0] = True
-        documents, places = np.nonzero(near)
-        ranks = np.where(without[documents], 0, places + 1)
-        numbers = np.where(without[documents], NO_NODE, nodes[documents, places])
-        kept = ids if nodes.shape[1] == 1 else ids.take(pa.array(documents))
-        self.append(kept, ranks, numbers, scores[documents, places])
+        """Append documents that were searched; see `nearest_rows`."""
+        self.append(*nearest_rows(ids, nodes, scores, self._min_score))
 
     def append(self, ids: Any, ranks: Any, nodes: Any, scores: Any) -> None:
         """Append rows.
@@ -118,28 +159,34 @@ class EnrichmentTable:
             scores: of the same shape.
         """
         codes = pa.array(nodes.astype(np.int32), mask=nodes == NO_NODE)
-        columns = [
-            ids.cast(self._schema.field(0).type),
-            pa.array(ranks.astype(np.int32)),
-            *(pa.DictionaryArray.from_arrays(codes, texts) for texts in self._texts),
-            pa.array(scores.astype(np.float32)),
-        ]
-        self._waiting.append(pa.record_batch(columns, schema=self._schema))
-        self._rows += len(codes)
-        if self._rows >= GROUP_ROWS:
-            self._flush()
+        self.append_columns(
+            [
+                ids.cast(self.schema.field(0).type),
+                pa.array(ranks.astype(np.int32)),
+                *(pa.DictionaryArray.from_arrays(codes, texts) for texts in self._texts),
+                pa.array(scores.astype(np.float32)),
+            ]
+        )
 
-    def _flush(self) -> None:
-        if self._waiting:
-            self._writer.write_table(pa.Table.from_batches(self._waiting), row_group_size=2 * GROUP_ROWS)
-            self._waiting, self._rows = [], 0
 
-    def __enter__(self) -> Self:
-        return self
+class NumberTable(_Table):
+    """Writes the rows of a part of the documents, with the numbers of nodes: `EnrichmentTable.append` takes them.
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self._flush()
-        self._writer.close()
+    Args:
+        file: to write.
+        min_score: that a node must have.
+        integer_ids: whether document ids are integers.
+    """
+
+    def __init__(self, file: Path, min_score: float, *, integer_ids: bool) -> None:
+        kinds = {"rank": pa.int32(), "node": pa.int32(), "score": pa.float32()}
+        ids = pa.int64() if integer_ids else pa.string()
+        super().__init__(file, pa.schema({"document_id": ids, **kinds}), use_dictionary=["rank", "node"])
+        self._min_score = min_score
+
+    def write(self, ids: Any, nodes: Labels, scores: Vectors) -> None:
+        """Append documents that were searched; see `nearest_rows`."""
+        kept, *columns = nearest_rows(ids, nodes, scores, self._min_score)
+        kinds = self.schema.types
+        arrays = [pa.array(column).cast(kind) for column, kind in zip(columns, kinds[1:], strict=True)]
+        self.append_columns([kept.cast(kinds[0]), *arrays])

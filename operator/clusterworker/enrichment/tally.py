@@ -1,5 +1,6 @@
 """What is summed up while documents stream by: documents per node, scores, and the best example of each node."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -99,6 +100,31 @@ class Tally:
         """The document that is nearest to each node, of nodes that have any."""
         return {node: example for node, example in self._examples.items() if self.per_node[node]}
 
+    def state(self) -> dict[str, Any]:
+        """Return the sums as arrays, for `merge` in another process; of documents that were searched."""
+        examples = [(node, one.document_id, one.row, one.scores[0]) for node, one in self._examples.items()]
+        return {
+            "documents": np.array(self.documents),
+            "per_node": self.per_node,
+            "bins": self._bins,
+            "sum": np.array(self._sum),
+            "extremes": np.array(self._extremes),
+            "examples": np.frombuffer(json.dumps(examples).encode(), np.uint8),
+        }
+
+    def merge(self, state: Mapping[str, Any]) -> None:
+        """Take in the documents that come next, from `state`."""
+        self.documents += int(state["documents"])
+        self.per_node += state["per_node"]
+        self._bins += state["bins"]
+        self._sum += float(state["sum"])
+        lowest, highest = state["extremes"].tolist()
+        self._extremes = min(self._extremes[0], lowest), max(self._extremes[1], highest)
+        for node, document_id, row, score in json.loads(state["examples"].tobytes()):
+            if score > self._best[node]:
+                self._best[node] = score
+                self._examples[node] = Example(document_id, row, (node,), (score,))
+
     def _count(self, nodes: Any, scores: Any) -> None:
         self.documents += len(scores)
         having = nodes[nodes != NO_NODE]
@@ -153,6 +179,17 @@ class Sample:
             inside = self.rows[begin:end] - first
             self._vectors.append(vectors[inside])
             self.ids.extend(str(ids[row].as_py()) for row in inside.tolist())
+
+    def state(self) -> dict[str, Any]:
+        """Return the documents that have come by as arrays, for `merge` in another process."""
+        ids = np.frombuffer(json.dumps(self.ids).encode(), np.uint8)
+        return {"sampled": self.vectors if self.ids else np.empty((0, 0), np.float32), "sampled_ids": ids}
+
+    def merge(self, state: Mapping[str, Any]) -> None:
+        """Take in the documents that come next, from `state`."""
+        if len(state["sampled"]):
+            self._vectors.append(state["sampled"])
+            self.ids.extend(json.loads(state["sampled_ids"].tobytes()))
 
     @property
     def vectors(self) -> Vectors:

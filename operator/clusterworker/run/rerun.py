@@ -60,6 +60,7 @@ class Repeatable(Generic[Kept]):
             "outputs": outputs,
             "outputs_run": kept.outputs_run or kept.run,
             "outputs_before": spec.outputs_before,
+            "engine": None,  # the rerun's Pod may make no executors, and the results are the same
             **self.own(kept, spec),
         }
         result = self.work(cast("Kept", kept.model_copy(update=own)), progress, mounts)
@@ -101,7 +102,6 @@ def _own(kept: RunSpec, spec: RerunSpec) -> dict[str, Any]:
     return {
         "collections": [narrowed(collection, spec.filters) for collection in kept.collections],
         "previous": kept.previous and moved(kept.previous, kept.results, spec.batch_results),
-        "engine": None,  # the rerun's Pod may make no executors, and the results are the same
     }
 
 

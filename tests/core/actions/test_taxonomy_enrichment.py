@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clustercontract.actions.taxonomy_enrichment import EnrichmentSpec, PreviousEnrichment
+from clustercontract.actions.taxonomy_enrichment import ENRICHMENT_SPEC_VARIABLE, EnrichmentSpec, PreviousEnrichment
 from clustercontract.brief import EnrichmentBrief, NodeBrief
 from clustercontract.run import RunResult
 from clustertrigger.api.conditions import Reason
@@ -16,9 +16,11 @@ from clustertrigger.core.actions.taxonomy_enrichment import EnrichmentWork
 from clustertrigger.core.actions.work import Ask, in_words
 from clustertrigger.core.decide import decide
 from clustertrigger.core.decision import CreateJob
+from clustertrigger.core.jobs.jobs import build_job
+from clustertrigger.core.jobs.slot import ScheduledSlot
 from clustertrigger.core.resources.catalog import COLLECTION, TAXONOMY, Catalog, Unresolved
 from clustertrigger.core.resources.validation import parse_trigger
-from tests.core.builders import DEFAULTS, World, at, fire, observed
+from tests.core.builders import DEFAULTS, World, at, fire, observed, trigger
 
 Json = dict[str, Any]
 NODES: Json = {"collection_id": "col_topics", "source": {"uri": "topics.parquet"}, "volume": "topics"}
@@ -63,8 +65,8 @@ def catalog(*leave_out: str, **changes: Json) -> Catalog:
     return found
 
 
-def resolved(config: Json | None = None, known: Catalog | None = None) -> Any:
-    parsed, problems = parse_trigger(raw(config))
+def resolved(config: Json | None = None, known: Catalog | None = None, **others: Any) -> Any:
+    parsed, problems = parse_trigger(raw(config, **others))
     assert parsed is not None, problems
     return resolve(known or catalog(), "search", parsed)
 
@@ -125,6 +127,40 @@ def test_what_leads_nowhere(config: Json, known: Catalog, reason: Reason, says: 
     assert isinstance(found, Unresolved)
     assert found.reason == reason
     assert says in found.message
+
+
+IN_A_TABLE: Json = {
+    "volume": None,
+    "source": {"type": "postgresql", "uri": "postgresql://db/shop", "table": "documents", "secret_name": "db"},
+}
+
+
+@pytest.mark.parametrize("engine", ["spark", "auto"])
+def test_spark_reads_the_documents_and_not_the_nodes(engine: str) -> None:
+    run = {"engine": {"type": engine}}
+    assert isinstance(resolved(None, catalog(topics=IN_A_TABLE), run=run), EnrichmentWork)
+    refused = resolved(None, catalog(products=IN_A_TABLE), run=run)
+    assert isinstance(refused, Unresolved)
+    assert refused.message == (
+        "run.engine: Collection 'col_products' has source type postgresql: engine type spark or auto supports parquet "
+        "only: name another Collection, or set engine.type: local"
+    )
+    assert isinstance(resolved(None, catalog(products=IN_A_TABLE)), EnrichmentWork), "a local run reads it"
+
+
+def test_the_worker_gets_the_executors() -> None:
+    parsed, problems = parse_trigger(raw(run={"engine": {"type": "spark", "executors": 3}}))
+    assert parsed is not None, problems
+    work = resolve(catalog(), "search", parsed)
+    assert isinstance(work, EnrichmentWork)
+    job = build_job(trigger(raw()), parsed, work, "job", ScheduledSlot(at(hours=1)), DEFAULTS)
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    told = next(one["value"] for one in container["env"] if one["name"] == ENRICHMENT_SPEC_VARIABLE)
+    engine = EnrichmentSpec.model_validate_json(told).engine
+    assert engine is not None
+    assert (engine.type, engine.executors) == ("spark", 3)
+    (mounted,) = engine.executor_template["spec"]["containers"]
+    assert mounted["volumeMounts"] == container["volumeMounts"]
 
 
 def test_two_taxonomies_of_one_id() -> None:

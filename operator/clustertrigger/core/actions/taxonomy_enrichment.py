@@ -19,6 +19,7 @@ from clustertrigger.api.names import ANNOTATION_ACTION
 from clustertrigger.api.status import ClusterTriggerStatus, LastResult
 from clustertrigger.api.taxonomy import TaxonomySpec
 from clustertrigger.api.trigger import ClusterTriggerSpec
+from clustertrigger.core.actions.engine import why_not_read_in_parts
 from clustertrigger.core.actions.narrowing import narrowed
 from clustertrigger.core.actions.outputs import (
     Named,
@@ -76,6 +77,7 @@ class EnrichmentWork(Work):
             previous=previous,
             outputs=output_inputs(self.outputs, self.collections[:1]),
             outputs_before=ask.last_result.job_id if self.outputs and ask.last_result else None,
+            engine=ask.engine,
         )
         return Order("enrich", ENRICHMENT_SPEC_VARIABLE, spec.model_dump_json(exclude_none=True))
 
@@ -96,6 +98,9 @@ def _resolve(catalog: Catalog, namespace: str, spec: ClusterTriggerSpec) -> Work
     documents = narrowed(config.collection_id, enriched, config.filters)
     if isinstance(documents, Unresolved):
         return documents
+    # The nodes are read by the run's own Pod, whatever their source.
+    if (refused := why_not_read_in_parts(spec.run.engine, [(config.collection_id, documents)])) is not None:
+        return refused
     collections = ((config.collection_id, documents), (taxonomy.collection_id, nodes))
     outputs = _outputs(catalog, namespace, config, enriched, nodes, collections)
     if isinstance(outputs, Unresolved):

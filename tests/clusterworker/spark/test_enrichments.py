@@ -1,0 +1,115 @@
+"""An enrichment on Spark leaves what a local one leaves: the same rows, figures and examples."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from clustercontract.actions.taxonomy_enrichment import EnrichmentSpec
+from clusterworker.enrichment import report
+from clusterworker.process.errors import MisconfiguredError, UnavailableError
+from clusterworker.spark.executors import Executors
+from tests.clusterworker.enrichment.conftest import Enriching, enriching
+from tests.clusterworker.planted import fixed_size_list
+from tests.clusterworker.spark.conftest import ENGINE
+
+__all__ = ["enriching"]
+
+pytestmark = pytest.mark.xdist_group("spark")
+
+RANDOM = np.random.default_rng(5)
+NODES = RANDOM.normal(size=(17, 12))
+VECTORS = RANDOM.normal(size=(2_300, 12)) * RANDOM.uniform(0.01, 100, size=(2_300, 1))
+
+
+def documents(enriching: Enriching, vectors: Any = VECTORS, *, integers: bool = False) -> None:
+    """A file of several row groups."""
+    rows = range(len(vectors))
+    columns = {
+        "document_id": [row * 3 for row in rows] if integers else [f"doc-{row}" for row in rows],
+        "embedding": fixed_size_list(vectors.astype(np.float32)),
+        "text": [f"text {row}" for row in rows],
+    }
+    pq.write_table(pa.table(columns), enriching.pod.volume / "data.parquet", row_group_size=170)
+
+
+def spec_of(enriching: Enriching, kind: str, **fields: Any) -> EnrichmentSpec:
+    source = {"uri": "data.parquet", "text_column": "text"}
+    collection = {"collection_id": "col_docs", "source": source, "mount_path": str(enriching.pod.volume)}
+    own = {"engine": ENGINE} if kind == "spark" else {}
+    return enriching.spec(run=f"labels-{kind}-1", collection=collection, batch_size=100, **own, **fields)
+
+
+@pytest.mark.parametrize(("top_k", "min_score", "integers"), [(1, 0.5, True), (3, 0.3, False), (50, -1.0, False)])
+def test_an_enrichment_on_spark_equals_a_local_one(
+    enriching: Enriching, on_spark: Executors, top_k: int, min_score: float, integers: bool
+) -> None:
+    enriching.nodes(NODES, ["", *["n0"] * 16])
+    documents(enriching, integers=integers)
+    taxonomy = {"top_k": top_k, "min_score": min_score, "parent_column": "parent"}
+    specs = [spec_of(enriching, kind, taxonomy=taxonomy) for kind in ("local", "spark")]
+    local, spark = (enriching.run(spec) for spec in specs)
+    assert enriching.table(specs[0]).equals(enriching.table(specs[1])), "bit for bit"
+    metrics = [enriching.metrics(spec) for spec in specs]
+    means = [found["scores"].pop("mean") for found in metrics]
+    assert means[1] == pytest.approx(means[0], rel=1e-9)
+    for found in metrics:
+        del found["notes"]
+    assert metrics[0] == metrics[1]
+    assert spark.enrichment is not None
+    assert local.enrichment is not None
+    assert spark.enrichment.nodes == local.enrichment.nodes
+    assert spark.enrichment.num_assigned == local.enrichment.num_assigned > 0
+    assert spark.notes[:-1] == local.notes
+    assert "parts of 2300 documents were read by Spark, 2 at a time" in spark.notes[-1]
+    pages = [(enriching.folder(spec) / "report.html").read_text() for spec in specs]
+    examples = [set(re.findall(r"text \d+", page)) for page in pages]
+    assert examples[0] == examples[1] != set()
+    assert list(enriching.pod.results.rglob(".*stages*")) == [], "no stage is left"
+
+
+def test_bad_data_is_refused_as_by_a_local_run(enriching: Enriching, on_spark: Executors) -> None:
+    enriching.nodes(NODES)
+    vectors = VECTORS.copy()
+    vectors[1_234] = 0
+    documents(enriching, vectors)
+    errors = []
+    for kind in ("local", "spark"):
+        with pytest.raises(MisconfiguredError) as refused:
+            enriching.run(spec_of(enriching, kind))
+        errors.append(str(refused.value))
+    assert errors[0] == errors[1]
+    assert "row 1234" in errors[1]
+    assert list(enriching.pod.results.rglob(".*stages*")) == []
+
+
+def test_a_retry_goes_on_from_the_files_of_the_attempt_before(
+    enriching: Enriching, on_spark: Executors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver of the first attempt ends once all documents are searched, and one part is lost."""
+    enriching.nodes(NODES)
+    documents(enriching)
+    spec = spec_of(enriching, "spark")
+
+    def lost(*_given: object) -> None:
+        raise UnavailableError("the driver is lost")
+
+    with monkeypatch.context() as at_first:
+        at_first.setattr(report, "write_report", lost)
+        with pytest.raises(UnavailableError):
+            enriching.run(spec)
+    (stages,) = enriching.pod.results.rglob(".*.stages")
+    min(stages.glob("*-enriched-*.npz")).unlink()
+    began = len(enriching.pod.messages)
+    enriching.run(spec)
+    said = [line["message"] for line in enriching.pod.messages[began:]]
+    assert any(re.fullmatch(r"\d+ of \d+ parts were done by an earlier attempt of this run", line) for line in said)
+    local = spec_of(enriching, "local")
+    enriching.run(local)
+    assert enriching.table(local).equals(enriching.table(spec))
+    assert not stages.exists()
