@@ -184,3 +184,12 @@ def test_vectors_of_few_dimensions(dimensions: int) -> None:
     data = planted(300, 3, dimensions=dimensions, spread=0.02, seed=3)
     labels, _ = run(data.vectors, base_min_cluster_size=20)
     assert len(labels) == 300
+
+
+@pytest.mark.parametrize("config", [{"base_n_clusters": 2}, {"approx_n_clusters": 2}])
+def test_a_number_of_clusters_replaces_their_least_size(config: dict[str, Any]) -> None:
+    """base_min_cluster_size, 5 by default, was said to be more than the documents."""
+    labels, _ = run(np.eye(4, dtype=np.float32), **config)
+    assert len(labels) == 4
+    with pytest.raises(MisconfiguredError, match=r"^base_min_cluster_size 5 is more than the 4 documents"):
+        run(np.eye(4, dtype=np.float32))

@@ -16,6 +16,7 @@ from clusterworker.clustering.algorithms.core_distance import core_distances
 from clusterworker.clustering.algorithms.optics import all_pairs, find_clusters, order
 from clusterworker.data.arrays import Labels
 from clusterworker.process.errors import MisconfiguredError
+from tests.clusterworker.clustering.carried_out import carried_out
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import planted, write
 
@@ -24,6 +25,14 @@ def labels_of(pod: Pod, memory: int = 4 << 30, **config: Any) -> tuple[Labels, l
     spec = pod.spec({"algorithm": "optics", **config})
     result = pod.run(spec, memory)
     return pq.read_table(pod.folder(spec) / "members.parquet")["cluster_id"].to_numpy(), result.notes
+
+
+def test_a_drop_in_density_by_all_of_it() -> None:
+    """xi 1 is allowed, and scikit-learn divides by 1 - xi."""
+    vectors = np.concatenate([planted(60, 2, dimensions=8).vectors, -np.eye(8, dtype=np.float32)])
+    labels, *_ = carried_out(vectors, algorithm="optics", xi=1.0, reduce="none")
+    nearly, *_ = carried_out(vectors, algorithm="optics", xi=1 - 1e-9, reduce="none")
+    assert (labels == nearly).all()
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])

@@ -38,9 +38,9 @@ def evoc(task: Task, parameters: EVoC) -> Clustering:
         MisconfiguredError: base_min_cluster_size or a number of clusters is more than there are documents, or the
             container has too little memory.
     """
-    for name in ("base_min_cluster_size", "base_n_clusters", "approx_n_clusters"):
-        task.refuse_above_documents(name, getattr(parameters, name))
     by_number = parameters.approx_n_clusters or parameters.base_n_clusters
+    for name in ("base_n_clusters", "approx_n_clusters") if by_number else ("base_min_cluster_size",):
+        task.refuse_above_documents(name, getattr(parameters, name))
 
     def cluster(part: Task, size: int) -> Clustering:
         own = {} if by_number else {"base_min_cluster_size": size}
