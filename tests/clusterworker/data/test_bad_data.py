@@ -62,7 +62,7 @@ BAD_FILES = [
     pytest.param(
         with_columns(document_id=[1.5], embedding=[[1.0]]),
         "data.parquet: column document_id holds double, not strings or integers: "
-        "set source.document_id_column to another column",
+        "write the ids as one of these, or set source.document_id_column to another column",
         id="ids of a wrong type",
     ),
     pytest.param(

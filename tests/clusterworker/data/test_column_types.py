@@ -114,7 +114,9 @@ def test_what_identifies_no_document(tmp_path: Path, column: Any, shown: str) ->
     with pytest.raises(MisconfiguredError) as raised:
         opened(tmp_path)
     assert str(raised.value).startswith(f"data.parquet: column document_id holds {shown}")
-    assert str(raised.value).endswith("not strings or integers: set source.document_id_column to another column")
+    assert str(raised.value).endswith(
+        "not strings or integers: write the ids as one of these, or set source.document_id_column to another column"
+    )
 
 
 @pytest.mark.parametrize("kind", [pa.binary(), pa.string(), pa.binary_view(), pa.large_string(), pa.binary(2)])
@@ -212,6 +214,47 @@ def test_texts_that_are_no_vectors(tmp_path: Path, text: str) -> None:
     )
 
 
+def test_vectors_as_raw_bytes(tmp_path: Path) -> None:
+    """Of which number type they are is not written anywhere."""
+    raw = [row.tobytes() for row in VECTORS.astype(np.float32)]
+    remedy = (
+        "raw bytes, which do not say of what type their numbers are: write lists of numbers, such as "
+        "numpy.frombuffer(value, numpy.float32).tolist()"
+    )
+    for kind in (pa.binary(), pa.large_binary(), pa.binary_view(), pa.binary(16)):
+        write(tmp_path / "data.parquet", embedding=pa.array(raw, kind))
+        with pytest.raises(MisconfiguredError) as raised:
+            vectors(opened(tmp_path))
+        assert str(raised.value) == (
+            "data.parquet: column embedding holds fixed_size_binary[16], " + remedy.removeprefix("raw bytes, ")
+            if pa.types.is_fixed_size_binary(kind)
+            else "data.parquet, row 0 (the first row is 0): column embedding holds 16 " + remedy
+        )
+
+
+@pytest.mark.parametrize("row", [0, 1])
+def test_vectors_in_text_that_is_not_utf8(tmp_path: Path, row: int) -> None:
+    texts = [TEXTS[0].encode()] * row + [b"[1, \xff]"]
+    write(tmp_path / "data.parquet", embedding=pa.array(texts, pa.binary()).view(pa.string()))
+    with pytest.raises(MisconfiguredError, match=rf"^data\.parquet, row {row} .* holds 6 raw bytes"):
+        vectors(opened(tmp_path))
+
+
+def test_names_that_look_alike(tmp_path: Path) -> None:
+    decomposed = {"nai\u0308ve": pa.array(["a"] * 3)}
+    write(tmp_path / "data.parquet", **decomposed)
+    with pytest.raises(MisconfiguredError) as raised:
+        opened(tmp_path, text_column="na\u00efve")
+    assert r"('nai\u0308ve' is spelled with other code points than 'na\xefve'): set source.text" in str(raised.value)
+
+
+def test_a_missing_column_of_many(tmp_path: Path) -> None:
+    write(tmp_path / "data.parquet", **{f"column_{number}": pa.array([1] * 3) for number in range(5_000)})
+    listed = r"column_17 and 4,982 more, such as column_4444, .*: set source\.text_column"
+    with pytest.raises(MisconfiguredError, match=listed):
+        opened(tmp_path, text_column="colum_4444")
+
+
 def test_bad_vectors_in_json(tmp_path: Path) -> None:
     for text, says in (
         ("[1,2,3]", "a vector of length 3 where 4 is expected"),
@@ -303,7 +346,6 @@ NO_VECTORS = [
     (pa.array([[[1.0]], [[2.0]]]), "list<element: list<element: double>>"),
     (pa.array([["1"], ["2"]]), "list<element: string>"),
     (pa.array([[True], [False]]), "list<element: bool>"),
-    (pa.array([bytes(16)] * 2, pa.binary(16)), "fixed_size_binary[16]"),
     (pa.array([{"x": 1.0, "y": 2.0}] * 2), "struct<x: double, y: double>"),
     (pa.array([[("a", 1.0)]] * 2, pa.map_(pa.string(), pa.float32())), "map<string, float"),
 ]

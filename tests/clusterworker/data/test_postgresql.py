@@ -248,7 +248,7 @@ BAD = [
         "double precision",
         [{"document_id": 1.5, "embedding": [1.0, 2.0]}],
         "URI: table documents: column document_id holds double precision, not text, uuid or integers: "
-        "set source.document_id_column to another column",
+        "cast the ids to one of these in a view, or set source.document_id_column to another column",
         id="ids of a wrong type",
     ),
 ]

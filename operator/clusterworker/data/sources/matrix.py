@@ -5,6 +5,7 @@ Spark's VectorUDT, a struct that is dense or sparse. Numbers are rounded to floa
 """
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,12 @@ from clusterworker.process.errors import MisconfiguredError
 _UDT = ("type", "size", "indices", "values")
 """Fields of Spark's VectorUDT: type is 1 for a dense vector, 0 for a sparse one."""
 _DENSE, _SPARSE = 1, 0
+RAW_BYTES = (
+    "which do not say of what type their numbers are: write lists of numbers, such as "
+    "numpy.frombuffer(value, numpy.float32).tolist()"
+)
+_UNPRINTABLE = re.compile(rb"[^\t\n\r -~]")
+"""What no list of numbers contains, and what nearly every raw vector does."""
 
 
 def is_vector_type(kind: Any) -> bool:
@@ -37,7 +44,7 @@ def first_length(column: Any, place: Place, what: str) -> int:
     first = column[:1]
     _refuse_nulls(first, place, what)
     if is_text(first.type):
-        return len(_parsed(first[0].as_py(), place.at(0), what))
+        return len(_parsed(_bytes(first)[0], place.at(0), what))
     return int(_lengths(first, place, what)[0])
 
 
@@ -147,7 +154,7 @@ def _indices(listed: Any, at: str, what: str) -> Rows:
 
 def _from_text(column: Any, dimensions: int, place: Place, what: str) -> Vectors:
     matrix = np.empty((len(column), dimensions), np.float32)
-    for row, text in enumerate(column.to_pylist() if _is_binary(column.type) else _bytes(column)):
+    for row, text in enumerate(_bytes(column)):
         numbers = _parsed(text, place.at(row), what)
         if len(numbers) != dimensions:
             raise wrong_length(place.at(row), what, len(numbers), dimensions)
@@ -158,18 +165,22 @@ def _from_text(column: Any, dimensions: int, place: Place, what: str) -> Vectors
 
 def _bytes(column: Any) -> list[bytes]:
     """What is said to be UTF-8, as it is: it may not be."""
-    binary = pa.large_binary() if pa.types.is_large_string(column.type) else pa.binary()
+    types = pa.types
+    is_large = types.is_large_string(column.type) or types.is_large_binary(column.type)
+    binary = pa.large_binary() if is_large else pa.binary()
     found: list[bytes] = column.cast(binary).to_pylist()
     return found
 
 
-def _parsed(text: str | bytes, at: str, what: str) -> list[float]:
+def _parsed(text: bytes, at: str, what: str) -> list[float]:
     """The numbers of a JSON list."""
     try:
         numbers = json.loads(text)
     except (ValueError, RecursionError):
         numbers = None
     if not isinstance(numbers, list) or not all(type(number) in (int, float) for number in numbers):
+        if _UNPRINTABLE.search(text):
+            raise MisconfiguredError(f"{at}: {what} holds {len(text)} raw bytes, {RAW_BYTES}")
         raise MisconfiguredError(
             f"{at}: {what} holds text that is not a JSON list of numbers, such as [0.1, 0.2]: write lists of numbers, "
             "or set source.vector_column to the column with the embeddings"
@@ -218,10 +229,6 @@ def _is_udt(kind: Any) -> bool:
         and all(_is_list(one) and _is_number(one.value_type) for one in lists)
         and pa.types.is_integer(plain_type(fields["indices"].value_type))
     )
-
-
-def _is_binary(kind: Any) -> bool:
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
 def _first(mask: Any) -> int:

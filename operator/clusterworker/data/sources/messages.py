@@ -1,5 +1,7 @@
 """Messages about bad data, which all sources share."""
 
+import difflib
+import unicodedata
 from collections.abc import Iterable
 
 from clusterworker.process.errors import MisconfiguredError, UnavailableError
@@ -48,7 +50,14 @@ def missing(where: str, what: str, there: Iterable[str], field: str) -> MissingC
         there: names of those that are there.
         field: of the Collection, which names it.
     """
-    listed = ", ".join(list(there)[:_LISTED]) or "none"
+    names, wanted = list(there), what.partition(" ")[2]
+    listed = ", ".join(names[:_LISTED]) or "none"
+    if len(names) > _LISTED:
+        alike = difflib.get_close_matches(wanted, names[_LISTED:], 3)
+        listed += f" and {len(names) - _LISTED:,} more" + (f", such as {', '.join(alike)}" if alike else "")
+    for name in names:
+        if unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", wanted):
+            listed += f" ({name!a} is spelled with other code points than {wanted!a})"
     return MissingColumnError(f"{where}: no {what}: it has {listed}", field)
 
 

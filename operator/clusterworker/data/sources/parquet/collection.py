@@ -14,7 +14,7 @@ from clustercontract.source import Source
 from clusterworker.data.arrays import Rows
 from clusterworker.data.sources.batch import BATCH_ROWS, Batch
 from clusterworker.data.sources.document_ids import LARGEST, identifies, is_integer, to_ids
-from clusterworker.data.sources.matrix import first_length, fixed_dimensions, is_vector_type, to_matrix
+from clusterworker.data.sources.matrix import RAW_BYTES, first_length, fixed_dimensions, is_vector_type, to_matrix
 from clusterworker.data.sources.messages import OTHER_MODEL, missing, no_documents, twice
 from clusterworker.data.sources.parquet.file import ParquetFile, RowGroup
 from clusterworker.data.sources.parquet.store import FileStore
@@ -164,9 +164,11 @@ class ParquetCollection:
         if not identifies(kind):
             raise MisconfiguredError(
                 f"{file.shown}: column {self._id_column} holds {shown}, not strings or integers: "
-                "set source.document_id_column to another column"
+                "write the ids as one of these, or set source.document_id_column to another column"
             )
         kind, shown = self._type(file, self._vector_column)
+        if pa.types.is_fixed_size_binary(kind):
+            raise MisconfiguredError(f"{file.shown}: column {self._vector_column} holds {shown}, {RAW_BYTES}")
         if self._vector_column in file.partitions or not is_vector_type(kind):
             raise MisconfiguredError(
                 f"{file.shown}: column {self._vector_column} holds {shown}, not lists of numbers: "

@@ -205,7 +205,7 @@ class PostgresCollection:
         if not identifier.identifies:
             raise MisconfiguredError(
                 f"{self._shown}: column {identifier.name} holds {identifier.shown}, not text, uuid or integers: "
-                "set source.document_id_column to another column"
+                "cast the ids to one of these in a view, or set source.document_id_column to another column"
             )
         if vector.vectors is None:
             raise MisconfiguredError(
