@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 
@@ -40,8 +40,38 @@ has ended, which may never happen on a failed node.
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purpose:
+    """What a Job was created for, as its annotations and volumes say."""
+
+    collections: str = ""
+    """Identifies the collections that it was created for."""
+    action: str = "cluster"
+    """The trigger's action_type when it was created."""
+    reruns: str | None = None
+    """The batch that it repeats."""
+    processes: tuple[str, ...] = ()
+    """The ids of the collection that it processes."""
+    announces: tuple[str, ...] = ()
+    """The ids of the collections whose event run_completed it is."""
+    chain: tuple[str, ...] = ()
+    """Triggers whose runs led to it."""
+    config: str | None = None
+    """Its action_config as JSON, if a rerun needs it."""
+    outputs: tuple[str, ...] = ()
+    """The ids of the collections that it writes."""
+    mode: str | None = None
+    """Mode of the clustering, if it is not full."""
+    volumes: tuple[str, ...] | None = None
+    secrets: tuple[str, ...] | None = None
+    """Claims and Secrets that its Pods mount."""
+
+
+PURPOSE = tuple(field.name for field in fields(Purpose))
+
+
 @dataclass(frozen=True, slots=True)
-class JobView:
+class JobView(Purpose):
     """A Job of the operator, reduced to what decisions need."""
 
     namespace: str
@@ -71,27 +101,6 @@ class JobView:
     completed: bool
     """Whether the operator ended it because its worker had completed."""
     timeout_seconds: int | None
-    collections: str
-    """Identifies the collections that it was created for."""
-    action: str = "cluster"
-    """The trigger's action_type when it was created."""
-    reruns: str | None = None
-    """The batch that it repeats."""
-    processes: tuple[str, ...] = ()
-    """The ids of the collection that it processes."""
-    announces: tuple[str, ...] = ()
-    """The ids of the collections whose event run_completed it is."""
-    chain: tuple[str, ...] = ()
-    """Triggers whose runs led to it."""
-    config: str | None = None
-    """Its action_config as JSON, if a rerun needs it."""
-    outputs: tuple[str, ...] = ()
-    """The ids of the collections that it writes."""
-    mode: str | None = None
-    """Mode of the clustering, if it is not full."""
-    volumes: tuple[str, ...] | None = None
-    secrets: tuple[str, ...] | None = None
-    """Claims and Secrets that its Pods mount."""
 
     @property
     def owner(self) -> Owner:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from clustercontract.actions.config import READERS
 from clustercontract.check import CheckResult
 from clustercontract.run import RunResult
-from clustertrigger.core.jobs.job_view import JobView
+from clustertrigger.core.jobs.job_view import PURPOSE, JobView, Purpose
 from clustertrigger.core.jobs.pod_view import PodView, error_line
 from clustertrigger.core.jobs.slot import CheckSlot, Slot
 
@@ -49,7 +49,7 @@ class LeavingPod:
 
 
 @dataclass(frozen=True, slots=True)
-class ObservedRun:
+class ObservedRun(Purpose):
     """A run or a check: one Job, and the state of its Pods."""
 
     job: str
@@ -84,22 +84,6 @@ class ObservedRun:
     result: RunResult | None = None
     check: CheckResult | None = None
     """Result of a check; replaces the result of a run."""
-    collections: str = ""
-    action: str = "cluster"
-    reruns: str | None = None
-    processes: tuple[str, ...] = ()
-    """The ids of the collection that it processes."""
-    announces: tuple[str, ...] = ()
-    """The ids of the collections whose event run_completed it is."""
-    chain: tuple[str, ...] = ()
-    """Triggers whose runs led to it."""
-    config: str | None = None
-    """Its action_config as JSON, if a rerun needs it."""
-    outputs: tuple[str, ...] = ()
-    """The ids of the collections that it writes."""
-    mode: str | None = None
-    volumes: tuple[str, ...] | None = None
-    secrets: tuple[str, ...] | None = None
     explained: bool = True
     """Whether the outcome is final. False if the run has ended and its last Pod is unknown: its result may still be
     read.
@@ -130,17 +114,7 @@ def observe_run(job: JobView, pods: Sequence[PodView], queue_position: int | Non
         started_at=job.started_at,
         timeout_seconds=job.timeout_seconds,
         queue_time_ms=None if queued_for is None else _milliseconds(queued_for),
-        collections=job.collections,
-        action=job.action,
-        reruns=job.reruns,
-        processes=job.processes,
-        announces=job.announces,
-        chain=job.chain,
-        config=job.config,
-        outputs=job.outputs,
-        mode=job.mode,
-        volumes=job.volumes,
-        secrets=job.secrets,
+        **{name: getattr(job, name) for name in PURPOSE},
     )
     succeeded = next((pod for pod in reversed(ordered) if pod.exit_code == 0), None)
     if succeeded is not None:
