@@ -95,8 +95,9 @@ async def _one_term(settings: Settings, lock: LeaseLock, metrics: Metrics, lead:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-    for task in tasks:
-        if not task.cancelled() and (error := task.exception()):
-            raise error
+        # One error is raised at the most: the others must not be reported as never retrieved.
+        errors = [task.exception() for task in tasks if not task.cancelled()]
+    if error := next(filter(None, errors), None):
+        raise error
     if work_has_ended:
         raise RuntimeError("the leader's work was cancelled")
