@@ -1,1 +1,1 @@
-"""Measurements, each beside a peer in the same run."""
+"""Measurements, each compared with a reference in the same run."""

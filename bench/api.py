@@ -1,8 +1,8 @@
-"""What the HTTP API costs: ``python -m bench.api``.
+"""Measures the HTTP API: ``python -m bench.api``.
 
-A control plane of its own with 10,000 triggers, one replica of clustertrigger-api under the chart's rights, and
-clients, all on this machine. Reads are compared with a bare FastAPI handler that answers the same bytes from the same
-kind of server; creates with a client that does nothing but create the same objects; both in turn, in rounds.
+It runs a separate control plane with 10,000 triggers, one replica of clustertrigger-api with the chart's permissions,
+and clients, all on this machine. Reads are compared with a bare FastAPI handler that returns the same bytes from the
+same kind of server, and creates with a client that only creates the same objects. Both sides alternate in rounds.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ from harness.outcome import Goal, finish
 NAMESPACE = "bench"
 HEADERS = {"X-Namespace": NAMESPACE, "Content-Type": "application/json"}
 UNLIMITED = {"requests_per_second": 1_000_000, "burst": 100_000}
-"""Each request is counted, and none is refused."""
+"""Each request is counted, and the rate is not limited."""
 
 
 def main() -> int:
-    """Measures, prints, writes bench/out/api.json."""
+    """Measures, prints, and writes bench/out/api.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--triggers", type=int, default=10_000, help="that exist (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=5, help="for each figure (default: %(default)s)")
@@ -93,7 +93,7 @@ def _trigger(name: str, number: int) -> Object:
 
 
 def _body(number: int) -> Object:
-    """A cluster trigger, as the API is sent it."""
+    """Returns a cluster trigger, as clients send it to the API."""
     return {
         "trigger_type": "cron",
         "schedule_config": {"cron_expression": f"{number % 60} {number % 24} * * *", "timezone": "Europe/Berlin"},
@@ -107,13 +107,13 @@ def _body(number: int) -> Object:
 
 
 class _Bench:
-    """One replica, and what it is compared with.
+    """Measures one replica, and its references.
 
     Args:
-        cluster: the control plane.
-        service: the replica.
-        token: of a caller who may edit.
-        options: of the command line.
+        cluster: The control plane.
+        service: The replica.
+        token: Token of a caller with permission to edit.
+        options: Options of the command line.
     """
 
     def __init__(self, cluster: Cluster, service: ApiProcess, token: str, options: argparse.Namespace) -> None:
@@ -125,7 +125,7 @@ class _Bench:
         eventually(lambda: self._ask("GET", "/v1/triggers")["total"] == options.triggers, 60)
 
     def reads(self) -> Iterator[dict[str, Any]]:
-        """One trigger, and pages of lists."""
+        """Measures one trigger, and pages of lists."""
         listed = self._ask("POST", "/v1/triggers/list", {"limit": 1000})["results"]
         ids = [trigger["trigger_id"] for trigger in listed]
         narrow = {"status": "paused", "sort_by": "description", "direction": "asc"}
@@ -136,7 +136,7 @@ class _Bench:
         yield self._compared("list of 1,000", "POST", ["/v1/triggers/list"], {"limit": 1000})
 
     def creates(self) -> Iterator[dict[str, Any]]:
-        """New triggers, over HTTP and by a client that speaks to the API server."""
+        """Creates triggers over HTTP, and with a client of the API server."""
         numbers = itertools.count(10**6)
         ratios, ours, bare = [], [], []
         for _ in range(self._options.rounds):
@@ -153,7 +153,7 @@ class _Bench:
         }
 
     def kubectl(self) -> Iterator[dict[str, Any]]:
-        """A process of kubectl for each read, one after another."""
+        """Runs kubectl for each read, one after another."""
         words = ["kubectl", "--kubeconfig", str(self._cluster.kube.kubeconfig), "get", "--raw"]
         path = f"{paths.triggers(NAMESPACE)}/t1"
         load, began = Load(), time.perf_counter()
@@ -170,7 +170,7 @@ class _Bench:
         }
 
     def _compared(self, case: str, method: str, places: list[str], body: Object | None = None) -> dict[str, Any]:
-        """The API, and a bare handler that answers what the API answers."""
+        """Measures the API, and a bare handler with the same responses."""
         answer = json.dumps(self._ask(method, places[0], body), separators=(",", ":")).encode()
         ours, bare = [], []
         with _bare_handler(answer) as port:
@@ -249,7 +249,7 @@ def _median(loads: list[Load], figure: Callable[[Load], float]) -> float:
 
 @contextmanager
 def _bare_handler(answer: bytes) -> Iterator[int]:
-    """A FastAPI application that answers everything with these bytes, in a process of its own."""
+    """Runs a FastAPI application that always responds with these bytes, in a separate process."""
     port = free_port()
     process = multiprocessing.get_context("spawn").Process(target=serve_bytes, args=(port, answer), daemon=True)
     process.start()
@@ -262,7 +262,7 @@ def _bare_handler(answer: bytes) -> Iterator[int]:
 
 
 def serve_bytes(port: int, answer: bytes) -> None:
-    """What a program could do at best with FastAPI and uvicorn."""
+    """Measures the maximum rate of FastAPI and uvicorn."""
     app = FastAPI()
 
     @app.api_route("/{path:path}", methods=["GET", "POST"])

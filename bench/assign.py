@@ -1,8 +1,9 @@
-"""Runs with mode assign beside runs that cluster: ``python -m bench.assign [--documents N] [--without-hdbscan]``.
+"""Compares runs with mode assign with runs that cluster.
 
-Whole runs of the worker, Parquet in and results out: k-means of all documents, HDBSCAN of all documents, and an
-assignment of the same documents to the clusters of each. Every run is a process of its own, as in a container, with a
-JIT cache that an image holds. Only ratios hold: absolute times depend on the machine and on what else it does.
+Usage: ``python -m bench.assign [--documents N] [--without-hdbscan]``. Whole runs of the worker read Parquet and write
+results: k-means of all documents, HDBSCAN of all documents, and an assignment of the same documents to the clusters of
+each. Every run is a separate process, as in a container, with the JIT cache of an image. Only ratios are meaningful:
+absolute times depend on the machine and its load.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "hdbscan": {"algorithm": "hdbscan", "min_cluster_size": MIN_CLUSTER_SIZE},
 }
 LEAST = {"kmeans": 2.5, "hdbscan": 20.0}
-"""How many times faster than its clustering an assignment must be."""
+"""Minimum factor by which an assignment must be faster than its clustering."""
 MOST_MIB = 2_048
 _SOURCES = Path(__file__).parents[1] / "operator"
 
@@ -37,7 +38,7 @@ class Runs:
     """Runs of the worker on one collection.
 
     Args:
-        root: where collection and results are.
+        root: Directory of collection and results.
     """
 
     def __init__(self, root: Path) -> None:
@@ -53,15 +54,15 @@ class Runs:
         subprocess.run(warm, env=self._environment, check=True, capture_output=True)
 
     def folder(self, run: str) -> Path:
-        """Results of a run."""
+        """Returns the results of a run."""
         return self._root / "results/bench/assign" / run
 
     def run(self, name: str, **fields: Any) -> Row:
-        """Carry out one run, and measure it.
+        """Executes and measures one run.
 
         Args:
-            name: of the run.
-            fields: of its RunSpec.
+            name: Name of the run.
+            fields: Fields of its RunSpec.
         """
         collection = {
             "collection_id": "documents",
@@ -77,7 +78,7 @@ class Runs:
         command = [sys.executable, "-m", "clusterworker", "run", "--spec", str(file)]
         command += ["--result", str(self._root / "result.json"), "--scratch", str(self._root / "scratch")]
         begin = time.perf_counter()
-        # The rusage of one process and of what it has waited for: the worker's supervisor and its child.
+        # The rusage includes the worker's supervisor and its child, which one process has waited for.
         with subprocess.Popen(command, env=self._environment, stdout=subprocess.DEVNULL) as process:
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
@@ -93,7 +94,7 @@ class Runs:
         }
 
     def same(self, one: str, other: str) -> float:
-        """Share of the documents in a cluster of the first run that are in the same one in the other run."""
+        """Returns the share of the documents of the first run's clusters that are in the same one in the other run."""
         labels = [
             pq.read_table(self.folder(run) / "members.parquet", columns=["cluster_id"])["cluster_id"].to_numpy()
             for run in (one, other)
@@ -103,7 +104,7 @@ class Runs:
 
 
 def measure(documents: int, algorithms: list[str]) -> tuple[list[Row], list[Goal]]:
-    """Cluster and assign by each algorithm, one after the other."""
+    """Clusters and assigns with each algorithm, one after the other."""
     rows: list[Row] = []
     goals: list[Goal] = []
     with tempfile.TemporaryDirectory(prefix="bench-assign-") as directory:
@@ -114,7 +115,7 @@ def measure(documents: int, algorithms: list[str]) -> tuple[list[Row], list[Goal
             config = CONFIGS[algorithm]
             full = runs.run(f"{algorithm}-full", config=config)
             base = {"run": f"{algorithm}-full", "uri": str(runs.folder(f"{algorithm}-full"))}
-            # Without noise, so that labels can be compared.
+            # Noise is left out, so that labels can be compared.
             mode = {"mode": "assign", "base": base, "assignment_threshold": -1}
             assigned = runs.run(f"{algorithm}-assign", config=config, **mode)
             same = runs.same(f"{algorithm}-full", f"{algorithm}-assign")
@@ -132,7 +133,7 @@ def measure(documents: int, algorithms: list[str]) -> tuple[list[Row], list[Goal
 
 
 def main() -> int:
-    """Measure, print, and write out/assign.json."""
+    """Measures, prints, and writes out/assign.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--documents", type=int, default=MILLION, help="default: a million")
     parser.add_argument("--without-hdbscan", action="store_true", help="k-means alone, which takes minutes")

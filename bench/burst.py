@@ -1,7 +1,8 @@
-"""Many triggers due in one second, until the last Job exists: ``python -m bench.burst [--triggers N]``.
+"""Measures many triggers that are due in one second: ``python -m bench.burst [--triggers N]``.
 
-Beside it, on the same control plane in the same run: as many CronJobs of the cluster's own controller, and the same
-POSTs from one bare aiohttp client. A watch notes when each Job arrives.
+It measures the time until the last Job exists. The references in the same run, on the same control plane, are as many
+CronJobs of the cluster's own controller, and the same POSTs from one bare aiohttp client. A watch records when each Job
+is created.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ from harness.outcome import Goal, finish
 TRIGGERS, CRON_JOBS, BARE = "triggers", "CronJobs", "bare client"
 Row = dict[str, Any]
 _AHEAD = 20
-"""Seconds that the operator gets, at least, to settle before the minute that is measured."""
+"""Minimum number of seconds for the operator to settle before the measured minute."""
 _LAST_ARRIVAL = 300.0
 
 
 def main() -> int:
-    """Measures, prints, writes bench/out/burst.json."""
+    """Measures, prints, and writes bench/out/burst.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--triggers", type=int, default=1000, help="due in one second (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="of all three, one after another (default: %(default)s)")
@@ -52,7 +53,7 @@ def main() -> int:
 
 
 async def measure(cluster: Cluster, directory: Path, number: int, rounds: int) -> list[Row]:
-    """The three arms in turn, each time in namespaces of their own: a machine is not equally fast all the time."""
+    """Measures the three sides in turn, each time in new namespaces, because the speed of a machine varies."""
     rows: list[Row] = []
     async with fleet.administrator(cluster) as api:
         for turn in range(1, rounds + 1):
@@ -70,14 +71,14 @@ async def measure(cluster: Cluster, directory: Path, number: int, rounds: int) -
 async def fire_at_once(
     api: ApiServer, process: OperatorProcess, name: str, number: int, known: int
 ) -> tuple[list[float], Object]:
-    """Triggers that are all due in one second of a coming minute.
+    """Measures triggers that are all due in one second of a future minute.
 
     Args:
-        api: sets the stage.
-        process: the operator.
-        name: of the namespace.
-        number: of triggers.
-        known: how many the operator knows with these.
+        api: Creates the triggers.
+        process: The operator.
+        name: Name of the namespace.
+        number: Number of triggers.
+        known: Number of triggers that the operator knows, including these.
 
     Returns:
         Seconds from the slot until each Job was seen, sorted; and one of the Jobs.
@@ -122,7 +123,10 @@ async def _bare_client(api: ApiServer, name: str, job: Object, number: int) -> l
 
 
 async def until_quiet(api: ApiServer, place: str, number: int) -> None:
-    """The Job controller makes Pods long after the last Job: the next arm does not pay for them."""
+    """Waits for the Job controller, so that the next side is not slowed down.
+
+    It creates Pods long after the last Job.
+    """
     async with asyncio.timeout(_LAST_ARRIVAL):
         while True:
             jobs, _ = await api.list(paths.jobs(place), resourceVersion="0")
@@ -132,7 +136,7 @@ async def until_quiet(api: ApiServer, place: str, number: int) -> None:
 
 
 def _coming_minute(number: int) -> datetime:
-    """A whole minute that leaves time to create so many objects."""
+    """Returns a whole minute that leaves time to create this number of objects."""
     earliest = datetime.now(UTC) + timedelta(seconds=_AHEAD + number / 50)
     return earliest.replace(second=0, microsecond=0) + timedelta(minutes=1)
 
@@ -155,7 +159,7 @@ def _row(turn: int, case: str, seconds: list[float]) -> Row:
 
 
 def _ratio(rows: list[Row], peer: str) -> float:
-    """Of our last Job and the peer's in the same round: the median over the rounds."""
+    """Returns the ratio of the operator's last Job to the reference's in the same round: the median over the rounds."""
     last = {(row["round"], row["case"]): float(row["last s"]) for row in rows}
     rounds = {row["round"] for row in rows}
     return statistics.median(last[turn, TRIGGERS] / last[turn, peer] for turn in rounds)

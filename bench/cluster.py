@@ -1,7 +1,7 @@
-"""The worker's clusterings beside plain scikit-learn, in one run: ``python -m bench.cluster [CASE ...]``.
+"""Compares the worker's clusterings with plain scikit-learn, in one run: ``python -m bench.cluster [CASE ...]``.
 
-Each side runs in a process of its own, on the same vectors, so that peak memory is its own. Only ratios hold:
-absolute times depend on the machine and on what else it does.
+Each side runs in a separate process, on the same vectors, so that its peak memory is measured separately. Only ratios
+are meaningful: absolute times depend on the machine and its load.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ _SOURCES = Path(__file__).parents[1] / "operator"
 Vectors = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 Found = npt.NDArray[Any]
-"""Label per vector, -1 is noise."""
+"""Label per vector; -1 is noise."""
 SIZES = (10_000, 20_000, 100_000, MILLION)
 GOALS_FROM = 100_000
-"""Planted documents; below, what every run costs blurs the comparison."""
+"""Number of planted documents; with fewer, the fixed costs of a run blur the comparison."""
 RAW_GOALS_FROM = 20_000
-"""Documents below which the libraries, not the distances, take the memory."""
+"""Number of documents below which the libraries, rather than the distances, determine the memory."""
 
 
 def documents(count: int, first: int = 0) -> tuple[Vectors, Labels]:
-    """Unit vectors in overlapping groups of unequal size, as text embeddings are, and their groups."""
+    """Returns unit vectors in overlapping groups of unequal size, as text embeddings are, and their groups."""
     generator = np.random.default_rng(SEED)
     directions = generator.normal(size=(TOPICS, DIMENSIONS)).astype(np.float32)
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
@@ -60,7 +60,7 @@ def documents(count: int, first: int = 0) -> tuple[Vectors, Labels]:
 
 
 def inertia(vectors: Vectors, centroids: Vectors) -> float:
-    """Sum of squared distances to the nearest centroid."""
+    """Returns the sum of squared distances to the nearest centroid."""
     import faiss
 
     index = faiss.IndexFlatL2(vectors.shape[1])
@@ -69,7 +69,7 @@ def inertia(vectors: Vectors, centroids: Vectors) -> float:
 
 
 def ours_kmeans(count: int, clusters: int) -> Row:
-    """The worker's k-means."""
+    """Runs the worker's k-means."""
     from clusterworker.clustering.algorithms.kmeans import train
 
     vectors, _ = documents(count)
@@ -78,7 +78,7 @@ def ours_kmeans(count: int, clusters: int) -> Row:
 
 
 def theirs_kmeans(count: int, clusters: int) -> Row:
-    """scikit-learn's default: k-means++ on all vectors, one start, Lloyd."""
+    """Runs scikit-learn's default: k-means++ on all vectors, one start, Lloyd."""
     from sklearn.cluster import KMeans
 
     vectors, _ = documents(count)
@@ -88,7 +88,7 @@ def theirs_kmeans(count: int, clusters: int) -> Row:
 
 
 def timed(work: Callable[[], Any], judge: Callable[[Any], float]) -> Row:
-    """Seconds and CPU seconds of the work alone, the process's peak memory, and the quality of what came out."""
+    """Seconds and CPU seconds of the work alone, the process's peak memory, and the quality of the result."""
     wall, cpu = time.perf_counter(), time.process_time()
     found = work()
     seconds, busy = time.perf_counter() - wall, time.process_time() - cpu
@@ -97,7 +97,7 @@ def timed(work: Callable[[], Any], judge: Callable[[Any], float]) -> Row:
 
 
 def apart(work: Callable[..., Row], *arguments: object) -> Row:
-    """Run one side in a fresh process.
+    """Runs one side in a new process.
 
     Raises:
         BrokenProcessPool: it was killed, in all likelihood because memory ran out.
@@ -107,7 +107,7 @@ def apart(work: Callable[..., Row], *arguments: object) -> Row:
 
 
 def kmeans(clusters: int, least: float) -> tuple[list[Row], list[Goal]]:
-    """k-means of 100,000 vectors."""
+    """Measures k-means of 100,000 vectors."""
     name = f"kmeans 100k x {DIMENSIONS}, k={clusters}"
     ours, theirs = (apart(side, 100_000, clusters) for side in (ours_kmeans, theirs_kmeans))
     goals = [
@@ -118,21 +118,21 @@ def kmeans(clusters: int, least: float) -> tuple[list[Row], list[Goal]]:
 
 
 def by_evoc(vectors: Vectors, seed: int) -> Found:
-    """The worker as it is by default: EVōC's node embedding and HDBSCAN."""
+    """Runs the worker with its defaults: EVōC's node embedding and HDBSCAN."""
     from clusterworker.clustering.algorithms.node_embedding import embed
 
     return by_raw(embed(vectors, 5, "cosine", seed), seed)
 
 
 def by_umap(vectors: Vectors, seed: int) -> Found:
-    """The worker with `reduce: umap`, which was the default before."""
+    """Runs the worker with `reduce: umap`, the former default."""
     from clusterworker.clustering.algorithms.embedding import embed
 
     return by_raw(embed(vectors, 5, "cosine", seed), seed)
 
 
 def by_raw(vectors: Vectors, seed: int) -> Found:
-    """The worker with `reduce: none`."""
+    """Runs the worker with `reduce: none`."""
     from clustercontract.algorithms import HDBSCAN
     from clusterworker.clustering.algorithms.density import find_clusters
 
@@ -140,7 +140,7 @@ def by_raw(vectors: Vectors, seed: int) -> Found:
 
 
 def by_layers(vectors: Vectors, seed: int) -> Found:
-    """The worker with `algorithm: evoc`: the most persistent layer."""
+    """Runs the worker with `algorithm: evoc`, and returns the most persistent layer."""
     from clusterworker.clustering.algorithms.density import spanning_tree
     from clusterworker.clustering.algorithms.distinct import distinct
     from clusterworker.clustering.algorithms.layers import layers_of
@@ -151,7 +151,7 @@ def by_layers(vectors: Vectors, seed: int) -> Found:
 
 
 def by_bertopic(vectors: Vectors, seed: int) -> Found:
-    """UMAP and hdbscan with the arguments that BERTopic gives them, but for min_cluster_size and the seed."""
+    """Runs UMAP and hdbscan with BERTopic's arguments, except min_cluster_size and the seed."""
     import hdbscan
     import umap
 
@@ -165,7 +165,10 @@ def by_bertopic(vectors: Vectors, seed: int) -> Found:
 
 
 def by_sklearn(vectors: Vectors, _: int) -> Found:
-    """scikit-learn's on the vectors as they are, by comparing all pairs: its trees take longer in 384 dimensions."""
+    """Runs scikit-learn's HDBSCAN on the original vectors.
+
+    It compares all pairs, because its trees take longer in 384 dimensions.
+    """
     from sklearn.cluster import HDBSCAN
     from threadpoolctl import threadpool_limits
 
@@ -179,8 +182,8 @@ class Side:
     """A way to find clusters by density.
 
     Attributes:
-        find: labels of vectors, with a seed.
-        most: documents beyond which it takes too long, or too much memory.
+        find: Returns labels of vectors, with a seed.
+        most: Number of documents above which it takes too long, or too much memory.
     """
 
     find: Callable[[Vectors, int], Found]
@@ -202,22 +205,22 @@ SIDES = {
     RAW: Side(by_raw, 100_000),
     SKLEARN: Side(by_sklearn, 20_000),
 }
-"""The defaults first."""
+"""All sides, the defaults first."""
 
 
 def measured(side: str, source: Path | int, seeds: int) -> Row:
-    """Measure one way in this process.
+    """Measures one side in this process.
 
     Args:
-        side: of SIDES.
-        source: Parquet with the columns embedding and section, or how many vectors to plant.
-        seeds: how often to repeat it, each time with another seed; figures are means.
+        side: One of SIDES.
+        source: Parquet with the columns embedding and section, or the number of vectors to plant.
+        seeds: Number of repetitions with different seeds; figures are means.
     """
     from sklearn.metrics import adjusted_mutual_info_score
 
     vectors, topics = labelled(source) if isinstance(source, Path) else documents(source)
     find = SIDES[side].find
-    find(vectors[:5_000], 0)  # loads and compiles what is loaded and compiled on first use
+    find(vectors[:5_000], 0)  # This loads and compiles what is needed later.
     figures = []
     for seed in range(seeds):
         wall, cpu = time.perf_counter(), time.process_time()
@@ -234,7 +237,7 @@ def measured(side: str, source: Path | int, seeds: int) -> Row:
 
 
 def labelled(file: Path) -> tuple[Vectors, Labels]:
-    """Embeddings and the labels that people gave them, from a Parquet file."""
+    """Returns embeddings and their manual labels from a Parquet file."""
     import pyarrow.parquet as pq
 
     table = pq.read_table(file, columns=["section", "embedding"])
@@ -244,7 +247,7 @@ def labelled(file: Path) -> tuple[Vectors, Labels]:
 
 
 def compared_densities(name: str, source: Path | int, count: int, seeds: int) -> tuple[list[Row], list[Goal]]:
-    """Every way that can cope with so many documents, each in a process of its own."""
+    """Measures every side that can handle this number of documents, each in a separate process."""
     found: dict[str, Row] = {}
     for side, how in SIDES.items():
         if count <= how.most:
@@ -278,7 +281,7 @@ def compared_densities(name: str, source: Path | int, count: int, seeds: int) ->
 
 
 def density(sizes: Sequence[int]) -> tuple[list[Row], list[Goal]]:
-    """Planted groups in collections of several sizes, and how the worker's time grows with them."""
+    """Measures planted groups in collections of several sizes, and how the worker's time grows."""
     rows: list[Row] = []
     goals: list[Goal] = []
     ours = {}
@@ -303,9 +306,11 @@ def density(sizes: Sequence[int]) -> tuple[list[Row], list[Goal]]:
 
 
 def cold() -> tuple[list[Row], list[Goal]]:
-    """HDBSCAN as it is by default in a process that starts with nothing but the JIT cache that an image holds."""
+    """Measures HDBSCAN with its defaults in a process that starts with the JIT cache of an image."""
     name, count = f"cold process, 20,000 x {DIMENSIONS}", 20_000
-    cache = OUT / "numba-cache"  # kept: compiling takes minutes, and less than a second when it was done before
+    cache = (
+        OUT / "numba-cache"
+    )  # The cache is kept, because compiling takes minutes the first time, and less than a second later.
     environment = {
         **os.environ,
         "NUMBA_CACHE_DIR": str(cache),
@@ -340,7 +345,7 @@ def _cold_side(side: str, count: int, environment: Mapping[str, str]) -> Row:
 
 
 def cold_side(side: str, count: int) -> None:
-    """Load the libraries and cluster, and cluster again; vectors are made before the clock starts."""
+    """Loads the libraries and clusters twice. Vectors are created before the time is measured."""
     vectors, _ = documents(count)
     seconds = {}
     for name in ("seconds", "seconds, again"):
@@ -351,7 +356,7 @@ def cold_side(side: str, count: int) -> None:
 
 
 def million() -> tuple[list[Row], list[Goal]]:
-    """A whole run of the worker over a million vectors: Parquet in, results out."""
+    """Measures a whole run of the worker over a million vectors, from Parquet to results."""
     name = f"run of kmeans 1M x {DIMENSIONS}, k=100"
     with tempfile.TemporaryDirectory(prefix="bench-cluster-") as directory:
         root = Path(directory)
@@ -379,7 +384,7 @@ def million() -> tuple[list[Row], list[Goal]]:
 
 
 def write_collection(directory: Path, count: int, batch: int = 50_000) -> None:
-    """Write Parquet files batch by batch, so that this process's own memory stays small."""
+    """Writes Parquet files batch by batch, so that this process's own memory stays small."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -392,7 +397,7 @@ def write_collection(directory: Path, count: int, batch: int = 50_000) -> None:
 
 
 def compared(case: str, sides: dict[str, Row], measure: str) -> list[Row]:
-    """The table's rows, each with how many times faster it is than the last of the sides that is scikit-learn's."""
+    """Returns the table's rows, each with its speed relative to the last of scikit-learn's sides."""
     reference = next(row for name, row in sides.items() if name.startswith("scikit-learn"))
     return [
         {"case": case, "side": name, **row, "measure": measure, "times faster": reference["seconds"] / row["seconds"]}
@@ -401,7 +406,7 @@ def compared(case: str, sides: dict[str, Row], measure: str) -> list[Row]:
 
 
 CASES: dict[str, Callable[[], tuple[list[Row], list[Goal]]]] = {
-    "million": million,  # first: the memory of all children before it would count
+    "million": million,  # This case is first, because the memory of all earlier children would count.
     "kmeans-100": lambda: kmeans(100, 5),
     "kmeans-1000": lambda: kmeans(1_000, 3),
     "cold": cold,
@@ -410,7 +415,7 @@ CASES: dict[str, Callable[[], tuple[list[Row], list[Goal]]]] = {
 
 
 def main() -> int:
-    """Compare, print, and write out/cluster.json."""
+    """Compares, prints, and writes out/cluster.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; default: all")
     parser.add_argument("--cold", nargs=2, metavar=("SIDE", "COUNT"), help=argparse.SUPPRESS)

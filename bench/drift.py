@@ -1,9 +1,9 @@
-"""A drift check of a million vectors beside reading them alone: ``python -m bench.drift [--documents N]``.
+"""Compares a drift check with reading the vectors alone: ``python -m bench.drift [--documents N]``.
 
-Reading alone is pyarrow's, batch by batch, and nothing else. A check is what a check Job does, by each metric: it reads
-the same file with all the checks of the data, scales the vectors, assigns each to one of 100 centroids, measures, and
-writes the drift record. Every measurement runs in a fresh process of its own, its imports included; of several rounds,
-taken by turns, the fastest counts. The file is made here and removed.
+By default, there are a million vectors, which pyarrow reads batch by batch without any processing. A check is what a
+check Job does, with each metric: it reads and verifies the same file, scales the vectors, assigns each to one of 100
+centroids, measures, and writes the drift record. Every measurement runs in a separate process, including its imports.
+Of several alternating rounds, the fastest counts. The file is created here and removed.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from harness.outcome import Goal, finish
 DIMENSIONS = 384
 CLUSTERS = 100
 RUN_DOCUMENTS = 20_000
-"""Documents of the run that makes the baseline."""
+"""Number of documents of the run that writes the baseline."""
 PIECE = 50_000
 TIMES, MEBIBYTES = 2.0, 500.0
 Row = dict[str, Any]
 
 
 def write_documents(file: Path, documents: int, seed: int) -> None:
-    """Write unit vectors in 300 overlapping groups."""
+    """Writes unit vectors in 300 overlapping groups."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -54,12 +54,12 @@ def write_documents(file: Path, documents: int, seed: int) -> None:
 
 
 def unit(vectors: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Scale to unit length."""
+    """Scales to unit length."""
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 def make_baseline(folder: Path) -> dict[str, Any]:
-    """Run k-means as a Job does, and return what the trigger's status says of its baseline."""
+    """Runs k-means as a Job does, and returns the baseline for the trigger's status."""
     from clusterworker.process.command import Mounts
     from clusterworker.process.progress import Progress
     from clusterworker.run.job import run
@@ -76,7 +76,7 @@ def make_baseline(folder: Path) -> dict[str, Any]:
 
 
 def common(folder: Path, file: str) -> dict[str, Any]:
-    """What a run and a check say alike."""
+    """Returns the fields that a run and a check share."""
     source = {"uri": file}
     return {
         "namespace": "bench",
@@ -88,7 +88,7 @@ def common(folder: Path, file: str) -> dict[str, Any]:
 
 
 def read_alone(folder: Path, _baseline: Mapping[str, Any], _metric: str) -> None:
-    """Read the vectors, and do nothing with them."""
+    """Reads the vectors without any processing."""
     import pyarrow.parquet as pq
 
     parquet = pq.ParquetFile(folder / "now.parquet", pre_buffer=False, buffer_size=4 << 20)
@@ -97,7 +97,7 @@ def read_alone(folder: Path, _baseline: Mapping[str, Any], _metric: str) -> None
 
 
 def check_drift(folder: Path, baseline: Mapping[str, Any], metric: str) -> None:
-    """What a check Job does."""
+    """Runs a check as a check Job does."""
     from clusterworker.drift.check import check
     from clusterworker.process.command import Mounts
     from clusterworker.process.progress import Progress
@@ -114,7 +114,7 @@ def check_drift(folder: Path, baseline: Mapping[str, Any], metric: str) -> None:
 
 
 def timed(work: Callable[..., None], *arguments: Any) -> Row:
-    """Seconds, CPU seconds and the peak memory of this process, which does nothing else."""
+    """Returns seconds, CPU seconds and the peak memory of this process, which does nothing else."""
     from clusterworker.process.cgroup import ControlGroup
     from clusterworker.process.threads import limit
 
@@ -127,13 +127,13 @@ def timed(work: Callable[..., None], *arguments: Any) -> Row:
 
 
 def fresh(work: Callable[..., None], *arguments: Any) -> Row:
-    """Measure in a process of its own."""
+    """Measures in a separate process."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(timed, (work, *arguments))
 
 
 def measure(folder: Path, rounds: int) -> list[Row]:
-    """Reading, and a check by each metric, by turns."""
+    """Measures reading, and a check with each metric, alternately."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         baseline = pool.apply(make_baseline, (folder,))
     cases = [("reading alone", read_alone), *((metric, check_drift) for metric in get_args(DriftMetric))]
@@ -152,7 +152,7 @@ def measure(folder: Path, rounds: int) -> list[Row]:
 
 
 def main() -> int:
-    """Make the file, measure, print, and write out/drift.json."""
+    """Creates the file, measures, prints, and writes out/drift.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--documents", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)

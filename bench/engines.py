@@ -1,9 +1,9 @@
-"""A pass over all documents by Spark's executors beside a local run's: ``python -m bench.engines [--documents N]``.
+"""Compares passes of Spark's executors with a local run's: ``python -m bench.engines [--documents N]``.
 
-The pass is the one that assigns documents and writes their members; its Parquet files have 384 dimensions, and its
-centroids are random documents. Each side is a process of its own. A task of an executor is one thread, and so is the
-local run here. What a side needs to begin with, such as Spark's start, is measured apart. Executors are processes of
-this machine: the network between machines is not measured.
+The pass assigns documents and writes their members; the Parquet files have 384 dimensions, and the centroids are random
+documents. Each side is a separate process. A task of an executor is one thread, and so is the local run. The time for
+starting a side, such as Spark, is measured separately. Executors are processes of this machine; the network between
+machines is not measured.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from harness.outcome import Goal, Row, finish
 CLUSTERS = 100
 EXECUTORS = (1, 2)
 SHARE = 0.8
-"""Least share of the local run's rate per core."""
+"""Minimum share of the local run's rate per core."""
 PARTITION_ROWS = 250_000
 ROUNDS = 2
 _SOURCES = Path(__file__).parents[1] / "operator"
 
 
 def spec_of(root: Path, executors: int) -> Any:
-    """The RunSpec of a side; without executors it is local."""
+    """Returns the RunSpec of a side; without executors, it is local."""
     from clustercontract.run import RunSpec
 
     engine = {
@@ -61,7 +61,7 @@ def spec_of(root: Path, executors: int) -> Any:
 
 
 def measure(root: Path, executors: int) -> Row:
-    """Pass over the documents, and return seconds: until the first pass begins, and of the fastest one."""
+    """Reads all documents, and returns seconds: until the first pass begins, and of the fastest pass."""
     from clusterworker.clustering.algorithms.clustering import Clustering
     from clusterworker.data.sources.collections import open_collections
     from clusterworker.process.progress import Progress
@@ -90,7 +90,7 @@ def measure(root: Path, executors: int) -> Row:
 
 
 def side(root: Path, executors: int) -> Row:
-    """Measure in a process of its own, whose libraries start one thread."""
+    """Measures in a separate process, whose libraries start one thread."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
     environment = {**os.environ, **dict.fromkeys(names, "1"), "PYTHONPATH": str(_SOURCES)}
     command = [sys.executable, "-m", "bench.engines", "--side", str(root), str(executors)]
@@ -103,7 +103,7 @@ def side(root: Path, executors: int) -> Row:
 
 
 def main() -> int:
-    """Measure, print, and write out/engines.json."""
+    """Measures, prints, and writes out/engines.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--documents", type=int, default=5 * MILLION, help="how many, a multiple of 50,000 (5,000,000)")
     parser.add_argument("--side", nargs=2, metavar=("ROOT", "EXECUTORS"), help=argparse.SUPPRESS)

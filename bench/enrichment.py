@@ -1,10 +1,10 @@
-"""Documents and the nodes of a taxonomy, beside a bare search: ``python -m bench.enrichment [--documents N]``.
+"""Compares an enrichment with a bare search: ``python -m bench.enrichment [--documents N]``.
 
-The bare search is faiss's, exact, over vectors that are in memory already: nothing is read, checked or written.
-scikit-learn's NearestNeighbors (brute force, cosine) searches the same. An enrichment is what a run does: it reads the
-same vectors from Parquet with all the checks of the data, searches, and writes enrichment.parquet, metrics.json and the
-report. Every measurement runs in a fresh process, after a small one that loads the libraries; of several rounds, taken
-by turns, the fastest counts. The files are made here and removed.
+The bare search is faiss's, exact, over vectors in memory, without reading, checking or writing anything. scikit-learn's
+NearestNeighbors (brute force, cosine) does the same. An enrichment is what a run does: it reads and verifies the same
+vectors from Parquet, searches, and writes enrichment.parquet, metrics.json and the report. Every measurement runs in a
+new process, after a small one that loads the libraries. Of several alternating rounds, the fastest counts. The files
+are created here and removed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Vectors = npt.NDArray[np.float32]
 
 
 def write_nodes(file: Path, count: int) -> None:
-    """Write nodes in a tree of three levels."""
+    """Writes nodes in a tree of three levels."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -43,7 +43,7 @@ def write_nodes(file: Path, count: int) -> None:
 
 
 def read(file: Path) -> Vectors:
-    """All vectors of a file."""
+    """Returns all vectors of a file."""
     import pyarrow.parquet as pq
 
     column = pq.read_table(file, columns=["embedding"])["embedding"].combine_chunks()
@@ -52,7 +52,7 @@ def read(file: Path) -> Vectors:
 
 
 def bare_search(folder: Path, top_k: int) -> float:
-    """A search of faiss over vectors in memory; returns seconds."""
+    """Searches vectors in memory with faiss; returns seconds."""
     import faiss
 
     vectors, nodes = read(folder / "documents.parquet"), read(folder / "nodes.parquet")
@@ -65,7 +65,7 @@ def bare_search(folder: Path, top_k: int) -> float:
 
 
 def scikit_learn(folder: Path, top_k: int) -> float:
-    """NearestNeighbors over vectors in memory; returns seconds."""
+    """Searches vectors in memory with NearestNeighbors; returns seconds."""
     from sklearn.neighbors import NearestNeighbors
 
     vectors, nodes = read(folder / "documents.parquet"), read(folder / "nodes.parquet")
@@ -77,7 +77,7 @@ def scikit_learn(folder: Path, top_k: int) -> float:
 
 
 def enrichment(folder: Path, top_k: int) -> float:
-    """What a run does, with its defaults; returns seconds."""
+    """Runs an enrichment with its defaults; returns seconds."""
     from clustercontract.actions.taxonomy_enrichment import EnrichmentSpec
     from clusterworker.enrichment.job import enrich
     from clusterworker.process.command import Mounts
@@ -113,7 +113,7 @@ def enrichment(folder: Path, top_k: int) -> float:
 
 
 def measured(work: Callable[[Path, int], float], folder: Path, top_k: int) -> Row:
-    """Seconds and the peak memory of this process, which does nothing else."""
+    """Returns seconds and the peak memory of this process, which does nothing else."""
     from clusterworker.process.cgroup import ControlGroup
     from clusterworker.process.threads import limit
 
@@ -124,7 +124,7 @@ def measured(work: Callable[[Path, int], float], folder: Path, top_k: int) -> Ro
 
 
 def fresh(work: Callable[[Path, int], float], folder: Path, top_k: int) -> Row:
-    """Measure in a process of its own."""
+    """Measures in a separate process."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(measured, (work, folder, top_k))
 
@@ -135,11 +135,11 @@ SIDES: dict[str, Callable[[Path, int], float]] = {
     "scikit-learn in memory": scikit_learn,
 }
 SLOW = "scikit-learn in memory"
-"""Measured in the first round alone."""
+"""Sides that are measured only in the first round."""
 
 
 def measure(folder: Path, documents: int, rounds: int, top_k: int, *, slow: bool) -> list[dict[str, Any]]:
-    """All sides by turns."""
+    """Measures all sides alternately."""
     found: dict[str, list[Row]] = {name: [] for name in SIDES if slow or name != SLOW}
     for number in range(rounds):
         for name, work in SIDES.items():
@@ -159,7 +159,7 @@ def measure(folder: Path, documents: int, rounds: int, top_k: int, *, slow: bool
 
 
 def main() -> int:
-    """Make the files, measure, print, and write out/enrichment.json."""
+    """Creates the files, measures, prints, and writes out/enrichment.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--documents", type=int, default=1_000_000)
     parser.add_argument("--nodes", type=int, default=1_000)

@@ -1,7 +1,7 @@
-"""How fast events are taken in and stored: ``python -m bench.events``.
+"""Measures how fast events are received and stored: ``python -m bench.events``.
 
-A control plane of its own, one operator under the chart's rights, and senders, all on this machine. The floor is what
-the same senders get from an empty handler of the same HTTP server.
+It runs a separate control plane, one operator with the chart's permissions, and senders, all on this machine. The
+reference is an empty handler of the same HTTP server with the same senders.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from harness.outcome import Goal, finish
 SINGLE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 NEVER = 10**9
-"""A threshold that is not reached: what is measured is taking in, not firing."""
+"""A threshold that is not reached, because firing is not measured."""
 COMMITS = "clustertrigger_event_commit_size_count"
 
 
 def main() -> int:
-    """Measures, prints, writes bench/out/events.json."""
+    """Measures, prints, and writes bench/out/events.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=15, help="for each figure (default: %(default)s)")
     parser.add_argument("--triggers", type=int, default=10, help="that count events (default: %(default)s)")
@@ -65,7 +65,7 @@ def main() -> int:
 def measured(
     kind: str, sandbox: Sandbox, operator: OperatorProcess, sender: EventSender, options: argparse.Namespace
 ) -> dict[str, Any]:
-    """One figure of the operator: fresh triggers, then senders for a while."""
+    """Measures one figure of the operator: new triggers, then senders for a while."""
     collections = [f"col_{kind}_{number}" for number in range(options.triggers)]
     names = [f"{kind}-{number}" for number in range(options.triggers)]
     for name, collection in zip(names, collections, strict=True):
@@ -85,7 +85,7 @@ def measured(
 
 
 def floor(kind: str, sender: EventSender, options: argparse.Namespace) -> dict[str, Any]:
-    """The same requests, answered by an empty handler."""
+    """Measures the same requests with an empty handler."""
     size, connections, bodies, content_type = _requests(kind, ["col_floor"], options)
     port = free_port()
     server = multiprocessing.get_context("spawn").Process(target=serve_nothing, args=(port,), daemon=True)
@@ -100,7 +100,7 @@ def floor(kind: str, sender: EventSender, options: argparse.Namespace) -> dict[s
 
 
 def serve_nothing(port: int) -> None:
-    """Reads a request and answers 202; in a process of its own."""
+    """Reads a request and responds 202; in a separate process."""
 
     async def answer(request: web.Request) -> web.Response:
         await request.read()
@@ -118,7 +118,7 @@ def serve_nothing(port: int) -> None:
 
 
 def lost(rows: list[dict[str, Any]]) -> float:
-    """Events that were acknowledged and are not in a counter, or are there twice."""
+    """Returns the number of acknowledged events that are missing in a counter, or counted twice."""
     return float(sum(abs(row.get("not counted", 0)) for row in rows))
 
 

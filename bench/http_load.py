@@ -1,4 +1,4 @@
-"""A closed loop of HTTP requests over many connections, at as little cost to the machine as possible."""
+"""Sends HTTP requests in a closed loop over many connections, with as little CPU time as possible."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _LENGTH = b"content-length:"
 
 @dataclass
 class Load:
-    """What came of it.
+    """The result of a load.
 
     Attributes:
-        statuses: how often each HTTP status was answered.
-        latencies: seconds from the request to its whole answer.
-        seconds: how long it lasted.
+        statuses: Number of responses with each HTTP status.
+        latencies: Seconds from each request to its complete response.
+        seconds: Duration.
     """
 
     statuses: Counter[int] = field(default_factory=Counter)
@@ -28,13 +28,13 @@ class Load:
     seconds: float = 0.0
 
     def quantile(self, share: float) -> float:
-        """Seconds within which this share of the requests was answered."""
+        """Returns the seconds within which this share of the requests was answered."""
         ordered = sorted(self.latencies)
         return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else float("nan")
 
 
 class _Connection(asyncio.Protocol):
-    """Sends a request, waits for its answer, sends the next."""
+    """Sends a request, waits for its response, and sends the next one."""
 
     def __init__(self, render: Callable[[], bytes], load: Load, end: float, over: asyncio.Event) -> None:
         self._render = render
@@ -74,12 +74,12 @@ async def post(port: int, path: str, headers: dict[str, str], body: Callable[[],
     """Posts to 127.0.0.1 for a while.
 
     Args:
-        port: of the server.
-        path: of the request.
-        headers: of each request.
-        body: makes the next request's.
-        connections: each has one request under way.
-        seconds: after which no more are sent.
+        port: Port of the server.
+        path: Path of the request.
+        headers: Headers of each request.
+        body: Returns the body of the next request.
+        connections: Number of connections, each with one active request.
+        seconds: Duration.
     """
     head = head_of("POST", path, port, headers)
 
@@ -91,7 +91,7 @@ async def post(port: int, path: str, headers: dict[str, str], body: Callable[[],
 
 
 def head_of(method: str, path: str, port: int, headers: dict[str, str]) -> bytes:
-    """The first lines of a request, without the empty line that ends them."""
+    """Returns the first lines of a request, without the empty line at the end."""
     fields = {"Host": f"127.0.0.1:{port}", **headers}
     text = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return text.encode()
@@ -101,10 +101,10 @@ async def send(port: int, render: Callable[[], bytes], connections: int, seconds
     """Sends requests to 127.0.0.1 for a while.
 
     Args:
-        port: of the server.
-        render: makes the next request.
-        connections: each has one request under way.
-        seconds: after which no more are sent.
+        port: Port of the server.
+        render: Returns the next request.
+        connections: Number of connections, each with one active request.
+        seconds: Duration.
     """
     load, loop = Load(), asyncio.get_running_loop()
     started = time.perf_counter()

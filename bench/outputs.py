@@ -1,9 +1,10 @@
-"""Clusters of a million documents into their PostgreSQL table: ``python -m bench.outputs [--documents N]``.
+"""Measures an output into a PostgreSQL table: ``python -m bench.outputs [--documents N]``.
 
-The output writer is measured beside what people write by hand: the same members.parquet as CSV by pyarrow into COPY, a
-temporary table, one UPDATE ... FROM it; and psycopg's executemany of one UPDATE per document, on fewer documents since
-it is slow. All write the same four columns of the same table, in one transaction each. Every measurement begins with a
-fresh copy of the table; of several rounds, taken by turns, the fastest counts. The server is started here and removed.
+By default, it writes the clusters of a million documents. The references are common manual solutions: the same
+members.parquet as CSV by pyarrow into COPY, a temporary table, and one UPDATE ... FROM it; and psycopg's executemany of
+one UPDATE per document, on fewer documents because it is slow. All write the same four columns of the same table, in
+one transaction each. Every measurement begins with a new copy of the table. Of several alternating rounds, the fastest
+counts. The server is started here and removed.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ from harness.servers.postgresql import USER, PostgreSQL, running_postgresql
 
 CLUSTERS = 100
 FEWER = 50_000
-"""Documents for executemany."""
+"""Number of documents for executemany."""
 BATCH = 65_536
 SHARE = 0.7
-"""Minimum share of the rate by hand."""
+"""Minimum share of the rate of the manual solution."""
 SECRET = "database"  # noqa: S105 - a Secret's name
 RUN = "nightly-1a2b3c-20261121020000"
 UPDATE = (
@@ -43,7 +44,7 @@ Row = dict[str, Any]
 
 
 def write_members(file: Path, documents: int) -> None:
-    """Write what a run leaves."""
+    """Writes what a run leaves."""
     random = np.random.default_rng(0)
     table = pa.table(
         {
@@ -56,12 +57,12 @@ def write_members(file: Path, documents: int) -> None:
 
 
 def names() -> list[str]:
-    """Of the clusters, as long as real ones."""
+    """Returns names of clusters, as long as real ones."""
     return [f"library {number}, documentation, headers" for number in range(CLUSTERS)]
 
 
 def make_template(server: PostgreSQL, documents: int) -> None:
-    """Make the table that every measurement copies."""
+    """Creates the table that every measurement copies."""
     with server.connect() as connection:
         connection.execute(
             "CREATE TABLE template AS SELECT 'document-' || lpad(n::text, 8, '0') AS document_id, "
@@ -73,7 +74,7 @@ def make_template(server: PostgreSQL, documents: int) -> None:
 
 
 def fresh_table(server: PostgreSQL) -> None:
-    """Replace the table by a fresh copy."""
+    """Replaces the table by a new copy."""
     with server.connect() as connection:
         connection.execute("DROP TABLE IF EXISTS documents")
         connection.execute("CREATE TABLE documents AS SELECT * FROM template")
@@ -83,7 +84,7 @@ def fresh_table(server: PostgreSQL) -> None:
 
 
 def by_output(server: PostgreSQL, folder: Path) -> None:
-    """What a run does."""
+    """Writes the output as a run does."""
     from clusterworker.process.progress import Progress
     from clusterworker.run.results.outputs import Labels
 
@@ -107,7 +108,7 @@ def by_output(server: PostgreSQL, folder: Path) -> None:
 
 
 def opened(server: PostgreSQL, folder: Path) -> tuple[OutputInput, Any]:
-    """Open the output."""
+    """Opens the output."""
     from clusterworker.outputs.opening import open_outputs
 
     directory = folder / "secrets" / SECRET
@@ -123,7 +124,7 @@ def opened(server: PostgreSQL, folder: Path) -> tuple[OutputInput, Any]:
 
 
 def by_hand(server: PostgreSQL, folder: Path) -> None:
-    """What a person writes who knows COPY."""
+    """Writes with COPY, as an experienced user would."""
     import pyarrow.csv as pc
 
     named = pa.array(names())
@@ -143,7 +144,7 @@ def by_hand(server: PostgreSQL, folder: Path) -> None:
 
 
 def by_executemany(server: PostgreSQL, folder: Path) -> None:
-    """What a person writes who does not."""
+    """Writes with executemany, as an inexperienced user would."""
     named = names()
     rows = next(pq.ParquetFile(folder / "members.parquet").iter_batches(FEWER)).to_pylist()
     with server.connect() as connection, connection.transaction():
@@ -157,7 +158,7 @@ def by_executemany(server: PostgreSQL, folder: Path) -> None:
 
 
 def measure(server: PostgreSQL, folder: Path, documents: int, rounds: int) -> list[Row]:
-    """All three, by turns."""
+    """Measures all three alternately."""
     fewer = min(FEWER, documents)
     cases: list[tuple[str, int, Callable[[PostgreSQL, Path], None]]] = [
         ("an output", documents, by_output),
@@ -180,14 +181,14 @@ def measure(server: PostgreSQL, folder: Path, documents: int, rounds: int) -> li
 
 
 def check(server: PostgreSQL, documents: int) -> None:
-    """Look whether all were written."""
+    """Verifies that all rows were written."""
     with server.connect() as connection:
         query = "SELECT count(*), count(DISTINCT cluster_name) FROM documents WHERE run = %s"
         assert connection.execute(query, [RUN]).fetchone() == (documents, CLUSTERS)
 
 
 def main() -> int:
-    """Start the server, measure, print, and write out/outputs.json."""
+    """Starts the server, measures, prints, and writes out/outputs.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--documents", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)

@@ -1,8 +1,8 @@
-"""What many triggers cost: ``python -m bench.scale [--triggers 1000 10000 50000]``.
+"""Measures many triggers: ``python -m bench.scale [--triggers 1000 10000 50000]``.
 
-It measures for each number of triggers how long the operator takes to start, and what it writes and uses while nothing
-is due. Then a thousand other triggers are due in the same second, and then a steady stream, of which it measures the
-lateness.
+For each number of triggers, it measures how long the operator takes to start, and what it writes and uses while nothing
+is due. Then a thousand other triggers are due in the same second, followed by a steady stream, and it measures the
+lateness of both.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from harness.control_plane.operator_process import OperatorProcess
 from harness.outcome import Goal, finish, table
 
 NEVER = 10 * 86_400
-"""Seconds: an interval that does not end while this lasts."""
+"""An interval in seconds that does not end during the measurement."""
 LEAD = 90
 """Seconds from the creation of a trigger of the stream until it is due."""
 WRITTEN = ("clustertriggers", "events", "jobs")
 
 
 def main() -> int:
-    """Measures, prints, writes bench/out/scale.json."""
+    """Measures, prints, and writes bench/out/scale.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--triggers", type=int, nargs="+", default=[1_000, 10_000, 50_000], help="(default: %(default)s)"
@@ -48,7 +48,7 @@ def main() -> int:
     rows: list[dict[str, Any]] = []
     for number in options.triggers:
         if rows:
-            print("\n".join(table(rows)), flush=True)  # The next may take half an hour.
+            print("\n".join(table(rows)), flush=True)  # The next size may take half an hour.
         rows.append(_measure(number, options))
     return finish("scale", rows, _goals(rows))
 
@@ -94,7 +94,7 @@ async def _one_size(cluster: Cluster, directory: Path, number: int, options: arg
 
 
 async def _until_still(cluster: Cluster) -> None:
-    """Waits until nothing is written any more: what the workers have in hand is in no queue."""
+    """Waits until nothing more is written, because work in progress is in no queue."""
     before = -1
     while (written := cluster.kube.written(*WRITTEN)) != before:
         before = written
@@ -113,7 +113,7 @@ async def _idle(cluster: Cluster, process: OperatorProcess, seconds: float) -> d
 
 
 async def _stream(api: ApiServer, place: str, options: argparse.Namespace) -> tuple[list[float], Object]:
-    """Seconds from each slot until its Job was seen, sorted; and one of the Jobs."""
+    """Returns the seconds from each slot until its Job was observed, sorted; and one of the Jobs."""
     total = options.rate * options.seconds
     say(f"{options.rate} due in each second, for {options.seconds} s")
     path = paths.custom("clustertriggers", place)
@@ -123,16 +123,16 @@ async def _stream(api: ApiServer, place: str, options: argparse.Namespace) -> tu
             bodies = (fleet.trigger(name, "interval", {"interval_seconds": LEAD}) for name in names)
             await fleet.create_all(api, path, bodies, at_once=8)
         await seen.until(total, LEAD + 120)
-        # Those that came due again are not waited for.
+        # Triggers that are due again are not waited for.
         jobs = seen.jobs[:total]
         return sorted((at - fleet.slot_of(job)).total_seconds() for at, job in jobs), jobs[0][1]
 
 
 async def _bare_stream(api: ApiServer, job: Object, options: argparse.Namespace) -> list[float]:
-    """Seconds from the beginning of each second until its Jobs were seen, sorted.
+    """Returns the seconds from the beginning of each second until its Jobs were observed, sorted.
 
-    As long as the triggers' stream, for a short one may have no bad second; and what is left over of a second makes the
-    next one late, as it does there.
+    It lasts as long as the triggers' stream, because a short one may have no slow second. As there, a late second
+    delays the next one.
     """
     place = await fleet.namespace(api, "bare")
     say(f"{options.rate} Jobs of a bare client in each second, for {options.seconds} s")

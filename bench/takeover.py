@@ -1,6 +1,6 @@
-"""What a change of leaders costs: ``python -m bench.takeover``.
+"""Measures a change of leaders: ``python -m bench.takeover``.
 
-Two replicas, a steady stream of due triggers, and the leader ends: killed, and then in order.
+There are two replicas and a steady stream of due triggers, and the leader ends: killed, and then orderly.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from harness.control_plane.operator_process import OperatorProcess
 from harness.outcome import Goal, finish
 
 LEASE = 15
-"""Seconds: the shipped duration of the Lease."""
+"""The default duration of the Lease, in seconds."""
 LEAD = 60
 Ending = Literal["killed", "in order"]
 
 
 def main() -> int:
-    """Measures, prints, writes bench/out/takeover.json."""
+    """Measures, prints, and writes bench/out/takeover.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rate", type=int, default=20, help="triggers due in each second (default: %(default)s)")
     parser.add_argument("--seconds", type=int, default=50, help="of the stream (default: %(default)s)")
@@ -85,7 +85,7 @@ async def _one_ending(ending: Ending, cluster: Cluster, directory: Path, options
 
 
 async def _create(api: ApiServer, place: str, options: argparse.Namespace) -> dict[str, datetime]:
-    """Triggers that come due one second after another; the first slot of each."""
+    """Creates triggers that are due one second after another; returns the first slot of each."""
     path, slots = paths.custom("clustertriggers", place), {}
     async for second in fleet.every_second(options.seconds):
         bodies = [

@@ -1,8 +1,8 @@
-"""What a run costs the API server: ``python -m bench.writes``.
+"""Measures the requests of a run to the API server: ``python -m bench.writes``.
 
-Triggers that fire each minute, and then as many CronJobs as they are shipped, on the same control plane; the runs end
-well after two seconds. What the Job controller writes (a Job's status, its Pods, its own events) is the same for both
-and is left out. Requests are counted by the API server's own metrics, events by who sent them.
+Triggers fire each minute, followed by as many CronJobs with default settings, on the same control plane; runs last well
+over two seconds. The Job controller's writes (a Job's status, its Pods, its own events) are the same for both and are
+left out. Requests are counted by the API server's own metrics, and events by their sender.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from harness.control_plane.kubelet import BusyKubelet
 from harness.outcome import Goal, finish
 
 _STEADY = 5
-"""Minutes until CronJobs are in their steady state: they keep three Jobs, and delete one for each new one then."""
+"""Minutes until CronJobs reach their steady state: they keep three Jobs, and then delete one for each new one."""
 _LASTING = 2.0
-"""Seconds of a run: no container starts and ends in less."""
+"""Duration of a run in seconds; no container starts and ends in less time."""
 _QUIET = 45
-"""Second of a minute at which nothing is under way."""
+"""Second of a minute at which nothing is active."""
 _EVENTS_OF = {"triggers": ("clustertrigger",), "CronJobs": ("cronjob-controller",)}
-"""Who sends events in each arm; the scheduler's and the Job controller's are not theirs."""
+"""Senders of events on each side; events of the scheduler and the Job controller do not count."""
 _OWN = (
     ("jobs", "", "POST"),
     ("jobs", "", "DELETE"),
@@ -43,7 +43,7 @@ _OWN = (
 
 
 def main() -> int:
-    """Measures, prints, writes bench/out/writes.json."""
+    """Measures, prints, and writes bench/out/writes.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--number", type=int, default=20, help="of triggers and of CronJobs (default: %(default)s)")
     parser.add_argument("--minutes", type=int, default=2, help="that are counted (default: %(default)s)")
@@ -87,7 +87,7 @@ def _cron_jobs(cluster: Cluster, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _counted(kube: Kube, place: str, case: str, settle: int, options: argparse.Namespace) -> dict[str, Any]:
-    """What is written between two quiet instants, for each run that ends between them."""
+    """Returns what is written between two quiet instants, for each run that ends between them."""
     _sleep_past_minutes(settle)
     before, told = kube.writes(), _events(kube, place, case)
     _sleep_past_minutes(options.minutes)
@@ -109,7 +109,7 @@ def _counted(kube: Kube, place: str, case: str, settle: int, options: argparse.N
 
 
 def _events(kube: Kube, place: str, case: str) -> int:
-    """Events that this arm's controller has sent; a repeated one counts again."""
+    """Returns the number of events that this side's controller has sent, including repeated ones."""
     senders: Counter[str] = Counter()
     for event in kube.items(f"/api/v1/namespaces/{place}/events"):
         senders[_sender(event)] += event.get("count") or 1
@@ -121,7 +121,7 @@ def _sender(event: Object) -> str:
 
 
 def _sleep_past_minutes(minutes: int) -> None:
-    """Until second 45 of the minute that so many whole minutes have begun before."""
+    """Waits until second 45 of a minute, after this number of whole minutes."""
     now = time.time()
     began = now - now % 60
     until = began + 60 * minutes + _QUIET

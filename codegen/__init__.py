@@ -1,1 +1,1 @@
-"""What is generated from the models: the CustomResourceDefinitions, the chart's copies, the field reference."""
+"""Generates files from the models: the CustomResourceDefinitions, the chart's copies, and the references."""

@@ -24,11 +24,11 @@ _SCHEMAS = Path("schemas") / GROUP
 _EXAMPLE = Path("examples/demo")
 _CHART_EXAMPLE = Path("charts/clustertrigger/demo")
 _CLAIMS = "volumes.yaml"
-"""The chart makes the example's claims itself."""
+"""Files of the example that the chart replaces by its own claims."""
 
 
 def generated_files() -> dict[Path, str]:
-    """Every generated file's text, by its path in the repository."""
+    """Returns the text of every generated file, by its path in the repository."""
     files = {
         Path("docs/reference/resources.md"): reference(KINDS),
         Path("docs/reference/cli.md"): cli_reference(),
@@ -38,7 +38,7 @@ def generated_files() -> dict[Path, str]:
         resource = kind.custom_resource_definition()
         files[_CRDS / f"{kind.plural}.yaml"] = HEADER + manifest(resource)
         files[_CHART_CRDS / f"{kind.plural}.yaml"] = chart_template(resource)
-        # Named as kubeconform looks for them, and as the public catalogue of schemas names them.
+        # kubeconform and the public catalogue of schemas use these names.
         name = f"{kind.name.lower()}_{VERSION}.json"
         files[_SCHEMAS / name] = json.dumps(json_schema(kind), indent=2, ensure_ascii=False) + "\n"
     for path in sorted((_REPOSITORY / _EXAMPLE).glob("*.yaml")):
@@ -48,7 +48,7 @@ def generated_files() -> dict[Path, str]:
 
 
 def changes(root: Path) -> dict[Path, str | None]:
-    """What would change below this folder: the new text by path, None where the file is to go."""
+    """Returns what would change below this folder: the new text by path, None if the file is to be deleted."""
     files = generated_files()
     stale = {
         path.relative_to(root): None
@@ -70,7 +70,7 @@ def write(root: Path, changed: dict[Path, str | None]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Writes into this checkout, or says what it would write there."""
+    """Writes into this checkout, or prints what it would write."""
     parser = argparse.ArgumentParser(prog="python -m codegen", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; print the difference and exit with 1")
     parser.add_argument("--root", type=Path, default=_REPOSITORY, help="folder to write into (this checkout)")

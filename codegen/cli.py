@@ -1,4 +1,4 @@
-"""The reference of `kubectl clustertrigger`, from its own help: docs/reference/cli.md."""
+"""Generates the reference of `kubectl clustertrigger` from its own help: docs/reference/cli.md."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COLUMNS = 80
 
 
 def cli_reference() -> str:
-    """Return the page."""
+    """Returns the page."""
     return "\n".join(_lines()).rstrip() + "\n"
 
 

@@ -1,4 +1,4 @@
-"""The CustomResourceDefinitions, from the models."""
+"""Generates the CustomResourceDefinitions from the models."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ observedGeneration) would consider an unprocessed object ready."""
 
 @dataclass(frozen=True)
 class Column:
-    """A column of `kubectl get`; wide ones are printed with -o wide only."""
+    """A column of `kubectl get`; wide columns are printed only with -o wide."""
 
     name: str
     path: str
@@ -35,7 +35,7 @@ class Column:
     wide: bool = False
 
     def definition(self) -> dict[str, Any]:
-        """The CRD's additionalPrinterColumns item."""
+        """Returns the CRD's additionalPrinterColumns item."""
         column: dict[str, Any] = {"name": self.name, "type": self.type, "jsonPath": self.path}
         return {**column, "priority": 1} if self.wide else column
 
@@ -53,8 +53,9 @@ class Kind:
     status: type[ClusterTriggerStatus] | None = None
     selectable_fields: tuple[str, ...] = ()
     stored_defaults: tuple[str, ...] = ()
-    """Paths in the spec whose defaults are written into stored objects, so that `kubectl get -o yaml` shows them.
-    Flat objects that stand for variants keep none: the default of one variant's field would break another's rules."""
+    """Paths in the spec whose defaults are written into stored objects, so that `kubectl get -o yaml` shows them. Flat
+    objects that stand for variants have none, because the default of one variant's field would violate another's rules.
+    """
 
     @property
     def crd_name(self) -> str:
@@ -62,7 +63,7 @@ class Kind:
         return f"{self.plural}.{GROUP}"
 
     def schema(self) -> Schema:
-        """The whole object's structural schema."""
+        """Returns the whole object's structural schema."""
         properties = {**_META, "spec": structural_schema(self.spec, keeps_default=self._stores_default)}
         if self.status is not None:
             status = structural_schema(self.status, keeps_default=lambda _path: False)
@@ -70,7 +71,7 @@ class Kind:
         return {"description": self.description, "type": "object", "required": ["spec"], "properties": properties}
 
     def custom_resource_definition(self) -> dict[str, Any]:
-        """The CustomResourceDefinition, ready to be applied."""
+        """Returns the CustomResourceDefinition, ready to be applied."""
         version: dict[str, Any] = {"name": VERSION, "served": True, "storage": True}
         if self.status is not None:
             version["subresources"] = {"status": {}}

@@ -1,7 +1,7 @@
-"""The resources as JSON Schema, for editors and for kubeconform: the CRDs' schemas in the words that those know.
+"""Converts the CRDs' schemas to JSON Schema, for editors and for kubeconform.
 
-JSON Schema writes an exclusive minimum as a number, and knows none of Kubernetes' keywords. It allows fields that no
-schema names; the API server drops these, so here they are errors: most of them are misspelt.
+JSON Schema writes an exclusive minimum as a number, and does not have Kubernetes' keywords. It allows fields that no
+schema names. The API server drops these, so they are errors here: most of them are misspelt.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from codegen.crd import Kind
 from codegen.structural import Schema
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
-"""The newest one that all editors read."""
+"""The newest version that all editors support."""
 _KUBERNETES = "x-kubernetes-"
 _FREE = f"{_KUBERNETES}preserve-unknown-fields"
 _NUMBERS = ("integer", "number")
 
 
 def json_schema(kind: Kind) -> Schema:
-    """The schema of a manifest of this kind."""
+    """Returns the schema of a manifest of this kind."""
     source = kind.schema()
     schema = _plain({**source, "required": ["apiVersion", "kind", "metadata", *source["required"]]})
     schema["properties"]["apiVersion"] = {"description": "Group and version of the kind.", "enum": [API_VERSION]}
@@ -49,7 +49,7 @@ def _plain(source: Schema) -> Schema:
 
 
 def _or_null(schema: Schema) -> Schema:
-    """The API server drops the null of an optional field, so it means the same as no field."""
+    """Allows null for an optional field, because the API server drops it."""
     if "type" in schema:
         schema["type"] = [schema["type"], "null"]
     if "enum" in schema:

@@ -1,4 +1,4 @@
-"""The text of generated manifests: plain YAML, and the same as a template of the Helm chart."""
+"""Writes generated manifests: as plain YAML, and as a template of the Helm chart."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ _GATES = {
     "x-kubernetes-validations:": 'semverCompare ">=1.29-0" $.Capabilities.KubeVersion.Version',
     "selectableFields:": 'semverCompare ">=1.30-0" $.Capabilities.KubeVersion.Version',
 }
-"""What older API servers do not know, and since when it is safe to send. They would refuse the manifest, or Helm would;
-the operator says in the conditions what the rules say."""
+"""Parts that older API servers do not know, and the version from which on they can be sent. Otherwise, the API server
+or Helm would reject the manifest; the operator checks the same rules and reports them in the conditions.
+"""
 
 _FOLDED_BEYOND = 90
 
 
 class _Dumper(yaml.SafeDumper):
-    """Long texts are folded, and texts with apostrophes stay readable."""
+    """Folds long texts, and keeps texts with apostrophes readable."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -36,15 +37,15 @@ _Dumper.add_representer(str, _represent_text)
 
 
 def manifest(resource: dict[str, Any]) -> str:
-    """The resource as YAML, keys in their own order."""
+    """Returns the resource as YAML, with keys in their own order."""
     return yaml.dump(resource, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
 
 
 def chart_template(resource: dict[str, Any]) -> str:
-    """A CustomResourceDefinition as a template of the chart.
+    """Returns a CustomResourceDefinition as a template of the chart.
 
-    A template rather than a file in the chart's `crds/`, which Helm installs once and never upgrades. It is kept when
-    the release is uninstalled, because deleting it would delete every object of its kind.
+    It is a template rather than a file in the chart's `crds/`, because Helm installs that once and never upgrades it.
+    It is kept when the release is uninstalled, because deleting it would delete every object of its kind.
 
     Raises:
         ValueError: the text holds what Helm would take for an action.
@@ -79,5 +80,5 @@ def _gate(lines: list[str]) -> list[str]:
 
 
 def _inside(line: str, indent: int, block: int) -> bool:
-    """Whether a line belongs to the list under a key at this indentation."""
+    """Returns whether a line belongs to the list under a key with this indentation."""
     return not line.strip() or indent > block or (indent == block and line.lstrip().startswith("- "))

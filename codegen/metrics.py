@@ -1,4 +1,4 @@
-"""The metrics reference in Markdown, from the metrics as the operator defines them: docs/reference/metrics.md."""
+"""Generates the metrics reference in Markdown from the operator's metrics: docs/reference/metrics.md."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _OF_PROCESSES = """\
 
 
 def metrics_reference() -> str:
-    """Return the page."""
+    """Returns the page."""
     metrics = Metrics()
     own = [metric for metric in vars(metrics).values() if isinstance(metric, MetricWrapperBase)]
     sections = [
@@ -71,7 +71,7 @@ def metrics_reference() -> str:
 
 
 def labels_of(metric: MetricWrapperBase | Metric) -> tuple[str, ...]:
-    """Names of a metric's labels, which the library shows only in samples."""
+    """Returns the names of a metric's labels, which the library shows only in samples."""
     return tuple(metric._labelnames)  # type: ignore[union-attr]
 
 
@@ -85,7 +85,7 @@ def _table(metrics: Iterable[tuple[Metric, tuple[str, ...]]]) -> Iterator[str]:
 
 
 def _name(family: Metric) -> str:
-    """The name that a query uses; a histogram's without the ends of its series."""
+    """Returns the name for queries; that of a histogram without the suffixes of its series."""
     return family.name + ("_total" if family.type == "counter" else "")
 
 
@@ -95,7 +95,7 @@ def _uses(expression: str, family: Metric) -> bool:
 
 
 def _alerts() -> list[tuple[str, str]]:
-    """The chart's alerts, each with the text of its rule."""
+    """Returns the chart's alerts, each with the text of its rule."""
     _, *rules = _RULES.read_text(encoding="utf-8").split("- alert: ")
     return [(rule.partition("\n")[0].strip(), rule) for rule in rules]
 

@@ -1,4 +1,4 @@
-"""The field reference in Markdown, from the same models and schemas as the CustomResourceDefinitions."""
+"""Generates the field reference in Markdown from the models and schemas of the CustomResourceDefinitions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _OF_VARIANTS = re.compile(r"\w+ is required with \w+: set it|\w+ is valid only w
 
 
 def reference(kinds: Iterable[Kind]) -> str:
-    """The whole page."""
+    """Returns the whole page."""
     shown: dict[str, str] = {}
     return "\n".join(
         [_INTRODUCTION, *(line for kind in kinds for line in _kind(kind, shown)), _ANNOTATIONS, *_reasons()]
@@ -46,7 +46,7 @@ def reference(kinds: Iterable[Kind]) -> str:
 
 
 def _kind(kind: Kind, shown: dict[str, str]) -> Iterator[str]:
-    """A kind's spec and status; `shown` records where each object was described first."""
+    """Yields a kind's spec and status; `shown` records where each object was described first."""
     yield f"## {kind.name}\n"
     yield f"{kind.description} Short name: `{kind.short_name}`; `kubectl get clustering` lists all kinds.\n"
     yield from _object(structural_schema(kind.spec), f"{kind.name}.spec", shown)
@@ -55,7 +55,7 @@ def _kind(kind: Kind, shown: dict[str, str]) -> Iterator[str]:
 
 
 def _object(schema: Schema, heading: str, shown: dict[str, str]) -> Iterator[str]:
-    """The table of an object's fields, its rules, and the same for the objects inside it."""
+    """Yields the table of an object's fields, its rules, and the same for the objects inside it."""
     yield f"### `{heading}`\n"
     yield f"{schema.get('description', '')}\n"
     if (first := shown.setdefault(str(schema["properties"]), heading)) != heading:
@@ -77,7 +77,7 @@ def _object(schema: Schema, heading: str, shown: dict[str, str]) -> Iterator[str
 
 
 def _rules(schema: Schema) -> Iterator[str]:
-    """Yields the rules that involve several fields, except those about variants, which the table shows already."""
+    """Yields the rules that involve several fields, except those about variants, which the table already shows."""
     rules = [rule["message"] for rule in schema.get("x-kubernetes-validations", ())]
     crossing = [message for message in rules if not _OF_VARIANTS.fullmatch(message)]
     if len(crossing) < len(rules):
@@ -103,7 +103,7 @@ def _reasons() -> Iterator[str]:
 
 
 def _documented(enum: type[StrEnum]) -> dict[str, str]:
-    """Each member's value and the string below it in the source, which Python itself forgets."""
+    """Returns each member's value and the string below it in the source, which Python does not keep."""
     [definition] = ast.parse(dedent(inspect.getsource(enum))).body
     assert isinstance(definition, ast.ClassDef)  # noqa: S101 - what getsource of a class yields
     found = {}
@@ -115,7 +115,7 @@ def _documented(enum: type[StrEnum]) -> dict[str, str]:
 
 
 def _anchor(heading: str) -> str:
-    """How GitHub names a heading's anchor."""
+    """Returns the anchor of a heading on GitHub."""
     return heading.lower().replace(".", "").replace("[]", "")
 
 
@@ -167,7 +167,7 @@ def _default(field: Schema) -> str:
 
 
 def _flow(value: object) -> str:
-    """A value as YAML's flow style writes it."""
+    """Returns a value in YAML's flow style."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{name}: {_flow(inner)}" for name, inner in value.items()) + "}"
     return str(value).lower() if isinstance(value, bool) else str(value)

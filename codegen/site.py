@@ -1,8 +1,8 @@
-"""Hooks of the site's generator (mkdocs.yml): pages that lie elsewhere in the repository, and links out of docs/.
+"""Hooks of the site generator (mkdocs.yml): add pages from elsewhere in the repository, and resolve links out of docs/.
 
-Pages are written for GitHub, too, so their links lead to files. In the site, a link to
-a page leads to that page, a link to another file leads to a copy of it as text, and a link to a folder becomes plain
-text. The generator runs in an environment of its own, so that this file imports nothing of the project.
+Pages are also written for GitHub, so their links refer to files. In the site, a link to a page becomes a link to that
+page, a link to another file a link to a copy of it as text, and a link to a folder plain text. The generator runs in a
+separate environment, so this file imports nothing of the project.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ADDED = {
     "SECURITY.md": "understanding/reporting.md",
     "charts/clustertrigger/README.md": "reference/chart.md",
 }
-"""Pages of the site that lie elsewhere in the repository, where people look for them."""
+"""Pages of the site that are elsewhere in the repository, where people look for them."""
 COPIES = "files"
 """Folder of the site for copies of files that pages link to."""
 _LINK = re.compile(r"(?<!!)\[((?:[^][]|\[[^]]*\])*)\]\(([^)\s]+)\)")
@@ -30,7 +30,7 @@ _FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Add the pages that lie elsewhere, and copies of the files that pages link to."""
+    """Adds the pages from elsewhere, and copies of the files that pages link to."""
     from mkdocs.structure.files import File  # type: ignore[import-not-found]
 
     for origin, place in ADDED.items():
@@ -42,12 +42,12 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
-    """Let the links of a page lead somewhere in the site."""
+    """Resolves the links of a page."""
     return rewritten(markdown, page.file.src_uri)
 
 
 def linked_files(file: Any) -> Iterator[str]:
-    """Paths of the files outside of the site's pages that a page links to."""
+    """Returns the paths of the files outside of the site's pages that a page links to."""
     origin = origin_of(file.src_uri)
     for _, link in _LINK.findall(_FENCE.sub("", file.content_string)):
         path = target_of(link, origin)
@@ -59,8 +59,8 @@ def rewritten(markdown: str, place: str) -> str:
     """Return a page's text with links that work in the site.
 
     Args:
-        markdown: As it is in the repository.
-        place: Of the page in the site, such as how-to/install.md.
+        markdown: The page in the repository.
+        place: Path of the page in the site, such as how-to/install.md.
     """
     origin = origin_of(place)
 
@@ -86,12 +86,12 @@ def rewritten(markdown: str, place: str) -> str:
 
 
 def origin_of(place: str) -> str:
-    """Path in the repository of a page of the site."""
+    """Returns the path in the repository of a page of the site."""
     return next((origin for origin, there in ADDED.items() if there == place), f"{DOCS}/{place}")
 
 
 def place_of(path: str) -> str | None:
-    """Place in the site of a file of the repository; None where it is no page or picture of the site."""
+    """Returns the path in the site of a file of the repository; None if it is not a page or picture of the site."""
     if path in ADDED:
         return ADDED[path]
     inside = path.startswith(f"{DOCS}/") and (ROOT / path).is_file()
@@ -99,7 +99,7 @@ def place_of(path: str) -> str | None:
 
 
 def target_of(link: str, origin: str) -> str | None:
-    """Path in the repository of what a link leads to; None for the web and for anchors of the page itself."""
+    """Returns the path in the repository of a link's target; None for the web and for anchors of the page itself."""
     path = link.partition("#")[0]
     if not path or re.match(r"[a-z]+:", link):
         return None

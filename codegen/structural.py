@@ -1,7 +1,7 @@
-"""From a pydantic model to a structural schema, the kind of OpenAPI schema that a CustomResourceDefinition takes.
+"""Converts a pydantic model to the structural schema of a CustomResourceDefinition.
 
-Structural schemas know no references, no null and no tagged unions, and a few keywords differ from the JSON Schema
-that pydantic writes. See the Kubernetes documentation, "Specifying a structural schema".
+Structural schemas do not support references, null and tagged unions, and some keywords differ from the JSON Schema of
+pydantic. See the Kubernetes documentation, "Specifying a structural schema".
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ KEY_ORDER = (
     *("items", "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "properties", "additionalProperties"),
     *("x-kubernetes-preserve-unknown-fields", "x-kubernetes-validations"),
 )
-"""Reading order of a schema's keys in the generated files."""
+"""Order of a schema's keys in the generated files."""
 
 
 def structural_schema(model: type[Any], *, keeps_default: KeepsDefault = lambda _path: True) -> Schema:
-    """The structural schema of a model.
+    """Returns the structural schema of a model.
 
     Args:
-        model: the pydantic model of a spec, or the dataclass of a status.
-        keeps_default: whether the default of the field at a dotted path, such as `.run.retries`, is written into
-            stored objects. Empty defaults never are: they say nothing.
+        model: The pydantic model of a spec, or the dataclass of a status.
+        keeps_default: Whether the default of the field at a dotted path, such as `.run.retries`, is written into stored
+            objects. Empty defaults are never written.
 
     Raises:
         ValueError: the model holds a type that a structural schema cannot express.
@@ -89,7 +89,7 @@ class _Converter:
         return {key: schema[key] for key in KEY_ORDER if key in schema}
 
     def _resolved(self, source: Schema, path: str) -> Schema:
-        """The schema without $ref and without the null that pydantic writes for optional fields."""
+        """Returns the schema without $ref and without the null that pydantic writes for optional fields."""
         if "$ref" in source:
             target = self._definitions[source["$ref"].rpartition("/")[2]]
             return self._resolved({**target, **{key: value for key, value in source.items() if key != "$ref"}}, path)
@@ -120,7 +120,7 @@ class _Converter:
             return
         if isinstance(default, dict):
             default = _what_fields_do_not_say(schema, default)
-            # An empty object is worth writing only where its fields have defaults of their own, which then show.
+            # An empty object is written only if its fields have defaults, which are then visible.
             if default or any("default" in field for field in schema.get("properties", {}).values()):
                 schema["default"] = default
         elif not _is_empty(default):
@@ -128,7 +128,7 @@ class _Converter:
 
 
 def _what_fields_do_not_say(schema: Schema, default: dict[str, Any]) -> dict[str, Any]:
-    """An object's default without what its fields default to anyway."""
+    """Returns an object's default without its fields' own defaults."""
     fields = schema.get("properties", {})
     said: dict[str, Any] = {}
     for name, value in default.items():

@@ -1,4 +1,4 @@
-"""The ground under tests, stories and benches: clusters, images, Helm, servers, control planes and the demo."""
+"""Supports tests, stories and benches: clusters, images, Helm, servers, control planes and the demo."""
 
 import sys
 

@@ -1,7 +1,7 @@
-"""Copying files into and out of PersistentVolumeClaims, through a Pod that mounts them.
+"""Copies files into and out of PersistentVolumeClaims, through a Pod that mounts them.
 
-Any image with `tar` and `sleep` does; the worker's is on the node already. The Pod runs as the worker's user, so
-that what it writes can be read, and replaced, by runs.
+Any image with `tar` and `sleep` works; the worker's is already on the node. The Pod runs as the worker's user, so that
+runs can read and replace what it writes.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _MOUNT = "/claims"
 
 
 class ClaimFiles:
-    """The files of claims; made by `claim_files`."""
+    """The files of claims; created by `claim_files`."""
 
     def __init__(self, kubectl: Kubectl) -> None:
         self._kubectl = kubectl
 
     def upload_new(self, claim: str, files: Mapping[str, Path | bytes]) -> None:
-        """Write files into a claim in which their files and folders must not exist yet.
+        """Writes files into a claim in which their files and folders must not exist yet.
 
         Raises:
             ClusterError: somebody else writes a file or a folder of that name.
@@ -40,7 +40,7 @@ class ClaimFiles:
         self.upload(claim, files)
 
     def upload(self, claim: str, files: Mapping[str, Path | bytes]) -> None:
-        """Write files into a claim.
+        """Writes files into a claim.
 
         Args:
             claim: The claim's name.
@@ -56,7 +56,7 @@ class ClaimFiles:
         self._exec("tar", "--extract", "--no-same-owner", "--file=-", f"--directory={_MOUNT}/{claim}", sent=buffer)
 
     def download(self, claim: str, folder: str, into: Path) -> None:
-        """Copy a claim's folder, its own name left out, to this machine."""
+        """Copies the content of a claim's folder to this machine."""
         packed = self._exec("tar", "--create", "--file=-", f"--directory={_MOUNT}/{claim}/{folder}", ".")
         into.mkdir(parents=True, exist_ok=True)
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
@@ -65,7 +65,7 @@ class ClaimFiles:
             archive.extractall(into)  # noqa: S202 - packed by our own Pod
 
     def listing(self, claim: str) -> list[str]:
-        """Return the paths of all files in a claim."""
+        """Returns the paths of all files in a claim."""
         found = self._exec("find", f"{_MOUNT}/{claim}", "-type", "f", "-printf", "%P\\n").decode()
         return sorted(found.splitlines())
 
@@ -76,12 +76,12 @@ class ClaimFiles:
 
 @contextmanager
 def claim_files(kubectl: Kubectl, image: str, claims: Sequence[str]) -> Iterator[ClaimFiles]:
-    """Run the Pod for as long as the context lasts.
+    """Runs the Pod while the context lasts.
 
     Raises:
         ClusterError: the Pod did not start; the message says why.
     """
-    _remove(kubectl, wait=True)  # what an interrupted one left
+    _remove(kubectl, wait=True)  # It removes what an interrupted one left.
     kubectl.apply(_manifest(image, claims))
     try:
         _wait_until_ready(kubectl)

@@ -1,4 +1,4 @@
-"""The project on a real cluster: a cluster, its images on the node, the operator installed by Helm."""
+"""Installs the project on a real cluster: a cluster, its images on the node, and the operator by Helm."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HELM_SECONDS = 180
 
 @dataclass(frozen=True)
 class LocalCluster:
-    """A cluster by the name that `python3 -m harness.cluster --name` takes."""
+    """A cluster with the name of `python3 -m harness.cluster --name`."""
 
     name: str = DEFAULT_NAME
 
@@ -46,11 +46,11 @@ class LocalCluster:
         return self._running().host_address
 
     def exists(self) -> bool:
-        """Tell whether it has been started and not been stopped."""
+        """Returns whether it was started and not stopped."""
         return existing(self.name, self.directory) is not None
 
     def up(self) -> None:
-        """Start it, unless it runs.
+        """Starts it, unless it runs.
 
         Raises:
             ClusterError: it did not start.
@@ -58,15 +58,15 @@ class LocalCluster:
         self._run("up", "did not start")
 
     def down(self) -> None:
-        """Stop it and remove every trace."""
+        """Stops it and removes all traces."""
         self._run("down", "did not stop")
 
     def load(self, image: Image) -> None:
-        """Give the node an image of ours, unless it has it."""
+        """Loads an image of this project into the node, unless it has it."""
         self.load_archive(image.name, image.archive)
 
     def load_archive(self, name: str, archive: Path) -> None:
-        """Give the node the image in an archive of `docker save`, unless it has it."""
+        """Loads the image in an archive of `docker save` into the node, unless it has it."""
         if name in _images_on_nodes(Kubectl(self.kubeconfig)):
             say(f"  {name} is on the node")
             return
@@ -87,7 +87,7 @@ class LocalCluster:
 
 
 def operator_values(images: Images, extra: Values | None = None) -> dict[str, Any]:
-    """Values of the chart for these images."""
+    """Returns values of the chart for these images."""
     image = {
         role: {"repository": built.repository, "tag": built.tag}
         for role, built in (("operator", images.operator), ("worker", images.worker))
@@ -96,7 +96,7 @@ def operator_values(images: Images, extra: Values | None = None) -> dict[str, An
 
 
 def install_operator(kubectl: Kubectl, values: Values) -> Release:
-    """Install the chart, or upgrade the release that is there.
+    """Installs the chart, or upgrades the existing release.
 
     Args:
         kubectl: Its namespace is the release's.
@@ -111,25 +111,25 @@ def install_operator(kubectl: Kubectl, values: Values) -> Release:
         return helm.upgrade(RELEASE, values, timeout=_HELM_SECONDS)
     if state is not None:
         say(f"  the release {RELEASE} was left in the state {state}: installing it afresh")
-        helm.uninstall(RELEASE)  # CRDs stay, and with them all triggers
+        helm.uninstall(RELEASE)  # CRDs are kept, and with them all triggers.
     return helm.install(RELEASE, values, timeout=_HELM_SECONDS)
 
 
 def _release_state(kubectl: Kubectl) -> str | None:
-    """State of the release's last revision, as Helm keeps it on its Secrets; None where there is no release."""
+    """Returns the state of the release's last revision, from Helm's Secrets; None if there is no release."""
     secrets = kubectl.items("secrets", f"--selector=owner=helm,name={RELEASE}")
     revisions = {int(labels["version"]): str(labels["status"]) for s in secrets if (labels := s["metadata"]["labels"])}
     return revisions[max(revisions)] if revisions else None
 
 
 def _images_on_nodes(kubectl: Kubectl) -> set[str]:
-    """Names as Pods write them; the container runtime adds its default registry's host."""
+    """Returns names as Pods write them; the container runtime adds its default registry's host."""
     names = {name for node in kubectl.items("nodes") for image in node["status"]["images"] for name in image["names"]}
     return {name.removeprefix("docker.io/") for name in names}
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Values laid over others, as Helm lays them."""
+    """Merges values as Helm does."""
     merged = dict(below)
     for name, value in above.items():
         under = merged.get(name)
@@ -139,7 +139,7 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
 
 
 def editor(name: str, namespace: str) -> list[Manifest]:
-    """Return a service account that may see and change the triggers of its namespace, and what allows it."""
+    """Returns a service account that may read and change the triggers of its namespace, and its permissions."""
     binding = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "RoleBinding",

@@ -1,4 +1,4 @@
-"""kubectl for one cluster and namespace: what stories and the demo do, a person can do by hand."""
+"""kubectl for one cluster and namespace. Stories and the demo use it, so that users can do the same manually."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Kubectl:
     """Runs kubectl.
 
     Args:
-        kubeconfig: Says which cluster, and as whom.
-        namespace: Of every command that names no other.
+        kubeconfig: Determines cluster and user.
+        namespace: Namespace of every command that names no other.
     """
 
     def __init__(self, kubeconfig: Path, namespace: str = "default") -> None:
@@ -33,7 +33,7 @@ class Kubectl:
         self._scope = ["kubectl", f"--kubeconfig={kubeconfig}", f"--namespace={namespace}"]
 
     def __call__(self, *words: str | Path, stdin: str | None = None, timeout: float = SECONDS) -> str:
-        """Return what kubectl prints.
+        """Returns kubectl's output.
 
         Raises:
             ClusterError: it failed; the message ends with kubectl's own last line.
@@ -54,7 +54,7 @@ class Kubectl:
         return found
 
     def find(self, kind: str, name: str) -> dict[str, Any] | None:
-        """Return one object, or None where there is none."""
+        """Returns one object, or None if it does not exist."""
         answer = self("get", kind, name, "--ignore-not-found", "--output=json")
         return json.loads(answer) if answer.strip() else None
 
@@ -64,11 +64,11 @@ class Kubectl:
         self("apply", "--filename=-", stdin=json.dumps(listed))
 
     def ensure_namespace(self) -> None:
-        """Make this namespace, if it is missing."""
+        """Creates this namespace, if it is missing."""
         self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}})
 
     def token(self, account: str, seconds: int = 86_400) -> str:
-        """Return a token of a service account; by its path, because kubectl before 1.24 cannot create one."""
+        """Returns a token of a service account, by its path, because kubectl before 1.24 cannot create one."""
         path = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{account}/token"
         spec = {"expirationSeconds": seconds}
         request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}

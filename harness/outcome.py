@@ -1,4 +1,4 @@
-"""How a measurement ends: a table, bench/out/NAME.json, and with CHECK=1 an exit code that holds it to its goals."""
+"""Reports a measurement: a table, bench/out/NAME.json, and with CHECK=1 an exit code if a goal is missed."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _LIBRARIES = ("aiohttp", "faiss-cpu", "fast-hdbscan", "kopf", "kubernetes", "num
 
 @dataclass(frozen=True)
 class Goal:
-    """What a measured figure must reach.
+    """A goal for a measured figure.
 
     Attributes:
-        name: what was measured.
-        measured: the figure.
-        limit: the least that will do, or the most.
-        at_least: whether limit is the least.
-        unit: of both, such as s, MiB or "times"; "" where there is none.
+        name: Name of the figure.
+        measured: The figure.
+        limit: Minimum or maximum of the figure.
+        at_least: Whether limit is the minimum.
+        unit: Unit of both, such as s, MiB or "times"; "" if there is none.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Goal:
 
     @property
     def met(self) -> bool:
-        """Whether it was reached; a figure that is not a number reaches no goal."""
+        """Whether it is met; a figure that is not a number meets no goal."""
         return self.measured >= self.limit if self.at_least else self.measured <= self.limit
 
     def __str__(self) -> str:
@@ -52,13 +52,13 @@ class Goal:
 
 
 def finish(name: str, rows: Sequence[Row], goals: Sequence[Goal], out: Path = OUT) -> int:
-    """Print what was measured, write it down, and return the exit code.
+    """Prints and stores a measurement, and returns the exit code.
 
     Args:
-        name: of the bench, and of its file.
-        rows: of the table; the columns are the keys in the order in which they first occur.
-        goals: what the figures are held to.
-        out: directory for NAME.json.
+        name: Name of the bench, and of its file.
+        rows: Rows of the table; the columns are the keys in the order of their first occurrence.
+        goals: Goals of the figures.
+        out: Directory for NAME.json.
 
     Returns:
         1 if the environment says CHECK=1 and a goal was missed, else 0.
@@ -84,7 +84,7 @@ def finish(name: str, rows: Sequence[Row], goals: Sequence[Goal], out: Path = OU
 
 
 def table(rows: Sequence[Row]) -> list[str]:
-    """Lines of an aligned table: numbers to the right, words to the left, a missing value as a dash."""
+    """Returns the lines of an aligned table: numbers right-aligned, words left-aligned, a dash for a missing value."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
     numeric = {
         column: all(isinstance(row[column], (int, float)) for row in rows if row.get(column) is not None)
@@ -105,7 +105,7 @@ def table(rows: Sequence[Row]) -> list[str]:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Describes the machine of the measurement."""
     return {
         "system": platform.system(),
         "release": platform.release(),
@@ -117,13 +117,13 @@ def machine() -> dict[str, Any]:
 
 
 def measured_on(**programs: str) -> None:
-    """Note and print the versions of servers that are measured, such as that of Kubernetes."""
+    """Records and prints the versions of measured servers, such as that of Kubernetes."""
     _servers.update(programs)
     print(", ".join(f"{program} {version}" for program, version in programs.items()))
 
 
 def versions() -> dict[str, str]:
-    """Of Python, of the servers measured, and of the libraries that the figures depend on, where installed."""
+    """Returns the versions of Python, of the measured servers, and of the installed libraries that matter."""
     found = {"python": platform.python_version(), **_servers}
     for library in _LIBRARIES:
         try:

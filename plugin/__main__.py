@@ -31,14 +31,14 @@ PLATFORMS = {
     "darwin-amd64": "x86_64-apple-darwin",
     "darwin-arm64": "aarch64-apple-darwin",
 }
-"""krew's names, and uv's."""
+"""krew's names of the platforms, and uv's."""
 ENTRY = "clustertrigger.cli.main:main"
 _UNUSED = ("clusterworker",)
 """Parts of the wheel that the command does not need."""
 
 
 def main() -> int:
-    """Build for the platforms that are asked for."""
+    """Builds for the requested platforms."""
     parser = argparse.ArgumentParser(prog="python3 -m plugin", description=__doc__)
     parser.add_argument("--platform", action="append", choices=PLATFORMS, help="default: this machine's")
     parser.add_argument("--all", action="store_true", help="all platforms, and krew's archives and manifest")
@@ -57,24 +57,24 @@ def main() -> int:
 
 
 def this_platform() -> str:
-    """Return this machine's platform, as krew names it."""
+    """Returns this machine's platform, with krew's name."""
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     return f"{platform.system().lower()}-{machine}"
 
 
 def build_wheel(folder: Path) -> Path:
-    """Build this checkout's wheel."""
+    """Builds this checkout's wheel."""
     _run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder))
     return next(folder.glob("*.whl"))
 
 
 def build(name: str, wheel: Path, work: Path) -> Path:
-    """Build one platform's file.
+    """Builds one platform's file.
 
     Args:
-        name: of the platform.
-        wheel: this checkout's.
-        work: an empty directory.
+        name: Name of the platform.
+        wheel: Wheel of this checkout.
+        work: An empty directory.
     """
     site = work / "site"
     for minor in range(OLDEST[1], NEWEST[1] + 1):
@@ -99,7 +99,7 @@ def build(name: str, wheel: Path, work: Path) -> Path:
 
 
 def archive(name: str) -> Path:
-    """Pack a platform's file with the license, as krew wants it."""
+    """Packs a platform's file with the license, as krew requires."""
     file = DIST / f"{NAME}-{name}.tar.gz"
     with tarfile.open(file, "w:gz") as packed:
         packed.add(DIST / f"{NAME}-{name}", NAME)
@@ -108,7 +108,7 @@ def archive(name: str) -> Path:
 
 
 def write_manifest(archives: dict[str, Path], url: str) -> Path:
-    """Fill in the version, the addresses and the checksums of plugin/krew.yaml."""
+    """Fills in the version, the addresses and the checksums of plugin/krew.yaml."""
     text = (ROOT / "plugin/krew.yaml").read_text().replace("version: vVERSION", f"version: v{__version__}")
     for name, file in archives.items():
         text = text.replace(f"sha256: SHA256-{name}", f"sha256: {hashlib.sha256(file.read_bytes()).hexdigest()}")

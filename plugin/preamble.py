@@ -1,9 +1,9 @@
-"""Runs in the single file before the command: an old Python would fail far from the cause."""
+"""Runs in the single file before the command, because an old Python would fail far from the cause."""
 
 import sys
 
 OLDEST, NEWEST = (3, 11), (3, 14)
-"""The file holds compiled parts for these and those between."""
+"""The file contains compiled parts for these versions and those between."""
 
 if not OLDEST <= sys.version_info[:2] <= NEWEST:
     sys.exit(

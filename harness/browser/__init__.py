@@ -1,4 +1,4 @@
-"""Chromium, for the tests of pages: Debian's, or whichever is installed."""
+"""Chromium for the tests of pages: Debian's, or any installed one."""
 
 from harness.browser.chromium import OPTIONS, chromium
 

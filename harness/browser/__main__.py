@@ -1,4 +1,4 @@
-"""python3 -m harness.browser prepare: install Chromium, once, where that is possible."""
+"""python3 -m harness.browser prepare: installs Chromium, once, if possible."""
 
 import sys
 

@@ -1,1 +1,1 @@
-"""A real Kubernetes cluster on any machine: kind where a Docker engine answers, Debian's packages elsewhere."""
+"""A real Kubernetes cluster on any machine: kind if a Docker engine responds, Debian's packages otherwise."""

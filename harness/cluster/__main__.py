@@ -16,7 +16,7 @@ DEFAULT_NAME = "clustertrigger"
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command; returns the exit code."""
+    """Runs one command; returns the exit code."""
     options = _parser().parse_args(arguments)
     name: str = options.name
     directory: Path = options.directory or default_directory(name)
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
 
 
 def default_directory(name: str) -> Path:
-    """Return .cluster for the default name, .cluster-NAME for others."""
+    """Returns .cluster for the default name, .cluster-NAME for others."""
     return REPOSITORY / (".cluster" if name == DEFAULT_NAME else f".cluster-{name}")
 
 
@@ -62,7 +62,7 @@ def _down(_options: argparse.Namespace, name: str, directory: Path) -> int:
     with locked(_lock(directory), "another `up` or `down` of this cluster"):
         cluster = existing(name, directory)
         if cluster is None:
-            # Also what a crash or a deleted directory left behind.
+            # This also removes what a crash or a deleted directory left.
             make(name, directory).down()
             say("no cluster runs; nothing to do")
         else:
@@ -93,7 +93,7 @@ def _load_image(options: argparse.Namespace, name: str, directory: Path) -> int:
 
 
 def table(rows: list[Row]) -> str:
-    """Format the rows of `status` in columns."""
+    """Formats the rows of `status` in columns."""
     lines = [("COMPONENT", "PID", "STATE", "LOG"), *((row.component, row.pid, row.state, row.log) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(3)]
     return "\n".join(

@@ -1,4 +1,7 @@
-"""Kubeconfigs of service accounts: tests and the operator run under the rights they will have, not as administrator."""
+"""Writes kubeconfigs of service accounts.
+
+With them, tests and the operator run with their real permissions, rather than as administrator.
+"""
 
 import json
 from pathlib import Path

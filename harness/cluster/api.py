@@ -14,7 +14,7 @@ from harness.cluster.errors import ClusterError
 
 
 class Api:
-    """An API server, asked as one user.
+    """An API server, accessed as one user.
 
     Args:
         server: Its URL.
@@ -27,7 +27,7 @@ class Api:
         self._server = server
         context = ssl.create_default_context(cafile=str(ca))
         context.load_cert_chain(certificate, key)
-        # No proxy: whatever the environment says, this server is on this machine.
+        # The server is on this machine, so no proxy is used, whatever the environment says.
         self._opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         )
@@ -59,7 +59,7 @@ class Api:
                 raise
 
     def ready(self, path: str = "/readyz") -> bool:
-        """Tell whether PATH answers 200."""
+        """Returns whether PATH responds 200."""
         try:
             self.get(path, timeout=2)
         except OSError:
@@ -77,18 +77,18 @@ class Api:
             with self._opener.open(request, timeout=timeout) as response:
                 text: str = response.read().decode()
                 return text
-        except http.client.HTTPException as error:  # a server that dies amid an answer
+        except http.client.HTTPException as error:  # The server ended during a response.
             raise ConnectionError(f"{method} {path}: {error!r}") from error
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str, way_out: Callable[[], str]) -> None:
-    """Poll CONDITION until it holds.
+    """Polls CONDITION until it holds.
 
     Args:
-        condition: Asked every 50 ms.
-        seconds: How long to go on.
+        condition: Called every 50 ms.
+        seconds: Timeout.
         what: What is waited for, for the error message.
-        way_out: Called when the time is over; says what to look at.
+        way_out: Called after the timeout; returns what to look at.
 
     Raises:
         ClusterError: the time is over.

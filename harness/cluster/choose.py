@@ -1,4 +1,4 @@
-"""Which kind of cluster this machine gets."""
+"""Chooses the kind of cluster for this machine."""
 
 import os
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ _INSTEAD = "or set CLUSTER=debian for plain processes, as root on Debian 12"
 
 @dataclass(frozen=True)
 class Engine:
-    """What a Docker engine says when it is asked for its version.
+    """The response of a Docker engine to a request for its version.
 
     Attributes:
-        answers: Whether one does; an installed client alone does not count.
-        forbidden: Whether it is there and this user may not talk to it.
+        answers: Whether an engine responds; an installed client alone does not count.
+        forbidden: Whether it exists and this user may not access it.
     """
 
     answers: bool
@@ -28,8 +28,8 @@ def choose(wish: str, engine: Engine) -> str:
     """Return kind or debian.
 
     Args:
-        wish: The variable CLUSTER; empty: kind where a Docker engine answers.
-        engine: What it says.
+        wish: The variable CLUSTER; if empty, kind if a Docker engine responds.
+        engine: Its response.
 
     Raises:
         ClusterError: the wish cannot be fulfilled, or an engine is there and refuses this user.
@@ -53,7 +53,7 @@ def chosen() -> str:
 
 
 def docker_engine() -> Engine:
-    """Ask the Docker engine."""
+    """Asks the Docker engine."""
     if find_program("docker") is None:
         return Engine(answers=False)
     try:
@@ -64,12 +64,12 @@ def docker_engine() -> Engine:
 
 
 def docker_answers() -> bool:
-    """Tell whether a Docker engine answers."""
+    """Returns whether a Docker engine responds."""
     return docker_engine().answers
 
 
 def require_kind_programs() -> None:
-    """Refuse to go on without the programs that a kind cluster needs, before anything long is begun.
+    """Raises an error without the programs that a kind cluster needs, before a long step begins.
 
     Raises:
         ClusterError: one is missing; says how to get it.

@@ -1,4 +1,4 @@
-"""The clusters behind one interface, and the one that a directory holds."""
+"""Defines the interface of all clusters, and finds the cluster in a directory."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from harness.cluster.state import Row
 
 
 class Cluster(Protocol):
-    """What the command line and the stories do with a cluster."""
+    """The functions of a cluster that the command line and the stories use."""
 
     @property
     def kubeconfig(self) -> Path:
@@ -23,23 +23,23 @@ class Cluster(Protocol):
 
     @property
     def host_address(self) -> str:
-        """The address under which Pods reach servers on this machine that listen on every address."""
+        """The address at which Pods reach servers on this machine that listen on every address."""
 
     def up(self) -> bool:
-        """Start what does not run; returns False when there was nothing to do."""
+        """Starts what does not run; returns False if there was nothing to do."""
 
     def down(self) -> None:
-        """Stop everything and leave nothing behind."""
+        """Stops everything and removes all traces."""
 
     def status(self) -> list[Row]:
-        """Say what runs."""
+        """Returns the state of each part."""
 
     def load_image(self, archive: Path, name: str | None = None) -> None:
-        """Give the cluster's node an image."""
+        """Loads an image into the cluster's node."""
 
 
 def existing(name: str, directory: Path) -> Cluster | None:
-    """Return the cluster that DIRECTORY holds, running or not."""
+    """Returns the cluster in DIRECTORY, running or not."""
     provider = state.provider_of(directory)
     return None if provider is None else _of(provider, name, directory)
 
@@ -47,7 +47,7 @@ def existing(name: str, directory: Path) -> Cluster | None:
 def make(name: str, directory: Path, *, control_plane_only: bool = False) -> Cluster:
     """Return a cluster of the kind that fits this machine, not yet started."""
     provider = chosen()
-    if control_plane_only and provider != KIND:  # kind has no such thing: a whole cluster does as well
+    if control_plane_only and provider != KIND:  # kind has no separate control plane, so a whole cluster is used.
         provider = "control-plane"
     return _of(provider, name, directory)
 
@@ -62,7 +62,7 @@ def kubernetes_version(cluster: Cluster) -> str:
 
 
 def prepare() -> None:
-    """Build or fetch what clusters on this machine are made of, unless it is there."""
+    """Builds or fetches the programs of clusters on this machine, if they are missing."""
     if chosen() == KIND:
         fetch_node_image()
     else:

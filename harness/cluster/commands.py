@@ -1,4 +1,4 @@
-"""Run another program, and say in one line why it failed."""
+"""Runs another program, and reports in one line why it failed."""
 
 import os
 import shlex
@@ -19,7 +19,7 @@ def run(
     log: Path | None = None,
     timeout: float | None = None,
 ) -> str:
-    """Return what ARGV prints on standard output.
+    """Returns what ARGV prints on standard output.
 
     Args:
         argv: Program and arguments.
@@ -54,7 +54,7 @@ def run(
 
 
 def succeeds(argv: Sequence[str | Path], *, timeout: float = 30) -> bool:
-    """Tell whether ARGV runs and exits with 0 within TIMEOUT seconds."""
+    """Returns whether ARGV runs and exits with 0 within TIMEOUT seconds."""
     try:
         run(argv, timeout=timeout)
     except ClusterError:
@@ -63,7 +63,7 @@ def succeeds(argv: Sequence[str | Path], *, timeout: float = 30) -> bool:
 
 
 def find_program(name: str) -> str | None:
-    """Find NAME on PATH or where administrators' programs are, which a user's PATH may lack."""
+    """Finds NAME on PATH or in directories of administrators' programs, which a user's PATH may lack."""
     return shutil.which(name) or shutil.which(name, path="/usr/local/sbin:/usr/sbin:/sbin")
 
 

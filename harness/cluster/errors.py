@@ -1,5 +1,8 @@
-"""Errors that a person can act on."""
+"""Defines errors with a remedy."""
 
 
 class ClusterError(Exception):
-    """What went wrong and the remedy, in one line; the command line prints it and exits with 2."""
+    """A command failed.
+
+    The message has the reason and the remedy in one line; the command line prints it and exits with 2.
+    """

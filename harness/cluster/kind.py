@@ -1,4 +1,4 @@
-"""A cluster in a container of a Docker engine, made by kind."""
+"""Runs a cluster in a container of a Docker engine with kind."""
 
 import os
 import string

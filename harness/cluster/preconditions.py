@@ -1,4 +1,7 @@
-"""What this machine lacks for a cluster, said before anything long begins: a line each, with what to do."""
+"""Checks what this machine lacks for a cluster before any long step begins.
+
+Each problem is reported in a line with the remedy.
+"""
 
 import os
 import re
@@ -17,15 +20,15 @@ from harness.cluster.kind import chosen_image
 
 GIB = 1024**3
 IMAGES_BYTES = 6 * GIB
-"""What the images of operator and worker take with their layers, archives and their copies on the node."""
+"""Disk space of the images of operator and worker, including layers, archives and the copies on the node."""
 OLDEST_KIND = (0, 30)
-"""What starts the newest of the node images that are known (`harness.cluster.kind.IMAGES`)."""
+"""Version of kind that starts the newest known node image (`harness.cluster.kind.IMAGES`)."""
 _INSTEAD = "or set CLUSTER=debian for plain processes, as root on Debian 12"
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What is looked at.
+    """The properties of the machine that are checked.
 
     Attributes:
         system: Name for people: macOS, Ubuntu 24.04.1 LTS, ...
@@ -51,7 +54,7 @@ class Machine:
 
     @classmethod
     def this(cls, wish: str) -> "Machine":
-        """Look at this machine; the engine is not asked where the wish rules it out."""
+        """Reads the properties of this machine; the engine is not asked if the wish excludes it."""
         cache = cache_directory()
         return cls(
             system=name_of_system(),
@@ -67,7 +70,7 @@ class Machine:
 
 
 def check() -> str:
-    """Find out whether this machine can run a cluster; returns what it will be.
+    """Checks whether this machine can run a cluster, and returns its description.
 
     Raises:
         ClusterError: it cannot; a line for each thing that is missing, and what to do.
@@ -90,7 +93,7 @@ def check() -> str:
 
 
 def missing_for_kind(machine: Machine) -> Iterator[str]:
-    """Say what a kind cluster lacks."""
+    """Yields what a kind cluster lacks."""
     if machine.kind is None:
         yield (
             "a Docker engine answers and kind is missing: install kind v0.33 or newer (https://kind.sigs.k8s.io), "
@@ -108,7 +111,7 @@ def missing_for_kind(machine: Machine) -> Iterator[str]:
 
 
 def missing_for_processes(machine: Machine, wish: str) -> Iterator[str]:
-    """Say what a cluster of plain processes lacks.
+    """Yields what a cluster of plain processes lacks.
 
     Args:
         machine: This one.
@@ -142,7 +145,7 @@ def _space(machine: Machine, needed: int) -> Iterator[str]:
 
 
 def _kind_version() -> tuple[int, int] | None:
-    """Versions that cannot be read count as new: kind says itself what it cannot do."""
+    """Versions that cannot be read count as new, because kind itself reports what it does not support."""
     if find_program("kind") is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Progress of the long stages, on standard error."""
+"""Reports the progress of long steps on standard error."""
 
 import sys
 import threading
@@ -12,13 +12,13 @@ _started = time.monotonic()
 
 
 def say(text: str) -> None:
-    """Print one line with the seconds since this process began."""
+    """Prints one line with the seconds since this process began."""
     print(f"[{time.monotonic() - _started:5.0f} s] {text}", file=sys.stderr, flush=True)
 
 
 @contextmanager
 def stage(text: str, done: Callable[[], str] | None = None) -> Iterator[None]:
-    """Announce a stage, and every HEARTBEAT_SECONDS that it still goes on, with what DONE says of its progress."""
+    """Reports a step, and every HEARTBEAT_SECONDS that it still runs, with the progress that DONE returns."""
     say(text)
     began = time.monotonic()
     over = threading.Event()

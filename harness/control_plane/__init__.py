@@ -1,1 +1,1 @@
-"""A real API server without nodes, and what tests put around the operator on it: a kubelet, a proxy, a sandbox."""
+"""Runs a real API server without nodes, and what tests of the operator need: a kubelet, a proxy, a sandbox."""

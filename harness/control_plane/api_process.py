@@ -21,9 +21,9 @@ class ApiProcess:
 
     Args:
         server: URL of the API server.
-        ca: what its certificate is checked against.
-        log: file for its output.
-        settings: its settings, by field name; the rest has its own defaults.
+        ca: CA certificate of the API server.
+        log: File for its output.
+        settings: Its settings, by field name; all others have their defaults.
     """
 
     def __init__(self, server: str, ca: Path, log: Path, settings: Mapping[str, Any]) -> None:
@@ -41,7 +41,7 @@ class ApiProcess:
         self.url = f"{'https' if settings.get('cert_dir') else 'http'}://127.0.0.1:{port}"
 
     def get(self, path: str) -> tuple[int, str]:
-        """Status and text of a path that needs no token."""
+        """Returns status and text of a path that needs no token."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(self.url + path, timeout=PATIENCE) as answer:
@@ -50,12 +50,12 @@ class ApiProcess:
             return error.code, error.read().decode()
 
     def stop(self) -> int:
-        """SIGTERM; returns the exit code."""
+        """Sends SIGTERM; returns the exit code."""
         self._process.terminate()
         return self._process.wait(PATIENCE)
 
     def mistakes(self) -> list[str]:
-        """Lines of its log that speak of a mistake of its own."""
+        """Returns the lines of its log that report internal errors."""
         signs = ("Internal error", "Traceback", "never retrieved", "was never awaited")
         return [
             line for line in self.log.read_text(errors="replace").splitlines() if any(sign in line for sign in signs)

@@ -1,4 +1,4 @@
-"""Whether the books balance: what a trigger's status says against the Jobs that exist."""
+"""Compares a trigger's status with the Jobs that exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MANY = re.compile(r"Missed (\d+) slots from (\S+) to (\S+):")
 
 
 def hold_still(sandbox: Sandbox, name: str, within: float = PATIENCE) -> None:
-    """Pauses a trigger and waits until its last run is in the books."""
+    """Pauses a trigger and waits until its last run is recorded."""
     generation = sandbox.edit(name, {"status": "paused"})["metadata"]["generation"]
 
     def settled() -> bool:
@@ -26,11 +26,13 @@ def hold_still(sandbox: Sandbox, name: str, within: float = PATIENCE) -> None:
 
 
 def assert_balanced(sandbox: Sandbox, name: str, *, some_missed: bool = False) -> None:
-    """Every Job is in the history once and counted once; every slot has its Job or is reported as missed.
+    """Verifies that every Job is in the history once and counted once.
+
+    Every slot must have its Job or be reported as missed.
 
     Args:
-        sandbox: the namespace.
-        name: of an interval trigger that stands still, and whose Jobs all exist.
+        sandbox: The namespace.
+        name: Name of an interval trigger that no longer fires, and whose Jobs all exist.
         some_missed: the operator was killed, and events may be lost with it: slots without a Job are fine.
     """
     status, jobs = sandbox.status(name), sandbox.jobs(name)
@@ -46,7 +48,7 @@ def assert_balanced(sandbox: Sandbox, name: str, *, some_missed: bool = False) -
     assert fired, "nothing has fired"
     assert fired <= due
     if not some_missed:
-        # Events follow the status.
+        # Events are written after the status.
         missed = due - fired
         eventually(lambda: _told_as_missed(sandbox, name, step), until=lambda told: told == missed, what="all told")
 

@@ -1,4 +1,4 @@
-"""Conditional triggers that are about to be checked, and what their checks report."""
+"""Creates conditional triggers that are about to be checked, and the results of their checks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DRIFTED = "cosine_drift 0.42 > 0.3 (floor 0.002, 6000 → 3000 documents, assign
 
 
 def found(value: float) -> CheckResult:
-    """What a check reports."""
+    """Returns the result of a check."""
     measurement = Measurement(
         metric="cosine_drift",
         value=value,
@@ -46,38 +46,38 @@ def found(value: float) -> CheckResult:
 
 
 def about_to_check(sandbox: Sandbox, name: str, **run: Any) -> None:
-    """An hourly condition with a baseline, whose next slot comes in a few seconds; no operator runs yet."""
+    """Creates an hourly condition with a baseline, whose next slot is in a few seconds; no operator runs yet."""
     snapshot = BASELINE.model_dump(mode="json")
     anchor = _HOUR - _SOON
     left_behind(sandbox, name, conditional(3600, **run), away=anchor, anchor=anchor, baseline_snapshot=snapshot)
 
 
 def jobs(sandbox: Sandbox, name: str, role: str) -> list[str]:
-    """The names of a trigger's checks or runs."""
+    """Returns the names of a trigger's checks or runs."""
     found = sandbox.jobs(name)
     return [job["metadata"]["name"] for job in found if job["metadata"]["labels"]["clustertrigger.dev/role"] == role]
 
 
 def the_check(sandbox: Sandbox, name: str) -> str:
-    """The trigger's one check, awaited."""
+    """Waits for the trigger's only check."""
     (check,) = eventually(lambda: jobs(sandbox, name, "check"))
     return str(check)
 
 
 def the_run(sandbox: Sandbox, name: str) -> str:
-    """The trigger's one run, awaited."""
+    """Waits for the trigger's only run."""
     (run,) = eventually(lambda: jobs(sandbox, name, "run"))
     return str(run)
 
 
 def measured(sandbox: Sandbox, name: str) -> Object:
-    """The last measurement, awaited."""
+    """Waits for the last measurement."""
     status = eventually(lambda: sandbox.status(name), until=lambda status: status.get("last_drift_measurement"))
     measurement: Object = status["last_drift_measurement"]
     return measurement
 
 
 def checks_of(sandbox: Sandbox, name: str) -> list[Object]:
-    """The checks in the trigger's status."""
+    """Returns the checks in the trigger's status."""
     checks: list[Object] = sandbox.status(name).get("checks") or []
     return checks

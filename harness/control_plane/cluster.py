@@ -1,4 +1,4 @@
-"""The control plane that a test process shares, with what the chart would have installed."""
+"""The control plane that a test process shares, with the objects that the chart installs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CRDS = Path(__file__).parents[2] / "crds"
 SYSTEM = "clustertrigger-system"
 """Namespace of the operator's service account and Lease."""
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/clustertrigger"
-"""The chart gives no right to any other, so all operators of a control plane contend for it."""
+"""Name of the Lease. The chart permits no other, so all operators of a control plane compete for it."""
 RELEASE = "clustertrigger"
 _COLLECTIONS = {
     "ServiceAccount": f"/api/v1/namespaces/{SYSTEM}/serviceaccounts",
@@ -38,9 +38,9 @@ class Cluster:
     """A control plane without nodes, the CRDs in it, and the operator's service account with the chart's RBAC.
 
     Attributes:
-        plane: its parts can be stopped and started.
-        kube: the administrator's client.
-        operator_kubeconfig: the operator's own credentials.
+        plane: The control plane, whose parts can be stopped and started.
+        kube: The administrator's client.
+        operator_kubeconfig: The operator's own credentials.
     """
 
     plane: ControlPlane
@@ -49,11 +49,11 @@ class Cluster:
 
     @property
     def kubernetes(self) -> Version:
-        """Version of Kubernetes that the API server gives."""
+        """Version of Kubernetes, from the API server."""
         return parse_version(self.kube.get("/version")["gitVersion"], "the API server's version")
 
     def kubeconfig_by(self, server: str, path: Path) -> Path:
-        """Writes a kubeconfig of the operator's that reaches the API server by another address."""
+        """Writes a kubeconfig of the operator that reaches the API server at another address."""
         config = yaml.safe_load(self.operator_kubeconfig.read_text())
         config["clusters"][0]["cluster"] = {"server": server}
         path.write_text(yaml.safe_dump(config))
@@ -62,7 +62,7 @@ class Cluster:
 
 @contextmanager
 def running_cluster(directory: Path) -> Iterator[Cluster]:
-    """Starts one; stops it at the end, and nothing of it is left."""
+    """Starts one, and removes it at the end."""
     with control_plane() as plane:
         kube = Kube(plane.kubeconfig, directory / "admin")
         for crd in sorted(CRDS.glob("*.yaml")):
@@ -75,7 +75,7 @@ def running_cluster(directory: Path) -> Iterator[Cluster]:
 
 
 def _install_rights(kube: Kube) -> None:
-    """Exactly what the chart grants, rendered by Helm."""
+    """Creates exactly the permissions of the chart, rendered by Helm."""
     values = {"api": {"enabled": True}}
     rendered: list[dict[str, Any] | None] = list(
         yaml.safe_load_all(find_helm(namespace=SYSTEM).render(RELEASE, values))

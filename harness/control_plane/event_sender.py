@@ -28,7 +28,7 @@ class Answer:
 
     @property
     def error(self) -> str:
-        """What it says is wrong."""
+        """The error in the response."""
         said: str = self.body["error"]
         return said
 
@@ -38,9 +38,9 @@ class EventSender:
     """Who sends, and where to.
 
     Attributes:
-        port: of the operator's endpoint on this machine.
-        namespace: whose triggers are meant.
-        token: None: none is sent.
+        port: Port of the operator's endpoint on this machine.
+        namespace: Namespace of the triggers.
+        token: Token of the sender; None to send none.
     """
 
     port: int
@@ -49,11 +49,11 @@ class EventSender:
 
     @property
     def url(self) -> str:
-        """Where events go."""
+        """URL of the endpoint."""
         return f"http://127.0.0.1:{self.port}/v1/namespaces/{self.namespace}/events"
 
     def to(self, port: int) -> EventSender:
-        """The same to another replica."""
+        """Returns a sender to another replica."""
         return replace(self, port=port)
 
     def headers(self, content_type: str) -> dict[str, str]:
@@ -74,7 +74,7 @@ class EventSender:
 
 
 def event(event_id: str, *, count: int = 1, **attributes: Any) -> Object:
-    """A CloudEvent about col_products."""
+    """Returns a CloudEvent about col_products."""
     return {
         "specversion": "1.0",
         "id": event_id,
@@ -87,18 +87,18 @@ def event(event_id: str, *, count: int = 1, **attributes: Any) -> Object:
 
 
 def free_port() -> int:
-    """A port that nobody listens on, and nobody else is given while this process lives."""
+    """Returns a port on which nothing listens, and which no other process gets while this one lives."""
     (port,) = free_ports(1)
     return port
 
 
 def may_send_everywhere(sandbox: Sandbox, name: str) -> None:
-    """Lets a service account send to every namespace, for as long as the control plane lives."""
+    """Lets a service account send to every namespace, as long as the control plane exists."""
     grant_everywhere(sandbox.kube, sandbox.namespace, name, _SENDING)
 
 
 def service_account(sandbox: Sandbox, name: str, *, may_send: bool) -> str:
-    """Makes a service account, and returns a token of its."""
+    """Creates a service account, and returns a token of it."""
     token = token_of(sandbox.kube, sandbox.namespace, name)
     if may_send:
         grant(sandbox.kube, sandbox.namespace, name, _SENDING)

@@ -1,4 +1,4 @@
-"""Thousands of triggers on a control plane of one's own, an operator beside it, and a watch that notes each Job."""
+"""Runs thousands of triggers on a separate control plane, with an operator and a watch that records each Job."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from harness.outcome import measured_on
 
 _CRON_JOBS_STABLE = Version(1, 21, 0)
 AT_ONCE = 32
-"""Requests that the administrator has under way."""
+"""Maximum number of concurrent requests of the administrator."""
 Object = dict[str, Any]
 
 
 @contextmanager
 def stage() -> Iterator[tuple[Cluster, Path]]:
-    """A control plane of the bench's own, and a directory for what its operators write; gone with the context."""
+    """Runs a separate control plane, with a directory for the output of its operators, while the context lasts."""
     garbage.look_rarely()  # Thousands of Jobs are kept: whoever looks for garbage among them sees the next ones late.
     with tempfile.TemporaryDirectory(prefix="clustertrigger-bench-") as name, running_cluster(Path(name)) as cluster:
         measured_on(kubernetes=str(cluster.kubernetes))
@@ -48,7 +48,7 @@ def stage() -> Iterator[tuple[Cluster, Path]]:
 
 @asynccontextmanager
 async def administrator(cluster: Cluster) -> AsyncIterator[ApiServer]:
-    """The administrator, who sets the stage quickly."""
+    """The administrator, who creates objects quickly."""
     configuration = Configuration()
     await load_kube_config(  # type: ignore[no-untyped-call]
         config_file=str(cluster.kube.kubeconfig), client_configuration=configuration
@@ -58,14 +58,14 @@ async def administrator(cluster: Cluster) -> AsyncIterator[ApiServer]:
 
 
 async def namespace(api: ApiServer, name: str) -> str:
-    """A namespace with a Collection that triggers can refer to."""
+    """Creates a namespace with a Collection that triggers can refer to."""
     await api.create("/api/v1/namespaces", {"metadata": {"name": name}})
     await api.create(paths.custom("collections", name), manifests.collection())
     return name
 
 
 async def create_all(api: ApiServer, path: str, bodies: Iterable[Object], at_once: int = AT_ONCE) -> None:
-    """Creates objects, some at a time."""
+    """Creates objects concurrently."""
     left = iter(bodies)
 
     async def work() -> None:
@@ -76,12 +76,12 @@ async def create_all(api: ApiServer, path: str, bodies: Iterable[Object], at_onc
 
 
 def trigger(name: str, trigger_type: str, schedule: Object) -> Object:
-    """A trigger whose runs find no node: what is measured is firing, not clustering."""
+    """Returns a trigger whose runs find no node, because firing is measured, not clustering."""
     return manifests.trigger(name, manifests.spec(trigger_type, schedule, pending_timeout_seconds=86_400))
 
 
 async def every_second(number: int) -> AsyncIterator[int]:
-    """Counts from 0, and waits each time until so many seconds have passed."""
+    """Counts from 0, and waits each time until this number of seconds has passed."""
     began = time.monotonic()
     for second in range(number):
         await asyncio.sleep(max(0.0, began + second - time.monotonic()))
@@ -89,12 +89,12 @@ async def every_second(number: int) -> AsyncIterator[int]:
 
 
 def cron_jobs(kubernetes: Version, namespace: str) -> str:
-    """Path of a namespace's CronJobs."""
+    """Returns the path of a namespace's CronJobs."""
     return f"/apis/{_cron_api(kubernetes)}/namespaces/{namespace}/cronjobs"
 
 
 def cron_job(kubernetes: Version, name: str, schedule: str, pod_labels: Mapping[str, str] | None = None) -> Object:
-    """A CronJob as it is shipped, whose Pods find no node either."""
+    """Returns a CronJob with default settings, whose Pods find no node either."""
     pod = {
         "restartPolicy": "Never",
         "nodeSelector": manifests.NOWHERE,
@@ -110,7 +110,7 @@ def _cron_api(kubernetes: Version) -> str:
 
 
 def bare_jobs(like: Object, names: Iterable[str]) -> Iterator[Object]:
-    """Jobs as the operator has created one, for a client that does nothing but create them."""
+    """Returns copies of a Job of the operator, for a client that only creates them."""
     kept = {field: like["metadata"][field] for field in ("labels", "annotations")}
     spec = copy.deepcopy(like["spec"])
     spec.pop("selector")
@@ -123,17 +123,17 @@ def bare_jobs(like: Object, names: Iterable[str]) -> Iterator[Object]:
 
 
 class Arrivals:
-    """When each Job of a namespace was seen, by a watch, in order."""
+    """Records when each Job of a namespace was observed by a watch, in order."""
 
     def __init__(self) -> None:
         self.jobs: list[tuple[datetime, Object]] = []
 
     def seconds_after(self, instant: datetime) -> list[float]:
-        """From an instant until each arrival."""
+        """Returns the seconds from an instant until each arrival."""
         return sorted((seen - instant).total_seconds() for seen, _ in self.jobs)
 
     async def until(self, number: int, within: float) -> None:
-        """Waits for so many.
+        """Waits for this number of Jobs.
 
         Raises:
             TimeoutError: there are fewer.
@@ -163,7 +163,7 @@ async def arrivals(api: ApiServer, in_namespace: str) -> AsyncIterator[Arrivals]
 
     async def follow() -> None:
         after = version
-        while True:  # The server ends a watch that cannot keep up, and one without news sends no bookmarks.
+        while True:  # The server ends a watch that cannot keep up, and one without changes gets no bookmarks.
             try:
                 async for change in watch(api, path, after):
                     after = change["object"]["metadata"]["resourceVersion"]
@@ -197,7 +197,7 @@ def operator(cluster: Cluster, directory: Path, **settings: Any) -> Iterator[Ope
 
 @contextmanager
 def replica(cluster: Cluster, directory: Path, **settings: Any) -> Iterator[OperatorProcess]:
-    """An operator for all namespaces under the chart's rights; ends with the context."""
+    """Runs an operator for all namespaces with the chart's permissions, while the context lasts."""
     defaults = {
         "worker_image": "worker:bench",
         "lease_namespace": SYSTEM,
@@ -217,20 +217,20 @@ def replica(cluster: Cluster, directory: Path, **settings: Any) -> Iterator[Oper
 
 
 async def until_settled(process: OperatorProcess, triggers: int, within: float = 600) -> None:
-    """Waits until the operator knows so many triggers and has nothing left to do."""
+    """Waits until the operator knows this number of triggers and has nothing left to do."""
 
     def settled() -> bool:
         try:
             known, waiting = (process.metric(f"clustertrigger_{name}") for name in ("triggers", "queue_depth"))
         except OSError:
-            return False  # It has more to do than to answer.
+            return False  # It is too busy to respond.
         return known >= triggers and waiting == 0
 
     await asyncio.to_thread(eventually, settled, within)
 
 
 def resident_mib(process: OperatorProcess) -> float:
-    """Resident memory of the process."""
+    """Returns the resident memory of the process."""
     for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
@@ -238,10 +238,10 @@ def resident_mib(process: OperatorProcess) -> float:
 
 
 def quantile(ordered: list[float], share: float) -> float:
-    """Return a quantile of sorted figures."""
+    """Returns a quantile of sorted figures."""
     return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else float("nan")
 
 
 def slot_of(job: Object) -> datetime:
-    """The instant that a trigger's Job belongs to."""
+    """Returns the slot of a trigger's Job."""
     return datetime.fromisoformat(job["metadata"]["annotations"]["clustertrigger.dev/slot"])

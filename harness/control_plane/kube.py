@@ -1,4 +1,4 @@
-"""The administrator's client: what tests do to the cluster, and how they look at it."""
+"""The administrator's client, with which tests change and read the cluster."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Object = dict[str, Any]
 
 
 class RefusedError(Exception):
-    """The API server said no."""
+    """The API server has refused a request."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"{status}: {message}")
@@ -36,11 +36,11 @@ class RefusedError(Exception):
 
 
 class Kube:
-    """A synchronous client that is the user of a kubeconfig with a client certificate.
+    """A synchronous client with the client certificate of a kubeconfig's user.
 
     Args:
-        kubeconfig: the file.
-        directory: where certificate and key are put, which the library wants as files.
+        kubeconfig: The file.
+        directory: Directory for certificate and key, because the library requires files.
     """
 
     def __init__(self, kubeconfig: Path, directory: Path) -> None:
@@ -64,7 +64,7 @@ class Kube:
         return self._request("GET", path)
 
     def find(self, path: str) -> Object | None:
-        """Reads an object; None where there is none."""
+        """Reads an object; returns None if it does not exist."""
         try:
             return self.get(path)
         except RefusedError as refused:
@@ -73,7 +73,7 @@ class Kube:
             raise
 
     def items(self, path: str) -> list[Object]:
-        """Reads a list; its items, oldest first."""
+        """Reads a list; returns its items, oldest first."""
         listed: list[Object] = self.get(path).get("items") or []
         return sorted(listed, key=lambda item: (item["metadata"]["creationTimestamp"], item["metadata"]["name"]))
 
@@ -82,20 +82,26 @@ class Kube:
         return self._request("POST", path, body)
 
     def patch(self, path: str, body: Object) -> Object:
-        """Changes an object by a JSON merge patch."""
+        """Changes an object with a JSON merge patch."""
         return self._request("PATCH", path, body, "application/merge-patch+json")
 
     def now(self) -> datetime:
-        """The API server's clock, to the second, as in what it stamps."""
+        """Returns the API server's time, rounded down to seconds, as in its timestamps."""
         answer = self._pool.request("GET", f"{self.server}/version")
         return parsedate_to_datetime(answer.headers["Date"]).astimezone(UTC)
 
     def written(self, *resources: str) -> int:
-        """Requests that changed objects of these kinds and were carried out, by anybody, as the API server counts."""
+        """Returns the number of executed requests, by any client, that changed objects of these kinds.
+
+        The API server counts them.
+        """
         return sum(number for (resource, _, _), number in self.writes().items() if resource in resources)
 
     def writes(self) -> Counter[tuple[str, str, str]]:
-        """Requests that were carried out so far, as the API server counts: by resource, subresource and verb."""
+        """Returns the number of executed requests so far, by resource, subresource and verb.
+
+        The API server counts them.
+        """
         answer = self._pool.request("GET", f"{self.server}/metrics")
         found: Counter[tuple[str, str, str]] = Counter()
         for family in text_string_to_metric_families(answer.data.decode()):
@@ -106,7 +112,7 @@ class Kube:
         return found
 
     def delete(self, path: str, propagation: str = "Background") -> None:
-        """Deletes an object; one that is gone is fine."""
+        """Deletes an object. It is not an error if it does not exist."""
         try:
             self._request("DELETE", path, {"propagationPolicy": propagation})
         except RefusedError as refused:
@@ -131,7 +137,7 @@ class Kube:
 def eventually(
     ask: Callable[[], T], within: float = PATIENCE, *, until: Callable[[T], object] = bool, what: str = ""
 ) -> T:
-    """Asks every 50 ms until the answer is right, and returns it.
+    """Polls every 50 ms until the answer is right, and returns it.
 
     Raises:
         AssertionError: it was never right; shows the last answer.
@@ -147,7 +153,7 @@ def eventually(
 
 
 def trigger_path(namespace: str, name: str) -> str:
-    """Path of a ClusterTrigger."""
+    """Returns the path of a ClusterTrigger."""
     return paths.trigger(Key(namespace, name))
 
 

@@ -1,6 +1,6 @@
-"""The part of the kubelet, played by tests: no node runs here, so they write Pods' status over the API, as it does.
+"""Simulates a part of the kubelet, because there is no node: it writes the status of Pods over the API.
 
-What follows from it (the Job's own status, retries, deadlines) is the Job controller's work, which is the real one.
+What follows from it (the Job's own status, retries, deadlines) is done by the real Job controller.
 """
 
 from __future__ import annotations
@@ -34,41 +34,41 @@ class Kubelet:
         self._pods = paths.pods(namespace)
 
     def pod_of(self, job: str) -> Object:
-        """The newest Pod of a Job, awaited."""
+        """Waits for the newest Pod of a Job."""
         selector = f"{self._pods}?labelSelector=job-name%3D{job}"
         found: Object = eventually(lambda: self._kube.items(selector), what=f"a Pod of {job}")[-1]
         return found
 
     def complete(self, job: str, result: RunResult | CheckResult = COMPLETED) -> None:
-        """The run ends well and leaves its result."""
+        """Completes the run with its result."""
         self._end(job, "Succeeded", exitCode=0, reason="Completed", message=result.to_message())
 
     def leave(self, job: str, message: str) -> None:
-        """The run ends well and leaves this as its termination message."""
+        """Completes the run with this termination message."""
         self._end(job, "Succeeded", exitCode=0, reason="Completed", message=message)
 
     def fail(self, job: str, message: str = "", *, exit_code: int = 1, reason: str = "Error") -> None:
-        """The run ends badly."""
+        """Fails the run."""
         self._end(job, "Failed", exitCode=exit_code, reason=reason, message=message)
 
     def complete_beside(self, job: str, sidecar: str, result: RunResult | CheckResult = COMPLETED) -> None:
-        """The worker ends well, and an injected container goes on."""
+        """Completes the worker, while an injected container still runs."""
         self._end_beside(job, sidecar, exitCode=0, reason="Completed", message=result.to_message())
 
     def fail_beside(self, job: str, sidecar: str, message: str) -> None:
-        """The worker ends badly, and an injected container goes on."""
+        """Fails the worker, while an injected container still runs."""
         self._end_beside(job, sidecar, exitCode=1, reason="Error", message=message)
 
     def start(self, job: str) -> None:
-        """The run's container runs."""
+        """Starts the run's container."""
         self._write(job, "Running", {"running": {"startedAt": _now()}})
 
     def wait(self, job: str, reason: str, message: str) -> None:
-        """The run's container cannot start."""
+        """Reports that the run's container cannot start."""
         self._write(job, "Pending", {"waiting": {"reason": reason, "message": message}})
 
     def unschedulable(self, job: str, message: str) -> None:
-        """No node takes the run's Pod; this part is the scheduler's."""
+        """Reports that no node accepts the run's Pod, as the scheduler would."""
         condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
         path = f"{self._pods}/{self.pod_of(job)['metadata']['name']}/status"
         self._kube.patch(path, {"status": {"conditions": [condition]}})
@@ -102,12 +102,12 @@ class Kubelet:
 
 
 class BusyKubelet:
-    """Completes every run of a namespace as soon as its Pod appears, or later, in a thread of its own.
+    """Completes every run of a namespace as soon as its Pod exists, or later, in a separate thread.
 
     Args:
-        kube: the API server.
-        namespace: of the runs.
-        lasting: seconds for which each Pod is left alone.
+        kube: The API server.
+        namespace: Namespace of the runs.
+        lasting: Seconds to wait before each Pod is completed.
     """
 
     def __init__(self, kube: Kube, namespace: str, lasting: float = 0.0) -> None:
@@ -115,7 +115,7 @@ class BusyKubelet:
         self._lasting = lasting
         self._appeared: dict[str, float] = {}
         self._kubelet = Kubelet(kube, namespace)
-        # From the API server's cache, and only those that wait: thousands may have run.
+        # Only waiting Pods are read, from the API server's cache, because thousands may have run.
         self._pods = (
             f"{paths.pods(namespace)}?labelSelector={LABEL_MANAGED_BY}%3D{MANAGED_BY}"
             "&fieldSelector=status.phase%3DPending&resourceVersion=0"
@@ -140,7 +140,7 @@ class BusyKubelet:
                     if pod["status"].get("phase", "Pending") == "Pending" and time.monotonic() - since >= self._lasting:
                         state = {"terminated": {**ended, "startedAt": _now(), "finishedAt": _now()}}
                         self._kubelet.write(pod["metadata"]["name"], "Succeeded", state)
-            except (RefusedError, HTTPError):  # a Pod that is gone, an API server that is down
+            except (RefusedError, HTTPError):  # The Pod was deleted, or the API server is down.
                 continue
 
 

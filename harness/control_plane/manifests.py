@@ -1,4 +1,4 @@
-"""The resources that tests create."""
+"""Creates the resources for tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Object = dict[str, Any]
 COLLECTION = "col_products"
 TAXONOMY = "tax_topics"
 NOWHERE = {"kubernetes.io/hostname": "no-such-node"}
-"""Where a scheduler runs, the Pods of tests must stay without a node: the tests play the kubelet."""
+"""Node selector that keeps Pods without a node if a scheduler runs, because the tests simulate the kubelet."""
 
 
 def collection(name: str = "products", collection_id: str = COLLECTION) -> Object:
@@ -47,12 +47,15 @@ def conditional(seconds: int, *, threshold: float = 0.3, **others: Any) -> Objec
 
 
 def rarely(**others: Any) -> Object:
-    """Spec of a trigger that fires on request only, as far as a test lasts."""
+    """Returns the spec of a trigger that does not fire by itself during a test."""
     return interval(86_400, **others)
 
 
 def rerun(batch_id: str, of: Object, **config: Any) -> Object:
-    """Spec of a trigger that runs a batch again, due as another one is; keywords are fields of action_config."""
+    """Returns the spec of a trigger that repeats a batch, with the schedule of another one.
+
+    Keywords are fields of action_config.
+    """
     others = {field: value for field, value in of.items() if field != "execution_config"}
     return {**others, "action_type": "batch_rerun", "action_config": {"batch_id": batch_id, **config}}
 
@@ -68,14 +71,20 @@ def taxonomy(name: str = "topics", taxonomy_id: str = TAXONOMY, **others: Any) -
 
 
 def enrichment(of: Object, **config: Any) -> Object:
-    """Spec of a trigger that gives documents nodes, due as another one is; keywords are fields of action_config."""
+    """Returns the spec of a trigger that assigns nodes, with the schedule of another one.
+
+    Keywords are fields of action_config.
+    """
     others = {field: value for field, value in of.items() if field != "execution_config"}
     ids = {"taxonomy_id": TAXONOMY, "collection_id": COLLECTION}
     return {**others, "action_type": "taxonomy_enrichment", "action_config": {**ids, **config}}
 
 
 def processing(of: Object, collection_id: str = COLLECTION, **config: Any) -> Object:
-    """Spec of a trigger that processes a collection, due as another one is; keywords are fields of action_config."""
+    """Returns the spec of a trigger that processes a collection, with the schedule of another one.
+
+    Keywords are fields of action_config.
+    """
     others = {field: value for field, value in of.items() if field != "execution_config"}
     return {
         **others,
@@ -115,7 +124,7 @@ def trigger(name: str, spec: Object, **metadata: Any) -> Object:
 def spec(
     trigger_type: str, schedule: Object, *, status: str = "active", collection_id: str = COLLECTION, **run: Any
 ) -> Object:
-    """What all types have; keywords are fields of spec.run."""
+    """Returns the fields that all types have; keywords are fields of spec.run."""
     return {
         "trigger_type": trigger_type,
         "schedule_config": schedule,

@@ -1,4 +1,4 @@
-"""A JSON merge patch, as RFC 7386, section 2, carries it out."""
+"""Applies a JSON merge patch, as in RFC 7386, section 2."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
-    """What the API server makes of an object."""
+    """Returns the patched object."""
     if not isinstance(patch, dict):
         return patch
     merged = dict(target) if isinstance(target, dict) else {}

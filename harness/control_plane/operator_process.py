@@ -1,4 +1,4 @@
-"""The operator as a process of its own, under the rights that the chart gives it."""
+"""Runs the operator as a separate process, with the chart's permissions."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class OperatorProcess:
     """One replica.
 
     Args:
-        kubeconfig: whom it is, and where the API server is.
-        log: file for its output.
-        settings: its settings, by field name; the rest has the operator's own defaults.
-        environ: further variables of its environment.
+        kubeconfig: Credentials, and address of the API server.
+        log: File for its output.
+        settings: Its settings, by field name; all others have the operator's defaults.
+        environ: Further variables of its environment.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class OperatorProcess:
         self.log = log
         self._process = subprocess.Popen(
             [sys.executable, "-m", "clustertrigger.main"],
-            # The client keeps certificates of the kubeconfig in temporary files, and one that is killed leaves them.
+            # The client keeps certificates of the kubeconfig in temporary files, which a killed process leaves behind.
             env={**environment(kubeconfig, settings), "TMPDIR": str(log.parent), **(environ or {})},
             stdout=subprocess.DEVNULL,
             stderr=log.open("wb"),
@@ -51,11 +51,11 @@ class OperatorProcess:
         return self._process.pid
 
     def wait_until_ready(self) -> None:
-        """Waits until it serves what it knows."""
+        """Waits until it is ready."""
         eventually(self.ready, what="an operator that is ready")
 
     def ready(self) -> bool:
-        """Whether /readyz says so."""
+        """Returns whether /readyz reports that it is ready."""
         assert self._process.poll() is None, f"the operator has ended with {self._process.returncode}"
         try:
             return self.fetch("/readyz")[0] == 200
@@ -63,29 +63,29 @@ class OperatorProcess:
             return False
 
     def kill(self) -> None:
-        """SIGKILL: it can say and write nothing more."""
+        """Sends SIGKILL, after which it can write nothing more."""
         self._process.kill()
         self._process.wait()
 
     def ask_to_end(self) -> None:
-        """SIGTERM."""
+        """Sends SIGTERM."""
         self._process.terminate()
 
     def terminate(self) -> int:
-        """SIGTERM; returns the exit code."""
+        """Sends SIGTERM; returns the exit code."""
         self.ask_to_end()
         return self.exit_code()
 
     def running(self) -> bool:
-        """Whether it has not ended."""
+        """Returns whether it is running."""
         return self._process.poll() is None
 
     def exit_code(self, within: float = 30.0) -> int:
-        """Waits for its end, no longer than Kubernetes does by default."""
+        """Waits for its end, at most as long as Kubernetes does by default."""
         return self._process.wait(within)
 
     def fetch(self, path: str) -> tuple[int, str]:
-        """Status and text of one of its endpoints."""
+        """Returns status and text of one of its endpoints."""
         if self._address is None:
             found = _PORT.search(self.log.read_text())
             if found is None:
@@ -99,7 +99,7 @@ class OperatorProcess:
             return error.code, error.read().decode()
 
     def metric(self, name: str, **labels: str) -> float:
-        """The sum of a metric's samples that carry the labels."""
+        """Returns the sum of a metric's samples with these labels."""
         families = text_string_to_metric_families(self.fetch("/metrics")[1])
         return sum(
             sample.value
@@ -109,17 +109,17 @@ class OperatorProcess:
         )
 
     def cpu_seconds(self) -> float:
-        """Processor time spent so far."""
+        """Returns the CPU time so far."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def log_lines(self) -> list[dict[str, Any]]:
-        """Its structured log so far."""
+        """Returns its structured log so far."""
         lines = self.log.read_text(errors="replace").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
 
     def readable_log(self) -> list[str]:
-        """Its log so far, for people."""
+        """Returns its log so far as text."""
         shown = ("trigger", "slot", "job")
         lines = []
         for line in self.log.read_text(errors="replace").splitlines():
@@ -129,7 +129,7 @@ class OperatorProcess:
         return lines
 
     def mistakes(self) -> list[str]:
-        """Lines that speak of a mistake in the operator itself; Kopf's tracebacks of broken watches are none."""
+        """Returns the lines that report internal errors, except Kopf's tracebacks of broken watches."""
         signs = (
             "A background task of the operator has failed",
             "Internal error",
@@ -138,12 +138,12 @@ class OperatorProcess:
         )
         lines = self.log.read_text(errors="replace").splitlines()
         found = [line for line in lines if any(sign in line for sign in signs)]
-        # A watcher's failure that Kopf has logged itself, and not retrieved where two fail at once.
+        # Kopf has logged this failure of a watcher itself, and does not retrieve it if two fail at the same time.
         return [line for line in found if not ("never retrieved" in line and "site-packages/kopf/" in line)]
 
 
 def environment(kubeconfig: Path, settings: Mapping[str, Any]) -> dict[str, str]:
-    """The process's environment: nothing of the tests' own that it could take for its settings."""
+    """Returns the process's environment, without the tests' own variables that it could take for its settings."""
     strange = ("CLUSTERTRIGGER_", "KUBERNETES_")
     inherited = {
         name: value

@@ -1,4 +1,4 @@
-"""Triggers with a past: what is left behind by an operator that went away long ago."""
+"""Creates triggers with a past: the state that an operator has left that ended long ago."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from harness.control_plane.sandbox import Sandbox
 def left_behind(
     sandbox: Sandbox, name: str, spec: Object, *, away: timedelta, anchor: timedelta, **remembered: Any
 ) -> None:
-    """Creates a trigger, and writes the status that it had when its operator went away.
+    """Creates a trigger with the status that it had when its operator ended.
 
-    Only the object's creationTimestamp cannot be put back; the operator does not look at it once there is a status.
+    Only the object's creationTimestamp cannot be set; the operator ignores it if there is a status.
 
     Args:
-        sandbox: a namespace that no operator serves at the moment.
-        name: of the trigger.
-        spec: its spec.
-        away: how long ago the operator went away, having accounted for all slots until then.
-        anchor: how long ago the schedule began.
-        remembered: other fields of the status.
+        sandbox: A namespace without an operator at the moment.
+        name: Name of the trigger.
+        spec: Its spec.
+        away: How long ago the operator ended, after it had handled all slots until then.
+        anchor: How long ago the schedule began.
+        remembered: Other fields of the status.
     """
     raw = sandbox.trigger(name, spec)
     now = datetime.now(UTC).replace(microsecond=0)

@@ -1,6 +1,6 @@
-"""A reverse proxy between operator and API server: it keeps a record of all requests, and makes chosen ones go wrong.
+"""A reverse proxy between operator and API server, which records all requests and makes selected ones fail.
 
-The operator's own credentials pass through, so the rights are the operator's.
+The operator's own credentials pass through, so its permissions apply.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _HOP_BY_HOP = frozenset({"connection", "host", "transfer-encoding", "content-len
 
 @dataclass(frozen=True)
 class Request:
-    """What the operator asked."""
+    """A request of the operator."""
 
     method: str
     path: str
@@ -36,39 +36,40 @@ class Request:
         return self.method not in ("GET", "HEAD", "OPTIONS")
 
     def matches(self, method: str, *parts: str) -> bool:
-        """Whether it has this method and all these parts in its path."""
+        """Returns whether it has this method and all these parts in its path."""
         return self.method == method and all(part in self.path for part in parts)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The proxy answers itself; the API server never sees the request."""
+    """The proxy responds itself; the API server does not get the request."""
 
     status: int
     reason: str = ""
     retry_after: int | None = None
     text: str | None = None
-    """In place of what an API server would say."""
+    """A response that replaces the API server's."""
 
 
 Fault = Answer | Literal["drop", "lose"] | threading.Event
-"""drop: the request never arrives. lose: it is carried out, and its answer is lost. An Event: it is carried out, and
-its answer is held back until the event is set."""
+"""drop: the request is not forwarded. lose: it is executed, and its response is lost. An Event: it is executed, and its
+response is delayed until the event is set.
+"""
 
 
 class Rule(Protocol):
-    """Says what goes wrong with a request."""
+    """Returns how a request fails."""
 
     def __call__(self, request: Request) -> Fault | None:
-        """None: nothing."""
+        """None if it does not fail."""
 
 
 class Proxy:
-    """Serves on a port of 127.0.0.1 in a thread of its own.
+    """Serves on a port of 127.0.0.1 in a separate thread.
 
     Attributes:
-        requests: all so far, in order.
-        rule: what goes wrong; None: nothing. Called in the proxy's thread, one request at a time.
+        requests: All requests so far, in order.
+        rule: How requests fail; None for not at all. It is called in the proxy's thread, one request at a time.
     """
 
     def __init__(self, server: str, ca: Path) -> None:
@@ -86,7 +87,7 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """Its URL."""
         return f"http://127.0.0.1:{self._port}"
 
     def __enter__(self) -> Proxy:
@@ -100,7 +101,7 @@ class Proxy:
         self._thread.join(10)
 
     def writes(self, *parts: str) -> list[Request]:
-        """The requests so far that change anything, with all these parts in their path."""
+        """Returns the requests so far that change anything, with all these parts in their path."""
         return [request for request in list(self.requests) if request.writes and all(p in request.path for p in parts)]
 
     def settled_writes(self) -> list[Request]:
@@ -113,7 +114,7 @@ class Proxy:
                 return written
 
     def cut(self) -> None:
-        """Breaks all connections off and lets no new one through."""
+        """Closes all connections and accepts no new ones."""
         self._is_cut = True
         for transport in list(self._transports):
             self._loop.call_soon_threadsafe(transport.abort)
@@ -139,7 +140,7 @@ class Proxy:
             self._port = int(runner.addresses[0][1])
             self._ready.set()
             await self._over.wait()
-            # Watches would keep it open for as long as the operator lives.
+            # Watches would keep it open as long as the operator lives.
             for task in asyncio.all_tasks() - {asyncio.current_task()}:
                 task.cancel()
             await runner.cleanup()
@@ -179,7 +180,7 @@ class Proxy:
 
 
 def failing(times: int, rule: Callable[[Request], Fault | None]) -> Rule:
-    """A rule that holds for so many requests, and then no longer."""
+    """Returns a rule that applies to this number of requests, and then no longer."""
     left = times
 
     def limited(request: Request) -> Fault | None:

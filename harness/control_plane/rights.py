@@ -1,4 +1,4 @@
-"""Rights: those that requests need, and those that the API server says somebody has."""
+"""Compares permissions: those that requests need, and those that a user has according to the API server."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
 
 
 class Right(NamedTuple):
-    """To do one thing.
+    """A permission.
 
     Attributes:
         group: "" for the core API.
-        resource: with its subresource, such as clustertriggers/status.
-        name: of the one object; "" for all.
-        verb: as RBAC calls it.
+        resource: Resource with its subresource, such as clustertriggers/status.
+        name: Name of a single object; "" for all.
+        verb: Verb of RBAC.
     """
 
     group: str
@@ -31,21 +31,21 @@ class Right(NamedTuple):
     verb: str
 
     def covers(self, used: Right) -> bool:
-        """Whether this right is what allows the request that needs that one."""
+        """Returns whether this permission allows a request that needs the other one."""
         return (self.group, self.resource, self.verb) == (used.group, used.resource, used.verb) and (
             self.name in ("", used.name)
         )
 
 
 class Use(NamedTuple):
-    """A right, and the namespace where it was used; "" for the whole cluster."""
+    """A permission, and the namespace where it was used; "" for the whole cluster."""
 
     namespace: str
     right: Right
 
 
 def use_of(request: Request) -> Use | None:
-    """What a request needs; None for discovery, which is everybody's."""
+    """Returns the permission that a request needs; None for discovery, which is allowed for all users."""
     parts = request.path.strip("/").split("/")
     if parts[0] == "api" and len(parts) > 2:
         group, rest = "", parts[2:]
@@ -68,7 +68,7 @@ def use_of(request: Request) -> Use | None:
 
 
 def rights_listed(kubeconfig: Path, namespace: str) -> set[Right]:
-    """What a user may do to resources in a namespace: what `kubectl auth can-i --list` prints, before it is a table."""
+    """Returns what a user may do to resources in a namespace: the data of `kubectl auth can-i --list`."""
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectRulesReview",

@@ -18,28 +18,28 @@ from harness.control_plane.manifests import collection, trigger
 
 
 class Sandbox:
-    """A namespace with one Collection, and what tests do and see in it."""
+    """A namespace with one Collection, in which a test creates and reads objects."""
 
     def __init__(self, kube: Kube) -> None:
         self.kube = kube
         self.namespace = f"test-{uuid.uuid4().hex[:8]}"
         kube.create("/api/v1/namespaces", {"metadata": {"name": self.namespace}})
-        # Without it the Job controller's first Pod is refused, and tried again 10 s later.
+        # Without it, the Job controller's first Pod is refused, and retried after 10 s.
         eventually(lambda: kube.find(f"/api/v1/namespaces/{self.namespace}/serviceaccounts/default"), 60)
         self.create("collections", collection())
 
     def close(self) -> None:
-        """Deletes the namespace, behind the test's back."""
+        """Deletes the namespace in the background."""
         for plural in ("clustertriggers", "collections"):
             self.kube.delete(paths.custom(plural, self.namespace))
         self.kube.delete(f"/api/v1/namespaces/{self.namespace}")
 
     def create(self, plural: str, body: Object) -> Object:
-        """Creates an object of one of our kinds."""
+        """Creates an object of one of this API's kinds."""
         return self.kube.create(paths.custom(plural, self.namespace), body)
 
     def processed_by(self, template: Object) -> None:
-        """Creates a PodTemplate, and lets the Collection be processed by it."""
+        """Creates a PodTemplate, and sets it as the processing of the Collection."""
         self.kube.create(paths.pod_templates(self.namespace), template)
         processing = {"pod_template": template["metadata"]["name"]}
         path = f"{paths.custom('collections', self.namespace)}/{collection()['metadata']['name']}"
@@ -54,27 +54,30 @@ class Sandbox:
         return self.kube.get(trigger_path(self.namespace, name))
 
     def status(self, name: str) -> Object:
-        """The trigger's status; {} before the operator has seen it, which the schema's default shows as -1."""
+        """Returns the trigger's status; {} until the operator has seen it.
+
+        Until then, the schema's default is a generation of -1.
+        """
         found: Object = self.get(name).get("status") or {}
         return found if found.get("observedGeneration", -1) > 0 else {}
 
     def history(self, name: str) -> list[Object]:
-        """The trigger's history, newest first."""
+        """Returns the trigger's history, newest first."""
         found: list[Object] = self.status(name).get("history") or []
         return found
 
     def condition(self, name: str, kind: str) -> Object:
-        """A condition of the trigger; {} before it is set."""
+        """Returns a condition of the trigger; {} until it is set."""
         conditions: list[Object] = self.status(name).get("conditions") or []
         return next((condition for condition in conditions if condition["type"] == kind), {})
 
     def edit(self, name: str, spec: Object | None = None, **metadata: Any) -> Object:
-        """Merges into spec and metadata of a trigger."""
+        """Merges fields into spec and metadata of a trigger."""
         body = {**({"spec": spec} if spec else {}), **({"metadata": metadata} if metadata else {})}
         return self.kube.patch(trigger_path(self.namespace, name), body)
 
     def request_run(self, name: str, token: str) -> None:
-        """Asks for a manual run."""
+        """Requests a manual run."""
         self.edit(name, annotations={ANNOTATION_RUN_REQUESTED: token})
 
     def delete(self, name: str, propagation: str = "Background") -> None:
@@ -82,25 +85,25 @@ class Sandbox:
         self.kube.delete(trigger_path(self.namespace, name), propagation)
 
     def jobs(self, name: str | None = None) -> list[Object]:
-        """The Jobs of a trigger, or of all, oldest first."""
+        """Returns the Jobs of a trigger, or all Jobs, oldest first."""
         selector = f"?labelSelector={LABEL_TRIGGER}%3D{name}" if name else ""
         return self.kube.items(paths.jobs(self.namespace) + selector)
 
     def job(self, name: str) -> Object:
-        """One Job by its own name."""
+        """Returns one Job by its own name."""
         return self.kube.get(f"{paths.jobs(self.namespace)}/{name}")
 
     def delete_job(self, name: str) -> None:
-        """Deletes a Job by hand."""
+        """Deletes a Job manually."""
         self.kube.delete(f"{paths.jobs(self.namespace)}/{name}")
 
     def slots(self, name: str) -> list[datetime]:
-        """The slots of the schedule for which Jobs of the trigger exist, in order."""
+        """Returns the slots of the schedule with Jobs of the trigger, in order."""
         found = (job["metadata"]["annotations"][ANNOTATION_SLOT] for job in self.jobs(name))
         return sorted(parse_instant(slot) for slot in found if not slot.startswith("manual/"))
 
     def events(self, name: str, reason: str | None = None) -> list[Object]:
-        """The events on a trigger."""
+        """Returns the events on a trigger."""
         path = f"/api/v1/namespaces/{self.namespace}/events?fieldSelector=involvedObject.name%3D{name}"
         return [event for event in self.kube.items(path) if reason in (None, event["reason"])]
 
@@ -110,7 +113,7 @@ class Sandbox:
         return subprocess.run(words, input=stdin, capture_output=True, text=True, timeout=60, check=False)
 
     def apply(self, *documents: Object, files: tuple[Path, ...] = ()) -> str:
-        """`kubectl apply` of objects and files; returns what it prints."""
+        """Runs `kubectl apply` with objects and files; returns its output."""
         text = yaml.safe_dump_all(documents)
         sources = [word for file in files for word in ("-f", str(file))] or ["-f", "-"]
         done = self.kubectl("apply", *sources, stdin=text)

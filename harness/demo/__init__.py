@@ -1,1 +1,1 @@
-"""`make demo`: from nothing to finished clusterings on a real cluster, and what came of them."""
+"""`make demo`: starts a real cluster, runs clusterings, and shows their results."""

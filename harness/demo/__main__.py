@@ -1,4 +1,4 @@
-"""python3 -m harness.demo: real cluster, real data, real clusterings; leaves the cluster up."""
+"""python3 -m harness.demo: real cluster, real data, real clusterings; the cluster stays up."""
 
 import sys
 
@@ -7,7 +7,7 @@ from harness.demo.steps import Demo
 
 
 def main() -> int:
-    """Run the demo; 1 with one line that says what to do where a step fails."""
+    """Runs the demo. Returns 1, after one line with the remedy, if a step fails."""
     demo = Demo()
     try:
         demo.run()

@@ -1,4 +1,4 @@
-"""What the demo waits for, read off the status of its triggers."""
+"""Reads what the demo waits for from the status of its triggers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Awaited:
-    """A run that is to come.
+    """A run that the demo waits for.
 
     Attributes:
         trigger: The trigger's name.
@@ -50,7 +50,7 @@ class Awaited:
     request: str | None = None
 
     def ended(self, status: Status) -> Run | None:
-        """Return the run once it has ended."""
+        """Returns the run if it has ended."""
         entry = next((entry for entry in status.get("history", ()) if self._is_meant(entry)), None)
         if entry is None or entry["status"] not in ("completed", "failed"):
             return None
@@ -67,7 +67,7 @@ class Awaited:
         )
 
     def state(self, status: Status) -> str:
-        """Say in a few words how far it is."""
+        """Describes its progress in a few words."""
         entry = next((entry for entry in status.get("history", ()) if self._is_meant(entry)), None)
         if entry is not None:
             return str(entry["status"])
@@ -76,7 +76,7 @@ class Awaited:
         return "not yet seen by the operator" if not status.get("conditions") else "not fired"
 
     def obstacle(self, status: Status) -> str:
-        """Return what the conditions say against it, or nothing."""
+        """Returns the problem in the conditions, or an empty string."""
         against = (("Ready", "False"), ("Stalled", "True"))
         said = [c["message"] for c in status.get("conditions", ()) if (c["type"], c["status"]) in against]
         return said[0] if said else ""

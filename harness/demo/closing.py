@@ -1,4 +1,4 @@
-"""What the demo ends with: the table, what changed, what to do about the failure, the reports, and what to try next."""
+"""Prints the end of the demo: the table, what changed, the remedy of the failure, the reports, and what to try next."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _API_PORT = 8082
 def tell(
     kubectl: Kubectl, plugin: Plugin, runs: Mapping[str, Run], *, drifted: str, enriched: str, reports: Path
 ) -> None:
-    """Print it.
+    """Prints it.
 
     Args:
         kubectl: Its namespace has the triggers.
@@ -55,11 +55,11 @@ def tell(
 
 
 def tell_of_the_page(kubectl: Kubectl, *, account: str) -> None:
-    """Print how the triggers are looked at in a browser.
+    """Prints how to view the triggers in a browser.
 
     Args:
         kubectl: Its namespace has the triggers.
-        account: The service account with whose token they are.
+        account: The service account of the token.
     """
     print(f"""
 In a browser, moving as runs go on:
@@ -79,6 +79,6 @@ The cluster stays up, and {drifted} goes on checking; `make cluster-down` ends b
 
 
 def _short(path: Path) -> str:
-    """A path as a person at this prompt would write it."""
+    """Returns a path relative to this directory if possible."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative

@@ -1,4 +1,4 @@
-"""The largest clusters of a run, for people: name, size, and the documents nearest to the centre."""
+"""Formats the largest clusters of a run: name, size, and the most central documents."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _LONGEST_NAME = 34
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
-    """Read metrics.json of a run's folder: figures, and its clusters with the largest first."""
+    """Reads metrics.json of a run's folder: figures, and clusters, the largest first."""
     metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     return metrics
 
 
 def format_clusters(metrics: Mapping[str, Any], most: int) -> str:
-    """Format the largest clusters: each with its most central documents, nearest first."""
+    """Formats the largest clusters, each with its most central documents."""
     clusters = metrics["clusters"][:most]
     names = [_shortened(cluster["name"], _LONGEST_NAME) for cluster in clusters]
     ids = [str(document["document_id"]) for cluster in clusters for document in cluster["central_documents"]]
@@ -34,7 +34,7 @@ def format_clusters(metrics: Mapping[str, Any], most: int) -> str:
 
 
 def compare_clusters(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """Format the clusters of two runs side by side, by id; what one run lacks is empty there."""
+    """Formats the clusters of two runs side by side, by id; a cluster that a run lacks is empty there."""
     then, now = ({cluster["cluster_id"]: cluster for cluster in metrics["clusters"]} for metrics in (before, after))
     rows = [("ID", "BEFORE", "", "AFTER", "")]
     for number in sorted(then.keys() | now.keys()):

@@ -10,16 +10,18 @@ import pyarrow.parquet as pq
 
 LEAVING = ("editors", "fonts", "gnome", "graphics", "mail", "sound", "web", "x11")
 COMING = ("golang", "haskell", "java", "javascript", "perl", "php", "ruby", "rust")
-"""Sections of the example data. Together they turn the mean by 0.065 (cosine_drift); chance turns it by 0.007."""
+"""Sections of the example data. Together they change the mean by 0.065 (cosine_drift); random variation changes it by
+0.007.
+"""
 
 
 def before(everything: Path) -> bytes:
-    """Return the collection as it is first, as a Parquet file."""
+    """Returns the first state of the collection, as a Parquet file."""
     return _without(everything, COMING)
 
 
 def after(everything: Path) -> bytes:
-    """Return it as it is when the data have been swapped."""
+    """Returns the collection after the data were replaced."""
     return _without(everything, LEAVING)
 
 

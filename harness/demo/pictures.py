@@ -1,6 +1,6 @@
-"""python -m harness.demo.pictures: README's pictures, of the cluster that `make demo` has left.
+"""python -m harness.demo.pictures: takes README's pictures of the cluster that `make demo` has left.
 
-The report is that of a run which this makes for the picture, with a map by UMAP. The page shows the demo's triggers.
+The report is that of a run that is made for the picture, with a map by UMAP. The page shows the demo's triggers.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from harness.kubectl import Kubectl
 
 IMAGES = REPOSITORY / "docs/images"
 NAME = "nightly"
-"""README's trigger."""
+"""The trigger in README."""
 RUN_SECONDS = 240.0
 _WIDTH, _HEIGHT = 1180, 1010
 _PATIENCE = 60_000
 
 
 def main() -> int:
-    """Make the pictures; 1 with one line that says what to do where that is not possible."""
+    """Takes the pictures. Returns 1, after one line with the remedy, if that is not possible."""
     cluster = LocalCluster()
     try:
         if not cluster.exists():
@@ -63,7 +63,7 @@ def main() -> int:
 
 
 def _report(kubectl: Kubectl) -> Path:
-    """The report of a run of README's trigger, on this machine."""
+    """Fetches the report of a run of README's trigger."""
     spec = {
         "trigger_type": "cron",
         "schedule_config": {"cron_expression": "0 2 * * *", "timezone": "Europe/Berlin"},
@@ -92,7 +92,7 @@ def _take(browser: Browser, name: str, theme: str, show: Callable[[Page], None])
 
 
 def _show_report(tab: Page, report: Path) -> None:
-    """The map, with the pointer on a document of the largest cluster."""
+    """Takes a picture of the map, with the pointer on a document of the largest cluster."""
     tab.goto(report.as_uri())
     tab.locator("#map g.level:not([hidden]) g[data-title^='0 '] circle").nth(100).hover(force=True)
     tab.wait_for_selector("#tip:not([hidden])", timeout=_PATIENCE)
@@ -114,7 +114,7 @@ def _show_triggers(tab: Page, address: str, token: str) -> None:
 
 
 def _show_trigger(tab: Page, address: str, token: str) -> None:
-    """The runs of the trigger that drift has fired, and its measurements, as high as both need."""
+    """Takes a picture of the runs and the measurements of the trigger that drift has fired."""
     _sign_in(tab, address, token)
     tab.goto(f"{address}/triggers/{NAMESPACE}/{ON_DRIFT}")
     tab.wait_for_selector("[data-live=on]", timeout=_PATIENCE)

@@ -16,7 +16,7 @@ class Plugin:
     """Runs the command in one namespace.
 
     Args:
-        kubectl: Says which cluster and namespace.
+        kubectl: Determines cluster and namespace.
     """
 
     def __init__(self, kubectl: Kubectl) -> None:
@@ -28,7 +28,7 @@ class Plugin:
         return f"kubectl clustertrigger {' '.join(words)} -n {self.namespace}"
 
     def __call__(self, *words: str) -> str:
-        """Return what the command prints.
+        """Returns the command's output.
 
         Raises:
             ClusterError: it failed; the message ends with the command's own last line.

@@ -1,4 +1,4 @@
-"""The demo's steps, in order; each can be repeated on what an earlier demo left."""
+"""Defines the demo's steps, in order. Each can be repeated after an earlier demo."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ NIGHTLY, ON_EVENT, ON_DRIFT, BY_SECTION, FAILING = (
     "missing-file",
 )
 SENDER = "clustertrigger-sender"
-"""The account as which `kubectl clustertrigger send` sends where the kubeconfig holds a client certificate."""
+"""The account that `kubectl clustertrigger send` uses if the kubeconfig has a client certificate."""
 RUN_SECONDS = 240.0
 API = {"api": {"enabled": True, "replicas": 1}}
-"""Values of the chart: the HTTP API and the page are served, too."""
+"""Values of the chart, which enable the HTTP API and the page."""
 VISITOR = "visitor"
-"""The service account with whose token the page is looked at."""
+"""The service account whose token signs in to the page."""
 
 
 class Demo:
     """One demo.
 
     Args:
-        cluster: Where; default: the one of `make cluster-up`.
+        cluster: The cluster. Default: that of `make cluster-up`.
     """
 
     def __init__(self, cluster: LocalCluster | None = None) -> None:
@@ -56,7 +56,7 @@ class Demo:
         self.way_out = "correct that and repeat `make demo`: it goes on from here"
 
     def run(self) -> None:
-        """Run all steps.
+        """Runs all steps.
 
         Raises:
             ClusterError: a step failed; one line that says what to do.
@@ -66,7 +66,7 @@ class Demo:
         self._cluster.up()
         images = self._provide_images()
         with ThreadPoolExecutor(1) as background:
-            # Helm mostly waits for Pods, and meanwhile the documents are copied.
+            # Helm mostly waits for Pods, so the documents are copied at the same time.
             installed = background.submit(self._install, images)
             self._look_at(NAMESPACE)
             self._kubectl.ensure_namespace()
@@ -101,7 +101,7 @@ class Demo:
         say(f"  release {release.name} in {SYSTEM_NAMESPACE}, revision {release.revision}: {release.status}")
 
     def _fire_all(self) -> dict[str, Run]:
-        """A run of each trigger but the paused one: by hand, by an event, by its schedule."""
+        """Waits for a run of each trigger except the paused one: by request, by an event, by its schedule."""
         say("4/6 Monday: packages of Debian, embedded, in a PersistentVolumeClaim; the triggers of examples/demo/")
         self._kubectl.apply(*editor(VISITOR, NAMESPACE))
         self._kubectl("apply", f"--filename={MANIFESTS}")
@@ -113,7 +113,7 @@ class Demo:
         return wait_for_runs(self._kubectl, awaited, RUN_SECONDS)
 
     def _swap(self, claims: ClaimFiles) -> dict[str, Run]:
-        """The data change, a check notices, and a run follows; the new packages get their sections."""
+        """Replaces the data, and waits for a check, its run, and the enrichment."""
         say("5/6 Tuesday: 713 packages for desktops have left, 1,042 of programming languages have come")
         swapped = datetime.now(UTC).replace(microsecond=0)
         claims.upload(VECTORS_CLAIM, {DATA.name: documents.after(DATA)})
@@ -128,7 +128,7 @@ class Demo:
         return Awaited(trigger, request=token)
 
     def _allow_sending(self) -> None:
-        """What `kubectl clustertrigger send` says to do, once."""
+        """Creates the sender that `kubectl clustertrigger send` suggests, once."""
         if self._kubectl.find("serviceaccount", SENDER) is None:
             self._kubectl("create", "serviceaccount", SENDER)
         if self._kubectl.find("rolebinding", SENDER) is None:

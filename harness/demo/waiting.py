@@ -1,4 +1,4 @@
-"""Waiting for runs with something to look at: a live line on a terminal, a line per change elsewhere."""
+"""Waits for runs, and shows their progress: a live line on a terminal, a line per change elsewhere."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from harness.kubectl import Kubectl
 
 _POLL_SECONDS = 1.0
 _NEW = timedelta(seconds=10)
-"""A run that is older than this when the waiting begins is an earlier demo's."""
+"""A run that began this long before belongs to an earlier demo."""
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
 def wait_for_runs(kubectl: Kubectl, awaited: Sequence[Awaited], seconds: float) -> dict[str, Run]:
-    """Wait until every run has ended, and say so as each does.
+    """Waits until every run has ended, and reports each.
 
     Args:
         kubectl: Its namespace has the triggers.
@@ -76,7 +76,7 @@ def _where_they_are(awaited: Sequence[Awaited], statuses: Mapping[str, Status]) 
 
 
 class _LiveLine:
-    """The last line of a terminal, rewritten in place; elsewhere a line whenever the text changes."""
+    """The last line of a terminal, which is rewritten in place; elsewhere, a line whenever the text changes."""
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()

@@ -1,4 +1,4 @@
-"""What GitOps tools make of objects, by their own code: kstatus, and Lua as Argo CD runs it."""
+"""Evaluates objects with the code of GitOps tools: kstatus, and Lua as in Argo CD."""
 
 from harness.gitops.judges import Verdict, judge, why_not
 

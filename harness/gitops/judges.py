@@ -1,4 +1,4 @@
-"""The program in this folder: it judges objects as Flux and Argo CD do."""
+"""Runs the program in this folder, which evaluates objects as Flux and Argo CD do."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ Object = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the tools say of one object.
+    """The result for one object.
 
     Attributes:
         kstatus: InProgress, Current, Failed, Terminating or Unknown.
@@ -41,12 +41,12 @@ class Verdict:
 
 
 def why_not() -> str | None:
-    """Say why the program is not available on this machine; None if it is."""
+    """Returns why the program is not available on this machine; None if it is."""
     return None if _program().exists() else go_modules.refusal()
 
 
 def judge(objects: Sequence[Object], *, health: str = "", actions: str = "", action: str = "") -> list[Verdict]:
-    """Return a verdict for each object.
+    """Returns the result for each object.
 
     Args:
         objects: As the API server gives them.

@@ -1,4 +1,4 @@
-"""Helm, behind one interface: the program where it is on PATH, else the same code from the wheel helm-python-sdk."""
+"""Helm, through one interface: the program if it is on PATH, or the same code in the wheel helm-python-sdk."""
 
 from harness.helm.choose import find_helm
 from harness.helm.library import HelmLibrary

@@ -1,4 +1,4 @@
-"""Which Helm this machine has."""
+"""Chooses Helm on this machine."""
 
 from __future__ import annotations
 

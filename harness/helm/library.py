@@ -1,4 +1,4 @@
-"""Helm by helm-python-sdk: Helm 4's own code as a library, for machines without the program."""
+"""Helm as a library (helm-python-sdk, which contains Helm 4's own code), for machines without the program."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import helm_python
 from harness.helm.release import CHART, HelmError, Release, Values
 
 _WARNING = 2
-"""Findings of lint count from here: 1 are suggestions, 2 warnings, 3 errors."""
+"""Minimum severity of findings of lint: 1 are suggestions, 2 warnings, 3 errors."""
 
 
 class HelmLibrary:
-    """See Helm; takes what find_helm takes."""
+    """See Helm; the arguments are those of find_helm."""
 
     def __init__(self, kubeconfig: Path | None = None, namespace: str = "default") -> None:
         self._kubeconfig = kubeconfig
@@ -37,7 +37,7 @@ class HelmLibrary:
         return "".join(f"---\n# Source: {path}\n{text}\n" for path, text in files.items() if not path.endswith(".txt"))
 
     def notes(self, name: str, values: Values | None = None, *, chart: Path = CHART) -> str:
-        """What the chart tells whoever has installed it, without any cluster."""
+        """Returns the notes of the chart after its installation, without a cluster."""
         return "".join(text for path, text in self._render(name, values, chart).items() if path.endswith("/NOTES.txt"))
 
     def install(
@@ -76,7 +76,7 @@ class HelmLibrary:
 
 @contextmanager
 def _told_as(action: str) -> Iterator[None]:
-    """Makes the library's errors ours."""
+    """Converts the library's errors."""
     try:
         yield
     except helm_python.HelmError as error:

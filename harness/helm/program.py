@@ -15,11 +15,11 @@ from harness.helm.release import CHART, HelmError, Release, Values
 
 _SECONDS_TO_RENDER = 60
 _SECONDS_TO_GIVE_UP = 60
-"""What Helm may take beyond its own timeout, to say that it is over."""
+"""Seconds that Helm can take beyond its own timeout, to report it."""
 
 
 class HelmProgram:
-    """See Helm; takes the program's path, then what find_helm takes."""
+    """See Helm; the arguments are the program's path, and those of find_helm."""
 
     def __init__(self, program: str, kubeconfig: Path | None = None, namespace: str = "default") -> None:
         self._program = program
@@ -103,7 +103,7 @@ def _said(done: subprocess.CompletedProcess[str]) -> str:
 
 @contextmanager
 def _values_file(values: Values | None) -> Iterator[str]:
-    """The values as a file; JSON is YAML."""
+    """Writes the values to a file; JSON is YAML."""
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(dict(values or {}), file)
         file.flush()

@@ -1,4 +1,4 @@
-"""What tests, stories and the demo need of Helm."""
+"""Defines the interface of Helm for tests, stories and the demo."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from harness.cluster.errors import ClusterError
 CHART = Path(__file__).resolve().parents[2] / "charts" / "clustertrigger"
 
 Values = Mapping[str, Any]
-"""What a values file would hold: it lies over the chart's own values.yaml."""
+"""Content of a values file, which overrides the chart's own values.yaml."""
 
 
 class HelmError(ClusterError):
-    """Helm refused or failed; the message is Helm's own, after what was tried."""
+    """Helm refused or failed. The message has the command, and Helm's own message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Release:
     status: str
     notes: str
     manifest: str
-    """Every object as it was sent: a stream of YAML documents."""
+    """All objects as they were sent: a stream of YAML documents."""
 
 
 class Helm(Protocol):
@@ -39,7 +39,7 @@ class Helm(Protocol):
     """
 
     def lint(self, values: Values | None = None, *, chart: Path = CHART, kube_version: str | None = None) -> list[str]:
-        """Warnings and errors, one text each; suggestions are left out.
+        """Returns warnings and errors, one text each, without suggestions.
 
         Args:
             values: Values to lint the chart with.
@@ -48,7 +48,7 @@ class Helm(Protocol):
         """
 
     def render(self, name: str, values: Values | None = None, *, chart: Path = CHART) -> str:
-        """The manifests as a stream of YAML documents, without any cluster: `lookup` finds nothing.
+        """Returns the manifests as a stream of YAML documents, without a cluster: `lookup` finds nothing.
 
         Raises:
             HelmError: the values break the chart's schema or its rules.
@@ -57,7 +57,7 @@ class Helm(Protocol):
     def install(
         self, name: str, values: Values | None = None, *, chart: Path = CHART, wait: bool = True, timeout: int = 300
     ) -> Release:
-        """Installs the chart as a new release, and makes the namespace if it is missing.
+        """Installs the chart as a new release, and creates the namespace if it is missing.
 
         Raises:
             HelmError: refused, failed, or not ready in time.
@@ -66,14 +66,14 @@ class Helm(Protocol):
     def upgrade(
         self, name: str, values: Values | None = None, *, chart: Path = CHART, wait: bool = True, timeout: int = 300
     ) -> Release:
-        """Upgrades a release to the chart and exactly these values: those of earlier revisions are forgotten.
+        """Upgrades a release to the chart and exactly these values; those of earlier revisions are dropped.
 
         Raises:
             HelmError: no such release; refused, failed, or not ready in time.
         """
 
     def uninstall(self, name: str, *, wait: bool = True, timeout: int = 300) -> None:
-        """Removes a release and its history; one that does not exist is fine.
+        """Removes a release and its history. It is not an error if it does not exist.
 
         Raises:
             HelmError: failed, or objects are still there when the time is over.

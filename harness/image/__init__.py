@@ -1,6 +1,6 @@
-"""The project's own images, built on this machine: by Docker where an engine answers, else by buildah.
+"""The project's own images, built on this machine: with Docker if an engine responds, or with buildah.
 
-``build_images()`` returns their names and archives. Standard library only.
+``build_images()`` returns their names and archives. It uses the standard library only.
 """
 
 from harness.image.build import Image, Images, build_image, build_images

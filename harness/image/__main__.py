@@ -1,4 +1,4 @@
-"""``python3 -m harness.image build|push``: build the images; give them to a registry."""
+"""``python3 -m harness.image build|push``: builds the images; pushes them to a registry."""
 
 import argparse
 import shutil
@@ -13,7 +13,7 @@ from harness.image.plan import SPARK, TARGETS
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command line; return 0, or 2 with one line that says what to do."""
+    """Runs the command line. Returns 0, or 2 after one line with the remedy."""
     options = _parser().parse_args(arguments)
     try:
         if options.command == "push":

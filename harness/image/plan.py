@@ -1,4 +1,4 @@
-"""What has to be built for a target, decided from the Dockerfile and the checkout alone."""
+"""Plans the build of a target from the Dockerfile and the checkout alone."""
 
 import shutil
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from pathlib import Path
 from harness.image import dockerfile, fingerprint
 
 TARGETS = ("operator", "worker")
-"""What every installation needs."""
+"""Images that every installation needs."""
 SPARK = "spark"
-"""What an installation needs besides where runs have engine spark."""
+"""Additional images of an installation whose runs have engine spark."""
 REPOSITORY = "clustertrigger"
 _LIBRARIES = "-libraries"
 
@@ -52,7 +52,10 @@ class Plan:
 
     @property
     def development_name(self) -> str:
-        """A name for people, that means the build which was loaded last; a cluster's Pods use the other one."""
+        """An additional name for users, which is that of the build that was loaded last.
+
+        A cluster's Pods use the other one.
+        """
         return f"{self.name.rpartition(':')[0]}:dev"
 
 
@@ -80,7 +83,10 @@ def make_plan(checkout: Path, target: str, base: str | None = None) -> Plan:
 
 
 def snapshot(checkout: Path, directory: Path) -> Path:
-    """Copy the Dockerfile and all that it copies into DIRECTORY and return that: a context that stands still."""
+    """Copies the Dockerfile and all files that it copies into DIRECTORY and returns it.
+
+    This context does not change.
+    """
     paths = dockerfile.copied_paths(dockerfile.parse((checkout / "Dockerfile").read_text(), {}))
     for file in fingerprint.files(checkout, ["Dockerfile", ".dockerignore", *paths]):
         copy = directory / file.relative_to(checkout)

@@ -1,4 +1,4 @@
-"""Images into a registry: by Docker where an engine answers, else by skopeo, straight from their archives."""
+"""Pushes images to a registry: with Docker if an engine responds, or with skopeo, directly from their archives."""
 
 import os
 import re
@@ -20,7 +20,7 @@ _TOLD_FOR_LOGIN = ("unauthorized", "authentication required", "denied", "no basi
 
 
 def require_registry(registry: str) -> None:
-    """Refuse what is no registry.
+    """Rejects an invalid registry.
 
     Raises:
         ClusterError: it is empty, a URL, or malformed.

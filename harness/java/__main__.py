@@ -1,4 +1,4 @@
-"""python3 -m harness.java prepare: install Java, once, where that is possible."""
+"""python3 -m harness.java prepare: installs Java, once, if possible."""
 
 import sys
 

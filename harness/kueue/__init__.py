@@ -1,4 +1,4 @@
-"""Kueue, which holds Jobs in queues: the real one, from its Go module, with its own chart."""
+"""Kueue, which keeps Jobs in queues: the real program, from its Go module, with its own chart."""
 
 from harness.kueue.build import Kueue, kueue
 from harness.kueue.installation import install, why_not

@@ -1,4 +1,4 @@
-"""Kueue on a cluster."""
+"""Installs Kueue on a cluster."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ metadata: {name: probe}
 
 
 def why_not(kubernetes: Version) -> str | None:
-    """Say why Kueue is not available; None if it is."""
+    """Returns why Kueue is not available; None if it is."""
     if kubernetes < OLDEST_KUBERNETES:
         return f"Kueue runs on Kubernetes {OLDEST_KUBERNETES} and later, and this is {kubernetes}"
     return go_modules.refusal()
 
 
 def values(built: Kueue) -> dict[str, Any]:
-    """Return the values of Kueue's chart: our image, and no more of the machine than it needs."""
+    """Returns the values of Kueue's chart: this project's image, and minimal resources."""
     repository, _, tag = built.image.rpartition(":")
     manager = {
         "image": {"repository": repository, "tag": tag, "pullPolicy": "Never"},
@@ -58,7 +58,7 @@ def values(built: Kueue) -> dict[str, Any]:
 
 @contextmanager
 def install(cluster: LocalCluster) -> Iterator[None]:
-    """Kueue is there for the length of the context."""
+    """Installs Kueue while the context lasts."""
     built = kueue()
     cluster.load_archive(built.image, built.archive)
     helm = find_helm(cluster.kubeconfig, NAMESPACE)
@@ -75,7 +75,10 @@ def install(cluster: LocalCluster) -> Iterator[None]:
 
 
 def _wait_until_it_answers(kubectl: Kubectl) -> None:
-    """On a busy machine its Pod is ready, and a moment later not, and its webhook then refuses all of its objects."""
+    """Waits until its webhook works.
+
+    On a busy machine, its Pod can become unready again, and all of its objects are then refused.
+    """
     deadline = time.monotonic() + _SECONDS
     while True:
         try:

@@ -1,1 +1,1 @@
-"""Servers that collections are read from, started for tests and stories: the real programs, for as long as needed."""
+"""Starts servers that collections are read from, for tests and stories: the real programs."""

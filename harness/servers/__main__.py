@@ -1,4 +1,4 @@
-"""python3 -m harness.servers prepare: fetch or build, once, what the servers are made of."""
+"""python3 -m harness.servers prepare: fetches or builds the servers' programs, once."""
 
 import sys
 
@@ -9,7 +9,7 @@ from harness.servers.postgresql_program import IMAGE, program
 
 
 def main(arguments: list[str]) -> int:
-    """Run the one command there is; returns the exit code."""
+    """Runs the only command; returns the exit code."""
     if arguments != ["prepare"]:
         print(__doc__, file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""A bucket of a server that speaks S3's protocol, as the tutorial's first lines name one."""
+"""Serves a bucket with S3's protocol, as the tutorial's first lines use it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL server with pgvector: Debian's own, or a container where there is Docker and no Debian 12."""
+"""Runs a PostgreSQL server with pgvector: Debian's own, or a container if there is Docker and no Debian 12."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class PostgreSQL:
     """A running server, whose database `postgres` has the extension.
 
     Attributes:
-        certificate: what it shows to those who ask for TLS; None where it speaks none.
+        certificate: Its certificate for TLS; None if it does not use TLS.
     """
 
     host: str
@@ -44,11 +44,11 @@ class PostgreSQL:
     certificate: Path | None = None
 
     def uri(self, database: str = "postgres") -> str:
-        """The address as a Collection names it."""
+        """Returns the address for a Collection."""
         return f"postgresql://{self.host}:{self.port}/{database}"
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
-        """Connect as the superuser; every statement is its own transaction."""
+        """Connects as the superuser; every statement is a separate transaction."""
         return psycopg.connect(
             host=self.host, port=self.port, user=USER, password=self.password, dbname=database, autocommit=True,
             connect_timeout=10,
@@ -57,7 +57,7 @@ class PostgreSQL:
 
 @contextmanager
 def running_postgresql(host: str = "127.0.0.1") -> Iterator[PostgreSQL]:
-    """Start a server with an empty database for as long as the context lasts.
+    """Runs a server with an empty database while the context lasts.
 
     Args:
         host: address of this machine to listen at; Pods reach 127.0.0.1 of nobody but themselves.
@@ -106,7 +106,7 @@ def _process(found: Program, host: str) -> Iterator[PostgreSQL]:
         server = PostgreSQL(host, port, password, certificate)
         log = directory / "log"
         with log.open("wb") as output:
-            # Ends with the process that started it, however that ends.
+            # It ends with the process that started it, in any case.
             command: list[str | Path] = [
                 "setpriv",
                 "--pdeathsig=INT",
@@ -123,7 +123,7 @@ def _process(found: Program, host: str) -> Iterator[PostgreSQL]:
             _wait(server, lambda: process.poll() is None, log.read_text)
             yield server
         finally:
-            process.send_signal(signal.SIGINT)  # a fast shutdown: whoever is still connected is disconnected
+            process.send_signal(signal.SIGINT)  # This is a fast shutdown, which disconnects all clients.
             process.wait(_STOP_SECONDS)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
@@ -175,7 +175,7 @@ def _run(found: Program, words: list[str]) -> None:
 
 
 def _as_nobody(found: Program) -> dict[str, Any]:
-    """Options of subprocess: where libraries are, and another user than root."""
+    """Returns options of subprocess: the libraries' directory, and another user than root."""
     environment = {
         "PATH": "/usr/bin:/bin",
         "LC_ALL": "C",

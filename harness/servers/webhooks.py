@@ -1,4 +1,4 @@
-"""A receiver of webhooks over HTTPS, for tests and stories: it keeps what it gets, and can be down or refuse."""
+"""Receives webhooks over HTTPS, for tests and stories. It records requests, and can be down or refuse them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Received:
 
     path: str
     headers: Mapping[str, str]
-    """By names in lower case."""
+    """Headers by names in lower case."""
     body: bytes
     status: int
-    """HTTP status of the answer."""
+    """HTTP status of the response."""
 
     @property
     def event(self) -> dict[str, Any]:
-        """The CloudEvent in it."""
+        """The CloudEvent in the request."""
         found: dict[str, Any] = json.loads(self.body)
         return found
 
@@ -62,7 +62,7 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """Its URL."""
         return f"{'https' if self.certificate else 'http'}://{self.address}:{self.port}"
 
     @property
@@ -71,7 +71,7 @@ class Receiver:
         return [request for request in list(self.requests) if 200 <= request.status < 300]
 
     def up(self) -> None:
-        """Begins to listen."""
+        """Starts listening."""
         server = ThreadingHTTPServer((self.address, self.port), self._handler())
         if self.certificate is not None:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

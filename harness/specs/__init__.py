@@ -1,1 +1,1 @@
-"""Specs that models and CRDs must judge alike: a table of them, and random ones."""
+"""Specs that models and CRDs must judge in the same way: a table of them, and random ones."""

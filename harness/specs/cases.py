@@ -1,4 +1,4 @@
-"""One table of wrong specs, read by the models' tests and by those on a CRD server: both must say the same."""
+"""A table of wrong specs for the tests of the models and those on a CRD server, whose errors must agree."""
 
 from __future__ import annotations
 
@@ -77,29 +77,29 @@ CHAIN: Spec = {
 
 
 def trigger(changes: Mapping[str, Any] = {}, *, of_type: str = "cron") -> Spec:
-    """A valid trigger of the type, with changes by dotted path; ABSENT removes a field."""
+    """Returns a valid trigger of the type, with changes by dotted path; ABSENT removes a field."""
     spec = {"trigger_type": of_type, "schedule_config": SCHEDULES[of_type], "execution_config": WORK}
     return changed(spec, changes)
 
 
 def acting(action: str, config: Mapping[str, Any] = {}, changes: Mapping[str, Any] = {}) -> Spec:
-    """A valid trigger of the action, with changes to its config and to itself."""
+    """Returns a valid trigger of the action, with changes to its config and to itself."""
     spec = {"action_type": action, "action_config": changed(ACTIONS[action], config), "execution_config": ABSENT}
     return changed(trigger(spec), changes)
 
 
 def clustering(config: Spec, changes: Mapping[str, Any] = {}) -> Spec:
-    """A valid trigger with this config."""
+    """Returns a valid trigger with this config."""
     return trigger({"execution_config.config": changed(config, changes)})
 
 
 def definition(changes: Mapping[str, Any]) -> Spec:
-    """A valid definition, with changes by dotted path."""
+    """Returns a valid definition, with changes by dotted path."""
     return changed({"cluster_id": "cluster_products", **WORK}, changes)
 
 
 def taxonomy(changes: Mapping[str, Any]) -> Spec:
-    """A valid hierarchical taxonomy, with changes by dotted path."""
+    """Returns a valid hierarchical taxonomy, with changes by dotted path."""
     spec = {
         "taxonomy_id": "tax_topics",
         "collection_id": "col_topics",
@@ -134,7 +134,7 @@ def qdrant(changes: Mapping[str, Any]) -> Spec:
 
 
 def changed(spec: Spec, changes: Mapping[str, Any]) -> Spec:
-    """A copy of the spec with changes by dotted path."""
+    """Returns a copy of the spec with changes by dotted path."""
     spec = deepcopy(spec)
     for path, value in changes.items():
         *parents, last = path.split(".")
@@ -150,7 +150,7 @@ def changed(spec: Spec, changes: Mapping[str, Any]) -> Spec:
 
 @dataclass(frozen=True)
 class Refused:
-    """A spec that must be refused, the field to blame, and a part of the message."""
+    """A spec that must be rejected, the field to blame, and a part of the message."""
 
     name: str
     spec: Spec
@@ -158,9 +158,9 @@ class Refused:
     says: str
     kind: Kind = CLUSTER_TRIGGER
     python_field: str | None = None
-    """Where our own validation blames another field than the API server does."""
+    """Field in the error of the Python models, if it differs from the API server's."""
     rule: bool = True
-    """Whether it is one of our rules that refuses it, so that the API server uses our words too."""
+    """Whether a rule of this project rejects it, so that the API server returns the same message."""
 
     def __str__(self) -> str:
         return self.name

@@ -1,4 +1,4 @@
-"""What a completed run's folder holds, whichever algorithm and wherever it lies."""
+"""Lists the files of a completed run's folder, for every algorithm and storage."""
 
 RESULT_FILES = (
     "baseline.npz",
@@ -12,6 +12,6 @@ RESULT_FILES = (
     "run.json",
     "spec.json",
 )
-"""In order of their names."""
+"""Files in the order of their names."""
 LAYOUT = "layout.parquet"
-"""In that folder, too, where the run reduced the vectors: the next run's layout starts from it."""
+"""Additional files of a run that reduced the vectors, because the next run's layout starts from them."""

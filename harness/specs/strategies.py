@@ -1,4 +1,4 @@
-"""Random values from the CRDs' own schemas: what a schema allows, and what it just does not."""
+"""Generates random values from the CRDs' own schemas: values that a schema allows, and values just outside of it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _OF_ANY_TYPE: tuple[Any, ...] = ("text", 7, -1, 1.5, True, ["text"], {"a": "text
 
 @cache
 def places(kind: Kind) -> list[tuple[Path, Schema]]:
-    """Every place in a spec, and its schema."""
+    """Yields every place in a spec, and its schema."""
     return list(_places((), kind.schema()["properties"]["spec"]))
 
 
@@ -46,7 +46,7 @@ def _places(path: Path, schema: Schema) -> list[tuple[Path, Schema]]:
 
 
 def put(spec: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:
-    """A copy of the spec with the value at the place, which is made if it does not exist."""
+    """Returns a copy of the spec with the value at the place, which is created if necessary."""
     spec = deepcopy(spec)
     at: Any = spec
     keys = [_key(path, index) for index in range(len(path))]
@@ -67,7 +67,7 @@ def _key(path: Path, index: int) -> Any:
 
 
 def allowed(schema: Schema, name: str = "") -> SearchStrategy[Any]:
-    """Values that the schema allows."""
+    """Generates values that the schema allows."""
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
     if schema.get("x-kubernetes-int-or-string"):
@@ -94,7 +94,9 @@ def allowed(schema: Schema, name: str = "") -> SearchStrategy[Any]:
                     return st.lists(items, min_size=least, max_size=3, unique_by=tuple(keys))
                 case _:
                     return st.lists(items, min_size=least, max_size=3)
-        case "object" if "x-kubernetes-preserve-unknown-fields" in schema:  # filters, which no schema can describe
+        case "object" if (
+            "x-kubernetes-preserve-unknown-fields" in schema
+        ):  # This is filters, which no schema can describe.
             return st.fixed_dictionaries({"field": st.just("a"), "operator": st.just("eq"), "value": st.integers(0, 9)})
         case "object" if "additionalProperties" in schema:
             return st.dictionaries(st.sampled_from(_KEYS[name]), allowed(schema["additionalProperties"]))
@@ -124,7 +126,7 @@ def _matching(pattern: str) -> SearchStrategy[str]:
 
 
 def forbidden(schema: Schema) -> SearchStrategy[Any]:
-    """Values that the schema does not allow: of another type, or just outside its bounds."""
+    """Generates values that the schema does not allow: of another type, or just outside its bounds."""
     wrong: list[Any] = [value for value in _OF_ANY_TYPE if not _fits(schema, value)]
     if "enum" in schema:
         wrong.append("no-such-value")
@@ -150,7 +152,7 @@ def forbidden(schema: Schema) -> SearchStrategy[Any]:
 
 
 def _fits(schema: Schema, value: Any) -> bool:
-    """Whether the value is of the schema's type."""
+    """Returns whether the value has the schema's type."""
     if schema.get("x-kubernetes-int-or-string"):
         return isinstance(value, (int, str)) and not isinstance(value, bool)
     match schema["type"]:
@@ -173,9 +175,9 @@ class Changed:
     """A spec that was valid before some of its places were changed.
 
     Attributes:
-        kind: whose spec it is.
-        spec: as changed.
-        paths: the places that were given another value, or none.
+        kind: Kind of the spec.
+        spec: The changed spec.
+        paths: Places with another value, or none.
     """
 
     kind: Kind
@@ -185,14 +187,14 @@ class Changed:
 
 @st.composite
 def bases(draw: st.DrawFn, kinds: Collection[Kind] = KINDS) -> tuple[Kind, dict[str, Any]]:
-    """A valid spec of one of the kinds."""
+    """Generates a valid spec of one of the kinds."""
     case = draw(st.sampled_from([case for case in ACCEPTED if case.kind in kinds]))
     return case.kind, case.spec
 
 
 @st.composite
 def with_changes(draw: st.DrawFn, kinds: Collection[Kind] = KINDS) -> Changed:
-    """A valid spec of one of the kinds, then up to three places changed, emptied or removed."""
+    """Generates a valid spec of one of the kinds, with up to three places changed, emptied or removed."""
     kind, spec = draw(bases(kinds))
     paths = []
     for _ in range(draw(st.integers(0, 3))):
@@ -209,13 +211,13 @@ def with_changes(draw: st.DrawFn, kinds: Collection[Kind] = KINDS) -> Changed:
 
 
 def reachable(kind: Kind, spec: dict[str, Any]) -> list[tuple[Path, Schema]]:
-    """Places that can be filled without making objects that would lack required fields."""
+    """Returns the places that can be filled without creating objects that lack required fields."""
     schemas = dict(places(kind))
     return [(path, schema) for path, schema in schemas.items() if _has_what_it_needs(spec, path, schemas)]
 
 
 def _has_what_it_needs(spec: Any, path: Path, schemas: dict[Path, Schema]) -> bool:
-    """Whether every object on the way is there, or needs nothing but what lies on the way itself."""
+    """Returns whether every object on the path exists, or requires only what is on the path itself."""
     at = spec
     for index in range(1, len(path)):
         key = _key(path, index - 1)

@@ -1,5 +1,5 @@
-"""The worker: one container per run that clusters collections and leaves results behind.
+"""The worker: one container per run, which clusters collections and writes results.
 
-Its input is a RunSpec, its output a RunResult (``clustercontract.run``). Nothing here imports a heavy library at
-module level outside the modules that cannot do without it, so that a wrong configuration is reported within a second.
+Its input is a RunSpec, its output a RunResult (``clustercontract.run``). Modules import heavy libraries only where they
+need them, so that a wrong configuration is reported within a second.
 """

@@ -19,7 +19,7 @@ from clusterworker.run.rerun import CLUSTERING, rerun_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Carry out a command and return the process's exit code."""
+    """Executes a command and returns the process's exit code."""
     options = _parser().parse_args(arguments)
     if options.command == EXECUTOR_COMMAND:
         return _execute_tasks()
@@ -54,12 +54,12 @@ CHECK = Command(
     work=check,
     failure=check_failure,
     summary=_check_summary,
-    clear_up=lambda _spec, _mounts: None,  # the next check replaces a record half written
+    clear_up=lambda _spec, _mounts: None,  # The next check replaces an incomplete record.
     memory="run.check.resources.limits.memory",
 )
 RERUN = rerun_command((CLUSTERING, ENRICHMENT))
 COMMANDS: dict[str, Command[Any, Any]] = {"run": RUN, "enrich": ENRICH, "rerun": RERUN, "check": CHECK}
-"""By name: one for each action, and that of the check."""
+"""Commands by name: one for each action, and that of the check."""
 
 
 def _parser() -> argparse.ArgumentParser:

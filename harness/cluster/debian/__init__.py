@@ -1,4 +1,4 @@
-"""Clusters from Debian's packages, as plain processes, where there is no Docker engine."""
+"""Clusters from Debian's packages, as plain processes, for machines without a Docker engine."""
 
 from harness.cluster.debian.cluster import DebianCluster
 from harness.cluster.debian.only_control_plane import ControlPlane

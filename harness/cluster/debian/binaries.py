@@ -1,4 +1,4 @@
-"""What a finished folder of the cache holds: the programs of a node, and their versions."""
+"""Describes a complete folder of the cache: the programs of a node, and their versions."""
 
 import json
 from collections.abc import Mapping
@@ -52,7 +52,9 @@ class Binaries:
 
 
 def complete(directory: Path, pause: Path, architecture: str, versions: Mapping[str, str]) -> None:
-    """Add to a folder of programs what is made of them: the image of the Pods' sandboxes, and the versions.
+    """Adds files that are derived from the programs to their folder.
+
+    These are the image of the Pods' sandboxes, and the versions.
 
     Args:
         directory: The folder.

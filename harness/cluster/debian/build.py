@@ -1,7 +1,7 @@
-"""The programs of a node, from the cache, or built into it once.
+"""Provides the programs of a node from the cache, or builds them into it once.
 
-Everything lies in one folder of the cache, named by version and by a digest of its ingredients. The folder is made
-elsewhere and renamed when it is complete, so its presence is the proof that the build finished.
+Everything is in one folder of the cache, named by version and by a digest of its ingredients. The folder is built
+elsewhere and renamed when it is complete, so an existing folder is complete.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _PROGRAMS = "programs"
 
 
 def binaries() -> Binaries:
-    """Return the programs that KUBERNETES or KUBERNETES_BINARIES mean, after building them if they do not exist."""
+    """Returns the programs of KUBERNETES or KUBERNETES_BINARIES, after building them if they do not exist."""
     offer = chosen_offer()
     folder = finished(offer)
     if folder.is_dir():
@@ -40,24 +40,24 @@ def binaries() -> Binaries:
 
 
 def built() -> Binaries | None:
-    """Return them if they are there, without building anything."""
+    """Returns them if they exist, without building anything."""
     folder = finished(chosen_offer())
     return Binaries(folder) if folder.is_dir() else None
 
 
 def recorded(programs: Binaries) -> dict[str, str]:
-    """Return what a cluster's directory keeps of the programs that it runs on."""
+    """Returns what a cluster's directory records about its programs."""
     return {_PROGRAMS: str(programs.directory)}
 
 
 def programs_of(directory: Path) -> Binaries | None:
-    """Return the programs that the cluster in DIRECTORY was started with; None where it or they are gone."""
+    """Returns the programs that the cluster in DIRECTORY was started with; None if it or they do not exist."""
     folder = settings_of(directory).get(_PROGRAMS)
     return Binaries(Path(folder)) if folder and Path(folder).is_dir() else None
 
 
 def programs_for(directory: Path) -> Binaries:
-    """Return the programs to start the cluster in DIRECTORY with: those that it has run on, or the chosen ones.
+    """Returns the programs to start the cluster in DIRECTORY with: those that it has used before, or the chosen ones.
 
     Raises:
         ClusterError: it has run on another version than KUBERNETES or KUBERNETES_BINARIES ask for.
@@ -75,14 +75,14 @@ def programs_for(directory: Path) -> Binaries:
 
 
 def use_kubectl_of(programs: Binaries) -> None:
-    """Let this process and those that it starts find the kubectl that belongs to PROGRAMS before any other."""
+    """Puts the kubectl of PROGRAMS first on the PATH of this process and its children."""
     path = os.environ.get("PATH", os.defpath)
     if (programs.client / "kubectl").exists() and path.split(os.pathsep)[0] != str(programs.client):
         os.environ["PATH"] = f"{programs.client}{os.pathsep}{path}"
 
 
 def chosen_offer() -> Offer:
-    """Return what the variables mean on this machine.
+    """Returns the offer of the variables on this machine.
 
     Raises:
         ClusterError: what they ask for is not available.
@@ -93,7 +93,7 @@ def chosen_offer() -> Offer:
 
 
 def finished(offer: Offer) -> Path:
-    """Return the folder of the cache that holds an offer once it is built."""
+    """Returns the folder of the cache for an offer."""
     digest = hashlib.sha256(platform.machine().encode())
     for part in offer.ingredients():
         digest.update(part + b"\0")
@@ -102,7 +102,9 @@ def finished(offer: Offer) -> Path:
 
 def _build_into(folder: Path, offer: Offer) -> None:
     packages.require_root("the first start, which unpacks Debian's packages,")
-    for stale in folder.parent.glob("kubernetes-build-*"):  # ours is the lock, so nobody builds in there
+    for stale in folder.parent.glob(
+        "kubernetes-build-*"
+    ):  # This process holds the lock, so no other one builds in there.
         if stale.is_dir():
             shutil.rmtree(stale)
     free, needed = (size / 1024**3 for size in (shutil.disk_usage(folder.parent).free, offer.needed_bytes))

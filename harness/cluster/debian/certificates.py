@@ -1,6 +1,6 @@
-"""Keys and certificates of one cluster, made by openssl.
+"""Creates keys and certificates of one cluster with openssl.
 
-Elliptic-curve keys: they take milliseconds where RSA keys take seconds, and tests start many clusters.
+Elliptic-curve keys take milliseconds where RSA keys take seconds, and tests start many clusters.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,10 @@ _USAGES = "digitalSignature"
 
 
 class Authority:
-    """The cluster's certificate authority, and what it signs; everything is made once and then kept."""
+    """The cluster's certificate authority, and the certificates that it signs.
+
+    Everything is created once and then kept.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -62,5 +65,5 @@ class Authority:
         certificate, key = self._directory / f"{name}.crt", self._directory / f"{name}.key"
         draft = certificate.with_suffix(".draft")
         run(["openssl", "req", "-x509", *_KEY, "-config", config, *subject, *issuer, "-keyout", key, "-out", draft])
-        draft.replace(certificate)  # last: whoever sees the certificate finds its key too
+        draft.replace(certificate)  # The certificate is written last, so that its key exists whenever it does.
         config.unlink()

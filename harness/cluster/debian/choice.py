@@ -1,4 +1,4 @@
-"""Which Kubernetes a cluster of plain processes gets."""
+"""Chooses the version of Kubernetes for a cluster of plain processes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from harness.cluster.versions import Version, parse_version
 
 
 class Offer(Protocol):
-    """A Kubernetes that this machine may be able to run."""
+    """A version of Kubernetes that this machine may be able to run."""
 
     @property
     def version(self) -> Version:
@@ -18,24 +18,24 @@ class Offer(Protocol):
 
     @property
     def effort(self) -> str:
-        """How long building it takes."""
+        """Estimated time of the build."""
 
     @property
     def needed_bytes(self) -> int:
-        """How much of the disk it takes while it is built."""
+        """Disk space that the build takes."""
 
     def refusal(self) -> str | None:
-        """Say why it is not available on this machine; None if it is."""
+        """Returns why it is not available on this machine; None if it is."""
 
     def ingredients(self) -> Iterator[bytes]:
-        """Yield whatever changes the outcome."""
+        """Yields everything that the result depends on."""
 
     def build(self, work: Path, result: Path, log: Path) -> None:
-        """Fill the folder RESULT; WORK is a scratch directory, LOG takes what compilers print."""
+        """Fills the folder RESULT; WORK is a scratch directory, and LOG receives the output of compilers."""
 
 
 class Versioned(Protocol):
-    """What has a version."""
+    """An object with a version."""
 
     @property
     def version(self) -> Version:
@@ -46,7 +46,7 @@ Choice = TypeVar("Choice", bound=Versioned)
 
 
 def choose(wish: str, offers: Sequence[Choice], refusal: Callable[[Choice], str | None]) -> Choice:
-    """Return the offer that WISH means.
+    """Returns the offer for WISH.
 
     Args:
         wish: The variable KUBERNETES: a version, or nothing for the first of OFFERS that is available.

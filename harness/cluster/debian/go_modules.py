@@ -59,18 +59,18 @@ class GoModules:
         return parse_version(required(_KUBERNETES), f"{MODULE}/go.mod")
 
     def refusal(self) -> str | None:
-        """Say why it is not available on this machine; None if it is."""
+        """Returns why it is not available on this machine; None if it is."""
         return refusal()
 
     def ingredients(self) -> Iterator[bytes]:
-        """Yield whatever changes the outcome."""
+        """Yields everything that the result depends on."""
         for part in (RECIPE, _TAGS, *_PACKAGES, *runtime.PACKAGES):
             yield part.encode()
         for path in (MODULE / "go.mod", MODULE / "go.sum", runtime.PAUSE):
             yield path.read_bytes()
 
     def build(self, work: Path, result: Path, log: Path) -> None:
-        """Fill the folder RESULT; WORK is a scratch directory, LOG takes what the compiler prints."""
+        """Fills the folder RESULT; WORK is a scratch directory, and LOG receives the output of the compiler."""
         with stage("fetching runc and the network plugins from Debian"):
             packages.unpack(list(runtime.PACKAGES), work / "root")
         runtime.collect(work / "root", result)
@@ -127,7 +127,7 @@ def _compiled(log: Path, total: int) -> Callable[[], str]:
 
 @cache
 def refusal() -> str | None:
-    """Say why Go modules are not available on this machine; None if they are."""
+    """Returns why Go modules are not available on this machine; None if they are."""
     if find_program("go") is None:
         return "Go is not installed"
     environment = {"GOWORK": "off"}

@@ -1,4 +1,4 @@
-"""Programs that only some tests need: Debian's are installed, once, where that is possible."""
+"""Installs Debian's programs that only some tests need, once, if possible."""
 
 import sys
 from collections.abc import Callable, Sequence

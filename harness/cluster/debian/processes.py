@@ -1,7 +1,7 @@
-"""Daemons: started apart from this process, and found again by a later one.
+"""Manages daemons, which are started independently of this process, and found again by a later one.
 
-A daemon is known by its pid and its start time. The pid alone is not enough: after a crash or a reboot it may belong
-to a stranger, who must never be signalled.
+A daemon is identified by its pid and its start time. The pid alone is not sufficient: after a crash or a reboot, it can
+belong to another process, which must never get a signal.
 """
 
 import json
@@ -80,7 +80,10 @@ class Process:
         return True
 
     def _ending(self) -> bool:
-        """Tell whether its first thread is a zombie and others still hold its files: its ports are still taken."""
+        """Returns whether its first thread is a zombie and other threads keep its files open.
+
+        Its ports are then still occupied.
+        """
         try:
             fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):

@@ -1,7 +1,8 @@
-"""Programs that somebody else has built: KUBERNETES_BINARIES names a folder with those of a Kubernetes release.
+"""Uses the programs of a Kubernetes release.
 
-etcd and containerd are taken from the folder as well where it has them; else from their Go modules; else from Debian,
-whose containerd no kubelet of version 1.36 or newer accepts.
+The variable KUBERNETES_BINARIES names a folder with them. The programs etcd and containerd are taken from the folder if
+it has them; otherwise from their Go modules; otherwise from Debian, whose containerd the kubelets of version 1.36 and
+newer reject.
 """
 
 import os
@@ -56,7 +57,7 @@ class Released:
             )
 
     def refusal(self) -> str | None:
-        """Say why it is not available on this machine; None if it is."""
+        """Returns why it is not available on this machine; None if it is."""
         if self.version >= NEEDS_CONTAINERD_2 and not self._has_runtime() and go_modules.refusal():
             return (
                 f"Kubernetes {self.version} needs containerd 2, and Go modules are not available "
@@ -65,7 +66,7 @@ class Released:
         return None
 
     def ingredients(self) -> Iterator[bytes]:
-        """Yield whatever changes the outcome: which files, and whether they changed."""
+        """Yields everything that the result depends on: which files, and whether they changed."""
         for program in self._given():
             state = (self._folder / program).stat()
             yield f"{self._folder}/{program} {state.st_size} {state.st_mtime_ns}".encode()
@@ -75,7 +76,7 @@ class Released:
             yield (go_modules.MODULE / "go.sum").read_bytes()
 
     def build(self, work: Path, result: Path, log: Path) -> None:
-        """Fill the folder RESULT; WORK is a scratch directory, LOG takes what a compiler prints."""
+        """Fills the folder RESULT; WORK is a scratch directory, and LOG receives the output of a compiler."""
         with_modules = not go_modules.refusal()
         wanted = list(runtime.PACKAGES)
         if find_program("go") is None:

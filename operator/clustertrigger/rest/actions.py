@@ -1,4 +1,4 @@
-"""What a trigger can do, in the unified API's words: one entry for each action_type."""
+"""Describes each action_type in the terms of the unified API."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Spec = Mapping[str, Any]
 
 
 class ClusterAction(Moded):
-    """Cluster collections: as execution_config says, or as the ClusterDefinition of cluster_id does."""
+    """Cluster collections, as defined by execution_config or by the ClusterDefinition of cluster_id."""
 
     cluster_id: ApiId | None = None
     filters: Filter | None = None
@@ -32,11 +32,11 @@ class Action:
     """One action_type.
 
     Attributes:
-        task_type: of the tasks that its runs are.
-        config: what action_config holds.
-        write: the fields of a trigger's spec for an action_config.
-        read: the action_config of a trigger's spec.
-        refers_to: the ids of what a trigger's spec acts on.
+        task_type: Type of the tasks that its runs are.
+        config: Model of action_config.
+        write: Returns the fields of a trigger's spec for an action_config.
+        read: Returns the action_config of a trigger's spec.
+        refers_to: Returns the ids of the objects that a trigger's spec acts on.
     """
 
     task_type: str
@@ -47,7 +47,7 @@ class Action:
 
 
 def cluster_id_of(spec: Spec) -> str | None:
-    """The ClusterDefinition that a trigger's spec refers to, in the short form or in action_config."""
+    """Returns the ClusterDefinition that a trigger's spec refers to, in the short form or in action_config."""
     found = spec.get("cluster_id") or (spec.get("action_config") or {}).get("cluster_id")
     return str(found) if found else None
 
@@ -76,7 +76,7 @@ def _clustered(spec: Spec) -> set[str]:
 
 
 def _written(action_type: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    """How an action without a short form is written."""
+    """Returns the spec of an action without a short form."""
     return lambda config: {"action_type": action_type, "action_config": dict(config)}
 
 
@@ -85,7 +85,7 @@ def _config(spec: Spec) -> dict[str, Any]:
 
 
 def _named(*fields: str) -> Callable[[Spec], set[str]]:
-    """The ids in these fields of action_config."""
+    """Returns the ids in these fields of action_config."""
     return lambda spec: {str(found) for field in fields if (found := _config(spec).get(field))}
 
 
@@ -107,9 +107,9 @@ ACTIONS: dict[str, Action] = {
         "api_collections_trigger", CollectionTrigger, _written(COLLECTION_TRIGGER), _config, _named("collection_id")
     ),
 }
-"""By action_type. What is not here is refused by a message that names what is."""
+"""Actions by action_type. An error message for any other one lists them."""
 
 
 def action_of(spec: Spec) -> str:
-    """The action_type of a trigger's spec."""
+    """Returns the action_type of a trigger's spec."""
     return str(spec.get("action_type") or CLUSTER)

@@ -1,4 +1,4 @@
-"""Calls the Kubernetes API server with the caller's token; its errors become the API's own errors."""
+"""Calls the Kubernetes API server with the caller's token, and translates its errors into the API's own errors."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ _KUBE_SYSTEM = "/api/v1/namespaces/kube-system"
 _RETRY_AFTER = {"Retry-After": "1"}
 _PAGE = "500"
 _ASKED_AGAIN = 60.0
-"""Seconds until the cluster's id is asked for again, where it was refused."""
+"""Seconds until the cluster's id is read again, if access was denied."""
 _WATCH_SECONDS = "290"
 _SILENCE = 90.0
-"""Seconds without a word on a watch, after which it counts as broken: the server sends a bookmark each minute."""
+"""Seconds without data on a watch, after which it counts as broken: the server sends a bookmark each minute."""
 _PROBES = (("SO_KEEPALIVE", 1), ("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 2))
-"""So that a connection that leads nowhere is noticed within 15 seconds."""
+"""TCP keep-alive settings, which detect a dead connection within 15 seconds."""
 
 
 _EXEC = ("v4.channel.k8s.io",)
-"""The protocol of exec that every supported version knows: a message's first byte says which stream it is of."""
+"""The protocol of exec that every supported version knows. A message's first byte identifies its stream."""
 _STDOUT, _STDERR, _OUTCOME = 1, 2, 3
 
 
 class Ended(NamedTuple):
-    """What a program in a Pod has left."""
+    """The result of a program in a Pod."""
 
     output: bytes
     errors: str
     exit_code: int | None
-    """None where the connection broke off."""
+    """Exit code; None if the connection broke off."""
 
 
 class WatchEndedError(Exception):
@@ -59,10 +59,10 @@ class WatchEndedError(Exception):
 
 
 class ApiServer:
-    """Requests over one pool of connections; each says with whose token.
+    """Sends requests over one pool of connections, each with the token of its caller.
 
     Args:
-        settings: where it is, and for how long it may take to answer.
+        settings: Address of the API server, and its timeout.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -79,15 +79,15 @@ class ApiServer:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": f"clustertrigger-api/{__version__}"},
             read_bufsize=2**20,
-            max_field_size=2**17,  # warnings come in headers
+            max_field_size=2**17,  # The headers can contain warnings.
         )
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Closes the connections."""
         await self._session.close()
 
     async def get(self, token: str, path: str, **parameters: str) -> Object:
-        """Read an object or a list.
+        """Reads an object or a list.
 
         Raises:
             RefusedError: refused, or no answer.
@@ -95,7 +95,7 @@ class ApiServer:
         return await self._ask("GET", token, path, parameters=parameters)
 
     async def names(self, token: str, path: str, **parameters: str) -> list[Object]:
-        """Read the metadata of the objects of a collection.
+        """Reads the metadata of the objects of a collection.
 
         Raises:
             RefusedError: refused, or no answer.
@@ -104,7 +104,7 @@ class ApiServer:
         return listed.get("items") or []
 
     async def version(self, path: str) -> str:
-        """Read the version that a collection is of now, with our own token.
+        """Reads the current version of a collection, with the API's own token.
 
         Raises:
             RefusedError: refused, or no answer.
@@ -113,7 +113,7 @@ class ApiServer:
         return str(listed["metadata"]["resourceVersion"])
 
     async def pages(self, path: str) -> AsyncIterator[tuple[list[Object], str]]:
-        """Read a collection with our own token, part by part; each with the version of the whole.
+        """Reads a collection with the API's own token, in parts; each has the version of the whole.
 
         Raises:
             RefusedError: refused, or no answer.
@@ -134,10 +134,12 @@ class ApiServer:
             page["continue"] = following
 
     async def watch(self, path: str, version: str) -> AsyncIterator[tuple[str, Object]]:
-        """Watch a collection with our own token: OPENED once, and then what changes, until the server ends it.
+        """Watches a collection with the API's own token.
+
+        Yields OPENED once, and then the changes until the server ends the watch.
 
         Args:
-            path: of the collection.
+            path: Path of the collection.
             version: Changes after this version are reported.
 
         Raises:
@@ -169,7 +171,7 @@ class ApiServer:
             raise _unavailable("interrupted the watch" if isinstance(error, TimeoutError) else None) from error
 
     async def changes(self, token: str, path: str, **parameters: str) -> AsyncGenerator[None, None]:
-        """Yield as often as an object of a collection changes, until the server ends the watch.
+        """Yields whenever an object of a collection changes, until the server ends the watch.
 
         Raises:
             RefusedError: refused, no answer, or the version to watch from is too old.
@@ -190,7 +192,7 @@ class ApiServer:
             raise _unavailable("interrupted the watch" if isinstance(error, TimeoutError) else None) from error
 
     async def create(self, token: str, path: str, body: Mapping[str, Any]) -> Object:
-        """Create an object in a collection; a field that the server does not know is refused, where it can do that.
+        """Creates an object in a collection. An unknown field is rejected if the server supports that.
 
         Raises:
             RefusedError: refused, or no answer.
@@ -198,7 +200,9 @@ class ApiServer:
         return await self._ask("POST", token, path, body, parameters={"fieldValidation": "Strict"})
 
     async def merge_patch(self, token: str, path: str, body: Mapping[str, Any]) -> Object:
-        """Change an object by a JSON merge patch; of another version than metadata.resourceVersion names, 409.
+        """Changes an object with a JSON merge patch.
+
+        If metadata.resourceVersion names another version, the server responds 409.
 
         Raises:
             RefusedError: refused, or no answer.
@@ -206,7 +210,7 @@ class ApiServer:
         return await self._ask("PATCH", token, path, body, content_type=_MERGE_PATCH)
 
     async def delete(self, token: str, path: str, uid: str) -> Object:
-        """Delete an object and, in the background, what it owns; not another one that has got its name meanwhile.
+        """Deletes an object and, in the background, the objects that it owns, but not a new object with the same name.
 
         Returns:
             The object where a finalizer keeps it, or else a Status.
@@ -218,7 +222,7 @@ class ApiServer:
         return await self._ask("DELETE", token, path, options)
 
     async def end_pod(self, token: str, path: str) -> None:
-        """Delete a Pod at once.
+        """Deletes a Pod at once.
 
         Raises:
             RefusedError: refused, or no answer.
@@ -226,14 +230,14 @@ class ApiServer:
         await self._ask("DELETE", token, path, {"gracePeriodSeconds": 0})
 
     async def run_in_pod(self, token: str, path: str, container: str, program: Sequence[str], seconds: float) -> Ended:
-        """Run a program in a container of a Pod, by the WebSocket protocol of `kubectl exec`.
+        """Runs a program in a container of a Pod, with the WebSocket protocol of `kubectl exec`.
 
         Args:
-            token: the caller's.
-            path: of the Pod.
-            container: its name.
-            program: the program and its arguments.
-            seconds: that it may take.
+            token: The caller's token.
+            path: Path of the Pod.
+            container: Name of the container.
+            program: The program and its arguments.
+            seconds: Maximum duration.
 
         Raises:
             RefusedError: refused, no answer, or it took longer.
@@ -265,7 +269,7 @@ class ApiServer:
         return Ended(output, errors.decode(errors="replace"), _exit_code(object_in(outcome) or {}))
 
     async def cluster_id(self) -> str:
-        """The cluster's id, read once with our own token; empty where that is not allowed."""
+        """Returns the cluster's id, which is read once with the API's own token; empty if access is denied."""
         if not self._cluster_id and time.monotonic() >= self._cluster_id_after:
             self._cluster_id_after = time.monotonic() + _ASKED_AGAIN
             try:
@@ -277,7 +281,7 @@ class ApiServer:
         return self._cluster_id
 
     async def is_reachable(self) -> bool:
-        """Whether the API server answers anything at all."""
+        """Returns whether the API server responds at all."""
         try:
             async with self._session.get("/version", timeout=aiohttp.ClientTimeout(total=5)) as answer:
                 return answer.status < 500
@@ -331,7 +335,7 @@ def _exit_code(outcome: Object) -> int | None:
 
 
 def _refusal(status: int, said: Object, text: bytes, retry_after: str | None) -> RefusedError:
-    """The server's Status object, or what something in front of it said."""
+    """Returns the error of the server's Status object, or of a proxy's text."""
     message = str(said.get("message") or beginning(text) or "no message")
     reason = str(said.get("reason") or "") or None
     if status == _INVALID and (causes := (said.get("details") or {}).get("causes")):
@@ -351,7 +355,7 @@ def _unavailable(what: str | None, remedy: str = ": try again") -> RefusedError:
 
 
 async def _lines(answer: ClientResponse) -> AsyncIterator[bytes]:
-    """Yield lines of any length; a rest without a line break is dropped."""
+    """Yields lines of any length. An incomplete last line is dropped."""
     rest: list[bytes] = []
     async for chunk in answer.content.iter_any():
         *whole, last = chunk.split(b"\n")

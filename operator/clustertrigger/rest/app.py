@@ -1,4 +1,4 @@
-"""The application: its paths, its errors and its OpenAPI document."""
+"""Creates the application: its paths, its errors and its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ _DESCRIPTION = (
     "which requests succeed."
 )
 _REPORTS = 2
-"""Reports that are fetched at a time for one token: each takes a Pod."""
+"""Maximum number of concurrent reports for one token, because each needs a Pod."""
 _NO_SUCH_METHOD = 405
 _LONGEST_PATH = 200
-"""Characters of a path in a message."""
+"""Maximum number of characters of a path in a message."""
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Make the application.
+    """Creates the application.
 
     Args:
-        settings: where the API server is, and limits.
+        settings: Address of the API server, and limits.
     """
 
     @asynccontextmanager
@@ -78,8 +78,8 @@ def create_app(settings: Settings) -> FastAPI:
         middleware=[Middleware(Gate, settings=settings)],
         redirect_slashes=False,
     )
-    # One list of routes: a router within a router is looked through for every request. Each path is compared with those
-    # before its own, so that the few that stand for themselves come first.
+    # All routes are in one list, because a nested router is searched for every request. Each path is compared with
+    # those before it, so the few paths without a prefix come first.
     api = [*unified.router.routes, *cluster.router.routes]
     api.sort(key=lambda route: "{" in getattr(route, "path", ""))
     app.router.routes.extend([*api, *page.router.routes, *page.live.routes])
@@ -95,7 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _report(following: asyncio.Task[None]) -> None:
-    """An internal error ended the watches; from now on, the API server answers requests."""
+    """An internal error ended the watches. From now on, the API server answers all requests."""
     if not following.cancelled() and (error := following.exception()) is not None:
         logger.error("Internal error: the watches have ended", exc_info=error)
 
@@ -119,7 +119,7 @@ async def _refused(_: Request, problem: Exception) -> Response:
 
 
 async def _http(request: Request, error: Exception) -> Response:
-    """Errors of the framework: no such path, no such method, no JSON."""
+    """Returns the framework's errors: no such path, no such method, no JSON."""
     assert isinstance(error, HTTPException)  # noqa: S101 - for mypy
     path = cut(request.url.path, _LONGEST_PATH)
     message = {404: f"there is no resource at {path}: see /docs for all paths"}.get(
@@ -132,7 +132,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def _methods_at(request: Request) -> list[str]:
-    """All methods of a path; the framework tells those of the first route that has it."""
+    """Returns all methods of a path; the framework returns only those of the first matching route."""
     path = request.scope["path"]
     routes = [route for route in request.app.routes if isinstance(route, Route)]
     first = next((route.path for route in routes if route.path_regex.match(path)), None)
@@ -140,11 +140,11 @@ def _methods_at(request: Request) -> list[str]:
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
-    """Pydantic's errors about paths and headers, in the words of `kubectl apply`."""
+    """Returns pydantic's errors about paths and headers, with the messages of `kubectl apply`."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - for mypy
     return await _refused(request, invalid(map(_one, error.errors())))
 
 
 def _one(detail: Any) -> FieldError:
-    detail["loc"] = detail["loc"][1:]  # without where in the request it is
+    detail["loc"] = detail["loc"][1:]  # The part of the request is left out.
     return field_error(detail, "", None)

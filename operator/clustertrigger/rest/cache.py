@@ -1,7 +1,7 @@
-"""What two watches with our own token show: triggers and ClusterDefinitions, in memory.
+"""Keeps triggers and ClusterDefinitions in memory, from two watches with the API's own token.
 
-Who may see what is not decided here: `Triggers` answers from here only callers that the API server allows to list the
-namespace. Where we may not watch, nothing is known here, and every request is answered by the API server.
+Permissions are not checked here: `Triggers` uses the cache only for callers that the API server allows to list the
+namespace. Without permission to watch, the cache is empty, and the API server answers every request.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from clustertrigger.rest.index import Definitions, Entry, TriggerIndex
 logger = logging.getLogger(__name__)
 
 _PAUSES = (0.2, 1.0, 2.0, 5.0, 15.0)
-"""Seconds until a watch that failed is tried again."""
+"""Seconds until a failed watch is retried."""
 _FORBIDDEN_PAUSE = 60.0
 _GAP = 2.0
-"""Seconds between two watches in which what was known still holds."""
+"""Maximum number of seconds between two watches in which the cache stays valid."""
 
 
 class Cache:
-    """Triggers and ClusterDefinitions.
+    """A cache of triggers and ClusterDefinitions.
 
     Args:
-        server: the API server.
-        namespaces: those that are watched; empty: all.
+        server: The API server.
+        namespaces: The watched namespaces; empty for all.
     """
 
     def __init__(self, server: ApiServer, namespaces: Sequence[str] = ()) -> None:
@@ -51,49 +51,52 @@ class Cache:
         }
 
     async def follow(self) -> None:
-        """Watch in an endless loop."""
+        """Watches in an endless loop."""
         followers = [*self._of_triggers.values(), *self._of_definitions.values()]
         async with asyncio.TaskGroup() as group:
             for follower in followers:
                 group.create_task(follower.follow())
 
     def triggers(self, namespace: str) -> TriggerIndex | None:
-        """The triggers of a namespace; None where they are not known."""
+        """Returns the triggers of a namespace; None if they are unknown."""
         return self._triggers.of(namespace) if _is_current(self._of_triggers, namespace) else None
 
     def knows(self, namespace: str) -> bool:
-        """Whether all triggers of a namespace (empty: of all) are known, and changes are reported."""
+        """Returns whether all triggers of a namespace (empty: of all) are known, and changes are reported."""
         return _is_current(self._of_triggers, namespace)
 
     def listed(self, namespace: str) -> list[Entry]:
-        """The triggers of a namespace (empty: of all), as far as they are known."""
+        """Returns the triggers of a namespace (empty: of all), as far as they are known."""
         return list(self._triggers.of(namespace)) if namespace else self._triggers.everywhere()
 
     def edition(self, namespace: str) -> str:
-        """Another text whenever a trigger of the namespace (empty: of any) has changed, come or gone."""
+        """Returns a text that changes when a trigger of the namespace (empty: any) is changed, created or deleted."""
         return str(self._triggers.changes[namespace])
 
     def definitions(self, namespace: str) -> Definitions | None:
-        """The ClusterDefinitions of a namespace; None where they are not known."""
+        """Returns the ClusterDefinitions of a namespace; None if they are unknown."""
         return self._definitions.of(namespace) if _is_current(self._of_definitions, namespace) else None
 
     def name_of(self, namespace: str, trigger_id: str) -> str | None:
-        """The name of the trigger with this trigger_id, if it is known: the two belong together for life."""
+        """Returns the name of the trigger with this trigger_id, if it is known. The two belong together permanently."""
         return self._triggers.of(namespace).name_of(trigger_id)
 
     def saw(self, entry: Entry) -> None:
-        """Store what the API server returned, so that a caller who changed a trigger sees the change."""
+        """Stores an object that the API server returned, so that a caller who changed a trigger sees the change."""
         follower = self._of_triggers.get(None) or self._of_triggers.get(entry.namespace)
         if follower is not None and not follower.is_refused:
             self._triggers.put(entry)
 
     def lost(self, namespace: str, name: str, uid: str) -> None:
-        """Leave out what was deleted here."""
+        """Removes an object that this process deleted."""
         self._triggers.bury(namespace, name, uid)
 
     @contextmanager
     def listening(self, namespace: str) -> Iterator[News]:
-        """Collects, while the context lasts, which triggers of a namespace (empty: of all) change, come or go."""
+        """Collects the changed triggers of a namespace (empty: of all) while the context lasts.
+
+        Created and deleted triggers are included.
+        """
         news = News()
         listeners = self._triggers.listeners[namespace]
         listeners.append(news)
@@ -111,19 +114,19 @@ def _is_current(followers: dict[str | None, _Follower], namespace: str) -> bool:
 
 
 class News:
-    """Names of triggers for one listener, however slow it is."""
+    """Names of changed triggers for one listener, which can be slow."""
 
     def __init__(self) -> None:
         self._names: set[str] = set()
         self._told = asyncio.Event()
 
     def tell(self, name: str) -> None:
-        """Something has become of this trigger."""
+        """Adds a trigger."""
         self._names.add(name)
         self._told.set()
 
     async def within(self, seconds: float) -> set[str]:
-        """Wait until there are any, and take them; none after so many seconds."""
+        """Waits until there are any, and returns them; none after this number of seconds."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._told.wait(), seconds)
         self._told.clear()
@@ -132,24 +135,24 @@ class News:
 
 
 class _Store(Protocol):
-    """What a watch fills."""
+    """The objects that a watch fills in."""
 
     def saw(self, raw: Object) -> None: ...
 
     def gone(self, raw: Object) -> None: ...
 
     def keep_only(self, namespace: str | None, known: Iterable[tuple[str, str]], version: str) -> None:
-        """Leave out what a list of this version did not show."""
+        """Removes objects that a list of this version did not contain."""
 
     def begin_anew(self, namespace: str | None) -> None:
-        """Forget what was known of a namespace (None: of all), as after a restored backup lower versions are news."""
+        """Drops the objects of a namespace (None: of all), because lower versions are new after a restore."""
 
 
 class _Triggers:
     def __init__(self) -> None:
         self.listeners: defaultdict[str, list[News]] = defaultdict(list)
         self.changes: Counter[str] = Counter()
-        """How many changes there were in a namespace; by the empty name, in all."""
+        """Returns the number of changes in a namespace; in all namespaces for an empty name."""
         self._by_namespace: defaultdict[str, TriggerIndex] = defaultdict(TriggerIndex)
         self._graves = Graves()
 
@@ -232,11 +235,14 @@ class _Definitions:
                     self._by_namespace[place].remove(name)
 
     def begin_anew(self, namespace: str | None) -> None:
-        """Nothing: versions are not compared here, and what a list does not show is left out after it."""
+        """Does nothing.
+
+        Versions are not compared here, and objects that a list does not contain are removed after it.
+        """
 
 
 class _Follower:
-    """A list, and then a watch of what comes after it, over and over."""
+    """Reads a list, and then watches the changes after it, repeatedly."""
 
     def __init__(self, server: ApiServer, path: str, namespace: str | None, store: _Store) -> None:
         self._server = server
@@ -245,13 +251,13 @@ class _Follower:
         self._store = store
         self._version: str | None = None
         self._highest = 0
-        """Version up to which everything was known."""
+        """Version up to which everything is known."""
         self._has_listed = False
         self._open = False
         self._closed_at = 0.0
         self._failures = 0
         self.is_refused = False
-        """Whether we may not watch, so that nothing is known for certain."""
+        """Whether the watch is forbidden, so that nothing is known for certain."""
 
     @property
     def is_current(self) -> bool:
@@ -260,7 +266,7 @@ class _Follower:
         return known and (self._open or time.monotonic() - self._closed_at < _GAP)
 
     async def follow(self) -> None:
-        """Continue in an endless loop."""
+        """Runs in an endless loop."""
         while True:
             try:
                 if self._version is None:
@@ -268,7 +274,7 @@ class _Follower:
                 await self._watch()
                 self._failures = 0
             except WatchEndedError:
-                self._version = None  # it has been forgotten there what came after this one
+                self._version = None  # That version has expired on the server.
             except RefusedError as problem:
                 await asyncio.sleep(self._pause(problem))
             except Exception:
@@ -292,14 +298,14 @@ class _Follower:
             for raw in items:
                 known.append((raw["metadata"]["namespace"], raw["metadata"]["name"]))
                 self._store.saw(raw)
-            await asyncio.sleep(0)  # requests have their turn
+            await asyncio.sleep(0)  # Other requests are handled in between.
         self._store.keep_only(self._namespace, known, version)
         self._version, self.is_refused = version, False
         self._highest, self._has_listed = number_of(version), True
 
     async def _watch(self) -> None:
         if not self._has_listed and number_of(await self._server.version(self._path)) < self._highest:
-            raise WatchEndedError  # such a watch would stay silent until the versions have grown as high again
+            raise WatchEndedError  # Such a watch would report nothing until the versions have grown as high again.
         self._has_listed = False
         async for kind, raw in self._server.watch(self._path, self._version or ""):
             if kind == "OPENED":
@@ -322,4 +328,4 @@ class _Follower:
             logger.warning("The watch of %s fails: %s", self._path, problem.message)
         pause = _PAUSES[min(self._failures, len(_PAUSES) - 1)]
         self._failures += 1
-        return pause * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+        return pause * random.uniform(0.8, 1.2)  # noqa: S311 - not a secret

@@ -1,4 +1,4 @@
-"""Who asks, and in which namespace: what every path of the API takes from a request's headers."""
+"""Reads the caller and the namespace from a request's headers, for every path of the API."""
 
 from __future__ import annotations
 
@@ -34,11 +34,13 @@ PARAMETERS: tuple[dict[str, Any], ...] = (
         "schema": {"type": "string"},
     },
 )
-"""What every path takes, as OpenAPI describes it. It is read by hand, for FastAPI takes longer for it than all else."""
+"""The headers of every path, for the OpenAPI document. This module parses them itself, because FastAPI takes longer for
+that than for everything else.
+"""
 
 
 def token_in(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """The bearer token of a request; None where it carries none, or two."""
+    """Returns the bearer token of a request; None if there is none, or if there are two."""
     values = [value for name, value in headers if name == b"authorization"]
     if len(values) != 1:
         return None
@@ -50,12 +52,12 @@ def token_in(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
 
 
 def is_token(text: bytes) -> bool:
-    """Whether a text can be a bearer token."""
+    """Returns whether a text can be a bearer token."""
     return bool(text) and not text.translate(None, _OF_TOKENS)
 
 
 def no_token() -> RefusedError:
-    """401."""
+    """Returns the error 401."""
     return RefusedError(
         401,
         "the header Authorization: Bearer is required: set it to a Kubernetes token, such as kubectl create token "
@@ -65,11 +67,11 @@ def no_token() -> RefusedError:
 
 
 def triggers_of(request: Request, action: str | None = None) -> Triggers:
-    """Return the triggers of a request's namespace.
+    """Returns the triggers of a request's namespace.
 
     Args:
-        request: with a token and a namespace.
-        action: only triggers of this action; None: all.
+        request: A request with a token and a namespace.
+        action: Only triggers of this action; None for all.
 
     Raises:
         RefusedError: there is no token, or no namespace.

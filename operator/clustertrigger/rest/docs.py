@@ -1,4 +1,4 @@
-"""The page at /docs: Swagger UI, from the image alone, under a policy that runs nothing else."""
+"""Serves the page at /docs: Swagger UI from the image alone, with a policy that allows no other scripts."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 
 _STATIC = "/static-offline-docs"
-"""Where fastapi-offline serves the files of Swagger UI."""
+"""Path at which fastapi-offline serves the files of Swagger UI."""
 _INLINE = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
 def add_docs(app: FastAPI) -> None:
-    """Serve the page."""
+    """Serves the page."""
 
     async def docs(request: Request) -> HTMLResponse:
         root = str(request.scope.get("root_path") or "")
@@ -35,7 +35,7 @@ def add_docs(app: FastAPI) -> None:
 
 
 def _headers(page: bytes) -> dict[str, str]:
-    """Only the page's own script may run inline: the one that starts Swagger UI, by its digest."""
+    """Returns a policy that allows only the page's own inline script, which starts Swagger UI, by its digest."""
     digests = [base64.b64encode(hashlib.sha256(script).digest()).decode() for script in _INLINE.findall(page)]
     scripts = " ".join(f"'sha256-{digest}'" for digest in digests)
     return {

@@ -1,4 +1,4 @@
-"""Errors as clients see them: one envelope for all of them."""
+"""Defines the errors of the API, which all have the same envelope."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ TYPES = {
     500: "internal_error",
     503: "unavailable",
 }
-"""error.type, by status."""
+"""Maps a status to error.type."""
 _MOST_ERRORS = 100
-"""Of one request. Each takes time, and the answer grows by hundreds of bytes for a few of the request."""
+"""Maximum number of errors in a response. Each takes time, and adds hundreds of bytes for a few bytes of the request.
+"""
 
 
 class ErrorDetail(BaseModel):
@@ -53,14 +54,14 @@ class ErrorResponse(BaseModel):
 
 
 class RefusedError(Exception):
-    """A request that is answered by an error.
+    """A request is answered with an error.
 
     Args:
-        status: the HTTP status.
-        message: what is wrong, and the remedy.
-        code: which of the errors with this status it is.
-        details: more, for programs.
-        headers: of the answer.
+        status: The HTTP status.
+        message: What is wrong, and the remedy.
+        code: The specific error of this status.
+        details: Further data, for programs.
+        headers: Headers of the response.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class RefusedError(Exception):
         self.headers = dict(headers or {})
 
     def envelope(self) -> dict[str, Any]:
-        """The body of the answer."""
+        """Returns the body of the response."""
         kind = TYPES.get(self.status) or ("internal_error" if self.status >= 500 else "bad_request")
         error: dict[str, Any] = {"message": self.message, "type": kind}
         if self.code:
@@ -92,12 +93,12 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class FieldError:
-    """What is wrong with one field of a request.
+    """The problem with one field of a request.
 
     Attributes:
-        problem: what is wrong, and the remedy.
-        type: pydantic's name for it.
-        accepted: the keys that are known, where this one is not.
+        problem: What is wrong, and the remedy.
+        type: pydantic's name of the error.
+        accepted: The known keys, if this key is unknown.
     """
 
     problem: Problem
@@ -105,18 +106,18 @@ class FieldError:
     accepted: Sequence[str] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """As one item of `details.errors`."""
+        """Returns the item of `details.errors`."""
         said: dict[str, Any] = {"field": self.problem.field, "type": self.type, "message": self.problem.message}
         return {**said, "accepted": list(self.accepted)} if self.accepted else said
 
 
 def field_error(detail: ErrorDetails, root: str, model: type[BaseModel] | None) -> FieldError:
-    """One of pydantic's errors about a request.
+    """Returns one of pydantic's errors about a request.
 
     Args:
-        detail: the error.
-        root: path of the model's object in the request.
-        model: what the object was read as.
+        detail: The error.
+        root: Path of the model's object in the request.
+        model: The model of the object.
     """
     unknown = detail["type"] == "extra_forbidden"
     accepted = known_fields(detail["loc"][:-1], model) if unknown else ()
@@ -124,7 +125,7 @@ def field_error(detail: ErrorDetails, root: str, model: type[BaseModel] | None) 
 
 
 def invalid(errors: Iterable[FieldError], code: str | None = None, *, left_out: int = 0) -> RefusedError:
-    """422: what is wrong with each field; beside these, so many more are wrong."""
+    """Returns the error 422 with the problem of each field, and the number of further problems."""
     found = list({error.problem.field: error for error in errors}.values())
     message = all_of([error.problem for error in found])
     details: dict[str, Any] = {"errors": [error.as_json() for error in found]}
@@ -135,12 +136,12 @@ def invalid(errors: Iterable[FieldError], code: str | None = None, *, left_out: 
 
 
 def unlike(error: ValidationError, root: str, model: type[BaseModel]) -> RefusedError:
-    """422: what a request holds is no such model.
+    """Returns the error 422 for a request that does not match a model.
 
     Args:
-        error: pydantic's.
-        root: path of the model's object in the request.
-        model: what the object was read as.
+        error: pydantic's error.
+        root: Path of the model's object in the request.
+        model: The model of the object.
     """
     details = error.errors(include_url=False)
     found = (field_error(detail, root, model) for detail in details[:_MOST_ERRORS])

@@ -1,4 +1,4 @@
-"""What a request must pass before anything of it is looked at: a token, its rate, its size, and the time it takes."""
+"""Checks a request before it is handled: its token, its rate, its size, and its duration."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ logger = logging.getLogger(__name__)
 _GUARDED = "/v1/"
 _READING = ("GET", "HEAD", "OPTIONS")
 _REMEMBERED = 10_000
-"""Tokens whose rate is known; of more, the ones that asked least lately are forgotten."""
+"""Maximum number of tokens whose rate is known; the least recently used ones are dropped."""
 
 
 class Rates:
-    """A bucket of requests for each token, which fills steadily.
+    """A bucket of requests for each token, which is filled steadily.
 
     Args:
-        per_second: how fast; 0: no bucket is ever empty.
-        burst: how many it holds.
+        per_second: Rate of filling; 0 disables the limit.
+        burst: Size of the bucket.
     """
 
     def __init__(self, per_second: float, burst: int) -> None:
@@ -39,7 +39,7 @@ class Rates:
         self._buckets: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
 
     def wait_for(self, token: str, now: float) -> float:
-        """Take one request; return the seconds until the next one is available, if there is none."""
+        """Takes one request. Returns the seconds until the next one is available if there is none."""
         if not self._per_second:
             return 0.0
         owner = _owner(token)
@@ -53,11 +53,11 @@ class Rates:
 
 
 class Streams:
-    """Answers that take long, by token.
+    """Limits long responses, by token.
 
     Args:
-        most: of one token.
-        what: the end of the sentence that says how many there are.
+        most: Maximum number for one token.
+        what: The end of the error message, after the number.
     """
 
     def __init__(self, most: int, what: str) -> None:
@@ -67,7 +67,7 @@ class Streams:
 
     @contextmanager
     def one(self, token: str) -> Iterator[None]:
-        """Count one for as long as the context lasts.
+        """Counts a response while the context lasts.
 
         Raises:
             RefusedError: there are as many as there may be.
@@ -90,16 +90,16 @@ class Streams:
 
 
 def _owner(token: str) -> bytes:
-    """Tells tokens apart without keeping any."""
+    """Returns a digest of a token, so that tokens are distinguished without being stored."""
     return hashlib.sha256(token.encode()).digest()[:16]
 
 
 class Gate:
-    """Lets requests through to the application.
+    """Passes valid requests on to the application.
 
     Args:
-        app: the application.
-        settings: its limits.
+        app: The application.
+        settings: Its limits.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -109,7 +109,7 @@ class Gate:
         self._patience = settings.sending_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+        """Handles a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -148,10 +148,10 @@ class Gate:
             )
 
     async def _body(self, scope: Scope, receive: Receive) -> Receive:
-        """Read the body; what receives it from then on."""
+        """Reads the body, and returns a function that yields it to the application."""
         lengths = [value for name, value in scope["headers"] if name == b"content-length"]
         if not lengths and not any(name == b"transfer-encoding" for name, _ in scope["headers"]):
-            return receive  # there is none
+            return receive  # There is no body.
         if lengths and lengths[0].isdigit() and int(lengths[0]) > self._largest:
             raise self._too_large()
         chunks: list[bytes] = []
@@ -188,9 +188,9 @@ class Gate:
 
 
 def _is_foreign(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether a browser tells that the request comes from the page of another site.
+    """Returns whether a browser reports that the request comes from the page of another site.
 
-    A proxy that signs people in adds their token to whatever their browsers send, and so to a form of that page.
+    An authenticating proxy adds a token to all requests of a browser, including a form of such a page.
     """
     return any(name == b"sec-fetch-site" and value not in (b"same-origin", b"none") for name, value in headers)
 

@@ -1,7 +1,7 @@
-"""Triggers of one namespace: found by id or name, filtered, sorted and shown page by page.
+"""Keeps the triggers of one namespace: finds them by id or name, filters, sorts and pages them.
 
-What lists are made by is computed once for each version of an object, and so is its text for an answer: with thousands
-of triggers, a page costs a slice of a list that is in order already.
+What a list needs is computed once for each version of an object, and so is its text in a response. With thousands of
+triggers, a page then costs a slice of a sorted list.
 """
 
 from __future__ import annotations
@@ -23,16 +23,18 @@ Object = Mapping[str, Any]
 Kept = TypeVar("Kept")
 
 _MOST_ORDERS = 64
-"""Combinations of filters and order that are kept up to date; of more, those asked for least lately are forgotten."""
+"""Maximum number of combinations of filters and order that are kept up to date; the least recently used ones are
+dropped.
+"""
 _MOST_ANSWERS = 32
-"""Answers that are kept as long as nothing changes."""
+"""Maximum number of responses that are cached until something changes."""
 _NEVER = float("inf")
 _LAST = ""
-"""In place of a value that is lacking."""
+"""Stands for a missing value."""
 
 
 class Query(NamedTuple):
-    """Which triggers, and in which order; None: all."""
+    """Filters and order; None for all triggers."""
 
     action: str | None = None
     trigger_type: str | None = None
@@ -40,7 +42,7 @@ class Query(NamedTuple):
     cluster_id: str | None = None
     resource_id: str | None = None
     sort_by: str = "created_at"
-    """An attribute of Entry."""
+    """Sort key: an attribute of Entry."""
     descending: bool = True
 
 
@@ -48,15 +50,15 @@ class Entry:
     """One version of a trigger.
 
     Args:
-        raw: the object.
+        raw: The object.
 
     Attributes:
-        name: of the object.
-        uid: of the object.
-        version: its resourceVersion.
-        inherits_from: cluster_id of the definition that says what is clustered; None where the trigger does itself.
-        ended_count: runs that ended, whether they succeeded or not.
-        others: the sort keys of the API, under their own names.
+        name: Name of the object.
+        uid: Uid of the object.
+        version: Its resourceVersion.
+        inherits_from: cluster_id of the ClusterDefinition that defines what is clustered; None if the trigger does.
+        ended_count: Number of runs that ended.
+        others: Sort keys of the API, under their own names.
     """
 
     __slots__ = (
@@ -97,15 +99,15 @@ class Entry:
 
     @property
     def raw(self) -> dict[str, Any]:
-        """The object; of metadata.managedFields only what says when the spec was written."""
+        """Returns the object. Its metadata.managedFields only contain when the spec was written."""
         found: dict[str, Any] = read_json(self._text)
         return found
 
     def kept(self, make: Callable[[Object], Kept]) -> Kept:
-        """What is made of the object, once.
+        """Returns a value that is computed once from the object.
 
         Args:
-            make: always the same function.
+            make: Computes it; always the same function.
         """
         if self._kept is None:
             self._kept = make(self.raw)
@@ -113,12 +115,12 @@ class Entry:
 
     @property
     def is_overdue(self) -> bool:
-        """Whether it should have fired by now."""
+        """Returns whether it should have fired by now."""
         return self._overdue_from is not None and self._overdue_from < time.time()
 
     @property
     def stays_until(self) -> float:
-        """When is_overdue becomes true by itself, in seconds since 1970; infinity: never."""
+        """Returns when is_overdue becomes true without a change, in seconds since 1970; infinity for never."""
         start = self._overdue_from
         return _NEVER if start is None or start < time.time() else start
 
@@ -131,7 +133,7 @@ class Entry:
         return known[1]
 
     def matches(self, query: Query) -> bool:
-        """Whether it is among those that are asked for."""
+        """Returns whether it matches the filters."""
         return (
             query.action in (None, self.action_type)
             and query.trigger_type in (None, self.trigger_type)
@@ -142,10 +144,10 @@ class Entry:
 
 
 class TriggerIndex:
-    """Triggers of one namespace.
+    """The triggers of one namespace.
 
     Args:
-        entries: what is known at the beginning.
+        entries: The initial triggers.
     """
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
@@ -157,7 +159,7 @@ class TriggerIndex:
 
     @property
     def inherits(self) -> bool:
-        """Whether any of the triggers takes what it clusters from a ClusterDefinition."""
+        """Whether any of the triggers inherits from a ClusterDefinition."""
         return self._inheriting > 0
 
     def __iter__(self) -> Iterator[Entry]:
@@ -167,15 +169,15 @@ class TriggerIndex:
         return len(self._by_name)
 
     def get(self, name: str) -> Entry | None:
-        """The trigger of this name."""
+        """Returns the trigger with this name."""
         return self._by_name.get(name)
 
     def name_of(self, trigger_id: str) -> str | None:
-        """The name of the trigger with this trigger_id."""
+        """Returns the name of the trigger with this trigger_id."""
         return self._names.get(trigger_id)
 
     def put(self, entry: Entry) -> None:
-        """Take in another version of a trigger, or a new one."""
+        """Adds a trigger or a new version of one."""
         self.remove(entry.name)
         self._answers.clear()
         self._inheriting += entry.inherits_from is not None
@@ -196,7 +198,7 @@ class TriggerIndex:
             order.remove(known)
 
     def page(self, query: Query, offset: int, limit: int) -> tuple[int, list[Entry]]:
-        """Some of the triggers that are asked for.
+        """Returns a page of the matching triggers.
 
         Returns:
             How many there are, and those on the page. What lacks the field that is sorted by comes last.
@@ -212,14 +214,14 @@ class TriggerIndex:
     def answer(
         self, query: Query, offset: int, limit: int, about: Hashable, make: Callable[[int, Sequence[Entry]], bytes]
     ) -> bytes:
-        """A page in the form of an answer; it is rendered again when a trigger has changed, or is overdue by now.
+        """Returns a page as a response. It is rendered again if a trigger has changed or has become overdue.
 
         Args:
-            query: which triggers.
-            offset: how many to leave out.
-            limit: how many to show at most.
-            about: all else that the answer depends on.
-            make: makes it, from how many there are and those on the page.
+            query: Filters and order.
+            offset: Number of triggers to skip.
+            limit: Maximum number of triggers to return.
+            about: All other values that the response depends on.
+            make: Creates the response from the total number and the triggers on the page.
         """
         key = query, offset, limit, about
         known = self._answers.get(key)
@@ -234,7 +236,7 @@ class TriggerIndex:
 
 
 class _Order:
-    """The triggers that a query asks for, sorted."""
+    """Returns the matching triggers, sorted."""
 
     def __init__(self, query: Query, entries: Iterable[Entry]) -> None:
         self._query = query
@@ -263,39 +265,39 @@ class _Order:
         value = getattr(entry, self._query.sort_by)
         if value is None:
             return True, _LAST, entry.trigger_id
-        # Fractions of a second come before the Z, which would sort after them.
+        # Removes fractions of a second, which would be sorted after Z.
         return False, value.removesuffix("Z") if isinstance(value, str) else value, entry.trigger_id
 
 
 class Definitions:
-    """ClusterDefinitions of one namespace.
+    """The ClusterDefinitions of one namespace.
 
     Args:
-        raws: the objects.
+        raws: The objects.
     """
 
     def __init__(self, raws: Iterable[Object] = ()) -> None:
         self._by_name = {raw["metadata"]["name"]: raw for raw in raws}
         self._by_id: dict[str, list[Object]] | None = None
         self.version: object = object()
-        """Another one whenever anything has changed."""
+        """A value that changes whenever a definition changes."""
 
     def put(self, raw: Object) -> None:
-        """Take in another version of a definition, or a new one."""
+        """Adds a definition or a new version of one."""
         self._by_name[raw["metadata"]["name"]] = raw
         self._by_id, self.version = None, object()
 
     def remove(self, name: str) -> None:
-        """Leave a definition out."""
+        """Removes a definition."""
         self._by_name.pop(name, None)
         self._by_id, self.version = None, object()
 
     def names(self) -> Sequence[str]:
-        """Return the names of all triggers."""
+        """Returns the names of all triggers."""
         return list(self._by_name)
 
     def inherited(self, wanted: str) -> tuple[str, Object] | None:
-        """What triggers with this cluster_id inherit: by id first, by name second; None if it is unknown.
+        """Returns what triggers with this cluster_id inherit, by id first and by name second; None if it is unknown.
 
         Returns:
             The version of the definition, and its spec.
@@ -315,7 +317,7 @@ class Definitions:
 
 
 def _overdue_from(raw: Object, view: Object) -> float | None:
-    """When a trigger counts as overdue if it does not fire, in seconds since 1970; None: never."""
+    """Returns when a trigger that does not fire becomes overdue, in seconds since 1970; None for never."""
     if view["status"] != "active":
         return None
     if (raw.get("status") or {}).get("is_overdue"):
@@ -325,7 +327,7 @@ def _overdue_from(raw: Object, view: Object) -> float | None:
 
 
 def _without_field_sets(metadata: Object) -> Object:
-    """What managedFields says is half of an object's text; one line of it is needed, and people do not read it."""
+    """Removes most of managedFields, which is half of an object's text. Only one of its lines is needed."""
     fields = metadata.get("managedFields")
     if not fields:
         return metadata

@@ -1,4 +1,4 @@
-"""clustertrigger-api: reads its settings, and serves until it gets a signal to end."""
+"""clustertrigger-api: reads its settings, and serves until it receives a signal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Serve; exit code 2 where the settings are wrong."""
+    """Serves. Exit code 2 if the settings are wrong."""
     try:
         settings = read_settings()
     except SettingsError as error:

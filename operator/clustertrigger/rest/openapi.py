@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI finds in the models, and what only rules across fields say."""
+"""Builds the OpenAPI document: FastAPI's schemas of the models, and the rules that concern several fields."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _BODIES: tuple[type[BaseModel], ...] = (
     models.HistoryPage,
     *(action.config for action in ACTIONS.values()),
 )
-"""What clients send. The routes read it by hand, so that FastAPI does not find it."""
+"""Models of requests. The routes parse them without FastAPI, so it does not find them."""
 _ENUMS: Mapping[str, Any] = {
     "TriggerType": TriggerType,
     "TriggerStatus": DesiredStatus,
@@ -52,7 +52,9 @@ _ENUMS: Mapping[str, Any] = {
     "UnifiedSortKey": models.UnifiedSortKey,
     "Direction": models.Direction,
 }
-"""Schemas of their own, so that a generated client has one type for each, and not one for each field that has it."""
+"""Enumerations with a separate schema, so that a generated client has one type for each, rather than one for each
+field.
+"""
 EXAMPLES: dict[str, Schema] = {
     "cron": {
         "trigger_type": "cron",
@@ -85,11 +87,11 @@ EXAMPLES: dict[str, Schema] = {
         "description": "Re-cluster when drift > 30%",
     },
 }
-"""Bodies without what is clustered, by trigger_type."""
+"""Example bodies without what is clustered, by trigger_type."""
 
 
 def document_of(app: FastAPI) -> Schema:
-    """The document that describes the application."""
+    """Returns the document that describes the application."""
     document = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes, openapi_version="3.1.0"
     )
@@ -115,7 +117,7 @@ def document_of(app: FastAPI) -> Schema:
 
 
 def _parameters(model: type[BaseModel]) -> Iterator[Schema]:
-    """The fields of a model, as parameters of a query."""
+    """Returns the fields of a model as parameters of a query."""
     everywhere = {parameter["name"] for parameter in PARAMETERS}
     for name, field in model.model_json_schema()["properties"].items():
         if name not in everywhere:
@@ -125,7 +127,7 @@ def _parameters(model: type[BaseModel]) -> Iterator[Schema]:
 
 
 def _describe_create(operation: Schema, path: str, document: Schema) -> None:
-    """A body for each kind of schedule, and what can be done next with what was created."""
+    """Adds an example body for each kind of schedule, and the next possible operations on the new trigger."""
     work: Schema = {"execution_config": _EXECUTION}
     if _CREATES[path] == "unified":
         work = {"action_type": "cluster", "action_config": work}
@@ -144,7 +146,7 @@ def _describe_create(operation: Schema, path: str, document: Schema) -> None:
 
 
 def _describe_bodies(schemas: dict[str, Schema]) -> None:
-    # Whatever refuses unknown keys is what clients send, and takes a null for an optional field that is missing.
+    # Models that reject unknown keys are requests, and accept null for a missing optional field.
     for schema in schemas.values():
         if schema.get("additionalProperties") is False:
             for name, field in schema["properties"].items():
@@ -159,19 +161,20 @@ def _describe_bodies(schemas: dict[str, Schema]) -> None:
     unified = schemas["CreateUnifiedTrigger"]
     unified["properties"]["action_config"] = {
         **{key: unified["properties"]["action_config"][key] for key in ("title", "description")},
-        # A generated client takes the first that an object fits: those that require something are told by it.
+        # A generated client takes the first model that an object matches, so that required fields distinguish them.
         "anyOf": [
             {"$ref": f"#/components/schemas/{config.__name__}"}
             for config in sorted((action.config for action in ACTIONS.values()), key=lambda one: -len(required(one)))
         ],
     }
-    # Which configuration goes with which action_type is said in words: as rules it would be thousands of cases.
+    # A description explains which configuration belongs to which action_type; as rules, it would take thousands of
+    # cases.
     unified["allOf"] = schedules
     schemas["ClusterAction"]["allOf"] = [_either_of("cluster_id", "execution_config")]
 
 
 def _name_enums(place: Any, names: Mapping[tuple[str, ...], str]) -> None:
-    """Refer to the schema of an enumeration wherever its values are listed."""
+    """Replaces lists of an enumeration's values by references to its schema."""
     for inner in place.values() if isinstance(place, dict) else place if isinstance(place, list) else ():
         if isinstance(inner, dict) and inner.get("type") == "string":
             name = names.get(tuple(inner.get("enum", ())))
@@ -184,7 +187,7 @@ def _name_enums(place: Any, names: Mapping[tuple[str, ...], str]) -> None:
 def _when(
     variants: Variants, discriminator: str, properties: Mapping[str, Schema], parent: str | None = None
 ) -> Iterator[Schema]:
-    """For each variant: its required fields are there, and those of other variants are not."""
+    """Adds rules for each variant: its required fields are set, and those of other variants are not."""
     of_some = {name for model in variants.values() for name in model.model_fields}
     for value, model in variants.items():
         needed = [name for name in required(model) if name in properties and name != discriminator]
@@ -200,17 +203,20 @@ def _if(discriminator: str, value: str, properties: Schema) -> Schema:
 
 def _then(discriminator: str, value: str, rule: Schema) -> Schema:
     condition = {"type": "object", "properties": {discriminator: {"const": value}}, "required": [discriminator]}
-    # Without a type of its own: generators of types would take it for an object that has no keys.
+    # The rule has no type, because generators would otherwise create a type without keys.
     return {"if": condition, "then": rule}
 
 
 def _either_of(*names: str) -> Schema:
-    """At least one of these fields is there and not null."""
+    """Returns the rule that at least one of these fields is set and not null."""
     return {"anyOf": [{"type": "object", "required": [name], "properties": {name: {"not": _NULL}}} for name in names]}
 
 
 def _or_null(field: Schema) -> Schema:
-    """A value or null. The default is the value's: as the field's, generated types would require the field."""
+    """Returns a schema for a value or null.
+
+    The default belongs to the value, because generated types would otherwise require the field.
+    """
     about = {key: value for key, value in field.items() if key in ("title", "description")}
     default = {"default": field["default"]} if field.get("default") is not None else {}
     value = {key: value for key, value in field.items() if key not in ("title", "description", "default", "anyOf")}

@@ -1,7 +1,8 @@
-"""What a request says, as models: its JSON body and its query.
+"""Parses the JSON body and the query of a request into models.
 
-They are read by hand. FastAPI takes as long for a body as for all else, and for dependencies as long again. It also
-tells neither a body of another Content-Type from one that is not an object, nor a key that is there twice.
+FastAPI is not used, because it takes as long for a body as for everything else, and as long again for dependencies. It
+also does not distinguish a body of another Content-Type from one that is not an object, and accepts a key that is set
+twice.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ from clustertrigger.rest.errors import FieldError, RefusedError, invalid, unlike
 Asked = TypeVar("Asked", bound=BaseModel)
 
 _EXACT = 2**53
-"""Larger numbers with a fraction's point are not known to the last digit."""
+"""Largest number of which a double stores every digit."""
 _LONGEST_KEY = 80
 _NO_OBJECT = "must be a JSON object: send an object"
 
 
 async def read_body(request: Request, model: type[Asked], *, required: bool = True) -> Asked:
-    """Read a model from the body.
+    """Parses a model from the body.
 
     Args:
-        request: whose.
-        model: what the body holds.
-        required: whether there must be a body; without one, the model's defaults hold.
+        request: The request.
+        model: Model of the body.
+        required: Whether a body is required; without one, the model's defaults apply.
 
     Raises:
         RefusedError: it is not JSON, or not such a model.
@@ -42,12 +43,12 @@ async def read_body(request: Request, model: type[Asked], *, required: bool = Tr
 
 
 async def read_query(request: Request, model: type[Asked], body: type[BaseModel] | None = None) -> Asked:
-    """Read a model from the query.
+    """Parses a model from the query.
 
     Args:
-        request: whose.
-        model: what the query holds.
-        body: what clients may send instead, in a body; where both name a field, the query counts.
+        request: The request.
+        model: Model of the query.
+        body: Model of a body that clients may send instead. If both contain a field, the query takes precedence.
 
     Raises:
         RefusedError: it is not such a model.
@@ -59,7 +60,7 @@ async def read_query(request: Request, model: type[Asked], body: type[BaseModel]
 
 
 def body_of(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
-    """What OpenAPI says of a body that `read_body` reads, as `openapi_extra` of a route."""
+    """Returns what OpenAPI documents about a body that `read_body` parses, as `openapi_extra` of a route."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
 
@@ -76,7 +77,7 @@ def _as(model: type[Asked], value: object) -> Asked:
 
 
 def _object(request: Request, text: bytes) -> Mapping[str, Any]:
-    """The JSON object of a body. 5.0 is the number 5, as JSON Schema and kubectl have it."""
+    """Returns the JSON object of a body. 5.0 is the number 5, as in JSON Schema and kubectl."""
     if not text:
         raise invalid([FieldError(Problem("body", None, _NO_OBJECT), "missing")])
     told = request.headers.get("content-type", "")
@@ -92,7 +93,7 @@ def _object(request: Request, text: bytes) -> Mapping[str, Any]:
         raise _no_json(f"byte {error.start + 1} is not valid UTF-8") from error
     except RecursionError as error:
         raise _no_json("it is nested too deeply") from error
-    except ValueError as error:  # of the functions below, and of integers with thousands of digits
+    except ValueError as error:  # One of the functions below raised it, or an integer has thousands of digits.
         raise _no_json(str(error)) from error
     if not isinstance(value, dict):
         raise invalid([FieldError(Problem("body", None, _NO_OBJECT), "dict_type")])

@@ -1,4 +1,4 @@
-"""Whether a caller may list a collection of a namespace: the API server's own answer, of the last minute."""
+"""Caches for a minute whether the API server allows a caller to list a collection of a namespace."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from clustertrigger.rest.api_server import ApiServer
 from clustertrigger.rest.errors import RefusedError
 
 _ASKED_AGAIN = 0.6
-"""Of the time for which an answer holds: then it is asked again beside the requests that come in, and none waits."""
+"""Share of a decision's lifetime after which it is renewed in the background, so that no request waits."""
 _MOST = 10_000
 _FORBIDDEN = 403
 _Case = tuple[bytes, str]
@@ -25,11 +25,11 @@ class _Answer:
 
 
 class Rights:
-    """What callers may list.
+    """Which collections callers may list.
 
     Args:
-        server: the API server.
-        holds: seconds for which an answer counts, from the moment at which it was asked for.
+        server: The API server.
+        holds: Seconds for which a decision is valid, from the time of the request.
     """
 
     def __init__(self, server: ApiServer, holds: float) -> None:
@@ -39,11 +39,11 @@ class Rights:
         self._asking: dict[_Case, asyncio.Task[bool]] = {}
 
     async def may_list(self, token: str, path: str) -> bool:
-        """Whether the owner of a token may list a collection.
+        """Returns whether the owner of a token may list a collection.
 
         Args:
-            token: the caller's.
-            path: of the collection.
+            token: The caller's token.
+            path: Path of the collection.
 
         Raises:
             RefusedError: the API server does not know the token, or does not answer.
@@ -83,6 +83,9 @@ class Rights:
 
 
 def _retrieve(asking: asyncio.Task[bool]) -> None:
-    """Take an error that nobody waits for: asked ahead, or the callers have left. The next caller asks again."""
+    """Retrieves an error of a background request, or of one whose callers have left.
+
+    The next caller sends a request again.
+    """
     if not asking.cancelled():
         asking.exception()

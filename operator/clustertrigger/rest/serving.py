@@ -1,4 +1,7 @@
-"""The HTTP server: uvicorn, which waits for a request's head without end, and for any number of connections."""
+"""Configures the HTTP server uvicorn.
+
+By itself, it limits neither the duration of a request's header nor the number of connections.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +21,18 @@ from clustertrigger.rest.settings import Settings
 
 _KEEP_ALIVE = 75
 _LEAVING = 20
-"""Seconds for requests that are under way when the process is to end."""
+"""Seconds for active requests when the process ends."""
 _BACKLOG = 1024
 _LARGEST_HEAD = 2**16
-"""Bytes of a request line and its headers. Nothing else bounds them: the parser hands on what it gets."""
+"""Maximum size of a request line and its headers in bytes. Without it, the parser passes on any size."""
 
 
 class Server(uvicorn.Server):
-    """The server of the application.
+    """Returns the server of the application.
 
     Args:
-        app: the application.
-        settings: limits, and where the certificate lies.
+        app: The application.
+        settings: Limits, and the directory of the certificate.
 
     Raises:
         OSError: there is no certificate where it should be.
@@ -59,12 +62,12 @@ class Server(uvicorn.Server):
         )
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End. Streams of changes end first, because uvicorn waits for requests to end."""
+        """Shuts down. Streams of changes end first, because uvicorn waits for requests to end."""
         self._app.state.leaving.set()
         await super().shutdown(sockets)
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until a signal comes; with a certificate, follow its renewals meanwhile."""
+        """Serves until a signal comes, and reloads a renewed certificate."""
         renewing = asyncio.create_task(self._certificate.follow(self._looked_at_every)) if self._certificate else None
         try:
             await super().serve(sockets)
@@ -74,7 +77,7 @@ class Server(uvicorn.Server):
 
 
 def listeners(settings: Settings) -> list[socket.socket]:
-    """The sockets to serve on. asyncio would keep `::` to IPv6 alone, and most clusters have IPv4.
+    """Returns the sockets to serve on. asyncio would restrict `::` to IPv6, and most clusters use IPv4.
 
     Raises:
         OSError: the address cannot be listened on.
@@ -86,16 +89,16 @@ def listeners(settings: Settings) -> list[socket.socket]:
 
 
 class _Guarded(HttpToolsProtocol):
-    """Closes connections that are too many, and those whose next request's head is too large or too slow."""
+    """Closes connections that exceed the limit, and those whose request header is too large or too slow."""
 
     settings: Settings
-    """Its limits."""
+    """Limits of the connection."""
     _cut: asyncio.TimerHandle | None = None
     _head = 0
-    """Bytes of a head that is on its way."""
+    """Number of bytes of an incomplete header."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first request."""
+        """Starts the timer for the first request."""
         super().connection_made(transport)
         if len(self.connections) > self.settings.connections:
             transport.abort()
@@ -103,7 +106,7 @@ class _Guarded(HttpToolsProtocol):
         self._wait()
 
     def data_received(self, data: bytes) -> None:
-        """Begin to wait for the rest of a head, where there is one on its way."""
+        """Starts the timer for the rest of an incomplete header."""
         super().data_received(data)
         if self._cut is None and (self.cycle is None or self.cycle.response_complete):
             self._wait()
@@ -114,17 +117,17 @@ class _Guarded(HttpToolsProtocol):
                 _refuse(self.transport, RefusedError(431, f"the headers are longer than {_LARGEST_HEAD} bytes"))
 
     def on_headers_complete(self) -> None:
-        """End waiting."""
+        """Stops the timer."""
         self._stop_waiting()
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP."""
+        """Rejects what is not HTTP."""
         self._stop_waiting()
         _refuse(self.transport, RefusedError(400, msg))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End waiting."""
+        """Stops the timer."""
         self._stop_waiting()
         super().connection_lost(exc)
 
@@ -148,7 +151,7 @@ def _protocol(settings: Settings) -> type[asyncio.Protocol]:
 
 
 def _refuse(transport: asyncio.Transport, problem: RefusedError) -> None:
-    """Answer without an application, and close the connection."""
+    """Responds without the application, and closes the connection."""
     body, status = write_json(problem.envelope()), HTTPStatus(problem.status)
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"

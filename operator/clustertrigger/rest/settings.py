@@ -1,4 +1,4 @@
-"""Settings of clustertrigger-api, from environment variables that the chart sets."""
+"""Defines the settings of clustertrigger-api, from environment variables that the chart sets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 class Settings(BaseSettings):
-    """Each field is the variable of its name in capitals, after CLUSTERTRIGGER_API_."""
+    """Settings. Each field is read from the variable with its name in capitals, after CLUSTERTRIGGER_API_."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
@@ -70,17 +70,17 @@ class Settings(BaseSettings):
 
     @property
     def namespaces(self) -> list[str]:
-        """Whose triggers are watched; empty: all."""
+        """Returns the namespaces whose triggers are watched; empty for all."""
         return [name.strip() for name in self.watch_namespaces.split(",") if name.strip()]
 
     @property
     def pull_secrets(self) -> tuple[str, ...]:
-        """Secrets with which the worker's image is pulled."""
+        """Returns the Secrets that pull the worker's image."""
         return tuple(name.strip() for name in self.worker_pull_secrets.split(",") if name.strip())
 
     @property
     def api_server(self) -> str:
-        """URL of the API server."""
+        """Returns the URL of the API server."""
         if self.server:
             return self.server.rstrip("/")
         host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ.get("KUBERNETES_SERVICE_PORT", "443")
@@ -88,7 +88,7 @@ class Settings(BaseSettings):
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings.
+    """Returns the settings.
 
     Raises:
         SettingsError: a variable is unknown or malformed.

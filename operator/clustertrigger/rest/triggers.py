@@ -1,4 +1,4 @@
-"""What callers do to triggers: every step is a request to the API server with the caller's token."""
+"""Executes what callers request: every step is a request to the API server with the caller's token."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ from clustertrigger.rest.settings import Settings
 _ID_PREFIX = "trg_"
 _FORBIDDEN, _NOT_FOUND, _CONFLICT = 403, 404, 409
 _ATTEMPTS = 6
-"""How often a change is tried on an object that others change too."""
+"""How often a change is retried on an object that others change too."""
 _LONGEST_WAIT = 3.0
-"""Seconds for which a request to run waits until the operator has seen the one before."""
+"""Seconds for which a request to run waits until the operator has seen the previous one."""
 _PAUSE = 0.2
 _SIGN_OF_LIFE = 10.0
 """Seconds after which a caller who waits for changes gets an empty response."""
@@ -51,8 +51,8 @@ class Backend:
     """What all callers share.
 
     Args:
-        server: the API server.
-        settings: which namespaces are watched, and what may be changed.
+        server: The API server.
+        settings: Which namespaces are watched, and what may be changed.
     """
 
     def __init__(self, server: ApiServer, settings: Settings) -> None:
@@ -67,15 +67,15 @@ class Backend:
 class Triggers:
     """The triggers of one namespace, as one caller may see and change them.
 
-    What is shown comes from the cache where the API server lets the caller list the namespace; what is changed is read
-    and written with the caller's token.
+    Responses come from the cache if the API server allows the caller to list the namespace. Changes are read and
+    written with the caller's token.
 
     Args:
-        backend: shared by all callers.
-        token: the caller's.
-        namespace: the namespace.
-        action: only triggers of this action are found; None: all.
-        uncached: whether everything is read from the API server.
+        backend: What all callers share.
+        token: The caller's token.
+        namespace: The namespace.
+        action: Only triggers of this action are found; None for all.
+        uncached: Whether everything is read from the API server.
     """
 
     def __init__(
@@ -90,11 +90,11 @@ class Triggers:
         self._uncached = uncached
 
     async def cluster_id(self) -> str:
-        """The Kubernetes cluster's id; empty where it is not known."""
+        """Returns the Kubernetes cluster's id; empty if unknown."""
         return await self._server.cluster_id()
 
     async def index(self) -> TriggerIndex:
-        """All triggers of the namespace, whatever they do.
+        """Returns all triggers of the namespace, whatever their action.
 
         Raises:
             RefusedError: the caller may not list them.
@@ -106,7 +106,7 @@ class Triggers:
         return TriggerIndex(map(Entry, listed.get("items") or ()))
 
     async def entry(self, id_or_name: str) -> Entry:
-        """The trigger that a trigger_id or a name means, to be shown.
+        """Returns the trigger with a trigger_id or a name, for display.
 
         Raises:
             RefusedError: It does not exist, has another action, or the caller lacks the permission to read it.
@@ -114,17 +114,17 @@ class Triggers:
         known = self._cache.triggers(self._namespace)
         if known is not None and await self._may_list(paths.triggers(self._namespace)):
             found = known.get(id_or_name) or known.get(known.name_of(id_or_name) or "")
-            # A missing trigger can have been created a moment ago.
+            # The trigger may have been created a moment ago.
             if found is not None and self._action in (None, found.action_type):
                 return found
         return Entry(await self.find(id_or_name))
 
     async def changes(self) -> AsyncIterator[set[str]]:
-        """Yield, in an endless loop, the names of the triggers that were changed, created or deleted.
+        """Yields, in an endless loop, the names of the triggers that were changed, created or deleted.
 
-        The first set is empty and comes at once: what is read after it misses nothing. Another empty one comes every
-        few seconds, so that a closed connection is noticed. If the namespace is not watched nothing else comes, and
-        everything may have changed.
+        The first set is empty and is yielded at once, so that what is read after it misses nothing. Another empty set
+        follows every few seconds, so that a closed connection is noticed. If the namespace is not watched, all sets are
+        empty, and everything may have changed.
 
         Raises:
             RefusedError: The caller does not have, or no longer has, the permission to list them.
@@ -134,12 +134,12 @@ class Triggers:
             names: set[str] = set()
             while True:
                 if not await self._backend.rights.may_list(self._token, path):
-                    await self._server.names(self._token, path, limit="1")  # refuses, in the API server's words
+                    await self._server.names(self._token, path, limit="1")  # This raises the API server's error.
                 yield names
                 names = await news.within(_SIGN_OF_LIFE)
 
     async def find(self, id_or_name: str) -> Object:
-        """The trigger that a trigger_id or a name means, as the API server has it now.
+        """Returns the current trigger of the API server with a trigger_id or a name.
 
         Raises:
             RefusedError: It does not exist, has another action, or the caller lacks the permission to read it.
@@ -173,7 +173,7 @@ class Triggers:
         return raw
 
     async def definitions(self) -> Definitions:
-        """All ClusterDefinitions of the namespace; none where the caller may not list them."""
+        """Returns all ClusterDefinitions of the namespace; none if the caller may not list them."""
         path = paths.definitions(self._namespace)
         known = self._cache.definitions(self._namespace)
         try:
@@ -189,14 +189,14 @@ class Triggers:
     async def create(
         self, spec: Mapping[str, Any], stem: str, display_name: str | None, key: str | None, field_of: FieldOf
     ) -> Entry:
-        """Create a trigger.
+        """Creates a trigger.
 
         Args:
-            spec: of the trigger.
-            stem: what its name is made of.
-            display_name: the name for people; None: the object's.
-            key: the Idempotency-Key, if there is one.
-            field_of: how the request calls a field of the spec.
+            spec: Spec of the trigger.
+            stem: What its name is derived from.
+            display_name: The display name; None for the object's name.
+            key: The Idempotency-Key; None if there is none.
+            field_of: Returns the request's name of a field of the spec.
 
         Raises:
             RefusedError: it is invalid, refused, or the key was used for another request.
@@ -211,16 +211,16 @@ class Triggers:
     async def change(
         self, id_or_name: str, wanted: Mapping[str, Any], display_name: str | None, field_of: FieldOf
     ) -> Entry:
-        """Change fields of a trigger's spec; schedule_config is replaced as a whole.
+        """Changes fields of a trigger's spec; schedule_config is replaced as a whole.
 
-        What others change at the same time stays: the change is made on the version that was read, and is tried again
-        on a newer one unless that differs in the same fields.
+        Concurrent changes of others are kept: the change is made on the version that was read, and retried on a newer
+        one unless that differs in the same fields.
 
         Args:
-            id_or_name: the trigger.
-            wanted: fields of the spec.
-            display_name: another name for people; None: as it is.
-            field_of: how the request calls a field of the spec.
+            id_or_name: The trigger.
+            wanted: Fields of the spec.
+            display_name: Another display name; None to keep it.
+            field_of: Returns the request's name of a field of the spec.
 
         Raises:
             RefusedError: The trigger does not exist, a GitOps tool applies it, it would be invalid, or the change
@@ -256,7 +256,9 @@ class Triggers:
         )
 
     async def set_status(self, id_or_name: str, wanted: str) -> Entry:
-        """Pause or resume a trigger; resuming one that has stopped after too many failed runs forgets these.
+        """Pauses or resumes a trigger.
+
+        Resuming a trigger that has stopped after too many failed runs resets its failures.
 
         Raises:
             RefusedError: It does not exist, or the caller lacks the permission to change it.
@@ -265,14 +267,14 @@ class Triggers:
         annotations = _resumption(raw) if wanted == "active" else {}
         if raw["spec"].get("status", "active") == wanted and not annotations:
             return self._seen(raw)
-        # Whatever else is changed at the same time: it is one field, and this is what it shall be.
+        # Concurrent changes do not matter, because only this field is set.
         body: dict[str, Any] = {"spec": {"status": wanted}}
         if annotations:
             body["metadata"] = {"annotations": annotations}
         return self._seen(await self._server.merge_patch(self._token, self._path(raw), body))
 
     async def reset(self, id_or_name: str) -> Object:
-        """Set the count of failed runs in a row back to 0, so that a trigger which has stopped fires again.
+        """Sets the number of consecutive failures to 0, so that a trigger which has stopped fires again.
 
         Raises:
             RefusedError: It does not exist, or the caller lacks the permission to change it.
@@ -282,7 +284,7 @@ class Triggers:
         return await self._server.merge_patch(self._token, self._path(raw), {"metadata": {"annotations": annotations}})
 
     async def delete(self, id_or_name: str) -> None:
-        """Delete a trigger and its Jobs.
+        """Deletes a trigger and its Jobs.
 
         Raises:
             RefusedError: It does not exist, a GitOps tool applies it, or the caller lacks the permission to delete it.
@@ -295,11 +297,11 @@ class Triggers:
             self._cache.lost(self._namespace, name, uid)
 
     async def execute(self, id_or_name: str, key: str | None) -> tuple[Object, str]:
-        """Request a run.
+        """Requests a run.
 
         Args:
-            id_or_name: the trigger.
-            key: the Idempotency-Key: the same one is the same run.
+            id_or_name: The trigger.
+            key: The Idempotency-Key: requests with the same key request the same run.
 
         Returns:
             The trigger and the name of the run's Job.
@@ -345,7 +347,7 @@ class Triggers:
         return not self._uncached and await self._backend.rights.may_list(self._token, path)
 
     def _seen(self, raw: Object) -> Entry:
-        """What the API server has answered, which is newer than what the watch has shown."""
+        """Stores what the API server has returned, which is newer than the watch."""
         entry = Entry(raw)
         self._cache.saw(entry)
         return entry
@@ -415,7 +417,7 @@ class Triggers:
 
 
 FieldOf = Callable[[str], str]
-"""How a request calls a field of the spec."""
+"""Returns the request's name of a field of the spec."""
 
 
 def _require_valid(spec: Mapping[str, Any], field_of: FieldOf) -> None:
@@ -441,17 +443,17 @@ def _require_runnable(raw: Object) -> None:
 
 
 def _resumption(raw: Object) -> dict[str, str]:
-    """What lets a trigger fire again that has stopped after too many failed runs."""
+    """Returns the change that lets a trigger fire again after too many failed runs."""
     return {ANNOTATION_RESET_REQUESTED: format_instant(datetime.now(UTC))} if has_stopped(raw) else {}
 
 
 def _replacement(before: object, after: object) -> object:
-    """The merge patch that replaces an object by another: what the new one lacks is removed."""
+    """Returns the merge patch that replaces an object by another; fields that the new one lacks are removed."""
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         return {**dict.fromkeys(before), **{name: _replacement(before.get(name), after[name]) for name in after}}
     return after
 
 
 def stem_of(*texts: str | None) -> str:
-    """The first of some texts that names can be made of."""
+    """Returns the first of some texts that a name can be derived from."""
     return next((stem for text in texts if text and (stem := readable(text))), "trigger")

@@ -1,4 +1,4 @@
-"""Triggers of the API server as the API shows them."""
+"""Converts triggers of the API server to the API's models."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ Object = Mapping[str, Any]
 View = dict[str, Any]
 
 OVERDUE = timedelta(seconds=60)
-"""How late a trigger may be that nothing keeps from firing."""
+"""How late a trigger can be before it counts as overdue."""
 UNKNOWN_COLLECTIONS = ["<unknown>"]
-"""Of a ClusterDefinition that does not exist. Clients expect one id at least, and this can be none."""
+"""Id of a ClusterDefinition that does not exist. Clients expect at least one id, and this one is not valid."""
 _TASK_STATUS = {"pending": "PENDING", "running": "IN_PROGRESS", "completed": "COMPLETED", "failed": "FAILED"}
 
 
 def id_of(raw: Object) -> str:
-    """The trigger_id."""
+    """Returns the trigger_id."""
     return trigger_id(raw["metadata"]["uid"])
 
 
 def cluster_trigger(raw: Object, inherited: Object | None, cluster: str) -> View:
-    """A cluster trigger's view.
+    """Returns the view of a cluster trigger.
 
     Args:
-        raw: the object.
-        inherited: the execution_config of its ClusterDefinition, where it is known.
-        cluster: the Kubernetes cluster's id.
+        raw: The object.
+        inherited: The execution_config of its ClusterDefinition, if it is known.
+        cluster: The Kubernetes cluster's id.
     """
     spec, status = raw["spec"], raw.get("status") or {}
     execution = spec.get("execution_config") or inherited or {}
@@ -53,12 +53,12 @@ def cluster_trigger(raw: Object, inherited: Object | None, cluster: str) -> View
 
 
 def unified_trigger(raw: Object, cluster: str, *, overdue: bool) -> View:
-    """A unified trigger's view.
+    """Returns the view of a unified trigger.
 
     Args:
-        raw: the object.
-        cluster: the Kubernetes cluster's id.
-        overdue: whether it should have fired by now.
+        raw: The object.
+        cluster: The Kubernetes cluster's id.
+        overdue: Whether it should have fired by now.
     """
     spec, status = raw["spec"], raw.get("status") or {}
     action = action_of(spec)
@@ -79,18 +79,18 @@ def unified_trigger(raw: Object, cluster: str, *, overdue: bool) -> View:
 
 
 def name_of(raw: Object) -> str:
-    """The name for people: the one that was given, or the object's."""
+    """Returns the display name: the given one, or the object's name."""
     metadata = raw["metadata"]
     return str((metadata.get("annotations") or {}).get(ANNOTATION_NAME) or metadata["name"])
 
 
 def history(raw: Object, page: HistoryPage, id_field: str) -> View:
-    """A page of a trigger's runs.
+    """Returns a page of a trigger's runs.
 
     Args:
-        raw: the trigger.
-        page: which runs.
-        id_field: under which name a run's Job is shown.
+        raw: The trigger.
+        page: Which runs to return.
+        id_field: Field that contains the name of a run's Job.
     """
     runs = (raw.get("status") or {}).get("history") or []
     found = [run for run in runs if page.status_filter in (None, run["status"])]
@@ -115,7 +115,7 @@ def history(raw: Object, page: HistoryPage, id_field: str) -> View:
 
 
 def task(raw: Object, job: str) -> View:
-    """One run of a trigger, as a task; one that is not in the history has not started."""
+    """Returns one run of a trigger as a task. A run that is not in the history has not started."""
     spec = raw["spec"]
     runs = (raw.get("status") or {}).get("history") or []
     run: Object = next((run for run in runs if run["job_id"] == job), {"status": "pending"})

@@ -1,1 +1,1 @@
-"""From documents to clusters, and what one pass over the documents finds out about these."""
+"""Clusters documents, and computes in one pass what the results need of them."""

@@ -1,1 +1,1 @@
-"""What is clustered: collections in any kind of source, as one sequence of documents."""
+"""Reads collections from any kind of source, as one sequence of documents."""

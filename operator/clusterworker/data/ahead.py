@@ -1,4 +1,4 @@
-"""Reads the next batch while the last one is worked on."""
+"""Reads the next batch while the previous one is processed."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,9 +8,9 @@ T = TypeVar("T")
 
 
 def ahead(items: Iterator[T]) -> Iterator[T]:
-    """Yield the items in order, the next one being fetched in a thread meanwhile; its errors arise here.
+    """Yields the items in order, and fetches the next one in a thread; its errors are raised here.
 
-    Reading and computing each keep a core busy; by turns they would take the sum of both.
+    Reading and computing each occupy a core. One after the other, they would take the sum of both times.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="reader") as reader:
         upcoming = reader.submit(next, items, None)

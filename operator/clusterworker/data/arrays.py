@@ -1,4 +1,4 @@
-"""The array types that the worker passes around."""
+"""Defines the array types of the worker."""
 
 from typing import TypeAlias
 
@@ -6,13 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 Vectors: TypeAlias = npt.NDArray[np.float32]
-"""Shape (rows, dimensions), C-contiguous."""
+"""Vectors, shape (rows, dimensions), C-contiguous."""
 Labels: TypeAlias = npt.NDArray[np.int32]
-"""Shape (rows,); a cluster's number, or NOISE."""
+"""Labels, shape (rows,): a cluster's number, or NOISE."""
 Flags: TypeAlias = npt.NDArray[np.bool_]
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Rows: TypeAlias = npt.NDArray[np.int64]
-"""Row numbers of the whole data set, counted from 0."""
+"""Row numbers of the whole data set, from 0."""
 
 NOISE = -1
 """Label of a document that belongs to no cluster, as in scikit-learn."""

@@ -1,7 +1,7 @@
-"""All collections of a run as one sequence of documents, as the clustering sees them.
+"""Presents all collections of a run as one sequence of documents to the clustering.
 
-Rows are numbered from 0 across collections and files, in the order of the RunSpec and of the files' names. With
-metric cosine the vectors are of unit length here, so that everything behind may use Euclidean geometry.
+Rows are numbered from 0 across collections and files, in the order of the RunSpec and of the files' names. With metric
+cosine, the vectors have unit length here, so that all other code can use Euclidean distance.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,43 +20,43 @@ from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.progress import Progress
 
 LARGEST = 1e15
-"""The largest number that a vector may hold with metric euclidean: squares beyond leave the range of float32."""
+"""The largest number in a vector with metric euclidean; squares of larger numbers exceed the range of float32."""
 _SAFE = (1e-30, 1e30)
 """Squared lengths that float32 represents accurately; others are computed again in float64."""
 
 
 class Dataset(Protocol):
-    """Documents that can be passed over more than once."""
+    """Documents that can be read more than once."""
 
     @property
     def rows(self) -> int:
-        """How many."""
+        """Number of documents."""
 
     @property
     def dimensions(self) -> int:
         """Length of the vectors."""
 
     def batches(self) -> Iterator[Batch]:
-        """Yield all documents in order."""
+        """Yields all documents in order."""
 
 
 class Sampled(Protocol):
-    """Documents of which only a sample is in the memory."""
+    """Documents of which only a sample is in memory."""
 
     rows: int
     dimensions: int
 
     def sample(self, size: int, seed: int) -> tuple[Rows, Vectors]:
-        """Draw documents: see `sample`."""
+        """Draws documents: see `sample`."""
 
 
 class StreamedDataset:
-    """Reads the sources again in every pass, so that a batch bounds the memory.
+    """Reads the sources again in every pass, so that only a batch is in memory.
 
     Args:
-        collections: of equal dimensions.
+        collections: Collections of equal dimensions.
         metric: cosine or euclidean.
-        progress: receives the progress of each pass.
+        progress: Receives the progress of each pass.
     """
 
     def __init__(self, collections: Sequence[Collection], metric: str, progress: Progress) -> None:
@@ -76,7 +76,10 @@ class StreamedDataset:
             self._progress.advance(done / self.rows)
 
     def given(self) -> Iterator[Batch]:
-        """Yield all documents in order, their vectors neither checked nor scaled: of any length, and also all zeros."""
+        """Yields all documents in order, with unchecked and unscaled vectors.
+
+        They can have any length, and be all zeros.
+        """
         for index, collection in enumerate(self._collections):
             yield from _given(collection, index, integer_ids=self.integer_ids)
 
@@ -85,10 +88,10 @@ class StreamedDataset:
         return sample(self, size, seed)
 
     def parts(self, most: int) -> "list[DatasetPart]":
-        """Return the documents in parts, in order, for processes that read them apart.
+        """Returns the documents in parts, in order, for processes that read them separately.
 
         Args:
-            most: documents of a part, where the smallest pieces of the sources have not more.
+            most: Maximum number of documents of a part, unless the smallest unit of a source has more.
 
         Raises:
             MisconfiguredError: A collection cannot be read in parts; names it.
@@ -110,15 +113,15 @@ class StreamedDataset:
 
 @dataclass(frozen=True)
 class DatasetPart:
-    """Some documents of a data set, the same batches as it yields. It can be pickled.
+    """Some documents of a data set, in the same batches. It can be pickled.
 
     Attributes:
-        number: of the part.
-        first: row number of its first document in the data set.
-        collection: that holds its documents, and no others.
-        index: of the whole collection in the RunSpec.
-        unit: whether vectors are of unit length.
-        integer_ids: whether all ids of the data set are integers.
+        number: Number of the part.
+        first: Row number of its first document in the data set.
+        collection: Collection with its documents, and no others.
+        index: Index of the whole collection in the RunSpec.
+        unit: Whether vectors have unit length.
+        integer_ids: Whether all ids of the data set are integers.
     """
 
     number: int
@@ -149,27 +152,27 @@ class DatasetPart:
 
 
 def _given(collection: Collection, index: int, *, integer_ids: bool) -> Iterator[Batch]:
-    """A collection's documents, with ids of the type that the data set has."""
+    """Yields a collection's documents, with ids of the data set's type."""
     for batch in whole_pass(collection, index):
         ids = batch.ids if integer_ids else batch.ids.cast(pa.string())
         yield Batch(ids, batch.vectors, index, batch.place)
 
 
 def _prepared(batch: Batch, *, unit: bool) -> Batch:
-    """The same documents, as the clustering sees them."""
+    """Yields the same documents with vectors of unit length."""
     vectors = _unit_length(batch) if unit else refuse_too_large(batch)
     return Batch(batch.ids, vectors, batch.collection, batch.place)
 
 
 class SpooledDataset:
-    """A copy in a memory-mapped scratch file, for what passes over the data more than once.
+    """A copy in a memory-mapped scratch file, for algorithms that read the data more than once.
 
-    With metric cosine, vectors of one direction are equal here, whatever lengths they had.
-    Its pages are the kernel's cache: they do not count as long as there is need for memory elsewhere.
+    With metric cosine, vectors of one direction are equal here, whatever their lengths were. The pages belong to the
+    kernel's cache, which frees them when memory is needed.
 
     Args:
-        source: read once, here.
-        directory: scratch space for 4 bytes per number; the file vanishes with the process.
+        source: The documents, which are read once.
+        directory: Scratch space for 4 bytes per number. The file disappears with the process.
     """
 
     def __init__(self, source: StreamedDataset, directory: Path) -> None:
@@ -186,7 +189,7 @@ class SpooledDataset:
             kept[:] = batch.vectors
             self._parts.append(Batch(batch.ids, kept, batch.collection, batch.place))
             row += len(kept)
-        assert row == self.rows  # noqa: S101 - whole_pass saw to it: the rest of the file would be zeros
+        assert row == self.rows  # noqa: S101 - whole_pass has verified it; otherwise the rest of the file would be zeros.
         if source.unit:
             settle(self.vectors)
 
@@ -196,7 +199,7 @@ class SpooledDataset:
 
 
 def sample(dataset: Dataset, size: int, seed: int) -> tuple[Rows, Vectors]:
-    """Draw documents uniformly, without replacement, in one pass; the same ones for the same seed.
+    """Draws documents uniformly, without replacement, in one pass; the same ones for the same seed.
 
     Returns:
         Row numbers, ascending, shape (min(size, rows),), and their vectors.
@@ -206,18 +209,18 @@ def sample(dataset: Dataset, size: int, seed: int) -> tuple[Rows, Vectors]:
 
 
 def drawn(rows: int, size: int, seed: int) -> Rows:
-    """Return the row numbers of a sample, ascending, shape (min(size, rows),)."""
+    """Returns the row numbers of a sample, ascending, shape (min(size, rows),)."""
     if size >= rows:
         return np.arange(rows)
     return np.sort(np.random.default_rng(seed).choice(rows, size, replace=False, shuffle=False))
 
 
 def picked(dataset: Dataset, chosen: Rows) -> Vectors:
-    """Return the vectors of some rows, in one pass over all of them.
+    """Returns the vectors of some rows, in one pass over all of them.
 
     Args:
-        dataset: a data set, or a part of one.
-        chosen: row numbers in it, ascending.
+        dataset: A data set, or a part of one.
+        chosen: Row numbers in it, ascending.
     """
     vectors = np.empty((len(chosen), dataset.dimensions), np.float32)
     first = filled = 0
@@ -225,12 +228,12 @@ def picked(dataset: Dataset, chosen: Rows) -> Vectors:
         end = int(np.searchsorted(chosen, first + len(batch.vectors)))
         vectors[filled:end] = batch.vectors[chosen[filled:end] - first]
         first, filled = first + len(batch.vectors), end
-    assert filled == len(chosen)  # noqa: S101 - whole_pass saw to it: the rest of the array would be anything
+    assert filled == len(chosen)  # noqa: S101 - whole_pass has verified it; otherwise the rest of the array would be undefined.
     return vectors
 
 
 def lengths(batch: Batch) -> Doubles:
-    """Euclidean length of each vector, shape (rows,).
+    """Returns the Euclidean length of each vector, shape (rows,).
 
     Raises:
         MisconfiguredError: one is 0; names the row.
@@ -246,7 +249,7 @@ def lengths(batch: Batch) -> Doubles:
 
 
 def single_lengths(batch: Batch) -> Vectors:
-    """Return the same in single precision, which takes a fraction of the time; raises as `lengths` does."""
+    """Returns the lengths in single precision, which takes a fraction of the time; raises as `lengths` does."""
     with np.errstate(over="ignore"):
         squares = np.vecdot(batch.vectors, batch.vectors)
     if squares.min(initial=1) < _SAFE[0] or squares.max(initial=1) > _SAFE[1]:
@@ -255,7 +258,7 @@ def single_lengths(batch: Batch) -> Vectors:
 
 
 def refuse_too_large(batch: Batch) -> Vectors:
-    """Return the batch's vectors, whose squares single precision can hold.
+    """Returns the batch's vectors, whose squares are within the range of single precision.
 
     Raises:
         MisconfiguredError: a number is beyond LARGEST; names the row and the number.

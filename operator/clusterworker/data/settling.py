@@ -1,4 +1,4 @@
-"""Vectors of one direction that rounding has set apart are made equal."""
+"""Makes vectors of one direction equal that differ by rounding."""
 
 import numpy as np
 from scipy import sparse
@@ -7,20 +7,21 @@ from clusterworker.data.arrays import Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
 
 SAME_DIRECTION = 2.5e-7
-"""How far apart rounding leaves two unit vectors of one direction: half a unit in the last place of each number, of the
-vector as it was given and as it is kept, on both sides."""
+"""Maximum difference by rounding of two unit vectors of one direction: half a unit in the last place of each number, of
+the given and the stored vector, on both sides.
+"""
 NEXT_FEW = 4
 _SEED = 20_261_128
-"""Seed of the direction along which vectors are ordered; any number works."""
+"""Seed of the direction along which vectors are sorted; any number works."""
 
 
 def settle(vectors: Vectors) -> None:
-    """Make unit vectors equal, in place, that differ by rounding only: of one direction, at whatever lengths they had.
+    """Makes unit vectors of one direction equal, in place, if they differ by rounding only.
 
-    Along a random direction such vectors lie side by side; each is compared with the next few there.
+    Along a random direction, such vectors are next to each other; each is compared with the next few there.
 
     Args:
-        vectors: of unit length, shape (rows, dimensions).
+        vectors: Vectors of unit length, shape (rows, dimensions).
     """
     direction = np.random.default_rng(_SEED).normal(size=vectors.shape[1])
     places = np.empty(len(vectors))

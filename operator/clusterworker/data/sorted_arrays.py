@@ -1,4 +1,4 @@
-"""Looks values up in sorted arrays."""
+"""Searches sorted arrays for values."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from clusterworker.data.arrays import Flags, Rows
 
 
 def places_in(ordered: npt.NDArray[Any], wanted: npt.NDArray[Any]) -> tuple[Rows, Flags]:
-    """Return where each wanted value stands, and whether it is there at all; both of shape (wanted,).
+    """Returns the position of each wanted value, and whether it exists; both of shape (wanted,).
 
     Args:
-        ordered: sorted values, each once.
-        wanted: the place of one that is missing means nothing.
+        ordered: Sorted values, each once.
+        wanted: Values; the position of a missing one has no meaning.
     """
     places = np.searchsorted(ordered, wanted)
     known = places < len(ordered)

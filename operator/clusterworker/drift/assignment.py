@@ -1,6 +1,6 @@
-"""Metrics of the shares of documents per baseline centroid: assignment_js and assignment_psi.
+"""Computes assignment_js and assignment_psi, metrics of the shares of documents per baseline centroid.
 
-Half a document is added to every count (Jeffreys' prior), so that an empty cluster makes nothing infinite.
+Half a document is added to every count (Jeffreys' prior), so that an empty cluster causes no infinite values.
 """
 
 from collections.abc import Callable
@@ -11,32 +11,33 @@ from clusterworker.data.arrays import Doubles, Rows
 
 SMOOTHING = 0.5
 CONFIDENCE = 0.999
-"""Share of draws that stay below twice the floor. 1 % of false alarms is promised, and up to 0.8 % were measured. With
-few documents per cluster the shares that are drawn from are uncertain, and centroids fit the baseline's own documents a
-little better than others."""
+"""Share of draws that stay below twice the floor. The documented limit of false alarms is 1 %, and up to 0.8 % were
+measured. With few documents per cluster, the shares are estimated imprecisely, and centroids fit the baseline's own
+documents slightly better than others.
+"""
 DRAWS = 2_000
 _CHUNK = 4_000_000
-"""Counts drawn at a time: bounds the memory, whatever the number of clusters."""
+"""Number of counts that are drawn at a time, which limits the memory for any number of clusters."""
 
 Distance = Callable[[Doubles, Doubles], Doubles]
-"""Of shares, shape (..., clusters), to a distance per leading index."""
+"""Maps shares of shape (..., clusters) to a distance for each leading index."""
 
 
 def assignment_js(baseline: Rows, now: Rows) -> float:
-    """Jensen-Shannon distance, base 2, from 0 (alike) to 1 (no cluster in common).
+    """Returns the Jensen-Shannon distance, base 2, from 0 (equal) to 1 (no cluster in common).
 
-    The square root of Lin's divergence (1991, "Divergence measures based on the Shannon entropy"), which is a metric
-    (Endres and Schindelin 2003).
+    It is the square root of Lin's divergence (1991, "Divergence measures based on the Shannon entropy"), which is a
+    metric (Endres and Schindelin 2003).
 
     Args:
-        baseline: documents per centroid then, shape (clusters,).
-        now: documents per centroid now, same shape.
+        baseline: Documents per centroid in the baseline, shape (clusters,).
+        now: Current documents per centroid, same shape.
     """
     return float(jensen_shannon(_shares(baseline), _shares(now)))
 
 
 def assignment_psi(baseline: Rows, now: Rows) -> float:
-    """Population stability index Σ (p - q) ln(p / q), 0 and up; arguments as of assignment_js.
+    """Returns the population stability index Σ (p - q) ln(p / q), from 0; arguments as of assignment_js.
 
     Siddiqi 2006, "Credit Risk Scorecards": below 0.1 little has changed, above 0.25 a lot.
     """
@@ -52,9 +53,9 @@ def assignment_floor(distance: Distance, baseline: Rows, now: Rows, seed: int) -
 
     Args:
         distance: jensen_shannon or stability_index.
-        baseline: documents per centroid then, shape (clusters,).
-        now: documents per centroid now, same shape.
-        seed: of the draws.
+        baseline: Documents per centroid in the baseline, shape (clusters,).
+        now: Current documents per centroid, same shape.
+        seed: Seed of the draws.
     """
     if not len(baseline):
         return 0.0
@@ -70,14 +71,14 @@ def assignment_floor(distance: Distance, baseline: Rows, now: Rows, seed: int) -
 
 
 def jensen_shannon(one: Doubles, other: Doubles) -> Doubles:
-    """Jensen-Shannon distance, base 2, over the last axis."""
+    """Returns the Jensen-Shannon distance, base 2, over the last axis."""
     middle = (one + other) / 2
     divergence = (one * np.log2(one / middle) + other * np.log2(other / middle)).sum(axis=-1) / 2
     return np.asarray(np.sqrt(np.maximum(divergence, 0)))
 
 
 def stability_index(one: Doubles, other: Doubles) -> Doubles:
-    """Population stability index over the last axis."""
+    """Returns the population stability index over the last axis."""
     return np.asarray(((one - other) * np.log(one / other)).sum(axis=-1))
 
 

@@ -1,4 +1,4 @@
-"""The baseline's file, as a run writes it and a check reads it; clustercontract.baseline says what is in it."""
+"""Writes and reads the baseline's file; clustercontract.baseline defines its content."""
 
 import io
 import zipfile
@@ -13,19 +13,17 @@ from clusterworker.data.arrays import Doubles, Rows, Vectors
 
 @dataclass(frozen=True)
 class StoredBaseline:
-    """What a run leaves behind.
-
-    With metric cosine everything refers to vectors of unit length.
+    """The data of a baseline. With metric cosine, all of it refers to vectors of unit length.
 
     Attributes:
-        documents: at least 1.
+        documents: Number of documents, at least 1.
         total: Σx, shape (dimensions,).
         total_squares: Σx² per dimension, shape (dimensions,).
-        centroids: shape (clusters, dimensions).
-        shares: of documents per nearest centroid, shape (clusters,).
-        reservoir: uniform sample, shape (≤ RESERVOIR_ROWS, dimensions).
+        centroids: Centroids, shape (clusters, dimensions).
+        shares: Share of the documents per nearest centroid.
+        reservoir: Uniform sample, shape (≤ RESERVOIR_ROWS, dimensions).
         metric: cosine or euclidean.
-        embedding_model: name, or "".
+        embedding_model: Name, or "".
     """
 
     documents: int
@@ -44,11 +42,14 @@ class StoredBaseline:
 
     @cached_property
     def counts(self) -> Rows:
-        """Documents per nearest centroid, shape (clusters,): shares are exact fractions of the documents."""
+        """Number of documents per nearest centroid, shape (clusters,).
+
+        Shares are exact fractions of the number of documents.
+        """
         return np.rint(self.shares * self.documents).astype(np.int64)
 
     def write(self, file: Path) -> None:
-        """Write the file."""
+        """Writes the file."""
         np.savez(
             file,
             n=np.int64(self.documents),
@@ -64,7 +65,7 @@ class StoredBaseline:
 
 
 def parse(content: bytes) -> StoredBaseline:
-    """Return the baseline that a file holds.
+    """Returns the baseline in a file.
 
     Raises:
         ValueError: it is not such a file, or its arrays do not fit together.

@@ -1,4 +1,4 @@
-"""One check, from the CheckSpec to the CheckResult."""
+"""Carries out a check: computes the CheckResult of a CheckSpec."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -23,12 +23,12 @@ COUNTING = ("count",)
 
 
 def check(spec: CheckSpec, progress: Progress, mounts: Mounts | None = None) -> CheckResult:
-    """Compare the collections with the baseline, and add the measurement to the drift record.
+    """Compares the collections with the baseline, and adds the measurement to the drift record.
 
     Args:
-        spec: what to compare.
-        progress: receives the progress.
-        mounts: where Secrets are.
+        spec: What to compare.
+        progress: Receives the progress.
+        mounts: Directory of Secrets.
 
     Returns:
         The result of a completed check: a measurement or an obstacle.
@@ -68,7 +68,7 @@ def _measure(spec: CheckSpec, metric: DriftMetric, progress: Progress, mounts: M
     progress.phase("read", f"reading {total} documents of {baseline.dimensions} dimensions")
     now = profile(collections, baseline, spec.seed, progress)
     progress.phase("measure", f"measuring {spec.metric}")
-    with threadpool_limits(1):  # products of 4,000 rows: threads that wait for each other cost more than they gain
+    with threadpool_limits(1):  # Products have 4,000 rows. Threads that wait for each other cost more than they gain.
         drift = measure(metric, baseline, now, spec.seed)
     return _measurement(
         spec,
@@ -82,7 +82,7 @@ def _measure(spec: CheckSpec, metric: DriftMetric, progress: Progress, mounts: M
 
 
 def _count(spec: CheckSpec, progress: Progress, mounts: Mounts) -> Measurement:
-    """Compare numbers of documents; the baseline's is in the spec, so its file is not needed."""
+    """Compares numbers of documents. The spec contains the baseline's number, so its file is not needed."""
     from clusterworker.data.sources.collections import count_documents
 
     progress.plan(COUNTING)
@@ -109,7 +109,7 @@ def _measurement(spec: CheckSpec, documents: int, value: float, noise_floor: flo
 
 
 def _baseline(spec: CheckSpec, mounts: Mounts) -> "StoredBaseline":
-    """Read the baseline, if it is the one that the run left."""
+    """Reads the baseline, and verifies that it is the one that the run wrote."""
     from clusterworker.drift.baseline import parse
 
     expected = spec.baseline
@@ -153,11 +153,11 @@ def _comparable(spec: CheckSpec, baseline: "StoredBaseline", collections: "list[
 
 
 def _record(spec: CheckSpec, measurement: Measurement, progress: Progress, mounts: Mounts) -> None:
-    """What was measured counts, also where it cannot be recorded."""
+    """Records a measurement. If that fails, the check succeeds nevertheless."""
     try:
         file = record_file(spec.namespace, spec.trigger, spec.results, mounts.secrets)
         record = append(file, spec, measurement)
-        # `kubectl clustertrigger drift` reads it here: it cannot reach the results.
+        # `kubectl clustertrigger drift` reads it from the log, because it cannot access the results.
         progress.info(f"{len(record.measurements)} measurements on record", **{RECORD_FIELD: record.table()})
     except RunError as error:
         progress.error(f"the drift record could not be updated: {error}")

@@ -1,8 +1,8 @@
-"""domain_auc: how well a classifier distinguishes the baseline's documents from the current ones.
+"""Computes domain_auc: how well a classifier distinguishes the baseline's documents from the current ones.
 
-A classifier two-sample test (Lopez-Paz and Oquab 2017, "Revisiting Classifier Two-Sample Tests"; Rabanser et al. 2019,
-"Failing Loudly"). The classifier is ridge regression on the labels, that is Fisher's discriminant with a shrunk
-covariance: its predictions are linear in the labels, so that a permutation of the labels costs a product of matrices
+This is a classifier two-sample test (Lopez-Paz and Oquab 2017, "Revisiting Classifier Two-Sample Tests"; Rabanser et
+al. 2019, "Failing Loudly"). The classifier is ridge regression on the labels, which is Fisher's discriminant with a
+shrunk covariance. Its predictions are linear in the labels, so a permutation of the labels takes a product of matrices
 instead of another fit.
 """
 
@@ -22,12 +22,12 @@ SHRINKAGE = 0.1
 
 @dataclass(frozen=True)
 class Separation:
-    """What the test found.
+    """Result of the test.
 
     Attributes:
-        value: mean AUC over the folds; 0.5 if nothing changed, less if the documents are the same.
-        noise_floor: half of what permuted labels stay below in 99.5 % of permutations, about 0.26.
-        p_value: share of permutations that are told apart at least as well.
+        value: Mean AUC over the folds; 0.5 if nothing changed, less if the documents are identical.
+        noise_floor: Half of the value that permuted labels stay below in 99.5 % of permutations, about 0.26.
+        p_value: Share of permutations that are distinguished at least as well.
     """
 
     value: float
@@ -36,13 +36,13 @@ class Separation:
 
 
 def domain_auc(baseline: Vectors, now: Vectors, seed: int, permutations: int = PERMUTATIONS) -> Separation:
-    """Cross-validate, stratified, on up to five folds.
+    """Cross-validates with up to five stratified folds.
 
     Args:
         baseline: shape (rows, dimensions).
         now: shape (other rows, dimensions).
-        seed: of folds and permutations.
-        permutations: how many.
+        seed: Seed of folds and permutations.
+        permutations: Number of permutations.
 
     Returns:
         The value and the test; of fewer than two documents on a side, no separation.
@@ -60,22 +60,25 @@ def domain_auc(baseline: Vectors, now: Vectors, seed: int, permutations: int = P
     found = np.mean([areas(scores, truth) for scores, truth in _predictions(vectors, columns, fold)], axis=0)
     value, null = float(found[0]), found[1:]
     reached = int(np.count_nonzero(null >= value))
-    # A mean of five AUCs is close to normal.
+    # The mean of five AUCs is distributed almost normally.
     floor = float(null.mean() + NORMAL_TAIL * null.std(ddof=1)) / 2
     return Separation(value, floor, (1 + reached) / (1 + permutations))
 
 
 def assign_folds(baseline: int, now: int, folds: int, generator: np.random.Generator) -> Rows:
-    """Return the fold of each document, baseline first: of each side, folds of equal size, drawn at random."""
+    """Returns the fold of each document, the baseline's first.
+
+    Folds are drawn at random, and have equal numbers of each side.
+    """
     return np.concatenate([generator.permutation(np.arange(rows) % folds) for rows in (baseline, now)])
 
 
 def areas(scores: Doubles, labels: Doubles) -> Doubles:
-    """Area under the ROC curve of each column: the Mann-Whitney statistic, ties counting half.
+    """Returns the area under the ROC curve of each column: the Mann-Whitney statistic, in which ties count half.
 
     Args:
-        scores: shape (rows, columns).
-        labels: 1 or 0, same shape, each column with as many ones.
+        scores: Scores, shape (rows, columns).
+        labels: 1 or 0, same shape; each column has as many ones.
     """
     positive = int(labels[:, 0].sum())
     found = np.empty(scores.shape[1])
@@ -89,9 +92,9 @@ def areas(scores: Doubles, labels: Doubles) -> Doubles:
 
 
 def _predictions(vectors: Vectors, labels: Doubles, fold: Rows) -> Iterator[tuple[Doubles, Doubles]]:
-    """Yield scores and labels of each fold, of a ridge regression fitted to the other folds.
+    """Yields scores and labels of each fold from a ridge regression that is fitted to the other folds.
 
-    The sums of products over the other folds are those over all documents less those over the fold.
+    The sums of products over the other folds are those over all documents minus those over the fold.
     """
     centred = vectors - vectors.mean(axis=0, dtype=np.float64)
     scatter, products, ones = centred.T @ centred, centred.T @ labels, labels.sum(axis=0)

@@ -1,4 +1,4 @@
-"""From a baseline and a profile to one number, and how much of it chance alone would give."""
+"""Computes a metric and its noise floor from a baseline and a profile."""
 
 from dataclasses import dataclass
 
@@ -19,13 +19,13 @@ from clusterworker.drift.profile import Profile
 
 @dataclass(frozen=True)
 class Drift:
-    """What a metric found.
+    """The result of a metric.
 
     Attributes:
         value: The metric's value.
-        noise_floor: unchanged data exceeds twice of it in at most 1 % of checks.
-        p_value: of the permutation test, where the metric has one.
-        advice: what to do where the metric cannot tell drift on these documents.
+        noise_floor: On unchanged data, at most 1 % of checks exceed twice this value.
+        p_value: p-value of the permutation test, if the metric has one.
+        advice: What to do if the metric cannot detect drift on these documents.
     """
 
     value: float
@@ -35,13 +35,13 @@ class Drift:
 
 
 def measure(metric: DriftMetric, baseline: StoredBaseline, now: Profile, seed: int) -> Drift:
-    """Measure drift; the same arguments give the same numbers.
+    """Measures drift; the same arguments give the same numbers.
 
     Args:
-        metric: docs/understanding/drift.md says what each measures.
-        baseline: what to compare with.
-        now: of the documents as they are now.
-        seed: of draws and permutations.
+        metric: A metric of docs/understanding/drift.md.
+        baseline: The baseline to compare with.
+        now: Profile of the current documents.
+        seed: Seed of draws and permutations.
     """
     before = baseline.total / baseline.documents
     match metric:

@@ -1,7 +1,8 @@
-"""mmd_rbf: the maximum mean discrepancy of two samples, and its permutation test.
+"""Computes mmd_rbf: the maximum mean discrepancy of two samples, and its permutation test.
 
-After Gretton et al. 2012, "A Kernel Two-Sample Test", JMLR 13. It is the unbiased estimate of MMD² (lemma 6) with a
-Gaussian kernel exp(-gamma ‖x - y‖²). gamma is 1 / median², of the distances in both samples together (section 8).
+The method is that of Gretton et al. 2012, "A Kernel Two-Sample Test", JMLR 13. It computes the unbiased estimate of
+MMD² (lemma 6) with a Gaussian kernel exp(-gamma ‖x - y‖²). gamma is 1 / median² of the distances in both samples
+together (section 8).
 """
 
 from dataclasses import dataclass
@@ -15,19 +16,19 @@ from clusterworker.drift.moments import CONFIDENCE
 PERMUTATIONS = 500
 _BLOCK_BYTES = 32 << 20
 _SAME = 1e-12
-"""Share of ‖a‖² + ‖b‖² up to which squared distances are rounding of the documents' own numbers."""
+"""Share of ‖a‖² + ‖b‖² up to which squared distances can be caused by rounding of the documents' numbers."""
 _MEDIAN_ROWS = 1_000
-"""Documents whose distances to all others give the median: evenly chosen, of both samples."""
+"""Number of documents whose distances to all others determine the median; they are evenly spaced in both samples."""
 
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """What the test found.
+    """Result of the test.
 
     Attributes:
-        value: unbiased MMD²; about 0, and often below, where nothing has changed.
-        noise_floor: half of what permuted samples stay below in 99.5 % of permutations, at least 0.
-        p_value: share of permutations at least as far apart.
+        value: Unbiased MMD²; about 0, and often below, if nothing has changed.
+        noise_floor: Half of the value that permuted samples stay below in 99.5 % of permutations, at least 0.
+        p_value: Share of permutations that are at least as far apart.
     """
 
     value: float
@@ -36,13 +37,13 @@ class Discrepancy:
 
 
 def mmd_rbf(baseline: Vectors, now: Vectors, seed: int, permutations: int = PERMUTATIONS) -> Discrepancy:
-    """Compare two samples.
+    """Compares two samples.
 
     Args:
         baseline: shape (rows, dimensions).
         now: shape (other rows, dimensions).
-        seed: of the permutations.
-        permutations: how many.
+        seed: Seed of the permutations.
+        permutations: Number of permutations.
 
     Returns:
         The value and the test; of fewer than two documents on a side, no discrepancy.
@@ -64,7 +65,10 @@ def mmd_rbf(baseline: Vectors, now: Vectors, seed: int, permutations: int = PERM
 
 
 def _kernel(vectors: Vectors) -> Vectors:
-    """Kernel matrix with an empty diagonal, less its mean: MMD² is the same, and float32 sums stay exact."""
+    """Returns the kernel matrix without its diagonal and minus its mean.
+
+    MMD² stays the same, and float32 sums stay exact.
+    """
     median = _median(vectors)
     pairs = Pairs(vectors, "euclidean")
     squares = np.empty((len(vectors), len(vectors)), np.float32)
@@ -82,10 +86,10 @@ def _kernel(vectors: Vectors) -> Vectors:
 
 
 def _median(vectors: Vectors) -> float:
-    """Squared median of the distances between documents that differ; 1 if all are alike, which makes MMD² 0.
+    """Returns the squared median of the distances between different documents; 1 if all are equal, so that MMD² is 0.
 
-    Copies are left out, and so are documents that differ from a copy only by rounding. If most pairs were such copies,
-    the median would be almost 0, all other documents would be equally far apart for the kernel, and no drift would be
+    Copies are left out, and so are documents that differ from a copy only by rounding. If most pairs were copies, the
+    median would be almost 0, all other documents would be equally far apart for the kernel, and no drift would be
     found.
     """
     rows = vectors[:: max(len(vectors) // _MEDIAN_ROWS, 1)]
@@ -96,7 +100,7 @@ def _median(vectors: Vectors) -> float:
 
 
 def _discrepancies(kernel: Vectors, chosen: Vectors) -> Doubles:
-    """Unbiased MMD² of the chosen rows against the others, one per column of `chosen` (0 or 1)."""
+    """Returns the unbiased MMD² of the chosen rows against the others, one for each column of `chosen` (0 or 1)."""
     total = len(kernel)
     size = float(chosen[:, 0].sum())
     rest = total - size

@@ -1,9 +1,9 @@
-"""Metrics of the mean: cosine_drift and centroid_euclidean, and what chance alone does to them.
+"""Computes cosine_drift and centroid_euclidean, metrics of the mean, and their random variation.
 
-Of n documents drawn from a distribution with mean μ and covariance Σ, the mean differs from μ by about N(0, Σ/n).
-Therefore, for two unchanged samples, ‖mean - mean'‖² is a sum of squared normal variables with expectation tr Σ (1/n +
-1/n'). It is distributed nearly as a multiple of χ² with df = (tr Σ)² / tr Σ² degrees of freedom (Satterthwaite 1946;
-Box 1954, "Some theorems on quadratic forms", theorem 3.1).
+The mean of n documents from a distribution with mean μ and covariance Σ differs from μ by about N(0, Σ/n). Therefore,
+for two unchanged samples, ‖mean - mean'‖² is a sum of squared normal variables with expectation tr Σ (1/n + 1/n'). It
+is distributed nearly as a multiple of χ² with df = (tr Σ)² / tr Σ² degrees of freedom (Satterthwaite 1946; Box 1954,
+"Some theorems on quadratic forms", theorem 3.1).
 """
 
 import numpy as np
@@ -12,38 +12,44 @@ from clusterworker.data.arrays import Doubles, Vectors
 from clusterworker.drift.baseline import StoredBaseline
 
 CONFIDENCE = 0.995
-"""Share of checks on unchanged data that stay below twice the noise floor: 1 % is promised, half of it is aimed at."""
+"""Share of checks on unchanged data that stay below twice the noise floor. The documented limit is 1 % above it; the
+target is half of that.
+"""
 HOPELESS = 0.5
-"""Floor of cosine_drift from which on only means that point backwards, with a value above 1, exceed it twice."""
+"""Noise floor of cosine_drift above which only a mean in the opposite direction, with a value above 1, exceeds twice
+the floor.
+"""
 NORMAL_TAIL = 2.5758
-"""Standard deviations below which that share of a normal distribution lies."""
+"""Number of standard deviations below which that share of a normal distribution is."""
 
 
 def cosine_drift(baseline: Doubles, now: Doubles) -> float:
-    """1 - cos of the angle between two means, 0 to 2; docs/design/drift.md.
+    """Returns 1 - cos of the angle between two means, 0 to 2; see docs/design/drift.md.
 
     Args:
-        baseline: mean of the baseline, shape (dimensions,).
-        now: mean of the documents as they are now.
+        baseline: Mean of the baseline, shape (dimensions,).
+        now: Mean of the current documents.
     """
     lengths = float(np.linalg.norm(baseline) * np.linalg.norm(now))
-    if lengths == 0:  # no direction to compare; the noise floor of such a mean is 1, so the trigger does not fire
+    if (
+        lengths == 0
+    ):  # There is no direction to compare. The noise floor of such a mean is 1, so the trigger does not fire.
         return 1.0
-    # Twelve digits: beyond them is only the rounding of the division.
+    # Further digits would contain only the rounding of the division.
     return round(float(np.clip(1 - (baseline @ now) / lengths, 0, 2)), 12)
 
 
 def centroid_euclidean(baseline: Doubles, now: Doubles) -> float:
-    """Euclidean distance of two means, each of shape (dimensions,)."""
+    """Returns the Euclidean distance of two means, each of shape (dimensions,)."""
     return float(np.linalg.norm(baseline - now))
 
 
 def cosine_floor(baseline: StoredBaseline, documents: int) -> float:
-    """Noise floor of cosine_drift: (1 - ‖μ‖²) / (2 ‖μ‖²) · (1/n + 1/n'), at most 1; docs/design/drift.md.
+    """Returns the noise floor of cosine_drift: (1 - ‖μ‖²) / (2 ‖μ‖²) · (1/n + 1/n'), at most 1; docs/design/drift.md.
 
-    That is the expectation for unit vectors, whose tr Σ is 1 - ‖μ‖². ‖μ‖² is estimated without the bias that
-    the mean of few documents has. Where documents vary in few directions only (df < 16), twice the expectation is too
-    little, and half of the 99.5th percentile takes its place.
+    This is the expectation for unit vectors, whose tr Σ is 1 - ‖μ‖². ‖μ‖² is estimated without the bias of the mean of
+    few documents. If documents vary in few directions only (df < 16), twice the expectation is too low, and half of the
+    99.5th percentile replaces it.
 
     Args:
         baseline: Provides μ, Σ and n.
@@ -59,7 +65,7 @@ def cosine_floor(baseline: StoredBaseline, documents: int) -> float:
 
 
 def cosine_advice(floor: float) -> str | None:
-    """What to do where cosine_drift can hardly exceed twice its floor, or not at all: it ends at 2."""
+    """Returns advice if cosine_drift can hardly exceed twice its floor, or cannot at all, because its maximum is 2."""
     if floor < HOPELESS:
         return None
     able = "can never fire" if floor >= 1 else "would fire only if the mean changed its sign"
@@ -70,7 +76,9 @@ def cosine_advice(floor: float) -> str | None:
 
 
 def euclidean_floor(baseline: StoredBaseline, documents: int) -> float:
-    """Noise floor of centroid_euclidean: √(tr Σ (1/n + 1/n')), or half of the 99.5th percentile where that is more.
+    """Returns the noise floor of centroid_euclidean.
+
+    It is √(tr Σ (1/n + 1/n')), or half of the 99.5th percentile if that is higher.
 
     Args:
         baseline: Provides Σ and n.
@@ -82,13 +90,13 @@ def euclidean_floor(baseline: StoredBaseline, documents: int) -> float:
 
 
 def degrees_of_freedom(sample: Vectors | Doubles) -> float:
-    """(tr Σ)² / tr Σ², at least 1: in how many directions documents vary.
+    """Returns the number of directions in which documents vary: (tr Σ)² / tr Σ², at least 1.
 
-    tr Σ² of a sample is biased by (tr Σ)² over its size, which is taken off (Bai and Saranadasa 1996, "Effect of high
-    dimension", equation 3.5).
+    The estimate of tr Σ² from a sample is biased by (tr Σ)² divided by its size, which is subtracted (Bai and
+    Saranadasa 1996, "Effect of high dimension", equation 3.5).
 
     Args:
-        sample: shape (rows, dimensions).
+        sample: Vectors, shape (rows, dimensions).
     """
     rows = len(sample)
     if rows < 3:
@@ -105,7 +113,7 @@ def degrees_of_freedom(sample: Vectors | Doubles) -> float:
 
 
 def _moments(baseline: StoredBaseline) -> tuple[float, float]:
-    """Estimates of tr Σ and ‖μ‖² without bias."""
+    """Returns unbiased estimates of tr Σ and ‖μ‖²."""
     count = baseline.documents
     raw = float(np.sum((baseline.total / count) ** 2))
     if count < 2:
@@ -115,10 +123,10 @@ def _moments(baseline: StoredBaseline) -> tuple[float, float]:
 
 
 def tail(degrees: float) -> float:
-    """Quantile of χ² / df: how far chance goes beyond the expectation.
+    """Returns a quantile of χ² / df, the factor of random variation over its expectation.
 
-    Within 1 % for one degree of freedom or more (Wilson and Hilferty 1931); scipy's takes longer to load than a million
-    documents to assign.
+    It is exact within 1 % for one degree of freedom or more (Wilson and Hilferty 1931). scipy's function takes longer
+    to load than a million documents to assign.
     """
     step = 2 / (9 * degrees)
     return float((1 - step + NORMAL_TAIL * step**0.5) ** 3)

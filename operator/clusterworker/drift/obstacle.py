@@ -4,11 +4,11 @@ from clustercontract.check import Obstacle
 
 
 class ObstacleFound(Exception):  # noqa: N818 - it is a finding, not an error
-    """There is nothing to measure; the message says why in one line, and what will happen or help.
+    """A check cannot measure, which is not a failure. The message says why in one line, and what will happen or help.
 
     Args:
-        obstacle: for programs.
-        message: for people.
+        obstacle: The reason for programs.
+        message: The reason for people.
     """
 
     def __init__(self, obstacle: Obstacle, message: str) -> None:

@@ -1,4 +1,4 @@
-"""A check's pass over the documents: everything that the metrics need, in bounded memory."""
+"""Reads the documents for a check: collects everything that the metrics need, in bounded memory."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,19 +18,20 @@ from clusterworker.drift.baseline import StoredBaseline
 from clusterworker.process.progress import Progress
 
 _BLOCK_ROWS = 1_024
-"""Documents worked on at a time: they stay in the processor's cache, and sums of so few are exact to six digits in
-float32."""
+"""Number of documents that are processed at a time. They fit into the processor's cache, and their sums are exact to
+six digits in float32.
+"""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What is kept of the documents; with metric cosine, of vectors of unit length.
+    """Summary of the documents; with metric cosine, of vectors of unit length.
 
     Attributes:
-        documents: how many.
+        documents: Number of documents.
         total: Σx, shape (dimensions,).
         total_squares: Σx² per dimension, shape (dimensions,).
-        counts: documents per nearest centroid of the baseline, shape (clusters,).
+        counts: Documents per nearest centroid of the baseline, shape (clusters,).
         reservoir: uniform sample for mmd_rbf and domain_auc, shape (≤ RESERVOIR_ROWS, dimensions).
     """
 
@@ -42,18 +43,18 @@ class Profile:
 
     @property
     def mean(self) -> Doubles:
-        """Shape (dimensions,)."""
+        """Mean of the vectors, shape (dimensions,)."""
         return np.asarray(self.total / self.documents)
 
 
 def profile(collections: Sequence[Collection], baseline: StoredBaseline, seed: int, progress: Progress) -> Profile:
-    """Pass over the documents once.
+    """Reads all documents once.
 
     Args:
-        collections: of the baseline's dimensions.
-        baseline: names the centroids, and whether vectors are scaled to unit length.
-        seed: of the reservoir.
-        progress: receives the progress of the pass.
+        collections: Collections with the baseline's dimensions.
+        baseline: Determines the centroids, and whether vectors are scaled to unit length.
+        seed: Seed of the reservoir.
+        progress: Receives the progress.
 
     Raises:
         MisconfiguredError: bad data, named by file and row.
@@ -65,12 +66,13 @@ def profile(collections: Sequence[Collection], baseline: StoredBaseline, seed: i
         for batch in ahead(_batches(collections)):
             profiling.add(batch)
             progress.advance(profiling.documents / rows)
-    pa.default_memory_pool().release_unused()  # what batches lay in would stay reserved while samples are compared
+    # The memory of batches would otherwise stay reserved while samples are compared.
+    pa.default_memory_pool().release_unused()
     return profiling.profile()
 
 
 class _Profiling:
-    """The sums while they grow."""
+    """The sums while documents are read."""
 
     def __init__(self, baseline: StoredBaseline, seed: int) -> None:
         self._unit = baseline.metric == "cosine"
@@ -79,11 +81,11 @@ class _Profiling:
 
     @property
     def documents(self) -> int:
-        """How many have come by."""
+        """Number of documents so far."""
         return self._tally.documents
 
     def add(self, batch: Batch) -> None:
-        """Take in a batch."""
+        """Adds a batch."""
         if not self._unit:
             refuse_too_large(batch)
         norms = single_lengths(batch) if self._unit else None
@@ -93,7 +95,7 @@ class _Profiling:
         self._tally.offer(batch.vectors)
 
     def profile(self) -> Profile:
-        """Return what was found so far."""
+        """Returns the profile of the documents so far."""
         tally = self._tally
         if self._unit:
             tally.reservoir.scale()

@@ -1,4 +1,4 @@
-"""drift.json beside a trigger's runs: its last measurements, oldest first. Reports draw them."""
+"""Keeps drift.json beside a trigger's runs: its last measurements, oldest first. Reports draw them."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class DriftRecord(BaseModel):
     measurements: tuple[RecordedMeasurement, ...] = ()
 
     def with_measurement(self, added: RecordedMeasurement) -> DriftRecord:
-        """The record with one more; a check that was tried again counts once."""
+        """Returns the record with another measurement. A check that was retried is recorded once."""
         others = tuple(known for known in self.measurements if known.check != added.check)
         return DriftRecord(measurements=(*others, added)[-KEPT:])
 
     def table(self) -> dict[str, list[Any]]:
-        """The measurements in few words, as columns and rows, oldest first."""
+        """Returns the measurements as columns and rows, oldest first."""
         dumped = [measurement.model_dump(mode="json", include=set(_COLUMNS)) for measurement in self.measurements]
         return {"columns": list(_COLUMNS), "rows": [[row[name] for name in _COLUMNS] for row in dumped]}
 
@@ -54,13 +54,13 @@ class DriftRecord(BaseModel):
 
 
 def record_file(namespace: str, trigger: str, results: ResultsTarget, secrets: Path) -> StoredFile:
-    """Return where the record of a trigger lies: `<results>/<namespace>/<trigger>/drift.json`."""
+    """Returns the location of a trigger's record: `<results>/<namespace>/<trigger>/drift.json`."""
     uri = "/".join([results.uri.rstrip("/"), namespace, trigger, FILE])
     return open_file(uri, results, secrets)
 
 
 def read_record(file: StoredFile) -> DriftRecord:
-    """Return the record; an empty one if the file does not exist or contains something else.
+    """Returns the record; an empty one if the file does not exist or contains something else.
 
     Raises:
         RunError: the file cannot be read.
@@ -73,7 +73,7 @@ def read_record(file: StoredFile) -> DriftRecord:
 
 
 def append(file: StoredFile, spec: CheckSpec, measurement: Measurement) -> DriftRecord:
-    """Add a measurement to the record, and return all of it.
+    """Adds a measurement to the record, and returns all of it.
 
     Raises:
         RunError: the file cannot be read or written.
@@ -87,7 +87,7 @@ def append(file: StoredFile, spec: CheckSpec, measurement: Measurement) -> Drift
 
 
 def measured_before(spec: RunSpec, secrets: Path, progress: Progress) -> tuple[RecordedMeasurement, ...]:
-    """Return what checks of the run's trigger have measured, oldest first: none where that cannot be read."""
+    """Returns the measurements of the run's trigger, oldest first; none if they cannot be read."""
     try:
         return read_record(record_file(spec.namespace, spec.trigger, spec.results, secrets)).measurements
     except RunError as error:

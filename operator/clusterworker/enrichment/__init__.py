@@ -1,1 +1,1 @@
-"""Action `taxonomy_enrichment`: every document gets its nearest nodes of a taxonomy, by exact cosine search."""
+"""Action `taxonomy_enrichment`: assigns every document its nearest nodes of a taxonomy, by exact cosine search."""

@@ -1,4 +1,4 @@
-"""The command `enrich`, of action `taxonomy_enrichment`: finds every document's nodes and writes the run's folder."""
+"""The command `enrich`, of action `taxonomy_enrichment`: finds every document's nodes, and writes the run's folder."""
 
 from typing import Any
 

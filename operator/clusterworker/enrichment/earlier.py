@@ -1,4 +1,4 @@
-"""The last completed enrichment, from which an incremental one takes documents over."""
+"""Reads the last completed enrichment, from which an incremental one takes documents over."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -23,7 +23,7 @@ from clusterworker.storage.addresses import bucket_at
 from clusterworker.storage.volume import explained
 
 BYTES_PER_DOCUMENT = 40
-"""Of memory, for each document of the run before: its key, where it is now, and what sorting takes meanwhile."""
+"""Bytes of memory for each document of the previous run: its key, its current row, and temporary space for sorting."""
 _SHARE_OF_MEMORY = 0.25
 _ROWS = 65_536
 
@@ -35,9 +35,9 @@ class Taken:
     Attributes:
         ids: pyarrow array, shape (rows,).
         ranks: shape (rows,).
-        nodes: numbers of nodes, NO_NODE for none, shape (rows,).
+        nodes: Numbers of nodes, NO_NODE for none, shape (rows,).
         scores: shape (rows,).
-        rows: of the documents in the collection as it is now, shape (rows,).
+        rows: Rows of the documents in the current collection, shape (rows,).
     """
 
     ids: Any
@@ -48,12 +48,12 @@ class Taken:
 
 
 class Earlier:
-    """An earlier enrichment whose documents need no search.
+    """An earlier enrichment whose documents need not be searched.
 
     Args:
-        file: its table.
-        errors: of reading it become one line inside of this.
-        taxonomy: whose nodes it was made with.
+        file: Its table.
+        errors: Context in which errors of reading the table become one line.
+        taxonomy: The taxonomy that it was made with.
     """
 
     def __init__(self, file: pq.ParquetFile, errors: AbstractContextManager[None], taxonomy: Taxonomy) -> None:
@@ -68,18 +68,18 @@ class Earlier:
         self._rows = np.full(len(self._keys), -1, np.int64)
 
     def holds(self, ids: Any, first: int) -> Any:
-        """Return which documents are taken over, and remember where they are now.
+        """Returns which documents are taken over, and stores their current rows.
 
         Args:
-            ids: of documents that follow one another, a pyarrow array.
-            first: row of the first one.
+            ids: Ids of consecutive documents, a pyarrow array.
+            first: Row of the first document.
         """
         places, known = self._find(ids)
         self._rows[places[known]] = first + np.flatnonzero(known)
         return known
 
     def taken(self) -> Iterator[Taken]:
-        """Yield the rows of all documents that `holds` has seen.
+        """Yields the rows of all documents that `holds` has found.
 
         Raises:
             RunError: the table cannot be read to its end.
@@ -102,21 +102,21 @@ class Earlier:
                 )
 
     def _find(self, ids: Any) -> tuple[Rows, Any]:
-        """Places of documents among the keys, and which of them are there."""
+        """Returns the positions of documents among the keys, and which of them exist."""
         return places_in(self._keys, document_keys(ids))
 
 
 def earlier_of(
     spec: EnrichmentSpec, taxonomy: Taxonomy, secrets: Path, memory: int, *, integer_ids: bool
 ) -> tuple[Earlier | None, tuple[str, ...]]:
-    """Return what documents are taken over from, and a note where that is nothing.
+    """Returns the enrichment that documents are taken over from, and a note if there is none.
 
     Args:
-        spec: of this run.
-        taxonomy: its nodes.
+        spec: Spec of this run.
+        taxonomy: The taxonomy.
         secrets: where Secrets are mounted.
-        memory: bytes that the container may use; a quarter of it is for the documents of the run before.
-        integer_ids: whether this run's document ids are integers.
+        memory: Bytes that the container may use. A quarter of it is for the documents of the previous run.
+        integer_ids: Whether this run's document ids are integers.
     """
     last = spec.previous
     if not spec.incremental:
@@ -134,7 +134,7 @@ def earlier_of(
 
 
 def _unlike(made: Provenance, spec: EnrichmentSpec, taxonomy: Taxonomy) -> str | None:
-    """Why what an earlier run found does not hold any more."""
+    """Returns why the results of an earlier run are no longer valid; None if they are."""
     given = taxonomy.given
     if made.nodes_sha256 != taxonomy.sha256:
         same = made.taxonomy_id == given.taxonomy_id
@@ -156,7 +156,7 @@ def _kind_of_ids(file: pq.ParquetFile, run: str, *, integer_ids: bool) -> str | 
 
 
 def _open(uri: str, spec: EnrichmentSpec, secrets: Path) -> tuple[pq.ParquetFile, AbstractContextManager[None]]:
-    """The table, read piece by piece wherever it lies."""
+    """Yields the table in parts, from a volume or a bucket."""
     access = (spec.previous and spec.previous.results) or spec.results
     bucket = bucket_at(uri, access, secrets)
     if bucket is None:

@@ -1,4 +1,4 @@
-"""metrics.json: an enrichment in figures, and the same in brief for the trigger's status."""
+"""Writes metrics.json, the figures of an enrichment, and their summary for the trigger's status."""
 
 import json
 from collections.abc import Sequence
@@ -18,20 +18,20 @@ from clusterworker.process.text import shortened
 
 MOST_NODES = 20
 MOST_BYTES = 2_000
-"""Of JSON: the rest of the message is for the metrics and the notes."""
+"""Maximum number of bytes of JSON. The rest of the message is for the metrics and the notes."""
 _LONGEST_LABEL, _LONGEST_ID = 60, 100
 _BRIEF = TypeAdapter(NodeBrief)
 
 
 @dataclass(frozen=True)
 class Enrichment:
-    """What a run found out, as its results need it.
+    """The result of a run.
 
     Attributes:
-        spec: what was asked for.
-        taxonomy: its nodes.
-        tally: of all documents.
-        notes: what the worker decided by itself.
+        spec: Spec of the run.
+        taxonomy: The taxonomy.
+        tally: Sums over all documents.
+        notes: Decisions that the worker made by itself.
     """
 
     spec: EnrichmentSpec
@@ -52,14 +52,14 @@ class Enrichment:
 
     @property
     def measures(self) -> dict[str, float]:
-        """What the status of a trigger can be compared by from run to run."""
+        """Metrics for the status of a trigger, which are comparable from run to run."""
         scores = self.tally.scores()
         picked = {f"score_{name}": round(scores[name], 6) for name in ("p05", "p50", "p95") if name in scores}
         return {"share_assigned": round(self.share_assigned, 6), **picked}
 
 
 def write_figures(file: Path, found: Enrichment) -> None:
-    """Write metrics.json."""
+    """Writes metrics.json."""
     tree, given, tally = found.taxonomy.tree, found.taxonomy.given, found.tally
     below = tree.with_descendants(tally.per_node)
     document = {
@@ -95,7 +95,7 @@ def write_figures(file: Path, found: Enrichment) -> None:
 
 
 def in_brief(found: Enrichment, results_uri: str) -> EnrichmentBrief:
-    """Tell of the nodes with the most documents, of as many as fit into the termination message."""
+    """Summarizes the nodes with the most documents, as many as fit into the termination message."""
     tree, tally = found.taxonomy.tree, found.tally
     nodes = [
         NodeBrief(

@@ -1,4 +1,4 @@
-"""One enrichment, from the EnrichmentSpec to the RunResult."""
+"""Carries out an enrichment: computes the RunResult of an EnrichmentSpec."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -30,13 +30,13 @@ LISTED_DOUBTFUL = 12
 def enrich(
     spec: EnrichmentSpec, progress: Progress, mounts: Mounts | None = None, memory: int | None = None
 ) -> RunResult:
-    """Find the nodes of every document, and write the run's folder.
+    """Finds the nodes of every document, and writes the run's folder.
 
     Args:
-        spec: what to do.
-        progress: receives the progress.
-        mounts: where Secrets and scratch space are.
-        memory: bytes that may be used; default: the container's limit.
+        spec: What to do.
+        progress: Receives the progress.
+        mounts: Directories of Secrets and scratch space.
+        memory: Bytes that may be used. Default: the container's limit.
 
     Returns:
         The result of a completed run.
@@ -61,7 +61,7 @@ class _Run:
         self._started = datetime.now(UTC)
 
     def carry_out(self, staged: Path, scratch: Path, secrets: Path, memory: int) -> RunResult:
-        """Read the nodes, search, write, publish."""
+        """Reads the nodes, searches, writes and publishes."""
         from clusterworker.data.sources.collections import open_collections
         from clusterworker.enrichment.figures import in_brief, write_figures
         from clusterworker.enrichment.nodes import read_taxonomy
@@ -169,7 +169,7 @@ class _Run:
 
 
 def _check_alike(taxonomy: "Taxonomy", collection: "Collection") -> None:
-    """Documents and nodes have vectors of one length, and of one model where both name it."""
+    """Verifies that the vectors of documents and nodes have the same length and, if both name it, the same model."""
     given = taxonomy.given
     nodes = f"the nodes of taxonomy {given.taxonomy_id} (collection {given.nodes.collection_id})"
     if collection.dimensions != taxonomy.dimensions:
@@ -186,7 +186,7 @@ def _check_alike(taxonomy: "Taxonomy", collection: "Collection") -> None:
 
 
 def _doubtful(search: "NodeSearch", sample: "Sample") -> "Sequence[Example]":
-    """Those of the sampled documents whose two nearest nodes differ least in score."""
+    """Returns the sampled documents whose two nearest nodes differ least in score."""
     import numpy as np
 
     from clusterworker.enrichment.tally import Example
@@ -202,7 +202,7 @@ def _doubtful(search: "NodeSearch", sample: "Sample") -> "Sequence[Example]":
 
 
 def _texts(collection: "Collection", rows: set[int]) -> dict[int, str]:
-    """Texts of the examples, by row number."""
+    """Returns the texts of the examples, by row number."""
     import numpy as np
 
     return collection.texts(np.array(sorted(rows), np.int64))

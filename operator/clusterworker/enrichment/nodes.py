@@ -1,4 +1,4 @@
-"""A taxonomy as its collection holds it: the tree of its nodes, and their vectors."""
+"""Reads a taxonomy from its collection: the tree of its nodes, and their vectors."""
 
 import hashlib
 import json
@@ -24,15 +24,15 @@ _SHARE_OF_MEMORY = 0.25
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """What documents are compared with.
+    """The nodes that documents are compared with.
 
     Attributes:
-        given: what the spec says of it.
-        tree: of the nodes.
-        vectors: of unit length, shape (nodes, dimensions).
-        sha256: of the nodes, in whatever order: ids, labels, parents and vectors.
-        embedding_model: name, or "".
-        notes: what is unusual about it, for people.
+        given: The taxonomy in the spec.
+        tree: Tree of the nodes.
+        vectors: Vectors of unit length, shape (nodes, dimensions).
+        sha256: Hash of the nodes (ids, labels, parents and vectors), which does not depend on their order.
+        embedding_model: Name, or "".
+        notes: What is unusual about it.
     """
 
     given: TaxonomyInput
@@ -49,12 +49,12 @@ class Taxonomy:
 
 
 def read_taxonomy(given: TaxonomyInput, secrets: Path, memory: int) -> Taxonomy:
-    """Read the nodes.
+    """Reads the nodes.
 
     Args:
-        given: which collection holds them, and in which columns.
+        given: The taxonomy in the spec.
         secrets: where Secrets are mounted.
-        memory: bytes that the container may use; a quarter of it is for the nodes.
+        memory: Bytes that the container may use. A quarter of it is for the nodes.
 
     Raises:
         MisconfiguredError: a column is missing, nodes make no tree, a vector is none, or they are too many.
@@ -62,7 +62,7 @@ def read_taxonomy(given: TaxonomyInput, secrets: Path, memory: int) -> Taxonomy:
     """
     where = f"taxonomy {given.taxonomy_id} (collection {given.nodes.collection_id})"
     collection = _opened(given, given.label_column, "label_column", secrets)
-    needed = 2 * 4 * collection.rows * collection.dimensions  # the index holds a copy
+    needed = 2 * 4 * collection.rows * collection.dimensions  # The index contains a copy.
     if needed > memory * _SHARE_OF_MEMORY:
         raise MisconfiguredError(
             f"{where}: {collection.rows} nodes of {collection.dimensions} dimensions need {needed / 2**30:.1f} GiB, "
@@ -90,13 +90,13 @@ def read_taxonomy(given: TaxonomyInput, secrets: Path, memory: int) -> Taxonomy:
 
 
 def unit_length(vectors: Vectors, place: Place | None, what: str, first: int = 0) -> Vectors:
-    """Return the vectors, scaled to unit length.
+    """Returns the vectors, scaled to unit length.
 
     Args:
-        vectors: shape (rows, dimensions).
-        place: of the batch that they belong to, for messages.
-        what: has a vector, for messages.
-        first: row of that place with which they begin.
+        vectors: Vectors, shape (rows, dimensions).
+        place: The batch that they belong to, for messages.
+        what: What has a vector, for messages.
+        first: Row of that batch at which they begin.
 
     Raises:
         MisconfiguredError: one is all zeros; names the row.
@@ -111,7 +111,7 @@ def unit_length(vectors: Vectors, place: Place | None, what: str, first: int = 0
 
 
 def _opened(given: TaxonomyInput, column: str, field: str, secrets: Path) -> Collection:
-    """The nodes' collection, whose texts are those of the column."""
+    """Returns the nodes' collection, with the column as its texts."""
     source = given.nodes.source.model_copy(update={"text_column": column})
     try:
         (collection,) = open_collections([given.nodes.model_copy(update={"source": source})], secrets)
@@ -124,7 +124,7 @@ def _opened(given: TaxonomyInput, column: str, field: str, secrets: Path) -> Col
 
 
 def _documents(collection: Collection) -> tuple[list[str], Vectors]:
-    """The nodes' ids and unit vectors."""
+    """Returns the nodes' ids and unit vectors."""
     ids: list[str] = []
     vectors = np.empty((collection.rows, collection.dimensions), np.float32)
     for batch in whole_pass(collection, 0):
@@ -139,7 +139,7 @@ def _texts(collection: Collection) -> list[str]:
 
 
 def _parent(text: str, *, integers: bool) -> str:
-    """A parent's id; a column of integers in which some are missing is written as one of floats, by pandas for one."""
+    """Returns a parent's id. Some writers, such as pandas, write a column of integers with missing values as floats."""
     text = text.strip()
     if integers and text in _NO_NUMBER:
         return ""

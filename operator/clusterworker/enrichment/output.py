@@ -1,4 +1,4 @@
-"""The output of an enrichment: enrichment.parquet with one row for each document."""
+"""Converts enrichment.parquet for outputs: one row for each document."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,18 +22,18 @@ VALUES = [
     pa.field("taxonomy_labels", pa.list_(pa.string()), nullable=False),
     pa.field("taxonomy_scores", pa.list_(pa.float32()), nullable=False),
 ]
-"""Of the nearest node, and of all nodes of a document, nearest first."""
+"""Columns of the nearest node, and of all nodes of a document, nearest first."""
 _NEAREST, _ALL = ("node_id", "label", "path", "score"), ("node_id", "label", "score")
 
 
 def output_table(spec: EnrichmentSpec, file: Path, *, integer_ids: bool, rows: int = 0) -> Table:
-    """Return what outputs get.
+    """Returns the table for outputs.
 
     Args:
-        spec: of the run.
-        file: enrichment.parquet; while it is not written yet, only the table's schema may be looked at.
-        integer_ids: whether document ids are integers.
-        rows: how many documents there are.
+        spec: Spec of the run.
+        file: enrichment.parquet. Until it is written, only the table's schema can be read.
+        integer_ids: Whether document ids are integers.
+        rows: Number of documents.
     """
     identifier = pa.field("document_id", pa.int64() if integer_ids else pa.string(), nullable=False)
     schema = pa.schema([identifier, *VALUES])
@@ -52,7 +52,7 @@ def output_table(spec: EnrichmentSpec, file: Path, *, integer_ids: bool, rows: i
 
 
 def _batches(file: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Make one row of the rows of each document, which follow one another, the nearest node first."""
+    """Combines the consecutive rows of each document, nearest node first, into one row."""
     open_ended: list[pa.RecordBatch] = []
     with pq.ParquetFile(file, pre_buffer=False) as table:
         for batch in table.iter_batches(BATCH_ROWS):
@@ -60,14 +60,14 @@ def _batches(file: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
             if not len(firsts):
                 open_ended.append(batch)
                 continue
-            # Whether the last document of the batch is whole is known only once the next one begins.
+            # Only the next document shows whether the last document of the batch is complete.
             yield from _grouped([*open_ended, batch.slice(0, firsts[-1])], schema)
             open_ended = [batch.slice(firsts[-1])]
     yield from _grouped(open_ended, schema)
 
 
 def _firsts(batch: pa.RecordBatch) -> list[int]:
-    """Rows with which documents begin: that of the nearest node, or of rank 0, which stands for none."""
+    """Returns the first row of each document: that of the nearest node, or of rank 0 if there is none."""
     first: list[int] = np.flatnonzero(batch["rank"].to_numpy() <= 1).tolist()
     return first
 

@@ -1,4 +1,4 @@
-"""report.html of an enrichment: the tree of nodes with its counts, and examples, in one file without scripts."""
+"""Writes report.html of an enrichment: the tree of nodes with its counts, and examples, in one file without scripts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,25 +11,25 @@ from clusterworker.enrichment.tally import QUANTILES, Example
 from clusterworker.enrichment.tree import ROOT
 
 MOST_NODES = 1_000
-"""Nodes of the tree that are shown: those with the most documents in and below them."""
+"""Maximum number of nodes that are shown: those with the most documents in and below them."""
 _OPEN_LEVELS = 2
 _LISTED_BEST = 12
 
 
 @dataclass(frozen=True)
 class Branch:
-    """A node of the tree as the page shows it.
+    """A node of the tree on the page.
 
     Attributes:
-        label: of the node.
-        node_id: its id.
-        own: documents whose nearest node it is.
-        total: documents of it and of all below it.
-        share: of the documents of the largest node, 0 to 1.
-        example: the document that is nearest to it, if any.
-        is_open: whether its children are shown at first.
-        children: largest first.
-        hidden: children that are not listed.
+        label: Its label.
+        node_id: Its id.
+        own: Number of documents whose nearest node it is.
+        total: Number of documents of it and of all nodes below it.
+        share: Share of the largest node's documents, 0 to 1.
+        example: The document that is nearest to it, if there is one.
+        is_open: Whether its children are initially shown.
+        children: Its children, largest first.
+        hidden: Number of children that are not listed.
     """
 
     label: str
@@ -45,12 +45,12 @@ class Branch:
 
 @dataclass(frozen=True)
 class Line:
-    """A document, and the nodes that it is near to.
+    """A document, and its nearest nodes.
 
     Attributes:
-        document_id: its id.
-        text: its text, if its collection has any.
-        nodes: path and score of each.
+        document_id: Its id.
+        text: Its text, if its collection has texts.
+        nodes: Path and score of each node.
     """
 
     document_id: str
@@ -61,14 +61,14 @@ class Line:
 def write_report(
     file: Path, found: Enrichment, best: Mapping[int, Example], doubtful: Sequence[Example], texts: Mapping[int, str]
 ) -> None:
-    """Write the page.
+    """Writes the page.
 
     Args:
-        file: to write.
-        found: what the run found out.
-        best: the document nearest to each node, by the node's number.
-        doubtful: documents that are nearly as near to a second node.
-        texts: of these documents, by row number.
+        file: The file to write.
+        found: Result of the run.
+        best: The nearest document of each node, by the node's number.
+        doubtful: Documents that are almost as near to a second node.
+        texts: Texts of these documents, by row number.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -116,18 +116,18 @@ def _line(found: Enrichment, example: Example, texts: Mapping[int, str]) -> Line
 
 
 def _branches(found: Enrichment, lines: Mapping[int, Line]) -> tuple[list[Branch], int]:
-    """The roots, with what is below them, and how many roots are not listed."""
+    """Returns the roots with the nodes below them, and the number of roots that are not listed."""
     tree, tally = found.taxonomy.tree, found.tally
     totals = tree.with_descendants(tally.per_node)
     children, largest = tree.children, max(int(totals.max()), 1)
-    # A node has no more documents than its parent with all below it, so parents of listed nodes are listed.
+    # A node has no more documents than its parent with all nodes below it, so the parents of listed nodes are listed.
     shallow = np.array([_level(tree.parents, node) for node in range(len(tree.ids))])
     shown = set(np.lexsort((shallow, -totals))[:MOST_NODES].tolist())
 
     def listed(parent: int) -> list[int]:
         return sorted((node for node in children[parent] if node in shown), key=lambda node: -totals[node])
 
-    # From the leaves up, without recursion: a tree may be as deep as Python's stack is not.
+    # The tree is built from the leaves up, without recursion, because it can be deeper than Python's stack.
     branches: dict[int, Branch] = {}
     for node in sorted(shown, key=lambda node: -shallow[node]):
         below = listed(node)

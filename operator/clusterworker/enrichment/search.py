@@ -1,4 +1,4 @@
-"""The nearest nodes of each document, by faiss (exact), several batches at a time."""
+"""Finds the nearest nodes of each document with faiss (exactly), in several threads."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from clusterworker.enrichment.nodes import unit_length
 
 
 class Picked:
-    """Some rows of a place."""
+    """Rows of a place."""
 
     def __init__(self, place: Place, rows: Rows) -> None:
         self._place = place
@@ -28,21 +28,21 @@ class Picked:
 
 
 _SAFE = (1e-20, 1e30)
-"""Squared lengths between which single precision neither loses nor overflows products with unit vectors."""
+"""Range of squared lengths in which products with unit vectors neither lose precision nor overflow in float32."""
 _AHEAD = 2
-"""Batches per thread that wait for it or have been searched: what bounds the memory."""
+"""Maximum number of batches per thread that wait or have been searched, which limits the memory."""
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Some documents that are searched at once.
+    """Documents that are searched together.
 
     Attributes:
-        ids: pyarrow array, one per row.
-        vectors: shape (rows, dimensions).
-        rows: number of each in the collection, shape (rows,).
-        place: where their batch lies.
-        first: row of `place` with which they begin.
+        ids: pyarrow array, one id per row.
+        vectors: Vectors, shape (rows, dimensions).
+        rows: Row of each in the collection, shape (rows,).
+        place: Place of their batch.
+        first: Row of `place` at which they begin.
     """
 
     ids: Any
@@ -56,8 +56,8 @@ class NodeSearch:
     """Compares documents with all nodes.
 
     Args:
-        nodes: of unit length, shape (nodes, dimensions).
-        top_k: how many nodes to find.
+        nodes: Vectors of unit length, shape (nodes, dimensions).
+        top_k: Number of nodes to find.
     """
 
     def __init__(self, nodes: Vectors, top_k: int) -> None:
@@ -68,15 +68,15 @@ class NodeSearch:
     def nearest(
         self, vectors: Vectors, place: Place | None = None, first: int = 0, count: int | None = None
     ) -> tuple[Labels, Vectors]:
-        """Return the nearest nodes of each document, nearest first, and their cosine similarities.
+        """Returns the nearest nodes of each document, nearest first, and their cosine similarities.
 
-        The documents' lengths do not change which nodes are nearest, so that only the scores are divided by them.
+        The documents' lengths do not change which nodes are nearest, so only the scores are divided by them.
 
         Args:
-            vectors: of any length but 0, shape (rows, dimensions).
-            place: names a row in a message; None: documents that were searched before.
-            first: row of `place` with which they begin.
-            count: how many nodes; None: top_k.
+            vectors: Vectors of any length except 0, shape (rows, dimensions).
+            place: Names a row in a message; None for documents that were searched before.
+            first: Row of `place` at which they begin.
+            count: Number of nodes; None for top_k.
 
         Returns:
             Numbers of nodes and scores, both of shape (rows, min(top_k, nodes)).
@@ -95,11 +95,12 @@ class NodeSearch:
         return nodes.astype(np.int32), scores
 
     def all(self, slices: Iterable[Slice], threads: int) -> Iterator[tuple[Slice, Labels, Vectors]]:
-        """Yield each slice with what `nearest` finds for it, in order.
+        """Yields each slice with the result of `nearest`, in order.
 
         Args:
-            slices: read as they are needed, a few ahead.
-            threads: that search, each a slice of its own: none waits for another, as the threads of one search would.
+            slices: Slices, which are read a few ahead.
+            threads: Number of threads. Each searches a slice of its own, so they do not wait for each other, as faiss's
+                threads would.
         """
         waiting: deque[tuple[Slice, Future[tuple[Labels, Vectors]]]] = deque()
         with (

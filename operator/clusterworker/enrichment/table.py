@@ -1,4 +1,4 @@
-"""enrichment.parquet: the nodes of every document."""
+"""Writes enrichment.parquet: the nodes of every document."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -14,24 +14,26 @@ from clusterworker.data.arrays import Labels, Vectors
 from clusterworker.enrichment.nodes import Taxonomy
 
 GROUP_ROWS = 131_072
-"""Rows of a row group; as many are held until they are written."""
+"""Number of rows in a row group, which are kept in memory until they are written."""
 NO_NODE = -1
 ROUNDING = 1e-6
-"""How far below min_score a score may be: that of a document with itself is not always 1."""
+"""How far below min_score a score can be, because the score of a document with itself is not always exactly 1."""
 _KEY = "clustertrigger.enrichment"
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What an enrichment was made with, in the file's metadata: an incremental run takes over what was made alike.
+    """How an enrichment was made, in the file's metadata.
+
+    An incremental run takes over documents only if it is made in the same way.
 
     Attributes:
-        run: the Job's name.
-        collection_id: of the documents.
-        taxonomy_id: of the nodes.
-        nodes_sha256: of the nodes.
-        top_k: as configured.
-        min_score: as configured.
+        run: The Job's name.
+        collection_id: Collection of the documents.
+        taxonomy_id: Taxonomy of the nodes.
+        nodes_sha256: Hash of the nodes.
+        top_k: As configured.
+        min_score: As configured.
     """
 
     run: str
@@ -43,7 +45,7 @@ class Provenance:
 
 
 def read_provenance(file: pq.ParquetFile) -> Provenance:
-    """Read it from the file's metadata.
+    """Reads it from the file's metadata.
 
     Raises:
         KeyError, TypeError, ValueError: the file has none, or another version's.
@@ -112,14 +114,14 @@ class EnrichmentTable(_Table):
     """Writes the file while documents stream by.
 
     Columns: document_id (string, or int64 if all ids are integers), rank (int32, 1 is the nearest), node_id, label,
-    path (strings), score (float32, cosine similarity). A document that has no node has one row of rank 0, in which
+    path (strings), score (float32, cosine similarity). A document without a node has one row of rank 0, in which
     node_id, label and path are null and score is that of the nearest node.
 
     Args:
-        file: to write.
-        taxonomy: the nodes.
-        provenance: what it is made with.
-        integer_ids: whether document ids are integers.
+        file: The file to write.
+        taxonomy: The taxonomy.
+        provenance: How the enrichment is made.
+        integer_ids: Whether document ids are integers.
     """
 
     def __init__(self, file: Path, taxonomy: Taxonomy, provenance: Provenance, *, integer_ids: bool) -> None:
@@ -141,7 +143,7 @@ class EnrichmentTable(_Table):
             file,
             schema,
             use_dictionary=["rank", "node_id", "label", "path"],
-            store_schema=False,  # plain strings to every reader, whatever they are encoded as
+            store_schema=False,  # Readers see plain strings, whatever the encoding is.
         )
         self.writer.add_key_value_metadata({_KEY: json.dumps(asdict(provenance))})
 
@@ -150,13 +152,13 @@ class EnrichmentTable(_Table):
         self.append(*nearest_rows(ids, nodes, scores, self._min_score))
 
     def append(self, ids: Any, ranks: Any, nodes: Any, scores: Any) -> None:
-        """Append rows.
+        """Appends rows.
 
         Args:
             ids: pyarrow array, shape (rows,).
             ranks: numpy array of the same shape.
-            nodes: numbers of nodes, NO_NODE for none, of the same shape.
-            scores: of the same shape.
+            nodes: Numbers of nodes, NO_NODE for none, of the same shape.
+            scores: Scores of the same shape.
         """
         codes = pa.array(nodes.astype(np.int32), mask=nodes == NO_NODE)
         self.append_columns(

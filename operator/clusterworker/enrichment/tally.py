@@ -1,4 +1,4 @@
-"""What is summed up while documents stream by: documents per node, scores, and the best example of each node."""
+"""Sums up documents while they are read: documents per node, scores, and the best example of each node."""
 
 import json
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ _BINS = 20_000
 
 @dataclass(frozen=True)
 class Example:
-    """A document, and how near its nodes are.
+    """A document, and the scores of its nearest nodes.
 
     Attributes:
-        document_id: its id.
-        row: its number in the collection.
-        nodes: numbers of its nearest nodes.
-        scores: of these.
+        document_id: Its id.
+        row: Its row in the collection.
+        nodes: Numbers of its nearest nodes.
+        scores: Their scores.
     """
 
     document_id: str
@@ -34,16 +34,16 @@ class Example:
 class Tally:
     """Sums up the nearest node of each document.
 
-    Scores are counted in bins of 0.0001, so that their quantiles are as exact as that, whatever their number.
+    Scores are counted in bins of 0.0001, so their quantiles have this precision for any number of documents.
 
     Args:
-        nodes: of the taxonomy.
-        min_score: that a node must have.
+        nodes: Number of nodes of the taxonomy.
+        min_score: Minimum score of a node.
 
     Attributes:
-        documents: seen so far.
-        per_node: documents whose nearest node it is, shape (nodes,).
-        taken_over: documents of which an earlier run's answer counts.
+        documents: Number of documents so far.
+        per_node: Documents whose nearest node it is, shape (nodes,).
+        taken_over: Number of documents that were taken over from an earlier run.
     """
 
     def __init__(self, nodes: int, min_score: float) -> None:
@@ -58,13 +58,13 @@ class Tally:
         self._examples: dict[int, Example] = {}
 
     def add(self, ids: Any, rows: Any, nodes: Labels, scores: Vectors) -> None:
-        """Take in documents that were searched.
+        """Adds documents that were searched.
 
         Args:
             ids: pyarrow array, shape (documents,).
-            rows: numbers of the documents in the collection, shape (documents,).
-            nodes: of the nearest node, shape (documents,).
-            scores: of that node, shape (documents,).
+            rows: Rows of the documents in the collection, shape (documents,).
+            nodes: Nearest nodes, shape (documents,).
+            scores: Scores of these nodes, shape (documents,).
         """
         if not len(scores):
             return
@@ -72,7 +72,7 @@ class Tally:
         self._keep_best(ids, rows, nodes, scores)
 
     def add_taken(self, ids: Any, rows: Any, nodes: Rows, scores: Doubles) -> None:
-        """Take in documents of an earlier run, with NO_NODE for those that have none; arguments as of `add`."""
+        """Adds documents of an earlier run, with NO_NODE for those that have none; arguments as of `add`."""
         if not len(scores):
             return
         self.taken_over += len(scores)
@@ -81,11 +81,11 @@ class Tally:
 
     @property
     def assigned(self) -> int:
-        """Documents that have a node."""
+        """Number of documents that have a node."""
         return int(self.per_node.sum())
 
     def scores(self) -> Mapping[str, float]:
-        """Quantiles, mean and extremes of the documents' scores with their nearest nodes."""
+        """Returns quantiles, mean and extremes of the documents' scores with their nearest nodes."""
         if not self.documents:
             return {}
         lowest, highest = self._extremes
@@ -97,7 +97,7 @@ class Tally:
         return {"min": lowest, **found, "max": highest, "mean": self._sum / self.documents}
 
     def best(self) -> Mapping[int, Example]:
-        """The document that is nearest to each node, of nodes that have any."""
+        """Returns the nearest document of each node that has any."""
         return {node: example for node, example in self._examples.items() if self.per_node[node]}
 
     def state(self) -> dict[str, Any]:
@@ -148,22 +148,22 @@ class Tally:
 
 
 def _middle(number: int, lowest: float, highest: float) -> float:
-    """The middle of a bin, not beyond the scores that there were."""
+    """Returns the middle of a bin, within the range of the scores."""
     middle = (min(number, _BINS - 1) + 0.5) / (_BINS / 2) - 1
     return float(min(max(middle, lowest), highest))
 
 
 class Sample:
-    """Documents drawn uniformly, without replacement, while they stream by; the same ones for the same seed.
+    """Draws documents uniformly, without replacement, while they are read; the same ones for the same seed.
 
     Args:
-        documents: in the collection.
-        size: how many to draw at most.
-        seed: of the draw.
+        documents: Number of documents in the collection.
+        size: Maximum number of documents to draw.
+        seed: Seed of the draw.
 
     Attributes:
-        rows: numbers of the drawn documents, ascending.
-        ids: of the same documents, as far as they have come by.
+        rows: Rows of the drawn documents, ascending.
+        ids: Ids of the drawn documents that were read so far.
     """
 
     def __init__(self, documents: int, size: int, seed: int) -> None:
@@ -173,7 +173,7 @@ class Sample:
         self._vectors: list[Vectors] = []
 
     def add(self, ids: Any, vectors: Vectors, first: int) -> None:
-        """Take in a batch that begins at row number `first`."""
+        """Adds a batch that begins at row `first`."""
         begin, end = np.searchsorted(self.rows, [first, first + len(vectors)])
         if begin < end:
             inside = self.rows[begin:end] - first
@@ -193,5 +193,5 @@ class Sample:
 
     @property
     def vectors(self) -> Vectors:
-        """Of the same documents, shape (documents, dimensions)."""
+        """Vectors of the drawn documents, shape (documents, dimensions)."""
         return np.concatenate(self._vectors)

@@ -1,4 +1,4 @@
-"""The nodes of a taxonomy as a tree, or the one line that says why they are none."""
+"""Builds the tree of a taxonomy's nodes, or reports in one line why they do not form a tree."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.text import shortened
 
 SEPARATOR = " > "
-"""Between the labels of a path."""
+"""Separates the labels of a path."""
 DEEPEST = 100
-"""Levels: every node's path names all of its ancestors."""
+"""Maximum number of levels, because every node's path contains all of its ancestors."""
 ROOT = -1
 _LISTED = 5
 _LONGEST_ID = 60
@@ -20,13 +20,13 @@ _LONGEST_ID = 60
 
 @dataclass(frozen=True)
 class Tree:
-    """Nodes by number, in the order of their collection.
+    """The nodes by number, in the order of their collection.
 
     Attributes:
-        ids: of the nodes.
-        labels: of the nodes; the id where there is no label.
-        parents: number of each node's parent, ROOT for a root, shape (nodes,).
-        paths: labels from the root down to the node.
+        ids: Ids of the nodes.
+        labels: Labels of the nodes; the id if there is no label.
+        parents: Number of each node's parent, ROOT for a root, shape (nodes,).
+        paths: Labels from the root down to the node.
     """
 
     ids: Sequence[str]
@@ -36,7 +36,7 @@ class Tree:
 
     @property
     def children(self) -> list[list[int]]:
-        """Numbers of each node's children; those of the roots come last."""
+        """Returns the numbers of each node's children; those of the roots come last."""
         found: list[list[int]] = [[] for _ in range(len(self.ids) + 1)]
         for node, parent in enumerate(self.parents.tolist()):
             found[parent].append(node)
@@ -44,14 +44,14 @@ class Tree:
 
     @property
     def levels(self) -> int:
-        """Nodes on the longest way from a root to a leaf."""
+        """Number of nodes on the longest path from a root to a leaf."""
         return max((len(way) for way in self._ways()), default=0)
 
     def with_descendants(self, counts: Rows) -> Rows:
-        """Return what each node and everything below it count together.
+        """Returns the sum over each node and all nodes below it.
 
         Args:
-            counts: of the nodes themselves, shape (nodes,).
+            counts: Counts of the nodes themselves, shape (nodes,).
         """
         totals = counts.copy()
         for way in self._ways():
@@ -60,7 +60,7 @@ class Tree:
         return totals
 
     def _ways(self) -> list[list[int]]:
-        """Of each node, itself and its ancestors, upwards."""
+        """Yields, for each node, itself and its ancestors, upwards."""
         parents = self.parents.tolist()
         ways = []
         for node in range(len(parents)):
@@ -72,13 +72,13 @@ class Tree:
 
 
 def tree_of(where: str, ids: Sequence[str], labels: Sequence[str], parents: Sequence[str]) -> Tree:
-    """Return the tree that nodes make.
+    """Returns the tree of the nodes.
 
     Args:
-        where: what holds them, for messages.
-        ids: of the nodes.
-        labels: of the nodes; "" stands for none.
-        parents: id of each node's parent; "" stands for none.
+        where: Source of the nodes, for messages.
+        ids: Ids of the nodes.
+        labels: Labels of the nodes; "" for none.
+        parents: Id of each node's parent; "" for none.
 
     Raises:
         MisconfiguredError: two nodes have one id, a parent is no node, nodes are each other's ancestors, or they nest
@@ -103,7 +103,7 @@ def tree_of(where: str, ids: Sequence[str], labels: Sequence[str], parents: Sequ
 
 
 def _paths(where: str, ids: Sequence[str], labels: Sequence[str], parents: Sequence[int]) -> list[str]:
-    """The path of each node: that of its parent, and its own label."""
+    """Returns the path of each node: that of its parent, and its own label."""
     paths = [""] * len(ids)
     levels = [0] * len(ids)
     for start in range(len(ids)):
@@ -131,7 +131,7 @@ def _paths(where: str, ids: Sequence[str], labels: Sequence[str], parents: Seque
 def _cycle(where: str, ids: list[str]) -> MisconfiguredError:
     if len(ids) == 1:
         return MisconfiguredError(f"{where}: node {_shown(ids[0])} is its own parent: correct its parent")
-    begin = ids.index(min(ids))  # it is reported in one way, wherever the search found it
+    begin = ids.index(min(ids))  # The message is the same, wherever the search found the cycle.
     ring = [*ids[begin:], *ids[:begin]]
     shown = [_shown(node) for node in ring]
     if len(shown) > _LISTED:

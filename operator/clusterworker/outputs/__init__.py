@@ -1,4 +1,4 @@
-"""Writes what a run found about each document to where the documents are: Parquet, PostgreSQL, Qdrant.
+"""Writes the result of each document into a collection: Parquet, PostgreSQL or Qdrant.
 
-A writer knows no clusters. It takes a Table: a column of document ids, and any other columns.
+A writer does not depend on clusters. It gets a Table: a column of document ids, and any other columns.
 """

@@ -1,7 +1,8 @@
-"""Rows for COPY ... (FORMAT BINARY), made without a Python object per value.
+"""Encodes rows for COPY ...
 
-See https://www.postgresql.org/docs/current/sql-copy.html. Each row is a count of fields (int16), then for each field
-its length (int32, -1 for NULL) and its bytes; all numbers are big-endian.
+(FORMAT BINARY) without a Python object for each value. See https://www.postgresql.org/docs/current/sql-copy.html. Each
+row is a number of fields (int16), then for each field its length (int32, -1 for NULL) and its bytes; all numbers are
+big-endian.
 """
 
 from dataclasses import dataclass
@@ -23,17 +24,18 @@ _SCALARS: dict[Any, tuple[str, str | None]] = {
     pa.bool_(): ("boolean", "u1"),
     pa.string(): ("text", None),
 }
-"""By pyarrow's type: PostgreSQL's, and numpy's of one value; None: text, of any length."""
+"""Maps pyarrow's types to PostgreSQL's, and numpy's type of one value; None for text, which has any length."""
 TYPES: dict[Any, str] = {
     **{kind: name for kind, (name, _) in _SCALARS.items()},
     **{pa.list_(kind): f"{name}[]" for kind, (name, _) in _SCALARS.items()},
 }
-"""PostgreSQL's types, by pyarrow's."""
+"""Maps pyarrow's types to PostgreSQL's."""
 _OIDS = {pa.int32(): 23, pa.int64(): 20, pa.float32(): 700, pa.float64(): 701, pa.bool_(): 16, pa.string(): 25}
-"""Of the elements of arrays; see pg_type.dat of PostgreSQL, which never changes them."""
+"""Object ids of the elements' types of arrays; pg_type.dat of PostgreSQL never changes them."""
 _EMPTY_ARRAY, _ARRAY = 12, 20
-"""Bytes ahead of the elements: number of dimensions, flag for nulls, element type; and of each dimension its length
-and lower bound."""
+"""Number of bytes before the elements: number of dimensions, flag for nulls, element type; and for each dimension its
+length and lower bound.
+"""
 
 Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int64]
@@ -41,14 +43,14 @@ Places = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class _Field:
-    """One column: the bytes of all values, one after the other, and the length of each, -1 for NULL."""
+    """One column: the bytes of all values, consecutively, and the length of each, -1 for NULL."""
 
     lengths: Places
     content: Bytes
 
 
 def copied(batch: pa.RecordBatch) -> bytes:
-    """Return the rows of a batch, whose columns are of TYPES."""
+    """Returns the encoded rows of a batch, whose columns have the types in TYPES."""
     rows = batch.num_rows
     fields = [_field(column) for column in batch.columns]
     sizes = [np.maximum(field.lengths, 0) for field in fields]
@@ -66,7 +68,7 @@ def copied(batch: pa.RecordBatch) -> bytes:
 
 
 def _field(column: Any) -> _Field:
-    """A column's bytes; a null has none."""
+    """Returns a column's bytes; a null has none."""
     if pa.types.is_list(column.type):
         return _arrays(column)
     _, kind = _SCALARS[column.type]
@@ -85,7 +87,7 @@ def _field(column: Any) -> _Field:
 
 
 def _arrays(column: Any) -> _Field:
-    """One-dimensional arrays, whose elements are no nulls; each element is its length (int32) and its bytes."""
+    """Returns one-dimensional arrays without nulls; each element is its length (int32) and its bytes."""
     there = column.drop_null()
     counts = np.asarray(pc.list_value_length(there)).astype(np.int64)
     elements = _field(there.flatten())
@@ -113,7 +115,7 @@ def _with_nulls(valid: Any, lengths: Places) -> Places:
 
 
 def _scatter(out: Bytes, places: Places, sizes: Places, content: Bytes) -> None:
-    """Put values of these sizes, one after the other in `content`, to their places."""
+    """Copies values of these sizes, which are consecutive in `content`, to their positions."""
     begins = np.cumsum(sizes) - sizes
     out[np.repeat(places - begins, sizes) + np.arange(len(content))] = content
 

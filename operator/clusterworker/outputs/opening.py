@@ -9,18 +9,18 @@ from clusterworker.process.secret import SecretFiles
 
 
 def open_outputs(given: Sequence[OutputInput], scratch: Path, secrets: Path) -> list[Output]:
-    """Return the outputs, in order; `Output.check` looks whether they can be written.
+    """Returns the outputs, in order; `Output.check` verifies that they can be written.
 
     Args:
-        given: of the RunSpec.
-        scratch: directory for temporary files.
-        secrets: directory with one directory per mounted Secret.
+        given: The outputs in the RunSpec.
+        scratch: Directory for temporary files.
+        secrets: Directory with one directory per mounted Secret.
     """
     return [_open(output, scratch, secrets) for output in given]
 
 
 def _open(given: OutputInput, scratch: Path, secrets: Path) -> Output:
-    """Import only the client that the collection needs."""
+    """Imports only the client that the collection needs."""
     secret = SecretFiles(given.write.secret_name, secrets)
     if given.source.type == "postgresql":
         from clusterworker.outputs.postgresql import PostgresOutput

@@ -1,4 +1,4 @@
-"""Into Parquet: one file, which appears whole and replaces the one that an earlier run wrote."""
+"""Writes Parquet: one file, which replaces that of an earlier run atomically."""
 
 import secrets as random
 import shutil
@@ -20,7 +20,7 @@ from clusterworker.storage.bucket import Bucket
 from clusterworker.storage.volume import explained, sync_directory, sync_file
 
 _MARK = b"clustertrigger.run"
-"""Key of the metadata of every file that a run writes: others are never replaced."""
+"""Key in the metadata of every file that a run writes. Other files are never replaced."""
 _COPY_BYTES = 8 << 20
 
 
@@ -28,9 +28,9 @@ class ParquetOutput:
     """A file on a volume or in a bucket; see Output.
 
     Args:
-        given: of the RunSpec.
-        scratch: directory for what is uploaded.
-        secrets: directory with one directory per mounted Secret.
+        given: The output in the RunSpec.
+        scratch: Directory for files to upload.
+        secrets: Directory with one directory per mounted Secret.
     """
 
     def __init__(self, given: OutputInput, scratch: Path, secrets: Path) -> None:
@@ -96,7 +96,7 @@ class ParquetOutput:
 
 
 class _VolumeFile:
-    """A file below a mount point; whatever leads outside of it, a symbolic link for one, is refused."""
+    """A file below a mount point. A path that leads outside of it, for example through a symbolic link, is refused."""
 
     def __init__(self, mount: Path, uri: str) -> None:
         self.shown = uri
@@ -107,14 +107,14 @@ class _VolumeFile:
             )
 
     def schema(self) -> Any | None:
-        """Of the file that is there; None where there is none."""
+        """Returns the schema of the existing file; None if there is none."""
         with self._errors():
             if self._file.is_dir():
                 raise MisconfiguredError(f"{self.shown}: it is a directory: change the uri of the collection")
             return _schema_of(lambda: pq.read_schema(self._file)) if self._file.exists() else None
 
     def prepare(self) -> None:
-        """Make its directory, and remove what killed attempts left there."""
+        """Creates its directory, and removes files of killed attempts there."""
         with self._errors():
             self._file.parent.mkdir(parents=True, exist_ok=True)
             for leftover in self._file.parent.glob(f".{self._file.name}.*.partial"):
@@ -125,13 +125,13 @@ class _VolumeFile:
 
     @contextmanager
     def draft(self) -> Iterator[Path]:
-        """Yield a path to write to; without an error, it becomes the file in one step."""
+        """Yields a path to write to. If there is no error, the file is replaced atomically."""
         draft = self._file.with_name(f".{self._file.name}.{random.token_hex(4)}.partial")
         try:
             with self._errors():
                 yield draft
                 sync_file(draft)
-                draft.chmod(0o664)  # the volume's group (the Pod's fsGroup) may clear up
+                draft.chmod(0o664)  # The volume's group (the Pod's fsGroup) may remove it.
                 draft.replace(self._file)
                 sync_directory(self._file.parent)
         finally:
@@ -146,7 +146,10 @@ class _VolumeFile:
 
 
 class _Object:
-    """An object in a bucket: uploaded under another name, and copied to its own by the server in one step."""
+    """An object in a bucket.
+
+    It is uploaded under another name, and the server then copies it atomically to its own name.
+    """
 
     def __init__(self, bucket: Bucket, scratch: Path) -> None:
         self.shown = bucket.uri
@@ -155,7 +158,7 @@ class _Object:
         self._filesystem = bucket.connect()
 
     def schema(self) -> Any | None:
-        """Of the object that is there; None where there is none."""
+        """Returns the schema of the existing object; None if there is none."""
         from pyarrow import fs
 
         with self._bucket.errors():
@@ -165,7 +168,7 @@ class _Object:
             return _schema_of(lambda: pq.read_schema(self._bucket.path, filesystem=self._filesystem))
 
     def prepare(self) -> None:
-        """Look whether the bucket is there."""
+        """Verifies that the bucket exists."""
         from pyarrow import fs
 
         with self._bucket.errors():
@@ -174,7 +177,7 @@ class _Object:
 
     @contextmanager
     def draft(self) -> Iterator[Path]:
-        """Yield a path to write to; without an error, it becomes the object in one step."""
+        """Yields a path to write to. If there is no error, the object is replaced atomically."""
         with tempfile.TemporaryDirectory(prefix="output-", dir=self._scratch) as directory:
             draft = Path(directory) / "draft.parquet"
             yield draft
@@ -187,7 +190,7 @@ class _Object:
 
 
 def _schema_of(read: Callable[[], Any]) -> Any:
-    """The schema of a Parquet file; that of no columns for any other file."""
+    """Returns the schema of a Parquet file; an empty one for any other file."""
     try:
         return read()
     except (pa.ArrowInvalid, UnicodeDecodeError):

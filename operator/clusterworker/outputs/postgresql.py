@@ -1,6 +1,7 @@
-"""Into PostgreSQL: binary COPY into a temporary table, and one UPDATE ... FROM it in the same transaction.
+"""Writes to PostgreSQL: binary COPY into a temporary table, and one UPDATE ...
 
-So readers see the values of before or the new ones, of all documents. Writers of one table wait for one another.
+FROM it in the same transaction. Readers see either the previous values or the new ones, for all documents. Writers of
+one table wait for each other.
 """
 
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ _SESSION = (
     f"SET lock_timeout = {LOCK_MILLISECONDS}",
     "SET statement_timeout = 0",
     "SET idle_in_transaction_session_timeout = 0",
-    # Of a million documents: sorted and hashed in memory rather than on the server's disk.
+    # A million documents are sorted and hashed in memory rather than on the server's disk.
     "SET work_mem = '128MB'",
 )
 _DEFINING_MILLISECONDS = 5_000
@@ -36,7 +37,7 @@ _REMEDIES = {
 _STAGE = "clusterworker_rows"
 _NUMBERS, _TEXTS = ("int2", "int4", "int8", "float4", "float8", "numeric"), ("text", "varchar", "bpchar")
 _HOLDING = {"text": _TEXTS, "boolean": ("bool",)}
-"""Columns that may hold a type; all others hold numbers."""
+"""Types of columns that can contain a type; all other types are written into columns of numbers."""
 
 
 def _may_hold(kind: str) -> tuple[str, ...]:
@@ -46,11 +47,11 @@ def _may_hold(kind: str) -> tuple[str, ...]:
 
 
 class PostgresOutput:
-    """Columns of the source's table, or a table of their own; see Output.
+    """Columns of the source's table, or a separate table; see Output.
 
     Args:
-        given: of the RunSpec.
-        secret: of the user who writes.
+        given: The output in the RunSpec.
+        secret: Secret of the user who writes.
     """
 
     def __init__(self, given: OutputInput, secret: SecretFiles) -> None:
@@ -125,13 +126,16 @@ class PostgresOutput:
         return self._database.connect(_SESSION, autocommit=True)
 
     def _wait_for_turn(self, connection: Connection) -> None:
-        """Two runs at once would update the same rows in another order, or insert the same ones."""
+        """Locks the outputs.
+
+        Two concurrent runs would update the same rows in another order, or insert the same ones.
+        """
         connection.execute("SET LOCAL lock_timeout = 0")
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('clustertrigger'), hashtext(%s))", [self._table])
         connection.execute(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}")
 
     def _kinds(self, table: Table) -> dict[str, str]:
-        """PostgreSQL's types of the columns that are written, besides the keys."""
+        """Returns PostgreSQL's types of the columns that are written, in addition to the keys."""
         return {field.name: TYPES[field.type] for field in table.values} | {table.run_column: "text"}
 
     def _create(self, connection: Connection, table: Table) -> None:
@@ -156,7 +160,7 @@ class PostgresOutput:
 
     def _define(self, connection: Connection, statement: sql.Composed, why: str) -> None:
         try:
-            # Readers that come meanwhile wait behind it: not for long.
+            # Readers that come in the meantime wait for it, but not for long.
             connection.execute(f"SET lock_timeout = {_DEFINING_MILLISECONDS}")
             connection.execute(statement)
             connection.execute(f"SET lock_timeout = {LOCK_MILLISECONDS}")
@@ -167,7 +171,7 @@ class PostgresOutput:
             ) from None
 
     def _check_rights(self, connection: Connection, table: Table) -> None:
-        """Reports missing rights before hours of clustering, not after."""
+        """Reports missing permissions before hours of clustering, rather than after."""
         relation = quoted(self._table).as_string(connection)
         if self._own:
             asked, needed = (
@@ -193,7 +197,10 @@ class PostgresOutput:
         return sql.SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(sql.Identifier(_STAGE), _typed(typed))
 
     def _update(self, connection: Connection, table: Table) -> int:
-        """The rows of documents get the new values; of those that an earlier run of this trigger wrote, others none."""
+        """Sets the new values of the documents.
+
+        Clears the values that an earlier run of this trigger wrote for other documents.
+        """
         columns = columns_of(connection, self._table)
         values = [field.name for field in table.values]
         pairs = [sql.SQL("{0} = s.{0}").format(sql.Identifier(name)) for name in values]
@@ -213,7 +220,7 @@ class PostgresOutput:
         return written
 
     def _replace(self, connection: Connection, table: Table) -> int:
-        """What earlier runs of this trigger wrote goes, and so does what others wrote of the same documents."""
+        """Deletes what earlier runs of this trigger wrote, and what other writers wrote for the same documents."""
         own, stage = quoted(self._table), sql.Identifier(_STAGE)
         connection.execute(sql.SQL("DELETE FROM {} AS t WHERE {}").format(own, _of_earlier_runs(table)))
         same = sql.SQL(" AND ").join(sql.SQL("t.{0} = s.{0}").format(sql.Identifier(name)) for name in table.keys)
@@ -242,7 +249,7 @@ def _of_earlier_runs(table: Table) -> sql.Composed:
 
 
 def _join(key: Column, given: Any) -> sql.Composed:
-    """Document ids as they were read are compared in the type of the table's own column, so that its index serves."""
+    """Casts document ids to the type of the table's own column, so that its index is used."""
     name: sql.Composable = sql.SQL("t.{}").format(sql.Identifier(key.name))
     value: sql.Composable = sql.SQL("s.document_id")
     if key.is_integer != pa.types.is_integer(given):

@@ -1,8 +1,8 @@
-"""Into Qdrant: fields of the points' payloads, in batches.
+"""Writes to Qdrant: fields of the points' payloads, in batches.
 
-Qdrant knows no transactions: while a run writes, some points have its values and some those of before, and the field
-`run` (of nodes: `taxonomy_run`) tells which. At the end every point of the run's documents has that run there, and no
-other of this trigger's.
+Qdrant has no transactions. While a run writes, some points have its values and some the previous ones, and the field
+`run` (for nodes: `taxonomy_run`) identifies the run. At the end, every point of the run's documents has that run there,
+and no other point has a run of this trigger.
 """
 
 from collections.abc import Mapping
@@ -18,15 +18,15 @@ from clusterworker.process.progress import Progress
 from clusterworker.process.secret import SecretFiles
 
 POINTS = 1_000
-"""Points in one request."""
+"""Maximum number of points in one request."""
 
 
 class QdrantOutput:
     """Payloads of one collection; see Output.
 
     Args:
-        given: of the RunSpec.
-        secret: of the user who writes.
+        given: The output in the RunSpec.
+        secret: Secret of the user who writes.
     """
 
     def __init__(self, given: OutputInput, secret: SecretFiles) -> None:
@@ -70,7 +70,7 @@ class QdrantOutput:
         return f"{said}; {missing:,} documents are not in it" if missing > 0 else said
 
     def _send(self, client: QdrantClient, table: Table, rows: list[dict[str, Any]]) -> int:
-        """Set the payloads of some documents; returns how many of them are there."""
+        """Sets the payloads of some documents. Returns how many of them exist."""
         payloads = {str(row["document_id"]): self._payload(table, row) for row in rows}
         there = self._existing(client, payloads)
         operations = [
@@ -85,7 +85,7 @@ class QdrantOutput:
         return {field.name: row[field.name] for field in table.values} | {table.run_column: table.run}
 
     def _existing(self, client: QdrantClient, wanted: Mapping[str, Any]) -> dict[str, list[Any]]:
-        """Points by document: Qdrant answers 404 to a request that names a point that is missing."""
+        """Returns points by document. Qdrant responds 404 to a request that names a missing point."""
         if self._id_key is None:
             points = client.retrieve(self._name, [_point(document) for document in wanted], with_payload=False)
             return {str(point.id): [point.id] for point in points}
@@ -110,7 +110,7 @@ class QdrantOutput:
                 return {document: points for document, points in found.items() if document in wanted}
 
     def _forget(self, client: QdrantClient, table: Table) -> None:
-        """Points that the run before wrote and that are none of this run's documents lose what it wrote."""
+        """Clears the values that the previous run wrote into points that do not belong to this run's documents."""
         if table.previous is None or table.previous == table.run:
             return
         left = _written_by(table, table.previous)
@@ -139,7 +139,7 @@ def _is_number(document: str) -> bool:
 
 
 def _value(payload: Any, key: str) -> Any:
-    """A payload's value; dots lead into objects, as in Qdrant's own filters."""
+    """Returns a value of a payload. Dots lead into objects, as in Qdrant's own filters."""
     for part in [key] if payload and key in payload else key.split("."):
         payload = payload.get(part) if isinstance(payload, dict) else None
     return payload

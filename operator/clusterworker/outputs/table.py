@@ -1,4 +1,4 @@
-"""What is written, and what every place to write to offers."""
+"""Defines the rows to write, and the interface of all outputs."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ BATCH_ROWS = 65_536
 
 @dataclass(frozen=True)
 class Table:
-    """A row for each document, read as often as needed.
+    """A row for each document, which can be read repeatedly.
 
     Attributes:
-        name: of a Parquet file in a directory.
+        name: Name of a Parquet file in a directory.
         schema: document_id (string or int64) first, then columns of int32, int64, float, double, bool or string, or
             lists of these without nulls.
-        keys: names of the columns that tell rows apart: document_id, and collection_id where there are several.
-        rows: how many.
-        batches: yields all rows in order, in batches of this schema.
-        run: that found it; is written into every row.
-        lineage: what the names of all runs of this trigger begin with, and no other's.
-        previous: the last completed run, if any.
-        run_column: name of the column that says which run wrote a row.
+        keys: Names of the columns that identify a row: document_id, and collection_id if there are several collections.
+        rows: Number of rows.
+        batches: Yields all rows in order, in batches of this schema.
+        run: Name of the run, which is written into every row.
+        lineage: Prefix of the names of all runs of this trigger, which no other run has.
+        previous: The last completed run, if there is one.
+        run_column: Name of the column with the run that wrote a row.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Table:
 
     @property
     def values(self) -> list[pa.Field]:
-        """The columns besides the keys."""
+        """The columns except the keys."""
         return [field for field in self.schema if field.name not in self.keys]
 
 
@@ -50,12 +50,12 @@ class Output(Protocol):
 
     @property
     def shown(self) -> str:
-        """What is written, for messages."""
+        """Description of what is written, for messages."""
 
     def check(self, table: Table) -> None:
-        """Look whether a table of this schema can be written, and make columns or a table where they are missing.
+        """Verifies that a table of this schema can be written, and creates missing columns or a missing table.
 
-        Called before anything is computed; `table.batches` is not called.
+        It is called before anything is computed; `table.batches` is not called.
 
         Raises:
             MisconfiguredError: it cannot, and why.
@@ -63,7 +63,7 @@ class Output(Protocol):
         """
 
     def write(self, table: Table, progress: Progress) -> str:
-        """Write all rows; again, after a failure, as often as needed.
+        """Writes all rows. After a failure, it can be called again.
 
         Returns:
             What was written, in one line.

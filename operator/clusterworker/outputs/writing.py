@@ -1,4 +1,4 @@
-"""Writes several outputs, each until it is complete, and says how far it got where one cannot be."""
+"""Writes several outputs, each until it is complete, and reports how far it got if that fails."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,32 +11,33 @@ from clusterworker.process.errors import RunError, UnavailableError
 from clusterworker.process.progress import Progress
 
 PAUSES = (2.0, 10.0)
-"""Seconds before an output that did not answer is written again: what took hours to compute waits for a server that
-restarts."""
+"""Seconds before an output that did not respond is written again. A result that took hours to compute waits for a
+server that restarts.
+"""
 
 Planned = Sequence[tuple[Output, Table]]
-"""Outputs, and what each gets."""
+"""Outputs, and the table for each."""
 
 
 class OutputSet:
-    """The collections that a run writes: looked at before it computes anything, written once it has.
+    """The collections that a run writes. They are checked before the run computes anything, and written at its end.
 
     Args:
-        given: of the run's input.
-        scratch: directory for temporary files.
-        secrets: directory with one directory per mounted Secret.
+        given: The outputs in the run's input.
+        scratch: Directory for temporary files.
+        secrets: Directory with one directory per mounted Secret.
     """
 
     def __init__(self, given: Sequence[OutputInput], scratch: Path, secrets: Path) -> None:
         self._opened = list(zip(open_outputs(given, scratch, secrets), given, strict=True))
 
     def check_before_reading(self, table_of: Callable[[OutputInput], Table]) -> None:
-        """Look whether they can be written, where columns may have to be added to what the run reads.
+        """Checks the outputs that may add columns to a collection that the run reads.
 
-        Once that is being read, it is locked against new columns.
+        While a table is read, it is locked against new columns.
 
         Args:
-            table_of: what an output gets, without rows. Document ids may be of any type.
+            table_of: Returns the table of an output, without rows. Document ids can have any type.
 
         Raises:
             RunError: one of them cannot be written.
@@ -46,10 +47,10 @@ class OutputSet:
                 output.check(table_of(given))
 
     def check(self, table_of: Callable[[OutputInput], Table]) -> None:
-        """Look whether the others can be written.
+        """Checks the other outputs.
 
         Args:
-            table_of: what an output gets, without rows.
+            table_of: Returns the table of an output, without rows.
 
         Raises:
             RunError: one of them cannot be written.
@@ -59,11 +60,11 @@ class OutputSet:
                 output.check(table_of(given))
 
     def write(self, table_of: Callable[[OutputInput], Table], progress: Progress) -> list[str]:
-        """Write them.
+        """Writes the outputs.
 
         Args:
-            table_of: what an output gets.
-            progress: receives the progress.
+            table_of: Returns the table of an output.
+            progress: Receives the progress.
 
         Returns:
             What was written, a line for each.
@@ -79,12 +80,12 @@ class OutputSet:
 
 
 def write_all(planned: Planned, progress: Progress, sleep: Callable[[float], None] = time.sleep) -> list[str]:
-    """Write all outputs in order.
+    """Writes all outputs in order.
 
     Args:
-        planned: at least one.
-        progress: receives the progress.
-        sleep: waits.
+        planned: At least one output.
+        progress: Receives the progress.
+        sleep: Waits for a number of seconds.
 
     Returns:
         What was written, a line for each.

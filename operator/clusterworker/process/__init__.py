@@ -1,1 +1,1 @@
-"""The process around the work: a command, its child, limits, secrets, progress, and how it ends."""
+"""Provides the process of the worker: a command, its child process, limits, secrets, progress, and the result."""

@@ -1,4 +1,4 @@
-"""What the container may use: CPU and memory limits of its control group, versions 1 and 2.
+"""Reads the CPU and memory limits of the container's control group, versions 1 and 2.
 
 Sources: the kernel's cgroup-v2.rst (``cpu.max``, ``memory.max``) and scheduler/sched-bwc.rst (``cpu.cfs_quota_us``).
 """
@@ -10,38 +10,41 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _UNLIMITED_BYTES = 1 << 60
-"""Version 1 writes "no limit" as a huge number."""
+"""Version 1 writes a huge number for "no limit"."""
 
 
 @dataclass(frozen=True)
 class ControlGroup:
-    """The control group of this process; both roots are arguments so that tests can lay them out."""
+    """The control group of this process. Both roots are arguments for tests."""
 
     mount: Path = Path("/sys/fs/cgroup")
     membership: Path = Path("/proc/self/cgroup")
 
     def cpus(self) -> int:
-        """Whole CPUs that this process may keep busy: the quota rounded up, at most what it may be scheduled on."""
-        # macOS cannot say on which CPUs a process may be scheduled.
+        """Returns the number of CPUs that this process can use.
+
+        It is the quota rounded up, at most the number of CPUs that the process may be scheduled on.
+        """
+        # macOS does not report on which CPUs a process may be scheduled.
         available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         quotas = [quota for directory in self._directories("cpu") if (quota := _cpu_quota(directory)) is not None]
         return max(1, min([available, *(math.ceil(quota) for quota in quotas)]))
 
     def memory(self) -> int:
-        """Bytes that this process may use: the limit, or what the machine has."""
+        """Returns the number of bytes that this process may use: the limit, or the machine's memory."""
         machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         limits = [limit for directory in self._directories("memory") if (limit := _memory_limit(directory)) is not None]
         return min([machine, *limits])
 
     def oom_kills(self) -> int:
-        """How often the kernel killed a process of this group because memory ran out; 0 where it does not tell."""
+        """Returns how often the kernel killed a process of this group because memory ran out; 0 if unknown."""
         names = ("memory.events", "memory.oom_control")
         return max(
             (_counter(directory / name) for directory in self._directories("memory") for name in names), default=0
         )
 
     def _directories(self, controller: str) -> Iterator[Path]:
-        """Where limits may lie: inside a container the mount itself is the group, outside it is a path below."""
+        """Yields where limits can be: in a container, the mount itself is the group; outside, it is a path below."""
         for line in _read(self.membership).splitlines():
             _, controllers, path = line.split(":", 2)
             if controllers == "":

@@ -1,4 +1,7 @@
-"""Shared parts of `run` and `check`: reading a spec, working in a child process, writing a result, the exit code."""
+"""Provides the shared parts of all commands.
+
+They read a spec, run the work in a child process, write the result, and return the exit code.
+"""
 
 import gc
 import os
@@ -21,8 +24,10 @@ from clusterworker.process.text import one_line
 from clusterworker.process.threads import limit
 
 ALLOCATIONS_PER_COLLECTION = 50_000
-"""The libraries make hundreds of thousands of objects while they load, and few of them are ever freed: with Python's
-threshold of 700, looking for cycles among them takes half a second of a short run."""
+"""Threshold of Python's garbage collector. The libraries create hundreds of thousands of objects while they load, and
+few of them are ever freed. With Python's threshold of 700, searching them for cycles takes half a second of a short
+run.
+"""
 S = TypeVar("S", bound=BaseModel)
 R = TypeVar("R", bound=Message)
 
@@ -37,17 +42,17 @@ class Mounts:
 
 @dataclass(frozen=True)
 class Command(Generic[S, R]):
-    """One thing that the worker can do.
+    """A command of the worker.
 
     Attributes:
-        spec: the model of its input.
-        variable: environment variable that holds the input.
-        context: fields for every line of the log.
-        work: does it; raises RunError.
-        failure: makes a result of an error's line.
-        summary: says in one line how it went.
-        clear_up: removes what a killed child could not.
-        memory: field of the trigger that limits its memory.
+        spec: Model of its input.
+        variable: Environment variable that contains the input.
+        context: Returns fields for every line of the log.
+        work: Carries it out; raises RunError.
+        failure: Returns the result for an error's line.
+        summary: Returns the outcome in one line.
+        clear_up: Removes what a killed child could not.
+        memory: Field of the trigger that limits its memory.
     """
 
     spec: type[S]
@@ -60,12 +65,12 @@ class Command(Generic[S, R]):
     memory: str
 
     def carry_out(self, spec_file: Path | None, result_file: Path | None, mounts: Mounts) -> int:
-        """Read the spec, do the work in a child, deliver the result, and return the exit code.
+        """Reads the spec, does the work in a child process, writes the result, and returns the exit code.
 
         Args:
-            spec_file: None: the environment variable holds the spec.
-            result_file: None: the container's termination log.
-            mounts: directories of the Pod.
+            spec_file: File with the spec; None for the environment variable.
+            result_file: File for the result; None for the container's termination log.
+            mounts: Directories of the Pod.
         """
         try:
             spec = self.read_spec(spec_file)
@@ -85,7 +90,7 @@ class Command(Generic[S, R]):
         return ended.code
 
     def read_spec(self, file: Path | None) -> S:
-        """Read the spec from a file, or from the environment.
+        """Reads the spec from a file, or from the environment.
 
         Raises:
             MisconfiguredError: It does not exist, or does not follow the contract.
@@ -115,7 +120,7 @@ class Command(Generic[S, R]):
             return self._fail(error, progress, result_file)
         except MemoryError:
             return self._fail(RunError(f"out of memory: raise {self.memory}"), progress, result_file)
-        except Exception as error:  # whatever it is, the trigger's status must say so
+        except Exception as error:  # Any error must appear in the trigger's status.
             line = f"internal error: {type(error).__name__}: {error}"
             progress.error(line, traceback=traceback.format_exc())
             deliver(self.failure(line), result_file)
@@ -130,7 +135,7 @@ class Command(Generic[S, R]):
         return error.exit_code
 
     def _reason(self, ended: Ended, *, oom: bool) -> str:
-        """Say in one line why the child was ended by a signal."""
+        """Returns in one line why a signal ended the child."""
         if ended.requested:
             return "stopped: the Pod was asked to end (deletion or timeout), and no results were written"
         if oom or ended.killed_by == signal.SIGKILL:

@@ -26,10 +26,10 @@ JIT_LIBRARIES = frozenset({"evoc", "fast_hdbscan", "pynndescent", "umap"})
 
 
 def enable() -> int:
-    """Turn on numba's disk cache for every compiled function of the JIT libraries imported so far.
+    """Enables numba's disk cache for every compiled function of the JIT libraries that were imported so far.
 
-    Call it after importing them and before their first use. Harmless outside the image, where numba's own choice of
-    directory applies.
+    Call it after importing them and before their first use. Outside of the image, numba's own choice of directory
+    applies.
 
     Returns:
         How many functions did not have a cache before.
@@ -46,7 +46,7 @@ def enable() -> int:
 
 
 class ImageCacheLocator(UserProvidedCacheLocator):
-    """Overlay of ``NUMBA_CACHE_DIR``, which may be read-only, and a directory of the same layout under TMPDIR."""
+    """Combines ``NUMBA_CACHE_DIR``, which may be read-only, with a directory of the same layout under TMPDIR."""
 
     def __init__(self, py_func: Callable[..., Any], py_file: str) -> None:
         super().__init__(py_func, py_file)  # type: ignore[no-untyped-call]
@@ -54,7 +54,7 @@ class ImageCacheLocator(UserProvidedCacheLocator):
         self._cache_path = str(Path(tempfile.gettempdir(), "numba-cache", self._image_path.name))
 
     def ensure_cache_path(self) -> None:
-        """Make the writable directory and link into it what the image holds.
+        """Creates the writable directory, and links the image's files into it.
 
         Raises:
             OSError: TMPDIR cannot be written to; numba then reports that no locator is available.
@@ -65,9 +65,9 @@ class ImageCacheLocator(UserProvidedCacheLocator):
 
 @functools.cache
 def _link_files(source: Path, target: Path) -> None:
-    """Link every file of one directory into another, once per process.
+    """Links every file of one directory into another, once per process.
 
-    numba replaces files by renaming over them, so a new file replaces a link and the image stays unchanged.
+    Files are replaced by renaming in numba, so a new file replaces a link and the image stays unchanged.
     """
     if not source.is_dir():
         return

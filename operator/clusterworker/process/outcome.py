@@ -1,4 +1,4 @@
-"""Hands the result to the operator, through the container's termination message."""
+"""Passes the result to the operator, in the container's termination message."""
 
 from pathlib import Path
 from typing import Protocol
@@ -14,25 +14,25 @@ class Message(Protocol):
     """A RunResult or a CheckResult."""
 
     def to_message(self) -> str:
-        """JSON of at most RESULT_LIMIT bytes."""
+        """Returns JSON of at most RESULT_LIMIT bytes."""
 
 
 def failure(error: str) -> RunResult:
-    """Return the result of a run that failed, its error folded into one line."""
+    """Returns the result of a run that failed, with its error in one line."""
     return RunResult(status="failed", error=one_line(error))
 
 
 def check_failure(error: str) -> CheckResult:
-    """Return the result of a check that failed, its error folded into one line."""
+    """Returns the result of a check that failed, with its error in one line."""
     return CheckResult(status="failed", error=one_line(error))
 
 
 def deliver(result: Message, file: Path | None) -> None:
-    """Write the result where the kubelet reads it.
+    """Writes the result where the kubelet reads it.
 
     Args:
-        result: how the run or check ended.
-        file: where to write; None: the termination log if there is one, which outside a Pod there is not.
+        result: Result of the run or check.
+        file: The file to write; None for the termination log if it exists, which it does only in a Pod.
     """
     target = file or TERMINATION_LOG
     if file is not None or target.exists():

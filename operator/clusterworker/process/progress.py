@@ -17,16 +17,16 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 EVERY_SECONDS = 2.0
-"""Minimum seconds between two reports of progress within a phase."""
+"""Minimum number of seconds between two reports of progress within a phase."""
 
 
 class Progress:
-    """Tells how far a run is.
+    """Reports the progress of a run.
 
     Args:
-        stream: where lines go.
-        context: fields on every line: namespace, trigger, run.
-        clock: monotonic seconds.
+        stream: Output stream.
+        context: Fields on every line: namespace, trigger, run.
+        clock: Returns monotonic seconds.
     """
 
     def __init__(
@@ -44,20 +44,20 @@ class Progress:
         self._done = 0.0
 
     def plan(self, phases: Sequence[str]) -> None:
-        """Tell which phases will come, in order."""
+        """Sets the phases that will follow, in order."""
         self._phases = phases
 
     def phase(self, name: str, message: str) -> None:
-        """Begin a phase, such as reading or clustering."""
+        """Begins a phase, such as reading or clustering."""
         self._phase = name
         self._told = self._begun = self._clock()
         self._done = 0.0
         self._write("info", message, done=0.0)
 
     def advance(self, done: float, message: str = "") -> None:
-        """Tell the share of the phase that is done, 0 to 1."""
+        """Reports the completed share of the phase, 0 to 1."""
         now = self._clock()
-        if done < self._done:  # another pass
+        if done < self._done:  # The phase reads the documents another time.
             self._begun = now
         self._done = done
         if now - self._told >= EVERY_SECONDS:
@@ -68,11 +68,11 @@ class Progress:
             self._write("info", message, done=round(done, 3), **left)
 
     def info(self, message: str, **fields: object) -> None:
-        """Tell something worth knowing, such as a decision the worker took by itself; fields are for programs."""
+        """Reports information, such as a decision that the worker made by itself; fields are for programs."""
         self._write("info", message, **fields)
 
     def error(self, message: str, **fields: str) -> None:
-        """Tell why the run ends."""
+        """Reports why the run ends."""
         self._write("error", message, **fields)
 
     def _write(self, level: str, message: str, **fields: object) -> None:

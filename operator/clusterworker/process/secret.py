@@ -1,4 +1,4 @@
-"""Credentials, from the files of a mounted Secret; and texts without them."""
+"""Reads credentials from the files of a mounted Secret, and removes them from messages."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ class SecretFiles:
     """One mounted Secret. It records the values that it returned, so that they can be removed from messages.
 
     Attributes:
-        name: of the Secret; None if there is no Secret.
+        name: Name of the Secret; None if there is no Secret.
         root: Directory with one directory per mounted Secret.
     """
 
@@ -21,16 +21,16 @@ class SecretFiles:
     _given: set[str] = field(default_factory=set, repr=False)
 
     def __getstate__(self) -> dict[str, object]:
-        """Another process reads the mounted files itself: no value is pickled."""
+        """Drops the values, because another process reads the mounted files itself. No value is pickled."""
         return {**self.__dict__, "_given": set()}
 
     def value(self, key: str, *, required: bool = True, private: bool = True) -> str | None:
-        """Return the value of a key; None if the key is missing.
+        """Returns the value of a key; None if the key is missing.
 
         Args:
-            key: of the Secret.
-            required: whether it must be there.
-            private: whether `without` removes it from messages; a user's name is not private.
+            key: Key of the Secret.
+            required: Whether it must exist.
+            private: Whether `without` removes it from messages; a user's name is not private.
 
         Raises:
             MisconfiguredError: it cannot be read, or is required and not there.
@@ -49,7 +49,7 @@ class SecretFiles:
         return value or None
 
     def file(self, key: str, *, required: bool = True) -> Path | None:
-        """Return the file of a key; None if it is missing.
+        """Returns the file of a key; None if it is missing.
 
         Raises:
             MisconfiguredError: it is required and not there.
@@ -62,7 +62,7 @@ class SecretFiles:
         return None
 
     def without(self, text: str) -> str:
-        """Return a text in one line, with every credential that was given out replaced by ***."""
+        """Returns a text in one line, with every returned credential replaced by ***."""
         for value in sorted(self._given, key=len, reverse=True):
             text = text.replace(value, "***")
         return one_line(text)

@@ -1,9 +1,8 @@
-"""A small parent process that outlives the work.
+"""Runs the work in a child process of a small parent.
 
-In a Pod the worker is process 1, for which SIGTERM has no default action, and a Python handler would wait until the
-compiled code at work returns, which can take minutes. So the work happens in a child: on SIGTERM the parent ends the
-child at once and clears up after it, and when the kernel kills the child because memory ran out, the parent says so.
-
+In a Pod, the worker is process 1, for which SIGTERM has no default action, and a Python handler would wait until the
+running compiled code returns, which can take minutes. Therefore the work runs in a child. On SIGTERM, the parent ends
+the child at once and cleans up after it. If the kernel kills the child because memory ran out, the parent reports it.
 Design record: docs/design/supervisor.md.
 """
 
@@ -25,9 +24,9 @@ class Ended:
     """How the child ended.
 
     Attributes:
-        code: its exit code, or 128 + the signal's number, as a shell counts.
-        killed_by: the signal that ended it, if one did.
-        requested: whether that was SIGTERM or SIGINT, sent to us.
+        code: Its exit code, or 128 + the signal's number, as in a shell.
+        killed_by: The signal that ended it, if there was one.
+        requested: Whether that was a SIGTERM or SIGINT to the parent.
     """
 
     code: int
@@ -36,10 +35,10 @@ class Ended:
 
 
 def supervise(work: Callable[[], int]) -> Ended:
-    """Run `work` in a child process and wait for it.
+    """Runs `work` in a child process and waits for it.
 
     Args:
-        work: returns the exit code; runs in the child only.
+        work: Returns the exit code; runs only in the child.
     """
     parent = os.getpid()
     child = 0
@@ -74,7 +73,7 @@ def supervise(work: Callable[[], int]) -> Ended:
 def _run(work: Callable[[], int]) -> int:
     try:
         return int(work())
-    except BaseException:  # the child must not return into the parent's code
+    except BaseException:  # The child must not return into the parent's code.
         import traceback
 
         traceback.print_exc()
@@ -82,7 +81,7 @@ def _run(work: Callable[[], int]) -> int:
 
 
 def _die_with(parent: int) -> None:
-    """End this process when its parent ends, even by SIGKILL: the kernel sees to it on Linux, a thread elsewhere."""
+    """Ends this process when its parent ends, even by SIGKILL. On Linux, the kernel does this; elsewhere, a thread."""
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is None:
         threading.Thread(target=_watch, args=(parent,), daemon=True).start()

@@ -1,11 +1,11 @@
-"""Texts for one line, and for so many characters."""
+"""Shortens texts, and puts them on one line."""
 
 
 def one_line(text: object) -> str:
-    """Return a text, or what an error says, with all white space folded."""
+    """Returns a text, or the message of an error, with all white space folded."""
     return " ".join(str(text).split())
 
 
 def shortened(text: str, characters: int) -> str:
-    """Return at most so many characters of a text; … at the end stands for the rest."""
+    """Returns at most this number of characters of a text; … at the end replaces the rest."""
     return text if len(text) <= characters else text[: max(characters - 1, 0)] + "…" * bool(characters)

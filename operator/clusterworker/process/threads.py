@@ -1,7 +1,7 @@
-"""Threads follow the container's CPU limit.
+"""Sets the number of threads from the container's CPU limit.
 
-The libraries count the machine's CPUs when they load; in a container with a limit of 2 on a node of 64 they would
-start 64 threads, which the kernel then throttles. So this must run before any of them is imported.
+The libraries count the machine's CPUs when they load. In a container with a limit of 2 on a node of 64, they would
+start 64 threads, which the kernel then throttles. Therefore this module must run before any of them is imported.
 """
 
 import os
@@ -12,8 +12,8 @@ VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMB
 
 
 def limit(cpus: int, environment: MutableMapping[str, str] = os.environ) -> None:
-    """Tell OpenMP, the BLAS libraries and numba how many threads to start; what the Pod sets itself is kept."""
+    """Sets how many threads OpenMP, the BLAS libraries and numba start, unless the Pod sets it."""
     for variable in VARIABLES:
         environment.setdefault(variable, str(cpus))
-    # A thread that waits for work gives its time slice back instead of burning the quota.
+    # A waiting thread yields its time slice instead of using up the quota.
     environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -1,9 +1,9 @@
-"""``python -m clusterworker.process.warm``: compiles, while the image is built, what every Job would otherwise compile.
+"""``python -m clusterworker.process.warm``: compiles what every Job would otherwise compile, while the image is built.
 
 It calls EVōC, UMAP and fast_hdbscan as ``node_embedding``, ``embedding`` and ``density`` in ``clustering.algorithms``
-do: the types of the arguments decide what numba compiles, the values do not. It does so without importing them, so that
-their sources may change and the image's layer of libraries stays; ``tests/clusterworker/process/test_warm.py`` holds
-the two together.
+do: the types of the arguments determine what numba compiles, the values do not. It does not import them, so that their
+sources can change without changing the image's layer of libraries; ``tests/clusterworker/process/test_warm.py``
+verifies that both agree.
 """
 
 import sys
@@ -30,7 +30,7 @@ Vectors = npt.NDArray[np.float32]
 
 
 def unit_vectors(count: int, dimensions: int = DIMENSIONS) -> Vectors:
-    """Return unit vectors in well separated groups, shape (count, dimensions): the same ones every time."""
+    """Returns unit vectors in well separated groups, shape (count, dimensions); the same ones every time."""
     generator = np.random.default_rng(0)
     topics = generator.normal(size=(TOPICS, dimensions))
     vectors = topics[np.arange(count) % TOPICS] + 0.3 * generator.normal(size=(count, dimensions))
@@ -38,7 +38,7 @@ def unit_vectors(count: int, dimensions: int = DIMENSIONS) -> Vectors:
 
 
 def exact_neighbours(vectors: Vectors, count: int) -> tuple[npt.NDArray[np.int64], Vectors]:
-    """Return each unit vector's nearest neighbours: indices and cosine distances, both of shape (rows, count)."""
+    """Returns each unit vector's nearest neighbours: indices and cosine distances, both of shape (rows, count)."""
     distances = np.maximum(1 - vectors @ vectors.T, 0)
     np.fill_diagonal(distances, 0)
     indices = np.ascontiguousarray(np.argsort(distances, axis=1, kind="stable")[:, :count])
@@ -46,7 +46,7 @@ def exact_neighbours(vectors: Vectors, count: int) -> tuple[npt.NDArray[np.int64
 
 
 def reduce(vectors: Vectors, metric: str) -> Vectors:
-    """Map the vectors to five dimensions by UMAP, their neighbours given and with a seed."""
+    """Maps the vectors to five dimensions with UMAP, from given neighbours and with a seed."""
     reducer = umap.UMAP(
         n_components=5,
         n_neighbors=NEIGHBOURS,
@@ -62,7 +62,7 @@ def reduce(vectors: Vectors, metric: str) -> Vectors:
 
 
 def lay_out(vectors: Vectors) -> Vectors:
-    """Map the vectors to five dimensions by EVōC's node embedding, their neighbours given."""
+    """Maps the vectors to five dimensions with EVōC's node embedding, from given neighbours."""
     random = np.random.RandomState(0)
     indices, lengths = exact_neighbours(vectors, NEIGHBOURS)
     neighbours = np.ascontiguousarray(indices, np.int32), np.ascontiguousarray(lengths, np.float32)
@@ -73,7 +73,7 @@ def lay_out(vectors: Vectors) -> Vectors:
 
 
 def cluster(vectors: Vectors) -> None:
-    """Cluster by HDBSCAN, with results that repeat."""
+    """Clusters with HDBSCAN, reproducibly."""
     fast_hdbscan.HDBSCAN(min_cluster_size=15, min_samples=15, reproducible=True).fit(vectors)
 
 
@@ -86,7 +86,7 @@ STEPS: dict[str, Callable[[], object]] = {
 
 
 def main() -> None:
-    """Run every step and say how long it took; a second time, each takes less than a second."""
+    """Runs every step and prints its duration. The second time, each takes less than a second."""
     warnings.filterwarnings("ignore", category=NumbaWarning)
     warnings.filterwarnings("ignore", category=UserWarning, message=".*(n_jobs|precomputed_knn)")
     print(f"warm: caching {jit_cache.enable()} more functions", file=sys.stderr)  # noqa: T201 (a build step's progress)

@@ -1,1 +1,1 @@
-"""A run: what it finds, the files that it leaves, and the report."""
+"""Carries out runs: finds clusters, and writes the run's folder and the report."""

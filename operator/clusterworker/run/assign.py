@@ -1,4 +1,4 @@
-"""A run with mode assign: documents get the clusters of an earlier run, and are not clustered again."""
+"""Carries out a run with mode assign, which assigns documents to the clusters of an earlier run."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

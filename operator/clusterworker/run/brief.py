@@ -1,4 +1,4 @@
-"""The largest clusters in so few bytes that they fit into the termination message, and so into the trigger's status."""
+"""Summarizes the largest clusters in so few bytes that they fit into the termination message and the status."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pydantic import TypeAdapter
 from clustercontract.brief import CentralDocument, ClusterBrief
 from clusterworker.process.text import shortened
 
-if TYPE_CHECKING:  # it brings the algorithms with it
+if TYPE_CHECKING:  # The import loads the algorithms too.
     from clusterworker.clustering.description import ClusterSummary
 
 MOST_CLUSTERS = 20
 MOST_BYTES = 2_400
-"""Of JSON: the rest of the message is for the baseline, the metrics and the notes."""
+"""Maximum number of bytes of JSON. The rest of the message is for the baseline, the metrics and the notes."""
 _DETAILS = ((3, 60), (2, 50), (1, 50), (1, 30), (1, 0))
-"""Central documents per cluster, and characters of their texts: what is tried in turn."""
+"""Numbers of central documents per cluster, and of characters of their texts, which are tried in this order."""
 _BRIEF = TypeAdapter(ClusterBrief)
 
 
 def in_brief(clusters: Sequence[ClusterSummary]) -> list[ClusterBrief]:
-    """Tell of the largest clusters, in as much detail as there is room for; of many clusters, as many as fit."""
+    """Summarizes the largest clusters, in as much detail and as many as there is room for."""
     briefs: list[ClusterBrief] = []
     for documents, characters in _DETAILS:
         briefs = [_brief(cluster, documents, characters) for cluster in clusters[:MOST_CLUSTERS]]

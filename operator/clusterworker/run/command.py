@@ -1,4 +1,4 @@
-"""The command `run`, of action `cluster`, and what the commands that write a run's folder have in common."""
+"""The command `run`, of action `cluster`, and what all commands share that write a run's folder."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -17,7 +17,7 @@ Ordered = TypeVar("Ordered", RunSpec, EnrichmentSpec, RerunSpec)
 
 
 def summary(result: RunResult) -> str:
-    """Say in one line how a run went."""
+    """Returns the outcome of a run in one line."""
     found = f"{result.num_clusters} clusters of {result.num_documents} documents"
     if result.enrichment:
         found = f"{result.enrichment.num_assigned} of {result.num_documents} documents have a node"
@@ -25,22 +25,22 @@ def summary(result: RunResult) -> str:
 
 
 def remove_partial_results(spec: Destination, mounts: Mounts) -> None:
-    """Remove what a killed run left half done."""
+    """Removes what a killed run has left unfinished."""
     try:
         open_target(spec, mounts.secrets).abandon()
     except (RunError, OSError):
-        return  # the child has said why
+        return  # The child has reported the reason.
 
 
 def command_of_runs(
     spec: type[Ordered], variable: str, work: Callable[[Ordered, Progress, Mounts], RunResult]
 ) -> Command[Ordered, RunResult]:
-    """Return a command that makes a run's folder.
+    """Returns a command that writes a run's folder.
 
     Args:
-        spec: the model of its input.
-        variable: environment variable that holds the input.
-        work: does it.
+        spec: Model of its input.
+        variable: Environment variable that contains the input.
+        work: Carries it out.
     """
     return Command(
         spec=spec,

@@ -1,7 +1,8 @@
-"""A run with mode composite: the centroids of earlier runs are clustered, and documents get their centroid's cluster.
+"""Carries out a run with mode composite.
 
-A centroid counts as often as its cluster has documents. It is handed to the algorithm in so many copies, since every
-algorithm keeps copies together and counts them.
+It clusters the centroids of earlier runs, and assigns documents to the cluster of their centroid. The weight of a
+centroid is the number of documents of its cluster. The algorithm gets as many copies of it, because every algorithm
+keeps copies together and counts them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -51,22 +52,22 @@ from clusterworker.run.results.tables import CENTROIDS, StoredCentroids, members
 from clusterworker.storage.file import open_file
 
 MOST_COPIES = 20_000
-"""Copies of all centroids together, about: what every algorithm clusters without a sample."""
+"""Approximate number of copies of all centroids together, which every algorithm clusters without a sample."""
 _REMEDY = "name another run in source_execution_ids"
 
 
 class Source:
-    """An earlier run: its clusters as a collection, in which a cluster that has documents is a document.
+    """An earlier run: its clusters as a collection, in which each cluster with documents is a document.
 
     Args:
-        run: the Job's name.
-        stored: its clusters.
+        run: The Job's name.
+        stored: Its clusters.
         members: members.parquet, for pyarrow.
-        collection_id: of all its documents, where members.parquet does not tell.
+        collection_id: Collection of all its documents, if members.parquet does not contain the collections.
 
     Attributes:
         ids: cluster_id of each cluster, shape (clusters,).
-        sizes: documents of each, shape (clusters,).
+        sizes: Documents of each cluster, shape (clusters,).
     """
 
     def __init__(self, run: str, stored: StoredCentroids, members: pq.ParquetFile, collection_id: str) -> None:
@@ -84,7 +85,7 @@ class Source:
 
     @property
     def shown(self) -> list[str]:
-        """What each cluster is called in the report."""
+        """Names of the clusters in the report."""
         return [f"{number} of {self.collection_id}" for number in self.ids.tolist()]
 
     def batches(self, index: int) -> Iterator[Batch]:
@@ -95,11 +96,11 @@ class Source:
             yield Batch(pa.array(self.shown[part], pa.string()), self._stored.centroids[part], index, place)
 
     def texts(self, rows: Rows) -> dict[int, str]:
-        """The names of clusters."""
+        """Returns the names of clusters."""
         return {int(row): self._stored.names[row] for row in rows}
 
     def documents(self) -> Iterator[tuple[Any, Any, Rows]]:
-        """Yield ids, collection ids and clusters of its documents, by batches; a cluster is its place, or NOISE.
+        """Yields ids, collection ids and clusters of its documents, in batches. A cluster is its place, or NOISE.
 
         Raises:
             MisconfiguredError: a document is in a cluster that there is not.
@@ -124,10 +125,10 @@ class Source:
 
 
 def open_sources(spec: RunSpec, secrets: Path) -> list[Source]:
-    """Open the runs whose centroids are clustered.
+    """Opens the runs whose centroids are clustered.
 
     Args:
-        spec: of the run.
+        spec: Spec of the run.
         secrets: where Secrets are mounted.
 
     Raises:
@@ -166,7 +167,7 @@ def _open(source: PreviousRun, spec: RunSpec, secrets: Path) -> Source:
 
 
 def _collection_of(source: PreviousRun, spec: RunSpec, secrets: Path) -> str:
-    """The one collection that a run has read."""
+    """Returns the only collection that a run has read."""
     uri = f"{source.uri}/{SPEC}"
     content = open_file(uri, source.results or spec.results, secrets).read()
     if content is None:
@@ -176,7 +177,7 @@ def _collection_of(source: PreviousRun, spec: RunSpec, secrets: Path) -> str:
 
 @dataclass(frozen=True)
 class _Copies:
-    """A source in which a cluster occurs as often as it counts."""
+    """A source in which each cluster occurs as often as its weight says."""
 
     source: Source
     counts: Rows
@@ -212,10 +213,10 @@ class _Copies:
 
 
 def copies_of(sizes: Rows) -> Rows:
-    """Return how often each centroid occurs: as often as it has documents, or in proportion, at least once.
+    """Returns how often each centroid occurs: as often as its cluster has documents, or in proportion, at least once.
 
     Args:
-        sizes: documents of each, at least 1, shape (clusters,).
+        sizes: Documents of each cluster, at least 1, shape (clusters,).
     """
     total = int(sizes.sum())
     if total <= MOST_COPIES:
@@ -233,17 +234,17 @@ def cluster_centroids(
     memory: int,
     progress: Progress,
 ) -> Findings:
-    """Cluster the centroids of earlier runs, and write members.parquet with the documents of all of them.
+    """Clusters the centroids of earlier runs, and writes members.parquet with the documents of all of them.
 
     Args:
-        spec: of the run.
-        seed: of all random choices.
-        sources: from `open_sources`.
-        staged: where members.parquet is written.
-        scratch: directory for a copy of the centroids.
-        secrets: where Secrets are mounted.
-        memory: bytes that may be used.
-        progress: receives the progress.
+        spec: Spec of the run.
+        seed: Seed of all random choices.
+        sources: Sources from `open_sources`.
+        staged: Directory for members.parquet.
+        scratch: Directory for a copy of the centroids.
+        secrets: Directory of mounted Secrets.
+        memory: Bytes that may be used.
+        progress: Receives the progress.
 
     Raises:
         MisconfiguredError: the parameters do not fit the centroids.
@@ -349,10 +350,10 @@ def _write_members(
     shared: Shared | None,
     progress: Progress,
 ) -> _Written:
-    """Write every document once; one of several runs as the last of them has it."""
+    """Writes every document once. A document of several runs is written as in the last of them."""
     integers = all(source.has_integer_ids for source in sources)
     schema = members_schema(integer_ids=integers, tells_collections=True)
-    # The last of each is for NOISE, which is -1.
+    # The last number of each is for NOISE, which is -1.
     labels, apart = np.append(labels, NOISE), np.append(apart, np.float32(np.nan))
     sizes, noise, repeated = np.zeros(clusters, np.int64), 0, 0
     seen = np.empty(0, np.int64)

@@ -1,4 +1,4 @@
-"""Everything a run found out, as the results need it."""
+"""Collects everything that a run has found, for its results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,16 +18,16 @@ from clusterworker.data.arrays import Rows, Vectors
 
 @dataclass(frozen=True)
 class Crossing:
-    """Where the documents of the run before are now.
+    """Where the documents of the previous run are now.
 
     Attributes:
-        run: its Job's name.
+        run: Its Job's name.
         ids: cluster_id of each of its clusters.
-        names: of them.
-        sizes: documents of each, shape (clusters,).
-        noise: its documents in no cluster.
-        counts: documents that a cluster of the run before (row) and one of this run (column) both have, sparse; the
-            last row and column are noise.
+        names: Names of its clusters.
+        sizes: Documents of each cluster, shape (clusters,).
+        noise: Number of its documents in no cluster.
+        counts: Number of documents that a cluster of the previous run (row) and one of this run (column) have in
+            common, sparse; the last row and column are noise.
     """
 
     run: str
@@ -43,11 +43,11 @@ class EarlierMap:
     """The map in the report of an earlier run.
 
     Attributes:
-        run: its Job's name.
-        layout: how documents are laid out.
+        run: Its Job's name.
+        layout: How documents are laid out.
         ids: cluster_id of each document on it, or NOISE, shape (documents,).
         vectors: of the same documents, shape (documents, dimensions); of unit length with metric cosine.
-        points: where they are, shape (documents, 2).
+        points: Their positions, shape (documents, 2).
     """
 
     run: str
@@ -59,27 +59,27 @@ class EarlierMap:
 
 @dataclass(frozen=True)
 class Findings:
-    """What is written down, in several forms.
+    """The content of the results in all formats.
 
     Attributes:
-        spec: what was asked for.
-        seed: that was used.
-        clustering: the clusters.
-        survey: of all documents.
-        metrics: value per quality measure, None where it does not apply.
-        notes: what the worker decided by itself.
-        names: of all clusters.
-        clusters: the largest ones in a few lines.
-        texts: of sampled documents, by row number; empty without a text column.
-        finished_at: UTC.
-        succession: how the clusters are numbered.
-        changes: since the run before, None if clusters are renumbered.
-        layers: other granularities in words, if the algorithm found any.
-        layer_succession: how the clusters of all granularities are numbered, if there are any.
-        last_names: of the clusters of the run before, by cluster_id.
-        shown: with mode composite, what each centroid is called, which stands for documents on the map.
-        crossing: between the clusters of the run before and this one's, where documents were compared.
-        earlier_map: with mode assign, that of the run to whose clusters documents are assigned, if it left one.
+        spec: Spec of the run.
+        seed: The seed that was used.
+        clustering: The clusters.
+        survey: Sums over all documents.
+        metrics: Value of each quality measure, None if it does not apply.
+        notes: Decisions that the worker made by itself.
+        names: Names of all clusters.
+        clusters: Summary of the largest clusters.
+        texts: Texts of sampled documents, by row number; empty without a text column.
+        finished_at: Time in UTC.
+        succession: How the clusters are numbered.
+        changes: Changes since the previous run, None if clusters are renumbered.
+        layers: Descriptions of other granularities, if the algorithm found any.
+        layer_succession: How the clusters of all granularities are numbered, if there are any.
+        last_names: Names of the clusters of the previous run, by cluster_id.
+        shown: With mode composite, the name of each centroid, which represents documents on the map.
+        crossing: Documents between the clusters of the previous run and of this one, if documents were compared.
+        earlier_map: With mode assign, the map of the run to whose clusters documents are assigned, if it has one.
     """
 
     spec: RunSpec
@@ -103,12 +103,12 @@ class Findings:
 
     @property
     def num_clusters(self) -> int:
-        """Clusters; with mode assign, some may have no documents."""
+        """Number of clusters; with mode assign, some may have no documents."""
         return len(self.survey.sizes)
 
     @property
     def parameters(self) -> dict[str, object]:
-        """The algorithm's parameters with the defaults and the seed filled in, or the mode's."""
+        """The algorithm's parameters with defaults and seed filled in, or the mode's."""
         if self.spec.base is not None:
             return {
                 "mode": self.spec.mode,

@@ -1,4 +1,4 @@
-"""One run, from the RunSpec to the RunResult."""
+"""Carries out a run: computes the RunResult of a RunSpec."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 def run(spec: RunSpec, progress: Progress, mounts: Mounts | None = None, memory: int | None = None) -> RunResult:
-    """Cluster the collections and write the run's folder.
+    """Clusters the collections and writes the run's folder.
 
     Args:
-        spec: what to do.
-        progress: receives the progress.
-        mounts: where Secrets and scratch space are.
-        memory: bytes that may be used; default: the container's limit.
+        spec: What to do.
+        progress: Receives the progress.
+        mounts: Directories of Secrets and scratch space.
+        memory: Bytes that may be used. Default: the container's limit.
 
     Returns:
         The result of a completed run.
@@ -44,15 +44,15 @@ def run(spec: RunSpec, progress: Progress, mounts: Mounts | None = None, memory:
 
 
 _WITHOUT = {"assign": ("read", "cluster", "measure"), "composite": ("read", "measure")}
-"""Phases that a mode does not have."""
+"""Phases that a mode leaves out."""
 PHASES = ("open", "read", "cluster", "assign", "measure", "report", "write", "publish")
 
 
 def phases_of(spec: RunSpec) -> list[str]:
-    """Return the phases of a run, in order."""
+    """Returns the phases of a run, in order."""
     left_out = set(_WITHOUT.get(spec.mode, ()))
     if not spec.outputs:
-        left_out.add("write")  # nothing is written besides the results
+        left_out.add("write")  # The run has no outputs.
     return [phase for phase in PHASES if phase not in left_out]
 
 
@@ -67,7 +67,7 @@ class _Run:
         self._seed = spec.config.random_state if spec.config.random_state is not None else spec.seed
 
     def carry_out(self, staged: Path, scratch: Path, secrets: Path, memory: int) -> RunResult:
-        """Read, cluster, measure, write, publish."""
+        """Reads, clusters, measures, writes and publishes."""
         from clusterworker.run.brief import in_brief
         from clusterworker.run.results.outputs import Outputs
         from clusterworker.run.results.record import FILE, record_of
@@ -212,7 +212,7 @@ class _Run:
         )
 
     def _nodes(self, findings: "Findings", collections: "list[Collection]") -> dict[str, bytes]:
-        """The clusters of all layers as the nodes of a taxonomy."""
+        """Returns the clusters of all layers as the nodes of a taxonomy."""
         from clusterworker.data.sources.collections import embedding_model
         from clusterworker.run.results.layers import NODES, nodes_of
 
@@ -270,6 +270,6 @@ class _Run:
         write_report(staged, findings, measured_before(self._spec, secrets, self._progress))
         write_metrics(staged / MARKER, findings)
         if not isinstance(found, Survey):
-            return None  # changes are measured since the clustering
+            return None  # Checks measure the change since the clustering.
         uri = f"{self._target.uri}/{BASELINE_FILE}"
         return describe_baseline(staged / BASELINE_FILE, uri, findings)

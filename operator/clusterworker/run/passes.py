@@ -1,4 +1,4 @@
-"""The passes of a clustering over its documents: by this process, or by Spark's executors."""
+"""Passes over the documents of a clustering, in this process or with Spark's executors."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ from clusterworker.run.results.tables import MembersTable, renumber
 
 
 class Passes(Protocol):
-    """What a run does with its documents, in this order."""
+    """The passes of a run over its documents, in this order."""
 
     @property
     def dataset(self) -> Dataset:
-        """All of them."""
+        """Number of all documents."""
 
     @property
     def notes(self) -> Sequence[str]:
-        """How they were read, for people."""
+        """Notes about how they were read."""
 
     def cluster(self, start: Start | None) -> Clustering:
-        """Cluster them.
+        """Clusters the documents.
 
         Args:
-            start: the clusters of the run before, if this one is to go on from them.
+            start: The clusters of the previous run, if this run continues from them.
         """
 
     def survey(self, clustering: Clustering, shared: Shared | None) -> Survey:
-        """Assign them, and add up what the results need.
+        """Assigns the documents, and computes the sums that the results need.
 
         Args:
-            clustering: from `cluster`.
-            shared: counts those that the run before had, too.
+            clustering: The result of `cluster`.
+            shared: Counts the documents that the previous run also had.
         """
 
     def write_members(self, ids: Rows) -> None:
-        """Write members.parquet.
+        """Writes members.parquet.
 
         Args:
             ids: cluster_id by place, shape (clusters,).
@@ -69,17 +69,17 @@ def open_passes(
     memory: int,
     progress: Progress,
 ) -> Iterator[Passes]:
-    """Choose where the work is done, as the RunSpec says.
+    """Chooses where the work is done, according to the RunSpec.
 
     Args:
-        spec: of the run.
-        seed: of all random choices.
-        collections: opened.
-        staged: where members.parquet is written.
-        scratch: directory for temporary files.
-        secrets: where Secrets are mounted.
-        memory: bytes that the container may use.
-        progress: receives the progress.
+        spec: Spec of the run.
+        seed: Seed of all random choices.
+        collections: The opened collections.
+        staged: Directory for members.parquet.
+        scratch: Directory for temporary files.
+        secrets: Directory of mounted Secrets.
+        memory: Bytes that the container may use.
+        progress: Receives the progress.
     """
     file = staged / MEMBERS
     source = StreamedDataset(collections, spec.config.metric, progress)

@@ -1,4 +1,4 @@
-"""The command `rerun`: an earlier run is carried out again, by the RunSpec that its worker has kept."""
+"""The command `rerun`: repeats an earlier run from the RunSpec that its worker has saved."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Previous = TypeVar("Previous", PreviousRun, PreviousEnrichment)
 
 @dataclass(frozen=True)
 class _Batch:
-    """Which run's folder is the batch's."""
+    """Identifies the batch's folder."""
 
     namespace: str
     trigger: str
@@ -36,12 +36,12 @@ class _Batch:
 
 @dataclass(frozen=True)
 class Repeatable(Generic[Kept]):
-    """An action whose runs can be carried out again.
+    """An action whose runs can be repeated.
 
     Attributes:
-        spec: The worker's input, which it keeps.
-        work: does that.
-        own: of the rerun, what becomes of the fields that only this action has.
+        spec: Model of the worker's input, which it saves.
+        work: Carries it out.
+        own: Returns the values for the rerun of the fields that only this action has.
     """
 
     spec: type[Kept]
@@ -49,7 +49,7 @@ class Repeatable(Generic[Kept]):
     own: Callable[[Kept, RerunSpec], dict[str, Any]]
 
     def repeat(self, kept: Kept, spec: RerunSpec, progress: Progress, mounts: Mounts) -> RunResult:
-        """Do it again, into a folder of its own, and into the outputs of the batch."""
+        """Repeats it, into a separate folder, and into the outputs of the batch."""
         outputs, why_not = _outputs(kept, spec)
         own = {
             "trigger": spec.trigger,
@@ -68,7 +68,7 @@ class Repeatable(Generic[Kept]):
 
 
 def _outputs(kept: RunSpec | EnrichmentSpec, spec: RerunSpec) -> tuple[list[OutputInput], list[str]]:
-    """What the batch wrote into, by who may write there now; or a note where nothing is written.
+    """Returns the batch's outputs with the current credentials; or a note if nothing is written.
 
     Raises:
         MisconfiguredError: a Collection has moved since.
@@ -111,13 +111,13 @@ CLUSTERING = Repeatable(RunSpec, run, _own)
 def rerun(
     spec: RerunSpec, progress: Progress, mounts: Mounts, actions: Sequence[Repeatable[Any]] = (CLUSTERING,)
 ) -> RunResult:
-    """Repeats what the batch's worker did, in a separate folder.
+    """Repeats the work of the batch's worker, in a separate folder.
 
     Args:
-        spec: which batch.
-        progress: receives the progress.
-        mounts: where Secrets and scratch space are.
-        actions: of which the batch may be; the first one's spec is what a damaged file is taken for.
+        spec: The batch.
+        progress: Receives the progress.
+        mounts: Directories of Secrets and scratch space.
+        actions: Actions that the batch can have. A damaged file is reported as a spec of the first one.
 
     Raises:
         RunError: the run failed, in one line.
@@ -150,7 +150,7 @@ def _read(target: Target, batch_id: str, actions: Sequence[Repeatable[Any]]) -> 
 
 
 def _fits(model: type[BaseModel], content: bytes) -> bool:
-    """Whether JSON has all the fields that a model requires: no action's spec has those of another one."""
+    """Returns whether JSON has all the fields that a model requires; no other action's spec has them."""
     try:
         found = from_json(content)
     except ValueError:
@@ -160,7 +160,7 @@ def _fits(model: type[BaseModel], content: bytes) -> bool:
 
 
 def narrowed(collection: CollectionInput, filters: Filter | None) -> CollectionInput:
-    """A collection of the batch, of which only the documents count for which the rerun's filters hold too.
+    """Returns a collection of the batch with both its own filters and the rerun's.
 
     Raises:
         MisconfiguredError: together they are too deep or too long.
@@ -179,16 +179,16 @@ def narrowed(collection: CollectionInput, filters: Filter | None) -> CollectionI
 
 
 def moved(previous: Previous, then: ResultsTarget, now: ResultsTarget) -> Previous:
-    """The run before the batch, where the Pod of the rerun finds it, so that clusters get the ids that they had."""
+    """Returns the run before the batch, where the rerun's Pod mounts it, so that clusters get the same ids."""
     beginning = f"{then.uri.rstrip('/')}/"
     if not previous.uri.startswith(beginning):
-        return previous  # the batch is a rerun itself
+        return previous  # The batch is itself a rerun.
     uri = f"{now.uri.rstrip('/')}/{previous.uri.removeprefix(beginning)}"
     return previous.model_copy(update={"uri": uri, "results": now})
 
 
 def rerun_command(actions: Sequence[Repeatable[Any]]) -> Command[RerunSpec, RunResult]:
-    """Return the command that carries out runs of these actions again."""
+    """Returns the command that repeats runs of these actions."""
 
     def work(spec: RerunSpec, progress: Progress, mounts: Mounts) -> RunResult:
         return rerun(spec, progress, mounts, actions)

@@ -1,1 +1,1 @@
-"""Files in S3, in Google Cloud Storage and on mounted volumes."""
+"""Accesses files in S3, in Google Cloud Storage and on mounted volumes."""

@@ -1,4 +1,4 @@
-"""From an address to its bucket."""
+"""Resolves an address to its bucket."""
 
 from pathlib import Path
 from typing import Protocol
@@ -10,7 +10,7 @@ from clusterworker.storage.s3 import S3Bucket
 
 
 class Access(Protocol):
-    """What a Source and a ResultsTarget say of how to reach a bucket."""
+    """The fields of a Source and a ResultsTarget that specify access to a bucket."""
 
     @property
     def secret_name(self) -> str | None:
@@ -18,7 +18,7 @@ class Access(Protocol):
 
     @property
     def endpoint(self) -> str | None:
-        """The server's address; None: the cloud's own."""
+        """The server's address; None for the cloud's own."""
 
     @property
     def region(self) -> str | None:
@@ -26,12 +26,12 @@ class Access(Protocol):
 
 
 def bucket_at(uri: str, access: Access, secrets: Path) -> Bucket | None:
-    """Return the bucket that an address leads to; None: it is a path on a volume.
+    """Returns the bucket of an address; None if it is a path on a volume.
 
     Args:
         uri: s3://bucket/key, gs://bucket/key, or a path.
-        access: how to reach it.
-        secrets: directory with one directory per mounted Secret.
+        access: Access to the bucket.
+        secrets: Directory with one directory per mounted Secret.
     """
     secret = SecretFiles(access.secret_name, secrets)
     if uri.startswith(S3Bucket.scheme):

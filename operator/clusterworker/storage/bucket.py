@@ -1,4 +1,4 @@
-"""A bucket through pyarrow's own file system: what S3 and Google Cloud Storage have in common."""
+"""Accesses a bucket through pyarrow's own file system; the common part of S3 and Google Cloud Storage."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -14,11 +14,13 @@ from clusterworker.process.text import one_line
 
 @dataclass(frozen=True)
 class Bucket(ABC):
-    """How to reach one bucket: by a Secret, else as what the Pod is in that cloud, else anonymously; never as the node.
+    """Access to one bucket: with a Secret, or else with the Pod's identity in that cloud, or else anonymously.
+
+    The node's identity is never used.
 
     Attributes:
-        uri: of the bucket or what lies in it, as the user wrote it.
-        endpoint: address of a server that speaks the bucket's protocol; None for the cloud's own.
+        uri: Address of the bucket or of an object in it, as the user wrote it.
+        endpoint: Address of a server with the bucket's protocol; None for the cloud's own.
         secret: Contains the credentials, if it has a name.
     """
 
@@ -28,11 +30,11 @@ class Bucket(ABC):
 
     scheme: ClassVar[str]
     product: ClassVar[str]
-    """Whose bucket it is, for messages."""
+    """Name of the product, for messages."""
     refused: ClassVar[tuple[str, ...]]
-    """How Arrow's client names a refusal."""
+    """Errors of Arrow's client when access is denied."""
     found_by: ClassVar[str]
-    """What to check where there is no such bucket."""
+    """What to check if the bucket does not exist."""
 
     @property
     def path(self) -> str:
@@ -46,7 +48,7 @@ class Bucket(ABC):
 
     @abstractmethod
     def connect(self) -> Any:
-        """Return pyarrow's file system.
+        """Returns pyarrow's file system.
 
         Raises:
             MisconfiguredError: the Secret is not mounted, or lacks a key.
@@ -54,26 +56,26 @@ class Bucket(ABC):
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """Turn what pyarrow raises about this bucket into one line with a remedy."""
+        """Converts errors of pyarrow about this bucket to one line with a remedy."""
         try:
             yield
         except OSError as error:
             raise self._explained(error) from error
 
     def no_such_bucket(self) -> MisconfiguredError:
-        """Return the error for a missing bucket."""
+        """Returns the error for a missing bucket."""
         return MisconfiguredError(f"{self.uri}: no such bucket {self.name}: check its {self.found_by}")
 
     @abstractmethod
     def _remedy(self) -> str:
-        """What to do where access is denied."""
+        """Returns what to do if access is denied."""
 
     def _lacks_bucket(self, _error: OSError, _reason: str) -> bool:
-        """Whether an error says that there is no such bucket."""
+        """Returns whether an error means that the bucket does not exist."""
         return False
 
     def _server(self) -> dict[str, str]:
-        """The endpoint, as options of pyarrow's file systems."""
+        """Returns the endpoint, as options of pyarrow's file systems."""
         if not self.endpoint:
             return {}
         address = urlsplit(self.endpoint)

@@ -1,4 +1,7 @@
-"""Who the Pod is in a cloud, where a Secret is not named: never the node, only what the Pod was given for itself."""
+"""Determines the Pod's identity in a cloud if there is no Secret.
+
+It is an identity of the Pod itself, never the node's.
+"""
 
 from __future__ import annotations
 
@@ -29,23 +32,23 @@ def aws_identity(environment: Mapping[str, str] = os.environ) -> str | None:
 
 
 def keep_to_the_pod(region: str | None) -> None:
-    """Makes AWS's SDK ask for no identity of the node, and exchange tokens in the region of the bucket."""
+    """Keeps AWS's SDK from using the node's identity, and makes it exchange tokens in the region of the bucket."""
     os.environ[_AWS_NO_NODE] = "true"
     if region:
         os.environ.setdefault(_AWS_REGION, region)
 
 
 def google_identity(environment: Mapping[str, str] = os.environ) -> str | None:
-    """How a token is exchanged with Google, as JSON of the type external_account; None: not at all."""
+    """Returns how a token is exchanged with Google, as JSON of the type external_account; None if none is."""
     return environment.get(GOOGLE_CREDENTIALS_VARIABLE) or None
 
 
 @contextmanager
 def google_file(credentials: str | Path) -> Iterator[None]:
-    """Names credentials to Google's client, which takes them in no other way, for as long as it is being made.
+    """Sets credentials for Google's client, which takes them only from the environment, while it is created.
 
     Args:
-        credentials: a file, or its content.
+        credentials: A file, or its content.
     """
     before = os.environ.get(_GOOGLE_FILE)
     with NamedTemporaryFile("w", suffix=".json") as written:

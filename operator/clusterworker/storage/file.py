@@ -1,4 +1,4 @@
-"""Single files beside the results: the baseline that a run left, and the record of measurements."""
+"""Reads and writes single files beside the results: the baseline of a run, and the record of measurements."""
 
 import secrets as random
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ class StoredFile(Protocol):
 
     @property
     def uri(self) -> str:
-        """Where it lies."""
+        """Its address."""
 
     def read(self) -> bytes | None:
-        """Return its content; None if it does not exist.
+        """Returns its content; None if it does not exist.
 
         Raises:
             RunError: it may be there and cannot be read, in one line.
         """
 
     def write(self, content: bytes) -> None:
-        """Replace it in one step: a reader sees the old content or the new one.
+        """Replaces it atomically: a reader sees the old content or the new one.
 
         Raises:
             RunError: it cannot be written, in one line.
@@ -34,7 +34,7 @@ class StoredFile(Protocol):
 
 
 def open_file(uri: str, results: ResultsTarget, secrets: Path) -> StoredFile:
-    """Return the file at an absolute path or an s3:// address, reached as the results are."""
+    """Returns the file at an absolute path or an s3:// address, accessed like the results."""
     bucket = bucket_at(uri, results, secrets)
     return BucketFile(bucket) if bucket else VolumeFile(uri)
 
@@ -68,7 +68,7 @@ class VolumeFile:
 
 @dataclass(frozen=True)
 class BucketFile:
-    """An object in a bucket; putting one is one step."""
+    """An object in a bucket, which is written atomically."""
 
     bucket: Bucket
 

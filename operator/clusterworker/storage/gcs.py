@@ -1,4 +1,4 @@
-"""Google Cloud Storage."""
+"""Accesses Google Cloud Storage."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ class GcsBucket(Bucket):
     found_by = "name and endpoint"
 
     def connect(self) -> Any:
-        """See Bucket; a key that does not belong to a service account is also a wrong configuration."""
+        """See Bucket. A key that does not belong to a service account is reported as a wrong configuration."""
         from pyarrow import fs
 
         options: dict[str, Any] = {"retry_time_limit": timedelta(seconds=RETRY_SECONDS), **self._server()}
@@ -43,13 +43,13 @@ class GcsBucket(Bucket):
         try:
             with super().errors():
                 yield
-        except ValueError as error:  # pyarrow's ArrowInvalid, which a damaged file raises too
+        except ValueError as error:  # This is pyarrow's ArrowInvalid, which a damaged file also raises.
             if "OAuth2 access token" not in str(error):
                 raise
             raise self._unusable_key() from None
 
     def _identity(self) -> str | None:
-        # Its access tokens are for Google alone, not for whatever address a Collection names.
+        # Access tokens are for Google only, and must not be sent to the endpoint of a Collection.
         return None if self.endpoint else google_identity()
 
     def _remedy(self) -> str:

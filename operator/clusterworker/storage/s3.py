@@ -1,4 +1,4 @@
-"""Amazon S3, and servers that speak its protocol."""
+"""Accesses Amazon S3, and servers with its protocol."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ class S3Bucket(Bucket):
     """See Bucket.
 
     Attributes:
-        region: None: looked up, as of Amazon's own buckets.
+        region: Region; None to look it up, which Amazon's own buckets support.
     """
 
     region: str | None

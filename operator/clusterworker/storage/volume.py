@@ -1,4 +1,4 @@
-"""Writing on a mounted volume: in steps that a reader sees whole or not at all, and with errors in one line."""
+"""Writes on a mounted volume atomically, with errors in one line."""
 
 import ctypes
 import errno
@@ -11,13 +11,13 @@ _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
 def replace(file: Path, content: bytes, writer: str, mode: int | None = None) -> None:
-    """Replace a file in one step: a reader sees the old content or the new one.
+    """Replaces a file atomically: a reader sees the old content or the new one.
 
     Args:
-        file: to replace.
-        content: all of it.
-        writer: names the draft; no two may have one name at a time.
-        mode: of the file; None: as the umask says, for volumes that know no other.
+        file: File to replace.
+        content: The whole content.
+        writer: Part of the temporary file's name, which must be unique among concurrent writers.
+        mode: Mode of the file; None for the umask's.
     """
     draft = file.with_name(f".{file.name}.{writer}.partial")
     try:
@@ -34,7 +34,10 @@ def replace(file: Path, content: bytes, writer: str, mode: int | None = None) ->
 
 
 def exchange(one: Path, other: Path) -> None:
-    """Swap two directories in one step (Linux' renameat2); where the system or the file system cannot, in two."""
+    """Swaps two directories atomically (Linux' renameat2).
+
+    It takes two steps if the system or the file system does not support this.
+    """
     renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     paths = os.fsencode(one), os.fsencode(other)
     if renameat2 is not None and renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) == 0:
@@ -46,20 +49,23 @@ def exchange(one: Path, other: Path) -> None:
 
 
 def sync(directory: Path) -> None:
-    """Have the files on disk before their folder gets its name: a crash of the node must not leave empty files."""
+    """Syncs the files to disk before their folder gets its name.
+
+    Otherwise, a crash of the node could leave empty files.
+    """
     for file in directory.iterdir():
         sync_file(file)
     sync_directory(directory)
 
 
 def sync_file(file: Path) -> None:
-    """Have a file's content on disk."""
+    """Syncs a file's content to disk."""
     with file.open("rb") as opened:
         os.fsync(opened.fileno())
 
 
 def sync_directory(directory: Path) -> None:
-    """Have the names of its files on disk."""
+    """Syncs the names of its files to disk."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -68,13 +74,13 @@ def sync_directory(directory: Path) -> None:
 
 
 def explained(uri: str, error: OSError, doing: str = "write results", there: str = " there") -> RunError:
-    """Say what the file system would not do, and the remedy.
+    """Returns the error for a failed operation of the file system, with the remedy.
 
     Args:
-        uri: what it is about.
-        error: of the file system.
-        doing: what was tried.
-        there: where, if that is not the uri itself.
+        uri: The affected address.
+        error: Error of the file system.
+        doing: The operation.
+        there: Its place, if that is not the uri itself.
     """
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return MisconfiguredError(

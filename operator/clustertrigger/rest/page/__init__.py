@@ -1,4 +1,4 @@
-"""The page: triggers for people, in a browser, with the reader's own token.
+"""Serves the page: triggers in a browser, with the reader's own token, rendered on the server.
 
-Server-rendered. Design record: docs/design/page.md.
+Design record: docs/design/page.md.
 """

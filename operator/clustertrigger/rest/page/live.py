@@ -1,4 +1,4 @@
-"""A page that moves: it is rendered again when triggers change or time has passed, and sent where it differs."""
+"""Updates a page: it is rendered again when triggers change or time has passed, and sent if it differs."""
 
 from __future__ import annotations
 
@@ -17,28 +17,29 @@ from clustertrigger.rest.page.reading import Seen
 logger = logging.getLogger(__name__)
 
 ENDED = "ended"
-"""Event: the reader's token, rights or the trigger are gone. The page is to be loaded again."""
+"""Name of the event after which the page must be reloaded, because the token, the permissions or the trigger are gone.
+"""
 _TICK = 5.0
-"""Seconds after which what is shown is rendered again, because it contains relative times."""
+"""Seconds after which the page is rendered again, because it contains relative times."""
 _LEAST = 0.5
-"""Seconds from one reading to the next."""
+"""Minimum number of seconds between two readings."""
 _SHARE = 0.1
-"""Of the time, at most, is spent on reading and rendering for one reader."""
+"""Maximum share of the time for reading and rendering for one reader."""
 _POLL = 10.0
-"""Seconds from one reading to the next where the reader may not watch."""
+"""Seconds between two readings if the reader may not watch."""
 _LONGEST = 300.0
-"""Seconds; then the browser asks again, with the token and the rights that it has then."""
+"""Seconds after which the stream ends. The browser then reconnects, with its current token and permissions."""
 _FINAL = (401, 403, 404)
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a page shows.
+    """The content of a page.
 
     Attributes:
-        read: reads it.
-        changes: yields as often as it changes after a version.
-        render: makes HTML of it.
+        read: Reads it.
+        changes: Yields whenever it changes after a version.
+        render: Renders it as HTML.
     """
 
     read: Callable[[], Awaitable[Seen]]
@@ -47,11 +48,11 @@ class Source:
 
 
 async def fragments(source: Source, leaving: asyncio.Event) -> AsyncGenerator[ServerSentEvent, None]:
-    """Yield what is shown, each time it differs from before.
+    """Yields the page whenever it differs from the previous one.
 
     Args:
-        source: what is shown.
-        leaving: set when the process is to end.
+        source: The content of the page.
+        leaving: Set when the process ends.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + _LONGEST
@@ -74,7 +75,8 @@ async def fragments(source: Source, leaving: asyncio.Event) -> AsyncGenerator[Se
                     if listening is None or listening.done():
                         listening = asyncio.create_task(_listen(source, seen.version, bell))
             if seen is not None:
-                # In a thread: with thousands of triggers it takes as long as a hundred answers of the API.
+                # Rendering runs in a thread, because with thousands of triggers it takes as long as a hundred responses
+                # of the API.
                 html = await asyncio.to_thread(source.render, seen, datetime.now(UTC))
                 if html != sent:
                     sent = html
@@ -89,7 +91,7 @@ async def fragments(source: Source, leaving: asyncio.Event) -> AsyncGenerator[Se
 
 
 async def _listen(source: Source, version: str, bell: asyncio.Event) -> None:
-    """Ring at each change, and when the watch has ended, whatever ended it."""
+    """Signals each change, and the end of the watch for any reason."""
     try:
         async with contextlib.aclosing(source.changes(version)) as changes:
             async for _ in changes:

@@ -1,4 +1,4 @@
-"""What the page reads, with the reader's token."""
+"""Reads the content of the page with the reader's token."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from clustertrigger.rest.page.views.glance import Glance, Listed, Read, glance_a
 from clustertrigger.rest.triggers import Backend, Triggers
 
 _FROM_CACHE = "cache/"
-"""What a version begins with that is an edition of the cache."""
+"""Prefix of a version that is an edition of the cache."""
 _LOOK = 10.0
-"""Seconds after which the rights of a reader who waits for changes are looked at again."""
+"""Seconds after which the permissions of a reader who waits for changes are checked again."""
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What was read.
+    """The content of a page.
 
     Attributes:
-        triggers: of one trigger's page, that one.
-        version: of the collection or the object, or the cache's edition: what changes after it is reported.
-        may_change: whether the reader may change it; of one trigger's page only.
+        triggers: The triggers; a single one for a trigger's page.
+        version: Version of the collection or the object, or the cache's edition, after which changes are reported.
+        may_change: Whether the reader may change the trigger; only for a trigger's page.
     """
 
     triggers: Sequence[Listed]
@@ -60,11 +60,11 @@ class _Known:
 
 
 class Reader:
-    """Reads for one reader: many triggers from the cache, if the reader may list them; one from the API server.
+    """Reads for one reader: many triggers from the cache, if the reader may list them, and one from the API server.
 
     Args:
-        backend: shared by all.
-        token: the reader's.
+        backend: What all readers share.
+        token: The reader's token.
     """
 
     def __init__(self, backend: Backend, token: str) -> None:
@@ -73,7 +73,7 @@ class Reader:
         self._token = token
 
     async def check(self) -> None:
-        """Make sure that the token is good.
+        """Raises an error unless the token is valid.
 
         Raises:
             RefusedError: it is not, or there is no answer.
@@ -81,11 +81,11 @@ class Reader:
         await self._may("list", "", "")
 
     async def triggers(self, namespace: str, *, uncached: bool = False) -> Seen:
-        """The triggers of a namespace; of all, where it is empty.
+        """Returns the triggers of a namespace; of all if it is empty.
 
         Args:
-            namespace: the namespace.
-            uncached: whether the API server is to be asked in any case.
+            namespace: The namespace.
+            uncached: Whether to read from the API server in any case.
 
         Raises:
             RefusedError: the reader may not list them.
@@ -98,13 +98,13 @@ class Reader:
         return Seen([Read(raw) for raw in found.get("items") or ()], version)
 
     async def _may_use_cache(self, namespace: str) -> bool:
-        """Whether the cache knows all triggers, and the reader may list them."""
+        """Returns whether the cache knows all triggers, and the reader may list them."""
         if not self._backend.cache.knows(namespace):
             return False
         return await self._backend.rights.may_list(self._token, paths.triggers(namespace or None))
 
     async def trigger(self, namespace: str, name: str) -> Seen:
-        """One trigger, and whether the reader may change it.
+        """Returns one trigger, and whether the reader may change it.
 
         Raises:
             RefusedError: there is none, or the reader may not read it.
@@ -113,7 +113,7 @@ class Reader:
         return Seen([Read(raw)], raw["metadata"]["resourceVersion"], await self._may("patch", namespace, name))
 
     async def changes(self, namespace: str, name: str, version: str) -> AsyncGenerator[None, None]:
-        """Yield as often as triggers of a namespace (empty: of all), or the named one, change.
+        """Yields whenever triggers of a namespace (empty: of all), or the named one, change.
 
         Raises:
             RefusedError: the reader may not watch them, or the version is too old.
@@ -133,7 +133,7 @@ class Reader:
                 yield
 
     async def _changes_of_cache(self, namespace: str, edition: str) -> AsyncGenerator[None, None]:
-        """Yield as often as triggers change, for as long as the cache knows all, and the reader may list them."""
+        """Yields whenever triggers change, as long as the cache knows all triggers, and the reader may list them."""
         cache = self._backend.cache
         with cache.listening(namespace) as news:
             if cache.edition(namespace) != edition:
@@ -143,12 +143,12 @@ class Reader:
                     yield
 
     def acting(self, namespace: str) -> Triggers:
-        """What the reader may do to triggers of a namespace."""
+        """Returns what the reader may do to triggers of a namespace."""
         return Triggers(self._backend, self._token, namespace)
 
     @property
     def home(self) -> str:
-        """The namespace of the service account whose token this is; empty where it is none."""
+        """Returns the namespace of the token's service account; empty if the token belongs to another user."""
         try:
             claims = self._token.split(".")[1]
             said = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
@@ -158,7 +158,7 @@ class Reader:
         return namespace if isinstance(namespace, str) and paths.is_namespace(namespace) else ""
 
     async def may_read_reports(self, namespace: str) -> bool:
-        """Whether the reader may make a Pod of the namespace read results."""
+        """Returns whether the reader may run a Pod of the namespace that reads results."""
         may = await asyncio.gather(
             self._may("create", namespace, "", resource="pods"),
             self._may("create", namespace, "", resource="pods", subresource="exec"),
@@ -166,7 +166,7 @@ class Reader:
         return all(may)
 
     async def report(self, trigger: Mapping[str, Any], run: Execution) -> bytes:
-        """A run's report.
+        """Returns a run's report.
 
         Raises:
             RefusedError: The reader may not read it, or it cannot be read.

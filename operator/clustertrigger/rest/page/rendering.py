@@ -1,4 +1,4 @@
-"""Templates, assets, and the headers that every page has."""
+"""Renders templates, and provides assets and the headers of every page."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ HEADERS = {
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # no-referrer would also take the Origin out of forms, by which they are known to be ours.
+    # no-referrer would also remove the Origin from forms, which identifies forms of this page.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
     "Vary": "Authorization, Cookie",
 }
-"""Of every page. Nothing on it comes from elsewhere, and nothing in its text is run."""
+"""Headers of every page. A page loads nothing from other servers, and runs nothing in its text."""
 FRAMING = {"Content-Security-Policy": f"{HEADERS['Content-Security-Policy']}; frame-src 'self'"}
-"""Beside HEADERS, of a page that has a frame."""
+"""Headers of a page with a frame, in addition to HEADERS."""
 FRAMED = {
     **HEADERS,
     "Content-Security-Policy": (
@@ -42,8 +42,9 @@ FRAMED = {
     "X-Frame-Options": "SAMEORIGIN",
     "Referrer-Policy": "no-referrer",
 }
-"""Of a report, in the frame: a page of another origin than ours, to the browser, which reaches nothing. Its scripts are
-its own; it says itself which one may run."""
+"""Headers of a report in the frame. To the browser, it is a page of another origin without access to anything. It
+contains its own scripts, and declares which one may run.
+"""
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,9 @@ def _load() -> dict[str, Asset]:
 
 
 ASSETS = _load()
-"""By name."""
+"""Assets by name."""
 EDITION = hashlib.sha256(b"".join(asset.content for asset in ASSETS.values())).hexdigest()[:12]
-"""In the addresses of assets, so that a browser may keep them for ever."""
+"""Digest in the URLs of assets, so that a browser can cache them indefinitely."""
 
 _environment = Environment(
     loader=PackageLoader(_ROOM),
@@ -79,10 +80,10 @@ _environment.globals.update(asset=lambda name: f"/assets/{EDITION}/{name}", vers
 
 
 def render(template: str, context: Mapping[str, Any]) -> str:
-    """The text of a template."""
+    """Returns the rendered text of a template."""
     return _environment.get_template(template).render(context)
 
 
 def page(template: str, status: int = 200, headers: Mapping[str, str] | None = None, **context: Any) -> HTMLResponse:
-    """A whole page."""
+    """Returns a complete page."""
     return HTMLResponse(render(template, context), status, headers={**HEADERS, **(headers or {})})

@@ -1,4 +1,4 @@
-"""A run's report, fetched with the reader's token as `kubectl clustertrigger report` does: from a short-lived Pod."""
+"""Fetches a run's report with the reader's token, as `kubectl clustertrigger report` does: from a short-lived Pod."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from clustertrigger.results.reading import (
 )
 
 LARGEST = 64 << 20
-"""Bytes of a report."""
+"""Maximum size of a report in bytes."""
 _READING = 60.0
 
 
 async def fetch_report(
     server: ApiServer, token: str, trigger: Mapping[str, Any], run: Execution, image: str, pull_secrets: tuple[str, ...]
 ) -> bytes:
-    """Return a run's report.
+    """Returns a run's report.
 
     Args:
         server: the API server.
-        token: the reader's, with which the Pod is made, used and deleted.
-        trigger: the object.
-        run: one of its runs, which has left results.
-        image: of the Pod where no Job knows it; empty: unknown.
-        pull_secrets: of that image.
+        token: The reader's token, which creates, uses and deletes the Pod.
+        trigger: The object.
+        run: A run of the trigger that wrote results.
+        image: Image of the Pod if no Job names one; empty if unknown.
+        pull_secrets: Secrets that pull the image.
 
     Raises:
         RefusedError: The reader may not do that, or it cannot be read.
@@ -71,13 +71,13 @@ async def fetch_report(
 
 
 async def _end_pod(server: ApiServer, token: str, pod: str) -> None:
-    """It ends by itself too, if it may not be deleted."""
+    """Deletes the Pod. It also ends by itself, in case it may not be deleted."""
     with contextlib.suppress(RefusedError):
         await server.end_pod(token, pod)
 
 
 async def _jobs(server: ApiServer, token: str, namespace: str) -> list[Object]:
-    """The operator's Jobs, oldest first; none where the reader may not list them."""
+    """Returns the operator's Jobs, oldest first; none if the reader may not list them."""
     try:
         found = await server.get(token, paths.jobs(namespace), labelSelector=f"{LABEL_MANAGED_BY}={MANAGED_BY}")
     except RefusedError as problem:
@@ -88,7 +88,7 @@ async def _jobs(server: ApiServer, token: str, namespace: str) -> list[Object]:
 
 
 async def _check_claim(server: ApiServer, token: str, namespace: str, claim: str) -> None:
-    """A Pod that mounts a missing claim would wait for it indefinitely."""
+    """Raises an error for a missing claim, because the Pod would wait for it indefinitely."""
     try:
         await server.get(token, paths.claim(namespace, claim))
     except RefusedError as problem:
@@ -114,12 +114,12 @@ async def _read(server: ApiServer, token: str, pod: str, place: Place) -> bytes:
 
 
 def run_of(trigger: Mapping[str, Any], job: str, *, with_report: bool = False) -> Execution:
-    """Return the run of a trigger with this Job.
+    """Returns the run of a trigger with this Job.
 
     Args:
-        trigger: the object.
-        job: the Job's name.
-        with_report: whether it must have left a report.
+        trigger: The object.
+        job: The Job's name.
+        with_report: Whether it must have written a report.
 
     Raises:
         RefusedError: There is none.

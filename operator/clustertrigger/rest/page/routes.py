@@ -1,4 +1,4 @@
-"""What the page answers at each path."""
+"""Serves the page's paths."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ Answer = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class _Page(APIRoute):
-    """Shows what was refused as a page: without a good token, as the one to sign in."""
+    """Shows an error as a page; without a valid token, as the sign-in page."""
 
     def get_route_handler(self) -> Answer:
         answer = super().get_route_handler()
@@ -96,9 +96,9 @@ def _reader_of(request: Request, token: str) -> Reader:
 async def _open_stream(
     request: Request, session: Annotated[Session, Depends(_session)]
 ) -> AsyncIterator[AsyncExitStack]:
-    """Count an answer that stays open, and close what it reads from when its request has ended.
+    """Counts a stream, and closes its source when its request has ended.
 
-    FastAPI leaves a generator whose reader has gone to the garbage collector, which may take long.
+    FastAPI leaves the generator of a disconnected reader to the garbage collector, which can take long.
     """
     streams: Streams = request.app.state.streams
     with streams.one(session.token):
@@ -113,10 +113,10 @@ Sessions = Annotated[Session, Depends(_session)]
 
 @router.get("/")
 async def triggers(request: Request, session: Sessions, reader: Readers) -> Response:
-    """The table of triggers, and the coming 24 hours."""
+    """Serves the table of triggers, and the coming 24 hours."""
     wanted = _wanted(request)
     try:
-        # A browser sends this when the user reloads a page without its cache.
+        # A browser sends this header when the user reloads a page without its cache.
         uncached = "no-cache" in request.headers.get("cache-control", "")
         seen = await reader.triggers(wanted.namespace, uncached=uncached)
     except RefusedError as problem:
@@ -131,14 +131,14 @@ async def triggers(request: Request, session: Sessions, reader: Readers) -> Resp
 
 @router.get("/triggers/{namespace}/{name}")
 async def trigger(request: Request, namespace: str, name: str, session: Sessions, reader: Readers) -> Response:
-    """One trigger."""
+    """Serves one trigger."""
     done = _DONE.get(request.query_params.get("done", ""), "")
     return await _trigger(session, reader, namespace, name, done=done)
 
 
 @router.get("/triggers/{namespace}/{name}/runs/{job}")
 async def run(request: Request, namespace: str, name: str, job: str, session: Sessions, reader: Readers) -> Response:
-    """One run, and a frame for its report."""
+    """Serves one run, with a frame for its report."""
     found = (await reader.trigger(namespace, name)).triggers[0].raw
     shown = run_page(namespace, name, run_of(found, job), datetime.now(UTC))
     may_read = shown.has_report and await reader.may_read_reports(namespace)
@@ -148,7 +148,7 @@ async def run(request: Request, namespace: str, name: str, job: str, session: Se
 
 @router.post("/triggers/{namespace}/{name}/runs/{job}/report")
 async def report(request: Request, namespace: str, name: str, job: str) -> Response:
-    """A run's report, for the frame: whatever becomes of it is shown there."""
+    """Serves a run's report for the frame, or its error."""
     try:
         sessions.require_own_form(request)
         session = _session(request)
@@ -164,7 +164,7 @@ async def report(request: Request, namespace: str, name: str, job: str) -> Respo
 
 @router.post("/triggers/{namespace}/{name}/{verb}")
 async def act(request: Request, namespace: str, name: str, verb: str, session: Sessions, reader: Readers) -> Response:
-    """Run, pause, resume or reset a trigger."""
+    """Runs, pauses, resumes or resets a trigger."""
     sessions.require_own_form(request)
     form = await _form(request)
     sessions.require_csrf(session, form.get(CSRF_FIELD, ""))
@@ -191,13 +191,13 @@ async def act(request: Request, namespace: str, name: str, verb: str, session: S
 
 @router.get("/sign-in")
 async def sign_in_form(request: Request) -> Response:
-    """Ask for a token."""
+    """Serves the form for a token."""
     return page("sign_in.html", message="", next=_own_address(request.query_params.get("next", "/")))
 
 
 @router.post("/sign-in")
 async def sign_in(request: Request) -> Response:
-    """Take a token, if Kubernetes knows it."""
+    """Accepts a token, if Kubernetes knows it."""
     sessions.require_own_form(request)
     form = await _form(request)
     target = _own_address(form.get("next", "/"))
@@ -214,7 +214,7 @@ async def sign_in(request: Request) -> Response:
 
 @router.post("/sign-out")
 async def sign_out(request: Request) -> Response:
-    """Forget the token."""
+    """Drops the token."""
     sessions.require_own_form(request)
     answer = RedirectResponse("/sign-in", 303, headers={**HEADERS, "Clear-Site-Data": '"cache", "storage"'})
     sessions.forget(request, answer)
@@ -223,7 +223,7 @@ async def sign_out(request: Request) -> Response:
 
 @router.get("/assets/{edition}/{name:path}")
 async def asset(edition: str, name: str) -> Response:
-    """A style sheet, a script or an icon."""
+    """Serves a style sheet, a script or an icon."""
     found = ASSETS.get(name)
     if found is None:
         raise RefusedError(404, "This file does not exist.")
@@ -234,7 +234,7 @@ async def asset(edition: str, name: str) -> Response:
 
 @live.get("/live", response_class=EventSourceResponse)
 async def live_triggers(request: Request, stream: OpenStreams, reader: Readers) -> AsyncIterator[ServerSentEvent]:
-    """The table of triggers, each time it changes."""
+    """Streams the table of triggers whenever it changes."""
     wanted = _wanted(request)
 
     def html(seen: Seen, now: datetime) -> str:
@@ -252,7 +252,7 @@ async def live_triggers(request: Request, stream: OpenStreams, reader: Readers) 
 async def live_trigger(
     request: Request, namespace: str, name: str, session: Sessions, stream: OpenStreams, reader: Readers
 ) -> AsyncIterator[ServerSentEvent]:
-    """One trigger, each time it changes."""
+    """Streams one trigger whenever it changes."""
 
     def html(seen: Seen, now: datetime) -> str:
         shown = detail(seen.triggers[0].raw, now, may_change=seen.may_change)
@@ -288,7 +288,8 @@ def _page(template: str, session: Session, status: int = 200, **context: Any) ->
 def _explained(request: Request, problem: RefusedError) -> Response:
     if problem.status == 401:
         if sessions.came_from_elsewhere(request):
-            # The cookie is there, but a link of another site does not send it: what this page asks for itself does.
+            # The cookie exists, but the browser does not send it with a link from another site. A request of this page
+            # itself has it.
             return page("again.html", 200, {"Refresh": "0"})
         session = session_of(request)
         message = problem.message if session else ""
@@ -323,6 +324,6 @@ def _wanted(request: Request) -> Wanted:
 
 
 def _own_address(text: str) -> str:
-    """An address of this page, or else its beginning: nobody is sent elsewhere after signing in."""
+    """Returns a path of this page, or else its root, so that no sign-in redirects to another site."""
     is_own = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable() and "\\" not in text
     return text if is_own else "/"

@@ -1,7 +1,7 @@
-"""Whose page it is: the token of a request, and whether a request to change something was meant by the reader.
+"""Identifies the reader by the token of a request, and checks that the reader intended a change.
 
-The token is the session. It comes with each request, in a header or in a cookie, and is kept nowhere else, so every
-replica can answer. Design record: docs/design/page.md.
+The token is the session. It comes with each request, in a header or in a cookie, and is stored nowhere else, so every
+replica can respond. Design record: docs/design/page.md.
 """
 
 from __future__ import annotations
@@ -17,21 +17,24 @@ from clustertrigger.rest.caller import is_token, token_in
 from clustertrigger.rest.errors import RefusedError
 
 LONGEST_TOKEN = 3800
-"""Characters; a browser keeps cookies of up to 4,096 bytes, name and attributes included."""
+"""Maximum number of characters of a token. A browser stores cookies of up to 4,096 bytes, including name and
+attributes.
+"""
 CSRF_FIELD = "csrf"
 _COOKIE = "clustertrigger-session"
 _SECURE_COOKIE = f"__Host-{_COOKIE}"
-"""A browser takes this name from a secure page only, so that a man in the middle cannot set it."""
+"""Name of the cookie. A browser accepts this prefix only from a secure page, so that a man in the middle cannot set it.
+"""
 _PURPOSE = b"clustertrigger page: a form that this session was shown"
 
 
 @dataclass(frozen=True)
 class Session:
-    """Who reads.
+    """The reader.
 
     Attributes:
-        token: of Kubernetes.
-        signed_in_here: whether it was typed in here; otherwise something in front of the page adds it.
+        token: Token of Kubernetes.
+        signed_in_here: Whether the reader entered it on this page; otherwise, a proxy adds it.
     """
 
     token: str
@@ -39,12 +42,12 @@ class Session:
 
     @property
     def csrf(self) -> str:
-        """What forms of this session carry. Who does not know the token cannot make it up."""
+        """Returns the value that forms of this session contain. It cannot be computed without the token."""
         return hmac.new(self.token.encode(), _PURPOSE, hashlib.sha256).hexdigest()
 
 
 def session_of(request: Request) -> Session | None:
-    """The session of a request; a header, which a proxy has set, comes before the cookie."""
+    """Returns the session of a request. A header, which a proxy sets, takes precedence over the cookie."""
     if (token := token_in(request.scope["headers"])) is not None:
         return Session(token, signed_in_here=False)
     kept = request.cookies.get(_cookie(request), "")
@@ -52,7 +55,7 @@ def session_of(request: Request) -> Session | None:
 
 
 def read_token(typed: str) -> str:
-    """The token that somebody typed or pasted, without line breaks of a terminal.
+    """Returns the token that a reader entered, without a terminal's line breaks.
 
     Raises:
         RefusedError: it cannot be one.
@@ -73,23 +76,23 @@ def read_token(typed: str) -> str:
 
 
 def keep(token: str, request: Request, response: Response) -> None:
-    """Let the browser keep a token until it is closed."""
+    """Makes the browser store a token until it is closed."""
     response.set_cookie(_cookie(request), token, path="/", httponly=True, samesite="strict", secure=_is_secure(request))
 
 
 def forget(request: Request, response: Response) -> None:
-    """Let the browser forget the token."""
+    """Makes the browser drop the token."""
     response.delete_cookie(_cookie(request), path="/", httponly=True, samesite="strict", secure=_is_secure(request))
 
 
 def require_own_form(request: Request) -> None:
-    """Make sure that a form was sent from a page of ours.
+    """Raises an error unless a form was sent from this page.
 
     Raises:
         RefusedError: another site sent it, or something that is no browser.
     """
     site = request.headers.get("sec-fetch-site")
-    if site is None:  # sent over HTTPS and to localhost only
+    if site is None:  # Browsers send it only over HTTPS and to localhost.
         origin = urlsplit(request.headers.get("origin", "")).netloc
         hosts = {request.headers.get(name) for name in ("host", "x-forwarded-host")}
         site = "same-origin" if origin and origin in hosts else "cross-site"
@@ -98,7 +101,7 @@ def require_own_form(request: Request) -> None:
 
 
 def require_csrf(session: Session, given: str) -> None:
-    """Make sure that a form was shown to this session.
+    """Raises an error unless a form belongs to this session.
 
     Raises:
         RefusedError: it was not.
@@ -108,7 +111,7 @@ def require_csrf(session: Session, given: str) -> None:
 
 
 def came_from_elsewhere(request: Request) -> bool:
-    """Whether a link of another site led here: the browser then leaves out a strict cookie, once."""
+    """Returns whether a link from another site led here. The browser then leaves out a strict cookie once."""
     return request.headers.get("sec-fetch-site") == "cross-site" and request.headers.get("sec-fetch-mode") == "navigate"
 
 
@@ -121,5 +124,8 @@ def _cookie(request: Request) -> str:
 
 
 def _is_secure(request: Request) -> bool:
-    """Whether the browser speaks TLS, with us or with a proxy. Who claims it wrongly loses a cookie, nothing else."""
+    """Returns whether the browser uses TLS, directly or through a proxy.
+
+    A client that claims this wrongly only loses a cookie.
+    """
     return request.url.scheme == "https" or request.headers.get("x-forwarded-proto", "").lower() == "https"

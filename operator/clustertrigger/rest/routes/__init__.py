@@ -1,1 +1,1 @@
-"""What the API answers at each path."""
+"""Serves the paths of the API."""

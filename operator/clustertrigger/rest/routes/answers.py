@@ -1,4 +1,4 @@
-"""What the routes share: paths' parameters, specs out of bodies, and answers."""
+"""Provides what the routes share: path parameters, specs from bodies, and responses."""
 
 from __future__ import annotations
 
@@ -34,27 +34,27 @@ _ERRORS = {
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorResponse, "description": description} for status, description in _ERRORS.items()
 }
-"""What every path may answer."""
+"""Responses that every path can return."""
 
 
 def answer(body: Mapping[str, Any] | bytes) -> Response:
-    """200. Views hold what their models say, so that nothing is read and written twice."""
+    """Returns the response 200. It is not validated again, because views match their models."""
     text = body if isinstance(body, bytes) else write_json(body)
     return Response(text, media_type="application/json")
 
 
 def page_of(results: Iterable[bytes], total: int, page: Page) -> bytes:
-    """The text of an answer with some of the triggers that there are."""
+    """Returns the text of a response with a page of triggers."""
     end = b'],"total":%d,"offset":%d,"limit":%d}' % (total, page.offset, page.limit)
     return b'{"results":[' + b",".join(results) + end
 
 
 def query_of(page: Page, sort_keys: Mapping[str, str]) -> Query:
-    """What both APIs can ask of a list.
+    """Returns the query of a list in either API.
 
     Args:
-        page: a request.
-        sort_keys: attributes of an Entry, where they differ from the names of the request's sort keys.
+        page: The request.
+        sort_keys: Attributes of an Entry, where they differ from the request's sort keys.
     """
     return Query(
         trigger_type=page.trigger_type,
@@ -65,5 +65,5 @@ def query_of(page: Page, sort_keys: Mapping[str, str]) -> Query:
 
 
 def spec_of(body: CreateTrigger | ChangeTrigger, *without: str) -> dict[str, Any]:
-    """The fields that a request sets, as in a trigger's spec."""
+    """Returns the fields that a request sets, as in a trigger's spec."""
     return body.model_dump(mode="json", exclude_unset=True, exclude=set(without))

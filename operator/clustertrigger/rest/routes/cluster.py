@@ -1,4 +1,4 @@
-"""Cluster triggers: /v1/clusters/triggers."""
+"""Serves cluster triggers: /v1/clusters/triggers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from clustertrigger.rest.routes.answers import ERRORS, TriggerId, answer, page_o
 from clustertrigger.rest.triggers import Triggers, stem_of
 
 _SORT_KEYS = {"execution_count": "ended_count"}
-"""Where an Entry calls what is sorted by otherwise."""
+"""Attributes of an Entry for the request's sort keys, where their names differ."""
 _NONE = Definitions()
 
 router = APIRouter(
@@ -99,14 +99,14 @@ async def delete(request: Request, trigger_id: TriggerId) -> Response:
 
 @router.post("/{trigger_id}/pause", response_model=ClusterTrigger, summary="Pause a cluster trigger")
 async def pause(request: Request, trigger_id: TriggerId) -> Response:
-    """Let the trigger fire no more; events still count."""
+    """Stop the trigger from firing; events still count."""
     triggers = triggers_of(request, CLUSTER)
     return await _one(await triggers.set_status(trigger_id, "paused"), triggers)
 
 
 @router.post("/{trigger_id}/resume", response_model=ClusterTrigger, summary="Resume a cluster trigger")
 async def resume(request: Request, trigger_id: TriggerId) -> Response:
-    """Let the trigger fire again, also after too many failed runs. What has passed meanwhile does not fire."""
+    """Let the trigger fire again, also after too many failed runs. Slots that passed in the meantime do not fire."""
     triggers = triggers_of(request, CLUSTER)
     return await _one(await triggers.set_status(trigger_id, "active"), triggers)
 

@@ -1,4 +1,4 @@
-"""Triggers of any action: /v1/triggers."""
+"""Serves triggers of any action: /v1/triggers."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from clustertrigger.rest.routes.answers import ERRORS, TriggerId, answer, page_o
 from clustertrigger.rest.triggers import Triggers, stem_of
 
 _SORT_KEYS = {"name": "display_name"}
-"""Where an Entry calls what is sorted by otherwise."""
+"""Attributes of an Entry for the request's sort keys, where their names differ."""
 
 LIST_BY_QUERY, HISTORY_BY_QUERY = "list_triggers_by_query", "history_trigger"
 QUERIES: dict[str, type[BaseModel]] = {LIST_BY_QUERY: QueryUnifiedTriggers, HISTORY_BY_QUERY: QueryHistory}
-"""What the query of an operation holds, by its operationId."""
+"""Models of the queries, by operationId."""
 
 router = APIRouter(
     prefix="/v1/triggers",
@@ -115,14 +115,14 @@ async def delete(request: Request, trigger_id: TriggerId) -> Response:
 
 @router.post("/{trigger_id}/pause", response_model=UnifiedTrigger, summary="Pause a trigger")
 async def pause(request: Request, trigger_id: TriggerId) -> Response:
-    """Let the trigger fire no more; events still count."""
+    """Stop the trigger from firing; events still count."""
     triggers = triggers_of(request)
     return await _shown(await triggers.set_status(trigger_id, "paused"), triggers)
 
 
 @router.post("/{trigger_id}/resume", response_model=UnifiedTrigger, summary="Resume a trigger")
 async def resume(request: Request, trigger_id: TriggerId) -> Response:
-    """Let the trigger fire again, also after too many failed runs. What has passed meanwhile does not fire."""
+    """Let the trigger fire again, also after too many failed runs. Slots that passed in the meantime do not fire."""
     triggers = triggers_of(request)
     return await _shown(await triggers.set_status(trigger_id, "active"), triggers)
 

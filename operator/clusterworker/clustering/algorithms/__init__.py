@@ -1,1 +1,1 @@
-"""The clustering algorithms."""
+"""Contains the clustering algorithms."""

@@ -1,4 +1,4 @@
-"""From the configuration to the algorithm."""
+"""Chooses and runs the algorithm of the configuration."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,19 +24,21 @@ from clusterworker.data.sources.collection import Collection
 from clusterworker.process.progress import Progress
 
 STREAMED_ROWS = 500_000
-"""Above it, k-means reads the sources twice instead of keeping a copy, whose pages would count as memory in use."""
+"""Number of documents above which k-means reads the sources twice instead of copying them; the pages of a copy would
+count as memory in use.
+"""
 
 
 def load(
     collections: Sequence[Collection], config: ClusteringConfig, scratch: Path, progress: Progress
 ) -> SpooledDataset | StreamedDataset:
-    """Return the documents in the form that the algorithm needs.
+    """Returns the documents in the form that the algorithm needs.
 
     Args:
-        collections: of equal dimensions.
-        config: the algorithm and its metric.
-        scratch: directory for a copy of the vectors.
-        progress: receives the progress of reading.
+        collections: Collections of equal dimensions.
+        config: The algorithm and its metric.
+        scratch: Directory for a copy of the vectors.
+        progress: Receives the progress of reading.
     """
     source = StreamedDataset(collections, config.metric, progress)
     if isinstance(config.parameters(), KMeans) and source.rows > STREAMED_ROWS:
@@ -52,15 +54,15 @@ def cluster(
     progress: Progress,
     start: Start | None = None,
 ) -> Clustering:
-    """Run the algorithm that the configuration names.
+    """Runs the algorithm of the configuration.
 
     Args:
-        dataset: from `load`.
-        config: the algorithm and its parameters.
-        seed: of all random choices.
-        memory: bytes that the container may use.
-        progress: receives the current step.
-        start: the clusters of the run before, if this one is to go on from them.
+        dataset: Documents from `load`.
+        config: The algorithm and its parameters.
+        seed: Seed of all random choices.
+        memory: Bytes that the container may use.
+        progress: Receives the current step.
+        start: The clusters of the previous run, if this run continues from them.
 
     Raises:
         MisconfiguredError: the parameters do not fit the documents.
@@ -78,7 +80,7 @@ Spooled = HDBSCAN | EVoC | DBSCAN | OPTICS | MeanShift | Spectral | GaussianMixt
 
 
 def _cluster_spooled(task: Task, parameters: Spooled) -> Clustering:
-    """Import only what the algorithm needs: a container that runs one loads no other."""
+    """Imports only what the algorithm needs, so that a container loads no other algorithm."""
     match parameters:
         case HDBSCAN():
             from clusterworker.clustering.algorithms.density import hdbscan

@@ -1,4 +1,4 @@
-"""What an algorithm returns, and the arithmetic that all of them share."""
+"""Defines the result of an algorithm, and functions that all algorithms share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,11 +16,11 @@ class LayeredClusters:
     """Clusterings of several granularities, the finest first.
 
     Attributes:
-        labels: per layer, shape (rows,): 0 the largest cluster, or NOISE.
-        centroids: per layer, shape (clusters, dimensions); of unit length with metric cosine.
-        persistence: per layer, how much it stands out from other granularities.
-        parents: per layer and cluster, the layer and number of the coarser cluster that holds it, or None.
-        chosen: number of the layer that is the clustering itself.
+        labels: Labels of each layer, shape (rows,): 0 is the largest cluster; or NOISE.
+        centroids: Centroids of each layer, shape (clusters, dimensions); of unit length with metric cosine.
+        persistence: Persistence of each layer compared with other granularities.
+        parents: For each layer and cluster, the layer and number of the coarser cluster that contains it, or None.
+        chosen: Number of the layer that is the clustering itself.
     """
 
     labels: Sequence[Labels]
@@ -31,7 +31,7 @@ class LayeredClusters:
 
     @property
     def sizes(self) -> list[Rows]:
-        """Documents per cluster of each layer, shape (clusters,)."""
+        """Returns the documents per cluster of each layer, shape (clusters,)."""
         counted = zip(self.labels, self.centroids, strict=True)
         return [np.bincount(labels[labels != NOISE], minlength=len(own)) for labels, own in counted]
 
@@ -41,16 +41,16 @@ class Clustering:
     """Clusters numbered from 0, the largest first.
 
     Attributes:
-        centroids: shape (clusters, dimensions); of unit length with metric cosine.
-        means: arithmetic means of the clusters' vectors, which the quality measures refer to; same shape.
-        labels: shape (rows,); None: every document belongs to its nearest centroid.
-        has_inertia: whether the algorithm minimises the sum of squared distances, so that it means something.
-        notes: what was decided by itself, for people.
-        layered: other granularities, if the algorithm finds any.
-        begun: what the clusters started from, where there was a run before whose clusters or layout could be used.
-        layout: where documents lay while clusters were looked for, if a layout of them was made.
-        modes: of mean_shift: where the window of each cluster rests, in the layout if there is one, shape (clusters,
-            dimensions).
+        centroids: Centroids, shape (clusters, dimensions); of unit length with metric cosine.
+        means: Arithmetic means of the clusters' vectors, which the quality measures use; same shape.
+        labels: Labels, shape (rows,); None if every document belongs to its nearest centroid.
+        has_inertia: Whether the algorithm minimizes the sum of squared distances, so that the sum has a meaning.
+        notes: Decisions that were made automatically.
+        layered: Other granularities, if the algorithm finds any.
+        begun: What the clusters started from, if the clusters or the layout of a previous run could be used.
+        layout: Positions of the documents in which clusters were searched, if a layout was computed.
+        modes: For mean_shift: the final position of each cluster's window, in the layout if there is one, shape
+            (clusters, dimensions).
     """
 
     centroids: Vectors
@@ -65,7 +65,10 @@ class Clustering:
 
 
 def by_size(labels: Labels) -> Labels:
-    """Renumber clusters by size, from 0 and without gaps; equal sizes keep their order. Noise stays noise."""
+    """Renumbers clusters by size, from 0 and without gaps.
+
+    Clusters of equal size keep their order, and noise stays noise.
+    """
     found, positions, counts = np.unique(labels, return_inverse=True, return_counts=True)
     clusters = np.flatnonzero(found != NOISE)
     order = clusters[np.argsort(-counts[clusters], kind="stable")]
@@ -75,7 +78,7 @@ def by_size(labels: Labels) -> Labels:
 
 
 def sums_by_label(vectors: Vectors | Doubles, labels: Labels, clusters: int) -> Doubles:
-    """Sum of the vectors of each cluster, shape (clusters, dimensions); noise is left out."""
+    """Returns the sum of the vectors of each cluster, shape (clusters, dimensions), without noise."""
     inside = np.flatnonzero(labels != NOISE)
     ones = np.ones(len(inside), np.float64)
     members = sparse.csr_array((ones, (labels[inside], inside)), shape=(clusters, len(labels)))
@@ -85,14 +88,14 @@ def sums_by_label(vectors: Vectors | Doubles, labels: Labels, clusters: int) -> 
 def labelled(
     vectors: Vectors, labels: Labels, metric: str, *, notes: list[str], has_inertia: bool = False
 ) -> Clustering:
-    """Return the clustering that labels say, its clusters numbered by size.
+    """Returns the clustering of labels, with clusters numbered by size.
 
     Args:
-        vectors: the documents' own, shape (rows, dimensions).
-        labels: any numbers, or NOISE, shape (rows,).
+        vectors: The documents' own vectors, shape (rows, dimensions).
+        labels: Any numbers, or NOISE, shape (rows,).
         metric: cosine or euclidean.
-        notes: what was decided by itself, for people.
-        has_inertia: whether the algorithm minimises it.
+        notes: Decisions that were made automatically.
+        has_inertia: Whether the algorithm minimizes it.
     """
     labels = by_size(labels)
     mean = means(vectors, labels)
@@ -100,7 +103,7 @@ def labelled(
 
 
 def too_few_distinct(labels: Labels, wanted: int | None) -> list[str]:
-    """Say so where there are fewer clusters than were asked for, since equal vectors are never cut apart."""
+    """Returns a note if there are fewer clusters than requested, because equal vectors are never separated."""
     clusters = len(np.unique(labels))
     if wanted is None or clusters >= wanted:
         return []
@@ -108,7 +111,7 @@ def too_few_distinct(labels: Labels, wanted: int | None) -> list[str]:
 
 
 def means(vectors: Vectors, labels: Labels) -> Doubles:
-    """Arithmetic mean of each cluster, shape (clusters, dimensions)."""
+    """Returns the arithmetic mean of each cluster, shape (clusters, dimensions)."""
     clusters = int(labels.max(initial=NOISE)) + 1
     total = np.zeros((clusters, vectors.shape[1]))
     for first in range(0, len(vectors), BATCH_ROWS):
@@ -119,7 +122,7 @@ def means(vectors: Vectors, labels: Labels) -> Doubles:
 
 
 def centroids_of(mean: Doubles, metric: str) -> Vectors:
-    """Centres that documents are compared with: the means, and with cosine their directions."""
+    """Returns the centroids that documents are compared with: the means, and with cosine their directions."""
     if metric == "cosine":
         mean = mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), np.finfo(np.float64).tiny)
     return np.ascontiguousarray(mean, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""How near documents lie to one another: what density-based algorithms are built on, and what advice is taken from."""
+"""Computes core distances, which density-based algorithms and their advice use."""
 
 import math
 
@@ -11,12 +11,12 @@ from clusterworker.data.arrays import Rows
 def core_distances(
     distances: npt.NDArray[np.floating], min_samples: int, counts: Rows | None = None
 ) -> npt.NDArray[np.floating]:
-    """Distance within which each of some vectors has min_samples documents, itself included, shape (rows,).
+    """Returns the distance within which each vector has min_samples documents, including itself, shape (rows,).
 
     Args:
-        distances: to all distinct vectors, shape (rows, distinct).
-        min_samples: at least 1, and no more than there are documents.
-        counts: documents per distinct vector, shape (distinct,); default one each.
+        distances: Distances to all distinct vectors, shape (rows, distinct).
+        min_samples: At least 1, and at most the number of documents.
+        counts: Documents per distinct vector, shape (distinct,). Default: one each.
     """
     reach = min(min_samples, distances.shape[1])
     if counts is None or (counts == 1).all():
@@ -29,7 +29,7 @@ def core_distances(
 
 
 def rounded_up(value: float) -> float:
-    """Three digits of a distance, not less than it: what is advised must hold when it is followed."""
+    """Returns a distance rounded up to three digits, so that advice stays valid when it is followed."""
     if value <= 0 or not math.isfinite(value):
         return value
     unit = 10.0 ** (math.floor(math.log10(value)) - 2)

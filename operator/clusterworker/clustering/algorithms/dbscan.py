@@ -1,7 +1,7 @@
-"""DBSCAN (Ester, Kriegel, Sander and Xu 1996), in memory that does not grow with the neighbourhoods.
+"""DBSCAN (Ester, Kriegel, Sander and Xu 1996); its memory does not grow with the neighbourhoods.
 
-scikit-learn's keeps every document's neighbours, which at a generous eps are nearly all pairs. Here distances come
-block by block, and only the components of core points found so far are kept.
+The version of scikit-learn keeps every document's neighbours, which are nearly all pairs with a large eps. Here,
+distances are computed in blocks, and only the components of core points are kept.
 """
 
 import numpy as np
@@ -19,9 +19,11 @@ from clusterworker.clustering.algorithms.task import Task
 from clusterworker.data.arrays import NOISE, Labels, Rows, Vectors
 
 MOST_DOCUMENTS = 50_000
-"""Above it core points are looked for in a sample of so many: time grows with the square."""
+"""Number of documents above which core points are searched in a sample of this size, because time grows with the
+square.
+"""
 BLOCK_BYTES = 16 << 20
-"""Of distances at a time; at a generous eps, lists of near pairs take ten times as much."""
+"""Bytes of distances at a time; with a large eps, lists of near pairs take ten times as much."""
 ADVICE_ROWS = 500
 
 
@@ -60,26 +62,26 @@ def _cluster(task: Task, parameters: DBSCAN) -> Clustering:
 
 
 def find_clusters(vectors: Vectors, candidates: Rows, parameters: DBSCAN, metric: str) -> Labels:
-    """Return a label per vector, shape (rows,).
+    """Returns a label per vector, shape (rows,).
 
     Args:
-        vectors: shape (rows, dimensions); of unit length with metric cosine.
-        candidates: rows that may become core points; what one may become, so may its copies.
-        parameters: eps, min_samples.
-        metric: of eps.
+        vectors: Vectors, shape (rows, dimensions); of unit length with metric cosine.
+        candidates: Rows that can become core points; so can their copies.
+        parameters: eps and min_samples.
+        metric: Metric of eps.
     """
     points = distinct(vectors)
     return points.spread(cluster_distinct(points, np.unique(points.numbers[candidates]), parameters, metric))
 
 
 def cluster_distinct(points: Distinct, candidates: Rows, parameters: DBSCAN, metric: str) -> Labels:
-    """Return a label per distinct vector, each of which counts as often as it occurs.
+    """Returns a label per distinct vector, which is weighted by its number of occurrences.
 
     Args:
-        points: of unit length with metric cosine.
-        candidates: rows that may become core points, ascending.
-        parameters: eps, min_samples.
-        metric: of eps.
+        points: Vectors of unit length with metric cosine.
+        candidates: Rows that can become core points, ascending.
+        parameters: eps and min_samples.
+        metric: Metric of eps.
     """
     pairs = Pairs(points.vectors, metric)
     counts = neighbour_counts(pairs, candidates, parameters.eps, np.minimum(points.counts, parameters.min_samples))
@@ -99,13 +101,14 @@ def cluster_distinct(points: Distinct, candidates: Rows, parameters: DBSCAN, met
 
 
 def neighbour_counts(pairs: Pairs, rows: Rows, eps: float, weights: Rows) -> Rows:
-    """How many documents lie within eps of each of some rows, itself included, shape (len(rows),).
+    """Returns how many documents are within eps of each of some rows, including itself, shape (len(rows),).
 
     Args:
-        pairs: of distinct vectors.
-        rows: ascending.
-        eps: a distance of the pairs' metric.
-        weights: documents per vector, or as many as matter: sums are exact below 2^24, and beyond right to 1e-7.
+        pairs: Pairs of distinct vectors.
+        rows: Rows, ascending.
+        eps: A distance of the pairs' metric.
+        weights: Documents per vector, limited to the relevant number. Sums are exact below 2^24, and correct to 1e-7
+            above.
     """
     counts = np.zeros(len(rows), np.int64)
     size = pairs.block(BLOCK_BYTES)
@@ -120,7 +123,7 @@ def neighbour_counts(pairs: Pairs, rows: Rows, eps: float, weights: Rows) -> Row
 
     for first in range(0, len(rows), size):
         part = slice(first, first + size)
-        if whole:  # each pair is looked at once
+        if whole:  # Each pair is computed once.
             near = pairs.within(part, slice(first, None), eps)
             counts[part] += total(near, slice(first, None))
             counts[first + size :] += total(near[:, size:].T, part)
@@ -130,7 +133,7 @@ def neighbour_counts(pairs: Pairs, rows: Rows, eps: float, weights: Rows) -> Row
 
 
 def connected(pairs: Pairs, eps: float) -> Labels:
-    """Number the components of vectors that are within eps of one another, shape (rows,)."""
+    """Numbers the components of vectors within eps of each other, shape (rows,)."""
     rows = len(pairs)
     components = np.arange(rows)
     size = pairs.block(BLOCK_BYTES)
@@ -142,7 +145,7 @@ def connected(pairs: Pairs, eps: float) -> Labels:
 
 
 def _joined(components: Rows, left: Rows, right: Rows) -> Rows:
-    """Join components pair by pair and renumber them."""
+    """Joins components pair by pair and renumbers them."""
     apart = left != right
     if not apart.any():
         return components
@@ -154,7 +157,7 @@ def _joined(components: Rows, left: Rows, right: Rows) -> Rows:
 
 
 def _advice(points: Distinct, metric: str, parameters: DBSCAN, seed: int, *, too_small: bool) -> str:
-    """Which eps would tell documents apart: the distances at which a sample of them become core points."""
+    """Returns advice about eps: the distances at which documents of a sample become core points."""
     pairs = Pairs(points.vectors, metric)
     chosen = np.random.default_rng(seed).choice(len(pairs), min(ADVICE_ROWS, len(pairs)), replace=False)
     distances = core_distances(pairs.distances(np.sort(chosen)), parameters.min_samples, points.counts)

@@ -19,15 +19,15 @@ from clusterworker.clustering.algorithms.task import Task
 from clusterworker.data.arrays import NOISE, Labels, Vectors
 
 EXACT_ROWS = 2_000
-"""Up to here, vectors of many dimensions are compared pair by pair: memory grows with the square."""
+"""Number of vectors with many dimensions up to which all pairs are compared; memory grows with the square."""
 BYTES_PER_NEIGHBOUR, BYTES_OF_TREE = 60, 700
-"""For each vector, at the peak: a little more than was measured at 20,000 documents."""
+"""Peak bytes for each vector; slightly more than measured for 20,000 documents."""
 LEAST_NEIGHBOURS = 15
-"""Of each vector in the graph; and three for each of `min_samples`, as fast_hdbscan itself takes."""
+"""Bytes for each vector in the graph, and three for each of `min_samples`, as in fast_hdbscan."""
 
 
 def hdbscan(task: Task, parameters: HDBSCAN) -> Clustering:
-    """Cluster by density; documents in no dense region are noise.
+    """Clusters by density; documents in no dense region are noise.
 
     Raises:
         MisconfiguredError: min_cluster_size is more than there are documents.
@@ -44,7 +44,7 @@ def hdbscan(task: Task, parameters: HDBSCAN) -> Clustering:
 
 
 def _graph_need(dimensions: int, min_samples: int) -> Need:
-    """The memory of the spanning tree of vectors that are not reduced."""
+    """Returns the memory of the spanning tree of vectors that are not reduced."""
     per_neighbour = BYTES_PER_NEIGHBOUR * _neighbours(min_samples) if dimensions > FEW_DIMENSIONS else 0
     return Need("HDBSCAN", 4 * dimensions + BYTES_OF_TREE + per_neighbour)
 
@@ -61,9 +61,9 @@ def _cluster(task: Task, parameters: HDBSCAN) -> Clustering:
 
 
 def find_clusters(vectors: Vectors, parameters: HDBSCAN, seed: int) -> Labels:
-    """Return a label per vector, shape (rows,).
+    """Returns a label per vector, shape (rows,).
 
-    Euclidean distance is meant for unit vectors too: it orders them as cosine distance does.
+    Unit vectors are also compared by Euclidean distance, which orders them as cosine distance does.
     """
     points = distinct(vectors)
     tree = spanning_tree(points, _samples(parameters, len(vectors)), seed)
@@ -76,7 +76,7 @@ def _samples(parameters: HDBSCAN, rows: int) -> int:
 
 
 def _advice(tree: SpanningTree, parameters: HDBSCAN, rows: int) -> str:
-    """What to set, each of it tried: a smaller cluster size is looked for in the same tree."""
+    """Returns advice that has been tried: a smaller cluster size is searched in the same tree."""
     samples, size = _samples(parameters, rows), parameters.min_cluster_size // 2
     advice = "no cluster found, all documents are noise: set allow_single_cluster: true to make them one cluster"
     while size >= 2:
@@ -88,12 +88,12 @@ def _advice(tree: SpanningTree, parameters: HDBSCAN, rows: int) -> str:
 
 
 def spanning_tree(points: Distinct, min_samples: int, seed: int) -> SpanningTree:
-    """Return the minimum spanning tree of mutual reachability distances.
+    """Returns the minimum spanning tree of mutual reachability distances.
 
     Args:
-        points: distinct vectors.
-        min_samples: documents that make a core point, itself included, no more than there are documents.
-        seed: of the search for neighbours among many vectors of many dimensions.
+        points: Distinct vectors.
+        min_samples: Number of documents that make a core point, including itself, at most the number of documents.
+        seed: Seed of the search for neighbours among many vectors of many dimensions.
     """
     rows, dimensions = points.vectors.shape
     if rows <= EXACT_ROWS:
@@ -104,7 +104,10 @@ def spanning_tree(points: Distinct, min_samples: int, seed: int) -> SpanningTree
 
 
 def _compare_all_pairs(points: Distinct, min_samples: int) -> SpanningTree:
-    """Exact, and spares a short run the loading of numba. Prim's algorithm: one more vector at each step."""
+    """Computes the tree exactly, without loading numba for a short run.
+
+    Prim's algorithm adds one vector in each step.
+    """
     distances = Pairs(points.vectors, "euclidean").distances(slice(None))
     cores = np.asarray(core_distances(distances, min_samples, points.counts), np.float64)
     rows = len(points)
@@ -124,10 +127,11 @@ def _compare_all_pairs(points: Distinct, min_samples: int) -> SpanningTree:
 
 
 def _search_tree(points: Distinct, min_samples: int) -> SpanningTree:
-    """Exact, by fast_hdbscan's k-d tree, whose min_samples does not count the document itself.
+    """Computes the tree exactly, with fast_hdbscan's k-d tree, whose min_samples does not count the document itself.
 
-    With min_samples of 1 and 2 the trees are the same: no edge is shorter than the way to the nearest neighbour.
-    The image's JIT cache (``clusterworker.process.warm``) holds what it compiles: float32, C-contiguous, reproducible.
+    With min_samples of 1 and 2, the trees are equal, because no edge is shorter than the distance to the nearest
+    neighbour. The image's JIT cache (``clusterworker.process.warm``) contains what it compiles: float32, C-contiguous,
+    reproducible.
     """
     from fast_hdbscan.hdbscan import compute_minimum_spanning_tree
 
@@ -148,7 +152,10 @@ def _neighbours(min_samples: int) -> int:
 
 
 def _follow_neighbours(points: Distinct, min_samples: int, seed: int) -> SpanningTree:
-    """Over the graph of nearest neighbours: what no chain of neighbours joins is apart at any distance."""
+    """Computes the tree from the graph of nearest neighbours.
+
+    Vectors that no chain of neighbours connects are separate at any distance.
+    """
     rows = len(points)
     count = min(_neighbours(min_samples), rows - 1) + 1
     indices, distances = nearest_neighbours(points.vectors, count, "euclidean", seed)
@@ -156,9 +163,9 @@ def _follow_neighbours(points: Distinct, min_samples: int, seed: int) -> Spannin
     cores = np.take_along_axis(distances, reached.argmax(axis=1)[:, None], axis=1)[:, 0].astype(np.float64)
     cores[~reached.any(axis=1)] = np.inf
     reach = np.maximum(np.maximum(distances, cores[:, None]), cores[indices])
-    np.maximum(reach, LEAST_DISTANCE, out=reach)  # a stored 0 would be no edge
+    np.maximum(reach, LEAST_DISTANCE, out=reach)  # A stored 0 would not be an edge.
     known = np.isfinite(reach)
-    known[:, 0] = False  # the vector itself
+    known[:, 0] = False  # The first neighbour is the vector itself.
     ends = np.r_[0, known.sum(axis=1).cumsum()]
     graph = sparse.csr_array((reach[known], indices[known], ends), shape=(rows, rows))
     forest = sparse.csgraph.minimum_spanning_tree(graph).tocoo()

@@ -1,7 +1,7 @@
-"""HDBSCAN's second half: from a spanning tree to clusters (Campello, Moulavi and Sander 2013).
+"""The second half of HDBSCAN: computes clusters from a spanning tree (Campello, Moulavi and Sander 2013).
 
-Documents count as often as their vector occurs, so that copies stay together, and what merges at one distance merges at
-once, so that the order of the documents does not matter.
+A vector is weighted by its number of occurrences, so that copies stay together. Edges of one length merge at once, so
+that the order of the documents does not matter.
 """
 
 from collections.abc import Iterator
@@ -12,19 +12,21 @@ import numpy as np
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows
 
 FENCE = 1.5
-"""Interquartile ranges beyond the upper quartile where outliers begin: Tukey 1977, Exploratory Data Analysis."""
+"""Number of interquartile ranges beyond the upper quartile at which outliers begin: Tukey 1977, Exploratory Data
+Analysis.
+"""
 LEAST_DISTANCE = 1e-300
 
 
 @dataclass(frozen=True)
 class SpanningTree:
-    """How distinct vectors hang together.
+    """A spanning tree of distinct vectors.
 
     Attributes:
-        ends: the two vectors of each edge, shape (distinct - 1, 2).
-        lengths: mutual reachability distances, infinite where nothing is known to connect, shape (distinct - 1,).
-        cores: distance within which each vector has min_samples documents, itself included, shape (distinct,).
-        counts: documents per vector, shape (distinct,).
+        ends: The two vectors of each edge, shape (distinct - 1, 2).
+        lengths: Mutual reachability distances, infinite if no connection is known, shape (distinct - 1,).
+        cores: Distance within which each vector has min_samples documents, including itself, shape (distinct,).
+        counts: Documents per vector, shape (distinct,).
     """
 
     ends: Rows
@@ -40,9 +42,9 @@ def extract(tree: SpanningTree, min_cluster_size: int, *, allow_single_cluster: 
     beyond the distances of the others. scikit-learn leaves in it only those that join last.
 
     Args:
-        tree: of all documents.
-        min_cluster_size: the fewest documents that make a cluster, at least 2.
-        allow_single_cluster: whether all documents may be one cluster.
+        tree: Tree of all documents.
+        min_cluster_size: Minimum number of documents in a cluster, at least 2.
+        allow_single_cluster: Whether all documents can be one cluster.
     """
     condensed = condense(tree, min_cluster_size)
     chosen = condensed.chosen(allow_single_cluster=allow_single_cluster)
@@ -64,7 +66,7 @@ class _Hierarchy:
 
 
 def _merge(tree: SpanningTree) -> _Hierarchy:
-    """Join along the edges, the shortest first."""
+    """Joins vectors along the edges, the shortest first."""
     rows = len(tree.counts)
     found = _Hierarchy(sizes=tree.counts.tolist())
     order = np.argsort(tree.lengths, kind="stable")
@@ -93,14 +95,14 @@ def _merge(tree: SpanningTree) -> _Hierarchy:
 
 @dataclass
 class Condensed:
-    """The clusters that arise while the distance shrinks; 0 is the root.
+    """The clusters that appear while the distance decreases; 0 is the root.
 
     Attributes:
-        parents: cluster that each split off from.
-        births: inverse of the distance at which it did.
-        masses: excess of mass.
-        owners: last cluster that each distinct vector belonged to.
-        left_at: distance at which the vector left that cluster.
+        parents: Cluster that each has split off from.
+        births: Inverse of the distance at which it did.
+        masses: Excess of mass.
+        owners: Last cluster of each distinct vector.
+        left_at: Distance at which the vector left that cluster.
     """
 
     owners: Rows
@@ -110,18 +112,21 @@ class Condensed:
     masses: list[float] = field(default_factory=lambda: [0.0])
 
     def leave(self, cluster: int, documents: int, distance: float) -> None:
-        """Count documents that a cluster holds down to a distance."""
+        """Counts documents that a cluster contains down to a distance."""
         self.masses[cluster] += documents * (_inverse(distance) - self.births[cluster])
 
     def split_off(self, parent: int, distance: float) -> int:
-        """Return the number of a new cluster."""
+        """Returns the number of a new cluster."""
         self.parents.append(parent)
         self.births.append(_inverse(distance))
         self.masses.append(0.0)
         return len(self.parents) - 1
 
     def chosen(self, *, allow_single_cluster: bool) -> list[int]:
-        """Number of the chosen cluster that each belongs to, or NOISE: one with more mass than those in it together."""
+        """Returns the number of the chosen cluster that each belongs to, or NOISE.
+
+        A cluster is chosen if it has more mass than those within it together.
+        """
         count = len(self.parents)
         below = [0.0] * count
         best = [False] * count
@@ -137,14 +142,14 @@ class Condensed:
 
 
 def condense(tree: SpanningTree, min_cluster_size: int) -> Condensed:
-    """Walk down from the root: what becomes too small leaves its cluster, two or more that are not split it."""
+    """Descends from the root: parts that are too small leave their cluster, and two or more large ones split it."""
     hierarchy = _merge(tree)
     rows, sizes = len(tree.counts), hierarchy.sizes
     found = Condensed(np.zeros(rows, np.int64), np.zeros(rows))
     waiting = [(len(sizes) - 1, 0)]
     while waiting:
         node, cluster = waiting.pop()
-        if node < rows:  # copies, enough of them to be a cluster
+        if node < rows:  # These are enough copies to form a cluster.
             found.owners[node], found.left_at[node] = cluster, tree.cores[node]
             found.leave(cluster, sizes[node], float(tree.cores[node]))
             continue
@@ -174,17 +179,17 @@ def _members(hierarchy: _Hierarchy, node: int, rows: int) -> Iterator[int]:
 
 
 def _inverse(distance: float) -> float:
-    """HDBSCAN's λ; infinite for copies, which no distance parts."""
+    """Returns HDBSCAN's λ; infinite for copies, which no distance separates."""
     return 1 / max(distance, LEAST_DISTANCE) if distance > 0 else float("inf")
 
 
 def _fence(distances: Doubles, counts: Rows) -> float:
-    """Distance beyond which documents are far from all others, by the quartiles of all."""
+    """Returns the distance beyond which documents are far from all others, according to the quartiles of all."""
     order = np.argsort(distances, kind="stable")
     places = np.searchsorted(np.cumsum(counts[order]), np.array([0.25, 0.75]) * counts.sum())
     return fence(*distances[order][places])
 
 
 def fence(lower: float, upper: float) -> float:
-    """Distance beyond which there are only outliers, by the quartiles of all distances."""
+    """Returns the distance beyond which there are only outliers, according to the quartiles of all distances."""
     return float(upper + FENCE * (upper - lower)) if np.isfinite(upper) else float("inf")

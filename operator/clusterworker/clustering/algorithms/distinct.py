@@ -1,4 +1,7 @@
-"""Vectors that occur more than once: a clustering processes each distinct one, and its copies join the same cluster."""
+"""Finds vectors that occur more than once.
+
+A clustering processes each distinct vector once, and its copies join the same cluster.
+"""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -20,9 +23,9 @@ class Distinct:
     """The distinct ones of some vectors, in the order of their first occurrence.
 
     Attributes:
-        vectors: shape (distinct, dimensions); the very array that was looked at where it holds no copies.
-        numbers: which of them each document's vector is, shape (rows,).
-        counts: documents per distinct vector, shape (distinct,).
+        vectors: Vectors, shape (distinct, dimensions); the original array if it contains no copies.
+        numbers: Number of the distinct vector of each document, shape (rows,).
+        counts: Documents per distinct vector, shape (distinct,).
     """
 
     vectors: Vectors
@@ -39,15 +42,15 @@ class Distinct:
 
     @property
     def noun(self) -> str:
-        """What there are so many of, for notes."""
+        """What is counted, for notes."""
         return noun(len(self.numbers), len(self.counts))
 
     def spread(self, values: npt.NDArray[T]) -> npt.NDArray[T]:
-        """Give every document what belongs to its distinct vector, shape (rows, ...)."""
+        """Returns the value of its distinct vector for every document, shape (rows, ...)."""
         return values[self.numbers] if self.copies else values
 
     def unite(self, labels: Labels) -> Labels:
-        """Give all documents of a distinct vector the label that most of them have; of equals the least."""
+        """Gives all documents of a distinct vector the most frequent label among them; the lowest one of several."""
         if not self.copies:
             return labels
         least = int(labels.min(initial=0))
@@ -61,22 +64,20 @@ class Distinct:
 
 
 def noun(rows: int, distinct: int) -> str:
-    """What there are so many of, for notes.
+    """Returns what is counted, for notes.
 
     Args:
-        rows: documents.
-        distinct: of their vectors.
+        rows: Number of documents.
+        distinct: Number of distinct vectors.
     """
     return "distinct vectors" if distinct < rows else "documents"
 
 
 def distinct(vectors: Vectors) -> Distinct:
-    """Find the distinct vectors.
-
-    Numbers are compared by value: 0 and -0 are equal.
+    """Finds the distinct vectors. Numbers are compared by value: 0 and -0 are equal.
 
     Args:
-        vectors: shape (rows, dimensions), finite.
+        vectors: Vectors, shape (rows, dimensions), finite.
     """
     rows, numbers, counts = occurrences(vectors)
     kept = vectors if len(rows) == len(vectors) else np.ascontiguousarray(vectors[rows])
@@ -84,10 +85,10 @@ def distinct(vectors: Vectors) -> Distinct:
 
 
 def occurrences(vectors: Vectors) -> tuple[Rows, Rows, Rows]:
-    """Find the distinct vectors, and copy none.
+    """Finds the distinct vectors without copying any.
 
     Args:
-        vectors: shape (rows, dimensions), finite.
+        vectors: Vectors, shape (rows, dimensions), finite.
 
     Returns:
         The row where each occurs first, shape (distinct,); which of them each document's vector is, shape
@@ -98,7 +99,9 @@ def occurrences(vectors: Vectors) -> tuple[Rows, Rows, Rows]:
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
     rows, numbers, counts = first[order], place[numbers.ravel()], counts[order]
-    if not _equal(vectors, rows, numbers):  # two vectors of one print: one chance in 2^64 for each pair
+    if not _equal(
+        vectors, rows, numbers
+    ):  # Two vectors have the same hash with a probability of one in 2^64 for each pair.
         _, rows, numbers, counts = np.unique(
             vectors + np.float32(0), axis=0, return_index=True, return_inverse=True, return_counts=True
         )
@@ -106,18 +109,18 @@ def occurrences(vectors: Vectors) -> tuple[Rows, Rows, Rows]:
 
 
 def prints(vectors: Vectors) -> npt.NDArray[np.uint64]:
-    """A number per row that differs where rows do, shape (rows,)."""
+    """Returns a hash per row, shape (rows,)."""
     multipliers = np.random.default_rng(_SEED).integers(1, 2**64, vectors.shape[1], dtype=np.uint64, endpoint=False)
     found = np.empty(len(vectors), np.uint64)
-    size = 1_024  # stays in the processor's cache
+    size = 1_024  # A block fits into the processor's cache.
     for start in range(0, len(vectors), size):
-        block = np.ascontiguousarray(vectors[start : start + size] + np.float32(0))  # -0 becomes 0
+        block = np.ascontiguousarray(vectors[start : start + size] + np.float32(0))  # This turns -0 into 0.
         found[start : start + size] = (block.view(np.uint32) * multipliers).sum(axis=1, dtype=np.uint64)
     return found
 
 
 def _equal(vectors: Vectors, rows: Rows, numbers: Rows) -> bool:
-    """Whether each vector equals the one that it counts as a copy of."""
+    """Returns whether each vector equals the one that it counts as a copy of."""
     others = np.flatnonzero(rows[numbers] != np.arange(len(vectors)))
     for start in range(0, len(others), BATCH_ROWS):
         part = others[start : start + BATCH_ROWS]

@@ -1,11 +1,10 @@
-"""Fewer dimensions by UMAP (McInnes, Healy and Melville 2018): the only place that calls it.
+"""Reduces dimensions with UMAP (McInnes, Healy and Melville 2018); no other module calls UMAP.
 
-The image's JIT cache (``clusterworker.process.warm``) holds what this call compiles: float32 vectors, neighbours given,
-a seed. Change the call, and what warm.py calls must change with it; or let warm.py call `embed` itself.
-
-Neighbours come from faiss, exact up to 50,000 documents, which also spares numba the compilation of UMAP's own search.
-With a seed UMAP's layout is single-threaded; without one, two threads took the same CPU time at 3,000 documents (3 s)
-and at 20,000 (45 s). The same spec giving the same clusters is worth more than what wall time a second thread saves.
+The image's JIT cache (``clusterworker.process.warm``) contains what this call compiles: float32 vectors, neighbours
+given, a seed. If the call changes, the call in warm.py must change too. Neighbours come from faiss, exact up to 50,000
+documents, so numba need not compile UMAP's own search. With a seed, UMAP's layout uses a single thread. Without one,
+two threads took the same CPU time for 3,000 documents (3 s) and for 20,000 (45 s). That the same spec gives the same
+clusters is worth more than the wall time that a second thread saves.
 """
 
 import warnings
@@ -17,23 +16,23 @@ from clusterworker.clustering.algorithms.start import placed
 from clusterworker.data.arrays import Vectors
 
 NEIGHBOURS = 15
-"""scikit-learn style default of UMAP: how wide each document looks around."""
+"""Number of neighbours of each document, UMAP's default."""
 FEWEST_ROWS = 40
-"""Below it, UMAP's layout says nothing."""
+"""Minimum number of rows for which UMAP's layout has a meaning."""
 BYTES_PER_NEIGHBOUR = 160
-"""Of the search for neighbours and of the graph: a little more than was measured at 10,000 documents."""
+"""Bytes for the search for neighbours and for the graph; slightly more than measured for 10,000 documents."""
 
 SETTLING_RATE, SETTLING_EPOCHS = 0.01, 50
-"""From the last run's positions only little is moved: see node_embedding."""
+"""Learning rate for the positions of the last run, which should change little; see node_embedding."""
 
 
 def bytes_per_vector(dimensions: int) -> int:
-    """What `embed` takes at its peak for each vector: a copy of it for faiss, its neighbours and their edges."""
+    """Returns the peak bytes of `embed` for each vector: a copy of it for faiss, its neighbours and their edges."""
     return 4 * dimensions + BYTES_PER_NEIGHBOUR * NEIGHBOURS
 
 
 def most_components(rows: int) -> int:
-    """In how many dimensions UMAP can lay out so many rows: it starts from one eigenvector more of so many."""
+    """Returns the number of dimensions in which UMAP can lay out this number of rows. It needs one eigenvector more."""
     return rows - 2
 
 
@@ -47,16 +46,16 @@ def embed(
     epochs: int | None = None,
     last: Vectors | None = None,
 ) -> Vectors:
-    """Map vectors to a few dimensions that keep neighbours together.
+    """Maps vectors to a few dimensions, so that neighbours stay together.
 
     Args:
         vectors: shape (rows, dimensions), at least FEWEST_ROWS; of unit length with metric cosine.
-        components: dimensions of the result, at most `most_components`.
+        components: Dimensions of the result, at most `most_components`.
         metric: cosine or euclidean.
-        seed: of the layout.
-        min_dist: how close points may lie; 0 to look for clusters, 0.1 to look at them.
-        epochs: passes of the layout; default UMAP's own choice (500 up to 10,000 rows, 200 above).
-        last: positions to start from, shape (rows, components), NaN where there is none; default UMAP's own.
+        seed: Seed of the layout.
+        min_dist: Minimum distance of points; 0 to find clusters, 0.1 to show them.
+        epochs: Passes of the layout. Default: UMAP's own choice (500 up to 10,000 rows, 200 above).
+        last: Positions to start from, shape (rows, components), NaN if there is none. Default: UMAP's own.
 
     Returns:
         Shape (rows, components).
@@ -79,9 +78,11 @@ def embed(
         random_state=seed % 2**32,
         n_jobs=1,
         precomputed_knn=(indices, distances, None),
-        force_approximation_algorithm=True,  # otherwise UMAP ignores the neighbours below 4,096 rows
+        force_approximation_algorithm=True,  # Otherwise, UMAP ignores the neighbours below 4,096 rows.
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # no transform of new data, single thread: both are meant
+        warnings.simplefilter(
+            "ignore"
+        )  # UMAP warns that new data cannot be transformed and that it uses a single thread; both are intended.
         layout: Vectors = np.ascontiguousarray(reducer.fit_transform(vectors), np.float32)
     return layout

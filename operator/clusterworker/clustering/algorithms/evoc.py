@@ -1,6 +1,6 @@
-"""EVōC: the node embedding of the neighbour graph, and clusters of several granularities in it.
+"""EVōC: clusters of several granularities in the node embedding of the neighbour graph.
 
-Its steps come from `node_embedding`, the spanning tree from `density`, and the layers from `layers`.
+The steps come from `node_embedding`, the spanning tree from `density`, and the layers from `layers`.
 """
 
 import math
@@ -27,12 +27,14 @@ from clusterworker.clustering.algorithms.task import Task
 from clusterworker.data.arrays import Vectors
 
 MARGIN = 0.1
-"""The layer that corresponds to the one of the run before stays the run's, unless another is more persistent by more
-than this share. A run therefore has a dozen clusters tonight if it had a dozen last night, and not two hundred."""
+"""The layer that corresponds to the one of the previous run stays the run's layer, unless another one is more
+persistent by more than this share. Therefore, a run has a dozen clusters tonight if it had a dozen last night, and not
+two hundred.
+"""
 
 
 def evoc(task: Task, parameters: EVoC) -> Clustering:
-    """Cluster at several granularities; documents in no dense region are noise.
+    """Clusters at several granularities; documents in no dense region are noise.
 
     Raises:
         MisconfiguredError: base_min_cluster_size or a number of clusters is more than there are documents, or the
@@ -83,7 +85,10 @@ def _cluster(task: Task, parameters: EVoC) -> Clustering:
 
 
 def _laid_out(task: Task, points: Distinct, parameters: EVoC, notes: list[str]) -> tuple[Vectors | None, Begun | None]:
-    """Where clusters are looked for, and what that began from; None where vectors are too few for a layout."""
+    """Returns the vectors in which clusters are searched, and what the layout started from.
+
+    Both are None if there are too few vectors for a layout.
+    """
     rows = len(points)
     if rows < FEWEST_ROWS:
         notes.append(f"not reduced: {rows} {points.noun} are too few for {NODES}, which needs {FEWEST_ROWS}")
@@ -98,7 +103,7 @@ def _laid_out(task: Task, points: Distinct, parameters: EVoC, notes: list[str]) 
 
 
 def _layers(tree: SpanningTree, parameters: EVoC) -> tuple[Layers, int]:
-    """The layers, and the least size of a cluster in the finest."""
+    """Returns the layers, and the minimum size of a cluster in the finest one."""
     wanted = parameters.approx_n_clusters or parameters.base_n_clusters
     size = size_for(tree, wanted) if wanted else parameters.base_min_cluster_size
     most = 1 if parameters.approx_n_clusters else parameters.max_layers
@@ -106,13 +111,13 @@ def _layers(tree: SpanningTree, parameters: EVoC) -> tuple[Layers, int]:
 
 
 def choose(found: Layers, parameters: EVoC, before: int, notes: list[str]) -> int:
-    """Return the number of the layer that the run's clusters are, and say which there are.
+    """Returns the number of the run's layer, and adds a note about all layers.
 
     Args:
-        found: the layers.
-        parameters: of the run.
-        before: clusters of the run before, 0 if this one does not go on from it.
-        notes: gets which there are.
+        found: The layers.
+        parameters: Parameters of the run.
+        before: Number of clusters of the previous run, 0 if this run does not continue from it.
+        notes: Receives the note.
     """
     last, wanted = len(found.layers) - 1, parameters.layer
     chosen, why = found.most_persistent, "the most persistent one"
@@ -133,7 +138,7 @@ def choose(found: Layers, parameters: EVoC, before: int, notes: list[str]) -> in
 
 
 def _alike(found: Layers, before: int) -> int | None:
-    """The layer that has about as many clusters as the run before, if it is nearly as persistent as the best one."""
+    """Returns the layer with about as many clusters as in the previous run, if it is nearly the most persistent."""
     if not before:
         return None
     apart = [abs(math.log(layer.clusters / before)) for layer in found.layers]
@@ -144,7 +149,7 @@ def _alike(found: Layers, before: int) -> int | None:
 
 
 def _advice(tree: SpanningTree, parameters: EVoC, size: int) -> str:
-    """What to set, each of it tried."""
+    """Returns advice that has been tried."""
     said = "no cluster found, all documents are noise: nothing splits them into two groups of "
     said += f"base_min_cluster_size: {size}"
     while size > 2:

@@ -1,7 +1,7 @@
-"""Where vectors lie, and how large they are: single precision resolves differences only near the origin.
+"""Moves and scales vectors, so that single precision resolves their differences.
 
-‖a‖² + ‖b‖² - 2ab in float32 is wrong by about 1e-7 (‖a‖² + ‖b‖²). Vectors that lie far from the origin, or whose
-squares leave the range of float32, are therefore moved and scaled before matrix products, here and in faiss, compare
+In float32, ‖a‖² + ‖b‖² - 2ab has an error of about 1e-7 (‖a‖² + ‖b‖²). Vectors that are far from the origin, or whose
+squares exceed the range of float32, are therefore moved and scaled before matrix products, here and in faiss, compare
 them.
 """
 
@@ -18,7 +18,9 @@ from clusterworker.data.sources.batch import BATCH_ROWS
 SAMPLE_ROWS = 1_001
 """An odd number, so that the median of whole numbers is one of them."""
 FAR = 8.0
-"""The centre is far from the origin at so many times the radius: up to there, squares are right to 1e-5."""
+"""Ratio of the centre's distance to the radius above which the centre is far from the origin; below it, squares are
+correct to 1e-5.
+"""
 FARTHEST = 1e17
 USUAL_RADIUS = (1e-6, 1e6)
 
@@ -28,9 +30,9 @@ class Frame:
     """A centre and a scale.
 
     Attributes:
-        centre: per dimension the median, which a few far vectors do not move, shape (dimensions,).
-        scale: a power of two, so that scaling rounds nothing.
-        needed: whether vectors are better compared within the frame than as they are.
+        centre: Median of each dimension, which a few far vectors do not move, shape (dimensions,).
+        scale: A power of two, so that scaling causes no rounding.
+        needed: Whether vectors should be compared within the frame.
     """
 
     centre: Doubles
@@ -39,7 +41,7 @@ class Frame:
 
     @classmethod
     def of(cls, vectors: Vectors | Doubles) -> Self:
-        """Find the frame of vectors, shape (rows, dimensions), at least one row."""
+        """Returns the frame of vectors, shape (rows, dimensions), at least one row."""
         rows = len(vectors) - 1 + len(vectors) % 2
         sample = np.asarray(vectors[: max(rows, 1) : max(1, -(-rows // SAMPLE_ROWS))], np.float64)
         sample = sample[: len(sample) - 1 + len(sample) % 2] if len(sample) > 1 else sample
@@ -57,26 +59,26 @@ class Frame:
 
     @classmethod
     def at_origin(cls, dimensions: int) -> Self:
-        """The frame of vectors that have been moved already."""
+        """Returns the frame of vectors that have already been moved."""
         return cls(np.zeros(dimensions), 1.0, needed=False)
 
     def into(self, vectors: Vectors) -> Vectors:
-        """Return the vectors within the frame; the very same array where the frame is not needed."""
+        """Returns the vectors within the frame; the same array if the frame is not needed."""
         if not self.needed:
             return vectors
         framed: Vectors = self.moved(vectors, np.float32)
         return framed
 
     def back(self, vectors: Vectors) -> Vectors:
-        """Return what `into` was given."""
+        """Reverses `into`."""
         if not self.needed:
             return vectors
         return np.ascontiguousarray(vectors.astype(np.float64) / self.scale + self.centre, np.float32)
 
     def moved(self, vectors: Vectors | Doubles, dtype: Any) -> Any:
-        """Return the vectors within the frame, whether it is needed or not, block by block.
+        """Returns the vectors within the frame, whether it is needed or not, in blocks.
 
-        What is so far out that its squares would leave the range of float32 ends short of that.
+        Numbers whose squares would exceed the range of float32 are limited.
         """
         moved = np.empty(vectors.shape, dtype)
         for first in range(0, len(vectors), BATCH_ROWS):

@@ -1,4 +1,4 @@
-"""Agglomerative clustering (scipy's), on micro-clusters where the documents are too many for all pairs."""
+"""Agglomerative clustering (scipy's), on micro-clusters if there are too many documents for all pairs."""
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +16,14 @@ from clusterworker.data.arrays import Doubles, Labels, Vectors
 from clusterworker.process.errors import MisconfiguredError
 
 MOST_DOCUMENTS = 20_000
-"""Above it, always on micro-clusters: time and memory grow with the square."""
+"""Number of documents above which micro-clusters are always used, because time and memory grow with the square."""
 BLOCK_ROWS = 512
 BYTES_PER_PAIR = 8
-"""Two copies of the condensed distances, which hold each pair once."""
+"""Bytes per pair for two copies of the condensed distances, which contain each pair once."""
 
 
 def hierarchical(task: Task, parameters: Hierarchical) -> Clustering:
-    """Cluster by merging the nearest pair again and again.
+    """Clusters by repeatedly merging the nearest pair.
 
     Raises:
         MisconfiguredError: more clusters than documents, or than micro-clusters.
@@ -48,12 +48,12 @@ def hierarchical(task: Task, parameters: Hierarchical) -> Clustering:
 
 
 def agglomerate(vectors: Vectors, parameters: Hierarchical, metric: str) -> Labels:
-    """Return a label per vector, shape (rows,).
+    """Returns a label per vector, shape (rows,).
 
-    The linkage defaults to ward with euclidean, and to complete with cosine, where average puts nearly all text
-    embeddings into one cluster. Equals scikit-learn's AgglomerativeClustering, except that equal vectors
-    stay together; the distances come from matrix products, since scipy's own loop over pairs is what would take the
-    time.
+    The default linkage is ward with euclidean, and complete with cosine, because average puts nearly all text
+    embeddings into one cluster. The result equals that of scikit-learn's AgglomerativeClustering, except that equal
+    vectors stay together. The distances come from matrix products, because scipy's own loop over pairs would take most
+    of the time.
     """
     points = distinct(vectors)
     if len(points) == 1:
@@ -63,13 +63,13 @@ def agglomerate(vectors: Vectors, parameters: Hierarchical, metric: str) -> Labe
     if parameters.distance_threshold is not None:
         count = int((merges[:, 2] < parameters.distance_threshold).sum())
     else:
-        # Copies merge first, at distance 0, and are never cut apart.
+        # Copies merge first, at distance 0, and are never separated.
         count = len(vectors) - min(parameters.n_clusters or 1, len(points))
     return points.unite(_cut(merges, count))
 
 
 def condensed_distances(points: Distinct, metric: str) -> Doubles:
-    """Distances of all pairs of documents, as scipy's pdist lays them out: shape (n(n-1)/2,)."""
+    """Returns the distances of all pairs of documents in the order of scipy's pdist: shape (n(n-1)/2,)."""
     rows = len(points.numbers)
     pairs = Pairs(points.vectors, metric)
     condensed = np.empty(rows * (rows - 1) // 2)
@@ -88,7 +88,7 @@ def condensed_distances(points: Distinct, metric: str) -> Doubles:
 
 
 def _cut(merges: npt.NDArray[np.float64], count: int) -> Labels:
-    """Carry out the first merges of a linkage and return what belongs together."""
+    """Executes the first merges of a linkage, and returns which documents belong together."""
     rows = len(merges) + 1
     parents = np.repeat(np.arange(rows, rows + count), 2)
     children = merges[:count, :2].astype(np.int64).ravel()

@@ -1,10 +1,8 @@
-"""k-means: faiss's Lloyd iterations from starting points found on a subsample.
+"""k-means: faiss's Lloyd iterations from starting points that are found on a subsample.
 
-Starting points are what k-means stands or falls with: faiss's own random start ends 7 % worse, and k-means++ over all
-vectors costs more than the iterations. So k-means++ runs on a subsample, and its outcome is improved there before the
-training on all vectors begins.
-
-Design record: docs/design/faiss.md.
+Starting points determine the quality of k-means: faiss's own random start ends 7 % worse, and k-means++ over all
+vectors costs more than the iterations. Therefore k-means++ runs on a subsample, and its result is improved there before
+the training on all vectors begins. Design record: docs/design/faiss.md.
 """
 
 import numpy as np
@@ -23,15 +21,17 @@ from clusterworker.data.dataset import Sampled, SpooledDataset
 from clusterworker.process.errors import MisconfiguredError
 
 START_ROWS = 10_000
-"""Size of the subsample that starting points come from, at least two rows per cluster."""
+"""Size of the subsample for starting points, at least two rows per cluster."""
 START_ITERATIONS = 10
 FEW_CLUSTERS, FEW_STARTS = 50, 3
-"""Up to so many clusters, several starts are tried: they cost little."""
+"""Maximum number of clusters for which several starts are tried, because they cost little."""
 CAREFUL_CLUSTERS = 1_000
-"""Above, starting points are neither chosen among candidates nor improved: their cost grows with the square."""
+"""Number of clusters above which starting points are neither chosen among candidates nor improved, because their cost
+grows with the square.
+"""
 BREATHS = 8
 ROWS_PER_CENTROID = 256
-"""Training rows per centroid of a streamed data set: more do not lower the inertia measurably."""
+"""Training rows per centroid of a streamed data set; more rows do not lower the inertia measurably."""
 
 
 def kmeans(
@@ -42,17 +42,17 @@ def kmeans(
     memory: int,
     start: Start | None = None,
 ) -> Clustering:
-    """Cluster by k-means; spherical with metric cosine.
+    """Clusters with k-means; spherical with metric cosine.
 
-    A streamed data set is trained on a sample, and its assignment is left to the pass that writes the results.
+    A streamed data set is trained on a sample, and assigned in the pass that writes the results.
 
     Args:
-        dataset: at least n_clusters documents.
-        parameters: n_clusters, max_iter.
+        dataset: At least n_clusters documents.
+        parameters: n_clusters and max_iter.
         metric: cosine or euclidean.
-        seed: of all random choices.
-        memory: bytes that the container may use; a quarter of it is for the sample.
-        start: the clusters of the run before, if training is to go on from them.
+        seed: Seed of all random choices.
+        memory: Bytes that the container may use. A quarter of it is for the sample.
+        start: The clusters of the previous run, if training continues from them.
 
     Raises:
         MisconfiguredError: more clusters than documents, or than the sample holds.
@@ -91,7 +91,7 @@ def kmeans(
 
 
 def sample_rows(clusters: int, dimensions: int, memory: int) -> int:
-    """How many documents of a streamed data set to train on.
+    """Returns the number of documents of a streamed data set to train on.
 
     Raises:
         MisconfiguredError: not even one per cluster fits into a quarter of the memory.
@@ -110,10 +110,10 @@ def train(vectors: Vectors, clusters: int, iterations: int, metric: str, seed: i
 
     Args:
         vectors: shape (rows, dimensions), rows at least clusters; of unit length with metric cosine.
-        clusters: how many.
-        iterations: most iterations over all vectors.
+        clusters: Number of clusters.
+        iterations: Maximum number of iterations over all vectors.
         metric: cosine or euclidean.
-        seed: of all random choices.
+        seed: Seed of all random choices.
     """
     frame = Frame.of(vectors)
     found = _train(frame.into(vectors), clusters, iterations, _within(frame, metric), seed)
@@ -123,18 +123,18 @@ def train(vectors: Vectors, clusters: int, iterations: int, metric: str, seed: i
 def train_on(
     last: Vectors, vectors: Vectors, clusters: int, iterations: int, metric: str, seed: int
 ) -> tuple[Vectors, float]:
-    """Return k-means centroids that go on from others.
+    """Returns k-means centroids that continue from others.
 
-    Where a fresh start ends with an inertia that is lower by more than MARGIN, a few of the others are moved to where
-    centroids are missed; where that does not make up for it, the fresh start is taken.
+    If a fresh start ends with an inertia that is lower by more than MARGIN, a few of the others are moved to where
+    centroids are missing. If that is not sufficient, the fresh start is used.
 
     Args:
-        last: centroids to start from, any number but 0.
-        vectors: as of `train`, and so are all others.
-        clusters: how many.
-        iterations: most iterations over all vectors.
+        last: Centroids to start from, at least one.
+        vectors: As for `train`, and so are all others.
+        clusters: Number of clusters.
+        iterations: Maximum number of iterations over all vectors.
         metric: cosine or euclidean.
-        seed: of all random choices.
+        seed: Seed of all random choices.
 
     Returns:
         The centroids, shape (clusters, dimensions), and by which share of inertia the fresh start was better: 0 where
@@ -168,7 +168,7 @@ def _train_on(
     fresh = _fresh_start(part, clusters, metric, generator)
     first = with_count(part, last, clusters, metric, generator)
     kept, _ = lloyd(vectors, first, iterations, metric)
-    # Training costs more than the start: a start that is no better on the subsample is not trained.
+    # Training costs more than the start, so a start that is not better on the subsample is not trained.
     if inertia(part, fresh) >= inertia(part, lloyd(part, first, START_ITERATIONS, metric)[0]):
         return kept, 0.0
     fresh, _ = lloyd(vectors, fresh, iterations, metric)

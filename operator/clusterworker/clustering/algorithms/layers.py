@@ -1,9 +1,9 @@
-"""EVōC's layers: clusterings of several granularities from one tree of dense regions.
+"""Computes EVōC's layers: clusterings of several granularities from one tree of dense regions.
 
-As the least size of a cluster grows, small clusters become parts of larger ones or noise, one after the other. Each
-region of the tree is a cluster over a range of least sizes. At some sizes many regions that lie far apart are clusters
-over a wide range, so that the number of clusters hardly depends on the size: these sizes give the layers. The method is
-that of the `evoc` library, on a tree of our own, in which a document counts as often as its vector occurs.
+As the minimum size of a cluster grows, small clusters become parts of larger ones or noise. Each region of the tree is
+a cluster in a range of minimum sizes. At some sizes, many distant regions are clusters over a wide range, so that the
+number of clusters hardly depends on the size. These sizes determine the layers. The method is that of the `evoc`
+library, on a separate tree in which a vector is weighted by its number of occurrences.
 """
 
 from collections.abc import Sequence
@@ -21,9 +21,9 @@ class Layer:
     """One granularity.
 
     Attributes:
-        labels: per distinct vector, 0 the largest cluster, or NOISE.
-        regions: of the tree, which each cluster is.
-        persistence: how much more this granularity stands out than its neighbours; 0 of the finest.
+        labels: Label per distinct vector, 0 is the largest cluster; or NOISE.
+        regions: Region of the tree of each cluster.
+        persistence: Persistence compared with neighbouring granularities; 0 for the finest.
     """
 
     labels: Labels
@@ -32,17 +32,18 @@ class Layer:
 
     @property
     def clusters(self) -> int:
-        """How many there are."""
+        """Number of clusters."""
         return len(self.regions)
 
 
 @dataclass(frozen=True)
 class Layers:
-    """Layers of one tree, the finest first; none where nothing splits the documents.
+    """Layers of one tree, the finest first; none if nothing splits the documents.
 
     Attributes:
-        layers: at least two clusters each, nested in one another, except for noise.
-        parents: per layer and cluster, the layer and number of the cluster of a coarser layer that holds it, or None.
+        layers: At least two clusters each. They are nested, except for noise.
+        parents: For each layer and cluster, the layer and number of the cluster of a coarser layer that contains it, or
+            None.
     """
 
     layers: Sequence[Layer]
@@ -50,30 +51,33 @@ class Layers:
 
     @property
     def most_persistent(self) -> int:
-        """Number of the layer that stands out most."""
+        """Number of the most persistent layer."""
         return int(np.argmax([layer.persistence for layer in self.layers]))
 
 
 @dataclass(frozen=True)
 class _Ranges:
-    """Over which least sizes each region is a cluster: above `births`, up to `deaths`; both of shape (regions,)."""
+    """The range of minimum sizes in which each region is a cluster.
+
+    It is above `births` and up to `deaths`, both of shape (regions,).
+    """
 
     births: Rows
     deaths: Rows
 
     def alive(self, size: float) -> npt.NDArray[np.bool_]:
-        """Which regions are clusters where that is the least size, shape (regions,)."""
+        """Returns which regions are clusters with this minimum size, shape (regions,)."""
         return (self.births <= size) & (self.deaths > size)
 
 
 def layers_of(tree: SpanningTree, min_cluster_size: int, *, most: int, alike: float) -> Layers:
-    """Return the layers.
+    """Returns the layers.
 
     Args:
-        tree: of all documents.
-        min_cluster_size: the fewest documents that make a cluster in the finest layer, at least 2.
-        most: layers.
-        alike: share of clusters in common, of all of two layers, above which the less persistent one is left out.
+        tree: Tree of all documents.
+        min_cluster_size: Minimum number of documents in a cluster of the finest layer, at least 2.
+        most: Maximum number of layers.
+        alike: If two layers share more than this proportion of their clusters, the less persistent one is left out.
     """
     condensed = condense(tree, min_cluster_size)
     if len(condensed.parents) == 1:
@@ -90,7 +94,7 @@ def layers_of(tree: SpanningTree, min_cluster_size: int, *, most: int, alike: fl
 
 
 def size_for(tree: SpanningTree, clusters: int) -> int:
-    """Return the least size of a cluster with which the finest layer has about so many clusters."""
+    """Returns the minimum size of a cluster with which the finest layer has about this number of clusters."""
     condensed = condense(tree, 2)
     ranges = _ranges(condensed, _documents(condensed, tree.counts), 1)
     lasting = np.flatnonzero(ranges.deaths[1:] > ranges.births[1:]) + 1
@@ -102,7 +106,7 @@ def size_for(tree: SpanningTree, clusters: int) -> int:
 
 
 def _documents(condensed: Condensed, counts: Rows) -> Rows:
-    """Documents of each region, shape (regions,)."""
+    """Returns the number of documents of each region, shape (regions,)."""
     documents = np.bincount(condensed.owners, weights=counts, minlength=len(condensed.parents)).astype(np.int64)
     for region in range(len(condensed.parents) - 1, 0, -1):
         documents[condensed.parents[region]] += documents[region]
@@ -110,13 +114,13 @@ def _documents(condensed: Condensed, counts: Rows) -> Rows:
 
 
 def _ranges(condensed: Condensed, documents: Rows, least: int) -> _Ranges:
-    """A split holds as long as two of the parts are large enough: up to the size of the second largest."""
+    """Returns up to which size each split lasts: the size of its second largest part."""
     children: dict[int, list[int]] = {}
     for region, parent in enumerate(condensed.parents[1:], start=1):
         children.setdefault(parent, []).append(region)
     births = np.full(len(documents), least, np.int64)
     deaths = documents.copy()
-    for parent in sorted(children, reverse=True):  # regions come after the ones that they are in
+    for parent in sorted(children, reverse=True):  # Regions come after the ones that contain them.
         parts = children[parent]
         second = int(np.sort(documents[parts])[-2])
         deaths[parts] = np.minimum(documents[parts], second)
@@ -125,7 +129,7 @@ def _ranges(condensed: Condensed, documents: Rows, least: int) -> _Ranges:
 
 
 def _peaks(condensed: Condensed, ranges: _Ranges, most: int, alike: float) -> list[tuple[float, float]]:
-    """Sizes at which the layers are more persistent than at the sizes beside, and how persistent they are."""
+    """Returns the sizes at which the layers are more persistent than at neighbouring sizes, and their persistence."""
     sizes, persistence = _persistence(condensed, ranges)
     rising = np.flatnonzero(np.diff(persistence, prepend=np.inf) > 0)
     peaks = [place for place in rising.tolist() if _falls_after(persistence, place)]
@@ -148,7 +152,7 @@ def _falls_after(values: Doubles, place: int) -> bool:
 
 
 def _persistence(condensed: Condensed, ranges: _Ranges) -> tuple[Rows, Doubles]:
-    """Of each least size, how long and how far apart its clusters last, both of shape (sizes,)."""
+    """Returns, for each minimum size, how long and how far apart its clusters last, both of shape (sizes,)."""
     sizes = np.unique(ranges.births)
     lasting = np.flatnonzero(ranges.deaths[1:] > ranges.births[1:]) + 1
     births, deaths = ranges.births[lasting], ranges.deaths[lasting]
@@ -160,7 +164,7 @@ def _persistence(condensed: Condensed, ranges: _Ranges) -> tuple[Rows, Doubles]:
     np.subtract.at(change, np.searchsorted(sizes, deaths), weights)
     total = change.cumsum()[:-1]
     most = total.max(initial=0) or 1.0
-    return sizes, np.round(total / most, 9) * most  # rounding of equal values is not a peak
+    return sizes, np.round(total / most, 9) * most  # Rounding of equal values must not look like a peak.
 
 
 def _leaves(condensed: Condensed) -> npt.NDArray[np.bool_]:
@@ -170,7 +174,7 @@ def _leaves(condensed: Condensed) -> npt.NDArray[np.bool_]:
 
 
 def _layer(condensed: Condensed, alive: npt.NDArray[np.bool_], counts: Rows, persistence: float) -> Layer:
-    """Give every vector the region that is alive and holds it, the largest first."""
+    """Assigns every vector the active region that contains it, the largest first."""
     holding = np.full(len(alive), NOISE, np.int64)
     for region, parent in enumerate(condensed.parents):
         above = holding[parent] if region else NOISE
@@ -185,7 +189,7 @@ def _layer(condensed: Condensed, alive: npt.NDArray[np.bool_], counts: Rows, per
 
 
 def _parents(condensed: Condensed, layers: Sequence[Layer]) -> list[list[tuple[int, int] | None]]:
-    """Of each cluster, the nearest coarser one that it is or that it lies in."""
+    """Returns for each cluster the nearest coarser one that it equals or belongs to."""
     places = [{int(region): number for number, region in enumerate(layer.regions)} for layer in layers]
     parents: list[list[tuple[int, int] | None]] = []
     for level, layer in enumerate(layers):

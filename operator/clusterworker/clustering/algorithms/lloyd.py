@@ -1,4 +1,4 @@
-"""Lloyd's iterations by faiss, and breaths between them that lead out of poor local optima."""
+"""Runs Lloyd's iterations with faiss, and breathing steps between them that escape poor local optima."""
 
 from typing import Any
 
@@ -8,18 +8,18 @@ import numpy as np
 from clusterworker.data.arrays import Rows, Vectors
 
 EARLY_STOP = 1e-4
-"""Stop when an iteration lowers the objective by less than this share. At 5e-4 the inertia ends 0.2 % higher."""
+"""Iterations stop when one lowers the objective by less than this share. With 5e-4, the inertia ends 0.2 % higher."""
 BREATH_IN_ITERATIONS, BREATH_OUT_ITERATIONS = 2, 4
 
 
 def lloyd(vectors: Vectors, first: Vectors, iterations: int, metric: str) -> tuple[Vectors, float]:
-    """Return centroids after some iterations, and the sum of squared distances before the last.
+    """Returns centroids after some iterations, and the sum of squared distances before the last one.
 
     Args:
         vectors: shape (rows, dimensions), C-contiguous.
-        first: centroids to start from, shape (clusters, dimensions).
-        iterations: at most so many.
-        metric: with cosine, centroids are kept at unit length.
+        first: Centroids to start from, shape (clusters, dimensions).
+        iterations: Maximum number of iterations.
+        metric: With cosine, centroids are kept at unit length.
     """
     clusters, dimensions = first.shape
     training = faiss.Clustering(dimensions, clusters)
@@ -36,17 +36,17 @@ def lloyd(vectors: Vectors, first: Vectors, iterations: int, metric: str) -> tup
 
 
 def breathe(vectors: Vectors, centroids: Vectors, metric: str, breaths: int, generator: np.random.Generator) -> Vectors:
-    """Move centroids from where they are hardly needed to where they are missed, as long as that helps.
+    """Moves centroids from where they are hardly needed to where they are missing, as long as that helps.
 
-    After "The breathing k-means algorithm" (Fritzke 2020): a breath adds centroids in the clusters with the largest
-    sums of squared distances, and takes as many away whose loss costs least, no two of them neighbours.
+    The method is "The breathing k-means algorithm" (Fritzke 2020): a breath adds centroids in the clusters with the
+    largest sums of squared distances, and removes as many whose loss costs least, no two of which are neighbours.
 
     Args:
         vectors: shape (rows, dimensions), C-contiguous.
         centroids: shape (clusters, dimensions).
         metric: cosine or euclidean.
-        breaths: at most so many.
-        generator: of the places where centroids are added.
+        breaths: Maximum number of breaths.
+        generator: Chooses the places where centroids are added.
 
     Returns:
         Centroids of the same shape, with a sum of squared distances that is not larger.
@@ -74,14 +74,14 @@ def breathe(vectors: Vectors, centroids: Vectors, metric: str, breaths: int, gen
 def with_count(
     vectors: Vectors, centroids: Vectors, count: int, metric: str, generator: np.random.Generator
 ) -> Vectors:
-    """Add centroids where they are missed, or leave out those whose loss costs least, until there are so many.
+    """Adds centroids where they are missing, or removes those whose loss costs least, until there are `count`.
 
     Args:
-        vectors: shape (rows, dimensions), at least count rows.
-        centroids: at least one.
-        count: how many there shall be.
+        vectors: Vectors, shape (rows, dimensions), at least count rows.
+        centroids: At least one centroid.
+        count: Number of centroids to return.
         metric: cosine or euclidean.
-        generator: of the places where centroids are added.
+        generator: Chooses the places where centroids are added.
     """
     while (missing := count - len(centroids)) > 0:
         labels, nearest = _nearest(centroids, vectors)
@@ -93,12 +93,12 @@ def with_count(
 
 
 def inertia(vectors: Vectors, centroids: Vectors) -> float:
-    """Sum of squared distances to the nearest centroid."""
+    """Returns the sum of squared distances to the nearest centroid."""
     return float(_nearest(centroids, vectors)[1].sum(dtype=np.float64))
 
 
 def _nearest(centroids: Vectors, vectors: Vectors) -> tuple[Rows, Vectors]:
-    """Nearest centroid of each vector, and its squared distance."""
+    """Returns the nearest centroid of each vector, and the squared distance."""
     index = faiss.IndexFlatL2(centroids.shape[1])
     index.add(np.ascontiguousarray(centroids))
     squares, labels = index.search(np.ascontiguousarray(vectors), 1)
@@ -106,7 +106,7 @@ def _nearest(centroids: Vectors, vectors: Vectors) -> tuple[Rows, Vectors]:
 
 
 def _two_nearest(centroids: Vectors, vectors: Vectors) -> tuple[Rows, Vectors, Vectors]:
-    """Nearest centroid of each vector, and its squared distances to that and to the next."""
+    """Returns the nearest centroid of each vector, and the squared distances to it and to the next one."""
     index = faiss.IndexFlatL2(centroids.shape[1])
     index.add(np.ascontiguousarray(centroids))
     squares, labels = index.search(vectors, 2)
@@ -116,18 +116,18 @@ def _two_nearest(centroids: Vectors, vectors: Vectors) -> tuple[Rows, Vectors, V
 def _members_of_worst(
     vectors: Vectors, labels: Rows, squares: Vectors, clusters: int, count: int, generator: np.random.Generator
 ) -> Vectors:
-    """One vector of each of the clusters with the largest sums, drawn by its squared distance."""
+    """Returns one vector of each of the clusters with the largest sums, drawn by its squared distance."""
     sums = np.bincount(labels, weights=squares, minlength=clusters)
     worst = np.argsort(-sums, kind="stable")[:count]
     drawn = squares * generator.exponential(size=len(squares)).astype(np.float32)
     order = np.argsort(drawn, kind="stable")
     last = np.full(clusters, -1, np.int64)
-    last[labels[order]] = order  # of equal places numpy keeps the last, which is the largest drawn
+    last[labels[order]] = order  # Of equal places, numpy keeps the last one, which is the largest.
     return vectors[last[worst][last[worst] >= 0]]
 
 
 def _without_least_useful(vectors: Vectors, centroids: Vectors, count: int) -> Vectors:
-    """Leave out centroids whose vectors are nearly as well off with the next one."""
+    """Removes centroids whose vectors are nearly as close to the next one."""
     labels, nearest, next_nearest = _two_nearest(centroids, vectors)
     loss = np.bincount(labels, weights=next_nearest - nearest, minlength=len(centroids))
     index = faiss.IndexFlatL2(centroids.shape[1])

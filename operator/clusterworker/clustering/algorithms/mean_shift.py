@@ -1,4 +1,4 @@
-"""Mean shift with a flat window (Comaniciu and Meer 2002): all windows climb at once, by matrix products."""
+"""Mean shift with a flat window (Comaniciu and Meer 2002): all windows move at once, with matrix products."""
 
 from dataclasses import dataclass
 
@@ -19,28 +19,30 @@ from clusterworker.data.arrays import NOISE, Doubles, Rows, Vectors
 from clusterworker.process.errors import MisconfiguredError
 
 MOST_DOCUMENTS = 5_000
-"""Above it windows climb on micro-clusters: every iteration compares all pairs."""
+"""Number of documents above which windows move on micro-clusters, because every iteration compares all pairs."""
 MICRO_CLUSTERS = 4_000
 ESTIMATE_ROWS = 2_000
 BLOCK_BYTES = 64 << 20
 CONVERGED = 1e-3
-"""A window rests when it moves by less than this share of the bandwidth, as in scikit-learn."""
+"""A window has converged when it moves by less than this share of the bandwidth, as in scikit-learn."""
 RESTING = 0.1
-"""A window of the last run rests when it would move by less than this share of the bandwidth: many places are nearly
-modes. On package descriptions of which 5 % were replaced, 5 to 9 % more of the others keep their cluster than if these
-windows went on to where nothing moves them, and the inertia is not higher."""
+"""A window of the previous run has converged when it would move by less than this share of the bandwidth, because many
+places are nearly modes. On package descriptions of which 5 % were replaced, 5 to 9 % more of the others keep their
+cluster than if these windows moved until they stop, and the inertia is not higher.
+"""
 STAYING = 0.75
-"""Two modes of the run before stay two unless they come nearer to each other than this share of the bandwidth."""
+"""Two modes of the previous run stay separate unless their distance becomes less than this share of the bandwidth."""
 
 NEW = 1.3
-"""How far from those of the last run new modes are, as a share of the bandwidth: nearer ones only as far as the inertia
-would be higher without them. Otherwise, the number of clusters would grow a little with every run."""
+"""Minimum distance of new modes from those of the previous run, as a share of the bandwidth. Nearer ones are added only
+if the inertia would be higher without them. Otherwise, the number of clusters would grow slightly with every run.
+"""
 MOST_NEARER = 500
-"""Most of the nearer ones that are tried, the fullest first."""
+"""Maximum number of nearer modes that are tried, those with the most documents first."""
 
 
 def mean_shift(task: Task, parameters: MeanShift) -> Clustering:
-    """Cluster around the modes of the density.
+    """Clusters around the modes of the density.
 
     Raises:
         MisconfiguredError: no bandwidth can be estimated.
@@ -92,10 +94,10 @@ def _cluster(task: Task, parameters: MeanShift) -> Clustering:
 
 
 def last_modes(start: Start, space: Space, bandwidth: float) -> Doubles | None:
-    """Where the windows of the run before rested, in the space of this run, shape (windows, dimensions).
+    """Returns the final positions of the windows of the previous run, in this run's space, shape (windows, dimensions).
 
-    A layout that goes on from the last one moves documents a little, and modes move with the documents around them.
-    None where the modes are not known, or are of another space.
+    A layout that continues from the previous one moves documents slightly, and modes move with the documents around
+    them. None if the modes are unknown, or belong to another space.
     """
     modes, last = start.modes, start.positions
     if modes is None or modes.shape[1] != space.vectors.shape[1]:
@@ -115,18 +117,18 @@ def last_modes(start: Start, space: Space, bandwidth: float) -> Doubles | None:
 
 
 def _starts(start: Start, vectors: Vectors, space: Space, points: Vectors, weights: Rows, bandwidth: float) -> Doubles:
-    """Where windows start that go on from clusters of the run before whose modes are not known.
+    """Returns where windows start that continue from clusters of the previous run with unknown modes.
 
-    From the middle of a cluster, or from where most documents are, a window may climb to the mode of another cluster.
-    So it starts from the document that moves it least, of the half that has more documents around.
+    From the middle of a cluster, or from where most documents are, a window may move to the mode of another cluster.
+    Therefore it starts from the document that moves it least, among the half with more documents around.
 
     Args:
-        start: the run before.
-        vectors: the documents' own, shape (rows, dimensions).
-        space: where clusters are looked for.
-        points: as of `climb`, and so are the others.
-        weights: documents that each point stands for.
-        bandwidth: radius of the window.
+        start: The previous run.
+        vectors: The documents' own vectors, shape (rows, dimensions).
+        space: The space in which clusters are searched.
+        points: As for `climb`, and so are the others.
+        weights: Number of documents of each point.
+        bandwidth: Radius of the window.
     """
     members = start.labels
     if members is None or not (members != NOISE).any():
@@ -140,7 +142,7 @@ def _starts(start: Start, vectors: Vectors, space: Space, points: Vectors, weigh
 
 
 def _first_steps(windows: Vectors, points: Vectors, weights: Rows, bandwidth: float) -> tuple[Doubles, Rows]:
-    """How far each window moves at first, and how many documents it holds, both of shape (windows,)."""
+    """Returns how far each window first moves, and how many documents it contains, both of shape (windows,)."""
     centre = Frame.of(points).centre
     exact, size = points - centre, max(1, BLOCK_BYTES // (8 * len(points)))
     shifts, counts = np.empty(len(windows)), np.empty(len(windows), np.int64)
@@ -153,7 +155,7 @@ def _first_steps(windows: Vectors, points: Vectors, weights: Rows, bandwidth: fl
 
 
 def estimate(vectors: Vectors, quantile: float, seed: int) -> float:
-    """Return scikit-learn's estimate of the bandwidth, from a sample.
+    """Returns scikit-learn's estimate of the bandwidth, from a sample.
 
     Raises:
         MisconfiguredError: it is 0, since documents are equal.
@@ -161,7 +163,7 @@ def estimate(vectors: Vectors, quantile: float, seed: int) -> float:
     from sklearn.cluster import estimate_bandwidth
 
     rows = min(len(vectors), ESTIMATE_ROWS)
-    quantile = max(quantile, 2 / rows)  # of one neighbour, a document itself, nothing can be learnt
+    quantile = max(quantile, 2 / rows)  # A single neighbour is the document itself.
     frame = Frame.of(vectors)
     framed = frame.moved(vectors, np.float64)
     bandwidth = float(estimate_bandwidth(framed, quantile=quantile, n_samples=rows, random_state=seed)) / frame.scale
@@ -174,13 +176,13 @@ def estimate(vectors: Vectors, quantile: float, seed: int) -> float:
 
 @dataclass(frozen=True)
 class Rested:
-    """Windows that have come to rest.
+    """Windows that have converged.
 
     Attributes:
-        windows: where, those of the run before first, shape (windows, dimensions).
-        counts: documents in each, shape (windows,).
-        last: how many are those of the run before.
-        bandwidth: radius of the windows.
+        windows: Positions, those of the previous run first, shape (windows, dimensions).
+        counts: Documents in each, shape (windows,).
+        last: Number of windows of the previous run.
+        bandwidth: Radius of the windows.
     """
 
     windows: Doubles
@@ -189,19 +191,19 @@ class Rested:
     bandwidth: float
 
     def modes(self) -> Doubles:
-        """Return where the points' own windows rest, the fullest first and none within another."""
+        """Returns the final positions of the points' own windows, fullest first and none within another."""
         own = slice(self.last, None)
         return _apart(self.windows[own], self.counts[own], self.bandwidth)
 
     def modes_after_last(self, points: Vectors, weights: Rows) -> tuple[Doubles, float]:
-        """Return where the windows of the run before rest, and what others find outside of them.
+        """Returns the final positions of the windows of the previous run, and of others outside of them.
 
-        Of windows that rest within each other, mean shift keeps the fullest, and which one that is may change with a
-        few documents. Those of the run before stay, therefore, where they are modes at all.
+        Of windows within each other, mean shift keeps the one with the most documents, which a few documents can
+        change. Therefore those of the previous run stay if they are modes at all.
 
         Args:
-            points: from which the other windows have climbed.
-            weights: documents that each point stands for, shape (rows,).
+            points: Points from which the other windows have moved.
+            weights: Number of documents of each point, shape (rows,).
 
         Returns:
             The modes, and by which share of inertia `modes` is better: 0 where that is not more than MARGIN.
@@ -221,7 +223,7 @@ class Rested:
         return kept, 1 - float(least) / ours if ours > (1 + MARGIN) * least else 0.0
 
     def _outside(self, known: Doubles, beyond: float) -> Doubles:
-        """Modes of the points' own windows that are further from all known ones than this share of the bandwidth."""
+        """Returns the modes of the points' own windows further from all known ones than `beyond` bandwidths."""
         new = np.ones(len(self.windows), bool)
         new[: self.last] = False
         for mode in known:
@@ -241,15 +243,15 @@ def climb(
     last: Doubles | None = None,
     resting: float = CONVERGED,
 ) -> Rested:
-    """Move windows from the points to where the density is highest.
+    """Moves windows from the points to where the density is highest.
 
     Args:
         points: shape (rows, dimensions).
-        weights: documents that each point stands for, shape (rows,).
-        bandwidth: radius of the window.
-        iterations: most steps.
-        last: where more windows start, those of the run before, shape (windows, dimensions).
-        resting: these rest, and are not moved, when they would move by less than this share of the bandwidth.
+        weights: Number of documents of each point, shape (rows,).
+        bandwidth: Radius of the window.
+        iterations: Maximum number of steps.
+        last: Additional windows, those of the previous run, shape (windows, dimensions).
+        resting: These have converged, and are not moved, if they would move by less than this share of the bandwidth.
     """
     centre = Frame.of(points).centre
     exact: Doubles = points - centre
@@ -275,18 +277,18 @@ def climb(
 
 
 def _window_means(windows: Doubles, points: Doubles, weights: Rows, bandwidth: float) -> tuple[Doubles, Rows]:
-    """Mean and number of the documents within each window."""
+    """Returns the mean and the number of the documents within each window."""
     pairs = Pairs(windows, "euclidean", points, Frame.at_origin(points.shape[1]))
     shares = pairs.within(slice(None), slice(None), bandwidth, np.float64) * weights.astype(np.float64)
     totals = shares.sum(axis=1)
-    alone = totals == 0  # a window may come to rest where no point is near
+    alone = totals == 0  # A window can converge where no point is near.
     means = (shares @ points) / np.where(alone, 1, totals)[:, None]
     means[alone] = windows[alone]
     return means, totals.astype(np.int64)
 
 
 def _apart(windows: Doubles, counts: Rows, bandwidth: float) -> Doubles:
-    """If windows lie within each other's bandwidth, keep the fullest one; ties are broken by coordinates."""
+    """Keeps the window with the most documents of those within each other's bandwidth; coordinates break ties."""
     left = windows[np.lexsort((*windows.T[::-1], counts))[::-1]]
     kept = []
     while len(left):

@@ -1,7 +1,8 @@
-"""Micro-clusters: a front end for algorithms whose time or memory grows with the square of the documents.
+"""Computes micro-clusters, for algorithms whose time or memory grows with the square of the documents.
 
-k-means makes a few thousand small clusters, the algorithm proper clusters their centroids, and every document goes
-where its micro-cluster goes. Yan, Huang and Jordan 2009 show for spectral clustering how little that loses.
+First, k-means makes a few thousand small clusters. Then the actual algorithm clusters their centroids, and every
+document joins the cluster of its micro-cluster. Yan, Huang and Jordan 2009 show for spectral clustering how small the
+loss is.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from clusterworker.data.arrays import Labels, Rows, Vectors
 MICRO_CLUSTERS = 2_000
 ITERATIONS = 25
 ROWS_PER_CENTROID = 100
-"""Training rows per micro-cluster: more do not move them noticeably."""
+"""Training rows per micro-cluster; more rows do not move them noticeably."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class MicroClusters:
 
     Attributes:
         centroids: shape (micro, dimensions).
-        numbers: micro-cluster of each document, shape (rows,).
-        sizes: documents per micro-cluster, shape (micro,).
+        numbers: Micro-cluster of each document, shape (rows,).
+        sizes: Documents per micro-cluster, shape (micro,).
     """
 
     centroids: Vectors
@@ -34,18 +35,18 @@ class MicroClusters:
     sizes: Rows
 
     def spread(self, labels: Labels) -> Labels:
-        """Give every document the label of its micro-cluster."""
+        """Gives every document the label of its micro-cluster."""
         return labels[self.numbers]
 
 
 def micro_clusters(vectors: Vectors, count: int, metric: str, seed: int) -> MicroClusters:
-    """Make micro-clusters.
+    """Computes micro-clusters.
 
     Args:
         vectors: shape (rows, dimensions), rows at least count.
-        count: how many; fewer come out where there are fewer distinct vectors.
+        count: Number of micro-clusters; fewer if there are fewer distinct vectors.
         metric: cosine or euclidean.
-        seed: of k-means.
+        seed: Seed of k-means.
     """
     training = vectors
     if len(vectors) > count * ROWS_PER_CENTROID:
@@ -59,7 +60,7 @@ def micro_clusters(vectors: Vectors, count: int, metric: str, seed: int) -> Micr
 
 
 def note(rows: int, limit: int, micro: MicroClusters) -> str:
-    """What is said of it."""
+    """Returns the note about micro-clusters."""
     return (
         f"{rows} documents are more than the limit of {limit} for comparing all pairs: "
         f"clustered {len(micro.centroids)} k-means micro-clusters instead"

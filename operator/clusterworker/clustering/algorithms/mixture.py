@@ -1,4 +1,4 @@
-"""A mixture of normal distributions by scikit-learn's expectation maximisation, trained on a sample above a limit."""
+"""A mixture of normal distributions with scikit-learn's expectation maximization, trained on a sample above a limit."""
 
 import warnings
 
@@ -19,11 +19,13 @@ from clusterworker.data.sources.batch import BATCH_ROWS
 from clusterworker.process.errors import MisconfiguredError
 
 MOST_ROWS = 50_000
-"""Above it, trained on a sample of so many: every iteration passes over the training rows in double precision."""
+"""Number of documents above which the mixture is trained on a sample of this size, because every iteration reads the
+training rows in double precision.
+"""
 
 
 def gaussian_mixture(task: Task, parameters: GaussianMixture) -> Clustering:
-    """Fit the mixture; every document belongs to the distribution that it most likely comes from.
+    """Fits the mixture. Every document belongs to the distribution that it most likely comes from.
 
     Raises:
         MisconfiguredError: more components than documents, covariances that do not fit into the memory, or a
@@ -40,7 +42,9 @@ def gaussian_mixture(task: Task, parameters: GaussianMixture) -> Clustering:
     if rows == 1:
         return labelled(task.dataset.vectors, np.zeros(1, np.int32), task.metric, notes=notes)
     points = distinct(task.dataset.vectors)
-    centre = Frame.of(points.vectors).centre  # variances are differences of squares: far from the origin they drown
+    centre = Frame.of(
+        points.vectors
+    ).centre  # Variances are differences of squares, which lose precision far from the origin.
     model, begun = fit(training - centre, parameters, task.seed), None
     if task.start is not None and len(task.start.centroids):
         moved = np.ascontiguousarray(training - centre, np.float32)
@@ -62,7 +66,7 @@ def gaussian_mixture(task: Task, parameters: GaussianMixture) -> Clustering:
 
 
 def training_limit(parameters: GaussianMixture, dimensions: int, memory: int) -> int:
-    """How many documents the mixture may be trained on: half of the memory is for them and the covariances.
+    """Returns the number of documents to train on; half of the memory is for them and the covariances.
 
     Raises:
         MisconfiguredError: the covariances alone take more than that.
@@ -81,13 +85,13 @@ def training_limit(parameters: GaussianMixture, dimensions: int, memory: int) ->
 
 
 def fit(vectors: Doubles, parameters: GaussianMixture, seed: int, labels: Labels | None = None) -> Mixture:
-    """Return scikit-learn's model, fitted in double precision.
+    """Returns scikit-learn's model, fitted in double precision.
 
     Args:
         vectors: shape (rows, dimensions).
         parameters: n_components and how to fit.
-        seed: of scikit-learn's own start.
-        labels: to start from instead, shape (rows,); n_init is of no account then.
+        seed: Seed of scikit-learn's own start.
+        labels: Labels to start from instead, shape (rows,); n_init is ignored then.
 
     Raises:
         MisconfiguredError: a distribution shrinks to a point.
@@ -103,7 +107,7 @@ def fit(vectors: Doubles, parameters: GaussianMixture, seed: int, labels: Labels
         **({} if labels is None else _first(vectors, labels, parameters)),
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # said in the notes
+        warnings.simplefilter("ignore", ConvergenceWarning)  # A note reports it.
         try:
             return model.fit(vectors)
         except ValueError as error:
@@ -114,10 +118,10 @@ def fit(vectors: Doubles, parameters: GaussianMixture, seed: int, labels: Labels
 
 
 def _first(vectors: Doubles, labels: Labels, parameters: GaussianMixture) -> dict[str, Doubles]:
-    """Weights, means and precisions of the distributions that labels make, as scikit-learn takes them."""
+    """Returns weights, means and precisions of the distributions of labels, as scikit-learn requires them."""
     dimensions, floor = vectors.shape[1], parameters.reg_covar * np.eye(vectors.shape[1])
     parts = [vectors[labels == number] for number in range(parameters.n_components)]
-    # A distribution that no document is nearest to starts as wide as all of them.
+    # A distribution that is nearest to no document starts as wide as all of them.
     parts = [part if len(part) else vectors for part in parts]
     counts = np.bincount(labels, minlength=parameters.n_components).clip(min=1)
     found = {"weights_init": counts / counts.sum(), "means_init": np.stack([part.mean(axis=0) for part in parts])}
@@ -137,10 +141,10 @@ def _first(vectors: Doubles, labels: Labels, parameters: GaussianMixture) -> dic
 
 
 def predict(model: Mixture, vectors: Vectors, centre: Doubles) -> Labels:
-    """Return the likeliest distribution of each vector, shape (rows,).
+    """Returns the likeliest distribution of each vector, shape (rows,).
 
     Args:
-        model: of vectors from which the centre was taken off.
+        model: Model of vectors from which the centre was subtracted.
         vectors: shape (rows, dimensions).
         centre: shape (dimensions,).
     """

@@ -1,4 +1,4 @@
-"""Nearest centroid of each vector, by faiss (exact)."""
+"""Finds the nearest centroid of each vector with faiss (exactly)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,14 +11,14 @@ from clusterworker.data.arrays import Doubles, Labels, Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
 
 USUAL_LENGTHS = (1e-12, 1e12)
-"""Of vectors whose products with unit vectors single precision holds."""
+"""Range of lengths of vectors whose products with unit vectors are accurate in single precision."""
 
 
 class NearestCentroid:
     """Assigns vectors to centroids; squared Euclidean distance, which orders unit vectors as cosine does.
 
     Args:
-        centroids: shape (clusters, dimensions), at least one.
+        centroids: Centroids, shape (clusters, dimensions), at least one.
     """
 
     def __init__(self, centroids: Vectors) -> None:
@@ -27,11 +27,11 @@ class NearestCentroid:
         self._index.add(np.ascontiguousarray(self._frame.into(centroids)))
 
     def __call__(self, vectors: Vectors) -> Labels:
-        """Return the number of the nearest centroid of each vector, shape (rows,)."""
+        """Returns the number of the nearest centroid of each vector, shape (rows,)."""
         return self.with_squares(vectors)[0]
 
     def with_squares(self, vectors: Vectors) -> tuple[Labels, Doubles]:
-        """Return the same, and the squared Euclidean distances, both of shape (rows,)."""
+        """Returns the nearest centroids and the squared Euclidean distances, both of shape (rows,)."""
         labels, squares = np.empty(len(vectors), np.int32), np.empty(len(vectors))
         for first in range(0, len(vectors), BATCH_ROWS):
             rows = slice(first, first + BATCH_ROWS)
@@ -42,25 +42,25 @@ class NearestCentroid:
 
 
 class NearestDirection:
-    """Assigns vectors of any length to the centroid of the greatest cosine similarity, without scaling them.
+    """Assigns vectors of any length to the centroid with the greatest cosine similarity, without scaling them.
 
     Args:
-        centroids: of unit length, shape (clusters, dimensions), at least one.
+        centroids: Centroids of unit length, shape (clusters, dimensions), at least one.
     """
 
     def __init__(self, centroids: Vectors) -> None:
         self._scaled = NearestCentroid(centroids)
-        # Directions that lie close together are told apart within a frame, in which lengths matter.
+        # Directions that are close together are distinguished within a frame, in which lengths matter.
         self._products = None if Frame.of(centroids).needed else faiss.IndexFlatIP(centroids.shape[1])
         if self._products is not None:
             self._products.add(np.ascontiguousarray(centroids))
 
     def __call__(self, vectors: Vectors, lengths: Vectors) -> tuple[Labels, Doubles]:
-        """Return the number of the nearest centroid of each vector, and 1 - cos, both of shape (rows,).
+        """Returns the number of the nearest centroid of each vector, and 1 - cos, both of shape (rows,).
 
         Args:
             vectors: shape (rows, dimensions).
-            lengths: of the vectors, none 0, shape (rows,).
+            lengths: Lengths of the vectors, not 0, shape (rows,).
         """
         extremes = lengths.min(initial=1), lengths.max(initial=1)
         if self._products is None or not USUAL_LENGTHS[0] <= extremes[0] <= extremes[1] <= USUAL_LENGTHS[1]:
@@ -73,7 +73,7 @@ class NearestDirection:
 
 @contextmanager
 def a_core_for_the_reader() -> Iterator[None]:
-    """Assign with one thread less while another one reads: more threads than cores wait for each other."""
+    """Assigns with one thread less while another thread reads, because more threads than cores wait for each other."""
     threads = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(max(threads - 1, 1))
     try:

@@ -1,4 +1,4 @@
-"""Nearest neighbours of every document, by faiss."""
+"""Finds the nearest neighbours of every document with faiss."""
 
 import math
 from collections.abc import Callable
@@ -17,8 +17,9 @@ EXACT_ROWS = 50_000
 """Above it, vectors are put into cells, and only near cells are searched: comparing all pairs grows with the square."""
 BLOCK_BYTES = 64 << 20
 CLOSE, LOST = 1e-3, 1e-5
-"""Shares of ‖a‖² + ‖b‖²: below the first, squared distances are computed by differences; below the second, even their
-order may be rounding."""
+"""Shares of ‖a‖² + ‖b‖². Below the first, squared distances are computed from differences; below the second, even their
+order may be caused by rounding.
+"""
 PROBED = 24
 """Cells that are searched for each query."""
 TRAINING, PER_CELL = 4, 24
@@ -52,7 +53,7 @@ def nearest_neighbours(
     indices, squared = search(framed, count, seed, told)
     _look_closer(Pairs(vectors, "euclidean", frame=frame), framed, indices, squared, scale)
     _self_first(indices, squared)
-    # Of unit vectors, the squared distance is twice the cosine distance.
+    # The squared distance of unit vectors is twice the cosine distance.
     exact = squared.astype(np.float64) / scale**2
     distances = np.asarray(exact / 2 if metric == "cosine" else np.sqrt(exact), np.float32)
     return indices, distances
@@ -133,10 +134,10 @@ def _cells_of(vectors: Vectors, seed: int) -> faiss.Index:
 
 
 def _look_closer(pairs: Pairs, framed: Vectors, indices: npt.NDArray[np.int64], squared: Vectors, scale: float) -> None:
-    """Compute distances by differences where faiss's, by matrix products, may be rounding.
+    """Computes distances from differences if faiss's, from matrix products, may be rounding errors.
 
-    Where even the farthest of a vector's neighbours is so near that faiss may have missed nearer ones, all vectors are
-    looked at, as long as these are few enough to be compared pair by pair.
+    If even the farthest of a vector's neighbours is so near that faiss may have missed nearer ones, all vectors are
+    compared, as long as they are few enough to be compared pair by pair.
     """
     lengths = np.vecdot(framed, framed)
     sums = lengths[:, None] + lengths[np.maximum(indices, 0)]
@@ -183,7 +184,7 @@ def index_of(vectors: Vectors, seed: int) -> faiss.Index:
 
 
 def _self_first(indices: npt.NDArray[np.int64], squared: Vectors) -> None:
-    """Put every vector first among its own neighbours, where duplicates may have taken its place."""
+    """Moves every vector to the first place among its own neighbours, which a duplicate may have."""
     rows = np.arange(len(indices))
     found = indices == rows[:, None]
     place = np.where(found.any(axis=1), found.argmax(axis=1), indices.shape[1] - 1)
@@ -191,7 +192,7 @@ def _self_first(indices: npt.NDArray[np.int64], squared: Vectors) -> None:
     squared[rows, place] = squared[:, 0]
     indices[:, 0] = rows
     squared[:, 0] = 0
-    missing = indices < 0  # an inverted file may find fewer than asked for
+    missing = indices < 0  # An inverted file can find fewer neighbours than requested.
     indices[missing] = np.broadcast_to(rows[:, None], indices.shape)[missing]
     squared[missing] = np.broadcast_to(squared.max(axis=1, keepdims=True, where=~missing, initial=0), squared.shape)[
         missing

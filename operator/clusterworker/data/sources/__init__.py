@@ -1,1 +1,1 @@
-"""Where vectors come from: one interface, batches out, memory bounded by the batch."""
+"""Reads vectors from all kinds of sources, through one interface, batch by batch in bounded memory."""

@@ -1,4 +1,4 @@
-"""Addresses of servers."""
+"""Parses addresses of servers."""
 
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
@@ -8,11 +8,11 @@ from clusterworker.process.errors import MisconfiguredError
 
 @dataclass(frozen=True)
 class Address:
-    """Where a server listens; of IPv6 hosts without brackets.
+    """The address of a server; an IPv6 host has no brackets.
 
     Attributes:
-        port: None: the protocol's own.
-        path: without the / it begins with.
+        port: Port; None for the protocol's default.
+        path: Path without the leading /.
     """
 
     scheme: str
@@ -23,7 +23,7 @@ class Address:
 
 
 def address_of(uri: str) -> Address:
-    """Take an address apart.
+    """Parses an address.
 
     Raises:
         MisconfiguredError: it has a port that does not exist.

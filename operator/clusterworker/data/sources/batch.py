@@ -1,4 +1,4 @@
-"""What a source yields."""
+"""Defines the batches of a source."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -9,10 +9,10 @@ BATCH_ROWS = 16_384
 
 
 class Place(Protocol):
-    """Where a batch comes from, for messages."""
+    """The origin of a batch, for messages."""
 
     def at(self, offset: int) -> str:
-        """Name one row of the batch."""
+        """Returns the name of one row of the batch."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class FilePlace:
     """Rows of a file.
 
     Attributes:
-        file: its name as the user wrote it or would find it.
-        row: number of the batch's first row in that file, counted from 0.
+        file: Its name, as the user wrote it or would find it.
+        row: Number of the batch's first row in that file, from 0.
     """
 
     file: str
@@ -34,10 +34,10 @@ class FilePlace:
 
 @dataclass(frozen=True)
 class FilteredPlace:
-    """Rows of a file of which filters left out some.
+    """Rows of a file from which filters have removed some.
 
     Attributes:
-        rows: number of each of the batch's rows in that file.
+        rows: Number of each of the batch's rows in that file.
     """
 
     file: str
@@ -53,9 +53,9 @@ class KeyedPlace:
     """Rows that have a key and no number.
 
     Attributes:
-        where: what holds them, such as `table public.documents`.
-        key: what the keys are called.
-        keys: of each of the batch's rows.
+        where: What contains them, such as `table public.documents`.
+        key: Name of the keys.
+        keys: Key of each of the batch's rows.
     """
 
     where: str
@@ -74,8 +74,8 @@ class Batch:
     Attributes:
         ids: pyarrow array of strings or 64-bit integers, one per row.
         vectors: float32, shape (rows, dimensions).
-        collection: index of the collection in the RunSpec.
-        place: names its rows.
+        collection: Index of the collection in the RunSpec.
+        place: Names its rows.
     """
 
     ids: Any

@@ -1,4 +1,4 @@
-"""What every source offers."""
+"""Defines the interface of all sources."""
 
 from collections.abc import Hashable, Iterator
 from typing import Protocol, runtime_checkable
@@ -9,15 +9,15 @@ from clusterworker.data.sources.messages import changed
 
 
 class Collection(Protocol):
-    """One opened collection of the RunSpec: its documents by batches, as often as needed, in the same order."""
+    """One opened collection of the RunSpec, which can be read repeatedly in the same order, batch by batch."""
 
     @property
     def collection_id(self) -> str:
-        """The API's id."""
+        """The collection_id of the API."""
 
     @property
     def rows(self) -> int:
-        """Documents, after filters; at least 1."""
+        """Number of documents, after filters; at least 1."""
 
     @property
     def dimensions(self) -> int:
@@ -36,10 +36,10 @@ class Collection(Protocol):
         """Name of the embedding model, or ""."""
 
     def batches(self, index: int) -> Iterator[Batch]:
-        """Yield all documents in order.
+        """Yields all documents in order.
 
         Args:
-            index: of this collection in the RunSpec.
+            index: Index of this collection in the RunSpec.
 
         Raises:
             MisconfiguredError: bad data, named by its place.
@@ -47,9 +47,9 @@ class Collection(Protocol):
         """
 
     def texts(self, rows: Rows) -> dict[int, str]:
-        """Return the texts of some rows, by row number; empty without a text column.
+        """Returns the texts of some rows, by row number; empty without a text column.
 
-        Asked once all documents have been read.
+        It is called after all documents were read.
         """
 
 
@@ -58,27 +58,27 @@ class CollectionPart(Collection, Protocol):
 
     @property
     def fingerprint(self) -> Hashable:
-        """Equal where the same documents are read; its text tells it apart from others."""
+        """A text that is equal if the same documents are read."""
 
 
 @runtime_checkable
 class Divisible(Protocol):
-    """A collection that several processes can read apart."""
+    """A collection that several processes can read separately."""
 
     def parts(self, most: int) -> Iterator[CollectionPart]:
-        """Yield its documents in parts, in order.
+        """Yields its documents in parts, in order.
 
         Args:
-            most: documents of a part, where the smallest pieces of the collection have not more.
+            most: Maximum number of documents of a part, unless the smallest unit of the collection has more.
         """
 
 
 def whole_pass(collection: Collection, index: int) -> Iterator[Batch]:
-    """Yield all documents in order, as many as the collection has said: arrays are sized by that.
+    """Yields all documents in order, and verifies their number, because arrays have this size.
 
     Args:
-        collection: to read.
-        index: of this collection in the RunSpec.
+        collection: The collection.
+        index: Index of this collection in the RunSpec.
 
     Raises:
         MisconfiguredError: bad data, named by its place.

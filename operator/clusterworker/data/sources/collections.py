@@ -1,4 +1,4 @@
-"""Opens the collections of a RunSpec, or only counts their documents."""
+"""Opens the collections of a RunSpec, or counts their documents."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,13 +14,13 @@ from clusterworker.storage.addresses import bucket_at
 
 
 def open_collections(inputs: Sequence[CollectionInput], secrets: Path) -> list[Collection]:
-    """Open every collection and check that they fit together.
+    """Opens every collection, and verifies that their vectors can be compared.
 
-    Reads a vector only where the length of a collection's is not in its schema.
+    Reads a vector only if the schema does not contain the vectors' length.
 
     Args:
-        inputs: of the RunSpec.
-        secrets: directory with one directory per mounted Secret.
+        inputs: Collections of the RunSpec.
+        secrets: Directory with one directory per mounted Secret.
 
     Raises:
         MisconfiguredError: a collection is not readable, or two have vectors of different lengths or models.
@@ -42,29 +42,34 @@ def open_collections(inputs: Sequence[CollectionInput], secrets: Path) -> list[C
 
 
 def of_other_dimensions(collections: Sequence[Collection]) -> tuple[Collection, Collection] | None:
-    """The first collection, and the first one whose vectors have another length, if there is one."""
+    """Returns the first collection, and the first one whose vectors have another length, if there is one."""
     first = collections[0]
     return next(((first, other) for other in collections if other.dimensions != first.dimensions), None)
 
 
 def of_another_model(collections: Sequence[Collection]) -> tuple[Collection, Collection] | None:
-    """The first collection that names its embedding model, and the first one that names another, if there is one."""
+    """Returns the first collection that names its embedding model, and the first one that names another.
+
+    The second one is None if there is none.
+    """
     named = [collection for collection in collections if collection.embedding_model]
     differing = (other for other in named if other.embedding_model != named[0].embedding_model)
     return next(((named[0], other) for other in differing), None)
 
 
 def embedding_model(collections: Sequence[Collection]) -> str:
-    """Name of the embedding model of opened collections, "" where none names it."""
+    """Returns the name of the embedding model of opened collections, "" if none names it."""
     return next((collection.embedding_model for collection in collections if collection.embedding_model), "")
 
 
 def count_documents(inputs: Sequence[CollectionInput], secrets: Path) -> int:
-    """Documents of all collections, after filters: by what the sources know of themselves. No vector is read.
+    """Returns the number of documents of all collections, after filters, from the sources' own metadata.
+
+    No vector is read.
 
     Args:
-        inputs: of the CheckSpec.
-        secrets: directory with one directory per mounted Secret.
+        inputs: Collections of the CheckSpec.
+        secrets: Directory with one directory per mounted Secret.
 
     Raises:
         MisconfiguredError: a collection is not readable, or filters compare what it has not.
@@ -87,7 +92,7 @@ def _count(given: CollectionInput, secrets: Path) -> int:
 
 
 def _open(given: CollectionInput, secrets: Path) -> Collection:
-    """Import only the client that the source needs."""
+    """Imports only the client that the source needs."""
     source, secret = given.source, SecretFiles(given.source.secret_name, secrets)
     if source.type == "postgresql":
         from clusterworker.data.sources.postgresql.collection import PostgresCollection

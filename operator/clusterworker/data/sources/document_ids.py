@@ -1,4 +1,4 @@
-"""Document ids of a Parquet column: 64-bit integers, or strings for everything else that identifies."""
+"""Converts a Parquet column to document ids: 64-bit integers, or strings for all other types of ids."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ _DASHES = (8, 13, 18, 23)
 
 
 def identifies(kind: Any) -> bool:
-    """Whether a plain type may hold document ids."""
+    """Returns whether a plain type can contain document ids."""
     types = pa.types
     return bool(
         is_text(kind)
@@ -30,9 +30,9 @@ def identifies(kind: Any) -> bool:
 
 
 def is_integer(kind: Any) -> bool:
-    """Whether all values of a plain type are whole numbers of at most 64 bits, one of them the sign.
+    """Returns whether all values of a plain type are signed 64-bit integers.
 
-    uint64 may hold larger ones: its values decide.
+    The type uint64 can contain larger numbers, so its values decide.
     """
     types = pa.types
     if types.is_decimal(kind):
@@ -41,13 +41,13 @@ def is_integer(kind: Any) -> bool:
 
 
 def to_ids(column: Any, place: Place, what: str, *, integers: bool) -> Any:
-    """Return the ids without loss: numbers in digits, UUIDs as people write them, bytes as the text that they are.
+    """Returns the ids without loss: numbers in digits, UUIDs in their usual form, and bytes as text.
 
     Args:
-        column: plain, of a type that identifies.
-        place: where its rows lie.
-        what: how the column is called in messages.
-        integers: whether all ids of the collection are 64-bit integers.
+        column: Column of a plain type for ids.
+        place: Place of its rows.
+        what: Name of the column in messages.
+        integers: Whether all ids of the collection are 64-bit integers.
 
     Returns:
         A pyarrow array of int64 with `integers`, else of string.
@@ -66,7 +66,7 @@ def to_ids(column: Any, place: Place, what: str, *, integers: bool) -> Any:
         column = column.cast(pa.binary())
     try:
         ids = column.cast(pa.string())
-        ids.validate(full=True)  # a file may say UTF-8 of bytes that are not
+        ids.validate(full=True)  # A file can declare bytes as UTF-8 that are not.
     except pa.ArrowInvalid:
         row = next(number for number, value in enumerate(column.cast(_binary(column.type))) if not _is_utf8(value))
         raise MisconfiguredError(
@@ -77,12 +77,12 @@ def to_ids(column: Any, place: Place, what: str, *, integers: bool) -> Any:
 
 
 def document_keys(ids: Any) -> Rows:
-    """Return 64 bits that stand for each document, shape (rows,): to be compared within this process only.
+    """Returns a hash of 64 bits for each document, shape (rows,), which is valid only within this process.
 
-    Of a billion documents, one in ten is taken for another one somewhere; of a million, one in thirty million.
+    The probability of a collision is one in ten for a billion documents, and one in thirty million for a million.
 
     Args:
-        ids: a pyarrow array of integers or strings.
+        ids: A pyarrow array of integers or strings.
     """
     if pa.types.is_integer(ids.type):
         keys: Rows = ids.cast(pa.int64()).to_numpy(zero_copy_only=False)
@@ -103,7 +103,7 @@ def _is_utf8(value: Any) -> bool:
 
 
 def _uuids(column: Any) -> Any:
-    """As in RFC 9562: 32 digits and four dashes."""
+    """Returns UUIDs as in RFC 9562: 32 digits and four dashes."""
     rows = len(column)
     _, data = column.buffers()
     raw = np.frombuffer(data, np.uint8, rows * 16, column.offset * 16).reshape(rows, 16)

@@ -1,4 +1,4 @@
-"""Stores the key of each row on disk, for sources that look up rows only by key."""
+"""Stores the key of each row on disk, for sources that find rows only by key."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -10,11 +10,11 @@ import numpy as np
 from clusterworker.data.arrays import Rows
 
 _PIECE = 4_096
-"""Keys read at a time."""
+"""Number of keys that are read at a time."""
 
 
 class IdSpool:
-    """The keys of all rows as strings, in two scratch files that vanish with the process."""
+    """The keys of all rows as strings, in two scratch files that disappear with the process."""
 
     def __init__(self) -> None:
         self._text = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - lives as long as the collection
@@ -23,7 +23,7 @@ class IdSpool:
         self._end = 0
 
     def add(self, keys: Sequence[str]) -> None:
-        """Append the keys of the rows that come next."""
+        """Appends the keys of the next rows."""
         encoded = [key.encode() for key in keys]
         ends = np.cumsum([self._end, *map(len, encoded)], dtype=np.int64)[1:]
         self._text.write(b"".join(encoded))
@@ -32,7 +32,7 @@ class IdSpool:
         self._end = int(ends[-1]) if len(ends) else self._end
 
     def keys(self, rows: Rows) -> dict[int, str]:
-        """Return the keys of some rows, by row number."""
+        """Returns the keys of some rows, by row number."""
         found = {}
         for row in rows[rows < self.rows].tolist():
             begin = self._end_of(row - 1) if row else 0
@@ -41,7 +41,7 @@ class IdSpool:
         return found
 
     def all(self) -> Iterator[str]:
-        """Yield the keys of all rows in order."""
+        """Yields the keys of all rows in order."""
         begin = 0
         for first in range(0, self.rows, _PIECE):
             self._ends.seek(first * 8)

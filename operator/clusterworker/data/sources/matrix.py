@@ -1,7 +1,7 @@
-"""A Parquet column of vectors as a float32 matrix, without a copy where the column allows.
+"""Converts a Parquet column of vectors to a float32 matrix, without a copy if possible.
 
-Vectors are lists of numbers, whatever the types of list and number; JSON text, as exports from CSV leave it; or
-Spark's VectorUDT, a struct that is dense or sparse. Numbers are rounded to float32, which is what is clustered.
+Vectors are lists of numbers, of any list and number type; JSON text, as in exports from CSV; or Spark's VectorUDT, a
+struct that is dense or sparse. Numbers are rounded to float32, which is what is clustered.
 """
 
 import json
@@ -30,17 +30,17 @@ _UNPRINTABLE = re.compile(rb"[^\t\n\r -~]")
 
 
 def is_vector_type(kind: Any) -> bool:
-    """Whether a plain type may hold vectors: whether each value is one is seen when it is read."""
+    """Returns whether a plain type can contain vectors. Each value is verified when it is read."""
     return is_text(kind) or _is_udt(kind) or pa.types.is_null(kind) or (_is_list(kind) and _is_number(kind.value_type))
 
 
 def fixed_dimensions(kind: Any) -> int | None:
-    """Length that a plain type itself promises for every vector."""
+    """Returns the length of every vector if the plain type determines it."""
     return int(kind.list_size) if pa.types.is_fixed_size_list(kind) else None
 
 
 def first_length(column: Any, place: Place, what: str) -> int:
-    """Return the length of the first vector of a plain column; arguments and errors as of to_matrix."""
+    """Returns the length of the first vector of a plain column; arguments and errors as of to_matrix."""
     first = column[:1]
     _refuse_nulls(first, place, what)
     if is_text(first.type):
@@ -49,13 +49,13 @@ def first_length(column: Any, place: Place, what: str) -> int:
 
 
 def to_matrix(column: Any, dimensions: int, place: Place, what: str) -> Vectors:
-    """Return the column's vectors, shape (rows, dimensions).
+    """Returns the column's vectors, shape (rows, dimensions).
 
     Args:
-        column: pyarrow array of a plain type that may hold vectors.
-        dimensions: length that every vector must have.
-        place: where the column's first row lies.
-        what: how the column is called in messages.
+        column: pyarrow array of a plain type that can contain vectors.
+        dimensions: Required length of every vector.
+        place: Place of the column's first row.
+        what: Name of the column in messages.
 
     Raises:
         MisconfiguredError: A vector is null, has another length, contains a null, NaN or infinity, or is not a vector;
@@ -75,7 +75,7 @@ def to_matrix(column: Any, dimensions: int, place: Place, what: str) -> Vectors:
 
 
 def check_finite(matrix: Vectors, place: Place, what: str) -> None:
-    """Reject vectors that contain NaN or infinity.
+    """Rejects vectors that contain NaN or infinity.
 
     Raises:
         MisconfiguredError: a vector holds NaN or infinity; names the row.
@@ -101,20 +101,22 @@ def _refuse_lengths(lengths: Any, dimensions: int, place: Place, what: str) -> N
 
 
 def _numbers(values: Any, dimensions: int, place: Place, what: str) -> Vectors:
-    """The numbers of vectors of equal length, one after the other; shape (values,)."""
+    """Returns the numbers of vectors of equal length, consecutively; shape (values,)."""
     values = plain(values)
     if values.null_count:
         row = _first(values.is_null()) // dimensions
         raise MisconfiguredError(f"{place.at(row)}: {what} holds a null inside the vector: {REMEDY}")
     if pa.types.is_decimal(values.type):
         values = values.cast(pa.float64())
-    with np.errstate(over="ignore"):  # a double too large for float32 becomes infinite, reported elsewhere
+    with np.errstate(
+        over="ignore"
+    ):  # A double that is too large for float32 becomes infinite, which is reported elsewhere.
         numbers: Vectors = values.to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
     return numbers
 
 
 def _lengths(column: Any, place: Place, what: str) -> Any:
-    """Length of each vector, as a pyarrow array."""
+    """Returns the length of each vector, as a pyarrow array."""
     if not _is_udt(column.type):
         return pc.list_value_length(column)
     kinds, sizes, _, values = (plain(column.field(name)) for name in _UDT)
@@ -130,7 +132,7 @@ def _lengths(column: Any, place: Place, what: str) -> Any:
 
 
 def _from_udt(column: Any, dimensions: int, place: Place, what: str) -> Vectors:
-    """Dense vectors are copied as they are; of sparse ones, what is not listed is 0."""
+    """Returns dense vectors. Dense ones are copied; in sparse ones, missing numbers are 0."""
     kinds, _, indices, values = (plain(column.field(name)) for name in _UDT)
     dense = np.asarray(pc.equal(kinds, _DENSE).to_numpy(zero_copy_only=False), bool)
     if dense.all():
@@ -192,7 +194,7 @@ def _parsed(text: bytes, at: str, what: str) -> list[float]:
 
 
 class _Row:
-    """One row of a place, whatever is asked for."""
+    """A place that always names the same row."""
 
     def __init__(self, place: Place, row: int) -> None:
         self._place = place

@@ -1,4 +1,4 @@
-"""Messages about bad data, which all sources share."""
+"""Contains the messages about bad data that all sources share."""
 
 import difflib
 import unicodedata
@@ -15,11 +15,11 @@ _LISTED = 20
 
 
 def no_documents(collection_id: str, *, filtered: bool) -> str:
-    """What to say of a collection without rows.
+    """Returns the message about a collection without documents.
 
     Args:
-        collection_id: of this collection.
-        filtered: whether there are rows, and filters leave all of them out.
+        collection_id: Id of the collection.
+        filtered: Whether there are rows, and filters leave out all of them.
     """
     if filtered:
         return f"collection {collection_id} has no documents that pass source.filters: change the filters"
@@ -30,9 +30,9 @@ class MissingColumnError(MisconfiguredError):
     """A column is missing.
 
     Args:
-        found: where, what, and what exists instead.
-        field: of the source, which names it.
-        remedy: the field to correct, from its object on.
+        found: Where it is missing, what is missing, and what exists instead.
+        field: Field of the source that names the column.
+        remedy: The field to correct, from its object on.
     """
 
     def __init__(self, found: str, field: str, remedy: str = "") -> None:
@@ -42,13 +42,13 @@ class MissingColumnError(MisconfiguredError):
 
 
 def missing(where: str, what: str, there: Iterable[str], field: str) -> MissingColumnError:
-    """Return the error for a missing column.
+    """Returns the error for a missing column.
 
     Args:
-        where: what lacks it, such as a file.
-        what: what is missing, such as `column embedding`.
-        there: names of those that are there.
-        field: of the Collection, which names it.
+        where: What lacks the column, such as a file.
+        what: What is missing, such as `column embedding`.
+        there: Names of the existing columns.
+        field: Field of the Collection that names it.
     """
     names, wanted = list(there), what.partition(" ")[2]
     listed = ", ".join(names[:_LISTED]) or "none"
@@ -62,12 +62,12 @@ def missing(where: str, what: str, there: Iterable[str], field: str) -> MissingC
 
 
 def twice(where: str, column: str) -> MisconfiguredError:
-    """Return the error for an ambiguous column."""
+    """Returns the error for an ambiguous column."""
     return MisconfiguredError(f"{where}: two columns have the name {column}: write the file again with distinct names")
 
 
 def wrong_length(at: str, column: str, length: int, expected: int) -> MisconfiguredError:
-    """The error for a vector of another length."""
+    """Returns the error for a vector of another length."""
     return MisconfiguredError(
         f"{at}: {column} holds a vector of length {length} where {expected} is expected: "
         "embed all documents with one model"
@@ -75,20 +75,20 @@ def wrong_length(at: str, column: str, length: int, expected: int) -> Misconfigu
 
 
 def changed(where: str, how: str) -> UnavailableError:
-    """The error for a source that is not what it was when it was opened.
+    """Returns the error for a source that has changed since it was opened.
 
     Args:
-        where: what changed, such as a file.
-        how: what was seen, such as `it was rewritten`.
+        where: What changed, such as a file.
+        how: The change, such as `it was rewritten`.
     """
     return UnavailableError(f"{where}: changed while it was read: {how}: run again, and change it only between runs")
 
 
 def damaged(where: str, reason: str) -> MisconfiguredError:
-    """The error for a file that does not hold together."""
+    """Returns the error for a damaged file."""
     return MisconfiguredError(f"{where}: damaged or unreadable: {reason}: write the file again")
 
 
 def gone(where: str) -> UnavailableError:
-    """The error for a part of a source that was there when the source was opened."""
+    """Returns the error for a part of a source that was removed after the source was opened."""
     return UnavailableError(f"{where}: removed while it was read: run again, and change it only between runs")

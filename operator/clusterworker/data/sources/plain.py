@@ -1,4 +1,4 @@
-"""Arrow's many types brought to the few that filters, ids and vectors are made of.
+"""Converts Arrow's types to the few that filters, ids and vectors use.
 
 Public tools write strings as views (Polars), as dictionaries (pandas' categories) or as bytes without a mark that they
 are text (Impala, old Spark), and wrap types into extensions. pyarrow has no kernels for some of these.
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 
 def plain_type(kind: Any) -> Any:
-    """Return the type that `plain` gives a column of this type."""
+    """Returns the type of a column of this type after `plain`."""
     while True:
         if isinstance(kind, pa.Bool8Type):
             return pa.bool_()
@@ -27,15 +27,15 @@ def plain_type(kind: Any) -> Any:
         elif pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
             return pa.large_list(kind.value_field)
         elif pa.types.is_decimal32(kind) or pa.types.is_decimal64(kind):
-            return pa.decimal128(kind.precision, kind.scale)  # pyarrow 26 casts no decimal32 to integers
+            return pa.decimal128(kind.precision, kind.scale)  # pyarrow 26 does not cast decimal32 to integers.
         else:
             return kind
 
 
 def plain(column: Any) -> Any:
-    """Return a column without extension, dictionary, run-end encoding and view; unchanged if it has none of these.
+    """Returns a column without extension, dictionary, run-end encoding and view.
 
-    Nulls of a dictionary's values become nulls of the column.
+    A column without any of these is returned as it is. Nulls of a dictionary's values become nulls of the column.
     """
     while True:
         kind = column.type
@@ -44,7 +44,7 @@ def plain(column: Any) -> Any:
         if isinstance(kind, pa.BaseExtensionType):
             column = column.storage
         elif pa.types.is_dictionary(kind):
-            # The values first, here and below: there are kernels for plain ones only.
+            # The values come first, here and below, because only plain ones have kernels.
             column = plain(column.dictionary).take(column.indices)
         elif pa.types.is_run_end_encoded(kind):
             rows = np.arange(column.offset, column.offset + len(column))
@@ -58,7 +58,7 @@ def plain(column: Any) -> Any:
 
 
 def _lists(views: Any, target: Any) -> Any:
-    """Views of lists as lists: pyarrow 26 casts them to arrays that are not valid."""
+    """Converts views of lists to lists, because pyarrow 26 casts them to invalid arrays."""
     lengths = pc.fill_null(pc.list_value_length(views), 0).to_numpy(zero_copy_only=False)
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]))
     missing = views.is_null() if views.null_count else None
@@ -66,7 +66,7 @@ def _lists(views: Any, target: Any) -> Any:
 
 
 def take(column: Any, rows: Any) -> Any:
-    """Return some rows, given as a pyarrow array. pyarrow 26 has no way to take them from views inside lists."""
+    """Returns some rows as a pyarrow array. pyarrow 26 cannot take them from views inside lists."""
     try:
         return column.take(rows)
     except pa.ArrowNotImplementedError:
@@ -74,13 +74,13 @@ def take(column: Any, rows: Any) -> Any:
 
 
 def is_there(column: Any) -> Any:
-    """Return true for each value and null for each null, for columns of which filters ask nothing else."""
+    """Returns true for each value and null for each null, for columns that filters only compare with null."""
     valid = column.is_valid()
     return pc.if_else(valid, valid, pa.scalar(None, pa.bool_()))
 
 
 def is_text(kind: Any) -> bool:
-    """Whether a plain type holds text, or bytes that may be text."""
+    """Returns whether a plain type contains text, or bytes that may be text."""
     types = pa.types
     return bool(
         types.is_string(kind) or types.is_large_string(kind) or types.is_binary(kind) or types.is_large_binary(kind)
@@ -88,5 +88,5 @@ def is_text(kind: Any) -> bool:
 
 
 def is_uuid(kind: Any) -> bool:
-    """Whether a plain type holds UUIDs: 16 bytes each, which is also how files without Parquet's mark keep them."""
+    """Returns whether a plain type contains UUIDs: 16 bytes each, as in files without Parquet's mark."""
     return bool(pa.types.is_fixed_size_binary(kind) and kind.byte_width == 16)

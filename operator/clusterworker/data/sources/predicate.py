@@ -1,8 +1,8 @@
-"""Filters in the form in which every source takes them: AND and OR of comparisons, some of these negated.
+"""Normalizes filters for all sources: AND and OR of comparisons, some of which are negated.
 
-Databases compare a missing value to anything with the answer "unknown", whose negation is unknown again. Here a
-comparison either holds or does not, so that NOT is the exact opposite. With NOT pushed down to the comparisons
-(De Morgan), sources need to mind that at one place only: where a single comparison is negated.
+In databases, a comparison with a missing value is "unknown", and so is its negation. Here, a comparison either holds or
+does not, so that NOT is the exact opposite. After NOT is pushed down to the comparisons (De Morgan), sources have to
+handle it only in a negated comparison.
 """
 
 import math
@@ -15,7 +15,7 @@ from clustercontract.filters import Filter, is_number
 from clusterworker.process.errors import MisconfiguredError
 
 Kind = Literal["text", "number", "boolean", "time", "other"]
-"""What a column holds, as far as filters mind."""
+"""Kind of a column's content, for filters."""
 _ORDERING = ("gt", "gte", "lt", "lte")
 
 
@@ -25,8 +25,8 @@ class Comparison:
 
     Attributes:
         operator: eq, gt, gte, lt, lte, in or exists.
-        negated: whether it must not hold.
-        place: where the user wrote it, such as `filters.AND[0]`.
+        negated: Whether it must not hold.
+        place: Its path in the Collection, such as `filters.AND[0]`.
     """
 
     field: str
@@ -38,7 +38,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Junction:
-    """All of its parts (and), or at least one of them (or)."""
+    """All of its parts (and), or at least one of them (or), must hold."""
 
     kind: Literal["and", "or"]
     parts: "tuple[Predicate, ...]"
@@ -50,7 +50,7 @@ _OPPOSITES = {"ne": "eq", "nin": "in"}
 
 
 def predicate(given: Filter, place: str = "filters", *, negated: bool = False) -> Predicate:
-    """Bring a filter, or its negation, into this form."""
+    """Converts a filter, or its negation, to this form."""
     if not given.groups():
         return _comparison(given, place, negated=negated)
     parts = [
@@ -61,19 +61,19 @@ def predicate(given: Filter, place: str = "filters", *, negated: bool = False) -
 
 
 def comparisons(given: Predicate) -> list[Comparison]:
-    """All comparisons in it."""
+    """Yields all comparisons in it."""
     if isinstance(given, Comparison):
         return [given]
     return [inner for part in given.parts for inner in comparisons(part)]
 
 
 def check_kind(comparison: Comparison, kind: Kind, holds: str) -> None:
-    """Refuse a comparison that a column cannot be put to.
+    """Rejects a comparison that a column does not support.
 
     Args:
-        comparison: of this column.
-        kind: what the column holds.
-        holds: the same in the source's own words.
+        comparison: Comparison of this column.
+        kind: Kind of the column's content.
+        holds: The column's type, as the source names it.
 
     Raises:
         MisconfiguredError: names the filter, the column and the remedy.
@@ -131,7 +131,7 @@ def _junction(name: str, filters: list[tuple[Filter, str]], *, negated: bool) ->
     parts = tuple(predicate(one, place, negated=inner) for one, place in filters)
     if len(parts) == 1:
         return parts[0]
-    # NOT says "none of": its parts, negated, must all hold.
+    # NOT means "none of": all of its negated parts must hold.
     together = name in ("AND", "NOT")
     return Junction("and" if together != negated else "or", parts)
 

@@ -1,1 +1,1 @@
-"""What people read of a run."""
+"""Writes the report of a run."""

@@ -1,4 +1,4 @@
-"""Gathers what the report says, and writes report.png and report.html."""
+"""Collects the content of the report, and writes report.png and report.html."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,12 +27,12 @@ _LAYOUTS = {
 
 
 def write_report(staged: Path, findings: Findings, measured: Sequence[RecordedMeasurement] = ()) -> None:
-    """Write report.png and report.html into the directory that holds members.parquet, of a clustering map.parquet too.
+    """Writes report.png, report.html and, for a clustering, map.parquet into the directory of members.parquet.
 
     Args:
-        staged: the directory.
-        findings: of the run.
-        measured: by checks before this run, oldest first.
+        staged: The directory.
+        findings: Findings of the run.
+        measured: Measurements of checks before this run, oldest first.
     """
     spec, survey, config = findings.spec, findings.survey, findings.spec.config
     sample = survey.reservoir
@@ -88,7 +88,7 @@ def write_report(staged: Path, findings: Findings, measured: Sequence[RecordedMe
 
 
 def _inputs(spec: RunSpec) -> dict[str, str]:
-    """What was clustered or assigned."""
+    """Returns what was clustered or assigned."""
     if spec.sources:
         return {"Centroids of": ", ".join(source.run for source in spec.sources)}
     collections = {"Collections": ", ".join(collection.collection_id for collection in spec.collections)}
@@ -96,7 +96,7 @@ def _inputs(spec: RunSpec) -> dict[str, str]:
 
 
 def _levels(findings: Findings, points: Vectors, groups: Sequence[Group], rows: Rows) -> list[Level]:
-    """The map at every granularity."""
+    """Returns the map at every granularity."""
     layered, layers = findings.clustering.layered, findings.layers
     if layered is None or layers is None:
         return [Level("", plot(points, groups), groups)]

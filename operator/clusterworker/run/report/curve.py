@@ -1,4 +1,4 @@
-"""The recorded measurements as the page draws them: a curve with the threshold and what chance alone does."""
+"""Draws the recorded measurements on the page: a curve with the threshold and the noise floor."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -17,13 +17,13 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Dot:
-    """One check.
+    """The dot of a check.
 
     Attributes:
-        x: in units of the view box.
-        y: likewise.
-        fires: whether it exceeds the threshold and what chance alone does, with enough documents on both sides.
-        said: shown when the pointer is over it.
+        x: Position in units of the view box.
+        y: Position in units of the view box.
+        fires: Whether it exceeds the threshold and twice the noise floor, with enough documents on both sides.
+        said: Text that is shown when the pointer is over it.
     """
 
     x: float
@@ -45,16 +45,16 @@ class Curve:
     """Measurements in units of the view box.
 
     Attributes:
-        metric: of all of them.
-        is_volume: whether that counts documents, in which there is no chance.
-        dots: one per check, oldest first.
-        line: through the dots, as an SVG path.
-        threshold: as an SVG path.
-        noise: area up to twice the noise floor, as an SVG path.
-        renewals: where a new baseline came in between.
-        values: grid lines.
-        times: of the first and the last check.
-        earlier: measurements by another metric, which are not drawn.
+        metric: Metric of all measurements.
+        is_volume: Whether the metric counts documents, and has no noise floor.
+        dots: One dot per check, oldest first.
+        line: Line through the dots, as an SVG path.
+        threshold: The threshold, as an SVG path.
+        noise: Area up to twice the noise floor, as an SVG path.
+        renewals: Positions at which the baseline was renewed.
+        values: Lines of the grid.
+        times: Times of the first and the last check.
+        earlier: Number of measurements with another metric, which are not drawn.
     """
 
     metric: str
@@ -76,10 +76,10 @@ class Curve:
 
 
 def curve(recorded: Sequence[RecordedMeasurement]) -> Curve | None:
-    """Lay out the measurements by the newest one's metric; None where there is none.
+    """Lays out the measurements with the metric of the newest one; None if there is no measurement.
 
     Args:
-        recorded: oldest first.
+        recorded: Measurements, oldest first.
     """
     if not recorded:
         return None
@@ -127,7 +127,7 @@ def _value_scale(shown: Sequence[RecordedMeasurement]) -> Callable[[float], floa
     highest = _highest(shown)
 
     def up(value: float) -> float:
-        share = min(max(value / highest, 0.0), 1.0)  # mmd_rbf may fall a little below 0
+        share = min(max(value / highest, 0.0), 1.0)  # mmd_rbf can be slightly below 0.
         return round(HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * share, 1)
 
     return up
@@ -139,7 +139,7 @@ def _highest(shown: Sequence[RecordedMeasurement]) -> float:
 
 
 def _round_values(highest: float) -> list[float]:
-    """About four values between 0 and the highest, in steps of 1, 2 or 5 times a power of ten."""
+    """Returns about four values between 0 and the highest, in steps of 1, 2 or 5 times a power of ten."""
     magnitude = 10.0 ** math.floor(math.log10(highest / _TICKS))
     step = next(factor * magnitude for factor in (1, 2, 5, 10) if factor * magnitude * _TICKS >= highest * 0.8)
     return [number * step for number in range(math.floor(highest / step) + 1)]

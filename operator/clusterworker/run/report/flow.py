@@ -1,7 +1,7 @@
-"""What changed since the run before, as the page draws it: clusters then on the left, now on the right, bands between.
+"""Draws the changes since the previous run: its clusters on the left, this run's on the right, and bands between them.
 
-The width of a band and the height of a cluster are numbers of documents. Documents that no longer exist end in a block
-of their own on the right; new documents begin in a block on the left.
+The width of a band and the height of a cluster are numbers of documents. Documents that no longer exist end in a
+separate block on the right; new documents begin in a block on the left.
 """
 
 from collections.abc import Sequence
@@ -15,27 +15,27 @@ from clusterworker.run.report.groups import NOISE_COLOUR, OTHER, colour_of
 
 WIDTH, MARGIN, NODE = 1000, 300, 14
 _MOST = 14
-"""Clusters drawn on each side, the largest; the others are one block."""
+"""Number of clusters that are drawn on each side, the largest; all others are one block."""
 _HEIGHT = 420
 """Height of all documents together."""
 _LINE, _GAP = 20, 6
-"""Least height of a block with its label, and the space between two."""
+"""Minimum height of a block with its label, and the space between two."""
 _NAME = 30
 _THINNEST = 0.4
-"""Bands that would be thinner are not drawn."""
+"""Minimum width of a band that is drawn."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """A cluster of one side.
+    """The block of a cluster on one side.
 
     Attributes:
-        x: in units of the view box, and so are the next two.
-        y: likewise.
-        height: of its documents.
-        colour: as #RRGGBB.
-        label: number and name.
-        documents: how many.
+        x: Position in units of the view box, as for the next two.
+        y: Position.
+        height: Height for its documents.
+        colour: Colour as #RRGGBB.
+        label: Number and name.
+        documents: Number of documents.
     """
 
     x: float
@@ -48,18 +48,18 @@ class Block:
 
     @property
     def middle(self) -> float:
-        """Where its label is."""
+        """Position of its label."""
         return round(self.y + self.height / 2, 1)
 
 
 @dataclass(frozen=True)
 class Band:
-    """Documents that went from one block to another one.
+    """A band: documents that moved from one block to another.
 
     Attributes:
-        path: as an SVG path.
-        colour: of the block that they are in now, or were in.
-        said: shown when the pointer is over it.
+        path: The band, as an SVG path.
+        colour: Colour of the block that they are in now, or were in.
+        said: Text that is shown when the pointer is over it.
     """
 
     path: str
@@ -72,11 +72,11 @@ class Flow:
     """The picture.
 
     Attributes:
-        before: blocks of the run before.
-        now: this run's.
-        bands: between them, the widest first.
-        height: of the view box.
-        thin: documents in bands too thin to be drawn.
+        before: Blocks of the previous run.
+        now: Blocks of this run.
+        bands: Bands between them, the widest first.
+        height: Height of the view box.
+        thin: Number of documents in bands that are too thin to be drawn.
     """
 
     before: Sequence[Block]
@@ -89,7 +89,7 @@ class Flow:
 
 @dataclass(frozen=True)
 class _Kind:
-    """What a block stands for: its label and colour, and the clusters that are in it."""
+    """A block: its label and colour, and its clusters."""
 
     label: str
     colour: str
@@ -97,14 +97,14 @@ class _Kind:
 
 
 def flow(crossing: Crossing | None, ids: Rows, names: Sequence[str], sizes: Rows, noise: int) -> Flow | None:
-    """Lay out the picture; None where documents were not compared.
+    """Lays out the picture; None if documents were not compared.
 
     Args:
-        crossing: where documents of the run before are now.
+        crossing: Where documents of the previous run are now.
         ids: cluster_id of each of this run's clusters, the largest first.
-        names: of them.
-        sizes: documents of each.
-        noise: documents in none of them.
+        names: Names of the clusters.
+        sizes: Documents of each cluster.
+        noise: Number of documents in no cluster.
     """
     if crossing is None:
         return None
@@ -116,7 +116,7 @@ def flow(crossing: Crossing | None, ids: Rows, names: Sequence[str], sizes: Rows
     counts = np.array([[crossing.counts[np.ix_(b.places, n.places)].sum() for n in now] for b in before], np.int64)
     then = np.array([then_sizes[kind.places].sum() for kind in before], np.int64)
     present = np.array([now_sizes[kind.places].sum() for kind in now], np.int64)
-    # What is on one side only.
+    # These exist only on one side.
     counts = np.vstack(
         [np.column_stack([counts, then - counts.sum(axis=1)]), np.append(present - counts.sum(axis=0), 0)]
     )
@@ -127,7 +127,7 @@ def flow(crossing: Crossing | None, ids: Rows, names: Sequence[str], sizes: Rows
 
 
 def _kinds(ids: Rows, names: Sequence[str], sizes: Rows, colours: dict[int, str]) -> list[_Kind]:
-    """The largest clusters of one side, all others together, and noise."""
+    """Returns the largest clusters of one side, all others together, and noise."""
     order = np.argsort(-sizes, kind="stable")
     shown, others = order[:_MOST], order[_MOST:]
     kinds = [
@@ -148,7 +148,7 @@ def _short(name: str) -> str:
 def _drawn(before: list[_Kind], now: list[_Kind], counts: Rows) -> Flow:
     left, right = counts.sum(axis=1), counts.sum(axis=0)
     scale = _HEIGHT / max(int(left.sum()), 1)
-    # Blocks stand where most of their documents come from: this side is in the order of the report.
+    # Blocks are placed where most of their documents come from. This side has the order of the report.
     middles = np.cumsum(right) - right / 2
     weights = counts[:, :-1] @ middles[:-1] / np.maximum(counts[:, :-1].sum(axis=1), 1)
     weights[counts[:, :-1].sum(axis=1) == 0] = middles[-1]
@@ -165,7 +165,7 @@ def _drawn(before: list[_Kind], now: list[_Kind], counts: Rows) -> Flow:
 def _blocks(
     kinds: list[_Kind], totals: Rows, order: list[int], scale: float, x: float
 ) -> tuple[list[Block], dict[int, float]]:
-    """Blocks from top to bottom, and where each begins."""
+    """Returns blocks from top to bottom, and the beginning of each."""
     blocks, starts, y = [], {}, float(_GAP)
     for place in order:
         height = float(totals[place] * scale)
@@ -187,7 +187,7 @@ def _bands(
     orders: tuple[list[int], list[int]],
     scale: float,
 ) -> tuple[list[Band], int]:
-    """Bands between blocks, in the order of the blocks at both ends so that they cross little; the widest first."""
+    """Returns the bands, the widest first. At both ends, they have the order of the blocks, so that few cross."""
     begin, end = dict(starts[0]), dict(starts[1])
     found: list[tuple[int, Band]] = []
     thin = 0

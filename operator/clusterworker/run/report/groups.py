@@ -1,4 +1,4 @@
-"""Which documents are drawn alike on the map: each of the largest clusters, all smaller ones, and noise."""
+"""Groups the documents that are drawn alike on the map: each of the largest clusters, all smaller ones, and noise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ COLOURS = (
     "#882255",
     "#F0E442",
 )
-"""Told apart with any colour vision: seven of Okabe and Ito 2008, three of Tol's muted scheme."""
+"""Colours that are distinguishable with any colour vision: seven of Okabe and Ito 2008, three of Tol's muted scheme."""
 OTHER, NOISE_COLOUR = "#9A9A9A", "#D3D3D3"
 _HIDDEN = 0.02
-"""A cluster less wide than this share of the map would be hidden by its number."""
+"""Share of the map. The number of a narrower cluster would hide it."""
 _CLEARANCE = 0.04
-"""Share of the map that numbers keep between them."""
+"""Minimum distance between numbers, as a share of the map."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Group:
     """Documents drawn alike.
 
     Attributes:
-        cluster: its cluster_id; None where it is not one cluster.
-        name: for the legend.
-        documents: of all documents, not of the sample.
-        colour: as #RRGGBB.
-        rows: of the sample that is drawn, ascending.
-        scale: area of a dot, compared with a large cluster's.
+        cluster: Its cluster_id; None if it is not a single cluster.
+        name: Name in the legend.
+        documents: Number of all documents, not of the sample.
+        colour: Colour as #RRGGBB.
+        rows: Rows of the sample that is drawn, ascending.
+        scale: Area of a dot, relative to a large cluster's.
     """
 
     cluster: int | None
@@ -54,14 +54,14 @@ class Group:
 
 
 def groups_of(labels: Labels, names: Sequence[str], sizes: Rows, noise: int, ids: Rows | None = None) -> list[Group]:
-    """Return the groups, largest clusters first, then the smaller ones together, then noise.
+    """Returns the groups: the largest clusters first, then the smaller ones together, then noise.
 
     Args:
-        labels: of the sample, shape (rows,).
-        names: per cluster.
-        sizes: documents per cluster, of all documents.
-        noise: documents in no cluster.
-        ids: cluster_id per cluster; default: they are numbered by size.
+        labels: Labels of the sample, shape (rows,).
+        names: Name of each cluster.
+        sizes: Documents per cluster, of all documents.
+        noise: Number of documents in no cluster.
+        ids: cluster_id of each cluster. Default: numbered by size.
     """
     numbers = range(len(names)) if ids is None else ids.tolist()
     shown = min(len(COLOURS), len(names))
@@ -78,19 +78,19 @@ def groups_of(labels: Labels, names: Sequence[str], sizes: Rows, noise: int, ids
 
 
 def colour_of(place: int) -> str:
-    """Colour of a cluster by its place among all, the largest first."""
+    """Returns the colour of a cluster by its place among all, the largest first."""
     return COLOURS[place] if place < len(COLOURS) else OTHER
 
 
 @dataclass(frozen=True)
 class Number:
-    """A cluster's number on the map: colour is not the only key.
+    """A cluster's number on the map, so that colour is not the only key.
 
     Attributes:
-        text: the number.
-        x: of the document nearest to the cluster's median, in the units of the points.
-        y: likewise, moved if another number is there already.
-        beside: whether to write it beside that point, so as not to hide a narrow cluster.
+        text: The number.
+        x: Position of the document nearest to the cluster's median, in the units of the points.
+        y: The same, moved if another number is already there.
+        beside: Whether to write it beside that point, so that it does not hide a narrow cluster.
     """
 
     text: str
@@ -100,7 +100,7 @@ class Number:
 
 
 def numbers_of(points: Vectors, groups: Sequence[Group]) -> list[Number]:
-    """Return where to write the numbers of clusters that have a colour of their own and a document in the sample."""
+    """Returns where to write the numbers of clusters that have a separate colour and a document in the sample."""
     width, height = (float(side) or 1.0 for side in np.ptp(points, axis=0))
     numbers: list[Number] = []
     for group in groups:

@@ -1,4 +1,4 @@
-"""Two coordinates per document, so that a person can tell the clusters apart."""
+"""Computes two coordinates for each document, so that the map shows the clusters apart."""
 
 from typing import Literal
 
@@ -13,27 +13,29 @@ Layout = Literal["pca", "umap", "evoc"]
 
 MAP_ROWS = 2_500
 FEW_CLUSTERS = 5
-"""Up to so many clusters lie apart in the two main directions, and nothing need be compiled or loaded for them."""
+"""Maximum number of clusters that the two main directions separate. Up to it, nothing needs to be compiled or loaded.
+"""
 EPOCHS = 200
 NEAREST = 3
-"""Documents of an earlier map between which one is placed that is assigned later."""
+"""Number of documents of an earlier map between which a document is placed that is assigned later."""
 PULL = 0.3
-"""How far each document is drawn towards its cluster's centroid before the map is made. Without it, the map shows the
-documents' own neighbourhoods, across which k-means and others draw borders that then look arbitrary."""
+"""How far each document is moved towards its cluster's centroid before the map is computed. Without it, the map shows
+the documents' own neighbourhoods, across which k-means and others draw borders that then look arbitrary.
+"""
 
 
 def coordinates(
     vectors: Vectors, labels: Labels, centroids: Vectors, metric: str, seed: int, layout: Layout = "pca"
 ) -> Vectors:
-    """Lay documents out in the plane.
+    """Lays documents out in the plane.
 
     Args:
         vectors: shape (rows, dimensions).
         labels: shape (rows,).
         centroids: shape (clusters, dimensions), in the space of the vectors.
         metric: cosine or euclidean.
-        seed: of the layout.
-        layout: how; the main directions also where there are too few documents for another one.
+        seed: Seed of the layout.
+        layout: Layout. The main directions are also used if there are too few documents for another layout.
 
     Returns:
         Shape (rows, 2).
@@ -53,10 +55,10 @@ def coordinates(
 
 
 def placed(known: EarlierMap, vectors: Vectors, ids: Rows) -> Vectors:
-    """Place documents on an earlier map: each among the documents of its cluster there to which it is most similar.
+    """Places documents on an earlier map: each among the most similar documents of its cluster on the map.
 
     Args:
-        known: the map.
+        known: The map.
         vectors: shape (rows, dimensions), in the space of the map's vectors.
         ids: cluster_id of each, or NOISE, shape (rows,).
 
@@ -67,30 +69,32 @@ def placed(known: EarlierMap, vectors: Vectors, ids: Rows) -> Vectors:
     here, there = vectors - middle, known.vectors - middle
     squares = np.vecdot(here, here)[:, None] + np.vecdot(there, there) - 2 * here @ there.T
     elsewhere = ids[:, None] != known.ids[None]
-    elsewhere[elsewhere.all(axis=1)] = False  # the map shows no document of that cluster
+    elsewhere[elsewhere.all(axis=1)] = False  # The map shows no document of that cluster.
     squares[elsewhere] = np.inf
     few = min(NEAREST, len(there))
     nearest = np.argpartition(squares, few - 1, axis=1)[:, :few]
     found = np.take_along_axis(squares, nearest, axis=1)
-    least = 1e-6 * np.vecdot(there, there).mean() + np.finfo(np.float32).tiny  # rounding leaves so much of equal ones
+    least = (
+        1e-6 * np.vecdot(there, there).mean() + np.finfo(np.float32).tiny
+    )  # Equal documents can differ this much by rounding.
     weights = 1 / np.maximum(found, least).astype(np.float64)
     weights /= weights.sum(axis=1, keepdims=True)
     return np.asarray(np.einsum("ij,ijk->ik", weights, known.points[nearest]), np.float32)
 
 
 def layout_of(wanted: Literal["auto", "pca", "umap"], vectors: Vectors, clusters: int) -> Layout:
-    """Return how to lay documents out.
+    """Returns how to lay documents out.
 
     Args:
-        wanted: by the configuration.
+        wanted: The configured layout.
         vectors: shape (rows, dimensions).
-        clusters: of all documents.
+        clusters: Number of clusters of all documents.
     """
     return _possible(wanted if wanted != "auto" else "evoc" if clusters > FEW_CLUSTERS else "pca", vectors)
 
 
 def _possible(layout: Layout, vectors: Vectors) -> Layout:
-    """Of a few documents, or in two dimensions, no layout says more than the main directions."""
+    """Returns whether the main directions suffice: for few documents, or in two dimensions."""
     if layout == "pca" or vectors.shape[1] <= 2:
         return "pca"
     fewest = embedding.FEWEST_ROWS if layout == "umap" else node_embedding.FEWEST_ROWS
@@ -98,7 +102,7 @@ def _possible(layout: Layout, vectors: Vectors) -> Layout:
 
 
 def _main_directions(vectors: Vectors) -> Vectors:
-    """Project onto the two main directions (PCA), each pointing to where its largest component is positive."""
+    """Projects onto the two main directions (PCA), each oriented so that its largest component is positive."""
     centred = vectors - vectors.mean(axis=0)
     _, _, directions = np.linalg.svd(centred, full_matrices=False)
     directions = directions[:2]

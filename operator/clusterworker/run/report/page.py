@@ -29,9 +29,9 @@ class Level:
     """The map at one granularity.
 
     Attributes:
-        said: of it, where there are several.
-        plot: the map.
-        groups: its legend.
+        said: Description, if there are several maps.
+        plot: The map.
+        groups: Its legend.
     """
 
     said: str
@@ -41,26 +41,26 @@ class Level:
 
 @dataclass(frozen=True)
 class Page:
-    """What the report says.
+    """The content of the report.
 
     Attributes:
-        trigger: namespace and name.
-        title: of the page.
-        facts: shown at the top: name and value.
-        parameters: the algorithm's, with defaults filled in.
-        metrics: value per measure; None where it does not apply.
-        notes: what the worker decided by itself.
-        clusters: the largest ones, with their central documents.
-        more: number of clusters not listed.
-        documents: all documents.
-        noise: documents in no cluster.
-        levels: the map at every granularity, the finest first; mostly there is one.
-        chosen: number of the level that is the run's clustering.
-        spoken: id and text of each point of the map.
+        trigger: Namespace and name.
+        title: Title of the page.
+        facts: Names and values at the top.
+        parameters: The algorithm's parameters, with defaults filled in.
+        metrics: Value of each measure; None if it does not apply.
+        notes: Decisions that the worker made by itself.
+        clusters: The largest clusters, with their central documents.
+        more: Number of clusters that are not listed.
+        documents: Number of all documents.
+        noise: Number of documents in no cluster.
+        levels: The map at every granularity, the finest first; usually there is one.
+        chosen: Number of the level that is the run's clustering.
+        spoken: Id and text of each point of the map.
         reading: how to read the map.
-        drift: what checks have measured before this run, if any.
-        changes: since the run before.
-        flow: picture of them, where documents were compared.
+        drift: Measurements of checks before this run, if there are any.
+        changes: Changes since the previous run.
+        flow: Picture of the changes, if documents were compared.
     """
 
     trigger: str
@@ -83,17 +83,17 @@ class Page:
 
     @property
     def drawn(self) -> list[tuple[str, str]]:
-        """Id and text of each dot, in the order in which the chosen level draws them."""
+        """Returns id and text of each dot, in the order in which the chosen level draws them."""
         return [self.spoken[row] for row in self.levels[self.chosen].plot.order]
 
     @property
     def orders(self) -> list[list[int]]:
-        """Per level, which of `drawn` each dot is, in the order in which the level draws them."""
+        """Returns for each level which of `drawn` each dot is, in the order in which the level draws them."""
         place = {row: number for number, row in enumerate(self.levels[self.chosen].plot.order)}
         return [[place[row] for row in level.plot.order] for level in self.levels]
 
     def save(self, file: Path) -> None:
-        """Write the page."""
+        """Writes the page."""
         from jinja2 import Environment, PackageLoader, StrictUndefined
 
         environment = Environment(
@@ -103,7 +103,7 @@ class Page:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        # The page says itself that nothing but this script may run, whatever a document's text may hold.
+        # The page's policy allows only this script, whatever a document's text contains.
         script = (Path(__file__).parent / "templates" / "map.js").read_text(encoding="utf-8")
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         template = environment.get_template("report.html.j2")

@@ -1,4 +1,4 @@
-"""report.png: the map of the clusters, with a title and a legend."""
+"""Draws report.png: the map of the clusters, with a title and a legend."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from clusterworker.run.report.groups import Group, Number, numbers_of
 INK = "#222222"
 _DPI = 130
 _WIDEST = 40
-"""Characters in a line of the legend."""
+"""Maximum number of characters in a line of the legend."""
 _SUBTITLE = 145
-"""Characters in a line of the subtitle, of which two have room."""
+"""Maximum number of characters in each of the two lines of the subtitle."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """What to draw.
+    """The content of the picture.
 
     Attributes:
-        title: first line.
-        subtitle: second line, how to read the map.
-        points: shape (rows, 2).
-        groups: of these points, in the order of the legend; drawn in the opposite order.
+        title: First line.
+        subtitle: Second line, how to read the map.
+        points: Positions, shape (rows, 2).
+        groups: Groups of these points, in the order of the legend; drawn in the opposite order.
     """
 
     title: str
@@ -36,7 +36,7 @@ class Picture:
     groups: Sequence[Group]
 
     def save(self, file: Path) -> None:
-        """Write a PNG."""
+        """Writes a PNG."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 

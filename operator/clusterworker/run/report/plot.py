@@ -1,4 +1,4 @@
-"""The map as the page draws it: dots in SVG, and what is said of each when the pointer is over it."""
+"""Draws the map on the page: dots in SVG, and a text for each when the pointer is over it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _MARGIN = 18
 
 @dataclass(frozen=True)
 class Text:
-    """A cluster's number, and where its middle is."""
+    """A cluster's number, and its position."""
 
     text: str
     x: float
@@ -26,8 +26,8 @@ class Layer:
     """Dots of one colour.
 
     Attributes:
-        group: which documents they are.
-        radius: of a dot.
+        group: The documents.
+        radius: Radius of a dot.
         dots: x and y of each, in the order of `group.rows`.
     """
 
@@ -41,9 +41,9 @@ class Plot:
     """A map in units of its view box.
 
     Attributes:
-        layers: as they are drawn: noise first, the largest cluster last.
-        numbers: of the clusters that have a colour of their own.
-        order: which point each dot is, in the order in which the layers draw them.
+        layers: Layers in the order of drawing: noise first, the largest cluster last.
+        numbers: Numbers of the clusters that have a separate colour.
+        order: Which point each dot is, in the order in which the layers draw them.
     """
 
     layers: Sequence[Layer]
@@ -54,11 +54,11 @@ class Plot:
 
 
 def plot(points: Vectors, groups: Sequence[Group]) -> Plot:
-    """Fit a map into the view box.
+    """Fits a map into the view box.
 
     Args:
-        points: shape (rows, 2).
-        groups: of these points.
+        points: Positions, shape (rows, 2).
+        groups: Groups of these points.
     """
     fitted = _fitted(points)
     radius = float(np.clip(140 / np.sqrt(max(len(points), 1)), 2.6, 6.5))
@@ -74,7 +74,7 @@ def plot(points: Vectors, groups: Sequence[Group]) -> Plot:
 
 
 def _fitted(points: Vectors) -> Vectors:
-    """Each axis over the whole box; y grows downwards there, as in no picture made by matplotlib."""
+    """Stretches each axis over the whole box. y grows downwards in SVG, unlike in matplotlib."""
     low, span = points.min(axis=0), np.ptp(points, axis=0)
     share = (points - low) / np.where(span > 0, span, 1)
     share = np.where(span > 0, share, 0.5)

@@ -1,1 +1,1 @@
-"""What a run leaves behind."""
+"""Writes and reads the results of runs."""

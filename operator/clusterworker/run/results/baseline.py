@@ -1,4 +1,4 @@
-"""What a run's findings are as a baseline."""
+"""Converts the findings of a run to a baseline."""
 
 import hashlib
 from pathlib import Path
@@ -11,7 +11,7 @@ from clusterworker.run.findings import Findings
 
 
 def baseline_of(survey: Survey, centroids: Vectors, metric: str, embedding_model: str) -> StoredBaseline:
-    """Return what later checks compare the collection with."""
+    """Returns the baseline that later checks compare with."""
     counted = max(int(survey.nearest.sum()), 1)
     return StoredBaseline(
         documents=survey.documents,
@@ -26,12 +26,12 @@ def baseline_of(survey: Survey, centroids: Vectors, metric: str, embedding_model
 
 
 def describe_baseline(file: Path, uri: str, findings: Findings) -> Baseline:
-    """Return what the status of the trigger says of the baseline.
+    """Returns the baseline's entry in the trigger's status.
 
     Args:
-        file: where it lies now.
-        uri: where it will be found.
-        findings: of the run that made it.
+        file: Current path of the file.
+        uri: Address at which it will be published.
+        findings: Findings of the run.
     """
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Results in a bucket, where nothing can be renamed: a folder's last file says that it is whole."""
+"""Stores results in a bucket, where nothing can be renamed: the last file of a folder marks it as complete."""
 
 from collections import defaultdict
 from contextlib import suppress
@@ -13,12 +13,14 @@ from clusterworker.storage.bucket import Bucket
 
 _COPY_BYTES = 8 << 20
 _LAST = (records.FILE, MARKER)
-"""Files that are written last and go first, in this order: a record without MARKER is an interrupted removal's."""
+"""Files that are written last and deleted first, in this order. A record without MARKER belongs to an interrupted
+removal.
+"""
 
 
 @dataclass(frozen=True)
 class BucketTarget:
-    """A folder in a bucket: files are uploaded when all are there, MARKER last."""
+    """A folder in a bucket. Files are uploaded when all of them exist, MARKER last."""
 
     bucket: Bucket
 
@@ -29,7 +31,7 @@ class BucketTarget:
 
     @property
     def siblings(self) -> str:
-        """The trigger's folder, in which those of its runs are."""
+        """The trigger's folder, which contains those of its runs."""
         return self.bucket.path.rpartition("/")[0]
 
     def prepare(self, scratch: Path) -> Path:
@@ -45,7 +47,10 @@ class BucketTarget:
         return staged
 
     def publish(self, staged: Path) -> None:
-        """See Target. An earlier attempt's marker goes first: from there on, until the end, the folder is not whole."""
+        """See Target.
+
+        The marker of an earlier attempt is deleted first. Until the end, the folder does not count as complete.
+        """
         filesystem = self.bucket.connect()
         files = sorted(staged.iterdir(), key=lambda file: (_place(file.name), file.name))
         with self.bucket.errors():
@@ -60,7 +65,7 @@ class BucketTarget:
                         sink.write(chunk)
 
     def put_beside(self, name: str, content: bytes) -> None:
-        """See Target. Putting an object is one step."""
+        """See Target. Writing an object is atomic."""
         filesystem = self.bucket.connect()
         with self.bucket.errors(), filesystem.open_output_stream(f"{self.siblings}/{name}") as sink:
             sink.write(content)
@@ -79,7 +84,7 @@ class BucketTarget:
             ]
 
     def remove(self, run: str) -> None:
-        """See Target. MARKER goes first; the record goes last, so that an interrupted removal is found again."""
+        """See Target. MARKER is deleted first and the record last, so that an interrupted removal is found again."""
         filesystem = self.bucket.connect()
         with self.bucket.errors():
             self._remove(filesystem, run, self._folders(filesystem).get(run, set()))
@@ -87,13 +92,13 @@ class BucketTarget:
     def keep_spec(self, content: bytes) -> None:
         """See Target. It is the folder's first file."""
         if self.kept_spec() == content:
-            return  # an attempt at a run that has completed, or failed, before
+            return  # This is an attempt of a run that has completed, or failed, before.
         filesystem = self.bucket.connect()
         with self.bucket.errors(), filesystem.open_output_stream(f"{self.bucket.path}/{SPEC}") as sink:
             sink.write(content)
 
     def forget_specs(self, most: int) -> None:
-        """See Target. With them goes what an interrupted upload left."""
+        """See Target. It also removes what an interrupted upload left."""
         filesystem = self.bucket.connect()
         with self.bucket.errors():
             folders = self._folders(filesystem)
@@ -122,7 +127,7 @@ class BucketTarget:
         return (f"{self.uri}/{SPEC}",)
 
     def clear_remnants(self, before: datetime) -> None:
-        """See Target. A record without MARKER may also be a moment of an upload, but not of a run of long ago."""
+        """See Target. A record without MARKER can also be a short moment of an upload, but not in an old run."""
         filesystem = self.bucket.connect()
         with self.bucket.errors():
             for run, names in self._folders(filesystem).items():
@@ -133,7 +138,7 @@ class BucketTarget:
                     self._remove(filesystem, run, names)
 
     def _folders(self, filesystem: Any) -> dict[str, set[str]]:
-        """The files of each folder of a run of this trigger: one request for a thousand of them."""
+        """Returns the files of each folder of a run of this trigger, with one request for each thousand of them."""
         from pyarrow import fs
 
         ours = lineage(self.bucket.path.rpartition("/")[2])
@@ -151,7 +156,7 @@ class BucketTarget:
         try:
             with filesystem.open_input_stream(f"{self.siblings}/{run}/{records.FILE}") as stream:
                 record = read_record(stream.read())
-        except FileNotFoundError:  # a run that ended at the same time has removed it
+        except FileNotFoundError:  # A run that ended at the same time has removed it.
             return None
         return record if record and record.run == run else None
 
@@ -161,7 +166,9 @@ class BucketTarget:
             _delete_if_there(filesystem, f"{folder}/{name}")
         if names:
             with suppress(FileNotFoundError):
-                filesystem.delete_dir(folder)  # the record, and the empty object by which some tools show a folder
+                filesystem.delete_dir(
+                    folder
+                )  # These are the record, and the empty object by which some tools show a folder.
 
 
 def _place(name: str) -> int:

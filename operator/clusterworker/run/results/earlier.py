@@ -1,4 +1,4 @@
-"""The clusters of an earlier run that this run cannot do without."""
+"""Reads the clusters of an earlier run that this run requires."""
 
 from pathlib import Path
 
@@ -12,13 +12,13 @@ from clusterworker.storage.file import open_file
 
 
 def clusters_of(earlier: PreviousRun, spec: RunSpec, secrets: Path, remedy: str) -> StoredCentroids:
-    """Read the clusters of an earlier run.
+    """Reads the clusters of an earlier run.
 
     Args:
-        earlier: the run.
-        spec: of this run.
-        secrets: where Secrets are mounted.
-        remedy: what to do where that run is of no use.
+        earlier: The run.
+        spec: Spec of this run.
+        secrets: Directory of mounted Secrets.
+        remedy: What to do if that run cannot be used.
 
     Raises:
         MisconfiguredError: they are gone or damaged, or their metric is not this run's.

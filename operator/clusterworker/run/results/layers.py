@@ -1,4 +1,4 @@
-"""The files of a run with layers: every document's cluster at every granularity, and what the next run goes on from."""
+"""Writes and reads the files of layers: every document's cluster at each granularity, and the next run's input."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,17 +18,19 @@ from clusterworker.run.results.tables import centroids_in, lineage_columns, vect
 
 TABLE, CLUSTERS, LINEAGE = "layers.parquet", "layer_clusters.parquet", "layer_lineage.parquet"
 NODES = "taxonomy.parquet"
-"""Beside the folders of a trigger's runs: a Collection names it once, and reads the newest run's clusters there."""
+"""Name of a file beside the folders of a trigger's runs. A Collection with its uri always reads the newest run's
+clusters.
+"""
 
 
 @dataclass(frozen=True)
 class StoredLayer:
-    """A layer of layer_clusters.parquet, as the next run reads it.
+    """A layer of layer_clusters.parquet, for the next run.
 
     Attributes:
         ids: cluster_id, largest cluster first, shape (clusters,).
-        names: of the clusters.
-        sizes: documents of each, shape (clusters,).
+        names: Names of the clusters.
+        sizes: Documents of each cluster, shape (clusters,).
         centroids: shape (clusters, dimensions).
     """
 
@@ -52,11 +54,11 @@ def write_layers(
     every layer. In layer_lineage.parquet, layer and previous_layer come before the columns of lineage.parquet.
 
     Args:
-        staged: the directory.
-        layered: the layers.
-        described: the same in words, with the ids of their clusters.
-        numbered: what became of the clusters of the run before; None where clusters are numbered by size.
-        last_names: of the clusters of the run before, by cluster_id.
+        staged: The directory.
+        layered: The layers.
+        described: Descriptions of the layers, with the ids of their clusters.
+        numbered: The changes of the clusters since the previous run; None if clusters are numbered by size.
+        last_names: Names of the clusters of the previous run, by cluster_id.
     """
     (staged / FILE).write_text(described.model_dump_json(indent=1, exclude_none=True) + "\n", encoding="utf-8")
     clusters = [(layer.layer, cluster) for layer in described.layers for cluster in layer.clusters]
@@ -65,7 +67,7 @@ def write_layers(
         names = {cluster.cluster_id: cluster.name for _, cluster in clusters}
         _write_lineage(staged / LINEAGE, numbered, names, last_names)
     ids = [[cluster.cluster_id for cluster in layer.clusters] for layer in described.layers]
-    # The last is for NOISE, which is -1.
+    # The last number is for NOISE, which is -1.
     numbers = [np.array([*own, NOISE], np.int32) for own in ids]
     with pq.ParquetFile(staged / "members.parquet", pre_buffer=False) as members:
         kept = [name for name in ("document_id", "collection_id") if name in members.schema_arrow.names]
@@ -123,10 +125,10 @@ def nodes_of(layered: LayeredClusters, described: Layers, run: str, model: str) 
     are alike.
 
     Args:
-        layered: the layers.
-        described: the same in words.
-        run: the Job's name.
-        model: of the embeddings, "" if no collection names it.
+        layered: The layers.
+        described: Descriptions of the layers.
+        run: The Job's name.
+        model: Embedding model, "" if no collection names it.
 
     Returns:
         The content of a Parquet file.
@@ -134,7 +136,7 @@ def nodes_of(layered: LayeredClusters, described: Layers, run: str, model: str) 
     clusters = {cluster.cluster_id: cluster for layer in described.layers for cluster in layer.clusters}
     left_out: dict[int, int] = {}
     parents: dict[int, int | None] = {}
-    for number, cluster in clusters.items():  # the finest first
+    for number, cluster in clusters.items():  # The finest layer is first.
         if number in left_out:
             continue
         above = cluster.parent_cluster_id
@@ -163,10 +165,10 @@ def nodes_of(layered: LayeredClusters, described: Layers, run: str, model: str) 
 
 
 def read_layer_clusters(source: Any) -> list[StoredLayer]:
-    """Read layer_clusters.parquet.
+    """Reads layer_clusters.parquet.
 
     Args:
-        source: a path, or a pyarrow file.
+        source: A path, or a pyarrow file.
 
     Raises:
         KeyError, ValueError, OSError: as of `tables.read_centroids`.
@@ -184,11 +186,11 @@ def read_layer_clusters(source: Any) -> list[StoredLayer]:
 
 
 def read_layers(source: Any, layers: int) -> list[Labels]:
-    """Return the cluster_id of every document in every layer, in the order of members.parquet, from layers.parquet.
+    """Returns the cluster_id of every document in every layer, in the order of members.parquet, from layers.parquet.
 
     Args:
-        source: a path, or a pyarrow file.
-        layers: how many there are.
+        source: A path, or a pyarrow file.
+        layers: Number of layers.
 
     Raises:
         KeyError, ValueError, OSError: as of `tables.read_centroids`.

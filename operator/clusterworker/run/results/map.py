@@ -1,4 +1,4 @@
-"""map.parquet: where the report's map shows documents, for the reports of runs that assign documents later."""
+"""Writes and reads map.parquet: positions on the map, for reports of runs that assign documents later."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,16 +23,16 @@ _LAYOUT = b"layout"
 
 
 def write_map(staged: Path, layout: str, document_ids: Sequence[int | str], cluster_ids: Rows, points: Vectors) -> None:
-    """Write map.parquet: document_id, cluster_id (-1 is noise), position (FixedSizeList<float32>).
+    """Writes map.parquet: document_id, cluster_id (-1 is noise), position (FixedSizeList<float32>).
 
     Its first rows are the documents of the baseline's reservoir, in the same order.
 
     Args:
-        staged: directory of the run.
-        layout: how documents are laid out.
-        document_ids: of the documents on the map.
-        cluster_ids: of the same, shape (documents,).
-        points: where they are, shape (documents, 2).
+        staged: Directory of the run.
+        layout: How documents are laid out.
+        document_ids: Ids of the documents on the map.
+        cluster_ids: Their clusters, shape (documents,).
+        points: Their positions, shape (documents, 2).
     """
     columns = {
         "document_id": pa.array(document_ids),
@@ -44,11 +44,11 @@ def write_map(staged: Path, layout: str, document_ids: Sequence[int | str], clus
 
 
 def read_map(run: PreviousRun, spec: RunSpec, secrets: Path) -> EarlierMap | None:
-    """Return the map of an earlier run, and the vectors of its documents; None where it left none that can be read.
+    """Returns the map of an earlier run, and the vectors of its documents; None if it has none that can be read.
 
     Args:
-        run: the earlier run.
-        spec: of this run.
+        run: The earlier run.
+        spec: Spec of this run.
         secrets: where Secrets are mounted.
     """
     try:
@@ -60,7 +60,9 @@ def read_map(run: PreviousRun, spec: RunSpec, secrets: Path) -> EarlierMap | Non
         layout = (table.schema.metadata or {})[_LAYOUT].decode()
         ids = table["cluster_id"].to_numpy().astype(np.int64)
     except (RunError, OSError, ValueError, KeyError, pa.ArrowException):
-        return None  # it is older than the file, or its folder is damaged: the report makes a map of its own
+        return (
+            None  # The run is older than the file, or its folder is damaged. The report then computes a map of its own.
+        )
     known = min(len(points), len(vectors))
     if not known or points.shape[1] != 2 or not np.isfinite(points).all():
         return None

@@ -1,4 +1,4 @@
-"""metrics.json: the run in figures, for programs."""
+"""Writes metrics.json: the figures of a run, for programs."""
 
 import json
 from dataclasses import asdict
@@ -8,7 +8,7 @@ from clusterworker.run.findings import Findings
 
 
 def write_metrics(file: Path, findings: Findings) -> None:
-    """Write metrics.json; a measure that does not apply is null, and a note says why."""
+    """Writes metrics.json. A measure that does not apply is null, and a note has the reason."""
     config = findings.spec.config
     document = {
         "num_clusters": findings.num_clusters,

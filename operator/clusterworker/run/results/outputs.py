@@ -1,4 +1,4 @@
-"""The outputs of a run: what it found about each document, which is members.parquet with the names of clusters."""
+"""Writes the outputs of a run: the cluster of each document, from members.parquet with the names of clusters."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -31,10 +31,10 @@ class Outputs:
     """The collections that a run writes.
 
     Args:
-        spec: of the run.
-        members: members.parquet, which is written meanwhile.
-        scratch: directory for temporary files.
-        secrets: directory with one directory per mounted Secret.
+        spec: Spec of the run.
+        members: members.parquet, which is written in the meantime.
+        scratch: Directory for temporary files.
+        secrets: Directory with one directory per mounted Secret.
     """
 
     def __init__(self, spec: RunSpec, members: Path, scratch: Path, secrets: Path) -> None:
@@ -44,7 +44,7 @@ class Outputs:
         self._integer_ids = False
 
     def check_before_reading(self) -> None:
-        """Look whether they can be written, where columns may have to be added to what the run reads.
+        """Checks the outputs that may add columns to a collection that the run reads.
 
         Raises:
             RunError: one of them cannot.
@@ -52,7 +52,7 @@ class Outputs:
         self._outputs.check_before_reading(lambda given: self._labels_of(given).table(self._spec))
 
     def check(self, collections: Sequence[Collection]) -> None:
-        """Look whether the others can be written, before anything is computed.
+        """Checks the other outputs, before anything is computed.
 
         Raises:
             RunError: one of them cannot.
@@ -61,12 +61,12 @@ class Outputs:
         self._outputs.check(lambda given: self._labels_of(given).table(self._spec))
 
     def write(self, ids: Rows, names: Sequence[str], progress: Progress) -> list[str]:
-        """Write them, once members.parquet is there.
+        """Writes the outputs, when members.parquet is complete.
 
         Args:
             ids: cluster_id of each cluster, shape (clusters,).
-            names: of the clusters.
-            progress: receives the progress.
+            names: Names of the clusters.
+            progress: Receives the progress.
 
         Returns:
             What was written, a line for each.
@@ -88,13 +88,13 @@ class Outputs:
 
 
 class Labels:
-    """The rows of members.parquet for one output.
+    """Returns the rows of members.parquet for one output.
 
     Args:
-        members: the file; while it is not written yet, only the table's schema may be looked at.
-        given: the output. One that the run reads, too, gets its own documents only.
-        several: whether the run reads several collections, so that document ids may not be unique.
-        integer_ids: whether document ids are integers.
+        members: The file. Until it is written, only the table's schema can be read.
+        given: The output. If the run also reads it, it gets only its own documents.
+        several: Whether the run reads several collections, so that document ids may not be unique.
+        integer_ids: Whether document ids are integers.
     """
 
     def __init__(self, members: Path, given: OutputInput, *, several: bool, integer_ids: bool) -> None:
@@ -107,21 +107,21 @@ class Labels:
         self._names = pa.array([], pa.string())
 
     def name(self, ids: Rows, names: Sequence[str]) -> None:
-        """Tell the clusters' names.
+        """Sets the clusters' names.
 
         Args:
-            ids: cluster_id of each, shape (clusters,).
-            names: of them.
+            ids: cluster_id of each cluster, shape (clusters,).
+            names: Names of the clusters.
         """
         order = np.argsort(ids)
         self._ids, self._names = ids[order], pa.array([names[place] for place in order], pa.string())
 
     def table(self, spec: RunSpec, rows: int = 0) -> Table:
-        """Return it as outputs take it.
+        """Returns the table for outputs.
 
         Args:
-            spec: of the run.
-            rows: how many there are.
+            spec: Spec of the run.
+            rows: Number of rows.
         """
         keys = ("document_id", "collection_id") if self._tells_collections else ("document_id",)
         run = spec.outputs_run or spec.run
@@ -138,7 +138,7 @@ class Labels:
         )
 
     def rows(self) -> int:
-        """Count them."""
+        """Returns the number of rows."""
         if self._only is None:
             with pq.ParquetFile(self._members, pre_buffer=False) as file:
                 return int(file.metadata.num_rows)

@@ -1,4 +1,4 @@
-"""The folder of the run before, as far as this run's clusters are numbered after it."""
+"""Reads the previous run's folder, as far as it determines the numbers of this run's clusters."""
 
 from __future__ import annotations
 
@@ -43,22 +43,22 @@ from clusterworker.run.results.tables import (
 from clusterworker.storage.file import open_file
 
 ABSENT = -1
-"""Place of a document that the run before did not have."""
+"""Place of a document that the previous run did not have."""
 _BYTES_PER_DOCUMENT, _BYTES_WITH_LAYERS = 12, 60
 """The second with ten layers, the most by default."""
 
 
 @dataclass(frozen=True)
 class Previous:
-    """What a run knows of the one before.
+    """What a run knows about the previous one.
 
     Attributes:
-        next_id: no cluster of the trigger has had this cluster_id or a higher one.
-        ancestors: the clusters of the run before; None if clusters are renumbered.
-        names: of them.
-        members: its documents; None where they cannot be compared.
-        modes: of mean_shift, shape (clusters, dimensions); None where they are not known.
-        notes: what is not known, and why, for people.
+        next_id: No cluster of the trigger has had this cluster_id or a higher one.
+        ancestors: The clusters of the previous run; None if clusters are renumbered.
+        names: Their names.
+        members: Its documents; None if they cannot be compared.
+        modes: Modes of mean_shift, shape (clusters, dimensions); None if unknown.
+        notes: What is unknown, and why.
     """
 
     next_id: int = 0
@@ -75,18 +75,18 @@ class Previous:
 
 
 class Members:
-    """The documents of the run before, and those of them that come by in this run.
+    """The documents of the previous run, and those of them that this run also reads.
 
     A hash of 64 bits identifies documents. Among a billion documents, the probability of a collision is a few percent.
 
     Args:
-        table: members.parquet of the run before.
-        ancestors: its clusters.
-        layout: where its documents lay, in the order of the table, if a layout of them was made.
-        layered: whether other granularities will be asked for.
+        table: members.parquet of the previous run.
+        ancestors: Its clusters.
+        layout: Positions of its documents, in the order of the table, if it computed a layout.
+        layered: Whether other granularities will be needed.
 
     Attributes:
-        noise: documents in no cluster.
+        noise: Number of documents in no cluster.
     """
 
     def __init__(
@@ -108,13 +108,13 @@ class Members:
         self._put(ancestors, np.concatenate(labels)[order].astype(np.int32), MEMBERS, CENTROIDS)
 
     def at(self, ancestors: Ancestors, labels: Labels, file: str, names: str) -> Members:
-        """Return the same documents in the clusters of another granularity.
+        """Returns the same documents in the clusters of another granularity.
 
         Args:
-            ancestors: these clusters.
+            ancestors: These clusters.
             labels: cluster_id of each document, in the order of the table.
-            file: that holds the labels, for the error.
-            names: of the file that holds the clusters.
+            file: File that contains the labels, for the error.
+            names: File that contains the clusters, for the error.
 
         Raises:
             ValueError: a document's cluster is none of these.
@@ -126,7 +126,7 @@ class Members:
         return other
 
     def _put(self, ancestors: Ancestors, labelled: Labels, file: str, names: str) -> None:
-        # Clusters by their place, noise after the last.
+        # Clusters are represented by their place, and noise comes after the last one.
         self._clusters = len(ancestors.ids)
         places = np.argsort(ancestors.ids)
         found = np.searchsorted(ancestors.ids[places], labelled)
@@ -138,28 +138,28 @@ class Members:
         self._labels[known] = places[found[known]]
 
     def counter(self, clusters: int, collection_ids: list[str]) -> Shared:
-        """Return what counts documents that both runs have.
+        """Returns an object that counts documents of both runs.
 
         Args:
-            clusters: of this run.
-            collection_ids: in the order of the RunSpec.
+            clusters: Number of clusters of this run.
+            collection_ids: Collections in the order of the RunSpec.
         """
         return Shared(partial(self._find, collection_ids), self._labels, (self._clusters + 1, clusters + 1))
 
     def counter_by_key(self, clusters: int) -> Shared:
-        """Return what counts documents that both runs have, which are told by their keys (`keys_of`).
+        """Returns an object that counts documents of both runs, which are identified by their keys (`keys_of`).
 
         Args:
-            clusters: of this run.
+            clusters: Number of clusters of this run.
         """
         return Shared(partial(places_in, self._keys), self._labels, (self._clusters + 1, clusters + 1))
 
     def among(self, dataset: Dataset, collection_ids: list[str]) -> tuple[Labels, Positions | None]:
-        """Return where the documents of this run were in the run before: in which cluster, and where in its layout.
+        """Returns where the documents of this run were in the previous run: their cluster and position in the layout.
 
         Args:
-            dataset: the documents of this run.
-            collection_ids: in the order of the RunSpec.
+            dataset: The documents of this run.
+            collection_ids: Collections in the order of the RunSpec.
         """
         layout = self._layout
         places = self.places(dataset, collection_ids)
@@ -174,11 +174,11 @@ class Members:
         return labels, Positions(layout.by, values)
 
     def places(self, dataset: Dataset, collection_ids: list[str]) -> Rows:
-        """Return which of its documents each document of this run is, or ABSENT, shape (rows,).
+        """Returns which of its documents each document of this run is, or ABSENT, shape (rows,).
 
         Args:
-            dataset: the documents of this run.
-            collection_ids: in the order of the RunSpec.
+            dataset: The documents of this run.
+            collection_ids: Collections in the order of the RunSpec.
         """
         found, first = np.full(dataset.rows, ABSENT, np.int64), 0
         for batch in dataset.batches():
@@ -188,28 +188,28 @@ class Members:
         return found
 
     def shared(self, places: Rows, labels: Labels, clusters: int) -> Any:
-        """Return how many documents each cluster then and each cluster now both have, as `Shared.counts`.
+        """Returns the number of documents that each earlier and each current cluster share, as `Shared.counts`.
 
         Args:
-            places: of this run's documents, from `places`.
-            labels: of the same documents now, shape (rows,).
-            clusters: of this run.
+            places: Places of this run's documents, from `places`.
+            labels: Current labels of the same documents, shape (rows,).
+            clusters: Number of clusters of this run.
         """
         known = places != ABSENT
         return _crossed(self._labels[places[known]], labels[known], (self._clusters + 1, clusters + 1))
 
     def _find(self, collection_ids: list[str], batch: Batch) -> tuple[Rows, Flags]:
-        """The place of each of the batch's documents among those of the run before, and whether it was there."""
+        """Returns the place of each of the batch's documents in the previous run, and whether it exists there."""
         names = [collection_ids[batch.collection]] * len(batch.ids) if self._by_collection else None
         keys = keys_of(batch.ids, names)
         return places_in(self._keys, keys)
 
 
 class Shared:
-    """Counts documents of both runs by their cluster then and now.
+    """Counts documents of both runs by their earlier and their current cluster.
 
     Attributes:
-        counts: shape (clusters before + 1, clusters now + 1); the last of each is noise.
+        counts: Counts, shape (clusters before + 1, clusters now + 1); the last of each is noise.
     """
 
     def __init__(self, find: Callable[[Any], tuple[Rows, Flags]], labels: Labels, shape: tuple[int, int]) -> None:
@@ -217,7 +217,7 @@ class Shared:
         self.counts: Any = sparse.csr_array(shape, dtype=np.int64)
 
     def before(self, write: MemberWriter) -> MemberWriter:
-        """Return what takes in a batch, and then writes it."""
+        """Returns a function that counts a batch, and then writes it."""
 
         def both(batch: Batch, labels: Labels, distances: Distances) -> None:
             self.add(batch, labels)
@@ -226,15 +226,15 @@ class Shared:
         return both
 
     def add(self, documents: Any, labels: Labels) -> None:
-        """Take in documents of this run, as a Batch or by their keys, and their clusters, shape (rows,)."""
+        """Adds documents of this run, as a Batch or by their keys, and their clusters, shape (rows,)."""
         places, known = self._find(documents)
         self.counts = self.counts + _crossed(self._labels[places[known]], labels[known], self.counts.shape)
 
     def reorder(self, order: Rows) -> None:
-        """Take the clusters of this run in another order, once all documents have been taken in.
+        """Reorders the clusters of this run, after all documents have been added.
 
         Args:
-            order: places of the clusters, shape (clusters,).
+            order: Places of the clusters, shape (clusters,).
         """
         self.counts = self.counts[:, np.append(order, len(order))]
 
@@ -245,18 +245,18 @@ def _crossed(before: Labels, now: Labels, shape: tuple[int, int]) -> Any:
 
 
 def is_lasting(config: ClusteringConfig) -> bool:
-    """Whether clusters are numbered after those of the run before."""
+    """Returns whether clusters keep the numbers of the previous run."""
     return config.ids == "lasting"
 
 
 def previous_of(spec: RunSpec, dimensions: int, secrets: Path, memory: int) -> Previous:
-    """Return what is known of the run before. What cannot be read is not, and a note says why.
+    """Returns what is known about the previous run. If a part cannot be read, it is unknown, and a note has the reason.
 
     Args:
-        spec: of this run.
-        dimensions: of its documents.
+        spec: Spec of this run.
+        dimensions: Dimensions of its documents.
         secrets: where Secrets are mounted.
-        memory: bytes that the container may use; an eighth of it is for the documents' hashes.
+        memory: Bytes that the container may use. An eighth of it is for the documents' hashes.
     """
     last = spec.previous
     if last is None:
@@ -290,13 +290,13 @@ def previous_of(spec: RunSpec, dimensions: int, secrets: Path, memory: int) -> P
 
 
 def start_of(previous: Previous, config: ClusteringConfig, dataset: Dataset, collection_ids: list[str]) -> Start | None:
-    """Return what clustering goes on from.
+    """Returns what the clustering continues from.
 
     Args:
-        previous: from `previous_of`.
-        config: of this run.
-        dataset: the documents of this run.
-        collection_ids: in the order of the RunSpec.
+        previous: From `previous_of`.
+        config: Configuration of this run.
+        dataset: The documents of this run.
+        collection_ids: Collections in the order of the RunSpec.
     """
     before, members = previous.ancestors, previous.members
     if before is None:
@@ -314,15 +314,15 @@ def numbered(
     limit: float,
     shared: Shared | None,
 ) -> Succession:
-    """Number the clusters of this run after those of the run before.
+    """Numbers the clusters of this run after those of the previous run.
 
     Args:
-        previous: from `previous_of`.
-        config: of this run.
-        clustering: of this run.
-        sizes: documents of each cluster, shape (clusters,).
-        limit: from `distance_limit`.
-        shared: what the pass over the documents counted; None where documents are not compared.
+        previous: From `previous_of`.
+        config: Configuration of this run.
+        clustering: Clustering of this run.
+        sizes: Documents of each cluster, shape (clusters,).
+        limit: From `distance_limit`.
+        shared: Counts from the pass over the documents; None if documents are not compared.
     """
     before = previous.ancestors
     if not is_lasting(config):
@@ -335,13 +335,13 @@ def numbered(
 
 
 def last_names(previous: Previous, succession: Succession, members: Path, in_layers: Mapping[int, str]) -> LastNames:
-    """Return the names that clusters had in the run before, where it had them.
+    """Returns the names of clusters in the previous run, if they had any.
 
     Args:
-        previous: from `previous_of`.
-        succession: from `numbered`.
-        members: members.parquet of this run, with the ids that last.
-        in_layers: names by cluster_id, of clusters of all granularities.
+        previous: From `previous_of`.
+        succession: From `numbered`.
+        members: members.parquet of this run, with lasting ids.
+        in_layers: Names by cluster_id, of clusters of all granularities.
     """
 
     def still_there(asked: Mapping[int, str]) -> Collection[int]:
@@ -352,7 +352,7 @@ def last_names(previous: Previous, succession: Succession, members: Path, in_lay
 
 
 def names_of(previous: Previous, succession: Succession) -> dict[int, str]:
-    """Return the names that clusters had in the run before, by their place in this run."""
+    """Returns the names of clusters in the previous run, by their place in this run."""
     had = previous.had
     return {place: had[number] for place, number in enumerate(succession.ids.tolist()) if number in had}
 
@@ -360,14 +360,14 @@ def names_of(previous: Previous, succession: Succession) -> dict[int, str]:
 def changes_of(
     previous: Previous, succession: Succession, clustering: Clustering, shared: Shared | None, names: Sequence[str]
 ) -> Changes | None:
-    """Return what became of the clusters of the run before; None if clusters are renumbered.
+    """Returns the changes of the clusters since the previous run; None if clusters are renumbered.
 
     Args:
-        previous: from `previous_of`.
-        succession: from `numbered`.
-        clustering: of this run.
-        shared: what the pass over the documents counted; None where documents are not compared.
-        names: of this run's clusters.
+        previous: From `previous_of`.
+        succession: From `numbered`.
+        clustering: Clustering of this run.
+        shared: Counts from the pass over the documents; None if documents are not compared.
+        names: Names of this run's clusters.
     """
     before, had = previous.ancestors, previous.had
     if before is None:
@@ -390,11 +390,11 @@ def changes_of(
 
 
 def distance_limit(config: ClusteringConfig, found: Survey) -> float:
-    """Return how far apart the centroids of one cluster in two runs may be.
+    """Returns the maximum distance between the centroids of one cluster in two runs.
 
     Args:
-        config: of this run.
-        found: by the pass over what it has clustered.
+        config: Configuration of this run.
+        found: Result of the pass over the clustered documents.
     """
     mean = found.total / found.documents
     spread = float(np.sqrt(max(float((found.total_squares / found.documents - mean**2).sum()), 0.0)))
@@ -402,11 +402,11 @@ def distance_limit(config: ClusteringConfig, found: Survey) -> float:
 
 
 def crossing_of(previous: Previous, shared: Shared | None) -> Crossing | None:
-    """Return where the documents of the run before are now, where they were compared.
+    """Returns where the documents of the previous run are now, if they were compared.
 
     Args:
-        previous: from `previous_of`.
-        shared: what the pass over the documents counted.
+        previous: From `previous_of`.
+        shared: Counts from the pass over the documents.
     """
     before, members = previous.ancestors, previous.members
     if before is None or members is None or shared is None:
@@ -415,12 +415,12 @@ def crossing_of(previous: Previous, shared: Shared | None) -> Crossing | None:
 
 
 def begun_in_words(clustering: Clustering) -> list[str]:
-    """Say where clusters did not go on from those of the run before, and why."""
+    """Returns a note if clusters do not continue those of the previous run, with the reason."""
     return [clustering.begun.better] if clustering.begun and clustering.begun.better else []
 
 
 def _moves(before: Ancestors, succession: Succession, counts: Any | None) -> tuple[int | None, int | None]:
-    """Documents of both runs, and those of them that are in another cluster, or in none, or were."""
+    """Returns the number of documents of both runs, and of those whose cluster changed, also from or to noise."""
     if counts is None:
         return None, None
     pairs = counts.tocoo()
@@ -429,7 +429,7 @@ def _moves(before: Ancestors, succession: Succession, counts: Any | None) -> tup
 
 
 def file_of(last: PreviousRun, name: str, spec: RunSpec, secrets: Path) -> Any:
-    """Return a file of the run before: on a volume its path, from a bucket its content.
+    """Returns a file of the previous run: its path on a volume, or its content from a bucket.
 
     Raises:
         RunError: the bucket does not answer.
@@ -445,25 +445,25 @@ def file_of(last: PreviousRun, name: str, spec: RunSpec, secrets: Path) -> Any:
 
 
 def _layout_of(last: PreviousRun, spec: RunSpec, secrets: Path) -> tuple[Positions | None, tuple[str, ...]]:
-    """Where documents lay in the run before, if it made a layout of them, and why that is not known."""
+    """Returns the positions of documents in the previous run, if it computed a layout, or why they are unknown."""
     if not _may_reduce(spec.config):
         return None, ()
     try:
         return read_layout(file_of(last, LAYOUT, spec, secrets)), ()
     except FileNotFoundError:
-        return None, ()  # it clustered the vectors themselves
+        return None, ()  # It clustered the vectors themselves.
     except (RunError, OSError, ValueError, KeyError, pa.ArrowException) as error:
         return None, (f"the layout of {last.run} cannot be read: {one_line(error)}",)
 
 
 def _modes_of(last: PreviousRun, ids: Rows, spec: RunSpec, secrets: Path) -> tuple[Vectors | None, tuple[str, ...]]:
-    """Where the windows of mean_shift rested in the run before, and why that is not known."""
+    """Returns where the windows of mean_shift ended in the previous run, or why that is unknown."""
     if spec.config.algorithm != "mean_shift":
         return None, ()
     try:
         return read_modes(file_of(last, MODES, spec, secrets), ids), ()
     except FileNotFoundError:
-        return None, ()  # it is older than the file
+        return None, ()  # The run is older than the file.
     except (RunError, OSError, ValueError, KeyError, pa.ArrowException) as error:
         return None, (f"the modes of {last.run} cannot be read: {one_line(error)}",)
 
@@ -477,7 +477,7 @@ def _anew(spec: RunSpec, why: str) -> tuple[str, ...]:
 
 
 def not_compared(last: PreviousRun, why: str) -> str:
-    """Say why documents are not."""
+    """Returns why documents are not compared."""
     return f"documents are not compared with those of {last.run}: {why}"
 
 
@@ -486,11 +486,11 @@ def _canonical(algorithm: str) -> str:
 
 
 def keys_of(ids: Any, collection_ids: Sequence[str] | None) -> Rows:
-    """Return 64 bits that stand for each document of a collection, shape (rows,): see `document_keys`.
+    """Returns a hash of 64 bits for each document of a collection, shape (rows,): see `document_keys`.
 
     Args:
-        ids: a pyarrow array of integers or strings.
-        collection_ids: of each document; None where they do not tell documents apart.
+        ids: A pyarrow array of integers or strings.
+        collection_ids: Collection of each document; None if collections do not distinguish documents.
     """
     keys = document_keys(ids)
     if collection_ids is None:

@@ -1,4 +1,4 @@
-"""The layers of the run before, as far as the clusters of this run's layers are numbered after theirs."""
+"""Reads the layers of the previous run, as far as they determine the numbers of this run's clusters."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from clusterworker.run.results.previous import (
 
 @dataclass(frozen=True)
 class _Layer:
-    """One of the run before; members is None where its documents cannot be compared."""
+    """A layer of the previous run. `members` is None if its documents cannot be compared."""
 
     clusters: Ancestors
     names: tuple[str, ...]
@@ -45,12 +45,12 @@ class _Layer:
 
 @dataclass(frozen=True)
 class PreviousLayers:
-    """The layers of the run before, beside those of this run.
+    """The layers of the previous run and of this run.
 
     Attributes:
-        layered: this run's.
-        layers: of the run before, the finest first; none where they are not known.
-        before: which of them each layer of this run goes on from, or None.
+        layered: This run's layers.
+        layers: Layers of the previous run, the finest first; none if they are unknown.
+        before: Which of them each layer of this run continues, or None.
     """
 
     layered: LayeredClusters
@@ -59,15 +59,15 @@ class PreviousLayers:
 
     @property
     def had(self) -> dict[int, str]:
-        """Names of all clusters by cluster_id: no two have one id."""
+        """Returns the names of all clusters by cluster_id; ids are unique across layers."""
         every = (zip(layer.clusters.ids.tolist(), layer.names, strict=True) for layer in self.layers)
         return {number: name for layer in every for number, name in layer}
 
     def of_chosen(self, previous: Previous) -> Previous:
-        """Return the run before at the granularity of this run's clusters.
+        """Returns the previous run at the granularity of this run's clusters.
 
         Args:
-            previous: what is known of it.
+            previous: What is known about it.
         """
         if not self.layers or previous.ancestors is None:
             return previous
@@ -81,14 +81,14 @@ class PreviousLayers:
     def numbered(
         self, config: ClusteringConfig, clusters: Succession, found: Survey, dataset: Dataset, collection_ids: list[str]
     ) -> LayerSuccession:
-        """Number the clusters of every layer of this run.
+        """Numbers the clusters of every layer of this run.
 
         Args:
-            config: of this run.
-            clusters: how those of the run's clustering are numbered.
-            found: by the pass over the documents.
-            dataset: the documents of this run.
-            collection_ids: in the order of the RunSpec.
+            config: Configuration of this run.
+            clusters: How the clusters of the run's clustering are numbered.
+            found: Result of the pass over the documents.
+            dataset: The documents of this run.
+            collection_ids: Collections in the order of the RunSpec.
         """
         first = clusters if is_lasting(config) else replace(clusters, next_id=len(clusters.ids))
         layers, next_id = number_layers(
@@ -105,7 +105,7 @@ class PreviousLayers:
         return LayerSuccession(layers, self.before, lost, max(next_id, clusters.next_id))
 
     def _compared(self, dataset: Dataset, collection_ids: list[str]) -> list[Counterpart | None]:
-        """What the clusters of each layer are compared with; the documents are looked up once for all layers."""
+        """Yields what the clusters of each layer are compared with. The documents are looked up once for all layers."""
         members = next((layer.members for layer in self.layers if layer.members), None)
         places = members.places(dataset, collection_ids) if members else None
         compared: list[Counterpart | None] = []
@@ -124,12 +124,12 @@ class PreviousLayers:
 def layers_before(
     spec: RunSpec, previous: Previous, layered: LayeredClusters, secrets: Path
 ) -> tuple[PreviousLayers, Previous]:
-    """Read the layers of the run before. What cannot be read is not, and a note says why.
+    """Reads the layers of the previous run. If they cannot be read, they are unknown, and a note has the reason.
 
     Args:
-        spec: of this run.
-        previous: what is known of that run.
-        layered: the layers of this run.
+        spec: Spec of this run.
+        previous: What is known about that run.
+        layered: The layers of this run.
         secrets: where Secrets are mounted.
 
     Returns:
@@ -144,7 +144,7 @@ def layers_before(
 def _read(spec: RunSpec, previous: Previous, secrets: Path) -> tuple[list[_Layer], tuple[str, ...]]:
     last, known = spec.previous, previous.ancestors
     if last is None or known is None or not len(known.ids):
-        return [], ()  # nothing is known of it, or all of its documents are noise
+        return [], ()  # Nothing is known about it, or all of its documents are noise.
     try:
         stored = read_layer_clusters(file_of(last, CLUSTERS, spec, secrets))
     except (RunError, OSError, ValueError, KeyError, pa.ArrowException) as error:

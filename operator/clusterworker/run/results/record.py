@@ -1,4 +1,7 @@
-"""run.json: which run made a folder, and when. latest.json, beside the folders, is a copy of the newest one."""
+"""Writes and reads run.json, which identifies a folder's run and its time.
+
+The file latest.json, beside the folders, is a copy of the newest one.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,11 @@ LATEST = "latest.json"
 SPEC = "spec.json"
 """The run's whole input, so that the run can be repeated."""
 MARKER = "metrics.json"
-"""The last file of a folder: one without it is not whole, in S3 where nothing can be renamed."""
+"""The last file of a folder. A folder without it is incomplete; in S3, nothing can be renamed."""
 
 
 class RunRecord(BaseModel):
-    """A finished run, as its folder describes it. The folder is named `run` and lies beside latest.json."""
+    """A finished run, as described in its folder. The folder is named `run` and lies beside latest.json."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -37,12 +40,12 @@ class RunRecord(BaseModel):
     num_documents: int
 
     def to_bytes(self) -> bytes:
-        """The file's content."""
+        """Returns the file's content."""
         return self.model_dump_json(indent=2, exclude_none=True).encode() + b"\n"
 
 
 def record_of(spec: RunSpec, findings: Findings, started_at: datetime) -> RunRecord:
-    """Record a run that finishes now."""
+    """Records a run that finishes now."""
     return RunRecord(
         namespace=spec.namespace,
         trigger=spec.trigger,
@@ -56,7 +59,7 @@ def record_of(spec: RunSpec, findings: Findings, started_at: datetime) -> RunRec
 
 
 def read_record(content: bytes) -> RunRecord | None:
-    """Return the record that a file holds, None where it holds something else."""
+    """Returns the record in a file, None if the file contains something else."""
     try:
         return RunRecord.model_validate_json(content)
     except ValidationError:
@@ -64,8 +67,8 @@ def read_record(content: bytes) -> RunRecord | None:
 
 
 def lineage(run: str) -> str:
-    """What the names of all runs of one trigger object have in common, and no other's: all but the slot.
+    """Returns what the names of all runs of one trigger object have in common with no other's: all but the slot.
 
-    A trigger that was deleted and created again under its name has another one.
+    A trigger that was deleted and created again with the same name has another lineage.
     """
     return run.rpartition("-")[0]

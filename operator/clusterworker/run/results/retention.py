@@ -25,10 +25,10 @@ _FEWEST = 2
 
 
 def expendable(records: Sequence[RunRecord], limit: int) -> list[RunRecord]:
-    """Return the runs whose folders go, oldest first.
+    """Returns the runs whose folders are deleted, oldest first.
 
     Args:
-        records: of the finished runs of one trigger, in any order.
+        records: Records of the finished runs of one trigger, in any order.
         limit: `run.history_limit`.
     """
     kept = {record.run for order in (_started, _finished) for record in _newest(records, order, max(limit, _FEWEST))}
@@ -44,18 +44,18 @@ def publish(
     beside: Mapping[str, bytes] = MappingProxyType({}),
     spared: Container[str] = (),
 ) -> list[str]:
-    """Publish a finished run's folder, point to it, and remove folders beyond the limit.
+    """Publishes a finished run's folder, updates LATEST, and removes folders beyond the limit.
 
-    LATEST points to it. That is a file, not a symbolic link, because not every volume supports links, and S3 does not.
+    LATEST is a file, not a symbolic link, because not every volume supports links, and S3 does not.
 
     Args:
-        target: where the folder goes.
-        staged: what becomes it.
-        record: of the run.
+        target: Location of the folder.
+        staged: Directory that becomes the folder.
+        record: Record of the run.
         limit: `run.history_limit`.
-        progress: receives what is published.
-        beside: files that belong to the newest run, by name; they are written before LATEST.
-        spared: runs whose folders stay, however many newer ones there are.
+        progress: Receives what is published.
+        beside: Files that belong to the newest run, by name; they are written before LATEST.
+        spared: Runs whose folders are kept, however many newer ones there are.
 
     Returns:
         Notes on what could not be removed.
@@ -74,12 +74,12 @@ def publish(
 
 
 def retire(target: Target, limit: int, spared: Container[str] = ()) -> list[str]:
-    """Remove folders beyond the limit, and what interrupted removals left; this run's own folder is there already.
+    """Removes folders beyond the limit, and the rest of interrupted removals. This run's own folder already exists.
 
     Args:
-        target: where results are.
+        target: Location of the results.
         limit: `run.history_limit`.
-        spared: runs whose folders stay.
+        spared: Runs whose folders are kept.
 
     Returns:
         Notes on what could not be removed: a run whose own results are there does not fail for that.

@@ -1,7 +1,7 @@
-"""Files of a run's stages, which several processes write, and which a retry of the run finds again.
+"""Stores the files of a run's stages, which several processes write, and which a retry of the run finds again.
 
-They lie beside the run's folder, on the same volume or in the same bucket, until the run has completed. A file appears
-whole or not at all, so that a part of the work that is done twice, as after an executor was lost, is there once.
+They are beside the run's folder, on the same volume or in the same bucket, until the run has completed. A file is
+written atomically, so a part of the work that is done twice, for example after an executor was lost, exists once.
 """
 
 from __future__ import annotations
@@ -27,28 +27,30 @@ from clusterworker.storage.volume import explained, sync_file
 
 _SUFFIX = ".stages"
 _ABANDONED_SECONDS = 2 * 24 * 3600
-"""After so long without a new file, the stages of another run of the trigger are removed: its driver is gone."""
+"""Time without a new file after which the stages of another run of the trigger are removed, because its driver no
+longer exists.
+"""
 
 
 class Stages(Protocol):
-    """Files by name. It can be pickled, without credentials."""
+    """Files by name. The object can be pickled, without credentials."""
 
     def names(self) -> set[str]:
-        """Names of the files that are there, whole."""
+        """Returns the names of the complete files."""
 
     def create(self, name: str, scratch: Path) -> contextlib.AbstractContextManager[Path]:
-        """Yield a path to write a file to, which gets its name when all is well; an earlier one is replaced.
+        """Yields a path to write a file to. The file gets its name if there is no error, and replaces an earlier one.
 
         Args:
-            name: of the file.
-            scratch: directory for what does not exist yet.
+            name: Name of the file.
+            scratch: Directory for files that are not complete yet.
         """
 
     def open(self, name: str) -> Any:
-        """Return pyarrow's random access file."""
+        """Returns pyarrow's random access file."""
 
     def clear(self) -> None:
-        """Remove all of them, and those of earlier runs of the trigger that have been abandoned."""
+        """Removes all files, and those of earlier runs of the trigger that were abandoned."""
 
 
 class Distributable(Destination, Protocol):
@@ -81,7 +83,7 @@ def _clear(spec: Distributable, secrets: Path) -> None:
 
 
 def open_stages(spec: Destination, secrets: Path) -> Stages:
-    """Return the stages of the run that a RunSpec describes."""
+    """Returns the stages of the run in a RunSpec."""
     folder, _, run = folder_of(spec).rpartition("/")
     uri = f"{folder}/.{run}{_SUFFIX}"
     bucket = bucket_at(uri, spec.results, secrets)
@@ -144,7 +146,7 @@ class VolumeStages:
 
 @dataclass(frozen=True)
 class BucketStages:
-    """Objects in a bucket, of which putting one is one step."""
+    """Objects in a bucket, which are written atomically."""
 
     bucket: Bucket
 
@@ -177,7 +179,7 @@ class BucketStages:
     def clear(self) -> None:
         """See Stages."""
         own = self.bucket.path
-        with contextlib.suppress(Exception):  # what is left costs space, and no result
+        with contextlib.suppress(Exception):  # What remains takes up space, but does not change results.
             filesystem = self.bucket.connect()
             written: dict[str, list[Any]] = {}
             for path, changed in self._files(own.rpartition("/")[0]):
@@ -198,12 +200,12 @@ class BucketStages:
 
 
 def _is_kin(one: str, other: str) -> bool:
-    """Whether two folders of stages are of runs of one trigger."""
+    """Returns whether two folders of stages belong to runs of one trigger."""
     return lineage(one) == lineage(other)
 
 
 def write_arrays(stages: Stages, name: str, arrays: Mapping[str, Any], scratch: Path) -> None:
-    """Write arrays of numbers by name, as NumPy's .npz."""
+    """Writes arrays of numbers by name, as NumPy's .npz."""
     import numpy as np
 
     with stages.create(name, scratch) as draft, draft.open("wb") as file:
@@ -211,7 +213,7 @@ def write_arrays(stages: Stages, name: str, arrays: Mapping[str, Any], scratch: 
 
 
 def read_arrays(stages: Stages, name: str) -> dict[str, Any]:
-    """Read what `write_arrays` has written; nothing of it is carried out as a program."""
+    """Reads what `write_arrays` has written; nothing in it is executed."""
     import numpy as np
 
     with stages.open(name) as file, np.load(io.BytesIO(file.read()), allow_pickle=False) as arrays:

@@ -1,4 +1,4 @@
-"""The Parquet tables of a run: members, centroids, and what became of the clusters of the run before."""
+"""Writes and reads the Parquet tables of a run: members, centroids, and the changes since the previous run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,13 +23,13 @@ from clusterworker.run.results.record import MEMBERS
 CENTROIDS, LINEAGE = "centroids.parquet", "lineage.parquet"
 LAYOUT, MODES = "layout.parquet", "modes.parquet"
 _BY = b"layout"
-"""Key of the metadata of LAYOUT."""
+"""Key in the metadata of LAYOUT."""
 _ALGORITHM, _METRIC, _NEXT, _MODEL = b"algorithm", b"metric", b"next_cluster_id", b"embedding_model"
-"""Keys of the metadata of CENTROIDS, which the next run reads."""
+"""Keys in the metadata of CENTROIDS, which the next run reads."""
 
 
 def members_schema(*, integer_ids: bool, tells_collections: bool) -> pa.Schema:
-    """The schema of members.parquet.
+    """Returns the schema of members.parquet.
 
     Columns: document_id (string, or int64 if all ids are integers), cluster_id (int32, -1 is noise),
     distance_to_centroid (float, null for noise), and collection_id if there are several collections.
@@ -45,18 +45,18 @@ def members_schema(*, integer_ids: bool, tells_collections: bool) -> pa.Schema:
 
 
 def members_writer(file: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """Return what writes members.parquet: no dictionary for columns in which hardly a value occurs twice."""
+    """Returns the writer of members.parquet, without dictionaries for columns whose values are almost all different."""
     repeated = [name for name in ("cluster_id", "collection_id") if name in schema.names]
     return pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=repeated)
 
 
 class MembersTable:
-    """Writes members.parquet while documents stream by; see `members_schema`.
+    """Writes members.parquet while documents are read; see `members_schema`.
 
     Args:
-        file: to write.
-        collection_ids: in the order of the RunSpec.
-        integer_ids: whether document ids are integers.
+        file: The file to write.
+        collection_ids: Collections in the order of the RunSpec.
+        integer_ids: Whether document ids are integers.
     """
 
     def __init__(self, file: Path, collection_ids: Sequence[str], *, integer_ids: bool) -> None:
@@ -65,7 +65,7 @@ class MembersTable:
         self._writer = members_writer(file, self._schema)
 
     def write(self, batch: Batch, labels: Labels, distances: Distances) -> None:
-        """Append a batch."""
+        """Appends a batch."""
         columns: list[Any] = [batch.ids, pa.array(labels), pa.array(distances, from_pandas=True)]
         if self._collections:
             indices = pa.array([batch.collection] * len(labels), pa.int32())
@@ -82,10 +82,10 @@ class MembersTable:
 
 
 def renumber(members: Path, ids: Rows) -> None:
-    """Replace places by cluster_ids in members.parquet, whose clusters were not numbered while it was written.
+    """Replaces places by cluster_ids in members.parquet, because the clusters were not numbered when it was written.
 
     Args:
-        members: the file.
+        members: The file.
         ids: cluster_id by place, shape (clusters,).
     """
     if np.array_equal(ids, np.arange(len(ids))):
@@ -101,8 +101,8 @@ def renumber(members: Path, ids: Rows) -> None:
 
 
 def renumbered(members: Any, ids: Rows) -> Any:
-    """Return some rows of members.parquet with cluster_ids in place of places, as `renumber` does."""
-    numbers = np.append(ids, NOISE).astype(np.int32)  # the last is for NOISE, which is -1
+    """Returns rows of members.parquet with cluster_ids instead of places, as `renumber` does."""
+    numbers = np.append(ids, NOISE).astype(np.int32)  # The last number is for NOISE, which is -1.
     place = members.schema.get_field_index("cluster_id")
     column = pa.array(numbers[members["cluster_id"].to_numpy()])
     return members.set_column(place, members.schema.field(place), column)
@@ -110,17 +110,17 @@ def renumbered(members: Any, ids: Rows) -> Any:
 
 @dataclass(frozen=True)
 class StoredCentroids:
-    """centroids.parquet, as the next run reads it.
+    """The content of centroids.parquet, for the next run.
 
     Attributes:
         ids: cluster_id, largest cluster first, shape (clusters,).
-        centroids: shape (clusters, dimensions).
-        sizes: documents of each, shape (clusters,).
-        algorithm: as configured.
+        centroids: Centroids, shape (clusters, dimensions).
+        sizes: Documents of each cluster, shape (clusters,).
+        algorithm: As configured.
         metric: cosine or euclidean.
-        next_id: the lowest cluster_id that was never used.
-        names: of the clusters.
-        embedding_model: of the documents, "" where it is not known.
+        next_id: The lowest cluster_id that was never used.
+        names: Names of the clusters.
+        embedding_model: Embedding model of the documents, "" if unknown.
     """
 
     ids: Rows
@@ -133,16 +133,16 @@ class StoredCentroids:
     embedding_model: str = ""
 
     def taken(self, order: Rows) -> Self:
-        """Return the same clusters in another order.
+        """Returns the same clusters in another order.
 
         Args:
-            order: places of the clusters, shape (clusters,).
+            order: Places of the clusters, shape (clusters,).
         """
         names = [self.names[place] for place in order]
         return replace(self, ids=self.ids[order], centroids=self.centroids[order], sizes=self.sizes[order], names=names)
 
     def write(self, file: Path) -> None:
-        """Write it: cluster_id, name, documents, centroid (FixedSizeList<float32>), largest cluster first."""
+        """Writes cluster_id, name, documents, centroid (FixedSizeList<float32>), the largest cluster first."""
         said = {_ALGORITHM: self.algorithm, _METRIC: self.metric, _NEXT: str(self.next_id)}
         if self.embedding_model:
             said[_MODEL] = self.embedding_model
@@ -158,10 +158,10 @@ class StoredCentroids:
 
 
 def read_centroids(source: Any) -> StoredCentroids:
-    """Read centroids.parquet.
+    """Reads centroids.parquet.
 
     Args:
-        source: a path, or a pyarrow file.
+        source: A path, or a pyarrow file.
 
     Raises:
         KeyError: a column or an entry of the metadata is missing.
@@ -183,9 +183,9 @@ def centroids_in(table: Any, name: str, column: str = "centroid") -> tuple[Rows,
     """Return the cluster_ids of a table, and the centroids, shape (rows, dimensions).
 
     Args:
-        table: with the columns cluster_id and centroid.
-        name: of its file, for the error.
-        column: of the centroids.
+        table: Table with the columns cluster_id and centroid.
+        name: Name of its file, for the error.
+        column: Name of the column with the centroids.
 
     Raises:
         KeyError: a column is missing.
@@ -210,13 +210,15 @@ def vectors_in(column: Any) -> Any:
 
 
 def write_lineage(file: Path, steps: Sequence[Step], names: Mapping[int, str], last_names: Mapping[int, str]) -> None:
-    """Write lineage.parquet: a row per cluster of this run, largest first, and per cluster that is gone.
+    """Writes lineage.parquet.
+
+    It has a row for each cluster of this run, largest first, and for each cluster that no longer exists.
 
     Args:
-        file: to write.
-        steps: what became of each cluster.
-        names: of this run's clusters by cluster_id.
-        last_names: of the clusters of the run before.
+        file: The file to write.
+        steps: The change of each cluster.
+        names: Names of this run's clusters by cluster_id.
+        last_names: Names of the clusters of the previous run.
     """
     pq.write_table(pa.table(lineage_columns(steps, names, last_names)), file, compression="zstd")
 
@@ -239,10 +241,10 @@ def lineage_columns(steps: Sequence[Step], names: Mapping[int, str], last_names:
 
 
 def write_layout(staged: Path, layout: Positions) -> None:
-    """Write layout.parquet into the directory that holds members.parquet, a row per document, in the same order.
+    """Writes layout.parquet into the directory of members.parquet, with a row per document, in the same order.
 
     Columns: document_id, position (FixedSizeList<float32>), and collection_id if there are several collections. A
-    document that was not laid out, as it was not in the sample, has NaN for each number of its position.
+    document that was not in the sample has no position: it has NaN for each number.
     """
     components = layout.values.shape[1]
     with pq.ParquetFile(staged / MEMBERS, pre_buffer=False) as members:
@@ -260,10 +262,10 @@ def write_layout(staged: Path, layout: Positions) -> None:
 
 
 def write_modes(staged: Path, ids: Rows, modes: Vectors) -> None:
-    """Write modes.parquet: cluster_id, and mode (FixedSizeList<float32>), where the cluster's window rests.
+    """Writes modes.parquet: cluster_id, and mode (FixedSizeList<float32>), the final position of the cluster's window.
 
     Args:
-        staged: directory of the run.
+        staged: Directory of the run.
         ids: cluster_id of each cluster, shape (clusters,).
         modes: shape (clusters, dimensions).
     """
@@ -272,11 +274,11 @@ def write_modes(staged: Path, ids: Rows, modes: Vectors) -> None:
 
 
 def read_modes(source: Any, ids: Rows) -> Vectors:
-    """Read modes.parquet.
+    """Reads modes.parquet.
 
     Args:
-        source: a path, or a pyarrow file.
-        ids: of the clusters whose modes are returned, in this order.
+        source: A path, or a pyarrow file.
+        ids: Ids of the clusters whose modes are returned, in this order.
 
     Raises:
         KeyError, ValueError, OSError: as of `read_centroids`.
@@ -291,10 +293,10 @@ def read_modes(source: Any, ids: Rows) -> Vectors:
 
 
 def read_layout(source: Any) -> Positions:
-    """Read layout.parquet.
+    """Reads layout.parquet.
 
     Args:
-        source: a path, or a pyarrow file.
+        source: A path, or a pyarrow file.
 
     Raises:
         KeyError, ValueError, OSError: as of `read_centroids`.
@@ -308,11 +310,11 @@ def read_layout(source: Any) -> Positions:
 
 
 def read_clusters_named_after(members: Path, names: Mapping[int, str]) -> set[int]:
-    """Return which clusters hold the document whose id they are named after.
+    """Returns which clusters contain the document whose id is their name.
 
     Args:
         members: members.parquet.
-        names: by cluster_id.
+        names: Names by cluster_id.
     """
     wanted = pa.array(sorted(set(names.values())), pa.string())
     found: set[int] = set()
@@ -329,11 +331,11 @@ def read_clusters_named_after(members: Path, names: Mapping[int, str]) -> set[in
 
 
 def read_document_ids(members: Path, rows: Rows) -> dict[int, str | int]:
-    """Return the ids of some documents, by row number of the whole data set.
+    """Returns the ids of some documents, by row number of the whole data set.
 
     Args:
         members: members.parquet, which lists documents in the order of the data set.
-        rows: row numbers, in any order; only row groups that hold one of them are read.
+        rows: Row numbers, in any order. Only row groups that contain one of them are read.
     """
     ids: dict[int, str | int] = {}
     wanted, first = np.sort(rows), 0

@@ -1,7 +1,4 @@
-"""Where a run's folder goes, and what becomes of the folders of earlier runs.
-
-Design record: docs/design/results.md.
-"""
+"""Writes a run's folder, and removes the folders of earlier runs. Design record: docs/design/results.md."""
 
 import tempfile
 from collections.abc import Iterator
@@ -17,60 +14,63 @@ from clusterworker.run.results.record import SPEC, RunRecord
 from clusterworker.storage.addresses import bucket_at
 
 _MOST_ACTIVE = 100
-"""Runs of one trigger that can be active in addition to those in its history. Their input is kept as long."""
+"""Number of runs of one trigger that can be active in addition to those in its history. Their input is kept as long."""
 
 
 class Target(Protocol):
-    """Where results go: `<uri of the results>/<namespace>/<trigger>/<run>/`."""
+    """Location of results: `<uri of the results>/<namespace>/<trigger>/<run>/`."""
 
     @property
     def uri(self) -> str:
         """The run's folder."""
 
     def prepare(self, scratch: Path) -> Path:
-        """Remove what crashed attempts left, and return an empty directory to write files into.
+        """Removes what crashed attempts left, and returns an empty directory to write files into.
 
         Raises:
             MisconfiguredError: nothing can be written there.
         """
 
     def publish(self, staged: Path) -> None:
-        """Make the files in the directory the run's folder, in place of any earlier one."""
+        """Replaces the run's folder by the files in the directory."""
 
     def put_beside(self, name: str, content: bytes) -> None:
-        """Write a file beside the trigger's folders, in one step: a reader sees the old content or the new one."""
+        """Writes a file beside the trigger's folders atomically: a reader sees the old content or the new one."""
 
     def abandon(self) -> None:
-        """Remove what this or an earlier attempt left half done."""
+        """Removes what this or an earlier attempt has left unfinished."""
 
     def finished(self) -> list[RunRecord]:
-        """Return the finished runs of this trigger, in any order: whole folders with a record."""
+        """Returns the finished runs of this trigger, in any order: complete folders with a record."""
 
     def remove(self, run: str) -> None:
-        """Remove a finished run's folder: in one step it is no longer whole, and then gone; if it is gone, fine."""
+        """Removes a finished run's folder.
+
+        It becomes incomplete atomically, and is then deleted. It is not an error if it does not exist.
+        """
 
     def keep_spec(self, content: bytes) -> None:
-        """Write the run's input before it does anything. A failed run leaves only this in its folder.
+        """Writes the run's input before the run does anything. A failed run leaves only this file in its folder.
 
         Args:
-            content: of the file SPEC.
+            content: Content of the file SPEC.
 
         Raises:
             RunError: it cannot be written, in one line.
         """
 
     def forget_specs(self, most: int) -> None:
-        """Remove the inputs of runs that left nothing else, except the newest.
+        """Removes the inputs of runs that left nothing else, except the newest.
 
         Args:
-            most: how many stay.
+            most: Number of inputs to keep.
 
         Raises:
             RunError: the storage does not let us, in one line.
         """
 
     def kept_spec(self) -> bytes | None:
-        """Return the run's input; None if it is missing.
+        """Returns the run's input; None if it does not exist.
 
         Raises:
             RunError: it may be there and cannot be read, in one line.
@@ -78,14 +78,14 @@ class Target(Protocol):
 
     @property
     def spec_places(self) -> tuple[str, ...]:
-        """Where that may be."""
+        """Where the input can be."""
 
     def clear_remnants(self, before: datetime) -> None:
-        """Finish removals that were interrupted, of runs of this trigger that finished before an instant."""
+        """Finishes interrupted removals of runs of this trigger that finished before an instant."""
 
 
 class Destination(Protocol):
-    """Which run's folder is meant: a RunSpec says it, among other things."""
+    """Identifies a run's folder; a RunSpec contains this, among other things."""
 
     @property
     def namespace(self) -> str:
@@ -93,15 +93,15 @@ class Destination(Protocol):
 
     @property
     def trigger(self) -> str:
-        """Its name."""
+        """Name of the trigger."""
 
     @property
     def run(self) -> str:
-        """The Job's name."""
+        """Name of the run's Job."""
 
     @property
     def results(self) -> ResultsTarget:
-        """Where the trigger's results are."""
+        """Location of the trigger's results."""
 
 
 class Told(Destination, Protocol):
@@ -109,14 +109,14 @@ class Told(Destination, Protocol):
 
     @property
     def history_limit(self) -> int:
-        """Folders of results to keep."""
+        """Number of results folders to keep."""
 
     def model_dump_json(self, *, exclude_none: bool, indent: int) -> str:
-        """As every model of pydantic."""
+        """Returns JSON, as every model of pydantic does."""
 
 
 def folder_of(run: Destination) -> str:
-    """Return the path or address of a run's folder.
+    """Returns the path or address of a run's folder.
 
     Raises:
         MisconfiguredError: a name would lead elsewhere.
@@ -131,7 +131,7 @@ def folder_of(run: Destination) -> str:
 
 
 def open_target(spec: Destination, secrets_root: Path) -> Target:
-    """Return the target that a RunSpec, or another description of a run, names.
+    """Returns the target of a RunSpec, or of another description of a run.
 
     Raises:
         MisconfiguredError: A name would lead elsewhere, or the Secret is missing.
@@ -146,11 +146,11 @@ def open_target(spec: Destination, secrets_root: Path) -> Target:
 
 @contextmanager
 def staging(spec: Told, mounts: Mounts) -> Iterator[tuple[Target, Path, Path]]:
-    """Prepare a run's folder, which then holds the file SPEC and nothing else.
+    """Prepares a run's folder, which then contains only the file SPEC.
 
     Args:
         spec: The run's input.
-        mounts: where Secrets and scratch space are.
+        mounts: Directories of Secrets and scratch space.
 
     Yields:
         Where the folder goes, the directory that becomes it, and a scratch directory. Both directories go in the end.
@@ -165,7 +165,7 @@ def staging(spec: Told, mounts: Mounts) -> Iterator[tuple[Target, Path, Path]]:
         stack.callback(target.abandon)
         told = spec.model_dump_json(exclude_none=True, indent=2).encode() + b"\n"
         target.keep_spec(told)
-        with suppress(RunError):  # a run does not fail for what older ones left
+        with suppress(RunError):  # A run does not fail because of leftovers of older ones.
             target.forget_specs(spec.history_limit + _MOST_ACTIVE)
         (staged / SPEC).write_bytes(told)
         yield target, staged, scratch

@@ -1,4 +1,4 @@
-"""Results on a mounted volume: a folder appears whole by being renamed, and goes the same way."""
+"""Stores results on a mounted volume: a folder is published and removed atomically by renaming."""
 
 import errno
 import os
@@ -19,7 +19,7 @@ _REMOVED = ".removed"
 
 @dataclass(frozen=True)
 class VolumeTarget:
-    """A folder on a mounted volume, written as a hidden sibling and renamed."""
+    """A folder on a mounted volume, which is written as a hidden sibling and renamed."""
 
     uri: str
 
@@ -30,13 +30,13 @@ class VolumeTarget:
 
     @property
     def siblings(self) -> Path:
-        """The trigger's folder, in which those of its runs are."""
+        """The trigger's folder, which contains those of its runs."""
         return self.folder.parent
 
     def prepare(self, scratch: Path) -> Path:
         """See Target."""
         with self._errors():
-            os.umask(0o002)  # the volume's group (the Pod's fsGroup) may clear up
+            os.umask(0o002)  # The volume's group (the Pod's fsGroup) may remove it.
             self.siblings.mkdir(parents=True, exist_ok=True)
             self.abandon()
             staged = self.folder.with_name(f".{self.folder.name}.{secrets.token_hex(4)}.partial")
@@ -55,7 +55,7 @@ class VolumeTarget:
                 exchange(staged, self.folder)
                 shutil.rmtree(staged)
             sync_directory(self.siblings)
-            self._spec_aside.unlink(missing_ok=True)  # the folder holds it
+            self._spec_aside.unlink(missing_ok=True)  # The folder contains it.
 
     def put_beside(self, name: str, content: bytes) -> None:
         """See Target."""
@@ -76,7 +76,7 @@ class VolumeTarget:
         return [record for record in found if record]
 
     def remove(self, run: str) -> None:
-        """See Target. Readers that have files of it open keep them; on NFS their names stay until they are closed."""
+        """See Target. Readers with open files of it keep them; on NFS, their names stay until they are closed."""
         aside = self.siblings / f".{run}.{secrets.token_hex(4)}{_REMOVED}"
         with self._errors():
             try:
@@ -86,9 +86,9 @@ class VolumeTarget:
         shutil.rmtree(aside, ignore_errors=True)
 
     def keep_spec(self, content: bytes) -> None:
-        """See Target. It lies beside the folder, which appears whole or not at all, until that is there."""
+        """See Target. It lies beside the folder until the folder, which is published atomically, exists."""
         if self.kept_spec() == content:
-            return  # an attempt at a run that has completed, or failed, before
+            return  # This is an attempt of a run that has completed, or failed, before.
         with self._errors():
             replace(self._spec_aside, content, secrets.token_hex(4))
 
@@ -119,7 +119,7 @@ class VolumeTarget:
         return self.siblings / f".{self.folder.name}.{SPEC}"
 
     def clear_remnants(self, before: datetime) -> None:
-        """See Target. A renamed folder has no owner, whenever its run finished."""
+        """See Target. A renamed folder belongs to no run, whenever its run finished."""
         ours = lineage(self.folder.name)
         with self._errors():
             for entry in self.siblings.glob(f".*{_REMOVED}"):
@@ -135,13 +135,13 @@ class VolumeTarget:
 
 
 def _modified(file: Path) -> float:
-    with suppress(FileNotFoundError):  # its run has completed at the same time
+    with suppress(FileNotFoundError):  # Its run has completed at the same time.
         return file.stat().st_mtime
     return 0.0
 
 
 def _record(folder: Path) -> RunRecord | None:
-    """The folder's record, if it is this folder's: a copy that a person made under another name is left alone."""
+    """Returns the folder's record, if it belongs to this folder. A copy under another name is left alone."""
     try:
         record = read_record((folder / records.FILE).read_bytes())
     except FileNotFoundError:

@@ -1,1 +1,1 @@
-"""What is shown: functions from objects of the API server and the time to plain data, without I/O."""
+"""Converts objects of the API server and the time to plain data for the templates, without I/O."""

@@ -1,4 +1,4 @@
-"""Charts as numbers: where the server-made SVG draws what."""
+"""Computes the coordinates of charts, which the server renders as SVG."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from clustertrigger.core.instants import format_instant
 from clustertrigger.rest.page.views.words import TONES, Tone, took
 
 BAR = 10
-"""Width of a bar and its gap; a chart is 100 high."""
+"""Width of a bar with its gap; a chart is 100 high."""
 MOST_BARS = 60
 MOST_POINTS = 120
 WIDTH, HEIGHT = 720, 180
 _LEAST = 3
-"""Height of a bar that stands for next to nothing."""
+"""Minimum height of a bar."""
 _ROOM = 1.1
-"""How much higher than its highest value a chart is."""
+"""Height of a chart in relation to its highest value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One run.
+    """The bar of a run.
 
     Attributes:
-        x: its left edge.
-        height: of how long it took, 0 to 100.
-        documents: height of how many documents it had, 0 to 100; None where that is not known.
-        label: all of it in words.
+        x: Its left edge.
+        height: Duration of the run, 0 to 100.
+        documents: Height for the number of documents, 0 to 100; None if unknown.
+        label: Description of the bar.
     """
 
     x: int
@@ -46,10 +46,10 @@ class Bars:
     """Runs, oldest first.
 
     Attributes:
-        width: of the whole chart.
-        longest: the time of the longest run in words; empty if none has ended.
-        most: the largest number of documents; 0 where none is known.
-        label: all of it in a sentence.
+        width: Width of the whole chart.
+        longest: Duration of the longest run as text; empty if none has ended.
+        most: The largest number of documents; 0 if none is known.
+        label: Description of the chart.
     """
 
     bars: Sequence[Bar]
@@ -61,7 +61,7 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """One measurement."""
+    """The dot of a measurement."""
 
     x: float
     y: float
@@ -74,12 +74,12 @@ class DriftChart:
     """Measurements over time, oldest first.
 
     Attributes:
-        dots: the measurements.
-        line: they joined, as the points of a polyline.
-        threshold: its height from the top; None where there is none.
-        floor: height of what chance alone does, which a value must exceed; None where that is not known.
-        highest: the value at the top.
-        label: all of it in a sentence.
+        dots: The measurements.
+        line: The line through them, as the points of a polyline.
+        threshold: Distance of the threshold from the top; None if there is none.
+        floor: Distance of twice the noise floor from the top, which a value must exceed; None if unknown.
+        highest: The value at the top.
+        label: Description of the chart.
     """
 
     dots: Sequence[Dot]
@@ -91,10 +91,10 @@ class DriftChart:
 
 
 def bars(history: Sequence[Execution]) -> Bars | None:
-    """Runs as bars.
+    """Returns runs as bars.
 
     Args:
-        history: newest first.
+        history: Runs, newest first.
     """
     runs = list(reversed(history[:MOST_BARS]))
     if not runs:
@@ -119,11 +119,11 @@ def bars(history: Sequence[Execution]) -> Bars | None:
 
 
 def drift_chart(points: Sequence[Point], threshold: float | None) -> DriftChart | None:
-    """Measurements as a line.
+    """Returns measurements as a line.
 
     Args:
-        points: oldest first.
-        threshold: of the trigger now.
+        points: Measurements, oldest first.
+        threshold: Current threshold of the trigger.
     """
     shown = points[-MOST_POINTS:]
     if not shown:

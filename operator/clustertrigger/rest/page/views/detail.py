@@ -1,4 +1,4 @@
-"""One trigger: all about it, and what to do."""
+"""Builds the page of one trigger: all about it, and what to do."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ _CALM: dict[ConditionType, Tone] = {
     ConditionType.STALLED: "bad",
     ConditionType.RUNNING: "busy",
 }
-"""How a condition is coloured that is true."""
+"""Colours of conditions that are true."""
 _COMMAND = re.compile(rf"(.*?): ((?:{COMMAND}|kubectl) .+)", re.DOTALL)
-"""A sentence that ends with a command."""
+"""Matches a sentence that ends with a command."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConditionView:
-    """A condition in words."""
+    """A condition as text."""
 
     words: str
     tone: Tone
@@ -57,10 +57,10 @@ class ConditionView:
 
 @dataclass(frozen=True, slots=True)
 class SlotView:
-    """A coming slot.
+    """A future slot.
 
     Attributes:
-        local: on the clock of the trigger's time zone.
+        local: The slot in the trigger's time zone.
     """
 
     at: Moment
@@ -69,11 +69,11 @@ class SlotView:
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """What comes next.
+    """The next slots.
 
     Attributes:
-        sentence: instead of slots, or about them.
-        zone: the trigger's time zone.
+        sentence: A sentence that replaces the slots, or explains them.
+        zone: The trigger's time zone.
     """
 
     sentence: str
@@ -83,12 +83,12 @@ class Coming:
 
 @dataclass(frozen=True, slots=True)
 class EventsView:
-    """Events as they are counted.
+    """The events that are counted.
 
     Attributes:
-        share: of the threshold, 0 to 100.
-        cooldown: in words.
-        cools_until: when a cooldown ends that goes on.
+        share: Share of the threshold, 0 to 1.
+        cooldown: Description of the cooldown.
+        cools_until: End of the current cooldown.
     """
 
     counter: int
@@ -101,7 +101,7 @@ class EventsView:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run in the table of runs."""
+    """A row in the table of runs."""
 
     job: str
     at: Moment | None
@@ -120,8 +120,8 @@ class GroupView:
     """One of the largest clusters, or a node of a taxonomy.
 
     Attributes:
-        percent: of the largest one's documents.
-        central: a document near its middle; of a cluster only.
+        percent: Percentage of the largest one's documents.
+        central: A central document; only for a cluster.
     """
 
     id: str
@@ -134,12 +134,12 @@ class GroupView:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the newest completed run found.
+    """The result of the newest completed run.
 
     Attributes:
-        title: what the groups are.
-        more: how many are not shown.
-        folder: where these are.
+        title: What the groups are.
+        more: Description of the groups that are not shown.
+        folder: The folder that contains them.
     """
 
     title: Literal["Clusters", "Nodes"]
@@ -152,7 +152,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class MeasurementView:
-    """One check in the table of measurements."""
+    """A row in the table of measurements."""
 
     at: Moment | None
     value: str
@@ -163,7 +163,7 @@ class MeasurementView:
 
 @dataclass(frozen=True, slots=True)
 class DriftView:
-    """What checks have measured, newest first."""
+    """Measurements of checks, newest first."""
 
     title: Literal["Drift", "Volume"]
     summary: str
@@ -185,7 +185,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """What the reader may ask of the trigger."""
+    """An action that the reader can request."""
 
     verb: Verb
     label: str
@@ -222,12 +222,12 @@ _RESET = Button("reset", "Reset failures", "Sets the number of consecutive failu
 
 
 def detail(raw: Object, now: datetime, *, may_change: bool) -> Detail:
-    """What is shown of one trigger.
+    """Returns the page of one trigger.
 
     Args:
-        raw: the object.
-        now: the time.
-        may_change: whether the reader may change it.
+        raw: The object.
+        now: The current time.
+        may_change: Whether the reader may change the trigger.
     """
     state = TriggerState(raw)
     status, spec = state.status, raw["spec"]
@@ -341,7 +341,7 @@ def _counts(state: TriggerState) -> str:
 
 
 def run_view(run: Execution, now: datetime) -> RunView:
-    """A run, as tables show it."""
+    """Returns a run as a row of a table."""
     return RunView(
         job=run.job_id,
         at=moment(run.triggered_at, now),

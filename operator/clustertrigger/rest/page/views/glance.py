@@ -1,4 +1,4 @@
-"""What the table of triggers needs of each of them, whether it is on the page or not."""
+"""Reads what the table of triggers needs of each trigger, whether it is on the page or not."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Object = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """One version of a trigger, in brief.
+    """Summary of one version of a trigger.
 
     Attributes:
-        word: its state.
-        schedule: trigger_type and schedule_config as JSON; None where it does not fire.
-        anchor: from which an interval counts.
+        word: Its state.
+        schedule: trigger_type and schedule_config as JSON; None if it does not fire.
+        anchor: Start of an interval's grid.
     """
 
     namespace: str
@@ -37,7 +37,7 @@ class Glance:
 
 
 def glance_at(raw: Object) -> Glance:
-    """Look at a trigger: this reads its whole status."""
+    """Returns the summary of a trigger, from its whole status."""
     state, spec = TriggerState(raw), raw["spec"]
     fires = effective_status(state.raw) == "active"
     memory = state.status.schedule_state
@@ -57,16 +57,16 @@ class Listed(Protocol):
 
     @property
     def glance(self) -> Glance:
-        """It, in brief."""
+        """Returns the summary."""
 
     @property
     def raw(self) -> Object:
-        """The object."""
+        """Returns the object."""
 
 
 @dataclass(frozen=True)
 class Read:
-    """A trigger as the API server has answered."""
+    """A trigger from a response of the API server."""
 
     raw: Object
 

@@ -1,4 +1,4 @@
-"""Many triggers: the table of `kubectl get`, and what narrows it."""
+"""Builds the page of many triggers: the table of `kubectl get`, and its filters."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from clustertrigger.rest.page.views.timeline import Timeline, timeline
 from clustertrigger.rest.page.views.words import TONES, Moment, Tone, moment
 
 ROWS = 100
-"""Triggers on one page of the table."""
+"""Number of triggers on one page of the table."""
 STATES = ("active", "running", "paused", "disabled", "failed", "not ready", "not seen")
-"""What a trigger can be, in words."""
+"""States of a trigger, as text."""
 TYPES: tuple[str, ...] = get_args(TriggerType)
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the reader asked for; empty: any."""
+    """The reader's filters; empty for any."""
 
     namespace: str = ""
     type: str = ""
@@ -37,14 +37,14 @@ class Wanted:
     """Number of the first row."""
 
     def query(self, **changes: object) -> str:
-        """As the query of an address, with some of it changed; it ends with what is not asked for left out."""
+        """Returns the query of a URL with some of the filters changed. Filters that are not set are left out."""
         fields = {name: getattr(self, name) for name in self.__slots__} | changes
         return urlencode({name: value for name, value in fields.items() if value})
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One trigger of the table."""
+    """A row of the table."""
 
     namespace: str
     name: str
@@ -58,7 +58,7 @@ class Row:
     result_tone: Tone
     next_run: Moment | None
     coming: str
-    """When it is due in words, or how many events are still missing."""
+    """Returns when it is due, or how many events are still missing."""
     runs: int
     failures: int
     age: str
@@ -70,14 +70,14 @@ class Overview:
     """The page of many triggers.
 
     Attributes:
-        wanted: what was asked for.
-        rows: of this page of the table.
-        total: triggers that are asked for.
-        summary: of these, in one line.
-        actions: that the reader can choose from.
-        timeline: of all that are asked for.
-        earlier: query of the page before; None where this is the first.
-        later: query of the page after; None where this is the last.
+        wanted: The reader's filters.
+        rows: Rows on this page of the table.
+        total: Number of matching triggers.
+        summary: Summary of these, in one line.
+        actions: Actions that the reader can choose from.
+        timeline: Timeline of all matching triggers.
+        earlier: Query of the previous page; None on the first one.
+        later: Query of the next page; None on the last one.
     """
 
     wanted: Wanted
@@ -91,12 +91,12 @@ class Overview:
 
 
 def overview(listed: Sequence[Listed], wanted: Wanted, now: datetime) -> Overview:
-    """What is shown of triggers.
+    """Returns the page of triggers.
 
     Args:
-        listed: the triggers that the reader may see, of the namespace that is asked for.
-        wanted: what is asked for.
-        now: the time.
+        listed: The triggers of the requested namespace that the reader may see.
+        wanted: The reader's filters.
+        now: The current time.
     """
     seen = [(one.glance, one) for one in listed]
     found = sorted(

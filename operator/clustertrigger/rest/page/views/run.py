@@ -1,4 +1,4 @@
-"""One run: how it went, and whether it has left a report."""
+"""Builds the page of one run: its result, and whether it has a report."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class RunPage:
     """The page of one run.
 
     Attributes:
-        facts: names and values, of what is known.
-        why_none: why there is no report, if so.
+        facts: Names and values of what is known.
+        why_none: Why there is no report; empty if there is one.
     """
 
     namespace: str
@@ -28,13 +28,13 @@ class RunPage:
 
 
 def run_page(namespace: str, name: str, run: Execution, now: datetime) -> RunPage:
-    """What is shown of a run.
+    """Returns the page of a run.
 
     Args:
-        namespace: the trigger's.
-        name: of the trigger.
-        run: of its history.
-        now: the time.
+        namespace: Namespace of the trigger.
+        name: Name of the trigger.
+        run: A run of its history.
+        now: The current time.
     """
     view = run_view(run, now)
     facts = {

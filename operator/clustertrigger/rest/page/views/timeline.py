@@ -1,4 +1,4 @@
-"""The coming 24 hours: who fires when, and where many fire at once."""
+"""Computes the coming 24 hours: which triggers fire when, and when many fire at the same time."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ STEP = 30
 COLUMNS = HOURS * 60 // STEP
 MINUTES = HOURS * 60
 LANES = 12
-"""Triggers that are drawn one by one: those that fire first."""
+"""Maximum number of triggers that are drawn individually: those that fire first."""
 CROWDS = 3
 LARGEST = 1000
-"""Triggers that are looked at; of more, the first ones."""
+"""Maximum number of triggers that are included: the first ones."""
 _MOST_SLOTS = 96
-"""Slots in a day of which each is drawn; a trigger with more is drawn as spans."""
+"""Maximum number of slots in a day that are drawn individually; a trigger with more is drawn as spans."""
 _NAMES = 4
 
 
@@ -36,9 +36,9 @@ class Column:
     """Half an hour.
 
     Attributes:
-        x: where it begins: minutes from the left.
-        at: the same as an instant.
-        triggers: how many fire in it.
+        x: Its beginning, in minutes from the left.
+        at: Its beginning, as an instant.
+        triggers: Number of triggers that fire in it.
         height: 0 to 100; the fullest column has 100.
     """
 
@@ -50,7 +50,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where a trigger fires: minutes from the left."""
+    """A span in which a trigger fires, in minutes from the left."""
 
     start: int
     width: int
@@ -61,9 +61,9 @@ class Lane:
     """One trigger's day.
 
     Attributes:
-        spans: where it fires.
-        checks: whether these are checks, which fire only where there is drift.
-        words: the same for people who do not see it.
+        spans: When it fires.
+        checks: Whether these are checks, which fire only on drift.
+        words: Description for screen readers.
     """
 
     namespace: str
@@ -79,8 +79,8 @@ class Crowd:
     """Triggers that fire in the same minute.
 
     Attributes:
-        at: the first time.
-        times: how often in the coming 24 hours.
+        at: The first time.
+        times: How often this happens in the coming 24 hours.
     """
 
     at: Moment
@@ -94,11 +94,11 @@ class Timeline:
     """The coming 24 hours.
 
     Attributes:
-        columns: half-hours, from the one that has begun.
-        lanes: the triggers that fire first.
-        crowds: where most fire in the same minute.
-        marks: every sixth hour, with minutes from the left.
-        summary: in one line.
+        columns: Half-hours, beginning with the current one.
+        lanes: The triggers that fire first.
+        crowds: The minutes in which most triggers fire.
+        marks: Every sixth hour, with minutes from the left.
+        summary: Summary in one line.
     """
 
     columns: Sequence[Column]
@@ -113,8 +113,8 @@ class _Day:
     """When one schedule fires, in minutes from the start.
 
     Attributes:
-        minutes: of its slots; empty where there are too many.
-        columns: in which it fires.
+        minutes: Minutes of its slots; empty if there are too many.
+        columns: Columns in which it fires.
     """
 
     minutes: tuple[int, ...]
@@ -125,11 +125,11 @@ _NEVER = _Day((), ())
 
 
 def timeline(glances: Sequence[Glance], now: datetime) -> Timeline:
-    """What is to come.
+    """Returns the timeline.
 
     Args:
-        glances: triggers.
-        now: the time.
+        glances: The triggers.
+        now: The current time.
     """
     start = now.replace(minute=now.minute // STEP * STEP, second=0, microsecond=0)
     days = [(one, day) for one in glances[:LARGEST] if (day := _day_of(one, start, now)).columns]
@@ -162,7 +162,10 @@ def _day_of(glance: Glance, start: datetime, now: datetime) -> _Day:
 
 @lru_cache(maxsize=16_384)
 def _day(schedule: bytes, anchor: datetime, start: datetime, now: datetime) -> _Day:
-    """The same for all triggers with the same schedule, and until the minute is over."""
+    """Returns the slots of a schedule.
+
+    They are cached for all triggers with the same schedule, until the minute is over.
+    """
     spec, _ = parse_trigger({**read_json(schedule), "cluster_id": "any"})
     if spec is None or isinstance(spec.schedule, EventSchedule):
         return _NEVER

@@ -1,4 +1,4 @@
-"""Times, tones and numbers, as the templates take them."""
+"""Formats times, tones and numbers for the templates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clustertrigger.core.humanize import ago, coarse, until
 from clustertrigger.core.instants import format_instant
 
 Tone = Literal["good", "busy", "off", "bad", "unsure"]
-"""How a state is coloured. A word always says the same."""
+"""The colour of a state. A text always says the same."""
 
 TONES: dict[str, Tone] = {
     "active": "good",
@@ -23,7 +23,7 @@ TONES: dict[str, Tone] = {
     "not ready": "bad",
     "not seen": "unsure",
 }
-"""By a trigger's or a run's state in words."""
+"""Tones by a trigger's or a run's state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class Moment:
 
     Attributes:
         iso: RFC 3339 in UTC, to the second.
-        utc: for people who read no script.
-        words: how long ago it was, or how soon it comes.
+        utc: Text for readers without scripts.
+        words: How long ago it was, or how soon it is.
     """
 
     iso: str
@@ -42,7 +42,7 @@ class Moment:
 
 
 def moment(instant: datetime | None, now: datetime) -> Moment | None:
-    """An instant as it is shown; None where there is none."""
+    """Returns an instant as it is shown; None if there is none."""
     if instant is None:
         return None
     whole = instant.astimezone(UTC).replace(microsecond=0)
@@ -51,7 +51,7 @@ def moment(instant: datetime | None, now: datetime) -> Moment | None:
 
 
 def took(milliseconds: int | None) -> str:
-    """A run's time; empty where it is not known."""
+    """Returns a run's duration; empty if unknown."""
     if milliseconds is None:
         return ""
     return f"{milliseconds / 1000:.1f}s" if milliseconds < 10_000 else coarse(milliseconds / 1000)

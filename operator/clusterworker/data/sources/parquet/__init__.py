@@ -1,1 +1,1 @@
-"""Parquet files, on volumes and in buckets."""
+"""Reads Parquet files, on volumes and in buckets."""

@@ -1,4 +1,4 @@
-"""Filters as pyarrow expressions, which also tell by a row group's statistics that nothing in it can match."""
+"""Converts filters to pyarrow expressions, which also skip row groups by their statistics."""
 
 import math
 import operator
@@ -39,9 +39,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def expression(predicate: Predicate, schema: Any) -> Any:
-    """Return the pyarrow expression, for batches of this schema, whose types are plain.
+    """Returns the pyarrow expression, for batches of this schema with plain types.
 
-    Where a comparison's field is null the expression is null, which filters as false does: no NOT is left around it.
+    If a comparison's field is null, the expression is null, which filters as false does, because no NOT is left around
+    it.
     """
     if isinstance(predicate, Comparison):
         return _comparison(predicate, schema.field(predicate.field).type)
@@ -50,13 +51,13 @@ def expression(predicate: Predicate, schema: Any) -> Any:
 
 
 def check_columns(predicate: Predicate, schema: Any, file: str, others: Iterable[str] = ()) -> None:
-    """Refuse a filter that a file's columns cannot be put to.
+    """Rejects a filter that the columns of a file do not support.
 
     Args:
-        predicate: of the file's own columns.
-        schema: with plain types.
-        file: its name in messages.
-        others: columns that are in the file's path.
+        predicate: Predicate of the file's own columns.
+        schema: Schema with plain types.
+        file: Name of the file in messages.
+        others: Columns in the file's path.
 
     Raises:
         MisconfiguredError: names file, filter and column.
@@ -154,11 +155,14 @@ def _scalar(kind: Any, steps: int) -> Any:
 
 
 def _comparable(comparison: Comparison, field: Any, kind: Any, values: list[Any]) -> tuple[Any, Any]:
-    """The field and the values in one type: the field's own if it can express the values, as statistics need it."""
+    """Returns the field and the values in one type.
+
+    It is the field's own if it can express the values, because statistics require it.
+    """
     if is_uuid(kind):
         return field, pa.array([_uuid_bytes(comparison, value) for value in values], kind)
     if is_text(kind):
-        # Bytes are compared as such: some of them may be no text.
+        # Bytes are compared as bytes, because they may not be text.
         is_string = pa.types.is_string(kind) or pa.types.is_large_string(kind)
         return field, pa.array([value if is_string else value.encode() for value in values], kind)
     if pa.types.is_floating(kind):

@@ -23,24 +23,24 @@ from clusterworker.data.sources.predicate import predicate
 from clusterworker.process.errors import MisconfiguredError
 
 MODEL_KEYS = (b"embedding_model", b"model_name", b"model")
-"""Keys of the metadata of a file's schema, or of its vectors' field, under which writers name the embedding model."""
+"""Keys of the metadata of a file's schema, or of its vectors' field, in which writers store the embedding model."""
 
 
 MOST_DIMENSIONS = 65_536
-"""A sparse vector may say any length, and takes that much memory once it is dense, as it must be to be clustered."""
+"""Maximum number of dimensions. A sparse vector can declare any length, and takes that much memory when it is dense,
+which clustering requires.
+"""
 BATCH_NUMBERS = 1 << 26
-"""Numbers of a batch: of very long vectors it has fewer rows."""
+"""Maximum number of numbers in a batch; with very long vectors, it has fewer rows."""
 
 
 class ParquetCollection:
-    """One collection of the RunSpec; see Collection.
-
-    Files that come while it is read are left to the next run.
+    """One collection of the RunSpec; see Collection. Files that are added while it is read are left to the next run.
 
     Args:
-        collection_id: the API's id.
-        source: where it lies and which columns matter.
-        store: finds and opens the files.
+        collection_id: The collection_id of the API.
+        source: Address and columns.
+        store: Finds and opens the files.
 
     Raises:
         MisconfiguredError: files are missing or no Parquet, columns are missing or of a wrong type, there is no row.
@@ -54,7 +54,7 @@ class ParquetCollection:
         self._vector_column = source.vector_column or "embedding"
         files = _files_of(source, store)
         for file in files:
-            if file.written:  # writers give the columns of empty tables no type, or leave them out
+            if file.written:  # Writers give the columns of empty tables no type, or leave them out.
                 self._check_columns(file)
         self._files = [file for file in files if file.rows]
         self.rows = sum(file.rows for file in self._files)
@@ -65,7 +65,7 @@ class ParquetCollection:
 
     @cached_property
     def dimensions(self) -> int:
-        """Length of the vectors: what the first vector has, and all others must have.
+        """Length of the vectors: that of the first vector, which all others must have.
 
         Raises:
             MisconfiguredError: files disagree, or the first vector is null.
@@ -110,8 +110,11 @@ class ParquetCollection:
                 yield Batch(ids, vectors, index, place)
 
     def parts(self, most: int) -> Iterator[Self]:
-        """See Divisible. Parts are of whole row groups, and see that the files are those that this one has opened."""
-        self.dimensions, self.has_integer_ids  # noqa: B018 - found once, and not by each part
+        """See Divisible.
+
+        Parts consist of whole row groups, and verify that the files are those that this collection has opened.
+        """
+        self.dimensions, self.has_integer_ids  # noqa: B018 - It is determined once, rather than by each part.
         chosen: list[tuple[ParquetFile, RowGroup]] = []
         for file in self._files:
             for group in file.groups:
@@ -176,7 +179,7 @@ class ParquetCollection:
             )
 
     def _one_model(self) -> str:
-        """Name of the embedding model, as files name it; "" where none does."""
+        """Name of the embedding model in the files; "" if none has one."""
         named = {file.shown: model for file in self._files if (model := _model(file.schema, self._vector_column))}
         first = next(iter(named), "")
         for name, model in named.items():
@@ -185,7 +188,7 @@ class ParquetCollection:
         return named.get(first, "")
 
     def _type(self, file: ParquetFile, column: str) -> tuple[Any, Any]:
-        """A column's plain type, and its type as written."""
+        """Returns a column's plain type, and its type as written."""
         if column in file.partitions:
             return pa.string(), "the names of directories"
         return file.types.field(column).type, file.schema.field(column).type
@@ -205,7 +208,9 @@ class ParquetCollection:
 
 
 def count_rows(source: Source, store: FileStore) -> int:
-    """Documents of a collection, after filters: what its files' footers say, and the columns that filters compare.
+    """Returns the number of documents of a collection, after filters.
+
+    It reads the files' footers and the columns that filters compare.
 
     Raises:
         MisconfiguredError: files are missing or no Parquet, or have not the columns that filters compare.
@@ -225,7 +230,7 @@ def _shown(source: Source, name: str) -> str:
 
 
 def _model(schema: Any, vector_column: str) -> str:
-    """Name of the embedding model in a file's metadata, or in those of its vectors."""
+    """Returns the name of the embedding model in the metadata of a file, or of its vectors."""
     for metadata in (schema.metadata or {}, schema.field(vector_column).metadata or {}):
         for key in MODEL_KEYS:
             name = str(metadata.get(key, b"").decode(errors="replace").strip())
@@ -235,7 +240,7 @@ def _model(schema: Any, vector_column: str) -> str:
 
 
 def _texts(values: Any) -> list[str]:
-    """What a report shows of some values, whatever they are."""
+    """Returns the texts of values of any type for a report."""
     if is_text(values.type):
         large = pa.types.is_large_string(values.type) or pa.types.is_large_binary(values.type)
         found = values.cast(pa.large_binary() if large else pa.binary()).to_pylist()
@@ -244,9 +249,9 @@ def _texts(values: Any) -> list[str]:
 
 
 def _text(value: Any) -> str:
-    """Return a single value as text.
+    """Returns a single value as text.
 
-    Python formats it, or Arrow if Python has no such type, such as for times in nanoseconds.
+    Python formats it, or Arrow if Python has no such type, for example for times in nanoseconds.
     """
     if value.null_count == 1:
         return ""

@@ -1,4 +1,4 @@
-"""One Parquet file of a collection, and which of its rows count."""
+"""Reads one Parquet file of a collection, and selects its rows."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,16 +23,16 @@ from clusterworker.data.sources.predicate import Predicate, comparisons
 from clusterworker.process.errors import MisconfiguredError
 
 BUFFER_BYTES = 4 << 20
-"""Read a column chunk piece by piece: a row group of a million vectors would otherwise be loaded as a whole."""
+"""Whether column chunks are read in pieces; otherwise, a row group of a million vectors would be loaded at once."""
 _INT96 = "us"
 """Unit of the times that Impala and old Spark write: in nanoseconds, the year 9999 becomes 1816 without a word."""
 _ROW = "\0row"
-"""Name of a column of row numbers beside those of the file."""
+"""Name of a column of row numbers, in addition to those of the file."""
 
 
 @dataclass(frozen=True)
 class RowGroup:
-    """One row group: its number, its first row in the file, its rows, and how many of these count."""
+    """One row group: its number, its first row in the file, its rows, and the number of selected rows."""
 
     number: int
     first: int
@@ -41,20 +41,20 @@ class RowGroup:
 
 
 class ParquetFile:
-    """What a file's footer says, and its rows. Every look at it must show the same file.
+    """The footer and the rows of a file, which must be the same file whenever it is opened.
 
     Args:
-        store: opens it.
-        name: in the store.
-        shown: its name in messages.
-        predicate: which rows count; None: all.
+        store: Opens the file.
+        name: Name in the store.
+        shown: Name in messages.
+        predicate: Selects rows; None for all.
 
     Attributes:
         schema: pyarrow schema, as written.
-        types: the same columns, of plain types: what `records` yields.
-        partitions: columns that the file's path names, without those that the file has itself.
-        rows: how many count.
-        written: rows that the file holds.
+        types: The same columns with plain types, as `records` yields them.
+        partitions: Columns in the file's path, without those that the file itself has.
+        rows: Number of selected rows.
+        written: Number of rows in the file.
 
     Raises:
         MisconfiguredError: It is not a Parquet file, or lacks columns that the predicate compares.
@@ -77,7 +77,7 @@ class ParquetFile:
             totals = [parquet.metadata.row_group(number).num_rows for number in range(parquet.num_row_groups)]
             firsts = np.cumsum([0, *totals]).tolist()
             self.written: int = firsts[-1]
-            if self.written != parquet.metadata.num_rows:  # one that says it is empty would not be looked at
+            if self.written != parquet.metadata.num_rows:  # A file that declares to be empty would not be read.
                 raise damaged(shown, f"{parquet.metadata.num_rows} rows in all, {self.written} in its row groups")
             groups = [RowGroup(n, firsts[n], total, total) for n, total in enumerate(totals)]
             if predicate is not None and self.written:
@@ -87,11 +87,11 @@ class ParquetFile:
 
     @property
     def groups(self) -> Sequence[RowGroup]:
-        """The row groups with rows that count, in order."""
+        """Returns the row groups with selected rows, in order."""
         return self._groups
 
     def of_groups(self, groups: Sequence[RowGroup]) -> Self:
-        """Return the same file, of which only these row groups count."""
+        """Returns the same file, restricted to these row groups."""
         part = copy(self)
         part._groups = list(groups)
         part.rows = sum(group.matching for group in groups)
@@ -99,13 +99,13 @@ class ParquetFile:
 
     @property
     def fingerprint(self) -> Hashable:
-        """Equal where the same rows of the same file are read."""
+        """A text that is equal if the same rows of the same file are read."""
         identity = self._identity
         version = None if identity is None else (identity.size, identity.version)
         return (self._name, version, tuple(group.number for group in self._groups))
 
     def records(self, columns: Sequence[str], rows: int = BATCH_ROWS) -> Iterator[tuple[Any, Place]]:
-        """Yield the rows that count, batch by batch, and where they lie; columns are plain, and in this order.
+        """Yields the selected rows, batch by batch, with their places. Columns are plain, and in this order.
 
         Raises:
             UnavailableError: it is not the file that it was.
@@ -123,9 +123,9 @@ class ParquetFile:
             self.check_unchanged()
 
     def select(self, column: str, rows: Rows) -> Iterator[tuple[Rows, Any]]:
-        """Yield (rows, values) of some of the rows that count, numbered from 0, ascending.
+        """Yields (rows, values) of some of the selected rows, numbered from 0, ascending.
 
-        Only row groups that hold such a row are read, and of them only that column and those compared.
+        Only row groups with such a row are read, and only that column and the compared ones.
         """
         with self._opened() as parquet:
             first = 0
@@ -142,7 +142,7 @@ class ParquetFile:
             self.check_unchanged()
 
     def check_unchanged(self) -> None:
-        """Look whether the file is still the one that was opened first.
+        """Verifies that the file is still the one that was opened first.
 
         Raises:
             UnavailableError: it is not.
@@ -153,7 +153,10 @@ class ParquetFile:
 
     @contextmanager
     def blaming_changes(self) -> Iterator[None]:
-        """What looks like bad data may come of a file that is being replaced: say so, since that passes."""
+        """A file that is being replaced can look like bad data.
+
+        This is reported as a change, because it is temporary.
+        """
         try:
             yield
         except MisconfiguredError:
@@ -161,7 +164,7 @@ class ParquetFile:
             raise
 
     def _filtered(self, parquet: Any, groups: list[RowGroup], predicate: Predicate) -> list[RowGroup]:
-        """The row groups with what counts of them, where the file's path does not decide."""
+        """Returns the row groups with the numbers of their selected rows, if the file's path does not decide."""
         left = remaining(predicate, self.partitions)
         if isinstance(left, bool):
             return groups if left else []
@@ -171,7 +174,7 @@ class ParquetFile:
         return [self._counted(parquet, groups[number]) for number in self._candidates(left, len(groups))]
 
     def _found(self, batch: Any, row: int) -> tuple[Any, Place]:
-        """A batch's rows that count, the batch beginning at this row of the file."""
+        """Returns the selected rows of a batch that begins at this row of the file."""
         if self._expression is None:
             return batch, FilePlace(self.shown, row)
         matching = self._matching(batch)
@@ -180,9 +183,9 @@ class ParquetFile:
         return found, FilteredPlace(self.shown, matching.to_numpy() + row)
 
     def _candidates(self, left: Predicate, groups: int) -> list[int]:
-        """Row groups in which, by their statistics, something may match."""
+        """Returns the row groups in which a row may match, according to their statistics."""
         if any(self.schema.field(name).type != self.types.field(name).type for name in self._compared):
-            return list(range(groups))  # statistics are of the type that was written
+            return list(range(groups))  # Statistics have the type that was written.
         if any(one.negated and pa.types.is_floating(self.types.field(one.field).type) for one in comparisons(left)):
             return list(range(groups))  # NaN is not in statistics, and it is whatever a number must not be
         with self._reading_file() as file:
@@ -204,7 +207,7 @@ class ParquetFile:
             yield pa.RecordBatch.from_arrays(arrays, names=wanted)
 
     def _matching(self, batch: Any) -> Any:
-        """Positions of a batch's rows that count."""
+        """Returns the positions of a batch's selected rows."""
         compared = [batch.column(name) for name in self._compared]
         arrays = [is_there(column) if pa.types.is_nested(column.type) else column for column in compared]
         rows = pa.array(np.arange(batch.num_rows))
@@ -223,7 +226,7 @@ class ParquetFile:
 
     @contextmanager
     def _reading_file(self) -> Iterator[Any]:
-        """Open the file; what goes wrong while reading it names it."""
+        """Opens the file. Errors while it is read name it."""
         with self.blaming_changes(), self._store.errors(self.shown):
             file, identity = self._store.open(self._name)
             with file:
@@ -235,7 +238,7 @@ class ParquetFile:
 
 
 def _footer(parquet: Any) -> tuple[Any, ...]:
-    """What must be the same at every pass."""
+    """Returns what must be the same in every pass."""
     metadata = parquet.metadata
     groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
     return metadata.num_rows, parquet.schema_arrow, [(group.num_rows, group.total_byte_size) for group in groups]

@@ -1,4 +1,4 @@
-"""How to tell that a file is still the one that was seen before."""
+"""Determines whether a file is still the one that was opened before."""
 
 import os
 from collections.abc import Hashable, Mapping
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Identity:
-    """What changes when a file's content does.
+    """Values that change when a file's content does.
 
     Attributes:
-        size: bytes.
-        version: changes with the content: a time of modification, an entity tag, a generation.
-        serials: of files with equal version; one equal one is enough. Network file systems may give a file another
-            inode number at any time, and a change of its mode alters its ctime: a replaced file differs in both.
+        size: Size in bytes.
+        version: Value that changes with the content: a time of modification, an entity tag, a generation.
+        serials: Numbers of files with equal version, of which one must be equal. Network file systems can give a file
+            another inode number at any time, and a change of its mode alters its ctime; a replaced file differs in
+            both.
     """
 
     size: int
@@ -21,7 +22,7 @@ class Identity:
     serials: tuple[int, ...] = ()
 
     def is_same(self, other: "Identity") -> bool:
-        """Whether both are of one file with one content."""
+        """Returns whether both belong to one file with one content."""
         if (self.size, self.version) != (other.size, other.version):
             return False
         return self.serials == other.serials or any(
@@ -30,16 +31,18 @@ class Identity:
 
 
 def of_status(status: os.stat_result) -> Identity:
-    """Identity of a file on a volume."""
+    """Returns the identity of a file on a volume."""
     return Identity(status.st_size, status.st_mtime_ns, (status.st_ino, status.st_ctime_ns))
 
 
 def of_object(size: int, metadata: Mapping[str, bytes]) -> Identity:
-    """Identity of an object in a bucket: its generation (GCS), else its entity tag, else when it was written.
+    """Returns the identity of an object in a bucket.
+
+    It is the generation (GCS), or else the entity tag, or else the time of modification.
 
     Args:
-        size: bytes.
-        metadata: as pyarrow names them.
+        size: Size in bytes.
+        metadata: Metadata with pyarrow's names.
     """
     for key in ("generation", "ETag", "etag", "Last-Modified", "updated"):
         if metadata.get(key):

@@ -1,4 +1,4 @@
-"""Columns that are written into directories' names, `lang=en/part-0.parquet`, as Hive, Spark and DuckDB do it."""
+"""Reads columns from directories' names, `lang=en/part-0.parquet`, as Hive, Spark and DuckDB write them."""
 
 import operator
 import re
@@ -10,9 +10,9 @@ from clustercontract.filters import is_number, parsed_time
 from clusterworker.data.sources.predicate import Comparison, Junction, Predicate, check_kind
 
 NULL = "__HIVE_DEFAULT_PARTITION__"
-"""What stands for a value that is missing."""
+"""Name that stands for a missing value."""
 Partitions = Mapping[str, str | None]
-"""Value by column; None: missing."""
+"""Values by column; None for a missing value."""
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 _BOOLEANS = {"true": True, "false": False}
@@ -20,7 +20,7 @@ _COMPARE = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": ope
 
 
 def partitions_of(file: str) -> Partitions:
-    """Return the columns that a file's path names."""
+    """Returns the columns in a file's path."""
     found: dict[str, str | None] = {}
     for directory in file.split("/")[:-1]:
         column, separator, value = directory.partition("=")
@@ -30,11 +30,11 @@ def partitions_of(file: str) -> Partitions:
 
 
 def remaining(predicate: Predicate, partitions: Partitions) -> Predicate | bool:
-    """Return what of a predicate is left to ask of a file's rows; a truth value where the path alone decides.
+    """Returns the part of a predicate that depends on a file's rows; a truth value if the path alone decides.
 
     Args:
-        predicate: of the source.
-        partitions: of the file, without those that are columns of the file too.
+        predicate: Predicate of the source.
+        partitions: Partitions of the file, without those that are also columns of the file.
 
     Raises:
         MisconfiguredError: a value cannot be compared as the filter wants it.
@@ -69,7 +69,7 @@ def _holds(comparison: Comparison, value: str | None) -> bool:
 
 
 def _as(wanted: Any, value: str, comparison: Comparison) -> Any:
-    """A partition's value as what it is compared with: 01 is a text and the number 1."""
+    """Returns a partition's value in the type that it is compared with: 01 can be a text or the number 1."""
     own: Any = value
     if isinstance(wanted, bool):
         own = _BOOLEANS.get(value.lower())

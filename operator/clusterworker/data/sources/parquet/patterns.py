@@ -1,4 +1,7 @@
-"""Which paths a source's uri means: a glob, or the data files of a directory; the same on a volume and in a bucket."""
+"""Matches paths with a source's uri: a glob, or the data files of a directory.
+
+Volumes and buckets follow the same rules.
+"""
 
 import re
 from collections.abc import Callable, Iterable
@@ -8,17 +11,17 @@ from clustercontract.globs import GLOB_SET, has_wildcard, ranges
 
 _CODEC = r"(\.(gz|gzip|snappy|zst|zstd|br|brotli|lz4|lzo|uncompressed))?"
 _DATA_FILE = re.compile(rf"\.(parquet|parq|pq){_CODEC}$", re.IGNORECASE)
-"""`.parquet.gzip` is what people name a file that pandas has compressed inside."""
+"""Suffixes of data files. `.parquet.gzip` is a common name for files that pandas has compressed internally."""
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """What of a listing belongs to a collection.
+    """The files of a collection in a listing.
 
     Attributes:
-        files: sorted.
-        unnamed: files in a directory without a suffix, as Hive, Trino and Athena write them: they belong to the
-            collection if they are Parquet files. Sorted.
+        files: Files, sorted.
+        unnamed: Files in a directory without a suffix, as Hive, Trino and Athena write them, sorted. They belong to the
+            collection if they are Parquet files.
     """
 
     files: list[str]
@@ -26,17 +29,17 @@ class Chosen:
 
 
 def fixed_part(pattern: str) -> str:
-    """Return the directory above the first wildcard: where to look for matches."""
+    """Returns the directory above the first wildcard, in which matches are searched."""
     parts = pattern.split("/")
     fixed = next((index for index, part in enumerate(parts) if has_wildcard(part)), len(parts))
     return "/".join(parts[:fixed])
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """Return a regular expression for a whole path.
+    """Returns a regular expression for a whole path.
 
-    `*` and `?` stop at a slash, `[abc]` and `[!abc]` are sets, `**` stands for any number of directories. Each wildcard
-    but the last of its kind takes as little as it can and keeps it (an atomic group), so that no name takes long.
+    `*` and `?` do not match a slash, `[abc]` and `[!abc]` are sets, and `**` matches any number of directories. Each
+    wildcard except the last of its kind matches as little as possible and is atomic, so that no name takes long.
     """
     chunks: list[list[str]] = [[]]
     for part in pattern.split("/"):
@@ -77,7 +80,7 @@ def _part(part: str) -> str:
 
 
 def matcher(pattern: str) -> Callable[[str], bool]:
-    """Return a test for whole paths: hidden ones (_temporary, .part) match only where named as such."""
+    """Returns a test for whole paths. Hidden paths (_temporary, .part) match only if they are named as such."""
     expression = compile_pattern(pattern)
     hidden_named = {part[0] for part in pattern.split("/") if _is_hidden(part)}
 
@@ -89,10 +92,9 @@ def matcher(pattern: str) -> Callable[[str], bool]:
 
 
 def matching(pattern: str, paths: Iterable[str]) -> Chosen:
-    """Choose what a glob means: the files that it matches, and the data files below directories that it matches.
+    """Returns the files of a glob: those that it matches, and the data files below directories that it matches.
 
-    Spark writes a directory where others write a file, and calls it by the file's name. A glob that ends with a slash
-    means directories only.
+    Spark writes a directory with the name of a file. A glob that ends with a slash matches only directories.
     """
     matches = matcher(pattern.rstrip("/"))
     takes_files = not pattern.endswith("/")
@@ -115,11 +117,11 @@ def matching(pattern: str, paths: Iterable[str]) -> Chosen:
 
 
 def data_files(directory: str, paths: Iterable[str]) -> Chosen:
-    """Choose the data files below a directory.
+    """Returns the data files below a directory.
 
     Args:
-        directory: what its paths begin with, "" for the root.
-        paths: of all files below it.
+        directory: Prefix of the paths, "" for the root.
+        paths: Paths of all files below it.
     """
     files: list[str] = []
     unnamed: list[str] = []
@@ -129,12 +131,15 @@ def data_files(directory: str, paths: Iterable[str]) -> Chosen:
 
 
 def is_data_file(path: str) -> bool:
-    """Whether a file found in a directory holds rows: not hidden, not a marker such as _SUCCESS, named *.parquet."""
+    """Returns whether a file found in a directory contains rows.
+
+    Such a file is not hidden, not a marker such as _SUCCESS, and is named *.parquet.
+    """
     return _DATA_FILE.search(path) is not None and not any(_is_hidden(part) for part in path.split("/"))
 
 
 def hint(pattern: str) -> str:
-    """What may be meant by a uri that nothing matches: "" or a sentence that begins with "; "."""
+    """Returns a hint about a uri that matches nothing: "" or a sentence that begins with "; "."""
     if "\\" in pattern:
         return "; \\ is an ordinary character in a glob: write / between directories, and [*] for a character itself"
     if re.search(r"\{[^{}]*,[^{}]*\}", pattern):

@@ -1,4 +1,4 @@
-"""Finding and opening a collection's files, on a mounted volume or in a bucket."""
+"""Finds and opens a collection's files, on a mounted volume or in a bucket."""
 
 import errno
 import os
@@ -18,40 +18,40 @@ from clusterworker.process.text import one_line
 from clusterworker.storage.bucket import Bucket
 
 _PASSING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.ENOTCONN, errno.EHOSTDOWN})
-"""What a network volume says while its server is away."""
+"""Errors of a network volume whose server is unavailable."""
 _OF_CONTENT = ("crypt", "Corrupt ", "thrift", "Unexpected end of stream", "decompress")
-"""What pyarrow says of damaged or encrypted files; other errors of a bucket's files are the bucket's."""
+"""pyarrow's messages about damaged or encrypted files; other errors of a bucket's files are errors of the bucket."""
 _MAGIC = (b"PAR1", b"PARE")
-"""What a Parquet file begins with; the second one is encrypted."""
+"""First bytes of a Parquet file; the second ones mark an encrypted file."""
 
 
 class FileStore(Protocol):
-    """Where files lie."""
+    """A storage of files."""
 
     def find(self) -> list[str]:
-        """Names of the files, sorted: a file, the matches of a glob, or all data files below a directory.
+        """Returns the names of the files, sorted: a file, the matches of a glob, or all data files below a directory.
 
         Raises:
             MisconfiguredError: There is no file, or the glob is malformed.
         """
 
     def open(self, name: str) -> tuple[Any, Identity]:
-        """Return pyarrow's random access file, and which one it is.
+        """Returns pyarrow's random access file, and its identity.
 
         Raises:
             UnavailableError: A file that was found no longer exists.
         """
 
     def identity(self, name: str) -> Identity:
-        """Say which file has this name now; raises as `open` does."""
+        """Returns the identity of the file that has this name now; raises as `open` does."""
 
     def errors(self, name: str) -> AbstractContextManager[None]:
-        """Turn what goes wrong while reading this file into one line with a remedy."""
+        """Converts errors of reading this file to one line with a remedy."""
 
 
 @dataclass(frozen=True)
 class VolumeStore:
-    """Files below a mount point; whatever leads outside of it, a symbolic link for one, is refused."""
+    """Files below a mount point. A path that leads outside of it, for example through a symbolic link, is refused."""
 
     mount: Path
     uri: str
@@ -78,7 +78,7 @@ class VolumeStore:
 
         with self.errors(name):
             try:
-                # Looked at first: a file that is put in its place in between differs at the next look.
+                # The identity is read first: if the file is replaced in between, the next identity differs.
                 identity = of_status(self._inside(name).stat())
                 return pa.OSFile(str(self._inside(name))), identity
             except FileNotFoundError as error:
@@ -127,7 +127,7 @@ class VolumeStore:
         return []
 
     def _below(self, directory: str) -> Iterator[str]:
-        """Yield the names of all files below a directory."""
+        """Yields the names of all files below a directory."""
         top = self._inside(directory)
 
         def failed(error: OSError) -> None:
@@ -137,7 +137,7 @@ class VolumeStore:
 
         for folder, _, files in os.walk(top, onerror=failed):
             for file in files:
-                relative = os.path.relpath(os.path.join(folder, file), top)  # noqa: PTH118 - millions of files
+                relative = os.path.relpath(os.path.join(folder, file), top)  # noqa: PTH118 - There can be millions of files.
                 yield f"{directory}/{relative}" if directory not in ("", ".") else relative
 
     def _readable(self, chosen: Chosen) -> list[str]:
@@ -150,14 +150,14 @@ class VolumeStore:
     def _inside(self, name: str) -> Path:
         try:
             resolved = (self.mount / name).resolve()
-        except (RuntimeError, ValueError) as error:  # a circle of links, or a name with a NUL in it
+        except (RuntimeError, ValueError) as error:  # The cause is a cycle of links, or a name with a NUL character.
             raise MisconfiguredError(f"{name}: no such file on the volume: {error}: check source.uri") from error
         if not resolved.is_relative_to(self.mount.resolve()):
             raise MisconfiguredError(f"{name}: leads outside of the collection's volume: move the file onto it")
         return resolved
 
     def _nearby(self) -> str:
-        """Name the existing files, because a wrong directory is the usual cause."""
+        """Names the existing files, because a wrong directory is the usual cause."""
         parent = (self.mount / self.uri).parent
         while not parent.is_dir():
             parent = parent.parent
@@ -176,11 +176,11 @@ class BucketStore:
 
     @classmethod
     def connected(cls, bucket: Bucket) -> Self:
-        """Connect to a bucket."""
+        """Connects to a bucket."""
         return cls(bucket, bucket.connect())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Another process connects by itself: pyarrow would pickle the credentials."""
+        """Removes the connection, because another process connects itself; pyarrow would pickle the credentials."""
         return BucketStore.connected, (self.bucket,)
 
     def find(self) -> list[str]:
@@ -211,7 +211,7 @@ class BucketStore:
         return identity
 
     def shown(self, name: str) -> str:
-        """An object's name as users write it."""
+        """Returns an object's name as users write it."""
         return f"{self.bucket.uri.partition('://')[0]}://{name}"
 
     @contextmanager
@@ -244,7 +244,7 @@ class BucketStore:
         return []
 
     def _below(self, directory: str) -> list[str]:
-        """Names of all objects below a prefix that ends with a slash."""
+        """Returns the names of all objects below a prefix that ends with a slash."""
         from pyarrow import fs
 
         selector = fs.FileSelector(directory, recursive=True, allow_not_found=True)
@@ -263,19 +263,19 @@ class BucketStore:
 
 
 def _check_glob(uri: str) -> None:
-    """Refuse a malformed glob; a file of exactly this name has been looked for before."""
+    """Rejects a malformed glob. A file with exactly this name was searched before."""
     problem = glob_problem(uri)
     if problem is not None:
         raise MisconfiguredError(f"{uri}: source.uri contains {problem}")
 
 
 def _with_unnamed(chosen: Chosen, begins: Callable[[str], bytes]) -> list[str]:
-    """Add the files without a suffix that are Parquet files, and not, for example, a README."""
+    """Adds the files without a suffix that are Parquet files, and not, for example, a README."""
     return sorted([*chosen.files, *(name for name in chosen.unnamed if begins(name) in _MAGIC)])
 
 
 def _unreadable(name: str, error: Exception) -> Exception:
-    """What to raise for what pyarrow raises."""
+    """Returns the error for an error of pyarrow."""
     import pyarrow as pa
 
     if isinstance(error, MemoryError):

@@ -1,1 +1,1 @@
-"""Collections in PostgreSQL tables, with pgvector or arrays of floats."""
+"""Reads PostgreSQL tables, with pgvector or arrays of floats."""

@@ -21,20 +21,21 @@ from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.secret import SecretFiles
 
 LOOKUP_ROWS = 1_000
-"""Texts that are asked for at once."""
+"""Number of texts per request."""
 ORDERED_ROWS = 100_000
-"""Up to here rows are asked for by id, so that a table that was rewritten gives the same clusters again; beyond, the
-server would sort gigabytes on its disk before the first row comes."""
+"""Maximum number of rows that are sorted by id, so that a rewritten table gives the same clusters again. With more, the
+server would sort gigabytes on its disk before it sends the first row.
+"""
 _KEYS = "clusterworker.keys"
 
 
 class PostgresCollection:
-    """One collection of the RunSpec; see Collection. All passes see one snapshot.
+    """One collection of the RunSpec; see Collection. All passes read one snapshot.
 
     Args:
-        collection_id: the API's id.
-        source: of type postgresql.
-        secret: its Secret.
+        collection_id: The collection_id of the API.
+        source: Source of type postgresql.
+        secret: Its Secret.
 
     Raises:
         MisconfiguredError: the table cannot be read, columns are missing or of a wrong type, there is no row.
@@ -56,7 +57,7 @@ class PostgresCollection:
             if self.rows == 0:
                 filtered = source.filters is not None and self._has_rows()
                 raise MisconfiguredError(f"{self._shown}: {no_documents(collection_id, filtered=filtered)}")
-        # Reported here, not when asked for: the connection does one thing at a time, and is then busy with a COPY.
+        # This is reported here, because the connection executes one statement at a time, and is busy with a COPY later.
         self.dimensions = self._vector.dimensions or self._first_length()
 
     @property
@@ -66,7 +67,7 @@ class PostgresCollection:
 
     @property
     def embedding_model(self) -> str:
-        """A table has no place for it."""
+        """Returns "", because a table does not contain the name of a model."""
         return ""
 
     def batches(self, index: int) -> Iterator[Batch]:
@@ -100,7 +101,8 @@ class PostgresCollection:
         return {row: texts.get(key, "") for row, key in keys.items()}
 
     def _lookup(self, keys: list[str]) -> dict[str, str]:
-        # Bound to a setting as filters' values are: in a statement with parameters, a name with % in it is misread.
+        # The name is bound to a setting, as filters' values are. In a statement with parameters, a name with % in it is
+        # misread.
         self._connection.execute("SELECT set_config(%s, (%s::text[])::text, true)", [_KEYS, keys])
         query = sql.SQL(
             "SELECT {id}::text, {text}::text FROM {table} "
@@ -116,7 +118,7 @@ class PostgresCollection:
         return {key: text or "" for key, text in self._connection.execute(query)}
 
     def _read(self, batch: int) -> Iterator[Rows]:
-        """Yield all rows, a batch at a time, over one COPY."""
+        """Yields all rows, in batches, from one COPY."""
         query = sql.SQL("COPY (SELECT {vector}, {id} {source}{order}{limit}) TO STDOUT (FORMAT BINARY)").format(
             vector=sql.Identifier(self._vector.name),
             id=self._id_expression(cast="int8"),
@@ -140,7 +142,7 @@ class PostgresCollection:
     def _order(self) -> sql.Composable:
         if self._id.is_integer:
             return sql.SQL(" ORDER BY {}").format(sql.Identifier(self._id.name))
-        # By bytes, as everything else sorts them, whatever language the database sorts by.
+        # Rows are sorted by bytes, as everywhere else, whatever the database's collation is.
         return sql.SQL(' ORDER BY {}::text COLLATE "C"').format(sql.Identifier(self._id.name))
 
     def _has_rows(self) -> bool:
@@ -149,7 +151,7 @@ class PostgresCollection:
         return bool(found and found[0])
 
     def _first_length(self) -> int:
-        """Length of the first vector, where the column's type promises none."""
+        """Returns the length of the first vector, if the column's type does not determine it."""
         [rows] = self._read(1)
         self._check_null(rows)
         length = int(rows.lengths()[0])
@@ -160,7 +162,7 @@ class PostgresCollection:
     @property
     def _format(self) -> VectorFormat:
         found = self._vector.vectors
-        assert found is not None  # noqa: S101 - _checked saw to it
+        assert found is not None  # noqa: S101 - _checked has verified it.
         return found
 
     def _place(self, rows: Rows) -> KeyedPlace:
@@ -189,7 +191,7 @@ class PostgresCollection:
         return self._place(rows).at(position)
 
     def _checked(self, columns: dict[str, Column]) -> tuple[Column, Column, Column | None]:
-        """The columns of the source, if they are there and hold what they should."""
+        """Returns the columns of the source, if they exist and have suitable types."""
         source = self._source
         if not columns:
             raise MisconfiguredError(f"{source.uri}: no such table {source.table}: check source.table")
@@ -217,7 +219,7 @@ class PostgresCollection:
 
 
 def count_rows(source: Source, secret: SecretFiles) -> int:
-    """Documents of a collection, after filters, by one SELECT count(*).
+    """Returns the number of documents of a collection, after filters, by one SELECT count(*).
 
     Raises:
         MisconfiguredError: the table cannot be read, or has not the columns that filters compare.
@@ -230,7 +232,7 @@ def count_rows(source: Source, secret: SecretFiles) -> int:
 
 
 def _documents(connection: Connection, source: Source, columns: Mapping[str, Column], shown: str) -> sql.Composable:
-    """FROM the table WHERE filters let a row count; their values are handed to the server."""
+    """Returns FROM and WHERE with the filters, whose values are passed to the server."""
     table = sql.SQL("FROM {}").format(quoted(str(source.table)))
     if source.filters is None:
         return table

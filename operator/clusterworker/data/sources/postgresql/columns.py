@@ -1,4 +1,4 @@
-"""What a table's columns hold."""
+"""Determines the types of a table's columns."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -33,8 +33,8 @@ class Column:
 
     Attributes:
         type: PostgreSQL's internal name of its type, such as int8.
-        shown: the type as people write it, such as vector(384).
-        modifier: of the type; pgvector keeps the dimensions there.
+        shown: The type as people write it, such as vector(384).
+        modifier: Modifier of the type, in which pgvector stores the dimensions.
         is_enum: whether its type is an enumeration.
     """
 
@@ -46,37 +46,37 @@ class Column:
 
     @property
     def kind(self) -> Kind:
-        """What it holds, as far as filters mind."""
+        """Its kind for filters."""
         return "text" if self.is_enum else _KINDS.get(self.type, "other")
 
     @property
     def is_integer(self) -> bool:
-        """Whether it holds whole numbers of at most 64 bits."""
+        """Whether it contains integers of at most 64 bits."""
         return self.type in _INTEGERS
 
     @property
     def identifies(self) -> bool:
-        """Whether it may hold document ids."""
+        """Whether it can contain document ids."""
         return self.kind == "text" or self.is_integer
 
     @property
     def vectors(self) -> VectorFormat | None:
-        """How its vectors come, if it holds any."""
+        """Format of its vectors, if it contains any."""
         return VECTORS.get(self.type)
 
     @property
     def dimensions(self) -> int | None:
-        """Length that the type itself promises for every vector."""
+        """Length of every vector, if the type determines it."""
         return self.modifier if self.type in ("vector", "halfvec") and self.modifier > 0 else None
 
 
 def quoted(table: str) -> sql.Identifier:
-    """A table's name, with its schema where one is written before a dot."""
+    """Returns a table's name, with its schema if there is one before a dot."""
     return sql.Identifier(*table.split(".", 1))
 
 
 def columns_of(connection: psycopg.Connection[tuple[Any, ...]], table: str) -> dict[str, Column]:
-    """Return a table's columns by name, none where there is no such table."""
+    """Returns a table's columns by name; none if the table does not exist."""
     name = quoted(table).as_string(connection)
     return {column.name: column for column in _columns(connection.execute(_QUERY, [name]).fetchall())}
 

@@ -1,4 +1,4 @@
-"""A connection that sees one snapshot, and errors in one line without credentials."""
+"""Connects with one snapshot, and converts errors to one line without credentials."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,16 +17,18 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 USERNAME, PASSWORD, CERTIFICATES = "username", "password", "ca.crt"
 CONNECT_SECONDS = 10
 LOOKUP_MILLISECONDS = 600_000
-"""Longest statement besides the COPY, which takes as long as the clustering lets it: counting a large table, mostly."""
+"""Maximum duration of a statement except the COPY, which lasts as long as the clustering. Usually, it counts a large
+table.
+"""
 LOCK_MILLISECONDS = 60_000
 _SILENCE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
-"""When a server that no longer answers is given up: seconds, and milliseconds."""
+"""Timeout of a server that no longer responds, in seconds and in milliseconds."""
 _SESSION = (
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
     "SET LOCAL TimeZone = 'UTC'",
     f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}",
     "SET LOCAL idle_in_transaction_session_timeout = 0",
-    # Rows come in the same order at every pass.
+    # Rows have the same order in every pass.
     "SET LOCAL synchronize_seqscans = off",
     "SET LOCAL max_parallel_workers_per_gather = 0",
 )
@@ -40,22 +42,22 @@ _REMEDIES = {
 
 @dataclass(frozen=True)
 class Database:
-    """How to reach the database of a source.
+    """Access to the database of a source.
 
     Attributes:
-        source: of type postgresql.
-        secret: its Secret.
+        source: Source of type postgresql.
+        secret: Its Secret.
     """
 
     source: Source
     secret: SecretFiles
 
     def connect(self, session: Sequence[str] = (), *, autocommit: bool = False) -> Connection:
-        """Connect; by default, begin the one read-only transaction in which everything is read.
+        """Connects. By default, begins the only read-only transaction, in which everything is read.
 
         Args:
-            session: statements to begin with instead.
-            autocommit: whether each statement is a transaction of its own.
+            session: Statements to begin with instead.
+            autocommit: Whether each statement is a separate transaction.
 
         Raises:
             MisconfiguredError: the Secret lacks a key, or the server refuses the user or the database.
@@ -86,15 +88,17 @@ class Database:
         return connection
 
     def limit(self, connection: Connection, milliseconds: int) -> None:
-        """Set how long a statement may take; 0: as long as it likes."""
+        """Sets the maximum duration of a statement; 0 for no limit."""
         connection.execute("SELECT set_config('statement_timeout', %s, true)", [str(milliseconds)])
 
     @contextmanager
     def errors(self, remedies: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
-        """Turn what psycopg raises into one line with a remedy; the cause is dropped, since it may hold credentials.
+        """Converts errors of psycopg to one line with a remedy.
+
+        The cause is dropped, because it can contain credentials.
 
         Args:
-            remedies: by what an SQLSTATE begins with, in place of those of reading.
+            remedies: Remedies by the prefix of an SQLSTATE, which replace those of reading.
         """
         try:
             yield

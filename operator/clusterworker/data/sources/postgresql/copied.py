@@ -1,9 +1,10 @@
-"""Rows of COPY ... (FORMAT BINARY) as arrays; see https://www.postgresql.org/docs/current/sql-copy.html.
+"""Decodes rows of COPY ...
 
-Each row is a count of fields (int16), then for each field its length (int32, -1 for NULL) and its bytes. Here a row has
-two fields: the vector, then the id. pgvector sends a vector as its length (int16), an unused int16 and the numbers.
-PostgreSQL sends an array as five int32 (dimensions, flags, element type, length, lower bound), then each element with
-its own length before it. All numbers are big-endian.
+(FORMAT BINARY) to arrays; see https://www.postgresql.org/docs/current/sql-copy.html. Each row is a number of fields
+(int16), then for each field its length (int32, -1 for NULL) and its bytes. Here, a row has two fields: the vector, then
+the id. pgvector sends a vector as its length (int16), an unused int16 and the numbers. PostgreSQL sends an array as
+five int32 (dimensions, flags, element type, length, lower bound), then each element after its length. All numbers are
+big-endian.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,17 +20,17 @@ SIGNATURE = b"PGCOPY\n\xff\r\n\x00"
 _HEADER = len(SIGNATURE) + 8
 _TRAILER = b"\xff\xff"
 _BEGIN = 6
-"""Bytes before the vector: the count of fields and the vector's length."""
+"""Number of bytes before the vector: the number of fields and the vector's length."""
 
 
 @dataclass(frozen=True)
 class VectorFormat:
-    """How one type of vector comes.
+    """The binary format of a type of vector.
 
     Attributes:
-        head: numpy type of what stands before the numbers.
+        head: numpy type of the bytes before the numbers.
         number: numpy type of one number.
-        prefix: bytes before each number, which hold its own length.
+        prefix: Number of bytes before each number, which contain its length.
     """
 
     head: np.dtype[Any]
@@ -38,7 +39,7 @@ class VectorFormat:
 
     @property
     def width(self) -> int:
-        """Bytes of one number and what stands before it."""
+        """Number of bytes of one number and its prefix."""
         return self.prefix + self.number.itemsize
 
     @property
@@ -55,11 +56,11 @@ VECTORS: Mapping[str, VectorFormat] = {
     "_float4": VectorFormat(_ARRAY, np.dtype(">f4"), prefix=4),
     "_float8": VectorFormat(_ARRAY, np.dtype(">f8"), prefix=4),
 }
-"""By PostgreSQL's internal name of the type; _float4 is real[], _float8 is double precision[]."""
+"""Formats by PostgreSQL's internal name of the type; _float4 is real[], _float8 is double precision[]."""
 
 
 def rows_of(chunks: Iterable[Any]) -> Iterator[bytes]:
-    """Yield the rows of a COPY, each of which libpq hands over in one piece."""
+    """Yields the rows of a COPY; libpq returns each in one piece."""
     first = True
     for chunk in chunks:
         row = bytes(chunk)
@@ -76,8 +77,8 @@ class Rows:
     """Some rows of (vector, id).
 
     Args:
-        rows: from `rows_of`.
-        format: of the vectors.
+        rows: Rows from `rows_of`.
+        format: Format of the vectors.
     """
 
     def __init__(self, rows: Sequence[bytes], format: VectorFormat) -> None:  # noqa: A002 - what it is
@@ -85,7 +86,7 @@ class Rows:
         self._format = format
         self._sizes = np.frombuffer(b"".join([row[2:_BEGIN] for row in rows]), ">i4")
         size = format.head.itemsize
-        # A NULL and an array without elements are shorter than a head: what follows them is not looked at.
+        # A NULL and an array without elements are shorter than a head; the bytes after them are ignored.
         heads = b"".join([row[_BEGIN : _BEGIN + size].ljust(size, b"\0") for row in rows])
         self._heads = np.frombuffer(heads, format.head)
 
@@ -103,7 +104,7 @@ class Rows:
         return _first((self._sizes >= self._format.head.itemsize) & (self._heads["nulls"] != 0))
 
     def nested(self) -> int | None:
-        """Position of the first array with rows and columns of its own."""
+        """Position of the first array with more than one dimension."""
         if not self._format.is_array:
             return None
         return _first((self._sizes >= self._format.head.itemsize) & (self._heads["axes"] != 1))
@@ -113,17 +114,19 @@ class Rows:
         return np.where(self._sizes >= self._format.head.itemsize, self._heads["length"], 0)
 
     def matrix(self, dimensions: int) -> Vectors:
-        """The vectors, which must all be of this length: float32, shape (rows, dimensions)."""
+        """Returns the vectors, which must all have this length: float32, shape (rows, dimensions)."""
         begin = _BEGIN + self._format.head.itemsize
         end = begin + dimensions * self._format.width
         content = b"".join([row[begin:end] for row in self._rows])
         element = np.dtype([("prefix", f"V{self._format.prefix}"), ("value", self._format.number)])
         numbers = np.frombuffer(content, element)["value"]
-        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, reported elsewhere
+        with np.errstate(
+            over="ignore"
+        ):  # Numbers that float32 cannot represent become infinite, which is reported elsewhere.
             return numbers.astype(np.float32).reshape(len(self._rows), dimensions)
 
     def ids(self, *, integers: bool) -> Any:
-        """The ids as a pyarrow array of int64 or string, null where they are NULL."""
+        """Returns the ids as a pyarrow array of int64 or string, null for NULL."""
         begins = _BEGIN + np.maximum(self._sizes, 0)
         values = [_field(row, int(begin)) for row, begin in zip(self._rows, begins.tolist(), strict=True)]
         if integers:

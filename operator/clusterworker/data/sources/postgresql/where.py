@@ -1,7 +1,8 @@
-"""Filters as SQL. No value ever becomes part of a statement.
+"""Converts filters to SQL.
 
-COPY takes no parameters, so each value is bound to a setting of the transaction, by `SELECT set_config($1, $2, true)`,
-and the statement reads that setting. Reading it in a subquery makes the server do so once, not once per row.
+No value becomes part of a statement. COPY takes no parameters, so each value is bound to a setting of the transaction,
+by `SELECT set_config($1, $2, true)`, and the statement reads that setting. Reading it in a subquery makes the server
+read it once, rather than once per row.
 """
 
 from collections.abc import Mapping
@@ -29,18 +30,21 @@ _LARGEST = {"int2": 2**15 - 1, "int4": 2**31 - 1, "int8": 2**63 - 1}
 
 @dataclass
 class Where:
-    """A condition, and the settings that hold its values.
+    """A condition, and the settings that contain its values.
 
     Attributes:
-        columns: of the table.
-        settings: name and value: text, or a list of texts.
+        columns: Columns of the table.
+        settings: Names and values: a text, or a list of texts.
     """
 
     columns: Mapping[str, Column]
     settings: dict[str, str | list[str]] = field(default_factory=dict)
 
     def condition(self, predicate: Predicate) -> sql.Composable:
-        """The condition, never NULL where it matters: NULL counts as false, and no NOT is left around it."""
+        """Returns the condition.
+
+        It is never NULL where that matters: NULL counts as false, and no NOT is left around it.
+        """
         if isinstance(predicate, Comparison):
             holds = self._comparison(predicate, self.columns[predicate.field])
             return sql.SQL("({}) IS NOT TRUE").format(holds) if predicate.negated else holds
@@ -48,7 +52,7 @@ class Where:
         return sql.SQL("({})").format(sql.SQL(f" {predicate.kind.upper()} ").join(parts))
 
     def bind(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
-        """Hand the values to the server, for the length of the transaction."""
+        """Passes the values to the server, for the duration of the transaction."""
         for name, value in self.settings.items():
             if isinstance(value, list):
                 connection.execute("SELECT set_config(%s, (%s::text[])::text, true)", [name, value])
@@ -68,19 +72,19 @@ class Where:
             _compared(column, kind), _OPERATORS[comparison.operator], self._setting(text, kind)
         )
         if column.type in _MAY_BE_NAN and comparison.operator in ("gt", "gte"):
-            # To PostgreSQL NaN is the largest number.
+            # In PostgreSQL, NaN is the largest number.
             return sql.SQL("({} AND {} <> 'NaN')").format(holds, name)
         return holds
 
     def _setting(self, value: str | list[str], kind: str) -> sql.Composable:
         name = f"clusterworker.filter_{len(self.settings)}"
         self.settings[name] = value
-        # The type stands outside of the subquery: ANY would otherwise take its rows, not the array.
+        # The type is outside of the subquery, because ANY would otherwise use its rows instead of the array.
         return sql.SQL("((SELECT current_setting({}))::{})").format(sql.Literal(name), sql.SQL(kind))
 
 
 def check_columns(predicate: Predicate, columns: Mapping[str, Column], shown: str) -> None:
-    """Refuse a filter that a table's columns cannot be put to.
+    """Rejects a filter that the columns of a table do not support.
 
     Raises:
         MisconfiguredError: names table, filter and column.
@@ -100,7 +104,10 @@ def _compared(column: Column, kind: str) -> sql.Composable:
 
 
 def _bound(column: Column, values: list[Any]) -> tuple[str, list[str]]:
-    """The type in which to compare, which is the column's own if it can express the values, and the values as text."""
+    """Returns the type in which to compare, and the values as text.
+
+    It is the column's own type if that can express the values.
+    """
     first = values[0]
     if isinstance(first, bool):
         return "boolean", [str(value).lower() for value in values]

@@ -1,1 +1,1 @@
-"""Collections in Qdrant."""
+"""Reads collections in Qdrant."""

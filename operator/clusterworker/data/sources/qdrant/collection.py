@@ -1,4 +1,4 @@
-"""A collection in Qdrant, scrolled page by page in the order of the points' ids."""
+"""Reads a collection in Qdrant, page by page in the order of the points' ids."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -20,14 +20,14 @@ from clusterworker.process.errors import MisconfiguredError, UnavailableError
 from clusterworker.process.secret import SecretFiles
 
 PAGE_NUMBERS = 1 << 20
-"""Numbers per page: the server's answer is JSON, some ten bytes for each."""
+"""Maximum number of numbers per page; the server's response is JSON, with about ten bytes for each."""
 PAGE_ROWS = 4_096
 LOOKUP_ROWS = 1_000
-"""Texts that are asked for at once."""
+"""Number of texts per request."""
 
 
 def open_qdrant(collection_id: str, source: Source, secret: SecretFiles) -> "QdrantCollection":
-    """Open one collection of the RunSpec.
+    """Opens one collection of the RunSpec.
 
     Raises:
         MisconfiguredError: there is no such collection or vector, or no point.
@@ -38,7 +38,7 @@ def open_qdrant(collection_id: str, source: Source, secret: SecretFiles) -> "Qdr
 
 
 def count_points(source: Source, secret: SecretFiles) -> int:
-    """Documents of a collection, after filters: one call of Qdrant's count.
+    """Returns the number of documents of a collection, after filters, by one call of Qdrant's count.
 
     Raises:
         MisconfiguredError: there is no such collection.
@@ -65,10 +65,10 @@ class QdrantCollection:
     are looked up by row number. Points that come while it is read are left to the next run; one that goes ends the run.
 
     Args:
-        collection_id: the API's id.
-        source: of type qdrant.
-        server: explains errors.
-        client: speaks to it.
+        collection_id: The collection_id of the API.
+        source: Source of type qdrant.
+        server: Explains errors.
+        client: Client of the server.
     """
 
     def __init__(self, collection_id: str, source: Source, server: Server, client: QdrantClient) -> None:
@@ -91,12 +91,12 @@ class QdrantCollection:
 
     @property
     def has_integer_ids(self) -> bool:
-        """False: Qdrant's ids are numbers and UUIDs in any mixture, and so strings here."""
+        """False, because Qdrant's ids are any mixture of numbers and UUIDs, so they are strings here."""
         return False
 
     @property
     def embedding_model(self) -> str:
-        """A collection has no place for it."""
+        """Returns "", because a collection does not contain the name of a model."""
         return ""
 
     def batches(self, index: int) -> Iterator[Batch]:
@@ -191,7 +191,7 @@ class QdrantCollection:
         return value
 
     def _size(self) -> int:
-        """Length of the wanted vectors, as the collection's configuration promises it."""
+        """Returns the length of the wanted vectors, from the collection's configuration."""
         parameters = self._client.get_collection(self._name).config.params.vectors
         name = self._source.vector_column
         if name is None:
@@ -216,7 +216,7 @@ class QdrantCollection:
 
 
 def _value(payload: Any, key: str) -> str | None:
-    """A payload's value as text; dots lead into objects, as in Qdrant's own filters."""
+    """Returns a payload's value as text. Dots lead into objects, as in Qdrant's own filters."""
     for part in [key] if payload and key in payload else key.split("."):
         payload = payload.get(part) if isinstance(payload, dict) else None
     return None if payload is None else str(payload)

@@ -1,4 +1,4 @@
-"""Filters as Qdrant takes them."""
+"""Converts filters to Qdrant's."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from clusterworker.data.sources.predicate import Comparison, Predicate
 
 
 def conditions(predicate: Predicate) -> models.Filter:
-    """Return Qdrant's filter: must is AND, should is OR, must_not is NOT."""
+    """Returns Qdrant's filter: must is AND, should is OR, must_not is NOT."""
     if isinstance(predicate, Comparison):
         return models.Filter(must=[_condition(predicate)])
     parts: list[Any] = [
@@ -39,11 +39,11 @@ def _positive(comparison: Comparison) -> Any:
             if is_number(value):
                 return models.FieldCondition(key=key, range=models.Range(**{ordering: value}))
             time = parsed_time(value)
-            assert time is not None  # noqa: S101 - the API takes nothing else
+            assert time is not None  # noqa: S101 - The API accepts nothing else.
             return models.FieldCondition(key=key, range=models.DatetimeRange(**{ordering: time}))
 
 
 def _equal(key: str, value: Any) -> Any:
-    if is_number(value):  # a match would tell 5 from 5.0
+    if is_number(value):  # A match would distinguish 5 from 5.0.
         return models.FieldCondition(key=key, range=models.Range(gte=value, lte=value))
     return models.FieldCondition(key=key, match=models.MatchValue(value=value))

@@ -1,4 +1,4 @@
-"""Qdrant's own client, and its errors in one line without credentials."""
+"""Connects with Qdrant's own client, and converts errors to one line without credentials."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,18 +19,18 @@ TIMEOUT_SECONDS = 60
 
 @dataclass(frozen=True)
 class Server:
-    """How to reach the server of a source.
+    """Access to the server of a source.
 
     Attributes:
-        source: of type qdrant.
-        secret: its Secret.
+        source: Source of type qdrant.
+        secret: Its Secret.
     """
 
     source: Source
     secret: SecretFiles
 
     def connect(self) -> QdrantClient:
-        """Return a client that speaks HTTP.
+        """Returns a client that uses HTTP.
 
         Raises:
             MisconfiguredError: the Secret lacks the key.
@@ -54,7 +54,10 @@ class Server:
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """Turn what the client raises into one line with a remedy; the cause is dropped: it may hold credentials."""
+        """Converts errors of the client to one line with a remedy.
+
+        The cause is dropped, because it can contain credentials.
+        """
         try:
             yield
         except (ApiException, httpx.HTTPError, OSError) as error:
@@ -80,6 +83,6 @@ class Server:
         return UnavailableError(f"{self.shown}: Qdrant does not answer: {said}")
 
     def no_such_collection(self) -> MisconfiguredError:
-        """Return the error for a missing collection."""
+        """Returns the error for a missing collection."""
         return MisconfiguredError(f"{self.source.uri}: no such collection {self.source.collection} in Qdrant: "
                                   "check source.collection")  # fmt: skip
