@@ -79,7 +79,7 @@ that it does not know. Numbers pass through int, because Helm would write large 
 {{- .Values.leaderElection.leaseName | default (include "clustertrigger.fullname" .) -}}
 {{- end -}}
 
-{{/* The Secret with the certificate for events; empty where they are taken in over HTTP, or not at all. */}}
+{{/* The Secret with the certificate for events; empty if they are accepted over HTTP, or not at all. */}}
 {{- define "clustertrigger.eventsSecretName" -}}
 {{- if .Values.events.enabled }}{{ .Values.events.tls.secretName }}{{ end -}}
 {{- end -}}
