@@ -121,7 +121,7 @@ bench-outputs: venv ## Clusters of a million documents into PostgreSQL, beside C
 bench-names: venv ## Names of clusters by several weights of their terms
 	@$(PY) -m bench.names
 
-bench-events: venv prepare ## Events taken in and stored, beside an empty handler
+bench-events: venv prepare ## Events accepted and stored, beside an empty handler
 	@$(PY) -m bench.events
 
 bench-burst: venv prepare ## A thousand triggers due in one second, beside CronJobs and a bare client

@@ -188,7 +188,7 @@ def _to_blame(changed: Changed) -> frozenset[str]:
 
 
 def _field(path: Path) -> str:
-    """As in messages, without the index of items; of what lies in a map, the map."""
+    """Returns the path as in messages: without the index of items, and only up to a map."""
     within = path[: path.index(VALUE)] if VALUE in path else path
     return ".".join(["spec", *(part for part in within if part != ITEM)])
 

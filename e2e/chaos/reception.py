@@ -54,7 +54,7 @@ class Reception:
 
 
 class Receptionist:
-    """Creates objects and sees what becomes of them; only the last ones stay.
+    """Creates objects and observes how they are handled; only the last ones stay.
 
     Args:
         api: the administrator's.

@@ -60,7 +60,7 @@ def check_every_slot(scene: Scene, status: Object) -> None:
 
 
 def has_ended(job: Object) -> bool:
-    """As the Job itself says, which may be later than the status: that goes by the first sign of an end."""
+    """As the Job itself says, which may be later than the status: that depends on the first sign of an end."""
     conditions = job["status"].get("conditions", [])
     return any(one["type"] in ("Complete", "Failed") and one["status"] == "True" for one in conditions)
 

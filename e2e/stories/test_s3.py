@@ -17,7 +17,7 @@ KEYS = {"AWS_ACCESS_KEY_ID": "stories", "AWS_SECRET_ACCESS_KEY": "not-secret"}
 
 @pytest.fixture
 def server(stage_set: Stage) -> Iterator[ThreadedMotoServer]:
-    """A server that speaks S3's protocol, on this machine, where Pods reach it."""
+    """A server with the S3 protocol, on this machine, which Pods can reach."""
     server = ThreadedMotoServer(ip_address=stage_set.cluster.host_address, port=0)
     server.start()
     yield server

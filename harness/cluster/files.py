@@ -20,7 +20,7 @@ def cache_directory() -> Path:
 
 
 def write(path: Path, text: str, mode: int = 0o644) -> Path:
-    """Write TEXT to PATH, whole or not at all."""
+    """Write TEXT to PATH, completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.write_text(text)

@@ -44,7 +44,7 @@ def main() -> int:
             raise ClusterError("there is no cluster to take pictures of: `make demo` first")
         program = chromium()
         if program is None:
-            raise ClusterError("there is no Chromium: `python3 -m harness.browser prepare` says how it is had")
+            raise ClusterError("there is no Chromium: run `python3 -m harness.browser prepare`")
         kubectl = Kubectl(cluster.kubeconfig, NAMESPACE)
         report = _report(kubectl)
         with sync_playwright() as playwright:

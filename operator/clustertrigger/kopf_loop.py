@@ -1,6 +1,6 @@
-"""Runs Kopf, and keeps it running where it would end: all that this takes stands here, each with its reason.
+"""Runs Kopf, and keeps it running where it would end. All measures for this are here, each with its reason.
 
-Kopf gives up for good, and leaves the process to be restarted, at whatever it does not expect of the API server
+At every unexpected answer of the API server, Kopf ends, and relies on a restart of the process
 (https://github.com/nolar/kopf/pull/509). A process that leads must not end each time an API server restarts, so Kopf
 is started again instead, and less is left for it to stumble over:
 

@@ -36,7 +36,7 @@ StartSending = Callable[..., tuple[OperatorProcess, EventSender]]
 
 @pytest.fixture
 def sending(operator: StartOperator, sandbox: Sandbox) -> StartSending:
-    """Starts an operator that takes events in, and returns both it and who may send to it."""
+    """Starts an operator that accepts events, and returns both it and who may send to it."""
     token = service_account(sandbox, "sender", may_send=True)
 
     def start(**settings: Any) -> tuple[OperatorProcess, EventSender]:

@@ -92,7 +92,7 @@ def test_a_name_that_another_job_has_is_shown_and_the_job_left_alone(
 
 
 def test_a_quota_that_many_jobs_contend_for_hinders_none(operator: StartOperator, sandbox: Sandbox) -> None:
-    """The API server answers 409 when two requests count up a quota at once: not a name that is taken."""
+    """The API server answers 409 when two requests increase a quota at once: not a name that is taken."""
     set_quota(sandbox, 1000)
     names = [f"many-{n}" for n in range(40)]
     for name in names:

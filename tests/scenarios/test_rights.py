@@ -26,7 +26,7 @@ _POSITIONS = Right("visibility.kueue.x-k8s.io", "localqueues/pendingworkloads", 
 
 @pytest.fixture
 def used(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet, proxy: Proxy) -> set[Use]:
-    """What the operator needed for everything that it does: it serves all namespaces, leads, and takes events in."""
+    """What the operator needed for everything that it does: it serves all namespaces, leads, and accepts events."""
     token = service_account(sandbox, "sender", may_send=True)
     port = free_port()
     process = operator(through=proxy, watch_namespaces="", leader_election=True, events_port=port)
@@ -80,7 +80,7 @@ def waits_in_a_queue(sandbox: Sandbox) -> bool:
 
 
 def _checks(sandbox: Sandbox, kubelet: Kubelet) -> None:
-    """Two that find no drift, told in one event that is counted up."""
+    """Two that find no drift, reported in one event whose count increases."""
     about_to_check(sandbox, "quiet")
     sandbox.edit("quiet", {"schedule_config": {"check_interval_seconds": 2}})
     for number in (1, 2):

@@ -86,7 +86,7 @@ class Components:
         endpoints: Where to listen.
         daemons: The cluster's daemons.
         enter: Enters the namespaces to run in; none: those of this process.
-        on_node: Whether Pods will run: the API server is then advertised to them and speaks to the kubelet.
+        on_node: Whether Pods will run. The API server is then advertised to them, and connects to the kubelet.
     """
 
     def __init__(

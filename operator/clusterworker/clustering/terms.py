@@ -1,8 +1,8 @@
 """Terms of texts: words and pairs of neighbouring words, without the stop words of each text's own language.
 
-py3langid tells the language, stopwordsiso has the stop words. Chinese, Japanese and Thai are written without spaces:
-rjieba finds the words of simplified Chinese, and budoux those of the others. Of other such languages (Lao, Khmer,
-Burmese), what stands between spaces is a word, which is mostly longer than a term may be.
+py3langid recognises the language, stopwordsiso has the stop words. Chinese, Japanese and Thai are written without
+spaces: rjieba finds the words of simplified Chinese, and budoux those of the others. In other such languages (Lao,
+Khmer, Burmese), the text between two spaces is a word, which is mostly longer than a term may be.
 """
 
 import json
@@ -124,7 +124,7 @@ def stop_words_of(language: str) -> frozenset[str]:
     import stopwordsiso
 
     listed = stopwordsiso.stopwords(language)
-    # A word is what stands beside an apostrophe, too: don and t, l of l'ami.
+    # The parts on both sides of an apostrophe are words, too: don and t, l of l'ami.
     parts = {part for word in listed if "'" in word for part in word.split("'")}
     if language == "en":
         # Among stopwordsiso's are web, computer, test and the names of all top-level domains.

@@ -1,4 +1,4 @@
-"""The run's folder: what is in it, and that it appears whole or not at all."""
+"""The run's folder has the expected content, and appears only when it is complete."""
 
 from __future__ import annotations
 

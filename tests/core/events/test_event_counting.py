@@ -1,4 +1,4 @@
-"""What counts once: events of senders for ten minutes, those of runs for good."""
+"""Events of senders count once within ten minutes, and events of runs once without a time limit."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Whatever a tenant writes, its Pods are of one shape: admitted by the Pod Security Standard restricted, with the
-operator's image, without a token, and with nothing mounted but what lies in the trigger's namespace.
+operator's image, without a token, and with mounts only of objects in the trigger's namespace.
 """
 
 from __future__ import annotations

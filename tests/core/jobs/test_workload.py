@@ -234,7 +234,7 @@ def test_what_kubernetes_says_first_is_the_end(kind: str, phase: str) -> None:
 
 
 def test_a_run_that_runs_out_of_time_on_a_dead_node_has_ended() -> None:
-    """The Pod stays there for ever, and so FailureTarget is all that Kubernetes says."""
+    """The Pod is never deleted, so FailureTarget is the only information from Kubernetes."""
     said = condition("FailureTarget", reason="DeadlineExceeded", message="Job was active longer than its deadline")
     stuck = pod({"running": {"startedAt": "2026-03-02T13:00:03Z"}})
     stuck["metadata"]["deletionTimestamp"] = "2026-03-02T13:10:31Z"

@@ -1,4 +1,4 @@
-"""What API servers answer, and what stands in front of them."""
+"""Answers of API servers, and of proxies in front of them."""
 
 from __future__ import annotations
 

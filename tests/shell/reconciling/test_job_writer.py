@@ -118,7 +118,7 @@ async def test_the_server_says_when_to_ask_again(stage: Stage) -> None:
 
 
 async def test_a_conflict_that_is_no_taken_name_is_a_refusal_like_others(stage: Stage) -> None:
-    """A quota that two requests count up at once is answered by 409, too."""
+    """A quota that two requests increase at once is answered by 409, too."""
     stage.api.refused = [ApiError(409, "Conflict", "the quota has been modified")]
     await stage.create()
     assert stage.writer.refusals(TRIGGER.key)[ACTION.name].reason == EventReason.CREATE_REFUSED

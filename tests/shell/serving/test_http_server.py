@@ -1,4 +1,4 @@
-"""Strangers who hold connections: none is held for ever, and none keeps others out."""
+"""Every connection has a time limit, and no client can use up the connections of others."""
 
 from __future__ import annotations
 

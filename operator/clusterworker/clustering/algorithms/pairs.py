@@ -139,7 +139,7 @@ class Pairs:
             found *= -2
             found += other_lengths
             least = found.min(axis=1)
-            # Another column is at most twice as far out as the row, and what lies between them, together.
+            # A column's length is at most twice the row's length plus the distance between the two.
             slack = rounding * (lengths[part] + np.maximum(least + lengths[part], 0))
             here, there = np.nonzero(found <= (least + slack)[:, None])
             if len(here) * MANY > found.size + MANY * len(found):
