@@ -137,8 +137,8 @@ def _exact(value: Any) -> Fraction:
 def _in_steps(field: Any, kind: Any, compare: str, values: list[Fraction], steps: _Steps) -> Any:
     """Compare with values between two steps, or beyond all of them, without rounding any.
 
-    The values have the field's own type, as statistics need it. pyarrow 26 makes 1 of 1.5, and the beginning of the day
-    of a time, without a word.
+    The values have the field's own type, as statistics need it. pyarrow 26 silently rounds 1.5 to 1, and a time to
+    the beginning of its day.
     """
     if compare in ("eq", "in"):
         whole = {int(value) for value in values if value.denominator == 1 and steps.low <= value <= steps.high}

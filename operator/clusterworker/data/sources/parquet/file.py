@@ -25,7 +25,7 @@ from clusterworker.process.errors import MisconfiguredError
 BUFFER_BYTES = 4 << 20
 """Whether column chunks are read in pieces; otherwise, a row group of a million vectors would be loaded at once."""
 _INT96 = "us"
-"""Unit of the times that Impala and old Spark write: in nanoseconds, the year 9999 becomes 1816 without a word."""
+"""Unit of the times that Impala and old Spark write: in nanoseconds, the year 9999 silently becomes 1816."""
 _ROW = "\0row"
 """Name of a column of row numbers, in addition to those of the file."""
 
