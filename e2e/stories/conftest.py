@@ -39,6 +39,7 @@ FIRST_TO_LAST = (
     "processing",
     "chains",
     "algorithms",
+    "layers",
     "s3",
     "sources",
     "outputs",
@@ -76,8 +77,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Those that need the operator as it is come before those that kill or replace it; setting up takes its time."""
 
     def place(item: pytest.Item) -> int:
-        name = item.path.stem.removeprefix("test_")
-        return FIRST_TO_LAST.index(name) if name in FIRST_TO_LAST else -1
+        if item.path.parent.name != "stories":
+            return -1
+        return FIRST_TO_LAST.index(item.path.stem.removeprefix("test_"))
 
     items.sort(key=place)
     for item in items:
