@@ -33,7 +33,7 @@ from clusterworker.data.dataset import DatasetPart, drawn, picked
 from clusterworker.data.sources.batch import Batch, FilePlace
 from clusterworker.process.progress import Progress
 from clusterworker.run.parts import Parts, Silent, part_name, task_scratch
-from clusterworker.run.results.previous import Shared
+from clusterworker.run.results.previous_members import Shared
 from clusterworker.run.results.stages import Stages, read_arrays, write_arrays
 from clusterworker.run.results.tables import MembersTable, members_schema, members_writer, renumbered
 

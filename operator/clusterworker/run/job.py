@@ -104,7 +104,7 @@ class _Run:
 
     def _open(self, secrets: Path) -> "list[Collection]":
         if self._spec.sources:
-            from clusterworker.run.composite import open_sources
+            from clusterworker.run.composite_sources import open_sources
 
             return [*open_sources(self._spec, secrets)]
         from clusterworker.data.sources.collections import open_collections
@@ -120,7 +120,8 @@ class _Run:
 
             return assign_documents(spec, seed, collections, staged, scratch, secrets, memory, progress)
         if spec.mode == "composite":
-            from clusterworker.run.composite import Source, cluster_centroids
+            from clusterworker.run.composite import cluster_centroids
+            from clusterworker.run.composite_sources import Source
 
             sources = [source for source in collections if isinstance(source, Source)]
             return cluster_centroids(spec, seed, sources, staged, scratch, secrets, memory, progress)

@@ -19,7 +19,7 @@ from clusterworker.data.sources.collection import Collection
 from clusterworker.process.progress import Progress
 from clusterworker.run.distributed import DistributedDataset, DistributedSurvey
 from clusterworker.run.parts import open_parts
-from clusterworker.run.results.previous import Shared
+from clusterworker.run.results.previous_members import Shared
 from clusterworker.run.results.record import MEMBERS
 from clusterworker.run.results.tables import MembersTable, renumber
 

@@ -25,13 +25,13 @@ from clusterworker.process.errors import RunError
 from clusterworker.process.text import one_line
 from clusterworker.run.results.layers import CLUSTERS, TABLE, read_layer_clusters, read_layers
 from clusterworker.run.results.previous import (
-    Members,
     Previous,
     distance_limit,
     file_of,
     is_lasting,
     not_compared,
 )
+from clusterworker.run.results.previous_members import Members
 
 
 @dataclass(frozen=True)
