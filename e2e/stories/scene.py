@@ -90,6 +90,15 @@ class Scene:
         ordered = sorted(found, key=lambda event: str(event["metadata"]["creationTimestamp"]))
         return [f"{event['reason']}: {event['message']}" for event in ordered]
 
+    def told(self, name: str, beginning: str, needle: str = "") -> str:
+        """Wait for an event on the trigger that begins so and contains a text: events are written after the status."""
+
+        def found() -> str | None:
+            events = self.events(name)
+            return next((event for event in events if event.startswith(beginning) and needle in event), None)
+
+        return self.eventually(found, f"{name}: an event {beginning} … {needle}", name)
+
     def patch(self, name: str, spec: Object) -> None:
         """Change fields of the trigger's spec; None removes one."""
         self.kubectl("patch", "clustertrigger", name, "--type=merge", f"--patch={json.dumps({'spec': spec})}")

@@ -51,13 +51,7 @@ def test_a_run_is_carried_out_again(scene: Scene, images: Images, tmp_path: Path
     scene.kubectl.apply(rerun("failed-only", batch["job_id"], retry_failed_only=True))
 
     line = f"batch {batch['job_id']} completed, and action_config.retry_failed_only repeats only failed batches"
-    scene.eventually(
-        lambda: [
-            event for event in scene.events("failed-only") if event.startswith("NothingToRerun") and line in event
-        ],
-        "failed-only: an event says that there is nothing to run again",
-        "failed-only",
-    )
+    scene.told("failed-only", "NothingToRerun", line)
     assert scene.jobs("failed-only") == []
 
 
@@ -78,12 +72,7 @@ def test_a_failed_run_is_tried_again_until_it_completes(scene: Scene, images: Im
     assert run["num_documents"] == data.DOCUMENTS
 
     scene.request_run("once-more", "not-again")
-    line = f"was repeated by {run['job_id']}, which completed"
-    scene.eventually(
-        lambda: [event for event in scene.events("once-more") if line in event],
-        "once-more: an event says that a rerun has completed",
-        "once-more",
-    )
+    scene.told("once-more", "", f"was repeated by {run['job_id']}, which completed")
     assert len(scene.jobs("once-more")) == 1
 
 

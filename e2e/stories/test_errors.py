@@ -34,4 +34,4 @@ def test_line(scene: Scene, name: str) -> None:
     ready = scene.condition(name, "Ready")
     assert ready["status"] == "True", "one failed run leaves the trigger ready for the next"
     scene.shows(name, "LAST RESULT", "failed")
-    assert any(event.startswith("RunFailed: ") and run["error"][:60] in event for event in scene.events(name))
+    scene.told(name, "RunFailed: ", run["error"][:60])

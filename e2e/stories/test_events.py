@@ -131,8 +131,12 @@ def test_events_of_a_program_and_of_a_person_fire(scene: Scene, bystander: Scene
     assert created(second) - created(first) >= timedelta(seconds=COOLDOWN)
     assert second["metadata"]["annotations"][ANNOTATION_SLOT] == "event/200"
     scene.eventually(lambda: counted(scene, "ingest") == 5, "ingest: five are left", "ingest")
-    told = [line.partition(":")[0] for line in scene.events("ingest")]
-    assert (told.count("ThresholdReached"), told.count("CoolingDown")) == (2, 1)
+
+    def told() -> bool:
+        reasons = [line.partition(":")[0] for line in scene.events("ingest")]
+        return (reasons.count("ThresholdReached"), reasons.count("CoolingDown")) == (2, 1)
+
+    scene.eventually(told, "ingest: reached twice, and cooled down once", "ingest")
 
     ended = scene.run_ended("ingest", slot="event/100")
     assert (ended["status"], ended["num_clusters"]) == ("completed", 3)

@@ -80,10 +80,7 @@ def test_a_receiver_that_was_down_has_every_message_once(scene: Scene, receiver:
         scene.request_run(name, token)
         jobs.append(scene.run_ended(name, slot=f"manual/{token}")["job_id"])
 
-    def told(reason: str, what: str) -> bool:
-        return any(event.startswith(f"{reason}: ") and what in event for event in scene.events(name))
-
-    scene.eventually(lambda: told("NotificationDelayed", receiver.address), "a Warning names the receiver", name)
+    scene.told(name, "NotificationDelayed: ", receiver.address)
     assert len(scene.status(name)["notifications"]) == 3, "one for each run: none has reached 169.254.169.254"
     time.sleep(max(0.0, went_down + DOWN_SECONDS - time.monotonic()))
     receiver.up()

@@ -21,6 +21,7 @@ READER = "reader"
 """The person's service account."""
 _PATIENCE = 180_000
 """Milliseconds in which a run ends, on two busy cores."""
+expect.set_options(timeout=_PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,7 @@ def page(stage_set: Stage) -> Iterator[Page]:
         with forwarded as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=program, args=OPTIONS)
             tab = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
+            tab.set_default_timeout(_PATIENCE)
             tab.goto(address)
             tab.get_by_label("Token", exact=True).fill(_token(scene))
             tab.get_by_role("button", name="Sign in").click()
@@ -52,7 +54,7 @@ def test_seen_run_and_paused_in_a_browser(scene: Scene, page: Page) -> None:
     page.evaluate("window.loaded = true")
     name = "seen-in-a-browser"
     scene.kubectl.apply(by_interval(name))
-    expect(main).to_contain_text(name, timeout=_PATIENCE)
+    expect(main).to_contain_text(name)
     assert page.evaluate("window.loaded"), "the table has moved by itself"
 
     page.get_by_role("rowheader").get_by_role("link", name=name).click()
@@ -62,9 +64,7 @@ def test_seen_run_and_paused_in_a_browser(scene: Scene, page: Page) -> None:
     page.evaluate("window.loaded = true")
     ended = scene.run_ended(name)
     assert ended["status"] == "completed", ended
-    expect(main).to_contain_text(
-        f"{ended['num_clusters']} clusters of {ended['num_documents']:,} documents", timeout=_PATIENCE
-    )
+    expect(main).to_contain_text(f"{ended['num_clusters']} clusters of {ended['num_documents']:,} documents")
     largest = scene.status(name)["last_result"]["clusters"][0]
     expect(main).to_contain_text(largest["name"])
     # The legend of the bars always says it.
@@ -75,7 +75,7 @@ def test_seen_run_and_paused_in_a_browser(scene: Scene, page: Page) -> None:
     page.get_by_role("button", name="Pause").click()
     expect(main).to_contain_text("The trigger is paused.")
     scene.eventually(lambda: scene.column(name, "STATUS") == "paused", f"{name}: paused", name)
-    expect(page.get_by_role("button", name="Resume")).to_be_visible(timeout=_PATIENCE)
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
 
 
 def test_a_report_is_read_in_a_browser(scene: Scene, page: Page) -> None:
@@ -94,7 +94,7 @@ def test_a_report_is_read_in_a_browser(scene: Scene, page: Page) -> None:
     scene.eventually(may_open, "the right to read reports counts", name)
     page.get_by_role("button", name="Open the report").click()
     report = page.frame_locator("iframe[name=report]")
-    expect(report.locator("body")).to_contain_text(ended["job_id"], timeout=_PATIENCE)
+    expect(report.locator("body")).to_contain_text(ended["job_id"])
     expect(report.locator("body")).to_contain_text(scene.status(name)["last_result"]["clusters"][0]["name"])
     _picture(page, "report")
     readers = [pod for pod in scene.kubectl.items("pods") if "report" in pod["metadata"]["name"]]

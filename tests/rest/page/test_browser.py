@@ -28,6 +28,7 @@ from tests.rest.page.test_report import claimed, completed, may_read_reports
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 PATIENCE = 60_000
 """Milliseconds."""
+expect.set_options(timeout=PATIENCE)
 _NOON_OR_ONE = re.compile("1[23]:00:00")
 """What New York's clock shows at two in Tokyo, in winter and in summer."""
 
@@ -80,7 +81,7 @@ class Tab:
 
     def shows(self, text: str) -> None:
         """Wait for a text."""
-        expect(self.page.locator("main")).to_contain_text(text, timeout=PATIENCE)
+        expect(self.page.locator("main")).to_contain_text(text)
 
 
 @pytest.fixture
@@ -230,7 +231,7 @@ def test_the_documentation_of_the_api(tab: Tab) -> None:
     """Swagger UI works under its policy: what the policy forbids is said in the console."""
     tab.open("/docs")
     operation = tab.page.locator(".opblock-summary").first
-    expect(operation).to_be_visible(timeout=PATIENCE)
+    expect(operation).to_be_visible()
     operation.click()
     expect(tab.page.locator(".opblock-body").first).to_be_visible()
 
