@@ -51,7 +51,7 @@ NONE = "cron cannot express only the days that match both"
                         "day itself"),
         ("0 0 * * 5L",
          "day of week '5L' is Quartz syntax: cron cannot express the last weekday of a month: write 5, which matches "
-         "every week"),
+         "every week (thu if 5 is from Quartz, where 1 is Sunday)"),
         ("0 0 * * L", "day of week 'L' is Quartz syntax for Saturday: write 6"),
         ("0 0 * * friL",
          "day of week 'friL' is Quartz syntax: cron cannot express the last weekday of a month: write fri, which "
@@ -59,10 +59,13 @@ NONE = "cron cannot express only the days that match both"
          "week"),
         ("0 0 * * L5",
          "day of week 'L5' is Quartz syntax: cron cannot express the last weekday of a month: write 5, which matches "
-         "every week"),
+         "every week (thu if 5 is from Quartz, where 1 is Sunday)"),
         ("0 0 * * 5#2",
          "day of week '5#2' is Quartz syntax: cron cannot express the 2nd such day of a month: write 5, which "
-         "matches every week"),
+         "matches every week (thu if 5 is from Quartz, where 1 is Sunday)"),
+        ("0 0 * * 2#1",
+         "day of week '2#1' is Quartz syntax: write day of month */31,2-7 and day of week 2, which must then both "
+         "match (mon if 2 is from Quartz, where 1 is Sunday)"),
         ("0 0 * * mon#1",
          "day of week 'mon#1' is Quartz syntax: write day of month */31,2-7 and day of week mon, which must then both "
          "match"),
@@ -74,7 +77,10 @@ NONE = "cron cannot express only the days that match both"
          "week"),
         ("0 0 * * 1#L",
          "day of week '1#L' is Quartz syntax: cron cannot express the last such day of a month: write 1, which "
-         "matches every week"),
+         "matches every week (sun if 1 is from Quartz, where 1 is Sunday)"),
+        ("1, 5 * * * *", "spaces separate the fields: write lists, ranges and steps without them: 1,5 * * * *"),
+        ("0 9 * * mon ,wed", "spaces separate the fields: write lists, ranges and steps without them: 0 9 * * mon,wed"),
+        ("*/ 5 9 - 17 * * *", "spaces separate the fields: write lists, ranges and steps without them: */5 9-17 * * *"),
         ("0 0 ? * *", "day of month '?' is Quartz syntax: write *"),
         ("0 0 ? * 2", "day of month '?' is Quartz syntax: write *"),
         ("? * * * *", "minute '?' is Quartz syntax: write *"),

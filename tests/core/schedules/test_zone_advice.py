@@ -18,6 +18,8 @@ from clustertrigger.core.schedules.wallclock import wall_clock, zone_names
         ("Berlin", "did you mean Europe/Berlin?"),
         ("America/New York", "did you mean America/New_York?"),
         ("Asia/Kolkatta", "did you mean Asia/Kolkata?"),
+        ("Hanoi", "did you mean Asia/Ho_Chi_Minh?"),
+        ("A", "it is an abbreviation: write a city's zone, such as Europe/Berlin or America/New_York"),
         ("Mars/Olympus_Mons", "write an IANA name, such as Europe/Berlin or UTC"),
         ("../../etc/passwd", "write an IANA name, such as Europe/Berlin or UTC"),
         ("right/Europe/Berlin", "did you mean Europe/Berlin?"),

@@ -61,6 +61,7 @@ _PERIODS = ("hour", "day", "month", "year", "week")
 _UNITS = (("minutes", 60), ("hours", 3600), ("days", 86_400), ("months", None), ("days", 86_400))
 """What a step of each field counts, and its length in seconds if it is fixed."""
 _LONGEST_INTERVAL = 366 * 86_400
+_SPACED = re.compile(r" ?([,/-]) ?")
 
 Reads = Callable[[str], bool]
 """Returns whether an expression is valid."""
@@ -84,6 +85,8 @@ def for_shape(expression: str, fields: Sequence[str], reads: Reads) -> str | Non
         return word
     if first.startswith("@"):
         return f"unknown shortcut: use one of {', '.join(SHORTCUTS)}"
+    if len(fields) > len(FIELDS) and reads(closed := _SPACED.sub(r"\1", text)):
+        return f"spaces separate the fields: write lists, ranges and steps without them: {closed}"
     if len(fields) > len(FIELDS):
         return f"has {len(fields)} fields, but cron has neither seconds nor years: {_for_six_or_more(fields, reads)}"
     if len(fields) < len(FIELDS):
@@ -378,11 +381,18 @@ def _for_special_weekday(field: Field, item: str) -> str | None:
         day = last[1] or last[2]
         if field.number(day) is None:
             return None
-        return f"day of week {item!r} is Quartz syntax: {_LAST_WEEKDAY.format(day=day)}"
+        return f"day of week {item!r} is Quartz syntax: {_LAST_WEEKDAY.format(day=day)}{_in_quartz(field, day)}"
     nth = re.fullmatch(r"(\w+)#(\d|l)", folded)
     if nth is None or (number := field.number(nth[1])) is None:
         return None
-    return f"day of week {item!r} is Quartz syntax: {_for_nth(nth[1], number % 7, nth[2])}"
+    return f"day of week {item!r} is Quartz syntax: {_for_nth(nth[1], number % 7, nth[2])}{_in_quartz(field, nth[1])}"
+
+
+def _in_quartz(field: Field, day: str) -> str:
+    """Returns which day a number is in Quartz; empty for a name, and for a number that Quartz does not have."""
+    if day not in tuple("1234567"):
+        return ""
+    return f" ({field.names[int(day) - 1]} if {day} is from Quartz, where 1 is Sunday)"
 
 
 def _for_nth(day: str, number: int, nth: str) -> str:

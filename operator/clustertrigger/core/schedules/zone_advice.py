@@ -82,7 +82,7 @@ _ZONE_OF_CITY = {
                     "Asia/Kolkata"),
     **dict.fromkeys(("beijing", "peking", "shenzhen", "guangzhou", "hangzhou", "chengdu"), "Asia/Shanghai"),
     **dict.fromkeys(("osaka", "kyoto", "nagoya"), "Asia/Tokyo"),
-    **dict.fromkeys(("hanoi"), "Asia/Ho_Chi_Minh"),
+    "hanoi": "Asia/Ho_Chi_Minh",
     **dict.fromkeys(("islamabad", "lahore"), "Asia/Karachi"),
     **dict.fromkeys(("abu_dhabi",), "Asia/Dubai"),
     **dict.fromkeys(("haifa",), "Asia/Jerusalem"),
