@@ -9,16 +9,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from clustercontract.actions.taxonomy_enrichment import ENRICHMENT_SPEC_VARIABLE, EnrichmentSpec
 from clustercontract.check import CHECK_SPEC_VARIABLE, CheckSpec
 from clustercontract.run import RUN_SPEC_VARIABLE, RunSpec
 from tests.clusterworker.conftest import Pod
 
 SOURCES = Path(__file__).resolve().parents[3] / "operator"
-_VARIABLES = {"run": RUN_SPEC_VARIABLE, "check": CHECK_SPEC_VARIABLE}
+_VARIABLES = {"run": RUN_SPEC_VARIABLE, "check": CHECK_SPEC_VARIABLE, "enrich": ENRICHMENT_SPEC_VARIABLE}
 
 
 def start_worker(
-    pod: Pod, command: str, *arguments: str, spec: RunSpec | CheckSpec | str | None, before: str = "", **options: Any
+    pod: Pod,
+    command: str,
+    *arguments: str,
+    spec: RunSpec | CheckSpec | EnrichmentSpec | str | None,
+    before: str = "",
+    **options: Any,
 ) -> Any:
     """Start `python -m clusterworker COMMAND`; `before` runs in the process first."""
     environment = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}

@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 
+from clustercontract.actions.taxonomy_enrichment import EnrichmentSpec
 from clustercontract.engine import Engine
+from clustercontract.run import RunSpec
 from clusterworker.process.progress import Progress
 from clusterworker.run import parts
 from clusterworker.spark import executors
 from clusterworker.spark.executors import Executors, started
+from tests.clusterworker.conftest import Pod
+from tests.clusterworker.process.worker_process import finish_worker, start_worker
 
 ENGINE: dict[str, Any] = {
     "type": "spark",
@@ -46,3 +50,15 @@ def on_spark(spark: Executors, monkeypatch: pytest.MonkeyPatch) -> Executors:
     monkeypatch.setattr(executors, "started", there)
     monkeypatch.setattr(parts, "LEAST_ROWS", 100)
     return spark
+
+
+def modules_of(pod: Pod, command: str, spec: RunSpec | EnrichmentSpec) -> list[str]:
+    """Carry out a command of the worker, and return the modules that the process which did the work has loaded."""
+    seen = "import atexit; atexit.register(lambda: print(__import__('json').dumps(sorted(sys.modules))))"
+    worker = start_worker(pod, command, spec=spec, before=f"import os, sys\n{seen}\nos._exit = sys.exit")
+    code, _, lines = finish_worker(pod, worker)
+    printed: list[Any] = list(lines)
+    loaded = [line for line in printed if isinstance(line, list)]
+    assert code == 0
+    assert loaded
+    return max(loaded, key=len)

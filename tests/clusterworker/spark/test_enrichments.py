@@ -11,12 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from clustercontract.actions.taxonomy_enrichment import EnrichmentSpec
+from clustercontract.engine import Engine
 from clusterworker.enrichment import report
 from clusterworker.process.errors import MisconfiguredError, UnavailableError
 from clusterworker.spark.executors import Executors
 from tests.clusterworker.enrichment.conftest import Enriching, enriching
 from tests.clusterworker.planted import fixed_size_list
-from tests.clusterworker.spark.conftest import ENGINE
+from tests.clusterworker.spark.conftest import ENGINE, modules_of
 
 __all__ = ["enriching"]
 
@@ -113,3 +114,15 @@ def test_a_retry_goes_on_from_the_files_of_the_attempt_before(
     enriching.run(local)
     assert enriching.table(local).equals(enriching.table(spec))
     assert not stages.exists()
+
+
+@pytest.mark.parametrize("engine", [None, {**ENGINE, "type": "auto", "local_below": len(VECTORS)}])
+def test_a_local_enrichment_loads_nothing_of_spark(enriching: Enriching, engine: dict[str, Any] | None) -> None:
+    """Neither does one with type auto, up to its number of documents."""
+    enriching.nodes(NODES)
+    documents(enriching)
+    spec = spec_of(enriching, "local").model_copy(update={"engine": engine and Engine.model_validate(engine)})
+    modules = modules_of(enriching.pod, "enrich", spec)
+    assert "clusterworker.enrichment.passes" in modules
+    assert not [name for name in modules if name.startswith(("pyspark", "py4j", "clusterworker.spark"))]
+    assert len(enriching.table(spec)) == len(VECTORS)

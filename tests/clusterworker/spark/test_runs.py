@@ -19,7 +19,7 @@ from clusterworker.spark.executors import Executors
 from tests.clusterworker.conftest import Pod
 from tests.clusterworker.planted import fixed_size_list, planted, table, write
 from tests.clusterworker.process.worker_process import finish_worker, start_worker
-from tests.clusterworker.spark.conftest import ENGINE
+from tests.clusterworker.spark.conftest import ENGINE, modules_of
 from tests.clusterworker.storage.s3_server import Bucket
 
 pytestmark = pytest.mark.xdist_group("spark")
@@ -244,17 +244,9 @@ def test_auto_works_locally_up_to_a_number_of_documents(pod: Pod) -> None:
 
 def test_a_local_run_loads_nothing_of_spark(pod: Pod) -> None:
     documents(pod)
-    seen = "import atexit; atexit.register(lambda: print(__import__('json').dumps(sorted(sys.modules))))"
-    before = f"import os, sys\n{seen}\nos._exit = sys.exit"
-    worker = start_worker(pod, "run", spec=spec_of(pod, "local", spark=False), before=before)
-    code, _, lines = finish_worker(pod, worker)
-    printed: list[Any] = list(lines)
-    loaded = [line for line in printed if isinstance(line, list)]
-    assert code == 0
-    assert loaded
-    assert all("clusterworker.run.passes" in modules for modules in loaded[:1])
-    assert not [name for modules in loaded for name in modules if name.startswith(("pyspark", "py4j"))]
-    assert not [name for modules in loaded for name in modules if name.startswith("clusterworker.spark")]
+    modules = modules_of(pod, "run", spec_of(pod, "local", spark=False))
+    assert "clusterworker.run.passes" in modules
+    assert not [name for name in modules if name.startswith(("pyspark", "py4j", "clusterworker.spark"))]
 
 
 def test_the_worker_starts_spark_by_itself(pod: Pod, spark: Executors) -> None:
