@@ -89,7 +89,7 @@ def test_a_claim_in_use_on_another_node_is_told_in_the_clusters_words(
 ) -> None:
     """Multi-Attach stands in the Pod's events only, and the kubelet's timeout after it says nothing."""
     operator()
-    sandbox.trigger("elsewhere", interval(3600, start_immediately=True, pending_timeout_seconds=4))
+    sandbox.trigger("elsewhere", interval(3600, start_immediately=True, pending_timeout_seconds=12))
     (entry,) = eventually(lambda: sandbox.history("elsewhere"))
     pod = eventually(lambda: kubelet.pod_of(entry["job_id"]))
     kubelet.wait(entry["job_id"], "ContainerCreating", "")
@@ -112,7 +112,7 @@ def test_a_claim_in_use_on_another_node_is_told_in_the_clusters_words(
         sandbox.kube.create(f"/api/v1/namespaces/{sandbox.namespace}/events", event)
     status = eventually(lambda: sandbox.status("elsewhere"), until=lambda found: found["failure_count"] == 1)
     assert status["last_execution_error"] == (
-        f"did not start within 4 s (run.pending_timeout_seconds): {said}: a ReadWriteOnce claim serves one node at a "
+        f"did not start within 12 s (run.pending_timeout_seconds): {said}: a ReadWriteOnce claim serves one node at a "
         "time: use ReadWriteMany, a bucket, or one node for all runs"
     )
 

@@ -25,7 +25,7 @@ def limited(sandbox: Sandbox) -> Sandbox:
 @pytest.mark.parametrize(
     ("run", "begins"),
     [
-        ({"pending_timeout_seconds": 3}, "did not start within 3 s (run.pending_timeout_seconds): "),
+        ({"pending_timeout_seconds": 8}, "did not start within 8 s (run.pending_timeout_seconds): "),
         ({"timeout_seconds": 2}, "no Pod has been created: "),
     ],
 )
@@ -46,7 +46,7 @@ def test_a_run_whose_pods_are_refused(
 
 def test_a_check_whose_pods_are_refused(operator: StartOperator, limited: Sandbox) -> None:
     big = {"limits": {"memory": "64Mi"}}
-    about_to_check(limited, "big", pending_timeout_seconds=3, check={"resources": big})
+    about_to_check(limited, "big", pending_timeout_seconds=8, check={"resources": big})
     operator()
     status = eventually(lambda: limited.status("big"), until=lambda status: status.get("last_check_error"))
     for needle in NEEDLES:
@@ -59,7 +59,7 @@ def test_a_quota_that_demands_limits(operator: StartOperator, sandbox: Sandbox) 
     sandbox.kube.create(path, quota)
     eventually(lambda: sandbox.kube.get(f"{path}/small").get("status", {}).get("hard"))
     operator()
-    sandbox.trigger("unlimited", interval(3600, start_immediately=True, pending_timeout_seconds=3))
+    sandbox.trigger("unlimited", interval(3600, start_immediately=True, pending_timeout_seconds=8))
     status = eventually(lambda: sandbox.status("unlimited"), until=lambda status: status.get("failure_count") == 1)
     assert "failed quota: small: must specify limits.memory" in status["last_execution_error"]
 
@@ -86,7 +86,7 @@ def test_an_admission_policy_that_refuses_pods(operator: StartOperator, sandbox:
     # A policy is in force a moment after it is written.
     for attempt in range(10):
         trigger = f"refused-{attempt}"
-        sandbox.trigger(trigger, interval(3600, start_immediately=True, pending_timeout_seconds=3))
+        sandbox.trigger(trigger, interval(3600, start_immediately=True, pending_timeout_seconds=8))
         status = eventually(lambda: sandbox.status(trigger), until=lambda s: s.get("failure_count") == 1)
         if "cost centre is missing: ask finance" in status["last_execution_error"]:
             return

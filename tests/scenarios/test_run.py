@@ -51,9 +51,12 @@ def test_what_a_run_shows_while_it_lasts(operator: StartOperator, sandbox: Sandb
     (entry,) = eventually(lambda: sandbox.history("long"))
     assert entry["status"] == "pending"
     assert sandbox.condition("long", "Running")["status"] == "True"
+    began = time.monotonic()
     kubelet.start(entry["job_id"])
     time.sleep(1)
-    assert sandbox.status("long")["last_execution_status"] == "pending", "a short run would not be worth the write"
+    shown = sandbox.status("long")["last_execution_status"]
+    is_short = time.monotonic() - began < 3
+    assert shown == "pending" or not is_short, "a short run would not be worth the write"
     eventually(lambda: sandbox.status("long").get("last_execution_status") == "running")
     kubelet.complete(entry["job_id"])
     eventually(lambda: sandbox.status("long").get("last_execution_status") == "completed")
@@ -66,7 +69,7 @@ def test_what_a_run_shows_while_it_lasts(operator: StartOperator, sandbox: Sandb
 def test_why_runs_failed(operator: StartOperator, sandbox: Sandbox, kubelet: Kubelet) -> None:
     """Each error line names what went wrong, and the remedy where the operator knows one."""
     operator()
-    no_start = {"pending_timeout_seconds": 2}
+    no_start = {"pending_timeout_seconds": 10}  # the Pods say why before that, on a busy machine as well
     limited = {"resources": {"limits": {"memory": "64Mi"}}}
     policies: dict[str, Object] = {
         "oom": limited,

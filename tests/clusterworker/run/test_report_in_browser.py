@@ -95,7 +95,9 @@ async def test_pointing_at_a_name_dims_the_other_clusters(page: Tab) -> None:
 @pytest.mark.parametrize("width", [1280, 480])
 async def test_it_is_drawn(page: Tab, tmp_path: Path, width: int) -> None:
     await page.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
-    await asyncio.sleep(0.2)
+    async with asyncio.timeout(60):
+        while await page.evaluate("window.innerWidth") != width:  # noqa: ASYNC110 - nothing tells when
+            await asyncio.sleep(0.05)
     picture = matplotlib.image.imread(BytesIO(await page.screenshot(tmp_path / "report-in-browser.png")))
     height = await page.evaluate("document.documentElement.scrollHeight")
     assert picture.shape[:2] == (height, width)
