@@ -55,6 +55,15 @@ def test_malformed_globs_in_a_bucket(pod: Pod, bucket: Bucket, keys: Path, uri: 
     assert refused(pod, bucket.source(f"docs/{uri}")).endswith(f": source.uri contains {problem}")
 
 
+def test_a_glob_may_be_longer_than_a_name(tmp_path: Path) -> None:
+    """The file system refuses to look for such a name, and the volume was said to be damaged."""
+    write(tmp_path / f"{'a' * 80}.parquet", VECTORS)
+    assert VolumeStore(tmp_path, "[abc]" * 80 + ".parquet").find() == [f"{'a' * 80}.parquet"]
+    for uri in ("[abc]" * 81 + ".parquet", "b" * 300, "b" * 300 + "/*"):
+        with pytest.raises(MisconfiguredError, match=r"no such file on the volume: check source\.uri"):
+            VolumeStore(tmp_path, uri).find()
+
+
 def test_a_file_of_that_very_name_is_no_glob(tmp_path: Path) -> None:
     write(tmp_path / "p[z-a].parquet", VECTORS)
     assert VolumeStore(tmp_path, "p[z-a].parquet").find() == ["p[z-a].parquet"]

@@ -128,7 +128,9 @@ class Odd:
         return points, offset
 
 
-@pytest.mark.parametrize(("value", "shown"), [(np.nan, "NaN"), (np.inf, "an infinite number")])
+@pytest.mark.parametrize(("value", "shown"), [
+    (np.nan, "NaN"), (np.inf, "an infinite number, or one beyond 3.4e+38, the range of single precision")
+])  # fmt: skip
 def test_numbers_that_are_none(value: float, shown: str) -> None:
     assert refused(Odd(qdrant_with(rows()), [value, 0, 0, 0])) == (  # type: ignore[arg-type]
         f"{SHOWN}, point 3: the vector holds {shown}: embed that document again or leave it out"

@@ -84,7 +84,7 @@ def check_finite(matrix: Vectors, place: Place, what: str) -> None:
         return
     row = int(np.argmin(np.isfinite(matrix).all(axis=1)))
     value = matrix[row][~np.isfinite(matrix[row])][0]
-    shown = "NaN" if np.isnan(value) else "an infinite number"
+    shown = "NaN" if np.isnan(value) else "an infinite number, or one beyond 3.4e+38, the range of single precision"
     raise MisconfiguredError(f"{place.at(row)}: {what} holds {shown}: {REMEDY}")
 
 

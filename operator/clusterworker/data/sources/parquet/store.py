@@ -104,9 +104,9 @@ class VolumeStore:
                 f"{name}: permission denied for user {os.geteuid()}: "
                 "make the file readable for others or for the Pod's fsGroup"
             ) from error
-        except FileNotFoundError as error:
-            raise MisconfiguredError(f"{name}: no such file on the volume: check source.uri") from error
         except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENAMETOOLONG):
+                raise MisconfiguredError(f"{name}: no such file on the volume: check source.uri") from error
             if error.errno in _PASSING:
                 raise UnavailableError(f"{name}: the volume does not answer: {error.strerror}") from error
             raise _unreadable(name, error) from error
@@ -115,11 +115,11 @@ class VolumeStore:
 
     def _names(self) -> list[str]:
         target = self._inside(self.uri)
-        if target.is_dir():
+        if _is_there(target):
+            if not target.is_dir():
+                return [self.uri]
             directory = self.uri.rstrip("/")
             return self._readable(data_files("" if directory == "." else directory, self._below(directory)))
-        if target.exists():
-            return [self.uri]
         if has_wildcard(self.uri):
             _check_glob(self.uri)
             pattern = posixpath.normpath(self.uri) + ("/" if self.uri.endswith("/") else "")
@@ -159,7 +159,7 @@ class VolumeStore:
     def _nearby(self) -> str:
         """Names the existing files, because a wrong directory is the usual cause."""
         parent = (self.mount / self.uri).parent
-        while not parent.is_dir():
+        while not _is_there(parent) or not parent.is_dir():
             parent = parent.parent
         names = sorted(entry.name for entry in parent.iterdir())[:5] if os.access(parent, os.R_OK) else []
         where = os.path.relpath(parent, self.mount)
@@ -260,6 +260,16 @@ class BucketStore:
 
     def _type(self, path: str) -> str:
         return str(self.filesystem.get_file_info(path).type.name)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a path exists; one that is too long for a name, as globs may be, does not."""
+    try:
+        return path.exists()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False
+        raise
 
 
 def _check_glob(uri: str) -> None:
