@@ -108,7 +108,7 @@ CLUSTER_TRIGGER = Kind(
     name="ClusterTrigger",
     plural="clustertriggers",
     short_name="ctr",
-    description="ClusterTrigger says when the embeddings of collections are to be clustered again, and how.",
+    description="ClusterTrigger defines when the embeddings of collections are clustered again, and how.",
     spec=ClusterTriggerSpec,
     status=ClusterTriggerStatus,
     columns=(
@@ -150,7 +150,7 @@ COLLECTION = Kind(
     name="Collection",
     plural="collections",
     short_name="col",
-    description="Collection says where the vectors of a collection_id lie.",
+    description="Collection describes where the vectors of a collection_id are stored.",
     spec=CollectionSpec,
     columns=(
         Column("Collection ID", ".spec.collection_id"),
@@ -165,7 +165,8 @@ TAXONOMY = Kind(
     name="Taxonomy",
     plural="taxonomies",
     short_name="tax",
-    description="Taxonomy says which collection holds the nodes of a taxonomy_id, and how documents get them.",
+    description="Taxonomy defines which collection contains the nodes of a taxonomy_id, and how documents are assigned "
+    "to them.",
     spec=TaxonomySpec,
     columns=(
         Column("Taxonomy ID", ".spec.taxonomy_id"),

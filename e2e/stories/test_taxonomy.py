@@ -113,7 +113,7 @@ def test_packages_get_their_sections(scene: Scene, images: Images, tmp_path: Pat
     scene.kubectl.apply(enriching("labels", "tax_sections", incremental=True))
     run = scene.run_ended("labels")
     assert (run["status"], run.get("num_documents")) == ("completed", FIRST), run
-    assert run["notes"] == ["all documents were searched: there is no completed enrichment of this trigger"]
+    assert run["notes"] == ["all documents were searched: this trigger has no completed enrichment"]
     first = table_of(scene, images, run, tmp_path / "first")
     assert first["document_id"].to_pylist() == PACKAGES["document_id"].to_pylist()[:FIRST]
     assert first["node_id"].to_pylist() == expected()[:FIRST]
@@ -123,7 +123,7 @@ def test_packages_get_their_sections(scene: Scene, images: Images, tmp_path: Pat
     assert right > 0.5, "the nearest section is mostly Debian's own"
     page = (tmp_path / "first/report.html").read_text()
     assert "2,000 of 2,000 documents have a node of tax_sections" in page
-    assert "The doubtful documents" in page
+    assert "Ambiguous documents" in page
 
     # A thousand packages come; only they are searched.
     with claim_files(scene.kubectl, images.worker.name, [EMBEDDINGS]) as claims:
@@ -182,8 +182,8 @@ def test_packages_get_their_sections(scene: Scene, images: Images, tmp_path: Pat
     [
         ("ring", "tax_sections_ring", "nodes form a cycle: 'languages' is a child of 'perl', which is a child of "
          "'languages': correct the parent of one of them"),
-        ("lost", "tax_sections_lost", "node 'fonts' has the parent 'typography', which is no node: add the parent, or "
-         "correct the node's parent"),
+        ("lost", "tax_sections_lost", "node 'fonts' has the parent 'typography', which does not exist: add the parent, "
+         "or correct the node's parent"),
         ("short", "tax_sections_short", "collection taxonomy-packages has 384 dimensions, and the nodes of taxonomy "
          "tax_sections_short (collection sections-short) have 100: embed both with one model"),
         ("unlabelled", "tax_unlabelled", "sections.parquet: no column name: it has section, label, group, embedding: "

@@ -115,21 +115,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     able = commands.add_parser(
-        "check", parents=[common], help="say whether this machine can run a cluster, and of which kind"
+        "check", parents=[common], help="check whether this machine can run a cluster, and of which kind"
     )
     able.set_defaults(run=_check)
-    ready = commands.add_parser("prepare", parents=[common], help="build or fetch once what a cluster is made of")
+    ready = commands.add_parser("prepare", parents=[common], help="build or fetch the programs of a cluster, once")
     ready.set_defaults(run=_prepare)
     up = commands.add_parser("up", parents=[common], help="start the cluster, unless it runs; prints its kubeconfig")
     up.add_argument("--control-plane-only", action="store_true", help="etcd, API server and controllers; no node")
     up.set_defaults(run=_up)
-    down = commands.add_parser("down", parents=[common], help="stop the cluster and remove every trace of it")
+    down = commands.add_parser("down", parents=[common], help="stop the cluster and remove all of its files")
     down.set_defaults(run=_down)
-    status = commands.add_parser("status", parents=[common], help="say what runs; exits with 1 when something does not")
+    status = commands.add_parser(
+        "status", parents=[common], help="show the state of each part; exits with 1 if one does not run"
+    )
     status.set_defaults(run=_status)
-    load = commands.add_parser("load-image", parents=[common], help="give the cluster a container image")
+    load = commands.add_parser("load-image", parents=[common], help="load a container image into the cluster")
     load.add_argument("file", type=Path, metavar="FILE.tar", help="tar of `docker save` or an OCI archive")
-    load.add_argument("image", nargs="?", metavar="NAME", help="the image's name, where the archive has none")
+    load.add_argument("image", nargs="?", metavar="NAME", help="the image's name, if the archive has none")
     load.set_defaults(run=_load_image)
     return parser
 

@@ -33,7 +33,7 @@ def check_directory(directory: Path, provider: str, **settings: str) -> None:
     if recorded not in (None, provider):
         raise ClusterError(f"{directory} holds a cluster of kind '{recorded}': stop it with `down`, or use --directory")
     if recorded is None and directory.exists() and any(directory.iterdir()):
-        raise ClusterError(f"{directory} is not empty and no cluster's: use another --directory")
+        raise ClusterError(f"{directory} is not empty and does not belong to a cluster: use another --directory")
     directory.mkdir(parents=True, exist_ok=True)
     write(directory / MARK, json.dumps({"provider": provider, **settings}))
 

@@ -36,6 +36,6 @@ def parse_version(text: str, where: str) -> Version:
     """
     match = _VERSION.fullmatch(text.strip())
     if match is None:
-        raise ClusterError(f"{where} is '{text}', which is no version: write it as 1.37 or v1.37.2")
+        raise ClusterError(f"{where} is '{text}', which is not a version: write it as 1.37 or v1.37.2")
     patch = match["patch"]
     return Version(int(match["major"]), int(match["minor"]), None if patch is None else int(patch))

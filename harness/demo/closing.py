@@ -65,7 +65,7 @@ def tell_of_the_page(kubectl: Kubectl, *, account: str) -> None:
 In a browser, moving as runs go on:
   kubectl -n {SYSTEM_NAMESPACE} port-forward service/{RELEASE}-api {_API_PORT} &
   http://127.0.0.1:{_API_PORT}/?namespace={kubectl.namespace}
-and sign in with this token, which is good for a day:
+and sign in with this token, which is valid for a day:
 {kubectl.token(account)}""")
 
 

@@ -46,5 +46,5 @@ def read(archive: Path) -> Contents:
 def _bytes(archive: tarfile.TarFile, name: str) -> bytes:
     member = archive.extractfile(name)
     if member is None:
-        raise ValueError(f"the archive's {name} is no file: give an archive as docker save writes it")
+        raise ValueError(f"the archive's {name} is not a file: give an archive of docker save")
     return member.read()

@@ -29,7 +29,7 @@ def require_registry(registry: str) -> None:
         raise ClusterError("REGISTRY is empty: name where your nodes pull from, REGISTRY=registry.example.com/team")
     if not _REGISTRY.fullmatch(registry):
         raise ClusterError(
-            f"REGISTRY is '{registry}', which is no registry: write HOST[:PORT][/FOLDER] in lower case, without "
+            f"REGISTRY is '{registry}', which is not a registry: write HOST[:PORT][/FOLDER] in lower case, without "
             "https:// and without a slash at the end, as in registry.example.com/team"
         )
 

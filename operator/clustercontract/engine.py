@@ -53,7 +53,7 @@ def spark_clusters(mode: Mode, algorithm: str) -> bool:
 
 
 class Engine(ApiModel):
-    """What the driver needs to make executors. A run without it is local."""
+    """What the driver needs to create executors. A run without it is local."""
 
     type: Literal["spark", "auto"] = Field(
         description="auto: the work is done by the driver itself up to local_below documents."
@@ -73,7 +73,9 @@ class Engine(ApiModel):
         f"Spark completes its container {EXECUTOR_CONTAINER}.",
     )
     partition_rows: int = Field(
-        PARTITION_ROWS, ge=1, description="Most documents per partition. A row group of a file is never divided."
+        PARTITION_ROWS,
+        ge=1,
+        description="Maximum number of documents per partition. A row group of a file is never divided.",
     )
     local_below: int = Field(LOCAL_BELOW, ge=0, description="auto: Spark is used above this number of documents.")
     pending_seconds: int = Field(
@@ -81,5 +83,5 @@ class Engine(ApiModel):
     )
 
     def distributes(self, documents: int) -> bool:
-        """Tells whether this number of documents is left to the executors."""
+        """Returns whether the executors process this number of documents."""
         return self.type == "spark" or documents > self.local_below

@@ -45,8 +45,8 @@ class Moded(ApiModel):
         None,
         ge=-1,
         le=1,
-        description="cluster with mode assign: least cosine similarity of a document to its centroid. A document below "
-        f"it is noise (cluster_id -1). Default {ASSIGNMENT_THRESHOLD:g}.",
+        description="cluster with mode assign: minimum cosine similarity of a document to its centroid. A document "
+        f"below it is noise (cluster_id -1). Default {ASSIGNMENT_THRESHOLD:g}.",
     )
 
 

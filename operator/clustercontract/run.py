@@ -58,10 +58,11 @@ class RunSpec(ApiModel):
         default_factory=list, description="composite: the runs whose centroids are clustered, at least two."
     )
     assignment_threshold: float = Field(
-        ASSIGNMENT_THRESHOLD, description="assign: least cosine similarity of a document to its centroid."
+        ASSIGNMENT_THRESHOLD, description="assign: minimum cosine similarity of a document to its centroid."
     )
     collections: list[CollectionInput] = Field(
-        min_length=1, description="What is read. composite: not read; it tells which documents an output gets."
+        min_length=1,
+        description="Collections to read. composite: they are not read, but determine the documents of the outputs.",
     )
     config: ClusteringConfig
     seed: int = Field(description="Random seed, used where config.random_state is absent.")
@@ -126,7 +127,7 @@ class RunResult(BaseModel):
         default_factory=list, description="Decisions that the worker made by itself, such as a reduction."
     )
     clusters: list[ClusterBrief] = Field(default_factory=list, description="The largest clusters, largest first.")
-    documents: DocumentCounts | None = Field(None, description="What became of a collection that was processed.")
+    documents: DocumentCounts | None = Field(None, description="Changes of the collection that was processed.")
     changes: Changes | None = Field(None, description="Changes since the previous run that the RunSpec names.")
     next_cluster_id: int | None = Field(
         None, description="The highest cluster_id ever used plus one, for the next run."

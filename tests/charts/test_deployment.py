@@ -124,7 +124,7 @@ def test_restricted_pod_security_standard(values_file: str) -> None:
 
 @pytest.mark.parametrize("values_file", VALUES_FILES)
 def test_no_service_makes_variables_and_the_token_is_asked_for(values_file: str) -> None:
-    """A Service named clustertrigger would set CLUSTERTRIGGER_SERVICE_HOST, which is no setting."""
+    """A Service named clustertrigger would set CLUSTERTRIGGER_SERVICE_HOST, which is not a setting."""
     rendered = render(values_of(values_file))
     for deployment in rendered.all("Deployment"):
         spec = deployment["spec"]["template"]["spec"]

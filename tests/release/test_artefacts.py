@@ -53,7 +53,7 @@ def test_checksums_are_those_of_the_files(tmp_path: Path) -> None:
 
 def test_a_registry_that_is_none_makes_no_release(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--registry", "https://x", "--output", str(tmp_path)]) == 1
-    assert capsys.readouterr().err.startswith("release: REGISTRY is 'https://x', which is no registry")
+    assert capsys.readouterr().err.startswith("release: REGISTRY is 'https://x', which is not a registry")
 
 
 def test_a_wrong_tag_makes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

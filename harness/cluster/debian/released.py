@@ -38,7 +38,7 @@ class Released:
         self._folder = folder.absolute()
         given = f"KUBERNETES_BINARIES is {folder}"
         if not self._folder.is_dir():
-            raise ClusterError(f"{given}, which is no folder: name the one with {', '.join(COMPONENTS)}")
+            raise ClusterError(f"{given}, which is not a folder: name the one with {', '.join(COMPONENTS)}")
         if missing := [program for program in COMPONENTS if not (self._folder / program).is_file()]:
             raise ClusterError(
                 f"{given}, which lacks {', '.join(missing)}: unpack the server binaries of a Kubernetes release there"

@@ -47,7 +47,7 @@ class Reason(StrEnum):
     INVALID_REFERENCE = "InvalidReference"
     """Not ready until the object that the message names is corrected."""
     OUTPUT_NOT_WRITABLE = "OutputNotWritable"
-    """Not ready until the output that the message names has spec.write, and is no file that the run reads."""
+    """Not ready until the output that the message names has spec.write, and is not a file that the run reads."""
     CHAIN_LOOP = "ChainLoop"
     """Stalled: an event was not counted, because it descends from a run of this trigger. Not ready: an output of the
     trigger is the collection whose run_completed it waits for.

@@ -86,10 +86,11 @@ class Execution:
         int | None, Field(description="collection_trigger: number of documents that the run deleted.")
     ] = None
     mode: Annotated[
-        str | None, Field(description="cluster: assign or composite. Absent if the run clustered documents.")
+        str | None, Field(description="cluster: mode of the run, assign or composite. Absent with mode full.")
     ] = None
     action_type: Annotated[
-        str | None, Field(description="What the run did, whatever the trigger does now. Absent for cluster.")
+        str | None,
+        Field(description="Action of the run, which can differ from the trigger's current action. Absent for cluster."),
     ] = None
     action_config: Annotated[
         str | None,
@@ -102,11 +103,11 @@ class Execution:
     announces: Annotated[
         list[str] | None,
         Field(
-            description="IDs of the collections whose event run_completed the run is, once it has completed. So is a "
-            "rerun."
+            description="IDs of the collections for which the completed run counts as an event run_completed. A rerun "
+            "counts for the same ones."
         ),
     ] = None
-    reruns: Annotated[str | None, Field(description="batch_rerun: the batch that this run carries out again.")] = None
+    reruns: Annotated[str | None, Field(description="batch_rerun: the batch that this run repeats.")] = None
     volumes: Annotated[
         list[str] | None, Field(description="Claims that the run's Pod mounts. A rerun mounts them too.")
     ] = None

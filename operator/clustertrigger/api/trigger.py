@@ -256,8 +256,8 @@ class EnginePolicy(ApiModel):
         None,
         ge=1_000,
         le=100_000_000,
-        description="spark, auto: most documents per partition, which an executor reads and assigns at a time. A row "
-        "group of a Parquet file is never divided, so a partition is larger where a row group is. Default "
+        description="spark, auto: maximum number of documents per partition, which an executor reads and assigns at a "
+        "time. A row group of a Parquet file is never divided, so a partition is larger where a row group is. Default "
         f"{PARTITION_ROWS}.",
     )
     local_below: int | None = Field(

@@ -1,4 +1,4 @@
-"""The most central documents of every cluster, kept while the documents stream by."""
+"""Keeps the most central documents of every cluster while the documents are read."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ PER_CLUSTER = 3
 
 @dataclass(frozen=True)
 class CentralDocument:
-    """One document near the middle of its cluster."""
+    """One document near the centre of its cluster."""
 
     row: int
     document_id: str | int
@@ -23,7 +23,7 @@ class CentralDocument:
 
 
 class CentralDocuments:
-    """Keeps the documents nearest to their centroid; of equals, the first ones."""
+    """Keeps the documents nearest to their centroid; the first ones of equal documents."""
 
     def __init__(self) -> None:
         self._labels: Labels = np.empty(0, np.int32)
@@ -32,13 +32,13 @@ class CentralDocuments:
         self._ids: npt.NDArray[np.object_] = np.empty(0, object)
 
     def add(self, first: int, ids: Any, labels: Labels, distances: npt.NDArray[np.float32]) -> None:
-        """Take in a batch.
+        """Adds a batch.
 
         Args:
-            first: row number of its first document.
+            first: Row number of its first document.
             ids: pyarrow array.
             labels: shape (rows,).
-            distances: to the own centroid, shape (rows,).
+            distances: Distances to their own centroid, shape (rows,).
         """
         rows = np.arange(first, first + len(labels))
         best = _best(labels, distances, rows)
@@ -52,12 +52,12 @@ class CentralDocuments:
         self._keep_best()
 
     def state(self) -> dict[str, Any]:
-        """Return the documents as arrays, for `merge` in another process."""
+        """Returns the documents as arrays, for `merge` in another process."""
         ids = np.frombuffer(json.dumps(self._ids.tolist()).encode(), np.uint8)
         return {"labels": self._labels, "distances": self._distances, "rows": self._rows, "ids": ids}
 
     def merge(self, state: Mapping[str, Any]) -> None:
-        """Take in the documents of another process, from `state`."""
+        """Adds the documents of another process, from `state`."""
         ids = json.loads(np.asarray(state["ids"]).tobytes())
         chosen = np.empty(len(ids), object)
         chosen[:] = ids
@@ -73,10 +73,10 @@ class CentralDocuments:
         self._rows, self._ids = self._rows[kept], self._ids[kept]
 
     def renumber(self, places: Rows) -> None:
-        """Give clusters other numbers.
+        """Renumbers the clusters.
 
         Args:
-            places: new number of each, shape (clusters,).
+            places: New number of each cluster, shape (clusters,).
         """
         labels = places[self._labels].astype(np.int32)
         order = np.argsort(labels, kind="stable")
@@ -84,7 +84,7 @@ class CentralDocuments:
         self._rows, self._ids = self._rows[order], self._ids[order]
 
     def of(self, cluster: int) -> list[CentralDocument]:
-        """Return the central documents of one cluster, nearest first."""
+        """Returns the central documents of one cluster, nearest first."""
         begin, end = np.searchsorted(self._labels, [cluster, cluster + 1])
         return [
             CentralDocument(int(self._rows[i]), self._ids[i], float(self._distances[i]))
@@ -93,7 +93,7 @@ class CentralDocuments:
 
 
 def _best(labels: Labels, distances: npt.NDArray[np.float32], rows: Rows) -> npt.NDArray[np.int64]:
-    """Indices of the nearest few per label, ordered by label, distance, row."""
+    """Returns the indices of the nearest few per label, sorted by label, distance, row."""
     order = np.lexsort((rows, distances, labels))
     grouped = labels[order]
     starts = np.searchsorted(grouped, grouped)

@@ -1,4 +1,4 @@
-"""Clusters in words: a name for each, and the largest ones in a few lines. Results and report say it so."""
+"""Describes clusters for results and report: a name for each, and a summary of the largest ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,15 +18,16 @@ from clusterworker.data.sources.collection import Collection
 from clusterworker.process.text import one_line, shortened
 
 LISTED_CLUSTERS = 50
-"""Clusters that the report and metrics.json describe; all are in centroids.parquet."""
+"""Number of clusters that the report and metrics.json describe; all are in centroids.parquet."""
 FEW = 5
-"""Of a cluster with fewer documents in the sample, the texts of its central documents count for its name, too."""
+"""If a cluster has fewer documents than this in the sample, the texts of its central documents also count for its name.
+"""
 MOST_TEXTS = 6_000
-"""Texts read for that."""
+"""Number of texts that are read for that."""
 TEXT_LENGTH = 200
-"""Characters of a central document's text that are shown."""
+"""Number of characters of a central document's text that are shown."""
 HOVER_LENGTH = 120
-"""Characters of a text that are shown when the pointer is over its document."""
+"""Number of characters of a text that are shown when the pointer is over its document."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,14 @@ class Document:
     text: str
 
     def as_json(self) -> dict[str, Any]:
-        """For metrics.json."""
+        """Returns it for metrics.json."""
         fields: dict[str, Any] = {"document_id": self.document_id, "distance_to_centroid": round(self.distance, 6)}
         return fields | ({"text": self.text} if self.text else {})
 
 
 @dataclass(frozen=True)
 class ClusterSummary:
-    """One cluster in a few lines."""
+    """Summary of one cluster."""
 
     cluster_id: int
     name: str
@@ -53,7 +54,7 @@ class ClusterSummary:
     central: tuple[Document, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """For metrics.json."""
+        """Returns it for metrics.json."""
         return {
             "cluster_id": self.cluster_id,
             "name": self.name,
@@ -64,12 +65,12 @@ class ClusterSummary:
 
 @dataclass(frozen=True)
 class Description:
-    """Clusters in words.
+    """Descriptions of clusters.
 
     Attributes:
-        names: of all clusters.
-        clusters: the largest ones in a few lines.
-        texts: of the sampled documents, by row number of the whole data set; empty without a text column.
+        names: Names of all clusters.
+        clusters: Summary of the largest ones.
+        texts: Texts of the sampled documents, by row number of the whole data set; empty without a text column.
         layers: other granularities, if there are any.
     """
 
@@ -81,13 +82,14 @@ class Description:
 
 @dataclass(frozen=True)
 class LastNames:
-    """Names that clusters had in the run before.
+    """Names of clusters in the previous run.
 
     Attributes:
-        names: by the place of the cluster in this run.
-        still_there: tells of clusters with names of documents which of them still hold that document.
-        in_layers: by cluster_id, of clusters of all granularities.
-        fixed: by the place of the cluster, where all clusters are those of the earlier run: no cluster is renamed.
+        names: Names by the place of the cluster in this run.
+        still_there: Returns which clusters that are named after a document still contain that document.
+        in_layers: Names by cluster_id, of clusters of all granularities.
+        fixed: Names by the place of the cluster, if all clusters are those of the earlier run; then no cluster is
+            renamed.
     """
 
     names: Mapping[int, str] = field(default_factory=dict)
@@ -105,16 +107,16 @@ def describe(
     ids: Ids,
     last: LastNames = LastNames(),
 ) -> Description:
-    """Name every cluster, and summarise the largest ones that have documents.
+    """Names every cluster, and summarizes the largest ones that have documents.
 
     Args:
-        collections: asked for texts.
-        found: by the pass over the documents.
+        collections: Collections with texts.
+        found: Result of the pass over the documents.
         numbers: cluster_id of each cluster, shape (clusters,).
         layered: other granularities, if there are any.
         layer_numbers: cluster_id of each of their clusters, per granularity.
-        ids: returns the ids of documents by row number.
-        last: names that clusters had in the run before.
+        ids: Returns the ids of documents by row number.
+        last: Names of clusters in the previous run.
     """
     count = len(found.sizes)
     central = {cluster: found.central.of(cluster) for cluster in range(count)}
@@ -125,7 +127,7 @@ def describe(
     if not texts:
         read = _Read(read.rows[:0], read.labels[:0])
     names, layers = last.fixed, None
-    if names is None:  # else terms, which take seconds to find, are needed for nothing
+    if names is None:  # Otherwise, terms, which take seconds to find, are not needed.
         namer = Namer(Terms.of([texts.get(row, "") for row in read.rows.tolist()]))
         names = namer.names(
             read.labels,
@@ -155,14 +157,14 @@ def describe(
 
 @dataclass(frozen=True)
 class _Read:
-    """Documents whose texts count for names, and their clusters, both of shape (rows,)."""
+    """Returns the documents whose texts count for names, and their clusters, both of shape (rows,)."""
 
     rows: Rows
     labels: Labels
 
 
 def _read_for_names(found: Membership, central: Mapping[int, Sequence[CentralDocument]]) -> _Read:
-    """The sample, and the central documents of clusters that have few documents in it."""
+    """Returns the sample, and the central documents of clusters that have few documents in it."""
     sample = found.reservoir
     counts = np.bincount(sample.labels[sample.labels != NOISE], minlength=len(central))
     sampled = set(sample.rows.tolist())
@@ -178,7 +180,7 @@ def _read_for_names(found: Membership, central: Mapping[int, Sequence[CentralDoc
 
 
 def _texts(collections: Sequence[Collection], rows: Rows) -> dict[int, str]:
-    """Texts of documents by row number of the whole data set."""
+    """Returns the texts of documents by row number of the whole data set."""
     texts: dict[int, str] = {}
     first = 0
     for collection in collections:

@@ -1,4 +1,4 @@
-"""Layers in words: a name for each cluster of every granularity."""
+"""Describes layers: a name for each cluster of every granularity."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -23,17 +23,17 @@ def describe_layers(
     ids: Ids,
     last: Mapping[int, str],
 ) -> Layers:
-    """Name the clusters of every layer as those of the run's clustering were named.
+    """Names the clusters of every layer in the same way as those of the run's clustering.
 
     Args:
-        layered: the layers.
+        layered: The layers.
         numbers: cluster_id of each cluster, per layer.
-        sample: of the documents.
-        namer: knows the texts of some documents.
-        rows: numbers of these documents, in the order of the texts; empty without a text column.
-        names: of the clusters of the chosen layer.
-        ids: returns the ids of documents by row number.
-        last: names of the clusters of the run before, by cluster_id.
+        sample: Sample of the documents.
+        namer: Contains the texts of some documents.
+        rows: Numbers of these documents, in the order of the texts; empty without a text column.
+        names: Names of the clusters of the chosen layer.
+        ids: Returns the ids of documents by row number.
+        last: Names of the clusters of the previous run, by cluster_id.
     """
     layers = []
     for number, labels in enumerate(layered.labels):
@@ -70,7 +70,10 @@ def describe_layers(
 
 
 def _central(labels: Labels, count: int, sample: Reservoir) -> dict[int, int]:
-    """Row of a document per cluster: the sampled one nearest to the mean of those, or else its first one."""
+    """Returns a document's row for each cluster.
+
+    It is the sampled one nearest to the mean of the cluster's sample, or else its first document.
+    """
     found, first = np.unique(labels, return_index=True)
     rows = dict(zip(found.tolist(), first.tolist(), strict=True))
     rows.pop(NOISE, None)

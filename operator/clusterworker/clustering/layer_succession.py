@@ -1,7 +1,7 @@
-"""Which granularities of this run are those of the run before, and the ids of the clusters of each: pure functions.
+"""Matches the granularities of two runs, and numbers the clusters of each, with pure functions.
 
-No two clusters of a run have one id, whatever their layers: an id says which cluster is meant even where a granularity
-is gone or new and the numbers of the layers shift.
+Cluster ids are unique across the layers of a run, so an id identifies a cluster even if granularities disappear or
+appear and the numbers of the layers change.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class LayerSuccession:
     """How the clusters of every layer are numbered.
 
     Attributes:
-        layers: of this run, the finest first.
-        before: per layer, the number of the layer of the run before that it goes on from, or None.
-        gone: clusters of layers of the run before that none goes on from, by the number of the layer.
+        layers: Layers of this run, the finest first.
+        before: For each layer, the number of the layer of the previous run that it continues, or None.
+        gone: Clusters of layers of the previous run that none continues, by the number of the layer.
         next_id: the lowest cluster_id that was never used.
     """
 
@@ -39,8 +39,8 @@ class Counterpart:
     """What the clusters of a layer of this run are compared with.
 
     Attributes:
-        clusters: of the layer of the run before.
-        shared: documents that both have, as `succeed` takes them; None: not known.
+        clusters: Clusters of the layer of the previous run.
+        shared: Documents that both have, as `succeed` takes them; None if unknown.
     """
 
     clusters: Ancestors
@@ -48,14 +48,14 @@ class Counterpart:
 
 
 def counterparts(before: Sequence[int], now: Sequence[int]) -> list[int | None]:
-    """Return the layer of the run before that each layer of this run goes on from, or None.
+    """Returns the layer of the previous run that each layer of this run continues, or None.
 
     As many layers as possible have one. Of all ways to pair them, this has the least sum of squared differences of the
-    logarithms of their numbers of clusters; so the order of granularities stays.
+    logarithms of their numbers of clusters; the order of granularities stays the same.
 
     Args:
-        before: clusters of each layer of the run before, the finest first.
-        now: the same of this run.
+        before: Number of clusters of each layer of the previous run, the finest first.
+        now: Number of clusters of each layer of this run.
     """
     found: list[int | None] = [None] * len(now)
     if before and now:
@@ -75,16 +75,16 @@ def number_layers(
     metric: str,
     limit: float,
 ) -> tuple[list[Succession], int]:
-    """Number the clusters of every layer.
+    """Numbers the clusters of every layer.
 
     Args:
-        chosen: the layer that is the run's clustering.
-        clusters: how its clusters are numbered; those of the others get the numbers that follow.
-        others: what each layer is compared with, None where with nothing; that of the chosen one is not looked at.
+        chosen: The layer that is the run's clustering.
+        clusters: How its clusters are numbered; those of the others get the following numbers.
+        others: What each layer is compared with, None for nothing; that of the chosen one is ignored.
         centroids: of each layer, shape (clusters, dimensions).
         sizes: documents per cluster of each layer.
         metric: cosine or euclidean.
-        limit: from `succession.limit_of`.
+        limit: Limit from `succession.limit_of`.
 
     Returns:
         Each layer's clusters, and the lowest number that was never used.
@@ -105,7 +105,7 @@ def number_layers(
 
 
 def gone(clusters: Ancestors) -> list[Step]:
-    """Say of clusters of a layer that none goes on from that they are gone."""
+    """Returns the steps of the clusters of a layer that none continues: all of them are gone."""
     return [
         Step(number, "gone", None, None, 0, size, None, None, None)
         for number, size in zip(clusters.ids.tolist(), clusters.sizes.tolist(), strict=True)

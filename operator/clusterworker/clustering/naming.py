@@ -1,9 +1,7 @@
-"""Names for clusters: the terms that set their documents apart, or else their most central document.
+"""Names clusters after the terms that distinguish their documents, or else after their most central document.
 
-A term counts by class-based TF-IDF with the weight of BM25. No two clusters of a run have the same name, and a cluster
-that lasts keeps its name as long as the name's terms are among those that set it apart.
-
-Design record: docs/design/names.md.
+A term is weighted by class-based TF-IDF with the weight of BM25. Names are unique within a run, and a lasting cluster
+keeps its name as long as the name's terms are among those that distinguish it. Design record: docs/design/names.md.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -16,21 +14,23 @@ from clusterworker.clustering.terms import Terms, in_words, shown
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows
 
 WORDS, MOST_WORDS = 3, 6
-"""Terms of a name; more where another cluster has that name."""
+"""Number of terms of a name; more if another cluster has that name."""
 SEPARATOR = ", "
 BEGINNING, END = 17, 18
-"""Characters of a document's id that give its cluster the name: of a longer one these, and … between them. Ids of one
-collection often begin alike (https://example.org/articles/)."""
+"""Number of characters of a document's id in a name: those of the beginning and the end of a longer id, with … between
+them. Ids of one collection often have a common beginning (https://example.org/articles/).
+"""
 LONGEST = BEGINNING + 1 + END
 TELLING, LASTING = 50, 100
-"""A name is made of so many terms that set the cluster apart, and lasts while its terms are among so many."""
+"""A name is made of this number of distinguishing terms, and lasts while its terms are among this larger number."""
 _LEAST_SHARE = 0.04
 _LEAST_DOCUMENTS = 2
-"""A term that fewer of a cluster's documents contain does not speak for it; a name lasts down to half of that."""
+"""Minimum share of a cluster's documents that contain a term of its name; a name lasts down to half of that."""
 _PHRASE = 0.5
-"""A pair of words replaces one of them if at least this share of the word's documents in the cluster have the pair."""
+"""A pair of words replaces one of them if at least this share of the word's documents in the cluster contain the pair.
+"""
 _ENDING = 3
-"""Characters in which two forms of a word differ at most (library, libraries)."""
+"""Maximum number of characters in which two forms of a word differ (library, libraries)."""
 
 Rarity = Callable[[Doubles, int, float], Doubles]
 """Weight of each term, from the documents that contain it, shape (terms,), the number of all documents, and how many
@@ -41,18 +41,18 @@ _Term = tuple[int, list[str]]
 
 
 def bm25(documents: Doubles, _number: int, average: float) -> Doubles:
-    """Weigh terms as BM25 weighs them, with clusters in place of documents: negative for what is in most clusters."""
+    """Weights terms as BM25 does, with clusters instead of documents; negative for terms of most clusters."""
     return np.log1p((average - documents + 0.5) / (documents + 0.5))
 
 
 @dataclass(frozen=True)
 class _Ranked:
-    """The terms of one cluster, the most telling first.
+    """The terms of one cluster, the most distinguishing first.
 
     Attributes:
-        terms: place of each in the vocabulary, and its words.
-        documents: of the cluster that contain it, by its place.
-        lasting: places of all terms with which a name lasts.
+        terms: Place of each in the vocabulary, and its words.
+        documents: Number of the cluster's documents that contain it, by its place.
+        lasting: Places of all terms with which a name lasts.
     """
 
     terms: Sequence[_Term] = ()
@@ -64,8 +64,8 @@ class Namer:
     """Names clusters after the terms of a sample of their documents.
 
     Args:
-        terms: of the sample.
-        rarity: weight of a term.
+        terms: Terms of the sample.
+        rarity: Weight of a term.
     """
 
     def __init__(self, terms: Terms, rarity: Rarity = bm25) -> None:
@@ -80,14 +80,14 @@ class Namer:
         last: Mapping[int, str] | None = None,
         still_there: Documents = lambda _names: (),
     ) -> list[str]:
-        """Return a name per cluster; no two are the same.
+        """Returns a name per cluster; all are different.
 
         Args:
-            labels: cluster of each document of the sample, shape (documents,).
+            labels: Cluster of each document of the sample, shape (documents,).
             numbers: cluster_id of each cluster.
             fallback: The most central document of a cluster, used if no term stands out.
-            last: names that clusters had in the run before.
-            still_there: tells of clusters with names of documents which of them still hold that document.
+            last: Names of clusters in the previous run.
+            still_there: Returns which clusters that are named after a document still contain that document.
         """
         ranked = self._ranked(labels, len(numbers))
         names: dict[int, str] = {}
@@ -125,7 +125,7 @@ class Namer:
     def _rank(self, places: Rows, documents: Doubles, size: int, rarity: Doubles) -> _Ranked:
         least = max(_LEAST_SHARE * size, _LEAST_DOCUMENTS)
         some = (documents >= least / 2) & (rarity[places] > 0)
-        if not (some & (documents >= least)).any():  # what is everywhere is better than nothing
+        if not (some & (documents >= least)).any():  # A term that occurs everywhere is better than none.
             some, rarity = documents >= least / 2, np.ones(len(rarity))
         places, documents = places[some], documents[some]
         order = np.lexsort((places, -documents * rarity[places]))
@@ -137,7 +137,7 @@ class Namer:
     def _lasting(
         self, ranked: Sequence[_Ranked], last: Mapping[int, str], still_there: Documents
     ) -> Iterator[tuple[int, str]]:
-        """The names that stay, those of the largest clusters first."""
+        """Returns the names that stay, those of the largest clusters first."""
         unsaid = {cluster: name for cluster, name in last.items() if not ranked[cluster].terms}
         holding = still_there(unsaid) if unsaid else ()
         for cluster, name in sorted(last.items()):
@@ -160,7 +160,7 @@ class Namer:
             own += "'"
 
     def _chosen(self, ranked: _Ranked, most: int) -> list[str]:
-        """The most telling terms, none of which repeats a word of another, in whatever form."""
+        """Yields the most distinguishing terms, none of which repeats a word of another in any form."""
         kept: list[str] = []
         said: list[str] = []
         for term in ranked.terms:
@@ -174,12 +174,12 @@ class Namer:
 
 
 def of_document(document_id: str) -> str:
-    """The name of a cluster after a document."""
+    """Returns the name of a cluster after a document."""
     return document_id if len(document_id) <= LONGEST else f"{document_id[:BEGINNING]}…{document_id[-END:]}"
 
 
 def _phrase(term: _Term, ranked: _Ranked) -> _Term:
-    """The pair that a word is mostly part of, or else the term itself."""
+    """Returns the pair to which a word mostly belongs, or else the term itself."""
     place, words = term
     if len(words) > 1:
         return term
@@ -189,7 +189,7 @@ def _phrase(term: _Term, ranked: _Ranked) -> _Term:
 
 
 def _alike(one: str, other: str) -> bool:
-    """Whether two words are forms of one word (library, libraries; compiler, compiled)."""
+    """Returns whether two words are forms of one word (library, libraries; compiler, compiled)."""
     shorter, longer = sorted((one, other), key=len)
     common = next((place for place, letter in enumerate(shorter) if letter != longer[place]), len(shorter))
     if 3 * common < 2 * len(longer) or len(longer) - common > _ENDING:

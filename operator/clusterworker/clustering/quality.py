@@ -1,6 +1,6 @@
-"""How good a clustering is: scikit-learn's measures, from sums gathered in one pass.
+"""Computes scikit-learn's quality measures of a clustering from sums of one pass.
 
-Noise is left out. Vectors are what the clustering saw: of unit length with metric cosine.
+Noise is left out. Vectors are those of the clustering: of unit length with metric cosine.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows, Vectors
 SILHOUETTE_ROWS = 2_000
 BLOCK_BYTES = 64 << 20
 MOST_CLUSTERS = 20_000
-"""Above it davies_bouldin_index, which compares all pairs of clusters, is not computed."""
+"""Number of clusters above which davies_bouldin_index, which compares all pairs of clusters, is not computed."""
 
 
 @dataclass(frozen=True)
 class Quality:
-    """None where a measure does not apply."""
+    """Values of the measures; None if a measure does not apply."""
 
     silhouette_score: float | None
     davies_bouldin_index: float | None
@@ -30,7 +30,7 @@ class Quality:
     notes: tuple[str, ...] = ()
 
     def measures(self, *, with_inertia: bool) -> dict[str, float | None]:
-        """By name, as in metrics.json; inertia only where the algorithm has one."""
+        """Returns the values by name, as in metrics.json; inertia only if the algorithm has one."""
         measures = {
             "silhouette_score": self.silhouette_score,
             "davies_bouldin_index": self.davies_bouldin_index,
@@ -40,10 +40,10 @@ class Quality:
 
 
 class ClusterSums:
-    """Gathers what the measures need while documents stream by.
+    """Collects the sums for the measures while documents are read.
 
     Args:
-        means: of the clusters, shape (clusters, dimensions).
+        means: Means of the clusters, shape (clusters, dimensions).
     """
 
     def __init__(self, means: Doubles) -> None:
@@ -54,21 +54,23 @@ class ClusterSums:
         self._distances = np.zeros(len(means))
 
     def add(self, vectors: Vectors, labels: Labels) -> None:
-        """Take in a batch."""
+        """Adds a batch."""
         inside = labels != NOISE
         if not inside.any():
             return
         vectors, labels = vectors[inside], labels[inside]
         clusters = len(self._means)
         self.counts += np.bincount(labels, minlength=clusters)
-        apart = vectors - self._means[labels]  # differences: sums of squares would drown far from the origin
+        apart = (
+            vectors - self._means[labels]
+        )  # Differences are summed, because sums of squares lose precision far from the origin.
         squares = np.vecdot(apart, apart)
         self._apart += sums_by_label(apart, labels, clusters)
         self._squares += float(squares.sum())
         self._distances += np.bincount(labels, weights=np.sqrt(squares), minlength=clusters)
 
     def state(self) -> dict[str, Any]:
-        """Return the sums as arrays, for `merge` in another process."""
+        """Returns the sums as arrays, for `merge` in another process."""
         return {
             "counts": self.counts,
             "apart": self._apart,
@@ -77,10 +79,10 @@ class ClusterSums:
         }
 
     def merge(self, state: Mapping[str, Any]) -> None:
-        """Take in the sums of other documents.
+        """Adds the sums of other documents.
 
         Args:
-            state: from `state`, of sums around the same means.
+            state: From `state`, of sums with the same means.
         """
         self.counts += state["counts"]
         self._apart += state["apart"]
@@ -88,16 +90,16 @@ class ClusterSums:
         self._distances += state["distances"]
 
     def quality(self, sample: Vectors, sample_labels: Labels, metric: str, *, has_inertia: bool) -> Quality:
-        """Return the measures.
+        """Returns the measures.
 
         Args:
             sample: uniform sample of the documents, shape (m, dimensions), for the silhouette.
             sample_labels: shape (m,).
-            metric: of the silhouette's distances.
-            has_inertia: whether the algorithm has one.
+            metric: Metric of the silhouette's distances.
+            has_inertia: Whether the algorithm has an inertia.
         """
         clusters, documents = len(self.counts), int(self.counts.sum())
-        # The means were given; those of the documents that came by may differ.
+        # The means were given, and those of the documents can differ.
         shifts = self._apart / np.maximum(self.counts, 1)[:, None]
         within = max(self._squares - float(self.counts @ np.vecdot(shifts, shifts)), 0.0)
         inertia = within if has_inertia else None

@@ -1,4 +1,4 @@
-"""A uniform sample of a stream of documents."""
+"""Draws a uniform sample from a stream of documents."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,14 +12,15 @@ from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows, Vectors
 class Reservoir:
     """Keeps the documents with the smallest of independent uniform keys, which is a uniform sample.
 
-    Its first m documents are a uniform sample of size m, so that one reservoir serves several uses.
+    Its first m documents are a uniform sample of size m, so one reservoir serves several purposes.
 
     Args:
-        size: documents to keep.
-        dimensions: of the vectors.
-        seed: of the keys.
-        first: row number of the first document, if this takes in a part of the stream: keys belong to row numbers.
-        total: documents of the whole stream, if this takes in a part of it, which then keeps few in vain.
+        size: Number of documents to keep.
+        dimensions: Dimensions of the vectors.
+        seed: Seed of the keys.
+        first: Row number of the first document, if only a part of the stream is added; keys belong to row numbers.
+        total: Number of documents of the whole stream, if only a part of it is added, which then keeps few unnecessary
+            ones.
     """
 
     def __init__(self, size: int, dimensions: int, seed: int, first: int = 0, total: int | None = None) -> None:
@@ -30,11 +31,11 @@ class Reservoir:
         none = np.empty((0, dimensions), np.float32)
         self._kept = _Rows(np.empty(0), none, np.empty(0, np.int32), np.empty(0, np.int64))
         self._waiting: list[_Rows] = []
-        # Of all keys, the smallest ones are below this, but for one time in 10^1000 where it is below 1.
+        # The smallest of all keys are below this value, except with a probability of 10^-1000 if it is below 1.
         self._worst = 1.0 if total is None else min(1.0, 3 * size / total)
 
     def add(self, first: int, vectors: Vectors, labels: Labels) -> None:
-        """Take in a batch that begins at row number `first`."""
+        """Adds a batch that begins at row number `first`."""
         keys = self._generator.random(len(vectors))
         chosen = np.flatnonzero(keys < self._worst)
         if chosen.size:
@@ -43,18 +44,18 @@ class Reservoir:
             self._merge()
 
     def state(self) -> dict[str, Any]:
-        """Return the sample as arrays, for `merge` in another process."""
+        """Returns the sample as arrays, for `merge` in another process."""
         kept = self._merge()
         return {"keys": kept.keys, "vectors": kept.vectors, "labels": kept.labels, "rows": kept.rows}
 
     def merge(self, state: Mapping[str, Any]) -> None:
-        """Take in the sample of the documents that come next, from `state`."""
+        """Adds the sample of the next documents, from `state`."""
         self._waiting.append(_Rows(state["keys"], state["vectors"], state["labels"], state["rows"]))
         self._merge()
 
     @property
     def vectors(self) -> Vectors:
-        """Shape (at most size, dimensions)."""
+        """Vectors, shape (at most size, dimensions)."""
         return self._merge().vectors
 
     @property
@@ -64,27 +65,30 @@ class Reservoir:
 
     @property
     def rows(self) -> Rows:
-        """Numbers of the same documents."""
+        """Row numbers of the same documents."""
         return self._merge().rows
 
     def renumber(self, places: Rows) -> None:
-        """Give clusters other numbers, once all documents have been taken in.
+        """Renumbers the clusters, after all documents have been added.
 
         Args:
-            places: new number of each, shape (clusters,); noise stays noise.
+            places: New number of each cluster, shape (clusters,); noise stays noise.
         """
         kept = self._merge()
         labels = np.append(places, NOISE).astype(np.int32)[kept.labels]
         self._kept = _Rows(kept.keys, kept.vectors, labels, kept.rows)
 
     def scale(self) -> None:
-        """Scale the kept vectors, of which none is all zeros, to unit length, once all documents have been taken in."""
+        """Scales the kept vectors, none of which is all zeros, to unit length, after all documents have been added."""
         kept = self._merge()
         norms = np.linalg.norm(kept.vectors.astype(np.float64), axis=1, keepdims=True)
         self._kept = replace(kept, vectors=(kept.vectors / norms).astype(np.float32))
 
     def _merge(self) -> "_Rows":
-        """Keep the best of the candidates, once for many batches, because each time copies the whole reservoir."""
+        """Keeps the best of the candidates.
+
+        It is called once for many batches, because each call copies the whole reservoir.
+        """
         if self._waiting:
             parts = [self._kept, *self._waiting]
             order = np.argsort(np.concatenate([part.keys for part in parts]), kind="stable")[: self._size]

@@ -1,7 +1,7 @@
-"""Which clusters of this run are those of the run before, and what became of each: pure functions.
+"""Matches the clusters of two runs, and determines the change of each, with pure functions.
 
 Clusters are matched by their centroids: the sum of distances is the least possible (Hungarian assignment), where a
-cluster that stays without a partner counts as much as one at the limit. Documents that both have decide ties.
+cluster without a partner counts as much as one at the limit. Documents that both have break ties.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
+from clustercontract.counted import counted
 from clusterworker.clustering.algorithms.nearest import NearestCentroid
 from clusterworker.data.arrays import Doubles, Rows, Vectors
 
 COSINE_LIMIT = 0.2
-"""Two centroids further apart are two clusters. On package descriptions, 12 clusters of one run are 0.33 from one
-another at least, and 0.08 at most from the same clusters of another run."""
+"""Two centroids further apart belong to different clusters. On package descriptions, 12 clusters of one run are at
+least 0.33 apart, and at most 0.08 from the same clusters of another run.
+"""
 EUCLIDEAN_LIMIT = 0.5
 """The same with metric euclidean, as a share of the documents' root mean square distance from their mean."""
 MOST_CLUSTERS = 2_000
-"""Above, clusters are matched that are nearest to each other: assignment takes the cube of their number."""
+"""Number of clusters above which each is matched to the nearest one, because assignment takes the cube of their number.
+"""
 STEP = 1e-6
 """Distances that differ by less than this share of the limit are equal."""
 LISTED = 20
@@ -36,10 +39,10 @@ class Ancestors:
     """The clusters of the run before.
 
     Attributes:
-        run: its Job's name.
+        run: Its Job's name.
         ids: cluster_id of each, shape (clusters,).
         centroids: shape (clusters, dimensions).
-        sizes: documents of each, shape (clusters,).
+        sizes: Documents of each cluster, shape (clusters,).
     """
 
     run: str
@@ -50,18 +53,18 @@ class Ancestors:
 
 @dataclass(frozen=True)
 class Step:
-    """What became of one cluster: a row of lineage.parquet.
+    """The change of one cluster: a row of lineage.parquet.
 
     Attributes:
-        cluster_id: of the cluster.
-        event: what happened to it.
-        other: with split_from and merged_into, the cluster_id of the other one.
-        distance: from the centroid to the previous one: its own, or the other's; None with new and gone.
-        documents: it has now.
-        documents_before: it had in the run before.
-        kept: documents of both; None, as the next two, where documents could not be compared.
-        joined: documents that it has and had not.
-        left: documents that it had and has not.
+        cluster_id: cluster_id of the cluster.
+        event: The kind of change.
+        other: With split_from and merged_into, the cluster_id of the other cluster.
+        distance: Distance from the centroid to the previous one, its own or the other's; None with new and gone.
+        documents: Number of its current documents.
+        documents_before: Number of its documents in the previous run.
+        kept: Number of documents in both runs; None, as the next two, if documents could not be compared.
+        joined: Number of documents that it has gained.
+        left: Number of documents that it has lost.
     """
 
     cluster_id: int
@@ -82,7 +85,7 @@ class Succession:
     Attributes:
         ids: cluster_id of each, largest first, shape (clusters,).
         next_id: the lowest number that was never used.
-        steps: this run's clusters, largest first, and then those of the run before that are gone.
+        steps: This run's clusters, largest first, and then those of the previous run that are gone.
     """
 
     ids: Rows
@@ -91,7 +94,7 @@ class Succession:
 
 
 def limit_of(metric: str, spread: float) -> float:
-    """Return how far apart two centroids of one cluster may be.
+    """Returns the maximum distance of two centroids of one cluster.
 
     Args:
         metric: cosine or euclidean.
@@ -103,16 +106,16 @@ def limit_of(metric: str, spread: float) -> float:
 def succeed(
     before: Ancestors, centroids: Vectors, sizes: Rows, shared: Any | None, metric: str, limit: float, next_id: int
 ) -> Succession:
-    """Number the clusters of a run after those of the run before.
+    """Numbers the clusters of a run after those of the previous run.
 
     Args:
-        before: the clusters of the run before.
-        centroids: of this run, shape (clusters, dimensions).
+        before: The clusters of the previous run.
+        centroids: Centroids of this run, shape (clusters, dimensions).
         sizes: documents per cluster, shape (clusters,).
         shared: sparse matrix of the documents that a cluster of the run before (row) and one of this run (column) both
             have; its last row and column are noise. None: not known.
         metric: cosine or euclidean.
-        limit: from `limit_of`.
+        limit: Limit from `limit_of`.
         next_id: the lowest number that was never used.
     """
     partners = _partners(before.centroids, centroids, shared, metric, limit)
@@ -129,7 +132,7 @@ def succeed(
 
 
 def anew(sizes: Rows, next_id: int) -> Succession:
-    """Number clusters of which none is known, largest first, from a number that was never used."""
+    """Numbers clusters without a previous run, largest first, from a number that was never used."""
     ids = np.arange(next_id, next_id + len(sizes), dtype=np.int64)
     steps = [
         Step(number, "new", None, None, size, 0, None, None, None)
@@ -139,10 +142,10 @@ def anew(sizes: Rows, next_id: int) -> Succession:
 
 
 def match(distances: Doubles, shared: Doubles | None, limit: float) -> tuple[Rows, Rows]:
-    """Pair clusters of two runs.
+    """Pairs clusters of two runs.
 
-    Of all ways to pair them, this has the least sum of distances, a cluster of the smaller side without a partner
-    counting as the limit; among equals it has the most documents that partners share.
+    Of all ways to pair them, this has the least sum of distances, where a cluster of the smaller side without a partner
+    counts as the limit. Of equal ways, it has the most documents that partners share.
 
     Args:
         distances: shape (before, now).
@@ -156,7 +159,7 @@ def match(distances: Doubles, shared: Doubles | None, limit: float) -> tuple[Row
     near = distances <= limit
     cost = np.where(near, np.rint(distances / step), round(1 / STEP) + 1)
     if shared is not None and shared.size:
-        # Less than one step for all pairs together.
+        # This is less than one step for all pairs together.
         cost -= np.where(near, shared, 0) / (2 * min(cost.shape) * max(float(shared.max()), 1.0))
     before, now = linear_sum_assignment(cost)
     kept = near[before, now]
@@ -164,7 +167,7 @@ def match(distances: Doubles, shared: Doubles | None, limit: float) -> tuple[Row
 
 
 def _partners(before: Vectors, now: Vectors, shared: Any | None, metric: str, limit: float) -> Rows:
-    """The partner of each of this run's clusters among those before, -1 for none."""
+    """Returns the partner of each of this run's clusters among the previous ones, -1 for none."""
     partners = np.full(len(now), -1, np.int64)
     if not len(before) or not len(now):
         return partners
@@ -196,7 +199,7 @@ def _distance(before: Vectors, now: Vectors, metric: str) -> float:
 
 
 class _Book:
-    """Compares both runs, and determines what became of a cluster."""
+    """Compares both runs, and determines the change of a cluster."""
 
     def __init__(
         self, before: Ancestors, now: Vectors, sizes: Rows, shared: Any | None, metric: str, ids: Rows, partners: Rows
@@ -207,7 +210,7 @@ class _Book:
         self._columns = None if self._rows is None else self._rows.tocsc()
 
     def of_present(self, cluster: int) -> Step:
-        """Kept, split from another one, or new."""
+        """Returns the step of a current cluster: kept, split from another one, or new."""
         number, size, partner = int(self._ids[cluster]), int(self._sizes[cluster]), int(self._partners[cluster])
         if partner >= 0:
             had = int(self._before.sizes[partner])
@@ -222,7 +225,7 @@ class _Book:
         return Step(number, "split_from", other, self._apart(origin, cluster), size, 0, *counts)
 
     def of_gone(self, cluster: int) -> Step:
-        """Merged into another one, or gone."""
+        """Returns the step of a previous cluster: merged into another one, or gone."""
         number, had = int(self._before.ids[cluster]), int(self._before.sizes[cluster])
         target = None if self._rows is None else _holder_of_most(self._rows[[cluster]].T, had)
         counts = (None, None, None) if self._rows is None else (0, 0, had)
@@ -235,7 +238,7 @@ class _Book:
 
 
 def _holder_of_most(column: Any, size: int) -> int | None:
-    """The row that holds at least half of so many documents; of equal rows the first."""
+    """Returns the row that contains at least half of the documents; the first of equal rows."""
     counts = column.toarray()[:, 0]
     if not counts.size or 2 * counts.max() < max(size, 1):
         return None
@@ -243,23 +246,24 @@ def _holder_of_most(column: Any, size: int) -> int | None:
 
 
 def in_words(steps: Sequence[Step], renamed: Sequence[int], documents: int | None, moved: int | None) -> str:
-    """Say in one line what became of the clusters of the run before.
+    """Returns a summary of the changes in one line.
 
     Args:
-        steps: of all clusters.
-        renamed: cluster_ids of those that are kept and have another name.
-        documents: of both runs; None if unknown.
-        moved: of these, those that changed their cluster.
+        steps: Steps of all clusters.
+        renamed: cluster_ids of kept clusters with another name.
+        documents: Number of documents of both runs; None if unknown.
+        moved: Number of these whose cluster changed.
     """
     kept = sum(step.event == "kept" for step in steps)
     fresh = [_told(step, "split from") for step in steps if step.event in ("new", "split_from")]
     gone = [_told(step, "merged into") for step in steps if step.event in ("gone", "merged_into")]
-    parts = [f"{kept:,} {'cluster' if kept == 1 else 'clusters'} kept"]
+    parts = [f"{counted(kept, 'cluster')} kept"]
     told_of = (("renamed", [str(number) for number in renamed]), ("new", fresh), ("gone", gone))
     parts += [f"{len(told):,} {word} ({_few(told)})" for word, told in told_of if told]
     said = ", ".join(parts)
     if documents:
-        said += f"; {1 - (moved or 0) / documents:.1%} of {documents:,} documents of both runs stayed in their cluster"
+        both = counted(documents, "document")
+        said += f"; {1 - (moved or 0) / documents:.1%} of {both} of both runs stayed in their cluster"
     return said
 
 

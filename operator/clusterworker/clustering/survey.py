@@ -1,4 +1,4 @@
-"""A run's pass over all documents after clustering: everything that the results need of every document."""
+"""Passes over all documents after clustering, and computes everything that the results need of them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from clusterworker.data.sources.batch import Batch
 from clusterworker.process.progress import Progress
 
 SAMPLE_ROWS = 4_000
-"""Documents kept for the picture, the silhouette and the baseline."""
+"""Number of documents that are kept for the picture, the silhouette and the baseline."""
 
 Distances = npt.NDArray[np.float32]
 MemberWriter = Callable[[Batch, Labels, Distances], None]
@@ -28,13 +28,13 @@ MemberWriter = Callable[[Batch, Labels, Distances], None]
 
 @dataclass
 class Membership:
-    """Which clusters documents are in, as one pass over them found it.
+    """The clusters of documents, from one pass over them.
 
     Attributes:
-        sizes: documents per cluster.
-        noise: documents in no cluster.
-        central: most central documents per cluster.
-        reservoir: uniform sample with labels.
+        sizes: Documents per cluster.
+        noise: Number of documents in no cluster.
+        central: Most central documents per cluster.
+        reservoir: Uniform sample with labels.
     """
 
     sizes: Rows
@@ -44,7 +44,7 @@ class Membership:
 
     @property
     def documents(self) -> int:
-        """All documents, noise included."""
+        """Number of all documents, including noise."""
         return int(self.sizes.sum()) + self.noise
 
     @property
@@ -69,7 +69,7 @@ class Membership:
         self.reservoir.merge(_part(state, "sample"))
 
     def largest_first(self) -> Rows:
-        """Number the clusters by size; return the number that each had, shape (clusters,)."""
+        """Numbers the clusters by size. Returns the former number of each, shape (clusters,)."""
         order = np.argsort(-self.sizes, kind="stable")
         places = np.empty_like(order)
         places[order] = np.arange(len(order))
@@ -81,11 +81,11 @@ class Membership:
 
 @dataclass
 class Survey(Membership):
-    """The same of a clustering, with what quality measures and the baseline need.
+    """The survey of a clustering, with what quality measures and the baseline need.
 
     Attributes:
         sums: for the quality measures.
-        nearest: documents per nearest centroid, noise included: what a later check can count again.
+        nearest: Documents per nearest centroid, including noise, which a later check can count again.
         total: sum of all vectors, shape (dimensions,).
         total_squares: sum of their squares, shape (dimensions,).
     """
@@ -96,7 +96,7 @@ class Survey(Membership):
     total_squares: Doubles
 
     def state(self) -> dict[str, Any]:
-        """Return it as arrays, for `merge` in another process; the means and centroids are not in it."""
+        """Returns it as arrays, for `merge` in another process, without the means and centroids."""
         own = {"nearest": self.nearest, "total": self.total, "total_squares": self.total_squares}
         return {**super().state(), **own, **_nested({"sums": self.sums.state()})}
 
@@ -122,11 +122,11 @@ def _part(state: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a part of the documents lies among all of them.
+    """The position of a part of the documents among all of them.
 
     Attributes:
-        first: row number of its first document.
-        rows: all documents.
+        first: Row number of its first document.
+        rows: Number of all documents.
     """
 
     first: int
@@ -142,16 +142,17 @@ def survey(
     progress: Progress,
     place: Place | None = None,
 ) -> Survey:
-    """Pass over the documents once.
+    """Passes over the documents once.
 
     Args:
-        dataset: what was clustered.
-        clustering: its clusters.
-        metric: of the distance to the centroid: 1 - cos, or Euclidean.
-        seed: of the reservoir.
-        write: called with every batch, its labels, and its distances (NaN for noise).
-        progress: receives the progress of the pass.
-        place: where these documents are only a part of those that were clustered, which has no labels then.
+        dataset: The documents that were clustered.
+        clustering: The clusters.
+        metric: Metric of the distance to the centroid: 1 - cos, or Euclidean.
+        seed: Seed of the reservoir.
+        write: Called with every batch, its labels, and its distances (NaN for noise).
+        progress: Receives the progress of the pass.
+        place: Position of these documents if they are only a part of those that were clustered; the clustering then has
+            no labels.
     """
     sums, central = ClusterSums(clustering.means), CentralDocuments()
     first, rows = (place.first, place.rows) if place else (0, None)
@@ -174,7 +175,7 @@ def survey(
 
 
 def nothing_yet(clustering: Clustering, seed: int) -> Survey:
-    """Return the survey of no documents, into which those of parts are merged."""
+    """Returns the survey of no documents, to which those of parts are added."""
     sums, tally = ClusterSums(clustering.means), Tally(clustering.centroids, SAMPLE_ROWS, seed)
     sizes = sums.counts.copy()  # `merge` adds to both
     return Survey(sizes, 0, CentralDocuments(), tally.reservoir, sums, tally.counts, tally.total, tally.total_squares)
@@ -263,13 +264,13 @@ def _by_distance(centroids: Vectors) -> _Find:
 
 
 def _nothing(batch: Batch) -> tuple[Labels, Doubles, Doubles]:
-    """Where there is no centroid."""
+    """Returns the result for no centroids."""
     rows = len(batch.vectors)
     return np.full(rows, NOISE, np.int32), np.full(rows, np.nan), np.full(rows, np.nan)
 
 
 def distances_to_centroid(vectors: Vectors, labels: Labels, centroids: Vectors, metric: str) -> Distances:
-    """Distance of each document to its own cluster's centroid, shape (rows,); NaN for noise."""
+    """Returns the distance of each document to its own cluster's centroid, shape (rows,); NaN for noise."""
     distances = np.full(len(labels), np.nan, np.float32)
     inside = labels != NOISE
     apart = vectors[inside] - centroids[labels[inside]]

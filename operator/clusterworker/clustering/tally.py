@@ -1,4 +1,4 @@
-"""What a pass over the documents adds up: in a run, and in a check, which compares its sums with the run's."""
+"""Sums up the documents of a pass: in a run, and in a check, which compares its sums with the run's."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows, Vectors
 
 
 class Tally:
-    """Sums over documents while these stream by.
+    """Sums over documents while they are read.
 
     Args:
         centroids: of which each document's nearest is counted, shape (clusters, dimensions); there may be none.
@@ -54,12 +54,12 @@ class Tally:
         return np.asarray(self._total + self.documents * self._around.astype(np.float64))
 
     def add(self, vectors: Vectors) -> Labels:
-        """Take in vectors, and return the nearest centroid of each; NOISE where there is no centroid."""
+        """Adds vectors, and returns the nearest centroid of each; NOISE if there is no centroid."""
         if self._around is None:
             self._total += vectors.sum(axis=0, dtype=np.float64)
             self.total_squares += np.einsum("ij,ij->j", vectors, vectors, dtype=np.float64)
         else:
-            self._total += (vectors - self._around).sum(axis=0)  # far from the origin, sums of float32 would drown
+            self._total += (vectors - self._around).sum(axis=0)  # Sums in float32 lose precision far from the origin.
             self.total_squares += np.einsum("ij,ij->j", vectors, vectors)
         self.documents += len(vectors)
         if self._nearest is None:
@@ -69,7 +69,7 @@ class Tally:
         return nearest
 
     def offer(self, vectors: Vectors, labels: Labels | None = None) -> None:
-        """Offer a batch to the sample; of every batch once, in the order of the documents.
+        """Offers a batch to the sample; every batch once, in the order of the documents.
 
         Args:
             vectors: as the sample shall hold them.

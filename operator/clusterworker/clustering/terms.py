@@ -1,4 +1,4 @@
-"""Terms of texts: words and pairs of neighbouring words, without the stop words of each text's own language.
+"""Finds the terms of texts: words and pairs of neighbouring words.
 
 py3langid recognises the language, stopwordsiso has the stop words. Chinese, Japanese and Thai are written without
 spaces: rjieba finds the words of simplified Chinese, and budoux those of the others. In other such languages (Lao,
@@ -20,20 +20,22 @@ import numpy.typing as npt
 from scipy import sparse
 
 READ, READ_UNSPACED = 1_000, 300
-"""Characters of a text whose terms count; words without spaces take longer to find, and each says more."""
+"""Number of characters of a text in which terms are searched, without and with spaces; words without spaces take longer
+to find, and have more meaning per character.
+"""
 _LOOKED_AT = 300
-"""Characters of a text that tell its language."""
+"""Number of characters of a text from which its language is detected."""
 _SURE = 0.7
 """Of 3,003 package descriptions of 45 characters, all in English, one in ten is taken for another language. Of those
 whose language is this probable, one in a thousand is."""
 _SPOKEN = 0.01
-"""Least share of these texts that makes a language one of the collection's."""
+"""Minimum share of these texts for a language to count as one of the collection's."""
 _LONGEST = 30
-"""Characters of a word."""
+"""Maximum number of characters of a word."""
 _ENGLISH_CONTENT = frozenset({"bill", "cry", "fire", "interest", "mill", "name", "system"})
-"""In scikit-learn's list of English stop words, and often what documents are about."""
+"""Words in scikit-learn's list of English stop words that are often the topic of documents."""
 SPACED, JOINED = " ", "\x1f"
-"""What stands between the words of a pair: languages with and without spaces."""
+"""Separators between the words of a pair, for languages with and without spaces."""
 _NO_WORDS = re.compile(r"https?://\S+|<[^<>]{1,100}>|&#?\w{1,10};")
 _THAI = r"\u0e01-\u0e3a\u0e40-\u0e4e"
 _HAN = r"\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -41,18 +43,18 @@ _KANA = r"\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f"
 _HIRAGANA = re.compile(r"[\u3041-\u309f]+")
 _JAPANESE = re.compile(f"[{_KANA}]")
 _GAPS = frozenset({"", "-", "\u2010"})
-"""What may stand, besides spaces, between the words of a pair."""
+"""Characters that are allowed between the words of a pair, besides spaces."""
 
 Splitter = Callable[[str], Sequence[str]]
 
 
 @dataclass(frozen=True)
 class Terms:
-    """Which terms the texts contain.
+    """The terms of texts.
 
     Attributes:
-        vocabulary: the terms: a word, or two words with SPACED or JOINED between them.
-        contained: which text contains which term, sparse ones, shape (texts, terms).
+        vocabulary: The terms: a word, or two words with SPACED or JOINED between them.
+        contained: Which text contains which term, sparse ones, shape (texts, terms).
     """
 
     vocabulary: npt.NDArray[np.object_]
@@ -60,7 +62,7 @@ class Terms:
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> "Terms":
-        """Find the terms of texts; those that only one of many texts contains are left out."""
+        """Finds the terms of texts, without those that only one of many texts contains."""
         found: list[list[str]] = []
         if any(texts):
             stop_words = [stop_words_of(language) for language in languages_of(texts)]
@@ -84,15 +86,15 @@ def in_words(term: str) -> list[str]:
 
 
 def shown(term: str) -> str:
-    """Return a term as people read it."""
+    """Returns a term as text for people."""
     return term.replace(JOINED, "")
 
 
 def languages_of(texts: Sequence[str]) -> list[str]:
-    """Return the language of each text, by its ISO 639-1 code.
+    """Returns the language of each text, by its ISO 639-1 code.
 
-    Short texts do not show it: the texts whose language is clear decide which ones the collection has, and each text
-    is in the likeliest of these.
+    The language of short texts is uncertain. Therefore, the texts with a clear language determine the languages of the
+    collection, and each text gets the likeliest of these.
     """
     import stopwordsiso
 
@@ -127,7 +129,7 @@ def stop_words_of(language: str) -> frozenset[str]:
     # The parts on both sides of an apostrophe are words, too: don and t, l of l'ami.
     parts = {part for word in listed if "'" in word for part in word.split("'")}
     if language == "en":
-        # Among stopwordsiso's are web, computer, test and the names of all top-level domains.
+        # stopwordsiso contains web, computer, test and the names of all top-level domains.
         from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
         listed = ENGLISH_STOP_WORDS - _ENGLISH_CONTENT
@@ -161,7 +163,7 @@ def _unspaced(run: str, text: str, stop_words: Collection[str]) -> Iterator[str]
     before = ""
     for word in _splitter(run, text)(run):
         if word in stop_words or _HIRAGANA.fullmatch(word) or len(word) > _LONGEST:
-            before = ""  # in Japanese, inflections and particles are in hiragana
+            before = ""  # In Japanese, inflections and particles are written in hiragana.
             continue
         if len(word) > 1:
             yield word
@@ -190,13 +192,16 @@ def _budoux(model: str) -> Splitter:
 
     weights = json.loads(files("budoux").joinpath("models", f"{model}.json").read_text(encoding="utf-8"))
     parse = budoux.Parser(weights).parse
-    # It has learnt from whole sentences.
+    # It was trained on whole sentences.
     return lambda run: [word for piece in parse(run + "。") if (word := piece.rstrip("。"))]
 
 
 @cache
 def _patterns() -> re.Pattern[str]:
-    """Words, and runs of scripts without spaces. Vowel signs of Indic scripts belong to words; for `re` they do not."""
+    """Matches words, and runs of scripts without spaces.
+
+    Vowel signs of Indic scripts belong to words, which `re` does not support.
+    """
     marks = (
         "".join(chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code)) in ("Mn", "Mc"))
         + "\u200c\u200d"

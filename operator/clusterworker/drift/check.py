@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from clustercontract.check import RECOMPUTE_SLOT, RECORD_FIELD, CheckResult, CheckSpec, Measurement
+from clustercontract.counted import counted
 from clustercontract.drift import DriftMetric, volume_change
 from clusterworker.drift.obstacle import ObstacleFound
 from clusterworker.drift.record import append, record_file
@@ -53,7 +54,8 @@ def _measure(spec: CheckSpec, metric: DriftMetric, progress: Progress, mounts: M
     from clusterworker.data.sources.collections import open_collections
 
     progress.plan(PHASES)
-    progress.phase("open", f"opening {len(spec.collections)} collections and the baseline of {spec.baseline.run}")
+    opening = counted(len(spec.collections), "collection")
+    progress.phase("open", f"opening {opening} and the baseline of {spec.baseline.run}")
     baseline = _baseline(spec, mounts)
     collections = open_collections(spec.collections, mounts.secrets)
     _comparable(spec, baseline, collections)
@@ -65,7 +67,7 @@ def _measure(spec: CheckSpec, metric: DriftMetric, progress: Progress, mounts: M
     from clusterworker.drift.profile import profile
 
     total = sum(collection.rows for collection in collections)
-    progress.phase("read", f"reading {total} documents of {baseline.dimensions} dimensions")
+    progress.phase("read", f"reading {counted(total, 'document')} of {counted(baseline.dimensions, 'dimension')}")
     now = profile(collections, baseline, spec.seed, progress)
     progress.phase("measure", f"measuring {spec.metric}")
     with threadpool_limits(1):  # Products have 4,000 rows. Threads that wait for each other cost more than they gain.
@@ -86,7 +88,7 @@ def _count(spec: CheckSpec, progress: Progress, mounts: Mounts) -> Measurement:
     from clusterworker.data.sources.collections import count_documents
 
     progress.plan(COUNTING)
-    progress.phase("count", f"counting the documents of {len(spec.collections)} collections")
+    progress.phase("count", f"counting the documents of {counted(len(spec.collections), 'collection')}")
     documents = count_documents(spec.collections, mounts.secrets)
     return _measurement(spec, documents, volume_change(spec.baseline.documents, documents), noise_floor=0.0)
 
@@ -158,6 +160,6 @@ def _record(spec: CheckSpec, measurement: Measurement, progress: Progress, mount
         file = record_file(spec.namespace, spec.trigger, spec.results, mounts.secrets)
         record = append(file, spec, measurement)
         # `kubectl clustertrigger drift` reads it from the log, because it cannot access the results.
-        progress.info(f"{len(record.measurements)} measurements on record", **{RECORD_FIELD: record.table()})
+        progress.info(f"recorded {counted(len(record.measurements), 'measurement')}", **{RECORD_FIELD: record.table()})
     except RunError as error:
         progress.error(f"the drift record could not be updated: {error}")

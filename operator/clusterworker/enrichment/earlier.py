@@ -122,7 +122,7 @@ def earlier_of(
     if not spec.incremental:
         return None, ()
     if last is None:
-        return None, (_full("there is no completed enrichment of this trigger"),)
+        return None, (_full("this trigger has no completed enrichment"),)
     try:
         file, errors = _open(f"{last.uri}/{ENRICHMENT_FILE}", spec, secrets)
         why = _unlike(read_provenance(file), spec, taxonomy) or _kind_of_ids(file, last.run, integer_ids=integer_ids)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clustercontract.actions.taxonomy_enrichment import ENRICHMENT_FILE, EnrichmentSpec
+from clustercontract.counted import counted
 from clustercontract.run import RunResult
 from clusterworker.process.cgroup import ControlGroup
 from clusterworker.process.command import Mounts
@@ -126,7 +127,8 @@ class _Run:
         notes = [*taxonomy.notes, *why_all]
         for note in notes:
             progress.info(note)
-        progress.phase("search", f"comparing {collection.rows} documents with {len(taxonomy.tree.ids)} nodes")
+        nodes = counted(len(taxonomy.tree.ids), "node")
+        progress.phase("search", f"comparing {counted(collection.rows, 'document')} with {nodes}")
         provenance = Provenance(
             spec.run,
             spec.collection.collection_id,

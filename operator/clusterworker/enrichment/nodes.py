@@ -80,7 +80,7 @@ def read_taxonomy(given: TaxonomyInput, secrets: Path, memory: int) -> Taxonomy:
     if given.parent_column is not None:
         other = _opened(given, given.parent_column, "parent_column", secrets)
         if _documents(other)[0] != ids:
-            raise changed(where, "other nodes than a moment ago")
+            raise changed(where, "its nodes differ from those that were read first")
         parents = [_parent(text, integers=collection.has_integer_ids) for text in _texts(other)]
         if not any(parents):
             notes.append(f"no node of {given.taxonomy_id} has a parent in {given.parent_column}: all are roots")

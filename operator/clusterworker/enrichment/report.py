@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from clustercontract.counted import counted
 from clusterworker.enrichment.figures import Enrichment
 from clusterworker.enrichment.tally import QUANTILES, Example
 from clusterworker.enrichment.tree import ROOT
@@ -87,16 +88,16 @@ def write_report(
     )
     page = environment.get_template("enrichment.html.j2").render(
         trigger=f"{spec.namespace}/{spec.trigger}",
-        title=f"{tally.assigned:,} of {tally.documents:,} documents have a node of {given.taxonomy_id}",
+        title=f"{tally.assigned:,} of {counted(tally.documents, 'document')} "
+        f"{'has' if tally.documents == 1 else 'have'} a node of {given.taxonomy_id}",
         facts={
             "Run": spec.run,
             "Slot": spec.slot,
             "Documents": f"{tally.documents:,} of collection {spec.collection.collection_id}{taken}",
-            "Nodes": f"{len(tree.ids):,} of collection {given.nodes.collection_id}, {tree.levels} "
-            f"level{'s' if tree.levels > 1 else ''}",
-            "Without documents": f"{int((tally.per_node == 0).sum()):,} nodes",
-            "Asked for": f"at most {given.top_k} node{'s' if given.top_k > 1 else ''} per document, with a score of "
-            f"{given.min_score:g} and more",
+            "Nodes": f"{len(tree.ids):,} of collection {given.nodes.collection_id}, {counted(tree.levels, 'level')}",
+            "Without documents": counted(int((tally.per_node == 0).sum()), "node"),
+            "Requested": f"at most {counted(given.top_k, 'node')} per document, with a score of {given.min_score:g} "
+            "or more",
         },
         notes=found.notes,
         roots=roots,

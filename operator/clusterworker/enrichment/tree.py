@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clustercontract.counted import counted
 from clusterworker.data.arrays import Rows
 from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.text import shortened
@@ -91,10 +92,10 @@ def tree_of(where: str, ids: Sequence[str], labels: Sequence[str], parents: Sequ
     orphans = [number for number, parent in enumerate(parents) if parent and parent not in numbers]
     if orphans:
         first = orphans[0]
-        more = f", and {len(orphans) - 1} more nodes have parents that are missing" if len(orphans) > 1 else ""
+        more = f" (and so for {counted(len(orphans) - 1, 'more node')})" if len(orphans) > 1 else ""
         raise MisconfiguredError(
-            f"{where}: node {_shown(ids[first])} has the parent {_shown(parents[first])}, which is no node{more}: add "
-            "the parent, or correct the node's parent"
+            f"{where}: node {_shown(ids[first])} has the parent {_shown(parents[first])}, which does not exist{more}: "
+            "add the parent, or correct the node's parent"
         )
     above = [numbers[parent] if parent else ROOT for parent in parents]
     said = [label or node for label, node in zip(labels, ids, strict=True)]
@@ -121,8 +122,7 @@ def _paths(where: str, ids: Sequence[str], labels: Sequence[str], parents: Seque
             levels[inner] = 1 + (levels[parent] if parent != ROOT else 0)
             if levels[inner] > DEEPEST:
                 raise MisconfiguredError(
-                    f"{where}: node {_shown(ids[inner])} is more than {DEEPEST} levels below its root: nest nodes less "
-                    "deep"
+                    f"{where}: node {_shown(ids[inner])} is more than {DEEPEST} levels below its root: use fewer levels"
                 )
             paths[inner] = f"{paths[parent]}{SEPARATOR}{labels[inner]}" if parent != ROOT else labels[inner]
     return paths

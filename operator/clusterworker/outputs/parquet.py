@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from clustercontract.counted import counted
 from clustercontract.output import OutputInput, output_file
 from clusterworker.outputs.table import Table
 from clusterworker.process.errors import MisconfiguredError, RunError
@@ -78,7 +79,7 @@ class ParquetOutput:
             raise type(error)(
                 f"{error}: {rows:,} of {table.rows:,} rows were written to a temporary file: the output is unchanged"
             ) from error
-        return f"{rows:,} rows of {target.shown}"
+        return f"{counted(rows, 'row')} of {target.shown}"
 
     def _schema(self, table: Table) -> pa.Schema:
         first = table.schema.field(0).with_name(self._id_column)

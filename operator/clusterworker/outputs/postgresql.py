@@ -11,6 +11,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 
+from clustercontract.counted import counted
 from clustercontract.output import RUN_COLUMNS, OutputInput
 from clusterworker.data.sources.postgresql.columns import Column, columns_of, quoted
 from clusterworker.data.sources.postgresql.connection import LOCK_MILLISECONDS, Connection, Database
@@ -119,8 +120,8 @@ class PostgresOutput:
                 "unchanged"
             ) from error
         missing = table.rows - written
-        said = f"{written:,} rows of {self.shown}"
-        return f"{said}; {missing:,} documents are not in it" if missing > 0 and not self._own else said
+        said = f"{counted(written, 'row')} of {self.shown}"
+        return f"{said}; it lacks {counted(missing, 'document')}" if missing > 0 and not self._own else said
 
     def _connect(self) -> Connection:
         return self._database.connect(_SESSION, autocommit=True)

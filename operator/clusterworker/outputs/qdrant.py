@@ -10,6 +10,7 @@ from typing import Any
 
 from qdrant_client import QdrantClient, models
 
+from clustercontract.counted import counted
 from clustercontract.output import OutputInput
 from clusterworker.data.sources.qdrant.connection import Server
 from clusterworker.outputs.table import Table
@@ -66,8 +67,8 @@ class QdrantOutput:
                 "are unchanged"
             ) from error
         missing = table.rows - written
-        said = f"{written:,} points of {self.shown}"
-        return f"{said}; {missing:,} documents are not in it" if missing > 0 else said
+        said = f"{counted(written, 'point')} of {self.shown}"
+        return f"{said}; it lacks {counted(missing, 'document')}" if missing > 0 else said
 
     def _send(self, client: QdrantClient, table: Table, rows: list[dict[str, Any]]) -> int:
         """Sets the payloads of some documents. Returns how many of them exist."""
@@ -121,8 +122,8 @@ class QdrantOutput:
         found = client.count(self._name, count_filter=_written_by(table, table.run), exact=True).count
         if found < written:
             raise UnavailableError(
-                f"{self.shown}: {found:,} points have {table.run_column} {table.run} after {written:,} were written: "
-                "another program deletes the points or replaces their payloads"
+                f"{self.shown}: {counted(found, 'point')} with {table.run_column} {table.run} after {written:,} were "
+                "written: another program deletes the points or replaces their payloads"
             )
 
 

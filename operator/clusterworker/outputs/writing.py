@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from clustercontract.counted import counted
 from clustercontract.output import OutputInput
 from clusterworker.outputs.opening import open_outputs
 from clusterworker.outputs.table import Output, Table
@@ -74,7 +75,7 @@ class OutputSet:
         """
         if not self._opened:
             return []
-        progress.phase("write", f"writing {len(self._opened)} output collections")
+        progress.phase("write", f"writing {counted(len(self._opened), 'output collection')}")
         planned = [(output, table_of(given)) for output, given in self._opened]
         return [f"wrote {line}" for line in write_all(planned, progress)]
 

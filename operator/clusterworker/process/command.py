@@ -137,7 +137,7 @@ class Command(Generic[S, R]):
     def _reason(self, ended: Ended, *, oom: bool) -> str:
         """Returns in one line why a signal ended the child."""
         if ended.requested:
-            return "stopped: the Pod was asked to end (deletion or timeout), and no results were written"
+            return "stopped: the Pod was terminated (deletion or timeout) before results were written"
         if oom or ended.killed_by == signal.SIGKILL:
             certainty = "" if oom else "killed by SIGKILL, most likely "
             return f"{certainty}out of memory: raise {self.memory}"

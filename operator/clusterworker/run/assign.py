@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from clustercontract.counted import counted
 from clustercontract.run import PreviousRun, RunSpec
 from clusterworker.clustering.algorithms.clustering import Clustering
 from clusterworker.clustering.description import LastNames, describe
@@ -63,8 +64,8 @@ def assign_documents(
     stored = clusters_of(base, spec, secrets, _REMEDY)
     _refuse_unlike(base, stored, collections)
     dataset = StreamedDataset(collections, stored.metric, progress)
-    clusters = "1 cluster" if len(stored.ids) == 1 else f"{len(stored.ids):,} clusters"
-    progress.phase("assign", f"assigning {dataset.rows} documents to {clusters} of {base.run}")
+    clusters = counted(len(stored.ids), "cluster")
+    progress.phase("assign", f"assigning {counted(dataset.rows, 'document')} to {clusters} of {base.run}")
     ids = [collection.collection_id for collection in collections]
     given = Given(stored.centroids, stored.ids, stored.metric, spec.assignment_threshold, seed, ids)
     with open_parts(spec, dataset, {"mode": spec.mode}, scratch, secrets, memory, progress) as parts:

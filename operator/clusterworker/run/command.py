@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from clustercontract.actions.batch_rerun import RerunSpec
 from clustercontract.actions.taxonomy_enrichment import EnrichmentSpec
+from clustercontract.counted import counted
 from clustercontract.run import RUN_SPEC_VARIABLE, RunResult, RunSpec
 from clusterworker.process.command import Command, Mounts
 from clusterworker.process.errors import RunError
@@ -18,9 +19,10 @@ Ordered = TypeVar("Ordered", RunSpec, EnrichmentSpec, RerunSpec)
 
 def summary(result: RunResult) -> str:
     """Returns the outcome of a run in one line."""
-    found = f"{result.num_clusters} clusters of {result.num_documents} documents"
+    documents = counted(result.num_documents or 0, "document")
+    found = f"{counted(result.num_clusters or 0, 'cluster')} of {documents}"
     if result.enrichment:
-        found = f"{result.enrichment.num_assigned} of {result.num_documents} documents have a node"
+        found = f"nodes for {result.enrichment.num_assigned:,} of {documents}"
     return f"completed: {found}, in {result.results_uri}"
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from clustercontract.counted import counted
 from clustercontract.run import RunSpec
 from clusterworker.clustering.algorithms.choice import cluster
 from clusterworker.clustering.algorithms.start import Start
@@ -145,7 +146,7 @@ def cluster_centroids(
     among: list[Collection] = list(inside)
     found = survey(StreamedDataset(among, config.metric, progress), own, config.metric, seed, keep, progress)
 
-    progress.phase("assign", f"writing the members of {len(own.centroids)} clusters")
+    progress.phase("assign", f"writing the members of {counted(len(own.centroids), 'cluster')}")
     starts = {id(source): int(end) - source.rows for source, end in zip(inside, ends, strict=True)}
     shared = previous.members.counter_by_key(len(own.centroids)) if previous.members else None
     written = _write_members(staged / MEMBERS, sources, starts, labels, apart, len(own.centroids), shared, progress)
@@ -166,7 +167,7 @@ def cluster_centroids(
     ]
     if written.repeated:
         notes.append(
-            f"{written.repeated:,} documents are in several of the runs: each of them has the cluster of the last run"
+            f"in several of the runs: {counted(written.repeated, 'document')}; each has the cluster of the last run"
         )
     for note in notes:
         progress.info(note)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clustercontract.baseline import BASELINE_FILE, Baseline
+from clustercontract.counted import counted
 from clustercontract.run import RunResult, RunSpec
 from clusterworker.process.cgroup import ControlGroup
 from clusterworker.process.command import Mounts
@@ -74,7 +75,9 @@ class _Run:
         from clusterworker.run.results.retention import publish
 
         spec = self._spec
-        opening = f"the results of {len(spec.sources)} runs" if spec.sources else f"{len(spec.collections)} collections"
+        opening = counted(len(spec.collections), "collection")
+        if spec.sources:
+            opening = f"the results of {len(spec.sources)} runs"
         self._progress.phase("open", f"opening {opening}")
         outputs = Outputs(spec, staged / MEMBERS, scratch, secrets)
         outputs.check_before_reading()
@@ -133,7 +136,8 @@ class _Run:
         from clusterworker.run.passes import open_passes
 
         total = sum(collection.rows for collection in collections)
-        self._progress.phase("read", f"reading {total} documents of {collections[0].dimensions} dimensions")
+        reading = f"{counted(total, 'document')} of {counted(collections[0].dimensions, 'dimension')}"
+        self._progress.phase("read", f"reading {reading}")
         opened = open_passes(self._spec, self._seed, collections, staged, scratch, secrets, memory, self._progress)
         with opened as passes:
             return self._find_by(passes, collections, staged, secrets, memory)
@@ -168,7 +172,7 @@ class _Run:
 
             layers, previous = layers_before(self._spec, previous, clustering.layered, secrets)
 
-        progress.phase("assign", f"writing the members of {len(clustering.centroids)} clusters")
+        progress.phase("assign", f"writing the members of {counted(len(clustering.centroids), 'cluster')}")
         shared = previous.members.counter(len(clustering.centroids), ids) if previous.members else None
         found = passes.survey(clustering, shared)
         succession = numbered(previous, config, clustering, found.sizes, distance_limit(config, found), shared)

@@ -54,7 +54,7 @@ class GcsBucket(Bucket):
 
     def _remedy(self) -> str:
         if self.secret.name:
-            return f"check the key in Secret {self.secret.name} and what its account may do there"
+            return f"check the key in Secret {self.secret.name} and the permissions of its account"
         if self._identity():
             return "check which principals the provider of run.cloud_identity.gcp trusts, and their permissions there"
         return "no credentials were given: set secret_name, or run.cloud_identity"

@@ -62,5 +62,5 @@ class S3Bucket(Bucket):
         if self.secret.name:
             return f"check the keys in Secret {self.secret.name} and what they may do there"
         if identity := aws_identity():
-            return f"check which audience and service account {identity} trusts, and its permissions there"
+            return f"check which audience and service account {identity} trusts, and its permissions"
         return "no credentials were given: set secret_name, or run.cloud_identity"

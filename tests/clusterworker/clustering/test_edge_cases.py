@@ -25,9 +25,9 @@ NOTHING_IN_COMMON = np.random.default_rng(1).normal(size=(300, 64)).astype(np.fl
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (HDBSCAN, "min_cluster_size 5 is more than the 1 documents: lower min_cluster_size, or add documents"),
-        (OPTICS, "min_samples 5 is more than the 1 documents: lower min_samples, or add documents"),
-        (EVOC, "base_min_cluster_size 5 is more than the 1 documents: lower base_min_cluster_size, or add documents"),
+        (HDBSCAN, "min_cluster_size 5 is more than the 1 document: lower min_cluster_size, or add documents"),
+        (OPTICS, "min_samples 5 is more than the 1 document: lower min_samples, or add documents"),
+        (EVOC, "base_min_cluster_size 5 is more than the 1 document: lower base_min_cluster_size, or add documents"),
     ],
     ids=lambda value: value["algorithm"] if isinstance(value, dict) else "",
 )
@@ -40,7 +40,7 @@ def test_one_document_cannot_be_a_cluster_of_several(config: dict[str, Any], mes
 def test_one_document_is_a_cluster_of_mean_shift() -> None:
     labels, _, _, notes = carried_out(ONE_ALONE, **MEAN_SHIFT)
     assert labels.tolist() == [0]
-    assert notes[0] == "not reduced: 1 documents are too few for EVōC's node embedding, which needs 40"
+    assert notes[0] == "not reduced: 1 document is too few for EVōC's node embedding, which needs 40"
 
 
 @pytest.mark.parametrize(
@@ -51,9 +51,9 @@ def test_one_document_is_a_cluster_of_mean_shift() -> None:
         (FEWER_THAN_NEIGHBOURS, MEAN_SHIFT, None, f"not reduced: {TOO_FEW}"),
         (FEWER_THAN_NEIGHBOURS, EVOC, 0, f"not reduced: {TOO_FEW}"),
         (ALL_EQUAL, HDBSCAN, 0, "no cluster found, all documents are noise: set allow_single_cluster: true"),
-        (ALL_EQUAL, HDBSCAN | {"allow_single_cluster": True}, 1, "not reduced: 1 distinct vectors are too few"),
-        (ALL_EQUAL, OPTICS, None, "not reduced: 1 distinct vectors are too few"),
-        (ALL_EQUAL, MEAN_SHIFT, 1, "not reduced: 1 distinct vectors are too few"),
+        (ALL_EQUAL, HDBSCAN | {"allow_single_cluster": True}, 1, "not reduced: 1 distinct vector is too few"),
+        (ALL_EQUAL, OPTICS, None, "not reduced: 1 distinct vector is too few"),
+        (ALL_EQUAL, MEAN_SHIFT, 1, "not reduced: 1 distinct vector is too few"),
         (ALL_EQUAL, EVOC, 0, "no cluster found, all documents are noise: nothing splits them into two groups of "),
         (NOTHING_IN_COMMON, HDBSCAN | {"min_cluster_size": 200}, 0, "no cluster found, all documents are noise: set "),
         (NOTHING_IN_COMMON, OPTICS | {"max_eps": 1e-6}, 0, "no cluster found, all documents are noise: "),

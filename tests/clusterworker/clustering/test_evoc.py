@@ -85,7 +85,7 @@ def test_granularities_of_nested_groups_are_found_and_named(pod: Pod) -> None:
     assert page.count('<g class="level"') == len(layers.layers)
     assert '<label id="granularity" hidden>' in page
     assert page.count(' documents in no cluster (the run&#39;s clustering)"') == 1
-    assert f'<p class="soft">Of layer {layers.chosen}: it is the run\'s clustering' in page
+    assert f'<p class="soft">These are the clusters of layer {layers.chosen}, which is the run\'s clustering' in page
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
@@ -103,7 +103,7 @@ def test_a_layer_may_be_chosen() -> None:
     coarsest, told = run(vectors, layer=19)
     assert "since there is no layer 19" in told[-1]
     assert len(set(coarsest.tolist())) < len(set(finest.tolist()))
-    assert notes[-1].endswith("the run's clusters are layer 0, as asked for")
+    assert notes[-1].endswith("the run's clusters are layer 0, as requested")
 
 
 def found_layers(*each: tuple[int, float]) -> Layers_:
@@ -115,7 +115,7 @@ def found_layers(*each: tuple[int, float]) -> Layers_:
     ("before", "chosen", "why"),
     [
         (0, 1, "the most persistent one"),
-        (13, 2, "as in the run before"),  # nearly as persistent
+        (13, 2, "as in the previous run"),  # nearly as persistent
         (42, 1, "the most persistent one"),
         (210, 1, "the most persistent one"),  # the finest: not persistent
         (3, 1, "the most persistent one"),  # none has about as many
@@ -153,7 +153,7 @@ def test_few_documents(rows: int) -> None:
     vectors = np.random.default_rng(0).normal(size=(rows, 24)).astype(np.float32)
     config = {"base_min_cluster_size": min(rows, 5)} if rows > 1 else {"base_min_cluster_size": 2}
     if rows == 1:
-        with pytest.raises(MisconfiguredError, match="base_min_cluster_size 2 is more than the 1 documents"):
+        with pytest.raises(MisconfiguredError, match="base_min_cluster_size 2 is more than the 1 document"):
             run(vectors, **config)
         return
     labels, notes = run(vectors, n_neighbors=100, **config)

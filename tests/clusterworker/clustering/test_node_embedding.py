@@ -114,7 +114,8 @@ def test_too_little_memory_is_told_beforehand(pod: Pod) -> None:
     spec = pod.spec({"algorithm": "hdbscan", "min_cluster_size": 5})
     with pytest.raises(
         MisconfiguredError,
-        match=r"needs about 4\d\d MiB, and the container may use 256, and not even a sample of 2000 documents fits: ",
+        match=r"needs about 4\d\d MiB, and the container may use 256, and a sample of 2000 documents does not fit "
+        "either: ",
     ):
         pod.run(spec, memory=256 << 20)
     assert 1_000_000 * bytes_per_vector(384) < 6 << 30

@@ -157,8 +157,8 @@ def test_a_distance_between_reduced_vectors_would_mean_something_else_in_a_sampl
     vectors, _ = scattered()
     with pytest.raises(
         MisconfiguredError,
-        match=rf"may use \d+, and a sample would not do, since {parameter} is a distance between the reduced vectors "
-        r"of all documents: raise run\.resources\.limits\.memory, or use algorithm: kmeans",
+        match=rf"may use \d+, and a sample cannot be used, because {parameter} is a distance between the reduced "
+        r"vectors of all documents: raise run\.resources\.limits\.memory, or use algorithm: kmeans",
     ):
         carried_out(vectors, memory=memory_for(1_000), **config)
 

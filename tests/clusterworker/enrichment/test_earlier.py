@@ -173,9 +173,7 @@ def test_a_change_means_a_full_run_and_a_note(
 
 def test_the_first_run_says_that_there_is_nothing_to_take_over(enriching: Enriching) -> None:
     spec = first(enriching)
-    assert enriching.metrics(spec)["notes"] == [
-        "all documents were searched: there is no completed enrichment of this trigger"
-    ]
+    assert enriching.metrics(spec)["notes"] == ["all documents were searched: this trigger has no completed enrichment"]
 
 
 def test_too_many_documents_for_the_memory(enriching: Enriching, searched: list[int]) -> None:

@@ -176,7 +176,7 @@ def test_a_taxonomy_of_one_node(enriching: Enriching) -> None:
     spec = enriching.spec(taxonomy={"top_k": 5})
     enriching.run(spec)
     assert enriching.table(spec)["rank"].to_pylist() == [1, 1], "a right angle has score 0, which is enough"
-    assert "doubtful" not in (enriching.folder(spec) / "report.html").read_text()
+    assert "Ambiguous documents" not in (enriching.folder(spec) / "report.html").read_text()
 
 
 def test_the_message_fits_with_many_long_labels(enriching: Enriching) -> None:
@@ -199,7 +199,7 @@ def test_the_message_fits_with_many_long_labels(enriching: Enriching) -> None:
          "spec.parent_column of Taxonomy tax_topics to one of them"),
         ({"parent_column": "parent"}, "taxonomy tax_topics (collection col_nodes): nodes form a cycle: 'n0' is a "
          "child of 'n1', which is a child of 'n0': correct the parent of one of them"),
-        ({"label_column": "parent", "parent_column": "label"}, "node 'n0' has the parent 'N0', which is no node"),
+        ({"label_column": "parent", "parent_column": "label"}, "node 'n0' has the parent 'N0', which does not exist"),
     ],
 )  # fmt: skip
 def test_a_taxonomy_that_is_none_ends_the_run(enriching: Enriching, taxonomy: dict[str, str], says: str) -> None:
@@ -295,4 +295,4 @@ def test_the_examples_packages_get_sections(enriching: Enriching) -> None:
     right = sum(node == section for node, section in zip(found["node_id"].to_pylist(), packages_of, strict=True))
     assert right / len(packages_of) > 0.6, "the nearest section is mostly Debian's own"
     assert "Languages > Rust" in found["path"].to_pylist()
-    assert "doubtful" in (enriching.folder(spec) / "report.html").read_text()
+    assert "Ambiguous documents" in (enriching.folder(spec) / "report.html").read_text()

@@ -78,15 +78,15 @@ def test_whatever_closes_a_ring_is_told(forest: tuple[list[str], list[str]], dat
         (
             ["a", "b", "d"],
             ["", "c", "e"],
-            "node 'b' has the parent 'c', which is no node, and 1 more nodes have parents that are missing: add the "
+            "node 'b' has the parent 'c', which does not exist (and so for 1 more node): add the "
             "parent, or correct the node's parent",
         ),
-        (["a", "b"], ["", "x"], "node 'b' has the parent 'x', which is no node: add the parent, or correct"),
+        (["a", "b"], ["", "x"], "node 'b' has the parent 'x', which does not exist: add the parent, or correct"),
         (["a", "b", "a"], ["", "", ""], "two nodes have the id 'a': give each node an id of its own"),
         (
             [str(number) for number in range(DEEPEST + 1)],
             ["", *[str(number) for number in range(DEEPEST)]],
-            f"node '{DEEPEST}' is more than {DEEPEST} levels below its root: nest nodes less deep",
+            f"node '{DEEPEST}' is more than {DEEPEST} levels below its root: use fewer levels",
         ),
     ],
 )

@@ -79,7 +79,7 @@ def test_the_next_run_replaces_all_that_the_last_one_wrote(database: Database) -
 
 def test_documents_that_are_not_in_the_table(database: Database) -> None:
     name = documents(database, ["a"])
-    assert written(opened(database, name), table(*LABELS)).endswith("; 2 documents are not in it")
+    assert written(opened(database, name), table(*LABELS)).endswith("; it lacks 2 documents")
 
 
 @pytest.mark.parametrize(

@@ -72,9 +72,7 @@ def test_documents_by_a_key_of_the_payload(tmp_path: Path, monkeypatch: pytest.M
     ]
     client = qdrant_with(given)
     target = opened(client, tmp_path, monkeypatch, document_id_column="meta.sku")
-    assert written(target, table(("40", 0, "cats", 0.25), ("99", 1, "fish", 0.5))).endswith(
-        "; 1 documents are not in it"
-    )
+    assert written(target, table(("40", 0, "cats", 0.25), ("99", 1, "fish", 0.5))).endswith("; it lacks 1 document")
     assert [payload.get("cluster_name") for payload in payloads(client).values()] == ["cats", None, "cats"]
 
 
@@ -130,5 +128,5 @@ def test_points_that_lose_what_was_written(tmp_path: Path, monkeypatch: pytest.M
         forget(self, *arguments)
 
     monkeypatch.setattr(module.QdrantOutput, "_forget", replaced)
-    with pytest.raises(UnavailableError, match="1 points have run nightly-1a2b-2 after 2 were written: "):
+    with pytest.raises(UnavailableError, match="1 point with run nightly-1a2b-2 after 2 were written: "):
         written(target, table(("1", 0, "cats", 0.25), ("2", 0, "cats", 0.5)))

@@ -107,7 +107,7 @@ def test_ends_at_once_when_asked_to(pod: Pod, spec: CheckSpec) -> None:
     assert code == 128 + signal.SIGTERM
     assert result.status == "failed"
     assert result.error is not None
-    assert result.error.startswith("stopped: the Pod was asked to end (deletion or timeout)")
+    assert result.error.startswith("stopped: the Pod was terminated (deletion or timeout)")
 
 
 def test_killed_for_want_of_memory_names_the_field(pod: Pod, spec: CheckSpec) -> None:

@@ -122,7 +122,7 @@ def test_ends_at_once_when_asked_to(pod: Pod, number: signal.Signals) -> None:
     process.wait(timeout=30)  # half of the time for which the call stalls
     code, result, _ = finish(pod, process)
     assert code == 128 + number
-    assert result.error == "stopped: the Pod was asked to end (deletion or timeout), and no results were written"
+    assert result.error == "stopped: the Pod was terminated (deletion or timeout) before results were written"
     # Its RunSpec alone, by which it may be run again.
     assert [left.name for left in pod.folder(spec).parent.iterdir()] == [f".{spec.run}.spec.json"]
 
@@ -155,7 +155,7 @@ def test_ends_at_once_in_the_midst_of_a_layout(pod: Pod, config: dict[str, Any],
     process.wait(timeout=60)
     code, result, _ = finish(pod, process)
     assert code == 143
-    assert result.error == "stopped: the Pod was asked to end (deletion or timeout), and no results were written"
+    assert result.error == "stopped: the Pod was terminated (deletion or timeout) before results were written"
     assert [left.name for left in pod.folder(spec).parent.iterdir()] == [f".{spec.run}.spec.json"]
 
 

@@ -187,7 +187,7 @@ def test_the_map_is_that_of_the_clustering(pod: Pod, nightly: RunSpec) -> None:
     spec = assigning(pod, nightly)
     pod.run(spec)
     assert not (pod.folder(spec) / "map.parquet").exists()
-    said = "Laid out as on the map of nightly-3, by the two directions in which documents differ most (PCA)"
+    said = "laid out as on the map of nightly-3, by the two directions in which documents differ most (PCA)"
     report = pod.folder(spec) / "report.html"
     assert said in report.read_text()
     own = assigning(pod, nightly, report={"map": "pca"})
@@ -197,7 +197,7 @@ def test_the_map_is_that_of_the_clustering(pod: Pod, nightly: RunSpec) -> None:
         file = pod.folder(nightly) / "map.parquet"
         file.unlink() if damage is None else file.write_bytes(damage)
         assert pod.run(spec).status == "completed"
-        assert "Laid out by the two directions" in report.read_text()
+        assert "laid out by the two directions" in report.read_text()
 
 
 def test_clusters_of_any_algorithm(pod: Pod) -> None:
@@ -241,7 +241,7 @@ def test_several_collections_in_batches(pod: Pod, nightly: RunSpec, monkeypatch:
         (
             {**KMEANS, "metric": "euclidean"},
             32,
-            "metric is euclidean, and run nightly-3 has clustered with cosine: request a run with mode full",
+            "metric is euclidean, but that of run nightly-3 is cosine: request a run with mode full",
         ),
         (
             KMEANS,
@@ -288,9 +288,9 @@ def without_metadata(folder: Path) -> None:
     [
         (
             lambda folder: (folder / "centroids.parquet").unlink(),
-            "are gone: there is no ",
+            "no longer exist: ",
         ),
-        (lambda folder: folder.rename(folder.parent / "moved"), "are gone: there is no "),
+        (lambda folder: folder.rename(folder.parent / "moved"), "no longer exist: "),
         (damaged, "cannot be read: "),
         (without_metadata, "cannot be read: "),
     ],

@@ -89,7 +89,7 @@ def test_every_document_gets_the_cluster_of_its_centroid(pod: Pod, sources: list
     assert result.clusters[0].central_documents[0].document_id.split(" of ")[1] in ("early", "late")
     assert (result.num_clusters, result.num_documents, result.num_noise, result.baseline) == (3, 600, 0, None)
     assert result.notes[0] == "12 centroids of 2 runs are clustered, weighted by their numbers of documents"
-    assert result.notes[-1] == "100 documents are in several of the runs: each of them has the cluster of the last run"
+    assert result.notes[-1] == "in several of the runs: 100 documents; each has the cluster of the last run"
 
     # How far a document's centroid is from the cluster's.
     then = {one["cluster_id"]: np.array(one["centroid"]) for one in rows(pod, sources[1], "centroids.parquet")}
@@ -273,7 +273,7 @@ def damaged(name: str) -> Any:
 @pytest.mark.parametrize(
     ("harm", "says"),
     [
-        (without("centroids.parquet"), "the clusters of run late are gone: there is no "),
+        (without("centroids.parquet"), "the clusters of run late no longer exist: "),
         (damaged("centroids.parquet"), "the clusters of run late cannot be read: "),
         (without("members.parquet"), "the documents of run late cannot be read: "),
         (damaged("members.parquet"), "the documents of run late cannot be read: "),
@@ -297,7 +297,7 @@ def test_runs_that_do_not_fit_together(pod: Pod, sources: list[RunSpec]) -> None
     ):
         pod.run(joint(pod, sources[0], short))
     euclidean = clustered(pod, "far", list(range(60)), {**KMEANS, "metric": "euclidean"})
-    with pytest.raises(MisconfiguredError, match=r"^metric is cosine, and run far has clustered with euclidean: name"):
+    with pytest.raises(MisconfiguredError, match=r"^metric is cosine, but that of run far is euclidean: name"):
         pod.run(joint(pod, sources[0], euclidean))
     with pytest.raises(MisconfiguredError, match=r"^n_clusters 900 is more than the 700 documents"):
         pod.run(joint(pod, *sources, config={"algorithm": "kmeans", "n_clusters": 900}))

@@ -46,7 +46,7 @@ def test_a_role_is_assumed_with_the_pods_token(tmp_path: Path) -> None:
 def test_a_role_that_may_not_read_the_bucket(tmp_path: Path) -> None:
     assert in_the_cloud("aws-denied", tmp_path)["error"] == (
         "s3://vectors/results/search/nightly/nightly-1a2b: S3 denied access: check which audience "
-        f"and service account the role {ROLE} trusts, and its permissions there"
+        f"and service account the role {ROLE} trusts, and its permissions"
     )
 
 

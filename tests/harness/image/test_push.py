@@ -22,7 +22,7 @@ def test_registries(registry: str) -> None:
     ("registry", "said"),
     [
         ("", "REGISTRY is empty"),
-        ("https://registry.example.com", "REGISTRY is 'https://registry.example.com', which is no registry"),
+        ("https://registry.example.com", "REGISTRY is 'https://registry.example.com', which is not a registry"),
         ("registry.example.com/", "without a slash at the end"),
         ("registry.example.com/Team", "in lower case"),
         ("registry:port", "HOST[:PORT]"),

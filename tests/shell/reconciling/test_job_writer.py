@@ -1,4 +1,4 @@
-"""What becomes of the Jobs that are asked for: known at once, refused for a while, or gone before anybody looked."""
+"""The state of the Jobs that are asked for: known at once, refused for a while, or gone before anybody looked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a write of a status, whatever the API server answers."""
+"""The result of writing a status, whatever the API server answers."""
 
 from __future__ import annotations
 

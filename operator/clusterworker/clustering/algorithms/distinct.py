@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from clustercontract.counted import counted
 from clusterworker.data.arrays import Labels, Rows, Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
 
@@ -44,6 +45,16 @@ class Distinct:
     def noun(self) -> str:
         """What is counted, for notes."""
         return noun(len(self.numbers), len(self.counts))
+
+    @property
+    def counted(self) -> str:
+        """Their number with the noun, for notes."""
+        return counted(len(self.counts), "distinct vector" if self.copies else "document")
+
+    @property
+    def are(self) -> str:
+        """The verb for their number, for notes."""
+        return "is" if len(self.counts) == 1 else "are"
 
     def spread(self, values: npt.NDArray[T]) -> npt.NDArray[T]:
         """Returns the value of its distinct vector for every document, shape (rows, ...)."""

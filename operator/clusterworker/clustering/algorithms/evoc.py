@@ -91,7 +91,7 @@ def _laid_out(task: Task, points: Distinct, parameters: EVoC, notes: list[str]) 
     """
     rows = len(points)
     if rows < FEWEST_ROWS:
-        notes.append(f"not reduced: {rows} {points.noun} are too few for {NODES}, which needs {FEWEST_ROWS}")
+        notes.append(f"not reduced: {points.counted} {points.are} too few for {NODES}, which needs {FEWEST_ROWS}")
         return None, None
     how = Layout(parameters.n_neighbors, parameters.noise_level, parameters.n_epochs, parameters.neighbor_scale)
     if how.neighbours >= rows:
@@ -123,11 +123,11 @@ def choose(found: Layers, parameters: EVoC, before: int, notes: list[str]) -> in
     chosen, why = found.most_persistent, "the most persistent one"
     if wanted is not None:
         chosen = min(wanted, last)
-        why = "as asked for" if wanted <= last else f"since there is no layer {wanted}"
+        why = "as requested" if wanted <= last else f"because there is no layer {wanted}"
     else:
         alike = _alike(found, before)
         if alike is not None and alike != chosen:
-            chosen, why = alike, "as in the run before"
+            chosen, why = alike, "as in the previous run"
     if last == 0:
         return chosen
     counts = ", ".join(f"{layer.clusters:,}" for layer in found.layers)

@@ -27,36 +27,37 @@ from clusterworker.data.arrays import Doubles, Vectors
 from clusterworker.data.sources.batch import BATCH_ROWS
 
 FEWEST_ROWS = 40
-"""Below it, a layout of the graph says nothing."""
+"""Minimum number of rows for which a layout of the graph has a meaning."""
 MOST_BASE_COMPONENTS = 8
 """Label propagation ends with a dozen or more groups, whose main directions start the layout; more dimensions than
 groups start at random."""
 DIRECTIONS = 32
-"""Main directions of the vectors that the groups' main directions are looked for in."""
+"""Number of main directions of the vectors in which the groups' main directions are searched."""
 SAMPLE_ROWS = 4_000
 BYTES_PER_NEIGHBOUR = 240
-"""Of the search for neighbours and of the graph, measured at the peak from 20,000 to 100,000 documents."""
+"""Peak bytes for the search for neighbours and the graph, measured for 20,000 to 100,000 documents."""
 SEARCHED = 0.5
-"""Share of the work that the search for neighbours is."""
+"""Share of the search for neighbours in the total work."""
 FRESH_RATE = 0.5
 """EVōC's learning rate."""
 SETTLING_RATE, SETTLING_EPOCHS = 0.005, 20
-"""From the last run's positions only little is moved. On package descriptions of which 5 % were replaced, HDBSCAN then
-finds 90 % of the others in the cluster where they were; at EVōC's own rate 80 %, as from a fresh layout. Clusters agree
-with Debian's sections as well as from a fresh layout, and a section that did not exist stands apart as well."""
+"""Learning rate for the positions of the last run, which should change little. On package descriptions of which 5 %
+were replaced, HDBSCAN then finds 90 % of the others in the same cluster; at EVōC's own rate 80 %, as from a new layout.
+Clusters agree with Debian's sections as well as from a new layout, and a new section is separated as well.
+"""
 
 Told = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How the graph is made and laid out; the defaults are EVōC's.
+    """Parameters of the graph and its layout; the defaults are EVōC's.
 
     Attributes:
-        neighbours: of each vector in the graph, itself included.
-        noise_level: 0 draws more documents into clusters, 1 leaves more of them as noise.
-        epochs: passes of the layout, at most 255.
-        scale: of the effective number of neighbours.
+        neighbours: Number of neighbours of each vector in the graph, including itself.
+        noise_level: 0 assigns more documents to clusters, 1 leaves more of them as noise.
+        epochs: Passes of the layout, at most 255.
+        scale: Factor for the effective number of neighbours.
     """
 
     neighbours: int = 15
@@ -114,7 +115,7 @@ def embed(
         start = label_propagation_init(
             graph,
             n_components=components,
-            approx_n_parts=int(np.clip(8 * np.sqrt(rows), 256, 16_384)),  # this and what follows: as `EVoC` calls it
+            approx_n_parts=int(np.clip(8 * np.sqrt(rows), 256, 16_384)),  # From here on, the calls are those of `EVoC`.
             random_scale=0.1,
             scaling=0.5,
             noise_level=how.noise_level,
@@ -137,9 +138,10 @@ def embed(
 
 
 def _leave_out_init() -> None:
-    """Let EVōC's modules be imported without its `__init__`.
+    """Lets EVōC's modules be imported without its `__init__`.
 
-    That imports all of them, and each loads compiled code: half a second of a cold process, for what is not called.
+    It imports all of them, and each loads compiled code, which takes half a second of a new process for functions that
+    are not called.
     """
     if "evoc" in sys.modules:
         return
@@ -149,7 +151,7 @@ def _leave_out_init() -> None:
 
 
 def bytes_per_vector(dimensions: int, neighbours: int = DEFAULT.neighbours) -> int:
-    """What `embed` takes at its peak for each vector: a copy of it for faiss, its neighbours and their edges."""
+    """Returns the peak bytes of `embed` for each vector: a copy of it for faiss, its neighbours and their edges."""
     return 4 * dimensions + BYTES_PER_NEIGHBOUR * neighbours
 
 
@@ -171,7 +173,10 @@ def _neighbours(
 
 
 def _main_directions(vectors: Vectors, count: int) -> npt.NDArray[np.float32]:
-    """The vectors along their own main directions, shape (rows, at most count): EVōC would copy them in full."""
+    """Returns the vectors along their main directions, shape (rows, at most count).
+
+    Otherwise, EVōC would copy them in full.
+    """
     rows, dimensions = vectors.shape
     frame = Frame.of(vectors)
     sample = frame.moved(vectors[:: -(-rows // SAMPLE_ROWS)], np.float64)

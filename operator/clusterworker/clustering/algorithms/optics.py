@@ -32,12 +32,12 @@ from clusterworker.clustering.algorithms.task import Task
 from clusterworker.data.arrays import NOISE, Doubles, Labels, Rows, Vectors
 
 MOST_DOCUMENTS = 20_000
-"""Above it, always on a sample: time and memory grow with the square."""
+"""Number of documents above which a sample is always used, because time and memory grow with the square."""
 BYTES_PER_PAIR = 4
 BLOCK_BYTES = 64 << 20
 ADVICE_ROWS = 500
 TRIED_ROWS = 5_000
-"""Up to so many documents, advice is tried: each time takes as long as the clustering did."""
+"""Maximum number of documents for which advice is tried; each attempt takes as long as the clustering did."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class Walk:
     """Documents in the order of a walk through dense regions first.
 
     Attributes:
-        ordering: document at each step, shape (rows,).
-        reachability: of each document from those before it, shape (rows,); infinite where none reaches it.
-        predecessor: document that each was reached from, -1 where none was, shape (rows,).
+        ordering: Document at each step, shape (rows,).
+        reachability: Reachability of each document from those before it, shape (rows,); infinite if none reaches it.
+        predecessor: Document from which each was reached, -1 if there is none, shape (rows,).
     """
 
     ordering: Rows
@@ -56,7 +56,7 @@ class Walk:
 
 
 def optics(task: Task, parameters: OPTICS) -> Clustering:
-    """Cluster where density falls steeply at the border; documents in no such region are noise.
+    """Clusters where density falls steeply at the border; documents in no such region are noise.
 
     Raises:
         MisconfiguredError: min_samples or min_cluster_size is more than there are documents.
@@ -98,7 +98,7 @@ def _cluster(task: Task, parameters: OPTICS) -> Clustering:
 
 
 def _advice(space: Space, parameters: OPTICS, seed: int) -> str:
-    """What to set; where the documents are few enough, it has been tried."""
+    """Returns advice, which has been tried if there are few enough documents."""
     outcome = "no cluster found, all documents are noise"
     others = [parameters.model_copy(update={"xi": rounded_up(parameters.xi / share)}) for share in (2, 5, 10)]
     advice = "lower xi or min_samples"
@@ -122,7 +122,7 @@ def _advice(space: Space, parameters: OPTICS, seed: int) -> str:
 
 
 def find_clusters(vectors: Vectors, parameters: OPTICS, metric: str, share: float = 1.0) -> Labels:
-    """Return a label per vector, shape (rows,).
+    """Returns a label per vector, shape (rows,).
 
     Args:
         vectors: shape (rows, dimensions); of unit length with metric cosine.
@@ -139,7 +139,7 @@ def find_clusters(vectors: Vectors, parameters: OPTICS, metric: str, share: floa
 
 
 def all_pairs(vectors: Vectors, metric: str) -> Vectors:
-    """Distances of all pairs, symmetric, shape (rows, rows)."""
+    """Returns the distances of all pairs, symmetric, shape (rows, rows)."""
     pairs = Pairs(vectors, metric)
     distances = np.empty((len(pairs), len(pairs)), np.float32)
     size = pairs.block(BLOCK_BYTES)
@@ -151,7 +151,9 @@ def all_pairs(vectors: Vectors, metric: str) -> Vectors:
 
 
 def order(distances: Vectors, cores: Vectors, max_eps: float, numbers: Rows | None = None) -> Walk:
-    """Walk on to whatever is nearest to what has been visited, as scikit-learn's `compute_optics_graph` does.
+    """Visits the document that is nearest to the visited ones in each step.
+
+    It follows scikit-learn's `compute_optics_graph`.
 
     Args:
         distances: of all pairs of distinct vectors, shape (distinct, distinct).
@@ -164,7 +166,9 @@ def order(distances: Vectors, cores: Vectors, max_eps: float, numbers: Rows | No
     ordering = np.empty(rows, np.int64)
     reachability = np.full(rows, np.inf)
     predecessor = np.full(rows, -1, np.int64)
-    unseen = np.finfo(np.float64).max  # less than infinity, so that argmin prefers it to what has been visited
+    unseen = np.finfo(
+        np.float64
+    ).max  # The value is less than infinity, so that argmin prefers it to visited documents.
     waiting = np.full(rows, unseen)
     for step in range(rows):
         document = int(waiting.argmin())
@@ -182,10 +186,10 @@ def order(distances: Vectors, cores: Vectors, max_eps: float, numbers: Rows | No
 
 
 def extract(walk: Walk, min_samples: int, min_cluster_size: int, xi: float) -> Labels:
-    """Return a label per document, shape (rows,), by the steepness of the reachability plot."""
+    """Returns a label per document, shape (rows,), from the steepness of the reachability plot."""
     from sklearn.cluster import cluster_optics_xi
 
-    with np.errstate(all="ignore"):  # reachabilities divided by one another, infinite ones and zeros among them
+    with np.errstate(all="ignore"):  # Reachabilities are divided by one another, including infinite ones and zeros.
         labels, _ = cluster_optics_xi(
             reachability=walk.reachability,
             predecessor=walk.predecessor,

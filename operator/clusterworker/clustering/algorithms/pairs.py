@@ -1,4 +1,4 @@
-"""Distances of many pairs: by matrix products where these tell, by differences where they would drown."""
+"""Computes distances of many pairs: from matrix products if these are precise enough, or else from differences."""
 
 from typing import Any
 
@@ -9,15 +9,17 @@ from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.data.arrays import Doubles, Rows, Vectors
 
 COLUMNS = 8_192
-"""Bytes of a block in double precision; limits what is converted at a time."""
+"""Bytes of a block in double precision, which limits what is converted at a time."""
 DIFFERENCES = 4 << 20
-"""Numbers that differences take at a time."""
+"""Number of numbers for which differences are computed at a time."""
 MANY = 8
-"""Where more than one pair of so many is in doubt, the whole block is computed by the exacter way."""
+"""If more than one pair of this number is uncertain, the whole block is computed in the more precise way."""
 ROUNDING = {np.dtype(np.float32): 4e-6, np.dtype(np.float64): 1e-13}
-"""By how much of ‖a‖² + ‖b‖² a matrix product may be wrong, with much to spare."""
+"""Maximum error of a matrix product as a share of ‖a‖² + ‖b‖², with a large margin."""
 DROWNED = 1e-9
-"""Below this share of ‖a‖² + ‖b‖², the product in double precision is replaced by differences: it is right to 1e-6."""
+"""Below this share of ‖a‖² + ‖b‖², the product in double precision is replaced by differences, so that it is correct to
+1e-6.
+"""
 
 Bools = npt.NDArray[np.bool_]
 
@@ -28,10 +30,10 @@ class Pairs:
     Of unit vectors 1 - cos is half of the squared distance, which keeps its digits where 1 - cos loses them.
 
     Args:
-        vectors: the rows, shape (rows, dimensions); of unit length with metric cosine.
+        vectors: The rows, shape (rows, dimensions); of unit length with metric cosine.
         metric: cosine or euclidean.
-        others: the columns, if they are not the same vectors.
-        frame: where all of them lie, if it is known.
+        others: The columns, if they are other vectors.
+        frame: Frame of all vectors, if it is known.
     """
 
     def __init__(
@@ -51,16 +53,16 @@ class Pairs:
         return len(self._rows)
 
     def block(self, most: int) -> int:
-        """How many rows at a time keep a block of distances to all columns within so many bytes."""
+        """Returns how many rows at a time keep a block of distances to all columns within this number of bytes."""
         return max(1, most // (4 * len(self._columns)))
 
     def distances(self, rows: slice | Rows, columns: slice = slice(None)) -> Doubles:
-        """Return distances, shape (rows, columns), right to 1e-6 of their size; of equal vectors exactly 0."""
+        """Returns distances, shape (rows, columns), correct to 1e-6 of their size; exactly 0 for equal vectors."""
         squares = self.squares(rows, columns)
         return np.divide(squares, 2, out=squares) if self._cosine else np.sqrt(squares, out=squares)
 
     def squares(self, rows: slice | Rows, columns: slice = slice(None)) -> Doubles:
-        """Return squared Euclidean distances, as exact as `distances`."""
+        """Returns squared Euclidean distances, as precise as `distances`."""
         here = self._rows[rows]
         start, stop, _ = columns.indices(len(self._columns))
         squares = np.empty((len(here), max(stop - start, 0)))
@@ -86,13 +88,13 @@ class Pairs:
         return squares
 
     def within(self, rows: slice | Rows, columns: slice, radius: float, dtype: Any = np.float32) -> Bools:
-        """Return which pairs are at most the radius apart, shape (rows, columns), as exactly as `distances`.
+        """Returns which pairs are at most the radius apart, shape (rows, columns), as precisely as `distances`.
 
         Args:
-            rows: which rows.
-            columns: which columns.
-            radius: a distance of the metric.
-            dtype: precision of the matrix product; pairs that it leaves in doubt are looked at again.
+            rows: Row numbers.
+            columns: Column numbers.
+            radius: A distance of the metric.
+            dtype: Precision of the matrix product; uncertain pairs are computed again.
         """
         if dtype == np.float32:
             self._single = self._single or self._moved(np.float32)
@@ -119,14 +121,14 @@ class Pairs:
         return near
 
     def single_squares(self, rows: Rows, columns: Rows) -> Doubles:
-        """Return the squared Euclidean distance of each row to the column beside it, shape (len(rows),)."""
+        """Returns the squared Euclidean distance of each row to the corresponding column, shape (len(rows),)."""
         return _by_differences(self._rows, self._columns, rows, columns)
 
     def nearest(self, most: int) -> tuple[Rows, Doubles]:
-        """Return the nearest column of each row, the first of equals, and its distance, both of shape (rows,).
+        """Returns the nearest column of each row, the first of equal ones, and its distance, both of shape (rows,).
 
         Args:
-            most: bytes of distances at a time.
+            most: Maximum bytes of distances at a time.
         """
         numbers, squares = np.empty(len(self), np.int64), np.empty(len(self))
         self._single = self._single or self._moved(np.float32)
@@ -159,7 +161,7 @@ class Pairs:
 
 
 def _by_differences(rows: Any, columns: Any, here: Rows, there: Rows) -> Doubles:
-    """Squared distances of single pairs, shape (pairs,)."""
+    """Returns squared distances of single pairs, shape (pairs,)."""
     squares = np.empty(len(here))
     size = max(1, DIFFERENCES // rows.shape[1])
     for first in range(0, len(here), size):

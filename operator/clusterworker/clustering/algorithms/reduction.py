@@ -1,7 +1,7 @@
-"""`reduce`: fewer dimensions before algorithms that look for dense regions.
+"""Implements `reduce`: fewer dimensions before algorithms that search dense regions.
 
-On raw text embeddings HDBSCAN of any implementation finds two clusters, and OPTICS leaves nine documents in ten as
-noise: with hundreds of dimensions all distances look alike.
+On original text embeddings, HDBSCAN of any implementation finds two clusters, and OPTICS leaves nine of ten documents
+as noise, because all distances are similar with hundreds of dimensions.
 """
 
 from dataclasses import dataclass, field
@@ -18,22 +18,22 @@ from clusterworker.clustering.algorithms.task import Task
 from clusterworker.data.arrays import Labels, Vectors
 
 FEW_DIMENSIONS = 15
-"""Up to here `reduce: auto` clusters the vectors themselves."""
+"""Number of dimensions up to which `reduce: auto` clusters the original vectors."""
 UMAP, NODES = "UMAP", "EVōC's node embedding"
 Reducing = HDBSCAN | DBSCAN | OPTICS | MeanShift
 
 
 @dataclass(frozen=True)
 class Space:
-    """Where clusters are looked for.
+    """The vectors in which clusters are searched.
 
     Attributes:
         vectors: shape (rows, dimensions).
-        metric: what distances mean there: the configuration's metric, or euclidean after a reduction.
-        reduced: whether these are other vectors than the documents' own.
-        notes: what was decided by itself, for people.
-        layout: the vectors after a reduction, for the next run to start from.
-        begun: what the layout started from, where there is one of the run before.
+        metric: The configuration's metric, or euclidean after a reduction.
+        reduced: Whether the vectors were reduced.
+        notes: Decisions that were made automatically.
+        layout: The vectors after a reduction, from which the next run's layout starts.
+        begun: What the layout started from, if the previous run has one.
     """
 
     vectors: Vectors
@@ -44,14 +44,14 @@ class Space:
     begun: Begun | None = None
 
     def labelled(self, task: Task, labels: Labels, notes: list[str]) -> Clustering:
-        """Return the clustering that labels say, shape (rows,), and the layout that they were found in."""
+        """Returns the clustering of labels, shape (rows,), with the layout in which they were found."""
         found = labelled(task.dataset.vectors, labels, task.metric, notes=notes)
         found.layout, found.begun = self.layout, self.begun
         return found
 
 
 def reduced_by(parameters: Reducing, dimensions: int) -> str | None:
-    """What maps vectors of so many dimensions to fewer ones; None: they are clustered as they are."""
+    """Returns what reduces vectors with this number of dimensions; None if they are not reduced."""
     wanted = parameters.reduce == "umap" or (parameters.reduce == "auto" and dimensions > FEW_DIMENSIONS)
     if not wanted or parameters.n_components >= dimensions:
         return None
@@ -59,7 +59,7 @@ def reduced_by(parameters: Reducing, dimensions: int) -> str | None:
 
 
 def reduction_need(parameters: Reducing, dimensions: int) -> Need | None:
-    """The memory of the reduction, if there is one."""
+    """Returns the memory of the reduction, if there is one."""
     by = reduced_by(parameters, dimensions)
     if by is None:
         return None
@@ -68,10 +68,10 @@ def reduction_need(parameters: Reducing, dimensions: int) -> Need | None:
 
 
 def reduced_space(task: Task, parameters: Reducing) -> Space:
-    """Map the documents to `n_components` dimensions where `reduce` says so: by UMAP, or by EVōC where it is `auto`.
+    """Reduces the documents to `n_components` dimensions according to `reduce`: with UMAP, or with EVōC for `auto`.
 
-    Each distinct vector is shown once: of many copies, each has only copies for neighbours, and a layout of the
-    neighbour graph tears them apart.
+    Each distinct vector is used once, because the neighbours of many copies would all be copies, and a layout of the
+    neighbour graph would separate them.
     """
     dataset, components = task.dataset, parameters.n_components
     by = reduced_by(parameters, dataset.dimensions)
@@ -80,7 +80,7 @@ def reduced_space(task: Task, parameters: Reducing) -> Space:
     fewest = embedding.FEWEST_ROWS if by == UMAP else node_embedding.FEWEST_ROWS
     points = distinct(dataset.vectors)
     if len(points) < fewest:
-        note = f"not reduced: {len(points)} {points.noun} are too few for {by}, which needs {fewest}"
+        note = f"not reduced: {points.counted} {points.are} too few for {by}, which needs {fewest}"
         return Space(dataset.vectors, task.metric, notes=[note])
     notes = []
     if by == UMAP and components > (most := embedding.most_components(len(points))):
@@ -103,13 +103,13 @@ def reduced_space(task: Task, parameters: Reducing) -> Space:
 
 
 def last_layout(start: Start | None, by: str, points: Distinct, components: int) -> Vectors | None:
-    """Return where the distinct vectors were in the layout of the run before; None where most were not in it.
+    """Returns the positions of the distinct vectors in the layout of the previous run; None if most of them had none.
 
     Args:
-        start: what is known of that run.
-        by: what is to lay out the vectors.
-        points: the distinct vectors.
-        components: dimensions of the layout.
+        start: What is known about that run.
+        by: What lays out the vectors.
+        points: The distinct vectors.
+        components: Dimensions of the layout.
     """
     last = start.positions if start else None
     if last is None or last.by != by or last.values.shape[1] != components:

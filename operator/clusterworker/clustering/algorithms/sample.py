@@ -1,8 +1,8 @@
-"""A sample, where all documents are too many: clusters are looked for in it, and the other documents join them.
+"""Clusters a sample if there are too many documents, and assigns the other documents to its clusters.
 
-A sample thins all regions alike, so that dense ones stay denser than their surroundings. Each of the other documents
-belongs where its nearest sampled neighbour does, which may be noise. One that is much farther from that neighbour than
-the documents of its cluster are from theirs is noise, too: it would have been noise among all documents.
+A sample thins all regions equally, so dense ones stay denser than their surroundings. Each of the other documents joins
+the cluster of its nearest sampled neighbour, which can be noise. A document that is much farther from that neighbour
+than the documents of its cluster are from theirs is noise too, as it would have been among all documents.
 """
 
 import math
@@ -24,11 +24,11 @@ from clusterworker.data.sources.batch import BATCH_ROWS
 from clusterworker.process.errors import MisconfiguredError
 
 ALLOCATED = 400 << 20
-"""Bytes that the worker has in use before it clusters: the libraries, and a batch of documents."""
+"""Bytes that the worker uses before it clusters: the libraries, and a batch of documents."""
 FEWEST_DOCUMENTS = 2_000
-"""A smaller sample is refused: it would miss most clusters."""
+"""Minimum size of a sample. A smaller one would miss most clusters."""
 FEWEST_IN_CLUSTER = 5
-"""A least size of a cluster does not shrink below that with the sample."""
+"""Lower limit of a minimum cluster size that decreases with the sample."""
 JOINED = "the others join the cluster of their nearest sampled neighbour"
 JOINED_OR_NOISE = f"{JOINED}, or are noise far from it"
 FAR = -1
@@ -36,11 +36,11 @@ FAR = -1
 
 @dataclass(frozen=True)
 class Need:
-    """Memory of a step that has all documents in memory at once.
+    """Memory of a step that has all documents in memory at the same time.
 
     Attributes:
-        step: its name, for people.
-        bytes_per_vector: for each distinct one, beside the vectors themselves if they are in a file.
+        step: Its name in messages.
+        bytes_per_vector: Bytes for each distinct vector, in addition to the vectors themselves if they are in a file.
     """
 
     step: str
@@ -49,11 +49,11 @@ class Need:
 
 @dataclass(frozen=True)
 class Least:
-    """The parameter that says of how few documents a cluster may consist.
+    """The parameter with the minimum number of documents of a cluster.
 
     Attributes:
-        name: of the parameter.
-        size: documents.
+        name: Name of the parameter.
+        size: Number of documents.
     """
 
     name: str
@@ -62,13 +62,13 @@ class Least:
 
 @dataclass(frozen=True)
 class Sampled:
-    """Documents of a sample, as a Task has them; see `task.Documents`."""
+    """Documents of a sample, in the form of a Task; see `task.Documents`."""
 
     vectors: Vectors
 
     @property
     def rows(self) -> int:
-        """How many."""
+        """Number of documents."""
         return len(self.vectors)
 
     @property
@@ -86,15 +86,16 @@ def all_or_sample(
     noise: bool = True,
     distance: str | None = None,
 ) -> Clustering:
-    """Cluster all documents if the memory suffices, or else as large a sample as fits.
+    """Clusters all documents if the memory is sufficient, or else the largest sample that fits.
 
     Args:
-        task: all documents.
-        need: what decides; None: all documents fit.
-        least: the size that shrinks with the sample, if the algorithm has one.
-        cluster: clusters the documents of a task, with this least size of a cluster (0 without one).
-        noise: whether a document may be in no cluster.
-        distance: parameter that is a distance after a reduction: it would mean something else in that of a sample.
+        task: All documents.
+        need: Memory that decides; None if all documents fit.
+        least: The size that decreases with the sample, if the algorithm has one.
+        cluster: Clusters the documents of a task with this minimum size of a cluster (0 without one).
+        noise: Whether a document can be in no cluster.
+        distance: Parameter that is a distance after a reduction, because it would have another meaning in the reduction
+            of a sample.
 
     Raises:
         MisconfiguredError: the memory does not suffice, and a sample would not do.
@@ -106,9 +107,9 @@ def all_or_sample(
     rows, fitting = task.dataset.rows, lack.fitting
     if distance or fitting < FEWEST_DOCUMENTS:
         why = (
-            f"a sample would not do, since {distance} is a distance between the reduced vectors of all documents"
+            f"a sample cannot be used, because {distance} is a distance between the reduced vectors of all documents"
             if distance
-            else f"not even a sample of {FEWEST_DOCUMENTS} documents fits"
+            else f"a sample of {FEWEST_DOCUMENTS} documents does not fit either"
         )
         raise MisconfiguredError(f"{lack.told}, and {why}: raise run.resources.limits.memory, or use algorithm: kmeans")
     note = f"{lack.told}: clustered a sample of {fitting} of {rows} documents"
@@ -116,7 +117,7 @@ def all_or_sample(
         note += f" with {least.name} {smaller} instead of {size}"
         size = smaller
     note += f"; {JOINED_OR_NOISE if noise else JOINED}"
-    task.progress.info(f"clustering a sample of {fitting} documents, since the memory does not suffice for {rows}")
+    task.progress.info(f"clustering a sample of {fitting} documents, because the memory is too small for {rows}")
     chosen = draw(task.dataset.vectors, fitting, task.seed)
     found = cluster(_part(task, chosen), size)
     task.progress.info(f"assigning {rows - fitting} documents to the clusters of the sample")
@@ -128,24 +129,24 @@ def all_or_sample(
 
 
 def thinned(size: int, share: float) -> int:
-    """Return the least size of a cluster in a sample.
+    """Returns the minimum size of a cluster in a sample.
 
     Args:
-        size: the same among all documents.
-        share: of all documents that are in the sample.
+        size: The minimum size among all documents.
+        share: Share of all documents that are in the sample.
     """
     return max(min(size, FEWEST_IN_CLUSTER), round(share * size))
 
 
 def draw(vectors: Vectors, count: int, seed: int) -> Rows:
-    """Draw documents uniformly, without replacement: row numbers, ascending, shape (count,).
+    """Draws documents uniformly, without replacement: row numbers, ascending, shape (count,).
 
-    A hash of the vector decides, so that tomorrow's sample of nearly the same documents is nearly the same.
+    A hash of the vector decides, so that the next sample of nearly the same documents is nearly the same.
 
     Args:
         vectors: of all documents, shape (rows, dimensions).
         count: at most rows.
-        seed: of the draw.
+        seed: Seed of the draw.
     """
     hashes = prints(vectors)
     order = np.argsort(hashes, kind="stable")
@@ -153,13 +154,15 @@ def draw(vectors: Vectors, count: int, seed: int) -> Rows:
     first = np.r_[True, ordered[1:] != ordered[:-1]]
     steps = np.arange(len(order))
     copy = np.empty(len(order), np.uint64)
-    copy[order] = steps - np.maximum.accumulate(np.where(first, steps, 0))  # of equal vectors, each is drawn by itself
+    copy[order] = steps - np.maximum.accumulate(
+        np.where(first, steps, 0)
+    )  # Each of several equal vectors is drawn separately.
     keys = _mixed(_mixed(hashes + np.uint64(seed % 2**64)) + copy)
     return np.sort(np.argsort(keys, kind="stable")[:count])
 
 
 def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Numbers of 64 bits that look random: Steele, Lea and Flood 2014, SplitMix."""
+    """Returns 64-bit numbers that look random: Steele, Lea and Flood 2014, SplitMix."""
     mixed = values + np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -168,13 +171,13 @@ def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 @dataclass(frozen=True)
 class Nearest:
-    """Sampled documents that are nearest to documents.
+    """The nearest sampled documents of documents.
 
     Attributes:
-        places: in the sample, of the one nearest to each document, shape (rows,).
-        distances: to it, shape (rows,).
-        own: of each sampled document to the nearest other one, shape (sampled,).
-        slack: what is only rounding in these distances.
+        places: Place in the sample of the one nearest to each document, shape (rows,).
+        distances: Distance to it, shape (rows,).
+        own: Distance of each sampled document to the nearest other one, shape (sampled,).
+        slack: Part of these distances that can be caused by rounding.
     """
 
     places: Rows
@@ -183,14 +186,15 @@ class Nearest:
     slack: float
 
     def joining(self, labels: Labels) -> Rows:
-        """Return the places, and FAR where a document is too far away to join that one's cluster.
+        """Returns the places, and FAR for documents that are too far away to join the cluster.
 
-        That is farther than all but outliers among the sampled documents of the cluster are from one another.
+        Such a document is farther than all but outliers among the sampled documents of the cluster are from one
+        another.
 
         Args:
-            labels: cluster of each sampled document, or NOISE, shape (sampled,).
+            labels: Cluster of each sampled document, or NOISE, shape (sampled,).
         """
-        reach = np.full(labels.max(initial=NOISE) + 2, np.inf)  # the last is that of noise
+        reach = np.full(labels.max(initial=NOISE) + 2, np.inf)  # The last number is for noise.
         order = np.argsort(labels, kind="stable")
         ordered = labels[order]
         for cluster in range(len(reach) - 1):
@@ -204,16 +208,16 @@ class Nearest:
 def nearest_sampled(
     vectors: Vectors, chosen: Rows, seed: int, told: Callable[[float], None] = lambda _done: None
 ) -> Nearest:
-    """Find the sampled document that is nearest to each document.
+    """Returns the nearest sampled document of each document.
 
-    Equal vectors have the same one, and a sampled document's is an equal one. Above 50,000 sampled documents, an
-    inverted file finds nearly always the nearest.
+    Equal vectors have the same one, and a sampled document has an equal one. Above 50,000 sampled documents, an
+    inverted file nearly always finds the nearest.
 
     Args:
         vectors: of all documents, shape (rows, dimensions); of unit length with metric cosine.
-        chosen: rows that are in the sample, ascending.
-        seed: of the inverted file.
-        told: called with the share that is done.
+        chosen: Rows that are in the sample, ascending.
+        seed: Seed of the inverted file.
+        told: Called with the completed share.
     """
     first, numbers, _ = occurrences(vectors)
     kinds, places = np.unique(numbers[chosen], return_index=True)
@@ -226,7 +230,7 @@ def nearest_sampled(
     sampled = np.zeros(len(first), bool)
     sampled[kinds] = True
     steps, done = [(np.flatnonzero(~sampled), 1), (kinds, 2)], 0
-    for rows, count in steps:  # a sampled one finds itself and the nearest other one
+    for rows, count in steps:  # A sampled document finds itself and the nearest other one.
         for start in range(0, len(rows), BATCH_ROWS):
             part = rows[start : start + BATCH_ROWS]
             lengths, found = index.search(np.ascontiguousarray(frame.into(vectors[first[part]])), count)
@@ -249,11 +253,11 @@ def nearest_sampled(
 
 @dataclass(frozen=True)
 class _Lack:
-    """Too little memory.
+    """The memory is too small.
 
     Attributes:
-        told: what needs how much, for people.
-        fitting: how many documents the memory suffices for.
+        told: What needs how much memory, for messages.
+        fitting: Number of documents for which the memory is sufficient.
     """
 
     told: str
@@ -261,13 +265,13 @@ class _Lack:
 
 
 def _lack(task: Task, need: Need) -> _Lack | None:
-    """What the memory does not suffice for; None: it does."""
+    """Returns what the memory is too small for; None if it is sufficient."""
     rows, dimensions = task.dataset.rows, task.dataset.dimensions
     free, own = task.memory - ALLOCATED, 4 * dimensions
     if rows * (need.bytes_per_vector + own) <= free:
         return None
     distinct = len(occurrences(task.dataset.vectors)[0])
-    copied = own if distinct < rows else 0  # `distinct` takes the distinct ones apart
+    copied = own if distinct < rows else 0  # `distinct` copies the distinct vectors.
     needed = distinct * (need.bytes_per_vector + copied)
     if needed <= free:
         return None
@@ -279,12 +283,12 @@ def _lack(task: Task, need: Need) -> _Lack | None:
 
 
 def at_places(labels: Labels, places: Rows) -> Labels:
-    """Return the labels at places in a sample, and NOISE where a place is FAR."""
+    """Returns the labels at places in a sample, and NOISE where a place is FAR."""
     return np.append(labels, np.int32(NOISE))[places]
 
 
 def _part(task: Task, chosen: Rows) -> Task:
-    """The sample, and what is known of it from the run before."""
+    """Returns the sample, with what is known about it from the previous run."""
     start = task.start
     if start is not None:
         labels, last = start.labels, start.positions
@@ -297,7 +301,7 @@ def _part(task: Task, chosen: Rows) -> Task:
 
 
 def _finest(found: Clustering) -> Labels:
-    """The smallest cluster that each sampled document is in, of those of all layers."""
+    """Returns the smallest cluster that contains each sampled document, among those of all layers."""
     assert found.labels is not None  # noqa: S101 - no algorithm that compares documents leaves them out
     if found.layered is None:
         return found.labels
@@ -310,7 +314,7 @@ def _finest(found: Clustering) -> Labels:
 
 
 def _spread(task: Task, found: Clustering, chosen: Rows, places: Rows) -> Clustering:
-    """Give every document what its nearest sampled neighbour has, or noise where that is FAR."""
+    """Returns the value of the nearest sampled neighbour of every document, or noise if it is FAR."""
     vectors = task.dataset.vectors
     assert found.labels is not None  # noqa: S101 - as above
     labels = at_places(found.labels, places)
@@ -328,7 +332,7 @@ def _spread(task: Task, found: Clustering, chosen: Rows, places: Rows) -> Cluste
 
 
 def _spread_layers(task: Task, layered: LayeredClusters, places: Rows) -> LayeredClusters:
-    """The same of each layer, its clusters numbered by size again."""
+    """Returns the same for each layer, with clusters numbered by size again."""
     labels: list[Labels] = []
     numbers: list[Rows] = []
     for sampled in layered.labels:
@@ -336,7 +340,7 @@ def _spread_layers(task: Task, layered: LayeredClusters, places: Rows) -> Layere
         sizes = np.bincount(spread[spread != NOISE])
         number = np.full(len(sizes) + 1, NOISE, np.int64)
         number[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
-        labels.append(number[spread].astype(np.int32))  # noise, -1, is the last
+        labels.append(number[spread].astype(np.int32))  # Noise, -1, is the last.
         numbers.append(number[:-1])
     parents = [
         [

@@ -1,6 +1,6 @@
-"""k-means++ (Arthur and Vassilvitskii 2007) with several candidates per step, as scikit-learn's `kmeans_plusplus` has.
+"""k-means++ (Arthur and Vassilvitskii 2007) with several candidates per step, as in scikit-learn's `kmeans_plusplus`.
 
-The same draw at a tenth of the time: one matrix product per step, and no validation of what is known.
+The same draw takes a tenth of the time: each step is one matrix product, and known properties are not validated.
 """
 
 import math
@@ -13,15 +13,15 @@ from clusterworker.data.arrays import Doubles, Rows, Vectors
 def kmeans_plusplus(
     vectors: Vectors, clusters: int, generator: np.random.Generator, candidates: int | None = None
 ) -> Vectors:
-    """Draw starting points far from one another, each of the vectors with a chance that grows with its distance.
+    """Draws starting points far from one another; the probability of a vector grows with its distance.
 
-    In each step, it takes the one of a few candidates that lowers the sum of squared distances most.
+    Each step takes the candidate that lowers the sum of squared distances most.
 
     Args:
         vectors: shape (rows, dimensions).
-        clusters: how many, at most rows.
-        generator: of the draws.
-        candidates: per step; default 2 + ln(clusters), as in scikit-learn.
+        clusters: Number of starting points, at most rows.
+        generator: Generator of the draws.
+        candidates: Number per step. Default 2 + ln(clusters), as in scikit-learn.
 
     Returns:
         Shape (clusters, dimensions).
@@ -47,7 +47,7 @@ def _draw(weights: Vectors, count: int, generator: np.random.Generator) -> Rows:
 
 
 def _squared_distances(vectors: Vectors, squares: Vectors, chosen: Rows) -> Vectors:
-    """From some of the vectors to all, shape (chosen, rows)."""
+    """Returns squared distances from some of the vectors to all, shape (chosen, rows)."""
     distances: Vectors = vectors[chosen] @ vectors.T
     distances *= -2
     distances += squares

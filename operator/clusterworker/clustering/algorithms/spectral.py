@@ -23,24 +23,24 @@ BYTES_PER_PAIR = 4
 BLOCK_BYTES = 64 << 20
 ADVICE_ROWS = 500
 ALIKE = 0.01
-"""gamma · median² below which the similarity of most pairs is 1, and documents are as good as alike."""
+"""Value of gamma · median² below which the similarity of most pairs is 1, and documents are nearly equal."""
 ALONE = 1e-3
-"""Sum of a document's similarities to all others below which it is like none."""
+"""Sum of a document's similarities to all others below which it is similar to none."""
 UNCONNECTED = 1e-12
-"""Normalised similarity below which an edge does not matter to the eigenvectors."""
+"""Normalized similarity below which an edge does not affect the eigenvectors."""
 TINY = float(np.finfo(np.float32).tiny)
 UNSOLVED = (
     "no eigenvectors of the similarity graph were found: choose another gamma or n_neighbors, lower n_clusters, or use "
     "algorithm: hierarchical"
 )
 STARTS = 10
-"""Starts of k-means on the eigenvectors, scikit-learn's default."""
+"""Number of starts of k-means on the eigenvectors, scikit-learn's default."""
 
 Similarity = Vectors | sparse.csr_array
 
 
 def spectral(task: Task, parameters: Spectral) -> Clustering:
-    """Cluster by k-means on the leading eigenvectors of the similarity graph.
+    """Clusters with k-means on the leading eigenvectors of the similarity graph.
 
     Raises:
         MisconfiguredError: more clusters than documents, or than micro-clusters.
@@ -66,7 +66,7 @@ def spectral(task: Task, parameters: Spectral) -> Clustering:
 
 
 def partition(vectors: Vectors, parameters: Spectral, metric: str, seed: int, notes: list[str]) -> Labels:
-    """Return a label per vector, shape (rows,); adds to the notes what users should know."""
+    """Returns a label per vector, shape (rows,), and adds notes for users."""
     from sklearn.cluster import k_means
     from sklearn.exceptions import ConvergenceWarning
 
@@ -94,7 +94,9 @@ def partition(vectors: Vectors, parameters: Spectral, metric: str, seed: int, no
             )
     embedding = eigenvectors(similarity, points.counts, parts, wanted, seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer clusters than wanted, which is said below
+        warnings.simplefilter(
+            "ignore", ConvergenceWarning
+        )  # There are fewer clusters than requested, which is reported below.
         _, found, _ = k_means(embedding, wanted, sample_weight=points.counts, random_state=seed % 2**32, n_init=STARTS)
     clusters = len(np.unique(found))
     if clusters < wanted:
@@ -103,7 +105,7 @@ def partition(vectors: Vectors, parameters: Spectral, metric: str, seed: int, no
 
 
 def rbf(pairs: Pairs, gamma: float) -> Vectors:
-    """exp(-gamma ‖a - b‖²) of all pairs, symmetric, shape (rows, rows)."""
+    """Returns exp(-gamma ‖a - b‖²) of all pairs, symmetric, shape (rows, rows)."""
     similarity = np.empty((len(pairs), len(pairs)), np.float32)
     size = pairs.block(BLOCK_BYTES)
     for first in range(0, len(pairs), size):
@@ -116,7 +118,7 @@ def rbf(pairs: Pairs, gamma: float) -> Vectors:
 
 
 def gamma_advice(pairs: Pairs, parameters: Spectral, parts: int, seed: int, *, alone: bool) -> list[str]:
-    """Say which gamma fits the distances, where the one that was given makes all documents alike, or none."""
+    """Returns advice about gamma if the given one makes all documents similar, or none."""
     chosen = np.sort(np.random.default_rng(seed).choice(len(pairs), min(ADVICE_ROWS, len(pairs)), replace=False))
     distances = pairs.distances(chosen)
     median = float(np.median(distances[distances > 0]))
@@ -135,7 +137,7 @@ def gamma_advice(pairs: Pairs, parameters: Spectral, parts: int, seed: int, *, a
 
 
 def neighbour_graph(vectors: Vectors, count: int, metric: str, seed: int) -> sparse.csr_array:
-    """1 where each of two is among the other's nearest, ½ where one is, the vector itself included."""
+    """Returns 1 if each of two is among the other's nearest, ½ if one of them is, including the vector itself."""
     indices, _ = nearest_neighbours(vectors, count, metric, seed)
     rows = np.repeat(np.arange(len(vectors)), count)
     shape = (len(vectors), len(vectors))
@@ -144,10 +146,10 @@ def neighbour_graph(vectors: Vectors, count: int, metric: str, seed: int) -> spa
 
 
 def connected_parts(similarity: Similarity, counts: Rows) -> Rows:
-    """Number the parts of the graph between which next to nothing connects, shape (rows,); 0 is the largest.
+    """Numbers the parts of the graph that are almost unconnected, shape (rows,); 0 is the largest.
 
     Args:
-        similarity: symmetric, shape (rows, rows).
+        similarity: Symmetric, shape (rows, rows).
         counts: documents per row, shape (rows,).
     """
     if sparse.issparse(similarity):
@@ -161,7 +163,7 @@ def connected_parts(similarity: Similarity, counts: Rows) -> Rows:
 
 
 def _dense_parts(similarity: Vectors, degrees: Doubles) -> Rows:
-    """Follow what counts for the eigenvectors, part by part; each row is looked at once."""
+    """Follows the edges that affect the eigenvectors, part by part; each row is visited once."""
     rows = len(degrees)
     roots = np.sqrt(np.maximum(degrees, TINY))
     parts = np.full(rows, -1, np.int64)
@@ -179,24 +181,27 @@ def _dense_parts(similarity: Vectors, degrees: Doubles) -> Rows:
 
 
 def _degrees(similarity: Similarity, counts: Rows) -> Doubles:
-    """What each document is connected by; it is not connected with itself, as in scikit-learn, but with its copies."""
+    """Returns the sum of each document's connections.
+
+    As in scikit-learn, a document is not connected with itself, but with its copies.
+    """
     weights = counts.astype(np.float32)
     total = np.asarray(similarity @ weights, np.float64).ravel() - np.asarray(similarity.diagonal(), np.float64)
     return np.maximum(total, 0)
 
 
 def eigenvectors(similarity: Similarity, counts: Rows, parts: Rows, wanted: int, seed: int) -> Doubles:
-    """Leading eigenvectors of the normalised similarity, as scikit-learn's `spectral_embedding` scales them.
+    """Returns the leading eigenvectors of the normalized similarity, scaled as in scikit-learn's `spectral_embedding`.
 
-    A graph in several parts has the eigenvalue 1 once per part, which Lanczos iterations cannot tell apart: so each
-    part is solved by itself.
+    A graph of several parts has the eigenvalue 1 once per part, which Lanczos iterations cannot distinguish. Therefore,
+    each part is solved separately.
 
     Args:
         similarity: of distinct vectors, symmetric, shape (rows, rows).
         counts: documents per row, shape (rows,).
-        parts: part of the graph that each row belongs to, 0 the largest.
-        wanted: how many, less than rows.
-        seed: of the start.
+        parts: Part of the graph of each row, 0 the largest.
+        wanted: Number of eigenvectors, less than rows.
+        seed: Seed of the start.
 
     Returns:
         Shape (rows, at most wanted).
@@ -207,7 +212,7 @@ def eigenvectors(similarity: Similarity, counts: Rows, parts: Rows, wanted: int,
     values, columns = [], []
     for number in range(
         min(int(parts.max()) + 1, wanted)
-    ):  # each has the eigenvalue 1: those of later ones are not wanted
+    ):  # Each part has the eigenvalue 1, so those of later parts are not needed.
         members = np.flatnonzero(parts == number)
         part = similarity[members][:, members]
         found, vectors = _connected_eigenvectors(part, counts[members], min(wanted, len(members)), seed)
@@ -231,7 +236,7 @@ def _connected_eigenvectors(similarity: Similarity, counts: Rows, wanted: int, s
     shares = np.sqrt(counts) / roots
 
     def times(vector: Doubles) -> Doubles:
-        # Only ratios count: a graph of tiny similarities must not leave the range of float32.
+        # Only ratios matter, and the values of a graph with tiny similarities must not leave the range of float32.
         scaled = vector.ravel() * shares
         size = float(np.abs(scaled).max()) or 1.0
         product = np.asarray(similarity @ (scaled / size).astype(np.float32), np.float64) * size
@@ -248,7 +253,7 @@ def _connected_eigenvectors(similarity: Similarity, counts: Rows, wanted: int, s
 
 
 def _lanczos(normalised: Any, wanted: int, subspace: int, seed: int) -> tuple[Doubles, Doubles]:
-    """Eigenvalues and eigenvectors by ARPACK.
+    """Returns eigenvalues and eigenvectors from ARPACK.
 
     Raises:
         MisconfiguredError: it finds none.

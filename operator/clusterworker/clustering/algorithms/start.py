@@ -1,7 +1,7 @@
-"""Where an algorithm starts: from the clusters and the layout of the run before, so that clusters last.
+"""Defines what an algorithm starts from: the clusters and the layout of the previous run, so that clusters last.
 
-Matching alone does not make clusters last: of two k-means runs on 3,003 package descriptions that differ in the seed
-alone, the best possible matching gives 60 % of the documents the same id.
+Matching alone is not sufficient. For two k-means runs on 3,003 package descriptions that differ only in the seed, the
+best possible matching gives 60 % of the documents the same id.
 """
 
 from dataclasses import dataclass
@@ -15,23 +15,24 @@ from scipy.sparse.csgraph import connected_components
 from clusterworker.data.arrays import Labels, Vectors
 
 MARGIN = 0.01
-"""A fresh start is taken where it is better by more than this share of inertia or likelihood."""
+"""A fresh start is used if it is better by more than this share of inertia or likelihood."""
 
 PLACING_ROUNDS = 3
 PLACED_SHARE = 0.5
-"""A document of whose neighbours at least so many have a position gets the mean of these. With fewer it belongs to a
-topic that did not exist: put between the clusters of its few neighbours, such a topic would not find together."""
+"""A document with at least this number of neighbours that have a position gets their mean. With fewer, it belongs to a
+new topic. Between the clusters of its few neighbours, such a topic would not come together.
+"""
 OUTSIDE = 1.5
-"""Such documents start so many times as far out as nearly all others."""
+"""Factor by which such documents start farther out than nearly all others."""
 
 
 @dataclass(frozen=True)
 class Positions:
-    """Where a layout had put documents.
+    """Positions in a layout.
 
     Attributes:
-        by: what laid them out.
-        values: shape (rows of this run, dimensions of the layout), NaN where a document did not exist.
+        by: What computed the layout.
+        values: Positions, shape (rows of this run, dimensions of the layout), NaN for a new document.
     """
 
     by: str
@@ -43,8 +44,8 @@ class Begun:
     """What clusters started from.
 
     Attributes:
-        start: the run before, or afresh.
-        better: why afresh, in words; empty with the run before.
+        start: The previous run, or a fresh start.
+        better: Why a fresh start was used; empty with the previous run.
     """
 
     start: Literal["last", "fresh"]
@@ -53,16 +54,16 @@ class Begun:
 
 @dataclass(frozen=True)
 class Start:
-    """What is known of the run before.
+    """What is known about the previous run.
 
     Attributes:
-        run: its Job's name.
-        centroids: of its clusters, shape (clusters, dimensions).
-        labels: the cluster that documents of this run were in, as a place among the centroids, NOISE where they were in
-            none or not there, shape (rows,); None: not known.
-        positions: of its documents in its layout, if it had one.
-        modes: of mean_shift: where the window of each cluster rested, in the layout if it had one, shape (clusters,
-            dimensions); None: not known.
+        run: Its Job's name.
+        centroids: Centroids of its clusters, shape (clusters, dimensions).
+        labels: Former cluster of this run's documents, as a place among the centroids, NOISE for documents in none or
+            new ones, shape (rows,); None if unknown.
+        positions: Positions of its documents in its layout, if it had one.
+        modes: For mean_shift: the final position of each cluster's window, in the layout if it had one, shape
+            (clusters, dimensions); None if unknown.
     """
 
     run: str
@@ -72,11 +73,11 @@ class Start:
     modes: Vectors | None = None
 
     def begun(self, better: float, measure: str) -> Begun:
-        """Say what clusters started from.
+        """Returns what clusters started from.
 
         Args:
-            better: by which share a fresh start was better; 0 where it was not taken.
-            measure: of what.
+            better: By which share a fresh start was better; 0 if it was not used.
+            measure: Name of the measure.
         """
         if better <= 0:
             return Begun("last")
@@ -85,12 +86,12 @@ class Start:
 
 
 def placed(last: Vectors, neighbours: npt.NDArray[Any], seed: int) -> Vectors:
-    """Give every document a position to start a layout from.
+    """Returns a position for every document, from which a layout starts.
 
     Args:
-        last: positions, shape (rows, components), NaN where there is none; most rows have one.
-        neighbours: of each row, itself first, shape (rows, count).
-        seed: of the places of topics that did not exist.
+        last: Positions, shape (rows, components), NaN if there is none; most rows have one.
+        neighbours: Neighbours of each row, itself first, shape (rows, count).
+        seed: Seed of the positions of new topics.
 
     Returns:
         Shape (rows, components), finite.
@@ -115,7 +116,7 @@ def placed(last: Vectors, neighbours: npt.NDArray[Any], seed: int) -> Vectors:
 def _outside(
     start: Vectors, missing: npt.NDArray[np.int64], neighbours: npt.NDArray[Any], generator: np.random.Generator
 ) -> Vectors:
-    """Places of topics that did not exist: documents that neighbours connect lie together."""
+    """Returns positions of new topics, in which documents that neighbours connect are close together."""
     rows = len(start)
     heads = np.repeat(missing, neighbours.shape[1])
     graph = sparse.csr_array((np.ones(len(heads), np.int8), (heads, neighbours[missing].ravel())), shape=(rows, rows))

@@ -1,8 +1,9 @@
-"""What every algorithm is given besides its own parameters."""
+"""Defines the input of every algorithm, besides its own parameters."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
+from clustercontract.counted import counted
 from clusterworker.clustering.algorithms.start import Start
 from clusterworker.data.arrays import Vectors
 from clusterworker.process.errors import MisconfiguredError
@@ -14,7 +15,7 @@ class Documents(Protocol):
 
     @property
     def rows(self) -> int:
-        """How many documents."""
+        """Number of documents."""
 
     @property
     def dimensions(self) -> int:
@@ -22,20 +23,20 @@ class Documents(Protocol):
 
     @property
     def vectors(self) -> Vectors:
-        """One per document."""
+        """Vectors, one per document."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One clustering to be done.
+    """One clustering task.
 
     Attributes:
-        dataset: the documents; their vectors are of unit length with metric cosine.
+        dataset: The documents; their vectors have unit length with metric cosine.
         metric: cosine or euclidean.
-        seed: of all random choices.
-        memory: bytes that the container may use.
-        progress: receives the current step.
-        start: the clusters of the run before, if this one is to go on from them.
+        seed: Seed of all random choices.
+        memory: Bytes that the container may use.
+        progress: Receives the current step.
+        start: The clusters of the previous run, if this run continues from them.
     """
 
     dataset: Documents
@@ -51,12 +52,13 @@ class Task:
 
 
 def refuse_above_documents(parameter: str, value: int | None, documents: int) -> None:
-    """Refuse a parameter that counts documents or clusters and is more than there are documents.
+    """Rejects a parameter that counts documents or clusters and exceeds the number of documents.
 
     Raises:
         MisconfiguredError: it is.
     """
     if value is not None and value > documents:
         raise MisconfiguredError(
-            f"{parameter} {value} is more than the {documents} documents: lower {parameter}, or add documents"
+            f"{parameter} {value} is more than the {counted(documents, 'document')}: lower {parameter}, or add "
+            "documents"
         )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from clustercontract.counted import counted
 from clustercontract.run import RunSpec
 from clusterworker.data.arrays import NOISE, Rows, Vectors
 from clusterworker.drift.record import RecordedMeasurement
@@ -47,12 +48,13 @@ def write_report(staged: Path, findings: Findings, measured: Sequence[RecordedMe
         layout, where = known.layout, f"as on the map of {known.run}, "
     groups = groups_of(labels, findings.names, survey.sizes, survey.noise, findings.succession.ids)
 
-    title = f"{_counted(findings.num_clusters)} of {survey.documents:,} documents"
+    title = f"{counted(findings.num_clusters, 'cluster')} of {counted(survey.documents, 'document')}"
     each = f"one of a sample of {len(labels):,} documents" if len(labels) < survey.documents else "a document"
     if findings.shown is not None:
         each = "a cluster of one of the runs"
     reading = (
-        f"Each point is {each}, drawn a little towards its cluster. Laid out {where}by {_LAYOUTS.get(layout, layout)}."
+        f"Each point is {each}, moved slightly towards its cluster. The points are laid out {where}by "
+        f"{_LAYOUTS.get(layout, layout)}."
     )
     picture_title = f"{spec.namespace}/{spec.trigger}: {title} ({config.algorithm})"
     Picture(picture_title, reading, points, groups).save(staged / "report.png")
@@ -67,7 +69,7 @@ def write_report(staged: Path, findings: Findings, measured: Sequence[RecordedMe
             "Run": spec.run,
             "Slot": spec.slot,
             **_inputs(spec),
-            "Documents": f"{survey.documents:,} of {survey.dimensions} dimensions",
+            "Documents": f"{survey.documents:,} of {counted(survey.dimensions, 'dimension')}",
             "Finished": f"{findings.finished_at:%Y-%m-%d %H:%M:%S} UTC",
         },
         parameters={"algorithm": config.algorithm, "metric": config.metric, **findings.parameters},
@@ -107,11 +109,8 @@ def _levels(findings: Findings, points: Vectors, groups: Sequence[Group], rows: 
             sizes = np.array([cluster.num_documents for cluster in layer.clusters], np.int64)
             ids = np.array([cluster.cluster_id for cluster in layer.clusters], np.int64)
             own = groups_of(labels[rows], [cluster.name for cluster in layer.clusters], sizes, layer.num_noise, ids)
-        said = f"layer {layer.layer}: {_counted(layer.num_clusters)}, {layer.num_noise:,} documents in no cluster"
+        noise = counted(layer.num_noise, "document")
+        said = f"layer {layer.layer}: {counted(layer.num_clusters, 'cluster')}, {noise} in no cluster"
         said += " (the run's clustering)" if layer.layer == layers.chosen else ""
         levels.append(Level(said, plot(points, own), own))
     return levels
-
-
-def _counted(clusters: int) -> str:
-    return "1 cluster" if clusters == 1 else f"{clusters:,} clusters"

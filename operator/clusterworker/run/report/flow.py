@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clustercontract.counted import counted
 from clusterworker.data.arrays import Rows
 from clusterworker.run.findings import Crossing
 from clusterworker.run.report.groups import NOISE_COLOUR, OTHER, colour_of
@@ -135,7 +136,7 @@ def _kinds(ids: Rows, names: Sequence[str], sizes: Rows, colours: dict[int, str]
         for place in shown.tolist()
     ]
     if len(others):
-        label = "1 smaller cluster" if len(others) == 1 else f"{len(others):,} smaller clusters"
+        label = counted(len(others), "smaller cluster")
         kinds.append(_Kind(label, OTHER, others))
     kinds.append(_Kind("noise", NOISE_COLOUR, np.array([len(ids)])))
     return kinds
@@ -203,7 +204,7 @@ def _bands(
             if count and width >= _THINNEST:
                 source, target = kinds[0][b], kinds[1][n]
                 colour = target.colour if n < len(kinds[1]) - 1 else source.colour
-                said = f"{source.label} → {target.label}: {count:,} documents"
+                said = f"{source.label} → {target.label}: {counted(count, 'document')}"
                 found.append((count, Band(_path(outgoing[b, n], end[n], width), colour, said)))
             elif count:
                 thin += count

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clustercontract.counted import counted
 from clusterworker.data.arrays import NOISE, Labels, Rows, Vectors
 
 COLOURS = (
@@ -70,7 +71,7 @@ def groups_of(labels: Labels, names: Sequence[str], sizes: Rows, noise: int, ids
         for place in range(shown)
     ]
     if more := len(names) - shown:
-        name = "1 smaller cluster" if more == 1 else f"{more:,} smaller clusters"
+        name = counted(more, "smaller cluster")
         groups.append(Group(None, name, int(sizes[shown:].sum()), OTHER, np.flatnonzero(labels >= shown), 0.7))
     if noise:
         groups.append(Group(None, "noise", noise, NOISE_COLOUR, np.flatnonzero(labels == NOISE), 0.6))

@@ -27,7 +27,7 @@ def clusters_of(earlier: PreviousRun, spec: RunSpec, secrets: Path, remedy: str)
     uri = f"{earlier.uri}/{CENTROIDS}"
     content = open_file(uri, earlier.results or spec.results, secrets).read()
     if content is None:
-        raise MisconfiguredError(f"the clusters of run {earlier.run} are gone: there is no {uri}: {remedy}")
+        raise MisconfiguredError(f"the clusters of run {earlier.run} no longer exist: {uri} is missing: {remedy}")
     try:
         found = read_centroids(pa.BufferReader(content))
     except (ValueError, KeyError, OSError, pa.ArrowException) as error:
@@ -36,6 +36,6 @@ def clusters_of(earlier: PreviousRun, spec: RunSpec, secrets: Path, remedy: str)
         ) from error
     if found.metric != spec.config.metric:
         raise MisconfiguredError(
-            f"metric is {spec.config.metric}, and run {earlier.run} has clustered with {found.metric}: {remedy}"
+            f"metric is {spec.config.metric}, but that of run {earlier.run} is {found.metric}: {remedy}"
         )
     return found

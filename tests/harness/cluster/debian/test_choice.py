@@ -42,7 +42,7 @@ def test_the_newest_that_can_be_had_or_the_one_that_is_named(wish: str, offers: 
         ("1.37", [NO_GO, OLD], "Kubernetes 1.37.2 is not available: Go is not installed"),
         ("1.30", [NEW, OLD], "'1.30', but the versions available as plain processes are 1.37.2 and 1.20.2"),
         ("1.37.1", [NEW, OLD], "KUBERNETES_BINARIES=DIR"),
-        ("newest", [NEW, OLD], "which is no version"),
+        ("newest", [NEW, OLD], "which is not a version"),
     ],
 )
 def test_a_version_that_cannot_be_had_is_no_other(wish: str, offers: list[Offered], says: str) -> None:

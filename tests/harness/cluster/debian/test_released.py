@@ -41,7 +41,7 @@ def test_a_folder_that_lacks_a_program_is_refused_by_name(tmp_path: Path) -> Non
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ClusterError, match=r"^KUBERNETES_BINARIES is \S+/nowhere, which is no folder"):
+    with pytest.raises(ClusterError, match=r"^KUBERNETES_BINARIES is \S+/nowhere, which is not a folder"):
         Released(tmp_path / "nowhere")
 
 
