@@ -72,7 +72,7 @@ def test_a_report_of_before_the_results_went_elsewhere() -> None:
         found = place_of({"spec": {"run": {"results": results}}}, entry, [], claim=None, image="i")
         assert (found.uri, found.claim, found.secret) == ("/results/b/a/j/report.html", "old", None)
     assert place_of({"spec": {"run": {"results": now}}}, entry, [job("j", "own")], claim=None, image="i").claim == "own"
-    with pytest.raises(LookupError, match=r"the results of run 'j' are in s3://bucket/p/b/a/j, and run\.results of"):
+    with pytest.raises(LookupError, match=r"the results of run 'j' are in s3://bucket/p/b/a/j, but run\.results of"):
         place_of({"spec": {"run": {"results": {"uri": "x"}}}}, run("s3://bucket/p/b/a/j"), [], claim=None, image="i")
 
 
