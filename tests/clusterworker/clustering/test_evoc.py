@@ -101,7 +101,7 @@ def test_a_layer_may_be_chosen() -> None:
     vectors, _, _ = nested()
     finest, notes = run(vectors, layer=0)
     coarsest, told = run(vectors, layer=19)
-    assert "since there is no layer 19" in told[-1]
+    assert "because there is no layer 19" in told[-1]
     assert len(set(coarsest.tolist())) < len(set(finest.tolist()))
     assert notes[-1].endswith("the run's clusters are layer 0, as requested")
 
