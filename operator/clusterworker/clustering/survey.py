@@ -53,15 +53,15 @@ class Membership:
         return int(self.reservoir.vectors.shape[1])
 
     def state(self) -> dict[str, Any]:
-        """Return it as arrays, for `merge` in another process."""
+        """Return the state as arrays, for `merge` in another process."""
         parts = {"central": self.central.state(), "sample": self.reservoir.state()}
         return {"sizes": self.sizes, "noise": np.array(self.noise), **_nested(parts)}
 
     def merge(self, state: Mapping[str, Any]) -> None:
-        """Take in the documents that come next, which another process has assigned.
+        """Add the following documents, which another process has assigned to the same clusters.
 
         Args:
-            state: from `state`, with the same clusters.
+            state: Result of `state` in the other process.
         """
         self.sizes += state["sizes"]
         self.noise += int(state["noise"])
@@ -84,10 +84,10 @@ class Survey(Membership):
     """The survey of a clustering, with what quality measures and the baseline need.
 
     Attributes:
-        sums: for the quality measures.
+        sums: Sums for the quality measures.
         nearest: Documents per nearest centroid, including noise, which a later check can count again.
-        total: sum of all vectors, shape (dimensions,).
-        total_squares: sum of their squares, shape (dimensions,).
+        total: Sum of all vectors, shape (dimensions,).
+        total_squares: Sum of their squares, shape (dimensions,).
     """
 
     sums: ClusterSums
@@ -96,12 +96,12 @@ class Survey(Membership):
     total_squares: Doubles
 
     def state(self) -> dict[str, Any]:
-        """Returns it as arrays, for `merge` in another process, without the means and centroids."""
+        """Returns the state as arrays, for `merge` in another process, without the means and centroids."""
         own = {"nearest": self.nearest, "total": self.total, "total_squares": self.total_squares}
         return {**super().state(), **own, **_nested({"sums": self.sums.state()})}
 
     def merge(self, state: Mapping[str, Any]) -> None:
-        """See Membership."""
+        """See `Membership.merge`."""
         super().merge(state)
         self.sums.merge(_part(state, "sums"))
         self.nearest += state["nearest"]
@@ -110,12 +110,12 @@ class Survey(Membership):
 
 
 def _nested(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The arrays of several parts under one name each."""
+    """Returns the arrays of several parts, with the names of the parts as prefixes."""
     return {f"{part}.{name}": value for part, arrays in parts.items() for name, value in arrays.items()}
 
 
 def _part(state: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Those of one part."""
+    """Returns the arrays of one part, without the prefix."""
     start = f"{name}."
     return {key.removeprefix(start): value for key, value in state.items() if key.startswith(start)}
 
@@ -191,19 +191,20 @@ def assign(
     progress: Progress,
     place: Place | None = None,
 ) -> Membership:
-    """Pass over the documents once, and assign each to the nearest of given centroids.
+    """Passes over the documents once, and assigns each to the nearest of the given centroids.
 
-    The next batch is read meanwhile.
+    The next batch is read at the same time.
 
     Args:
-        dataset: the documents.
-        centroids: shape (clusters, dimensions); of unit length with metric cosine. Without any, all is noise.
-        metric: of the distance to the centroid: 1 - cos, or Euclidean.
-        threshold: a document whose cosine similarity to the nearest centroid is below it is noise.
-        seed: of the sample, whose vectors are the documents' own, of any length.
-        write: called with every batch, its labels, and its distances (NaN for noise).
-        progress: receives the progress of the pass.
-        place: where these documents are only a part of those that are assigned.
+        dataset: The documents.
+        centroids: Centroids of shape (clusters, dimensions), of unit length with metric cosine. If there are none, all
+            documents are noise.
+        metric: Metric of the distance to the centroid: 1 - cos, or Euclidean.
+        threshold: A document is noise if its cosine similarity to the nearest centroid is lower.
+        seed: Seed of the sample, whose vectors are those of the documents, of any length.
+        write: Called with every batch, its labels, and its distances (NaN for noise).
+        progress: Receives the progress of the pass.
+        place: Position of these documents if they are only a part of those that are assigned.
     """
     found = nothing_assigned(centroids, seed, place)
     clusters = len(centroids)
@@ -226,7 +227,7 @@ def assign(
 
 
 def nothing_assigned(centroids: Vectors, seed: int, place: Place | None = None) -> Membership:
-    """Return what `assign` begins with, and into which what it found in parts is merged; arguments as there."""
+    """Returns the membership of no documents, to which those of parts are added; see `assign` for the arguments."""
     clusters, dimensions = centroids.shape
     first, rows = (place.first, place.rows) if place else (0, None)
     reservoir = Reservoir(SAMPLE_ROWS, dimensions, seed, first, rows)
@@ -256,7 +257,7 @@ def _by_distance(centroids: Vectors) -> _Find:
         labels, found = nearest.with_squares(vectors)
         squares, others = np.maximum(found, 0), of_centroids[labels]
         own = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
-        # ‖a - b‖² = ‖a‖² + ‖b‖² - 2ab; of zeros 0.
+        # ‖a - b‖² = ‖a‖² + ‖b‖² - 2ab; the similarity is 0 for zero vectors.
         cosines = (own + others - squares) / np.maximum(2 * np.sqrt(own * others), np.finfo(np.float64).tiny)
         return labels, np.sqrt(squares), np.where(own * others > 0, cosines, 0)
 
@@ -275,6 +276,6 @@ def distances_to_centroid(vectors: Vectors, labels: Labels, centroids: Vectors, 
     inside = labels != NOISE
     apart = vectors[inside] - centroids[labels[inside]]
     squares = np.einsum("ij,ij->i", apart, apart, dtype=np.float64)
-    # Of unit vectors, 1 - cos is half of the squared distance, which keeps its digits.
+    # For unit vectors, 1 - cos is half of the squared distance, which is more precise.
     distances[inside] = squares / 2 if metric == "cosine" else np.sqrt(squares)
     return distances

@@ -20,14 +20,18 @@ import numpy.typing as npt
 from scipy import sparse
 
 READ, READ_UNSPACED = 1_000, 300
-"""Number of characters of a text in which terms are searched, without and with spaces; words without spaces take longer
-to find, and have more meaning per character.
+"""Maximum number of characters in which terms are searched: of a text, and of a run of words without spaces.
+
+Finding words without spaces takes longer, and they have more meaning per character.
 """
 _LOOKED_AT = 300
 """Number of characters of a text from which its language is detected."""
 _SURE = 0.7
-"""Of 3,003 package descriptions of 45 characters, all in English, one in ten is taken for another language. Of those
-whose language is this probable, one in a thousand is."""
+"""Minimum probability of a text's language for the text to count.
+
+Of 3,003 English package descriptions of 45 characters, one in ten is attributed to another language; of those with at
+least this probability, one in a thousand.
+"""
 _SPOKEN = 0.01
 """Minimum share of these texts for a language to count as one of the collection's."""
 _LONGEST = 30
@@ -192,7 +196,7 @@ def _budoux(model: str) -> Splitter:
 
     weights = json.loads(files("budoux").joinpath("models", f"{model}.json").read_text(encoding="utf-8"))
     parse = budoux.Parser(weights).parse
-    # It was trained on whole sentences.
+    # The model was trained on whole sentences.
     return lambda run: [word for piece in parse(run + "。") if (word := piece.rstrip("。"))]
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from clusterworker.enrichment.tally import Example, Sample
 
 PHASES = ("open", "search", "report", "write", "publish")
-"""Without outputs, nothing is written besides the results."""
+"""Phases of an enrichment; write is left out if there are no outputs."""
 LISTED_DOUBTFUL = 12
 
 
@@ -62,7 +62,7 @@ class _Run:
         self._started = datetime.now(UTC)
 
     def carry_out(self, staged: Path, scratch: Path, secrets: Path, memory: int) -> RunResult:
-        """Reads the nodes, searches, writes and publishes."""
+        """Reads the nodes, searches those of every document, and writes and publishes the results."""
         from clusterworker.data.sources.collections import open_collections
         from clusterworker.enrichment.figures import in_brief, write_figures
         from clusterworker.enrichment.nodes import read_taxonomy
@@ -138,7 +138,7 @@ class _Run:
             given.min_score,
         )
         search, asked = NodeSearch(taxonomy.vectors, given.top_k), Asked.of(spec, taxonomy, collection.rows)
-        # Documents are compared as they are: nothing is scaled, and no number is too large.
+        # Vectors are compared as given: they are not scaled, and large numbers are accepted.
         documents = StreamedDataset([collection], "euclidean", progress)
         with (
             open_parts(spec, documents, {}, scratch, secrets, memory, progress) as parts,

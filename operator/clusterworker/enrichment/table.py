@@ -45,22 +45,22 @@ class Provenance:
 
 
 def read_provenance(file: pq.ParquetFile) -> Provenance:
-    """Reads it from the file's metadata.
+    """Reads the provenance from the metadata of a file.
 
     Raises:
-        KeyError, TypeError, ValueError: the file has none, or another version's.
+        KeyError, TypeError, ValueError: the file has no provenance, or that of another version.
     """
     return Provenance(**json.loads((file.metadata.metadata or {})[_KEY.encode()]))
 
 
 def nearest_rows(ids: Any, nodes: Labels, scores: Vectors, min_score: float) -> tuple[Any, Any, Any, Any]:
-    """Return ids, ranks, numbers of nodes and scores of the rows that documents have, all of shape (rows,).
+    """Return ids, ranks, node numbers and scores of the table's rows for documents, all of shape (rows,).
 
     Args:
-        ids: pyarrow array, shape (documents,).
-        nodes: nearest first, shape (documents, k).
-        scores: of the same shape.
-        min_score: that a node must have.
+        ids: Document ids as a pyarrow array, shape (documents,).
+        nodes: Numbers of the nearest nodes in ascending distance, shape (documents, k).
+        scores: Scores of the nodes, of the same shape.
+        min_score: Minimum score of a node.
     """
     near = scores >= min_score - ROUNDING
     without = ~near[:, 0]
@@ -76,9 +76,9 @@ class _Table:
     """Writes a Parquet file by row groups.
 
     Args:
-        file: to write.
-        schema: of it.
-        options: of pyarrow's writer.
+        file: The file to write.
+        schema: Schema of the file.
+        options: Options of pyarrow's writer.
     """
 
     def __init__(self, file: Path, schema: pa.Schema, **options: Any) -> None:
@@ -88,7 +88,7 @@ class _Table:
         self._rows = 0
 
     def append_columns(self, columns: list[Any]) -> None:
-        """Append rows, which are held until they make a row group."""
+        """Append rows, which are kept in memory until they fill a row group."""
         self._waiting.append(pa.record_batch(columns, schema=self.schema))
         self._rows += len(columns[0])
         if self._rows >= GROUP_ROWS:
@@ -148,15 +148,15 @@ class EnrichmentTable(_Table):
         self.writer.add_key_value_metadata({_KEY: json.dumps(asdict(provenance))})
 
     def write(self, ids: Any, nodes: Labels, scores: Vectors) -> None:
-        """Append documents that were searched; see `nearest_rows`."""
+        """Append the rows of documents; see `nearest_rows` for the arguments."""
         self.append(*nearest_rows(ids, nodes, scores, self._min_score))
 
     def append(self, ids: Any, ranks: Any, nodes: Any, scores: Any) -> None:
         """Appends rows.
 
         Args:
-            ids: pyarrow array, shape (rows,).
-            ranks: numpy array of the same shape.
+            ids: Document ids as a pyarrow array, shape (rows,).
+            ranks: Ranks as a numpy array of the same shape.
             nodes: Numbers of nodes, NO_NODE for none, of the same shape.
             scores: Scores of the same shape.
         """
@@ -172,12 +172,12 @@ class EnrichmentTable(_Table):
 
 
 class NumberTable(_Table):
-    """Writes the rows of a part of the documents, with the numbers of nodes: `EnrichmentTable.append` takes them.
+    """Writes the rows for a part of the documents, with the numbers of nodes, for `EnrichmentTable.append`.
 
     Args:
-        file: to write.
-        min_score: that a node must have.
-        integer_ids: whether document ids are integers.
+        file: The file to write.
+        min_score: Minimum score of a node.
+        integer_ids: Whether document ids are integers.
     """
 
     def __init__(self, file: Path, min_score: float, *, integer_ids: bool) -> None:
@@ -187,7 +187,7 @@ class NumberTable(_Table):
         self._min_score = min_score
 
     def write(self, ids: Any, nodes: Labels, scores: Vectors) -> None:
-        """Append documents that were searched; see `nearest_rows`."""
+        """Append the rows of documents; see `nearest_rows` for the arguments."""
         kept, *columns = nearest_rows(ids, nodes, scores, self._min_score)
         kinds = self.schema.types
         arrays = [pa.array(column).cast(kind) for column, kind in zip(columns, kinds[1:], strict=True)]

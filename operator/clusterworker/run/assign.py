@@ -42,17 +42,17 @@ def assign_documents(
 ) -> Findings:
     """Assign documents to the clusters of `spec.base` in one pass, and write members.parquet.
 
-    No more than a batch of documents is in memory. Spark's executors do it if the RunSpec says so.
+    Only a batch of documents at a time is in memory. If the RunSpec selects Spark, its executors do the work.
 
     Args:
-        spec: of the run.
-        seed: of the sample that the report shows.
-        collections: opened.
-        staged: where members.parquet is written.
-        scratch: directory for temporary files.
-        secrets: where Secrets are mounted.
-        memory: bytes that the container may use.
-        progress: receives the progress.
+        spec: Spec of the run.
+        seed: Seed of the sample that the report shows.
+        collections: The opened collections.
+        staged: Directory for members.parquet.
+        scratch: Directory for temporary files.
+        secrets: Directory where Secrets are mounted.
+        memory: Number of bytes that the container may use.
+        progress: Receives the progress.
 
     Raises:
         MisconfiguredError: the clusters are gone, or do not fit the documents.

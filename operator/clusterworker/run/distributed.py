@@ -1,7 +1,7 @@
-"""Clusters whose documents are read by Spark's executors: sampled, assigned and surveyed part by part.
+"""Samples, assigns and surveys documents part by part on Spark's executors.
 
-With the same centroids, every document gets the label and the distance that it gets in a local run. The sample, the
-central documents and all counts are equal, too; see `parts` for sums.
+With the same centroids, every document gets the same label and distance as in a local run. The sample, the central
+documents and all counts are also equal; see `parts` for sums.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ from clusterworker.run.results.tables import MembersTable, members_schema, membe
 
 @dataclass(frozen=True)
 class Model:
-    """Everything that a part is surveyed with.
+    """The input of a task that surveys a part.
 
     Attributes:
-        centroids: shape (clusters, dimensions).
-        means: of the clusters, shape (clusters, dimensions).
+        centroids: Centroids of the clusters, shape (clusters, dimensions).
+        means: Means of the clusters, shape (clusters, dimensions).
         metric: cosine or euclidean.
-        seed: of the reservoir.
-        rows: all documents.
-        collection_ids: in the order of the RunSpec.
+        seed: Seed of the reservoir.
+        rows: Number of all documents.
+        collection_ids: Collections in the order of the RunSpec.
     """
 
     centroids: Vectors
@@ -61,15 +61,15 @@ class Model:
 
 @dataclass(frozen=True)
 class Given:
-    """Everything with which documents are assigned to the clusters of an earlier run.
+    """The input of a task that assigns documents to the clusters of an earlier run.
 
     Attributes:
-        centroids: shape (clusters, dimensions).
-        ids: cluster_id of each, shape (clusters,).
+        centroids: Centroids of the clusters, shape (clusters, dimensions).
+        ids: cluster_id of each cluster, shape (clusters,).
         metric: cosine or euclidean.
-        threshold: see `clustering.survey.assign`.
-        seed: of the sample.
-        collection_ids: in the order of the RunSpec.
+        threshold: Threshold of the cosine similarity; see `clustering.survey.assign`.
+        seed: Seed of the sample.
+        collection_ids: Collections in the order of the RunSpec.
     """
 
     centroids: Vectors
@@ -80,8 +80,8 @@ class Given:
     collection_ids: Sequence[str]
 
     def writer(self, members: MembersTable) -> Callable[[Batch, Labels, Any], None]:
-        """Return what writes documents with the cluster_ids of their places."""
-        # The last number is for NOISE, which is -1.
+        """Return a function that writes documents with the cluster_ids of their labels."""
+        # NOISE is -1 and therefore selects the last number.
         numbers = np.append(self.ids, NOISE).astype(np.int32)
 
         def write(batch: Batch, labels: Labels, distances: Any) -> None:
@@ -94,7 +94,7 @@ class DistributedDataset:
     """The documents of a clustering, in parts that executors read.
 
     Args:
-        parts: the documents.
+        parts: The documents in parts.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -105,11 +105,11 @@ class DistributedDataset:
 
     @property
     def notes(self) -> list[str]:
-        """What a person should know of how the work is divided."""
+        """Notes for users about how the work is divided."""
         return self._parts.notes
 
     def sample(self, size: int, seed: int) -> tuple[Rows, Vectors]:
-        """See clusterworker.data.dataset.Sampled: the same documents as a local run draws."""
+        """Draw the same documents as a local run; see clusterworker.data.dataset.Sampled."""
         parts = self._parts
         chosen = drawn(self.rows, size, seed)
         stage = parts.stage("sample", seed, len(chosen))
@@ -123,11 +123,11 @@ class DistributedDataset:
         return chosen, vectors
 
     def kept(self, key: str, train: Callable[[], Clustering]) -> Clustering:
-        """Return the clustering that an attempt before has trained, or train it and keep it.
+        """Return the clustering that an earlier attempt has stored, or train and store it.
 
         Args:
-            key: of what the clustering depends on, besides the documents and the configuration.
-            train: makes it.
+            key: Key of what the clustering depends on, besides the documents and the configuration.
+            train: Function that trains the clustering.
         """
         parts = self._parts
         name = f"{parts.stage('model', key)}.npz"
@@ -153,12 +153,12 @@ class DistributedDataset:
 
 
 class MembersOfParts:
-    """The members that the tasks of a stage have written, a file per part.
+    """The members that the tasks of a stage have written, one file per part.
 
     Args:
-        parts: of the documents.
-        stage: that wrote the files.
-        collection_ids: in the order of the RunSpec.
+        parts: The documents in parts.
+        stage: Prefix of the stage's files.
+        collection_ids: Collections in the order of the RunSpec.
     """
 
     def __init__(self, parts: Parts, stage: str, collection_ids: Sequence[str]) -> None:
@@ -167,18 +167,18 @@ class MembersOfParts:
         self._files = [part_name(stage, part.number, ".parquet") for part in parts.each]
 
     def tables(self) -> Iterator[Any]:
-        """Yield the row groups of all parts, in order: one group is in the memory at a time."""
+        """Yield the row groups of all parts in order. Only one group at a time is in memory."""
         for name in self._files:
             with self._stages.open(name) as opened, pq.ParquetFile(opened, pre_buffer=False) as members:
                 for group in range(members.num_row_groups):
                     yield members.read_row_group(group)
 
     def write(self, file: Path, ids: Rows | None = None) -> None:
-        """Write members.parquet, as a local run does: one file, a row group per batch, in the order of the documents.
+        """Write members.parquet like a local run: one file with a row group per batch, in the order of the documents.
 
         Args:
-            file: to write.
-            ids: cluster_id by place, shape (clusters,), where the tasks have written places.
+            file: The file to write.
+            ids: cluster_id by label, shape (clusters,), if the tasks have written labels.
         """
         several = len(self.collection_ids) > 1
         schema = members_schema(integer_ids=self._integer_ids, tells_collections=several)
@@ -189,21 +189,21 @@ class MembersOfParts:
 
 @dataclass(frozen=True)
 class DistributedSurvey:
-    """What the executors have found and written.
+    """The results of the executors.
 
     Attributes:
-        survey: of all documents.
-        members: of all documents.
+        survey: Survey of all documents.
+        members: Members of all clusters.
     """
 
     survey: Survey
     members: MembersOfParts
 
     def compare(self, shared: Shared, progress: Progress) -> None:
-        """Count the documents that the run before had, too."""
+        """Count the documents that the previous run also had."""
         ids_of = self.members.collection_ids
         for number, table in enumerate(self.members.tables()):
-            # The run before is known by ids: vectors are not needed, and were not written.
+            # Documents of both runs are compared by their ids; vectors are not needed and were not written.
             index = ids_of.index(table["collection_id"][0].as_py()) if len(ids_of) > 1 else 0
             ids = table["document_id"].combine_chunks()
             none = np.empty((0, 0), np.float32)
@@ -215,9 +215,9 @@ def assign_by_parts(parts: Parts, given: Given, members: Path) -> Membership:
     """Assign all documents to the clusters of an earlier run, and write members.parquet.
 
     Args:
-        parts: of the documents.
-        given: the clusters.
-        members: the file.
+        parts: The documents in parts.
+        given: The clusters of the earlier run.
+        members: The file to write.
     """
     depends = (given.centroids.tobytes(), given.ids.tobytes(), given.metric, given.threshold, given.seed)
     stage = parts.stage("assigned", *depends)
@@ -230,13 +230,13 @@ def assign_by_parts(parts: Parts, given: Given, members: Path) -> Membership:
 
 
 def _sample(stages: Stages, stage: str, parts: Sequence[DatasetPart], rows: Sequence[Rows], number: int) -> None:
-    """A task: the vectors of some rows of a part."""
+    """Task that writes the vectors of some rows of a part."""
     with task_scratch() as scratch:
         write_arrays(stages, part_name(stage, number), {"vectors": picked(parts[number], rows[number])}, scratch)
 
 
 def _survey(stages: Stages, stage: str, parts: Sequence[DatasetPart], model: Model, number: int) -> None:
-    """A task: the members of a part, and what the results need of it. The sums are written last."""
+    """Task that surveys a part: writes its members, and then its sums."""
     part = parts[number]
     clustering = Clustering(model.centroids, model.means, None)
     with task_scratch() as scratch:
@@ -247,7 +247,7 @@ def _survey(stages: Stages, stage: str, parts: Sequence[DatasetPart], model: Mod
 
 
 def _assign(stages: Stages, stage: str, parts: Sequence[DatasetPart], given: Given, rows: int, number: int) -> None:
-    """A task: the same with the clusters of an earlier run."""
+    """Task that assigns a part to the clusters of an earlier run: writes its members, and then its sums."""
     part = parts[number]
     with task_scratch() as scratch:
         with _members_file(stages, stage, part, given.collection_ids, scratch) as members:
@@ -260,7 +260,7 @@ def _assign(stages: Stages, stage: str, parts: Sequence[DatasetPart], given: Giv
 def _members_file(
     stages: Stages, stage: str, part: DatasetPart, collection_ids: Sequence[str], scratch: Path
 ) -> Iterator[MembersTable]:
-    """The file of a part's members."""
+    """Yield the table that writes the members of a part."""
     name = part_name(stage, part.number, ".parquet")
     with (
         stages.create(name, scratch) as file,

@@ -1,11 +1,11 @@
-"""The documents of a run in parts, which Spark's executors read: the one place that chooses Spark.
+"""Splits the documents of a run into parts that Spark's executors read, if the run's input selects Spark.
 
-A part is read by the very functions that a local run uses, and yields the same batches. So what is found for a
-document is what a local run finds for it, bit for bit. Sums of floating-point numbers are added up per part, and the
-parts in their order: they may differ from a local run's in the last digits.
+The functions of a local run read a part, and yield the same batches. The result for a document is therefore exactly
+that of a local run. Sums of floating-point numbers are computed for each part and added in the order of the parts.
+They can differ from those of a local run in the last digits.
 
-Each task writes a file of a stage, and the driver puts the files together. A retry of the run finds the files of the
-attempt before, and does what is missing.
+Each task writes a file of a stage, and the driver combines the files. A retry of the run uses the files of earlier
+attempts and computes the missing ones.
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ from clusterworker.process.progress import Progress
 from clusterworker.run.results.stages import Distributable, Stages, open_stages, read_arrays
 
 WAVES = 4
-"""Parts per executor's CPU, at least: an executor that is late delays the pass by a part of its work only."""
+"""Minimum number of parts per CPU of the executors, so that a slow executor delays a pass by one small part."""
 LEAST_ROWS = 100_000
-"""A part of fewer documents costs more to hand out than to read."""
+"""Minimum number of documents in a part: a smaller one takes longer to schedule than to read."""
 
 
 class Executors(Protocol):
-    """What carries out tasks: see clusterworker.spark."""
+    """Carries out tasks; see clusterworker.spark."""
 
     @property
     def at_a_time(self) -> int:
-        """Tasks that are carried out at the same time."""
+        """Number of tasks that run at the same time."""
 
     def carry_out(self, task: Callable[[int], None], numbers: Sequence[int], progress: Progress) -> None:
         """Carry out a task for each of the numbers, in any order."""
 
 
 class Parts:
-    """The documents of a run in parts, and what executors find in them.
+    """The documents of a run in parts, and the results of the executors.
 
     Args:
-        source: the documents.
-        executors: carry out the tasks.
-        stages: where tasks leave what they find.
-        scratch: directory of the driver.
-        most: documents of a part; see `StreamedDataset.parts`.
-        known: of the run, what tells its files apart from those of another configuration, for JSON.
-        progress: receives the progress of each pass.
+        source: The documents.
+        executors: Executors that carry out the tasks.
+        stages: Storage for the results of tasks.
+        scratch: Temporary directory of the driver.
+        most: Maximum number of documents in a part; see `StreamedDataset.parts`.
+        known: JSON value that distinguishes the run's files from those of another configuration.
+        progress: Receives the progress of each pass.
     """
 
     def __init__(
@@ -71,13 +71,13 @@ class Parts:
         self.each = source.parts(min(most, wished))
         self.progress = progress
         self._executors = executors
-        # A file of another attempt counts if that attempt read the same files, with the same configuration.
+        # A file of another attempt is used if that attempt read the same files with the same configuration.
         read = [[part.first, part.rows, str(part.collection.fingerprint)] for part in self.each]
         self._digest = hashlib.sha256(json.dumps([known, read]).encode()).hexdigest()[:16]
 
     @property
     def notes(self) -> list[str]:
-        """What a person should know of how the work is divided."""
+        """Notes for users about how the work is divided."""
         parts, tasks = len(self.each), self._executors.at_a_time
         notes = [f"{parts} parts of {self.rows} documents were read by Spark, {tasks} at a time"]
         if parts < tasks:
@@ -88,11 +88,12 @@ class Parts:
         return notes
 
     def stage(self, name: str, *depends_on: object) -> str:
-        """Return what the names of a stage's files begin with.
+        """Return the prefix of the names of a stage's files.
 
         Args:
-            name: of the stage.
-            depends_on: besides the documents and the configuration; each is bytes, or has a text.
+            name: Name of the stage.
+            depends_on: Values that the stage depends on besides the documents and the configuration: bytes, or objects
+                that are converted to text.
         """
         told = hashlib.sha256()
         for one in depends_on:
@@ -100,14 +101,14 @@ class Parts:
         return f"{self._digest}-{name}-{told.hexdigest()[:16]}"
 
     def carry_out(self, stage: str, task: Callable[[int], None]) -> None:
-        """Carry out a task for each part of which a stage has no file yet.
+        """Carry out a task for each part for which a stage has no file yet.
 
         Args:
-            stage: from `stage`; the task writes the file `part_name(stage, number)` last.
-            task: takes the part's number, and can be pickled.
+            stage: Prefix from `stage`. The task writes the file `part_name(stage, number)` last.
+            task: Takes the part's number; must be picklable.
 
         Raises:
-            RunError: as of `Executors.carry_out`.
+            RunError: see `Executors.carry_out`.
         """
         there = self.stages.names()
         numbers = [part.number for part in self.each if part_name(stage, part.number) not in there]
@@ -117,7 +118,7 @@ class Parts:
         self._executors.carry_out(task, numbers, self.progress)
 
     def found(self, stage: str) -> Iterator[tuple[DatasetPart, dict[str, Any]]]:
-        """Yield the arrays that tasks have left for each part, in the order of the documents."""
+        """Yield the arrays that tasks have written for each part, in the order of the documents."""
         for part in self.each:
             yield part, read_arrays(self.stages, part_name(stage, part.number))
 
@@ -132,16 +133,16 @@ def open_parts(
     memory: int,
     progress: Progress,
 ) -> Iterator[Parts | None]:
-    """Choose where the work is done, as the run's input says; yield None where this process does it.
+    """Start Spark if the run's input selects it; yield None if this process does the work.
 
     Args:
-        spec: of the run.
-        source: its documents.
-        known: see Parts.
-        scratch: directory for temporary files.
-        secrets: where Secrets are mounted.
-        memory: bytes that the container may use.
-        progress: receives the progress.
+        spec: Spec of the run.
+        source: Documents of the run.
+        known: See `Parts`.
+        scratch: Directory for temporary files.
+        secrets: Directory where Secrets are mounted.
+        memory: Number of bytes that the container may use.
+        progress: Receives the progress.
 
     Raises:
         RunError: Spark does not start.
@@ -157,23 +158,23 @@ def open_parts(
 
 
 def part_name(stage: str, number: int, suffix: str = ".npz") -> str:
-    """Return the name of the file in which a stage keeps what was found in a part."""
+    """Return the name of the file with a stage's results for a part."""
     return f"{stage}-{number:05}{suffix}"
 
 
 @contextmanager
 def task_scratch() -> Iterator[Path]:
-    """Yield a directory for the temporary files of a task, where the task is carried out."""
+    """Yield a directory for a task's temporary files, on the machine that runs the task."""
     where = SCRATCH_MOUNT if Path(SCRATCH_MOUNT).is_dir() else None
     with tempfile.TemporaryDirectory(dir=where) as directory:
         yield Path(directory)
 
 
 class Silent(Progress):
-    """The driver tells how far a pass is, by the tasks that are done."""
+    """Ignores the progress of a task, because the driver reports the share of finished tasks."""
 
     def __init__(self) -> None:
         pass
 
     def advance(self, done: float, message: str = "") -> None:
-        """Nobody reads it."""
+        """Does nothing."""

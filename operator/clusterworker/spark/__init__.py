@@ -1,1 +1,1 @@
-"""Apache Spark on Kubernetes: the only place that knows PySpark, which runs with engine local neither have nor load."""
+"""Runs tasks with Apache Spark. Only this package imports PySpark, which runs with engine local do not need."""

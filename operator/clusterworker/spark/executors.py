@@ -1,4 +1,4 @@
-"""Executors of one run, and the tasks that they carry out."""
+"""Starts Spark for one run, and carries out tasks on its executors."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from clusterworker.spark.java import start_gateway
 from clusterworker.spark.settings import LOG_FILE, api_server, settings_of
 
 Task = Callable[[int], None]
-"""Does a part of the work, by its number, and writes what it finds where the driver sees it, in one step."""
+"""Processes the part with the given number, and writes its result in one step to storage that the driver reads."""
 
 WATCH_SECONDS = 0.2
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -32,12 +32,14 @@ _SHOWN = 400
 
 
 class Executors:
-    """Carries out tasks, each in the executor that has a free CPU; one that is lost is replaced, and its tasks redone.
+    """Carries out tasks on the executors of a run.
+
+    Each task runs on an executor with a free CPU. Spark replaces a lost executor and repeats its tasks.
 
     Args:
         context: PySpark's SparkContext.
-        engine: of the RunSpec.
-        log: Spark's, of the driver.
+        engine: Engine of the RunSpec.
+        log: Log file of Spark's driver.
     """
 
     def __init__(self, context: Any, engine: Engine, log: Path) -> None:
@@ -49,32 +51,32 @@ class Executors:
 
     @property
     def at_a_time(self) -> int:
-        """Tasks that are carried out at the same time."""
+        """Number of tasks that run at the same time."""
         return self._engine.executors * self._engine.executor_cores
 
     def carry_out(self, task: Task, numbers: Sequence[int], progress: Progress) -> None:
         """Carry out a task for each of the numbers, in any order.
 
         Args:
-            task: can be pickled; where a number is carried out again, its outcome is the same.
-            numbers: of the parts.
-            progress: receives the number of finished tasks.
+            task: Must be picklable, and yield the same result if it is repeated.
+            numbers: Numbers of the parts.
+            progress: Receives the share of finished tasks.
 
         Raises:
-            MisconfiguredError: of a task, of the lowest number that raises it.
-            UnavailableError: no executor comes, or a task has failed several times.
+            MisconfiguredError: tasks raised it; the error is that of the lowest number.
+            UnavailableError: no executor starts, or a task failed several times.
         """
         if not numbers:
             return
         found: list[tuple[int, str]] = []
         failed: list[BaseException] = []
-        # Not Spark's data frames: tasks read Parquet themselves, and only numbers pass through Java.
+        # Tasks read Parquet themselves, so that no data frames but only numbers pass through Java.
         each = self._context.parallelize(numbers, len(numbers))
 
         def collect() -> None:
             try:
                 found.extend(each.map(_Work(task)).collect())
-            except BaseException as error:  # is raised by the thread that waits
+            except BaseException as error:  # the waiting thread raises it
                 failed.append(error)
 
         thread = threading.Thread(target=collect, name="spark-job", daemon=True)
@@ -87,7 +89,7 @@ class Executors:
             raise MisconfiguredError(refused[1])
 
     def _watch(self, thread: threading.Thread, tasks: int, progress: Progress) -> None:
-        """Wait for the tasks, as long as there are executors."""
+        """Wait for the tasks; raise UnavailableError if there is no executor for pending_seconds, or Java has ended."""
         context = self._context
         tracker, last_seen = context.statusTracker(), time.monotonic()
         while thread.is_alive():
@@ -98,7 +100,7 @@ class Executors:
                     info = tracker.getStageInfo(stage)
                     done += info.numCompletedTasks if info else 0
                 registered = self._registered(context)
-            except Exception:  # of py4j, which cannot even say what it is once Java is gone
+            except Exception:  # py4j's errors have no text after Java has ended
                 raise UnavailableError(f"Spark has ended by itself: {self._why_none()}") from None
             progress.advance(min(done / tasks, 1.0))
             if not self._in_pod or registered > 0:
@@ -111,14 +113,14 @@ class Executors:
 
     @staticmethod
     def _registered(context: Any) -> int:
-        """Executors that have registered: all block managers but the driver's."""
+        """Return the number of registered executors: all block managers except the driver's."""
         return int(context._jsc.sc().getExecutorMemoryStatus().size()) - 1
 
     def _explained(self, error: BaseException) -> RunError:
-        """Say in one line why tasks have failed."""
+        """Return an error that says in one line why tasks failed."""
         try:
             text = str(error)
-        except Exception:  # of py4j, once Java is gone
+        except Exception:  # py4j's, after Java has ended
             return UnavailableError(f"Spark has ended by itself: {self._why_none()}")
         _, ours, rest = text.rpartition(_OURS)
         if ours:
@@ -138,18 +140,18 @@ class Executors:
         return UnavailableError(f"a task failed in Spark: {one_line(traced or text)[:_SHOWN]}")
 
     def _why_none(self) -> str:
-        """What keeps executors from starting: what their Pods wait for, or why the API server refuses them."""
+        """Return why executors do not start: what their Pods wait for, or why the API server rejects the Pods."""
         return _waiting(self._application) or _refused(self._log) or "see the Pods of the run"
 
 
 class _Work:
-    """What an executor does with a partition, which is one number."""
+    """Runs a task on an executor, for a partition that consists of one number."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
 
     def __call__(self, number: int) -> tuple[int, str]:
-        """Return the number, and the error if there is one that another attempt would end with, too."""
+        """Return the number, and the message of an error that a retry would not fix; empty if there is none."""
         try:
             self._task(number)
         except MisconfiguredError as refused:
@@ -159,21 +161,21 @@ class _Work:
 
 @contextmanager
 def started(engine: Engine, run: str, scratch: Path, memory: int, progress: Progress) -> Iterator[Executors]:
-    """Start Spark, and stop it in the end, with all executors.
+    """Start Spark, and stop it with all its executors at the end of the context.
 
     Args:
-        engine: of the RunSpec.
-        run: name of the run's Job.
-        scratch: directory for Spark's files.
-        memory: bytes that the driver's container may use.
-        progress: receives what is started.
+        engine: Engine of the RunSpec.
+        run: Name of the run's Job.
+        scratch: Directory for Spark's files.
+        memory: Number of bytes that the driver's container may use.
+        progress: Receives a message about the start.
 
     Raises:
         MisconfiguredError: the image has no Spark.
         UnavailableError: Spark does not start.
     """
     with ExitStack() as stack:
-        # Not `scratch` itself: Java takes a path with a colon or a space for several.
+        # Java would split a path at a colon or a space, which this name does not contain.
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="spark-", dir=scratch)))
         where = "Pods" if POD_NAME_VARIABLE in os.environ else "threads of this machine"
         progress.info(f"starting Spark with {engine.executors} executors of {engine.executor_cores} CPUs, as {where}")
@@ -189,7 +191,7 @@ def _context(directory: Path) -> Any:
 
     try:
         context = SparkContext.getOrCreate()
-    except Exception as error:  # py4j raises what Java says
+    except Exception as error:  # py4j raises Java's errors
         said = _refused(directory / LOG_FILE) or one_line(error)[:_SHOWN]
         raise UnavailableError(f"Spark does not start: {said}") from error
     context.setLogLevel("WARN")
@@ -203,13 +205,13 @@ def _end(process: Any) -> None:
     process.stdin.close()
     try:
         process.wait(30)
-    except Exception:  # it is of no use any more
+    except Exception:  # it does not end by itself
         process.kill()
         process.wait()
 
 
 def _forget_gateway() -> None:
-    """PySpark keeps one connection per process: the next Spark of this process gets its own."""
+    """Close the connection that PySpark keeps per process, so that the next Spark of this process opens a new one."""
     from pyspark import SparkContext
 
     gateway = SparkContext._gateway
@@ -219,7 +221,7 @@ def _forget_gateway() -> None:
 
 
 def _waiting(application: str) -> str:
-    """What the executors' Pods wait for, as the API server tells; empty where it does not tell."""
+    """Return what the executors' Pods wait for according to the API server; empty if it does not say."""
     selector = urllib.parse.quote(f"spark-app-selector={application},spark-role=executor")
     try:
         namespace = os.environ[POD_NAMESPACE_VARIABLE]
@@ -235,7 +237,7 @@ def _waiting(application: str) -> str:
 
 
 def waits_for(pod: Mapping[str, Any]) -> str:
-    """Return why a Pod has not started, in one line; empty where its status does not tell."""
+    """Return why a Pod has not started, in one line; empty if its status does not say."""
     status = pod.get("status") or {}
     name = pod.get("metadata", {}).get("name", "")
     for container in status.get("containerStatuses") or ():
@@ -249,7 +251,7 @@ def waits_for(pod: Mapping[str, Any]) -> str:
 
 
 def _refused(log: Path) -> str:
-    """What the API server last said when it refused an executor's Pod, as Spark's log tells."""
+    """Return why the API server last rejected an executor's Pod according to Spark's log; empty if it did not."""
     try:
         lines = log.read_text(errors="replace").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Java processes of Spark, the driver's and the executors', started without a shell, which images do not have."""
+"""Starts the Java processes of Spark's driver and executors without a shell, because the images have none."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from typing import NoReturn
 from clusterworker.process.errors import MisconfiguredError, UnavailableError
 
 GATEWAY_SECONDS = 120
-"""How long the driver's Java process may take to start."""
+"""Maximum number of seconds until the driver's Java process has started."""
 _EXECUTOR_CLASS = "org.apache.spark.scheduler.cluster.k8s.KubernetesExecutorBackend"
 _EXECUTOR_OPTIONS = {
     "--driver-url": "SPARK_DRIVER_URL",
@@ -25,9 +25,9 @@ _EXECUTOR_OPTIONS = {
     "--resourceProfileId": "SPARK_RESOURCE_PROFILE_ID",
     "--podName": "SPARK_EXECUTOR_POD_NAME",
 }
-"""The executor's options, and the variables that Spark sets in its Pod for them."""
+"""Options of the executor's command, and the variables of its Pod in which Spark passes their values."""
 _FIXED = {"SPARK_CONNECT_MODE": "0", "SPARK_SCALA_VERSION": "2.13"}
-"""What Spark's own scripts set. The version is looked for only among directories that a release does not have."""
+"""Variables that Spark's scripts set. Spark cannot find the Scala version itself: a release lacks the directories."""
 _JAVA_OPTION = "SPARK_JAVA_OPT_"
 _NO_ENGINE = (
     "run.engine.type spark needs an image with PySpark and Java 17, which the worker's image is not: set the chart's "
@@ -48,7 +48,7 @@ def home() -> Path:
 
 
 def java() -> str:
-    """Return Java's program.
+    """Return the path of the Java program.
 
     Raises:
         MisconfiguredError: Java is not installed.
@@ -61,7 +61,7 @@ def java() -> str:
 
 
 def executor_command(environment: Mapping[str, str]) -> list[str]:
-    """Return the command of an executor, as the variables say that Spark sets in an executor's Pod.
+    """Return the command that starts an executor, from the variables that Spark sets in its Pod.
 
     Raises:
         MisconfiguredError: this is not an executor's Pod, or the image has no Spark.
@@ -84,7 +84,7 @@ def executor_command(environment: Mapping[str, str]) -> list[str]:
 
 
 def become_executor() -> NoReturn:
-    """Replace this process by an executor; raises as `executor_command` does."""
+    """Replace this process with an executor. The errors are those of `executor_command`."""
     command = executor_command(os.environ)
     os.execve(command[0], command, {**os.environ, "SPARK_HOME": str(home())})  # noqa: S606 - images have no shell
 
@@ -96,22 +96,22 @@ def _number(name: str) -> int:
 def start_gateway(
     settings: Mapping[str, str], directory: Path, environment: MutableMapping[str, str] = os.environ
 ) -> "subprocess.Popen[bytes]":
-    """Start the driver's Java process, to which PySpark connects by the variables that this sets.
+    """Start the driver's Java process, and set the variables with which PySpark connects to it.
 
-    It ends when this process does, because it reads a pipe of it.
+    The Java process ends with this one, because it reads from a pipe to it.
 
     Args:
-        settings: Spark's, by name.
-        directory: for its files; it exists.
-        environment: of this process.
+        settings: Spark's settings by name.
+        directory: Existing directory for the files of the Java process.
+        environment: Environment of this process.
 
     Raises:
         MisconfiguredError: the image has no Spark.
-        UnavailableError: it does not start.
+        UnavailableError: the Java process does not start.
     """
     program, connection = java(), directory / "gateway"
     own = {**environment, **_FIXED, "SPARK_HOME": str(home())}
-    # Spark's own launcher knows the command: the class path, the memory and the modules that Java must open.
+    # Spark's launcher composes the command with the class path, the memory and the modules that Java must open.
     launcher = [program, "-Xmx128m", "-cp", f"{home()}/jars/*", "org.apache.spark.launcher.Main"]
     given = [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
     submit = ["org.apache.spark.deploy.SparkSubmit", *given, "pyspark-shell"]
@@ -137,7 +137,7 @@ def start_gateway(
         time.sleep(0.05)
     content = connection.read_bytes()
     port, length = struct.unpack(">ii", content[:8])
-    environment["PYSPARK_PYTHON"] = sys.executable  # the executors' Python: their image is the driver's
+    environment["PYSPARK_PYTHON"] = sys.executable  # also the executors' Python, because they have the driver's image
     environment["PYSPARK_GATEWAY_PORT"] = str(port)
     environment["PYSPARK_GATEWAY_SECRET"] = content[8 : 8 + length].decode()
     return process

@@ -1,4 +1,4 @@
-"""Spark's settings, from what the operator tells of the engine and what the driver's Pod knows of itself."""
+"""Computes Spark's settings from the engine of the RunSpec and from the environment of the driver's Pod."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from clusterworker.process.errors import MisconfiguredError
 from clusterworker.process.threads import VARIABLES
 
 LEAST_HEAP = 512
-"""MiB of a Java process: Spark refuses less than 450. Documents are in Python's memory, not in Java's."""
+"""Minimum heap of a Java process in MiB; Spark rejects less than 450. Documents are in Python's memory instead."""
 TASK_FAILURES = 4
 _UNLIMITED = 2**31 - 1
 _LOG = """\
@@ -49,14 +49,14 @@ def settings_of(
     In a Pod, executors are Pods. Elsewhere, as on a developer's machine, they are threads of the driver's Java process.
 
     Args:
-        engine: of the RunSpec.
-        name: of the run.
-        directory: for the files; it exists.
-        memory: bytes that the driver's container may use.
-        environment: of the driver.
+        engine: Engine of the RunSpec.
+        name: Name of the run.
+        directory: Existing directory for the files.
+        memory: Number of bytes that the driver's container may use.
+        environment: Environment of the driver.
 
     Raises:
-        MisconfiguredError: the Pod does not know itself.
+        MisconfiguredError: the driver's Pod lacks a variable.
     """
     log = directory / "log4j2.properties"
     log.write_text(_LOG.format(file=directory / LOG_FILE))
@@ -66,14 +66,14 @@ def settings_of(
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.memory": f"{heap}m",
-        # Not spark.local.dir, which would be the executors' directory, too.
+        # spark.local.dir would also be used by the executors.
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={log} -Djava.io.tmpdir={directory}",
         "spark.sql.warehouse.dir": str(directory / "warehouse"),
         "spark.sql.catalogImplementation": "in-memory",
         "spark.dynamicAllocation.enabled": "false",
         "spark.speculation": "false",
         "spark.task.maxFailures": str(TASK_FAILURES),
-        # A task is one thread: an executor has as many tasks as it has CPUs.
+        # A task has one thread, because an executor runs as many tasks as it has CPUs.
         **{f"spark.executorEnv.{variable}": "1" for variable in VARIABLES},
     }
     if POD_NAME_VARIABLE not in environment:
@@ -90,7 +90,7 @@ def _on_kubernetes(engine: Engine, template: Path, environment: Mapping[str, str
         "spark.master": f"k8s://{api_server(environment)}",
         "spark.submit.deployMode": "client",
         "spark.kubernetes.namespace": _own(environment, POD_NAMESPACE_VARIABLE),
-        # The driver's Pod becomes the owner of the executors' Pods, which therefore go with it.
+        # The driver's Pod owns the executors' Pods, so that they are deleted with it.
         "spark.kubernetes.driver.pod.name": _own(environment, POD_NAME_VARIABLE),
         "spark.driver.host": _own(environment, POD_IP_VARIABLE),
         "spark.driver.bindAddress": _own(environment, POD_IP_VARIABLE),
@@ -112,13 +112,13 @@ def _on_kubernetes(engine: Engine, template: Path, environment: Mapping[str, str
         "spark.kubernetes.executor.deleteOnTermination": "true",
         "spark.kubernetes.authenticate.executor.serviceAccountName": engine.service_account_name,
         "spark.kubernetes.executor.disableConfigMap": "true",
-        # There are none, and the account may have no right to look for them.
+        # The driver has no claims, and its service account may not be allowed to list them.
         "spark.kubernetes.driver.ownPersistentVolumeClaim": "false",
         "spark.kubernetes.driver.service.deleteOnTermination": "false",
         "spark.kubernetes.submission.waitAppCompletion": "false",
         "spark.scheduler.minRegisteredResourcesRatio": "0",
-        # Pods that a quota refuses count as failures, one each second, and Spark would end long before pending_seconds.
-        # What is lost with an executor is a task, and tasks have a limit of their own.
+        # Each second, a Pod that a quota rejects counts as a failure: Spark would end long before pending_seconds.
+        # Tasks, which fail with their executor, have their own limit.
         "spark.executor.maxNumFailures": str(_UNLIMITED),
     }
     if engine.executor_cpu_limit is not None:
@@ -127,18 +127,18 @@ def _on_kubernetes(engine: Engine, template: Path, environment: Mapping[str, str
 
 
 def api_server(environment: Mapping[str, str]) -> str:
-    """Return the API server's URL, from what every Pod knows: not every cluster resolves kubernetes.default.svc."""
+    """Return the API server's URL from the Pod's variables, as not all clusters resolve kubernetes.default.svc."""
     host, port = (_own(environment, f"KUBERNETES_SERVICE_{part}") for part in ("HOST", "PORT"))
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
 def _prefix(environment: Mapping[str, str]) -> str:
-    """What the executors' names begin with: no other attempt's do. Spark allows 47 characters."""
+    """Return a prefix for the executors' names that is unique to this attempt. Spark allows 47 characters."""
     return f"{_own(environment, POD_NAME_VARIABLE)[:36].rstrip('-.')}-{_own(environment, POD_UID_VARIABLE)[:8]}"
 
 
 def _pull_policy(template: Mapping[str, Any]) -> str:
-    """The template's, which Spark would replace by its own default."""
+    """Return the template's pull policy, which Spark would replace with its own default."""
     containers = (template.get("spec") or {}).get("containers") or ()
     return str(next((given["imagePullPolicy"] for given in containers if "imagePullPolicy" in given), "IfNotPresent"))
 

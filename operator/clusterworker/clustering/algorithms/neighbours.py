@@ -14,34 +14,40 @@ from clusterworker.clustering.algorithms.pairs import Pairs
 from clusterworker.data.arrays import Vectors
 
 EXACT_ROWS = 50_000
-"""Above it, vectors are put into cells, and only near cells are searched: comparing all pairs grows with the square."""
+"""Maximum number of vectors of which all pairs are compared, which takes quadratic time.
+
+More vectors are divided into cells, and only near cells are searched.
+"""
 BLOCK_BYTES = 64 << 20
 CLOSE, LOST = 1e-3, 1e-5
 """Shares of ‖a‖² + ‖b‖². Below the first, squared distances are computed from differences; below the second, even their
 order may be caused by rounding.
 """
 PROBED = 24
-"""Cells that are searched for each query."""
+"""Number of cells that are searched for each query."""
 TRAINING, PER_CELL = 4, 24
-"""Passes of the k-means that makes the cells, and vectors of its sample for each cell. With 10 and 64, the share of
-true neighbours that is found rises by 0.005 on text embeddings, and the training takes ten times as long."""
+"""Iterations of the k-means that makes the cells, and sampled vectors for each cell.
+
+With 10 and 64, the share of true neighbours that is found rises by 0.005 on text embeddings, and the training takes ten
+times as long.
+"""
 QUERIES = 16_384
-"""That are compared with a cell at a time."""
+"""Number of queries that are compared with a cell at a time."""
 PROBING = 0.25
-"""Share of a search in cells that it takes to find the cells."""
+"""Share of the time of a search in cells that finding the cells takes, for the progress."""
 
 
 def nearest_neighbours(
     vectors: Vectors, count: int, metric: str, seed: int, told: Callable[[float], None] = lambda _done: None
 ) -> tuple[npt.NDArray[np.int64], Vectors]:
-    """Return each vector's neighbours, itself first.
+    """Return the nearest neighbours of each vector, beginning with itself.
 
     Args:
-        vectors: shape (rows, dimensions), of unit length with metric cosine.
-        count: neighbours per vector, itself included; at most rows.
+        vectors: Vectors of shape (rows, dimensions), of unit length with metric cosine.
+        count: Number of neighbours per vector, including itself; at most rows.
         metric: cosine or euclidean.
-        seed: of the cells.
-        told: called with the share that is done.
+        seed: Seed of the cells.
+        told: Called with the share that is done.
 
     Returns:
         Indices and distances (cosine distance, or Euclidean), both of shape (rows, count), ascending by distance.
@@ -70,10 +76,10 @@ def _search_all(
 def _search_cells(
     vectors: Vectors, count: int, seed: int, told: Callable[[float], None]
 ) -> tuple[npt.NDArray[np.int64], Vectors]:
-    """Compare each cell's vectors with all queries that probe the cell at once, by products of matrices.
+    """Compare the vectors of each cell with all queries that probe it, in matrix products.
 
-    faiss's own inverted file compares query by query, which takes three times as long. Each thread has a share of the
-    queries, and all cells.
+    faiss's inverted file compares one query at a time, which takes three times as long. Each thread compares a share of
+    the queries with all cells.
     """
     rows = len(vectors)
     cells = _cells_of(vectors, seed)
@@ -136,8 +142,8 @@ def _cells_of(vectors: Vectors, seed: int) -> faiss.Index:
 def _look_closer(pairs: Pairs, framed: Vectors, indices: npt.NDArray[np.int64], squared: Vectors, scale: float) -> None:
     """Computes distances from differences if faiss's, from matrix products, may be rounding errors.
 
-    If even the farthest of a vector's neighbours is so near that faiss may have missed nearer ones, all vectors are
-    compared, as long as they are few enough to be compared pair by pair.
+    If even the farthest neighbour of a vector is so near that faiss may have missed nearer ones, the vector is compared
+    with all others, unless there are more than EXACT_ROWS.
     """
     lengths = np.vecdot(framed, framed)
     sums = lengths[:, None] + lengths[np.maximum(indices, 0)]
@@ -163,11 +169,11 @@ def _look_closer(pairs: Pairs, framed: Vectors, indices: npt.NDArray[np.int64], 
 
 
 def index_of(vectors: Vectors, seed: int) -> faiss.Index:
-    """Return what finds their nearest neighbours: exactly, or above EXACT_ROWS in an inverted file.
+    """Return an index that finds nearest neighbours: exactly, or above EXACT_ROWS with an inverted file.
 
     Args:
-        vectors: within their frame, shape (rows, dimensions).
-        seed: of the inverted file's cells.
+        vectors: Vectors within their frame, shape (rows, dimensions).
+        seed: Seed of the inverted file's cells.
     """
     rows, dimensions = vectors.shape
     if rows <= EXACT_ROWS:
@@ -184,7 +190,7 @@ def index_of(vectors: Vectors, seed: int) -> faiss.Index:
 
 
 def _self_first(indices: npt.NDArray[np.int64], squared: Vectors) -> None:
-    """Moves every vector to the first place among its own neighbours, which a duplicate may have."""
+    """Moves every vector to the first place among its own neighbours, where a duplicate may be."""
     rows = np.arange(len(indices))
     found = indices == rows[:, None]
     place = np.where(found.any(axis=1), found.argmax(axis=1), indices.shape[1] - 1)

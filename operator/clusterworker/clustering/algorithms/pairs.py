@@ -9,11 +9,11 @@ from clusterworker.clustering.algorithms.frame import Frame
 from clusterworker.data.arrays import Doubles, Rows, Vectors
 
 COLUMNS = 8_192
-"""Bytes of a block in double precision, which limits what is converted at a time."""
+"""Number of columns that are converted to double precision at a time."""
 DIFFERENCES = 4 << 20
-"""Number of numbers for which differences are computed at a time."""
+"""Maximum number of coordinates of which differences are computed at a time."""
 MANY = 8
-"""If more than one pair of this number is uncertain, the whole block is computed in the more precise way."""
+"""If more than one in this number of pairs is uncertain, the whole block is computed more precisely."""
 ROUNDING = {np.dtype(np.float32): 4e-6, np.dtype(np.float64): 1e-13}
 """Maximum error of a matrix product as a share of ‖a‖² + ‖b‖², with a large margin."""
 DROWNED = 1e-9
@@ -25,9 +25,9 @@ Bools = npt.NDArray[np.bool_]
 
 
 class Pairs:
-    """Distances between vectors, 1 - cos or Euclidean, of some rows to some columns at a time.
+    """Computes distances (1 - cos, or Euclidean) between some rows and some columns at a time.
 
-    Of unit vectors 1 - cos is half of the squared distance, which keeps its digits where 1 - cos loses them.
+    For unit vectors, 1 - cos is half of the squared distance, which is also precise for near vectors.
 
     Args:
         vectors: The rows, shape (rows, dimensions); of unit length with metric cosine.
