@@ -1,1 +1,1 @@
-"""Runs a real API server without nodes, and what tests of the operator need: a kubelet, a proxy, a sandbox."""
+"""Runs a real API server without nodes for tests of the operator, with a simulated kubelet, a proxy and a sandbox."""

@@ -1,4 +1,4 @@
-"""clustertrigger-api as a process of its own."""
+"""Runs clustertrigger-api as a separate process."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _LISTENING = re.compile(r"Serving requests on port (\d+)")
 
 
 class ApiProcess:
-    """One replica.
+    """A replica of clustertrigger-api.
 
     Args:
         server: URL of the API server.
         ca: CA certificate of the API server.
         log: File for its output.
-        settings: Its settings, by field name; all others have their defaults.
+        settings: Settings by field name; all others have their defaults.
     """
 
     def __init__(self, server: str, ca: Path, log: Path, settings: Mapping[str, Any]) -> None:
@@ -41,7 +41,7 @@ class ApiProcess:
         self.url = f"{'https' if settings.get('cert_dir') else 'http'}://127.0.0.1:{port}"
 
     def get(self, path: str) -> tuple[int, str]:
-        """Returns status and text of a path that needs no token."""
+        """Returns the status and the text of the response for a path that needs no token."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(self.url + path, timeout=PATIENCE) as answer:

@@ -28,12 +28,12 @@ def hold_still(sandbox: Sandbox, name: str, within: float = PATIENCE) -> None:
 def assert_balanced(sandbox: Sandbox, name: str, *, some_missed: bool = False) -> None:
     """Verifies that every Job is in the history once and counted once.
 
-    Every slot must have its Job or be reported as missed.
+    Every slot must have a Job or be reported as missed.
 
     Args:
         sandbox: The namespace.
         name: Name of an interval trigger that no longer fires, and whose Jobs all exist.
-        some_missed: the operator was killed, and events may be lost with it: slots without a Job are fine.
+        some_missed: Whether slots without a Job are allowed, because the operator was killed before it sent events.
     """
     status, jobs = sandbox.status(name), sandbox.jobs(name)
     recorded = [entry["job_id"] for entry in status["history"]]

@@ -27,7 +27,7 @@ DRIFTED = "cosine_drift 0.42 > 0.3 (floor 0.002, 6000 → 3000 documents, assign
 
 
 def found(value: float) -> CheckResult:
-    """Returns the result of a check."""
+    """Returns the result of a check that measured this value."""
     measurement = Measurement(
         metric="cosine_drift",
         value=value,

@@ -1,4 +1,4 @@
-"""The control plane that a test process shares, with the objects that the chart installs."""
+"""Runs the control plane that the tests of a process share, with the objects that the chart installs."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _CRD_COLLECTION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 @dataclass(frozen=True)
 class Cluster:
-    """A control plane without nodes, the CRDs in it, and the operator's service account with the chart's RBAC.
+    """A control plane without nodes that has the CRDs, and the operator's service account with the chart's RBAC.
 
     Attributes:
-        plane: The control plane, whose parts can be stopped and started.
-        kube: The administrator's client.
-        operator_kubeconfig: The operator's own credentials.
+        plane: The control plane, whose components can be stopped and started.
+        kube: Client of the administrator.
+        operator_kubeconfig: Credentials of the operator.
     """
 
     plane: ControlPlane
@@ -62,7 +62,7 @@ class Cluster:
 
 @contextmanager
 def running_cluster(directory: Path) -> Iterator[Cluster]:
-    """Starts one, and removes it at the end."""
+    """Starts a cluster, and removes it at the end of the context."""
     with control_plane() as plane:
         kube = Kube(plane.kubeconfig, directory / "admin")
         for crd in sorted(CRDS.glob("*.yaml")):

@@ -35,7 +35,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class EventSender:
-    """Who sends, and where to.
+    """A sender of events to one replica.
 
     Attributes:
         port: Port of the operator's endpoint on this machine.
@@ -87,13 +87,13 @@ def event(event_id: str, *, count: int = 1, **attributes: Any) -> Object:
 
 
 def free_port() -> int:
-    """Returns a port on which nothing listens, and which no other process gets while this one lives."""
+    """Returns a port on which no process listens, and which no other process gets while this one runs."""
     (port,) = free_ports(1)
     return port
 
 
 def may_send_everywhere(sandbox: Sandbox, name: str) -> None:
-    """Lets a service account send to every namespace, as long as the control plane exists."""
+    """Allows a service account to send to every namespace, as long as the control plane exists."""
     grant_everywhere(sandbox.kube, sandbox.namespace, name, _SENDING)
 
 

@@ -1,6 +1,6 @@
-"""Fixtures for tests on a real API server: one control plane for each test process, a namespace for each test.
+"""Fixtures for tests on a real API server: one control plane for each test process, one namespace for each test.
 
-A conftest.py imports them; it first has pytest rewrite the assertions of `harness.control_plane`.
+A conftest.py imports them, after it has registered `harness.control_plane` for pytest's rewriting of assertions.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ _LONGEST_LOG = 60
 
 
 class StartOperator(Protocol):
-    """Starts an operator for the test's namespace and waits until it is ready; keywords are its settings.
+    """Starts an operator for the test's namespace, and waits until it is ready.
 
-    It reaches the API server `through` a proxy, or as a `kubeconfig` says, and gets the variables of `environ`.
+    It connects to the API server `through` a proxy or with a `kubeconfig`, and gets the variables of `environ`. Other
+    keywords are its settings.
     """
 
     def __call__(
@@ -35,7 +36,7 @@ class StartOperator(Protocol):
         wait: bool = True,
         **settings: Any,
     ) -> OperatorProcess:
-        """Starts one."""
+        """Starts an operator."""
         ...
 
 
@@ -48,7 +49,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture
 def sandbox(cluster: Cluster) -> Iterator[Sandbox]:
-    """A namespace of the test's own."""
+    """A separate namespace for the test."""
     sandbox = Sandbox(cluster.kube)
     yield sandbox
     sandbox.close()
@@ -56,27 +57,27 @@ def sandbox(cluster: Cluster) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def kubelet(sandbox: Sandbox) -> Kubelet:
-    """Plays the kubelet for Pods of the namespace: see harness/control_plane/kubelet.py."""
+    """A simulated kubelet for Pods of the namespace; see harness/control_plane/kubelet.py."""
     return Kubelet(sandbox.kube, sandbox.namespace)
 
 
 @pytest.fixture
 def busy_kubelet(sandbox: Sandbox) -> Iterator[None]:
-    """Completes every run at once."""
+    """Completes every run immediately."""
     with BusyKubelet(sandbox.kube, sandbox.namespace):
         yield
 
 
 @pytest.fixture
 def proxy(cluster: Cluster) -> Iterator[Proxy]:
-    """Between operator and API server, for operators started `through` it."""
+    """A proxy between the API server and operators that are started `through` it."""
     with Proxy(cluster.kube.server, cluster.kube.ca) as proxy:
         yield proxy
 
 
 @pytest.fixture
 def no_lease(cluster: Cluster) -> Iterator[None]:
-    """The Lease is the control plane's, not the namespace's: each test begins without one that another test held."""
+    """Deletes the Lease before and after the test, because all tests of a control plane share it."""
     cluster.kube.delete(LEASE)
     yield
     cluster.kube.delete(LEASE)
@@ -84,7 +85,7 @@ def no_lease(cluster: Cluster) -> Iterator[None]:
 
 @pytest.fixture
 def operator(cluster: Cluster, sandbox: Sandbox, no_lease: None, tmp_path: Path) -> Iterator[StartOperator]:
-    """Starts operators, ends them, and shows their logs where the test fails; none may have made a mistake."""
+    """Starts operators, kills them at the end, and prints their logs; none may have logged an internal error."""
     started: list[OperatorProcess] = []
 
     def start(

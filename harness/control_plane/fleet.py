@@ -1,4 +1,4 @@
-"""Runs thousands of triggers on a separate control plane, with an operator and a watch that records each Job."""
+"""Runs thousands of triggers on a separate control plane, with an operator and a watch that records all Jobs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Object = dict[str, Any]
 @contextmanager
 def stage() -> Iterator[tuple[Cluster, Path]]:
     """Runs a separate control plane, with a directory for the output of its operators, while the context lasts."""
-    garbage.look_rarely()  # Thousands of Jobs are kept: whoever looks for garbage among them sees the next ones late.
+    garbage.look_rarely()  # Collecting garbage among thousands of kept Jobs would delay the watch.
     with tempfile.TemporaryDirectory(prefix="clustertrigger-bench-") as name, running_cluster(Path(name)) as cluster:
         measured_on(kubernetes=str(cluster.kubernetes))
         yield cluster, Path(name)
@@ -48,7 +48,7 @@ def stage() -> Iterator[tuple[Cluster, Path]]:
 
 @asynccontextmanager
 async def administrator(cluster: Cluster) -> AsyncIterator[ApiServer]:
-    """The administrator, who creates objects quickly."""
+    """The administrator's client, which creates objects quickly."""
     configuration = Configuration()
     await load_kube_config(  # type: ignore[no-untyped-call]
         config_file=str(cluster.kube.kubeconfig), client_configuration=configuration
@@ -94,7 +94,7 @@ def cron_jobs(kubernetes: Version, namespace: str) -> str:
 
 
 def cron_job(kubernetes: Version, name: str, schedule: str, pod_labels: Mapping[str, str] | None = None) -> Object:
-    """Returns a CronJob with default settings, whose Pods find no node either."""
+    """Returns a CronJob with default settings, whose Pods also find no node."""
     pod = {
         "restartPolicy": "Never",
         "nodeSelector": manifests.NOWHERE,
@@ -114,7 +114,7 @@ def bare_jobs(like: Object, names: Iterable[str]) -> Iterator[Object]:
     kept = {field: like["metadata"][field] for field in ("labels", "annotations")}
     spec = copy.deepcopy(like["spec"])
     spec.pop("selector")
-    # Those that the API server has added, under two names since 1.27.
+    # The API server added these labels, which have two names since 1.27.
     for label in ("controller-uid", "job-name"):
         spec["template"]["metadata"]["labels"].pop(label, None)
         spec["template"]["metadata"]["labels"].pop(f"batch.kubernetes.io/{label}", None)
@@ -136,7 +136,7 @@ class Arrivals:
         """Waits for this number of Jobs.
 
         Raises:
-            TimeoutError: there are fewer.
+            TimeoutError: fewer Jobs have arrived in time.
         """
         deadline = time.monotonic() + within
         while len(self.jobs) < number:
@@ -150,7 +150,7 @@ class Arrivals:
 
 @asynccontextmanager
 async def arrivals(api: ApiServer, in_namespace: str) -> AsyncIterator[Arrivals]:
-    """Watches while the context lasts."""
+    """Watches the Jobs of a namespace while the context lasts."""
     seen = Arrivals()
     path = paths.jobs(in_namespace)
     listed, version = await api.list(path)
@@ -163,7 +163,7 @@ async def arrivals(api: ApiServer, in_namespace: str) -> AsyncIterator[Arrivals]
 
     async def follow() -> None:
         after = version
-        while True:  # The server ends a watch that cannot keep up, and one without changes gets no bookmarks.
+        while True:  # The server ends a watch that is too slow, and sends no bookmarks to a watch without changes.
             try:
                 async for change in watch(api, path, after):
                     after = change["object"]["metadata"]["resourceVersion"]
@@ -189,7 +189,7 @@ async def arrivals(api: ApiServer, in_namespace: str) -> AsyncIterator[Arrivals]
 
 @contextmanager
 def operator(cluster: Cluster, directory: Path, **settings: Any) -> Iterator[OperatorProcess]:
-    """A replica that leads."""
+    """Runs an operator as the leader while the context lasts."""
     with replica(cluster, directory, **settings) as process:
         eventually(lambda: process.metric("clustertrigger_leader") == 1)
         yield process
@@ -230,7 +230,7 @@ async def until_settled(process: OperatorProcess, triggers: int, within: float =
 
 
 def resident_mib(process: OperatorProcess) -> float:
-    """Returns the resident memory of the process."""
+    """Returns the resident memory of the process in MiB."""
     for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024

@@ -21,13 +21,13 @@ from clustertrigger.core.resources.trigger import Key
 
 T = TypeVar("T")
 PATIENCE = 60.0
-"""Seconds in which whatever is to happen has happened, also on a machine that does much else."""
+"""Maximum number of seconds to wait for an expected change, also on a busy machine."""
 _WRITES = ("POST", "PUT", "PATCH", "APPLY", "DELETE")
 Object = dict[str, Any]
 
 
 class RefusedError(Exception):
-    """The API server has refused a request."""
+    """The API server has rejected a request."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"{status}: {message}")
@@ -39,7 +39,7 @@ class Kube:
     """A synchronous client with the client certificate of a kubeconfig's user.
 
     Args:
-        kubeconfig: The file.
+        kubeconfig: The kubeconfig file.
         directory: Directory for certificate and key, because the library requires files.
     """
 
@@ -137,10 +137,10 @@ class Kube:
 def eventually(
     ask: Callable[[], T], within: float = PATIENCE, *, until: Callable[[T], object] = bool, what: str = ""
 ) -> T:
-    """Polls every 50 ms until the answer is right, and returns it.
+    """Polls every 50 ms until the answer meets the condition `until`, and returns the answer.
 
     Raises:
-        AssertionError: it was never right; shows the last answer.
+        AssertionError: no answer met the condition in time; the message contains the last answer.
     """
     deadline = time.monotonic() + within
     while True:

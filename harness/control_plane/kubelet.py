@@ -1,6 +1,6 @@
-"""Simulates a part of the kubelet, because there is no node: it writes the status of Pods over the API.
+"""Simulates a part of the kubelet, because there is no node: writes the status of Pods over the API.
 
-What follows from it (the Job's own status, retries, deadlines) is done by the real Job controller.
+The real Job controller then updates the status of Jobs, retries them, and applies their deadlines.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ class Kubelet:
         self._end(job, "Failed", exitCode=exit_code, reason=reason, message=message)
 
     def complete_beside(self, job: str, sidecar: str, result: RunResult | CheckResult = COMPLETED) -> None:
-        """Completes the worker, while an injected container still runs."""
+        """Completes the worker while an injected container is still running."""
         self._end_beside(job, sidecar, exitCode=0, reason="Completed", message=result.to_message())
 
     def fail_beside(self, job: str, sidecar: str, message: str) -> None:
-        """Fails the worker, while an injected container still runs."""
+        """Fails the worker while an injected container is still running."""
         self._end_beside(job, sidecar, exitCode=1, reason="Error", message=message)
 
     def start(self, job: str) -> None:
@@ -102,10 +102,10 @@ class Kubelet:
 
 
 class BusyKubelet:
-    """Completes every run of a namespace as soon as its Pod exists, or later, in a separate thread.
+    """Completes every run of a namespace when its Pod exists, or some time later, in a separate thread.
 
     Args:
-        kube: The API server.
+        kube: Client of the API server.
         namespace: Namespace of the runs.
         lasting: Seconds to wait before each Pod is completed.
     """

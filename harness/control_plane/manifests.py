@@ -11,11 +11,11 @@ Object = dict[str, Any]
 COLLECTION = "col_products"
 TAXONOMY = "tax_topics"
 NOWHERE = {"kubernetes.io/hostname": "no-such-node"}
-"""Node selector that keeps Pods without a node if a scheduler runs, because the tests simulate the kubelet."""
+"""Node selector that matches no node, because the tests simulate the kubelet even if a scheduler runs."""
 
 
 def collection(name: str = "products", collection_id: str = COLLECTION) -> Object:
-    """A Collection."""
+    """Returns a Collection."""
     return {
         "apiVersion": API_VERSION,
         "kind": "Collection",
@@ -25,18 +25,18 @@ def collection(name: str = "products", collection_id: str = COLLECTION) -> Objec
 
 
 def interval(seconds: int, *, start_immediately: bool = False, **others: Any) -> Object:
-    """Spec of an interval trigger; see `spec` for the others."""
+    """Returns the spec of an interval trigger; see `spec` for other keywords."""
     schedule = {"interval_seconds": seconds, "start_immediately": start_immediately}
     return spec("interval", schedule, **others)
 
 
 def cron(expression: str, timezone: str = "UTC", **others: Any) -> Object:
-    """Spec of a cron trigger; see `spec` for the others."""
+    """Returns the spec of a cron trigger; see `spec` for other keywords."""
     return spec("cron", {"cron_expression": expression, "timezone": timezone}, **others)
 
 
 def conditional(seconds: int, *, threshold: float = 0.3, **others: Any) -> Object:
-    """Spec of a conditional trigger on cosine_drift; see `spec` for the others."""
+    """Returns the spec of a conditional trigger on cosine_drift; see `spec` for other keywords."""
     schedule = {
         "condition_type": "drift",
         "metric": "cosine_drift",
@@ -61,7 +61,7 @@ def rerun(batch_id: str, of: Object, **config: Any) -> Object:
 
 
 def taxonomy(name: str = "topics", taxonomy_id: str = TAXONOMY, **others: Any) -> Object:
-    """A Taxonomy whose nodes are in a Collection; keywords are fields of its spec."""
+    """Returns a Taxonomy whose nodes are in a Collection; keywords are fields of its spec."""
     return {
         "apiVersion": API_VERSION,
         "kind": "Taxonomy",
@@ -94,14 +94,14 @@ def processing(of: Object, collection_id: str = COLLECTION, **config: Any) -> Ob
 
 
 def pod_template(name: str, *, runnable: bool = True, **spec: Any) -> Object:
-    """A PodTemplate of the core API; keywords are fields of its Pod's spec."""
+    """Returns a PodTemplate of the core API; keywords are fields of its Pod's spec."""
     labels = {"clustertrigger.dev/runnable": "true"} if runnable else {}
     pod = {"containers": [{"name": "embed", "image": "embed:test"}], **spec}
     return {"metadata": {"name": name, "labels": labels}, "template": {"spec": pod}}
 
 
 def events(threshold: int, *, cooldown: int = 0, collection_id: str = COLLECTION, **others: Any) -> Object:
-    """Spec of a trigger that counts documents_added for a collection; see `spec` for the others."""
+    """Returns the spec of a trigger that counts documents_added for a collection; see `spec` for other keywords."""
     schedule = {
         "event_type": "documents_added",
         "event_threshold": threshold,
@@ -112,7 +112,7 @@ def events(threshold: int, *, cooldown: int = 0, collection_id: str = COLLECTION
 
 
 def trigger(name: str, spec: Object, **metadata: Any) -> Object:
-    """A ClusterTrigger."""
+    """Returns a ClusterTrigger; keywords are fields of its metadata."""
     return {
         "apiVersion": API_VERSION,
         "kind": "ClusterTrigger",
@@ -124,7 +124,7 @@ def trigger(name: str, spec: Object, **metadata: Any) -> Object:
 def spec(
     trigger_type: str, schedule: Object, *, status: str = "active", collection_id: str = COLLECTION, **run: Any
 ) -> Object:
-    """Returns the fields that all types have; keywords are fields of spec.run."""
+    """Returns a spec with the fields of all types of triggers; other keywords are fields of spec.run."""
     return {
         "trigger_type": trigger_type,
         "schedule_config": schedule,

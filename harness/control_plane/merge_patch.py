@@ -1,4 +1,4 @@
-"""Applies a JSON merge patch, as in RFC 7386, section 2."""
+"""Applies JSON merge patches, as specified in RFC 7386, section 2."""
 
 from __future__ import annotations
 

@@ -21,13 +21,13 @@ _PORT = re.compile(r"endpoints on port (\d+)")
 
 
 class OperatorProcess:
-    """One replica.
+    """A replica of the operator.
 
     Args:
-        kubeconfig: Credentials, and address of the API server.
+        kubeconfig: Kubeconfig with credentials and the address of the API server.
         log: File for its output.
-        settings: Its settings, by field name; all others have the operator's defaults.
-        environ: Further variables of its environment.
+        settings: Settings by field name; all others have the operator's defaults.
+        environ: Additional environment variables.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class OperatorProcess:
         return self._process.pid
 
     def wait_until_ready(self) -> None:
-        """Waits until it is ready."""
+        """Waits until the operator is ready."""
         eventually(self.ready, what="an operator that is ready")
 
     def ready(self) -> bool:
-        """Returns whether /readyz reports that it is ready."""
+        """Returns whether /readyz reports that the operator is ready."""
         assert self._process.poll() is None, f"the operator has ended with {self._process.returncode}"
         try:
             return self.fetch("/readyz")[0] == 200
@@ -63,7 +63,7 @@ class OperatorProcess:
             return False
 
     def kill(self) -> None:
-        """Sends SIGKILL, after which it can write nothing more."""
+        """Sends SIGKILL, and waits until the process has ended."""
         self._process.kill()
         self._process.wait()
 
@@ -81,11 +81,11 @@ class OperatorProcess:
         return self._process.poll() is None
 
     def exit_code(self, within: float = 30.0) -> int:
-        """Waits for its end, at most as long as Kubernetes does by default."""
+        """Waits until the process has ended, by default as long as Kubernetes, and returns the exit code."""
         return self._process.wait(within)
 
     def fetch(self, path: str) -> tuple[int, str]:
-        """Returns status and text of one of its endpoints."""
+        """Returns the status and the text of a response of the operator's HTTP server."""
         if self._address is None:
             found = _PORT.search(self.log.read_text())
             if found is None:
@@ -114,12 +114,12 @@ class OperatorProcess:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def log_lines(self) -> list[dict[str, Any]]:
-        """Returns its structured log so far."""
+        """Returns the structured log so far."""
         lines = self.log.read_text(errors="replace").splitlines()
         return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
 
     def readable_log(self) -> list[str]:
-        """Returns its log so far as text."""
+        """Returns the log so far as text."""
         shown = ("trigger", "slot", "job")
         lines = []
         for line in self.log.read_text(errors="replace").splitlines():
@@ -138,12 +138,12 @@ class OperatorProcess:
         )
         lines = self.log.read_text(errors="replace").splitlines()
         found = [line for line in lines if any(sign in line for sign in signs)]
-        # Kopf has logged this failure of a watcher itself, and does not retrieve it if two fail at the same time.
+        # Kopf has logged this failure of a watcher, and does not retrieve its exception if two fail at the same time.
         return [line for line in found if not ("never retrieved" in line and "site-packages/kopf/" in line)]
 
 
 def environment(kubeconfig: Path, settings: Mapping[str, Any]) -> dict[str, str]:
-    """Returns the process's environment, without the tests' own variables that it could take for its settings."""
+    """Returns the environment of the process, without variables of the tests that it would read as settings."""
     strange = ("CLUSTERTRIGGER_", "KUBERNETES_")
     inherited = {
         name: value

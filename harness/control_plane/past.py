@@ -1,4 +1,4 @@
-"""Creates triggers with a past: the state that an operator has left that ended long ago."""
+"""Creates triggers with the state that an operator has written before it ended long ago."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def left_behind(
     Only the object's creationTimestamp cannot be set; the operator ignores it if there is a status.
 
     Args:
-        sandbox: A namespace without an operator at the moment.
+        sandbox: A namespace without a running operator.
         name: Name of the trigger.
         spec: Its spec.
         away: How long ago the operator ended, after it had handled all slots until then.

@@ -1,6 +1,6 @@
-"""A reverse proxy between operator and API server, which records all requests and makes selected ones fail.
+"""Runs a reverse proxy between operator and API server, which records requests and makes selected ones fail.
 
-The operator's own credentials pass through, so its permissions apply.
+It forwards the operator's credentials, so that the operator's permissions apply.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ class Request:
 
     @property
     def writes(self) -> bool:
-        """Whether it changes anything."""
+        """Whether the request can change objects."""
         return self.method not in ("GET", "HEAD", "OPTIONS")
 
     def matches(self, method: str, *parts: str) -> bool:
-        """Returns whether it has this method and all these parts in its path."""
+        """Returns whether the request has this method, and all these parts in its path."""
         return self.method == method and all(part in self.path for part in parts)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The proxy responds itself; the API server does not get the request."""
+    """A response of the proxy, without a request to the API server."""
 
     status: int
     reason: str = ""
     retry_after: int | None = None
     text: str | None = None
-    """A response that replaces the API server's."""
+    """Text of an HTML response, which replaces the JSON of a Status."""
 
 
 Fault = Answer | Literal["drop", "lose"] | threading.Event
@@ -58,10 +58,10 @@ response is delayed until the event is set.
 
 
 class Rule(Protocol):
-    """Returns how a request fails."""
+    """A function that returns how a request fails."""
 
     def __call__(self, request: Request) -> Fault | None:
-        """None if it does not fail."""
+        """Returns None if the request does not fail."""
 
 
 class Proxy:
@@ -69,7 +69,8 @@ class Proxy:
 
     Attributes:
         requests: All requests so far, in order.
-        rule: How requests fail; None for not at all. It is called in the proxy's thread, one request at a time.
+        rule: How requests fail; None if they do not fail. It is called in the proxy's thread, for one request at a
+            time.
     """
 
     def __init__(self, server: str, ca: Path) -> None:
@@ -87,7 +88,7 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """Its URL."""
+        """URL of the proxy."""
         return f"http://127.0.0.1:{self._port}"
 
     def __enter__(self) -> Proxy:
@@ -101,11 +102,11 @@ class Proxy:
         self._thread.join(10)
 
     def writes(self, *parts: str) -> list[Request]:
-        """Returns the requests so far that change anything, with all these parts in their path."""
+        """Returns the writing requests so far that have all these parts in their path."""
         return [request for request in list(self.requests) if request.writes and all(p in request.path for p in parts)]
 
     def settled_writes(self) -> list[Request]:
-        """The requests that change anything, once none has come for a second: one too many would follow at once."""
+        """Waits until there was no writing request for a second, so that none is overlooked; returns all of them."""
         written = self.writes()
         while True:
             time.sleep(1)
@@ -140,7 +141,7 @@ class Proxy:
             self._port = int(runner.addresses[0][1])
             self._ready.set()
             await self._over.wait()
-            # Watches would keep it open as long as the operator lives.
+            # Watches would keep the server open as long as the operator runs.
             for task in asyncio.all_tasks() - {asyncio.current_task()}:
                 task.cancel()
             await runner.cleanup()

@@ -1,4 +1,4 @@
-"""Compares permissions: those that requests need, and those that a user has according to the API server."""
+"""Determines the permissions that requests need, and those that a user has according to the API server."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Right(NamedTuple):
 
 
 class Use(NamedTuple):
-    """A permission, and the namespace where it was used; "" for the whole cluster."""
+    """A permission, and the namespace in which it was used; "" for the whole cluster."""
 
     namespace: str
     right: Right
@@ -68,7 +68,7 @@ def use_of(request: Request) -> Use | None:
 
 
 def rights_listed(kubeconfig: Path, namespace: str) -> set[Right]:
-    """Returns what a user may do to resources in a namespace: the data of `kubectl auth can-i --list`."""
+    """Returns the permissions of a user in a namespace, as in `kubectl auth can-i --list`."""
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectRulesReview",

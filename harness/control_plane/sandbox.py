@@ -1,4 +1,4 @@
-"""One test's namespace."""
+"""Creates a namespace for one test, and reads and writes objects in it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Sandbox:
         self.kube = kube
         self.namespace = f"test-{uuid.uuid4().hex[:8]}"
         kube.create("/api/v1/namespaces", {"metadata": {"name": self.namespace}})
-        # Without it, the Job controller's first Pod is refused, and retried after 10 s.
+        # Without this service account, the first Pod of a Job is rejected, and retried only after 10 s.
         eventually(lambda: kube.find(f"/api/v1/namespaces/{self.namespace}/serviceaccounts/default"), 60)
         self.create("collections", collection())
 
@@ -54,9 +54,9 @@ class Sandbox:
         return self.kube.get(trigger_path(self.namespace, name))
 
     def status(self, name: str) -> Object:
-        """Returns the trigger's status; {} until the operator has seen it.
+        """Returns the trigger's status; {} until the operator has observed the trigger.
 
-        Until then, the schema's default is a generation of -1.
+        Until then, observedGeneration has the schema's default of -1.
         """
         found: Object = self.get(name).get("status") or {}
         return found if found.get("observedGeneration", -1) > 0 else {}
@@ -121,5 +121,5 @@ class Sandbox:
         return done.stdout
 
     def lease(self, name: str, namespace: str) -> Object | None:
-        """A Lease."""
+        """Returns a Lease; None if it does not exist."""
         return self.kube.find(f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}")

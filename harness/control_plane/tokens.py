@@ -1,7 +1,7 @@
-"""Tokens of service accounts, and what those who hold them may do.
+"""Creates tokens of service accounts, and changes the permissions of service accounts and users.
 
-The API server's authorizer follows a watch: a request that comes at once is answered by the rights of before. So these
-functions return when the API server knows of the change.
+The API server's authorizer learns of changes by a watch, and checks a request immediately after a change against the
+earlier permissions. Therefore these functions wait until the authorizer has observed the change.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ _RBAC = "/apis/rbac.authorization.k8s.io/v1"
 _GROUP = "rbac.authorization.k8s.io"
 _REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 _LISTING: Object = {"apiGroups": ["clustertrigger.dev"], "resources": ["clustertriggers"], "verbs": ["list"]}
-"""What each of the chart's ClusterRoles for people allows."""
+"""A permission that all of the chart's ClusterRoles for users contain."""
 
 
 def token_of(kube: Kube, namespace: str, account: str, role: str | None = None) -> str:
-    """A token of a service account, which is made if it does not exist, and bound to a ClusterRole."""
+    """Returns a token of a service account, which is created if necessary, and bound to the ClusterRole if given."""
     accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
     if kube.find(f"{accounts}/{account}") is None:
         kube.create(accounts, {"metadata": {"name": account}})
@@ -33,7 +33,7 @@ def token_of(kube: Kube, namespace: str, account: str, role: str | None = None) 
 
 
 def take_role(kube: Kube, namespace: str, account: str) -> None:
-    """Takes from a service account the ClusterRole that it got with its token."""
+    """Removes the ClusterRole that a service account got with its token."""
     kube.delete(f"{_RBAC}/namespaces/{namespace}/rolebindings/{account}")
     _until(kube, namespace, _user(namespace, account), _LISTING, allowed=False)
 
@@ -41,7 +41,7 @@ def take_role(kube: Kube, namespace: str, account: str) -> None:
 def grant(
     kube: Kube, namespace: str, name: str, *rules: Object, kind: Literal["ServiceAccount", "User"] = "ServiceAccount"
 ) -> None:
-    """Lets a service account of a namespace, or a user of any name, do there what the rules of a Role say."""
+    """Grants the rules of a new Role in a namespace to a service account of the namespace, or to a user."""
     role = kube.create(
         f"{_RBAC}/namespaces/{namespace}/roles", {"metadata": {"generateName": f"{name}-"}, "rules": list(rules)}
     )["metadata"]["name"]
@@ -52,7 +52,7 @@ def grant(
 
 
 def grant_everywhere(kube: Kube, namespace: str, account: str, rule: Object) -> None:
-    """Lets a service account do something in every namespace, for as long as the control plane lives."""
+    """Grants a rule in all namespaces to a service account, as long as the control plane exists."""
     name = f"{namespace}-{account}"
     kube.create(f"{_RBAC}/clusterroles", {"metadata": {"name": name}, "rules": [rule]})
     _bind(kube, None, name, _subject(namespace, account), ("ClusterRole", name))
@@ -60,21 +60,21 @@ def grant_everywhere(kube: Kube, namespace: str, account: str, rule: Object) -> 
 
 
 def own_token(cluster: Cluster, directory: Path) -> Path:
-    """A file with the token of the HTTP API's own account, which the chart has given its rights."""
+    """Writes a file with a token of the HTTP API's service account, which has the chart's permissions."""
     file = directory / "own-token"
     file.write_text(token_of(cluster.kube, SYSTEM, "clustertrigger-api"))
     return file
 
 
 def _bind(kube: Kube, namespace: str | None, name: str, subject: Object, role: tuple[str, str]) -> None:
-    """Binds a Role or ClusterRole in a namespace; None: in all."""
+    """Binds a Role or ClusterRole in a namespace, or in all namespaces if it is None."""
     where = "clusterrolebindings" if namespace is None else f"namespaces/{namespace}/rolebindings"
     reference = {"apiGroup": _GROUP, "kind": role[0], "name": role[1]}
     kube.create(f"{_RBAC}/{where}", {"metadata": {"name": name}, "roleRef": reference, "subjects": [subject]})
 
 
 def _until(kube: Kube, namespace: str, user: str, rule: Object, *, allowed: bool) -> None:
-    """Waits until the API server allows what a rule says first, or no longer does."""
+    """Waits until the API server allows the first permission of a rule, or denies it."""
     resource, _, subresource = rule["resources"][0].partition("/")
     asked = {
         "namespace": namespace,

@@ -1,4 +1,4 @@
-"""Watches for tests and benches, which look at the cluster past the operator."""
+"""Watches objects for tests and benchmarks, independently of the operator."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from clustertrigger.shell.kube.api_server import ApiServer
 
 
 async def watch(api: ApiServer, path: str, after: str) -> AsyncIterator[dict[str, Any]]:
-    """Changes after a resource version, bookmarks included, until the server ends the stream.
+    """Yields changes after a resource version, including bookmarks, until the server ends the stream.
 
     Raises:
-        ApiError: refused, or interrupted; 410 when the version is too old.
+        ApiError: the server rejected or interrupted the watch; status 410 means that the version is too old.
     """
     parameters = {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": after}
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
@@ -36,7 +36,7 @@ async def watch(api: ApiServer, path: str, after: str) -> AsyncIterator[dict[str
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    """Of any length: aiohttp's own end at 2 MiB."""
+    """Yields lines of any length, because aiohttp limits lines to 2 MiB."""
     buffer = b""
     async for chunk in content.iter_any():
         *lines, buffer = (buffer + chunk).split(b"\n")

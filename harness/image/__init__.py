@@ -1,4 +1,4 @@
-"""The project's own images, built on this machine: with Docker if an engine responds, or with buildah.
+"""Builds the project's images on this machine: with Docker if an engine responds, or else with buildah.
 
 ``build_images()`` returns their names and archives. It uses the standard library only.
 """

@@ -36,7 +36,7 @@ def _build(wanted: str, output: Path | None) -> int:
 
 
 def _push(registry: str, targets: Sequence[str]) -> int:
-    push.require_registry(registry)  # before anything is built
+    push.require_registry(registry)  # before a build, which takes long
     images = {target: build_image(target) for target in targets}
     for image in images.values():
         for name in push.push(image, registry):

@@ -1,4 +1,4 @@
-"""Build what is missing, keep what is not: the project's images as tar files in the cache."""
+"""Builds the project's images as tar files in the cache, unless the cache has them."""
 
 import os
 import shutil
@@ -21,8 +21,8 @@ class Image:
     """One built image.
 
     Attributes:
-        name: What a Pod's ``image`` says, for instance clustertrigger/worker:0123456789ab; the tag names the content.
-        archive: The image as ``docker save`` writes it; ``python3 -m harness.cluster load-image`` takes it.
+        name: Name for a Pod's ``image``, such as clustertrigger/worker:0123456789ab; the tag identifies the content.
+        archive: File in the format of ``docker save``, for ``python3 -m harness.cluster load-image``.
     """
 
     name: str
@@ -41,17 +41,17 @@ class Image:
 
 @dataclass(frozen=True)
 class Images:
-    """The two images of one state of the checkout that every installation needs."""
+    """The two images that every installation needs, built from one state of the checkout."""
 
     operator: Image
     worker: Image
 
 
 class Builder(Protocol):
-    """What Docker and buildah have in common."""
+    """Interface of the builders for Docker and buildah."""
 
     def plan(self, checkout: Path, target: str) -> Plan:
-        """Say what has to be built for the target."""
+        """Return the plan for the target."""
         ...
 
     def build(self, plan: Plan, context: Path, archive: Path) -> None:
@@ -60,7 +60,7 @@ class Builder(Protocol):
 
 
 def build_images() -> Images:
-    """Build the operator's and the worker's image; instant when nothing they are made of changed."""
+    """Build the images of the operator and the worker, unless they are in the cache."""
     return Images(**{target: build_image(target) for target in TARGETS})
 
 
@@ -69,10 +69,10 @@ def build_image(target: str, checkout: Path = REPOSITORY) -> Image:
 
     Args:
         target: A stage of the Dockerfile: operator, worker or spark.
-        checkout: The directory of the Dockerfile, which is the build's context.
+        checkout: Directory of the Dockerfile, which is the build context.
 
     Raises:
-        ClusterError: neither Docker nor buildah can be used here, or the build failed; the message says what to do.
+        ClusterError: neither Docker nor buildah is usable on this machine, or the build failed.
     """
     builder: Builder = Docker() if chosen() == KIND else Buildah()
     directory = cache_directory() / "images"
@@ -82,7 +82,7 @@ def build_image(target: str, checkout: Path = REPOSITORY) -> Image:
             os.utime(image.archive.parent)
             return image
         with tempfile.TemporaryDirectory(prefix="build-", dir=directory) as scratch:
-            # Of a copy, planned again: files edited during the build must not end up under a tag that is not theirs.
+            # The build uses a copy with its own plan, so that its tag is right if files are edited meanwhile.
             context = snapshot(checkout, Path(scratch) / "context")
             plan = builder.plan(context, target)
             image = _image(directory, plan)
@@ -99,7 +99,7 @@ def _image(directory: Path, plan: Plan) -> Image:
 
 
 def remove_old(directory: Path, target: str) -> None:
-    """Remove all but the latest used archives of a target."""
+    """Remove the archives of a target, except the most recently used ones."""
     used = sorted(directory.glob(f"{target}-*"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in used[KEPT_PER_TARGET:]:
         shutil.rmtree(path)

@@ -1,8 +1,8 @@
-"""Building without a Docker engine: buildah as root on Debian, everything it keeps in this project's cache.
+"""Builds images without a Docker engine: with buildah, as root on Debian, with its storage in this project's cache.
 
-chroot isolation and the host's network need neither a daemon nor user namespaces. vfs storage needs no kernel module.
-vfs copies a whole file system per layer, so the storage holds only the base and the images of libraries. Whatever is
-built on them goes into a tar file and is removed.
+chroot isolation and the host's network need neither a daemon nor user namespaces. vfs storage needs no kernel module,
+but copies a whole file system for each layer. Therefore the storage keeps only the base and the images of libraries. An
+image that is built on them is written to a tar file and removed.
 """
 
 import os
@@ -20,7 +20,7 @@ from harness.image import debian_base, pip_settings
 from harness.image.plan import Plan, make_plan
 
 PROGRAMS = {"buildah": "buildah", "debootstrap": "debootstrap"}
-# No signatures to check: nothing is pulled.
+# Signatures need no check, because no image is pulled.
 POLICY = '{"default": [{"type": "insecureAcceptAnything"}]}'
 
 
@@ -36,11 +36,11 @@ class Buildah:
         self._base = f"localhost/clustertrigger/base:{debian_base.key()}"
 
     def plan(self, checkout: Path, target: str) -> Plan:
-        """Say what has to be built for the target."""
+        """Return the plan for the target."""
         return make_plan(checkout, target, base=self._base)
 
     def build(self, plan: Plan, context: Path, archive: Path) -> None:
-        """Build the target from the files in CONTEXT and write it to ARCHIVE as ``docker save`` would."""
+        """Build the target from the files in CONTEXT, and write it to ARCHIVE in the format of ``docker save``."""
         for libraries in plan.libraries:
             if not self._exists(libraries.name):
                 self._ensure_base()
@@ -48,7 +48,7 @@ class Buildah:
                     self._bud(context, libraries.dockerfile, libraries.name, libraries.stage)
                 self._remove_others(libraries.name)
         with stage(f"building {plan.name}"):
-            # With its host: container runtimes look up a name without one there.
+            # The names include the registry's host, because container runtimes add this one to names without a host.
             names = [f"docker.io/{name}" for name in (plan.name, plan.development_name)]
             try:
                 self._bud(context, plan.dockerfile, names[0], plan.target)
@@ -90,7 +90,7 @@ class Buildah:
         return succeeds(["buildah", *self._storage(), "inspect", "--type=image", name])
 
     def _remove_others(self, kept: str) -> None:
-        """Remove earlier images of the same libraries, and what was built on them."""
+        """Remove earlier images of the same libraries, and the images that were built on them."""
         repository = kept.rpartition(":")[0]
         names = self._run("images", "--noheading", "--format", "{{.Name}}:{{.Tag}}").split()
         for name in names:
@@ -102,7 +102,7 @@ class Buildah:
         return ["--root", root, "--runroot", runroot, "--storage-driver", "vfs"]
 
     def _run(self, *words: str | Path, log: Path | None = None) -> str:
-        # TMPDIR: buildah keeps whole layers there for a while, and /var/tmp may be small.
+        # buildah writes whole layers to TMPDIR, and the default /var/tmp may be too small.
         scratch = self._directory / "tmp"
         scratch.mkdir(parents=True, exist_ok=True)
         return run(["buildah", *self._storage(), *words], log=log, env={"TMPDIR": str(scratch)})

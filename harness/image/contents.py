@@ -1,4 +1,4 @@
-"""Look into an image's archive without a container engine."""
+"""Reads the contents of an image's archive without a container engine."""
 
 import json
 import tarfile
@@ -9,13 +9,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Contents:
-    """What an archive of ``docker save`` holds.
+    """The contents of an archive of ``docker save``.
 
     Attributes:
         names: The image's names.
-        config: Its configuration (User, Entrypoint, Env, Labels), as in the image's JSON.
-        files: Every path in any of its layers, without a leading slash.
-        privileged: Those of them that run with their owner's or group's rights (setuid, setgid).
+        config: The image's configuration (User, Entrypoint, Env, Labels), as in its JSON.
+        files: All paths in all layers, without a leading slash.
+        privileged: Paths of programs that run with their owner's or group's rights (setuid, setgid).
     """
 
     names: tuple[str, ...]
@@ -31,7 +31,7 @@ class Contents:
 
 
 def read(archive: Path) -> Contents:
-    """Read an archive that holds one image."""
+    """Read an archive with one image."""
     with tarfile.open(archive) as outer:
         (manifest,) = json.loads(_bytes(outer, "manifest.json"))
         config = json.loads(_bytes(outer, manifest["Config"]))["config"]

@@ -1,7 +1,7 @@
-"""The base image where no registry of images is in reach: Debian's own packages, unpacked by debootstrap.
+"""Makes a base image of Debian packages with debootstrap, for machines without access to an image registry.
 
-It takes the place of the Dockerfile's pinned base, with the same Python minor version, and is meant for development
-and tests on one machine: releases are built on the pinned one.
+It replaces the Dockerfile's pinned base, has the same minor version of Python, and is intended for development and
+tests. Releases are built on the pinned base.
 """
 
 import platform
@@ -16,9 +16,9 @@ from harness.cluster.progress import stage
 from harness.image import fingerprint
 
 PACKAGES = ("ca-certificates", "python3", "python3-venv")
-# Change it when the recipe below changes.
+# Increment this when the recipe below changes.
 RECIPE = "1"
-# Nothing reads these in a container; copyright files stay.
+# Containers do not need these. Copyright files are kept.
 UNUSED = (
     "usr/share/man",
     "usr/share/locale",
@@ -31,12 +31,12 @@ UNUSED = (
 
 
 def key() -> str:
-    """Return what tells one base from another."""
+    """Return the key that identifies a base image."""
     return fingerprint.of_text(RECIPE, CODENAME, platform.machine(), *PACKAGES)
 
 
 def archive() -> Path:
-    """Return the base's root file system as a tar file, made the first time (about a minute)."""
+    """Return the tar file of the base's root file system; the first call makes it, in about a minute."""
     path = cache_directory() / f"base-{CODENAME}-{key()}.tar"
     if not path.exists():
         with (
@@ -48,7 +48,7 @@ def archive() -> Path:
 
 
 def mirror(index_targets: str) -> str | None:
-    """Return the mirror that apt uses for the release's component main.
+    """Return the mirror that apt uses for component main of the release; None if there is none.
 
     Args:
         index_targets: Lines of URI, codename and component, as ``apt-get indextargets`` formats them.

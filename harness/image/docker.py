@@ -1,4 +1,4 @@
-"""Building with a Docker engine (BuildKit), which caches and skips stages itself."""
+"""Builds images with a Docker engine (BuildKit), which caches stages and skips those that are not needed."""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ from harness.image.plan import Plan, make_plan
 
 
 class Docker:
-    """Builder for machines where a Docker engine answers."""
+    """Builder for machines on which a Docker engine responds."""
 
     def plan(self, checkout: Path, target: str) -> Plan:
-        """Say what has to be built for the target."""
+        """Return the plan for the target."""
         return make_plan(checkout, target)
 
     def build(self, plan: Plan, context: Path, archive: Path) -> None:
-        """Build the target from the files in CONTEXT and write it to ARCHIVE; the engine keeps the image as well."""
+        """Build the target from the files in CONTEXT, and write it to ARCHIVE; the engine also keeps the image."""
         log = cache_directory() / "logs" / f"image-{plan.target}.log"
         log.parent.mkdir(exist_ok=True)
         log.unlink(missing_ok=True)

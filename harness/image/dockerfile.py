@@ -1,8 +1,8 @@
-"""The Dockerfile as data: which stages a target needs, and which files of the checkout go into them.
+"""Parses the Dockerfile: finds the stages that a target needs, and the files of the checkout that they copy.
 
-Docker's BuildKit skips stages that a target does not need; buildah 1.28 builds every one. ``only`` writes the
-Dockerfile that holds the needed ones. It also makes the cheap last step possible: with the libraries given as an
-image, their stages fall away.
+Docker's BuildKit skips stages that a target does not need, but buildah 1.28 builds all stages. ``only`` returns a
+Dockerfile with the needed stages. If an image of the libraries exists already, their stages are not needed, so that the
+last step of a build is fast.
 """
 
 import re
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Stage:
-    """One FROM and what follows it, with the variables of its FROM resolved."""
+    """A stage of the Dockerfile: its FROM with resolved variables, and the lines that follow."""
 
     name: str
     base: str
@@ -30,7 +30,7 @@ def parse(text: str, arguments: Mapping[str, str]) -> list[Stage]:
         arguments: Build arguments that replace those defaults.
 
     Raises:
-        ValueError: a stage without a name, or a FROM with a variable that no ARG declares.
+        ValueError: a stage has no name, or a FROM uses a variable that no ARG declares.
     """
     values: dict[str, str] = {}
     stages: list[Stage] = []
@@ -50,10 +50,10 @@ def parse(text: str, arguments: Mapping[str, str]) -> list[Stage]:
 
 
 def needed(stages: list[Stage], target: str) -> list[Stage]:
-    """Return the TARGET's stage and those that it builds on or copies from, in the Dockerfile's order.
+    """Return the stage TARGET and all stages that it builds on or copies from, in the order of the Dockerfile.
 
     Raises:
-        ValueError: no stage is called TARGET.
+        ValueError: there is no stage TARGET.
     """
     by_name = {stage.name: stage for stage in stages}
     if target not in by_name:
@@ -69,7 +69,7 @@ def needed(stages: list[Stage], target: str) -> list[Stage]:
 
 
 def only(stages: list[Stage]) -> str:
-    """Write the Dockerfile that holds these stages and nothing else."""
+    """Return a Dockerfile with only these stages."""
     blocks = ("\n".join((f"FROM {stage.base} AS {stage.name}", *stage.lines)) for stage in stages)
     return "\n\n".join(blocks) + "\n"
 

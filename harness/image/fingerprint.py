@@ -1,7 +1,7 @@
-"""What an image is made of, as twelve hexadecimal digits: its tag, and the key of every cache.
+"""Computes fingerprints of the sources of an image: twelve hexadecimal digits, for its tag and for the keys of caches.
 
-A tag that names the content means one thing only: a cluster never runs a stale image, and unchanged sources are never
-built twice.
+Because the tag identifies the content, a cluster never runs an outdated image, and unchanged sources are not built
+twice.
 """
 
 import hashlib
@@ -9,18 +9,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 DIGITS = 12
-# As in .dockerignore: what the build's context leaves out.
+# These are not part of the build context, as in .dockerignore.
 IGNORED_DIRECTORIES = frozenset({"__pycache__"})
 IGNORED_SUFFIXES = frozenset({".pyc"})
 
 
 def of_text(*parts: str) -> str:
-    """Return the fingerprint of some strings, their boundaries included."""
+    """Return the fingerprint of strings, which also depends on the boundaries between them."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:DIGITS]
 
 
 def of_paths(root: Path, paths: Iterable[str]) -> str:
-    """Return the fingerprint of files and directories below ROOT: names and content, no times and no owners.
+    """Return the fingerprint of files and directories below ROOT: of names and content, not of times and owners.
 
     Raises:
         FileNotFoundError: one of PATHS does not exist.
@@ -33,7 +33,7 @@ def of_paths(root: Path, paths: Iterable[str]) -> str:
 
 
 def files(root: Path, paths: Iterable[str]) -> list[Path]:
-    """Return the files that PATHS, files and directories below ROOT, stand for in a build's context, sorted.
+    """Return the sorted files of the build context among PATHS, which are files and directories below ROOT.
 
     Raises:
         FileNotFoundError: one of PATHS does not exist.

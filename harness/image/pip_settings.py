@@ -1,7 +1,7 @@
-"""This machine's settings of pip, for the builds that happen on it: behind a mirror pip must know the mirror.
+"""Passes this machine's settings of pip, such as its mirror, to the builds.
 
-pip reads them from several files and from PIP_* variables. The build sees them merged into one file, mounted read-only
-for as long as it runs, so that no image ever holds a mirror's address or password.
+pip reads settings from several files and from PIP_* variables. They are merged into one file that is mounted read-only
+during the build, so that no image contains the address or the password of a mirror.
 """
 
 import configparser
@@ -9,7 +9,7 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
-# Only what says where packages come from and how to get there; the rest is the machine's own business.
+# Only settings about the source of packages and the connection to it; others do not apply to builds.
 CARRIED = frozenset({
     "cert", "client-cert", "extra-index-url", "find-links", "index-url", "no-index", "proxy", "retries", "timeout",
     "trusted-host",
@@ -19,7 +19,7 @@ CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def files(home: Path, environment: Mapping[str, str]) -> list[Path]:
-    """Return where pip looks for its configuration on Linux, in the order of its documentation: the last one wins."""
+    """Return pip's configuration files on Linux in the order of its documentation; later files take precedence."""
     if environment.get("PIP_CONFIG_FILE") == "/dev/null":
         return []
     user = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
@@ -30,7 +30,7 @@ def files(home: Path, environment: Mapping[str, str]) -> list[Path]:
 
 
 def merge(texts: list[str], environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the carried settings: those of the files in their order, [install] over [global], variables over files."""
+    """Return the settings for builds: later files, section [install] and variables take precedence."""
     settings: dict[str, str] = {}
     parsers = [configparser.RawConfigParser() for _ in texts]
     for parser, text in zip(parsers, texts, strict=True):
@@ -49,12 +49,12 @@ def merge(texts: list[str], environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def of_this_machine(home: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings that pip would use here."""
+    """Return the settings that pip uses on this machine."""
     return merge([path.read_text() for path in files(home, environment) if path.is_file()], environment)
 
 
 def render(settings: Mapping[str, str]) -> str:
-    """Return the settings as a pip.conf; several words become several lines, as pip writes lists."""
+    """Return the settings as a pip.conf; each word is on its own line, as in pip's lists."""
     parser = configparser.RawConfigParser()
     parser["global"] = {name: "\n".join(value.split()) for name, value in sorted(settings.items())}
     text = io.StringIO()
@@ -63,9 +63,9 @@ def render(settings: Mapping[str, str]) -> str:
 
 
 def local_paths(settings: Mapping[str, str]) -> list[Path]:
-    """Return the directories and files of this machine that the settings point at and that exist.
+    """Return the existing directories and files of this machine to which the settings refer.
 
-    An index named ``simple`` brings its parent, because its pages link to files beside it.
+    For an index named ``simple``, this is its parent, because the pages of the index link to files beside it.
     """
     words = [word for value in settings.values() for word in value.split()]
     paths = {Path(word.removeprefix("file://")) for word in words if word.startswith(("/", "file:///"))}
@@ -73,11 +73,11 @@ def local_paths(settings: Mapping[str, str]) -> list[Path]:
 
 
 def mounts(settings: Mapping[str, str], configuration: Path) -> list[str]:
-    """Return what the build must see, as the values of buildah's --volume.
+    """Return the mounts of the build, as values of buildah's --volume.
 
     Args:
-        settings: The carried settings.
-        configuration: The file that holds them as a pip.conf.
+        settings: The settings for builds.
+        configuration: File with the settings as a pip.conf.
     """
     paths = dict.fromkeys([*local_paths(settings), *([CERTIFICATES] if CERTIFICATES.exists() else [])])
     return [f"{configuration}:/etc/pip.conf:ro", *(f"{path}:{path}:ro" for path in paths)]

@@ -1,4 +1,4 @@
-"""Plans the build of a target from the Dockerfile and the checkout alone."""
+"""Plans the build of a target from the Dockerfile and the checkout."""
 
 import shutil
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ _LIBRARIES = "-libraries"
 
 @dataclass(frozen=True)
 class Libraries:
-    """An image of libraries, which changes with the requirements only.
+    """An image of libraries, which changes only with the requirements.
 
     Attributes:
-        name: Its name.
-        stage: The stage of the Dockerfile that it is, such as worker-libraries.
-        dockerfile: Builds it.
+        name: Name of the image.
+        stage: Stage of the Dockerfile, such as worker-libraries.
+        dockerfile: Dockerfile that builds the image.
     """
 
     name: str
@@ -31,13 +31,13 @@ class Libraries:
 
 @dataclass(frozen=True)
 class Plan:
-    """Names, and the Dockerfiles of both steps.
+    """The names of images, and the Dockerfiles that build them.
 
     Attributes:
         target: operator, worker or spark.
-        name: The image's name with its tag, which is the fingerprint of everything that goes into it.
-        libraries: Images of libraries, each built on the one before, and the target on the last one.
-        dockerfile: Builds the target on the last image of libraries.
+        name: Name of the image with its tag, which is the fingerprint of its sources.
+        libraries: Images of libraries. Each is built on the previous one, and the target on the last one.
+        dockerfile: Dockerfile that builds the target on the last image of libraries.
     """
 
     target: str
@@ -52,9 +52,9 @@ class Plan:
 
     @property
     def development_name(self) -> str:
-        """An additional name for users, which is that of the build that was loaded last.
+        """An additional name for users, which refers to the build that was loaded last.
 
-        A cluster's Pods use the other one.
+        The Pods of a cluster use the name with the fingerprint.
         """
         return f"{self.name.rpartition(':')[0]}:dev"
 
@@ -63,9 +63,9 @@ def make_plan(checkout: Path, target: str, base: str | None = None) -> Plan:
     """Return the plan for one target.
 
     Args:
-        checkout: The repository's root, which is the build's context.
+        checkout: Root of the repository, which is the build context.
         target: operator, worker or spark.
-        base: The image to build on; none means the Dockerfile's own, which is pinned.
+        base: Image to build on. Default: the Dockerfile's pinned base.
     """
     text = (checkout / "Dockerfile").read_text()
     arguments = {"BASE": base} if base else {}
@@ -83,9 +83,9 @@ def make_plan(checkout: Path, target: str, base: str | None = None) -> Plan:
 
 
 def snapshot(checkout: Path, directory: Path) -> Path:
-    """Copies the Dockerfile and all files that it copies into DIRECTORY and returns it.
+    """Copies the Dockerfile and all files that it copies into DIRECTORY, and returns DIRECTORY.
 
-    This context does not change.
+    Edits of the checkout do not change this build context.
     """
     paths = dockerfile.copied_paths(dockerfile.parse((checkout / "Dockerfile").read_text(), {}))
     for file in fingerprint.files(checkout, ["Dockerfile", ".dockerignore", *paths]):

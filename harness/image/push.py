@@ -23,7 +23,7 @@ def require_registry(registry: str) -> None:
     """Rejects an invalid registry.
 
     Raises:
-        ClusterError: it is empty, a URL, or malformed.
+        ClusterError: the registry is empty, a URL, or malformed.
     """
     if not registry:
         raise ClusterError("REGISTRY is empty: name where your nodes pull from, REGISTRY=registry.example.com/team")
@@ -35,20 +35,20 @@ def require_registry(registry: str) -> None:
 
 
 def version() -> str:
-    """Return the version that the chart names by default, its appVersion."""
+    """Return the default tag of the chart's images, which is its appVersion."""
     chart = (REPOSITORY / "charts/clustertrigger/Chart.yaml").read_text()
     (found,) = re.findall(r'^appVersion: "(.+)"$', chart, re.MULTILINE)
     return str(found)
 
 
 def push(image: Image, registry: str) -> list[str]:
-    """Push an image under the chart's version and under its own tag, which names the content.
+    """Push an image with two tags: the chart's version, and its own tag, which identifies the content.
 
     Returns:
         Both names.
 
     Raises:
-        ClusterError: the registry refused, or cannot be reached; says what to do.
+        ClusterError: the registry rejected the image, or cannot be reached.
     """
     names = [f"{registry}/{image.repository}:{tag}" for tag in (version(), image.tag)]
     send = _by_docker if chosen() == KIND else _by_skopeo
@@ -65,8 +65,8 @@ def installation(images: Mapping[str, Image], registry: str) -> str:
     """Return the command that installs exactly these images.
 
     Args:
-        images: By target.
-        registry: Where they are.
+        images: Images by target.
+        registry: Registry that has them.
     """
     values = [f"image.registry={registry}"]
     for target, image in images.items():

@@ -1,7 +1,7 @@
-"""etcd, the API server, the controller manager and the scheduler of one cluster.
+"""Starts etcd, the API server, the controller manager and the scheduler of one cluster.
 
-Everything a client can tell apart from a hosted cluster's control plane is switched on: RBAC, the node authorizer,
-service-account tokens of both kinds, admission webhooks, quota, and the controllers.
+All features of a hosted cluster's control plane that clients see are enabled: RBAC, the node authorizer, both kinds of
+service-account tokens, admission webhooks, quota, and the controllers.
 """
 
 import json
@@ -23,14 +23,14 @@ from harness.cluster.versions import Version
 
 PROVISIONER = "local-path-provisioner"
 SERVICE_RANGE = "10.96.0.0/16"
-SERVICE_ADDRESS = "10.96.0.1"  # of the Service `kubernetes`, the first of the range
+SERVICE_ADDRESS = "10.96.0.1"  # of the Service `kubernetes`: the first address of the range
 API_SERVER_STARTS = 3
 FRONT_PROXY = "front-proxy-client"
 READY_SECONDS = 180.0
-# What changed in which version of Kubernetes.
-GATES_OPEN = Version(1, 21, 0)  # TTLAfterFinished and CronJobControllerV2 are on, and their gates went later
-NO_INSECURE_PORT = Version(1, 23, 0)  # the flag that closes it went later
-NO_TOKEN_SECRETS = Version(1, 24, 0)  # accounts get their tokens by TokenRequest alone
+# Versions of Kubernetes that changed something.
+GATES_OPEN = Version(1, 21, 0)  # enabled TTLAfterFinished and CronJobControllerV2; later versions removed the gates
+NO_INSECURE_PORT = Version(1, 23, 0)  # later versions removed the flag that closes it
+NO_TOKEN_SECRETS = Version(1, 24, 0)  # service accounts get tokens only by TokenRequest
 STORAGE_CLASS: dict[str, Any] = {
     "apiVersion": "storage.k8s.io/v1",
     "kind": "StorageClass",
@@ -43,7 +43,7 @@ STORAGE_CLASS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Where the components listen.
+    """Addresses and ports of the components.
 
     Attributes:
         address: IP address of the API server.
@@ -78,15 +78,15 @@ def load_endpoints(path: Path) -> Endpoints | None:
 
 
 class Components:
-    """Starts the components, each in seconds and each idempotent.
+    """Starts the components. Each method takes seconds and is idempotent.
 
     Args:
         directory: The cluster's own directory.
         programs: The binaries.
-        endpoints: Where to listen.
+        endpoints: Addresses and ports to listen on.
         daemons: The cluster's daemons.
-        enter: Enters the namespaces to run in; none: those of this process.
-        on_node: Whether Pods will run. The API server is then advertised to them, and connects to the kubelet.
+        enter: Enters the namespaces to run in. Default: the namespaces of this process.
+        on_node: Whether Pods will run. If so, the API server is advertised to them, and connects to the kubelet.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class Components:
             try:
                 return self._await("kube-apiserver", self.api.ready)
             except ClusterError:
-                # It ends when etcd does not answer within 20 s, as on a disk that is busy.
+                # It ends if etcd does not respond within 20 s, for example on a busy disk.
                 if not left or self._daemons.find("kube-apiserver"):
                     raise
         raise AssertionError("unreachable")
@@ -157,13 +157,13 @@ class Components:
             f"--cluster-signing-cert-file={self.authority.certificate}",
             f"--cluster-signing-key-file={self.authority.key}",
             "--use-service-account-credentials=true",
-            # Upstream's 20 requests a second would make its CronJob controller, a peer in bench/, look slow.
+            # The default of 20 requests per second would slow down its CronJob controller, to which bench/ compares.
             "--kube-api-qps=500",
             "--kube-api-burst=1000",
             *(["--port=0"] if self._version < NO_INSECURE_PORT else []),
             *(["--feature-gates=TTLAfterFinished=true,CronJobControllerV2=true"] if self._version < GATES_OPEN else []),
         )
-        # Every Pod needs its namespace's service account and the account's token: the last things to appear.
+        # Every Pod needs its namespace's service account with a token, and these are created last.
         self._await("kube-controller-manager", self._default_account_ready)
 
     def start_scheduler(self) -> None:
@@ -179,7 +179,7 @@ class Components:
         )
 
     def start_provisioner(self) -> None:
-        """Start what makes the volumes of the StorageClass `standard`."""
+        """Start the provisioner, which creates the volumes of the StorageClass `standard`."""
         self.volumes.mkdir(exist_ok=True)
         module = ["-m", "harness.cluster.debian.local_path"]
         arguments = [self.endpoints.server, str(self._directory / "pki"), str(self.volumes)]
@@ -188,11 +188,11 @@ class Components:
         )
 
     def create_storage_class(self) -> None:
-        """Create the default StorageClass `standard`, as kind has it."""
+        """Create the default StorageClass `standard`, as in kind."""
         self.api.create("/apis/storage.k8s.io/v1/storageclasses", STORAGE_CLASS)
 
     def client_kubeconfig(self, component: str, user: str, groups: tuple[str, ...] = ()) -> Path:
-        """Return the kubeconfig of a component that is USER to the API server."""
+        """Return the kubeconfig with which a component authenticates as USER."""
         path = self._directory / "pki" / f"{component}.kubeconfig"
         if not path.exists():
             certificate, key = self.authority.client(component, user, groups)
@@ -208,7 +208,7 @@ class Components:
             "kube-apiserver", "kube-apiserver", [*names, SERVICE_ADDRESS, "127.0.0.1", address]
         )
         kubelet_certificate, kubelet_key = self.authority.client("to-kubelet", "kube-apiserver", ["system:masters"])
-        # By these the server is known to API servers behind it, such as that of Kueue's queues.
+        # With these, the server authenticates to aggregated API servers, such as that of Kueue's queues.
         proxy_certificate, proxy_key = self.authority.client("front-proxy", FRONT_PROXY, [])
         token_key = self.authority.token_key()
         flags = [
@@ -239,14 +239,14 @@ class Components:
             f"--proxy-client-cert-file={proxy_certificate}",
             f"--proxy-client-key-file={proxy_key}",
             f"--enable-aggregator-routing={str(self._on_node).lower()}",
-            # A thousand triggers may fire in one second; the defaults (400 and 200) answer part of them with 429.
+            # A thousand triggers may fire in one second; with the defaults (400 and 200), some requests get a 429.
             "--max-requests-inflight=2000",
             "--max-mutating-requests-inflight=1000",
         ]
         if self._version < GATES_OPEN:
             flags.append("--feature-gates=TTLAfterFinished=true")
         if not self._on_node:
-            # Nobody reaches this server through the Service `kubernetes`, and 127.0.0.1 is no valid endpoint of one.
+            # No client uses the Service `kubernetes`, and 127.0.0.1 is not a valid endpoint of a Service.
             flags.append("--endpoint-reconciler-type=none")
         return flags
 

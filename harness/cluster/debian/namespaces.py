@@ -1,12 +1,11 @@
-"""A full cluster lives in namespaces of its own: processes, mounts and network.
+"""Runs a full cluster in separate namespaces for processes, mounts and network.
 
-Why: kube-proxy's iptables chains, the CNI bridge, the mounts of containerd and the kubelet, and the shims that
-outlive containerd are all global to a machine. Inside, each cluster has the machine to itself, with the same ports
-and address ranges in all of them. When the first process of the namespaces dies, for whatever reason, the kernel ends
-the others and removes the mounts, the bridge, the chains and the Pods' networks. Only the link to the
-host (network.py), cgroups and files are left for `down` to remove.
+kube-proxy's iptables chains, the CNI bridge, the mounts of containerd and the kubelet, and the shims that outlive
+containerd are global to a machine. In separate namespaces, all clusters can use the same ports and address ranges. When
+the first process of the namespaces ends for any reason, the kernel ends the others and removes the mounts, the bridge,
+the chains and the Pods' networks. `down` then only has to remove the link to the host (network.py), cgroups and files.
 
-The first process is the pause program of the Pods: it waits, and reaps what loses its parent.
+The first process is the pause program of the Pods: it waits, and reaps orphaned processes.
 """
 
 import ctypes
@@ -20,13 +19,14 @@ from harness.cluster.debian.processes import Daemons, Process
 from harness.cluster.errors import ClusterError
 
 INIT = "init"
-HOME = Path("/run/cluster")  # the cluster's directory, as seen inside: short enough for the paths of sockets
+HOME = Path("/run/cluster")  # path of the cluster's directory inside, short enough for socket paths
 _READY = Path("run/ready")
 
 _MOUNTS, _PROCESSES, _NETWORK = 0x00020000, 0x20000000, 0x40000000  # CLONE_NEWNS, _NEWPID, _NEWNET of sched.h
 _ALL = _MOUNTS | _PROCESSES | _NETWORK
 
-# The kubelet writes its wishes into these files of the machine; inside, they hold the wishes already.
+# The kubelet sets these kernel parameters of the machine unless they have the values that it requires. Inside the
+# namespaces, copies with these values replace the files.
 _SYSCTLS = {
     "vm/overcommit_memory": "1",
     "vm/panic_on_oom": "0",
@@ -52,38 +52,38 @@ class Namespaces:
         self._daemons = daemons
 
     def start(self) -> None:
-        """Make the namespaces, unless they are there and complete."""
+        """Create the namespaces, unless they exist and are complete."""
         process = self._process()
         if process and (Path(f"/proc/{process.pid}/root") / _READY).exists():
             return
         self.stop()
-        # The directory means nothing to the program; it is how processes.strays finds it.
+        # The program ignores the directory, by which processes.strays finds the process.
         self._daemons.start(INIT, [self._init, self._directory], enter=_make)
         self.run(["sh", "-euc", self._preparations()])
 
     def stop(self) -> None:
-        """End every process inside; the kernel removes the namespaces."""
+        """End all processes inside, after which the kernel removes the namespaces."""
         self._daemons.kill(INIT)
 
     def running(self) -> bool:
-        """Tell whether the namespaces exist."""
+        """Return whether the namespaces exist."""
         return self._process() is not None
 
     def enter(self) -> None:
-        """Move the calling process inside; as to the process namespace, its children."""
+        """Move the calling process into the namespaces; only its children enter the process namespace."""
         handle = os.pidfd_open(self.pid)
         _check(_libc().setns(handle, _ALL))
         os.close(handle)
         os.chdir("/")
 
     def run(self, argv: Sequence[str | Path], *, stdin: str | None = None, timeout: float | None = None) -> str:
-        """Run a command inside; see commands.run."""
+        """Run a command inside the namespaces; see commands.run."""
         inside = ["nsenter", "--target", str(self.pid), "--mount", "--net", "--pid", "--wd=/", "--", *argv]
         return run(inside, stdin=stdin, timeout=timeout)
 
     @property
     def pid(self) -> int:
-        """Number of the first process, as the host sees it."""
+        """Process id of the first process on the host."""
         process = self._process()
         if process is None:
             raise ClusterError(f"the cluster in {self._directory} does not run: start it with `up`")
@@ -95,7 +95,7 @@ class Namespaces:
     def _preparations(self) -> str:
         home = shlex.quote(str(self._directory))
         lines = [
-            # Mounts of the host made later still appear inside; none made inside appears on the host.
+            # Later mounts of the host still appear inside, and those made inside do not appear on the host.
             "mount --make-rslave /",
             "mount --make-rshared /",
             "mount -t proc proc /proc",

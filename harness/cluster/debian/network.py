@@ -1,7 +1,7 @@
-"""The link between a full cluster and its host: a pair of virtual Ethernet devices and a subnet of four addresses.
+"""Connects a full cluster with its host: by a pair of virtual Ethernet devices and a subnet of four addresses.
 
-The host reaches the API server at `node`; Pods reach servers of the host at `host`. There is no route to anywhere
-else: nothing that runs in the cluster can reach the outside, on purpose, and nobody on the outside the cluster.
+The host reaches the API server at `node`, and Pods reach servers of the host at `host`. There is intentionally no other
+route: Pods cannot reach other machines, and other machines cannot reach the cluster.
 """
 
 import ipaddress
@@ -21,28 +21,28 @@ INDICES = range(1, 250)
 
 @dataclass(frozen=True)
 class Link:
-    """One cluster's link; everything follows from its index."""
+    """The link of one cluster. Its index determines the device and the addresses."""
 
     index: int
 
     @property
     def device(self) -> str:
-        """Name of the host's end."""
+        """Name of the device on the host."""
         return f"ctcluster{self.index}"
 
     @property
     def subnet(self) -> ipaddress.IPv4Network:
-        """The four addresses."""
+        """The subnet of four addresses."""
         return ipaddress.IPv4Network(f"10.231.{self.index}.0/30")
 
     @property
     def host(self) -> str:
-        """Address of the host, for Pods."""
+        """Address of the host for Pods."""
         return str(self.subnet[1])
 
     @property
     def node(self) -> str:
-        """Address of the node, for the host."""
+        """Address of the node for the host."""
         return str(self.subnet[2])
 
 
@@ -50,7 +50,7 @@ def choose_link(routes: Iterable[str], reserved: Container[int] = ()) -> Link:
     """Return the first link whose subnet the machine does not use.
 
     Args:
-        routes: Destinations of the machine's routes. Wide ones (a VPN's 10.0.0.0/8) are no obstacle: the link's own
+        routes: Destinations of the machine's routes. Wide ones (10.0.0.0/8 of a VPN) do not matter, because the link's
             route is more specific.
         reserved: Indices of other clusters, which may have no link at the moment.
     """
@@ -66,7 +66,7 @@ def choose_link(routes: Iterable[str], reserved: Container[int] = ()) -> Link:
 
 
 def connect(record: Path, namespaces: Namespaces) -> Link:
-    """Connect the namespaces with the host, by the link in RECORD or a new one; keeps what is connected."""
+    """Connect the namespaces with the host by the link in RECORD, or by a new one; keep an existing connection."""
     with locked(cache_directory() / "network.lock", "another cluster to get its network"):
         link = load(record) if record.exists() else choose_link(_in_use(), _reserved())
         write(record, json.dumps(asdict(link)))
@@ -82,14 +82,14 @@ def connect(record: Path, namespaces: Namespaces) -> Link:
         inside = ["nsenter", "--target", pid, "--net", "ip"]
         run([*inside, "address", "add", f"{link.node}/30", "dev", "eth0"])
         run([*inside, "link", "set", "eth0", "up"])
-        # kube-proxy rewrites the addresses of Services, but only of packets that have a route to begin with. The API
-        # server sends such packets when it calls webhooks.
+        # kube-proxy rewrites the addresses of Services only in packets that have a route. The API server sends such
+        # packets when it calls webhooks.
         run([*inside, "route", "add", SERVICE_RANGE, "dev", "eth0"])
     return link
 
 
 def load(record: Path) -> Link:
-    """Read the link of a cluster that was started."""
+    """Read the link of a started cluster."""
     try:
         return Link(**json.loads(record.read_text()))
     except FileNotFoundError:
@@ -97,7 +97,7 @@ def load(record: Path) -> Link:
 
 
 def disconnect(record: Path) -> None:
-    """Remove the link in RECORD, which the kernel may have done already; another cluster may have its number by now."""
+    """Remove the link in RECORD, unless the kernel has removed it or another cluster now uses its index."""
     if record.exists():
         link = load(record)
         with locked(cache_directory() / "network.lock", "another cluster to get its network"):
@@ -109,9 +109,9 @@ def disconnect(record: Path) -> None:
 
 
 def _reservations() -> Path:
-    """Where each index of a cluster has a file with the path of the cluster's record in it.
+    """Return the directory that has, for each index in use, a file with the path of the cluster's record.
 
-    A cluster that crashed has no link, but certificates and manifests with the address of one: `up` needs its index.
+    A crashed cluster has no link, but its certificates and manifests contain the link's address: `up` needs the index.
     """
     return cache_directory() / "links"
 
@@ -130,12 +130,12 @@ def _holder(reservation: Path) -> Path | None:
 
 
 def _alias(record: Path) -> str:
-    """Whose link it is; the kernel keeps 255 characters."""
+    """Return the alias of a link, which names its cluster; the kernel keeps 255 characters."""
     return str(record.resolve())[-255:]
 
 
 def _make_room(link: Link, record: Path) -> None:
-    """Remove what is left of the link in RECORD; ClusterError where another cluster has its number by now."""
+    """Remove the rest of the link in RECORD; raise ClusterError if another cluster now uses its index."""
     owner = _owners().get(link.device, "")
     if owner not in ("", _alias(record)):
         raise ClusterError(f"{link.device} of {record.parent} belongs to {owner} now: `down`, then `up`")
@@ -143,7 +143,7 @@ def _make_room(link: Link, record: Path) -> None:
 
 
 def _owners() -> dict[str, str]:
-    """Return the machine's devices and their aliases; "" where whoever made one was killed before it wrote an alias."""
+    """Return the machine's devices and their aliases; "" if the creator was killed before it set the alias."""
     devices = json.loads(run(["ip", "-json", "link", "show"]) or "[]")
     return {device["ifname"]: device.get("ifalias", "") for device in devices}
 
@@ -154,7 +154,7 @@ def _remove(link: Link) -> None:
 
 
 def _in_use() -> list[str]:
-    """Return what the machine's routes lead to, and the subnets of links that have no route yet, or none any more."""
+    """Return the destinations of the machine's routes, and the subnets of all links, which may have no route."""
     routes = [route["dst"] for route in json.loads(run(["ip", "-4", "-json", "route", "show"]) or "[]")]
     owners = _owners()
     return routes + [str(link.subnet) for link in map(Link, INDICES) if owners.get(link.device)]

@@ -1,4 +1,4 @@
-"""containerd, the kubelet and kube-proxy: what makes the machine a node."""
+"""Starts containerd, the kubelet and kube-proxy, which make the machine a node."""
 
 import json
 import os
@@ -25,15 +25,15 @@ DNS_ADDRESS = "10.96.0.10"
 SOCKET = "/run/containerd/containerd.sock"
 READY_SECONDS = 180.0
 CAP_SYS_RESOURCE = 24
-# What changed in which version of Kubernetes, and of containerd.
-ONLY_REMOTE_RUNTIME = Version(1, 24, 0)  # Docker's own went, and later the flag that chooses
+# Versions of Kubernetes and containerd that changed something.
+ONLY_REMOTE_RUNTIME = Version(1, 24, 0)  # removed Docker's runtime; a later version removed the flag to choose one
 RUNTIME_IN_FILE = Version(1, 27, 0)
 REFUSES_CGROUP_V1 = Version(1, 31, 0)
 CONTAINERD_2 = Version(2, 0, 0)
 
 
 def containerd_config(programs: Binaries, snapshotter: str, *, restrict_oom_score: bool) -> str:
-    """Render containerd's configuration, in the format of its version."""
+    """Return containerd's configuration in the format of its version."""
     if programs.containerd >= CONTAINERD_2:
         return _containerd_2_config(programs, snapshotter, restrict_oom_score=restrict_oom_score)
     cri = 'plugins."io.containerd.grpc.v1.cri"'
@@ -105,7 +105,7 @@ version = 3
 
 
 def pod_network() -> dict[str, Any]:
-    """Return the CNI configuration: a bridge whose addresses are forgotten with the namespaces."""
+    """Return the CNI configuration: a bridge whose record of assigned addresses ends with the namespaces."""
     addresses = {
         "type": "host-local",
         "dataDir": "/run/cni",
@@ -121,7 +121,7 @@ def kubelet_config(version: Version, address: str, cgroup: str, pki: Path) -> di
     """Return the kubelet's configuration.
 
     Args:
-        version: Of Kubernetes.
+        version: Version of Kubernetes.
         address: The node's IP address.
         cgroup: Name of the control group below which the Pods run.
         pki: Directory with ca.crt, kubelet-server.crt and kubelet-server.key.
@@ -149,24 +149,24 @@ def kubelet_config(version: Version, address: str, cgroup: str, pki: Path) -> di
         "failSwapOn": False,
         "oomScoreAdj": 0,
         "resolvConf": f"{HOME}/resolv.conf",
-        # Nobody serves this address, and the answer to a query is an immediate "unreachable"; without it the kubelet
-        # would warn about its absence in every Pod's events.
+        # No server listens at this address, so queries fail at once. Without it, the kubelet would add a warning to
+        # every Pod's events.
         "clusterDNS": [DNS_ADDRESS],
         "clusterDomain": "cluster.local",
         "volumePluginDir": f"{HOME}/kubelet/flexvolume",
-        # A laptop's or a build machine's disk may be nearly full: no reason to evict, nor to delete images
-        # that no registry could give back.
+        # A nearly full disk of a laptop or a build machine must cause no eviction, and no deletion of images, which
+        # cannot be pulled again from a registry.
         "evictionHard": dict.fromkeys(
             ("memory.available", "nodefs.available", "nodefs.inodesFree", "imagefs.available"), "0%"
         ),
         "evictionPressureTransitionPeriod": "0s",
         "imageGCHighThresholdPercent": 100,
         "maxPods": 250,
-        # How soon a new node is Ready; it still writes its status only when it changes, or every five minutes.
+        # Makes a new node Ready soon; the status is still written only on a change, or every five minutes.
         "nodeStatusUpdateFrequency": "1s",
         "nodeStatusReportFrequency": "5m",
         "serializeImagePulls": False,
-        # The defaults (5 a second) make a burst of Jobs wait for their status.
+        # The defaults (5 per second) would delay the status of many Jobs that start at the same time.
         "kubeAPIQPS": 50,
         "kubeAPIBurst": 100,
         "eventRecordQPS": 50,
@@ -176,7 +176,7 @@ def kubelet_config(version: Version, address: str, cgroup: str, pki: Path) -> di
 
 
 def proxy_config(kubeconfig: Path) -> dict[str, Any]:
-    """Return kube-proxy's configuration; the host's conntrack limits are left alone."""
+    """Return kube-proxy's configuration, which does not change the host's conntrack limits."""
     return {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
@@ -192,7 +192,7 @@ def proxy_config(kubeconfig: Path) -> dict[str, Any]:
 
 
 def full_image_name(name: str) -> str:
-    """Return NAME as Kubernetes completes it: worker becomes docker.io/library/worker:latest."""
+    """Return NAME completed as by Kubernetes: worker becomes docker.io/library/worker:latest."""
     repository, separator, tag = name.rpartition(":")
     if not separator or "/" in tag:
         repository, tag = name, "latest"
@@ -205,10 +205,10 @@ def full_image_name(name: str) -> str:
 
 
 def load_kernel_modules() -> None:
-    """Load what the distribution's kernel has as modules; elsewhere it is built in."""
+    """Load the kernel modules that a node needs, if they are not built into the kernel."""
     if "overlay" not in Path("/proc/filesystems").read_text():
         run(["modprobe", "overlay"])
-    # Without it, Pods of one bridge cannot reach each other through a Service.
+    # Without br_netfilter, Pods of one bridge cannot reach each other through a Service.
     if not Path("/proc/sys/net/bridge").exists() and not succeeds(["modprobe", "br_netfilter"]):
         say("the kernel has no br_netfilter: Pods will not reach each other through a Service")
 
@@ -219,7 +219,7 @@ class Node:
     Args:
         directory: The cluster's own directory.
         programs: The binaries.
-        components: The control plane, which has the authority and the endpoints.
+        components: The control plane, with the certificate authority and the endpoints.
         daemons: The cluster's daemons.
         namespaces: The cluster's namespaces.
     """
@@ -232,11 +232,11 @@ class Node:
         self._components = components
         self._daemons = daemons
         self._namespaces = namespaces
-        # The shims and runc are looked up on PATH, and so is iptables by kube-proxy and the CNI plugins.
+        # containerd finds its shims and runc on PATH; kube-proxy and the CNI plugins find iptables there.
         self._env = {"PATH": f"{programs['runc'].parent}:/usr/sbin:/usr/bin:/sbin:/bin"}
 
     def start_containerd(self) -> None:
-        """Start containerd and give it the image of the Pods' sandboxes."""
+        """Start containerd, and import the image of the Pods' sandboxes."""
         snapshotter = "native" if _file_system(self._directory) == "overlayfs" else "overlayfs"
         text = containerd_config(self._programs, snapshotter, restrict_oom_score=not _has_capability(CAP_SYS_RESOURCE))
         config = write(self._directory / "containerd.toml", text)
@@ -252,14 +252,14 @@ class Node:
             self.load_image(self._programs.pause_image)
 
     def start_kubelet(self, cgroup: str) -> None:
-        """Start the kubelet, whose Pods run below the control group CGROUP."""
+        """Start the kubelet, which runs Pods below the control group CGROUP."""
         address = self._components.endpoints.address
         pki = self._directory / "pki"
         self._components.authority.server(
             "kubelet-server", f"system:node:{NAME}", [address, NAME], groups=("system:nodes",)
         )
         client = self._components.client_kubeconfig("kubelet", f"system:node:{NAME}", ("system:nodes",))
-        # For Pods with dnsPolicy Default: the host's nameservers cannot be reached from here.
+        # For Pods with dnsPolicy Default, because the namespaces cannot reach the host's nameservers.
         write(self._directory / "resolv.conf", "options timeout:1 attempts:1\n")
         version = self._programs.kubernetes
         settings = kubelet_config(version, address, cgroup, pki)
@@ -284,17 +284,17 @@ class Node:
         self._start("kube-proxy", f"--config={config}")
 
     def wait_until_ready(self) -> None:
-        """Wait until the node takes Pods, and was not only so before a crash."""
+        """Wait until the node accepts Pods. A status from before a crash does not count."""
         for name in ("kubelet", "kube-proxy", "kube-scheduler"):
             self._daemons.require(name)
         last_words = partial(self._daemons.last_words, "kubelet")
-        # Asked through the API server: this very kubelet answers, whatever a former one wrote into the node's status.
+        # The API server forwards this request to the kubelet; the node's status may be that of an earlier kubelet.
         healthy = partial(self._components.api.ready, f"/api/v1/nodes/{NAME}/proxy/healthz")
         wait_until(healthy, READY_SECONDS, "the kubelet", last_words)
         wait_until(self.ready, READY_SECONDS, "the node", last_words)
 
     def ready(self) -> bool:
-        """Tell whether the node's Ready condition is true."""
+        """Return whether the node's Ready condition is true and it has no taints."""
         try:
             node = json.loads(self._components.api.get(f"/api/v1/nodes/{NAME}"))
         except OSError:
@@ -304,16 +304,16 @@ class Node:
         return conditions.get("Ready") == "True" and untainted
 
     def ctr(self, *arguments: str, stdin: str | None = None) -> str:
-        """Run containerd's own command line on the images and containers of Kubernetes."""
+        """Run containerd's command ctr on the images and containers of Kubernetes."""
         return self._namespaces.run(
             [self._programs["ctr"], "--address", SOCKET, "--namespace", "k8s.io", *arguments], stdin=stdin
         )
 
     def load_image(self, archive: Path, name: str | None = None) -> None:
-        """Import a tar file of `docker save` or of an OCI layout; an archive without a name in it gets NAME."""
+        """Import a tar file of `docker save` or of an OCI layout; NAME is for an archive that contains no name."""
         if not archive.is_file():
             raise ClusterError(f"{archive} is not a file: give a tar of `docker save` or `buildah push oci-archive:`")
-        # containerd would turn `worker:1` into no name that a Pod's `image: worker:1` finds.
+        # containerd does not complete `worker:1`, and a Pod's `image: worker:1` would not find the image.
         names = ["--index-name", full_image_name(name)] if name else []
         self.ctr("images", "import", *names, str(archive.resolve()))
 
