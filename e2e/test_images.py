@@ -1,4 +1,4 @@
-"""What is in the images, and what must not be."""
+"""Tests what the images contain, and what they must not contain."""
 
 import pytest
 
@@ -20,7 +20,7 @@ WORKER_ONLY = {
 OPERATOR_ONLY = {"kopf", "kubernetes", "aiohttp", "uvloop", "prometheus_client"}
 NEVER = {"pip", "setuptools", "pytest", "mypy", "torch", "moto"}
 
-pytestmark = pytest.mark.timeout(1800)  # the first of them may have to build both images
+pytestmark = pytest.mark.timeout(1800)  # the first test may have to build both images
 
 
 @pytest.fixture(scope="module")

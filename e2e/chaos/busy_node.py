@@ -1,4 +1,4 @@
-"""The nodes' part for many runs a second: completes each as soon as its Pod is there, told by a watch."""
+"""Simulates nodes for many runs per second: watches the Pods, and completes each run when its Pod exists."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ from harness.control_plane.watching import watch
 
 _AT_ONCE = 16
 _PAUSE = 0.2
-"""Seconds until a watch that ended is begun again."""
+"""Seconds until an ended watch is restarted."""
 
 
 class BusyNode:
-    """What it has done so far."""
+    """Completes the runs of a namespace.
+
+    Attributes:
+        completed: Number of completed runs so far.
+    """
 
     def __init__(self, api: ApiServer, namespace: str) -> None:
         self.completed = 0
@@ -31,7 +35,7 @@ class BusyNode:
         self._pods: asyncio.Queue[str] = asyncio.Queue()
 
     async def work(self) -> None:
-        """Follows the Pods and completes them, in an endless loop."""
+        """Watches the Pods and completes them, in an endless loop."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow())
             for _ in range(_AT_ONCE):
@@ -55,7 +59,7 @@ class BusyNode:
     async def _complete_all(self) -> None:
         while True:
             pod = await self._pods.get()
-            with suppress(ApiError):  # it may be gone with its trigger
+            with suppress(ApiError):  # it may have been deleted with its trigger
                 await self._api.merge_patch(f"{self._path}/{pod}/status", {"status": _completed()})
                 self.completed += 1
 

@@ -1,4 +1,4 @@
-"""Triggers that are as they should be, and fire every few seconds: whoever delays others, delays them."""
+"""Runs canaries: valid triggers that fire every few seconds, and show whether other triggers delay them."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from clustertrigger.shell.kube.api_server import ApiServer
 from harness.control_plane import fleet, manifests
 
 STEPS = (2, 2, 3, 3, 4, 4, 5, 5)
-"""Seconds from one slot to the next, of each."""
+"""Interval of each canary in seconds."""
 
 
 class Canaries:
-    """What the canaries of a namespace should have done, and have."""
+    """Compares the slots of the canaries of a namespace with their Jobs."""
 
     def __init__(self, grids: dict[str, tuple[datetime, timedelta]], seen: fleet.Arrivals) -> None:
         self._grids = grids
         self._seen = seen
 
     def fired(self) -> Counter[tuple[str, datetime]]:
-        """Jobs of each canary and slot."""
+        """Returns the number of Jobs by canary and slot."""
         return Counter(
             (job["metadata"]["ownerReferences"][0]["name"], fleet.slot_of(job)) for _, job in self._seen.jobs
         )
 
     def due(self, until: datetime) -> set[tuple[str, datetime]]:
-        """Every slot up to an instant."""
+        """Returns all slots of all canaries up to an instant."""
         return {
             (name, anchor + n * step)
             for name, (anchor, step) in self._grids.items()
@@ -35,15 +35,15 @@ class Canaries:
         }
 
     def lateness(self) -> list[float]:
-        """Seconds from each slot until its Job was seen, sorted."""
+        """Returns the sorted seconds from each slot until its Job was observed."""
         return sorted((at - fleet.slot_of(job)).total_seconds() for at, job in self._seen.jobs)
 
     def assert_in_time(self, p99: float, grace: float = 5.0) -> None:
-        """No slot was lost or fired twice, and one in a hundred at most is later than so many seconds.
+        """Verifies that no slot was lost or fired twice, and that at most one in a hundred was late.
 
         Args:
-            p99: seconds.
-            grace: slots of the last seconds may still be on their way.
+            p99: Maximum lateness of 99 % of the slots in seconds.
+            grace: Number of seconds in which the latest slots may not have a Job yet.
         """
         fired = self.fired()
         lost = self.due(datetime.now(UTC) - timedelta(seconds=grace)) - fired.keys()
@@ -54,10 +54,10 @@ class Canaries:
 
 
 async def settle(api: ApiServer, namespace: str, seen: fleet.Arrivals) -> Canaries:
-    """Creates them where their Jobs are already watched."""
+    """Creates the canaries in a namespace whose Jobs are already watched."""
     path, grids = paths.custom("clustertriggers", namespace), {}
     for n, step in enumerate(STEPS):
-        # Another run may be active: how fast runs end is not what is asked here.
+        # Runs may overlap, because the duration of runs is not tested here.
         spec = manifests.interval(step, concurrency_policy="Allow")
         made = await api.create(path, manifests.trigger(f"canary-{n}", spec))
         anchor = datetime.fromisoformat(made["metadata"]["creationTimestamp"])

@@ -1,4 +1,4 @@
-"""A stream of triggers that live for a moment: each is created, fires, sees its run completed, and is deleted."""
+"""Runs a stream of short-lived triggers: each is created, fires, and is deleted after its run is completed."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from harness.control_plane.manifests import interval, trigger
 from harness.control_plane.watching import watch
 
 NAME = "churn-"
-"""What the names of all triggers begin with."""
+"""Prefix of the names of all triggers."""
 _AT_ONCE = 16
-"""Creations, and deletions, that are under way."""
+"""Maximum number of concurrent creations, and of concurrent deletions."""
 _MOST = 200
-"""Triggers, or Jobs of triggers that are gone, that may be there: the stream waits where less is carried than asked."""
+"""Maximum number of existing triggers, or of Jobs of deleted triggers. The stream pauses at this number."""
 _TICK = 0.05
 _PATIENCE = 120.0
 
 
 class Churn:
-    """What the stream has done so far.
+    """Creates and deletes the triggers of the stream, and counts them.
 
     Args:
-        api: the administrator's.
-        namespace: where everything happens.
-        rate: triggers a second, as far as they are carried.
+        api: Client of the administrator.
+        namespace: Namespace of the triggers.
+        rate: Intended number of triggers per second.
     """
 
     def __init__(self, api: ApiServer, namespace: str, rate: float) -> None:
@@ -50,23 +50,23 @@ class Churn:
 
     @property
     def gone(self) -> int:
-        """Triggers that are deleted, and their Jobs with them."""
+        """Number of triggers that were deleted with their Jobs."""
         return self.created - max(len(self._triggers), len(self._jobs))
 
     async def one(self) -> None:
-        """One trigger comes and goes: the garbage collector needs half a minute to learn of the CRDs.
+        """Creates and deletes one trigger, because the garbage collector needs half a minute to discover the CRDs.
 
         Raises:
-            TimeoutError: something is still there, long after.
+            TimeoutError: the trigger or its Job was not deleted in time.
         """
         self._ask(1)
         await self._until_all_are_gone()
 
     async def run(self, seconds: float) -> None:
-        """Creates triggers for so long, and waits until all are gone.
+        """Creates triggers for this number of seconds, and waits until all are deleted.
 
         Raises:
-            TimeoutError: some are still there, long after.
+            TimeoutError: some triggers or Jobs were not deleted in time.
         """
         began, due = time.monotonic(), 0.0
         while time.monotonic() - began < seconds:
@@ -79,7 +79,7 @@ class Churn:
         await self._until_all_are_gone()
 
     async def work(self) -> None:
-        """Carries the stream, in an endless loop."""
+        """Creates, observes and deletes the triggers, in an endless loop."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow(paths.custom("clustertriggers", self._namespace), self._triggers))
             tasks.create_task(self._follow(paths.jobs(self._namespace), self._jobs))
@@ -110,7 +110,7 @@ class Churn:
             await self._api.delete(paths.trigger(Key(self._namespace, name)))
 
     async def _follow(self, path: str, present: set[str]) -> None:
-        """Keeps a set of the names that are there."""
+        """Updates a set with the names of existing objects, in an endless loop."""
         while True:
             with suppress(ApiError):
                 listed, version = await self._api.list(path)
@@ -137,7 +137,7 @@ class Churn:
 
 @asynccontextmanager
 async def churning(api: ApiServer, namespace: str, rate: float) -> AsyncIterator[Churn]:
-    """A stream, and nodes that complete its runs, while the context lasts."""
+    """Runs a stream, and simulated nodes that complete its runs, while the context lasts."""
     churn = Churn(api, namespace, rate)
     async with busy_node(api, namespace):
         working = asyncio.create_task(churn.work())

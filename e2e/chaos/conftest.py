@@ -1,4 +1,4 @@
-"""A control plane of these tests' own, and how long they last: ``make chaos`` sets CHAOS=full."""
+"""Fixtures for these tests: a separate control plane, and whether they run in full (``make chaos`` sets CHAOS=full)."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ __all__ = ["busy_kubelet", "cluster", "full", "kubelet", "no_lease", "operator",
 
 @pytest.fixture(scope="session")
 def full() -> bool:
-    """Whether there is time for all of it; otherwise for a minute each."""
+    """Whether the tests run in full length; otherwise, each takes about a minute."""
     return os.environ.get("CHAOS") == "full"

@@ -1,4 +1,4 @@
-"""ClusterTriggers as somebody may send them who errs, or means no good: drawn from the CRD's schema, and naughty."""
+"""Makes ClusterTriggers as erring or malicious users may send them: from the CRD's schema, and from naughty strings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Object = dict[str, Any]
 T = TypeVar("T")
 
 _FIRES = interval(3600, start_immediately=True)
-"""Where the metadata is what is odd: Job, Pod and events are made of it."""
+"""Spec for odd metadata. It fires at once, because Job, Pod and events are made from the metadata."""
 _ELSEWHERE = {
     "spec.trigger_type": "spec.schedule_config",
     "spec.cluster_id": "spec.execution_config",
@@ -32,14 +32,14 @@ _ELSEWHERE = {
     "spec.action_config.mode": "spec.trigger_type",
     "spec.execution_config.mode": "spec.trigger_type",
 }
-"""Which fields are to blame where another one decides what they must be."""
+"""Fields that an error may name instead, because the value of the other field decides what is valid."""
 _MAPS: tuple[tuple[Path, Any], ...] = (
     (("run", "node_selector"), "ssd"),
     (("run", "resources", "requests"), "1"),
     (("run", "resources", "limits"), "1"),
     (("run", "check", "resources", "limits"), "1"),
 )
-"""Objects whose keys are the user's, and a value that is fine there."""
+"""Objects with arbitrary keys, and a valid value in them."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,9 @@ class Case:
     """One trigger to create.
 
     Attributes:
-        what: is odd about it, for the count.
-        body: as it is sent.
-        fields: whoever refuses it must name one of these, the index of an item aside; none where there is nothing to
-            refuse.
+        what: Kind of the case, for the count.
+        body: The object to send.
+        fields: Fields of which a rejection must name one, without the index of an item; empty if nothing is invalid.
     """
 
     what: str
@@ -59,17 +58,17 @@ class Case:
 
 
 Make = Callable[[str, str], Case]
-"""Makes a case of a name for the object and a naughty string."""
+"""Makes a case from the name of an object and a naughty string."""
 
 
 def generated(number: int, seeded: int) -> Iterator[Case]:
-    """So many from the schema: up to three places of a valid spec changed, to what it allows or just does not."""
+    """Yields cases from the schema: up to three places of a valid spec have another valid or barely invalid value."""
     for n, changed in enumerate(_drawn(with_changes([CLUSTER_TRIGGER]), number, seeded)):
         yield Case("generated", trigger(f"generated-{n}", changed.spec), _to_blame(changed))
 
 
 def naughty(*, everywhere: bool, seeded: int) -> Iterator[Case]:
-    """Each naughty string, at one place; or each at every place."""
+    """Yields cases with each naughty string at one place, or with each at every place."""
     makes = list(_makes())
     if everywhere:
         pairs = [(make, text) for make in makes for text in STRINGS]
@@ -82,7 +81,7 @@ def naughty(*, everywhere: bool, seeded: int) -> Iterator[Case]:
 
 
 def special() -> Iterator[Case]:
-    """What no single string brings about."""
+    """Yields cases that a single string cannot cause."""
     wrong: dict[str, Any] = {"none": None, "empty": {}, "list": [], "text": "spec", "number": 5}
     for name, spec in wrong.items():
         yield Case("no spec", trigger(f"spec-{name}", spec), frozenset({"spec"}))
@@ -107,7 +106,7 @@ def special() -> Iterator[Case]:
 
 
 def _deep_ownership() -> Object:
-    """What no schema limits, nested deeper than Python reads by itself."""
+    """Returns an entry of managedFields, which no schema limits, nested deeper than Python's recursion limit."""
     fields: Object = {}
     for _ in range(5_000):
         fields = {"f:a": fields}
@@ -126,12 +125,12 @@ def _special(what: str, spec: Object, field: str) -> Case:
 
 
 def _makes() -> Iterator[Make]:
-    """Every place that takes a string."""
+    """Yields a function for every place that can have a string."""
     bases = [case.spec for case in ACCEPTED if case.kind is CLUSTER_TRIGGER]
     for path, schema in places(CLUSTER_TRIGGER):
         if schema.get("type") == "string" or schema.get("x-kubernetes-int-or-string"):
             base = max(bases, key=lambda spec: _held(spec, path))
-            # How a run is run shows when it runs.
+            # The effect of spec.run is visible only if the trigger fires.
             yield _value({**_FIRES, "run": base.get("run", {})} if path[0] == "run" else base, path)
     for path, value in _MAPS:
         yield _key(path, value)
@@ -146,7 +145,7 @@ def _makes() -> Iterator[Make]:
 
 
 def _value(base: Object, path: Path) -> Make:
-    # A value that is fine by itself may not go with its neighbours, and the message may blame one of these.
+    # A valid value may be invalid together with its neighbours, and the message may name one of these.
     fields = frozenset({_field(path), _field(path[:2]) if path[0] == "run" else _field(path)})
     return lambda name, text: Case("naughty value", trigger(name, put(base, path, text)), fields)
 
@@ -171,7 +170,7 @@ def _named(field: str, metadata: Object) -> Case:
 
 
 def _held(spec: Object, path: Path) -> int:
-    """How far a spec has what leads to a place."""
+    """Returns how many parts of a path a spec contains."""
     at: Any = spec
     for depth, part in enumerate(path):
         inner = at[:1] if part == ITEM else [at.get(part)] if isinstance(at, dict) else []
@@ -182,7 +181,7 @@ def _held(spec: Object, path: Path) -> int:
 
 
 def _to_blame(changed: Changed) -> frozenset[str]:
-    """The changed places and those around them, for rules that cross fields."""
+    """Returns the changed fields and those that contain them, for rules that span several fields."""
     fields = {_field(path[:depth]) for path in changed.paths for depth in range(1, len(path) + 1)}
     return frozenset(fields | {other for field, other in _ELSEWHERE.items() if field in fields})
 

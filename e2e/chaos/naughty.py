@@ -1,14 +1,14 @@
-"""Strings that have broken programs: written for these tests, by what is wrong with them.
+"""Strings of kinds that have broken programs, by kind; they were written for these tests.
 
-Surrogates without their partner cannot be sent as UTF-8; JSON's escapes carry them to the API server.
+Unpaired surrogates cannot be encoded as UTF-8, so they are sent to the API server as escapes of JSON.
 """
-# ruff: noqa: RUF001 - they are meant to look like others
+# ruff: noqa: RUF001 - ambiguous characters are intended
 
 from __future__ import annotations
 
 _LONG = 4_000
 _HUGE = 100_000
-"""Characters: beyond every limit of the schema, and within what one object may hold."""
+"""Number of characters above every limit of the schema, and below the maximum size of an object."""
 
 BY_KIND: dict[str, tuple[str, ...]] = {
     "blank": ("", " ", "\t", "\n", "\r\n", "   leading", "trailing   ", "\u00a0", "\u2003", "\u3000", "a b\tc\nd"),
@@ -327,6 +327,6 @@ BY_KIND: dict[str, tuple[str, ...]] = {
         "kubernetes.io/gpu",
     ),
 }
-"""What is wrong, and strings with it."""
+"""Strings by kind."""
 
 STRINGS: tuple[str, ...] = tuple(dict.fromkeys(text for texts in BY_KIND.values() for text in texts))

@@ -1,4 +1,4 @@
-"""Libraries of Debian that stand between a process and what the system tells it: its clock, the names of hosts."""
+"""Preloads Debian's libraries that change the clock and the name resolution of a process."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _PACKAGES = ("libfaketime", "libnss-wrapper")
 
 
 def _library(name: str) -> Path:
-    """One library, from the cache.
+    """Returns the path of a library in the cache, and downloads it if it is missing.
 
     Raises:
-        ClusterError: this is not Debian 12, or its mirror does not answer.
+        ClusterError: this machine does not run Debian 12, or the mirror does not respond.
     """
     packages.require_debian()
     root = cache_directory() / "preloads-1"
@@ -30,7 +30,7 @@ def _library(name: str) -> Path:
 
 
 class SettableClock:
-    """The wall clock of the processes that get `environment`; their steady clocks go on undisturbed."""
+    """Sets the wall clock of processes with `environment`; their monotonic clocks do not change."""
 
     def __init__(self, directory: Path) -> None:
         self._file = directory / "clock"
@@ -38,19 +38,19 @@ class SettableClock:
         self.environment = {
             "LD_PRELOAD": str(_library("faketime/libfaketimeMT.so.1")),
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_CACHE_DURATION": "1",  # read at each call, the file would take half a core
+            "FAKETIME_CACHE_DURATION": "1",  # reading the file at each call would take half a core
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
 
     def step(self, seconds: int) -> None:
-        """Sets it so far from the true time."""
+        """Sets the clock to the true time plus this number of seconds."""
         replacement = self._file.with_suffix(".new")
         replacement.write_text(f"{seconds:+d}")
         replacement.rename(self._file)
 
 
 class HostNames:
-    """What the names of hosts stand for, for the processes that get `environment`."""
+    """Sets the IP addresses of host names for processes with `environment`."""
 
     def __init__(self, directory: Path) -> None:
         self._file = directory / "hosts"
@@ -58,9 +58,9 @@ class HostNames:
         self.environment = {"LD_PRELOAD": str(_library("libnss_wrapper.so")), "NSS_WRAPPER_HOSTS": str(self._file)}
 
     def resolve(self, name: str, address: str) -> None:
-        """From now on."""
+        """Resolves this name to an address, and no other name."""
         self._file.write_text(f"{address} {name}\n")
 
     def forget(self) -> None:
-        """No name resolves any more."""
+        """Resolves no names."""
         self._file.write_text("")

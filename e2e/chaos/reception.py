@@ -1,4 +1,4 @@
-"""How objects are received: refused by the API server, or taken in and judged by the operator, and what is said."""
+"""Creates objects, and checks whether the API server rejects them or the operator reports on them, and how."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Object = dict[str, Any]
 Answer = Literal["refused", "stalled", "waiting", "ready"]
 
 _PATIENCE = 30.0
-"""Seconds until the operator has written a status, on a machine that does much else."""
+"""Maximum number of seconds until the operator has written a status, on a busy machine."""
 _INDEX = re.compile(r"\[\d+\]")
 _REFUSALS = (400, 413, 422)
 _METADATA = ("labels", "annotations", "finalizers")
@@ -32,7 +32,7 @@ _MISSING = {
     "BatchNotFound": "status.history",
     "ClustersNotFound": "mode assign",
 }
-"""Where the operator looks for what does not exist, by the reason."""
+"""Text that a message about a missing object must contain, by the reason of the condition."""
 _STALLED = ("InvalidSpec", "MarkedFailed")
 _READY = ("Scheduled", "Paused", "Disabled")
 
@@ -42,10 +42,9 @@ class Reception:
     """How one object was received.
 
     Attributes:
-        what: was odd about it.
-        answer: who said what: refused by the API server; or taken in, and Ready, Stalled, or waiting for what it
-            refers to.
-        broken: the promise that was broken, in words; None where all were kept.
+        what: Kind of the case.
+        answer: The result: refused by the API server; or accepted, and ready, stalled, or waiting for a missing object.
+        broken: Description of the expectation that was not met; None if all were met.
     """
 
     what: str
@@ -54,12 +53,12 @@ class Reception:
 
 
 class Receptionist:
-    """Creates objects and observes how they are handled; only the last ones stay.
+    """Creates objects and observes how they are handled; only the latest ones are kept.
 
     Args:
-        api: the administrator's.
-        namespace: where all is created.
-        stay: how many objects are there at the same time.
+        api: Client of the administrator.
+        namespace: Namespace of the objects.
+        stay: Maximum number of objects that exist at the same time.
     """
 
     def __init__(self, api: ApiServer, namespace: str, stay: int) -> None:
@@ -72,10 +71,10 @@ class Receptionist:
         self._changed = asyncio.Event()
 
     async def receive(self, case: Case) -> Reception:
-        """Creates the object, and waits until it is refused or has a status.
+        """Creates the object, and waits until it is rejected or has a status.
 
         Raises:
-            ApiError: the API server had other troubles.
+            ApiError: the API server failed for another reason.
         """
         try:
             made = await self._api.create(self._path, case.body)
@@ -95,10 +94,10 @@ class Receptionist:
         return Reception(case.what, answer, broken or _touched(case, made, judged))
 
     async def see_off(self, *, everyone: bool = False) -> None:
-        """Deletes those that have been there longest, or all."""
+        """Deletes the oldest objects, or all."""
         while self._names and (everyone or len(self._names) > self._stay):
             path = paths.trigger(Key(self._namespace, self._names.popleft()))
-            with suppress(ApiError):  # a finalizer that nobody else would take away
+            with suppress(ApiError):  # no other client would remove the finalizers
                 await self._api.merge_patch(path, {"metadata": {"finalizers": None}})
             await self._api.delete(path)
 
@@ -128,7 +127,7 @@ class Receptionist:
 
 @asynccontextmanager
 async def receptionist(api: ApiServer, namespace: str, stay: int) -> AsyncIterator[Receptionist]:
-    """One who works while the context lasts, and leaves nobody behind."""
+    """Runs a receptionist while the context lasts, and deletes all objects at the end."""
     staff = Receptionist(api, namespace, stay)
     following = asyncio.create_task(staff.follow())
     try:
@@ -141,7 +140,7 @@ async def receptionist(api: ApiServer, namespace: str, stay: int) -> AsyncIterat
 
 
 def _judged(raw: Object | None) -> Object | None:
-    """The object, if the operator has said something of it."""
+    """Returns the object if the operator has written its conditions, or None."""
     if raw is None:
         return None
     status = raw.get("status") or {}
@@ -165,8 +164,8 @@ def _judge(case: Case, raw: Object) -> tuple[Answer, str | None]:
 
 
 def _unnamed(case: Case, message: str) -> str | None:
-    """What is wrong with a message that blames none of the fields."""
-    # Kubernetes 1.20 does not say which item of a list.
+    """Returns an error if a message names none of the fields, or None."""
+    # Kubernetes 1.20 does not name the index of a list's item.
     without_indices = _INDEX.sub("", message)
     if any(field in without_indices for field in case.fields):
         return None
@@ -174,7 +173,7 @@ def _unnamed(case: Case, message: str) -> str | None:
 
 
 def _touched(case: Case, made: Object, raw: Object) -> str | None:
-    """The operator writes status, never what GitOps tools compare."""
+    """Returns an error if the operator changed metadata or spec, which GitOps tools compare, or None."""
     for field in _METADATA:
         if made["metadata"].get(field) != raw["metadata"].get(field):
             return f"{_short(case)}: metadata.{field} was changed to {raw['metadata'].get(field)!r:.300}"

@@ -1,7 +1,7 @@
-"""The stage for all stories: a cluster of their own, the operator on it by its chart, and their triggers, all at once.
+"""Sets up all stories: a separate cluster, the operator installed by its chart, and the triggers of several stories.
 
-The cluster is called `stories`, so that the stories neither disturb `make demo` nor are disturbed by it. It is stopped
-at the end, unless it ran before: `python3 -m harness.cluster up --name stories` keeps it between runs.
+The cluster is called `stories`, so that the stories and `make demo` do not affect each other. It is stopped at the end,
+unless it was running before: `python3 -m harness.cluster up --name stories` keeps it between runs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NAMESPACE = "stories"
 VALUES = {"log": {"level": "DEBUG"}, "worker": {"allowedPriorityClasses": ["stories-batch"]}}
 CLAIMS = ["embeddings", "clustertrigger-results"]
 TOGETHER = ("slow.yaml", "schedules.yaml", "references.yaml", "errors.yaml")
-"""Applied before the first story: their runs share the two cores while the stories wait for one after another."""
+"""Manifests that are applied before the first story, so that their runs overlap on the two cores."""
 FIRST_TO_LAST = (
     "pausing",
     "forbid",
@@ -66,7 +66,7 @@ _DELETION_SECONDS = 240.0
 
 @dataclass(frozen=True)
 class Stage:
-    """What the stories share."""
+    """The objects that all stories share."""
 
     cluster: LocalCluster
     images: Images
@@ -74,7 +74,7 @@ class Stage:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that need the operator as it is come before those that kill or replace it; setting up takes its time."""
+    """Orders the stories: those that kill or replace the operator come last. The timeout excludes the setup."""
 
     def place(item: pytest.Item) -> int:
         if item.path.parent.name != "stories":
@@ -89,7 +89,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def stage_set(request: pytest.FixtureRequest) -> Iterator[Stage]:
-    """The stage, set once; its progress is shown although pytest captures output."""
+    """Sets up the stage once; its progress is shown although pytest captures output."""
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         print(flush=True)
@@ -111,7 +111,7 @@ def stage_set(request: pytest.FixtureRequest) -> Iterator[Stage]:
 
 @pytest.fixture
 def scene(stage_set: Stage) -> Scene:
-    """Where the stories happen."""
+    """The scene of the stories."""
     return stage_set.scene
 
 
@@ -123,7 +123,7 @@ def images(stage_set: Stage) -> Images:
 
 @pytest.fixture(autouse=True, scope="module")
 def _operator_makes_no_mistake(stage_set: Stage) -> Iterator[None]:
-    """No story passes while the operator is refused anything, or logs an error: the chart's rights are all it has."""
+    """Fails a file's stories if the API server denied a request of the operator, or the operator logged an error."""
     yield
     assert refusals_and_errors(stage_set.scene.system) == []
 
@@ -150,14 +150,14 @@ def _set_up(cluster: LocalCluster, *, leftovers: bool) -> Stage:
 
 
 def _show(kubectl: Kubectl) -> None:
-    """What the stories' owner would see now."""
+    """Print the triggers of the stories and their last errors."""
     errors = "custom-columns=NAME:.metadata.name,LAST ERROR:.status.last_execution_error"
     print("\n\n$ kubectl get clustertriggers", kubectl("get", "clustertriggers"), sep="\n")
     print(f"$ kubectl get clustertriggers -o '{errors}'", kubectl("get", "clustertriggers", "-o", errors), sep="\n")
 
 
 def _remove(cluster: LocalCluster, *, wait: bool) -> None:
-    """Remove what stories make, from a cluster that stays."""
+    """Remove the objects of the stories from a cluster that keeps running."""
     kubectl = Kubectl(cluster.kubeconfig)
     options = ("--ignore-not-found", f"--wait={str(wait).lower()}")
     with stage("removing what the stories made"):

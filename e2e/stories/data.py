@@ -1,4 +1,4 @@
-"""Parquet files as users have them: one that is fine, and one for each thing that can be wrong with the data."""
+"""Makes Parquet files like those of users: a valid one, and one for each kind of invalid data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAN_ROW, RAGGED_ROW, RAGGED_LENGTH = 7, 5, 3
 
 
 def files() -> dict[str, bytes]:
-    """Return the files that the stories' collections name, by name."""
+    """Return the files of the stories' collections, by name."""
     fine = pq.read_table(EXAMPLE, columns=["document_id", "description", "embedding"])[:DOCUMENTS]
     return {
         "packages.parquet": _written(fine),
@@ -30,7 +30,7 @@ def files() -> dict[str, bytes]:
 
 
 def groups(documents: int) -> bytes:
-    """Return documents of 64 dimensions in GROUPS that lie apart."""
+    """Return a file with documents of 64 dimensions in GROUPS separate groups."""
     generator = np.random.default_rng(0)
     vectors = generator.normal(size=(GROUPS, 64))[np.arange(documents) % GROUPS]
     vectors += 0.3 * generator.normal(size=vectors.shape)

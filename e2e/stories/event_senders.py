@@ -1,7 +1,7 @@
-"""Many producers at once, each of which sends its events one by one until they are acknowledged.
+"""Runs many concurrent producers, each of which sends its events one after another until they are acknowledged.
 
-Runs by itself within a Pod, given to `python -`: its only argument is a JSON object {url, type, collection, source,
-token_file, senders, each, pause, repeat_every}, and its output another one.
+This is a script for `python -` in a Pod. Its only argument is a JSON object {url, type, collection, source, token_file,
+senders, each, pause, repeat_every}, and its output is another JSON object.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any
 import aiohttp
 
 SECONDS = 240.0
-"""After which a sender gives up, so that what is wrong comes to light."""
+"""Maximum number of seconds for an event, after which the sender counts it as given up."""
 
 
 async def send(session: aiohttp.ClientSession, plan: dict[str, Any], event_id: str, told: Counter[str]) -> None:
-    """Send one event, under one id, until it is acknowledged."""
+    """Send one event with the same id until it is acknowledged."""
     event = {
         "specversion": "1.0",
         "id": event_id,
@@ -48,7 +48,7 @@ async def send(session: aiohttp.ClientSession, plan: dict[str, Any], event_id: s
 
 
 async def produce(session: aiohttp.ClientSession, plan: dict[str, Any], number: int, told: Counter[str]) -> None:
-    """Send the events of one producer; every so many producers sends each of them twice."""
+    """Send the events of one producer; one in `repeat_every` producers sends each event twice."""
     await asyncio.sleep(number / plan["senders"] * plan["pause"])
     for place in range(plan["each"]):
         event_id = f"{number}-{place}"
@@ -59,7 +59,7 @@ async def produce(session: aiohttp.ClientSession, plan: dict[str, Any], number: 
 
 
 async def main(plan: dict[str, Any], token: str) -> None:
-    """Send everything, and print what came of it."""
+    """Send all events, and print the counts of the results."""
     told: Counter[str] = Counter()
     async with aiohttp.ClientSession(
         headers={"Authorization": f"Bearer {token}", "Content-Type": "application/cloudevents+json"},

@@ -1,4 +1,4 @@
-"""What the operator's Pods have logged."""
+"""Reads the logs of the operator's Pods."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from harness.installation import RELEASE
 from harness.kubectl import Kubectl
 
 SELECTOR = f"--selector=app.kubernetes.io/instance={RELEASE},app.kubernetes.io/name=clustertrigger"
-"""Not the Pods of clustertrigger-api."""
+"""Selector of the operator's Pods, without those of clustertrigger-api."""
 
 Line = dict[str, Any]
 
 EXPECTED = "status.internal_id stays empty"
-"""With Roles alone no namespace can be read, and the operator does without the cluster's id."""
+"""Beginning of an expected message: with Roles only, the operator cannot read the namespace with the cluster's id."""
 _TRIED_AGAIN = re.compile(r"Request attempt \S+ failed; will retry: ")
-"""What Kopf logs as an error when a busy API server does not answer in time; it escalates what does not pass."""
+"""Error that Kopf logs if a busy API server does not respond in time. Kopf reports lasting failures separately."""
 
 
 def operator_pods(system: Kubectl, phase: str | None = None) -> list[str]:
-    """Return the names of the operator's Pods, of all phases or one; those that are being deleted are left out."""
+    """Return the names of the operator's Pods in all phases or one, without those that are being deleted."""
     pods = [pod for pod in system.items("pods", SELECTOR) if phase in (None, pod["status"].get("phase"))]
     metadata = [pod["metadata"] for pod in pods]
     return [each["name"] for each in metadata if "deletionTimestamp" not in each]
 
 
 def operator_log(system: Kubectl) -> list[Line]:
-    """Return every line of every operator Pod that runs; one that is not JSON counts as an error."""
+    """Return all log lines of all running operator Pods; a line that is not JSON counts as an error."""
     lines = []
     for pod in operator_pods(system, phase="Running"):
         for text in system("logs", pod).splitlines():
@@ -40,7 +40,7 @@ def operator_log(system: Kubectl) -> list[Line]:
 
 
 def refusals_and_errors(system: Kubectl) -> list[str]:
-    """Return what must never be in the log: an error, or a request that the API server forbade."""
+    """Return the log lines that must not exist: errors, and requests that the API server denied."""
     return [f"{line['pod']}: {line.get('message')}" for line in operator_log(system) if _is_mistake(line)]
 
 

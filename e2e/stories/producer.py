@@ -1,6 +1,6 @@
-"""A program in the cluster that sends events: a Pod under a service account of its own, as producers have it.
+"""Runs a Pod that sends events, with a separate service account as a user's producer has it.
 
-The operator's image is on the node, and has Python and aiohttp.
+The Pod has the operator's image, which is on the node and contains Python and aiohttp.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Object = dict[str, Any]
 
 
 class Producer:
-    """Sends events from within the cluster; made by `producer`."""
+    """Sends events from a Pod in the cluster; `producer` creates it."""
 
     def __init__(self, kubectl: Kubectl, pod: str, base: str) -> None:
         self._kubectl = kubectl
@@ -43,22 +43,22 @@ class Producer:
         self._base = base
 
     def url(self, namespace: str) -> str:
-        """Return where events for a namespace go."""
+        """Return the URL for events of a namespace."""
         return f"{self._base}/v1/namespaces/{namespace}/events"
 
     def token(self) -> str:
-        """Return the service account's token, as the Pod has it."""
+        """Return the token of the Pod's service account."""
         return self._kubectl.pipe(["exec", self._pod, "--", "cat", TOKEN_FILE]).decode().strip()
 
     def post(self, namespace: str, event: Object, token: str | None) -> tuple[int, Object]:
-        """Send one event; return status and body of the answer."""
+        """Send one event; return the status and the body of the response."""
         headers = {"Content-Type": STRUCTURED} | ({"Authorization": f"Bearer {token}"} if token else {})
         asked = json.dumps([self.url(namespace), headers, json.dumps(event)])
         status, body = json.loads(self._kubectl.pipe(["exec", self._pod, "--", "python", "-c", _POST, asked]))
         return status, body
 
     def flood(self, plan: Object, seconds: float) -> Object:
-        """Have many send at once, as `event_senders.py` says; return what it prints."""
+        """Run the concurrent producers of `event_senders.py`; return the counts that it prints."""
         words = ["exec", "--stdin", self._pod, "--", "python", "-", json.dumps({"token_file": TOKEN_FILE, **plan})]
         told: Object = json.loads(self._kubectl.pipe(words, _SENDERS.read_bytes(), timeout=seconds))
         return told
@@ -66,15 +66,15 @@ class Producer:
 
 @contextmanager
 def producer(kubectl: Kubectl, system: Kubectl, image: str) -> Iterator[Producer]:
-    """Run the Pod for as long as the context lasts; it may send events to its own namespace."""
-    # A name of its own: a kubelet that still ends the last one's container answers `exec` by the Pod's name alone.
+    """Run the Pod while the context lasts; it may send events to its own namespace."""
+    # The name is unique: the kubelet finds the container for `exec` by name, and may still be ending an earlier one.
     pod = f"{NAME}-{secrets.token_hex(3)}"
     kubectl.apply(*_rights(kubectl.namespace), _pod(pod, image))
     try:
         kubectl("wait", f"pod/{pod}", "--for=condition=Ready", f"--timeout={_READY_SECONDS}s", timeout=130)
         service = system.json("get", "service", RELEASE)["spec"]
         (port,) = [port["port"] for port in service["ports"] if port["name"] == "events"]
-        # By its address: the cluster built here has no DNS.
+        # By IP address, because the cluster that the harness builds has no DNS.
         yield Producer(kubectl, pod, f"http://{service['clusterIP']}:{port}")
     finally:
         kubectl("delete", "pod", pod, "--grace-period=0", "--force", "--wait=false")

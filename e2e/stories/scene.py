@@ -1,4 +1,4 @@
-"""Where a story happens: a namespace with triggers, asked through kubectl."""
+"""Reads and changes the triggers of a namespace with kubectl, for stories."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.kubectl import Kubectl
 
 MANIFESTS = REPOSITORY / "e2e/stories/manifests"
 PATIENCE = 240.0
-"""Seconds in which anything that is to happen has happened, on two busy cores."""
+"""Maximum number of seconds to wait for an expected change, on two busy cores."""
 _POLL_SECONDS = 0.5
 
 Object = dict[str, Any]
@@ -26,8 +26,8 @@ class Scene:
     """The triggers of one namespace.
 
     Args:
-        kubectl: Its namespace has them.
-        system: Its namespace has the operator.
+        kubectl: Kubectl for the namespace of the triggers.
+        system: Kubectl for the namespace of the operator.
     """
 
     def __init__(self, kubectl: Kubectl, system: Kubectl) -> None:
@@ -39,29 +39,29 @@ class Scene:
         self.kubectl("apply", f"--filename={MANIFESTS / name}")
 
     def trigger(self, name: str) -> Object:
-        """Return the trigger as it is now."""
+        """Return the current trigger."""
         found: Object = self.kubectl.json("get", "clustertrigger", name)
         return found
 
     def status(self, name: str) -> Object:
-        """Return the trigger's status, {} before the operator has seen it."""
+        """Return the trigger's status; {} until the operator has written it."""
         found: Object = self.trigger(name).get("status", {})
         return found
 
     def condition(self, name: str, kind: str) -> Object:
-        """Return one condition of a trigger, {} while there is none."""
+        """Return a condition of the trigger; {} until it is set."""
         conditions: list[Object] = self.status(name).get("conditions", [])
         return next((condition for condition in conditions if condition["type"] == kind), {})
 
     def column(self, name: str, column: str) -> str:
-        """Return what `kubectl get clustertrigger NAME` prints in a column."""
+        """Return the text in a column of `kubectl get clustertrigger NAME`."""
         header, row = self.kubectl("get", "clustertrigger", name).splitlines()
         begin = header.index(column)
         end = next((i for i in range(begin + len(column), len(header)) if header[i] != " "), None)
         return row[begin:end].strip()
 
     def shows(self, name: str, column: str, expected: str) -> None:
-        """Wait until a column shows what is expected; the operator may not have seen the trigger so far."""
+        """Wait until a column has the expected text, because the operator may not have observed the trigger yet."""
         seen: list[str] = []
 
         def look() -> bool:
@@ -91,7 +91,7 @@ class Scene:
         return [f"{event['reason']}: {event['message']}" for event in ordered]
 
     def told(self, name: str, beginning: str, needle: str = "") -> str:
-        """Wait for an event on the trigger that begins so and contains a text: events are written after the status."""
+        """Wait for an event with this beginning and this text, because events are written after the status."""
 
         def found() -> str | None:
             events = self.events(name)
@@ -100,19 +100,19 @@ class Scene:
         return self.eventually(found, f"{name}: an event {beginning} … {needle}", name)
 
     def patch(self, name: str, spec: Object) -> None:
-        """Change fields of the trigger's spec; None removes one."""
+        """Change fields of the trigger's spec; None removes a field."""
         self.kubectl("patch", "clustertrigger", name, "--type=merge", f"--patch={json.dumps({'spec': spec})}")
 
     def pause(self, name: str) -> None:
-        """Let the trigger fire no more: the stories that follow need the cores."""
+        """Pause the trigger, because the following stories need the cores."""
         self.patch(name, {"status": "paused"})
 
     def request_run(self, name: str, token: str) -> None:
-        """Ask for a run by hand."""
+        """Request a manual run."""
         self.kubectl("annotate", "clustertrigger", name, f"{ANNOTATION_RUN_REQUESTED}={token}", "--overwrite")
 
     def run_ended(self, name: str, *, slot: str | None = None, patience: float = PATIENCE) -> Object:
-        """Wait for the end of a run: that of a slot, or the oldest; return its entry in the history."""
+        """Wait for the end of the run of a slot, or of the oldest run; return its entry in the history."""
 
         def ended() -> Object | None:
             history = reversed(self.status(name).get("history", []))
@@ -122,7 +122,7 @@ class Scene:
         return self.eventually(ended, f"{name}: the run {slot or ''} has ended", name, patience)
 
     def running(self, name: str) -> Object:
-        """Wait until a Pod of the trigger runs, and return it."""
+        """Wait until a Pod of the trigger is running, and return the Pod."""
 
         def pod() -> Object | None:
             return next((pod for pod in self.pods(name) if pod["status"].get("phase") == "Running"), None)
@@ -130,7 +130,7 @@ class Scene:
         return self.eventually(pod, f"{name}: a Pod runs", name)
 
     def plugin(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run `kubectl clustertrigger …` as kubectl starts the plugin, in the triggers' namespace."""
+        """Run `kubectl clustertrigger …` in the triggers' namespace, in the way that kubectl starts the plugin."""
         scope = ["--kubeconfig", str(self.kubectl.kubeconfig), "--namespace", self.kubectl.namespace]
         program = [sys.executable, "-m", "clustertrigger.cli.main"]
         return subprocess.run([*program, *words, *scope], capture_output=True, text=True, timeout=300, check=False)
@@ -138,13 +138,13 @@ class Scene:
     def eventually(
         self, look: Callable[[], Found | None], what: str, trigger: str | None = None, patience: float = PATIENCE
     ) -> Found:
-        """Look again and again until there is something.
+        """Poll until a function returns a true value, and return the value.
 
         Args:
-            look: Returns something true once it is there.
-            what: What is waited for.
-            trigger: Shown, with its events and Pods, when it does not happen.
-            patience: Seconds to wait.
+            look: Function that returns a true value at the end.
+            what: Expected change, for the error message.
+            trigger: Trigger whose status, events and Pods the error message shows.
+            patience: Maximum number of seconds to wait.
         """
         deadline = time.monotonic() + patience
         while True:

@@ -1,6 +1,6 @@
-"""SIGKILL for the operator's process, which neither `kubectl delete` nor anything within its own container can send.
+"""Sends SIGKILL to the operator's process, which neither `kubectl delete` nor a process in its container can send.
 
-A Pod that sees the node's processes does it; as the operator's user, so it needs no privilege.
+A Pod with access to the node's processes sends it. It runs as the operator's user and needs no privilege.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ print(killed)
 
 
 class Reaper:
-    """Kills operators; made by `reaper`."""
+    """Kills operators; `reaper` creates it."""
 
     def __init__(self, kubectl: Kubectl) -> None:
         self._kubectl = kubectl
 
     def kill(self, pod: str) -> int:
-        """Kill the operator of a Pod; return the number of its processes."""
+        """Kill the operator of a Pod; return the number of killed processes."""
         return int(self._kubectl.pipe(["exec", NAME, "--", "python", "-c", _KILL, pod]))
 
 
 @contextmanager
 def reaper(kubectl: Kubectl, image: str) -> Iterator[Reaper]:
-    """Run the Pod for as long as the context lasts."""
+    """Run the Pod while the context lasts."""
     container = {
         "name": NAME,
         "image": image,

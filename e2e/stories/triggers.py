@@ -1,4 +1,4 @@
-"""Triggers that stories apply by themselves: on an interval, with small requests, so that many runs share two cores."""
+"""Makes interval triggers for stories, with small resource requests, so that many runs fit on two cores."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def by_interval(
     collection: str = "col_packages",
     **run: Any,
 ) -> Object:
-    """Return a trigger; by default one that fires on request only, as far as a story lasts.
+    """Return an interval trigger; by default, it fires only on request during a story.
 
     Args:
-        name: of the trigger.
-        config: the clustering.
-        seconds: of its interval.
-        at_once: whether it fires when it is applied, too.
-        collection: collection_id of what is clustered.
-        run: fields of spec.run.
+        name: Name of the trigger.
+        config: Configuration of the clustering.
+        seconds: Interval in seconds.
+        at_once: Whether the trigger also fires when it is applied.
+        collection: collection_id of the documents.
+        run: Other fields of spec.run.
     """
     spec = {
         "trigger_type": "interval",
@@ -43,14 +43,14 @@ def by_interval(
 def enriching(
     name: str, taxonomy_id: str, *, at_once: bool = True, collection_id: str = "taxonomy-packages", **config: Any
 ) -> Object:
-    """Return a trigger that gives documents their nodes.
+    """Return a trigger that assigns nodes of a taxonomy to documents.
 
     Args:
-        name: of the trigger.
-        taxonomy_id: of the nodes.
-        at_once: whether it fires when it is applied.
-        collection_id: of the documents.
-        config: further fields of spec.action_config.
+        name: Name of the trigger.
+        taxonomy_id: Taxonomy of the nodes.
+        at_once: Whether the trigger fires when it is applied.
+        collection_id: Collection of the documents.
+        config: Other fields of spec.action_config.
     """
     spec = {
         "action_type": "taxonomy_enrichment",
