@@ -24,9 +24,10 @@ SEED = 20261122
 AT_ONCE = 24
 STAY = 200
 """Objects that are there at the same time: some of them are due every second."""
-LATEST, LATEST_OF_FEW = 2.0, 5.0
-"""Seconds: what the API server and the tests beside it may cost 99 of 100 canaries on two busy cores; and all of them,
-where too few fire to leave one out."""
+LATEST, LATEST_OF_FEW = 2.0, 15.0
+"""Seconds: maximum lateness of 99 of 100 canaries; and of all of them, if too few fire to leave one out. The API server
+and other tests on the same two cores cost an unlucky canary seconds. An object that delays others costs all of them
+more."""
 
 
 @pytest.fixture
@@ -83,7 +84,10 @@ async def _receive(cluster: Cluster, hostile: str, aviary: str, cases: list[Case
             f"hostile: canaries fired {len(late)} times, late by p50 {fleet.quantile(late, 0.5) * 1000:.0f} ms, "
             f"p99 {fleet.quantile(late, 0.99) * 1000:.0f} ms, at most {late[-1] * 1000:.0f} ms"
         )
-        birds.assert_in_time(LATEST if len(late) >= 1_000 else LATEST_OF_FEW)
+        if len(late) >= 1_000:
+            birds.assert_in_time(LATEST)
+        else:
+            birds.assert_in_time(LATEST_OF_FEW, grace=LATEST_OF_FEW)
     return received
 
 
