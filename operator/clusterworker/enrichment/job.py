@@ -34,7 +34,7 @@ def enrich(
     """Finds the nodes of every document, and writes the run's folder.
 
     Args:
-        spec: What to do.
+        spec: Spec of the enrichment.
         progress: Receives the progress.
         mounts: Directories of Secrets and scratch space.
         memory: Bytes that may be used. Default: the container's limit.

@@ -28,12 +28,12 @@ class Provenance:
     An incremental run takes over documents only if it is made in the same way.
 
     Attributes:
-        run: The Job's name.
+        run: Name of the Job.
         collection_id: Collection of the documents.
         taxonomy_id: Taxonomy of the nodes.
         nodes_sha256: Hash of the nodes.
-        top_k: As configured.
-        min_score: As configured.
+        top_k: Configured maximum number of nodes per document.
+        min_score: Configured minimum score of a node.
     """
 
     run: str

@@ -24,7 +24,7 @@ from clusterworker.process.progress import Progress
 from clusterworker.run.results.stages import Distributable, Stages, open_stages, read_arrays
 
 WAVES = 4
-"""Minimum number of parts per CPU of the executors, so that a slow executor delays a pass by one small part."""
+"""Intended number of parts per CPU of the executors, so that a slow executor delays a pass by one small part."""
 LEAST_ROWS = 100_000
 """Minimum number of documents in a part: a smaller one takes longer to schedule than to read."""
 

@@ -1,1 +1,1 @@
-"""Runs tasks with Apache Spark. Only this package imports PySpark, which runs with engine local do not need."""
+"""Runs tasks with Apache Spark. Only this package imports PySpark, so runs with engine local do not need it."""

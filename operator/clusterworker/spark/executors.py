@@ -120,7 +120,7 @@ class Executors:
         """Return an error that says in one line why tasks failed."""
         try:
             text = str(error)
-        except Exception:  # py4j's, after Java has ended
+        except Exception:  # py4j's errors have no text after Java has ended
             return UnavailableError(f"Spark has ended by itself: {self._why_none()}")
         _, ours, rest = text.rpartition(_OURS)
         if ours:

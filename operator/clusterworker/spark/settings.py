@@ -118,7 +118,7 @@ def _on_kubernetes(engine: Engine, template: Path, environment: Mapping[str, str
         "spark.kubernetes.submission.waitAppCompletion": "false",
         "spark.scheduler.minRegisteredResourcesRatio": "0",
         # Each second, a Pod that a quota rejects counts as a failure: Spark would end long before pending_seconds.
-        # Tasks, which fail with their executor, have their own limit.
+        # The tasks of a lost executor fail, and tasks have their own limit.
         "spark.executor.maxNumFailures": str(_UNLIMITED),
     }
     if engine.executor_cpu_limit is not None:
