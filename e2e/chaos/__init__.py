@@ -1,1 +1,1 @@
-"""Faults on a real control plane: nothing is lost, nothing is doubled, nothing turns in circles."""
+"""Tests faults on a real control plane: no slot is lost or fires twice, and nothing is retried in a tight loop."""

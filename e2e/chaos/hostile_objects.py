@@ -193,7 +193,7 @@ def _field(path: Path) -> str:
 
 
 def _drawn(strategy: SearchStrategy[T], number: int, seeded: int) -> list[T]:
-    """So many examples, the same for the same seed."""
+    """Returns a number of examples, which are the same for the same seed."""
     found: list[T] = []
 
     @seed(seeded)

@@ -1,4 +1,4 @@
-"""Triggers that come, fire and go leave nothing behind in the operator's memory."""
+"""Tests that triggers that are created, fire and are deleted do not increase the operator's memory."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from harness.control_plane.operator_process import OperatorProcess
 from harness.control_plane.sandbox import Sandbox
 
 RATE = float(os.environ.get("CHAOS_RATE", "100"))
-"""Triggers a second that are asked for; what is carried is said in the end."""
+"""Intended number of triggers per second; the test prints the actual number."""
 MINUTES = float(os.environ.get("CHAOS_MINUTES", "30"))
-"""Duration of the full form."""
+"""Duration of the full test in minutes."""
 MOST_MIB, MOST_SHARE = 10.0, 0.05
-"""How much larger the process may be in the last fifth of the time than it was in the second."""
+"""Maximum growth of the process from the second to the last fifth of the time, in MiB and as a share."""
 
 
 @dataclass(frozen=True)
 class Lasting:
-    """Seconds."""
+    """Durations of the phases, and the interval of samples, in seconds."""
 
     warm_up: float
     measured: float
@@ -51,7 +51,7 @@ def test_memory_does_not_grow(cluster: Cluster, operator: StartOperator, sandbox
 
 
 async def _churn(cluster: Cluster, namespace: str, process: OperatorProcess, lasting: Lasting) -> list[float]:
-    """Resident MiB of the operator, at equal intervals after the warm-up."""
+    """Returns the operator's resident memory in MiB, at equal intervals after the warm-up."""
     samples: list[float] = []
     async with fleet.administrator(cluster) as api, churning(api, namespace, RATE) as churn:
         await churn.one()
@@ -75,7 +75,7 @@ def _print_rate(churn: Churn, elapsed: float, used: float) -> None:
 
 
 def _assert_forgotten(process: OperatorProcess) -> None:
-    """No metric or log line of the operator mentions a deleted trigger."""
+    """Verifies that the operator's metrics mention no deleted trigger."""
     for gauge in ("clustertrigger_triggers", "clustertrigger_queue_depth"):
         eventually(lambda gauge=gauge: process.metric(gauge) == 0, 60, what=f"{gauge} back at 0")  # type: ignore[misc]
     shown = process.fetch("/metrics")[1]

@@ -1,5 +1,7 @@
-"""What surrounds the operator fails for a while: no slot is lost or doubled, nothing turns in circles, and all is well
-within seconds of the fault's end."""
+"""Tests temporary faults of the operator's environment.
+
+No slot is lost or fires twice, nothing is retried in a tight loop, and all triggers fire within seconds after a fault.
+"""
 
 from __future__ import annotations
 
@@ -30,16 +32,19 @@ SEED = 20261122
 TRIGGERS = 6
 PERIOD = 2
 RECOVERY = 10
-"""Seconds from the end of a fault until each trigger fires a slot again that came after it."""
+"""Maximum number of seconds from the end of a fault until every trigger fires a later slot."""
 MOST_REQUESTS = 60
-"""A second. Six triggers on a two-second grid cause about ten in peace, and as many attempts may fail."""
+"""Maximum number of requests per second.
+
+Without a fault, six triggers with an interval of two seconds cause about ten. As many attempts may fail.
+"""
 MOST_PROCESSOR = 0.6
-"""Share of a core."""
+"""Maximum CPU usage as a share of a core."""
 HOUR, DAY = 3600, 86_400
 
 
 class Stage:
-    """Six steady triggers, and the operator that fires them."""
+    """Six interval triggers, and the operator that fires them."""
 
     def __init__(self, sandbox: Sandbox, process: OperatorProcess, proxy: Proxy | None, seconds: float) -> None:
         self.sandbox, self.process, self.proxy, self.seconds = sandbox, process, proxy, seconds
@@ -51,7 +56,7 @@ class Stage:
 
     @contextmanager
     def fault(self) -> Iterator[None]:
-        """While the context lasts; then everything must be well again."""
+        """Lasts as long as the context, and then verifies that the operator recovers."""
         requests, used, began = self._requests(), self.process.cpu_seconds(), time.monotonic()
         yield
         lasted = time.monotonic() - began
@@ -67,7 +72,7 @@ class Stage:
         )
 
     def balance(self) -> None:
-        """Every slot has exactly one Job, or is reported as missed."""
+        """Verifies that every slot has exactly one Job, or is reported as missed."""
         for name in self.names:
             hold_still(self.sandbox, name, 60)
             assert_balanced(self.sandbox, name)
@@ -89,7 +94,7 @@ class Stage:
 
 @pytest.fixture
 def seconds(full: bool) -> float:
-    """How long a fault lasts."""
+    """Duration of a fault in seconds."""
     return 30 if full else 6
 
 
@@ -178,7 +183,7 @@ def test_names_do_not_resolve(
 def test_the_token_expires_and_is_rotated(
     cluster: Cluster, operator: StartOperator, sandbox: Sandbox, busy_kubelet: None, seconds: float, tmp_path: Path
 ) -> None:
-    """The new one lies where the old one was, as the kubelet does it; nobody tells the operator."""
+    """The new token replaces the file of the old one without a notification, as the kubelet does it."""
     token = tmp_path / "token"
     token.write_text(_token(cluster, "first"))
     config = yaml.safe_load(cluster.operator_kubeconfig.read_text())
@@ -198,7 +203,7 @@ def test_the_token_expires_and_is_rotated(
 def test_the_clock_is_stepped(
     operator: StartOperator, sandbox: Sandbox, busy_kubelet: None, proxy: Proxy, seconds: float, tmp_path: Path
 ) -> None:
-    """Forth and back, by an hour and by a day: the API server's clock shows that it is this machine's that is wrong."""
+    """The clock is set forward and back by an hour and a day; the API server's time shows that it is wrong."""
     clock = _or_skip(SettableClock, tmp_path)
     process = operator(through=proxy, environ=clock.environment)
     stage = Stage(sandbox, process, proxy, seconds)
@@ -218,7 +223,7 @@ def test_the_clock_is_stepped(
 def _writes(sandbox: Sandbox) -> bool:
     try:
         sandbox.kube.patch(f"/api/v1/namespaces/{sandbox.namespace}", {"metadata": {"labels": {"alive": "yes"}}})
-    except Exception:  # it hangs, refuses, or says that its storage does not answer
+    except Exception:  # the API server does not respond, or reports an error
         return False
     return True
 
@@ -228,7 +233,7 @@ def _secret(name: str) -> str:
 
 
 def _token(cluster: Cluster, name: str) -> str:
-    """One that is good as long as a Secret is there."""
+    """Returns a token that is valid as long as a Secret exists."""
     secrets = f"/api/v1/namespaces/{SYSTEM}/secrets"
     bound = cluster.kube.create(secrets, {"metadata": {"name": f"bound-to-{name}"}})
     reference = {"apiVersion": "v1", "kind": "Secret", "name": f"bound-to-{name}", "uid": bound["metadata"]["uid"]}

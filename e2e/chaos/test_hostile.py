@@ -1,4 +1,4 @@
-"""Triggers as nobody should write them: each is refused or judged with its field named, and no other waits for it."""
+"""Tests invalid and odd triggers: each is rejected or reported with its field, and none delays others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from harness.control_plane.sandbox import Sandbox
 SEED = 20261122
 AT_ONCE = 24
 STAY = 200
-"""Objects that are there at the same time: some of them are due every second."""
+"""Maximum number of objects that exist at the same time; some of them are due every second."""
 LATEST, LATEST_OF_FEW = 2.0, 15.0
 """Seconds: maximum lateness of 99 of 100 canaries; and of all of them, if too few fire to leave one out. The API server
 and other tests on the same two cores cost an unlucky canary seconds. An object that delays others costs all of them
@@ -32,7 +32,7 @@ more."""
 
 @pytest.fixture
 def aviary(cluster: Cluster) -> Iterator[Sandbox]:
-    """The namespace of the canaries."""
+    """A separate namespace for the canaries."""
     sandbox = Sandbox(cluster.kube)
     yield sandbox
     sandbox.close()
@@ -48,7 +48,7 @@ def test_each_is_judged_and_none_delays_others(
         *naughty(everywhere=full, seeded=SEED),
         *generated(10_000 if full else 200, SEED),
     ]
-    # The operator permits whatever a spec can ask for, so that only odd values are to blame.
+    # The operator permits all that a spec can request, so that only odd values cause errors.
     process = operator(
         watch_namespaces=f"{sandbox.namespace},{aviary.namespace}",
         worker_priority_classes="batch-low",
@@ -92,7 +92,7 @@ async def _receive(cluster: Cluster, hostile: str, aviary: str, cases: list[Case
 
 
 def _assert_sound(process: OperatorProcess) -> None:
-    """The operator runs, has failed at nothing, and has forgotten what is gone."""
+    """Verifies that the operator runs, has logged no error, and has forgotten the deleted triggers."""
     assert process.running()
     eventually(
         lambda: process.metric("clustertrigger_triggers") == len(canaries.STEPS), 60, what="the others forgotten"

@@ -1,4 +1,4 @@
-"""SIGKILL at any instant, also while starting, under a load of due triggers: each slot has its one Job."""
+"""Tests SIGKILL at random instants, also during the start, while triggers are due: each slot has one Job."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ SEED = int(os.environ.get("CHAOS_SEED", "20261122"))
 KILLS = int(os.environ.get("CHAOS_KILLS", "1000"))
 TRIGGERS = 30
 PERIOD = 20
-"""Seconds between the slots of a trigger: longer than any row of kills, so that none may be missed."""
+"""Seconds between the slots of a trigger: more than a series of kills takes, so that no slot is missed."""
 KEPT = 4 * 3600
-"""Seconds for which finished Jobs are kept: a thousand kills take more than an hour, and all are counted at the end."""
+"""Starting deadline in seconds: a thousand kills take more than an hour."""
 
 
 @pytest.mark.timeout(3 * 3600)
@@ -35,7 +35,7 @@ def test_sigkill_at_random_instants(operator: StartOperator, sandbox: Sandbox, b
         sandbox.trigger(name, spec)
     while_starting = False
     for _ in range(kills):
-        # Two in a row that come before it is ready could outlast a period.
+        # Two consecutive kills before the operator is ready could take longer than a period.
         while_starting = not while_starting and chance.random() < 0.2
         process = operator(wait=not while_starting)
         time.sleep(chance.random() * (1.5 if while_starting else 3.0))
@@ -50,7 +50,7 @@ def test_sigkill_at_random_instants(operator: StartOperator, sandbox: Sandbox, b
 
 
 def _assert_each_slot_has_its_job(sandbox: Sandbox, name: str) -> int:
-    """Returns how many slots there were."""
+    """Verifies that each slot has one Job, and returns the number of slots."""
     status, jobs = sandbox.status(name), sandbox.jobs(name)
     state = status["schedule_state"]
     step = timedelta(seconds=PERIOD)

@@ -1,4 +1,4 @@
-"""Actions beside clustering: a run that is over is carried out again."""
+"""Story of action batch_rerun: a completed run is repeated."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ EMBEDDINGS, RESULTS = CLAIMS
 
 
 def rerun(name: str, batch: str, **config: object) -> Object:
-    """A trigger that runs a batch again, at once."""
+    """Return a trigger that repeats a batch immediately."""
     spec = {
         "action_type": "batch_rerun",
         "action_config": {"batch_id": batch, **config},
@@ -34,7 +34,7 @@ def test_a_run_is_carried_out_again(scene: Scene, images: Images, tmp_path: Path
     scene.kubectl.apply(by_interval("batch", {**KMEANS, "n_clusters": 5}, at_once=True))
     batch = scene.run_ended("batch")
     assert batch["status"] == "completed"
-    # What the trigger says now does not matter to what was run then.
+    # The rerun uses the spec of the original run, not the trigger's current spec.
     scene.kubectl.apply(by_interval("batch", {**KMEANS, "n_clusters": 2}))
 
     scene.kubectl.apply(rerun("again", batch["job_id"]))

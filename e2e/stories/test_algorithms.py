@@ -1,4 +1,4 @@
-"""A run of each algorithm on real embeddings, as its owner sees it."""
+"""Story of a run of each algorithm on real embeddings, as its owner sees it."""
 
 from collections.abc import Iterator
 
@@ -10,16 +10,16 @@ from e2e.stories.scene import Scene
 from harness.cluster.errors import ClusterError
 
 TOLD = ("gaussian-mixture", "hierarchical", "kmeans", "spectral")
-"""How many clusters to make."""
+"""Algorithms that get the number of clusters."""
 REDUCING = ("hdbscan", "mean-shift", "optics")
 FINDING = ("dbscan", "evoc", *REDUCING)
-"""How many clusters there are."""
+"""Algorithms that determine the number of clusters."""
 TOKEN = "each-algorithm"
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _all_asked_to_run(stage_set: Stage) -> Iterator[None]:
-    """All at once, so that their runs share the cores."""
+    """Request all runs at the same time, so that they share the cores."""
     scene = stage_set.scene
     scene.apply_file("algorithms.yaml")
     for algorithm in (*TOLD, *FINDING):

@@ -1,4 +1,4 @@
-"""A program creates a trigger over HTTP, a person watches it with kubectl; and the other way round."""
+"""Story of the HTTP API: a program creates a trigger that a person reads with kubectl, and vice versa."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.helm import find_helm
 from harness.installation import RELEASE, SYSTEM_NAMESPACE, operator_values
 
 PORTAL = "portal"
-"""The program: its Pod and its service account."""
+"""Name of the program's Pod and service account."""
 TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 CLUSTER, UNIFIED = "/v1/clusters/triggers", "/v1/triggers"
 _ASK = """
@@ -33,10 +33,10 @@ print(json.dumps([answer.status, json.loads(answer.read() or "null")]))
 
 
 class Portal:
-    """A program in the cluster, with the token of its service account.
+    """A program in the cluster that sends requests with the token of its service account.
 
     Args:
-        scene: the stories'; the Pod runs in their namespace.
+        scene: Scene of the stories, in whose namespace the Pod runs.
         base: URL of the API.
     """
 
@@ -45,7 +45,7 @@ class Portal:
         self._base = base
 
     def asks(self, method: str, path: str, body: object = None, **headers: str) -> tuple[int, Any]:
-        """Return status and body of the answer; without other headers, it asks as itself, of the stories' namespace."""
+        """Send a request, by default with the program's token and the stories' namespace; return status and body."""
         sent = headers or {"as-myself": "yes", "X-Namespace": self._kubectl.namespace}
         asked = json.dumps([method, self._base + path, sent, body])
         status, answer = json.loads(self._kubectl.pipe(["exec", PORTAL, "--", "python", "-c", _ASK, asked]))
@@ -53,7 +53,7 @@ class Portal:
         return status, answer
 
     def gets(self, method: str, path: str, body: object = None) -> Object:
-        """Return the body of an answer that is no error."""
+        """Send a request that must succeed; return the body of the response."""
         status, answer = self.asks(method, path, body)
         assert status == 200, answer
         found: Object = answer
@@ -62,7 +62,7 @@ class Portal:
 
 @pytest.fixture(scope="module")
 def portal(stage_set: Stage) -> Iterator[Portal]:
-    """The program, and the API that it asks."""
+    """Enables the API, and runs the program."""
     scene = stage_set.scene
     helm = find_helm(scene.kubectl.kubeconfig, SYSTEM_NAMESPACE)
     values = {**VALUES, "api": {"enabled": True}}
@@ -71,7 +71,7 @@ def portal(stage_set: Stage) -> Iterator[Portal]:
         scene.kubectl.apply(*_program(stage_set.images.operator.name, scene.kubectl.namespace))
         scene.kubectl("wait", f"pod/{PORTAL}", "--for=condition=Ready", "--timeout=120s", timeout=130)
         service = scene.system.json("get", "service", f"{RELEASE}-api")["spec"]
-        # By its address: the cluster built here has no DNS.
+        # By IP address, because the cluster that the harness builds has no DNS.
         yield Portal(scene, f"http://{service['clusterIP']}:{service['ports'][0]['port']}")
     finally:
         scene.kubectl("delete", "pod", PORTAL, "--grace-period=0", "--force", "--wait=false", "--ignore-not-found")

@@ -1,4 +1,7 @@
-"""A nightly clustering and an event trigger share their clusters (examples/assign.yaml); two nights become one."""
+"""Story of examples/assign.yaml: an event trigger assigns documents to the clusters of a nightly run.
+
+A third trigger combines the clusters of two nights.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +32,13 @@ PROGRAM = Path(__file__).parents[2] / "examples/assign.yaml"
 
 @pytest.fixture(scope="module")
 def packages() -> pa.Table:
-    """Packages in no order, so that those of the day are of the topics of the night."""
+    """The packages in random order, so that those of the day have the same topics as those of the night."""
     table = pq.read_table(EXAMPLE, columns=["document_id", "description", "embedding"])
     return table.take(np.random.default_rng(0).permutation(len(table))[: KNOWN + NEW])
 
 
 def strange() -> pa.Table:
-    """Documents that are about nothing that there is."""
+    """Return documents that are similar to no other documents."""
     vectors = np.random.default_rng(1).normal(size=(STRANGE, 384)).astype(np.float32)
     return pa.table(
         {
@@ -95,7 +98,7 @@ def sender(stage_set: Stage) -> Iterator[Producer]:
 
 
 def arrive(sender: Producer, identifier: str, count: int) -> None:
-    """Some documents are reported."""
+    """Send an event for a number of added documents."""
     event = {"specversion": "1.0", "id": identifier, "source": "/stories/assign", "type": "documents_added",
              "subject": "arriving", "data": {"count": count}}  # fmt: skip
     assert sender.post(NAMESPACE, event, sender.token()) == (202, {"accepted": 1, "duplicates": 0, "unmatched": 0})
@@ -112,7 +115,7 @@ def names(folder: Path) -> dict[int, str]:
 
 
 def test_before_the_first_night_it_waits(scene: Scene, images: Images, sender: Producer, packages: pa.Table) -> None:
-    """Its event counts, and it fires once there are clusters to assign to."""
+    """The event is counted, and the trigger fires as soon as there are clusters."""
     with claim_files(scene.kubectl, images.worker.name, [EMBEDDINGS]) as claims:
         claims.upload_new(EMBEDDINGS, {"arriving/first.parquet": written(packages[:KNOWN])})
     scene.kubectl.apply(*manifests(), nightly(), hourly())
@@ -182,7 +185,7 @@ def test_new_documents_get_the_clusters_of_the_night(
 
 
 def test_the_night_goes_on_where_it_was(scene: Scene) -> None:
-    """It clusters what has come, keeps its ids, and is the run to assign to from then on."""
+    """The nightly run includes the new documents and keeps the ids; later runs assign to its clusters."""
     before = scene.status("at-night")["history"][0]
     scene.request_run("at-night", "again")
     clustered = scene.run_ended("at-night", slot="manual/again")
@@ -210,7 +213,7 @@ def both(runs: list[str]) -> Object:
 
 
 def test_clusters_of_two_nights_are_clustered(scene: Scene, images: Images, tmp_path: Path) -> None:
-    """Mode composite: no vector is read, and every document gets its centroid's cluster; whose ids last."""
+    """Mode composite clusters centroids and reads no vectors; documents get the clusters of their centroids."""
     nights = [run["job_id"] for run in reversed(scene.status("at-night")["history"])]
     scene.kubectl.apply(both(nights))
     run = scene.run_ended("both-nights")
@@ -260,6 +263,6 @@ def test_what_does_not_fit_is_refused(scene: Scene, made: Object, line: str) -> 
 
 
 def test_the_example_is_accepted_as_it_is(scene: Scene) -> None:
-    """All but the night's run, as a newcomer applies it."""
+    """The API server accepts the unchanged example."""
     scene.kubectl("apply", f"--filename={PROGRAM}", "--dry-run=server")
     scene.kubectl("delete", "clustertrigger", "at-night", "by-day", "both-nights")

@@ -1,4 +1,4 @@
-"""A completed run fires the next trigger, and a loop comes to an end by itself."""
+"""Story of chains: a completed run fires the next trigger, and a loop of triggers ends by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person with nothing but `kubectl clustertrigger`: run, look, read, pause, fail, reset; real logs and reports."""
+"""Story of `kubectl clustertrigger`: a person runs, inspects, pauses and resets triggers, and reads logs."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ REPORT_PODS = "clustertrigger.dev/role=report"
 
 
 class Person:
-    """Types commands, and sees what they print."""
+    """Runs commands, and reads their output."""
 
     def __init__(self, scene: Scene) -> None:
         self._scope = ["--kubeconfig", str(scene.kubectl.kubeconfig), "--namespace", scene.kubectl.namespace]
 
     def types(self, *words: str, code: int = 0, **environment: str) -> str:
-        """Return what the command prints, shown as a terminal of 80 columns without colours would."""
+        """Run a command; return its output for a terminal of 80 columns without colours."""
         done = subprocess.run(
             [sys.executable, "-m", "clustertrigger.cli.main", *words, *self._scope],
             capture_output=True, text=True, timeout=600, check=False,
@@ -58,7 +58,7 @@ def triggers(stage_set: object) -> None:
 
 @pytest.fixture
 def person(scene: Scene, triggers: None) -> Person:
-    """Somebody at a terminal."""
+    """A person at a terminal."""
     return Person(scene)
 
 
@@ -76,7 +76,7 @@ def test_its_log_is_read(scene: Scene, person: Person) -> None:
     assert f"reading {data.DOCUMENTS} documents of 384 dimensions" in shown
     assert "publish 7/7" in shown
     lines = person.types("logs", "typed", "--raw").splitlines()
-    of_the_worker = [json.loads(line) for line in lines if line.startswith("{")]  # libraries write lines, too
+    of_the_worker = [json.loads(line) for line in lines if line.startswith("{")]  # libraries also write lines
     assert {line["phase"] for line in of_the_worker} >= {"open", "read", "cluster", "publish"}
 
 
@@ -114,7 +114,7 @@ def test_it_is_paused_and_resumed(scene: Scene, person: Person) -> None:
 
 
 def _selected(scene: Scene, selector: str) -> set[str]:
-    """Names of the triggers that kubectl finds by fields; the API server selects (Kubernetes 1.31 and later)."""
+    """Return the names of the triggers that the API server selects by fields (Kubernetes 1.31 and later)."""
     return set(scene.kubectl("get", "ctr", f"--field-selector={selector}", "--output=name").replace(
         "clustertrigger.clustertrigger.dev/", "").split())  # fmt: skip
 

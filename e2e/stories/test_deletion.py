@@ -1,4 +1,4 @@
-"""Deleting a trigger deletes its Jobs and their Pods, whether they have ended or not."""
+"""Story of deletion: with a trigger, its Jobs and their Pods are deleted, whether they have ended or not."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The chart installs an example: a person follows its notes, and one value takes everything away again."""
+"""Story of the chart's demo: a person follows the notes of the chart, and one value removes the example."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ PATIENCE = 120.0
 
 @pytest.fixture
 def values(stage_set: Stage) -> dict[str, Any]:
-    """Of the stories' release, with the example in a namespace of its own."""
+    """Values of the stories' release with the example in a separate namespace."""
     return operator_values(stage_set.images, {**VALUES, **PLACE})
 
 
 @pytest.fixture
 def example(stage_set: Stage, values: dict[str, Any]) -> Iterator[Scene]:
-    """The example, brought by an upgrade of the chart."""
+    """The example, which an upgrade of the release installs."""
     kubectl = stage_set.scene.kubectl.in_namespace(NAMESPACE)
     kubectl.ensure_namespace()
     helm = find_helm(kubectl.kubeconfig, SYSTEM_NAMESPACE)
@@ -66,14 +66,14 @@ def test_the_notes_lead_through_the_example_and_one_value_removes_it(
 
 
 def commands(notes: str) -> list[list[str]]:
-    """The words after `kubectl clustertrigger` on the notes' lines, without the namespace."""
+    """Return the arguments of `kubectl clustertrigger` in the lines of the notes, without the namespace."""
     lines = re.findall(r"^kubectl clustertrigger (.+) --namespace (\S+)$", notes, re.MULTILINE)
     assert {namespace for _, namespace in lines} == {NAMESPACE}
     return [shlex.split(line) for line, _ in lines]
 
 
 def typed(example: Scene, words: list[str]) -> str:
-    """What the command prints."""
+    """Run a command; return its output."""
     done = example.plugin(*words)
     assert done.returncode == 0, (words, done.stdout, done.stderr)
     return done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""Triggers of type conditional: what fires, what does not, and what a person sees of it."""
+"""Story of conditional triggers: what fires, what does not fire, and what users see."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from harness.claim_files import ClaimFiles, claim_files
 
 TRIGGERS = ("drifting", "twenty", "narrowed", "growing")
 CODE, DESKTOP, FEW = ["golang", "rust", "haskell"], ["x11", "text", "net"], ["admin"]
-"""Sections of packages: 402, as many others, 134 that drift by less than the threshold. These are a third more."""
+"""Sections with 402 packages, with as many others, and with 134 more, which drift by less than the threshold."""
 FEWER_DIMENSIONS = 256
 BASELINE_SEED, RESAMPLING_SEEDS = 0, (5, 8, 12)
-"""Of random samples: each of the latter has drifted from the first by more than 0.3, of chance alone."""
+"""Seeds of random samples. By chance, each of the latter has drifted from the first by more than 0.3."""
 QUIET_CHECKS = 3
 
 
@@ -39,7 +39,7 @@ def packages() -> pa.Table:
 
 @pytest.fixture(scope="module")
 def triggers(stage_set: Stage, packages: pa.Table) -> Iterator[ClaimFiles]:
-    """All collections and triggers at once; their files can be changed."""
+    """Applies all collections and triggers, and yields the claims, in which their files can be changed."""
     scene = stage_set.scene
     with claim_files(scene.kubectl, stage_set.images.worker.name, ["embeddings"]) as claims:
         claims.upload_new(
@@ -61,12 +61,12 @@ def of_sections(packages: pa.Table, sections: list[str]) -> pa.Table:
 
 
 def sampled(packages: pa.Table, seed: int) -> pa.Table:
-    """Twenty of all packages, at random."""
+    """Return twenty random packages."""
     return packages.take(np.random.default_rng(seed).choice(len(packages), 20, replace=False))
 
 
 def narrowed(packages: pa.Table) -> pa.Table:
-    """The same documents, as if another model had embedded them in fewer dimensions."""
+    """Return the packages with vectors of fewer dimensions, like those of another model."""
     vectors = packages["embedding"].combine_chunks()
     values = vectors.flatten().to_numpy(zero_copy_only=False).reshape(len(packages), -1)[:, :FEWER_DIMENSIONS]
     shorter = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), FEWER_DIMENSIONS)
@@ -80,12 +80,12 @@ def written(table: pa.Table) -> bytes:
 
 
 def checks(scene: Scene, name: str) -> list[Object]:
-    """Checks that ended, newest first."""
+    """Return the ended checks, newest first."""
     return [check for check in scene.status(name).get("checks", []) if check["status"] != "pending"]
 
 
 def latest_slot(scene: Scene, name: str) -> datetime:
-    """For which the trigger was last checked, or is being checked."""
+    """Return the slot of the latest check, which may not have ended."""
     return max(datetime.fromisoformat(check["slot"]) for check in scene.status(name)["checks"])
 
 
@@ -100,7 +100,7 @@ def checked_after(scene: Scene, name: str, slot: datetime) -> Object:
 
 
 def drift(scene: Scene, name: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """`kubectl clustertrigger drift`, as a person calls it."""
+    """Run `kubectl clustertrigger drift` like a user."""
     plugins = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     scope = [f"--namespace={scene.kubectl.namespace}", f"--kubeconfig={scene.kubectl.kubeconfig}"]
     command = ["kubectl", "clustertrigger", "drift", name, *scope, *options]

@@ -1,4 +1,4 @@
-"""A run that fails says why in one line that names the place and the remedy."""
+"""Story of failed runs: one line names the cause, the place and the remedy."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Triggers of type event: CloudEvents in from a Pod and from a person, a run out, and nothing lost or counted twice."""
+"""Story of event triggers: CloudEvents of a Pod and of a person fire runs; none is lost or counted twice."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FLOOD_SECONDS = 400.0
 
 
 def trigger(name: str, threshold: int, cooldown: int, *, event_type: str, status: str = "active") -> Object:
-    """An event trigger with small, short runs."""
+    """Return an event trigger with small, short runs."""
     return {
         "apiVersion": "clustertrigger.dev/v1alpha1",
         "kind": "ClusterTrigger",
@@ -56,7 +56,7 @@ def trigger(name: str, threshold: int, cooldown: int, *, event_type: str, status
 
 
 def event(event_type: str, count: int = 1) -> Object:
-    """A new event."""
+    """Return a new event."""
     return {
         "specversion": "1.0",
         "id": str(uuid.uuid4()),
@@ -76,7 +76,7 @@ def sender(scene: Scene, images: Images) -> Iterator[Producer]:
 
 @pytest.fixture
 def bystander(scene: Scene) -> Iterator[Scene]:
-    """A namespace that nobody here may send to, with a trigger for the same events."""
+    """A namespace to which the sender may not send, with a trigger for the same events."""
     elsewhere = Scene(scene.kubectl.in_namespace(ELSEWHERE), scene.system)
     elsewhere.kubectl.ensure_namespace()
     elsewhere.kubectl.apply(trigger("bystander", 1, 0, event_type="documents_added"))
@@ -90,7 +90,7 @@ def ready(scene: Scene, name: str) -> None:
 
 
 def counted(scene: Scene, name: str) -> int:
-    """Events since the last fire."""
+    """Return the number of events since the trigger last fired."""
     found: int = scene.status(name).get("event_counter", 0)
     return found
 
@@ -100,7 +100,7 @@ def created(job: Object) -> datetime:
 
 
 def send(scene: Scene, *arguments: str) -> str:
-    """What a person sees who sends an event to a documents_added trigger by the plugin."""
+    """Send an event to a documents_added trigger with the plugin; return the output."""
     plugins = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     command = ["kubectl", "clustertrigger", "send", f"--namespace={scene.kubectl.namespace}"]
     options = [f"--kubeconfig={scene.kubectl.kubeconfig}", "--type=documents_added", f"--collection={COLLECTION}"]
@@ -124,7 +124,7 @@ def test_events_of_a_program_and_of_a_person_fire(scene: Scene, bystander: Scene
     first = scene.eventually(lambda: scene.jobs("ingest"), "ingest: a run", "ingest")[0]
     assert first["metadata"]["annotations"][ANNOTATION_SLOT] == "event/100"
 
-    # Reached again while the cooldown lasts: it fires when that ends, and five are carried over.
+    # The threshold is reached again during the cooldown: the trigger fires at its end and carries over five events.
     sender.post("stories", event("documents_added", 105), token)
     scene.eventually(lambda: len(scene.jobs("ingest")) == 2, "ingest: a second run", "ingest")
     second = scene.jobs("ingest")[1]
@@ -172,14 +172,14 @@ def test_paused_counts_and_fires_nothing(scene: Scene, sender: Producer) -> None
     assert scene.jobs("asleep") == [], "resuming fires nothing"
     assert sender.post("stories", event("documents_changed", 2), token)[1]["accepted"] == 1
     job = scene.eventually(lambda: scene.jobs("asleep"), "asleep: the next event fires", "asleep")[0]
-    # Named after the event that reached the threshold, long before it could fire.
+    # The slot is named after the event that reached the threshold, long before the trigger could fire.
     assert job["metadata"]["annotations"][ANNOTATION_SLOT] == "event/10"
     scene.eventually(lambda: counted(scene, "asleep") == 6, "asleep: six are carried over", "asleep")
     scene.kubectl("delete", "clustertrigger", "asleep")
 
 
 def test_a_thousand_senders_and_a_leader_that_is_killed(scene: Scene, sender: Producer, images: Images) -> None:
-    """A tenth of the events comes twice, and what was not acknowledged again: count and fires are exact."""
+    """A tenth of the events is sent twice, and unacknowledged events are sent again; the counts are still exact."""
     scene.kubectl.apply(trigger("flood", FLOOD_THRESHOLD, FLOOD_COOLDOWN, event_type="documents_flooded"))
     ready(scene, "flood")
     plan = {
@@ -227,7 +227,7 @@ def test_a_thousand_senders_and_a_leader_that_is_killed(scene: Scene, sender: Pr
 
 
 def total(scene: Scene, name: str) -> int:
-    """Events counted so far."""
+    """Return the number of events counted so far."""
     state: Object = scene.status(name).get("event_state") or {}
     return int(state.get("total", 0))
 

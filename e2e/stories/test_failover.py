@@ -1,4 +1,4 @@
-"""The operator's Pod is killed amid runs: another replica goes on, and no slot fires twice or unseen."""
+"""Story of failover: the operator's Pod is killed during runs; another replica takes over, and no slot fires twice."""
 
 import re
 from collections import Counter
@@ -39,7 +39,7 @@ def test_leader_is_killed(scene: Scene) -> None:
 
 
 def check_every_slot(scene: Scene, status: Object) -> None:
-    """Each slot of the grid has exactly one Job, or is named as missed; and the status counts what the Jobs say."""
+    """Verify that each slot has exactly one Job or is reported as missed, and that the status matches the Jobs."""
     jobs = scene.jobs("steady")
     slots = Counter(instant(job["metadata"]["annotations"][ANNOTATION_SLOT]) for job in jobs)
     assert set(slots.values()) == {1}, f"a slot has several Jobs: {slots}"
@@ -60,18 +60,18 @@ def check_every_slot(scene: Scene, status: Object) -> None:
 
 
 def has_ended(job: Object) -> bool:
-    """As the Job itself says, which may be later than the status: that depends on the first sign of an end."""
+    """Return whether the Job's conditions say that it has ended; the trigger's status may be updated earlier."""
     conditions = job["status"].get("conditions", [])
     return any(one["type"] in ("Complete", "Failed") and one["status"] == "True" for one in conditions)
 
 
 def holder(scene: Scene) -> str:
-    """The Pod that leads."""
+    """Return the name of the leading Pod."""
     return str(scene.system.json("get", "lease", RELEASE)["spec"].get("holderIdentity") or "")
 
 
 def missed_slots(event: str) -> set[datetime]:
-    """The slots that an event names as missed."""
+    """Return the slots that an event reports as missed."""
     found = MISSED.match(event)
     if found is None:
         return set()
@@ -81,5 +81,5 @@ def missed_slots(event: str) -> set[datetime]:
 
 
 def instant(text: str) -> datetime:
-    """An RFC 3339 time."""
+    """Parse an RFC 3339 time."""
     return datetime.fromisoformat(text)

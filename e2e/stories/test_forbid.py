@@ -1,4 +1,4 @@
-"""concurrency_policy Forbid: a slot that comes while a run is active is skipped, and said to be."""
+"""Story of concurrency_policy Forbid: a slot during an active run is skipped and reported."""
 
 from e2e.stories.scene import Scene
 

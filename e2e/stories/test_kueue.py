@@ -1,4 +1,4 @@
-"""Kueue, the real one: runs wait in a queue, lose their place to more urgent ones, and are no failures for that."""
+"""Story of Kueue: runs wait in a queue, and more urgent runs preempt them, which does not count as a failure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from harness.kueue import install, why_not
 
 TRIGGERS = ("queued-first", "queued-second", "queued-urgent", "queued-check")
 PATIENCE = 420.0
-"""Seconds in which a run of a twentieth of a core has ended."""
+"""Maximum number of seconds until a run with a twentieth of a core has ended."""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _kueue(request: pytest.FixtureRequest, stage_set: Stage) -> Iterator[None]:
-    """Kueue and the manifests, for the stories of this file; gone before the next."""
+    """Installs Kueue and the manifests for the stories of this file, and removes both afterwards."""
     cluster, scene = stage_set.cluster, stage_set.scene
     running = existing(cluster.name, cluster.directory)
     assert running is not None
@@ -31,7 +31,7 @@ def _kueue(request: pytest.FixtureRequest, stage_set: Stage) -> Iterator[None]:
         try:
             scene.apply_file("queue.yaml")
             yield
-        finally:  # their finalizers need Kueue
+        finally:  # Kueue removes the finalizers of these objects
             scene.kubectl("delete", "clustertriggers", *TRIGGERS, "--ignore-not-found")
             scene.kubectl("delete", "localqueues,jobs", "--all")
             scene.kubectl("delete", "clusterqueues,resourceflavors,workloadpriorityclasses", "--all")
@@ -58,7 +58,7 @@ def test_the_second_run_waits_for_the_first_and_says_so(scene: Scene) -> None:
     entry = scene.run_ended("queued-second", patience=PATIENCE)
     assert entry["status"] == "completed", entry
     assert entry["job_id"] == second["metadata"]["name"]
-    # Longer than its pending timeout, which does not run in a queue.
+    # The run was queued longer than its pending timeout, which does not apply in a queue.
     assert entry["queue_time_ms"] > 20_000, entry
     assert scene.status("queued-second").get("failure_count", 0) == 0
 
@@ -137,7 +137,7 @@ def test_a_deleted_trigger_leaves_the_queue(scene: Scene) -> None:
 
 
 def _begin_anew(scene: Scene) -> None:
-    """Delete the trigger whose runs are long, with its runs, and apply it again."""
+    """Delete the trigger with long runs, and apply it again."""
     scene.kubectl("delete", "clustertrigger", "queued-first")
     scene.eventually(lambda: not scene.jobs("queued-first"), "its Jobs are gone")
     scene.apply_file("queue.yaml")
@@ -150,7 +150,7 @@ def _queued(scene: Scene, name: str) -> str | None:
 
 
 def _workloads(scene: Scene) -> list[Object]:
-    """Those that have not ended."""
+    """Return the workloads that have not ended."""
 
     def ended(workload: Object) -> bool:
         conditions = workload.get("status", {}).get("conditions", [])

@@ -1,4 +1,4 @@
-"""Yesterday's cluster 3 is today's cluster 3: its number and its name stay while the collection grows."""
+"""Story of lasting clusters: they keep their ids and names while the collection grows."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ COLLECTION = {
     "spec": {"volume": "embeddings", "source": {"uri": "lasting/", "text_column": "description"}},
 }
 LATER = 150
-"""Packages that come on the second day: 5 %, of all sections."""
+"""Number of packages that are added on the second day: 5 %, from all sections."""
 
 
 @pytest.fixture(scope="module")
 def days() -> list[pa.Table]:
-    """Packages of the first day, and those that come on the second."""
+    """The packages of the first day, and those that are added on the second day."""
     packages = pq.read_table(EXAMPLE)
     order = np.random.default_rng(0).permutation(len(packages))
     return [packages.take(np.sort(order[LATER:])), packages.take(np.sort(order[:LATER]))]
@@ -62,7 +62,7 @@ def the_run_of(scene: Scene, day: str) -> Object:
 
 
 def named(scene: Scene, number: int) -> str:
-    """Return the name of a cluster, as kubectl prints it."""
+    """Return the name of a cluster in the output of kubectl."""
     path = f"jsonpath={{.status.last_result.clusters[?(@.cluster_id=={number})].name}}"
     return scene.kubectl("get", "clustertrigger", "lasting", f"--output={path}").strip()
 
@@ -98,7 +98,7 @@ def test_ids_and_names_stay_while_documents_come(
     threes = Counter(today[document] for document, number in yesterday.items() if number == 3)
     assert threes.most_common(1)[0][0] == 3, threes
 
-    # A cluster has its name of yesterday, or is among those that are said to have another one.
+    # A cluster has the same name as yesterday, or is listed as renamed.
     renamed = changes.get("renamed", [])
     assert len(renamed) <= 2, changes
     for number, name in names.items():

@@ -1,4 +1,4 @@
-"""Clusters at several granularities: from the run's folder to the terminal, and from one run to the next."""
+"""Story of layers: clusters at several granularities in the run's folder, in the terminal, and in the next run."""
 
 import json
 from collections.abc import Iterator
@@ -65,7 +65,7 @@ def test_clusters_of_every_layer_keep_their_ids(scene: Scene) -> None:
 
 
 def layer_after(scene: Scene, name: str, slot: str) -> Any:
-    """The finest layer, once that run has completed."""
+    """Request a run, except the first; return its finest layer when it has completed."""
     if slot != "first":
         scene.request_run(name, slot)
     run = scene.run_ended(name, slot=f"manual/{slot}")

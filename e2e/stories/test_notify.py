@@ -1,4 +1,7 @@
-"""A receiver that is down for a while gets a signed event for every run once, and only where the chart allows it."""
+"""Story of notifications: a receiver that is temporarily down gets one signed event for every run.
+
+The chart must allow the receiver.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ DOWN_SECONDS = 15
 
 @pytest.fixture
 def receiver(stage_set: Stage, tmp_path: Path) -> Iterator[Receiver]:
-    """A receiver on this machine with a certificate of its own authority, and an operator that may reach it."""
+    """A receiver on this machine with a certificate of a private authority, to which the operator may connect."""
     scene, host = stage_set.scene, stage_set.cluster.host_address
     authority = Authority(tmp_path / "pki")
     certificate, key = authority.server("receiver", "receiver", [host])

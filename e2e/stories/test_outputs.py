@@ -1,4 +1,4 @@
-"""Clusters and nodes where the documents are: columns of their table in PostgreSQL, and a file on a claim beside it."""
+"""Story of outputs: clusters and nodes are written to the documents' table in PostgreSQL, and to a file on a claim."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CONFIG = {"algorithm": "kmeans", "n_clusters": 12, "random_state": 7}
 
 @pytest.fixture(scope="module")
 def server(stage_set: Stage) -> Iterator[PostgreSQL]:
-    """3,003 packages in a table, a user who may read them, and one who may write four columns and nothing else."""
+    """A server with 3,003 packages in a table, a user who may read it, and one who may write only four columns."""
     with running_postgresql(stage_set.cluster.host_address) as running:
         with running.connect() as connection:
             connection.execute(
@@ -96,7 +96,7 @@ def asked(server: PostgreSQL, query: str, *values: Any) -> list[tuple[Any, ...]]
 
 
 def test_a_writer_who_may_not_write_yet(scene: Scene, server: PostgreSQL) -> None:
-    """The run fails before it reads anything, and its line says what the table's owner has to grant."""
+    """The run fails before it reads documents, and the error names the rights that the table's owner must grant."""
     scene.kubectl.apply(*manifests(server), trigger("labelled", "packages-table", "packages-labels"))
     scene.request_run("labelled", "first")
     run = scene.run_ended("labelled")
@@ -154,7 +154,7 @@ def test_the_next_run_replaces_the_labels(scene: Scene, server: PostgreSQL) -> N
 
 
 def test_a_rerun_writes_the_labels_again(scene: Scene, server: PostgreSQL) -> None:
-    """What a batch wrote and somebody has spoiled is there again, under the batch's name."""
+    """A rerun restores changed output of a batch, with the batch's name."""
     batch = scene.status("labelled")["history"][0]
     query = "SELECT document_id, cluster_id, cluster_name, cluster_distance, run FROM packages ORDER BY 1"
     labels = asked(server, query)
@@ -169,7 +169,7 @@ def test_a_rerun_writes_the_labels_again(scene: Scene, server: PostgreSQL) -> No
 
 
 def test_an_enrichment_in_place(scene: Scene, server: PostgreSQL) -> None:
-    """Nodes in the documents' own rows, beside the clusters of another trigger."""
+    """Nodes are written to the documents' rows, which also have the clusters of another trigger."""
     clusters = asked(server, "SELECT document_id, cluster_id, run FROM packages ORDER BY 1")
     with server.connect() as connection:
         kinds = ("text", "text", "text", "real", "text[]", "text[]", "real[]", "text")
@@ -193,7 +193,7 @@ def test_an_enrichment_in_place(scene: Scene, server: PostgreSQL) -> None:
     print(f"\n{query} DESC LIMIT 5;")
     for row in asked(server, f"{query} DESC LIMIT 5"):
         print(*row, sep=" | ")
-    # The nearest section by pgvector's own cosine distance, of every package.
+    # The nearest section of every package by pgvector's cosine distance.
     nearest = (
         "SELECT count(*) FROM packages p WHERE taxonomy_node_id <> (SELECT section FROM sections s "
         "ORDER BY s.embedding <=> p.embedding LIMIT 1)"
@@ -213,7 +213,7 @@ def test_an_enrichment_in_place(scene: Scene, server: PostgreSQL) -> None:
 
 
 def test_a_collection_that_is_closed_to_writers(scene: Scene, server: PostgreSQL) -> None:
-    """Without spec.write nothing is ever written, and a trigger that requests it gets an error at once."""
+    """Without spec.write, nothing is written, and a trigger that requests it gets an error immediately."""
     made = trigger("unasked", "packages-closed")
     made["spec"]["execution_config"]["collection_ids"] = ["packages-table"]
     scene.kubectl.apply(made)

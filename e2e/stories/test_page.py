@@ -1,4 +1,4 @@
-"""A person looks at triggers in a browser: the page moves as runs go on, and its buttons do what kubectl does."""
+"""Story of the page: a browser shows the progress of runs, and its buttons have the same effect as kubectl."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from harness.installation import RELEASE, SYSTEM_NAMESPACE, editor, operator_val
 from harness.kubectl import Manifest
 
 READER = "reader"
-"""The person's service account."""
+"""Service account of the person."""
 _PATIENCE = 180_000
-"""Milliseconds in which a run ends, on two busy cores."""
+"""Maximum number of milliseconds until a run ends, on two busy cores."""
 expect.set_options(timeout=_PATIENCE)
 
 
 @pytest.fixture(scope="module")
 def page(stage_set: Stage) -> Iterator[Page]:
-    """A tab of a real browser, signed in with the token of a user who may edit in the stories' namespace."""
+    """A tab of a real browser with the token of a user who may edit in the stories' namespace."""
     program = chromium()
     if program is None:
         pytest.skip("there is no Chromium: `python3 -m harness.browser prepare` installs Debian's")
@@ -67,7 +67,7 @@ def test_seen_run_and_paused_in_a_browser(scene: Scene, page: Page) -> None:
     expect(main).to_contain_text(f"{ended['num_clusters']} clusters of {ended['num_documents']:,} documents")
     largest = scene.status(name)["last_result"]["clusters"][0]
     expect(main).to_contain_text(largest["name"])
-    # The legend of the bars always says it.
+    # The legend of the bars always contains the word.
     expect(main.locator(":not(.key):text-is('running')")).to_have_count(0)
     assert page.evaluate("window.loaded"), "the run's end was shown without loading the page again"
     _picture(page, "trigger")
@@ -79,7 +79,7 @@ def test_seen_run_and_paused_in_a_browser(scene: Scene, page: Page) -> None:
 
 
 def test_a_report_is_read_in_a_browser(scene: Scene, page: Page) -> None:
-    """With the reader's own rights, from a Pod that is gone afterwards."""
+    """A Pod with the reader's rights reads the report, and is deleted afterwards."""
     name = "seen-in-a-browser"
     ended = scene.run_ended(name)
     run = f"{page.url.partition('/triggers')[0]}/triggers/{scene.kubectl.namespace}/{name}/runs/{ended['job_id']}"
@@ -123,7 +123,7 @@ def _token(scene: Scene) -> str:
 
 
 def _may_read_reports(namespace: str) -> list[Manifest]:
-    """What docs/reference/page.md says that a reader of reports needs."""
+    """Return the rights of a reader of reports according to docs/reference/page.md."""
     rules = [
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "get", "delete"]},
         {"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["create", "get"]},
@@ -140,7 +140,7 @@ def _may_read_reports(namespace: str) -> list[Manifest]:
 
 
 def _picture(page: Page, name: str) -> None:
-    """For people, where PAGE_PICTURES names a folder: in both themes."""
+    """Save screenshots in both themes, if PAGE_PICTURES names a folder."""
     if folder := os.environ.get("PAGE_PICTURES"):
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme)

@@ -1,4 +1,4 @@
-"""paused fires nothing, and nothing is made up for afterwards."""
+"""Story of pausing: a paused trigger does not fire, and does not catch up on slots afterwards."""
 
 from datetime import datetime, timedelta
 
@@ -24,7 +24,7 @@ def test_paused_then_resumed(scene: Scene) -> None:
 
 
 def _written(trigger: Object) -> datetime | None:
-    """When the spec was last changed, as status says, once that is after the pause."""
+    """Return when the spec was last changed according to the status; None until the status is current."""
     if trigger["status"].get("observedGeneration") != trigger["metadata"]["generation"]:
         return None
     return datetime.fromisoformat(trigger["status"]["updated_at"])

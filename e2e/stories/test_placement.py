@@ -1,4 +1,4 @@
-"""Where a run may be and what its Pod carries: the trigger says it, and the Pod of a run that completes has it."""
+"""Story of placement: the Pod of a completed run has the scheduling settings and the metadata of the trigger."""
 
 from e2e.stories.scene import Scene
 

@@ -1,4 +1,4 @@
-"""Texts become vectors, and what has changed is clustered and gets nodes of a taxonomy: each step fires the next."""
+"""Story of processing: texts are embedded, clustered, and get nodes of a taxonomy; each step fires the next."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ ADDED = {"event_type": "documents_added", "event_threshold": THRESHOLD, "collect
 
 
 def packages() -> pa.Table:
-    """Rows of the example, of all sections, with the vectors that sentence-transformers gave them."""
+    """Return rows of the example from all sections, with vectors of sentence-transformers."""
     table = pq.read_table(EXAMPLE, columns=["document_id", "section", "description", "embedding"])
     return table.take(list(range(0, table.num_rows, table.num_rows // DOCUMENTS))[:DOCUMENTS])
 
 
 def topics(table: pa.Table) -> pa.Table:
-    """A node for each section: the mean of its documents' vectors."""
+    """Return a node for each section, with the mean of its documents' vectors."""
     sections = table["section"].to_pylist()
     vectors = np.array(table["embedding"].to_pylist(), np.float32)
     names = sorted(set(sections))
@@ -52,7 +52,7 @@ def written(table: pa.Table) -> bytes:
 
 
 def pipeline(image: str) -> list[Object]:
-    """The example's objects, with the image as it was built, small requests, and steps that follow the first."""
+    """Return the example's objects, with the built image and small requests; each step follows the previous one."""
     template, *others = [
         document
         for name in ("pod-template.yaml", "pipeline.yaml")
@@ -96,7 +96,7 @@ def upload(claims: ClaimFiles, table: pa.Table) -> None:
 
 @pytest.fixture(scope="module")
 def embedder(stage_set: Stage) -> str:
-    """The name of the example's image, which the cluster has."""
+    """The name of the example's image, which is loaded into the cluster."""
     image = build_image("embedder", PROCESSING)
     stage_set.cluster.load(image)
     return image.name
@@ -119,7 +119,7 @@ def test_texts_become_vectors_clusters_and_nodes(stage_set: Stage, embedder: str
     with claim_files(scene.kubectl, stage_set.images.worker.name, [EMBEDDINGS]) as claims:
         claims.upload_new(EMBEDDINGS, {"topics.parquet": written(topics(table))})
         upload(claims, table)
-        # The failed run is carried out again, as it was asked then; what it did counts as events of the collection.
+        # The failed run is repeated with its original spec; its changes count as events of the collection.
         scene.kubectl.apply(trigger("embed-again", again(run["job_id"])))
         batch, run = run["job_id"], scene.run_ended("embed-again")
         assert (run["status"], run.get("error"), run["reruns"]) == ("completed", None, batch)

@@ -1,4 +1,4 @@
-"""Ids that lead nowhere, or to two places."""
+"""Story of references: ids that no object or several objects have."""
 
 from e2e.stories.scene import Scene
 
@@ -11,7 +11,7 @@ def test_two_collections_claim_one_id(scene: Scene) -> None:
     assert scene.jobs("ambiguous") == []
 
     scene.kubectl("delete", "collection", "twin-two")
-    run = scene.run_ended("ambiguous")  # the slot is younger than its starting deadline
+    run = scene.run_ended("ambiguous")  # the slot is within its starting deadline
     assert run["status"] == "completed"
     assert scene.condition("ambiguous", "Ready")["status"] == "True"
 

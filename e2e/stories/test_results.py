@@ -1,4 +1,4 @@
-"""What a run leaves for people: progress while it lasts, folders that are kept and go, clusters in the terminal."""
+"""Story of results: progress during a run, retention of folders, and clusters in the terminal."""
 
 import json
 
@@ -18,7 +18,7 @@ CLAIM = "clustertrigger-results"
 
 @pytest.fixture(scope="module")
 def shelf(stage_set: Stage) -> Object:
-    """A trigger that fires on request only and keeps two results."""
+    """Return a trigger that fires only on request and keeps two results."""
     trigger = by_interval("shelf", {"algorithm": "kmeans", "n_clusters": 5}, history_limit=KEPT, report={"map": "umap"})
     stage_set.scene.kubectl.apply(trigger)
     return trigger
@@ -72,7 +72,7 @@ def test_clusters_are_listed_in_the_terminal(scene: Scene, shelf: Object) -> Non
 
 
 def test_clusters_keep_their_numbers_after_new_data(stage_set: Stage, scene: Scene, shelf: Object) -> None:
-    """Yesterday's cluster 3 is today's, although documents have gone since."""
+    """Clusters keep their ids after documents were removed."""
     yesterday = scene.status("shelf")["last_result"]
     gone = pq.read_table(data.EXAMPLE, columns=["document_id"])["document_id"][: data.DOCUMENTS : 20].to_pylist()
     rest = {"field": "document_id", "operator": "nin", "value": gone}

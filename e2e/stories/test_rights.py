@@ -1,4 +1,4 @@
-"""The operator has the chart's rights, and no more than it needs."""
+"""Story of rights: the operator has the chart's rights, which are no more than it needs."""
 
 import pytest
 

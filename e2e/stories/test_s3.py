@@ -1,4 +1,4 @@
-"""Vectors from S3 and results to S3: no claim is involved, and the credentials come from a Secret of the namespace."""
+"""Story of S3: vectors are read from S3 and results written to S3, with credentials from a Secret and no claim."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ KEYS = {"AWS_ACCESS_KEY_ID": "stories", "AWS_SECRET_ACCESS_KEY": "not-secret"}
 
 @pytest.fixture
 def server(stage_set: Stage) -> Iterator[ThreadedMotoServer]:
-    """A server with the S3 protocol, on this machine, which Pods can reach."""
+    """A server with the S3 protocol on this machine that Pods can reach."""
     server = ThreadedMotoServer(ip_address=stage_set.cluster.host_address, port=0)
     server.start()
     yield server
@@ -45,7 +45,7 @@ def test_from_bucket_to_bucket(scene: Scene, server: ThreadedMotoServer) -> None
 
 
 def client_of(endpoint: str) -> Any:
-    """A client as a person's script would have it."""
+    """A client like that of a user's script."""
     return boto3.client(
         "s3",
         endpoint_url=endpoint,
@@ -56,7 +56,7 @@ def client_of(endpoint: str) -> Any:
 
 
 def manifests(endpoint: str) -> list[Object]:
-    """The Secret, the Collection, and a trigger that fires when it is applied."""
+    """Return the Secret, the Collection, and a trigger that fires when it is applied."""
     access = {"secret_name": "bucket-reader", "endpoint": endpoint, "region": REGION}
     api = {"apiVersion": "clustertrigger.dev/v1alpha1"}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "bucket-reader"}, "stringData": KEYS}

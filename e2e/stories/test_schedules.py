@@ -1,4 +1,4 @@
-"""Each way to fire a trigger, seen as its owner sees it: by kubectl."""
+"""Story of schedules: each way to fire a trigger, as its owner sees it with kubectl."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -53,7 +53,7 @@ def test_manual_run_moves_no_schedule(scene: Scene) -> None:
     status = scene.status("manual")
     assert status["last_run_requested"] == "by-hand"
     assert status["next_scheduled_at"] == due
-    scene.request_run("manual", "by-hand")  # the same token acts once
+    scene.request_run("manual", "by-hand")  # the same token requests only one run
     assert len(scene.jobs("manual")) == 1
     scene.shows("manual", "LAST RESULT", "completed")
     scene.shows("manual", "RUNS", "1")

@@ -1,6 +1,6 @@
-"""A mesh adds a container to each Pod: the end of the worker is the end of the run, whatever goes on beside it.
+"""Story of sidecars: a mesh adds a container to each Pod, and a run ends with the worker in spite of it.
 
-The cluster adds it by a MutatingAdmissionPolicy (Kubernetes 1.36 and later), as a mesh does by its webhook.
+A MutatingAdmissionPolicy (Kubernetes 1.36 and later) adds the container, in place of a mesh's webhook.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PROXY = "import time; time.sleep(3600)"
 
 @pytest.fixture(scope="module", autouse=True)
 def _mesh(stage_set: Stage) -> Iterator[None]:
-    """The policies, for the stories of this file."""
+    """Applies the policies for the stories of this file."""
     kubectl = stage_set.scene.kubectl
     served = kubectl("api-resources", "--api-group=admissionregistration.k8s.io", "--output=name", "--cached=false")
     if POLICIES not in served:
@@ -55,9 +55,9 @@ def test_a_sidecar_of_kubernetes_own_ends_with_the_worker(scene: Scene) -> None:
 
 
 def _run_in_the_mesh(scene: Scene, name: str) -> tuple[Object, Object]:
-    """Runs a trigger whose Pods the mesh wants; returns the Pod as it ran, and the run's entry.
+    """Runs a trigger whose Pods get the mesh's container; returns the running Pod and the run's entry.
 
-    A policy is in force a moment after it is applied, so a run that it missed is done again.
+    A policy takes effect a moment after it is applied, so a run without the container is repeated.
     """
     for _ in range(5):
         scene.kubectl.apply(by_interval(name, SIX, at_once=True, pod_labels={LABEL: name}))
@@ -71,7 +71,7 @@ def _run_in_the_mesh(scene: Scene, name: str) -> tuple[Object, Object]:
 
 
 def _policy(name: str, containers: str, image: str) -> tuple[Object, Object]:
-    """Pods that carry the label get a container that never ends by itself."""
+    """Return a policy that adds a container that does not end by itself to Pods with the label, and its binding."""
     sidecar = ', restartPolicy: "Always"' if containers == "initContainers" else ""
     command = ", ".join(json.dumps(word) for word in ("python3", "-c", PROXY))
     added = f'Object.spec.{containers}{{name: "mesh-proxy", image: "{image}", command: [{command}]{sidecar}}}'

@@ -1,4 +1,4 @@
-"""The same 9,000 documents from three places, and a million from one."""
+"""Story of sources: the same 9,000 documents from three sources, and a million from one."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ with pq.ParquetWriter("/claims/embeddings/million.parquet", schema) as file:
 
 @dataclass(frozen=True)
 class Places:
-    """Where the documents are, besides the claim."""
+    """Servers that have the documents, in addition to the claim."""
 
     s3: str
     postgresql: PostgreSQL
@@ -57,8 +57,10 @@ class Places:
 
 @cache
 def documents() -> pa.Table:
-    """The 3,003 packages of the example and copies of them with a little noise, under ids of their own, in their order:
-    k-means depends on the order of documents, and PostgreSQL's rows come by their ids."""
+    """Return the 3,003 packages of the example, and copies with a little noise and their own ids, sorted by id.
+
+    k-means depends on the order of documents, and PostgreSQL's rows are read in the order of their ids.
+    """
     packages = pq.read_table(EXAMPLE, columns=["document_id", "description", "embedding"])
     kind = packages.schema.field("embedding").type
     vectors = packages["embedding"].combine_chunks().flatten().to_numpy().reshape(-1, kind.list_size)
@@ -74,7 +76,7 @@ def documents() -> pa.Table:
 
 @pytest.fixture(scope="module")
 def places(stage_set: Stage) -> Iterator[Places]:
-    """Servers on this machine, where Pods reach them, and a claim; all with the same documents."""
+    """Servers on this machine that Pods can reach, and a claim, all with the same documents."""
     scene, host = stage_set.scene, stage_set.cluster.host_address
     buffer = io.BytesIO()
     pq.write_table(documents(), buffer)
@@ -96,7 +98,7 @@ def places(stage_set: Stage) -> Iterator[Places]:
 
 
 def fill(server: PostgreSQL) -> None:
-    """Make the table, and a user who may read it and nothing else."""
+    """Create the table, and a user who may only read it."""
     table = documents()
     with server.connect() as connection:
         connection.execute(
@@ -112,7 +114,7 @@ def fill(server: PostgreSQL) -> None:
 
 
 def sources(places: Places) -> dict[str, Object]:
-    """Each Collection's spec."""
+    """Return the spec of each Collection."""
     bucket = {"secret_name": "documents-bucket", "endpoint": places.s3, "region": REGION}
     database = {
         "type": "postgresql",
@@ -129,7 +131,7 @@ def sources(places: Places) -> dict[str, Object]:
 
 
 def trigger(name: str, collection: str, config: Object, **run: Any) -> Object:
-    """A trigger that fires when it is applied."""
+    """Return a trigger that fires when it is applied."""
     return {
         **API,
         "kind": "ClusterTrigger",
@@ -181,7 +183,7 @@ def test_the_same_documents_give_the_same_clusters(
 
 
 def test_the_password_is_nowhere_to_be_seen(scene: Scene, places: Places) -> None:
-    """Also where it is wrong, which the database's own message repeats in part."""
+    """The message also hides a wrong password, which the database's message partly contains."""
     name = "wrong-password"
     secret = {"username": READER, "password": f"{PASSWORD}-wrong"}
     collection = {**sources(places)["postgresql"]["source"], "secret_name": name}

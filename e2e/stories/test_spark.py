@@ -1,6 +1,6 @@
-"""A collection beyond one machine: two executors of Spark find what one Pod finds (examples/beyond-one-machine.yaml).
+"""Story of examples/beyond-one-machine.yaml: two executors of Spark have the same results as one Pod.
 
-An administrator has to allow it, and a namespace's owner has to give a service account the right to make Pods.
+An administrator must enable Spark, and the owner of a namespace must permit a service account to create Pods.
 """
 
 from __future__ import annotations
@@ -48,18 +48,18 @@ for n in range({FILES}):
 CONFIG = {"algorithm": "kmeans", "n_clusters": 12, "metric": "euclidean", "random_state": 7}
 SMALL = {"requests": {"cpu": "50m", "memory": "256Mi"}}
 NOWHERE = "localhost:9/clustertrigger/spark"
-"""No registry listens on the discard port of any node."""
+"""Image that no node can pull, because no registry listens on the discard port."""
 PATIENCE = 420.0
 
 
 def engine(**fields: Any) -> Object:
-    """The example's engine, with executors that find room beside the other stories."""
+    """Return the example's engine, with small executors because other stories run at the same time."""
     resources = {"requests": {"cpu": "50m", "memory": "1Gi"}}
     return {"type": "spark", "executors": 2, "executor": {"resources": resources}, "partition_rows": 10_000, **fields}
 
 
 def by_spark(name: str, **run: Any) -> Object:
-    """A trigger whose runs have executors."""
+    """Return a trigger whose runs have executors."""
     whole: Object = {
         "resources": SMALL,
         "service_account_name": "spark-driver",
@@ -72,7 +72,7 @@ def by_spark(name: str, **run: Any) -> Object:
 
 @pytest.fixture(scope="module")
 def beyond(stage_set: Stage) -> Iterator[Scene]:
-    """A namespace of its own: its quota and its accounts are no other story's."""
+    """A separate namespace, whose quota and service accounts do not affect other stories."""
     scene = Scene(stage_set.scene.kubectl.in_namespace(NAMESPACE), stage_set.scene.system)
     scene.kubectl.ensure_namespace()
     try:
@@ -91,7 +91,7 @@ def beyond(stage_set: Stage) -> Iterator[Scene]:
 
 @pytest.fixture(scope="module")
 def allowed(request: pytest.FixtureRequest, stage_set: Stage, beyond: Scene) -> Scene:
-    """The administrator allows it, with the image of this checkout on the node."""
+    """The namespace after the administrator has enabled Spark, with the image of this checkout on the node."""
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         image = build_image("spark")
@@ -107,7 +107,7 @@ def _install(stage_set: Stage, repository: str, tag: str) -> None:
 
 
 def executors(scene: Scene, name: str, phase: str | None = None) -> list[Object]:
-    """The Pods of the executors of a trigger's runs."""
+    """Return the executors' Pods of a trigger's runs."""
     pods = scene.kubectl.items("pods", f"--selector={LABEL_TRIGGER}={name},{LABEL_ROLE}={ROLE_EXECUTOR}")
     return [pod for pod in pods if phase in (None, pod["status"].get("phase"))]
 
@@ -194,7 +194,7 @@ def test_two_executors_find_what_one_pod_finds_although_one_is_killed(
 
 
 def test_executors_assign_documents_to_the_clusters(stage_set: Stage, allowed: Scene, tmp_path: Path) -> None:
-    """Every document gets the cluster that the clustering gave it, since the threshold allows any distance."""
+    """Every document is assigned to the cluster of the earlier run, because the threshold allows any distance."""
     assigning = by_spark("assigned", at_once=True)
     assigning["spec"]["execution_config"] |= {"mode": "assign", "assignment_threshold": -1}
     allowed.kubectl.apply(assigning)

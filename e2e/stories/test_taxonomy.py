@@ -1,4 +1,4 @@
-"""Documents get nodes of a taxonomy: Debian's packages their sections, in a tree of groups."""
+"""Story of a taxonomy: Debian packages get their sections, which are nodes in a tree of groups."""
 
 import io
 import json
@@ -25,7 +25,7 @@ EMBEDDINGS, RESULTS = CLAIMS
 PACKAGES = pq.read_table(data.EXAMPLE)
 SECTIONS = pq.read_table(data.SECTIONS)
 FIRST = 2_000
-"""Packages that are there at first; the others come later."""
+"""Number of packages at the beginning; the others are added later."""
 GROUP_COLUMN = SECTIONS.schema.get_field_index("group")
 
 
@@ -40,7 +40,7 @@ def with_groups(groups: list[str | None]) -> bytes:
 
 
 def nodes() -> dict[str, bytes]:
-    """The sections, and what can be wrong with them, by file."""
+    """Return the files of the sections: a valid one, and one for each kind of invalid data."""
     groups = SECTIONS["group"].to_pylist()
     names = SECTIONS["section"].to_pylist()
     ring = {"languages": "perl"}
@@ -95,7 +95,7 @@ def is_ours(trigger: Object) -> bool:
 
 
 def table_of(scene: Scene, images: Images, run: Object, into: Path) -> pa.Table:
-    """The run's enrichment.parquet, and the rest of its folder below `into`."""
+    """Download the run's folder to `into`; return enrichment.parquet."""
     name = run["results_uri"].split("/")[-2]
     with claim_files(scene.kubectl, images.worker.name, [RESULTS]) as claims:
         claims.download(RESULTS, f"{NAMESPACE}/{name}/{run['job_id']}", into)
@@ -103,7 +103,7 @@ def table_of(scene: Scene, images: Images, run: Object, into: Path) -> pa.Table:
 
 
 def expected() -> list[str]:
-    """The section whose vector is nearest, of every package."""
+    """Return the section with the nearest vector for every package."""
     vectors, centres = (np.stack(table["embedding"].to_pylist()) for table in (PACKAGES, SECTIONS))
     names = SECTIONS["section"].to_pylist()
     return [names[node] for node in (vectors @ centres.T).argmax(axis=1)]
@@ -125,7 +125,7 @@ def test_packages_get_their_sections(scene: Scene, images: Images, tmp_path: Pat
     assert "2,000 of 2,000 documents have a node of tax_sections" in page
     assert "Ambiguous documents" in page
 
-    # A thousand packages come; only they are searched.
+    # A thousand packages are added; only their nodes are searched.
     with claim_files(scene.kubectl, images.worker.name, [EMBEDDINGS]) as claims:
         claims.upload(EMBEDDINGS, {"taxonomy-packages.parquet": written(PACKAGES)})
     scene.request_run("labels", "more")
@@ -146,7 +146,7 @@ def test_packages_get_their_sections(scene: Scene, images: Images, tmp_path: Pat
     assert scene.plugin("report", "labels", "--save", str(tmp_path / "report.html")).returncode == 0
     assert "3,003 of 3,003 documents" in (tmp_path / "report.html").read_text()
 
-    # The nodes change: everything is searched again, and a note says so.
+    # The nodes change: the nodes of all documents are searched again, and a note says so.
     scene.kubectl("patch", "taxonomy", "sections", "--type=merge", '--patch={"spec": {"top_k": 2, "min_score": 0.4}}')
     scene.request_run("labels", "two-each")
     run = scene.run_ended("labels", slot="manual/two-each")
@@ -206,7 +206,7 @@ def test_a_taxonomy_that_nobody_knows(scene: Scene) -> None:
     assert (ready["status"], ready["reason"]) == ("False", "TaxonomyNotFound")
     assert "no Taxonomy with spec.taxonomy_id or metadata.name 'tax_none' in this namespace" in ready["message"]
     assert scene.jobs("unknown-taxonomy") == []
-    # It comes, and the slot that was due fires.
+    # The taxonomy is created, and the due slot fires.
     scene.kubectl.apply(taxonomy("comes-later", "sections", taxonomy_id="tax_none"))
     assert scene.run_ended("unknown-taxonomy")["status"] == "completed"
     header, row = scene.kubectl("get", "tax", "comes-later").splitlines()

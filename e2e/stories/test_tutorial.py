@@ -1,4 +1,4 @@
-"""The tutorial, from its page alone: every command of docs/tutorial/index.md, in order, in an empty namespace."""
+"""Story of the tutorial: every command of docs/tutorial/index.md works in order, in an empty namespace."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ SECONDS = 840
 
 @pytest.fixture
 def bucket(stage_set: Stage) -> Iterator[dict[str, str]]:
-    """A bucket where Pods reach it, as the page's first lines name one."""
+    """A bucket that Pods can reach, as the variables of the page's first block."""
     with empty_bucket(stage_set.cluster.host_address) as named:
         yield named
 
 
 def filled_in(block: str, values: dict[str, str]) -> str:
-    """The page's first block, with a bucket of one's own."""
+    """Return the page's first block with the values of the bucket."""
     for name, value in values.items():
         block, replaced = re.subn(rf"^export {name}=.*$", f"export {name}={value}", block, flags=re.MULTILINE)
         assert replaced == 1, name
@@ -41,7 +41,7 @@ def filled_in(block: str, values: dict[str, str]) -> str:
 def test_every_command_of_the_page_works_as_it_stands(stage_set: Stage, bucket: dict[str, str], tmp_path: Path) -> None:
     kubectl = stage_set.scene.kubectl
     (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
-    kubeconfig = Path(shutil.copy(kubectl.kubeconfig, tmp_path / "kubeconfig"))  # the page changes its namespace
+    kubeconfig = Path(shutil.copy(kubectl.kubeconfig, tmp_path / "kubeconfig"))  # the commands change its namespace
     programs = tmp_path / "bin"
     programs.mkdir()
     environment = Path(sys.executable).parent
@@ -65,7 +65,7 @@ def test_every_command_of_the_page_works_as_it_stands(stage_set: Stage, bucket: 
 
 
 def typed(script: str, place: Path, code: int | None = 0, **variables: str) -> str:
-    """Run lines as a person at a shell would, and return what they print."""
+    """Run commands in a shell like a person; return their output."""
     file = place / "bin/typed.sh"
     file.write_text(script)
     done = subprocess.run(

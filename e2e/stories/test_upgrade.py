@@ -1,6 +1,6 @@
-"""The chart is upgraded amid a run, which goes on. The new worker image has a typo: runs say so until it is put right.
+"""Story of upgrades: a run continues during an upgrade, and a wrong worker image is reported until it is corrected.
 
-The last upgrade also narrows the operator to the stories' namespace: Roles take the place of the ClusterRole.
+The last upgrade also limits the operator to the stories' namespace, with Roles in place of the ClusterRole.
 """
 
 import re
@@ -13,7 +13,7 @@ from harness.image import Images
 from harness.installation import RELEASE, SYSTEM_NAMESPACE, operator_values
 
 NOWHERE = "localhost:9/clustertrigger/worker"
-"""No registry listens on the discard port of any node."""
+"""Image that no node can pull, because no registry listens on the discard port."""
 
 
 def test_running_run_is_untouched(scene: Scene, images: Images) -> None:
@@ -50,6 +50,6 @@ def test_running_run_is_untouched(scene: Scene, images: Images) -> None:
 
 
 def upgrade(scene: Scene, images: Images, values: Object) -> str:
-    """Upgrade the release; returns its state."""
+    """Upgrade the release; return its state."""
     helm = find_helm(scene.system.kubeconfig, SYSTEM_NAMESPACE)
     return helm.upgrade(RELEASE, operator_values(images, {"log": {"level": "DEBUG"}, **values})).status
