@@ -85,6 +85,7 @@ class Operator:
         self.metrics.registry.register(TriggerCollector(lambda: self._triggers.notable() if self._leads else ()))
         self._runs = Runs(self._run_changed)
         self._kinds = self._all_kinds()
+        self._complete = asyncio.Event()
         self._waiting_for: str | None = "the API server"
 
     async def run(self) -> None:
@@ -165,7 +166,9 @@ class Operator:
             register=register,
             news_may_be_missing=lambda: census.ask(),  # noqa: PLW0108 - it is made below
         )
-        census = Census(api, self._kinds.all(), self._settings.watch_namespaces or (None,), watcher.watch_anew)
+        census = Census(
+            api, self._kinds.all(), self._settings.watch_namespaces or (None,), watcher.watch_anew, self._complete
+        )
         return census, watcher
 
     async def _until_reached(self, attempt: Callable[[], Awaitable[None]]) -> None:
@@ -201,7 +204,7 @@ class Operator:
         reconciler = Reconciler(
             statuses=statuses,
             clock=self._clock,
-            known=Known(self._triggers, self._runs, self._catalog),
+            known=Known(self._triggers, self._runs, self._catalog, self._complete),
             hands=Hands(
                 JobWriter(api, self._clock, self._runs, self.metrics),
                 Inquiries(api, self._clock, self._runs),

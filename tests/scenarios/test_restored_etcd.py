@@ -29,13 +29,19 @@ class Backup:
         self._plane.start_etcd()
 
     def restore(self) -> None:
-        """Puts the data back, in the order in which a cluster is restored."""
+        """Puts the data back, in the order in which a cluster is restored.
+
+        The controllers restart, too: of what they remember, they would complete the restored Job again
+        (https://kubernetes.io/docs/tasks/administer-cluster/configure-upgrade-etcd/#restoring-an-etcd-cluster).
+        """
+        self._plane.stop_controller_manager()
         self._plane.kill_api_server()
         self._plane.stop_etcd()
         shutil.rmtree(self._data)
         shutil.copytree(self._copy, self._data)
         self._plane.start_etcd()
         self._plane.start_api_server()
+        self._plane.start_controller_manager()
 
 
 def test_what_is_there_now_counts(

@@ -90,12 +90,13 @@ class Stage:
         self.runs = Runs(lambda _: None)
         catalog = Catalog()
         catalog.put(COLLECTION, "search", "col_a", {"source": {"uri": "a.parquet"}, "volume": "data"})
-        self.agenda = Agenda(self.clock, self.metrics)
+        self.agenda, self.complete = Agenda(self.clock, self.metrics), asyncio.Event()
+        self.complete.set()
         self.events, self.notifier = Events(), Notifier()
         self.reconciler = Reconciler(
             statuses=StatusWriter(self.api, self.triggers),
             clock=self.clock,
-            known=Known(self.triggers, self.runs, catalog),
+            known=Known(self.triggers, self.runs, catalog, self.complete),
             hands=Hands(
                 jobs(self.api, self.clock, self.runs, self.metrics),
                 Inquiries(self.api, self.clock, self.runs),
@@ -234,6 +235,23 @@ async def test_what_goes_wrong_with_one_trigger_stays_with_it(
     assert (said.levelno, said.exc_info is not None) == (
         (logging.ERROR, True) if isinstance(trouble, ArithmeticError) else (logging.WARNING, False)
     )
+
+
+async def test_nothing_is_decided_while_objects_of_a_restored_cluster_are_missing() -> None:
+    stage = Stage()
+    stage.complete.clear()
+    working = asyncio.create_task(stage.reconciler.work())
+    stage.agenda.now(KEY)
+    await asyncio.sleep(0.2)
+    assert stage.api.written == []
+    stage.complete.set()
+    async with asyncio.timeout(60):
+        while not stage.heard.said:  # noqa: ASYNC110 - a test may poll
+            await asyncio.sleep(0.01)
+    working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
+    assert stage.heard.said == ["products: RunCreated"]
 
 
 async def test_why_a_run_does_not_start_is_found_out_in_the_background() -> None:

@@ -44,6 +44,8 @@ class Census:
         kinds: All watched kinds.
         namespaces: The watched namespaces; None for all.
         watch_anew: Restarts all watches, for the given reason.
+        complete: Set when all objects were observed. Cleared when the cluster was restored, until all were observed
+            again: a restored trigger must not be compared with a Job from before.
     """
 
     def __init__(
@@ -52,11 +54,13 @@ class Census:
         kinds: Sequence[Kind],
         namespaces: Sequence[str | None],
         watch_anew: Callable[[str], None],
+        complete: asyncio.Event,
     ) -> None:
         self._api = api
         self._places = [(kind, namespace) for kind in kinds for namespace in namespaces]
         self._kinds = kinds
         self._watch_anew = watch_anew
+        self._complete = complete
         self._asked = asyncio.Event()
 
     def ask(self) -> None:
@@ -80,17 +84,25 @@ class Census:
                 self._asked.set()
 
     async def take(self) -> None:
-        """Lists all names once, removes deleted objects, and returns when the rest has been observed.
+        """Lists all names, removes deleted objects, and returns when the rest has been observed.
 
         Raises:
             ApiError: a list failed; nothing is concluded from that.
         """
-        for kind, namespace in self._places:
-            names, version = await self._list(kind, namespace)
-            removed = kind.remove_unlisted(names, version, namespace)
-            if removed:
-                logger.info("Deleted while no watch was active: %d %s", removed, kind.plural)
-            await self._until_shown(kind, names)
+        restored = True
+        while restored:
+            restored = False
+            for kind, namespace in self._places:
+                names, version = await self._list(kind, namespace)
+                if number_of(version) < kind.highest or kind.contradicts(names, version):
+                    # The kinds that were listed before this one were not yet known to be outdated.
+                    self._begin_anew(kind, version)
+                    restored = True
+                removed = kind.remove_unlisted(names, version, namespace)
+                if removed:
+                    logger.info("Deleted while no watch was active: %d %s", removed, kind.plural)
+                await self._until_shown(kind, names)
+        self._complete.set()
 
     async def reachable(self) -> None:
         """Returns whether all kinds can be listed.
@@ -109,10 +121,7 @@ class Census:
             found, version = await self._api.names(path, kind.selector, remembered=False)
         else:
             kind.highest = number_of(version)
-        names = {Name(there.namespace, there.name): there for there in found}
-        if number_of(version) < kind.highest or kind.contradicts(names, version):
-            self._begin_anew(kind, version)
-        return names, version
+        return {Name(there.namespace, there.name): there for there in found}, version
 
     def _begin_anew(self, kind: Kind, version: str) -> None:
         """Reports a restore from a backup.
@@ -121,6 +130,7 @@ class Census:
         """
         reason = f"the cluster was restored from a backup ({kind.plural}: from version {kind.highest} to {version})"
         logger.warning("Reading all objects again: %s", reason)
+        self._complete.clear()
         for each in self._kinds:
             each.begin_anew()
         self._watch_anew(reason)

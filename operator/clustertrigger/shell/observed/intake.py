@@ -5,6 +5,7 @@ Every change enqueues a key.
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -340,8 +341,13 @@ class References:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """All observed objects."""
+    """All observed objects.
+
+    Attributes:
+        complete: Set while no object is missing, or outdated by a restore. Nothing is decided without it.
+    """
 
     triggers: Triggers
     runs: Runs
     catalog: Catalog
+    complete: asyncio.Event

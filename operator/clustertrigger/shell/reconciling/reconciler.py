@@ -101,6 +101,7 @@ class Reconciler:
         self._triggers = known.triggers
         self._runs = known.runs
         self._catalog = known.catalog
+        self._complete = known.complete
         self._jobs, self._inquiries, self._events, self._notifier = hands
         self._recorder = recorder
         self._agenda = agenda
@@ -113,6 +114,7 @@ class Reconciler:
         """Takes keys from the queue, in an endless loop. An error with one trigger affects no other."""
         while True:
             key = await self._queue.take()
+            await self._complete.wait()
             started = time.perf_counter()
             try:
                 with log_context(namespace=key.namespace, trigger=key.name):
