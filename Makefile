@@ -76,11 +76,11 @@ compat-e2e: venv ## Of these, the stories
 
 unit: check-cluster venv prepare ## Tests that need no cluster of their own (SHUFFLE=seed: in a random order)
 	@echo "unit: pytest tests"
-	@$(PY) -m pytest -q -n 2 --dist loadgroup tests $${SHUFFLE:+--shuffle "$$SHUFFLE"}
+	@.ci/tests tests -q -n 2 --dist loadgroup $${SHUFFLE:+--shuffle "$$SHUFFLE"}
 
 e2e: check-cluster venv prepare ## Stories on a real cluster
 	@echo "e2e: pytest e2e"
-	@$(PY) -m pytest -v --no-header e2e
+	@.ci/tests e2e -v --no-header
 
 chaos: check-cluster venv prepare ## Faults in full: a thousand SIGKILLs, outages of 30 s, thousands of hostile objects, half an hour of churn (2 h)
 	@echo "chaos: CHAOS=full pytest e2e/chaos"
