@@ -15,8 +15,8 @@ from clustertrigger.shell.metrics.triggers import TriggerCollector
 _RULES = Path(__file__).resolve().parents[1] / "charts/clustertrigger/templates/prometheusrule.yaml"
 _SERIES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
 _HEADER = """\
-| metric | type | labels | meaning | alerts |
-|---|---|---|---|---|"""
+| metric | type and labels | meaning, and alerts that use it |
+|---|---|---|"""
 
 _INTRODUCTION = """\
 # Metrics
@@ -30,19 +30,19 @@ finds them, and what to do when an alert fires. The worker and the HTTP API have
 A counter's series ends with `_total`. A histogram has the series `_bucket`, `_sum` and `_count`.
 """
 _OF_REPLICAS = """\
-## Of each replica
+## Metrics of each replica
 
 Their label `namespace`, which Prometheus adds, is the operator's. Only the leader fires triggers, so sum over the
 replicas: `sum(rate(clustertrigger_fires_total[5m]))`.
 """
 _OF_TRIGGERS = """\
-## Of single triggers
+## Metrics of single triggers
 
 Only the leader reports them. Their label `namespace` is the trigger's: scrape with `honor_labels: true`, as the chart's
 ServiceMonitor does.
 """
 _OF_PROCESSES = """\
-## Of the process
+## Metrics of the process
 
 | metric | meaning |
 |---|---|
@@ -79,9 +79,12 @@ def _table(metrics: Iterable[tuple[Metric, tuple[str, ...]]]) -> Iterator[str]:
     yield _HEADER
     alerts = _alerts()
     for family, labels in metrics:
-        names = ", ".join(f"`{label}`" for label in labels)
+        kind = " ".join(
+            [family.type, *([f"by {names}"] if (names := ", ".join(f"`{label}`" for label in labels)) else [])]
+        )
         using = ", ".join(f"[{alert}]({_anchor(alert)})" for alert, expression in alerts if _uses(expression, family))
-        yield f"| `{_name(family)}` | {family.type} | {names} | {family.documentation} | {using} |"
+        meaning = f"{family.documentation} Alerts: {using}." if using else family.documentation
+        yield f"| `{_name(family)}` | {kind} | {meaning} |"
 
 
 def _name(family: Metric) -> str:

@@ -35,6 +35,7 @@ _ANNOTATIONS = f"""\
 
 
 _OF_VARIANTS = re.compile(r"\w+ is required with \w+: set it|\w+ is valid only with [\w, ]+: remove it")
+_ADDRESS = re.compile(r"\S*//\S{40,}")
 
 
 def reference(kinds: Iterable[Kind]) -> str:
@@ -174,4 +175,6 @@ def _flow(value: object) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    """Returns a text for a cell of a table. A browser can break long addresses behind their slashes."""
+    cell = text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    return _ADDRESS.sub(lambda found: re.sub(r"(?<=[^/]/)(?=[^/])", "<wbr>", found[0]), cell)

@@ -110,7 +110,7 @@ def install_operator(kubectl: Kubectl, values: Values) -> Release:
     if state == "deployed":
         return helm.upgrade(RELEASE, values, timeout=_HELM_SECONDS)
     if state is not None:
-        say(f"  the release {RELEASE} was left in the state {state}: installing it afresh")
+        say(f"  the release {RELEASE} was left in the state {state}: installing it again")
         helm.uninstall(RELEASE)  # CRDs are kept, and with them all triggers.
     return helm.install(RELEASE, values, timeout=_HELM_SECONDS)
 

@@ -67,7 +67,7 @@ def _down(_options: argparse.Namespace, name: str, directory: Path) -> int:
             say("no cluster runs; nothing to do")
         else:
             cluster.down()
-            say("the cluster is gone")
+            say("the cluster is deleted")
     return 0
 
 

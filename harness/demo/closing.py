@@ -44,7 +44,7 @@ def tell(
     print(plugin("results", enriched), end="")
     for name, run in runs.items():
         if run.status == "failed":
-            print(f"\n{name} fails, as it is meant to: {run.error}")
+            print(f"\n{name} fails as intended: {run.error}")
             state = TriggerState(kubectl.json("get", "clustertrigger", name))
             print("\n".join(f"  {line}" for line in advice(state, f"-n {kubectl.namespace}")))
     print("\nReports on this machine")
@@ -62,7 +62,7 @@ def tell_of_the_page(kubectl: Kubectl, *, account: str) -> None:
         account: The service account of the token.
     """
     print(f"""
-In a browser, moving as runs go on:
+The page in a browser, which updates while runs make progress:
   kubectl -n {SYSTEM_NAMESPACE} port-forward service/{RELEASE}-api {_API_PORT} &
   http://127.0.0.1:{_API_PORT}/?namespace={kubectl.namespace}
 and sign in with this token, which is valid for a day:

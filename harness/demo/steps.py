@@ -114,7 +114,7 @@ class Demo:
 
     def _swap(self, claims: ClaimFiles) -> dict[str, Run]:
         """Replaces the data, and waits for a check, its run, and the enrichment."""
-        say("5/6 Tuesday: 713 packages for desktops have left, 1,042 of programming languages have come")
+        say("5/6 Tuesday: 713 packages for desktops are removed, 1,042 of programming languages are added")
         swapped = datetime.now(UTC).replace(microsecond=0)
         claims.upload(VECTORS_CLAIM, {DATA.name: documents.after(DATA)})
         say(f"6/6 {ON_DRIFT} is checked every 30 seconds: the next check measures the drift, and fires")

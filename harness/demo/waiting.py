@@ -58,13 +58,13 @@ def wait_for_runs(kubectl: Kubectl, awaited: Sequence[Awaited], seconds: float) 
 
 
 def _remark(one: Awaited, run: Run, began: datetime) -> str:
-    meant = " (as it is meant to)" if one.outcome == "failed" else ""
+    meant = " (as intended)" if one.outcome == "failed" else ""
     return f"{meant} (at {run.triggered_at:%H:%M:%S} UTC)" if run.triggered_at < began - _NEW else meant
 
 
 def _check(one: Awaited, run: Run) -> None:
     if run.status != one.outcome:
-        raise ClusterError(f"the run {run.job} was meant to be {one.outcome} and is {run.status}: {run.error}")
+        raise ClusterError(f"the run {run.job} should be {one.outcome} and is {run.status}: {run.error}")
 
 
 def _where_they_are(awaited: Sequence[Awaited], statuses: Mapping[str, Status]) -> str:

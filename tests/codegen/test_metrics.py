@@ -1,4 +1,4 @@
-"""The metrics' reference names what a scrape shows, and what the chart's alerts and dashboard ask for."""
+"""Tests that the metrics' reference contains all exposed metrics, and those in the chart's alerts and dashboard."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def test_what_queries_name_is_there(path: Path) -> None:
 
 
 def test_labels_and_alerts_of_a_metric() -> None:
-    assert ROWS["clustertrigger_fires_total"].startswith("counter | `trigger_type`, `result` | ")
+    assert ROWS["clustertrigger_fires_total"].startswith("counter by `trigger_type`, `result` | ")
     assert ROWS["clustertrigger_fires_total"].endswith(
-        " | [ClusterTriggerFiresRefused](../how-to/alerts.md#clustertriggerfiresrefused)"
+        "refused. Alerts: [ClusterTriggerFiresRefused](../how-to/alerts.md#clustertriggerfiresrefused)."
     )
-    assert ROWS["clustertrigger_drift_value"].startswith("gauge | `namespace`, `trigger`, `metric` | ")
-    assert ROWS["clustertrigger_queue_depth"].endswith("reconciliation. | ")
+    assert ROWS["clustertrigger_drift_value"].startswith("gauge by `namespace`, `trigger`, `metric` | ")
+    assert ROWS["clustertrigger_queue_depth"].endswith("reconciliation.")

@@ -68,7 +68,7 @@ def programs_for(directory: Path) -> Binaries:
     asked = any(os.environ.get(name, "").strip() for name in (WISH, FOLDER))
     if asked and finished(chosen_offer()) != known.directory:
         raise ClusterError(
-            f"the cluster in {directory} runs Kubernetes {known.kubernetes}, and another is asked for by {WISH} or "
+            f"the cluster in {directory} runs Kubernetes {known.kubernetes}, and another is requested by {WISH} or "
             f"{FOLDER}: stop it with `down`, or use --directory"
         )
     return known

@@ -43,7 +43,7 @@ def add_acting(group: click.Group) -> None:
     @on_cluster
     @_names_argument
     async def pause(cluster: Cluster, names: Sequence[str]) -> int:
-        """Stop triggers from firing; events still count.
+        """Stop triggers from firing; events are still counted.
 
         Sets spec.status to paused. Active runs continue. Slots that pass in the meantime do not fire later.
         """
@@ -66,7 +66,7 @@ def add_acting(group: click.Group) -> None:
     async def reset(cluster: Cluster, names: Sequence[str]) -> int:
         """Restart triggers that stopped after too many failed runs.
 
-        Sets the count of consecutive failures back to 0. Nothing else changes.
+        Sets the number of consecutive failures to 0. Nothing else changes.
         """
         for name in names:
             found = TriggerState(await read_trigger(cluster, name))

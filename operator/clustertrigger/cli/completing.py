@@ -29,19 +29,20 @@ def add_completion(group: click.Group) -> None:
         section="Set up",
         examples=[
             f"{PROG} completion bash > ~/.local/share/bash-completion/completions/{PLUGIN}",
+            f"{PROG} completion zsh > ~/.zfunc/_{PLUGIN}",
             f"{PROG} completion fish > ~/.config/fish/completions/{PLUGIN}.fish",
         ],
     )
     @click.argument("shell", type=click.Choice(list(_SHELLS)), metavar="bash|zsh|fish")
     def command(shell: str) -> int:
-        """Print a script for completion in a shell.
+        """Print a completion script for a shell.
 
         Source the script, or put it where your shell looks for such scripts. It completes commands, options, and the
         names of triggers, runs, namespaces and contexts for `kubectl-clustertrigger`.
 
         `kubectl clustertrigger` is completed by kubectl 1.26 and later, with kubectl's own completion script, if
-        kubectl_complete-clustertrigger is on the PATH. pip and pipx install it. With the single file, make a link of
-        that name to kubectl-clustertrigger.
+        kubectl_complete-clustertrigger is on the PATH. pip and pipx install it. With the single file, create a
+        link with that name to kubectl-clustertrigger.
         """
         complete = _SHELLS[shell](group, {}, PLUGIN, VARIABLE)
         # complete.source() is not used, because click would run bash to read its version, and the target may have no

@@ -47,8 +47,9 @@ def add_drift(group: click.Group) -> None:
         Draws the measurements with the threshold, and lists the last ones: up to 100 as long as the Pod of the last
         check exists, otherwise those in the status.
 
-        With --recompute, a Job computes the last measurement again from the stored baseline and the collection. Exit
-        code 1 if a number differs.
+        With --recompute, a Job computes the last measurement again from the stored baseline and the collection.
+
+        Exit code 1 with --recompute: a number differs.
         """
         trigger = await _trigger(cluster, name)
         if again:

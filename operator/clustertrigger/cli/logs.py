@@ -38,14 +38,14 @@ def add_logs(group: click.Group) -> None:
         "--run", "job", metavar="JOB", shell_complete=completion.runs,
         help="Run or check whose log is shown. Default: the newest run.",
     )  # fmt: skip
-    @click.option("--check", is_flag=True, help="The log of the newest check of a conditional trigger.")
+    @click.option("--check", is_flag=True, help="Print the log of the newest check of a conditional trigger.")
     @click.option("-f", "--follow", is_flag=True, help="Follow the log through all attempts until the run ends.")
     @click.option("--raw", is_flag=True, help="Print the lines as the worker wrote them, as JSON.")
     async def command(cluster: Cluster, name: str, job: str | None, check: bool, follow: bool, raw: bool) -> int:
         """Print the log of a run.
 
-        Prints what the worker of the newest run wrote, or of another run or check (--run, --check). If the run was
-        retried, prints the logs of all attempts. A Pod and its log exist for about an hour after the run.
+        Prints the log of the newest run, or of another run or check (--run, --check). If the run was retried, prints
+        the logs of all attempts. A Pod and its log exist for about an hour after the run.
         """
         if job and check:
             raise click.UsageError("--run and --check cannot be used together: remove one of them")

@@ -96,7 +96,7 @@ def add_next(group: click.Group) -> None:
     @click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=completion.triggers)
     @filename_option
     @click.option("--from", "start", type=INSTANT, metavar="TIME", help="Start at this RFC 3339 time. Default: now.")
-    @click.option("--count", type=SLOTS, default=5, metavar="N", help="Slots of each trigger. Default: 5.")
+    @click.option("--count", type=SLOTS, default=5, metavar="N", help="Number of slots per trigger. Default: 5.")
     @output_option
     @click.pass_obj
     def command(
@@ -104,10 +104,10 @@ def add_next(group: click.Group) -> None:
     ) -> int:
         """Print the coming slots of triggers.
 
-        Prints when triggers will be due, in UTC and on the clock of their time zone: those of the cluster by NAME, or
-        those of files (-f), for which no cluster is needed.
+        Prints the times at which triggers will be due, in UTC and in their time zone. NAME selects triggers of the
+        cluster. -f selects those of files, and needs no cluster.
 
-        Exit code 1 if a trigger is invalid or there is none.
+        Exit code 1: a trigger is invalid, or there is no trigger.
         """
         manifests = chosen(scope, names, filename)
         return print_next(manifests, start or datetime.now(UTC), count, output)

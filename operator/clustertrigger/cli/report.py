@@ -45,7 +45,7 @@ def add_report(group: click.Group) -> None:
     )  # fmt: skip
     @click.option("--save", metavar="FILE", help="Write the report to this file, or - for standard output.")
     @click.option("--claim", metavar="NAME", help="PersistentVolumeClaim with the results. Default: the run's.")
-    @click.option("--image", help="Image of the Pod that reads the results. Default: the worker's.")
+    @click.option("--image", metavar="IMAGE", help="Image of the Pod that reads the results. Default: the worker's.")
     async def command(
         cluster: Cluster, name: str, job: str | None, save: str | None, claim: str | None, image: str | None
     ) -> int:

@@ -68,7 +68,9 @@ def add_send(group: click.Group) -> None:
         examples=[f"{PROG} send -n search --type documents_added --collection col_products --count 100"],
     )
     @on_cluster
-    @click.option("--type", required=True, type=TEXT, help="event_type of the triggers, such as documents_added.")
+    @click.option(
+        "--type", required=True, type=TEXT, metavar="TYPE", help="event_type of the triggers, such as documents_added."
+    )
     @click.option(
         "--collection", required=True, type=TEXT, metavar="ID", help="collection_id of the triggers' schedule_config."
     )
@@ -82,17 +84,22 @@ def add_send(group: click.Group) -> None:
     @click.option(
         "--id",
         type=TEXT,
+        metavar="ID",
         help="ID of the event. Events with the same ID and source within ten minutes count once. Default: a new ID.",
     )
     @click.option(
-        "--source", type=TEXT, default=_SOURCE, metavar="URI", help=f"Source of the event. Default: {_SOURCE}."
+        "--source",
+        type=TEXT,
+        default=_SOURCE,
+        metavar="URI",
+        help=f"URI that identifies the sender. Default: {_SOURCE}.",
     )
     @click.option(
         "--url",
         type=URL,
         envvar=URL_VARIABLE,
-        help=f"URL at which the operator receives events. Default: {URL_VARIABLE}, else a forwarded port of its "
-        "Service.",
+        help=f"URL at which the operator receives events. Default: {URL_VARIABLE}, or else a forwarded port of "
+        "its Service.",
     )
     @click.option(
         "--certificate-authority",

@@ -56,13 +56,13 @@ def add_validate(group: click.Group) -> None:
     def command(scope: Scope, names: Sequence[str], filename: Sequence[str]) -> int:
         """Validate triggers and the objects that they refer to.
 
-        Checks the ClusterTriggers, ClusterDefinitions, Collections and Taxonomies of files (-f) by the rules of kubectl
-        apply and of the operator, and prints a line for each problem, or OK. References are followed within the files;
-        no cluster is needed.
+        Checks the ClusterTriggers, ClusterDefinitions, Collections and Taxonomies of files (-f) as kubectl apply and
+        the operator do, and prints a line for each problem, or OK. References are followed within the files; no cluster
+        is needed.
 
         With NAME, checks a trigger of the cluster and the objects that it refers to there.
 
-        Exit code 1 if anything is invalid.
+        Exit code 1: an object is invalid, or there is none.
         """
         return validate(chosen(scope, names, filename), {"ClusterTrigger"} if names else None)
 

@@ -38,7 +38,7 @@ def add_watch(group: click.Group) -> None:
     @name_argument
     @click.option(
         "--run", "job", metavar="JOB", shell_complete=completion.runs,
-        help="Run to follow. Default: the newest active run, else the last run.",
+        help="Run to follow. Default: the newest active run, or else the last run.",
     )  # fmt: skip
     async def command(cluster: Cluster, name: str, job: str | None) -> int:
         """Follow a run to its end.

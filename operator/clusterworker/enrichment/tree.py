@@ -92,7 +92,7 @@ def tree_of(where: str, ids: Sequence[str], labels: Sequence[str], parents: Sequ
     orphans = [number for number, parent in enumerate(parents) if parent and parent not in numbers]
     if orphans:
         first = orphans[0]
-        more = f" (and so for {counted(len(orphans) - 1, 'more node')})" if len(orphans) > 1 else ""
+        more = f" (the same applies to {counted(len(orphans) - 1, 'more node')})" if len(orphans) > 1 else ""
         raise MisconfiguredError(
             f"{where}: node {_shown(ids[first])} has the parent {_shown(parents[first])}, which does not exist{more}: "
             "add the parent, or correct the node's parent"

@@ -32,7 +32,7 @@ _DEFINING_MILLISECONDS = 5_000
 _REMEDIES = {
     "22": "what is written does not fit: {reason}",
     "23": "a constraint of {table} does not allow it: {reason}",
-    "25006": "the server is read-only, such as a replica: name the primary in source.uri",
+    "25006": "the server is read-only, for example because it is a replica: set source.uri to the primary",
     "42501": "the user of Secret {secret} may not write it: {reason}",
 }
 _STAGE = "clusterworker_rows"

@@ -110,7 +110,7 @@ class Command(Generic[S, R]):
             field = ".".join(str(part) for part in first["loc"]) or "document"
             raise MisconfiguredError(
                 f"{origin}: not a valid {name}: {field}: {first['msg']}: "
-                "the operator and the worker's image must be of one version"
+                "the operator and the worker's image must have the same version"
             ) from error
 
     def _attempt(self, spec: S, progress: Progress, mounts: Mounts, result_file: Path | None) -> int:

@@ -82,7 +82,7 @@ class Parts:
         notes = [f"{parts} parts of {self.rows} documents were read by Spark, {tasks} at a time"]
         if parts < tasks:
             notes.append(
-                f"{tasks - parts} of {tasks} CPUs of the executors had nothing to do: write the Parquet files with "
+                f"{tasks - parts} of {tasks} CPUs of the executors were idle: write the Parquet files with "
                 "smaller row groups, or lower run.engine.executors"
             )
         return notes

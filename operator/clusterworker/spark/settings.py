@@ -148,5 +148,6 @@ def _own(environment: Mapping[str, str], variable: str) -> str:
         return environment[variable]
     except KeyError:
         raise MisconfiguredError(
-            f"environment variable {variable} is not set: the operator and the worker's image must be of one version"
+            f"environment variable {variable} is not set: the operator and the worker's image must have the same "
+            "version"
         ) from None

@@ -1,4 +1,4 @@
-"""The types that public tools write, each read without loss or refused with the column, its type and the remedy."""
+"""Tests of column types of public tools: each is read without loss, or refused with the remedy."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_ids_of_bytes_that_are_no_text(tmp_path: Path, kind: Any) -> None:
     ids=str,
 )
 def test_plain_columns(column: Any, expected: list[Any]) -> None:
-    """Some of these pyarrow 26 writes to no file; what others write it may read."""
+    """pyarrow 26 cannot write some of these types; it can read some of them from files of other programs."""
     found = plain(column)
     found.validate(full=True)
     assert found.to_pylist() == expected
@@ -215,10 +215,10 @@ def test_texts_that_are_no_vectors(tmp_path: Path, text: str) -> None:
 
 
 def test_vectors_as_raw_bytes(tmp_path: Path) -> None:
-    """Of which number type they are is not written anywhere."""
+    """The file does not contain the number type of raw bytes."""
     raw = [row.tobytes() for row in VECTORS.astype(np.float32)]
     remedy = (
-        "raw bytes, which do not say of what type their numbers are: write lists of numbers, such as "
+        "raw bytes, whose number type is unknown: write lists of numbers, such as "
         "numpy.frombuffer(value, numpy.float32).tolist()"
     )
     for kind in (pa.binary(), pa.large_binary(), pa.binary_view(), pa.binary(16)):
@@ -320,13 +320,13 @@ def test_bad_vectors_of_spark(tmp_path: Path, row: Any, says: str) -> None:
 
 @pytest.mark.parametrize("size", [65_537, 262_144, 2**31 - 1])
 def test_sparse_vectors_that_would_fill_the_memory(tmp_path: Path, size: int) -> None:
-    """262,144 is what Spark's HashingTF makes by default; 12 vectors of the largest length took 19 GB."""
+    """Spark's HashingTF creates 262,144 dimensions by default; 12 vectors of the maximum length needed 19 GB."""
     write(tmp_path / "data.parquet", embedding=pa.array([sparse(size, [0], [1])] * 12, UDT))
     with pytest.raises(MisconfiguredError) as raised:
         vectors(opened(tmp_path))
     assert str(raised.value) == (
         f"data.parquet: column embedding holds vectors of length {size}, and at most 65536 are clustered: reduce the "
-        "dimensions first, by PCA or SVD for one"
+        "dimensions first, for example with PCA or SVD"
     )
 
 
@@ -440,7 +440,7 @@ def test_lists_of_views_exist_or_do_not(tmp_path: Path, kind: Any) -> None:
 
 def test_a_filter_that_is_no_uuid(tmp_path: Path) -> None:
     write(tmp_path / "data.parquet", f=RAW)
-    with pytest.raises(MisconfiguredError, match="holds UUIDs, but value 'x' is none: write it as 123e4567-"):
+    with pytest.raises(MisconfiguredError, match="holds UUIDs, but value 'x' is not a UUID: write it as 123e4567-"):
         opened(tmp_path, filters=Filter(field="f", operator="eq", value="x"))
 
 

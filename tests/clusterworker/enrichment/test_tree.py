@@ -1,4 +1,4 @@
-"""Nodes as a tree: its paths and levels, and the line for what is none."""
+"""Tests of nodes as a tree: its paths and levels, and the errors for invalid trees."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IDS = st.lists(st.text("abcdef", min_size=1, max_size=4), min_size=1, max_size=3
 
 @st.composite
 def forests(draw: st.DrawFn) -> tuple[list[str], list[str]]:
-    """Ids and parents, in any order: each node's parent is one that was drawn before it, or none."""
+    """IDs and parents, in any order: each node's parent is a node that was drawn before it, or none."""
     ids = draw(IDS)
     parents = [draw(st.sampled_from(["", *ids[:number]])) for number in range(len(ids))]
     order = draw(st.permutations(range(len(ids))))
@@ -78,7 +78,7 @@ def test_whatever_closes_a_ring_is_told(forest: tuple[list[str], list[str]], dat
         (
             ["a", "b", "d"],
             ["", "c", "e"],
-            "node 'b' has the parent 'c', which does not exist (and so for 1 more node): add the "
+            "node 'b' has the parent 'c', which does not exist (the same applies to 1 more node): add the "
             "parent, or correct the node's parent",
         ),
         (["a", "b"], ["", "x"], "node 'b' has the parent 'x', which does not exist: add the parent, or correct"),

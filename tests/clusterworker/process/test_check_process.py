@@ -1,4 +1,4 @@
-"""`python -m clusterworker check` as a process: exit codes, the termination message, memory, and being told to end."""
+"""Tests of `python -m clusterworker check` as a process: exit codes, the termination message, memory, and signals."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_reads_the_spec_from_a_file(pod: Pod, spec: CheckSpec) -> None:
         (
             '{"version": 2}',
             "environment variable CLUSTERWORKER_CHECK_SPEC: not a valid CheckSpec: version: Input should be 1: "
-            "the operator and the worker's image must be of one version",
+            "the operator and the worker's image must have the same version",
         ),
     ],
 )
@@ -131,7 +131,7 @@ def test_allocation_that_fails_names_the_field(pod: Pod, spec: CheckSpec) -> Non
 
 
 def test_memory_does_not_grow_with_the_collection(pod: Pod) -> None:
-    """Two collections, one of them five times as large: 100 MB more of vectors."""
+    """Two collections, one of them five times as large, which has 100 MB more of vectors."""
     tell = (
         "import os; leave = os._exit\n"
         "def exiting(code):\n"

@@ -1,4 +1,4 @@
-"""The worker as a process: exit codes, the termination message, signals, and what a bad start costs."""
+"""Tests of the worker as a process: exit codes, the termination message, signals, and invalid starts."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def test_reads_the_spec_from_a_file(pod: Pod) -> None:
         (
             "{",
             "environment variable CLUSTERWORKER_RUN_SPEC: not a valid RunSpec: document: Invalid JSON: EOF while "
-            "parsing an object at line 1 column 1: the operator and the worker's image must be of one version",
+            "parsing an object at line 1 column 1: the operator and the worker's image must have the same version",
         ),
         (
             '{"version": 2}',
             "environment variable CLUSTERWORKER_RUN_SPEC: not a valid RunSpec: version: Input should be 1: "
-            "the operator and the worker's image must be of one version",
+            "the operator and the worker's image must have the same version",
         ),
     ],
 )
@@ -146,7 +146,7 @@ EMBED_FOREVER = (
     ],
 )
 def test_ends_at_once_in_the_midst_of_a_layout(pod: Pod, config: dict[str, Any], module: str, function: str) -> None:
-    """EVōC's compiled code runs on threads of its own."""
+    """EVōC's compiled code runs on separate threads."""
     write(pod.volume / "data.parquet", planted(2_000, 8, dimensions=64).vectors)
     spec = pod.spec(config)
     process = start(pod, spec=spec, before=EMBED_FOREVER.format(module=module, function=function))

@@ -74,30 +74,32 @@ def add_init(group: click.Group) -> None:
     )
     @global_options
     @click.argument("source", metavar="SOURCE")
-    @click.option("--name", help="Name of the Collection and the trigger. Default: derived from SOURCE.")
+    @click.option(
+        "--name", metavar="NAME", help="Name of the Collection and the trigger. Default: derived from SOURCE."
+    )
     @click.option("--volume", metavar="CLAIM", help="PersistentVolumeClaim that holds the file in the cluster.")
     @click.option("--path", metavar="PATH", help="Path of the file on that volume. Default: the file's name.")
-    @click.option("--table", help="Table or view of PostgreSQL, such as public.articles.")
+    @click.option("--table", metavar="TABLE", help="Table or view of PostgreSQL, such as public.articles.")
     @click.option("--collection", metavar="NAME", help="Collection of Qdrant.")
-    @click.option("--uri", help="Address for the Pods, if it differs from SOURCE.")
+    @click.option("--uri", metavar="URI", help="Address for the Pods, if it differs from SOURCE.")
     @click.option("--id-column", metavar="NAME", help="Column that identifies a document. Default: guessed.")
     @click.option("--vector-column", metavar="NAME", help="Column with the vectors. Default: guessed.")
     @click.option("--text-column", metavar="NAME", help="Column that the report shows. Default: guessed.")
     @click.option("--secret", metavar="NAME", help="Secret with the credentials that the Pods use.")
     @click.option("--endpoint", metavar="URL", help="Address of an S3-compatible server.")
-    @click.option("--region", help="Region of the bucket.")
+    @click.option("--region", metavar="REGION", help="Region of the bucket.")
     @click.option("--cron", metavar="EXPRESSION", default="0 2 * * *", help="When to run. Default: 0 2 * * *.")
     @click.option("--timezone", metavar="ZONE", default="UTC", help="Time zone of the schedule. Default: UTC.")
     @click.pass_obj
     def command(scope: Scope, /, **options: Any) -> int:
         """Write a Collection and a trigger for your vectors.
 
-        SOURCE is a Parquet file, a folder or a glob of this machine, s3://BUCKET/KEY, gs://BUCKET/KEY, a postgresql://
-        address, or the http address of Qdrant. The command looks at its columns with your own credentials, guesses
-        which ones to use, and prints commented YAML for kubectl apply. It changes nothing, and it writes no password
-        into the file.
+        SOURCE is a Parquet file, a folder or a glob on this machine, s3://BUCKET/KEY, gs://BUCKET/KEY, a postgresql://
+        address, or the http address of Qdrant. The command reads the names and types of its columns with your own
+        credentials, guesses which ones to use, and prints commented YAML for kubectl apply. It changes nothing, and it
+        writes no password into the file.
 
-        To look at Parquet files, buckets and tables, install 'clustertrigger[init]'. With --id-column and
+        To read Parquet files, buckets and tables, install 'clustertrigger[init]'. With --id-column and
         --vector-column, the command does not read the source.
         """
         click.echo(draft_of(Asked(**options), scope.namespace), nl=False)

@@ -112,8 +112,8 @@ def fit(vectors: Doubles, parameters: GaussianMixture, seed: int, labels: Labels
             return model.fit(vectors)
         except ValueError as error:
             raise MisconfiguredError(
-                f"gaussian_mixture: a distribution shrinks to a point, reg_covar {parameters.reg_covar:g} does not "
-                "keep it apart: raise reg_covar, or lower n_components"
+                f"gaussian_mixture: a distribution shrinks to a point, because reg_covar "
+                f"{parameters.reg_covar:g} is too small: raise reg_covar, or lower n_components"
             ) from error
 
 

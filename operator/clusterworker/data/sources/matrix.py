@@ -22,8 +22,7 @@ _UDT = ("type", "size", "indices", "values")
 """Fields of Spark's VectorUDT: type is 1 for a dense vector, 0 for a sparse one."""
 _DENSE, _SPARSE = 1, 0
 RAW_BYTES = (
-    "which do not say of what type their numbers are: write lists of numbers, such as "
-    "numpy.frombuffer(value, numpy.float32).tolist()"
+    "whose number type is unknown: write lists of numbers, such as numpy.frombuffer(value, numpy.float32).tolist()"
 )
 _UNPRINTABLE = re.compile(rb"[^\t\n\r -~]")
 """What no list of numbers contains, and what nearly every raw vector does."""

@@ -16,11 +16,11 @@ from clusterworker.run.report.plot import Plot
 HOW_TO_READ = {
     "silhouette_score": "From -1 to 1, higher is better: how much nearer documents are to their own cluster than to "
     "the next one. Text embeddings rarely exceed 0.2; compare runs with each other rather than with a fixed mark.",
-    "davies_bouldin_index": "0 and up, lower is better: how wide clusters are, measured by how far apart they lie.",
-    "calinski_harabasz_score": "0 and up, higher is better: spread between clusters over spread within them. "
-    "It depends on the number of documents and clusters: compare like with like.",
-    "inertia": "0 and up, lower is tighter: the sum of squared distances to the cluster's mean. "
-    "It always falls as n_clusters grows: look for the bend.",
+    "davies_bouldin_index": "At least 0, lower is better: the width of clusters relative to the distance between them.",
+    "calinski_harabasz_score": "At least 0, higher is better: the spread between clusters divided by the spread "
+    "within them. It depends on the numbers of documents and clusters: compare only runs with similar numbers.",
+    "inertia": "At least 0, lower means tighter clusters: the sum of squared distances to the cluster's mean. "
+    "It always falls as n_clusters grows: look for the value above which it falls more slowly.",
 }
 
 

@@ -305,7 +305,7 @@ def read_layout(source: Any) -> Positions:
         by = (file.schema_arrow.metadata or {})[_BY].decode()
         values = vectors_in(file.read(columns=["position"])["position"])
     if np.isinf(values).any() or (np.isnan(values).any(axis=1) != np.isnan(values).all(axis=1)).any():
-        raise ValueError(f"{LAYOUT} holds a position that is no finite number")
+        raise ValueError(f"{LAYOUT} holds a position that is not a finite number")
     return Positions(by, values)
 
 

@@ -1,4 +1,4 @@
-"""Where the programs of a version are kept, and that a cluster stays on those that it was started with."""
+"""Tests of where the programs of a version are stored, and that a cluster keeps the programs that it started with."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ def test_a_cluster_stays_on_the_version_that_it_was_started_with(
     monkeypatch.delenv(FOLDER, raising=False)
     assert programs_for(cluster).directory == programs
     monkeypatch.setenv(WISH, str(DebianSource().version))
-    with pytest.raises(ClusterError, match=r"runs Kubernetes 1\.33\.4, and another is asked for by KUBERNETES"):
+    with pytest.raises(ClusterError, match=r"runs Kubernetes 1\.33\.4, and another is requested by KUBERNETES"):
         programs_for(cluster)

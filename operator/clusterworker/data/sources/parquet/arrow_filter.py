@@ -181,8 +181,8 @@ def _uuid_bytes(comparison: Comparison, value: str) -> bytes:
         return uuid.UUID(value).bytes
     except ValueError:
         raise MisconfiguredError(
-            f"source.{comparison.place}: column {comparison.field} holds UUIDs, but value {value!r} is none: "
-            "write it as 123e4567-e89b-12d3-a456-426614174000"
+            f"source.{comparison.place}: column {comparison.field} holds UUIDs, but value {value!r} is not a "
+            "UUID: write it as 123e4567-e89b-12d3-a456-426614174000"
         ) from None
 
 

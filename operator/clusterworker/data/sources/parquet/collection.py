@@ -89,7 +89,7 @@ class ParquetCollection:
         if length > MOST_DIMENSIONS:
             raise MisconfiguredError(
                 f"{self._files[0].shown}: column {self._vector_column} holds vectors of length {length}, and at most "
-                f"{MOST_DIMENSIONS} are clustered: reduce the dimensions first, by PCA or SVD for one"
+                f"{MOST_DIMENSIONS} are clustered: reduce the dimensions first, for example with PCA or SVD"
             )
         return length
 
